@@ -1,0 +1,352 @@
+//! Everything recorded in one case: plain data, the same in memory and on disk (JSON).
+//!
+//! Times are milliseconds since the first step began, as `f64`; counts are `i64` because that is what
+//! expressions compute with. Not here: judgement (see `verdict`).
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One case's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The lab's name.
+    pub lab: String,
+    /// The case's name.
+    pub case: String,
+    /// The seed in force.
+    pub seed: u64,
+    /// Cloud time divided by this.
+    pub time_scale: f64,
+    /// `uname -r` of the kernel that did it.
+    pub kernel: String,
+    /// Building the world, ms.
+    pub up_ms: f64,
+    /// Taking it down, ms.
+    pub down_ms: f64,
+    /// From the first step to the last, seconds.
+    pub seconds: f64,
+    /// Worst lateness of a 1 ms timer on this machine while the steps ran, ms.
+    pub lag_ms: f64,
+    /// Every step, in order.
+    pub steps: Vec<StepResult>,
+    /// Every client connection, in the order they were started.
+    pub connections: Vec<Connection>,
+    /// By host name.
+    pub hosts: BTreeMap<String, HostEvidence>,
+    /// By balancer name.
+    pub load_balancers: BTreeMap<String, BalancerEvidence>,
+    /// By group name.
+    pub target_groups: BTreeMap<String, GroupEvidence>,
+    /// Every flow the balancers made, in the order they were made.
+    pub flows: Vec<Flow>,
+    /// The packets, in the order the fabric saw them.
+    pub packets: Vec<Packet>,
+    /// Packets the fabric saw and did not keep a record of.
+    pub packets_cut: i64,
+    /// Drops by reason (kebab-case), over all hosts.
+    pub drops: BTreeMap<String, i64>,
+}
+
+/// A step's result.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StepResult {
+    /// `as`, or `step N`.
+    pub name: String,
+    /// `connect client -> front/a`
+    pub label: String,
+    /// Reached its end without error.
+    pub ok: bool,
+    /// One of the error words; empty when ok.
+    pub error: String,
+    /// The kernel's errno, 0 when there was none.
+    pub errno: i64,
+    /// How long it took.
+    pub ms: f64,
+    /// When it began.
+    pub at: f64,
+    /// What only this kind of step has; see [`Detail`].
+    pub detail: Detail,
+}
+
+/// What a kind of step adds to its result.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// `close`, `wait`, `stop`, ...
+    #[default]
+    Plain,
+    /// `connect`: index into `connections`.
+    Connect {
+        /// Index into [`Evidence::connections`].
+        connection: usize,
+    },
+    /// `load`
+    Load(Load),
+    /// `send`, `exchange`, `receive` over one connection.
+    Transfer {
+        /// Bytes the kernel took.
+        sent: i64,
+        /// Bytes that came.
+        received: i64,
+        /// Bytes the kernel took that the peer has not acknowledged when the step ended.
+        unacked: i64,
+        /// What came, as text (lossy), at most 1 KiB.
+        text: String,
+    },
+    /// `send`, `exchange`, `receive` over a load.
+    TransferAll {
+        /// Connections tried.
+        attempts: i64,
+        /// Connections on which it failed.
+        failed: i64,
+        /// By error word; dense.
+        errors: BTreeMap<String, i64>,
+    },
+    /// `run`
+    Run {
+        /// -1 when a signal or the limit ended it.
+        exit_code: i64,
+        /// At most 64 KiB.
+        stdout: String,
+        /// At most 64 KiB.
+        stderr: String,
+    },
+}
+
+/// What a load did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Load {
+    /// Its connections: a range of [`Evidence::connections`].
+    pub connections: Vec<usize>,
+    /// Connections tried.
+    pub attempts: i64,
+    /// That came to stand.
+    pub connected: i64,
+    /// That did not, or whose request failed.
+    pub failed: i64,
+    /// That needed more than one SYN.
+    pub retried: i64,
+    /// By error word; dense.
+    pub errors: BTreeMap<String, i64>,
+    /// By HTTP status; empty without HTTP.
+    pub status: BTreeMap<String, i64>,
+    /// Attempts by the target they were sent to; dense over the hosts.
+    pub by_target: BTreeMap<String, i64>,
+    /// Of those that came to stand.
+    pub connect_ms: Quantiles,
+}
+
+/// A distribution, milliseconds; all 0 when empty.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Quantiles {
+    /// Smallest.
+    pub min: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90 %.
+    pub p90: f64,
+    /// 99 %.
+    pub p99: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// One client connection, read after the last step.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Connection {
+    /// Index of the step that opened it.
+    pub step: usize,
+    /// The client.
+    pub from: String,
+    /// What was dialled: `front/a`, `web1`.
+    pub via: String,
+    /// `address:port`
+    pub local: String,
+    /// `address:port`
+    pub remote: String,
+    /// Host that its SYN was sent to; empty when the fabric sent it nowhere.
+    pub target: String,
+    /// The tuple's source as the target sees it.
+    pub seen_as: String,
+    /// Where the SYN went at the target, `address:port`.
+    pub target_address: String,
+    /// Index into [`Evidence::flows`]; none for a direct connection.
+    pub flow: Option<usize>,
+    /// Error word of connect(2); empty when it came to stand.
+    pub error: String,
+    /// errno of connect(2).
+    pub errno: i64,
+    /// When connect(2) was called.
+    pub at: f64,
+    /// How long it took.
+    pub ms: f64,
+    /// SYNs the fabric saw.
+    pub syns: i64,
+    /// Bytes written by the client.
+    pub sent: i64,
+    /// Bytes read by the client.
+    pub received: i64,
+    /// Bytes of it that the server's program read or could read.
+    pub delivered: i64,
+    /// Acknowledged to the client and never delivered.
+    pub lost: i64,
+    /// Written and not acknowledged.
+    pub unacked: i64,
+    /// `open`, `eof`, `reset`, `closed`, `timeout`, or empty when it never stood.
+    pub ended: String,
+    /// Who sent the first FIN or RST: `client`, `server`, `fabric`, or empty.
+    pub ended_by: String,
+    /// The client's TCP state after the last step: `ESTABLISHED`, ...; empty without socket.
+    pub client_state: String,
+    /// The server's TCP state of its socket with this tuple after the last step; empty when it has none.
+    pub server_state: String,
+    /// Error word the server's program met on this connection; empty when none or unknown.
+    pub server_error: String,
+}
+
+/// A host's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HostEvidence {
+    /// On eth0.
+    pub address: String,
+    /// Kernel counters by nstat's flat names, as deltas over the steps.
+    pub counters: BTreeMap<String, i64>,
+    /// TCP sockets after the last step (listening ones left out).
+    pub sockets: Vec<Socket>,
+    /// Packets delivered to it that carried its own address as source.
+    pub self_sourced: i64,
+    /// HTTP requests served.
+    pub requests: Vec<Request>,
+}
+
+/// A kernel socket.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Socket {
+    /// `ESTABLISHED`, `TIME_WAIT`, ...
+    pub state: String,
+    /// `address:port`
+    pub local: String,
+    /// `address:port`
+    pub remote: String,
+}
+
+/// A served request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// Host header.
+    pub host: String,
+    /// Request target.
+    pub path: String,
+    /// Answer.
+    pub status: i64,
+}
+
+/// A balancer's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BalancerEvidence {
+    /// CloudWatch names; dense over what the emulator counts.
+    pub metrics: BTreeMap<String, i64>,
+    /// `active`, `failed`
+    pub state: String,
+    /// By zone.
+    pub addresses: BTreeMap<String, String>,
+    /// Flows made during the steps.
+    pub flows: i64,
+}
+
+/// A target group's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GroupEvidence {
+    /// By target name.
+    pub targets: BTreeMap<String, TargetEvidence>,
+}
+
+/// A target's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TargetEvidence {
+    /// `healthy`, ...
+    pub state: String,
+    /// AWS reason code, may be empty.
+    pub reason: String,
+    /// Flows sent to it.
+    pub flows: i64,
+}
+
+/// A balancer's flow.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Flow {
+    /// The balancer's name.
+    pub balancer: String,
+    /// `front/a`
+    pub via: String,
+    /// The target group's name.
+    pub group: String,
+    /// The target's host name.
+    pub target: String,
+    /// `address:port` of the client.
+    pub client: String,
+    /// `address:port` the client dialled.
+    pub listener: String,
+    /// `address:port` the target sees as the client.
+    pub seen_as: String,
+    /// `address:port` of the target.
+    pub target_address: String,
+    /// First packet.
+    pub opened: f64,
+    /// Last packet.
+    pub last: f64,
+    /// `syn-sent`, `established`, `closing`, `closed`, `expired`
+    pub state: String,
+    /// When another flow took its way back; none: never.
+    pub displaced: Option<Displaced>,
+}
+
+/// A flow lost its way back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Displaced {
+    /// When.
+    pub at: f64,
+    /// Index of the newcomer in [`Evidence::flows`].
+    pub by: usize,
+    /// The loser's state then, as in [`Flow::state`].
+    pub was: String,
+}
+
+/// One packet's passage through the fabric.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Packet {
+    /// Counts packets; two records of one delayed packet share it.
+    pub id: i64,
+    /// When it entered (second record of a delayed one: when it left).
+    pub t: f64,
+    /// Sending host, or the balancer's name, or `fabric`.
+    pub sender: String,
+    /// Receiving host; empty when it reached none.
+    pub receiver: String,
+    /// `tcp`, `udp`
+    pub protocol: String,
+    /// Source as sent.
+    pub from: String,
+    /// Destination as sent.
+    pub to: String,
+    /// Source as delivered.
+    pub from_after: String,
+    /// Destination as delivered.
+    pub to_after: String,
+    /// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`
+    pub flags: String,
+    /// Sequence number, absolute.
+    pub seq: i64,
+    /// Acknowledgement number, absolute; 0 without ACK.
+    pub ack: i64,
+    /// Payload bytes.
+    pub len: i64,
+    /// Window field.
+    pub window: i64,
+    /// `forwarded`, `held`, `answered: ...`, `dropped: reason`
+    pub fate: String,
+    /// Index into [`Evidence::flows`].
+    pub flow: Option<usize>,
+    /// A health probe.
+    pub probe: bool,
+}

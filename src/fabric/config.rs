@@ -1,0 +1,186 @@
+//! What the fabric is made of: plain data, lowered from a plan, with every name resolved.
+//!
+//! Not here: behaviour (see the elements) and anything about the machine (see `world`).
+//! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// One attachment of the fabric: a TUN device, which is one host. Numbered in the order of the plan's hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortId(pub u32);
+
+/// Index into [`Config::balancers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BalancerId(pub u16);
+
+/// Index into [`Config::groups`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub u16);
+
+/// Index into [`Balancer::zonal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ZonalId(pub u8);
+
+/// Everything the fabric knows about its world.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Fixes the flow hash and every random choice of links.
+    pub seed: u64,
+    /// The hosts, in plan order; `PortId(n)` is `ports[n]`.
+    pub ports: Vec<Port>,
+    /// The load balancers.
+    pub balancers: Vec<Balancer>,
+    /// The target groups.
+    pub groups: Vec<TargetGroup>,
+    /// How many packet records are kept; later ones are counted, not kept.
+    pub record_limit: usize,
+}
+
+/// A host as the fabric sees it.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// The host's name, for events.
+    pub name: String,
+    /// The address on its device.
+    pub address: Ipv4Addr,
+    /// Its 1:1 address at the internet gateway, when it has one.
+    pub public_address: Option<Ipv4Addr>,
+    /// True for a host out on the internet (no zone): private addresses are not routed to or from it.
+    pub internet: bool,
+    /// From the host toward the fabric.
+    pub up: Link,
+    /// From the fabric toward the host.
+    pub down: Link,
+    /// Kernel behaviour of other releases, emulated at this edge.
+    pub quirks: Quirks,
+}
+
+/// Impairments of one direction of a host's link. The default does nothing and costs nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Link {
+    /// Added to every packet.
+    pub delay: Duration,
+    /// Added on top: uniform in 0..=jitter. Order is kept.
+    pub jitter: Duration,
+    /// Share of wire packets lost, 0.0..=1.0.
+    pub loss: f64,
+    /// Bits per second (layer 3); none: no limit.
+    pub rate: Option<u64>,
+    /// Largest IP packet the wire carries, bytes; larger ones with DF are answered with ICMP type 3 code 4.
+    pub mtu: Option<u16>,
+    /// Packets that may wait for `rate`; more are dropped (tail drop). None: 1000.
+    pub queue: Option<usize>,
+}
+
+/// Behaviour of kernels other than the one this runs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// Linux before 5.6 waited a full second before it re-sent a SYN that was answered by a suspicious ACK
+    /// (commit 9603d47bad46). Emulated: a SYN re-sent less than 0.9 s after the one before, same tuple and
+    /// same ISN, never leaves the host.
+    pub syn_resend_classic: bool,
+}
+
+/// Transport protocols a listener can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP, protocol number 6.
+    Tcp,
+    /// UDP, protocol number 17.
+    Udp,
+}
+
+/// A Network Load Balancer.
+#[derive(Clone, Debug)]
+pub struct Balancer {
+    /// Its name in the lab.
+    pub name: String,
+    /// One per enabled zone.
+    pub zonal: Vec<Zonal>,
+    /// What it listens on.
+    pub listeners: Vec<Listener>,
+    /// Targets to choose wherever they are eligible, by zonal address; empty: the flow hash decides.
+    pub prefer: Vec<(ZonalId, Vec<usize>)>,
+    /// Two flows that a target cannot tell apart.
+    pub on_collision: OnCollision,
+    /// A segment that belongs to no flow.
+    pub on_missing_flow: OnMissingFlow,
+    /// Source ports for each (zonal address, target) when the client's address is not preserved. AWS: 55,000.
+    pub snat_ports: u16,
+    /// Flows the table holds; a SYN above that is dropped.
+    pub flow_capacity: usize,
+}
+
+/// One of a balancer's addresses (AWS: a load balancer node).
+#[derive(Clone, Debug)]
+pub struct Zonal {
+    /// The zone's name.
+    pub zone: String,
+    /// Its address inside the VPC; also the source toward targets when the client's address is not preserved.
+    pub private: Ipv4Addr,
+    /// Its address for the internet; none for an internal balancer.
+    pub public: Option<Ipv4Addr>,
+}
+
+/// A balancer's listener.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Port, 1..=65535.
+    pub port: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Where it forwards.
+    pub group: GroupId,
+    /// Cross-zone as resolved from balancer and target group: every zonal address reaches every zone's targets.
+    pub cross_zone: bool,
+    /// Idle limit of a flow (AWS: 350 s for TCP, 120 s for UDP), already scaled.
+    pub idle_timeout: Duration,
+}
+
+/// A target group.
+#[derive(Clone, Debug)]
+pub struct TargetGroup {
+    /// Its name in the lab.
+    pub name: String,
+    /// Targets see the client's address and port.
+    pub preserve_client_ip: bool,
+    /// The registered targets, in order.
+    pub targets: Vec<Target>,
+}
+
+/// A registered target.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The host's name.
+    pub name: String,
+    /// Where it is reached.
+    pub address: Ipv4Addr,
+    /// None: the listener's port.
+    pub port: Option<u16>,
+    /// Its zone's name; a target on the internet or without zone has none and is only reached across zones.
+    pub zone: Option<String>,
+}
+
+/// What happens when a SYN would make a second flow with the same addresses and ports at the target.
+/// AWS documents only that it breaks; the default is what the published traces show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnCollision {
+    /// The newest SYN takes the way back.
+    #[default]
+    Newest,
+    /// The way back stays with the flow that has it, until that flow is closed or expired.
+    KeepOld,
+    /// The newcomer gets another source port, as an ordinary NAT does.
+    PortRewrite,
+}
+
+/// What happens to a segment that belongs to no flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissingFlow {
+    /// RST to its sender, as AWS documents.
+    #[default]
+    Reset,
+    /// Silence.
+    Drop,
+}

@@ -1,0 +1,233 @@
+//! What the fabric tells about its work: fates, packet records, flow records, conversations, totals.
+//!
+//! Plain data, copied out by `run` into evidence. Times are since the fabric started.
+
+use super::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+/// What became of a packet. Every packet that enters has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// Delivered to this port.
+    Forwarded(PortId),
+    /// Consumed, and the fabric sent an answer of its own to its sender.
+    Answered(Answer),
+    /// Waiting in a link; a later record with the same `id` tells the end.
+    Held,
+    /// Gone.
+    Dropped(Reason),
+}
+
+/// What the fabric answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Answer {
+    /// RST: the segment belongs to no flow.
+    ResetNoFlow,
+    /// RST: the segment belongs to a flow that expired.
+    ResetExpired,
+    /// ICMP type 11 code 0.
+    TtlExceeded,
+    /// ICMP type 3 code 4.
+    FragmentationNeeded,
+}
+
+/// Why a packet was dropped. Closed: a new way to lose a packet is a new reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Not a well-formed IPv4 packet (truncated, bad header length, bad header checksum).
+    Malformed,
+    /// IPv6, which this world does not route.
+    NotIpv4,
+    /// A fragment where ports are needed.
+    Fragment,
+    /// No host and no balancer has the destination address.
+    NoRoute,
+    /// A private address from the internet, or the internet from a host without public address.
+    NotRoutable,
+    /// The source is not an address of the sending host.
+    SpoofedSource,
+    /// The balancer has no listener there; it stays silent.
+    NoListener,
+    /// A balancer takes only ICMP type 3.
+    IcmpUnsupported,
+    /// An ICMP error that quotes no known flow.
+    IcmpUnrelated,
+    /// A protocol the balancer does not carry.
+    ProtocolUnsupported,
+    /// No target is registered or eligible at this zonal address.
+    NoTarget,
+    /// All source ports toward this target are taken (`PortAllocationErrorCount`).
+    PortAllocation,
+    /// The flow table is full.
+    FlowTableFull,
+    /// A segment of no flow, where the balancer was told to stay silent (or a RST, which is never answered).
+    MissingFlow,
+    /// A segment of an expired flow, where the balancer was told to stay silent (or a RST).
+    ExpiredFlow,
+    /// TTL ran out and the packet may not be answered.
+    TtlExceeded,
+    /// Lost on the link, as configured.
+    LinkLoss,
+    /// The link's queue was full.
+    LinkQueue,
+    /// Larger than the link and not to be answered.
+    LinkMtu,
+    /// Would never have been sent by the kernel that the quirk stands for.
+    KernelQuirk,
+    /// The receiving device did not take it (its queue is full or it is down).
+    DeviceRefused,
+}
+
+/// One end to end tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tuple {
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Sender.
+    pub from: SocketAddrV4,
+    /// Receiver.
+    pub to: SocketAddrV4,
+}
+
+/// One packet's passage.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketRecord {
+    /// When it entered (for a held packet's second record: when it left).
+    pub at: Duration,
+    /// Counts packets from 0; two records of one held packet share it.
+    pub id: u64,
+    /// The sending host; none when the fabric made the packet.
+    pub sender: Option<PortId>,
+    /// Addresses as the sender wrote them.
+    pub before: Tuple,
+    /// Addresses as the receiver gets them; equal to `before` when nothing was translated.
+    pub after: Tuple,
+    /// The flow it belongs to, if any.
+    pub flow: Option<FlowId>,
+    /// TCP flags byte (RFC 9293: CWR ECE URG ACK PSH RST SYN FIN, low bit FIN); 0 for other protocols.
+    pub flags: u8,
+    /// TCP sequence number.
+    pub seq: u32,
+    /// TCP acknowledgement number.
+    pub ack: u32,
+    /// Payload bytes behind the transport header.
+    pub payload: u32,
+    /// TCP window as on the wire, unscaled.
+    pub window: u16,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// Index into the fabric's flow records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId(pub u32);
+
+/// A balancer's flow, living or gone.
+#[derive(Clone, Debug)]
+pub struct FlowRecord {
+    /// Whose flow.
+    pub balancer: BalancerId,
+    /// At which zonal address.
+    pub zonal: ZonalId,
+    /// Which target group.
+    pub group: GroupId,
+    /// Index of the target in its group.
+    pub target: usize,
+    /// Client's side as the client sends: from client, to zonal address.
+    pub client_side: Tuple,
+    /// Target's side as the target receives: from client or zonal address, to target.
+    pub target_side: Tuple,
+    /// First packet.
+    pub opened: Duration,
+    /// Last packet in either direction.
+    pub last: Duration,
+    /// Who holds the way back now and since when it is not this flow.
+    pub displaced: Option<Displaced>,
+    /// How far its connection got, as seen from the packets.
+    pub state: FlowState,
+}
+
+/// A flow lost its way back to a newer one with the same target-side tuple.
+#[derive(Clone, Copy, Debug)]
+pub struct Displaced {
+    /// When the newcomer's SYN arrived.
+    pub at: Duration,
+    /// The newcomer.
+    pub by: FlowId,
+    /// The state of this flow then.
+    pub was: FlowState,
+}
+
+/// A flow's life as its packets show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlowState {
+    /// A SYN went toward the target, nothing came back.
+    SynSent,
+    /// The target answered with SYN-ACK (or, UDP, anything).
+    Established,
+    /// One side sent FIN.
+    Closing,
+    /// Both sent FIN, or one RST.
+    Closed,
+    /// Idle for longer than the limit; only a tombstone is left.
+    Expired,
+}
+
+/// A TCP connection attempt as seen at its client's edge of the fabric: one for each new ISN on a tuple.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// From client, to what the client dialled.
+    pub tuple: Tuple,
+    /// First SYN.
+    pub opened: Duration,
+    /// Its sequence number.
+    pub isn: u32,
+    /// SYNs with this ISN that left the client (those a quirk suppressed are not counted).
+    pub syns: u32,
+    /// The latest flow its SYN made; none for a direct connection.
+    pub flow: Option<FlowId>,
+    /// First FIN or RST and who sent it.
+    pub ended: Option<Ended>,
+}
+
+/// The first FIN or RST of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Duration,
+    /// RST rather than FIN.
+    pub reset: bool,
+    /// Who sent it.
+    pub by: Party,
+}
+
+/// Who sent a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// The side that opened the connection.
+    Client,
+    /// The other end (the target of a balancer, or the host dialled).
+    Server,
+    /// The fabric itself (a balancer).
+    Fabric,
+}
+
+/// Totals. `received = forwarded + answered + held + dropped` at every moment.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Packets that hosts sent. A super-packet that had to be segmented counts as its segments.
+    pub received: u64,
+    /// Delivered to a host.
+    pub forwarded: u64,
+    /// Answered by the fabric.
+    pub answered: u64,
+    /// Waiting in links now.
+    pub held: u64,
+    /// Dropped, by reason.
+    pub dropped: std::collections::BTreeMap<Reason, u64>,
+    /// Packets the fabric made itself (RST, ICMP) and delivered or lost; outside the sum above.
+    pub originated: u64,
+    /// Records not kept because `record_limit` was reached.
+    pub records_cut: u64,
+}

@@ -1,0 +1,3 @@
+//! Plans.
+pub mod model;
+pub use model::*;

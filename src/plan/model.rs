@@ -1,0 +1,266 @@
+//! One case, checked and resolved: names are indexes, defaults are values, addresses are given out.
+//!
+//! Plain data that says what will be built and done. Not here: how (see `world`, `run`).
+//! All durations are real time; cloud time has been divided by `time_scale` already.
+
+use crate::diag::Span;
+use crate::expr::{Expr, Shape};
+use crate::fabric;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+pub use crate::spec::Kind;
+
+/// Index into [`Plan::hosts`]; the same number is the host's [`fabric::config::PortId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(pub u32);
+
+/// Index into [`Plan::steps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepId(pub u32);
+
+/// One case of one lab, ready to build.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The lab's file as given on the command line.
+    pub file: String,
+    /// The lab's name: topic and file stem, as `nlb/source-port-collision`.
+    pub lab: String,
+    /// One line.
+    pub title: String,
+    /// May be empty.
+    pub story: String,
+    /// Links.
+    pub sources: Vec<String>,
+    /// The case's name.
+    pub case: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it shows; may be empty.
+    pub shows: String,
+    /// Line of the case in the file, from 1.
+    pub line: usize,
+    /// What this case changes.
+    pub changes: Vec<Change>,
+    /// The promise.
+    pub works: Vec<Claim>,
+    /// What the case claims beyond it.
+    pub expect: Vec<Claim>,
+    /// Findings the case must show.
+    pub finds: Vec<String>,
+    /// Findings named by any fault of the lab: a fix or control must show none of them.
+    pub fault_finds: Vec<String>,
+    /// The seed in force.
+    pub seed: u64,
+    /// Cloud time runs this many times faster.
+    pub time_scale: f64,
+    /// Hosts with `count` expanded.
+    pub hosts: Vec<Host>,
+    /// Names that stand for several hosts (`count`).
+    pub groups: Vec<(String, Vec<HostId>)>,
+    /// The story.
+    pub steps: Vec<Step>,
+    /// What expressions may say in this very lab.
+    pub shape: Shape,
+    /// The network between the hosts. Its `ports` are `hosts`, one to one.
+    pub fabric: fabric::Config,
+}
+
+/// One entry of `set`, for "what this changes".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Dotted path.
+    pub path: String,
+    /// Compact YAML; none: not written before.
+    pub before: Option<String>,
+    /// Compact YAML; none: removed.
+    pub after: Option<String>,
+}
+
+/// A checked claim.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// In words; none when the lab gives only the expression.
+    pub words: Option<String>,
+    /// The expression's source.
+    pub that: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Compiled and type-checked.
+    pub expr: Expr,
+}
+
+/// A namespace with a kernel stack.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// On eth0, /32.
+    pub address: Ipv4Addr,
+    /// 1:1 at the internet gateway.
+    pub public_address: Option<Ipv4Addr>,
+    /// None: on the internet.
+    pub zone: Option<String>,
+    /// Of eth0, bytes.
+    pub mtu: u16,
+    /// Written in order, before anything runs: dotted name, value.
+    pub sysctls: Vec<(String, String)>,
+    /// Loaded with `nft -f`; names of hosts already replaced by addresses.
+    pub nft: Option<String>,
+    /// Loaded with `iptables-restore`.
+    pub iptables: Option<String>,
+    /// Shell text, run after the rules and before the servers.
+    pub setup: Option<String>,
+    /// What listens.
+    pub servers: Vec<Server>,
+}
+
+/// A listening workload.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// 1..=65535
+    pub port: u16,
+    /// Datagram socket rather than stream.
+    pub udp: bool,
+    /// What it does.
+    pub app: crate::spec::App,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The result's name, or `step N` (from 1).
+    pub name: String,
+    /// False: the result has no name in expressions.
+    pub named: bool,
+    /// The verb and what it is about, for reports: `connect client -> front/a`.
+    pub label: String,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Do not wait for its end.
+    pub background: bool,
+    /// What it does.
+    pub verb: Verb,
+}
+
+/// From where to where a connection goes.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The client.
+    pub from: HostId,
+    /// Destinations, taken in turn; one when the lab names one. Never empty.
+    pub to: Vec<Endpoint>,
+}
+
+/// A place to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `front/a`, `web1`, `web1/public` or the address itself.
+    pub label: String,
+    /// What the kernel dials.
+    pub address: SocketAddrV4,
+}
+
+/// Bytes over a connection or a load.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// The `connect` or `load` step.
+    pub over: StepId,
+    /// Bytes each time, 1..=64 MiB.
+    pub bytes: u32,
+    /// How often, at least 1.
+    pub times: u32,
+    /// Pause between two times.
+    pub every: Duration,
+    /// Limit for each time.
+    pub timeout: Duration,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Opens one TCP connection.
+    Connect {
+        /// Where.
+        dial: Dial,
+        /// None: the kernel's choice.
+        source_port: Option<u16>,
+        /// Idle time and interval of SO_KEEPALIVE, whole seconds.
+        keepalive: Option<Duration>,
+        /// The step's own limit.
+        timeout: Duration,
+    },
+    /// Opens many.
+    Load {
+        /// One for each client.
+        dials: Vec<Dial>,
+        /// For each client.
+        connections: u32,
+        /// For each client, per second; none: the next when the last is done, or after 20 ms.
+        rate: Option<f64>,
+        /// Keep them open to the end.
+        hold: bool,
+        /// Bytes to exchange on each before it is closed.
+        request: Option<u32>,
+        /// As for `Connect`.
+        keepalive: Option<Duration>,
+        /// For each connection.
+        timeout: Duration,
+    },
+    /// Sends, and receives as many bytes.
+    Exchange(Transfer),
+    /// Sends.
+    Send(Transfer),
+    /// Receives.
+    Receive(Transfer),
+    /// close(2).
+    Close {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// RST.
+    Abort {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// shutdown(SHUT_WR).
+    Shutdown {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// Lets time pass.
+    Wait {
+        /// Real time.
+        lapse: Duration,
+    },
+    /// Waits for a fact.
+    WaitUntil {
+        /// The condition.
+        that: Box<Claim>,
+        /// Limit.
+        timeout: Duration,
+    },
+    /// Stops the servers of hosts: no more listening, live connections closed.
+    Stop {
+        /// Which.
+        hosts: Vec<HostId>,
+        /// RST instead of FIN.
+        reset: bool,
+    },
+    /// Servers die as by SIGKILL: the kernel closes what they had open.
+    Kill {
+        /// Which.
+        hosts: Vec<HostId>,
+    },
+    /// A real program.
+    Run {
+        /// Where.
+        host: HostId,
+        /// Shell text.
+        command: String,
+        /// Limit.
+        timeout: Duration,
+    },
+}

@@ -1,0 +1,3 @@
+//! Reading labs.
+pub mod model;
+pub use model::*;

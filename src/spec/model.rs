@@ -1,0 +1,411 @@
+//! The typed mirror of a lab: one struct a section, spans kept, no behaviour.
+//!
+//! A lab's cases differ by `set`, which patches the tree before it is typed; so each case has its own [`Body`].
+//! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
+
+use crate::diag::{Span, Spanned};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// A lab file: what does not change from case to case, and the cases.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    /// The file's name as given, for diagnostics and reports.
+    pub file: String,
+    /// The source text, for rendering.
+    pub text: String,
+    /// One line.
+    pub title: Spanned<String>,
+    /// A paragraph or two.
+    pub story: Option<Spanned<String>>,
+    /// Links.
+    pub sources: Vec<Spanned<String>>,
+    /// The promise, in the user's words.
+    pub works: Vec<Claim>,
+    /// The lab as written, without any `set`.
+    pub body: Body,
+    /// The cases, in order.
+    pub cases: Vec<Case>,
+}
+
+/// One `- EXPR` or `- claim in words: EXPR`.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The words; none when only an expression is written.
+    pub words: Option<Spanned<String>>,
+    /// The expression's source text, spanned so that offset 0 of it is `span.start`
+    /// (approximate when YAML quoting or folding moved it).
+    pub that: Spanned<String>,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its key under `cases`.
+    pub name: Spanned<String>,
+    /// Its kind.
+    pub kind: Spanned<Kind>,
+    /// What it shows, one line.
+    pub shows: Option<Spanned<String>>,
+    /// What it changes, as text: path, value before (none: not written), value after (none: removed). YAML flow style.
+    pub set: Vec<Patch>,
+    /// Findings it must show.
+    pub finds: Vec<Spanned<String>>,
+    /// What it claims.
+    pub expect: Vec<Claim>,
+    /// The lab's body after `set`.
+    pub body: Body,
+}
+
+/// One entry of `set`.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// The dotted path as written.
+    pub path: Spanned<String>,
+    /// What stood there before, as compact YAML.
+    pub before: Option<String>,
+    /// What stands there now, as compact YAML; none: removed.
+    pub after: Option<String>,
+}
+
+/// What a case is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Breaks the promise.
+    Fault,
+    /// Keeps it.
+    Fix,
+    /// A mitigation or another symptom.
+    Partial,
+    /// Keeps it, and never was in danger.
+    Control,
+}
+
+/// The part of a lab that `set` can change.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Fixes the emulator's random choices.
+    pub seed: u64,
+    /// Cloud time runs this many times faster; 1 or more.
+    pub time_scale: Spanned<f64>,
+    /// `aws-current` and such.
+    pub profile: Spanned<String>,
+    /// Zone names, in order.
+    pub zones: Vec<Spanned<String>>,
+    /// In order of writing.
+    pub hosts: Vec<(Spanned<String>, Host)>,
+    /// In order of writing.
+    pub target_groups: Vec<(Spanned<String>, TargetGroup)>,
+    /// In order of writing.
+    pub load_balancers: Vec<(Spanned<String>, Balancer)>,
+    /// The story.
+    pub steps: Vec<Step>,
+}
+
+/// `hosts.X`
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The item's place.
+    pub span: Span,
+    /// `address:`; none: given out.
+    pub address: Option<Spanned<Ipv4Addr>>,
+    /// `public_address: none | auto | A`
+    pub public_address: Option<Spanned<PublicAddress>>,
+    /// `zone:`; none: on the internet.
+    pub zone: Option<Spanned<String>>,
+    /// `count:`; none: one host named by the key itself.
+    pub count: Option<Spanned<u32>>,
+    /// `serve:` by port.
+    pub serve: Vec<(Spanned<ServePort>, App)>,
+    /// `sysctls:` key and value text.
+    pub sysctls: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `nft:` text.
+    pub nft: Option<Spanned<String>>,
+    /// `iptables:` text (iptables-restore format).
+    pub iptables: Option<Spanned<String>>,
+    /// `setup:` shell text.
+    pub setup: Option<Spanned<String>>,
+    /// `link:`, both directions resolved: a direction's own value wins over the common one.
+    pub up: Link,
+    /// See `up`.
+    pub down: Link,
+    /// Device MTU; none: 1500.
+    pub mtu: Option<Spanned<u16>>,
+    /// `kernel:` quirks by name.
+    pub kernel: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// A host's `public_address`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// No way to or from the internet.
+    None,
+    /// Given out.
+    Auto,
+    /// This one.
+    Fixed(Ipv4Addr),
+}
+
+/// A key of `serve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServePort {
+    /// 1..=65535
+    pub port: u16,
+    /// `53/udp`
+    pub udp: bool,
+}
+
+/// What a host serves on a port.
+#[derive(Clone, Debug, PartialEq)]
+pub enum App {
+    /// Sends back what it gets.
+    Echo {
+        /// Close (FIN) a connection that was idle for this long.
+        idle_close: Option<Duration>,
+    },
+    /// Reads and counts.
+    Sink,
+    /// Speaks first, then echoes.
+    Banner {
+        /// What it says; a line feed is added.
+        text: String,
+    },
+    /// Answers everything with the host's name and a line feed.
+    Name,
+    /// Sends for as long as the connection takes it.
+    Source {
+        /// Bytes a write.
+        bytes: u32,
+        /// Pause between writes.
+        every: Duration,
+    },
+    /// A minimal HTTP/1.1 server: 200 with the host's name as body.
+    Http,
+    /// Listens and never accepts.
+    NeverAccept {
+        /// `listen(2)` backlog.
+        backlog: u32,
+    },
+    /// A real program.
+    Command {
+        /// Shell text.
+        command: String,
+        /// Wait for this before the story starts; none: for the port to listen.
+        ready: Option<String>,
+    },
+}
+
+/// One direction of `link:`; none: not impaired in that way.
+#[derive(Clone, Debug, Default)]
+pub struct Link {
+    /// `delay:`
+    pub delay: Option<Spanned<Duration>>,
+    /// `jitter:`
+    pub jitter: Option<Spanned<Duration>>,
+    /// `loss:` 0.0..=1.0
+    pub loss: Option<Spanned<f64>>,
+    /// `rate:` bits per second
+    pub rate: Option<Spanned<u64>>,
+    /// `mtu:` bytes
+    pub mtu: Option<Spanned<u16>>,
+    /// `queue:` packets
+    pub queue: Option<Spanned<u32>>,
+}
+
+/// `target_groups.X`
+#[derive(Clone, Debug)]
+pub struct TargetGroup {
+    /// The item's place.
+    pub span: Span,
+    /// `instance`, `ip` or `alb`
+    pub target_type: Spanned<String>,
+    /// `TCP`, `UDP`, ...
+    pub protocol: Spanned<String>,
+    /// None: the listener's.
+    pub port: Option<Spanned<u16>>,
+    /// Hosts by name (or a `count` group's name); with an own port where the map form was used.
+    pub targets: Vec<(Spanned<String>, Option<Spanned<u16>>)>,
+    /// AWS attribute names verbatim; values as text.
+    pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// `load_balancers.X`
+#[derive(Clone, Debug)]
+pub struct Balancer {
+    /// The item's place.
+    pub span: Span,
+    /// `network`, `classic`, `application`
+    pub kind: Spanned<String>,
+    /// `internet-facing` or `internal`
+    pub scheme: Spanned<String>,
+    /// Zones, each with a chosen address or none.
+    pub zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)>,
+    /// By port.
+    pub listeners: Vec<(Spanned<u16>, Listener)>,
+    /// AWS attribute names verbatim; values as text.
+    pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `emulate:`
+    pub emulate: Emulate,
+}
+
+/// `listeners.N`
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The item's place.
+    pub span: Span,
+    /// `TCP`, `UDP`, ...
+    pub protocol: Spanned<String>,
+    /// Name of a target group.
+    pub target_group: Spanned<String>,
+    /// AWS attribute names verbatim; values as text.
+    pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// A balancer's `emulate:`; none: the default.
+#[derive(Clone, Debug, Default)]
+pub struct Emulate {
+    /// `prefer: web1`, `prefer: [web1, web2]`: the zonal address is none; or by zonal address (`front/a`, or just `a`).
+    pub prefer: Vec<(Option<Spanned<String>>, Vec<Spanned<String>>)>,
+    /// `newest`, `keep-old`, `port-rewrite`
+    pub on_collision: Option<Spanned<String>>,
+    /// `reset`, `drop`
+    pub on_missing_flow: Option<Spanned<String>>,
+    /// Ports for each zonal address and target.
+    pub snat_ports: Option<Spanned<u32>>,
+    /// Flows in the table.
+    pub flow_capacity: Option<Spanned<u32>>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// `as:`, or a made-up name that no lab can write (`step 3`).
+    pub name: Spanned<String>,
+    /// True when `as:` was written: only then the result has a name in expressions.
+    pub named: bool,
+    /// The step's place.
+    pub span: Span,
+    /// What it does.
+    pub verb: Verb,
+}
+
+/// What a step does. Names are not resolved here.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Opens one connection.
+    Connect {
+        /// Host.
+        from: Spanned<String>,
+        /// Destination text.
+        to: Spanned<String>,
+        /// None: the kernel's choice.
+        source_port: Option<Spanned<u16>>,
+        /// SO_KEEPALIVE with this idle time and interval.
+        keepalive: Option<Spanned<Lapse>>,
+        /// The step's own limit.
+        timeout: Spanned<Lapse>,
+    },
+    /// Opens many.
+    Load {
+        /// Host or group of hosts.
+        from: Spanned<String>,
+        /// Destination text.
+        to: Spanned<String>,
+        /// From each host.
+        connections: Spanned<u32>,
+        /// New connections per second and host; none: the next one when the last is open, or after 20 ms.
+        rate: Option<Spanned<f64>>,
+        /// Keep them open.
+        hold: bool,
+        /// Bytes to send and get back on each connection before it is closed (`request: 64`); none: only connect.
+        request: Option<Spanned<u32>>,
+        /// See `Connect`.
+        keepalive: Option<Spanned<Lapse>>,
+        /// For each connection.
+        timeout: Spanned<Lapse>,
+        /// Go on with the story at once.
+        background: bool,
+    },
+    /// Sends and waits for as many bytes to come back.
+    Exchange(Transfer),
+    /// Only sends.
+    Send(Transfer),
+    /// Only receives.
+    Receive(Transfer),
+    /// FIN, and no more reading: `close(2)`.
+    Close {
+        /// Step name of the connection.
+        over: Spanned<String>,
+    },
+    /// RST: `close(2)` with SO_LINGER 0.
+    Abort {
+        /// Step name of the connection.
+        over: Spanned<String>,
+    },
+    /// FIN, and go on reading: `shutdown(2)` for writing.
+    Shutdown {
+        /// Step name of the connection.
+        over: Spanned<String>,
+    },
+    /// Lets time pass.
+    Wait {
+        /// How long.
+        span: Spanned<Lapse>,
+    },
+    /// Waits for a fact.
+    WaitUntil {
+        /// Expression.
+        that: Spanned<String>,
+        /// Limit.
+        timeout: Spanned<Lapse>,
+    },
+    /// Stops a host's servers.
+    Stop {
+        /// Host or group.
+        host: Spanned<String>,
+        /// RST instead of FIN.
+        reset: bool,
+    },
+    /// SIGKILL to a host's servers.
+    Kill {
+        /// Host or group.
+        host: Spanned<String>,
+    },
+    /// Runs a program.
+    Run {
+        /// Where.
+        on_host: Spanned<String>,
+        /// Shell text.
+        command: Spanned<String>,
+        /// Limit.
+        timeout: Spanned<Lapse>,
+        /// Go on with the story at once.
+        background: bool,
+    },
+}
+
+/// `send`, `exchange`, `receive`
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Step name of the connection or load.
+    pub over: Spanned<String>,
+    /// Bytes each time.
+    pub bytes: Spanned<u32>,
+    /// How often.
+    pub times: Spanned<u32>,
+    /// Pause between.
+    pub every: Option<Spanned<Lapse>>,
+    /// Limit for each time.
+    pub timeout: Spanned<Lapse>,
+    /// Go on with the story at once.
+    pub background: bool,
+}
+
+/// A span of time as written: real, or cloud time that `time_scale` divides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lapse {
+    /// As written.
+    pub length: Duration,
+    /// `400s cloud`
+    pub cloud: bool,
+}

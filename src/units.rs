@@ -1,0 +1,1 @@
+//! Durations, rates, shares and sizes as labs write them.
