@@ -1,0 +1,41 @@
+//! Every rule a lab can break: its stable code, a title, and the page that `hairpin explain HP0123` prints.
+//!
+//! One table an area. A code is never reused; each has at least one file under `tests/diagnostics/`.
+
+pub mod expr;
+pub mod plan;
+pub mod spec;
+pub mod yaml;
+
+use std::fmt;
+
+/// A rule's number, written `HP0123`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(pub u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HP{:04}", self.0)
+    }
+}
+
+/// A rule and its manual page.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its code.
+    pub code: Code,
+    /// One line, no full stop.
+    pub title: &'static str,
+    /// Plain text: why the rule exists, a wrong example, the right one.
+    pub page: &'static str,
+}
+
+/// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    yaml::RULES.iter().chain(spec::RULES).chain(plan::RULES).chain(expr::RULES)
+}
+
+/// The rule of a code.
+pub fn rule(code: Code) -> Option<&'static Rule> {
+    all().find(|rule| rule.code == code)
+}
