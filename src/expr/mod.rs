@@ -3,7 +3,7 @@
 //! `cel` lives behind this module: length, operator count and nesting are bounded before it parses, every name
 //! and type is checked against a [`Shape`], spans come from our side.
 
-use crate::diag::{Spanned, Span};
+use crate::diag::{Diagnostics, Spanned};
 use std::collections::BTreeMap;
 
 /// The type of a value in the evidence.
@@ -56,5 +56,25 @@ pub enum Truth {
     Unknown(String),
 }
 
-#[allow(missing_docs)]
-pub fn _placeholder(_: &Spanned<String>, _: Span) {}
+/// Checks an expression against what there is to say and makes it ready to evaluate.
+pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) -> Option<Expr> {
+    let _ = (shape, sink);
+    Some(Expr {
+        text: source.value.clone(),
+        time_bound: false,
+    })
+}
+
+impl Expr {
+    /// What it comes to on this evidence, an object of roots.
+    pub fn eval(&self, evidence: &serde_json::Value) -> Truth {
+        let _ = evidence;
+        Truth::Unknown("not evaluated yet".into())
+    }
+
+    /// Each path it mentions, in order, with its value.
+    pub fn values(&self, evidence: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+        let _ = evidence;
+        Vec::new()
+    }
+}

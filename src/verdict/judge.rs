@@ -1,0 +1,141 @@
+//! The judging rules: claims and findings against the kind of the case.
+//!
+//! A fault must break the promise, and for sure: an unknown value never counts as broken. A fix must keep it.
+//! What cannot be told makes a case inconclusive only where nothing told already fails it.
+
+use super::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, findings, value};
+use crate::evidence::Evidence;
+use crate::expr::Truth;
+use crate::plan::{Claim, Kind, Plan};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Worst timer lateness in ms up to which a time-bound claim that is false counts as false. The shortest delay that
+/// labs prove, a challenge ACK's way there and back, is 8 ms; an idle machine wakes within 2 ms.
+const LAG_LIMIT_MS: f64 = 3.0;
+
+/// The verdict of a case on its evidence.
+pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
+    judge_with(plan, evidence, findings::recognise(evidence))
+}
+
+/// The same with the findings already recognised.
+pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> Verdict {
+    let roots = value(plan, evidence, &findings);
+    let told = |claims: &[Claim]| {
+        claims
+            .iter()
+            .map(|c| tell(c, &roots, evidence.lag_ms))
+            .collect::<Vec<_>>()
+    };
+    let works = told(&plan.works);
+    let expect = told(&plan.expect);
+
+    let shown: BTreeSet<&str> = findings.iter().map(|f| f.kind.as_str()).collect();
+    let missing_finds: Vec<String> = plan
+        .finds
+        .iter()
+        .filter(|kind| !shown.contains(kind.as_str()))
+        .cloned()
+        .collect();
+    let unwanted_finds: Vec<String> = match plan.kind {
+        Kind::Fix | Kind::Control => plan
+            .fault_finds
+            .iter()
+            .filter(|kind| shown.contains(kind.as_str()))
+            .cloned()
+            .collect(),
+        Kind::Fault | Kind::Partial => Vec::new(),
+    };
+
+    let (ruling, reason) = rule(plan.kind, &works, &expect, &missing_finds, &unwanted_finds);
+    Verdict {
+        ruling,
+        reason,
+        works,
+        expect,
+        findings,
+        missing_finds,
+        unwanted_finds,
+    }
+}
+
+/// One claim against the roots.
+fn tell(claim: &Claim, roots: &Value, lag_ms: f64) -> ClaimVerdict {
+    let (truth, why) = match claim.expr.eval(roots) {
+        Truth::True => (ClaimTruth::True, String::new()),
+        Truth::False if claim.expr.time_bound && lag_ms > LAG_LIMIT_MS => (
+            ClaimTruth::Unknown,
+            format!("it is about time, and timers of this machine were up to {lag_ms:.1} ms late"),
+        ),
+        Truth::False => (ClaimTruth::False, String::new()),
+        Truth::Unknown(why) => (ClaimTruth::Unknown, why),
+    };
+    ClaimVerdict {
+        claim: claim.words.clone(),
+        that: claim.that.clone(),
+        line: claim.line,
+        truth,
+        why,
+        values: claim.expr.values(roots),
+    }
+}
+
+/// The ruling and its reason.
+fn rule(
+    kind: Kind,
+    works: &[ClaimVerdict],
+    expect: &[ClaimVerdict],
+    missing_finds: &[String],
+    unwanted_finds: &[String],
+) -> (Ruling, String) {
+    let required = match kind {
+        Kind::Fault | Kind::Partial => Vec::from_iter(expect),
+        Kind::Fix | Kind::Control => works.iter().chain(expect).collect(),
+    };
+    let first = |truth| required.iter().find(|claim| claim.truth == truth);
+
+    if let Some(claim) = first(ClaimTruth::False) {
+        return (
+            Ruling::Fails,
+            format!("this does not hold: {}", title(claim)),
+        );
+    }
+    if let Some(kind) = missing_finds.first() {
+        return (
+            Ruling::Fails,
+            format!("the evidence does not show `{kind}`"),
+        );
+    }
+    if let Some(kind) = unwanted_finds.first() {
+        return (
+            Ruling::Fails,
+            format!("the evidence still shows `{kind}`, which the lab's fault names"),
+        );
+    }
+    let broken = works.iter().any(|claim| claim.truth == ClaimTruth::False);
+    let doubtful = works
+        .iter()
+        .find(|claim| claim.truth == ClaimTruth::Unknown);
+    if kind == Kind::Fault && !broken {
+        return match doubtful {
+            Some(claim) => (Ruling::Inconclusive, doubt(claim)),
+            None => (
+                Ruling::Fails,
+                "nothing of what works promises is broken".into(),
+            ),
+        };
+    }
+    match first(ClaimTruth::Unknown) {
+        Some(claim) => (Ruling::Inconclusive, doubt(claim)),
+        None => (Ruling::Holds, String::new()),
+    }
+}
+
+fn doubt(claim: &ClaimVerdict) -> String {
+    format!("this cannot be told: {} ({})", title(claim), claim.why)
+}
+
+fn title(claim: &ClaimVerdict) -> &str {
+    claim.claim.as_deref().unwrap_or(&claim.that)
+}

@@ -1,0 +1,198 @@
+//! The evidence as expressions see it: one object of roots.
+//!
+//! The mirror of these fields as types is `plan::shape`; a test holds the two together. Not every field of the
+//! evidence is here: only what the language promises (LANGUAGE, "result" and "evidence").
+
+use super::Finding;
+use crate::evidence::{
+    BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, Load, Packet,
+    StepResult,
+};
+use crate::plan::Plan;
+use serde_json::{Map, Value, json};
+
+/// The object of roots: topology, findings, packets, and each named step's result at top level.
+///
+/// A number that is not finite becomes null, which expressions treat as unknown. Times are milliseconds.
+pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
+    let mut roots = Map::new();
+    roots.insert("hosts".into(), by_name(&evidence.hosts, host));
+    roots.insert(
+        "load_balancers".into(),
+        by_name(&evidence.load_balancers, balancer),
+    );
+    roots.insert(
+        "target_groups".into(),
+        by_name(&evidence.target_groups, group),
+    );
+    roots.insert("findings".into(), findings.iter().map(finding).collect());
+    roots.insert(
+        "packets".into(),
+        evidence.packets.iter().map(packet).collect(),
+    );
+    for (step, result) in plan.steps.iter().zip(&evidence.steps) {
+        if step.named {
+            roots.insert(step.name.clone(), step_value(result, &evidence.connections));
+        }
+    }
+    Value::Object(roots)
+}
+
+fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: fn(&T) -> Value) -> Value {
+    items
+        .iter()
+        .map(|(name, item)| (name.clone(), one(item)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn host(host: &HostEvidence) -> Value {
+    let sockets: Vec<_> = host
+        .sockets
+        .iter()
+        .map(|s| json!({ "state": s.state, "local": s.local, "remote": s.remote }))
+        .collect();
+    let requests: Vec<_> = host
+        .requests
+        .iter()
+        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status }))
+        .collect();
+    json!({
+        "address": host.address,
+        "counters": host.counters,
+        "sockets": sockets,
+        "requests": requests,
+        "self_sourced": host.self_sourced,
+    })
+}
+
+fn balancer(balancer: &BalancerEvidence) -> Value {
+    json!({
+        "metrics": balancer.metrics,
+        "state": balancer.state,
+        "addresses": balancer.addresses,
+        "flows": balancer.flows,
+    })
+}
+
+fn group(group: &GroupEvidence) -> Value {
+    let targets: Map<_, _> = group
+        .targets
+        .iter()
+        .map(|(name, t)| {
+            (
+                name.clone(),
+                json!({ "state": t.state, "reason": t.reason, "flows": t.flows }),
+            )
+        })
+        .collect();
+    json!({ "targets": targets })
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind,
+        "summary": finding.summary,
+        "packets": finding.packets,
+        "connections": finding.connections,
+    })
+}
+
+fn packet(packet: &Packet) -> Value {
+    json!({
+        "t": packet.t,
+        "sender": packet.sender,
+        "receiver": packet.receiver,
+        "protocol": packet.protocol,
+        "from": packet.from,
+        "to": packet.to,
+        "from_after": packet.from_after,
+        "to_after": packet.to_after,
+        "flags": packet.flags,
+        "len": packet.len,
+        "fate": packet.fate,
+        "probe": packet.probe,
+    })
+}
+
+fn step_value(step: &StepResult, connections: &[Connection]) -> Value {
+    let mut fields = Map::new();
+    let mut put = |more: Value| {
+        if let Value::Object(more) = more {
+            fields.extend(more);
+        }
+    };
+    put(
+        json!({ "ok": step.ok, "error": step.error, "errno": step.errno, "ms": step.ms, "at": step.at }),
+    );
+    match &step.detail {
+        Detail::Plain => {}
+        Detail::Connect { connection: index } => {
+            if let Some(c) = connections.get(*index) {
+                put(connection(c));
+            }
+        }
+        Detail::Load(l) => put(load(l)),
+        Detail::Transfer {
+            sent,
+            received,
+            unacked,
+            text,
+        } => {
+            put(json!({ "sent": sent, "received": received, "unacked": unacked, "text": text }));
+        }
+        Detail::TransferAll {
+            attempts,
+            failed,
+            errors,
+        } => {
+            put(json!({ "attempts": attempts, "failed": failed, "errors": errors }));
+        }
+        Detail::Run {
+            exit_code,
+            stdout,
+            stderr,
+        } => {
+            put(json!({ "exit_code": exit_code, "stdout": stdout, "stderr": stderr }));
+        }
+    }
+    Value::Object(fields)
+}
+
+fn connection(c: &Connection) -> Value {
+    json!({
+        "syns": c.syns,
+        "local": c.local,
+        "remote": c.remote,
+        "via": c.via,
+        "target": c.target,
+        "sent": c.sent,
+        "received": c.received,
+        "delivered": c.delivered,
+        "lost": c.lost,
+        "unacked": c.unacked,
+        "ended": c.ended,
+        "ended_by": c.ended_by,
+        "client_state": c.client_state,
+        "server_state": c.server_state,
+    })
+}
+
+fn load(load: &Load) -> Value {
+    json!({
+        "attempts": load.attempts,
+        "connected": load.connected,
+        "failed": load.failed,
+        "retried": load.retried,
+        "errors": load.errors,
+        "status": load.status,
+        "by_target": load.by_target,
+        "connect_ms": {
+            "min": load.connect_ms.min,
+            "p50": load.connect_ms.p50,
+            "p90": load.connect_ms.p90,
+            "p99": load.connect_ms.p99,
+            "max": load.connect_ms.max,
+        },
+    })
+}
