@@ -99,6 +99,9 @@ pub struct PacketRecord {
     pub id: u64,
     /// The sending host; none when the fabric made the packet.
     pub sender: Option<PortId>,
+    /// IP protocol number: 6 TCP, 17 UDP, 1 ICMP ... For others than TCP and UDP the ports of both tuples are 0
+    /// and their `protocol` means nothing.
+    pub protocol: u8,
     /// Addresses as the sender wrote them.
     pub before: Tuple,
     /// Addresses as the receiver gets them; equal to `before` when nothing was translated.

@@ -1,0 +1,59 @@
+//! What a balancer counts, under the names CloudWatch publishes (`AWS/NetworkELB`).
+//!
+//! Not here: per-port and per-reason drops (see `ledger`). CloudWatch reports sums and averages over a minute;
+//! these are the plain running values.
+
+/// Counters of one balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BalancerCounters {
+    /// Flows neither closed nor expired now.
+    pub active_flow_count: u64,
+    /// Of those, TCP.
+    pub active_flow_count_tcp: u64,
+    /// Of those, UDP.
+    pub active_flow_count_udp: u64,
+    /// Flows ever made.
+    pub new_flow_count: u64,
+    /// Of those, TCP.
+    pub new_flow_count_tcp: u64,
+    /// Of those, UDP.
+    pub new_flow_count_udp: u64,
+    /// Bytes of IP packets carried, both directions.
+    pub processed_bytes: u64,
+    /// Packets carried, both directions. A super-packet counts as the packets it would be on a wire.
+    pub processed_packets: u64,
+    /// RSTs forwarded from a client to a target.
+    pub tcp_client_reset_count: u64,
+    /// RSTs forwarded from a target to a client.
+    pub tcp_target_reset_count: u64,
+    /// RSTs the balancer made.
+    pub tcp_elb_reset_count: u64,
+    /// Flows refused because no source port toward the target was left.
+    pub port_allocation_error_count: u64,
+    /// Flows refused because no target was eligible or the table was full.
+    pub rejected_flow_count: u64,
+    /// Of those, TCP.
+    pub rejected_flow_count_tcp: u64,
+}
+
+impl BalancerCounters {
+    /// Every counter under its CloudWatch name, always all of them.
+    pub fn metrics(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("ActiveFlowCount", self.active_flow_count),
+            ("ActiveFlowCount_TCP", self.active_flow_count_tcp),
+            ("ActiveFlowCount_UDP", self.active_flow_count_udp),
+            ("NewFlowCount", self.new_flow_count),
+            ("NewFlowCount_TCP", self.new_flow_count_tcp),
+            ("NewFlowCount_UDP", self.new_flow_count_udp),
+            ("ProcessedBytes", self.processed_bytes),
+            ("ProcessedPackets", self.processed_packets),
+            ("TCP_Client_Reset_Count", self.tcp_client_reset_count),
+            ("TCP_Target_Reset_Count", self.tcp_target_reset_count),
+            ("TCP_ELB_Reset_Count", self.tcp_elb_reset_count),
+            ("PortAllocationErrorCount", self.port_allocation_error_count),
+            ("RejectedFlowCount", self.rejected_flow_count),
+            ("RejectedFlowCount_TCP", self.rejected_flow_count_tcp),
+        ]
+    }
+}
