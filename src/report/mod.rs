@@ -1,1 +1,116 @@
-//! report
+//! Reports: a value in, a string out.
+//!
+//! One file a format. Not here: judgement (see `verdict`), files, terminals and exit statuses (see `cli`).
+
+mod json;
+mod repeat;
+mod text;
+mod wrap;
+
+pub use json::json;
+pub use repeat::{repeat, wilson};
+pub use text::{Style, summary, text};
+
+use crate::evidence::Evidence;
+use crate::plan::{Change, Kind, Plan};
+use crate::verdict::{Ruling, Verdict};
+
+/// One run of one case, as reports need it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Which case it was.
+    pub case: CaseInfo,
+    /// Which of several runs of the case (`--repeat`), from 1.
+    pub attempt: u32,
+    /// What was recorded; none when the environment failed, or when the caller let go of it to save memory.
+    pub evidence: Option<Evidence>,
+    /// What it came to; none when the environment failed.
+    pub verdict: Option<Verdict>,
+    /// Why the case could not be run: operation, namespace, errno, hint.
+    pub failure: Option<String>,
+    /// Where its evidence was saved, as the user may type it.
+    pub saved: Option<String>,
+}
+
+/// What reports tell about a case itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseInfo {
+    /// The lab's file as given on the command line.
+    pub file: String,
+    /// The lab's name.
+    pub lab: String,
+    /// The lab's title.
+    pub title: String,
+    /// The case's name.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it shows; may be empty.
+    pub shows: String,
+    /// Line of the case in the file, from 1.
+    pub line: usize,
+    /// What it changes.
+    pub changes: Vec<Change>,
+    /// The seed in force.
+    pub seed: u64,
+}
+
+impl From<&Plan> for CaseInfo {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            file: plan.file.clone(),
+            lab: plan.lab.clone(),
+            title: plan.title.clone(),
+            name: plan.case.clone(),
+            kind: plan.kind,
+            shows: plan.shows.clone(),
+            line: plan.line,
+            changes: plan.changes.clone(),
+            seed: plan.seed,
+        }
+    }
+}
+
+/// What one outcome came to, the environment's failures included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The verdict's ruling.
+    Ruled(Ruling),
+    /// The case could not be run.
+    Failure,
+}
+
+impl Outcome {
+    /// What it came to.
+    pub fn word(&self) -> Word {
+        match (&self.failure, &self.verdict) {
+            (None, Some(verdict)) => Word::Ruled(verdict.ruling),
+            (Some(_), _) | (None, None) => Word::Failure,
+        }
+    }
+
+    /// Everything the case had to show was shown.
+    pub fn holds(&self) -> bool {
+        self.word() == Word::Ruled(Ruling::Holds)
+    }
+}
+
+/// `fault`, `fix`, `partial`, `control`
+pub(crate) fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Fault => "fault",
+        Kind::Fix => "fix",
+        Kind::Partial => "partial",
+        Kind::Control => "control",
+    }
+}
+
+/// `holds`, `fails`, `inconclusive`, `error`: for machines, the same for every kind of case.
+pub(crate) fn machine_word(word: Word) -> &'static str {
+    match word {
+        Word::Ruled(Ruling::Holds) => "holds",
+        Word::Ruled(Ruling::Fails) => "fails",
+        Word::Ruled(Ruling::Inconclusive) => "inconclusive",
+        Word::Failure => "error",
+    }
+}

@@ -2,9 +2,12 @@
 
 pub mod findings;
 mod judge;
+mod ladder;
 mod model;
+pub mod pages;
 mod value;
 
 pub use judge::{judge, judge_with};
+pub use ladder::ladder;
 pub use model::*;
 pub use value::value;

@@ -1,0 +1,480 @@
+//! The report for people: a table that tells at a glance which fault was reproduced and which fixes hold, and under
+//! a case that did not come out as claimed (or under each, with `explain`) what it changed, its claims with their
+//! values, its findings as sentences, and the packet ladder.
+
+use super::wrap::{count, cut, length, wrap};
+use super::{CaseInfo, Outcome, Word, kind_word};
+use crate::plan::{Change, Kind};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, ladder};
+use anstyle::{AnsiColor, Effects};
+use serde_json::Value;
+
+/// How to write it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// With terminal colours.
+    pub colour: bool,
+    /// Columns of a line, 60 or more; sentences wrap, the ladder fits itself in.
+    pub width: usize,
+    /// Everything about every case, also about those that came out as claimed.
+    pub explain: bool,
+    /// How long the whole run took, seconds, when it is known.
+    pub wall: Option<f64>,
+}
+
+impl Default for Style {
+    /// Plain, 100 columns, short.
+    fn default() -> Self {
+        Self {
+            colour: false,
+            width: 100,
+            explain: false,
+            wall: None,
+        }
+    }
+}
+
+/// All outcomes, grouped by lab in the order of first appearance, and a summary line.
+pub fn text(outcomes: &[Outcome], style: &Style) -> String {
+    let style = &Style {
+        width: style.width.max(60),
+        ..*style
+    };
+    let mut labs: Vec<(&str, Vec<&Outcome>)> = Vec::new();
+    for outcome in outcomes {
+        match labs.iter_mut().find(|(lab, _)| *lab == outcome.case.lab) {
+            Some((_, cases)) => cases.push(outcome),
+            None => labs.push((&outcome.case.lab, vec![outcome])),
+        }
+    }
+    let name_width = outcomes
+        .iter()
+        .map(|o| length(&o.case.name))
+        .max()
+        .unwrap_or(0)
+        .clamp(10, 34);
+    let mut out = String::new();
+    for (lab, cases) in labs {
+        let title = cut(
+            &cases[0].case.title,
+            style.width.saturating_sub(length(lab) + 2),
+        );
+        out.push_str(&paint(lab, anstyle::Style::new().bold(), style));
+        if !title.is_empty() {
+            out.push_str("  ");
+            out.push_str(&title);
+        }
+        out.push('\n');
+        for outcome in cases {
+            out.push_str(&row(outcome, name_width, style));
+            if style.explain || !outcome.holds() {
+                out.push_str(&block(outcome, style));
+            }
+        }
+        out.push('\n');
+    }
+    out.push_str(&summary(outcomes, style));
+    out
+}
+
+/// One line: labs, cases, what became of them.
+pub fn summary(outcomes: &[Outcome], style: &Style) -> String {
+    let mut labs: Vec<&str> = outcomes.iter().map(|o| o.case.lab.as_str()).collect();
+    labs.sort_unstable();
+    labs.dedup();
+    let held = |kind: Kind| {
+        outcomes
+            .iter()
+            .filter(|o| o.holds() && o.case.kind == kind)
+            .count()
+    };
+    let came_to = |word: Word| outcomes.iter().filter(|o| o.word() == word).count();
+    let mut parts = Vec::new();
+    let mut part = |n: usize, words: String| {
+        if n > 0 {
+            parts.push(words);
+        }
+    };
+    let faults = held(Kind::Fault);
+    part(faults, format!("{} reproduced", count(faults, "fault")));
+    let fixes = held(Kind::Fix);
+    part(
+        fixes,
+        if fixes == 1 {
+            "1 fix holds".into()
+        } else {
+            format!("{fixes} fixes hold")
+        },
+    );
+    let partial = held(Kind::Partial);
+    part(partial, format!("{partial} partial as claimed"));
+    let controls = held(Kind::Control);
+    part(
+        controls,
+        if controls == 1 {
+            "1 control holds".into()
+        } else {
+            format!("{controls} controls hold")
+        },
+    );
+    let failed = came_to(Word::Ruled(Ruling::Fails));
+    part(
+        failed,
+        paint(
+            &format!("{failed} FAILED"),
+            colour_of(Word::Ruled(Ruling::Fails)),
+            style,
+        ),
+    );
+    let doubtful = came_to(Word::Ruled(Ruling::Inconclusive));
+    part(
+        doubtful,
+        paint(
+            &format!("{doubtful} inconclusive"),
+            colour_of(Word::Ruled(Ruling::Inconclusive)),
+            style,
+        ),
+    );
+    let errors = came_to(Word::Failure);
+    part(
+        errors,
+        paint(
+            &format!("{errors} could not run"),
+            colour_of(Word::Failure),
+            style,
+        ),
+    );
+    let parts = if parts.is_empty() {
+        "nothing was run".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let wall = style.wall.map(|s| format!(" {s:.1} s")).unwrap_or_default();
+    format!(
+        "{}, {}: {parts}.{wall}\n",
+        count(labs.len(), "lab"),
+        count(outcomes.len(), "case")
+    )
+}
+
+/// The word for a case in the table; a fault that holds is one reproduced.
+fn table_word(kind: Kind, word: Word) -> &'static str {
+    match (word, kind) {
+        (Word::Ruled(Ruling::Holds), Kind::Fault) => "reproduced",
+        (Word::Ruled(Ruling::Holds), Kind::Fix | Kind::Control) => "holds",
+        (Word::Ruled(Ruling::Holds), Kind::Partial) => "as claimed",
+        (Word::Ruled(Ruling::Fails) | Word::Ruled(Ruling::Inconclusive) | Word::Failure, _) => {
+            summary_word(word)
+        }
+    }
+}
+
+/// The word for an outcome whatever its kind.
+pub(super) fn summary_word(word: Word) -> &'static str {
+    match word {
+        Word::Ruled(Ruling::Holds) => "holds",
+        Word::Ruled(Ruling::Fails) => "FAILED",
+        Word::Ruled(Ruling::Inconclusive) => "inconclusive",
+        Word::Failure => "ERROR",
+    }
+}
+
+fn colour_of(word: Word) -> anstyle::Style {
+    match word {
+        Word::Ruled(Ruling::Holds) => AnsiColor::Green.on_default(),
+        Word::Ruled(Ruling::Fails) | Word::Failure => {
+            AnsiColor::Red.on_default().effects(Effects::BOLD)
+        }
+        Word::Ruled(Ruling::Inconclusive) => AnsiColor::Yellow.on_default(),
+    }
+}
+
+fn paint(text: &str, with: anstyle::Style, style: &Style) -> String {
+    if style.colour {
+        format!("{with}{text}{with:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A case's line in the table.
+fn row(outcome: &Outcome, name_width: usize, style: &Style) -> String {
+    let info = &outcome.case;
+    let seconds = match &outcome.evidence {
+        Some(evidence) => format!("{:>7.1} s", evidence.seconds),
+        None => String::new(),
+    };
+    let word = table_word(info.kind, outcome.word());
+    let used = 2 + 8 + 1 + name_width + 2 + 12 + 2;
+    let room = style.width.saturating_sub(used + 9);
+    let detail = detail(outcome, room);
+    let line = format!(
+        "  {:<8} {:<name_width$}  {}  {:<room$}{seconds}",
+        kind_word(info.kind),
+        cut(&info.name, name_width),
+        paint(&format!("{word:<12}"), colour_of(outcome.word()), style),
+        detail,
+    );
+    format!("{}\n", line.trim_end())
+}
+
+/// What matters most about an outcome, in at most `room` characters.
+fn detail(outcome: &Outcome, room: usize) -> String {
+    let info = &outcome.case;
+    let verdict = match (&outcome.failure, &outcome.verdict) {
+        (Some(failure), _) => return cut(failure, room),
+        (None, None) => return String::new(),
+        (None, Some(verdict)) => verdict,
+    };
+    match (verdict.ruling, info.kind) {
+        (Ruling::Fails | Ruling::Inconclusive, _) => cut(&verdict.reason, room),
+        (Ruling::Holds, Kind::Fault) => {
+            let kinds: Vec<&str> = verdict.findings.iter().map(|f| f.kind.as_str()).collect();
+            let kinds = cut(&kinds.join(" "), room);
+            let left = room.saturating_sub(length(&kinds) + 2);
+            match broken(verdict) {
+                values if kinds.is_empty() => cut(&values, room),
+                values if values.is_empty() || left < 12 => kinds,
+                values => format!("{kinds}  {}", cut(&values, left)),
+            }
+        }
+        (Ruling::Holds, Kind::Fix | Kind::Partial | Kind::Control) => {
+            let words = if info.shows.is_empty() {
+                changes_in_short(info)
+            } else {
+                info.shows.clone()
+            };
+            cut(&words, room)
+        }
+    }
+}
+
+/// The values that broke the promise: `new.syns 2, again.error deadline`.
+fn broken(verdict: &Verdict) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for claim in verdict
+        .works
+        .iter()
+        .filter(|c| c.truth == ClaimTruth::False)
+    {
+        for (name, value) in &claim.values {
+            let part = format!("{name} {}", plain(value));
+            // A value that is as it should be tells nothing about what broke.
+            if value != &Value::Bool(true) && !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+    }
+    parts.join(", ")
+}
+
+/// `cross_zone.enabled: false`
+fn changes_in_short(info: &CaseInfo) -> String {
+    let short = |change: &Change| {
+        let words: Vec<&str> = change.path.split('.').collect();
+        let tail = words[words.len().saturating_sub(2)..].join(".");
+        match &change.after {
+            Some(after) => format!("{tail}: {after}"),
+            None => format!("{tail} removed"),
+        }
+    };
+    info.changes
+        .iter()
+        .map(short)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "\"\"".into(),
+        Value::String(text) => text.clone(),
+        Value::Null => "unknown".into(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+const INDENT: usize = 11;
+
+/// Everything about one case.
+fn block(outcome: &Outcome, style: &Style) -> String {
+    let info = &outcome.case;
+    let mut block = Block {
+        out: String::new(),
+        width: style.width,
+    };
+    for (i, change) in info.changes.iter().enumerate() {
+        block.entry(if i == 0 { "changes" } else { "" }, &change_line(change));
+    }
+    if !info.shows.is_empty() {
+        block.entry("shows", &info.shows);
+    }
+    if let Some(failure) = &outcome.failure {
+        block.entry("error", failure);
+    }
+    if let Some(verdict) = &outcome.verdict {
+        if !verdict.reason.is_empty() {
+            block.entry("reason", &verdict.reason);
+        }
+        block.claims("works", &verdict.works, style);
+        block.claims("expect", &verdict.expect, style);
+        block.finds(verdict, info.kind, style);
+        if let Some(evidence) = &outcome.evidence {
+            let ladder = ladder(
+                evidence,
+                &ladder_connections(&verdict.findings),
+                style.width - 4,
+            );
+            if !ladder.is_empty() {
+                block.out.push('\n');
+                for line in ladder.lines() {
+                    block.line(4, line);
+                }
+                block.out.push('\n');
+            }
+        }
+    }
+    if let Some(evidence) = &outcome.evidence {
+        block.entry(
+            "world",
+            &format!(
+                "up {:.1} ms, down {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{}",
+                evidence.up_ms,
+                evidence.down_ms,
+                evidence.lag_ms,
+                evidence.kernel,
+                evidence.seed,
+                if evidence.time_scale == 1.0 {
+                    String::new()
+                } else {
+                    format!(", cloud time {} times faster", evidence.time_scale)
+                },
+            ),
+        );
+    }
+    if let Some(saved) = &outcome.saved {
+        block.entry("evidence", &format!("{saved}  (hairpin explain {saved})"));
+    }
+    block.entry(
+        "again",
+        &format!(
+            "hairpin run {} --case {} --seed {} --explain",
+            info.file, info.name, info.seed
+        ),
+    );
+    block.out.push('\n');
+    block.out
+}
+
+/// The connections that findings cite, in the order of the findings; empty lets the ladder choose.
+fn ladder_connections(findings: &[Finding]) -> Vec<usize> {
+    let mut chosen = Vec::new();
+    for connection in findings.iter().flat_map(|f| &f.connections) {
+        if !chosen.contains(connection) && chosen.len() < LADDER_CONNECTIONS {
+            chosen.push(*connection);
+        }
+    }
+    chosen
+}
+
+/// More than two pairs in one ladder are hard to read.
+const LADDER_CONNECTIONS: usize = 4;
+
+fn change_line(change: &Change) -> String {
+    let part = |text: &Option<String>, none: &str| match text {
+        Some(text) => text.clone(),
+        None => none.to_owned(),
+    };
+    format!(
+        "{}: {} -> {}",
+        change.path,
+        part(&change.before, "(not set)"),
+        part(&change.after, "(removed)")
+    )
+}
+
+/// A case's details under its line: labels at the left, text wrapped beside them.
+struct Block {
+    out: String,
+    width: usize,
+}
+
+impl Block {
+    fn line(&mut self, indent: usize, text: &str) {
+        let line = format!("{:indent$}{text}", "");
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
+    fn entry(&mut self, label: &str, text: &str) {
+        for (i, line) in wrap(text, self.width - INDENT - 10).iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            self.line(INDENT, &format!("{label:<9} {line}"));
+        }
+    }
+
+    fn claims(&mut self, label: &str, claims: &[ClaimVerdict], style: &Style) {
+        for (i, claim) in claims.iter().enumerate() {
+            let words = match &claim.claim {
+                Some(words) => format!("{words}: {}", claim.that),
+                None => claim.that.clone(),
+            };
+            let truth = match claim.truth {
+                ClaimTruth::True => "true",
+                ClaimTruth::False => "false",
+                ClaimTruth::Unknown => "unknown",
+            };
+            self.entry_with(if i == 0 { label } else { "" }, truth, &words);
+            if style.explain || claim.truth != ClaimTruth::True {
+                let values: Vec<String> = claim
+                    .values
+                    .iter()
+                    .map(|(name, value)| format!("{name} = {value}"))
+                    .collect();
+                self.entry_with("", "", &values.join(", "));
+                self.entry_with("", "", &claim.why);
+            }
+        }
+    }
+
+    fn finds(&mut self, verdict: &Verdict, kind: Kind, style: &Style) {
+        for (i, finding) in verdict.findings.iter().enumerate() {
+            let unwanted = verdict.unwanted_finds.contains(&finding.kind);
+            let head = if unwanted {
+                format!("{} (a {} must not show it)", finding.kind, kind_word(kind))
+            } else {
+                finding.kind.clone()
+            };
+            let head = paint(&head, anstyle::Style::new().bold(), style);
+            self.line(
+                INDENT,
+                &format!("{:<9} {head}", if i == 0 { "findings" } else { "" }),
+            );
+            for line in wrap(&finding.summary, self.width - INDENT - 12) {
+                self.line(INDENT + 12, &line);
+            }
+            let counters: Vec<String> = finding
+                .counters
+                .iter()
+                .map(|(host, counter, value)| format!("{host} {counter} {value}"))
+                .collect();
+            for line in wrap(&counters.join(", "), self.width - INDENT - 12) {
+                self.line(INDENT + 12, &line);
+            }
+        }
+        for missing in &verdict.missing_finds {
+            self.entry(
+                "missing",
+                &format!("{missing}  (hairpin explain {missing} tells how it shows)"),
+            );
+        }
+    }
+
+    /// A row of the claims' table: label, truth, words.
+    fn entry_with(&mut self, label: &str, truth: &str, words: &str) {
+        for (i, line) in wrap(words, self.width - INDENT - 19).iter().enumerate() {
+            let (label, truth) = if i == 0 { (label, truth) } else { ("", "") };
+            self.line(INDENT, &format!("{label:<9} {truth:<8} {line}"));
+        }
+    }
+}
