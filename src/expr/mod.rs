@@ -1,10 +1,32 @@
-//! Expectations: CEL over the evidence, checked before anything runs.
+//! Expectations: a subset of CEL over the evidence, checked before anything runs.
 //!
-//! `cel` lives behind this module: length, operator count and nesting are bounded before it parses, every name
-//! and type is checked against a [`Shape`], spans come from our side.
+//! The parser and evaluator are our own rather than the `cel` crate's: that one gives a select's place as its dot
+//! alone, reports run-time errors without a place, overflows the stack on a few hundred operators, and needs lexer
+//! scan, static checker and error mapping around it that together are longer than the language. Here a text is
+//! bounded first (length, operators, nesting of macros), then parsed, then every name, word and operand is checked
+//! against a [`Shape`]; evaluation borrows the evidence and has a budget. So any text ends in a diagnostic or an
+//! [`Expr`], and any [`Expr`] in a [`Truth`].
+//!
+//! Of CEL: `?: || && == != < <= > >= in + - * / % ! -`, selectors, indexes, lists, `has`, `size`, `double`,
+//! `startsWith`, `endsWith`, `contains`, `all`, `exists`, `exists_one`, `filter`, `map`. Added: `share`, `between`,
+//! `plausible`. Left out: maps and messages, bytes, unsigned numbers, null, types, joining of texts and lists.
+//! Here is no judging: what an unknown value means for a case, see `verdict`.
 
-use crate::diag::{Diagnostics, Spanned};
+mod ast;
+mod binomial;
+mod check;
+mod eval;
+mod lex;
+mod parse;
+mod paths;
+#[cfg(test)]
+mod tests;
+
+use crate::diag::codes::expr as codes;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The type of a value in the evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +65,7 @@ pub struct Expr {
     pub text: String,
     /// It mentions a [`Type::Millis`].
     pub time_bound: bool,
+    root: Arc<ast::Node>,
 }
 
 /// What an expression came to.
@@ -57,24 +80,65 @@ pub enum Truth {
 }
 
 /// Checks an expression against what there is to say and makes it ready to evaluate.
+///
+/// None when anything is wrong, with at least one diagnostic in the sink. Their places are offsets in the text added to
+/// the start of its span, so they are exact where the text is written without escapes and on one line.
 pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) -> Option<Expr> {
-    let _ = (shape, sink);
+    let text = &source.value;
+    let (root, faults, time_bound) = match parse::parse(text) {
+        Ok(root) => {
+            let checked = check::check(text, &root, shape);
+            (Some(root), checked.faults, checked.time_bound)
+        }
+        Err(fault) => (None, vec![fault], false),
+    };
+    let sound = faults.is_empty();
+    for fault in faults {
+        sink.push(placed(fault, source.span));
+    }
+    let root = root.filter(|_| sound)?;
     Some(Expr {
-        text: source.value.clone(),
-        time_bound: false,
+        text: text.clone(),
+        time_bound,
+        root: Arc::new(root),
     })
+}
+
+/// Moves a diagnostic from the text to the file, never out of the text's own place.
+fn placed(mut fault: Diagnostic, whole: Span) -> Diagnostic {
+    let place = |at: usize| (whole.start + at).min(whole.end.max(whole.start));
+    fault.span = Span {
+        start: place(fault.span.start),
+        end: place(fault.span.end),
+    };
+    fault
 }
 
 impl Expr {
     /// What it comes to on this evidence, an object of roots.
-    pub fn eval(&self, evidence: &serde_json::Value) -> Truth {
-        let _ = evidence;
-        Truth::Unknown("not evaluated yet".into())
+    pub fn eval(&self, evidence: &Value) -> Truth {
+        match eval::Evaluator::new(&self.text, evidence).truth(&self.root) {
+            Ok(true) => Truth::True,
+            Ok(false) => Truth::False,
+            Err(why) => Truth::Unknown(why),
+        }
     }
 
-    /// Each path it mentions, in order, with its value.
-    pub fn values(&self, evidence: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
-        let _ = evidence;
-        Vec::new()
+    /// Each longest path it mentions, as written and in order, with its value: `("new.syns", 1)`.
+    ///
+    /// Null where the evidence has no such value. A list too long to print is told by its length, as text.
+    pub fn values(&self, evidence: &Value) -> Vec<(String, Value)> {
+        let mut list: Vec<(String, Value)> = Vec::new();
+        for node in paths::paths(&self.root) {
+            let path = self.text[node.span.start..node.span.end].to_string();
+            if list.iter().all(|(known, _)| *known != path) {
+                let item = eval::Evaluator::new(&self.text, evidence).item(node);
+                list.push((
+                    path,
+                    item.map_or(Value::Null, |item| paths::printable(&item)),
+                ));
+            }
+        }
+        list
     }
 }
