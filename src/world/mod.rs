@@ -1,1 +1,136 @@
-//! world
+//! The machine: namespaces, devices, rules, programs. The only home of unshare, setns, ioctl, netlink, nft, processes.
+//!
+//! [`World::build`] makes what a plan says and gives it back as one value. Everything in it is held by descriptors
+//! and threads, so a build can stop anywhere and a dead runner leaves nothing. Not here: what happens in the world
+//! (see `run`) and any decision about a packet (see `fabric`).
+
+pub mod driver;
+pub mod error;
+pub mod lag;
+pub mod namespace;
+mod netlink;
+pub mod proc;
+pub mod probe;
+pub mod program;
+pub mod socket;
+pub mod supervise;
+mod sysctl;
+mod tun;
+
+pub use error::Error;
+
+use crate::plan::{Host as HostPlan, HostId, Plan};
+use driver::Driver;
+use namespace::{Namespace, Pending};
+use netlink::Netlink;
+use program::Inside;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How long rules and set-up scripts of one host may take.
+const SETUP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A built lab.
+#[derive(Debug)]
+pub struct World {
+    hosts: Vec<Arc<Host>>,
+    driver: Driver,
+}
+
+/// A live host.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name in the lab.
+    pub name: String,
+    /// Its network namespace.
+    pub namespace: Namespace,
+    names: Arc<str>,
+    inside: OnceLock<Inside>,
+}
+
+impl Host {
+    /// What programs need to run in this host; prepared at the first use, since most hosts never run one.
+    ///
+    /// # Errors
+    /// The operation that failed.
+    pub fn inside(&self) -> Result<&Inside, Error> {
+        if let Some(inside) = self.inside.get() {
+            return Ok(inside);
+        }
+        let prepared = Inside::prepare(&self.name, &self.namespace, &self.names)?;
+        Ok(self.inside.get_or_init(|| prepared))
+    }
+}
+
+impl World {
+    /// Builds all hosts of a plan and starts its fabric. Rules and set-up scripts have run when it returns.
+    ///
+    /// # Errors
+    /// The first operation that failed; what was built by then is gone when the error arrives.
+    pub async fn build(plan: &Plan) -> Result<Self, Error> {
+        let names: Arc<str> = plan.hosts.iter().map(|host| format!("{} {}\n", host.address, host.name)).collect::<String>().into();
+        let mut hosts = Vec::with_capacity(plan.hosts.len());
+        let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.hosts.len());
+        for host in &plan.hosts {
+            let (namespace, device) = spawn_host(host)?;
+            hosts.push(Arc::new(Host { name: host.name.clone(), namespace, names: Arc::clone(&names), inside: OnceLock::new() }));
+            pending.push(device);
+        }
+        let devices = pending.into_iter().map(Pending::wait).collect::<Result<Vec<_>, _>>()?;
+        let driver = Driver::start(plan.fabric.clone(), devices)?;
+        let world = Self { hosts, driver };
+        for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
+            set_up(host, plan).await?;
+        }
+        Ok(world)
+    }
+
+    /// A host by its number in the plan.
+    pub fn host(&self, id: HostId) -> &Arc<Host> {
+        &self.hosts[id.0 as usize]
+    }
+
+    /// All hosts, in the plan's order.
+    pub fn hosts(&self) -> &[Arc<Host>] {
+        &self.hosts
+    }
+
+    /// The fabric's driver.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+}
+
+fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+    let (address, mtu, sysctls) = (plan.address, plan.mtu, plan.sysctls.clone());
+    Namespace::spawn(&plan.name, move || {
+        sysctl::quiet_ipv6()?;
+        let device = tun::create()?;
+        sysctl::plain_defaults()?;
+        let index = nix::net::if_::if_nametoindex(tun::NAME).map_err(|errno| Error::system("find eth0", errno))?;
+        Netlink::open()?.configure(index, mtu, address)?;
+        for (name, value) in &sysctls {
+            sysctl::write(name, value)?;
+        }
+        Ok(device)
+    })
+}
+
+/// Rules first, then the operator's script, as a machine boots.
+async fn set_up(host: &Host, plan: &HostPlan) -> Result<(), Error> {
+    let texts = [
+        ("nft", &["-f", "-"][..], &plan.nft),
+        ("iptables-restore", &[][..], &plan.iptables),
+        ("/bin/sh", &["-e"][..], &plan.setup),
+    ];
+    for (program, arguments, text) in texts {
+        let Some(text) = text else { continue };
+        let ended = host.inside()?.run(program, arguments, Some(text), SETUP_LIMIT).await?;
+        if ended.code != Some(0) {
+            let why = if ended.timed_out { format!("not done after {SETUP_LIMIT:?}; ") } else { String::new() };
+            return Err(Error::other(format!("run {program}"), format!("{why}{}{}", ended.stderr, ended.stdout)).on(&host.name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The thread that owns a fabric: it moves packets between TUN devices and the fabric, and waits in between.
+//!
+//! One thread, one epoll, one reused buffer; no lock on a packet's way. Others ask the fabric by sending a closure.
+//! Not here: any decision about a packet (see `fabric`).
+
+use super::error::Error;
+use crate::fabric::config::{Config, PortId};
+use crate::fabric::{Fabric, Frame, Output};
+use crate::packet::VnetHeader;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+type Question = Box<dyn FnOnce(&mut Fabric, Duration) + Send>;
+
+/// Packets taken from one device before the others get their turn.
+const BATCH: usize = 64;
+/// The virtio-net header in front of every packet, bytes (the kernel's default length).
+const HEADER: usize = 10;
+/// The largest IP packet, bytes.
+const LARGEST: usize = 65_535;
+/// Marks the wake-up descriptor among the devices' numbers.
+const WAKE: u64 = u64::MAX;
+
+/// A running fabric. Dropping it without [`Driver::stop`] stops it too.
+#[derive(Debug)]
+pub struct Driver {
+    questions: Option<mpsc::Sender<Question>>,
+    wake: Arc<EventFd>,
+    thread: Option<JoinHandle<()>>,
+    start: Instant,
+}
+
+impl Driver {
+    /// Starts the thread. `devices[n]` is `PortId(n)`'s TUN.
+    ///
+    /// # Errors
+    /// When epoll or a thread cannot be had.
+    pub fn start(config: Config, devices: Vec<OwnedFd>) -> Result<Self, Error> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| Error::system("create an epoll", errno))?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(|errno| Error::system("create an eventfd", errno))?;
+        let wake = Arc::new(wake);
+        let watch = |fd: &dyn AsFd, mark| epoll.add(fd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark)).map_err(|errno| Error::system("watch a device", errno));
+        watch(&*wake, WAKE)?;
+        for (number, device) in devices.iter().enumerate() {
+            watch(device, number as u64)?;
+        }
+        let (questions, inbox) = mpsc::channel();
+        let start = Instant::now();
+        let mut engine = Engine { fabric: Fabric::new(config), devices: Devices(devices), epoll, wake: Arc::clone(&wake), inbox, start };
+        let thread = std::thread::Builder::new()
+            .name("fabric".to_owned())
+            .spawn(move || engine.run())
+            .map_err(|error| Error::io("start a thread", &error))?;
+        Ok(Self { questions: Some(questions), wake, thread: Some(thread), start })
+    }
+
+    /// The moment the fabric's time counts from.
+    pub fn start_time(&self) -> Instant {
+        self.start
+    }
+
+    /// Asks the fabric and waits for the answer.
+    ///
+    /// # Panics
+    /// When the fabric's thread died of a broken invariant.
+    pub async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Fabric, Duration) -> T + Send + 'static) -> T {
+        let (answer, result) = tokio::sync::oneshot::channel();
+        let questions = self.questions.as_ref().expect("a driver is asked only while it runs");
+        let sent = questions.send(Box::new(move |fabric, now| {
+            // The asker may have been cancelled.
+            drop(answer.send(question(fabric, now)));
+        }));
+        assert!(sent.is_ok(), "the fabric's thread died");
+        self.wake.write(1).expect("an eventfd takes a small number");
+        result.await.expect("the fabric's thread answers")
+    }
+
+    /// Stops the thread and closes the devices.
+    pub fn stop(&mut self) {
+        drop(self.questions.take());
+        // Full means that a wake-up is pending already.
+        let woken = self.wake.write(1);
+        debug_assert!(matches!(woken, Ok(_) | Err(Errno::EAGAIN)));
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the fabric's thread died");
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Engine {
+    fabric: Fabric,
+    devices: Devices,
+    epoll: Epoll,
+    wake: Arc<EventFd>,
+    inbox: mpsc::Receiver<Question>,
+    start: Instant,
+}
+
+/// The devices as the fabric's output.
+struct Devices(Vec<OwnedFd>);
+
+impl Output for Devices {
+    fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool {
+        let bytes = header.to_bytes();
+        let slices = [IoSlice::new(&bytes), IoSlice::new(packet)];
+        match nix::sys::uio::writev(&self.0[to.0 as usize], &slices) {
+            Ok(_) => true,
+            Err(errno) => {
+                tracing::debug!(?errno, port = to.0, length = packet.len(), "a device refused a packet");
+                false
+            }
+        }
+    }
+}
+
+impl Engine {
+    fn run(&mut self) {
+        ask_for_short_slices();
+        let mut events = [EpollEvent::empty(); 64];
+        let mut buffer = vec![0u8; HEADER + LARGEST];
+        loop {
+            let ready = wait(&self.epoll, &mut events, self.fabric.next_deadline().map(|at| at.saturating_sub(self.start.elapsed())));
+            self.fabric.advance(self.start.elapsed(), &mut self.devices);
+            for event in &events[..ready] {
+                if event.data() == WAKE {
+                    if !self.answer() {
+                        return;
+                    }
+                } else {
+                    self.read(event.data() as usize, &mut buffer);
+                }
+            }
+        }
+    }
+
+    /// False when nobody can ask any more.
+    fn answer(&mut self) -> bool {
+        // Empty is fine: an earlier round may have taken the number.
+        let count = self.wake.read();
+        debug_assert!(matches!(count, Ok(_) | Err(Errno::EAGAIN)));
+        loop {
+            match self.inbox.try_recv() {
+                Ok(question) => question(&mut self.fabric, self.start.elapsed()),
+                Err(mpsc::TryRecvError::Empty) => return true,
+                Err(mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn read(&mut self, number: usize, buffer: &mut [u8]) {
+        for _ in 0..BATCH {
+            let length = match nix::unistd::read(&self.devices.0[number], buffer) {
+                Ok(length) => length,
+                Err(Errno::EAGAIN | Errno::EINTR) => return,
+                Err(errno) => {
+                    tracing::debug!(?errno, number, "a device cannot be read");
+                    return;
+                }
+            };
+            let Some((header, packet)) = buffer[..length].split_at_mut_checked(HEADER) else { continue };
+            let header = VnetHeader::from_bytes(header.try_into().expect("split at its length"));
+            self.fabric.receive(self.start.elapsed(), PortId(number as u32), Frame { header, packet }, &mut self.devices);
+        }
+    }
+}
+
+/// Waits for events with a timeout finer than epoll_wait's millisecond (epoll_pwait2, Linux 5.11).
+fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<Duration>) -> usize {
+    let spec = timeout.map(|timeout| libc::timespec { tv_sec: timeout.as_secs() as libc::time_t, tv_nsec: timeout.subsec_nanos().into() });
+    let pointer = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `EpollEvent` is a transparent `epoll_event`; the length is the slice's; the timespec outlives the call.
+    let ready = unsafe {
+        libc::syscall(libc::SYS_epoll_pwait2, epoll.0.as_raw_fd(), events.as_mut_ptr().cast::<libc::epoll_event>(), events.len() as libc::c_int, pointer, std::ptr::null::<libc::sigset_t>(), 0usize)
+    };
+    match Errno::result(ready) {
+        Ok(ready) => ready as usize,
+        Err(Errno::EINTR) => 0,
+        Err(Errno::ENOSYS) => {
+            // Rounded up, or the loop would spin through the last millisecond.
+            let millis = timeout.map_or(-1, |timeout| timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32);
+            epoll.wait(events, nix::sys::epoll::EpollTimeout::try_from(millis).unwrap_or(nix::sys::epoll::EpollTimeout::NONE)).unwrap_or(0)
+        }
+        Err(errno) => panic!("epoll_pwait2 on the fabric's devices: {errno}"),
+    }
+}
+
+/// Asks for a 100 us slice under SCHED_OTHER: about five times less lateness beside a compile job, no privilege needed.
+/// Kernels before 6.12 refuse or ignore it, which costs precision only.
+pub(super) fn ask_for_short_slices() {
+    #[repr(C)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+    let attributes = Attributes { size: size_of::<Attributes>() as u32, policy: 0, flags: 0, nice: 0, priority: 0, runtime: 100_000, deadline: 0, period: 0 };
+    // SAFETY: the kernel reads `size` bytes of the structure.
+    let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    if let Err(errno) = Errno::result(set) {
+        tracing::debug!(?errno, "no short slices");
+    }
+}

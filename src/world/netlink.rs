@@ -1,0 +1,94 @@
+//! Links, addresses and routes of the calling thread's network namespace, over one blocking netlink socket.
+//!
+//! The messages are `rtnetlink`'s; the socket is plain because a host needs four requests and no event loop.
+
+use super::error::Error;
+use nix::errno::Errno;
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
+use std::net::Ipv4Addr;
+
+/// The loopback device's index in every namespace.
+const LOOPBACK: u32 = 1;
+
+/// A connection to the kernel's routing of one namespace.
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// Opens it for the namespace of the calling thread, for good.
+    ///
+    /// # Errors
+    /// When the kernel gives no netlink socket.
+    pub fn open() -> Result<Self, Error> {
+        let fail = |error: std::io::Error| Error::io("open a netlink socket", &error);
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(fail)?;
+        socket.bind_auto().map_err(fail)?;
+        socket.connect(&SocketAddr::new(0, 0)).map_err(fail)?;
+        // Extended answers are a comfort of newer kernels; without them errno has to do.
+        if let Err(error) = socket.set_ext_ack(true) {
+            tracing::debug!(%error, "no extended netlink answers");
+        }
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Brings up `lo`, and the device `index` with an MTU, a /32 address and the default route.
+    ///
+    /// # Errors
+    /// The first request the kernel refused, with its extended answer.
+    pub fn configure(&mut self, index: u32, mtu: u16, address: Ipv4Addr) -> Result<(), Error> {
+        let create = NLM_F_CREATE | NLM_F_EXCL;
+        self.request("bring up lo", RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()), 0)?;
+        let address_message = AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, 32).build();
+        self.request("add an address to eth0", RouteNetlinkMessage::NewAddress(address_message), create)?;
+        let link = LinkUnspec::new_with_index(index).mtu(u32::from(mtu)).up().build();
+        self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)?;
+        // No ARP on a TUN: an on-link default route and the fabric as everybody's neighbour.
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(index).pref_source(address).scope(RouteScope::Link).build();
+        self.request("add the default route", RouteNetlinkMessage::NewRoute(route), create)
+    }
+
+    fn request(&mut self, operation: &str, message: RouteNetlinkMessage, flags: u16) -> Result<(), Error> {
+        self.sequence += 1;
+        let mut packet = NetlinkMessage::from(message);
+        packet.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        packet.header.sequence_number = self.sequence;
+        packet.finalize();
+        let mut bytes = vec![0; packet.buffer_len()];
+        packet.serialize(&mut bytes);
+        let fail = |error: std::io::Error| Error::io(operation, &error);
+        self.socket.send(&bytes, 0).map_err(fail)?;
+        let (answer, _) = self.socket.recv_from_full().map_err(fail)?;
+        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).map_err(|error| Error::other(operation, error.to_string()))?;
+        match answer.payload {
+            NetlinkPayload::Error(error) => match error.code {
+                None => Ok(()),
+                Some(code) => {
+                    let mut failure = Error::system(operation, Errno::from_raw(code.get().abs()));
+                    failure.detail = extended_answer(&error.header);
+                    Err(failure)
+                }
+            },
+            other => Err(Error::other(operation, format!("unexpected netlink answer {other:?}"))),
+        }
+    }
+}
+
+/// The text attribute (NLMSGERR_ATTR_MSG, type 1) of an extended answer, behind the 16-byte header of the request.
+fn extended_answer(header: &[u8]) -> String {
+    let mut rest = header.get(16..).unwrap_or_default();
+    while let [a, b, c, d, ..] = *rest {
+        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]));
+        let Some(value) = rest.get(4..length) else { break };
+        if kind & 0x3fff == 1 {
+            return String::from_utf8_lossy(value).trim_end_matches('\0').to_owned();
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    String::new()
+}

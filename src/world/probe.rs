@@ -1,0 +1,55 @@
+//! What this machine can do: each ability is tried by its last needed operation, since some systems let a namespace
+//! be created and then deny everything inside it.
+
+use super::error::Error;
+use super::namespace::Namespace;
+use super::{netlink::Netlink, program::Inside, tun};
+use std::net::Ipv4Addr;
+
+/// An ability and whether this machine has it.
+#[derive(Clone, Debug)]
+pub struct Ability {
+    /// One or two words.
+    pub name: &'static str,
+    /// What labs need it for.
+    pub needed_for: &'static str,
+    /// Why it is missing, with the remedy; none when it is there.
+    pub missing: Option<String>,
+    /// Labs run without it.
+    pub optional: bool,
+}
+
+/// Tries everything, inside the namespaces of the worker.
+pub fn all() -> Vec<Ability> {
+    let built = host();
+    let ability = |name, needed_for, missing: Option<String>, optional| Ability { name, needed_for, missing, optional };
+    let failed = |error: &Error| Some(error.to_string());
+    let mut list = vec![ability("hosts", "every lab: a network namespace with a TUN device, an address and a route", built.as_ref().err().and_then(failed), false)];
+    if let Ok(namespace) = &built {
+        let inside = Inside::prepare("probe", namespace, "");
+        list.push(ability("programs", "`run`, `setup`, `nft`: mounts of its own for each host", inside.as_ref().err().and_then(failed), false));
+    }
+    list.push(ability("nft", "labs with `nft:` text", program("nft", "nftables"), true));
+    list.push(ability("iptables", "labs with `iptables:` text", program("iptables-restore", "iptables"), true));
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+    let few = (limit < 4096).then(|| format!("only {limit} descriptors: raise the hard limit with `ulimit -Hn`"));
+    list.push(ability("descriptors", "loads of thousands of connections", few, true));
+    list
+}
+
+fn host() -> Result<Namespace, Error> {
+    let (namespace, pending) = Namespace::spawn("probe", || {
+        let device = tun::create()?;
+        let index = nix::net::if_::if_nametoindex(tun::NAME).map_err(|errno| Error::system("find eth0", errno))?;
+        Netlink::open()?.configure(index, 1500, Ipv4Addr::new(192, 0, 2, 1))?;
+        Ok(device)
+    })?;
+    pending.wait()?;
+    Ok(namespace)
+}
+
+fn program(name: &str, package: &str) -> Option<String> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = path.split(':').chain(["/usr/sbin", "/sbin"]).any(|folder| std::path::Path::new(folder).join(name).exists());
+    (!found).then(|| format!("not installed: `apt-get install {package}`"))
+}

@@ -1,0 +1,233 @@
+//! Real programs inside a host: its network namespace, and a mount namespace of its own with its sysfs, /run and names.
+//!
+//! Output goes to files in memory, never to pipes: a program that becomes a daemon would hold a pipe for ever.
+
+use super::error::Error;
+use super::namespace::Namespace;
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// Output kept of a program, bytes.
+const OUTPUT_LIMIT: u64 = 64 * 1024;
+
+/// What a program needs to run inside a host.
+#[derive(Debug)]
+pub struct Inside {
+    host: String,
+    network: OwnedFd,
+    mounts: OwnedFd,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// Exit status; none when a signal ended it.
+    pub code: Option<i32>,
+    /// The limit passed and it was killed.
+    pub timed_out: bool,
+    /// At most 64 KiB.
+    pub stdout: String,
+    /// At most 64 KiB.
+    pub stderr: String,
+}
+
+/// A program that goes on running.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    output: File,
+}
+
+impl Inside {
+    /// Prepares a host for programs. `names` is the text of its /etc/hosts.
+    ///
+    /// # Errors
+    /// The operation that failed.
+    pub fn prepare(host: &str, namespace: &Namespace, names: &str) -> Result<Self, Error> {
+        let open = |file: &str| File::open(file).map(OwnedFd::from).map_err(|error| Error::io(format!("open {file}"), &error));
+        let network = namespace.run(move || open("/proc/thread-self/ns/net")).map_err(|error| error.on(host))?;
+        let names = names.to_owned();
+        let name = host.to_owned();
+        let inner = network.try_clone().map_err(|error| Error::io("duplicate a descriptor", &error))?;
+        // A thread whose mounts were changed is never used again.
+        let mounts = std::thread::spawn(move || {
+            setns(&inner, CloneFlags::CLONE_NEWNET).map_err(|errno| Error::system("enter the network namespace", errno))?;
+            mount_namespace(&name, &names)?;
+            open("/proc/thread-self/ns/mnt")
+        })
+        .join()
+        .map_err(|_| Error::other("prepare a mount namespace", "its thread died"))?
+        .map_err(|error| error.on(host))?;
+        Ok(Self { host: host.to_owned(), network, mounts })
+    }
+
+    /// Runs a program to its end or its limit; then its process group is killed.
+    ///
+    /// # Errors
+    /// When it cannot be started; its exit status is not an error.
+    pub async fn run(&self, program: &str, arguments: &[&str], input: Option<&str>, limit: Duration) -> Result<Ended, Error> {
+        let (mut stdout, mut stderr) = (memory()?, memory()?);
+        let mut child = self.start(program, arguments, input, &stdout, &stderr)?;
+        let group = child.id();
+        let (status, timed_out) = match tokio::time::timeout(limit, child.wait()).await {
+            Ok(status) => (Some(status.map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?), false),
+            Err(_) => (None, true),
+        };
+        if timed_out {
+            kill_group(group, Signal::SIGKILL);
+            child.wait().await.map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?;
+        }
+        Ok(Ended { code: status.and_then(|status| status.code()), timed_out, stdout: text(&mut stdout)?, stderr: text(&mut stderr)? })
+    }
+
+    /// Starts a program that goes on; standard output and error share one file.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(&self, command: &str) -> Result<Running, Error> {
+        let output = memory()?;
+        let child = self.start("/bin/sh", &["-c", command], None, &output, &output)?;
+        Ok(Running { child, output })
+    }
+
+    fn start(&self, program: &str, arguments: &[&str], input: Option<&str>, stdout: &File, stderr: &File) -> Result<Child, Error> {
+        let fail = |error: std::io::Error| {
+            let failure = Error::io(format!("run {program}"), &error).on(&self.host);
+            if error.kind() == std::io::ErrorKind::NotFound { failure.hint(package_hint(program)) } else { failure }
+        };
+        let stdin = match input {
+            None => Stdio::null(),
+            Some(input) => {
+                let mut file = memory()?;
+                file.write_all(input.as_bytes()).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(fail)?;
+                Stdio::from(file)
+            }
+        };
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(stdin)
+            .stdout(Stdio::from(stdout.try_clone().map_err(fail)?))
+            .stderr(Stdio::from(stderr.try_clone().map_err(fail)?))
+            .env("HAIRPIN_HOST", &self.host)
+            .env("PATH", search_path())
+            .current_dir("/")
+            .process_group(0)
+            .kill_on_drop(true);
+        let (network, mounts) = (self.network.as_raw_fd(), self.mounts.as_raw_fd());
+        // SAFETY: only async-signal-safe system calls between fork and exec; both descriptors outlive the spawn.
+        unsafe {
+            command.pre_exec(move || {
+                for (fd, kind) in [(network, libc::CLONE_NEWNET), (mounts, libc::CLONE_NEWNS)] {
+                    Errno::result(libc::setns(fd, kind))?;
+                }
+                for interrupt in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+                    signal(interrupt, SigHandler::SigDfl)?;
+                }
+                Ok(())
+            });
+        }
+        command.spawn().map_err(fail)
+    }
+}
+
+impl Running {
+    /// What it printed so far, at most 64 KiB.
+    ///
+    /// # Errors
+    /// When the file in memory cannot be read.
+    pub fn output(&mut self) -> Result<String, Error> {
+        text(&mut self.output)
+    }
+
+    /// Its exit status when it has ended.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Sends a signal to it and its children, and waits up to `limit` for its end; then SIGKILL.
+    pub async fn end(&mut self, signal: Signal, limit: Duration) {
+        kill_group(self.child.id(), signal);
+        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
+            kill_group(self.child.id(), Signal::SIGKILL);
+            let reaped = self.child.wait().await;
+            tracing::debug!(?reaped, "killed a program that did not end");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        kill_group(self.child.id(), Signal::SIGKILL);
+    }
+}
+
+fn kill_group(leader: Option<u32>, signal: Signal) {
+    // None: it has been waited for, and its number may be somebody else's.
+    if let Some(leader) = leader.and_then(|leader| i32::try_from(leader).ok()) {
+        match killpg(Pid::from_raw(leader), signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => tracing::warn!(?errno, leader, "cannot signal a program"),
+        }
+    }
+}
+
+fn memory() -> Result<File, Error> {
+    memfd_create("hairpin", MFdFlags::MFD_CLOEXEC).map(File::from).map_err(|errno| Error::system("make a file in memory", errno))
+}
+
+fn text(file: &mut File) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    // A second descriptor shares the position with the writer's; so read through /proc, which opens the file anew.
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .and_then(|file| file.take(OUTPUT_LIMIT).read_to_end(&mut bytes))
+        .map_err(|error| Error::io("read a program's output", &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Where programs are looked for: the user's path, and the system directories that sudo or cron may leave out.
+fn search_path() -> String {
+    let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    std::env::var("PATH").map_or_else(|_| system.to_owned(), |path| format!("{path}:{system}"))
+}
+
+fn package_hint(program: &str) -> String {
+    let package = match program {
+        "nft" => "nftables",
+        "iptables-restore" => "iptables",
+        other => other,
+    };
+    format!("install it: `apt-get install {package}`; `hairpin doctor` lists what labs need")
+}
+
+/// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.
+fn mount_namespace(host: &str, names: &str) -> Result<(), Error> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Error::system("unshare a mount namespace", errno))?;
+    let fail = |what: &str| {
+        let what = what.to_owned();
+        move |errno: Errno| Error::system(what, errno)
+    };
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).map_err(fail("make the mounts private"))?;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>)
+        .or_else(|errno| if errno == Errno::EPERM { Ok(()) } else { Err(errno) })
+        .map_err(fail("mount /sys"))?;
+    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755,size=16m")).map_err(fail("mount /run"))?;
+    let text = format!("127.0.0.1 localhost {host}\n{names}");
+    let path = "/run/hairpin-hosts";
+    fs::write(path, text).map_err(|error| Error::io(format!("write {path}"), &error))?;
+    if Path::new("/etc/hosts").exists() {
+        mount(Some(path), "/etc/hosts", None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail("mount /etc/hosts"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The three processes of a run, and the way in without root.
+//!
+//! *outer* forwards signals; *init* is PID 1 of a new PID namespace and reaps; *worker* does the work. Whoever dies
+//! first, the kernel takes the rest: init ends when the worker ends or when its pipe from outer reaches end of file,
+//! and every process of the PID namespace dies with init, programs that became daemons too.
+
+use super::error::Error;
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getgid, getuid, pipe2};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Exit status after an interrupt, everything torn down.
+pub const INTERRUPTED: u8 = 130;
+
+/// Runs `work` as the worker of a new world and gives back its exit status. Call it before any thread exists.
+/// `work` gets a descriptor that becomes readable at the first INT, TERM or HUP.
+///
+/// # Errors
+/// When this machine does not let us in; the hint names the remedy.
+pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
+    let pipe = || pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|errno| Error::system("make a pipe", errno));
+    let (life_reader, life_writer) = pipe()?;
+    let (cancel_reader, cancel_writer) = pipe()?;
+    let signals = block_signals()?;
+    separate()?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.map_err(|errno| Error::system("fork", errno))? {
+        ForkResult::Parent { child } => {
+            drop((life_reader, cancel_reader));
+            Ok(outer(child, &signals, &cancel_writer, &life_writer))
+        }
+        ForkResult::Child => {
+            drop((life_writer, cancel_writer, signals));
+            std::process::exit(init(&life_reader, cancel_reader, work).into())
+        }
+    }
+}
+
+/// True when the process may make namespaces without a user namespace of its own.
+pub fn privileged() -> bool {
+    const CAP_NET_ADMIN: u64 = 1 << 12;
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|set| set & CAP_SYS_ADMIN != 0 && set & CAP_NET_ADMIN != 0)
+}
+
+fn separate() -> Result<(), Error> {
+    let spaces = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
+    if privileged() {
+        return unshare(spaces).map_err(|errno| {
+            Error::system("unshare mount, PID and network namespaces", errno)
+                .hint("in a container run it privileged, or with `--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --device /dev/net/tun`")
+        });
+    }
+    let (user, group) = (getuid(), getgid());
+    unshare(spaces | CloneFlags::CLONE_NEWUSER).map_err(|errno| Error::system("unshare a user namespace", errno).hint(user_namespace_hint()))?;
+    for (file, text) in [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {user} 1")), ("gid_map", format!("0 {group} 1"))] {
+        let path = format!("/proc/self/{file}");
+        fs::write(&path, text).map_err(|error| Error::io(format!("write {path}"), &error).hint(user_namespace_hint()))?;
+    }
+    Ok(())
+}
+
+/// Which setting of this machine keeps user namespaces from us, and the command that changes it.
+pub fn user_namespace_hint() -> String {
+    let is = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+    if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
+        return "AppArmor restricts user namespaces here: run with sudo, or `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`".to_owned();
+    }
+    if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        return "user namespaces are off for users: run with sudo, or `sudo sysctl kernel.unprivileged_userns_clone=1`".to_owned();
+    }
+    if is("/proc/sys/user/max_user_namespaces", "0") {
+        return "user namespaces are limited to 0: run with sudo, or `sudo sysctl user.max_user_namespaces=10000`".to_owned();
+    }
+    "run it with sudo; in a container, run that privileged".to_owned()
+}
+
+fn block_signals() -> Result<SignalFd, Error> {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
+        set.add(signal);
+    }
+    set.thread_block().map_err(|errno| Error::system("block signals", errno))?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(|errno| Error::system("make a signalfd", errno))
+}
+
+fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8 {
+    let mut interrupted = false;
+    loop {
+        let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => panic!("poll on a signalfd: {errno}"),
+        }
+        while let Ok(Some(signal)) = signals.read_signal() {
+            if signal.ssi_signo == Signal::SIGCHLD as u32 {
+                match waitpid(init, Some(WaitPidFlag::WNOHANG)) {
+                    Ok(WaitStatus::Exited(_, status)) => return status as u8,
+                    Ok(WaitStatus::Signaled(_, signal, _)) => {
+                        eprintln!("hairpin: the run was killed by {signal}; nothing of it is left");
+                        return 128 + signal as u8;
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            } else if interrupted {
+                // Second request: stop waiting. Our end of the life pipe closes and init takes everything with it.
+                return INTERRUPTED;
+            } else {
+                interrupted = true;
+                if let Err(errno) = nix::unistd::write(cancel, b"!") {
+                    tracing::debug!(?errno, "the worker has gone already");
+                }
+            }
+        }
+    }
+}
+
+/// PID 1 of the new PID namespace.
+fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8 {
+    if let Err(error) = prepare_init() {
+        eprintln!("hairpin: {error}");
+        return 3;
+    }
+    let signals = match block_signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("hairpin: {error}");
+            return 3;
+        }
+    };
+    // SAFETY: this process has one thread.
+    let worker = match unsafe { fork() } {
+        Ok(ForkResult::Parent { child }) => child,
+        Ok(ForkResult::Child) => {
+            drop(signals);
+            unblock_signals();
+            std::process::exit(work(cancel).into());
+        }
+        Err(errno) => {
+            eprintln!("hairpin: fork: {errno}");
+            return 3;
+        }
+    };
+    drop(cancel);
+    loop {
+        let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(life.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => panic!("poll on a signalfd and a pipe: {errno}"),
+        }
+        // Outer never writes: anything here is its end.
+        if ready[1].revents().is_some_and(|events| !events.is_empty()) {
+            return INTERRUPTED;
+        }
+        while let Ok(Some(_)) = signals.read_signal() {}
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) if pid == worker => return status as u8,
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == worker => {
+                    eprintln!("hairpin: the worker was killed by {signal}; nothing of it is left");
+                    return 128 + signal as u8;
+                }
+                Ok(WaitStatus::StillAlive) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+fn prepare_init() -> Result<(), Error> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        .map_err(|errno| Error::system("make the mounts private", errno).hint(user_namespace_hint()))?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    // A container may mask parts of /proc and then forbids a fresh one. The old one still works for us: only
+    // programs see process numbers of the outside there.
+    if let Err(errno) = mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>) {
+        tracing::debug!(?errno, "no /proc of our own");
+    }
+    Ok(())
+}
+
+/// The terminal sends Ctrl-C to every process of the group; only outer answers it.
+fn unblock_signals() {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: no handler is installed, only the default is replaced by ignoring.
+        let set = unsafe { sigaction(signal, &ignore) };
+        debug_assert!(set.is_ok(), "these signals can be ignored");
+    }
+    let unblocked = SigSet::all().thread_unblock();
+    debug_assert!(unblocked.is_ok(), "the mask is valid");
+}

@@ -1,0 +1,45 @@
+//! Kernel settings of the calling thread's network namespace.
+
+use super::error::Error;
+use std::fs;
+
+/// Writes `net.ipv4.tcp_timestamps` and such. A `/` in a part stands for a dot in an interface's name, as sysctl(8) has it.
+///
+/// # Errors
+/// What the kernel said; a setting that does not exist or does not belong to a namespace has a hint.
+pub fn write(name: &str, value: &str) -> Result<(), Error> {
+    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+    fs::write(&path, value).map_err(|error| {
+        let failure = Error::io(format!("sysctl {name}={value}"), &error);
+        match error.kind() {
+            std::io::ErrorKind::NotFound => failure.hint("this kernel has no such setting, or not in a network namespace"),
+            std::io::ErrorKind::PermissionDenied => failure.hint("it belongs to the whole machine, not to a network namespace"),
+            _ => failure,
+        }
+    })
+}
+
+/// No IPv6 on devices to come: otherwise router solicitations and duplicate address detection show up in every count.
+///
+/// # Errors
+/// When the setting exists and cannot be written.
+pub fn quiet_ipv6() -> Result<(), Error> {
+    let path = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    match fs::write(path, "1") {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(format!("write {path}"), &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A new namespace inherits these from the machine's first one, where distributions differ; labs start from the kernel's own.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn plain_defaults() -> Result<(), Error> {
+    for device in ["all", "default", "eth0"] {
+        for setting in ["rp_filter", "accept_local"] {
+            write(&format!("net.ipv4.conf.{device}.{setting}"), "0")?;
+        }
+    }
+    Ok(())
+}
