@@ -171,7 +171,7 @@ impl Engine {
                 }
             };
             let Some((header, packet)) = buffer[..length].split_at_mut_checked(HEADER) else { continue };
-            let header = VnetHeader::from_bytes(header.try_into().expect("split at its length"));
+            let header = VnetHeader::read(header).expect("split at its length");
             self.fabric.receive(self.start.elapsed(), PortId(number as u32), Frame { header, packet }, &mut self.devices);
         }
     }

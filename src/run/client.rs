@@ -1,0 +1,318 @@
+//! One client connection: a real kernel socket in its host's namespace, and what is known of it.
+
+use super::word::Fault;
+use crate::plan::{Endpoint, HostId};
+use crate::world::namespace::Namespace;
+use crate::world::socket::{self, ClientOptions, TcpInfo};
+use nix::errno::Errno;
+use nix::sys::socket::{SockaddrIn, connect, getsockname, getsockopt, sockopt};
+use std::net::SocketAddrV4;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Bytes of what came that are kept as text.
+const TEXT_LIMIT: usize = 1024;
+
+/// A connection, or the attempt to open one.
+#[derive(Debug)]
+pub struct Client {
+    /// Index of the step that opened it.
+    pub step: usize,
+    /// The client's host.
+    pub from: HostId,
+    /// What was dialled.
+    pub to: Endpoint,
+    /// Its own end, once the kernel chose it.
+    pub local: Option<SocketAddrV4>,
+    /// When connect(2) was called.
+    pub began: Instant,
+    /// How long it took to stand or to fail.
+    pub took: Duration,
+    /// Why it does not stand; none when it does.
+    pub fault: Fault,
+    stream: Mutex<Option<Arc<TcpStream>>>,
+    state: Mutex<State>,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    /// Taken before the socket went.
+    last: TcpInfo,
+    /// How it ended, once that is known.
+    ended: &'static str,
+}
+
+/// What a transfer did.
+#[derive(Clone, Debug, Default)]
+pub struct Moved {
+    /// Why it stopped; none when all was done.
+    pub fault: Fault,
+    /// Bytes the kernel took.
+    pub sent: u64,
+    /// Bytes that came.
+    pub received: u64,
+    /// The beginning of what came.
+    pub text: Vec<u8>,
+}
+
+/// The end of a connection as its client knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// Bytes written.
+    pub sent: u64,
+    /// Bytes read.
+    pub received: u64,
+    /// The socket's last reading.
+    pub info: TcpInfo,
+    /// `open`, `eof`, `reset`, `closed`, `timeout`; empty when it never stood.
+    pub ended: &'static str,
+}
+
+/// How to end a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// close(2).
+    Close,
+    /// RST.
+    Abort,
+    /// shutdown(2) for writing.
+    Shutdown,
+}
+
+impl Client {
+    /// Opens a connection, or fails to; never an error.
+    pub async fn open(step: usize, from: HostId, namespace: &Namespace, to: Endpoint, options: ClientOptions, limit: Duration) -> Self {
+        let began = Instant::now();
+        let mut client = Self {
+            step,
+            from,
+            to,
+            local: None,
+            began,
+            took: Duration::ZERO,
+            fault: Fault::default(),
+            stream: Mutex::new(None),
+            state: Mutex::default(),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+        };
+        match socket::client(namespace, options).await {
+            Ok(fd) => client.connect(fd, limit).await,
+            Err(errno) => client.fault = errno.into(),
+        }
+        client
+    }
+
+    async fn connect(&mut self, fd: OwnedFd, limit: Duration) {
+        self.began = Instant::now();
+        let started = connect(fd.as_raw_fd(), &SockaddrIn::from(self.to.address));
+        self.local = getsockname::<SockaddrIn>(fd.as_raw_fd()).ok().map(SocketAddrV4::from).filter(|local| local.port() != 0);
+        self.fault = match started {
+            Ok(()) => self.keep(fd),
+            Err(Errno::EINPROGRESS) => self.stand(fd, limit).await,
+            Err(errno) => errno.into(),
+        };
+        self.took = self.began.elapsed();
+    }
+
+    async fn stand(&self, fd: OwnedFd, limit: Duration) -> Fault {
+        let stream = match TcpStream::from_std(fd.into()) {
+            Ok(stream) => stream,
+            Err(error) => return Fault::from(&error),
+        };
+        match timeout_at(self.began + limit, stream.writable()).await {
+            Err(_) => Fault::DEADLINE,
+            Ok(Err(error)) => Fault::from(&error),
+            // The error of a connect is delivered once, here.
+            Ok(Ok(())) => match getsockopt(&stream, sockopt::SocketError) {
+                Ok(0) => {
+                    *self.slot() = Some(Arc::new(stream));
+                    Fault::default()
+                }
+                Ok(code) => Errno::from_raw(code).into(),
+                Err(errno) => errno.into(),
+            },
+        }
+    }
+
+    fn keep(&self, fd: OwnedFd) -> Fault {
+        match TcpStream::from_std(fd.into()) {
+            Ok(stream) => {
+                *self.slot() = Some(Arc::new(stream));
+                Fault::default()
+            }
+            Err(error) => Fault::from(&error),
+        }
+    }
+
+    /// Writes so many bytes within a limit.
+    pub async fn send(&self, bytes: u32, limit: Duration) -> Moved {
+        let mut moved = Moved::default();
+        let Some(stream) = self.stream() else { return self.unusable() };
+        let work = async {
+            let chunk = pattern(bytes);
+            while moved.sent < u64::from(bytes) {
+                if let Err(error) = stream.writable().await {
+                    return Fault::from(&error);
+                }
+                let left = (u64::from(bytes) - moved.sent) as usize;
+                match stream.try_write(&chunk[..left.min(chunk.len())]) {
+                    Ok(count) => moved.sent += count as u64,
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Fault::from(&error),
+                }
+            }
+            Fault::default()
+        };
+        let fault = timeout(limit, work).await.unwrap_or(Fault::DEADLINE);
+        self.note(fault);
+        moved.fault = fault;
+        self.sent.fetch_add(moved.sent, Ordering::Relaxed);
+        moved
+    }
+
+    /// Reads so many bytes within a limit.
+    pub async fn receive(&self, bytes: u32, limit: Duration) -> Moved {
+        let mut moved = Moved::default();
+        let Some(stream) = self.stream() else { return self.unusable() };
+        let work = async {
+            let mut buffer = vec![0; (bytes as usize).clamp(1, 64 * 1024)];
+            while moved.received < u64::from(bytes) {
+                if let Err(error) = stream.readable().await {
+                    return Fault::from(&error);
+                }
+                let left = (u64::from(bytes) - moved.received) as usize;
+                let room = left.min(buffer.len());
+                match stream.try_read(&mut buffer[..room]) {
+                    Ok(0) => return Fault::EOF,
+                    Ok(count) => {
+                        moved.received += count as u64;
+                        let keep = count.min(TEXT_LIMIT.saturating_sub(moved.text.len()));
+                        moved.text.extend_from_slice(&buffer[..keep]);
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Fault::from(&error),
+                }
+            }
+            Fault::default()
+        };
+        let fault = timeout(limit, work).await.unwrap_or(Fault::DEADLINE);
+        self.note(fault);
+        moved.fault = fault;
+        self.received.fetch_add(moved.received, Ordering::Relaxed);
+        moved
+    }
+
+    /// Writes so many bytes and reads as many, all within one limit.
+    pub async fn exchange(&self, bytes: u32, limit: Duration) -> Moved {
+        let until = Instant::now() + limit;
+        // Both at once: an echo of more than the buffers hold would block a writer that does not read.
+        let (sent, received) = tokio::join!(self.send(bytes, limit), async {
+            self.receive(bytes, until.saturating_duration_since(Instant::now())).await
+        });
+        // When the write failed, the read met the same end or waited for nothing.
+        let fault = if sent.fault.is_none() || sent.fault == Fault::DEADLINE { received.fault } else { sent.fault };
+        Moved { fault, sent: sent.sent, received: received.received, text: received.text }
+    }
+
+    /// Ends the connection from this side.
+    pub fn end(&self, ending: Ending) -> Fault {
+        let Some(stream) = self.stream() else { return self.unusable().fault };
+        let result = match ending {
+            Ending::Shutdown => nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write),
+            Ending::Close => Ok(()),
+            // connect(AF_UNSPEC) resets at once; a close with linger 0 would wait for whoever still reads.
+            Ending::Abort => disconnect(&stream),
+        };
+        if ending != Ending::Shutdown {
+            let mut state = self.state.lock().expect("no holder of this lock panics");
+            if ending == Ending::Close {
+                state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
+            }
+            if state.ended.is_empty() {
+                state.ended = "closed";
+            }
+            drop(state);
+            self.slot().take();
+        }
+        result.err().map(Fault::from).unwrap_or_default()
+    }
+
+    /// Bytes written and not acknowledged now.
+    pub fn unacked(&self) -> u64 {
+        self.stream().and_then(|stream| socket::tcp_info(stream.as_fd()).ok()).map_or(0, |info| info.unacked)
+    }
+
+    /// Reads the socket without closing it.
+    pub fn examine(&self) -> End {
+        let mut state = *self.state.lock().expect("no holder of this lock panics");
+        if let Some(stream) = self.stream() {
+            state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
+            if state.ended.is_empty() || state.ended == "eof" {
+                state.ended = match crate::world::proc::state_name(state.last.state) {
+                    "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
+                    "CLOSE" => match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
+                        Ok(Errno::ETIMEDOUT) => "timeout",
+                        Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
+                        // No error left: somebody read it before, or both sides closed in order.
+                        Ok(_) | Err(_) => "closed",
+                    },
+                    _ => "open",
+                };
+            }
+        }
+        self.state.lock().expect("no holder of this lock panics").ended = state.ended;
+        End { sent: self.sent.load(Ordering::Relaxed), received: self.received.load(Ordering::Relaxed), info: state.last, ended: state.ended }
+    }
+
+    /// True while there is a socket.
+    pub fn stands(&self) -> bool {
+        self.slot().is_some()
+    }
+
+    fn stream(&self) -> Option<Arc<TcpStream>> {
+        self.slot().clone()
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<TcpStream>>> {
+        self.stream.lock().expect("no holder of this lock panics")
+    }
+
+    fn unusable(&self) -> Moved {
+        let closed = self.state.lock().expect("no holder of this lock panics").ended == "closed";
+        Moved { fault: if closed { Fault::word("closed") } else { Fault::NOT_CONNECTED }, ..Moved::default() }
+    }
+
+    /// The kernel tells an error once; whoever meets it keeps it here.
+    fn note(&self, fault: Fault) {
+        let ended = match fault.word {
+            "reset" => "reset",
+            "timeout" => "timeout",
+            "eof" => "eof",
+            _ => return,
+        };
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        if state.ended.is_empty() || state.ended == "eof" {
+            state.ended = ended;
+        }
+    }
+}
+
+/// RST now, whoever else holds the socket.
+fn disconnect(stream: &TcpStream) -> Result<(), Errno> {
+    let unspecified = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    // SAFETY: the kernel reads the length given, which is the structure's.
+    let done = unsafe { libc::connect(stream.as_raw_fd(), &raw const unspecified, size_of::<libc::sockaddr>() as libc::socklen_t) };
+    Errno::result(done).map(drop)
+}
+
+/// Bytes to send: readable, and different enough to see a shift.
+fn pattern(bytes: u32) -> Vec<u8> {
+    (0..bytes.min(64 * 1024)).map(|position| b'a' + (position % 26) as u8).collect()
+}

@@ -1,0 +1,81 @@
+//! `load`: many connections from many clients.
+
+use super::client::{Client, Ending};
+use super::story::{Story, dense_errors};
+use super::word::Fault;
+use crate::evidence::{Detail, Load};
+use crate::plan::{Dial, Verb};
+use crate::world::socket::ClientOptions;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Without `rate`, the next connection of a client waits for the one before, but not longer than this: healthy ones
+/// follow each other as a busy client's do, and hanging ones do not hold up the rest.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Opens the connections of a load step; what depends on packets is filled in when evidence is collected.
+pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
+    let Verb::Load { dials, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
+    let by_client = join_all(dials.iter().map(|dial| from_one(story, number, dial))).await;
+    let mut load = Load { errors: dense_errors(), ..Load::default() };
+    let mut worst = Fault::default();
+    for (client, fault) in by_client.into_iter().flatten() {
+        load.attempts += 1;
+        load.connected += i64::from(client.fault.is_none());
+        if !fault.is_none() {
+            load.failed += 1;
+            *load.errors.entry(fault.word.to_owned()).or_default() += 1;
+            worst = fault;
+        }
+        load.connections.push(story.add(client));
+    }
+    (worst, Detail::Load(load))
+}
+
+/// A client's connections, in the order they were started, each with the first thing that went wrong on it.
+async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fault)> {
+    let Verb::Load { connections, rate, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
+    let began = Instant::now();
+    let mut running = FuturesUnordered::new();
+    let mut done = Vec::with_capacity(*connections as usize);
+    for turn in 0..*connections {
+        let to = story.next_endpoint(dial);
+        running.push(async move { (turn, one(story, number, dial, to).await) });
+        let next = match rate {
+            Some(rate) => began + Duration::from_secs_f64(f64::from(turn + 1) / rate),
+            None => Instant::now() + PATIENCE,
+        };
+        loop {
+            tokio::select! {
+                Some((which, outcome)) = running.next() => {
+                    done.push((which, outcome));
+                    if rate.is_none() && which == turn { break; }
+                }
+                () = sleep_until(next) => break,
+            }
+        }
+    }
+    while let Some(outcome) = running.next().await {
+        done.push(outcome);
+    }
+    done.sort_by_key(|(turn, _)| *turn);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+async fn one(story: &Story, number: usize, dial: &Dial, to: crate::plan::Endpoint) -> (Client, Fault) {
+    let Verb::Load { hold, request, keepalive, timeout, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
+    let options = ClientOptions { source_port: None, keepalive: *keepalive };
+    let client = Client::open(number, dial.from, &story.world.host(dial.from).namespace, to, options, *timeout).await;
+    let mut fault = client.fault;
+    if let (true, Some(bytes)) = (fault.is_none(), request) {
+        fault = client.exchange(*bytes, *timeout).await.fault;
+    }
+    if !hold && client.stands() {
+        let closed = client.end(Ending::Close);
+        tracing::trace!(?closed, "a load's connection closed");
+    }
+    (client, fault)
+}

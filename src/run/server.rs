@@ -1,0 +1,414 @@
+//! The servers of hosts: real listening sockets with small programs behind them, or real programs.
+
+use super::word::Fault;
+use crate::plan::Server;
+use crate::spec::App;
+use crate::world::program::Running;
+use crate::world::{Error, Host, proc, socket};
+use nix::sys::signal::Signal;
+use std::io::ErrorKind;
+use std::net::SocketAddrV4;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How long a real program may take until it listens.
+const READY_LIMIT: Duration = Duration::from_secs(15);
+/// How long a stopped server drains what clients still send, and a real program may take to end.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
+/// What the servers of one host are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Serve.
+    Serve,
+    /// Close as a server that shuts down: FIN, then read to the end.
+    Finish,
+    /// RST to every connection.
+    Reset,
+    /// SIGKILL: the kernel closes what was open.
+    Die,
+}
+
+/// A connection that a server accepted.
+#[derive(Debug)]
+pub struct Served {
+    /// Its own end.
+    pub local: SocketAddrV4,
+    /// The client as the server sees it.
+    pub peer: SocketAddrV4,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// Bytes read.
+    pub received: AtomicU64,
+    stream: Mutex<Option<Arc<TcpStream>>>,
+    fault: Mutex<Fault>,
+}
+
+impl Served {
+    /// Bytes the program read or could read.
+    pub fn delivered(&self) -> u64 {
+        let stream = self.stream.lock().expect("no holder of this lock panics").clone();
+        let unread = stream.and_then(|stream| socket::tcp_info(stream.as_fd()).ok()).map_or(0, |info| info.unread);
+        self.received.load(Ordering::Relaxed) + unread
+    }
+
+    /// The error its program met; none when there was none.
+    pub fn fault(&self) -> Fault {
+        *self.fault.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// A request that an HTTP server answered.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Host header.
+    pub host: String,
+    /// Request target.
+    pub path: String,
+    /// Status of the answer.
+    pub status: u16,
+}
+
+/// All servers of one host.
+#[derive(Debug)]
+pub struct Servers {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+    programs: tokio::sync::Mutex<Vec<Running>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    orders: watch::Sender<Order>,
+    /// Connections that have not carried out the present order yet.
+    busy: AtomicUsize,
+    served: Mutex<Vec<Arc<Served>>>,
+    requests: Mutex<Vec<Request>>,
+}
+
+impl Servers {
+    /// Starts what a host serves; everything listens when it returns.
+    ///
+    /// # Errors
+    /// A port that cannot be had, a program that does not start or does not listen in time.
+    pub async fn start(host: &Host, servers: &[Server]) -> Result<Self, Error> {
+        let shared = Arc::new(Shared {
+            name: host.name.clone(),
+            orders: watch::Sender::new(Order::Serve),
+            busy: AtomicUsize::new(0),
+            served: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let mut tasks = Vec::new();
+        let mut programs = Vec::new();
+        for server in servers {
+            let fail = |errno| Error::system(format!("listen on port {}", server.port), errno).on(&host.name);
+            let register = |error: std::io::Error| Error::io(format!("watch port {}", server.port), &error).on(&host.name);
+            match &server.app {
+                App::Command { command, ready } => programs.push(start_program(host, server, command, ready.as_deref()).await?),
+                app if server.udp => {
+                    let socket = socket::datagram(&host.namespace, server.port).map_err(fail)?;
+                    let socket = UdpSocket::from_std(socket).map_err(register)?;
+                    tasks.push(tokio::spawn(serve_datagrams(Arc::clone(&shared), socket, app.clone())));
+                }
+                app => {
+                    let backlog = if let App::NeverAccept { backlog } = app { *backlog } else { 4096 };
+                    let listener = socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
+                    let listener = TcpListener::from_std(listener).map_err(register)?;
+                    tasks.push(tokio::spawn(listen(Arc::clone(&shared), listener, app.clone())));
+                }
+            }
+        }
+        Ok(Self { shared, tasks, programs: tokio::sync::Mutex::new(programs) })
+    }
+
+    /// Gives an order and waits until the listeners are closed and every connection has carried it out.
+    ///
+    /// # Errors
+    /// `deadline` when some have not within two seconds.
+    pub async fn order(&self, order: Order) -> Fault {
+        self.shared.orders.send_replace(order);
+        let signal = if order == Order::Die { Signal::SIGKILL } else { Signal::SIGTERM };
+        for program in self.programs.lock().await.iter_mut() {
+            program.end(signal, END_LIMIT).await;
+        }
+        let until = Instant::now() + END_LIMIT;
+        while self.shared.busy.load(Ordering::Acquire) > 0 || self.tasks.iter().any(|task| !task.is_finished()) {
+            if Instant::now() > until {
+                return Fault::DEADLINE;
+            }
+            tokio::task::yield_now().await;
+        }
+        Fault::default()
+    }
+
+    /// Every connection accepted so far.
+    pub fn served(&self) -> Vec<Arc<Served>> {
+        self.shared.served.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// Every request answered so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().expect("no holder of this lock panics").clone()
+    }
+}
+
+async fn start_program(host: &Host, server: &Server, command: &str, ready: Option<&str>) -> Result<Running, Error> {
+    let mut program = host.inside()?.spawn(command)?;
+    let until = Instant::now() + READY_LIMIT;
+    loop {
+        let (port, udp) = (server.port, server.udp);
+        let is_ready = match ready {
+            None => host.namespace.call(move || proc::listens(port, udp)).await?,
+            Some(line) => program.output()?.contains(line),
+        };
+        if is_ready {
+            return Ok(program);
+        }
+        let fail = |what: String, output: String| Error::other(format!("start `{command}` for port {port}"), format!("{what}\n{output}")).on(&host.name);
+        if let Some(status) = program.ended() {
+            return Err(fail(format!("it ended with {status}"), program.output()?));
+        }
+        if Instant::now() > until {
+            return Err(fail(format!("not ready after {READY_LIMIT:?}"), program.output()?));
+        }
+        // The kernel tells nobody when a port starts to listen; this asks for it, with the deadline above.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn listen(shared: Arc<Shared>, listener: TcpListener, app: App) {
+    let mut orders = shared.orders.subscribe();
+    loop {
+        if *orders.borrow_and_update() != Order::Serve {
+            return;
+        }
+        tokio::select! {
+            changed = orders.changed() => if changed.is_err() { return },
+            accepted = listener.accept(), if !matches!(app, App::NeverAccept { .. }) => {
+                if let Ok((stream, _)) = accepted {
+                    accept(&shared, stream, app.clone());
+                }
+            }
+        }
+    }
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
+    let (Ok(std::net::SocketAddr::V4(local)), Ok(std::net::SocketAddr::V4(peer))) = (stream.local_addr(), stream.peer_addr()) else {
+        // Reset before it was accepted: the kernel no longer knows the peer.
+        return;
+    };
+    let stream = Arc::new(stream);
+    let served = Arc::new(Served {
+        local,
+        peer,
+        accepted: Instant::now(),
+        received: AtomicU64::new(0),
+        stream: Mutex::new(Some(Arc::clone(&stream))),
+        fault: Mutex::default(),
+    });
+    shared.served.lock().expect("no holder of this lock panics").push(Arc::clone(&served));
+    shared.busy.fetch_add(1, Ordering::AcqRel);
+    tokio::spawn(serve(Arc::clone(shared), stream, served, app));
+}
+
+async fn serve(shared: Arc<Shared>, stream: Arc<TcpStream>, served: Arc<Served>, app: App) {
+    let mut orders = shared.orders.subscribe();
+    let ordered = orders.wait_for(|order| *order != Order::Serve);
+    let order = tokio::select! {
+        fault = converse(&shared, &stream, &served, &app) => {
+            *served.fault.lock().expect("no holder of this lock panics") = fault;
+            None
+        }
+        order = ordered => Some(order.map_or(Order::Die, |order| *order)),
+    };
+    match order {
+        Some(Order::Finish) => {
+            let shut = nix::sys::socket::shutdown(std::os::fd::AsRawFd::as_raw_fd(&*stream), nix::sys::socket::Shutdown::Write);
+            tracing::trace!(?shut, "a stopped server's FIN");
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+            drain(&stream, &served).await;
+            release(served, stream);
+        }
+        Some(Order::Reset) => {
+            let set = socket::reset_on_close(stream.as_fd());
+            tracing::trace!(?set, "a stopped server's RST");
+            release(served, stream);
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+        // An ended conversation is closed; the order to die closes the descriptor and nothing else.
+        None | Some(Order::Die | Order::Serve) => {
+            release(served, stream);
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Closes the socket: both owners let go, this function last.
+fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
+    served.stream.lock().expect("no holder of this lock panics").take();
+    drop(stream);
+}
+
+/// Reads what still comes, so that the close is not turned into a RST by unread data.
+async fn drain(stream: &TcpStream, served: &Served) {
+    let mut buffer = vec![0; 16 * 1024];
+    let work = async { while matches!(read(stream, served, &mut buffer).await, Ok(1..)) {} };
+    if tokio::time::timeout(END_LIMIT, work).await.is_err() {
+        tracing::trace!("a client went on after its server's FIN");
+    }
+}
+
+/// Talks until the client closes (no fault) or something breaks.
+async fn converse(shared: &Shared, stream: &TcpStream, served: &Served, app: &App) -> Fault {
+    let result = match app {
+        App::Echo { idle_close } => echo(stream, served, *idle_close).await,
+        App::Sink => sink(stream, served).await,
+        App::Banner { text } => match write_all(stream, format!("{text}\n").as_bytes()).await {
+            Ok(()) => echo(stream, served, None).await,
+            Err(error) => Err(error),
+        },
+        App::Name => name(stream, served, &shared.name).await,
+        App::Source { bytes, every } => source(stream, *bytes, *every).await,
+        App::Http => http(shared, stream, served).await,
+        App::NeverAccept { .. } | App::Command { .. } => Ok(()),
+    };
+    result.err().map(|error| Fault::from(&error)).unwrap_or_default()
+}
+
+async fn echo(stream: &TcpStream, served: &Served, idle_close: Option<Duration>) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let reading = read(stream, served, &mut buffer);
+        let count = match idle_close {
+            None => reading.await?,
+            Some(idle) => match tokio::time::timeout(idle, reading).await {
+                Ok(count) => count?,
+                Err(_) => return Ok(()),
+            },
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        write_all(stream, &buffer[..count]).await?;
+    }
+}
+
+async fn sink(stream: &TcpStream, served: &Served) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    while read(stream, served, &mut buffer).await? > 0 {}
+    Ok(())
+}
+
+async fn name(stream: &TcpStream, served: &Served, name: &str) -> std::io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    while read(stream, served, &mut buffer).await? > 0 {
+        write_all(stream, format!("{name}\n").as_bytes()).await?;
+    }
+    Ok(())
+}
+
+async fn source(stream: &TcpStream, bytes: u32, every: Duration) -> std::io::Result<()> {
+    let chunk = vec![b's'; bytes as usize];
+    let mut clock = tokio::time::interval(every.max(Duration::from_micros(1)));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut probe = [0; 1];
+    loop {
+        tokio::select! {
+            _ = clock.tick() => write_all(stream, &chunk).await?,
+            readable = stream.readable() => {
+                readable?;
+                // Only the end of the client matters; what it sends is not read.
+                match nix::sys::socket::recv(std::os::fd::AsRawFd::as_raw_fd(stream), &mut probe, nix::sys::socket::MsgFlags::MSG_PEEK | nix::sys::socket::MsgFlags::MSG_DONTWAIT) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => { stream.try_read(&mut probe)?; }
+                    Err(nix::errno::Errno::EAGAIN) => { match stream.try_read(&mut probe) { Err(error) if error.kind() == ErrorKind::WouldBlock => {} other => { other?; } } }
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+        }
+    }
+}
+
+/// HTTP/1.1 with keep-alive: 200 and the host's name for every request; bodies are not expected.
+async fn http(shared: &Shared, stream: &TcpStream, served: &Served) -> std::io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut head = Vec::new();
+    loop {
+        let count = read(stream, served, &mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        head.extend_from_slice(&buffer[..count]);
+        while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
+            let text = String::from_utf8_lossy(&head[..end]).into_owned();
+            head.drain(..end + 4);
+            let path = text.split_whitespace().nth(1).unwrap_or("/").to_owned();
+            let header = |name: &str| text.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
+            let close = header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            shared.requests.lock().expect("no holder of this lock panics").push(Request { host: header("host").unwrap_or_default(), path, status: 200 });
+            let body = format!("{}\n", shared.name);
+            let connection = if close { "close" } else { "keep-alive" };
+            write_all(stream, format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}", body.len()).as_bytes()).await?;
+            if close {
+                return Ok(());
+            }
+        }
+        if head.len() > 64 * 1024 {
+            return Ok(());
+        }
+    }
+}
+
+async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, app: App) {
+    let mut orders = shared.orders.subscribe();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        tokio::select! {
+            _ = orders.wait_for(|order| *order != Order::Serve) => return,
+            got = socket.recv_from(&mut buffer) => {
+                let Ok((count, peer)) = got else { continue };
+                let sent = match app {
+                    App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,
+                    App::Echo { .. } | App::Banner { .. } | App::Http => socket.send_to(&buffer[..count], peer).await,
+                    App::Sink | App::Source { .. } | App::NeverAccept { .. } | App::Command { .. } => Ok(0),
+                };
+                tracing::trace!(?sent, "answered a datagram");
+            }
+        }
+    }
+}
+
+async fn read(stream: &TcpStream, served: &Served, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(buffer) {
+            Ok(count) => {
+                served.received.fetch_add(count as u64, Ordering::Relaxed);
+                return Ok(count);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! The steps of a case, one after the other; those in the background beside them.
+
+use super::client::{Client, Ending, Moved};
+use super::collect;
+use super::server::{Order, Servers};
+use super::word::{Fault, WORDS};
+use super::{Baseline, Cancel, load};
+use crate::evidence::{Detail, StepResult};
+use crate::expr::Truth;
+use crate::plan::{Claim, Dial, Endpoint, HostId, Plan, Step, StepId, Transfer, Verb};
+use crate::world::{Error, World, program, socket::ClientOptions};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often a `wait_until` looks again, at first and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// Longest output line kept of a step's own failure.
+const WHY_LIMIT: usize = 400;
+
+/// Everything that happens in one case.
+#[derive(Debug)]
+pub struct Story {
+    /// What was planned.
+    pub plan: Arc<Plan>,
+    /// Where it happens.
+    pub world: Arc<World>,
+    /// By host.
+    pub servers: Vec<Servers>,
+    /// Counters before the first step.
+    pub before: Baseline,
+    start: Instant,
+    clients: Mutex<Vec<Arc<Client>>>,
+    results: Mutex<Vec<Option<StepResult>>>,
+    /// How many connections a client opened toward each list of addresses: the next one takes the next address.
+    turns: Mutex<HashMap<(HostId, String), usize>>,
+}
+
+impl Story {
+    /// A story about to begin.
+    pub fn new(plan: Arc<Plan>, world: Arc<World>, servers: Vec<Servers>, before: Baseline, start: Instant) -> Self {
+        let results = Mutex::new(vec![None; plan.steps.len()]);
+        Self { plan, world, servers, before, start, clients: Mutex::default(), results, turns: Mutex::default() }
+    }
+
+    /// When the first step began.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Milliseconds from the first step to a moment.
+    pub fn millis(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.start).as_secs_f64() * 1e3
+    }
+
+    /// All client connections so far, in the order they were started.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.clients.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// The steps' results so far; none for those that have not ended.
+    pub fn results(&self) -> Vec<Option<StepResult>> {
+        self.results.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// Tells it to the end, or until the user cancels.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    pub async fn tell(self: &Arc<Self>, mut cancel: Cancel) -> Result<(), Error> {
+        tokio::select! {
+            told = self.steps() => told,
+            _ = cancel.wait_for(|cancelled| *cancelled) => Err(Error::other("run the steps", "interrupted")),
+        }
+    }
+
+    async fn steps(self: &Arc<Self>) -> Result<(), Error> {
+        let mut beside: Vec<(bool, JoinHandle<Result<(), Error>>)> = Vec::new();
+        for number in 0..self.plan.steps.len() {
+            let step = &self.plan.steps[number];
+            if step.background {
+                let story = Arc::clone(self);
+                let endless = matches!(step.verb, Verb::Run { .. });
+                beside.push((endless, tokio::spawn(async move { story.step(number).await })));
+                // Let it begin before the next one does.
+                tokio::task::yield_now().await;
+            } else {
+                self.step(number).await?;
+            }
+        }
+        for (endless, handle) in beside {
+            // A program in the background serves the story and ends with it; everything else has a limit of its own.
+            if endless && !handle.is_finished() {
+                handle.abort();
+                continue;
+            }
+            match handle.await {
+                Ok(result) => result?,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&self, number: usize) -> Result<(), Error> {
+        let step = &self.plan.steps[number];
+        let began = Instant::now();
+        let (fault, detail) = self.act(number, step).await?;
+        let result = StepResult {
+            name: step.name.clone(),
+            label: step.label.clone(),
+            ok: fault.is_none(),
+            error: fault.word.to_owned(),
+            errno: fault.errno,
+            ms: began.elapsed().as_secs_f64() * 1e3,
+            at: self.millis(began),
+            detail,
+        };
+        tracing::debug!(case = %self.plan.case, step = %result.name, ok = result.ok, error = %result.error, ms = result.ms, "step");
+        self.results.lock().expect("no holder of this lock panics")[number] = Some(result);
+        Ok(())
+    }
+
+    async fn act(&self, number: usize, step: &Step) -> Result<(Fault, Detail), Error> {
+        Ok(match &step.verb {
+            Verb::Connect { dial, source_port, keepalive, timeout } => {
+                let options = ClientOptions { source_port: *source_port, keepalive: *keepalive };
+                let to = self.next_endpoint(dial);
+                let client = Client::open(number, dial.from, &self.world.host(dial.from).namespace, to, options, *timeout).await;
+                let fault = client.fault;
+                (fault, Detail::Connect { connection: self.add(client) })
+            }
+            Verb::Load { .. } => load::run(self, number).await,
+            Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => self.transfer(&step.verb, transfer).await,
+            Verb::Close { over } => (self.end(*over, Ending::Close), Detail::Plain),
+            Verb::Abort { over } => (self.end(*over, Ending::Abort), Detail::Plain),
+            Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown), Detail::Plain),
+            Verb::Wait { lapse } => {
+                sleep(*lapse).await;
+                (Fault::default(), Detail::Plain)
+            }
+            Verb::WaitUntil { that, timeout } => (self.wait_until(that, *timeout).await?, Detail::Plain),
+            Verb::Stop { hosts, reset } => (self.order(hosts, if *reset { Order::Reset } else { Order::Finish }).await, Detail::Plain),
+            Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
+            Verb::Run { host, command, timeout } => {
+                let ended = self.world.host(*host).inside()?.run("/bin/sh", &["-c", command], None, *timeout).await?;
+                (program_fault(&ended), Detail::Run { exit_code: ended.code.map_or(-1, i64::from), stdout: ended.stdout, stderr: ended.stderr })
+            }
+        })
+    }
+
+    /// Where the next connection of a client goes: addresses of one name are taken in turn.
+    pub fn next_endpoint(&self, dial: &Dial) -> Endpoint {
+        if let [only] = &dial.to[..] {
+            return only.clone();
+        }
+        let list = dial.to.iter().map(|to| to.label.as_str()).collect::<Vec<_>>().join(" ");
+        let mut turns = self.turns.lock().expect("no holder of this lock panics");
+        let turn = turns.entry((dial.from, list)).or_default();
+        *turn += 1;
+        dial.to[(*turn - 1) % dial.to.len()].clone()
+    }
+
+    /// Registers a connection and gives its index.
+    pub fn add(&self, client: Client) -> usize {
+        let mut clients = self.clients.lock().expect("no holder of this lock panics");
+        clients.push(Arc::new(client));
+        clients.len() - 1
+    }
+
+    fn over(&self, step: StepId) -> Vec<Arc<Client>> {
+        self.clients().into_iter().filter(|client| client.step == step.0 as usize).collect()
+    }
+
+    fn is_load(&self, step: StepId) -> bool {
+        matches!(self.plan.steps[step.0 as usize].verb, Verb::Load { .. })
+    }
+
+    fn end(&self, over: StepId, ending: Ending) -> Fault {
+        let clients = self.over(over);
+        let faults = clients.iter().map(|client| client.end(ending)).collect::<Vec<_>>();
+        // Of a load, those that never opened have nothing to close.
+        let relevant = faults.into_iter().zip(&clients).filter(|(_, client)| !self.is_load(over) || client.fault.is_none());
+        relevant.map(|(fault, _)| fault).find(|fault| !fault.is_none()).unwrap_or_default()
+    }
+
+    async fn order(&self, hosts: &[HostId], order: Order) -> Fault {
+        let mut worst = Fault::default();
+        for host in hosts {
+            let fault = self.servers[host.0 as usize].order(order).await;
+            if worst.is_none() {
+                worst = fault;
+            }
+        }
+        worst
+    }
+
+    async fn wait_until(&self, that: &Claim, timeout: Duration) -> Result<Fault, Error> {
+        let until = Instant::now() + timeout;
+        let mut pause = LOOK.0;
+        loop {
+            let evidence = collect::evidence(self).await?;
+            let value = crate::verdict::value(&self.plan, &evidence, &[]);
+            if that.expr.eval(&value) == Truth::True {
+                return Ok(Fault::default());
+            }
+            if Instant::now() >= until {
+                return Ok(Fault::DEADLINE);
+            }
+            sleep_until((Instant::now() + pause).min(until)).await;
+            pause = (pause * 2).min(LOOK.1);
+        }
+    }
+
+    async fn transfer(&self, verb: &Verb, transfer: &Transfer) -> (Fault, Detail) {
+        let clients = self.over(transfer.over);
+        if self.is_load(transfer.over) {
+            return transfer_all(verb, transfer, &clients).await;
+        }
+        let Some(client) = clients.first() else {
+            return (Fault::NOT_CONNECTED, Detail::Transfer { sent: 0, received: 0, unacked: 0, text: String::new() });
+        };
+        let moved = move_bytes(verb, transfer, client).await;
+        let detail = Detail::Transfer {
+            sent: moved.sent as i64,
+            received: moved.received as i64,
+            unacked: client.unacked() as i64,
+            text: String::from_utf8_lossy(&moved.text).into_owned(),
+        };
+        (moved.fault, detail)
+    }
+}
+
+fn program_fault(ended: &program::Ended) -> Fault {
+    match ended.code {
+        Some(0) => Fault::default(),
+        _ if ended.timed_out => Fault::DEADLINE,
+        Some(code) => {
+            tracing::debug!(code, stderr = %ended.stderr.chars().take(WHY_LIMIT).collect::<String>(), "a program failed");
+            Fault::word("failed")
+        }
+        None => Fault::word("failed"),
+    }
+}
+
+/// `times` times over one connection; the first failure ends it.
+async fn move_bytes(verb: &Verb, transfer: &Transfer, client: &Client) -> Moved {
+    let mut all = Moved::default();
+    let began = Instant::now();
+    for turn in 0..transfer.times {
+        if turn > 0 && !transfer.every.is_zero() {
+            sleep_until(began + transfer.every * turn).await;
+        }
+        let moved = match verb {
+            Verb::Exchange(_) => client.exchange(transfer.bytes, transfer.timeout).await,
+            Verb::Send(_) => client.send(transfer.bytes, transfer.timeout).await,
+            Verb::Receive(_) => client.receive(transfer.bytes, transfer.timeout).await,
+            Verb::Connect { .. }
+            | Verb::Load { .. }
+            | Verb::Close { .. }
+            | Verb::Abort { .. }
+            | Verb::Shutdown { .. }
+            | Verb::Wait { .. }
+            | Verb::WaitUntil { .. }
+            | Verb::Stop { .. }
+            | Verb::Kill { .. }
+            | Verb::Run { .. } => unreachable!("only transfers move bytes"),
+        };
+        all.sent += moved.sent;
+        all.received += moved.received;
+        if all.text.is_empty() {
+            all.text = moved.text;
+        }
+        all.fault = moved.fault;
+        if !all.fault.is_none() {
+            break;
+        }
+    }
+    all
+}
+
+async fn transfer_all(verb: &Verb, transfer: &Transfer, clients: &[Arc<Client>]) -> (Fault, Detail) {
+    let mut errors = dense_errors();
+    let (mut attempts, mut failed, mut fault) = (0, 0, Fault::default());
+    let mut work: FuturesUnordered<_> = clients.iter().filter(|client| client.fault.is_none()).map(|client| move_bytes(verb, transfer, client)).collect();
+    while let Some(moved) = work.next().await {
+        attempts += 1;
+        if !moved.fault.is_none() {
+            failed += 1;
+            *errors.entry(moved.fault.word.to_owned()).or_default() += 1;
+            fault = moved.fault;
+        }
+    }
+    (fault, Detail::TransferAll { attempts, failed, errors })
+}
+
+/// Every word, each 0 times: a map over a closed vocabulary has all its keys.
+pub fn dense_errors() -> BTreeMap<String, i64> {
+    WORDS.iter().map(|word| ((*word).to_owned(), 0)).collect()
+}

@@ -1,0 +1,62 @@
+//! Error words: how labs name what went wrong with a connection.
+
+use nix::errno::Errno;
+use std::io;
+
+/// An error as results carry it. The default is no error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// One of [`WORDS`].
+    pub word: &'static str,
+    /// The kernel's number; 0 when the kernel said nothing.
+    pub errno: i64,
+}
+
+/// All words. `timeout` is the kernel giving up (ETIMEDOUT), `deadline` the step's own limit.
+pub const WORDS: [&str; 11] =
+    ["refused", "reset", "timeout", "deadline", "unreachable", "no-address", "no-port", "eof", "closed", "not-connected", "failed"];
+
+impl Fault {
+    /// A word without errno.
+    pub const fn word(word: &'static str) -> Self {
+        Self { word, errno: 0 }
+    }
+
+    /// The step's own limit passed.
+    pub const DEADLINE: Self = Self::word("deadline");
+    /// The peer closed.
+    pub const EOF: Self = Self::word("eof");
+    /// There is no connection to work on.
+    pub const NOT_CONNECTED: Self = Self::word("not-connected");
+
+    /// No error.
+    pub fn is_none(&self) -> bool {
+        self.word.is_empty()
+    }
+}
+
+impl From<Errno> for Fault {
+    fn from(errno: Errno) -> Self {
+        let word = match errno {
+            Errno::ECONNREFUSED => "refused",
+            Errno::ECONNRESET => "reset",
+            Errno::ETIMEDOUT => "timeout",
+            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => "unreachable",
+            Errno::EADDRNOTAVAIL | Errno::EADDRINUSE => "no-port",
+            Errno::EPIPE | Errno::ESHUTDOWN | Errno::EBADF => "closed",
+            Errno::ENOTCONN => "not-connected",
+            _ => "failed",
+        };
+        Self { word, errno: errno as i64 }
+    }
+}
+
+impl From<&io::Error> for Fault {
+    fn from(error: &io::Error) -> Self {
+        match (error.raw_os_error(), error.kind()) {
+            (Some(code), _) => Errno::from_raw(code).into(),
+            (None, io::ErrorKind::UnexpectedEof) => Self::EOF,
+            (None, _) => Self::word("failed"),
+        }
+    }
+}
