@@ -160,6 +160,13 @@ impl Servers {
     }
 }
 
+impl Drop for Servers {
+    /// The tasks hold each other's state; an order ends them all.
+    fn drop(&mut self) {
+        self.shared.orders.send_replace(Order::Die);
+    }
+}
+
 async fn start_program(host: &Host, server: &Server, command: &str, ready: Option<&str>) -> Result<Running, Error> {
     let mut program = host.inside()?.spawn(command)?;
     let until = Instant::now() + READY_LIMIT;
@@ -373,7 +380,7 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, app: App) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         tokio::select! {
-            _ = orders.wait_for(|order| *order != Order::Serve) => return,
+            () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = socket.recv_from(&mut buffer) => {
                 let Ok((count, peer)) = got else { continue };
                 let sent = match app {

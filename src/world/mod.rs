@@ -77,7 +77,7 @@ impl World {
             hosts.push(Arc::new(Host { name: host.name.clone(), namespace, names: Arc::clone(&names), inside: OnceLock::new() }));
             pending.push(device);
         }
-        let devices = pending.into_iter().map(Pending::wait).collect::<Result<Vec<_>, _>>()?;
+        let devices = tokio::task::block_in_place(|| pending.into_iter().map(Pending::wait).collect::<Result<Vec<_>, _>>())?;
         let driver = Driver::start(plan.fabric.clone(), devices)?;
         let world = Self { hosts, driver };
         for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
