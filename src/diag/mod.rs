@@ -7,7 +7,7 @@ pub mod codes;
 mod render;
 
 pub use codes::{Code, Rule};
-pub use render::{render, Format};
+pub use render::{Format, line_column, render};
 
 /// A byte range of a lab's source text, `start..end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +54,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A problem at a place.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span, label: String::new(), also: Vec::new(), help: None }
+        Self {
+            code,
+            message: message.into(),
+            span,
+            label: String::new(),
+            also: Vec::new(),
+            help: None,
+        }
     }
 
     /// Words under the underlined text.
@@ -79,6 +86,9 @@ impl Diagnostic {
     }
 }
 
+/// The most problems that are kept of one file.
+pub const MOST: usize = 200;
+
 /// A sink of problems. Readers and rules push and go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
@@ -86,18 +96,22 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Adds one, unless the very same is there already (a case repeats what the base lab has).
+    /// Adds one, unless the very same is there already (a case repeats what the base lab has), or there are
+    /// [`MOST`]: nobody reads more, and a broken file must not take long.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.list.contains(&diagnostic) {
+        if self.list.len() < MOST && !self.list.contains(&diagnostic) {
             self.list.push(diagnostic);
         }
     }
 
     /// Adds all of another sink.
     pub fn append(&mut self, other: Diagnostics) {
-        for diagnostic in other.list {
-            self.push(diagnostic);
-        }
+        self.extend(other.list);
+    }
+
+    /// True when there may be more than were kept.
+    pub fn is_full(&self) -> bool {
+        self.list.len() == MOST
     }
 
     /// True when nothing is wrong.
@@ -119,7 +133,19 @@ impl Diagnostics {
 
     /// The value when nothing is wrong, else the problems.
     pub fn into_result<T>(self, value: T) -> Result<T, Diagnostics> {
-        if self.is_empty() { Ok(value) } else { Err(self) }
+        if self.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: T) {
+        diagnostics
+            .into_iter()
+            .for_each(|diagnostic| self.push(diagnostic));
     }
 }
 
@@ -128,7 +154,12 @@ pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) ->
     let limit = (word.chars().count() / 3).max(1);
     names
         .into_iter()
-        .map(|name| (edit_distance(&word.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                edit_distance(&word.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -136,7 +167,8 @@ pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) ->
 
 /// Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours.
 fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(64).collect(), b.chars().take(64).collect());
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;

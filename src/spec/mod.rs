@@ -1,3 +1,228 @@
-//! Reading labs.
+//! Reading labs: YAML text to the typed mirror of each case, or all that is wrong with it.
+//!
+//! `yaml` makes a tree with spans, `set` patches it for each case, `check` holds it against the `grammar`, `rules`
+//! looks at fields together, `readers` type it. Values are as written; names are resolved by `plan`.
+
+pub mod check;
+mod claims;
+pub mod grammar;
 pub mod model;
+pub mod node;
+mod readers;
+mod rules;
+mod scalar;
+mod set;
+mod traps;
+mod yaml;
+
 pub use model::*;
+
+use crate::diag::codes::{spec as code, yaml as yaml_code};
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use check::At;
+use grammar::{cases::CASE, cases::KINDS, file::FILE};
+use node::{Entry, Node, Value};
+use readers::Fields;
+use rules::CaseFacts;
+
+/// The most work that the cases of one lab may make: its values, times its cases and their `set` entries.
+const MOST_WORK: usize = 2_000_000;
+
+/// What could be read of a file.
+#[derive(Debug)]
+pub struct Reading {
+    /// The lab, when nothing that others refer to is missing from it. It may have problems all the same, and must
+    /// then not be run; but it can be planned, to find the problems of its names too.
+    pub lab: Option<Lab>,
+    /// What is wrong.
+    pub problems: Diagnostics,
+}
+
+/// Reads a lab. `file` is only a name, for diagnostics and reports.
+///
+/// # Errors
+/// All that is wrong with the text.
+pub fn read(text: &str, file: &str) -> Result<Lab, Diagnostics> {
+    let Reading { lab, mut problems } = read_all(text, file);
+    match lab {
+        Some(lab) => problems.into_result(lab),
+        None => {
+            if problems.is_empty() {
+                problems.push(Diagnostic::new(
+                    yaml_code::SYNTAX,
+                    Span::default(),
+                    "the lab cannot be read",
+                ));
+            }
+            Err(problems)
+        }
+    }
+}
+
+/// Reads a lab from bytes, which may be no text.
+///
+/// # Errors
+/// The text as far as it is one, for rendering, and all that is wrong with it.
+pub fn read_bytes(bytes: &[u8], file: &str) -> Result<Lab, (String, Diagnostics)> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read(text, file).map_err(|problems| (text.to_owned(), problems)),
+        Err(error) => {
+            let text =
+                String::from_utf8_lossy(&bytes[..bytes.len().min(yaml::MAX_BYTES)]).into_owned();
+            let at = error.valid_up_to().min(text.len());
+            let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+            let line = bytes[..error.valid_up_to()]
+                .iter()
+                .filter(|b| **b == b'\n')
+                .count()
+                + 1;
+            let mut problems = Diagnostics::default();
+            problems.push(
+                Diagnostic::new(
+                    yaml_code::NOT_UTF8,
+                    Span { start: at, end },
+                    format!("line {line} is not UTF-8 text"),
+                )
+                .label(format!("byte 0x{:02x}", bytes[error.valid_up_to()]))
+                .help("save the file as UTF-8"),
+            );
+            Err((text, problems))
+        }
+    }
+}
+
+/// Reads as much of a lab as there is, and all that is wrong with it.
+pub fn read_all(text: &str, file: &str) -> Reading {
+    let mut problems = Diagnostics::default();
+    let lab =
+        yaml::parse(text, &mut problems).and_then(|root| lab(&root, text, file, &mut problems));
+    Reading { lab, problems }
+}
+
+fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<Lab> {
+    if !matches!(root.value, Value::Map(_)) {
+        sink.push(
+            Diagnostic::new(
+                yaml_code::NOT_A_MAP,
+                root.span,
+                format!("a lab is a map, not {}", root.shape()),
+            )
+            .help("a lab starts with `title: ...`; see `hairpin new` for one to start from"),
+        );
+        return None;
+    }
+    let start = Span {
+        start: root.span.start,
+        end: root.span.start,
+    };
+    check::section(
+        root,
+        &FILE,
+        At {
+            what: "",
+            span: start,
+        },
+        sink,
+    );
+    let body = set::body(root);
+    rules::body(&body, sink);
+
+    let written = root.get("cases").and_then(Node::entries).unwrap_or(&[]);
+    if root
+        .get("cases")
+        .is_some_and(|cases| matches!(cases.value, Value::Map(_)))
+        && written.is_empty()
+    {
+        let span = root.entry("cases").map_or(start, |entry| entry.key.span);
+        sink.push(
+            Diagnostic::new(
+                code::NO_CASES,
+                span,
+                "the lab has no case, so there is nothing to run",
+            )
+            .help("add one: `cases: { as-deployed: { kind: fault } }`"),
+        );
+    }
+    let entries: usize = written.iter().map(|case| set_of(case).len() + 1).sum();
+    if body.size().saturating_mul(entries) > MOST_WORK {
+        let span = root.entry("cases").map_or(start, |entry| entry.key.span);
+        sink.push(
+            Diagnostic::new(
+                yaml_code::TOO_MANY_NODES,
+                span,
+                format!(
+                    "{} cases are too many for a lab of this size",
+                    written.len()
+                ),
+            )
+            .help("a lab tells one story; put the other cases into a lab of their own"),
+        );
+        return None;
+    }
+    let cases: Option<Vec<Case>> = written
+        .iter()
+        .map(|entry| case(entry, &body, sink))
+        .collect();
+    // Judged together, so only when all could be read.
+    if let Some(cases) = &cases {
+        let facts: Vec<_> = cases
+            .iter()
+            .zip(written)
+            .map(|(case, entry)| CaseFacts::new(case, set_of(entry).len()))
+            .collect();
+        rules::cases(&facts, root, sink);
+    }
+
+    let fields = Fields::new(root, &FILE, start);
+    Some(Lab {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        title: fields.value("title")?,
+        story: fields.written("story"),
+        sources: fields.names("sources"),
+        works: claims::read(root.get("works")),
+        body: readers::body(&body)?,
+        cases: cases?,
+    })
+}
+
+/// The entries of a case's `set`.
+fn set_of(case: &Entry) -> &[Entry] {
+    case.value.get("set").and_then(Node::entries).unwrap_or(&[])
+}
+
+/// One case: its patched body is checked like the lab itself, which says nothing twice.
+fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
+    let (patched, set) = set::apply(body, set_of(entry), sink);
+    for item in patched.entries().unwrap_or(&[]) {
+        if let Some(field) = FILE.field(&item.key.value) {
+            check::value(
+                &item.value,
+                &field.kind,
+                At {
+                    what: &item.key.value,
+                    span: item.key.span,
+                },
+                sink,
+            );
+        }
+    }
+    rules::body(&patched, sink);
+    let fields = Fields::new(&entry.value, &CASE, entry.key.span);
+    let kind = fields.value::<String>("kind")?;
+    let value = match KINDS.now.iter().position(|word| *word == kind.value)? {
+        0 => Kind::Fault,
+        1 => Kind::Fix,
+        2 => Kind::Partial,
+        _ => Kind::Control,
+    };
+    Some(Case {
+        name: entry.key.clone(),
+        kind: Spanned::new(value, kind.span),
+        shows: fields.written("shows"),
+        set,
+        finds: fields.names("finds"),
+        expect: claims::read(fields.node("expect")),
+        body: readers::body(&patched)?,
+    })
+}

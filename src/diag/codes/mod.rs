@@ -32,7 +32,11 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    yaml::RULES.iter().chain(spec::RULES).chain(plan::RULES).chain(expr::RULES)
+    yaml::RULES
+        .iter()
+        .chain(spec::RULES)
+        .chain(plan::RULES)
+        .chain(expr::RULES)
 }
 
 /// The rule of a code.

@@ -1,0 +1,150 @@
+//! Entries of `works` and `expect`: `- EXPR` or `- claim in words: EXPR`, and the ways in which YAML turns the one
+//! into the other.
+//!
+//! Not here: what expressions mean (see `expr`).
+
+use super::model::Claim;
+use super::node::{Entry, Node, Value};
+use super::traps::quoted;
+use crate::diag::codes::spec as code;
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
+
+/// Characters that expressions have and claims have not. So a map whose key has one is an expression gone wrong.
+const NOT_IN_WORDS: &[char] = &['=', '?', '&', '|', '<', '>', '[', '(', '"'];
+
+/// Checks one entry.
+pub fn check(node: &Node, sink: &mut Diagnostics) {
+    match &node.value {
+        Value::Null => sink.push(
+            Diagnostic::new(
+                code::EMPTY_CLAIM,
+                node.span,
+                "an expectation is missing after this dash",
+            )
+            .help("write `- what must hold: new.ok`, or remove the dash"),
+        ),
+        Value::Scalar(_) => expression(node, sink),
+        Value::List(_) => sink.push(
+            Diagnostic::new(
+                code::CLAIM_SHAPE,
+                node.span,
+                "an expectation cannot be a list",
+            )
+            .help("put the expression into quotes when it starts with a bracket"),
+        ),
+        Value::Map(entries) => match entries.as_slice() {
+            [] => sink.push(
+                Diagnostic::new(
+                    code::EMPTY_CLAIM,
+                    node.span,
+                    "an expectation is missing here",
+                )
+                .help("write `- what must hold: new.ok`"),
+            ),
+            [entry] => in_words(node, entry, sink),
+            [first, second, ..] => sink.push(
+                Diagnostic::new(
+                    code::TWO_CLAIMS,
+                    second.key.span,
+                    "a second claim in one entry",
+                )
+                .also(first.key.span, "the first")
+                .help("start each claim with a dash of its own: `- `"),
+            ),
+        },
+    }
+}
+
+fn expression(node: &Node, sink: &mut Diagnostics) {
+    if node
+        .scalar()
+        .is_some_and(|scalar| scalar.text.trim().is_empty())
+    {
+        sink.push(
+            Diagnostic::new(code::EMPTY_CLAIM, node.span, "an expectation is empty")
+                .help("write what must hold, like `new.ok`"),
+        );
+    }
+}
+
+fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {
+    let key = entry.key.value.as_str();
+    let value = entry
+        .value
+        .scalar()
+        .map_or_else(|| entry.value.compact(), |scalar| scalar.text.clone());
+    if key.contains(NOT_IN_WORDS) {
+        let ternary = key.contains('?') && !key.contains('"');
+        let (whole, message, code) = if ternary {
+            let whole = format!("{key} : {value}");
+            (
+                whole,
+                "YAML took this choice between two values for a key and its value",
+                code::TERNARY_CLAIM,
+            )
+        } else {
+            let whole = format!("{key}: {value}");
+            (
+                whole,
+                "YAML took this expression for a key and its value",
+                code::COLON_CLAIM,
+            )
+        };
+        sink.push(
+            Diagnostic::new(code, node.span, message)
+                .label("there is a colon followed by a space in it")
+                .help(format!(
+                    "put the whole expression into quotes: {}",
+                    quoted(&whole)
+                )),
+        );
+        return;
+    }
+    if !key.trim().contains(' ') {
+        sink.push(
+            Diagnostic::new(
+                code::CLAIM_WORDS,
+                entry.key.span,
+                format!("`{key}` is one word, not a claim"),
+            )
+            .help("say in words what must hold: `- the second connection opens: new.ok`"),
+        );
+    }
+    match &entry.value.value {
+        Value::Scalar(_) => expression(&entry.value, sink),
+        Value::Null => sink.push(
+            Diagnostic::new(code::EMPTY_CLAIM, entry.key.span, "this claim has no expression")
+                .help("write the expression behind the colon; if the claim is the expression, put it into quotes"),
+        ),
+        Value::List(_) | Value::Map(_) => sink.push(
+            Diagnostic::new(
+                code::CLAIM_SHAPE,
+                entry.value.span,
+                format!("a claim has an expression, not {}", entry.value.shape()),
+            )
+            .help("put the expression into quotes when it has braces, brackets or a colon followed by a space"),
+        ),
+    }
+}
+
+/// The claims of a list that has been checked; entries with problems are left out.
+pub fn read(list: Option<&Node>) -> Vec<Claim> {
+    list.and_then(Node::items)
+        .unwrap_or(&[])
+        .iter()
+        .filter_map(claim)
+        .collect()
+}
+
+fn claim(node: &Node) -> Option<Claim> {
+    let (words, that) = match node.entries() {
+        None => (None, node),
+        Some([entry]) => (Some(entry.key.clone()), &entry.value),
+        Some(_) => return None,
+    };
+    let text = that.scalar()?.text.trim_end().to_owned();
+    (!text.trim().is_empty()).then(|| Claim {
+        words,
+        that: Spanned::new(text, that.text_span()),
+    })
+}

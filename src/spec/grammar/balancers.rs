@@ -1,0 +1,271 @@
+//! Target groups, load balancers and the emulator's knobs.
+
+use super::Need::{Default, Optional, Required};
+use super::{Key, PORT, Section, Type, Words, field, later};
+
+/// AWS protocol names.
+pub static PROTOCOLS: Words = Words {
+    now: &["TCP"],
+    later: &["UDP", "TCP_UDP", "TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
+};
+/// AWS target types.
+pub static TARGET_TYPES: Words = Words {
+    now: &["instance", "ip"],
+    later: &["alb", "lambda"],
+};
+/// AWS balancer types.
+pub static BALANCER_TYPES: Words = Words {
+    now: &["network"],
+    later: &["classic", "application", "gateway"],
+};
+/// AWS schemes.
+pub static SCHEMES: Words = Words {
+    now: &["internet-facing", "internal"],
+    later: &[],
+};
+/// Who keeps the reverse key when two flows want it.
+pub static ON_COLLISION: Words = Words {
+    now: &["newest", "keep-old", "port-rewrite"],
+    later: &[],
+};
+/// The answer to data without a flow.
+pub static ON_MISSING_FLOW: Words = Words {
+    now: &["reset", "drop"],
+    later: &[],
+};
+
+/// `target_groups.X`
+pub static GROUP: Section = Section {
+    name: "a target group",
+    doc: "Targets that a listener forwards to.",
+    fields: &[
+        field(
+            "target_type",
+            Default("instance"),
+            Type::Word(&TARGET_TYPES),
+            "How targets are registered; decides whether the client's address is preserved.",
+        ),
+        field(
+            "protocol",
+            Default("TCP"),
+            Type::Word(&PROTOCOLS),
+            "The protocol toward the targets.",
+        ),
+        field(
+            "port",
+            Optional,
+            PORT,
+            "The targets' port. Without it, the listener's.",
+        ),
+        field(
+            "targets",
+            Optional,
+            Type::OneOf(&[
+                Type::List {
+                    of: &Type::Name,
+                    min: 0,
+                },
+                Type::Map {
+                    key: Key::Name,
+                    of: &Type::Section(&TARGET),
+                    item: "target",
+                },
+            ]),
+            "Its targets: hosts by name, as a list, or as a map when one has a port of its own.",
+        ),
+        field(
+            "attributes",
+            Optional,
+            Type::Free,
+            "AWS target group attributes, by their AWS names.",
+        ),
+        later(
+            "health_check",
+            "How targets are probed. Without it, none are, and all are healthy.",
+        ),
+        later("emulate", "Emulator settings of this group."),
+    ],
+};
+
+/// `target_groups.X.targets.Y`
+pub static TARGET: Section = Section {
+    name: "a target",
+    doc: "One registered target.",
+    fields: &[
+        field(
+            "port",
+            Optional,
+            PORT,
+            "Its own port. Without it, the group's.",
+        ),
+        later("zone", "The zone it counts as being in."),
+    ],
+};
+
+/// `load_balancers.X`
+pub static BALANCER: Section = Section {
+    name: "a load balancer",
+    doc: "An emulated load balancer, with one address in each of its zones.",
+    fields: &[
+        field(
+            "type",
+            Default("network"),
+            Type::Word(&BALANCER_TYPES),
+            "The kind of balancer.",
+        ),
+        field(
+            "scheme",
+            Default("internet-facing"),
+            Type::Word(&SCHEMES),
+            "Whether its addresses are public.",
+        ),
+        field(
+            "zones",
+            Required,
+            Type::OneOf(&[
+                Type::List {
+                    of: &Type::Name,
+                    min: 1,
+                },
+                Type::Map {
+                    key: Key::Name,
+                    of: &Type::Address,
+                    item: "zone",
+                },
+            ]),
+            "Its zones: a list, or a map from zone to address.",
+        ),
+        field(
+            "listeners",
+            Required,
+            Type::Map {
+                key: Key::Port,
+                of: &Type::Short {
+                    field: "target_group",
+                    section: &LISTENER,
+                },
+                item: "listener",
+            },
+            "What it forwards, by port: `80: web`.",
+        ),
+        field(
+            "attributes",
+            Optional,
+            Type::Free,
+            "AWS load balancer attributes, by their AWS names.",
+        ),
+        field(
+            "emulate",
+            Optional,
+            Type::Section(&EMULATE),
+            "Settings of the emulator: what AWS does not document.",
+        ),
+        later("instances", "The targets of a classic balancer."),
+        later("security_groups", "The filters before it."),
+        later(
+            "start",
+            "Whether the story starts before its targets are healthy.",
+        ),
+    ],
+};
+
+/// `listeners.N`
+pub static LISTENER: Section = Section {
+    name: "a listener",
+    doc: "A port of a balancer, and the target group behind it.",
+    fields: &[
+        field(
+            "protocol",
+            Default("TCP"),
+            Type::Word(&PROTOCOLS),
+            "The protocol toward the clients.",
+        ),
+        field(
+            "target_group",
+            Required,
+            Type::Name,
+            "The target group it forwards to.",
+        ),
+        field(
+            "attributes",
+            Optional,
+            Type::Free,
+            "AWS listener attributes, by their AWS names.",
+        ),
+    ],
+};
+
+const NAMES: Type = Type::OneOf(&[
+    Type::Name,
+    Type::List {
+        of: &Type::Name,
+        min: 1,
+    },
+]);
+
+/// `load_balancers.X.emulate`
+pub static EMULATE: Section = Section {
+    name: "emulator settings",
+    doc: "What AWS does not document, and a lab may therefore choose.",
+    fields: &[
+        field(
+            "prefer",
+            Optional,
+            Type::OneOf(&[
+                Type::Name,
+                Type::List {
+                    of: &Type::Name,
+                    min: 1,
+                },
+                Type::Map {
+                    key: Key::Zonal,
+                    of: &NAMES,
+                    item: "zonal address",
+                },
+            ]),
+            "The target chosen wherever it is eligible, instead of the hash; or a map from zonal address to target.",
+        ),
+        field(
+            "on_collision",
+            Optional,
+            Type::Word(&ON_COLLISION),
+            "Who owns the target's answers when two flows of one client look the same to it. Default: newest.",
+        ),
+        field(
+            "on_missing_flow",
+            Optional,
+            Type::Word(&ON_MISSING_FLOW),
+            "The answer to data that belongs to no flow. Default: reset.",
+        ),
+        field(
+            "snat_ports",
+            Optional,
+            Type::Int {
+                min: 1,
+                max: 64_511,
+            },
+            "Ports for each zonal address and target when the client's address is not preserved.",
+        ),
+        field(
+            "flow_capacity",
+            Optional,
+            Type::Int {
+                min: 1,
+                max: 10_000_000,
+            },
+            "Flows that fit into the table.",
+        ),
+        later(
+            "on_deregister",
+            "What becomes of a deregistered target's flows.",
+        ),
+        later(
+            "on_backend_reset",
+            "Whether a proxy passes on the target's reset.",
+        ),
+        later(
+            "propagation_delay",
+            "How long a change takes to reach every zonal address.",
+        ),
+    ],
+};

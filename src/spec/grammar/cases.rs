@@ -1,0 +1,63 @@
+//! Cases, and the mechanisms they may name.
+
+use super::Need::{Optional, Required};
+use super::{Section, Type, Words, field};
+
+/// What a case is for.
+pub static KINDS: Words = Words {
+    now: &["fault", "fix", "partial", "control"],
+    later: &[],
+};
+
+/// Mechanisms that are recognised in the evidence.
+pub static FINDINGS: Words = Words {
+    now: &[
+        "flow-collision",
+        "challenge-ack",
+        "stale-connection",
+        "loopback",
+        "syn-unanswered",
+    ],
+    later: &[
+        "hairpin-bypass",
+        "reverse-path-drop",
+        "black-hole",
+        "idle-expiry",
+    ],
+};
+
+/// `cases.X`
+pub static CASE: Section = Section {
+    name: "a case",
+    doc: "One run of the steps on a fresh world, with a few settings changed.",
+    fields: &[
+        field(
+            "kind",
+            Required,
+            Type::Word(&KINDS),
+            "`fault` breaks the promise, `fix` keeps it, `control` keeps it and never was in danger, `partial` is judged by its own expectations.",
+        ),
+        field("shows", Optional, Type::Line, "What it shows, one line."),
+        field(
+            "set",
+            Optional,
+            Type::Set,
+            "What it changes: dotted paths and their new values; `null` removes.",
+        ),
+        field(
+            "finds",
+            Optional,
+            Type::List {
+                of: &Type::Word(&FINDINGS),
+                min: 0,
+            },
+            "Mechanisms that must be recognised in the evidence.",
+        ),
+        field(
+            "expect",
+            Optional,
+            Type::Claims,
+            "What the case claims beyond the promise.",
+        ),
+    ],
+};

@@ -1,0 +1,145 @@
+//! The top of a lab file.
+
+use super::Need::{Default, Optional, Required};
+use super::{Field, Key, Section, Type, Words, balancers, cases, field, hosts, later, steps};
+
+/// Vendor profiles: which defaults the emulator takes.
+pub static PROFILES: Words = Words {
+    now: &["aws-current"],
+    later: &[],
+};
+
+// Named, because a reference to a static inside an unnamed constant does not live long enough.
+static HOST: Type = Type::Section(&hosts::HOST);
+static GROUP: Type = Type::Section(&balancers::GROUP);
+static BALANCER: Type = Type::Section(&balancers::BALANCER);
+static STEP: Type = Type::Variants(&steps::STEPS);
+static CASE: Type = Type::Section(&cases::CASE);
+
+/// A lab file.
+pub static FILE: Section = Section {
+    name: "the lab",
+    doc: "A network-failure lab: a topology, a story in steps, one promise, and cases that differ by a few settings.",
+    fields: &FIELDS,
+};
+
+static FIELDS: [Field; 22] = [
+    field(
+        "title",
+        Required,
+        Type::Line,
+        "The lab's name for people, one line.",
+    ),
+    field(
+        "story",
+        Optional,
+        Type::Text,
+        "What happens here and why, a paragraph or two.",
+    ),
+    field(
+        "sources",
+        Optional,
+        Type::List {
+            of: &Type::Line,
+            min: 0,
+        },
+        "Links to where the failure was described.",
+    ),
+    field(
+        "seed",
+        Default("1"),
+        Type::Int {
+            min: 0,
+            max: u64::MAX,
+        },
+        "Fixes every random choice of the emulator.",
+    ),
+    field(
+        "time_scale",
+        Default("1"),
+        Type::Number {
+            min: 1.0,
+            max: 10_000.0,
+        },
+        "Cloud time runs this many times faster than real time. Kernel timers never scale.",
+    ),
+    field(
+        "profile",
+        Default("aws-current"),
+        Type::Word(&PROFILES),
+        "Whose behaviour the emulator's defaults follow.",
+    ),
+    field(
+        "zones",
+        Default("[a, b, c]"),
+        Type::List {
+            of: &Type::Name,
+            min: 1,
+        },
+        "The availability zones that hosts and balancers can be in.",
+    ),
+    field(
+        "hosts",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &HOST,
+            item: "host",
+        },
+        "Machines: each is a network namespace with a real kernel stack.",
+    ),
+    field(
+        "target_groups",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &GROUP,
+            item: "target group",
+        },
+        "Groups of targets that listeners forward to.",
+    ),
+    field(
+        "load_balancers",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &BALANCER,
+            item: "load balancer",
+        },
+        "Emulated load balancers.",
+    ),
+    later("kubernetes", "Nodes, pods and services."),
+    later("security_groups", "Stateful filters by name."),
+    later("network_acls", "Stateless filters by zone."),
+    later("vpcs", "Networks with address ranges of their own."),
+    later("peerings", "Links between networks."),
+    later(
+        "nat_gateways",
+        "Address translation for hosts without a public address.",
+    ),
+    later("endpoint_services", "Balancers offered over private links."),
+    later("endpoints", "Private links to an endpoint service."),
+    later("dns", "The resolver's records and delays."),
+    field(
+        "steps",
+        Required,
+        Type::List { of: &STEP, min: 1 },
+        "The story, one step after the other.",
+    ),
+    field(
+        "works",
+        Optional,
+        Type::Claims,
+        "The promise: what a fault breaks and a fix keeps.",
+    ),
+    field(
+        "cases",
+        Required,
+        Type::Map {
+            key: Key::Name,
+            of: &CASE,
+            item: "case",
+        },
+        "Runs of the steps on a fresh world, each with a few settings changed.",
+    ),
+];

@@ -1,0 +1,332 @@
+//! Hosts, their links, and what they serve.
+
+use super::Need::{Default, Optional, Required};
+use super::{Field, Key, MTU, Section, Type, Variant, Variants, field, later};
+
+/// `hosts.X`
+pub static HOST: Section = Section {
+    name: "a host",
+    doc: "A machine: a network namespace with a real kernel stack.",
+    fields: &[
+        field(
+            "address",
+            Optional,
+            Type::Address,
+            "Its IPv4 address. Without it, one is given out.",
+        ),
+        field(
+            "public_address",
+            Optional,
+            Type::PublicAddress,
+            "How the internet reaches it: `none`, `auto` (one is given out), or this address, translated 1:1.",
+        ),
+        field(
+            "zone",
+            Optional,
+            Type::Name,
+            "The zone it is in. Without it, the host is out on the internet.",
+        ),
+        field(
+            "count",
+            Optional,
+            Type::Int { min: 1, max: 1000 },
+            "Makes so many alike: `desk` becomes desk-1, desk-2, ..., and `desk` names them all.",
+        ),
+        field(
+            "serve",
+            Optional,
+            Type::Map {
+                key: Key::ServePort,
+                of: &Type::Variants(&APPS),
+                item: "port",
+            },
+            "What it serves, by port: `80: echo`, `53/udp: name`.",
+        ),
+        field(
+            "sysctls",
+            Optional,
+            Type::Free,
+            "Kernel settings of its namespace, by sysctl name.",
+        ),
+        field(
+            "nft",
+            Optional,
+            Type::Text,
+            "Its firewall rules, as `nft -f` reads them. `$name` becomes a host's address.",
+        ),
+        field(
+            "iptables",
+            Optional,
+            Type::Text,
+            "The same, as `iptables-restore` reads them.",
+        ),
+        field(
+            "setup",
+            Optional,
+            Type::Text,
+            "Shell text, run in its namespace before the servers start.",
+        ),
+        field(
+            "link",
+            Optional,
+            Type::Section(&LINK),
+            "What its link to the fabric does to packets.",
+        ),
+        field(
+            "mtu",
+            Default("1500"),
+            MTU,
+            "MTU of its device, in bytes. The wire's own is `link.mtu`.",
+        ),
+        field(
+            "kernel",
+            Optional,
+            Type::Free,
+            "Behaviour of other kernels, emulated at the fabric's edge, by quirk.",
+        ),
+        later("vpc", "The network it is in."),
+        later("behind", "The host that routes for it."),
+        later("gateway", "Its default route."),
+        later("nat", "The NAT gateway that it uses."),
+        later("security_groups", "The filters before it."),
+        later("addresses", "Further addresses of its device."),
+    ],
+};
+
+const IMPAIRMENTS: [Field; 9] = [
+    field(
+        "delay",
+        Optional,
+        Type::Time { zero: true },
+        "Each packet arrives this much later.",
+    ),
+    field(
+        "jitter",
+        Optional,
+        Type::Time { zero: true },
+        "The delay varies by up to this much, either way.",
+    ),
+    field(
+        "loss",
+        Optional,
+        Type::Percent,
+        "This share of the packets is lost, by the lab's seed.",
+    ),
+    field(
+        "rate",
+        Optional,
+        Type::Rate,
+        "The link carries this many bits per second.",
+    ),
+    field(
+        "mtu",
+        Optional,
+        MTU,
+        "Larger packets are dropped or answered with ICMP, in bytes.",
+    ),
+    field(
+        "queue",
+        Optional,
+        Type::Int {
+            min: 1,
+            max: 1_000_000,
+        },
+        "The link's queue holds this many packets.",
+    ),
+    later("duplicate", "This share of the packets arrives twice."),
+    later("reorder", "This share of the packets overtakes others."),
+    later("corrupt", "This share of the packets has a bit flipped."),
+];
+
+/// `link.up`, `link.down`
+pub static DIRECTION: Section = Section {
+    name: "one direction of a link",
+    doc: "What happens to packets in this direction; wins over what the link says for both.",
+    fields: &IMPAIRMENTS,
+};
+
+/// `link`
+pub static LINK: Section = {
+    const FIELDS: [Field; 11] = {
+        let [
+            delay,
+            jitter,
+            loss,
+            rate,
+            mtu,
+            queue,
+            duplicate,
+            reorder,
+            corrupt,
+        ] = IMPAIRMENTS;
+        [
+            delay,
+            jitter,
+            loss,
+            rate,
+            mtu,
+            queue,
+            field(
+                "up",
+                Optional,
+                Type::Section(&DIRECTION),
+                "Only from the host to the fabric.",
+            ),
+            field(
+                "down",
+                Optional,
+                Type::Section(&DIRECTION),
+                "Only from the fabric to the host.",
+            ),
+            duplicate,
+            reorder,
+            corrupt,
+        ]
+    };
+    Section {
+        name: "a link",
+        doc: "What a host's link does to packets, in both directions.",
+        fields: &FIELDS,
+    }
+};
+
+/// What a host serves on a port.
+pub static APPS: Variants = Variants {
+    name: "server",
+    bare: true,
+    other: Some(&COMMAND),
+    list: &[
+        Variant {
+            name: "echo",
+            section: &ECHO,
+            text: None,
+            later: false,
+        },
+        Variant {
+            name: "sink",
+            section: &SINK,
+            text: None,
+            later: false,
+        },
+        Variant {
+            name: "source",
+            section: &SOURCE,
+            text: None,
+            later: false,
+        },
+        Variant {
+            name: "http",
+            section: &HTTP,
+            text: None,
+            later: false,
+        },
+        Variant {
+            name: "banner",
+            section: &BANNER,
+            text: Some("text"),
+            later: false,
+        },
+        Variant {
+            name: "name",
+            section: &NAME,
+            text: None,
+            later: false,
+        },
+        Variant {
+            name: "never_accept",
+            section: &NEVER_ACCEPT,
+            text: None,
+            later: false,
+        },
+    ],
+};
+
+static ECHO: Section = Section {
+    name: "an echo server",
+    doc: "Sends back what it gets.",
+    fields: &[
+        field(
+            "idle_close",
+            Optional,
+            Type::Time { zero: false },
+            "Closes a connection that was idle for this long.",
+        ),
+        later(
+            "unread_close",
+            "Closes with data unread, which makes the kernel send RST.",
+        ),
+    ],
+};
+static SINK: Section = Section {
+    name: "a sink",
+    doc: "Reads and counts.",
+    fields: &[],
+};
+static SOURCE: Section = Section {
+    name: "a source",
+    doc: "Sends for as long as the connection takes it.",
+    fields: &[
+        field(
+            "bytes",
+            Default("1024"),
+            Type::Bytes { max: 1 << 20 },
+            "Bytes of each write.",
+        ),
+        field(
+            "every",
+            Default("10ms"),
+            Type::Time { zero: false },
+            "Pause between two writes.",
+        ),
+    ],
+};
+static HTTP: Section = Section {
+    name: "an HTTP server",
+    doc: "Answers 200 with the host's name, over HTTP/1.1.",
+    fields: &[],
+};
+static BANNER: Section = Section {
+    name: "a banner server",
+    doc: "Speaks first, then echoes.",
+    fields: &[field(
+        "text",
+        Default("ready"),
+        Type::Line,
+        "What it says; a line feed is added.",
+    )],
+};
+static NAME: Section = Section {
+    name: "a name server",
+    doc: "Answers everything with the host's name.",
+    fields: &[],
+};
+static NEVER_ACCEPT: Section = Section {
+    name: "a server that never accepts",
+    doc: "Listens and never accepts, so that its queue fills.",
+    fields: &[field(
+        "backlog",
+        Default("1"),
+        Type::Int { min: 0, max: 65535 },
+        "The `listen(2)` backlog.",
+    )],
+};
+
+/// `{ command: ..., ready: ... }`
+pub static COMMAND: Section = Section {
+    name: "a program",
+    doc: "A real program that listens on the port.",
+    fields: &[
+        field(
+            "command",
+            Required,
+            Type::Text,
+            "Shell text that starts it.",
+        ),
+        field(
+            "ready",
+            Optional,
+            Type::Line,
+            "The story waits for this line of its output; else for the port to listen.",
+        ),
+    ],
+};

@@ -1,0 +1,101 @@
+//! Reads target groups and load balancers.
+
+use super::{Fields, names, scalar};
+use crate::diag::{Span, Spanned};
+use crate::spec::grammar::balancers::{BALANCER, EMULATE, GROUP, LISTENER, TARGET};
+use crate::spec::model::{Balancer, Emulate, Listener, TargetGroup};
+use crate::spec::node::{Node, Value};
+use std::net::Ipv4Addr;
+
+/// `target_groups.X`
+pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
+    let fields = Fields::new(node, &GROUP, span);
+    let targets = match fields.node("targets").map(|node| (&node.value, node)) {
+        Some((Value::Map(entries), _)) => entries
+            .iter()
+            .map(|entry| {
+                let target = Fields::new(&entry.value, &TARGET, entry.key.span);
+                (entry.key.clone(), target.written("port"))
+            })
+            .collect(),
+        Some((_, node)) => names(node).into_iter().map(|name| (name, None)).collect(),
+        None => Vec::new(),
+    };
+    Some(TargetGroup {
+        span,
+        target_type: fields.value("target_type")?,
+        protocol: fields.value("protocol")?,
+        port: fields.written("port"),
+        targets,
+        attributes: fields.free("attributes"),
+    })
+}
+
+/// `load_balancers.X`
+pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
+    let fields = Fields::new(node, &BALANCER, span);
+    let zones = fields.node("zones")?;
+    let zones = match &zones.value {
+        Value::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), scalar::<Ipv4Addr>(&entry.value)))
+            .collect(),
+        Value::Null | Value::Scalar(_) | Value::List(_) => {
+            names(zones).into_iter().map(|zone| (zone, None)).collect()
+        }
+    };
+    let listeners = fields.node("listeners")?.entries()?;
+    let listeners = listeners.iter().map(|entry| {
+        let port: u16 = entry.key.value.parse().ok()?;
+        Some((
+            Spanned::new(port, entry.key.span),
+            listener(&entry.value, entry.key.span)?,
+        ))
+    });
+    Some(Balancer {
+        span,
+        kind: fields.value("type")?,
+        scheme: fields.value("scheme")?,
+        zones,
+        listeners: listeners.collect::<Option<_>>()?,
+        attributes: fields.free("attributes"),
+        emulate: fields
+            .node("emulate")
+            .map(|node| emulate(node, span))
+            .unwrap_or_default(),
+    })
+}
+
+fn listener(node: &Node, span: Span) -> Option<Listener> {
+    let fields = Fields::new(node, &LISTENER, span);
+    let target_group = if node.scalar().is_some() {
+        scalar(node)
+    } else {
+        fields.value("target_group")
+    };
+    Some(Listener {
+        span,
+        protocol: fields.value("protocol")?,
+        target_group: target_group?,
+        attributes: fields.free("attributes"),
+    })
+}
+
+fn emulate(node: &Node, span: Span) -> Emulate {
+    let fields = Fields::new(node, &EMULATE, span);
+    let prefer = match fields.node("prefer").map(|node| (&node.value, node)) {
+        Some((Value::Map(entries), _)) => entries
+            .iter()
+            .map(|entry| (Some(entry.key.clone()), names(&entry.value)))
+            .collect(),
+        Some((_, node)) => vec![(None, names(node))],
+        None => Vec::new(),
+    };
+    Emulate {
+        prefer,
+        on_collision: fields.written("on_collision"),
+        on_missing_flow: fields.written("on_missing_flow"),
+        snat_ports: fields.written("snat_ports"),
+        flow_capacity: fields.written("flow_capacity"),
+    }
+}

@@ -1,0 +1,125 @@
+//! Reads hosts.
+
+use super::{Fields, scalar};
+use crate::diag::{Span, Spanned};
+use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
+use crate::spec::model::{App, Host, Link, PublicAddress, ServePort};
+use crate::spec::node::{Node, Value};
+use crate::spec::scalar::FromText;
+use crate::units::{Percent, Rate};
+
+/// `hosts.X`
+pub fn host(node: &Node, span: Span) -> Option<Host> {
+    let fields = Fields::new(node, &HOST, span);
+    let link = fields.node("link");
+    Some(Host {
+        span,
+        // `auto` is no address, and so reads as not written.
+        address: fields.written("address"),
+        public_address: fields.written::<PublicAddress>("public_address"),
+        zone: fields
+            .written::<String>("zone")
+            .filter(|zone| zone.value != "none"),
+        count: fields.written("count"),
+        serve: serve(fields.node("serve"))?,
+        sysctls: fields.free("sysctls"),
+        nft: fields.written("nft"),
+        iptables: fields.written("iptables"),
+        setup: fields.written("setup"),
+        up: direction(link, "up", span),
+        down: direction(link, "down", span),
+        mtu: fields.written("mtu"),
+        kernel: fields.free("kernel"),
+    })
+}
+
+/// One direction of a link: its own values, else those for both.
+fn direction(link: Option<&Node>, name: &str, span: Span) -> Link {
+    let Some(link) = link else {
+        return Link::default();
+    };
+    let both = Fields::new(link, &LINK, span);
+    let own = both
+        .node(name)
+        .map(|node| Fields::new(node, &DIRECTION, span));
+    let own = own.as_ref();
+    Link {
+        delay: pick(&both, own, "delay"),
+        jitter: pick(&both, own, "jitter"),
+        loss: pick::<Percent>(&both, own, "loss")
+            .map(|loss| Spanned::new(loss.value.share(), loss.span)),
+        rate: pick::<Rate>(&both, own, "rate").map(|rate| Spanned::new(rate.value.0, rate.span)),
+        mtu: pick(&both, own, "mtu"),
+        queue: pick(&both, own, "queue"),
+    }
+}
+
+fn pick<T: FromText>(
+    both: &Fields<'_>,
+    own: Option<&Fields<'_>>,
+    name: &str,
+) -> Option<Spanned<T>> {
+    own.and_then(|own| own.written(name))
+        .or_else(|| both.written(name))
+}
+
+fn serve(node: Option<&Node>) -> Option<Vec<(Spanned<ServePort>, App)>> {
+    let entries = node.and_then(Node::entries).unwrap_or(&[]);
+    entries
+        .iter()
+        .map(|entry| {
+            let port = ServePort::from_text(&entry.key.value)?;
+            Some((
+                Spanned::new(port, entry.key.span),
+                app(&entry.value, entry.key.span)?,
+            ))
+        })
+        .collect()
+}
+
+fn app(node: &Node, span: Span) -> Option<App> {
+    if node.get("command").is_some() {
+        let fields = Fields::new(node, &COMMAND, span);
+        let ready = fields
+            .written::<String>("ready")
+            .map(|ready| ready.value)
+            .filter(|ready| ready != "port");
+        return Some(App::Command {
+            command: fields.value::<String>("command")?.value,
+            ready,
+        });
+    }
+    let empty = Node::map(Vec::new(), node.span);
+    let (word, inner) = match &node.value {
+        Value::Scalar(word) => (word.text.as_str(), &empty),
+        Value::Map(entries) => entries
+            .first()
+            .map(|entry| (entry.key.value.as_str(), &entry.value))?,
+        Value::Null | Value::List(_) => return None,
+    };
+    let fields = Fields::new(inner, APPS.variant(word)?.section, span);
+    match word {
+        "echo" => Some(App::Echo {
+            idle_close: fields.written("idle_close").map(|time| time.value),
+        }),
+        "sink" => Some(App::Sink),
+        "name" => Some(App::Name),
+        "http" => Some(App::Http),
+        "banner" => {
+            let text = if inner.scalar().is_some() {
+                scalar(inner)
+            } else {
+                fields.value("text")
+            };
+            Some(App::Banner { text: text?.value })
+        }
+        "source" => Some(App::Source {
+            bytes: fields.value("bytes")?.value,
+            every: fields.value("every")?.value,
+        }),
+        "never_accept" => Some(App::NeverAccept {
+            backlog: fields.value("backlog")?.value,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,623 @@
+//! `set`: what a case changes, applied to the tree before it is typed.
+//!
+//! The grammar leads the way along a dotted path, so that a path which names nothing is an error and not a no-op.
+//! Maps merge, single values and lists replace, `null` removes; steps are found by their name. Values keep their
+//! place, the `set` line. Not here: whether the patched lab is right (see `check`).
+
+use super::check;
+use super::grammar::{Key, Need, Section, Type, Variants, file::FILE};
+use super::model::Patch;
+use super::node::{Entry, Node, Value};
+use super::scalar::short;
+use crate::diag::codes::spec as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned, did_you_mean};
+
+/// What a case cannot change: it would be another lab.
+pub const FIXED: &[&str] = &["title", "story", "sources", "works", "cases"];
+
+/// The part of a lab that cases can change.
+pub fn body(root: &Node) -> Node {
+    let entries = root
+        .entries()
+        .unwrap_or(&[])
+        .iter()
+        .filter(|entry| !FIXED.contains(&entry.key.value.as_str()));
+    Node::map(entries.cloned().collect(), root.span)
+}
+
+/// The body after a case's `set`, and what that changed. Entries with problems change nothing.
+pub fn apply(body: &Node, set: &[Entry], sink: &mut Diagnostics) -> (Node, Vec<Patch>) {
+    let mut body = body.clone();
+    let mut patches = Vec::new();
+    conflicts(set, sink);
+    for entry in set {
+        match Path::new(&entry.key).and_then(|path| path.apply(&mut body, &entry.value)) {
+            Ok(patch) => patches.push(patch),
+            Err(problem) => sink.push(problem),
+        }
+    }
+    (body, patches)
+}
+
+/// Two paths of which one goes on where the other ends.
+fn conflicts(set: &[Entry], sink: &mut Diagnostics) {
+    let mut paths: Vec<(Vec<&str>, Span)> = set
+        .iter()
+        .map(|entry| (entry.key.value.split('.').collect(), entry.key.span))
+        .collect();
+    // Sorted, all that goes on from a path follows it directly.
+    paths.sort();
+    for pair in paths.windows(2) {
+        let [(short, first), (long, second)] = pair else {
+            continue;
+        };
+        if long.starts_with(short) {
+            sink.push(
+                Diagnostic::new(
+                    code::SET_CONFLICT,
+                    *second,
+                    format!(
+                        "`{}` goes on where `{}` ends",
+                        long.join("."),
+                        short.join(".")
+                    ),
+                )
+                .also(*first, "this changes the same thing")
+                .help("join the two: write the value of the shorter path as a map with both"),
+            );
+        }
+    }
+}
+
+/// A path being followed.
+struct Path<'a> {
+    whole: &'a Spanned<String>,
+    segments: Vec<&'a str>,
+}
+
+/// What an applied path changed: before and after.
+type Change = (Option<String>, Option<String>);
+
+impl<'a> Path<'a> {
+    fn new(whole: &'a Spanned<String>) -> Result<Self, Diagnostic> {
+        let segments: Vec<&str> = whole.value.split('.').collect();
+        if segments.iter().any(|segment| segment.is_empty()) {
+            return Err(Diagnostic::new(
+                code::SET_PATH,
+                whole.span,
+                format!("`{}` is not a path", short(&whole.value)),
+            )
+            .help("write names with one dot between them: `load_balancers.front.scheme`"));
+        }
+        if FIXED.contains(&segments[0]) {
+            return Err(Diagnostic::new(code::SET_FIXED, whole.span, format!("`set` cannot change `{}`", segments[0]))
+                .help("a case changes the topology, the steps, `seed` or `time_scale`; a lab with another promise is another lab"));
+        }
+        Ok(Path { whole, segments })
+    }
+
+    fn apply(&self, body: &mut Node, value: &Node) -> Result<Patch, Diagnostic> {
+        let (before, after) = self.section(body, &FILE, 0, value)?;
+        Ok(Patch {
+            path: self.whole.clone(),
+            before,
+            after,
+        })
+    }
+
+    /// The span of a segment within the path, exact when the key has no escapes.
+    fn segment_span(&self, at: usize) -> Span {
+        let span = self.whole.span;
+        let quotes = usize::from(span.end - span.start == self.whole.value.len() + 2);
+        if span.end - span.start != self.whole.value.len() + 2 * quotes {
+            return span;
+        }
+        let before: usize = self.segments[..at]
+            .iter()
+            .map(|segment| segment.len() + 1)
+            .sum();
+        let start = span.start + quotes + before;
+        Span {
+            start,
+            end: start + self.segments[at].len(),
+        }
+    }
+
+    fn upto(&self, at: usize) -> String {
+        self.segments[..at].join(".")
+    }
+
+    fn names_nothing<'n>(
+        &self,
+        at: usize,
+        kind: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> Diagnostic {
+        let known: Vec<&str> = known.into_iter().collect();
+        let segment = self.segments[at];
+        let here = match known.as_slice() {
+            [] => "nothing is here".to_owned(),
+            many if many.len() > 30 => format!("here are: {}, ...", many[..30].join(", ")),
+            all => format!("here are: {}", all.join(", ")),
+        };
+        let help = match did_you_mean(segment, known.iter().copied()) {
+            Some(near) => format!(
+                "did you mean `{near}`? {}{}",
+                here[..1].to_uppercase(),
+                &here[1..]
+            ),
+            None => here,
+        };
+        let code = if kind.is_empty() {
+            code::SET_UNKNOWN_FIELD
+        } else {
+            code::SET_UNKNOWN_ITEM
+        };
+        let named = if kind.is_empty() {
+            String::new()
+        } else {
+            format!(": the lab has no {kind} `{segment}`")
+        };
+        Diagnostic::new(
+            code,
+            self.segment_span(at),
+            format!("`{}` names nothing{named}", short(&self.whole.value)),
+        )
+        .help(help)
+    }
+
+    fn inside(&self, at: usize, node: &Node) -> Diagnostic {
+        let what = self.upto(at);
+        let help = match &node.value {
+            Value::List(_) => format!("a list is replaced as a whole: `{what}: [...]`"),
+            Value::Null | Value::Scalar(_) | Value::Map(_) => {
+                format!("it is replaced as a whole: `{what}: ...`")
+            }
+        };
+        Diagnostic::new(
+            code::SET_INSIDE,
+            self.segment_span(at),
+            format!(
+                "`{what}` is {}, and has nothing named `{}` inside",
+                node.shape(),
+                self.segments[at]
+            ),
+        )
+        .help(help)
+    }
+
+    /// Goes on from a map with known keys.
+    fn section(
+        &self,
+        node: &mut Node,
+        section: &'static Section,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        let name = self.segments[at];
+        let Some(field) = section.field(name) else {
+            let known = section
+                .fields
+                .iter()
+                .filter(|field| field.need != Need::Later && !FIXED.contains(&field.name));
+            return Err(self.names_nothing(at, "", known.map(|field| field.name)));
+        };
+        if field.need == Need::Later {
+            return Err(check::later_field(name, self.segment_span(at)));
+        }
+        if !matches!(node.value, Value::Map(_)) {
+            return Err(self.inside(at, node));
+        }
+        if at + 1 == self.segments.len() {
+            return Ok(put(node, name, &field.kind, value, self.whole.span));
+        }
+        let child = child(node, name, self.segment_span(at));
+        self.follow(child, &field.kind, at + 1, value)
+    }
+
+    /// Goes on from a value of any type.
+    fn follow(
+        &self,
+        node: &mut Node,
+        kind: &'static Type,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        match kind {
+            Type::Section(section) => self.section(node, section, at, value),
+            Type::Short { field, section } => {
+                spell_out(node, field);
+                self.section(node, section, at, value)
+            }
+            Type::Free => {
+                if !matches!(node.value, Value::Map(_)) {
+                    return Err(self.inside(at, node));
+                }
+                Ok(put(
+                    node,
+                    &self.segments[at..].join("."),
+                    &Type::Line,
+                    value,
+                    self.whole.span,
+                ))
+            }
+            Type::Map { key, of, item } => self.item(node, *key, of, item, at, value),
+            Type::Variants(variants) => self.server(node, variants, at, value),
+            Type::List {
+                of: Type::Variants(variants),
+                ..
+            } => self.step(node, variants, at, value),
+            Type::OneOf(kinds) => {
+                let map = kinds
+                    .iter()
+                    .find(|kind| matches!(kind, Type::Map { .. } | Type::Section(_)));
+                match map {
+                    Some(kind) if matches!(node.value, Value::Map(_)) => {
+                        self.follow(node, kind, at, value)
+                    }
+                    Some(_) | None => Err(self.inside(at, node)),
+                }
+            }
+            Type::Line
+            | Type::Text
+            | Type::Expression
+            | Type::Name
+            | Type::Result
+            | Type::Zonal
+            | Type::Bool => Err(self.inside(at, node)),
+            Type::Int { .. }
+            | Type::Number { .. }
+            | Type::Time { .. }
+            | Type::Lapse { .. }
+            | Type::Rate => Err(self.inside(at, node)),
+            Type::Percent
+            | Type::Bytes { .. }
+            | Type::Address
+            | Type::PublicAddress
+            | Type::Word(_) => Err(self.inside(at, node)),
+            Type::List { .. } | Type::Claims | Type::Set | Type::Any => Err(self.inside(at, node)),
+        }
+    }
+
+    /// Goes on into a named item.
+    fn item(
+        &self,
+        node: &mut Node,
+        key: Key,
+        of: &'static Type,
+        item: &str,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        let Value::Map(entries) = &node.value else {
+            return Err(self.inside(at, node));
+        };
+        // No name has a dot; only `serve` has keys like `53/udp`.
+        let name = self.segments[at];
+        let known = entries.iter().any(|entry| entry.key.value == name);
+        let last = at + 1 == self.segments.len();
+        let adds = last
+            && matches!(value.value, Value::Map(_))
+            && super::scalar::key_problem(key, name, self.whole.span).is_none();
+        if !known && !adds {
+            let names: Vec<String> = entries
+                .iter()
+                .map(|entry| entry.key.value.clone())
+                .collect();
+            let problem = self.names_nothing(at, item, names.iter().map(String::as_str));
+            return Err(problem);
+        }
+        if last {
+            return Ok(put(node, name, of, value, self.whole.span));
+        }
+        let child = child(node, name, self.segment_span(at));
+        self.follow(child, of, at + 1, value)
+    }
+
+    /// Goes on into what a port serves: `serve.80.echo.idle_close`.
+    fn server(
+        &self,
+        node: &mut Node,
+        variants: &'static Variants,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        if let Value::Scalar(word) = &node.value {
+            let (word, span) = (word.text.clone(), node.span);
+            let inner = Node::map(Vec::new(), span);
+            *node = Node::map(
+                vec![Entry {
+                    key: Spanned::new(word, span),
+                    value: inner,
+                }],
+                span,
+            );
+        }
+        if let Some(other) = variants.other
+            && node.get(other.fields[0].name).is_some()
+        {
+            return self.section(node, other, at, value);
+        }
+        let name = self.segments[at];
+        let found = node.entry(name).and_then(|_| variants.variant(name));
+        let Some(variant) = found else {
+            let known: Vec<String> = node
+                .entries()
+                .unwrap_or(&[])
+                .iter()
+                .map(|entry| entry.key.value.clone())
+                .collect();
+            return Err(self.names_nothing(at, variants.name, known.iter().map(String::as_str)));
+        };
+        if at + 1 == self.segments.len() {
+            return Ok(put(node, name, &Type::Any, value, self.whole.span));
+        }
+        let child = child(node, name, self.segment_span(at));
+        if let Some(text) = variant.text {
+            spell_out(child, text);
+        }
+        self.section(child, variant.section, at + 1, value)
+    }
+
+    /// Goes on into a step, found by its name.
+    fn step(
+        &self,
+        node: &mut Node,
+        variants: &'static Variants,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        let Value::List(steps) = &mut node.value else {
+            return Err(self.inside(at, node));
+        };
+        let name = self.segments[at];
+        let Some(index) = steps.iter().position(|step| step_name(step) == Some(name)) else {
+            let known: Vec<String> = steps
+                .iter()
+                .filter_map(step_name)
+                .map(str::to_owned)
+                .collect();
+            let problem = self.names_nothing(at, "step", known.iter().map(String::as_str));
+            return Err(problem);
+        };
+        let before = steps[index].compact();
+        if at + 1 < self.segments.len() {
+            return self.step_field(&mut steps[index], variants, at + 1, value);
+        }
+        if matches!(value.value, Value::Null) {
+            steps.remove(index);
+            return Ok((Some(before), None));
+        }
+        let replaced = self.named(value, variants, name, at)?;
+        let after = replaced.compact();
+        steps[index] = replaced;
+        Ok((Some(before), Some(after)))
+    }
+
+    fn step_field(
+        &self,
+        step: &mut Node,
+        variants: &'static Variants,
+        at: usize,
+        value: &Node,
+    ) -> Result<Change, Diagnostic> {
+        if self.segments[at] == "as" {
+            return Err(self.renames(self.segment_span(at)));
+        }
+        let verb = step
+            .entries()
+            .and_then(|entries| entries.first())
+            .map(|entry| entry.key.value.clone());
+        let variant = verb.as_deref().and_then(|verb| variants.variant(verb));
+        let (Some(verb), Some(variant)) = (verb, variant) else {
+            return Err(self.inside(at, step));
+        };
+        let child = child(step, &verb, self.segment_span(at));
+        self.section(child, variant.section, at, value)
+    }
+
+    fn renames(&self, span: Span) -> Diagnostic {
+        Diagnostic::new(code::SET_RENAMES, span, "`set` cannot rename a step")
+            .help("a step keeps its name, because `works` speaks of its result; leave `as` out")
+    }
+
+    /// A step's replacement, with the name of the step that it replaces.
+    fn named(
+        &self,
+        value: &Node,
+        variants: &'static Variants,
+        name: &str,
+        at: usize,
+    ) -> Result<Node, Diagnostic> {
+        let mut step = without_nulls(value);
+        let Value::Map(entries) = &mut step.value else {
+            return Ok(step);
+        };
+        let [
+            Entry {
+                key: verb,
+                value: inner,
+            },
+        ] = entries.as_mut_slice()
+        else {
+            return Ok(step);
+        };
+        let Some(variant) = variants.variant(&verb.value) else {
+            let old = format!("`{}` is no verb", short(&verb.value));
+            return Err(
+                Diagnostic::new(code::UNKNOWN_VERB, verb.span, old).help(format!(
+                    "this replaces the whole step; to change one setting write `{}.{}: ...`",
+                    self.upto(at + 1),
+                    verb.value
+                )),
+            );
+        };
+        if let Some(text) = variant.text {
+            spell_out(inner, text);
+        }
+        if let Some(other) = inner.entry("as") {
+            return Err(self.renames(other.key.span));
+        }
+        if let Value::Map(fields) = &mut inner.value {
+            let span = self.segment_span(at);
+            fields.push(Entry {
+                key: Spanned::new("as".to_owned(), span),
+                value: Node::plain(name, span),
+            });
+        }
+        Ok(step)
+    }
+}
+
+/// The name in a step's `as`.
+pub fn step_name(step: &Node) -> Option<&str> {
+    let [entry] = step.entries()? else {
+        return None;
+    };
+    Some(entry.value.get("as")?.scalar()?.text.as_str())
+}
+
+/// `80: web` becomes `80: { target_group: web }`.
+fn spell_out(node: &mut Node, field: &str) {
+    if matches!(node.value, Value::Scalar(_)) {
+        let span = node.span;
+        let old = std::mem::replace(node, Node::map(Vec::new(), span));
+        *node = Node::map(
+            vec![Entry {
+                key: Spanned::new(field.to_owned(), span),
+                value: old,
+            }],
+            span,
+        );
+    }
+}
+
+/// The value of a key of a map, made as an empty map when it is not there.
+fn child<'n>(node: &'n mut Node, name: &str, span: Span) -> &'n mut Node {
+    if node.get(name).is_none() {
+        let key = Spanned::new(name.to_owned(), span);
+        if let Value::Map(entries) = &mut node.value {
+            entries.push(Entry {
+                key,
+                value: Node::map(Vec::new(), span),
+            });
+        }
+    }
+    let Value::Map(entries) = &mut node.value else {
+        unreachable!("callers have seen that it is a map")
+    };
+    &mut entries
+        .iter_mut()
+        .find(|entry| entry.key.value == name)
+        .expect("it was there or was just added")
+        .value
+}
+
+/// Sets, merges or removes one key of a map.
+fn put(node: &mut Node, name: &str, kind: &'static Type, value: &Node, span: Span) -> Change {
+    let Value::Map(entries) = &mut node.value else {
+        unreachable!("callers have seen that it is a map")
+    };
+    let index = entries.iter().position(|entry| entry.key.value == name);
+    let before = index.map(|index| entries[index].value.compact());
+    if matches!(value.value, Value::Null) {
+        if let Some(index) = index {
+            entries.remove(index);
+        }
+        return (before, None);
+    }
+    let after = match index {
+        Some(index) => {
+            merge(&mut entries[index].value, kind, value);
+            entries[index].key.span = span;
+            entries[index].value.compact()
+        }
+        None => {
+            let value = without_nulls(value);
+            let after = value.compact();
+            entries.push(Entry {
+                key: Spanned::new(name.to_owned(), span),
+                value,
+            });
+            after
+        }
+    };
+    (before, Some(after))
+}
+
+/// Maps merge, all else replaces.
+fn merge(old: &mut Node, kind: &'static Type, new: &Node) {
+    if let Type::Short { field, .. } = kind
+        && matches!(new.value, Value::Map(_))
+    {
+        spell_out(old, field);
+    }
+    // What a port serves and what a step does are one choice: merged, they would be two.
+    let whole = matches!(kind, Type::Variants(_));
+    let (Value::Map(have), Value::Map(more)) = (&mut old.value, &new.value) else {
+        *old = without_nulls(new);
+        return;
+    };
+    if whole {
+        *old = without_nulls(new);
+        return;
+    }
+    for entry in more {
+        let index = have
+            .iter()
+            .position(|have| have.key.value == entry.key.value);
+        match (index, &entry.value.value) {
+            (Some(index), Value::Null) => {
+                have.remove(index);
+            }
+            (None, Value::Null) => {}
+            (Some(index), _) => {
+                merge(
+                    &mut have[index].value,
+                    kind_of(kind, &entry.key.value),
+                    &entry.value,
+                );
+                have[index].key.span = entry.key.span;
+            }
+            (None, _) => have.push(Entry {
+                key: entry.key.clone(),
+                value: without_nulls(&entry.value),
+            }),
+        }
+    }
+}
+
+/// The type of a map's entry.
+fn kind_of(kind: &'static Type, key: &str) -> &'static Type {
+    match kind {
+        Type::Section(section) | Type::Short { section, .. } => {
+            section.field(key).map_or(&Type::Any, |field| &field.kind)
+        }
+        Type::Map { of, .. } => of,
+        Type::OneOf(kinds) => kinds
+            .iter()
+            .find(|kind| matches!(kind, Type::Map { .. }))
+            .map_or(&Type::Any, |kind| kind_of(kind, key)),
+        _ => &Type::Any,
+    }
+}
+
+/// A value that is added: `null` in it means "not there".
+fn without_nulls(node: &Node) -> Node {
+    let Value::Map(entries) = &node.value else {
+        return node.clone();
+    };
+    let kept = entries
+        .iter()
+        .filter(|entry| !matches!(entry.value.value, Value::Null));
+    let kept = kept.map(|entry| Entry {
+        key: entry.key.clone(),
+        value: without_nulls(&entry.value),
+    });
+    Node::map(kept.collect(), node.span)
+}
+
+/// True when a case's `set` leaves the lab as it was.
+pub fn changes_nothing(patches: &[Patch]) -> bool {
+    patches.iter().all(|patch| patch.before == patch.after)
+}

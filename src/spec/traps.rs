@@ -1,0 +1,309 @@
+//! What a YAML syntax error most likely is in a lab, and what to write instead.
+//!
+//! A YAML parser says where it gave up; the mistake is often earlier on the line and has nothing to do with the
+//! grammar it names. Each trap here was seen with real labs. Not here: problems that leave a tree (see `yaml`).
+
+use crate::diag::codes::yaml as code;
+use crate::diag::{Diagnostic, Span};
+use serde_yaml::granit_parser::ErrorKind;
+
+/// The nearest character boundary at or before `at`.
+pub fn floor_char_boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The line around a place: its first byte and its text.
+fn line_at(text: &str, at: usize) -> (usize, &str) {
+    let start = text[..at].rfind('\n').map_or(0, |n| n + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
+    (start, &text[start..end])
+}
+
+/// One character at `at`, or nothing at the end of the text.
+fn char_span(text: &str, at: usize) -> Span {
+    let length = text[at..].chars().next().map_or(0, char::len_utf8);
+    Span {
+        start: at,
+        end: at + length,
+    }
+}
+
+/// Fields whose value is a text with braces and quotes of its own.
+const TEXT_FIELDS: &[&str] = &["nft:", "iptables:", "setup:", "command:", "script:"];
+
+/// The diagnostic of a syntax error at a byte offset.
+pub fn explain(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
+    let at = floor_char_boundary(text, at);
+    let here = char_span(text, at);
+    // An error at the end of a line is about the line, one at the start of a line about the line before.
+    let (line_start, line) = line_at(text, at);
+    let (start, line) = if text[line_start..at].trim().is_empty() && at > 0 {
+        let before = text[..line_start].trim_end().len();
+        let (start, previous) = line_at(text, before);
+        if is_trap(previous) {
+            (start, previous)
+        } else {
+            (line_start, line)
+        }
+    } else {
+        (line_start, line)
+    };
+    if let Some(tab) = tab(kind, line_start, line_at(text, at).1) {
+        return tab;
+    }
+    if let Some(found) = claim_tag(text, start, line) {
+        return found;
+    }
+    if let Some(found) = text_field(start, line) {
+        return found;
+    }
+    if let Some(found) = double_colon(start, line) {
+        return found;
+    }
+    by_kind(text, here, start, line, kind)
+}
+
+fn is_trap(line: &str) -> bool {
+    claim_tag(line, 0, line).is_some()
+        || text_field(0, line).is_some()
+        || double_colon(0, line).is_some()
+}
+
+fn tab(kind: &ErrorKind, start: usize, line: &str) -> Option<Diagnostic> {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let by_kind = matches!(
+        kind,
+        ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInPlainScalar
+    );
+    let at = indent
+        .find('\t')
+        .or_else(|| by_kind.then(|| line.find('\t')).flatten())?;
+    let length = line[at..].len() - line[at..].trim_start_matches('\t').len();
+    Some(
+        Diagnostic::new(
+            code::TAB,
+            Span {
+                start: start + at,
+                end: start + at + length,
+            },
+            "a tab cannot indent: YAML counts spaces only",
+        )
+        .label("a tab")
+        .help("write spaces instead; most editors can convert the file"),
+    )
+}
+
+/// `- !x.ok && y`: the tag takes all up to the space, and what is left no longer parses.
+fn claim_tag(text: &str, start: usize, line: &str) -> Option<Diagnostic> {
+    let trimmed = line.trim_start();
+    let rest = trimmed.strip_prefix("- ")?;
+    let value = rest.trim_start();
+    let at = start + line.len() - value.len();
+    if !value.starts_with('!') {
+        return None;
+    }
+    let end = at + value.find(char::is_whitespace).unwrap_or(value.len());
+    Some(tag_in_claim(text, Span { start: at, end }))
+}
+
+/// A tag where an expression should be.
+pub fn tag_in_claim(text: &str, span: Span) -> Diagnostic {
+    let written = &text[span.start..span.end];
+    let (_, line) = line_at(text, span.start);
+    let whole = line
+        .find(written)
+        .map_or(written, |at| line[at..].trim_end());
+    Diagnostic::new(
+        code::TAG_IN_CLAIM,
+        span,
+        format!("`{written}` is a YAML tag, not a negation"),
+    )
+    .label("YAML takes a `!` at the start for the name of a type")
+    .help(format!("put the expression into quotes: {}", quoted(whole)))
+}
+
+/// A tag anywhere else.
+pub fn tag(text: &str, span: Span) -> Diagnostic {
+    let written = &text[span.start..span.end];
+    Diagnostic::new(
+        code::TAG,
+        span,
+        format!("`{written}` is a YAML tag; labs have none"),
+    )
+    .help(format!(
+        "remove it, or put the value into quotes if the `!` belongs to it: {}",
+        quoted(written)
+    ))
+}
+
+/// Nesting that no lab has.
+pub fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        code::TOO_DEEP,
+        span,
+        format!(
+            "more than {} levels of lists and maps",
+            super::yaml::MAX_DEPTH
+        ),
+    )
+    .help("no part of a lab is nested more than ten levels deep; is a bracket missing?")
+}
+
+/// In quotes that do not clash with those inside.
+pub fn quoted(text: &str) -> String {
+    if text.contains('\'') && !text.contains(['"', '\\']) {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+/// `nft: "table ... oifname "eth0" ..."`: the inner quotes end the value.
+fn text_field(start: usize, line: &str) -> Option<Diagnostic> {
+    let (at, name) = TEXT_FIELDS.iter().find_map(|name| {
+        let at = line.find(name)?;
+        let free = line[..at].ends_with([' ', '{', ',', '.']) || at == 0;
+        let value = line[at + name.len()..].trim_start();
+        let block = value.starts_with(['|', '>']) || value.is_empty();
+        (free && !block).then_some((at, *name))
+    })?;
+    let value = line[at + name.len()..].trim();
+    let value_at = start + line.len() - line[at + name.len()..].trim_start().len();
+    let name = name.trim_end_matches(':');
+    Some(
+        Diagnostic::new(
+            code::TEXT_ON_ONE_LINE,
+            Span { start: value_at, end: value_at + value.len() },
+            format!("the text of `{name}` does not fit on one line of YAML"),
+        )
+        .label("quotes, braces and colons in here mean something to YAML")
+        .help(format!("write it as a block, which takes every character as it is:\n{name}: |\n  first line\n  second line")),
+    )
+}
+
+/// `{ address: fd00:: }`: the last colon asks for a value.
+fn double_colon(start: usize, line: &str) -> Option<Diagnostic> {
+    let mut from = 0;
+    while let Some(found) = line[from..].find("::") {
+        let at = from + found;
+        let behind = line[at + 2..].chars().next();
+        let open = line[..at].contains(['{', '[']);
+        if open && behind.is_none_or(|c| c.is_whitespace() || "},]".contains(c)) {
+            let word = line[..at]
+                .rfind(|c: char| !(c.is_ascii_hexdigit() || c == ':'))
+                .map_or(0, |n| n + 1);
+            let address = &line[word..at + 2];
+            return Some(
+                Diagnostic::new(
+                    code::DOUBLE_COLON,
+                    Span {
+                        start: start + word,
+                        end: start + at + 2,
+                    },
+                    format!("`{address}` ends with a colon, which YAML takes for the end of a key"),
+                )
+                .help(format!("put the address into quotes: \"{address}\"")),
+            );
+        }
+        from = at + 2;
+    }
+    None
+}
+
+fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKind) -> Diagnostic {
+    let content = Span {
+        start: line_start + (line.len() - line.trim_start().len()),
+        end: line_start + line.trim_end().len(),
+    };
+    match kind {
+        ErrorKind::UnclosedQuotedScalar => {
+            Diagnostic::new(code::UNCLOSED, opening_quote(text, here), "a quote is opened and never closed")
+                .label("opened here")
+                .help("close it; a quote inside single quotes is written twice: 'it''s'")
+        }
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::MisplacedFlowCollectionEnd
+        | ErrorKind::MismatchedFlowCollectionEnd { .. }
+        | ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::InvalidFlowScalarIndent => {
+            Diagnostic::new(code::BRACKETS, here, "the brackets do not fit together here")
+                .label("expected a comma or the closing bracket before this")
+                .help("count `{ }` and `[ ]` of this line and the lines above; a value with a comma, a bracket or `: ` needs quotes")
+        }
+        ErrorKind::MappingValueNotAllowed
+        | ErrorKind::InvalidColonPlacement
+        | ErrorKind::InvalidMappingValueWhitespace
+        | ErrorKind::FlowMappingValueAdjacentCollection => {
+            Diagnostic::new(code::COLON, here, "a second colon makes this value a key")
+                .label("this colon")
+                .help("put the value into quotes when it holds a colon followed by a space")
+        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::BlockSequenceEntryNotAllowed
+        | ErrorKind::BlockEntryInFlowCollection
+        | ErrorKind::SimpleKeyExpected
+        | ErrorKind::MappingKeyNotAllowed
+        | ErrorKind::InvalidBlockScalarIndent
+        | ErrorKind::InvalidQuotedScalarIndent => {
+            Diagnostic::new(code::INDENTATION, content, "this line does not continue what stands above it")
+                .label("indented too far, not far enough, or without `key:`")
+                .help("entries of one map or list start in the same column; a map's entry is `key: value`, a list's is `- value`")
+        }
+        ErrorKind::UnexpectedCharacter { .. }
+        | ErrorKind::MissingAnchorOrAliasName
+        | ErrorKind::PlainScalarStartsWithDashFlowIndicator
+        | ErrorKind::InvalidBlockScalarHeader
+        | ErrorKind::DirectiveDisallowed
+        | ErrorKind::MissingDirectiveName
+        | ErrorKind::InvalidDirectiveName => {
+            let character = text[here.start..].chars().next().unwrap_or(' ');
+            Diagnostic::new(code::CHARACTER, here, format!("a value without quotes cannot go on with `{}`", character.escape_default()))
+                .help("put the value into quotes: the characters @ ` % & * | > mean something to YAML at the start of a value")
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            Diagnostic::new(code::AFTER_QUOTE, here, "the value goes on after its closing quote")
+                .label("the quoted value ended before this")
+                .help("put the whole value into quotes, of the kind that it does not hold: '... \"...\" ...'")
+        }
+        ErrorKind::UnknownQuotedScalarEscape
+        | ErrorKind::InvalidQuotedScalarHexEscape
+        | ErrorKind::InvalidLowSurrogateHexEscape
+        | ErrorKind::InvalidLowSurrogate
+        | ErrorKind::MissingLowSurrogate
+        | ErrorKind::UnpairedLowSurrogate
+        | ErrorKind::InvalidUnicodeEscape => {
+            Diagnostic::new(code::ESCAPE, here, "an escape that YAML does not know")
+                .help("write `\\\\` for a backslash, or use single quotes, in which a backslash is a backslash")
+        }
+        ErrorKind::RecursionLimitExceeded => too_deep(here),
+        // The parser's list of kinds is open; what is left is rare and needs no words of ours.
+        other => Diagnostic::new(code::SYNTAX, here, format!("this is not YAML: {other}"))
+            .help("often a quote, a bracket or the indentation just before this place is to blame"),
+    }
+}
+
+/// The parser reports an unclosed quote where it began, or at the end of the file.
+fn opening_quote(text: &str, here: Span) -> Span {
+    if text[here.start..].starts_with(['"', '\'']) {
+        here
+    } else {
+        Span {
+            start: here.start,
+            end: here.start,
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! YAML text to a tree of nodes, with all the problems that leave a tree, and the first that does not.
+//!
+//! Works on the parser's events, not on serde: only there are the spans of containers, the tags and the quoting
+//! still to be seen, and a duplicate key need not be the last thing said. Bounded in bytes, nodes and depth, aliases
+//! counted as what they stand for, so that no text takes long. Not here: what the values mean.
+
+use super::node::{Entry, Node, Scalar, Style, Value};
+use super::traps;
+use crate::diag::codes::yaml as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use serde_yaml::granit_parser::{self as granit, Event, Parser, ScalarStyle, options};
+use std::collections::HashMap;
+
+/// The largest lab file, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+/// The most nodes a lab may have, aliases counted as what they stand for.
+pub const MAX_NODES: usize = 20_000;
+/// The deepest nesting; the grammar's own is less than ten.
+pub const MAX_DEPTH: usize = 48;
+
+/// Words that YAML 1.1 takes for booleans or null; never keys.
+pub const WORDS_1_1: &[&str] = &[
+    "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~",
+];
+
+/// The tree of a text; none when the text has none, which is then among the problems.
+pub fn parse(text: &str, sink: &mut Diagnostics) -> Option<Node> {
+    if text.len() > MAX_BYTES {
+        sink.push(
+            Diagnostic::new(
+                code::FILE_TOO_LARGE,
+                Span::default(),
+                format!("the file has {} bytes", text.len()),
+            )
+            .help(format!("a lab has at most {MAX_BYTES} bytes (1 MiB)")),
+        );
+        return None;
+    }
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let options = options! {
+        emit_unresolved_aliases: true,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut composer = Composer {
+        events: Parser::new_from_str_with_options(body, options),
+        text,
+        offset: text.len() - body.len(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        in_claims: false,
+        sink,
+    };
+    composer.document().ok()
+}
+
+/// The parse cannot go on; why is in the sink.
+struct Stop;
+
+/// A node and the height of the tree under it.
+type Sized = (Node, usize);
+
+struct Composer<'a, 'sink> {
+    events: Parser<'a, granit::StrInput<'a>>,
+    text: &'a str,
+    /// Bytes before the parser's offset 0: a byte-order mark.
+    offset: usize,
+    anchors: HashMap<usize, Sized>,
+    nodes: usize,
+    /// Inside `works:` or `expect:`, where a tag is a negation gone wrong.
+    in_claims: bool,
+    sink: &'sink mut Diagnostics,
+}
+
+impl<'a> Composer<'a, '_> {
+    fn problem(&mut self, diagnostic: Diagnostic) -> Stop {
+        self.sink.push(diagnostic);
+        Stop
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, granit::Span), Stop> {
+        match self.events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => {
+                let at = self.place(error.marker());
+                Err(self.problem(traps::explain(self.text, at, error.kind())))
+            }
+            None => Ok((Event::StreamEnd, granit::Span::default())),
+        }
+    }
+
+    /// A byte offset of the text; the parser knows bytes for string input, and counts characters besides.
+    fn place(&self, marker: &granit::Marker) -> usize {
+        let bytes = marker.byte_offset().unwrap_or_else(|| {
+            let body = &self.text[self.offset..];
+            body.char_indices()
+                .nth(marker.index())
+                .map_or(body.len(), |(at, _)| at)
+        });
+        traps::floor_char_boundary(self.text, bytes + self.offset)
+    }
+
+    fn span(&self, span: &granit::Span) -> Span {
+        let (start, end) = (self.place(&span.start), self.place(&span.end));
+        let end = start + self.text.get(start..end).unwrap_or("").trim_end().len();
+        if start < end {
+            return Span { start, end };
+        }
+        // Nothing was written: point right behind what was written last.
+        let end = self.text[..start].trim_end().len();
+        Span { start: end, end }
+    }
+
+    fn document(&mut self) -> Result<Node, Stop> {
+        loop {
+            match self.next()? {
+                (Event::StreamStart, _) => {}
+                (Event::DocumentStart(..), _) => break,
+                (_, _) => return Err(self.empty_file()),
+            }
+        }
+        let (event, span) = self.next()?;
+        let empty =
+            matches!(&event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty());
+        if empty {
+            return Err(self.empty_file());
+        }
+        let (root, _) = self.node(event, &span, 0)?;
+        loop {
+            match self.next()? {
+                (Event::DocumentStart(..), span) => {
+                    let start = self.place(&span.start);
+                    let end = self.text[start..]
+                        .find('\n')
+                        .map_or(self.text.len(), |n| start + n);
+                    let problem =
+                        Diagnostic::new(code::SECOND_DOCUMENT, Span { start, end }, "a second document starts here")
+                            .help("one file is one lab; remove the line `---`, or move what follows to its own file");
+                    self.sink.push(problem);
+                    return Ok(root);
+                }
+                (Event::StreamEnd, _) => return Ok(root),
+                (_, _) => {}
+            }
+        }
+    }
+
+    fn empty_file(&mut self) -> Stop {
+        self.problem(
+            Diagnostic::new(code::EMPTY_FILE, Span::default(), "the file holds no lab")
+                .help("a lab has at least `title`, `steps` and `cases`; `hairpin new` writes one to start from"),
+        )
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+        self.nodes += nodes;
+        if self.nodes <= MAX_NODES {
+            return Ok(());
+        }
+        Err(self.problem(
+            Diagnostic::new(code::TOO_MANY_NODES, span, format!("the lab has more than {MAX_NODES} values"))
+                .label("here it is too much")
+                .help("an alias (`*name`) counts as all that it stands for; `count:` makes many hosts out of one"),
+        ))
+    }
+
+    fn node(&mut self, event: Event<'a>, at: &granit::Span, depth: usize) -> Result<Sized, Stop> {
+        let span = self.span(at);
+        self.count(1, span)?;
+        if depth >= MAX_DEPTH {
+            return Err(self.problem(traps::too_deep(span)));
+        }
+        if let Some(tag) = event.tag() {
+            self.tag(tag, at);
+        }
+        let anchor = event.anchor_id().unwrap_or(0);
+        let sized = match event {
+            Event::Scalar(text, style, _, tag) => {
+                let quoted_by_tag = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let style = match style {
+                    ScalarStyle::Plain if quoted_by_tag => Style::Quoted,
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+                };
+                let null =
+                    style == Style::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let value = if null {
+                    Value::Null
+                } else {
+                    Value::Scalar(Scalar {
+                        text: text.into_owned(),
+                        style,
+                    })
+                };
+                (Node { span, value }, 1)
+            }
+            Event::SequenceStart(..) => self.sequence(span, depth)?,
+            Event::MappingStart(..) => self.mapping(span, depth)?,
+            Event::Alias(id) => self.alias(id, span, depth)?,
+            Event::UnresolvedAlias(name) => {
+                self.unknown_alias(&name, span);
+                (
+                    Node {
+                        span,
+                        value: Value::Null,
+                    },
+                    1,
+                )
+            }
+            // The parser's event type is open; what has no place here cannot come at a node's position.
+            _ => (
+                Node {
+                    span,
+                    value: Value::Null,
+                },
+                1,
+            ),
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, sized.clone());
+        }
+        Ok(sized)
+    }
+
+    fn unknown_alias(&mut self, name: &str, span: Span) {
+        self.sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_ALIAS,
+                span,
+                format!("`*{name}` stands for nothing: no `&{name}` before it"),
+            )
+            .help("a value that starts with `*` is a YAML alias; put it into quotes if it is text"),
+        );
+    }
+
+    fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Sized, Stop> {
+        let Some((node, height)) = self.anchors.get(&id).cloned() else {
+            // An anchor inside itself is not finished yet.
+            let name = self.text[span.start..span.end]
+                .trim_start_matches('*')
+                .to_owned();
+            self.unknown_alias(&name, span);
+            return Ok((
+                Node {
+                    span,
+                    value: Value::Null,
+                },
+                1,
+            ));
+        };
+        if depth + height > MAX_DEPTH {
+            return Err(self.problem(traps::too_deep(span)));
+        }
+        self.count(node.size(), span)?;
+        Ok((node, height))
+    }
+
+    fn sequence(&mut self, span: Span, depth: usize) -> Result<Sized, Stop> {
+        let (mut items, mut height, mut end) = (Vec::new(), 0, span.end);
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, at) => {
+                    let span = self.closed(span, end, &at);
+                    return Ok((
+                        Node {
+                            span,
+                            value: Value::List(items),
+                        },
+                        height + 1,
+                    ));
+                }
+                (event, at) => {
+                    let (node, under) = self.node(event, &at, depth + 1)?;
+                    (height, end) = (height.max(under), end.max(node.span.end));
+                    items.push(node);
+                }
+            }
+        }
+    }
+
+    fn mapping(&mut self, span: Span, depth: usize) -> Result<Sized, Stop> {
+        let (mut entries, mut height, mut end) = (Vec::<Entry>::new(), 0, span.end);
+        let mut merged: Vec<(Span, Node)> = Vec::new();
+        let mut seen: HashMap<String, Span> = HashMap::new();
+        loop {
+            let (event, at) = self.next()?;
+            if event == Event::MappingEnd {
+                let span = self.closed(span, end, &at);
+                self.merge(&mut entries, &mut seen, merged);
+                return Ok((
+                    Node {
+                        span,
+                        value: Value::Map(entries),
+                    },
+                    height + 1,
+                ));
+            }
+            let (key, _) = self.node(event, &at, depth + 1)?;
+            let key = self.key(&key);
+            let outer = self.in_claims;
+            self.in_claims |= key
+                .as_ref()
+                .is_some_and(|key| key.value == "works" || key.value == "expect");
+            let (event, at) = self.next()?;
+            let (value, under) = self.node(event, &at, depth + 1)?;
+            self.in_claims = outer;
+            (height, end) = (height.max(under), end.max(value.span.end));
+            let Some(key) = key else { continue };
+            end = end.max(key.span.end);
+            if key.value == "<<" {
+                merged.push((key.span, value));
+            } else if let Some(first) = seen.get(&key.value).copied() {
+                let name = &key.value;
+                self.sink.push(
+                    Diagnostic::new(
+                        code::DUPLICATE_KEY,
+                        key.span,
+                        format!("`{name}` is written twice"),
+                    )
+                    .label("a second time here")
+                    .also(first, "the first time here")
+                    .help("each key of a map is written once; remove one of the two, or join them"),
+                );
+            } else {
+                seen.insert(key.value.clone(), key.span);
+                entries.push(Entry { key, value });
+            }
+        }
+    }
+
+    /// `{...}` ends with its bracket, a block with its last value.
+    fn closed(&self, open: Span, last: usize, at: &granit::Span) -> Span {
+        let bracket = self.text[open.start..].starts_with(['{', '[']) && open.start < open.end;
+        let end = if bracket { self.place(&at.end) } else { last };
+        Span {
+            start: open.start,
+            end: end.max(open.start),
+        }
+    }
+
+    fn key(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let text = node.scalar().map(|scalar| scalar.text.clone());
+        let written = self.text.get(node.span.start..node.span.end).unwrap_or("");
+        let plain = node
+            .scalar()
+            .is_none_or(|scalar| scalar.style == Style::Plain);
+        if plain
+            && !written.is_empty()
+            && WORDS_1_1.contains(&written.to_ascii_lowercase().as_str())
+        {
+            self.sink.push(
+                Diagnostic::new(code::BOOLEAN_KEY, node.span, format!("`{written}` cannot be a key"))
+                    .label("YAML 1.1 reads this word as a boolean")
+                    .help(match written.to_ascii_lowercase().as_str() {
+                        "on" => "no key of the language is called so: a connection is named by `over`, a host by `on_host`",
+                        _ => "no key of the language is called so; a name of your own must be another word",
+                    }),
+            );
+            return None;
+        }
+        match text {
+            Some(text) if !text.is_empty() => Some(Spanned::new(text, node.span)),
+            Some(_) | None => {
+                let message = match &node.value {
+                    Value::Null | Value::Scalar(_) => {
+                        "a key is missing before the colon".to_owned()
+                    }
+                    Value::List(_) | Value::Map(_) => {
+                        format!("a key is text, not {}", node.shape())
+                    }
+                };
+                self.sink.push(
+                    Diagnostic::new(code::KEY_NOT_TEXT, node.span, message).help(
+                        "write `key: value`; a value that starts with `[`, `{` or `?` needs quotes",
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    /// `<<: *a` and `<<: [*a, *b]`: keys written in the map itself win, then the earlier of the merged.
+    fn merge(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        seen: &mut HashMap<String, Span>,
+        merged: Vec<(Span, Node)>,
+    ) {
+        for (key, node) in merged {
+            let sources = match node.value {
+                Value::List(items) => items,
+                Value::Null | Value::Scalar(_) | Value::Map(_) => vec![node],
+            };
+            for source in sources {
+                let Value::Map(more) = source.value else {
+                    self.sink.push(
+                        Diagnostic::new(
+                            code::MERGE_NOT_A_MAP,
+                            source.span,
+                            "only a map can be merged with `<<`",
+                        )
+                        .also(key, "merged here")
+                        .help("write `<<: *name`, where `&name` stands before a map"),
+                    );
+                    continue;
+                };
+                for entry in more {
+                    if !seen.contains_key(&entry.key.value) {
+                        seen.insert(entry.key.value.clone(), entry.key.span);
+                        entries.push(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tag(&mut self, tag: &granit::Tag, at: &granit::Span) {
+        if tag.is_yaml_core_schema() {
+            return;
+        }
+        let start = at
+            .tag_start
+            .as_ref()
+            .map_or_else(|| self.place(&at.start), |marker| self.place(marker));
+        let rest = &self.text[start..];
+        let end = start
+            + rest
+                .find(|c: char| c.is_whitespace() || "[]{},".contains(c))
+                .unwrap_or(rest.len());
+        let span = Span { start, end };
+        let problem = if self.in_claims {
+            traps::tag_in_claim(self.text, span)
+        } else {
+            traps::tag(self.text, span)
+        };
+        self.sink.push(problem);
+    }
+}

@@ -1,0 +1,100 @@
+//! Every rule a lab can break: `tests/diagnostics/hpNNNN-name.yaml` and, beside it, exactly what `check` prints.
+//!
+//! `BLESS=1 cargo test --test diagnostics` writes the outputs anew; read them before you commit them.
+
+use hairpin::diag::codes::{self, Code};
+use hairpin::diag::{Diagnostics, Format, render};
+use hairpin::spec;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
+}
+
+/// All problems of a file, from every stage, and the text to show them in.
+fn problems(bytes: &[u8], file: &str) -> (String, Diagnostics) {
+    if let Err(error) = std::str::from_utf8(bytes) {
+        assert!(error.valid_up_to() < bytes.len());
+        return spec::read_bytes(bytes, file).expect_err("no lab is invalid UTF-8");
+    }
+    let text = String::from_utf8(bytes.to_vec()).expect("checked above");
+    let spec::Reading { lab, problems } = spec::read_all(&text, file);
+    drop(lab);
+    (text, problems)
+}
+
+/// `hp0123-short-name.yaml` is about HP0123.
+fn code_of(path: &Path) -> Code {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a file name in UTF-8");
+    let number = name.get(2..6).and_then(|digits| digits.parse().ok());
+    Code(
+        number
+            .filter(|_| name.starts_with("hp"))
+            .unwrap_or_else(|| panic!("{name} does not start with hpNNNN")),
+    )
+}
+
+#[test]
+fn every_rule_prints_what_was_reviewed() {
+    let bless = env::var_os("BLESS").is_some();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder())
+        .expect("tests/diagnostics is there")
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    let mut seen = BTreeSet::new();
+    let mut failures = Vec::new();
+    for path in &files {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a file name in UTF-8");
+        let bytes = fs::read(path).expect("a readable file");
+        let (text, problems) = problems(&bytes, name);
+        let printed = render(&problems, name, &text, Format::Plain);
+        let code = code_of(path);
+        if problems.sorted().iter().any(|problem| problem.code == code) {
+            seen.insert(code);
+        } else {
+            failures.push(format!("{name} does not show {code}:\n{printed}"));
+        }
+        for problem in problems.sorted() {
+            if codes::rule(problem.code).is_none() {
+                failures.push(format!(
+                    "{name}: {} has no page in diag::codes",
+                    problem.code
+                ));
+            }
+        }
+        let expected = path.with_extension("txt");
+        if bless {
+            fs::write(&expected, &printed).expect("a writable folder");
+        } else if fs::read_to_string(&expected).unwrap_or_default() != printed {
+            failures.push(format!(
+                "{name} prints something new (BLESS=1 accepts it):\n{printed}"
+            ));
+        }
+    }
+    for rule in codes::all().filter(|rule| !seen.contains(&rule.code)) {
+        failures.push(format!("no file shows {}: {}", rule.code, rule.title));
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[test]
+fn codes_are_unique_and_in_order() {
+    let all: Vec<Code> = codes::all().map(|rule| rule.code).collect();
+    let mut sorted = all.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(all, sorted);
+}
