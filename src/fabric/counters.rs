@@ -3,6 +3,9 @@
 //! Not here: per-port and per-reason drops (see `ledger`). CloudWatch reports sums and averages over a minute;
 //! these are the plain running values.
 
+use super::config::Protocol;
+use crate::packet::Headers;
+
 /// Counters of one balancer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BalancerCounters {
@@ -55,5 +58,48 @@ impl BalancerCounters {
             ("RejectedFlowCount", self.rejected_flow_count),
             ("RejectedFlowCount_TCP", self.rejected_flow_count_tcp),
         ]
+    }
+
+    /// A flow is made.
+    pub(super) fn opened(&mut self, protocol: Protocol) {
+        self.active(protocol);
+        self.new_flow_count += 1;
+        match protocol {
+            Protocol::Tcp => self.new_flow_count_tcp += 1,
+            Protocol::Udp => self.new_flow_count_udp += 1,
+        }
+    }
+
+    /// A flow is alive (again).
+    pub(super) fn active(&mut self, protocol: Protocol) {
+        self.active_flow_count += 1;
+        match protocol {
+            Protocol::Tcp => self.active_flow_count_tcp += 1,
+            Protocol::Udp => self.active_flow_count_udp += 1,
+        }
+    }
+
+    /// A flow is closed or expired.
+    pub(super) fn ended(&mut self, protocol: Protocol) {
+        self.active_flow_count -= 1;
+        match protocol {
+            Protocol::Tcp => self.active_flow_count_tcp -= 1,
+            Protocol::Udp => self.active_flow_count_udp -= 1,
+        }
+    }
+
+    /// A flow is refused.
+    pub(super) fn rejected(&mut self, protocol: Protocol) {
+        self.rejected_flow_count += 1;
+        match protocol {
+            Protocol::Tcp => self.rejected_flow_count_tcp += 1,
+            Protocol::Udp => {}
+        }
+    }
+
+    /// A packet is sent on.
+    pub(super) fn carried(&mut self, headers: &Headers) {
+        self.processed_packets += headers.wire_packets() as u64;
+        self.processed_bytes += headers.wire_bytes() as u64;
     }
 }

@@ -2,18 +2,46 @@
 //! clock and does no I/O. Give it a packet and the time, it hands the outcome to an [`Output`].
 //!
 //! Not here: TUN devices, threads, sockets (`world` drives this), names of YAML (`plan` lowers to [`Config`]).
+//!
+//! The way of a packet is in [`passage`], top to bottom. Deciding is apart from acting: [`routes`] and
+//! [`balancer`] only say what is to become of a packet.
 
 pub mod config;
 pub mod counters;
 pub mod record;
 
+mod balancer;
+mod conversation;
+mod flow_table;
+mod icmp;
+mod ledger;
+mod link;
+mod listener;
+mod passage;
+mod port_pool;
+mod random;
+mod routes;
+
+#[cfg(test)]
+mod tests;
+
 use crate::packet::VnetHeader;
+use balancer::Balancers;
 use config::{BalancerId, PortId};
+use conversation::Conversations;
+use ledger::Ledger;
+use link::{Links, Stage};
 use record::{Conversation, FlowRecord, PacketRecord, Totals, Tuple};
+use routes::Routes;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 pub use config::Config;
 pub use counters::BalancerCounters;
+
+/// Buffers of delayed packets kept for the next ones.
+const SPARE_BUFFERS: usize = 256;
 
 /// A packet as a device gave it.
 pub struct Frame<'a> {
@@ -29,85 +57,126 @@ pub trait Output {
     fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool;
 }
 
-/// The network. One owner, no lock, no clock: every call says what time it is, and time never runs backwards.
+/// The network. One owner, no lock, no clock: every call says what time it is, since the fabric started. Time that
+/// runs backwards is taken as standing still.
 pub struct Fabric {
     config: Config,
-    records: Vec<PacketRecord>,
-    flows: Vec<FlowRecord>,
-    conversations: Vec<Conversation>,
-    totals: Totals,
-    counters: Vec<BalancerCounters>,
+    routes: Routes,
+    links: Links,
+    balancers: Balancers,
+    conversations: Conversations,
+    ledger: Ledger,
+    /// By port: a target of some group, whose packets may belong to a flow.
+    is_target: Vec<bool>,
+    /// By port.
+    self_sourced: Vec<u64>,
+    /// When the next packet comes out of each link; the number keeps packets of one moment in order.
+    arrivals: BinaryHeap<Reverse<(Duration, u64, Stage)>>,
+    sequence: u64,
+    /// Where super-packets are split.
+    scratch: Vec<u8>,
+    spare: Vec<Vec<u8>>,
+    now: Duration,
 }
 
 impl Fabric {
     /// A network at rest.
+    ///
+    /// Panics when the configuration contradicts itself (a listener names a group that is not there).
     pub fn new(config: Config) -> Self {
-        let counters = vec![BalancerCounters::default(); config.balancers.len()];
+        let is_target = config
+            .ports
+            .iter()
+            .map(|port| {
+                let mut targets = config.groups.iter().flat_map(|group| &group.targets);
+                targets.any(|target| target.address == port.address)
+            })
+            .collect();
         Self {
+            routes: Routes::new(&config),
+            links: Links::new(&config),
+            balancers: Balancers::new(&config),
+            conversations: Conversations::default(),
+            ledger: Ledger::new(config.record_limit),
+            is_target,
+            self_sourced: vec![0; config.ports.len()],
+            arrivals: BinaryHeap::new(),
+            sequence: 0,
+            scratch: Vec::new(),
+            spare: Vec::new(),
+            now: Duration::ZERO,
             config,
-            records: Vec::new(),
-            flows: Vec::new(),
-            conversations: Vec::new(),
-            totals: Totals::default(),
-            counters,
         }
     }
 
-    /// Takes a packet that a host sent.
+    /// Takes a packet that a host sent. What was due before is done first.
+    ///
+    /// Panics when the configuration has no such port.
     pub fn receive(
         &mut self,
-        _now: Duration,
-        _from: PortId,
-        _frame: Frame<'_>,
-        _out: &mut impl Output,
+        now: Duration,
+        from: PortId,
+        frame: Frame<'_>,
+        out: &mut impl Output,
     ) {
-        self.totals.received += 1;
+        self.advance(now, out);
+        self.enter(from, frame.header, frame.packet, out);
     }
 
-    /// Does what is due: releases packets held in links, expires idle flows.
-    pub fn advance(&mut self, _now: Duration, _out: &mut impl Output) {}
+    /// Does what is due, in the order it became due: releases packets held in links, expires idle flows.
+    pub fn advance(&mut self, now: Duration, out: &mut impl Output) {
+        self.now = self.now.max(now);
+        while let Some(&Reverse((due, _, stage))) = self.arrivals.peek()
+            && due <= self.now
+        {
+            self.arrivals.pop();
+            self.balancers.expire(due);
+            self.arrive(stage, out);
+        }
+        self.balancers.expire(self.now);
+    }
 
-    /// When [`Fabric::advance`] has something to do next; none: only after another packet.
+    /// When [`Fabric::advance`] has something to do next, perhaps in vain; none: only after another packet.
     pub fn next_deadline(&self) -> Option<Duration> {
-        None
+        let arrival = self.arrivals.peek().map(|&Reverse((due, ..))| due);
+        let check = self.balancers.next_check();
+        arrival.into_iter().chain(check).min()
     }
 
     /// The packets' passages, in the order they happened, at most `record_limit`.
     pub fn records(&self) -> &[PacketRecord] {
-        &self.records
+        self.ledger.records()
     }
 
     /// Every flow ever made; [`record::FlowId`] is the index.
     pub fn flows(&self) -> &[FlowRecord] {
-        &self.flows
+        self.balancers.table().records()
     }
 
     /// Every connection attempt, in the order they began.
     pub fn conversations(&self) -> &[Conversation] {
-        &self.conversations
+        self.conversations.all()
     }
 
     /// The latest attempt on a tuple, as its client wrote it.
     pub fn conversation(&self, tuple: &Tuple) -> Option<&Conversation> {
-        self.conversations
-            .iter()
-            .rev()
-            .find(|conversation| conversation.tuple == *tuple)
+        self.conversations.latest(tuple)
     }
 
     /// The sums over all packets.
     pub fn totals(&self) -> &Totals {
-        &self.totals
+        self.ledger.totals()
     }
 
     /// A balancer's counters. Panics when the configuration has no such balancer.
     pub fn balancer_counters(&self, balancer: BalancerId) -> &BalancerCounters {
-        &self.counters[balancer.0 as usize]
+        self.balancers.counters(balancer)
     }
 
     /// Packets delivered to a host that carried its own address as source (the kernel calls them martian).
-    pub fn self_sourced(&self, _port: PortId) -> u64 {
-        0
+    /// Panics when the configuration has no such port.
+    pub fn self_sourced(&self, port: PortId) -> u64 {
+        self.self_sourced[port.0 as usize]
     }
 
     /// What it was made of.

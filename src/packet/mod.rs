@@ -1,9 +1,75 @@
-//! Bytes of packets, and only bytes: checked views of IPv4, TCP, UDP and ICMP, flow keys, rewriting with right
-//! checksums, building answers, splitting super-packets, one-line printing.
+//! Bytes of packets, and only bytes: checked views of IPv4, TCP, UDP and ICMP, rewriting with right checksums,
+//! building answers, splitting super-packets, one-line printing.
 //!
 //! Not here: hosts, flows, decisions (see `fabric`). This module imports nothing of ours. Input from outside goes
-//! through `new_checked`; after that no getter can panic.
+//! through `new_checked` or [`Headers::parse`]; after that no getter can panic.
 
+pub mod answer;
+pub mod checksum;
+pub mod headers;
+pub mod icmp;
+pub mod ipv4;
+pub mod print;
+pub mod quote;
+pub mod rewrite;
+pub mod segment;
+pub mod tcp;
+pub mod udp;
 pub mod vnet;
 
+#[cfg(test)]
+mod tests;
+
+pub use headers::Headers;
+pub use icmp::IcmpPacket;
+pub use ipv4::Ipv4Packet;
+pub use tcp::TcpPacket;
+pub use udp::UdpPacket;
 pub use vnet::VnetHeader;
+
+/// Protocol number of ICMP.
+pub const ICMP: u8 = 1;
+/// Protocol number of TCP.
+pub const TCP: u8 = 6;
+/// Protocol number of UDP.
+pub const UDP: u8 = 17;
+
+/// Why bytes are no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The version field is not 4.
+    #[error("not IPv4")]
+    NotIpv4,
+    /// Fewer bytes than a header or its length field promises.
+    #[error("truncated")]
+    Truncated,
+    /// A length field that cannot be true.
+    #[error("impossible length field")]
+    Length,
+    /// The IPv4 header checksum is wrong.
+    #[error("bad IPv4 header checksum")]
+    Checksum,
+    /// The virtio-net header asks for what this packet cannot have.
+    #[error("virtio-net header does not fit the packet")]
+    Offload,
+}
+
+/// Two bytes, big endian. For offsets that a length check has covered.
+fn be16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// Four bytes, big endian. For offsets that a length check has covered.
+fn be32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Writes two bytes, big endian.
+fn put16(bytes: &mut [u8], at: usize, value: u16) {
+    bytes[at..at + 2].copy_from_slice(&value.to_be_bytes());
+}
+
+/// Writes four bytes, big endian.
+fn put32(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+}

@@ -1,0 +1,66 @@
+//! ICMP errors about packets that were translated on their way: the quoted packet must be translated back, else
+//! the one who is to learn from it does not recognise it.
+//!
+//! Observed on: a Network Load Balancer takes ICMP type 3 and nothing else; an internet gateway translates the
+//! addresses of every error. Whether AWS translates ports inside the quote is not documented; without that path
+//! MTU discovery could not work through a balancer.
+
+use super::balancer::Balancers;
+use super::config::Protocol;
+use super::flow_table::Key;
+use super::record::{FlowId, FlowState};
+use crate::packet::quote::Quote;
+use crate::packet::{TCP, UDP};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// An ICMP error, translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Translated {
+    /// The flow it is about.
+    pub flow: FlowId,
+    /// New source of the error.
+    pub from: Ipv4Addr,
+    /// New destination of the error.
+    pub to: Ipv4Addr,
+    /// New source of the quoted packet.
+    pub quoted_from: SocketAddrV4,
+    /// New destination of the quoted packet.
+    pub quoted_to: SocketAddrV4,
+}
+
+/// About a packet that a target, or a router on the way to it, got from a client: goes to that client.
+pub fn toward_client(balancers: &Balancers, quote: &Quote) -> Option<Translated> {
+    let key = Key::new(protocol(quote)?, quote.to, quote.from);
+    let flow = balancers.table().by_target(key)?;
+    let entry = balancers.table().entry(flow);
+    (entry.state != FlowState::Expired).then_some(Translated {
+        flow,
+        from: *entry.zonal.ip(),
+        to: *entry.client.ip(),
+        quoted_from: entry.client,
+        quoted_to: entry.zonal,
+    })
+}
+
+/// About a packet that a client got from a zonal address: goes to the target that sent it.
+pub fn toward_target(balancers: &Balancers, quote: &Quote) -> Option<Translated> {
+    let key = Key::new(protocol(quote)?, quote.to, quote.from);
+    let flow = balancers.table().by_client(key)?;
+    let entry = balancers.table().entry(flow);
+    (entry.state != FlowState::Expired).then_some(Translated {
+        flow,
+        from: *entry.source.ip(),
+        to: *entry.target.ip(),
+        quoted_from: entry.target,
+        quoted_to: entry.source,
+    })
+}
+
+fn protocol(quote: &Quote) -> Option<Protocol> {
+    match quote.protocol {
+        _ if !quote.has_ports() => None,
+        TCP => Some(Protocol::Tcp),
+        UDP => Some(Protocol::Udp),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! One direction of a host's link: what it loses, delays and refuses.
+//!
+//! Not here: what happens to a refused packet, and super-packets (the caller splits them first). Order is kept
+//! whatever the jitter. A link that does nothing is never asked.
+
+use super::config::{Config, Link, PortId};
+use super::passage::Passage;
+use super::random::Random;
+use super::record::Reason;
+use crate::packet::{Headers, VnetHeader};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Packets that may wait for `rate` when the configuration does not say.
+const DEFAULT_QUEUE: usize = 1000;
+
+/// Which link of which host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// From the host into the fabric.
+    Up(PortId),
+    /// From the fabric to the host.
+    Down(PortId),
+}
+
+/// What a link does to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transit {
+    /// It is through already.
+    Through,
+    /// It arrives then.
+    Until(Duration),
+    /// It is gone.
+    Lost(Reason),
+    /// It is larger than this many bytes.
+    TooBig(u16),
+}
+
+/// A packet in a link.
+pub struct Held {
+    /// When it arrives.
+    pub due: Duration,
+    /// Whose it is.
+    pub passage: Passage,
+    /// Its offload header.
+    pub vnet: VnetHeader,
+    /// Its headers, read before.
+    pub headers: Headers,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A link and what is in it.
+pub struct LinkState {
+    config: Link,
+    plain: bool,
+    random: Random,
+    /// When the last packet given to the wire will be on it wholly.
+    busy_until: Duration,
+    /// When each packet still waiting for the wire will be on it.
+    departures: VecDeque<Duration>,
+    last_due: Duration,
+    held: VecDeque<Held>,
+}
+
+impl LinkState {
+    fn new(config: Link, seed: u64, stream: u64) -> Self {
+        Self {
+            plain: config == Link::default(),
+            config,
+            random: Random::new(seed, stream),
+            busy_until: Duration::ZERO,
+            departures: VecDeque::new(),
+            last_due: Duration::ZERO,
+            held: VecDeque::new(),
+        }
+    }
+
+    /// True when it does nothing at all.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// True when it acts on each wire packet by itself, so that this one must be split first.
+    pub fn splits(&self, headers: &Headers) -> bool {
+        let single = self.config.loss > 0.0 || self.config.rate.is_some();
+        headers.gso_size.is_some() && (single || self.exceeds(headers).is_some())
+    }
+
+    fn exceeds(&self, headers: &Headers) -> Option<u16> {
+        self.config
+            .mtu
+            .filter(|&mtu| headers.wire_len() > usize::from(mtu))
+    }
+
+    /// A packet wants through.
+    pub fn offer(&mut self, at: Duration, headers: &Headers) -> Transit {
+        if let Some(mtu) = self.exceeds(headers) {
+            return Transit::TooBig(mtu);
+        }
+        let departure = match self.config.rate {
+            Some(rate) => match self.departure(at, headers.total_len, rate) {
+                Some(departure) => departure,
+                None => return Transit::Lost(Reason::LinkQueue),
+            },
+            None => at,
+        };
+        // A packet lost on the wire has used the wire.
+        if self.config.loss > 0.0 && self.random.unit() < self.config.loss {
+            return Transit::Lost(Reason::LinkLoss);
+        }
+        let jitter = if self.config.jitter.is_zero() {
+            Duration::ZERO
+        } else {
+            self.config.jitter.mul_f64(self.random.unit())
+        };
+        let due = departure
+            .saturating_add(self.config.delay)
+            .saturating_add(jitter)
+            .max(self.last_due);
+        self.last_due = due;
+        if due <= at && self.held.is_empty() {
+            Transit::Through
+        } else {
+            Transit::Until(due)
+        }
+    }
+
+    /// When the last bit of a packet is on the wire; none when the queue is full.
+    fn departure(&mut self, at: Duration, bytes: usize, rate: u64) -> Option<Duration> {
+        while self
+            .departures
+            .front()
+            .is_some_and(|&departure| departure <= at)
+        {
+            self.departures.pop_front();
+        }
+        if self.departures.len() >= self.config.queue.unwrap_or(DEFAULT_QUEUE) {
+            return None;
+        }
+        let nanos = bytes as u128 * 8 * 1_000_000_000 / u128::from(rate.max(1));
+        let sending = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        self.busy_until = self.busy_until.max(at).saturating_add(sending);
+        self.departures.push_back(self.busy_until);
+        Some(self.busy_until)
+    }
+
+    /// Puts a packet in, behind all others.
+    pub fn hold(&mut self, held: Held) {
+        self.held.push_back(held);
+    }
+
+    /// Takes the packet out that arrives first.
+    pub fn release(&mut self) -> Option<Held> {
+        self.held.pop_front()
+    }
+}
+
+/// The links of all hosts.
+pub struct Links(Vec<[LinkState; 2]>);
+
+impl Links {
+    /// Every link has a random stream of its own: traffic elsewhere does not change what it does.
+    pub fn new(config: &Config) -> Self {
+        Self(
+            (0u64..)
+                .zip(&config.ports)
+                .map(|(index, port)| {
+                    [
+                        LinkState::new(port.up.clone(), config.seed, 2 * index),
+                        LinkState::new(port.down.clone(), config.seed, 2 * index + 1),
+                    ]
+                })
+                .collect(),
+        )
+    }
+
+    /// One of them.
+    pub fn get(&mut self, stage: Stage) -> &mut LinkState {
+        match stage {
+            Stage::Up(port) => &mut self.0[port.0 as usize][0],
+            Stage::Down(port) => &mut self.0[port.0 as usize][1],
+        }
+    }
+}

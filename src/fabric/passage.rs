@@ -1,0 +1,588 @@
+//! A packet's way through the fabric: host's edge, up link, hop, translation, down link, host.
+//!
+//! Every function here ends in exactly one of: the next function, a hold in a link, or [`Fabric::finish`], which
+//! writes the packet's fate into the books.
+
+use super::balancer::{Arrival, Decision};
+use super::config::{PortId, Protocol};
+use super::conversation::reversed;
+use super::link::{Held, Stage, Transit};
+use super::record::{Answer, Ended, Fate, FlowId, Party, Reason, Tuple};
+use super::routes::Course;
+use super::{Fabric, Output, icmp};
+use crate::packet::answer::{IcmpError, icmp_error, may_be_answered, reset};
+use crate::packet::icmp::DESTINATION_UNREACHABLE;
+use crate::packet::quote::Quote;
+use crate::packet::rewrite::{finish_checksum, rewrite};
+use crate::packet::segment::segment;
+use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
+use std::cmp::Reverse;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+/// The fabric's own address as a router: the IPv4 dummy address of RFC 7600 section 4.8.
+const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+
+/// A SYN sent again sooner than this does not come from a kernel before 5.6 (commit 9603d47bad46).
+const CLASSIC_RESEND: Duration = Duration::from_millis(900);
+
+/// What is known of a packet from its entry to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Passage {
+    /// Its number.
+    pub id: u64,
+    /// Who sent it; none: the fabric.
+    pub sender: Option<PortId>,
+    /// Its ends when it entered.
+    pub before: Tuple,
+    /// The flow it belongs to.
+    pub flow: Option<FlowId>,
+    /// It has waited in a link.
+    pub held: bool,
+}
+
+/// A packet on its way.
+pub(super) struct Transient<'a> {
+    pub(super) passage: Passage,
+    pub(super) vnet: VnetHeader,
+    pub(super) headers: Headers,
+    pub(super) packet: &'a mut [u8],
+}
+
+/// The ends of a packet. Its protocol means something only for TCP and UDP.
+fn tuple(headers: &Headers) -> Tuple {
+    Tuple {
+        protocol: match headers.protocol {
+            TCP => Protocol::Tcp,
+            _ => Protocol::Udp,
+        },
+        from: headers.from,
+        to: headers.to,
+    }
+}
+
+/// What the books say of bytes that are no packet.
+fn unreadable(len: usize) -> Headers {
+    let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+    Headers {
+        from: nowhere,
+        to: nowhere,
+        protocol: 0,
+        fragment: false,
+        transport: 0,
+        payload: 0,
+        total_len: len,
+        flags: 0,
+        seq: 0,
+        ack: 0,
+        window: 0,
+        partial: false,
+        gso_size: None,
+    }
+}
+
+impl Fabric {
+    /// At the host's edge: is it a packet, and may this host send it?
+    pub(super) fn enter(
+        &mut self,
+        from: PortId,
+        vnet: VnetHeader,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) {
+        let parsed = Headers::parse(&vnet, packet);
+        let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
+        let passage = Passage {
+            id: self.ledger.received(),
+            sender: Some(from),
+            before: tuple(&headers),
+            flow: None,
+            held: false,
+        };
+        let refused = match parsed {
+            Err(Malformed::NotIpv4) => Some(Reason::NotIpv4),
+            Err(
+                Malformed::Truncated | Malformed::Length | Malformed::Checksum | Malformed::Offload,
+            ) => Some(Reason::Malformed),
+            Ok(_) if headers.source() != self.routes.address(from) => Some(Reason::SpoofedSource),
+            Ok(_) => self.leave_host(from, &passage.before, &headers),
+        };
+        if let Some(reason) = refused {
+            return self.finish(&passage, &headers, Fate::Dropped(reason));
+        }
+        let transient = Transient {
+            passage,
+            vnet,
+            headers,
+            packet: &mut packet[..headers.total_len],
+        };
+        self.through(self.now, Stage::Up(from), transient, out);
+    }
+
+    /// The kernel that a quirk stands for, and the count of SYNs that left their client.
+    fn leave_host(&mut self, from: PortId, before: &Tuple, headers: &Headers) -> Option<Reason> {
+        if !headers.is_opening() {
+            return None;
+        }
+        let classic = self.config.ports[from.0 as usize].quirks.syn_resend_classic;
+        let since = self
+            .conversations
+            .since_same_syn(self.now, before, headers.seq);
+        if classic && since.is_some_and(|since| since < CLASSIC_RESEND) {
+            return Some(Reason::KernelQuirk);
+        }
+        self.conversations.syn(self.now, *before, headers.seq);
+        None
+    }
+
+    /// Into a link. `at` is when the packet came to it, which is earlier than now when the driver is late.
+    fn through(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let link = self.links.get(stage);
+        if link.is_plain() {
+            return self.beyond(at, stage, transient, out);
+        }
+        if !link.splits(&transient.headers) {
+            return self.offer(at, stage, transient, out);
+        }
+        let Transient {
+            passage,
+            headers,
+            packet,
+            ..
+        } = transient;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut first = true;
+        segment(packet, &headers, &mut scratch, |packet, headers| {
+            let mut passage = passage;
+            if !std::mem::take(&mut first) {
+                passage.id = self.ledger.split(&passage);
+                passage.held = false;
+            }
+            let part = Transient {
+                passage,
+                vnet: VnetHeader::default(),
+                headers,
+                packet,
+            };
+            self.offer(at, stage, part, out);
+        });
+        self.scratch = scratch;
+    }
+
+    /// Offers a packet to a link, and does as the link says.
+    fn offer(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        mut transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let link = self.links.get(stage);
+        match link.offer(at, &transient.headers) {
+            Transit::Through => self.beyond(at, stage, transient, out),
+            Transit::Until(due) => {
+                let mut bytes = self.spare.pop().unwrap_or_default();
+                bytes.clear();
+                bytes.extend_from_slice(transient.packet);
+                self.ledger
+                    .held(self.now, &mut transient.passage, &transient.headers);
+                self.links.get(stage).hold(Held {
+                    due,
+                    passage: transient.passage,
+                    vnet: transient.vnet,
+                    headers: transient.headers,
+                    bytes,
+                });
+                self.arrivals.push(Reverse((due, self.sequence, stage)));
+                self.sequence += 1;
+            }
+            Transit::Lost(reason) => {
+                self.finish(
+                    &transient.passage,
+                    &transient.headers,
+                    Fate::Dropped(reason),
+                );
+            }
+            Transit::TooBig(mtu) => {
+                let error = IcmpError::FragmentationNeeded(mtu);
+                let dont_fragment =
+                    Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
+                self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
+            }
+        }
+    }
+
+    /// A packet comes out of a link where others wait.
+    pub(super) fn arrive(&mut self, stage: Stage, out: &mut impl Output) {
+        let Some(held) = self.links.get(stage).release() else {
+            return;
+        };
+        self.ledger.released(&held.passage);
+        let mut bytes = held.bytes;
+        let transient = Transient {
+            passage: held.passage,
+            vnet: held.vnet,
+            headers: held.headers,
+            packet: &mut bytes,
+        };
+        self.beyond(held.due, stage, transient, out);
+        if self.spare.len() < super::SPARE_BUFFERS {
+            self.spare.push(bytes);
+        }
+    }
+
+    fn beyond(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        match stage {
+            Stage::Up(from) => self.hop(at, from, transient, out),
+            Stage::Down(to) => self.deliver(to, transient, out),
+        }
+    }
+
+    /// One hop further, then the decision.
+    fn hop(&mut self, at: Duration, from: PortId, transient: Transient<'_>, out: &mut impl Output) {
+        let ip = Ipv4Packet::new_checked(&mut *transient.packet);
+        match ip {
+            Ok(mut ip) if ip.time_to_live() > 1 => ip.decrement_time_to_live(),
+            Ok(_) | Err(_) => {
+                let error = IcmpError::TimeExceeded;
+                return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
+            }
+        }
+        if transient.headers.protocol == ICMP {
+            self.error_message(at, from, transient, out);
+        } else {
+            self.decide(at, from, transient, out);
+        }
+    }
+
+    /// Packets of targets by their way back, before any routing; then balancers; then the gateway; then hosts.
+    fn decide(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        mut transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let headers = &transient.headers;
+        let way_back = if self.is_target[from.0 as usize] {
+            self.balancers.way_back(headers)
+        } else {
+            None
+        };
+        let (decision, party) = if let Some(flow) = way_back {
+            if headers.fragment {
+                return self.finish(&transient.passage, headers, Fate::Dropped(Reason::Fragment));
+            }
+            let decision = self.balancers.toward_client(at, flow, headers);
+            (decision, Party::Server)
+        } else {
+            match self.routes.course(from, headers.destination()) {
+                Err(reason) => {
+                    return self.finish(&transient.passage, headers, Fate::Dropped(reason));
+                }
+                Ok(Course::Host {
+                    source,
+                    destination,
+                    port,
+                }) => return self.direct(at, transient, source, destination, port, out),
+                Ok(Course::Balancer {
+                    source,
+                    balancer,
+                    zonal,
+                }) => {
+                    if headers.fragment {
+                        let fate = Fate::Dropped(Reason::Fragment);
+                        return self.finish(&transient.passage, headers, fate);
+                    }
+                    let arrival = Arrival {
+                        source,
+                        balancer,
+                        zonal,
+                    };
+                    let decision = self.balancers.toward_target(at, headers, arrival);
+                    (decision, Party::Client)
+                }
+            }
+        };
+        match decision {
+            Decision::Forward { flow, from, to } => {
+                transient.passage.flow = Some(flow);
+                rewrite(transient.packet, &mut transient.headers, from, to);
+                self.note(&transient, Some(party));
+                self.toward_host(at, transient, out);
+            }
+            Decision::Reset { answer, flow } => {
+                transient.passage.flow = flow;
+                self.reset(at, transient, answer, out);
+            }
+            Decision::Drop { reason, flow } => {
+                transient.passage.flow = flow;
+                self.finish(
+                    &transient.passage,
+                    &transient.headers,
+                    Fate::Dropped(reason),
+                );
+            }
+        }
+    }
+
+    /// From host to host, perhaps across the gateway.
+    fn direct(
+        &mut self,
+        at: Duration,
+        mut transient: Transient<'_>,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        port: PortId,
+        out: &mut impl Output,
+    ) {
+        let headers = &mut transient.headers;
+        if source != headers.source() || destination != headers.destination() {
+            let from = SocketAddrV4::new(source, headers.from.port());
+            let to = SocketAddrV4::new(destination, headers.to.port());
+            rewrite(transient.packet, headers, from, to);
+        }
+        if headers.is_opening() {
+            self.balancers.make_way(headers);
+        }
+        self.note(&transient, None);
+        self.through(at, Stage::Down(port), transient, out);
+    }
+
+    /// ICMP: errors about balanced packets by the packet they quote; everything else by address.
+    fn error_message(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        mut transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let headers = &transient.headers;
+        let unreachable = transient.packet[headers.transport..].first()
+            == Some(&DESTINATION_UNREACHABLE)
+            && headers.payload > headers.transport;
+        let quote = Quote::read(transient.packet, headers);
+        let about_flow = quote.filter(|_| unreachable);
+        let mut translated =
+            about_flow.and_then(|quote| icmp::toward_client(&self.balancers, &quote));
+        if translated.is_none() {
+            match self.routes.course(from, headers.destination()) {
+                Err(reason) => {
+                    return self.finish(&transient.passage, headers, Fate::Dropped(reason));
+                }
+                Ok(Course::Host {
+                    source,
+                    destination,
+                    port,
+                }) => {
+                    if let Some(quote) = quote {
+                        // The quoted packet went the other way, so its ends change crosswise.
+                        let cross = |end: SocketAddrV4, old: Ipv4Addr, new: Ipv4Addr| {
+                            SocketAddrV4::new(
+                                if *end.ip() == old { new } else { *end.ip() },
+                                end.port(),
+                            )
+                        };
+                        let quoted_from = cross(quote.from, headers.destination(), destination);
+                        let quoted_to = cross(quote.to, headers.source(), source);
+                        quote.rewrite(transient.packet, headers, quoted_from, quoted_to);
+                    }
+                    return self.direct(at, transient, source, destination, port, out);
+                }
+                Ok(Course::Balancer { .. }) => {
+                    translated =
+                        about_flow.and_then(|quote| icmp::toward_target(&self.balancers, &quote));
+                }
+            }
+        }
+        match (about_flow, translated) {
+            (Some(quote), Some(new)) => {
+                transient.passage.flow = Some(new.flow);
+                let headers = &mut transient.headers;
+                quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
+                let end = |address| SocketAddrV4::new(address, 0);
+                rewrite(transient.packet, headers, end(new.from), end(new.to));
+                self.toward_host(at, transient, out);
+            }
+            (None, _) | (_, None) => {
+                let reason = if unreachable {
+                    Reason::IcmpUnrelated
+                } else {
+                    Reason::IcmpUnsupported
+                };
+                self.finish(
+                    &transient.passage,
+                    &transient.headers,
+                    Fate::Dropped(reason),
+                );
+            }
+        }
+    }
+
+    /// Tells the conversations of SYN-ACK, FIN and RST, and of the flow a SYN took. `party`: who sent it, of a
+    /// packet on a flow.
+    fn note(&mut self, transient: &Transient<'_>, party: Option<Party>) {
+        let headers = &transient.headers;
+        if headers.flags & (tcp::SYN | tcp::FIN | tcp::RST) == 0 {
+            return;
+        }
+        let before = transient.passage.before;
+        let answered = reversed(&tuple(headers));
+        if headers.is_opening() {
+            if let Some(flow) = transient.passage.flow {
+                self.conversations.travels(&before, headers.seq, flow);
+            }
+        } else if headers.flags & tcp::SYN != 0 {
+            self.conversations.accepted(&answered, headers.ack);
+        }
+        if headers.is_ending() {
+            let owner = match party {
+                Some(Party::Client) => Some((before, Party::Client)),
+                Some(Party::Server) => Some((answered, Party::Server)),
+                Some(Party::Fabric) | None => self.conversations.owner(&before, &tuple(headers)),
+            };
+            if let Some((tuple, by)) = owner {
+                self.end_conversation(&tuple, headers.is_reset(), by);
+            }
+        }
+    }
+
+    fn end_conversation(&mut self, tuple: &Tuple, reset: bool, by: Party) {
+        let ended = Ended {
+            at: self.now,
+            reset,
+            by,
+        };
+        self.conversations.ending(tuple, ended);
+    }
+
+    /// To whichever host has the destination address.
+    fn toward_host(&mut self, at: Duration, transient: Transient<'_>, out: &mut impl Output) {
+        match self.routes.host(transient.headers.destination()) {
+            Some(port) => self.through(at, Stage::Down(port), transient, out),
+            None => {
+                let fate = Fate::Dropped(Reason::NoRoute);
+                self.finish(&transient.passage, &transient.headers, fate);
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: PortId, transient: Transient<'_>, out: &mut impl Output) {
+        let Transient {
+            passage,
+            vnet,
+            headers,
+            packet,
+        } = transient;
+        let fate = if out.deliver(to, &vnet, packet) {
+            if headers.source() == self.routes.address(to) {
+                self.self_sourced[to.0 as usize] += 1;
+            }
+            Fate::Forwarded(to)
+        } else {
+            Fate::Dropped(Reason::DeviceRefused)
+        };
+        self.finish(&passage, &headers, fate);
+    }
+
+    /// Answers a segment with a RST.
+    fn reset(
+        &mut self,
+        at: Duration,
+        transient: Transient<'_>,
+        answer: Answer,
+        out: &mut impl Output,
+    ) {
+        let Transient {
+            passage,
+            headers,
+            packet,
+            ..
+        } = transient;
+        self.finish(&passage, &headers, Fate::Answered(answer));
+        let client_side = passage
+            .flow
+            .and_then(|flow| self.balancers.table().records().get(flow.0 as usize))
+            .map_or(passage.before, |record| record.client_side);
+        self.end_conversation(&client_side, true, Party::Fabric);
+        if let Some(mut made) = reset(packet, &headers) {
+            self.originate(at, passage, &mut made, out);
+        }
+    }
+
+    /// Answers a packet with an ICMP error, or drops it when that is not allowed.
+    fn complain(
+        &mut self,
+        at: Duration,
+        transient: Transient<'_>,
+        error: IcmpError,
+        answerable: bool,
+        reason: Reason,
+        out: &mut impl Output,
+    ) {
+        let Transient {
+            passage,
+            mut headers,
+            packet,
+            ..
+        } = transient;
+        let answerable =
+            answerable && passage.sender.is_some() && may_be_answered(packet, &headers);
+        if !answerable {
+            return self.finish(&passage, &headers, Fate::Dropped(reason));
+        }
+        let answer = match error {
+            IcmpError::FragmentationNeeded(_) => Answer::FragmentationNeeded,
+            IcmpError::TimeExceeded => Answer::TtlExceeded,
+        };
+        self.finish(&passage, &headers, Fate::Answered(answer));
+        // Its sender must recognise it, so it is quoted as it was before any translation.
+        finish_checksum(packet, &mut headers);
+        rewrite(packet, &mut headers, passage.before.from, passage.before.to);
+        let mut made = icmp_error(error, ROUTER, packet, &headers);
+        self.originate(at, passage, &mut made, out);
+    }
+
+    /// Sends a packet of the fabric's own to the sender of the one it answers.
+    fn originate(
+        &mut self,
+        at: Duration,
+        about: Passage,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) {
+        let vnet = VnetHeader::default();
+        let (Some(to), Ok(headers)) = (about.sender, Headers::parse(&vnet, packet)) else {
+            return;
+        };
+        let transient = Transient {
+            passage: Passage {
+                id: self.ledger.originated(),
+                sender: None,
+                before: tuple(&headers),
+                flow: about.flow,
+                held: false,
+            },
+            vnet,
+            headers,
+            packet,
+        };
+        self.through(at, Stage::Down(to), transient, out);
+    }
+
+    fn finish(&mut self, passage: &Passage, headers: &Headers, fate: Fate) {
+        self.ledger.finished(self.now, passage, headers, fate);
+    }
+}

@@ -1,0 +1,148 @@
+//! Who has which address, and what the internet gateway does to those that cross it.
+//!
+//! Observed on: an AWS internet gateway translates one to one between a private address and a public one, keeps no
+//! state, and lets nothing private pass. Hosts inside the zones reach each other directly.
+
+use super::config::{BalancerId, Config, PortId, ZonalId};
+use super::record::Reason;
+use rustc_hash::FxHashMap;
+use std::net::Ipv4Addr;
+
+/// What has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A host, by the address on its device.
+    Host(PortId),
+    /// A host, by its address at the internet gateway.
+    PublicHost(PortId),
+    /// A balancer, by an address inside the zones.
+    Zonal(BalancerId, ZonalId),
+    /// A balancer, by an address on the internet.
+    PublicZonal(BalancerId, ZonalId),
+}
+
+/// Where a packet goes, and as whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// To a host, with these addresses.
+    Host {
+        /// Source behind the gateway.
+        source: Ipv4Addr,
+        /// Destination behind the gateway: the address on the host's device.
+        destination: Ipv4Addr,
+        /// The host.
+        port: PortId,
+    },
+    /// To a balancer, which sees this source.
+    Balancer {
+        /// Source behind the gateway.
+        source: Ipv4Addr,
+        /// Which balancer.
+        balancer: BalancerId,
+        /// At which of its addresses.
+        zonal: ZonalId,
+    },
+}
+
+/// The addresses of this world.
+pub struct Routes {
+    places: FxHashMap<Ipv4Addr, Place>,
+    hosts: Vec<Host>,
+}
+
+struct Host {
+    address: Ipv4Addr,
+    public_address: Option<Ipv4Addr>,
+    internet: bool,
+}
+
+impl Routes {
+    /// Collects every address of the configuration.
+    pub fn new(config: &Config) -> Self {
+        let mut places = FxHashMap::default();
+        for (index, balancer) in config.balancers.iter().enumerate() {
+            let id = BalancerId(index as u16);
+            for (index, zonal) in balancer.zonal.iter().enumerate() {
+                let zone = ZonalId(index as u8);
+                places.insert(zonal.private, Place::Zonal(id, zone));
+                if let Some(public) = zonal.public {
+                    places.insert(public, Place::PublicZonal(id, zone));
+                }
+            }
+        }
+        let mut hosts = Vec::with_capacity(config.ports.len());
+        for (index, port) in config.ports.iter().enumerate() {
+            let id = PortId(index as u32);
+            if let Some(public) = port.public_address {
+                places.insert(public, Place::PublicHost(id));
+            }
+            places.insert(port.address, Place::Host(id));
+            hosts.push(Host {
+                address: port.address,
+                public_address: port.public_address,
+                internet: port.internet,
+            });
+        }
+        Self { places, hosts }
+    }
+
+    /// The host with this address on its device.
+    pub fn host(&self, address: Ipv4Addr) -> Option<PortId> {
+        match self.places.get(&address)? {
+            Place::Host(port) => Some(*port),
+            Place::PublicHost(_) | Place::Zonal(..) | Place::PublicZonal(..) => None,
+        }
+    }
+
+    /// The address on a host's device.
+    pub fn address(&self, port: PortId) -> Ipv4Addr {
+        self.hosts[port.0 as usize].address
+    }
+
+    /// Where a packet of `sender` to `destination` goes.
+    pub fn course(&self, sender: PortId, destination: Ipv4Addr) -> Result<Course, Reason> {
+        let place = *self.places.get(&destination).ok_or(Reason::NoRoute)?;
+        let sender = &self.hosts[sender.0 as usize];
+        match place {
+            Place::Host(port) => {
+                let host = &self.hosts[port.0 as usize];
+                let source = match (sender.internet, host.internet) {
+                    (true, true) | (false, false) => sender.address,
+                    (false, true) => sender.outside()?,
+                    (true, false) => return Err(Reason::NotRoutable),
+                };
+                Ok(Course::Host {
+                    source,
+                    destination,
+                    port,
+                })
+            }
+            Place::PublicHost(port) => Ok(Course::Host {
+                source: sender.outside()?,
+                destination: self.hosts[port.0 as usize].address,
+                port,
+            }),
+            Place::Zonal(..) if sender.internet => Err(Reason::NotRoutable),
+            Place::Zonal(balancer, zonal) => Ok(Course::Balancer {
+                source: sender.address,
+                balancer,
+                zonal,
+            }),
+            Place::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
+                source: sender.outside()?,
+                balancer,
+                zonal,
+            }),
+        }
+    }
+}
+
+impl Host {
+    /// As whom the internet sees this host.
+    fn outside(&self) -> Result<Ipv4Addr, Reason> {
+        if self.internet {
+            return Ok(self.address);
+        }
+        self.public_address.ok_or(Reason::NotRoutable)
+    }
+}

@@ -1,0 +1,86 @@
+//! The Internet checksum (RFC 1071) in its three forms: computed over everything, updated for what changed
+//! (RFC 1624), and *partial*, the un-complemented pseudo-header sum that a kernel leaves for its device to finish.
+
+use super::{TCP, UDP};
+use std::net::Ipv4Addr;
+
+/// Ones' complement sum of big-endian 16-bit words, not folded. An odd last byte counts as a high byte.
+pub fn sum(bytes: &[u8]) -> u64 {
+    let mut words = bytes.chunks_exact(4);
+    let mut total: u64 = words
+        .by_ref()
+        .map(|word| u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]])))
+        .sum();
+    let rest = words.remainder();
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    total += u64::from(u32::from_be_bytes(last));
+    total
+}
+
+/// Folds the carries back in.
+pub fn fold(mut sum: u64) -> u16 {
+    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let mut sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum as u16
+}
+
+/// The pseudo-header of RFC 9293 section 3.1 and RFC 768, not folded. `length`: transport header and payload.
+pub fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, length: usize) -> u64 {
+    u64::from(source.to_bits())
+        + u64::from(destination.to_bits())
+        + u64::from(protocol)
+        + length as u64
+}
+
+/// A change of some words, ready to be applied to any sum that covers them: the sum of `~m + m'`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delta(u32);
+
+impl Delta {
+    /// Adds the change of one 16-bit word.
+    pub fn word(self, old: u16, new: u16) -> Self {
+        Self(self.0 + u32::from(!old) + u32::from(new))
+    }
+
+    /// Adds the change of an address.
+    pub fn address(self, old: Ipv4Addr, new: Ipv4Addr) -> Self {
+        let (old, new) = (old.to_bits(), new.to_bits());
+        self.word((old >> 16) as u16, (new >> 16) as u16)
+            .word(old as u16, new as u16)
+    }
+
+    /// RFC 1624 equation 3, `HC' = ~(~HC + ~m + m')`. Equation 4 and RFC 1141 can yield the other zero.
+    pub fn apply(self, checksum: u16) -> u16 {
+        !fold(u64::from(!checksum) + u64::from(self.0))
+    }
+
+    /// For a partial sum, which is not complemented.
+    pub fn apply_partial(self, sum: u16) -> u16 {
+        fold(u64::from(sum) + u64::from(self.0))
+    }
+}
+
+/// Where a transport keeps its checksum, from the start of its header.
+pub fn field_offset(protocol: u8) -> Option<usize> {
+    match protocol {
+        TCP => Some(16),
+        UDP => Some(6),
+        _ => None,
+    }
+}
+
+/// Sums up a transport segment whose checksum field is taken as it stands. With zero there and the pseudo-header
+/// in `start` this is the full form; with the partial sum there and `start` 0 it finishes it.
+pub fn finished(start: u64, segment: &[u8], protocol: u8) -> u16 {
+    let checksum = !fold(start + sum(segment));
+    // RFC 768: a computed zero is sent as all ones, because zero means "no checksum".
+    if protocol == UDP && checksum == 0 {
+        0xffff
+    } else {
+        checksum
+    }
+}

@@ -1,0 +1,180 @@
+//! What the fabric needs to know of a packet, read once.
+
+use super::{
+    ICMP, IcmpPacket, Ipv4Packet, Malformed, TCP, TcpPacket, UDP, UdpPacket, VnetHeader, checksum,
+    tcp, vnet,
+};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// A packet's addresses and the places of its headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// Source address; port 0 when there is none to see.
+    pub from: SocketAddrV4,
+    /// Destination address; port 0 when there is none to see.
+    pub to: SocketAddrV4,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// A fragment: more follow, or it is not the first.
+    pub fragment: bool,
+    /// Where the transport header begins, bytes.
+    pub transport: usize,
+    /// Where the payload begins, bytes; equal to `transport` when no transport header can be seen.
+    pub payload: usize,
+    /// Length of the packet, bytes.
+    pub total_len: usize,
+    /// TCP flags; 0 for others.
+    pub flags: u8,
+    /// TCP sequence number; 0 for others.
+    pub seq: u32,
+    /// TCP acknowledgement number; 0 for others.
+    pub ack: u32,
+    /// TCP window, unscaled; 0 for others.
+    pub window: u16,
+    /// The transport checksum field holds only the pseudo-header sum.
+    pub partial: bool,
+    /// Payload bytes of a segment, for a super-packet.
+    pub gso_size: Option<u16>,
+}
+
+impl Headers {
+    /// Reads and checks: version, lengths, IPv4 header checksum, transport header, and that the virtio-net header
+    /// fits the packet. Does not verify transport checksums: a receiving kernel does.
+    pub fn parse(vnet: &VnetHeader, packet: &[u8]) -> Result<Self, Malformed> {
+        let ip = Ipv4Packet::new_checked(packet)?;
+        if !ip.verify_checksum() {
+            return Err(Malformed::Checksum);
+        }
+        let transport = ip.header_len();
+        let later_fragment = ip.fragment_offset() != 0;
+        let mut headers = Self {
+            from: SocketAddrV4::new(ip.source_address(), 0),
+            to: SocketAddrV4::new(ip.destination_address(), 0),
+            protocol: ip.protocol(),
+            fragment: later_fragment || ip.more_fragments(),
+            transport,
+            payload: transport,
+            total_len: ip.total_len(),
+            flags: 0,
+            seq: 0,
+            ack: 0,
+            window: 0,
+            partial: false,
+            gso_size: None,
+        };
+        if !later_fragment {
+            headers.read_transport(ip.payload())?;
+        }
+        headers.read_offload(vnet)?;
+        Ok(headers)
+    }
+
+    fn read_transport(&mut self, segment: &[u8]) -> Result<(), Malformed> {
+        match self.protocol {
+            TCP => {
+                let tcp = TcpPacket::new_checked(segment)?;
+                self.from.set_port(tcp.source_port());
+                self.to.set_port(tcp.destination_port());
+                self.payload = self.transport + tcp.header_len();
+                self.flags = tcp.flags();
+                self.seq = tcp.sequence_number();
+                self.ack = tcp.acknowledgment_number();
+                self.window = tcp.window();
+            }
+            UDP => {
+                let udp = UdpPacket::new_checked(segment)?;
+                self.from.set_port(udp.source_port());
+                self.to.set_port(udp.destination_port());
+                self.payload = self.transport + super::udp::HEADER_LEN;
+            }
+            ICMP => {
+                IcmpPacket::new_checked(segment)?;
+                self.payload = self.transport + super::icmp::HEADER_LEN;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The kernel trusts what a device's header says, so it must be true before it is handed on.
+    fn read_offload(&mut self, vnet: &VnetHeader) -> Result<(), Malformed> {
+        if vnet.needs_csum() {
+            let start = usize::from(vnet.csum_start);
+            let field = start + usize::from(vnet.csum_offset);
+            if start < self.transport || field + 2 > self.total_len {
+                return Err(Malformed::Offload);
+            }
+            // A kernel that tunnels may leave the *inner* sum undone; then the outer one is finished.
+            let own = checksum::field_offset(self.protocol);
+            self.partial = start == self.transport && own == Some(usize::from(vnet.csum_offset));
+        }
+        if vnet.is_gso() {
+            let fits = match vnet.gso_type & !vnet::GSO_ECN {
+                vnet::GSO_TCPV4 => self.protocol == TCP,
+                vnet::GSO_UDP_L4 => self.protocol == UDP,
+                _ => false,
+            };
+            if !fits || !self.partial || self.fragment || vnet.gso_size == 0 {
+                return Err(Malformed::Offload);
+            }
+            self.gso_size = Some(vnet.gso_size);
+        }
+        Ok(())
+    }
+
+    /// TCP or UDP with its ports in sight.
+    pub fn has_ports(&self) -> bool {
+        self.payload > self.transport && (self.protocol == TCP || self.protocol == UDP)
+    }
+
+    /// Bytes behind the transport header.
+    pub fn payload_len(&self) -> usize {
+        self.total_len - self.payload
+    }
+
+    /// How many packets this is on a wire.
+    pub fn wire_packets(&self) -> usize {
+        match self.gso_size {
+            Some(size) => self.payload_len().div_ceil(usize::from(size)).max(1),
+            None => 1,
+        }
+    }
+
+    /// Size of the largest packet this is on a wire.
+    pub fn wire_len(&self) -> usize {
+        match self.gso_size {
+            Some(size) => self.payload + self.payload_len().min(usize::from(size)),
+            None => self.total_len,
+        }
+    }
+
+    /// Bytes of all packets this is on a wire.
+    pub fn wire_bytes(&self) -> usize {
+        self.total_len + (self.wire_packets() - 1) * self.payload
+    }
+
+    /// SYN without ACK: it opens a connection.
+    pub fn is_opening(&self) -> bool {
+        self.protocol == TCP && self.flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN
+    }
+
+    /// FIN or RST.
+    pub fn is_ending(&self) -> bool {
+        self.protocol == TCP && self.flags & (tcp::FIN | tcp::RST) != 0
+    }
+
+    /// RST.
+    pub fn is_reset(&self) -> bool {
+        self.protocol == TCP && self.flags & tcp::RST != 0
+    }
+
+    /// Source address.
+    pub fn source(&self) -> Ipv4Addr {
+        *self.from.ip()
+    }
+
+    /// Destination address.
+    pub fn destination(&self) -> Ipv4Addr {
+        *self.to.ip()
+    }
+}

@@ -1,0 +1,76 @@
+//! View of an ICMP message (RFC 792).
+
+use super::{Malformed, checksum, put16};
+
+/// Type 3: destination unreachable.
+pub const DESTINATION_UNREACHABLE: u8 = 3;
+/// Code of type 3: fragmentation needed and DF set.
+pub const FRAGMENTATION_NEEDED: u8 = 4;
+/// Type 11: time exceeded; code 0: in transit.
+pub const TIME_EXCEEDED: u8 = 11;
+
+/// Type, code, checksum and the four bytes that depend on the type.
+pub const HEADER_LEN: usize = 8;
+
+/// Bytes that are known to hold an ICMP header.
+#[derive(Clone, Copy, Debug)]
+pub struct IcmpPacket<T>(T);
+
+impl<T: AsRef<[u8]>> IcmpPacket<T> {
+    /// Checks that the header is there.
+    pub fn new_checked(buffer: T) -> Result<Self, Malformed> {
+        if buffer.as_ref().len() < HEADER_LEN {
+            return Err(Malformed::Truncated);
+        }
+        Ok(Self(buffer))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+
+    /// The type field.
+    pub fn message_type(&self) -> u8 {
+        self.bytes()[0]
+    }
+
+    /// The code field.
+    pub fn code(&self) -> u8 {
+        self.bytes()[1]
+    }
+
+    /// Next-hop MTU of type 3 code 4 (RFC 1191 section 4).
+    pub fn next_hop_mtu(&self) -> u16 {
+        super::be16(self.bytes(), 6)
+    }
+
+    /// An error message quotes the packet it is about and is itself never answered (RFC 1122 section 3.2.2).
+    pub fn is_error(&self) -> bool {
+        // Unreachable, source quench, redirect, time exceeded, parameter problem.
+        matches!(self.message_type(), 3 | 4 | 5 | 11 | 12)
+    }
+
+    /// What follows the header; of an error the quoted packet.
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes()[HEADER_LEN..]
+    }
+
+    /// True when the sum is right.
+    pub fn verify_checksum(&self) -> bool {
+        checksum::fold(checksum::sum(self.bytes())) == 0xffff
+    }
+}
+
+impl<T: AsRef<[u8]> + AsMut<[u8]>> IcmpPacket<T> {
+    /// What follows the header, to be changed.
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        &mut self.0.as_mut()[HEADER_LEN..]
+    }
+
+    /// Computes and sets the checksum.
+    pub fn fill_checksum(&mut self) {
+        put16(self.0.as_mut(), 2, 0);
+        let checksum = !checksum::fold(checksum::sum(self.bytes()));
+        put16(self.0.as_mut(), 2, checksum);
+    }
+}
