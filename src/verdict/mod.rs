@@ -2,9 +2,12 @@
 
 pub mod findings;
 mod judge;
+#[cfg(test)]
+pub(crate) mod kit;
 mod ladder;
 mod model;
 pub mod pages;
+mod trace;
 mod value;
 
 pub use judge::{judge, judge_with};

@@ -1,9 +1,160 @@
-//! Mechanisms recognised in the evidence.
+//! Mechanisms recognised in the evidence, and in nothing else: no plan, no lab, no knob is looked at.
+//!
+//! One file a mechanism. A finding speaks only where the packets, flows or sockets show it; a counter alone is
+//! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
+
+mod challenge_ack;
+mod flow_collision;
+mod idle_expiry;
+mod loopback;
+mod no_listener;
+mod port_exhaustion;
+mod refused;
+mod stale_connection;
+mod syn_unanswered;
 
 use super::Finding;
+use super::trace::Trace;
 use crate::evidence::Evidence;
 
-/// Everything recognised, in a fixed order of kinds.
-pub fn recognise(_evidence: &Evidence) -> Vec<Finding> {
-    Vec::new()
+/// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
+pub const KINDS: &[&str] = &[
+    flow_collision::KIND,
+    challenge_ack::KIND,
+    loopback::KIND,
+    port_exhaustion::KIND,
+    no_listener::KIND,
+    idle_expiry::KIND,
+    stale_connection::KIND,
+    refused::KIND,
+    syn_unanswered::KIND,
+];
+
+/// Everything recognised, in the order of [`KINDS`].
+pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
+    let trace = Trace::new(evidence);
+    let mut findings = flow_collision::find(&trace);
+    findings.extend(challenge_ack::find(&trace));
+    findings.extend(loopback::find(&trace));
+    findings.extend(port_exhaustion::find(&trace));
+    findings.extend(no_listener::find(&trace));
+    findings.extend(idle_expiry::find(&trace));
+    findings.extend(stale_connection::find(&trace));
+    findings.extend(refused::find(&trace));
+    findings.extend(syn_unanswered::find(&trace));
+    findings
 }
+
+/// Packets a finding cites at most: enough for three collisions told in full.
+const CITED: usize = 24;
+
+/// Records of passages, in order, each once, at most [`CITED`].
+fn cite(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut records: Vec<usize> = passages
+        .into_iter()
+        .map(|p| trace.passages[p].sent)
+        .collect();
+    records.sort_unstable();
+    records.dedup();
+    records.truncate(CITED);
+    records
+}
+
+/// Deltas of `names` on `hosts` that are not 0.
+fn counters<'a>(
+    evidence: &Evidence,
+    hosts: impl IntoIterator<Item = &'a str>,
+    names: &[&str],
+) -> Vec<(String, String, i64)> {
+    let mut list: Vec<(String, String, i64)> = Vec::new();
+    for host in hosts {
+        let Some(record) = evidence.hosts.get(host) else {
+            continue;
+        };
+        for name in names {
+            let entry = (
+                host.to_owned(),
+                (*name).to_owned(),
+                record.counters.get(*name).copied().unwrap_or(0),
+            );
+            if entry.2 != 0 && !list.contains(&entry) {
+                list.push(entry);
+            }
+        }
+    }
+    list
+}
+
+/// `"old"`
+fn quoted(trace: &Trace, connection: usize) -> String {
+    format!("\"{}\"", trace.name(connection))
+}
+
+/// `"a"`, `"a" and "b"`, `"a", "b", "c" and 9 more`
+fn name_all(trace: &Trace, connections: &[usize]) -> String {
+    let mut names: Vec<String> = connections
+        .iter()
+        .take(3)
+        .map(|c| quoted(trace, *c))
+        .collect();
+    if connections.len() > 4 {
+        return format!("{} and {} more", names.join(", "), connections.len() - 3);
+    }
+    names.extend(connections.iter().skip(3).map(|c| quoted(trace, *c)));
+    join(&names)
+}
+
+/// `a`, `a and b`, `a, b and c`
+fn join(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// `1 SYN`, `3 SYNs`
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+/// Distinct, in order of first appearance.
+fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut list: Vec<T> = Vec::new();
+    for item in items {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+    list
+}
+
+/// `203.0.113.10` of `203.0.113.10:80`.
+fn ip(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(ip, _)| ip)
+}
+
+/// `"new" (front/b)`, or the words for a connection with no way but the address.
+fn with_via(trace: &Trace, connection: usize) -> String {
+    format!(
+        "{} (by {})",
+        quoted(trace, connection),
+        trace.evidence.connections[connection].via
+    )
+}
+
+/// Milliseconds for a sentence: `8.2 ms`, `1.02 s`.
+fn lapse(ms: f64) -> String {
+    if ms < 1000.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{:.2} s", ms / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

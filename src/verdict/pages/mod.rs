@@ -1,6 +1,58 @@
-//! The manual pages of findings.
+//! The manual pages of findings: what happens, how to recognise it in production, what fixes it, sources.
+//!
+//! Plain text of at most 100 columns, one file a kind, for `hairpin explain KIND`.
 
-/// The page of a kind of finding, for a terminal.
-pub fn page(_kind: &str) -> Option<&'static str> {
-    None
+/// The page of a kind of finding; none for a word that is no kind.
+pub fn page(kind: &str) -> Option<&'static str> {
+    PAGES
+        .iter()
+        .find(|(name, _)| *name == kind)
+        .map(|(_, page)| *page)
+}
+
+/// By kind, in the order of [`super::findings::KINDS`].
+const PAGES: &[(&str, &str)] = &[
+    ("flow-collision", include_str!("flow-collision.txt")),
+    ("challenge-ack", include_str!("challenge-ack.txt")),
+    ("loopback", include_str!("loopback.txt")),
+    ("port-exhaustion", include_str!("port-exhaustion.txt")),
+    ("no-listener", include_str!("no-listener.txt")),
+    ("idle-expiry", include_str!("idle-expiry.txt")),
+    ("stale-connection", include_str!("stale-connection.txt")),
+    ("refused", include_str!("refused.txt")),
+    ("syn-unanswered", include_str!("syn-unanswered.txt")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::PAGES;
+    use crate::verdict::findings::KINDS;
+
+    #[test]
+    fn every_kind_has_a_page_that_fits_a_terminal() {
+        assert!(
+            PAGES
+                .iter()
+                .map(|(kind, _)| *kind)
+                .eq(KINDS.iter().copied())
+        );
+        for (kind, page) in PAGES {
+            assert!(page.starts_with(kind) && page.ends_with('\n'), "{kind}");
+            for part in [
+                "\nWHAT HAPPENS\n",
+                "\nHOW TO RECOGNISE IT\n",
+                "\nWHAT FIXES IT\n",
+                "\nSOURCES\n",
+            ] {
+                assert!(page.contains(part), "{kind} has no{part}");
+            }
+            for line in page.lines() {
+                assert!(
+                    (line.chars().count() <= 100 || line.contains("https://"))
+                        && !line.ends_with(' '),
+                    "{kind}: {line}"
+                );
+            }
+        }
+    }
 }

@@ -1,0 +1,175 @@
+//! `challenge-ack`: the target answered a SYN with a pure ACK of another connection's numbers.
+//!
+//! RFC 5961 section 4: a SYN for a connection that is there is answered with an ACK; who sees an ACK of numbers it
+//! never used answers with RST of exactly that number, and that one is believed. A socket in TIME_WAIT does the
+//! same with a SYN that its timestamps (RFC 7323) or numbers call old.
+
+use super::{cite, count, counters, distinct, lapse, quoted};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Challenge, Trace};
+
+pub(super) const KIND: &str = "challenge-ack";
+
+/// Counts challenges to SYNs on connections that stand, and nothing else (Linux 3.4 and later).
+const COUNTER: &str = "TcpExtTCPSYNChallenge";
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let counting = evidence
+        .hosts
+        .iter()
+        .filter(|(_, h)| h.counters.get(COUNTER).is_some_and(|n| *n > 0));
+    let counting: Vec<&str> = counting.map(|(name, _)| name.as_str()).collect();
+    let summary = match trace.challenges.as_slice() {
+        [] if counting.is_empty() => return None,
+        [] => counted(trace, &counting),
+        [one] => tell(trace, one),
+        many => tell_many(trace, many),
+    };
+    let seen = &trace.challenges;
+    let connections: std::collections::BTreeSet<usize> = seen
+        .iter()
+        .flat_map(|c| [c.owner, Some(c.connection), c.delivered_to])
+        .flatten()
+        .collect();
+    let packets = seen
+        .iter()
+        .take(4)
+        .flat_map(|c| [Some(c.syn), Some(c.ack), c.rst, c.again])
+        .flatten();
+    let targets = distinct(seen.iter().map(|c| c.host.as_str()).chain(counting));
+    let clients = distinct(
+        seen.iter()
+            .map(|c| evidence.connections[c.connection].from.as_str()),
+    );
+    let mut counted = counters(
+        evidence,
+        targets,
+        &[
+            COUNTER,
+            "TcpExtTCPChallengeACK",
+            "TcpExtPAWSTimewait",
+            "TcpEstabResets",
+        ],
+    );
+    counted.extend(counters(evidence, clients, &["TcpOutRsts"]));
+    Some(Finding {
+        kind: KIND.into(),
+        summary,
+        packets: cite(trace, packets),
+        connections: connections.into_iter().collect(),
+        counters: counted,
+    })
+}
+
+/// Only a counter tells.
+fn counted(trace: &Trace, hosts: &[&str]) -> String {
+    let total: i64 = hosts
+        .iter()
+        .map(|h| trace.evidence.hosts[*h].counters[COUNTER])
+        .sum();
+    let why = if trace.evidence.packets_cut > 0 {
+        format!("{} packets were not recorded", trace.evidence.packets_cut)
+    } else {
+        "no recorded packet shows it".to_owned()
+    };
+    let times = if total == 1 {
+        "once".to_owned()
+    } else {
+        format!("{total} times")
+    };
+    format!(
+        "By its own count {} challenged a SYN {times} (RFC 5961 section 4); {why}.",
+        hosts.join(", ")
+    )
+}
+
+fn tell(trace: &Trace, challenge: &Challenge) -> String {
+    let host = &challenge.host;
+    let new = quoted(trace, challenge.connection);
+    let number = trace.passages[challenge.ack].ack.at;
+    let old = challenge.owner.map(|c| quoted(trace, c));
+    let because = match &old {
+        Some(old) if waits(trace, challenge) => {
+            format!(
+                "in the numbers of {old} (ack {number}), which it still held in TIME_WAIT on this 4-tuple"
+            )
+        }
+        Some(old) => {
+            format!("in the numbers of {old} (ack {number}), which it still had on this 4-tuple")
+        }
+        None => format!("of {number}, a number that {new} never used"),
+    };
+    let mut text = format!(
+        "{host} answered the SYN of {new} at {} with a challenge ACK (RFC 5961 section 4) {because}.",
+        lapse(trace.sent(challenge.syn).t),
+    );
+    let old = old.unwrap_or_else(|| "the old connection".into());
+    match (challenge.rst, challenge.delivered_to) {
+        (Some(rst), _) => text.push_str(&format!(
+            " The client, which never sent that, answered with RST, seq {} as acknowledged, and so ended {old} at \
+             {host}{}.",
+            trace.passages[rst].seq.at,
+            again(trace, challenge).map(|ms| format!("; {} later it sent the SYN again", lapse(ms))).unwrap_or_default(),
+        )),
+        (None, Some(to)) if to != challenge.connection => text.push_str(&format!(
+            " The ACK was delivered to {} (from {}), which had nothing to say to it: no RST, and {old} stays.",
+            quoted(trace, to),
+            trace.ended(challenge.ack).from_after,
+        )),
+        (None, Some(_)) => text.push_str(" The client sent no RST for it."),
+        (None, None) => text.push_str(&format!(
+            " The ACK was not delivered ({}), so the client could not answer.",
+            trace.ended(challenge.ack).fate
+        )),
+    }
+    text
+}
+
+fn tell_many(trace: &Trace, many: &[Challenge]) -> String {
+    let hosts = distinct(many.iter().map(|c| c.host.clone()));
+    let resets = many.iter().filter(|c| c.rst.is_some()).count();
+    let mut again: Vec<f64> = many.iter().filter_map(|c| again(trace, c)).collect();
+    again.sort_by(f64::total_cmp);
+    let mut text = format!(
+        "{} answered {} with challenge ACKs (RFC 5961 section 4); {} answered by the client with RST, which ended \
+         the connection the target still had.",
+        super::join(&hosts),
+        count(many.len(), "SYN"),
+        if resets == 1 {
+            "1 was".to_owned()
+        } else {
+            format!("{resets} were")
+        },
+    );
+    if let [least, .., most] = again.as_slice() {
+        text.push_str(&format!(
+            " The SYN came again {} to {} after it (median {}).",
+            lapse(*least),
+            lapse(*most),
+            lapse(again[again.len() / 2]),
+        ));
+    }
+    text.push_str(&format!(" The first: {}", tell(trace, &many[0])));
+    text
+}
+
+/// Milliseconds from the SYN to the same SYN again.
+fn again(trace: &Trace, challenge: &Challenge) -> Option<f64> {
+    Some(trace.sent(challenge.again?).t - trace.sent(challenge.syn).t)
+}
+
+/// The target had closed the old connection first: it can only be TIME_WAIT that answers.
+fn waits(trace: &Trace, challenge: &Challenge) -> bool {
+    let Some(owner) = challenge.owner else {
+        return false;
+    };
+    let fin = |toward_target: bool| {
+        trace.by_connection[owner].iter().copied().find(|p| {
+            *p < challenge.syn
+                && trace.passages[*p].toward_target == toward_target
+                && trace.sent(*p).flags.contains('F')
+        })
+    };
+    matches!((fin(false), fin(true)), (Some(target), Some(client)) if target < client)
+}

@@ -1,0 +1,71 @@
+//! `idle-expiry`: a balancer forgot an idle flow; whoever spoke next was reset, or met silence.
+//!
+//! Observed on: AWS Network Load Balancers (350 s by default, RST to the next to speak), and in silence on other
+//! clouds.
+
+use super::{cite, lapse, name_all};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, answer, drop_reason};
+
+pub(super) const KIND: &str = "idle-expiry";
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let reset = |p: usize| answer(trace.ended(p)) == Some("reset-expired");
+    let silent = |p: usize| drop_reason(trace.ended(p)) == Some("expired-flow");
+    let late: Vec<usize> = (0..trace.passages.len())
+        .filter(|p| reset(*p) || silent(*p))
+        .collect();
+    let first = *late.first()?;
+    let mut connections: Vec<usize> = late
+        .iter()
+        .filter_map(|p| trace.passages[*p].connection)
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    let packet = trace.sent(first);
+    let names = if connections.is_empty() {
+        format!("a flow of {}", packet.from)
+    } else {
+        name_all(trace, &connections)
+    };
+    let silence = idle_before(trace, first)
+        .map(|ms| {
+            let cloud = ms * trace.evidence.time_scale / 1000.0;
+            let both = if trace.evidence.time_scale == 1.0 {
+                String::new()
+            } else {
+                format!(" ({cloud:.0} s of the cloud's time)")
+            };
+            format!(" after {} of silence{both}", lapse(ms))
+        })
+        .unwrap_or_default();
+    let resets = late.iter().filter(|p| reset(**p)).count();
+    let then = match (resets, late.len() - resets) {
+        (_, 0) => "it was answered with RST".to_owned(),
+        (0, n) => format!("it was dropped without a word, and so were {} more", n - 1),
+        (resets, drops) => {
+            format!("{resets} such segments were answered with RST and {drops} dropped")
+        }
+    };
+    Some(Finding {
+        kind: KIND.into(),
+        summary: format!(
+            "The balancer forgot {names}{silence}. {} was the first to speak again: {then}. The other end was told \
+             nothing.",
+            packet.sender
+        ),
+        packets: cite(trace, late),
+        connections,
+        counters: Vec::new(),
+    })
+}
+
+/// Milliseconds since the packet before this one on the same connection.
+fn idle_before(trace: &Trace, passage: usize) -> Option<f64> {
+    let connection = trace.passages[passage].connection?;
+    let before = trace.by_connection[connection]
+        .iter()
+        .rev()
+        .find(|p| **p < passage)?;
+    Some(trace.sent(passage).t - trace.sent(*before).t)
+}

@@ -1,0 +1,101 @@
+//! `loopback`: a host that is target and client of one balancer was sent its own SYN, from its own address.
+//!
+//! Linux drops a packet from the wire with its own address as source as martian, whatever `rp_filter` says, unless
+//! `accept_local` is set; and then the answer goes over `lo` to a tuple that nobody dialled, and is reset.
+//! Observed on: AWS Network Load Balancers with client IP preservation ("loopback timeout").
+
+use super::{cite, count, counters, ip, name_all};
+use crate::evidence::Packet;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, delivered, is_syn};
+use std::collections::BTreeMap;
+
+pub(super) const KIND: &str = "loopback";
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let mut seen: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for passage in 0..trace.passages.len() {
+        let packet = trace.ended(passage);
+        if is_syn(packet) && came_home(trace, packet) {
+            seen.entry(&packet.receiver).or_default().push(passage);
+        }
+    }
+    for (name, host) in &evidence.hosts {
+        // Every packet it sent itself, seen or not; a host without any has nothing to tell.
+        if host.self_sourced > 0 {
+            seen.entry(name).or_default();
+        }
+    }
+    if seen.is_empty() {
+        return None;
+    }
+    let sentences: Vec<String> = seen
+        .iter()
+        .map(|(host, syns)| tell(trace, host, syns))
+        .collect();
+    let passages = seen.values().flatten().copied();
+    let mut connections: Vec<usize> = passages
+        .clone()
+        .filter_map(|p| trace.passages[p].connection)
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    Some(Finding {
+        kind: KIND.into(),
+        summary: sentences.join(" "),
+        packets: cite(trace, passages),
+        connections,
+        counters: counters(
+            evidence,
+            seen.keys().copied(),
+            &["TcpExtEmbryonicRsts", "TcpExtIPReversePathFilter"],
+        ),
+    })
+}
+
+/// Delivered to its own sender, from the address it has itself.
+pub(super) fn came_home(trace: &Trace, packet: &Packet) -> bool {
+    let address = trace
+        .evidence
+        .hosts
+        .get(&packet.receiver)
+        .map(|h| h.address.as_str());
+    delivered(packet) && packet.sender == packet.receiver && address == Some(ip(&packet.from_after))
+}
+
+fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {
+    let record = &trace.evidence.hosts[host];
+    let mut connections: Vec<usize> = syns
+        .iter()
+        .filter_map(|p| trace.passages[*p].connection)
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    let what = match syns.first() {
+        Some(first) => format!(
+            "{} of {} to {} came back to it",
+            count(syns.len(), "SYN"),
+            name_all(trace, &connections),
+            trace.sent(*first).to
+        ),
+        None => format!(
+            "{} came back to it",
+            count(record.self_sourced.unsigned_abs() as usize, "packet")
+        ),
+    };
+    let then = if record
+        .counters
+        .get("TcpExtEmbryonicRsts")
+        .is_some_and(|n| *n > 0)
+    {
+        "It let them in (accept_local), but its SYN-ACKs went over lo to a tuple that nobody there had dialled, and \
+         were reset."
+    } else {
+        "Linux drops such a packet as martian; no counter of the host's own namespace moves."
+    };
+    format!(
+        "{host} is client and target of the same balancer: {what}, from its own address {}. {then}",
+        record.address
+    )
+}

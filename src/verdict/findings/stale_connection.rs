@@ -1,0 +1,179 @@
+//! `stale-connection`: alive at one end only, and that end has not been told.
+//!
+//! The kernel's socket tables after the last step are the witnesses. Where two connections are one 4-tuple to the
+//! target, a socket there belongs to the one that came to stand last.
+
+use super::{cite, counters, distinct, name_all, quoted};
+use crate::evidence::Connection;
+use crate::verdict::Finding;
+use crate::verdict::trace::Trace;
+use std::collections::HashMap;
+
+pub(super) const KIND: &str = "stale-connection";
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let connections = &trace.evidence.connections;
+    let latest = latest_users(connections);
+    let mut at_client = Vec::new();
+    let mut at_server = Vec::new();
+    for (i, connection) in connections.iter().enumerate() {
+        // A port used again for the same destination: the socket is the later connection's.
+        let own = latest.get(&(connection.local.as_str(), connection.remote.as_str())) == Some(&i);
+        if !connection.error.is_empty()
+            || !own
+            || !trace.evidence.hosts.contains_key(&connection.target)
+        {
+            continue;
+        }
+        let owns = owner(trace, i) == i;
+        let gone = |state: &str| matches!(state, "" | "CLOSE" | "TIME_WAIT");
+        let open = matches!(
+            connection.client_state.as_str(),
+            "ESTABLISHED" | "FIN_WAIT2" | "CLOSE_WAIT"
+        );
+        if open && (!owns || gone(&connection.server_state)) {
+            at_client.push(i);
+        } else if owns
+            && connection.server_state == "ESTABLISHED"
+            && gone(&connection.client_state)
+            && !said_goodbye(trace, i)
+        {
+            at_server.push(i);
+        }
+    }
+    if at_client.is_empty() && at_server.is_empty() {
+        return None;
+    }
+    let mut sentences = Vec::new();
+    match at_client.as_slice() {
+        [] => {}
+        [one] => sentences.push(tell(trace, *one)),
+        many => sentences.push(tell_many(trace, many)),
+    }
+    if let Some(first) = at_server.first() {
+        let target = &connections[*first].target;
+        sentences.push(format!(
+            "{} still stand{} at {target}, and the client has no socket for {}.",
+            name_all(trace, &at_server),
+            if at_server.len() == 1 { "s" } else { "" },
+            if at_server.len() == 1 { "it" } else { "them" },
+        ));
+    }
+    let all: Vec<usize> = at_client.iter().chain(&at_server).copied().collect();
+    let last = all.iter().take(3).flat_map(|c| resent(trace, *c));
+    let targets = distinct(all.iter().map(|c| connections[*c].target.as_str()));
+    Some(Finding {
+        kind: KIND.into(),
+        summary: sentences.join(" "),
+        packets: cite(trace, last),
+        connections: all.clone(),
+        counters: counters(
+            trace.evidence,
+            targets,
+            &[
+                "TcpEstabResets",
+                "TcpExtPAWSEstab",
+                "TcpExtTCPAbortOnData",
+                "TcpOutRsts",
+            ],
+        ),
+    })
+}
+
+/// The last connection on each pair of addresses at the client.
+fn latest_users(connections: &[Connection]) -> HashMap<(&str, &str), usize> {
+    let pairs = connections.iter().enumerate();
+    pairs
+        .map(|(i, c)| ((c.local.as_str(), c.remote.as_str()), i))
+        .collect()
+}
+
+/// To which connection a socket at the target belongs that has this one's 4-tuple: the last that came to stand.
+fn owner(trace: &Trace, connection: usize) -> usize {
+    let connections = &trace.evidence.connections;
+    let stood = |c: &&usize| connections[**c].error.is_empty();
+    let when = |c: &usize| connections[*c].at + connections[*c].ms;
+    let family = std::iter::once(&connection).chain(trace.lookalikes(connection));
+    family
+        .filter(stood)
+        .max_by(|a, b| when(a).total_cmp(&when(b)))
+        .copied()
+        .unwrap_or(connection)
+}
+
+/// The client's FIN or RST arrived: the server is about to notice.
+fn said_goodbye(trace: &Trace, connection: usize) -> bool {
+    trace.by_connection[connection].iter().any(|p| {
+        trace.passages[*p].toward_target
+            && trace.sent(*p).flags.contains(['F', 'R'])
+            && trace.ended(*p).fate == "forwarded"
+    })
+}
+
+/// Passages of the client's last data segment, first sending and repetitions.
+fn resent(trace: &Trace, connection: usize) -> Vec<usize> {
+    let data: Vec<usize> = trace.by_connection[connection]
+        .iter()
+        .copied()
+        .filter(|p| trace.passages[*p].toward_target && trace.sent(*p).len > 0)
+        .collect();
+    let Some(last) = data.last() else {
+        return Vec::new();
+    };
+    let seq = trace.sent(*last).seq;
+    data.into_iter()
+        .filter(|p| trace.sent(*p).seq == seq)
+        .collect()
+}
+
+fn tell(trace: &Trace, connection: usize) -> String {
+    let c = &trace.evidence.connections[connection];
+    let name = quoted(trace, connection);
+    let owner = owner(trace, connection);
+    let mut text = format!(
+        "{name} is {} at {} and gone at {}",
+        c.client_state, c.from, c.target
+    );
+    if owner != connection {
+        text.push_str(&format!(
+            ", where its 4-tuple has become that of {}",
+            quoted(trace, owner)
+        ));
+    }
+    if !c.server_error.is_empty() {
+        text.push_str(&format!(
+            "; the server's program met \"{}\"",
+            c.server_error
+        ));
+    }
+    text.push_str(". Nobody told the client");
+    if c.unacked > 0 {
+        let sent = resent(trace, connection).len();
+        let times = if sent > 1 {
+            format!(", sent {sent} times so far")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            ": {} bytes are not acknowledged{times}",
+            c.unacked
+        ));
+    }
+    text.push('.');
+    text
+}
+
+fn tell_many(trace: &Trace, many: &[usize]) -> String {
+    let connections = &trace.evidence.connections;
+    let taken = many.iter().filter(|c| owner(trace, **c) != **c).count();
+    let unacked = many.iter().filter(|c| connections[**c].unacked > 0).count();
+    format!(
+        "{} of {} connections are alive at the client only ({}): the server has no socket for them any more. For \
+         {taken} of them the 4-tuple at the server has become that of a later connection; on {unacked} bytes wait \
+         for an acknowledgement. The first: {}",
+        many.len(),
+        connections.len(),
+        name_all(trace, many),
+        tell(trace, many[0]),
+    )
+}

@@ -1,0 +1,187 @@
+//! `syn-unanswered`: connections whose SYNs never brought a SYN-ACK home, and where each SYN or its answer went.
+//!
+//! The plain symptom; what causes it is often a finding of its own.
+
+use super::{cite, count, lapse, loopback, name_all, quoted};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack};
+use std::collections::BTreeMap;
+
+pub(super) const KIND: &str = "syn-unanswered";
+
+/// Where a SYN, or the answer to it, came to its end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// Dropped on the way there, with this fate.
+    Lost(String),
+    /// Still in a link when the record ends.
+    UnderWay,
+    /// Delivered to its own sender.
+    CameHome(String),
+    /// The target answered with an ACK of another connection, delivered from this address.
+    Challenged(String, String),
+    /// The target's SYN-ACK was dropped, with this fate.
+    AnswerLost(String, String),
+    /// The target's SYN-ACK was delivered from this address.
+    AnswerAstray(String, String),
+    /// Delivered to this host, which said nothing.
+    Silence(String),
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let connections = &trace.evidence.connections;
+    let unanswered: Vec<usize> = (0..connections.len())
+        .filter(|c| {
+            matches!(connections[*c].error.as_str(), "deadline" | "timeout") && !answered(trace, *c)
+        })
+        .collect();
+    let first = *unanswered.first()?;
+    let mut ends: BTreeMap<End, usize> = BTreeMap::new();
+    let answers = answers(trace);
+    for connection in &unanswered {
+        for syn in trace.syns(*connection) {
+            *ends
+                .entry(end(trace, *connection, syn, &answers))
+                .or_default() += 1;
+        }
+    }
+    let mut ends: Vec<(End, usize)> = ends.into_iter().collect();
+    ends.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let total: usize = ends.iter().map(|(_, n)| n).sum();
+    let mut text = head(trace, first, &unanswered);
+    match ends.as_slice() {
+        [] => text.push_str(&no_record(trace, &unanswered)),
+        [(end, n)] => text.push_str(&format!(
+            " {}",
+            sentence(end, if *n == 1 { "The SYN" } else { "All" })
+        )),
+        many => {
+            for (end, n) in many {
+                text.push_str(&format!(" {}", sentence(end, &format!("{n} of {total}"))));
+            }
+        }
+    }
+    let syns = unanswered
+        .iter()
+        .take(8)
+        .flat_map(|c| trace.syns(*c).take(4))
+        .collect::<Vec<_>>();
+    Some(Finding {
+        kind: KIND.into(),
+        summary: text,
+        packets: cite(trace, syns),
+        connections: unanswered,
+        counters: Vec::new(),
+    })
+}
+
+/// A SYN-ACK was delivered to it under its own addresses.
+fn answered(trace: &Trace, connection: usize) -> bool {
+    trace.by_connection[connection].iter().any(|p| {
+        let passage = &trace.passages[*p];
+        let own = passage.ack.of == Some(connection);
+        !passage.toward_target && is_syn_ack(trace.sent(*p)) && own && delivered(trace.ended(*p))
+    })
+}
+
+/// SYN-ACKs by the connection they answer.
+fn answers(trace: &Trace) -> BTreeMap<usize, usize> {
+    let mut answers = BTreeMap::new();
+    for (i, passage) in trace.passages.iter().enumerate() {
+        if let Some(of) = passage.ack.of.filter(|_| is_syn_ack(trace.sent(i))) {
+            answers.entry(of).or_insert(i);
+        }
+    }
+    answers
+}
+
+fn end(trace: &Trace, connection: usize, syn: usize, answers: &BTreeMap<usize, usize>) -> End {
+    let packet = trace.ended(syn);
+    if packet.fate == "held" {
+        return End::UnderWay;
+    }
+    if !delivered(packet) {
+        return End::Lost(drop_reason(packet).unwrap_or(&packet.fate).to_owned());
+    }
+    if loopback::came_home(trace, packet) {
+        return End::CameHome(packet.receiver.clone());
+    }
+    let host = packet.receiver.clone();
+    if let Some(challenge) = trace.challenges.iter().find(|c| c.syn == syn) {
+        return End::Challenged(host, trace.ended(challenge.ack).from_after.clone());
+    }
+    match answers.get(&connection).map(|p| trace.ended(*p)) {
+        Some(answer) if delivered(answer) => End::AnswerAstray(host, answer.from_after.clone()),
+        Some(answer) => {
+            End::AnswerLost(host, drop_reason(answer).unwrap_or(&answer.fate).to_owned())
+        }
+        None => End::Silence(host),
+    }
+}
+
+fn head(trace: &Trace, first: usize, unanswered: &[usize]) -> String {
+    let connections = &trace.evidence.connections;
+    let syns: i64 = unanswered.iter().map(|c| connections[*c].syns).sum();
+    let syns = count(syns.unsigned_abs() as usize, "SYN");
+    let c = &connections[first];
+    if unanswered.len() == 1 {
+        return format!(
+            "{} sent {syns} to {} ({}) and had no SYN-ACK when it gave up after {} ({}).",
+            quoted(trace, first),
+            c.remote,
+            c.via,
+            lapse(c.ms),
+            c.error
+        );
+    }
+    format!(
+        "{} connections ({}) sent {syns} and had no SYN-ACK when they gave up.",
+        unanswered.len(),
+        name_all(trace, unanswered),
+    )
+}
+
+fn sentence(end: &End, subject: &str) -> String {
+    match end {
+        End::Lost(reason) => format!("{subject} died on the way: {reason}."),
+        End::UnderWay => format!("{subject} was still under way when the record ends."),
+        End::CameHome(host) => {
+            format!("{subject} came back to {host} itself, from its own address.")
+        }
+        End::Challenged(host, from) if from.is_empty() => {
+            format!(
+                "{subject} reached {host}, which answered with a challenge ACK that went nowhere."
+            )
+        }
+        End::Challenged(host, from) => {
+            format!(
+                "{subject} reached {host}, which answered with a challenge ACK, delivered from {from}."
+            )
+        }
+        End::AnswerLost(host, reason) => {
+            format!("{subject} reached {host}; its SYN-ACK died on the way back: {reason}.")
+        }
+        End::AnswerAstray(host, from) => {
+            format!(
+                "{subject} reached {host}; its SYN-ACK was delivered from {from}, which nobody had dialled."
+            )
+        }
+        End::Silence(host) => format!("{subject} reached {host}, which said nothing."),
+    }
+}
+
+/// No packet of theirs was recorded.
+fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
+    let sent: i64 = unanswered
+        .iter()
+        .map(|c| trace.evidence.connections[*c].syns)
+        .sum();
+    if sent == 0 {
+        " No SYN of theirs ever reached the network.".into()
+    } else {
+        format!(
+            " Where they went is not recorded ({} packets were cut).",
+            trace.evidence.packets_cut
+        )
+    }
+}

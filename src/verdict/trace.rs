@@ -1,0 +1,620 @@
+//! Whose packet is this: which connection's addresses it bears at the client's edge, and in whose sequence numbers
+//! it speaks. The two differ exactly where a balancer mixes connections up, so both are told.
+//!
+//! Linux numbers its side of a connection from a hash of the 4-tuple plus a clock of 64 ns, so two connections with
+//! one 4-tuple at the target start 15,625 apart for each millisecond between them: near, but apart. A number is
+//! therefore given to the connection in whose used range it lies, or next to it.
+//! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
+
+use crate::evidence::{Connection, Detail, Evidence, Packet};
+use std::collections::HashMap;
+
+/// A packet from its sending to its end: one record, or two or more of a packet held by links.
+pub struct Passage {
+    /// Index of its first record in [`Evidence::packets`]: when and how it was sent.
+    pub sent: usize,
+    /// Index of its last record: how it ended. The same as `sent` when nothing held it.
+    pub ended: usize,
+    /// The connection whose addresses it bears at the client's edge.
+    pub connection: Option<usize>,
+    /// From the client's side; else toward the client.
+    pub toward_target: bool,
+    /// Its sequence number.
+    pub seq: Place,
+    /// Its acknowledgement number; meaningless without ACK.
+    pub ack: Place,
+}
+
+/// A sequence number in some connection's count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whose; none: nobody's that the evidence knows, and `at` is absolute.
+    pub of: Option<usize>,
+    /// Relative to that connection's initial number of that direction.
+    pub at: i64,
+}
+
+/// A SYN that the target answered with a pure ACK of something else.
+pub struct Challenge {
+    /// The connection whose SYN it was.
+    pub connection: usize,
+    /// The host that did it.
+    pub host: String,
+    /// The connection it still had on this 4-tuple, as the ACK's numbers tell.
+    pub owner: Option<usize>,
+    /// The connection under whose addresses the ACK was delivered.
+    pub delivered_to: Option<usize>,
+    /// Passages: the SYN, the ACK.
+    pub syn: usize,
+    /// See `syn`.
+    pub ack: usize,
+    /// Passage of the RST with which the client answered it.
+    pub rst: Option<usize>,
+    /// Passage of the same SYN sent again after it.
+    pub again: Option<usize>,
+}
+
+/// The packets of a case, sorted out.
+pub struct Trace<'a> {
+    /// What it was made of.
+    pub evidence: &'a Evidence,
+    /// In the order of sending.
+    pub passages: Vec<Passage>,
+    /// For each connection the passages that bear its addresses.
+    pub by_connection: Vec<Vec<usize>>,
+    /// In the order of their ACKs.
+    pub challenges: Vec<Challenge>,
+    /// For each connection those that the target cannot tell from it, itself left out.
+    lookalikes: HashMap<usize, Vec<usize>>,
+}
+
+impl<'a> Trace<'a> {
+    /// Sorts out the packets of a case.
+    pub fn new(evidence: &'a Evidence) -> Self {
+        let index = Index::new(evidence);
+        let passages = index.passages(evidence);
+        let mut trace = Self {
+            evidence,
+            passages,
+            by_connection: vec![Vec::new(); evidence.connections.len()],
+            challenges: Vec::new(),
+            lookalikes: index.lookalikes(),
+        };
+        trace.number();
+        for (i, passage) in trace.passages.iter().enumerate() {
+            if let Some(connection) = passage.connection {
+                trace.by_connection[connection].push(i);
+            }
+        }
+        trace.find_challenges();
+        trace
+    }
+
+    /// Its first record.
+    pub fn sent(&self, passage: usize) -> &'a Packet {
+        &self.evidence.packets[self.passages[passage].sent]
+    }
+
+    /// Its last record.
+    pub fn ended(&self, passage: usize) -> &'a Packet {
+        &self.evidence.packets[self.passages[passage].ended]
+    }
+
+    /// A connection's name as reports say it: `old`, `staff #12`.
+    pub fn name(&self, connection: usize) -> String {
+        let steps = &self.evidence.steps;
+        let Some(step) = self
+            .evidence
+            .connections
+            .get(connection)
+            .and_then(|c| steps.get(c.step))
+        else {
+            return format!("connection {connection}");
+        };
+        match &step.detail {
+            Detail::Load(load) => match load.connections.iter().position(|c| *c == connection) {
+                Some(place) => format!("{} #{}", step.name, place + 1),
+                None => step.name.clone(),
+            },
+            Detail::Plain
+            | Detail::Connect { .. }
+            | Detail::Transfer { .. }
+            | Detail::TransferAll { .. }
+            | Detail::Run { .. } => step.name.clone(),
+        }
+    }
+
+    /// Connections that the target cannot tell from this one: same addresses and ports there.
+    pub fn lookalikes(&self, connection: usize) -> &[usize] {
+        self.lookalikes
+            .get(&connection)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Passages of a connection's SYNs, in order.
+    pub fn syns(&self, connection: usize) -> impl Iterator<Item = usize> + '_ {
+        self.by_connection[connection]
+            .iter()
+            .copied()
+            .filter(|p| self.passages[*p].toward_target && is_syn(self.sent(*p)))
+    }
+
+    /// Gives every number to a connection, following the numbers used so far in the order of sending.
+    fn number(&mut self) {
+        let mut spaces: Vec<Spaces> = vec![Spaces::default(); self.evidence.connections.len()];
+        for i in 0..self.passages.len() {
+            let packet = self.sent(i);
+            if packet.protocol != "tcp" {
+                continue;
+            }
+            let passage = &self.passages[i];
+            let Some(bearer) = passage.connection else {
+                continue;
+            };
+            let family: Vec<usize> = std::iter::once(bearer)
+                .chain(self.lookalikes(bearer).iter().copied())
+                .collect();
+            let (seq, ack) = if passage.toward_target {
+                if is_syn(packet) {
+                    spaces[bearer].client = Some(Space::begin(packet.seq));
+                }
+                let seq = place(packet.seq, &family, |c| spaces[c].client);
+                let ack = place(packet.ack, &family, |c| spaces[c].server);
+                if let Some(of) = seq.of.filter(|_| !is_reset(packet)) {
+                    use_up(&mut spaces[of].client, packet);
+                }
+                (seq, ack)
+            } else {
+                let ack = place(packet.ack, &family, |c| spaces[c].client);
+                if is_syn_ack(packet)
+                    && let Some(owner) = ack.of
+                {
+                    spaces[owner].server = Some(Space::begin(packet.seq));
+                }
+                let seq = place(packet.seq, &family, |c| spaces[c].server);
+                if let Some(of) = seq.of.filter(|_| !is_reset(packet)) {
+                    use_up(&mut spaces[of].server, packet);
+                }
+                (seq, ack)
+            };
+            let passage = &mut self.passages[i];
+            (passage.seq, passage.ack) = (seq, ack);
+        }
+    }
+
+    /// SYNs that were answered with a pure ACK of something else, on the target's side of translation.
+    fn find_challenges(&mut self) {
+        struct Waiting {
+            syn: usize,
+            answered: bool,
+        }
+        let mut waiting: HashMap<(&str, &str), Waiting> = HashMap::new();
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for i in 0..self.passages.len() {
+            let (sent, ended) = (self.sent(i), self.ended(i));
+            if is_syn(sent) && delivered(ended) {
+                waiting.insert(
+                    (&ended.to_after, &ended.from_after),
+                    Waiting {
+                        syn: i,
+                        answered: false,
+                    },
+                );
+                continue;
+            }
+            let Some(wait) = waiting.get_mut(&(sent.from.as_str(), sent.to.as_str())) else {
+                continue;
+            };
+            let syn = self.sent(wait.syn);
+            let after = self.passages[wait.syn].ended < self.passages[i].sent;
+            if !after || sent.sender != self.ended(wait.syn).receiver {
+                continue;
+            }
+            if sent.ack == next(syn.seq) {
+                wait.answered = true;
+            } else if is_pure_ack(sent)
+                && !wait.answered
+                && let Some(connection) = self.passages[wait.syn].connection
+            {
+                wait.answered = true;
+                challenges.push(Challenge {
+                    connection,
+                    host: sent.sender.clone(),
+                    owner: self.passages[i].seq.of.filter(|owner| *owner != connection),
+                    delivered_to: self.passages[i].connection.filter(|_| delivered(ended)),
+                    syn: wait.syn,
+                    ack: i,
+                    rst: None,
+                    again: None,
+                });
+            }
+        }
+        for challenge in &mut challenges {
+            let of_the_client =
+                |p: &&usize| **p > challenge.ack && self.passages[**p].toward_target;
+            let passages = &self.by_connection[challenge.connection];
+            let wanted = self.sent(challenge.ack).ack;
+            challenge.rst = passages
+                .iter()
+                .filter(of_the_client)
+                .find(|p| is_reset(self.sent(**p)) && self.sent(**p).seq == wanted)
+                .copied();
+            let isn = self.sent(challenge.syn).seq;
+            challenge.again = passages
+                .iter()
+                .filter(of_the_client)
+                .find(|p| is_syn(self.sent(**p)) && self.sent(**p).seq == isn)
+                .copied();
+        }
+        self.challenges = challenges;
+    }
+}
+
+/// Connections by their addresses.
+struct Index<'a> {
+    /// By what the client's kernel uses: local, remote.
+    client: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// By what the target's kernel sees: client, target.
+    target: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// By flow.
+    flow: HashMap<usize, usize>,
+    /// When each was started.
+    started: Vec<f64>,
+}
+
+impl<'a> Index<'a> {
+    fn new(evidence: &'a Evidence) -> Self {
+        let mut index = Self {
+            client: HashMap::new(),
+            target: HashMap::new(),
+            flow: HashMap::new(),
+            started: evidence.connections.iter().map(|c| c.at).collect(),
+        };
+        for (i, connection) in evidence.connections.iter().enumerate() {
+            if !connection.local.is_empty() {
+                index
+                    .client
+                    .entry((&connection.local, &connection.remote))
+                    .or_default()
+                    .push(i);
+            }
+            if let Some(tuple) = target_side(evidence, connection) {
+                index.target.entry(tuple).or_default().push(i);
+            }
+            if let Some(flow) = connection.flow {
+                index.flow.insert(flow, i);
+            }
+        }
+        index
+    }
+
+    /// The one of `list` that was current at `t`: a tuple that is used again belongs to its latest user.
+    fn current(&self, list: Option<&Vec<usize>>, t: f64) -> Option<usize> {
+        let list = list?;
+        // connect(2) is timed by the client, the packet by the fabric; both round.
+        let begun = |c: &&usize| self.started[**c] <= t + 0.5;
+        list.iter().rfind(begun).or(list.first()).copied()
+    }
+
+    fn passages(&self, evidence: &Evidence) -> Vec<Passage> {
+        let mut passages: Vec<Passage> = Vec::new();
+        let mut held: HashMap<i64, usize> = HashMap::new();
+        for (i, packet) in evidence
+            .packets
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| !p.probe)
+        {
+            let place = match held.get(&packet.id) {
+                Some(place) => {
+                    passages[*place].ended = i;
+                    *place
+                }
+                None => {
+                    let nowhere = Place { of: None, at: 0 };
+                    let toward_target = false;
+                    passages.push(Passage {
+                        sent: i,
+                        ended: i,
+                        connection: None,
+                        toward_target,
+                        seq: nowhere,
+                        ack: nowhere,
+                    });
+                    passages.len() - 1
+                }
+            };
+            if packet.fate == "held" {
+                held.insert(packet.id, place);
+            } else {
+                held.remove(&packet.id);
+            }
+        }
+        for passage in &mut passages {
+            let (sent, ended) = (
+                &evidence.packets[passage.sent],
+                &evidence.packets[passage.ended],
+            );
+            (passage.connection, passage.toward_target) = self.bearer(sent, ended);
+            passage.seq.at = sent.seq;
+            passage.ack.at = sent.ack;
+        }
+        passages
+    }
+
+    /// Whose addresses a packet bears at the client's edge, and its direction.
+    fn bearer(&self, sent: &Packet, ended: &Packet) -> (Option<usize>, bool) {
+        let client = |from: &str, to: &str| self.current(self.client.get(&(from, to)), sent.t);
+        let target = |from: &str, to: &str| self.current(self.target.get(&(from, to)), sent.t);
+        if let Some(c) = client(&sent.from, &sent.to) {
+            return (Some(c), true);
+        }
+        if let Some(c) = client(&ended.to_after, &ended.from_after) {
+            return (Some(c), false);
+        }
+        // What the fabric made itself toward a target, and what died before it was translated.
+        if let Some(c) = target(&ended.from_after, &ended.to_after) {
+            return (Some(c), true);
+        }
+        let flow = ended
+            .flow
+            .or(sent.flow)
+            .and_then(|f| self.flow.get(&f).copied());
+        (flow.or_else(|| target(&sent.to, &sent.from)), false)
+    }
+
+    fn lookalikes(&self) -> HashMap<usize, Vec<usize>> {
+        let mut lookalikes = HashMap::new();
+        for family in self.target.values().filter(|family| family.len() > 1) {
+            // A port used over and over by a load makes long families; only neighbours in time can meet.
+            for (place, member) in family.iter().enumerate() {
+                let near = place.saturating_sub(FAMILY)..(place + FAMILY + 1).min(family.len());
+                let others = family[near]
+                    .iter()
+                    .copied()
+                    .filter(|c| c != member)
+                    .collect();
+                lookalikes.insert(*member, others);
+            }
+        }
+        lookalikes
+    }
+}
+
+/// How many earlier and later users of a 4-tuple are compared.
+const FAMILY: usize = 8;
+
+/// The addresses that the target's kernel sees for a connection: client, target.
+pub fn target_side<'a>(
+    evidence: &'a Evidence,
+    connection: &'a Connection,
+) -> Option<(&'a str, &'a str)> {
+    if !connection.seen_as.is_empty() && !connection.target_address.is_empty() {
+        return Some((&connection.seen_as, &connection.target_address));
+    }
+    let flow = evidence.flows.get(connection.flow?)?;
+    Some((&flow.seen_as, &flow.target_address))
+}
+
+/// Both directions of a connection's numbers.
+#[derive(Clone, Default)]
+struct Spaces {
+    client: Option<Space>,
+    server: Option<Space>,
+}
+
+/// The numbers one side has used: from its initial one to the next to be sent.
+#[derive(Clone, Copy)]
+struct Space {
+    first: u32,
+    next: u32,
+}
+
+impl Space {
+    fn begin(isn: i64) -> Self {
+        let first = wire(isn);
+        Self {
+            first,
+            next: first.wrapping_add(1),
+        }
+    }
+
+    /// How far outside the used range a number lies; 0 inside.
+    fn distance(self, number: u32) -> u32 {
+        let used = self.next.wrapping_sub(self.first);
+        let offset = number.wrapping_sub(self.first);
+        if offset <= used {
+            0
+        } else {
+            (offset - used).min(offset.wrapping_neg())
+        }
+    }
+}
+
+/// Beyond this a number is nobody's: a sixteenth of all numbers, and more than any window.
+const NEAR: u32 = 1 << 28;
+
+/// The member of `family` to whose numbers this one belongs. The first of the family wins a tie.
+fn place(number: i64, family: &[usize], space: impl Fn(usize) -> Option<Space>) -> Place {
+    let nearest = family
+        .iter()
+        .filter_map(|c| space(*c).map(|space| (space.distance(wire(number)), *c, space)))
+        .min_by_key(|(distance, _, _)| *distance);
+    match nearest {
+        Some((distance, of, space)) if distance < NEAR => {
+            let offset = wire(number).wrapping_sub(space.first);
+            // Numbers before the first are negative: a keepalive probe in SYN-SENT, an old duplicate.
+            let at = if offset < u32::MAX - NEAR {
+                i64::from(offset)
+            } else {
+                i64::from(offset.cast_signed())
+            };
+            Place { of: Some(of), at }
+        }
+        Some(_) | None => Place {
+            of: None,
+            at: number,
+        },
+    }
+}
+
+fn use_up(space: &mut Option<Space>, packet: &Packet) {
+    let Some(space) = space else { return };
+    let control = i64::from(packet.flags.contains('S')) + i64::from(packet.flags.contains('F'));
+    let end = wire(packet.seq + packet.len + control);
+    let ahead = end.wrapping_sub(space.next);
+    if ahead < NEAR {
+        space.next = end;
+    }
+}
+
+/// Sequence numbers are modulo 2^32 (RFC 9293 section 3.4).
+fn wire(number: i64) -> u32 {
+    (number & 0xffff_ffff) as u32
+}
+
+fn next(seq: i64) -> i64 {
+    (seq + 1) & 0xffff_ffff
+}
+
+/// A SYN without ACK.
+pub fn is_syn(packet: &Packet) -> bool {
+    packet.flags.contains('S') && !packet.flags.contains('.')
+}
+
+/// A SYN with ACK.
+pub fn is_syn_ack(packet: &Packet) -> bool {
+    packet.flags.contains('S') && packet.flags.contains('.')
+}
+
+/// RST, with or without ACK.
+pub fn is_reset(packet: &Packet) -> bool {
+    packet.flags.contains('R')
+}
+
+/// Nothing but an acknowledgement.
+pub fn is_pure_ack(packet: &Packet) -> bool {
+    packet.flags.contains('.') && !packet.flags.contains(['S', 'F', 'R', 'P']) && packet.len == 0
+}
+
+/// The packet, by its last record, came to a host.
+pub fn delivered(ended: &Packet) -> bool {
+    !ended.receiver.is_empty() && ended.fate == "forwarded"
+}
+
+/// Why a packet was dropped, by its last record: `no-listener`.
+pub fn drop_reason(ended: &Packet) -> Option<&str> {
+    ended.fate.strip_prefix("dropped: ")
+}
+
+/// How the fabric answered a packet itself: `reset-no-flow`.
+pub fn answer(ended: &Packet) -> Option<&str> {
+    ended.fate.strip_prefix("answered: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
+
+    #[test]
+    fn a_challenge_is_told_with_its_owner_its_reset_and_the_second_syn() {
+        let kit = flagship();
+        let trace = Trace::new(&kit.evidence);
+        let [challenge] = trace.challenges.as_slice() else {
+            panic!("one challenge")
+        };
+        assert_eq!(
+            (
+                challenge.connection,
+                challenge.owner,
+                challenge.delivered_to
+            ),
+            (1, Some(0), Some(1))
+        );
+        assert_eq!(challenge.host, "web1");
+        let ack = &trace.passages[challenge.ack];
+        assert_eq!(
+            (ack.seq, ack.ack),
+            (
+                Place {
+                    of: Some(0),
+                    at: 65
+                },
+                Place {
+                    of: Some(0),
+                    at: 65
+                }
+            )
+        );
+        let rst = &trace.passages[challenge.rst.expect("a RST")];
+        assert_eq!(
+            (rst.connection, rst.seq),
+            (
+                Some(1),
+                Place {
+                    of: Some(0),
+                    at: 65
+                }
+            )
+        );
+        assert!(challenge.again.is_some());
+    }
+
+    #[test]
+    fn numbers_follow_each_connection_over_the_wrap_of_the_sequence_space() {
+        let kit = flagship();
+        let trace = Trace::new(&kit.evidence);
+        // The old one's server numbers wrap: its initial number is 96 below 2^32.
+        let echo = trace.by_connection[0]
+            .iter()
+            .find(|p| trace.sent(**p).flags == "P." && !trace.passages[**p].toward_target)
+            .expect("the echo");
+        assert_eq!(trace.passages[*echo].seq, Place { of: Some(0), at: 1 });
+        // The new socket answers the old one's bytes in its own numbers, and under its own address.
+        let stray = trace.passages.last().expect("a packet");
+        assert_eq!(
+            (stray.connection, stray.seq.of, stray.ack.of),
+            (Some(1), Some(1), Some(1))
+        );
+    }
+
+    #[test]
+    fn an_ack_for_the_old_one_between_syn_and_syn_ack_is_no_challenge_once_the_syn_is_answered() {
+        let mut kit = Kit::new();
+        let old = kit.connect("old", 40000, "front/a", "web1");
+        kit.handshake(old, OLD);
+        let new = kit.connect("new", 40000, "front/b", "web1");
+        kit.up(new, "S", NEW.client, 0, 0);
+        kit.down(new, "S.", NEW.server, NEW.client + 1, 0);
+        kit.down(new, ".", OLD.server + 1, OLD.client + 1, 0);
+        assert!(Trace::new(&kit.evidence).challenges.is_empty());
+        assert!(Trace::new(&harmless().evidence).challenges.is_empty());
+    }
+
+    #[test]
+    fn a_held_packet_is_one_passage_and_a_probe_is_none() {
+        let mut kit = harmless();
+        let mut first = kit.evidence.packets[0].clone();
+        first.fate = "held".into();
+        first.receiver = String::new();
+        kit.evidence.packets.insert(0, first.clone());
+        kit.evidence.packets.push(Packet {
+            probe: true,
+            ..first
+        });
+        let records = kit.evidence.packets.len();
+        let trace = Trace::new(&kit.evidence);
+        assert_eq!(trace.passages.len(), records - 2);
+        assert_eq!((trace.passages[0].sent, trace.passages[0].ended), (0, 1));
+    }
+
+    #[test]
+    fn an_empty_case_has_an_empty_trace() {
+        let evidence = Evidence::default();
+        let trace = Trace::new(&evidence);
+        assert!(trace.passages.is_empty() && trace.challenges.is_empty());
+        assert_eq!(trace.name(7), "connection 7");
+    }
+}
