@@ -144,19 +144,19 @@ impl Lexer<'_> {
             return Ok((Token::Name(name), self.span(len)));
         }
         // `&&` and `||` begin like the slips `&` and `|`.
-        if !self.rest().starts_with("&&") && !self.rest().starts_with("||") {
-            if let Some((slip, meant)) = SLIPS
+        if !self.rest().starts_with("&&")
+            && !self.rest().starts_with("||")
+            && let Some((slip, meant)) = SLIPS
                 .into_iter()
                 .find(|(slip, _)| self.rest().starts_with(slip))
-            {
-                let span = self.span(slip.len());
-                return Err(Diagnostic::new(
-                    codes::SLIP,
-                    span,
-                    format!("`{slip}` is no operator here"),
-                )
-                .help(format!("write `{meant}`")));
-            }
+        {
+            let span = self.span(slip.len());
+            return Err(Diagnostic::new(
+                codes::SLIP,
+                span,
+                format!("`{slip}` is no operator here"),
+            )
+            .help(format!("write `{meant}`")));
         }
         if let Some(mark) = MARKS.into_iter().find(|mark| self.rest().starts_with(mark)) {
             return Ok((Token::Mark(mark), self.span(mark.len())));

@@ -139,3 +139,6 @@ fn doubt(claim: &ClaimVerdict) -> String {
 fn title(claim: &ClaimVerdict) -> &str {
     claim.claim.as_deref().unwrap_or(&claim.that)
 }
+
+#[cfg(test)]
+mod tests;
