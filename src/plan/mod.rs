@@ -1,3 +1,204 @@
-//! Plans.
+//! From a lab as written to cases that are ready to build: names resolved, defaults filled in, addresses given
+//! out, every rule checked.
+//!
+//! Pure, and deterministic: the same lab and seed always give the same plan. One small function a rule; a rule
+//! that fails pushes a [`crate::diag::Diagnostic`] and goes on, so that all problems show at once. Not here: how
+//! a lab is read (see `spec`), how a plan is built (see `world`).
+
+mod addresses;
+mod attributes;
+mod balancers;
+mod cases;
+mod claims;
+mod clock;
+mod destinations;
+mod groups;
+mod hosts;
+mod lower;
+mod names;
+mod size;
+mod steps;
+mod sysctls;
+mod text;
 pub mod model;
+pub mod shape;
+pub mod vocabulary;
+
 pub use model::*;
+
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::expr::Shape;
+use crate::fabric;
+use crate::spec::{self, Body, Lab};
+use claims::{Compiler, Lines};
+use clock::Clock;
+use destinations::Destinations;
+use text::Places;
+
+/// One case of a lab, with its own seed or another one.
+///
+/// # Errors
+/// Every problem of this case, or that there is no such case.
+pub fn plan(lab: &Lab, case: &str, seed: Option<u64>) -> Result<Plan, Diagnostics> {
+    let mut sink = Diagnostics::default();
+    let Some(found) = lab.cases.iter().find(|c| c.name.value == case) else {
+        let known = lab.cases.iter().map(|c| c.name.value.as_str());
+        let help = names::help(&sink, case, known);
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_CASE,
+                Span::default(),
+                format!("the lab has no case `{case}`"),
+            )
+            .help(help),
+        );
+        return Err(sink);
+    };
+    if !size::bearable_together(lab, &mut sink) {
+        return Err(sink);
+    }
+    let lines = Lines::new(&lab.text);
+    cases::check(lab, &mut sink);
+    let plan = plan_case(lab, found, seed, &lines, &mut sink);
+    finish(plan, sink)
+}
+
+/// All cases of a lab, in order.
+///
+/// # Errors
+/// Every problem of the lab as written and of each case.
+pub fn plans(lab: &Lab) -> Result<Vec<Plan>, Diagnostics> {
+    let mut sink = Diagnostics::default();
+    if !size::bearable_together(lab, &mut sink) {
+        return Err(sink);
+    }
+    let lines = Lines::new(&lab.text);
+    cases::check(lab, &mut sink);
+    resolve(&lab.body, &lab.works, &[], lab.body.seed, &lines, &mut sink);
+    let mut plans = Vec::with_capacity(lab.cases.len());
+    for case in &lab.cases {
+        let mut own = Diagnostics::default();
+        plans.extend(plan_case(lab, case, None, &lines, &mut own));
+        cases::attribute(own, case, &mut sink);
+    }
+    sink.into_result(plans)
+}
+
+fn finish(plan: Option<Plan>, sink: Diagnostics) -> Result<Plan, Diagnostics> {
+    match plan {
+        Some(plan) => sink.into_result(plan),
+        None => Err(sink),
+    }
+}
+
+fn plan_case(
+    lab: &Lab,
+    case: &spec::Case,
+    seed: Option<u64>,
+    lines: &Lines,
+    sink: &mut Diagnostics,
+) -> Option<Plan> {
+    let seed = seed.unwrap_or(case.body.seed);
+    let resolved = resolve(&case.body, &lab.works, &case.expect, seed, lines, sink)?;
+    Some(Plan {
+        file: lab.file.clone(),
+        lab: cases::lab_name(&lab.file),
+        title: lab.title.value.clone(),
+        story: lab.story.as_ref().map_or(String::new(), |s| s.value.clone()),
+        sources: lab.sources.iter().map(|s| s.value.clone()).collect(),
+        case: case.name.value.clone(),
+        kind: case.kind.value,
+        shows: case.shows.as_ref().map_or(String::new(), |s| s.value.clone()),
+        line: lines.of(case.name.span),
+        changes: cases::changes(case),
+        works: resolved.works,
+        expect: resolved.expect,
+        finds: case.finds.iter().map(|f| f.value.clone()).collect(),
+        fault_finds: cases::fault_finds(lab),
+        seed,
+        time_scale: resolved.time_scale,
+        hosts: resolved.hosts,
+        groups: resolved.groups,
+        steps: resolved.steps,
+        shape: resolved.shape,
+        fabric: resolved.fabric,
+    })
+}
+
+/// A body with everything resolved.
+struct Resolved {
+    works: Vec<Claim>,
+    expect: Vec<Claim>,
+    time_scale: f64,
+    hosts: Vec<Host>,
+    groups: Vec<(String, Vec<HostId>)>,
+    steps: Vec<Step>,
+    shape: Shape,
+    fabric: fabric::Config,
+}
+
+/// Resolves one body. None when it is too large to look at.
+fn resolve(
+    body: &Body,
+    works: &[spec::Claim],
+    expect: &[spec::Claim],
+    seed: u64,
+    lines: &Lines,
+    sink: &mut Diagnostics,
+) -> Option<Resolved> {
+    if !size::bearable(body, sink) {
+        return None;
+    }
+    let clock = Clock::of(body);
+    hosts::zones(body, sink);
+    let drafts = hosts::expand(body, sink);
+    let addresses = addresses::give_out(body, &drafts, sink);
+    let groups = groups::resolve(body, &drafts, sink);
+    let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
+    balancers::served(body, &balancers, &groups, &drafts, sink);
+    let places = Places {
+        hosts: &drafts,
+        addresses: &addresses,
+    };
+    let hosts: Vec<Host> = drafts
+        .list
+        .iter()
+        .zip(&addresses.hosts)
+        .map(|(draft, addresses)| hosts::build(draft, *addresses, &places))
+        .collect();
+    let names = shape::Names {
+        hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
+        groups: groups
+            .list
+            .iter()
+            .map(|group| {
+                let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
+                (group.name.value.as_str(), targets.map(String::as_str).collect())
+            })
+            .collect(),
+    };
+    let shape = shape::shape(body, &names);
+    let destinations = Destinations::new(&drafts, &balancers, &addresses, sink);
+    let mut compiler = Compiler::new(&shape, lines);
+    let scene = steps::Scene {
+        hosts: &drafts,
+        destinations: &destinations,
+        places,
+        clock,
+    };
+    let steps = steps::resolve(body, scene, &mut compiler, sink);
+    let works = compiler.claims(works, sink);
+    let expect = compiler.claims(expect, sink);
+    let fabric = lower::lower(seed, &drafts, &hosts, &groups, &balancers, &addresses);
+    Some(Resolved {
+        works,
+        expect,
+        time_scale: clock.scale(),
+        hosts,
+        groups: drafts.groups,
+        steps,
+        shape,
+        fabric,
+    })
+}

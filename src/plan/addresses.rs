@@ -1,0 +1,394 @@
+//! Which address everything has.
+//!
+//! Fixed ones are honoured. The rest is given out in the order of the lab, so that the same lab always has the
+//! same addresses:
+//!
+//! | what | from | then |
+//! |---|---|---|
+//! | host on the internet | 198.51.100.10 .. 198.51.100.254 (RFC 5737) | 198.18.0.0/16 (RFC 2544) |
+//! | host in zone number i | 10.0.(16 i).10 .. within 10.0.(16 i + 14).0 | - |
+//! | private zonal address in zone i | 10.0.(16 i + 15).10 .. 10.0.(16 i + 15).254 | - |
+//! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
+//! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
+//!
+//! 10.0.0.0/16 in /20 subnets by zone is what AWS makes of a default VPC. Addresses that end in 0 or 255 are left
+//! out: they are legal, and read like networks.
+
+use super::hosts::Hosts;
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::spec::{Balancer, Body, PublicAddress};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+/// Subnets of a zone in 10.0.0.0/16: no more zones than that.
+pub(super) const MOST_ZONES: usize = 16;
+
+/// A host's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HostAddresses {
+    /// On its device.
+    pub(super) private: Ipv4Addr,
+    /// 1:1 at the internet gateway.
+    pub(super) public: Option<Ipv4Addr>,
+}
+
+/// A zonal address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ZonalAddresses {
+    /// Inside the VPC.
+    pub(super) private: Ipv4Addr,
+    /// For the internet; none for an internal balancer.
+    pub(super) public: Option<Ipv4Addr>,
+}
+
+/// Everything's addresses.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    /// By host number.
+    pub(super) hosts: Vec<HostAddresses>,
+    /// By balancer and its zones, in the order of the lab.
+    pub(super) balancers: Vec<Vec<ZonalAddresses>>,
+}
+
+/// Gives everything an address.
+pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Addresses {
+    let zones: HashMap<&str, usize> = body
+        .zones
+        .iter()
+        .enumerate()
+        .map(|(number, zone)| (zone.value.as_str(), number))
+        .collect();
+    let mut book = Book::default();
+    reserve_hosts(body, &mut book, sink);
+    reserve_balancers(body, &mut book, sink);
+    let mut pools = Pools::new(body.zones.len());
+    let hosts = hosts
+        .list
+        .iter()
+        .map(|host| {
+            let section = host.section;
+            let zone = section
+                .zone
+                .as_ref()
+                .map(|zone| zones.get(zone.value.as_str()).copied().unwrap_or(0));
+            HostAddresses {
+                private: match &section.address {
+                    Some(fixed) => fixed.value,
+                    None => pools.host(zone).next(&book, host.key.span, sink),
+                },
+                public: match section.public_address.as_ref().map(|public| public.value) {
+                    None | Some(PublicAddress::None) => None,
+                    Some(PublicAddress::Fixed(fixed)) => Some(fixed),
+                    Some(PublicAddress::Auto) => {
+                        Some(pools.host_public.next(&book, host.key.span, sink))
+                    }
+                },
+            }
+        })
+        .collect();
+    let balancers = body
+        .load_balancers
+        .iter()
+        .map(|(name, balancer)| {
+            balancer
+                .zones
+                .iter()
+                .map(|(zone, fixed)| {
+                    let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
+                    let fixed = fixed.as_ref().map(|fixed| fixed.value);
+                    if faces_internet(balancer) {
+                        ZonalAddresses {
+                            private: pools.zonal(number).next(&book, name.span, sink),
+                            public: Some(fixed.unwrap_or_else(|| {
+                                pools.zonal_public.next(&book, name.span, sink)
+                            })),
+                        }
+                    } else {
+                        ZonalAddresses {
+                            private: fixed.unwrap_or_else(|| {
+                                pools.zonal(number).next(&book, name.span, sink)
+                            }),
+                            public: None,
+                        }
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    Addresses { hosts, balancers }
+}
+
+/// True unless the balancer is internal.
+pub(super) fn faces_internet(balancer: &Balancer) -> bool {
+    balancer.scheme.value != "internal"
+}
+
+/// True for addresses that the internet does not route (RFC 1918, RFC 6598).
+pub(super) fn is_private(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    address.is_private() || (a == 100 && (64..128).contains(&b))
+}
+
+/// Fixed addresses: who has which.
+#[derive(Debug, Default)]
+struct Book {
+    taken: HashMap<Ipv4Addr, (Span, String)>,
+}
+
+impl Book {
+    fn reserve(&mut self, address: &Spanned<Ipv4Addr>, owner: String, sink: &mut Diagnostics) {
+        match self.taken.get(&address.value) {
+            None => {
+                self.taken.insert(address.value, (address.span, owner));
+            }
+            Some((span, first)) => sink.push(
+                Diagnostic::new(
+                    code::ADDRESS_TAKEN,
+                    address.span,
+                    format!("{} is taken already", address.value),
+                )
+                .label(format!("also wanted by {owner}"))
+                .also(*span, format!("{first} has it"))
+                .help("choose another address, or leave it out and one is given out"),
+            ),
+        }
+    }
+}
+
+fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
+    for (name, host) in &body.hosts {
+        if let Some(address) = &host.address {
+            if usable(address, sink) {
+                check_side(address, host.zone.is_some(), &name.value, sink);
+            }
+            book.reserve(address, format!("host `{}`", name.value), sink);
+        }
+        if let Some(Spanned {
+            value: PublicAddress::Fixed(address),
+            span,
+        }) = host.public_address
+        {
+            let address = Spanned::new(address, span);
+            if usable(&address, sink) {
+                check_public(&address, sink);
+            }
+            book.reserve(&address, format!("host `{}`", name.value), sink);
+        }
+    }
+}
+
+fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
+    for (name, balancer) in &body.load_balancers {
+        for (zone, address) in &balancer.zones {
+            let Some(address) = address else { continue };
+            if usable(address, sink) {
+                if faces_internet(balancer) {
+                    check_public(address, sink);
+                } else {
+                    check_private(address, "an internal balancer's zonal address", sink);
+                }
+            }
+            book.reserve(address, format!("`{}/{}`", name.value, zone.value), sink);
+        }
+    }
+}
+
+/// Only unicast addresses that a device can have.
+fn usable(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) -> bool {
+    let [first, second, ..] = address.value.octets();
+    let reason = match first {
+        0 => "0.0.0.0/8 means this network",
+        127 => "127.0.0.0/8 never leaves a host",
+        169 if second == 254 => "169.254.0.0/16 is link-local and not routed",
+        224..=239 => "224.0.0.0/4 is multicast",
+        240..=255 => "240.0.0.0/4 is reserved",
+        _ => return true,
+    };
+    sink.push(
+        Diagnostic::new(
+            code::ADDRESS_UNUSABLE,
+            address.span,
+            format!("{} cannot be an address here", address.value),
+        )
+        .label(reason)
+        .help("use 10.0.0.0/8, or a documentation range such as 192.0.2.0/24"),
+    );
+    false
+}
+
+fn check_side(
+    address: &Spanned<Ipv4Addr>,
+    in_a_zone: bool,
+    host: &str,
+    sink: &mut Diagnostics,
+) {
+    if in_a_zone {
+        check_private(address, "the address of a host in a zone", sink);
+    } else if is_private(address.value) {
+        sink.push(
+            Diagnostic::new(
+                code::ADDRESS_NOT_PUBLIC,
+                address.span,
+                format!("{} is private, and `{host}` is on the internet", address.value),
+            )
+            .label("the internet routes no private address")
+            .help("give the host a `zone:`, or an address such as 198.51.100.7"),
+        );
+    }
+}
+
+fn check_private(address: &Spanned<Ipv4Addr>, what: &str, sink: &mut Diagnostics) {
+    if !is_private(address.value) {
+        sink.push(
+            Diagnostic::new(
+                code::ADDRESS_NOT_PRIVATE,
+                address.span,
+                format!("{} is not private", address.value),
+            )
+            .label(format!("{what} is one of its VPC"))
+            .help("use an address of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16; the public one of a host is its `public_address`"),
+        );
+    }
+}
+
+fn check_public(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) {
+    if is_private(address.value) {
+        sink.push(
+            Diagnostic::new(
+                code::ADDRESS_NOT_PUBLIC,
+                address.span,
+                format!("{} is private", address.value),
+            )
+            .label("the internet cannot reach it")
+            .help("use a documentation range such as 203.0.113.0/24"),
+        );
+    }
+}
+
+/// A range, and one for the overflow.
+#[derive(Debug)]
+struct Pool {
+    next: u32,
+    last: u32,
+    overflow: Option<(u32, u32)>,
+    what: &'static str,
+    complained: bool,
+}
+
+impl Pool {
+    fn new(what: &'static str, first: [u8; 4], last: [u8; 4]) -> Self {
+        Self {
+            next: u32::from_be_bytes(first),
+            last: u32::from_be_bytes(last),
+            overflow: None,
+            what,
+            complained: false,
+        }
+    }
+
+    fn then(mut self, first: [u8; 4], last: [u8; 4]) -> Self {
+        self.overflow = Some((u32::from_be_bytes(first), u32::from_be_bytes(last)));
+        self
+    }
+
+    /// The next free address. 0.0.0.0 when there is none, which has been said then.
+    fn next(&mut self, book: &Book, span: Span, sink: &mut Diagnostics) -> Ipv4Addr {
+        loop {
+            if self.next > self.last {
+                match self.overflow.take() {
+                    Some((first, last)) => (self.next, self.last) = (first, last),
+                    None => {
+                        self.complain(span, sink);
+                        return Ipv4Addr::UNSPECIFIED;
+                    }
+                }
+            }
+            let address = Ipv4Addr::from(self.next);
+            self.next += 1;
+            let looks_like_a_network = matches!(address.octets()[3], 0 | 255);
+            if !looks_like_a_network && !book.taken.contains_key(&address) {
+                return address;
+            }
+        }
+    }
+
+    fn complain(&mut self, span: Span, sink: &mut Diagnostics) {
+        if !self.complained {
+            self.complained = true;
+            sink.push(
+                Diagnostic::new(
+                    code::NO_ADDRESS_LEFT,
+                    span,
+                    format!("no address is left for {}", self.what),
+                )
+                .label("all are given out before this")
+                .help("use fewer, or spread them over several zones"),
+            );
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Pools {
+    internet: Pool,
+    host_public: Pool,
+    zonal_public: Pool,
+    zones: Vec<(Pool, Pool)>,
+}
+
+impl Pools {
+    fn new(zones: usize) -> Self {
+        let zone = |number: usize| {
+            let third = u8::try_from(16 * number).unwrap_or(240);
+            (
+                Pool::new(
+                    "hosts in this zone",
+                    [10, 0, third, 10],
+                    [10, 0, third + 14, 254],
+                ),
+                Pool::new(
+                    "load balancers in this zone",
+                    [10, 0, third + 15, 10],
+                    [10, 0, third + 15, 254],
+                ),
+            )
+        };
+        Self {
+            internet: Pool::new(
+                "hosts on the internet",
+                [198, 51, 100, 10],
+                [198, 51, 100, 254],
+            )
+            .then([198, 18, 0, 1], [198, 18, 255, 254]),
+            zonal_public: Pool::new(
+                "internet-facing load balancers",
+                [203, 0, 113, 10],
+                [203, 0, 113, 127],
+            )
+            .then([198, 19, 0, 1], [198, 19, 127, 254]),
+            host_public: Pool::new(
+                "public addresses of hosts",
+                [203, 0, 113, 128],
+                [203, 0, 113, 254],
+            )
+            .then([198, 19, 128, 1], [198, 19, 255, 254]),
+            zones: (0..zones.clamp(1, MOST_ZONES)).map(zone).collect(),
+        }
+    }
+
+    fn host(&mut self, zone: Option<usize>) -> &mut Pool {
+        match zone {
+            None => &mut self.internet,
+            Some(number) => {
+                let last = self.zones.len() - 1;
+                &mut self.zones[number.min(last)].0
+            }
+        }
+    }
+
+    fn zonal(&mut self, zone: usize) -> &mut Pool {
+        let last = self.zones.len() - 1;
+        &mut self.zones[zone.min(last)].1
+    }
+}

@@ -1,0 +1,327 @@
+//! AWS attributes by their AWS names: which exist, what they may say, and which this emulator acts on.
+//!
+//! The table is the elbv2 API's list for Network Load Balancers. What it does not do is act: see `groups` and
+//! `balancers`.
+
+use super::names;
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
+
+/// Cross-zone, of a balancer or of a target group.
+pub(super) const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
+/// Client IP preservation, of a target group.
+pub(super) const PRESERVE_CLIENT_IP: &str = "preserve_client_ip.enabled";
+/// Idle limit of a TCP listener's flows.
+pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
+
+/// What has attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Balancer,
+    Group,
+    Listener,
+}
+
+impl Holder {
+    fn name(self) -> &'static str {
+        match self {
+            Holder::Balancer => "load balancer",
+            Holder::Group => "target group",
+            Holder::Listener => "listener",
+        }
+    }
+}
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Bool,
+    Seconds { min: u64, max: u64 },
+    Number { min: u64, max: u64 },
+    /// A number, or the word `off`.
+    NumberOrOff { min: u64, max: u64 },
+    Word(&'static [&'static str]),
+    Text,
+}
+
+/// What the emulator does with an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It acts on it.
+    Acts,
+    /// No packet of a lab could tell the difference: there are no probes, no deregistration, no logs to S3 yet.
+    Indifferent,
+    /// Another value than the default would change behaviour, and that is not emulated.
+    NotYet { default: &'static str },
+}
+
+#[derive(Debug)]
+struct Attribute {
+    holder: Holder,
+    name: &'static str,
+    kind: Kind,
+    used: Use,
+}
+
+const fn attribute(holder: Holder, name: &'static str, kind: Kind, used: Use) -> Attribute {
+    Attribute {
+        holder,
+        name,
+        kind,
+        used,
+    }
+}
+
+const COUNT: Kind = Kind::NumberOrOff { min: 1, max: 1000 };
+const PERCENT: Kind = Kind::NumberOrOff { min: 1, max: 100 };
+
+/// Sources: elbv2 API 2015-12-01, and the Network Load Balancer guide (attributes of load balancers, target
+/// groups and listeners).
+#[rustfmt::skip]
+static ATTRIBUTES: &[Attribute] = &[
+    attribute(Holder::Balancer, "access_logs.s3.bucket", Kind::Text, Use::Indifferent),
+    attribute(Holder::Balancer, "access_logs.s3.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, "access_logs.s3.prefix", Kind::Text, Use::Indifferent),
+    attribute(Holder::Balancer, "deletion_protection.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, "dns_record.client_routing_policy",
+        Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"]),
+        Use::NotYet { default: "any_availability_zone" }),
+    attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
+    attribute(Holder::Balancer, "secondary_ips.auto_assigned.per_subnet",
+        Kind::Number { min: 0, max: 7 }, Use::NotYet { default: "0" }),
+    attribute(Holder::Balancer, "zonal_shift.config.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Group, "deregistration_delay.timeout_seconds",
+        Kind::Seconds { min: 0, max: 3600 }, Use::Indifferent),
+    attribute(Holder::Group, CROSS_ZONE,
+        Kind::Word(&["true", "false", "use_load_balancer_configuration"]), Use::Acts),
+    attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool, Use::Acts),
+    attribute(Holder::Group, "proxy_protocol_v2.client_to_server.header_placement",
+        Kind::Word(&["on_first_ack_with_payload", "on_first_ack"]), Use::Indifferent),
+    attribute(Holder::Group, "proxy_protocol_v2.enabled", Kind::Bool, Use::NotYet { default: "false" }),
+    attribute(Holder::Group, "stickiness.enabled", Kind::Bool, Use::NotYet { default: "false" }),
+    attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"]), Use::Indifferent),
+    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT, Use::Indifferent),
+    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT, Use::Indifferent),
+    attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        Kind::Number { min: 1, max: 1000 }, Use::Indifferent),
+    attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT, Use::Indifferent),
+    attribute(Holder::Group, "target_health_state.unhealthy.connection_termination.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Group, "target_health_state.unhealthy.draining_interval_seconds",
+        Kind::Seconds { min: 0, max: 360_000 }, Use::Indifferent),
+    attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }, Use::Acts),
+];
+
+/// An attribute list that was checked: only good values are found in it.
+#[derive(Debug)]
+pub(super) struct Checked<'a> {
+    values: Vec<(&'static str, &'a Spanned<String>)>,
+}
+
+impl<'a> Checked<'a> {
+    /// The text of an attribute that is written.
+    pub(super) fn text(&self, name: &str) -> Option<&'a Spanned<String>> {
+        self.values
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// A boolean, or its default.
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        self.text(name)
+            .map_or(default, |value| value.value == "true")
+    }
+
+    /// A number that is written.
+    pub(super) fn number(&self, name: &str) -> Option<Spanned<u64>> {
+        let text = self.text(name)?;
+        let value = text.value.parse().ok()?;
+        Some(Spanned::new(value, text.span))
+    }
+}
+
+/// Checks names and values.
+pub(super) fn check<'a>(
+    holder: Holder,
+    written: &'a [(Spanned<String>, Spanned<String>)],
+    sink: &mut Diagnostics,
+) -> Checked<'a> {
+    let mut values = Vec::new();
+    for (name, value) in written {
+        let found = ATTRIBUTES
+            .iter()
+            .find(|a| a.holder == holder && a.name == name.value);
+        let Some(attribute) = found else {
+            sink.push(unknown(holder, name, sink));
+            continue;
+        };
+        if let Some(problem) = malformed(attribute, value) {
+            sink.push(problem);
+            continue;
+        }
+        if let Use::NotYet { default } = attribute.used
+            && value.value != default
+        {
+            sink.push(not_yet(attribute, value, default));
+            continue;
+        }
+        values.push((attribute.name, value));
+    }
+    Checked { values }
+}
+
+fn unknown(holder: Holder, name: &Spanned<String>, sink: &Diagnostics) -> Diagnostic {
+    if let Some(other) = ATTRIBUTES.iter().find(|a| a.name == name.value) {
+        return Diagnostic::new(
+            code::ATTRIBUTE_ELSEWHERE,
+            name.span,
+            format!(
+                "`{}` is an attribute of a {}",
+                name.value,
+                other.holder.name()
+            ),
+        )
+        .label(format!("this is a {}", holder.name()))
+        .help(match other.holder {
+            Holder::Balancer => "write it under `load_balancers.NAME.attributes`",
+            Holder::Group => "write it under `target_groups.NAME.attributes`",
+            Holder::Listener => {
+                "write it under a listener: `80: { target_group: web, attributes: { ... } }`"
+            }
+        });
+    }
+    let names = ATTRIBUTES
+        .iter()
+        .filter(|a| a.holder == holder)
+        .map(|a| a.name);
+    let help = names::help(sink, &name.value, names);
+    Diagnostic::new(
+        code::ATTRIBUTE_UNKNOWN,
+        name.span,
+        format!("no {} attribute is called `{}`", holder.name(), name.value),
+    )
+    .label("not an attribute of a Network Load Balancer's")
+    .help(help)
+}
+
+fn malformed(attribute: &Attribute, value: &Spanned<String>) -> Option<Diagnostic> {
+    let text = value.value.as_str();
+    let within = |min: u64, max: u64| {
+        text.parse::<u64>()
+            .is_ok_and(|number| (min..=max).contains(&number))
+    };
+    let (good, wanted) = match attribute.kind {
+        Kind::Bool => (
+            matches!(text, "true" | "false"),
+            "`true` or `false`".to_owned(),
+        ),
+        Kind::Seconds { min, max } => (
+            within(min, max),
+            format!("whole seconds of cloud time, {min} to {max}"),
+        ),
+        Kind::Number { min, max } => (within(min, max), format!("a number from {min} to {max}")),
+        Kind::NumberOrOff { min, max } => (
+            text == "off" || within(min, max),
+            format!("`off` or a number from {min} to {max}"),
+        ),
+        Kind::Word(words) => (
+            words.contains(&text),
+            words
+                .iter()
+                .map(|word| format!("`{word}`"))
+                .collect::<Vec<_>>()
+                .join(" or "),
+        ),
+        Kind::Text => (true, String::new()),
+    };
+    if good {
+        return None;
+    }
+    Some(
+        Diagnostic::new(
+            code::ATTRIBUTE_VALUE,
+            value.span,
+            format!("`{}` cannot be `{text}`", attribute.name),
+        )
+        .help(format!("write {wanted}")),
+    )
+}
+
+fn not_yet(attribute: &Attribute, value: &Spanned<String>, default: &str) -> Diagnostic {
+    Diagnostic::new(
+        code::ATTRIBUTE_NOT_EMULATED,
+        value.span,
+        format!(
+            "`{}: {}` is not emulated by this release",
+            attribute.name, value.value
+        ),
+    )
+    .label("it would change what packets do")
+    .help(format!(
+        "leave it at its default, `{default}`: a lab never runs with a setting that is silently ignored"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::{Code, Span};
+
+    fn problems(holder: Holder, name: &str, value: &str) -> Vec<Code> {
+        let spanned = |text: &str| Spanned::new(text.to_owned(), Span::default());
+        let mut sink = Diagnostics::default();
+        let written = [(spanned(name), spanned(value))];
+        check(holder, &written, &mut sink);
+        sink.sorted().iter().map(|d| d.code).collect()
+    }
+
+    #[test]
+    fn values_are_typed() {
+        assert_eq!(problems(Holder::Balancer, CROSS_ZONE, "true"), []);
+        assert_eq!(
+            problems(Holder::Balancer, CROSS_ZONE, "yes"),
+            [code::ATTRIBUTE_VALUE]
+        );
+        assert_eq!(
+            problems(
+                Holder::Group,
+                CROSS_ZONE,
+                "use_load_balancer_configuration"
+            ),
+            []
+        );
+        assert_eq!(
+            problems(Holder::Listener, TCP_IDLE, "59"),
+            [code::ATTRIBUTE_VALUE]
+        );
+        assert_eq!(problems(Holder::Listener, TCP_IDLE, "6000"), []);
+    }
+
+    #[test]
+    fn an_attribute_of_another_section_is_told_from_one_that_does_not_exist() {
+        assert_eq!(
+            problems(Holder::Balancer, PRESERVE_CLIENT_IP, "false"),
+            [code::ATTRIBUTE_ELSEWHERE]
+        );
+        assert_eq!(
+            problems(Holder::Group, "preserve_client_ip", "false"),
+            [code::ATTRIBUTE_UNKNOWN]
+        );
+    }
+
+    #[test]
+    fn what_is_not_emulated_is_refused_only_where_it_would_act() {
+        let name = "proxy_protocol_v2.enabled";
+        assert_eq!(problems(Holder::Group, name, "false"), []);
+        assert_eq!(
+            problems(Holder::Group, name, "true"),
+            [code::ATTRIBUTE_NOT_EMULATED]
+        );
+        assert_eq!(
+            problems(Holder::Group, "deregistration_delay.timeout_seconds", "0"),
+            []
+        );
+    }
+}

@@ -1,0 +1,404 @@
+//! Load balancers: listeners matched with groups, zones, the emulator's knobs.
+
+use super::addresses::faces_internet;
+use super::attributes::{self, CROSS_ZONE, Holder, TCP_IDLE};
+use super::clock::Clock;
+use super::groups::{Group, Groups, protocol};
+use super::hosts::{Hosts, known_zone};
+use super::names;
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::fabric::config::{OnCollision, OnMissingFlow, Protocol, ZonalId};
+use crate::spec::{self, Body};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// AWS: 55,000 connections for each zonal address and target when the client's address is not preserved.
+const SNAT_PORTS: u16 = 55_000;
+/// More than any lab opens.
+const FLOW_CAPACITY: usize = 1_000_000;
+/// AWS: idle limit of a TCP flow, cloud seconds.
+const TCP_IDLE_SECONDS: u64 = 350;
+/// AWS: idle limit of a UDP flow, cloud seconds; fixed.
+const UDP_IDLE_SECONDS: u64 = 120;
+
+/// A balancer, resolved; its addresses are elsewhere.
+#[derive(Debug)]
+pub(super) struct Balancer<'a> {
+    /// Its name.
+    pub(super) name: &'a Spanned<String>,
+    /// Has public addresses.
+    pub(super) internet_facing: bool,
+    /// Its zones in order.
+    pub(super) zones: Vec<&'a str>,
+    /// By port.
+    pub(super) listeners: Vec<Listener>,
+    /// See [`crate::fabric::config::Balancer::prefer`].
+    pub(super) prefer: Vec<(ZonalId, Vec<usize>)>,
+    /// Knob.
+    pub(super) on_collision: OnCollision,
+    /// Knob.
+    pub(super) on_missing_flow: OnMissingFlow,
+    /// Knob.
+    pub(super) snat_ports: u16,
+    /// Knob.
+    pub(super) flow_capacity: usize,
+}
+
+/// A listener, resolved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listener {
+    /// 1..=65535
+    pub(super) port: u16,
+    /// Toward the clients.
+    pub(super) protocol: Protocol,
+    /// Index into the groups.
+    pub(super) group: usize,
+    /// As balancer and group say together.
+    pub(super) cross_zone: bool,
+    /// Real time.
+    pub(super) idle_timeout: Duration,
+}
+
+/// Resolves every balancer.
+pub(super) fn resolve<'a>(
+    body: &'a Body,
+    hosts: &Hosts<'_>,
+    groups: &Groups<'_>,
+    clock: Clock,
+    sink: &mut Diagnostics,
+) -> Vec<Balancer<'a>> {
+    body.load_balancers
+        .iter()
+        .map(|(name, section)| {
+            let attributes = attributes::check(Holder::Balancer, &section.attributes, sink);
+            let cross_zone = attributes.flag(CROSS_ZONE, false);
+            zones(section, body, sink);
+            let listeners: Vec<Listener> = section
+                .listeners
+                .iter()
+                .filter_map(|(port, section)| {
+                    listener(port, section, groups, cross_zone, clock, sink)
+                })
+                .collect();
+            let emulate = &section.emulate;
+            Balancer {
+                name,
+                internet_facing: faces_internet(section),
+                zones: section.zones.iter().map(|(z, _)| z.value.as_str()).collect(),
+                prefer: prefer(name, section, &listeners, groups, hosts, sink),
+                listeners,
+                on_collision: match word(emulate.on_collision.as_ref()) {
+                    Some("keep-old") => OnCollision::KeepOld,
+                    Some("port-rewrite") => OnCollision::PortRewrite,
+                    Some(_) | None => OnCollision::Newest,
+                },
+                on_missing_flow: match word(emulate.on_missing_flow.as_ref()) {
+                    Some("drop") => OnMissingFlow::Drop,
+                    Some(_) | None => OnMissingFlow::Reset,
+                },
+                snat_ports: emulate
+                    .snat_ports
+                    .as_ref()
+                    .and_then(|ports| u16::try_from(ports.value).ok())
+                    .unwrap_or(SNAT_PORTS),
+                flow_capacity: emulate
+                    .flow_capacity
+                    .as_ref()
+                    .and_then(|flows| usize::try_from(flows.value).ok())
+                    .unwrap_or(FLOW_CAPACITY),
+            }
+        })
+        .collect()
+}
+
+/// The readers let no other words through.
+fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
+    knob.map(|word| word.value.as_str())
+}
+
+fn zones(section: &spec::Balancer, body: &Body, sink: &mut Diagnostics) {
+    let mut first: HashMap<&str, Span> = HashMap::new();
+    for (zone, _) in &section.zones {
+        known_zone(zone, body, sink);
+        if let Some(span) = first.insert(&zone.value, zone.span) {
+            sink.push(
+                Diagnostic::new(
+                    code::ZONE_TWICE,
+                    zone.span,
+                    format!("zone `{}` is enabled twice", zone.value),
+                )
+                .also(span, "here already")
+                .help("a balancer has one address in each zone"),
+            );
+        }
+    }
+}
+
+fn listener(
+    port: &Spanned<u16>,
+    section: &spec::Listener,
+    groups: &Groups<'_>,
+    balancer_cross_zone: bool,
+    clock: Clock,
+    sink: &mut Diagnostics,
+) -> Option<Listener> {
+    let listens = protocol(&section.protocol);
+    let idle_timeout = idle_timeout(section, listens, clock, sink);
+    let group = groups.resolve(&section.target_group, sink)?;
+    protocols_match(listens, section, &groups.list[group], sink);
+    Some(Listener {
+        port: port.value,
+        protocol: listens,
+        group,
+        cross_zone: groups.list[group].cross_zone.unwrap_or(balancer_cross_zone),
+        idle_timeout,
+    })
+}
+
+fn idle_timeout(
+    section: &spec::Listener,
+    listens: Protocol,
+    clock: Clock,
+    sink: &mut Diagnostics,
+) -> Duration {
+    let attributes = attributes::check(Holder::Listener, &section.attributes, sink);
+    let written = attributes.number(TCP_IDLE);
+    match (listens, written) {
+        (Protocol::Tcp, Some(seconds)) => clock.idle(&seconds, sink),
+        // A default that scaling makes short is the lab's choice of `time_scale`, and as wrong.
+        (Protocol::Tcp, None) => {
+            clock.idle(&Spanned::new(TCP_IDLE_SECONDS, section.span), sink)
+        }
+        (Protocol::Udp, None) => {
+            clock.idle(&Spanned::new(UDP_IDLE_SECONDS, section.span), sink)
+        }
+        (Protocol::Udp, Some(seconds)) => {
+            sink.push(
+                Diagnostic::new(
+                    code::ATTRIBUTE_FIXED,
+                    seconds.span,
+                    format!("the idle timeout of UDP flows is {UDP_IDLE_SECONDS} s and cannot be changed"),
+                )
+                .also(section.protocol.span, "the listener's protocol")
+                .help("remove the attribute"),
+            );
+            clock.cloud(Duration::from_secs(UDP_IDLE_SECONDS))
+        }
+    }
+}
+
+fn protocols_match(
+    listens: Protocol,
+    section: &spec::Listener,
+    group: &Group<'_>,
+    sink: &mut Diagnostics,
+) {
+    if listens == group.protocol {
+        return;
+    }
+    let name = |protocol| match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    };
+    sink.push(
+        Diagnostic::new(
+            code::PROTOCOLS_DIFFER,
+            section.target_group.span,
+            format!(
+                "a {} listener cannot forward to the {} group `{}`",
+                name(listens),
+                name(group.protocol),
+                group.name.value
+            ),
+        )
+        .also(group.name.span, "this group")
+        .help(format!(
+            "write `{{ protocol: {}, target_group: {} }}`, or change the group's protocol",
+            name(group.protocol),
+            group.name.value
+        )),
+    );
+}
+
+/// `prefer` as the fabric takes it: indexes into the targets of whichever group a flow goes to.
+fn prefer(
+    name: &Spanned<String>,
+    section: &spec::Balancer,
+    listeners: &[Listener],
+    groups: &Groups<'_>,
+    hosts: &Hosts<'_>,
+    sink: &mut Diagnostics,
+) -> Vec<(ZonalId, Vec<usize>)> {
+    let mut resolved: Vec<(ZonalId, Vec<usize>)> = Vec::new();
+    for (place, wanted) in &section.emulate.prefer {
+        let zonal = match place {
+            None => (0..section.zones.len()).collect(),
+            Some(place) => zonal_of(name, place, section, sink),
+        };
+        let targets: Vec<usize> = wanted
+            .iter()
+            .flat_map(|target| preferred(target, listeners, groups, hosts, sink))
+            .collect();
+        for zonal in zonal {
+            if let Ok(zonal) = u8::try_from(zonal) {
+                resolved.push((ZonalId(zonal), targets.clone()));
+            }
+        }
+    }
+    resolved
+}
+
+/// `front/a`, or just `a`.
+fn zonal_of(
+    name: &Spanned<String>,
+    place: &Spanned<String>,
+    section: &spec::Balancer,
+    sink: &mut Diagnostics,
+) -> Vec<usize> {
+    let zone = match place.value.split_once('/') {
+        Some((balancer, zone)) if balancer == name.value => zone,
+        Some(_) => "",
+        None => place.value.as_str(),
+    };
+    let found: Vec<usize> = section
+        .zones
+        .iter()
+        .position(|(enabled, _)| enabled.value == zone)
+        .into_iter()
+        .collect();
+    if found.is_empty() {
+        let names: Vec<String> = section
+            .zones
+            .iter()
+            .map(|(zone, _)| format!("{}/{}", name.value, zone.value))
+            .collect();
+        let help = names::help(sink, &place.value, names.iter().map(String::as_str));
+        sink.push(
+            Diagnostic::new(
+                code::PREFER_ZONAL,
+                place.span,
+                format!("`{}` is no address of `{}`", place.value, name.value),
+            )
+            .label("not one of its zones")
+            .help(help),
+        );
+    }
+    found
+}
+
+fn preferred(
+    target: &Spanned<String>,
+    listeners: &[Listener],
+    groups: &Groups<'_>,
+    hosts: &Hosts<'_>,
+    sink: &mut Diagnostics,
+) -> Vec<usize> {
+    let wanted: HashSet<_> = hosts.all(&target.value).unwrap_or_default().iter().collect();
+    let mut used: Vec<usize> = listeners.iter().map(|listener| listener.group).collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut by_group = used.iter().map(|group| {
+        let targets = &groups.list[*group].targets;
+        (0..targets.len())
+            .filter(|index| wanted.contains(&targets[*index].host))
+            .collect::<Vec<usize>>()
+    });
+    let first = by_group.next().unwrap_or_default();
+    if by_group.any(|indexes| indexes != first) {
+        sink.push(
+            Diagnostic::new(
+                code::PREFER_AMBIGUOUS,
+                target.span,
+                format!("`{}` stands at different places in the groups behind this balancer", target.value),
+            )
+            .label("cannot be preferred in one group and not in another")
+            .help("register it at the same place in each group, or use one balancer a group"),
+        );
+    } else if first.is_empty() && !used.is_empty() {
+        let names: Vec<&str> = used
+            .iter()
+            .flat_map(|group| &groups.list[*group].targets)
+            .map(|target| hosts.get(target.host).name.as_str())
+            .collect();
+        let help = names::help(sink, &target.value, names.into_iter());
+        sink.push(
+            Diagnostic::new(
+                code::PREFER_TARGET,
+                target.span,
+                format!("`{}` is no target of this balancer", target.value),
+            )
+            .label("not registered in its target groups")
+            .help(help),
+        );
+    }
+    first
+}
+
+/// A target must serve the port it gets connections on, else every client is refused for a reason that no story
+/// tells. Hosts that run programs of their own or rewrite ports are trusted.
+pub(super) fn served(
+    body: &Body,
+    balancers: &[Balancer<'_>],
+    groups: &Groups<'_>,
+    hosts: &Hosts<'_>,
+    sink: &mut Diagnostics,
+) {
+    let mut checked = HashSet::new();
+    let runs = runs_programs(body);
+    for listener in balancers.iter().flat_map(|balancer| &balancer.listeners) {
+        let group = &groups.list[listener.group];
+        if !checked.insert((listener.group, listener.port)) {
+            continue;
+        }
+        for target in &group.targets {
+            let host = hosts.get(target.host);
+            let port = target.port.unwrap_or(listener.port);
+            let udp = listener.protocol == Protocol::Udp;
+            let own_way = host.section.setup.is_some()
+                || host.section.nft.is_some()
+                || host.section.iptables.is_some()
+                || runs.contains(host.name.as_str());
+            let serves = host
+                .section
+                .serve
+                .iter()
+                .any(|(served, _)| served.value.port == port && served.value.udp == udp);
+            if !serves && !own_way {
+                let key = if udp { format!("{port}/udp") } else { port.to_string() };
+                sink.push(
+                    Diagnostic::new(
+                        code::TARGET_SERVES_NOTHING,
+                        target.span,
+                        format!("target `{}` serves nothing on port {key}", host.name),
+                    )
+                    .label(format!("registered in `{}`", group.name.value))
+                    .also(host.key.span, "this host")
+                    .help(format!("add `serve: {{ {key}: echo }}` to the host, or give the target the port it serves")),
+                );
+            }
+        }
+    }
+}
+
+/// Hosts on which a `run` step may start a server.
+fn runs_programs(body: &Body) -> HashSet<&str> {
+    body.steps
+        .iter()
+        .filter_map(|step| match &step.verb {
+            spec::Verb::Run { on_host, .. } => Some(on_host.value.as_str()),
+            spec::Verb::Connect { .. }
+            | spec::Verb::Load { .. }
+            | spec::Verb::Exchange(_)
+            | spec::Verb::Send(_)
+            | spec::Verb::Receive(_)
+            | spec::Verb::Close { .. }
+            | spec::Verb::Abort { .. }
+            | spec::Verb::Shutdown { .. }
+            | spec::Verb::Wait { .. }
+            | spec::Verb::WaitUntil { .. }
+            | spec::Verb::Stop { .. }
+            | spec::Verb::Kill { .. } => None,
+        })
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! What concerns a case as a whole: its place in the file, what it changes, what the lab's faults name.
+
+use super::Change;
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::spec::{Case, Kind, Lab};
+use std::collections::BTreeSet;
+
+/// Rules between the cases of a lab.
+pub(super) fn check(lab: &Lab, sink: &mut Diagnostics) {
+    for case in &lab.cases {
+        match case.kind.value {
+            Kind::Fix | Kind::Control => finds_nothing(case, sink),
+            Kind::Partial => says_something(case, sink),
+            Kind::Fault => {}
+        }
+    }
+}
+
+/// A fix shows none of what the faults name, so it cannot name anything itself.
+fn finds_nothing(case: &Case, sink: &mut Diagnostics) {
+    if let Some(first) = case.finds.first() {
+        sink.push(
+            Diagnostic::new(
+                code::FINDS_IN_A_FIX,
+                first.span,
+                format!("`{}` keeps the promise and finds nothing", case.name.value),
+            )
+            .label("`finds` is for faults and partial cases")
+            .also(case.kind.span, "this kind of case")
+            .help("remove `finds`, or make the case a `fault`"),
+        );
+    }
+}
+
+/// A partial case is judged on what it expects, and on nothing else.
+fn says_something(case: &Case, sink: &mut Diagnostics) {
+    if case.expect.is_empty() && case.finds.is_empty() {
+        sink.push(
+            Diagnostic::new(
+                code::PARTIAL_WITHOUT_EXPECT,
+                case.kind.span,
+                format!("nothing is expected of `{}`", case.name.value),
+            )
+            .label("a partial case is judged by its own expectations only")
+            .help("add `expect: [...]`, or make it a `fix`"),
+        );
+    }
+}
+
+/// Adds a case's problems to the lab's. One that the lab as written does not have, and that stands outside the
+/// case, gets the case's name: nobody would find the reason otherwise.
+pub(super) fn attribute(own: Diagnostics, case: &Case, sink: &mut Diagnostics) {
+    let set = case.set.iter().map(|patch| patch.path.span);
+    let reason = set.fold(case.name.span, |first, span| {
+        if first == case.name.span { span } else { first }
+    });
+    let known: Vec<_> = sink.sorted().into_iter().cloned().collect();
+    for problem in own.sorted() {
+        if known.contains(problem) {
+            continue;
+        }
+        let outside = problem.span.start < case.name.span.start;
+        let problem = if outside && !case.set.is_empty() {
+            problem
+                .clone()
+                .also(reason, format!("in case `{}`, after this", case.name.value))
+        } else {
+            problem.clone()
+        };
+        sink.push(problem);
+    }
+}
+
+/// What `set` changes, for reports.
+pub(super) fn changes(case: &Case) -> Vec<Change> {
+    case.set
+        .iter()
+        .map(|patch| Change {
+            path: patch.path.value.clone(),
+            before: patch.before.clone(),
+            after: patch.after.clone(),
+        })
+        .collect()
+}
+
+/// Everything that faults of the lab name, sorted.
+pub(super) fn fault_finds(lab: &Lab) -> Vec<String> {
+    let named: BTreeSet<&str> = lab
+        .cases
+        .iter()
+        .filter(|case| case.kind.value == Kind::Fault)
+        .flat_map(|case| &case.finds)
+        .map(|find| find.value.as_str())
+        .collect();
+    named.into_iter().map(str::to_owned).collect()
+}
+
+/// Topic and file stem: `labs/nlb/collision.yaml` is `nlb/collision`.
+pub(super) fn lab_name(file: &str) -> String {
+    let stem = file
+        .strip_suffix(".yaml")
+        .or_else(|| file.strip_suffix(".yml"))
+        .unwrap_or(file);
+    let mut parts: Vec<&str> = stem.rsplit(['/', '\\']).take(2).collect();
+    parts.reverse();
+    parts.retain(|part| !matches!(*part, "" | "." | ".." | "labs"));
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lab_is_named_by_topic_and_file() {
+        assert_eq!(lab_name("labs/nlb/collision.yaml"), "nlb/collision");
+        assert_eq!(lab_name("labs/collision.yml"), "collision");
+        assert_eq!(lab_name("./collision.yaml"), "collision");
+        assert_eq!(lab_name("-"), "-");
+    }
+}

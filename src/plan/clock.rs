@@ -1,0 +1,189 @@
+//! From the lab's two clocks to one: cloud time is divided by `time_scale`, real time is left alone.
+
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
+use crate::spec::{Body, Lapse};
+use std::time::Duration;
+
+/// A step that lasts longer is a mistake: nobody waits an hour for a case.
+const LONGEST_STEP: Duration = Duration::from_secs(3600);
+/// Linux' TCP_KEEPIDLE takes 1..=32767 s (`MAX_TCP_KEEPIDLE`).
+const LONGEST_KEEPALIVE: u64 = 32_767;
+/// Scaled below this, an idle timeout cannot be told from an ordinary pause between two packets.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
+
+/// How fast the cloud's time runs in one case.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    scale: f64,
+}
+
+impl Clock {
+    /// The body's clock; 1 when `time_scale` makes no sense (the readers have said so).
+    pub(super) fn of(body: &Body) -> Self {
+        let scale = body.time_scale.value;
+        Self {
+            scale: if scale.is_finite() && scale >= 1.0 {
+                scale
+            } else {
+                1.0
+            },
+        }
+    }
+
+    /// How many times faster the cloud's time runs, at least 1.
+    pub(super) fn scale(self) -> f64 {
+        self.scale
+    }
+
+    /// Real time of a span of cloud time.
+    pub(super) fn cloud(self, span: Duration) -> Duration {
+        span.div_f64(self.scale)
+    }
+
+    /// Real time of a span as written.
+    pub(super) fn lapse(self, lapse: Lapse) -> Duration {
+        if lapse.cloud {
+            self.cloud(lapse.length)
+        } else {
+            lapse.length
+        }
+    }
+
+    /// A step's own limit or pause, which must be bearable.
+    pub(super) fn step(self, lapse: &Spanned<Lapse>, sink: &mut Diagnostics) -> Duration {
+        let real = self.lapse(lapse.value);
+        if real > LONGEST_STEP {
+            sink.push(
+                Diagnostic::new(
+                    code::STEP_TOO_LONG,
+                    lapse.span,
+                    format!("this takes {} of real time", show(real)),
+                )
+                .label("longer than an hour")
+                .help("write a shorter time, or mark cloud time (`400s cloud`) and raise `time_scale`"),
+            );
+        }
+        real
+    }
+
+    /// A keepalive: the kernel counts it in whole seconds.
+    pub(super) fn keepalive(
+        self,
+        lapse: Option<&Spanned<Lapse>>,
+        sink: &mut Diagnostics,
+    ) -> Option<Duration> {
+        let lapse = lapse?;
+        let real = self.lapse(lapse.value);
+        let whole = real.subsec_nanos() == 0 && (1..=LONGEST_KEEPALIVE).contains(&real.as_secs());
+        if !whole {
+            let help = if lapse.value.cloud {
+                format!(
+                    "choose a time that `time_scale: {}` divides into whole seconds, 1 s or more, for example `{}s cloud`",
+                    self.scale,
+                    (self.scale * real.as_secs_f64().round().max(1.0)).round()
+                )
+            } else {
+                "write whole seconds, from 1s to 32767s".to_owned()
+            };
+            sink.push(
+                Diagnostic::new(
+                    code::KEEPALIVE_NOT_WHOLE,
+                    lapse.span,
+                    format!("a keepalive of {} of real time", show(real)),
+                )
+                .label("the kernel counts keepalives in whole seconds")
+                .help(help),
+            );
+        }
+        Some(real)
+    }
+
+    /// A flow's idle limit, written as whole cloud seconds.
+    pub(super) fn idle(self, seconds: &Spanned<u64>, sink: &mut Diagnostics) -> Duration {
+        let real = self.cloud(Duration::from_secs(seconds.value));
+        if real < SHORTEST_IDLE {
+            sink.push(
+                Diagnostic::new(
+                    code::IDLE_TOO_SHORT,
+                    seconds.span,
+                    format!(
+                        "an idle timeout of {} s passes in {} of real time",
+                        seconds.value,
+                        show(real)
+                    ),
+                )
+                .label("less than 1 s")
+                .help(format!(
+                    "`time_scale` of at most {} keeps it at a second or more",
+                    seconds.value
+                )),
+            );
+        }
+        real
+    }
+}
+
+/// Seconds or milliseconds, without noise behind the point.
+pub(super) fn show(span: Duration) -> String {
+    let seconds = span.as_secs_f64();
+    if seconds >= 1.0 {
+        format!("{} s", (seconds * 1000.0).round() / 1000.0)
+    } else {
+        format!("{} ms", (seconds * 1_000_000.0).round() / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Span;
+
+    fn lapse(length: Duration, cloud: bool) -> Spanned<Lapse> {
+        Spanned::new(Lapse { length, cloud }, Span::default())
+    }
+
+    fn codes(sink: &Diagnostics) -> Vec<crate::diag::Code> {
+        sink.sorted().iter().map(|d| d.code).collect()
+    }
+
+    #[test]
+    fn only_cloud_time_is_divided() {
+        let clock = Clock { scale: 100.0 };
+        let length = Duration::from_secs(350);
+        assert_eq!(
+            clock.lapse(lapse(length, true).value),
+            Duration::from_millis(3500)
+        );
+        assert_eq!(clock.lapse(lapse(length, false).value), length);
+    }
+
+    #[test]
+    fn a_keepalive_that_scales_to_a_fraction_is_refused() {
+        let clock = Clock { scale: 100.0 };
+        let mut sink = Diagnostics::default();
+        let fine = clock.keepalive(Some(&lapse(Duration::from_secs(200), true)), &mut sink);
+        assert_eq!(fine, Some(Duration::from_secs(2)));
+        assert!(sink.is_empty());
+        clock.keepalive(Some(&lapse(Duration::from_secs(250), true)), &mut sink);
+        assert_eq!(codes(&sink), [code::KEEPALIVE_NOT_WHOLE]);
+    }
+
+    #[test]
+    fn an_idle_timeout_under_a_second_is_refused() {
+        let mut sink = Diagnostics::default();
+        let clock = Clock { scale: 350.0 };
+        clock.idle(&Spanned::new(350, Span::default()), &mut sink);
+        assert!(sink.is_empty());
+        clock.idle(&Spanned::new(349, Span::default()), &mut sink);
+        assert_eq!(codes(&sink), [code::IDLE_TOO_SHORT]);
+    }
+
+    #[test]
+    fn an_hour_is_too_long_for_a_step() {
+        let mut sink = Diagnostics::default();
+        let clock = Clock { scale: 1.0 };
+        clock.step(&lapse(Duration::from_secs(3601), true), &mut sink);
+        assert_eq!(codes(&sink), [code::STEP_TOO_LONG]);
+    }
+}

@@ -1,0 +1,533 @@
+//! `to:` - from text to the addresses a kernel dials.
+//!
+//! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
+//! from where it stands: one that can reach the internet (it is out there, or has a public address) dials the
+//! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
+//! a VPC's resolver would have it.
+
+use super::addresses::{Addresses, is_private};
+use super::balancers::Balancer;
+use super::hosts::Hosts;
+use super::{Dial, Endpoint, HostId, names};
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::fabric::config::Protocol;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// Everything a destination can name.
+#[derive(Debug)]
+pub(super) struct Destinations<'a> {
+    hosts: &'a Hosts<'a>,
+    balancers: &'a [Balancer<'a>],
+    addresses: &'a Addresses,
+    balancer_by_name: HashMap<&'a str, usize>,
+}
+
+/// A destination's text, taken apart and found.
+#[derive(Clone, Debug)]
+enum Place {
+    /// Zonal addresses of a balancer by index.
+    Zonal {
+        balancer: usize,
+        zones: Vec<usize>,
+        port: u16,
+    },
+    /// Hosts; the public address on request.
+    Hosts {
+        hosts: Vec<HostId>,
+        public: bool,
+        port: u16,
+    },
+    /// As written.
+    Address(SocketAddrV4),
+}
+
+/// Where a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Out there.
+    Internet,
+    /// In a zone, with a public address.
+    Both,
+    /// In a zone without one.
+    Vpc,
+}
+
+impl<'a> Destinations<'a> {
+    /// Checks that a name is one destination, and makes them ready to be found.
+    pub(super) fn new(
+        hosts: &'a Hosts<'a>,
+        balancers: &'a [Balancer<'a>],
+        addresses: &'a Addresses,
+        sink: &mut Diagnostics,
+    ) -> Self {
+        let mut balancer_by_name = HashMap::new();
+        for (index, balancer) in balancers.iter().enumerate() {
+            let name = balancer.name.value.as_str();
+            balancer_by_name.entry(name).or_insert(index);
+            if let Some(host) = hosts.all(name).and_then(|all| all.first()) {
+                let host = hosts.get(*host);
+                sink.push(
+                    Diagnostic::new(
+                        code::DESTINATION_NAME_TWICE,
+                        balancer.name.span,
+                        format!("`{name}` is a load balancer and a host"),
+                    )
+                    .label("`to:` could not tell them apart")
+                    .also(host.key.span, "the host")
+                    .help("rename one of the two"),
+                );
+            }
+        }
+        Self {
+            hosts,
+            balancers,
+            addresses,
+            balancer_by_name,
+        }
+    }
+
+    /// One dial for each client. Clients for which there is no way are left out, and reported.
+    pub(super) fn dials(
+        &self,
+        from: &[HostId],
+        to: &Spanned<String>,
+        sink: &mut Diagnostics,
+    ) -> Vec<Dial> {
+        let Some(place) = self.find(to, sink) else {
+            return Vec::new();
+        };
+        let mut dials = Vec::with_capacity(from.len());
+        for client in from {
+            match self.endpoints(*client, &place, to) {
+                Ok(endpoints) => dials.push(Dial {
+                    from: *client,
+                    to: endpoints,
+                }),
+                Err(problem) => {
+                    sink.push(*problem);
+                    // The other clients of a group stand where this one stands.
+                    break;
+                }
+            }
+        }
+        dials
+    }
+
+    fn find(&self, to: &Spanned<String>, sink: &mut Diagnostics) -> Option<Place> {
+        let parts = Parts::of(to, sink)?;
+        if let Ok(address) = parts.name.parse::<Ipv4Addr>() {
+            return address_place(address, &parts, to, sink);
+        }
+        if let Some(balancer) = self.balancer_by_name.get(parts.name) {
+            return self.zonal_place(*balancer, &parts, to, sink);
+        }
+        if let Some(hosts) = self.hosts.all(parts.name) {
+            return self.host_place(hosts, &parts, to, sink);
+        }
+        let known = self
+            .balancers
+            .iter()
+            .map(|balancer| balancer.name.value.as_str())
+            .chain(self.hosts.names());
+        let help = names::help(sink, parts.name, known);
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_DESTINATION,
+                to.span,
+                format!("there is no load balancer or host `{}`", parts.name),
+            )
+            .label("cannot be dialled")
+            .help(help),
+        );
+        None
+    }
+
+    fn zonal_place(
+        &self,
+        index: usize,
+        parts: &Parts<'_>,
+        to: &Spanned<String>,
+        sink: &mut Diagnostics,
+    ) -> Option<Place> {
+        let balancer = &self.balancers[index];
+        let zones: Vec<usize> = match parts.sub {
+            None => (0..balancer.zones.len()).collect(),
+            Some(zone) => match balancer.zones.iter().position(|enabled| *enabled == zone) {
+                Some(zone) => vec![zone],
+                None => {
+                    sink.push(zone_not_enabled(balancer, zone, to));
+                    return None;
+                }
+            },
+        };
+        if zones.is_empty() {
+            return None;
+        }
+        let listening: Vec<u16> = balancer
+            .listeners
+            .iter()
+            .filter(|listener| listener.protocol == Protocol::Tcp)
+            .map(|listener| listener.port)
+            .collect();
+        let port = port_or_only(parts, &listening, "listens on", to, sink)?;
+        Some(Place::Zonal {
+            balancer: index,
+            zones,
+            port,
+        })
+    }
+
+    fn host_place(
+        &self,
+        hosts: &[HostId],
+        parts: &Parts<'_>,
+        to: &Spanned<String>,
+        sink: &mut Diagnostics,
+    ) -> Option<Place> {
+        let public = match parts.sub {
+            None => false,
+            Some("public") => true,
+            Some(other) => {
+                sink.push(
+                    Diagnostic::new(
+                        code::DESTINATION_SYNTAX,
+                        to.span,
+                        format!("`{}` is a host and has no `/{other}`", parts.name),
+                    )
+                    .label("only load balancers have zonal addresses")
+                    .help(format!(
+                        "write `{0}`, or `{0}/public` for its public address",
+                        parts.name
+                    )),
+                );
+                return None;
+            }
+        };
+        let first = self.hosts.get(*hosts.first()?);
+        let serving: Vec<u16> = first
+            .section
+            .serve
+            .iter()
+            .filter(|(port, _)| !port.value.udp)
+            .map(|(port, _)| port.value.port)
+            .collect();
+        let port = port_or_only(parts, &serving, "serves", to, sink)?;
+        Some(Place::Hosts {
+            hosts: hosts.to_vec(),
+            public,
+            port,
+        })
+    }
+
+    fn side(&self, client: HostId) -> Side {
+        let addresses = self.addresses.hosts[client.0 as usize];
+        match (
+            &self.hosts.get(client).section.zone,
+            addresses.public.is_some(),
+        ) {
+            (None, _) => Side::Internet,
+            (Some(_), true) => Side::Both,
+            (Some(_), false) => Side::Vpc,
+        }
+    }
+
+    fn endpoints(
+        &self,
+        client: HostId,
+        place: &Place,
+        to: &Spanned<String>,
+    ) -> Result<Vec<Endpoint>, Box<Diagnostic>> {
+        match place {
+            Place::Zonal {
+                balancer,
+                zones,
+                port,
+            } => zones
+                .iter()
+                .map(|zone| self.zonal(client, *balancer, *zone, *port, to))
+                .collect(),
+            Place::Hosts {
+                hosts,
+                public,
+                port,
+            } => hosts
+                .iter()
+                .map(|host| self.host(client, *host, *public, *port, to))
+                .collect(),
+            Place::Address(address) => self.address(client, *address, to).map(|e| vec![e]),
+        }
+    }
+
+    fn zonal(
+        &self,
+        client: HostId,
+        balancer: usize,
+        zone: usize,
+        port: u16,
+        to: &Spanned<String>,
+    ) -> Result<Endpoint, Box<Diagnostic>> {
+        let section = &self.balancers[balancer];
+        let addresses = self.addresses.balancers[balancer][zone];
+        let address = match (self.side(client), addresses.public) {
+            (Side::Internet | Side::Both, Some(public)) => public,
+            (Side::Both | Side::Vpc, _) => addresses.private,
+            (Side::Internet, None) => {
+                return Err(Box::new(
+                    Diagnostic::new(
+                        code::PRIVATE_FROM_INTERNET,
+                        to.span,
+                        format!("`{}` is an internal load balancer", section.name.value),
+                    )
+                    .label(format!(
+                        "`{}` is on the internet and cannot reach it",
+                        self.hosts.get(client).name
+                    ))
+                    .also(section.name.span, "the load balancer")
+                    .help("give the client a `zone:`, or remove `scheme: internal`"),
+                ));
+            }
+        };
+        Ok(Endpoint {
+            label: format!("{}/{}", section.name.value, section.zones[zone]),
+            address: SocketAddrV4::new(address, port),
+        })
+    }
+
+    fn host(
+        &self,
+        client: HostId,
+        host: HostId,
+        public: bool,
+        port: u16,
+        to: &Spanned<String>,
+    ) -> Result<Endpoint, Box<Diagnostic>> {
+        let draft = self.hosts.get(host);
+        let addresses = self.addresses.hosts[host.0 as usize];
+        let on_internet = draft.section.zone.is_none();
+        let side = self.side(client);
+        let wants_public = public || (side == Side::Internet && !on_internet);
+        let label = if public {
+            format!("{}/public", draft.name)
+        } else {
+            draft.name.clone()
+        };
+        let address = match (on_internet, wants_public, addresses.public) {
+            (true, _, _) => addresses.private,
+            (false, false, _) => addresses.private,
+            (false, true, Some(public)) => public,
+            (false, true, None) => return Err(Box::new(self.no_public(client, host, to))),
+        };
+        if side == Side::Vpc && (on_internet || wants_public) {
+            return Err(Box::new(self.no_way_out(client, &label, to)));
+        }
+        Ok(Endpoint {
+            label,
+            address: SocketAddrV4::new(address, port),
+        })
+    }
+
+    fn no_public(&self, client: HostId, host: HostId, to: &Spanned<String>) -> Diagnostic {
+        let draft = self.hosts.get(host);
+        let label = if self.side(client) == Side::Internet {
+            format!(
+                "`{}` is on the internet, `{}` is in a zone",
+                self.hosts.get(client).name,
+                draft.name
+            )
+        } else {
+            "asks for the public address".to_owned()
+        };
+        Diagnostic::new(
+            code::NO_PUBLIC_ADDRESS,
+            to.span,
+            format!("host `{}` has no public address", draft.name),
+        )
+        .label(label)
+        .also(draft.key.span, "the host")
+        .help("add `public_address: auto` to it")
+    }
+
+    fn no_way_out(&self, client: HostId, label: &str, to: &Spanned<String>) -> Diagnostic {
+        let draft = self.hosts.get(client);
+        Diagnostic::new(
+            code::NO_WAY_TO_INTERNET,
+            to.span,
+            format!("`{}` has no way to the internet", draft.name),
+        )
+        .label(format!("`{label}` is out there"))
+        .also(draft.key.span, "a host in a zone without a public address")
+        .help("add `public_address: auto` to it")
+    }
+
+    fn address(
+        &self,
+        client: HostId,
+        address: SocketAddrV4,
+        to: &Spanned<String>,
+    ) -> Result<Endpoint, Box<Diagnostic>> {
+        let private = is_private(*address.ip());
+        match (self.side(client), private) {
+            (Side::Internet, true) => Err(Box::new(
+                Diagnostic::new(
+                    code::PRIVATE_FROM_INTERNET,
+                    to.span,
+                    format!("{} is private", address.ip()),
+                )
+                .label(format!(
+                    "`{}` is on the internet and cannot reach it",
+                    self.hosts.get(client).name
+                ))
+                .help("dial a public address, or give the client a `zone:`"),
+            )),
+            (Side::Vpc, false) => {
+                Err(Box::new(self.no_way_out(client, &address.to_string(), to)))
+            }
+            (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
+                label: address.to_string(),
+                address,
+            }),
+        }
+    }
+}
+
+/// `name[/sub][:port[/udp]]`
+#[derive(Debug)]
+struct Parts<'t> {
+    name: &'t str,
+    sub: Option<&'t str>,
+    port: Option<u16>,
+}
+
+impl<'t> Parts<'t> {
+    fn of(to: &'t Spanned<String>, sink: &mut Diagnostics) -> Option<Self> {
+        let text = to.value.trim();
+        let (place, port) = match text.rsplit_once(':') {
+            None => (text, None),
+            Some((place, port)) => (place, Some(port)),
+        };
+        let (name, sub) = match place.split_once('/') {
+            None => (place, None),
+            Some((name, sub)) => (name, Some(sub)),
+        };
+        let malformed = name.is_empty() || sub == Some("") || name.contains(':');
+        if malformed {
+            sink.push(syntax(to.span, &to.value));
+            return None;
+        }
+        let port = match port {
+            None => None,
+            Some(port) => Some(Self::port(port, to, sink)?),
+        };
+        Some(Self { name, sub, port })
+    }
+
+    fn port(text: &str, to: &Spanned<String>, sink: &mut Diagnostics) -> Option<u16> {
+        let (number, protocol) = match text.split_once('/') {
+            None => (text, "tcp"),
+            Some((number, protocol)) => (number, protocol),
+        };
+        if protocol == "udp" {
+            sink.push(
+                Diagnostic::new(
+                    code::UDP_CLIENT,
+                    to.span,
+                    "clients speak TCP in this release",
+                )
+                .label("this is a UDP port")
+                .help("leave `/udp` out, or send datagrams with a `run` step"),
+            );
+            return None;
+        }
+        match number.parse::<u16>() {
+            Ok(port) if port > 0 && protocol == "tcp" => Some(port),
+            Ok(_) | Err(_) => {
+                sink.push(
+                    Diagnostic::new(
+                        code::DESTINATION_SYNTAX,
+                        to.span,
+                        format!("`{text}` is no port"),
+                    )
+                    .help("a port is a number from 1 to 65535"),
+                );
+                None
+            }
+        }
+    }
+}
+
+fn syntax(span: Span, text: &str) -> Diagnostic {
+    Diagnostic::new(
+        code::DESTINATION_SYNTAX,
+        span,
+        format!("`{text}` is no destination"),
+    )
+    .help("write balancer[/zone][:port], host[/public][:port], or address:port")
+}
+
+fn address_place(
+    address: Ipv4Addr,
+    parts: &Parts<'_>,
+    to: &Spanned<String>,
+    sink: &mut Diagnostics,
+) -> Option<Place> {
+    match (parts.sub, parts.port) {
+        (None, Some(port)) => Some(Place::Address(SocketAddrV4::new(address, port))),
+        (Some(_), _) => {
+            sink.push(syntax(to.span, &to.value));
+            None
+        }
+        (None, None) => {
+            sink.push(
+                Diagnostic::new(
+                    code::PORT_NEEDED,
+                    to.span,
+                    "an address needs a port".to_owned(),
+                )
+                .help(format!("write `{address}:80`")),
+            );
+            None
+        }
+    }
+}
+
+fn port_or_only(
+    parts: &Parts<'_>,
+    known: &[u16],
+    does: &str,
+    to: &Spanned<String>,
+    sink: &mut Diagnostics,
+) -> Option<u16> {
+    let (message, example) = match (parts.port, known) {
+        (Some(port), _) => return Some(port),
+        (None, [only]) => return Some(*only),
+        (None, []) => (format!("`{}` {does} no TCP port", parts.name), 80),
+        (None, [first, ..]) => (
+            format!("`{}` {does} {} TCP ports", parts.name, known.len()),
+            *first,
+        ),
+    };
+    sink.push(
+        Diagnostic::new(code::PORT_NEEDED, to.span, message)
+            .label("which port?")
+            .help(format!("write the port: `{}:{example}`", to.value)),
+    );
+    None
+}
+
+fn zone_not_enabled(balancer: &Balancer<'_>, zone: &str, to: &Spanned<String>) -> Diagnostic {
+    let known: Vec<String> = balancer
+        .zones
+        .iter()
+        .map(|zone| format!("`{}/{zone}`", balancer.name.value))
+        .collect();
+    Diagnostic::new(
+        code::ZONE_NOT_ENABLED,
+        to.span,
+        format!("`{}` has no address in zone `{zone}`", balancer.name.value),
+    )
+    .label("the zone is not enabled")
+    .also(balancer.name.span, "the load balancer")
+    .help(format!("its addresses are {}", known.join(", ")))
+}

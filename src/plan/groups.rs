@@ -1,0 +1,201 @@
+//! Target groups: targets resolved, preservation decided.
+
+use super::attributes::{self, CROSS_ZONE, Checked, Holder, PRESERVE_CLIENT_IP};
+use super::hosts::Hosts;
+use super::{HostId, names};
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::fabric::config::Protocol;
+use crate::spec::{self, Body};
+use std::collections::HashMap;
+
+/// A target group, resolved.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    /// Its name.
+    pub(super) name: &'a Spanned<String>,
+    /// Toward the targets.
+    pub(super) protocol: Protocol,
+    /// None: the listener's.
+    pub(super) port: Option<u16>,
+    /// Targets see the client's address.
+    pub(super) preserve_client_ip: bool,
+    /// Its own word on cross-zone; none: the balancer's.
+    pub(super) cross_zone: Option<bool>,
+    /// In order, groups of hosts expanded.
+    pub(super) targets: Vec<Target>,
+}
+
+/// A registered target.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    /// Which host.
+    pub(super) host: HostId,
+    /// Its own port, else the group's; none: the listener's.
+    pub(super) port: Option<u16>,
+    /// Where it is registered.
+    pub(super) span: Span,
+}
+
+/// All target groups, found by name.
+#[derive(Debug)]
+pub(super) struct Groups<'a> {
+    /// In the order of the lab.
+    pub(super) list: Vec<Group<'a>>,
+    by_name: HashMap<&'a str, usize>,
+}
+
+impl Groups<'_> {
+    /// The number of a group, or the problem.
+    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Option<usize> {
+        let found = self.by_name.get(name.value.as_str()).copied();
+        if found.is_none() {
+            let help = names::help(sink, &name.value, self.by_name_in_order());
+            sink.push(
+                Diagnostic::new(
+                    code::UNKNOWN_GROUP,
+                    name.span,
+                    format!("there is no target group `{}`", name.value),
+                )
+                .label("not under `target_groups`")
+                .help(help),
+            );
+        }
+        found
+    }
+
+    fn by_name_in_order(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|group| group.name.value.as_str())
+    }
+}
+
+/// Resolves every target group.
+pub(super) fn resolve<'a>(
+    body: &'a Body,
+    hosts: &Hosts<'_>,
+    sink: &mut Diagnostics,
+) -> Groups<'a> {
+    let mut list = Vec::with_capacity(body.target_groups.len());
+    let mut by_name = HashMap::new();
+    for (name, group) in &body.target_groups {
+        by_name.entry(name.value.as_str()).or_insert(list.len());
+        let attributes = attributes::check(Holder::Group, &group.attributes, sink);
+        let protocol = protocol(&group.protocol);
+        list.push(Group {
+            name,
+            protocol,
+            port: group.port.as_ref().map(|port| port.value),
+            preserve_client_ip: preserves(group, protocol, &attributes, sink),
+            cross_zone: match attributes.text(CROSS_ZONE).map(|v| v.value.as_str()) {
+                Some("true") => Some(true),
+                Some("false") => Some(false),
+                Some(_) | None => None,
+            },
+            targets: targets(group, hosts, sink),
+        });
+    }
+    Groups { list, by_name }
+}
+
+/// The readers let no other words through.
+pub(super) fn protocol(word: &Spanned<String>) -> Protocol {
+    if word.value == "UDP" {
+        Protocol::Udp
+    } else {
+        Protocol::Tcp
+    }
+}
+
+/// Defaults of AWS: instance targets over TCP keep the client's address, ip targets do not; over UDP it is
+/// always kept and cannot be switched off.
+fn preserves(
+    group: &spec::TargetGroup,
+    protocol: Protocol,
+    attributes: &Checked<'_>,
+    sink: &mut Diagnostics,
+) -> bool {
+    match protocol {
+        Protocol::Tcp => attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip"),
+        Protocol::Udp => {
+            if let Some(value) = attributes.text(PRESERVE_CLIENT_IP)
+                && value.value == "false"
+            {
+                sink.push(
+                    Diagnostic::new(
+                        code::ATTRIBUTE_FIXED,
+                        value.span,
+                        "client IP preservation cannot be switched off over UDP",
+                    )
+                    .also(group.protocol.span, "the group's protocol")
+                    .help("remove the attribute, or use TCP"),
+                );
+            }
+            true
+        }
+    }
+}
+
+fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut first: HashMap<(HostId, Option<u16>), Span> = HashMap::new();
+    let group_port = group.port.as_ref().map(|port| port.value);
+    for (name, own_port) in &group.targets {
+        let port = own_port.as_ref().map(|port| port.value).or(group_port);
+        for host in known_targets(name, hosts, sink) {
+            if hosts.get(host).section.zone.is_none() {
+                sink.push(without_zone(name, &hosts.get(host).name));
+            }
+            if let Some(span) = first.insert((host, port), name.span) {
+                sink.push(
+                    Diagnostic::new(
+                        code::TARGET_TWICE,
+                        name.span,
+                        format!("`{}` is registered twice", hosts.get(host).name),
+                    )
+                    .also(span, "here already")
+                    .help("name each target once; one host on two ports takes `{ web1: { port: 80 } }`"),
+                );
+                continue;
+            }
+            targets.push(Target {
+                host,
+                port,
+                span: name.span,
+            });
+        }
+    }
+    targets
+}
+
+fn known_targets(
+    name: &Spanned<String>,
+    hosts: &Hosts<'_>,
+    sink: &mut Diagnostics,
+) -> Vec<HostId> {
+    match hosts.all(&name.value) {
+        Some(found) => found.to_vec(),
+        None => {
+            let help = names::help(sink, &name.value, hosts.names());
+            sink.push(
+                Diagnostic::new(
+                    code::UNKNOWN_TARGET,
+                    name.span,
+                    format!("target `{}` is no host", name.value),
+                )
+                .label("not under `hosts`")
+                .help(help),
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn without_zone(name: &Spanned<String>, host: &str) -> Diagnostic {
+    Diagnostic::new(
+        code::TARGET_WITHOUT_ZONE,
+        name.span,
+        format!("target `{host}` is out on the internet"),
+    )
+    .label("a target is in a zone of the VPC")
+    .help(format!("give it a zone: `{host}: {{ zone: a, ... }}`"))
+}

@@ -1,0 +1,352 @@
+//! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
+
+use super::addresses::{HostAddresses, MOST_ZONES};
+use super::{HostId, names, text};
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::spec::{self, Body};
+use std::collections::HashMap;
+
+/// One host before it has addresses.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    /// `web-1`
+    pub(super) name: String,
+    /// Its key under `hosts`.
+    pub(super) key: &'a Spanned<String>,
+    /// What the lab says of it.
+    pub(super) section: &'a spec::Host,
+}
+
+/// All hosts, found by name.
+#[derive(Debug)]
+pub(super) struct Hosts<'a> {
+    /// By number.
+    pub(super) list: Vec<Draft<'a>>,
+    /// Names that stand for several.
+    pub(super) groups: Vec<(String, Vec<HostId>)>,
+    by_name: HashMap<String, HostId>,
+    group_by_name: HashMap<String, usize>,
+}
+
+impl Hosts<'_> {
+    /// The host of a name, not a group.
+    pub(super) fn one(&self, name: &str) -> Option<HostId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// What a name stands for: a host, or all of a group.
+    pub(super) fn all(&self, name: &str) -> Option<&[HostId]> {
+        if let Some(group) = self.group_by_name.get(name) {
+            return Some(&self.groups[*group].1);
+        }
+        self.by_name.get(name).map(std::slice::from_ref)
+    }
+
+    /// The draft of a number.
+    pub(super) fn get(&self, host: HostId) -> &Draft<'_> {
+        &self.list[host.0 as usize]
+    }
+
+    /// Every name there is: groups and hosts.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.groups
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .chain(self.list.iter().map(|host| host.name.as_str()))
+    }
+
+    /// The host or group of a name, or the problem.
+    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Vec<HostId> {
+        match self.all(&name.value) {
+            Some(hosts) => hosts.to_vec(),
+            None => {
+                sink.push(self.unknown(name, sink));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The single host of a name, or the problem.
+    pub(super) fn resolve_one(
+        &self,
+        name: &Spanned<String>,
+        sink: &mut Diagnostics,
+    ) -> Option<HostId> {
+        if let Some(host) = self.one(&name.value) {
+            return Some(host);
+        }
+        match self.group_by_name.get(&name.value) {
+            Some(group) => {
+                let hosts = &self.groups[*group].1;
+                let first = hosts.first().map(|id| self.get(*id).name.as_str());
+                sink.push(
+                    Diagnostic::new(
+                        code::ONE_HOST_NEEDED,
+                        name.span,
+                        format!("`{}` names {} hosts", name.value, hosts.len()),
+                    )
+                    .label("one host is needed here")
+                    .help(format!(
+                        "write one of them, as `{}`; `load` takes a whole group",
+                        first.unwrap_or("web-1")
+                    )),
+                );
+            }
+            None => sink.push(self.unknown(name, sink)),
+        }
+        None
+    }
+
+    fn unknown(&self, name: &Spanned<String>, sink: &Diagnostics) -> Diagnostic {
+        Diagnostic::new(
+            code::UNKNOWN_HOST,
+            name.span,
+            format!("there is no host `{}`", name.value),
+        )
+        .label("not under `hosts`")
+        .help(names::help(sink, &name.value, self.names()))
+    }
+}
+
+/// Expands `count` and checks what concerns one host.
+pub(super) fn expand<'a>(body: &'a Body, sink: &mut Diagnostics) -> Hosts<'a> {
+    let mut hosts = Hosts {
+        list: Vec::new(),
+        groups: Vec::new(),
+        by_name: HashMap::new(),
+        group_by_name: HashMap::new(),
+    };
+    let mut first_use: HashMap<String, Span> = HashMap::new();
+    for (key, section) in &body.hosts {
+        check(key, section, body, sink);
+        let names: Vec<String> = match &section.count {
+            None => vec![key.value.clone()],
+            Some(count) => (1..=count.value)
+                .map(|n| format!("{}-{n}", key.value))
+                .collect(),
+        };
+        let mut members = Vec::with_capacity(names.len());
+        for name in names {
+            unique(&name, key, &mut first_use, sink);
+            let id = HostId(u32::try_from(hosts.list.len()).expect("the number of hosts is limited"));
+            hosts.by_name.entry(name.clone()).or_insert(id);
+            members.push(id);
+            hosts.list.push(Draft { name, key, section });
+        }
+        if section.count.is_some() {
+            unique(&key.value, key, &mut first_use, sink);
+            hosts
+                .group_by_name
+                .insert(key.value.clone(), hosts.groups.len());
+            hosts.groups.push((key.value.clone(), members));
+        }
+    }
+    hosts
+}
+
+/// A name stands for one thing.
+fn unique(
+    name: &str,
+    key: &Spanned<String>,
+    first_use: &mut HashMap<String, Span>,
+    sink: &mut Diagnostics,
+) {
+    match first_use.get(name) {
+        None => {
+            first_use.insert(name.to_owned(), key.span);
+        }
+        Some(first) => sink.push(
+            Diagnostic::new(
+                code::HOST_NAME_TWICE,
+                key.span,
+                format!("two hosts are called `{name}`"),
+            )
+            .label("this is the second")
+            .also(*first, "this is the first")
+            .help("`count: 3` makes the names web-1, web-2 and web-3 of `web`; rename one of the two"),
+        ),
+    }
+}
+
+/// The zones of the lab: known once, and no more than the address plan has room for.
+pub(super) fn zones(body: &Body, sink: &mut Diagnostics) {
+    let mut first: HashMap<&str, Span> = HashMap::new();
+    for zone in &body.zones {
+        if let Some(span) = first.insert(&zone.value, zone.span) {
+            sink.push(
+                Diagnostic::new(
+                    code::ZONE_TWICE,
+                    zone.span,
+                    format!("zone `{}` is named twice", zone.value),
+                )
+                .also(span, "here is the first")
+                .help("name each zone once"),
+            );
+        }
+    }
+    if let Some(zone) = body.zones.get(MOST_ZONES) {
+        sink.push(
+            Diagnostic::new(
+                code::TOO_MANY_ZONES,
+                zone.span,
+                format!("{} zones", body.zones.len()),
+            )
+            .label(format!("the first zone past {MOST_ZONES}"))
+            .help(format!(
+                "a lab has at most {MOST_ZONES} zones; no AWS region has more than six"
+            )),
+        );
+    }
+}
+
+/// A zone that the lab has.
+pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Diagnostics) -> bool {
+    let known = body.zones.iter().any(|z| z.value == zone.value);
+    if !known {
+        let help = names::help(sink, &zone.value, body.zones.iter().map(|z| z.value.as_str()));
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_ZONE,
+                zone.span,
+                format!("there is no zone `{}`", zone.value),
+            )
+            .label("not in `zones`")
+            .help(help),
+        );
+    }
+    known
+}
+
+fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Diagnostics) {
+    if let Some(zone) = &host.zone {
+        known_zone(zone, body, sink);
+    }
+    one_address_for_many(host, sink);
+    public_needs_a_zone(key, host, sink);
+    for (name, value) in &host.sysctls {
+        super::sysctls::check(name, value, sink);
+    }
+    quirks(host, sink);
+    mtu(host, sink);
+}
+
+fn one_address_for_many(host: &spec::Host, sink: &mut Diagnostics) {
+    let Some(count) = &host.count else { return };
+    if count.value < 2 {
+        return;
+    }
+    let public = match &host.public_address {
+        Some(Spanned {
+            value: spec::PublicAddress::Fixed(_),
+            span,
+        }) => Some(*span),
+        Some(_) | None => None,
+    };
+    for span in host.address.as_ref().map(|a| a.span).into_iter().chain(public) {
+        sink.push(
+            Diagnostic::new(
+                code::ONE_ADDRESS_FOR_MANY,
+                span,
+                format!("one address for {} hosts", count.value),
+            )
+            .label("each of them needs its own")
+            .also(count.span, "so many hosts")
+            .help("leave the address out (each gets one), or write the hosts one by one"),
+        );
+    }
+}
+
+fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Diagnostics) {
+    let Some(public) = &host.public_address else {
+        return;
+    };
+    if host.zone.is_none() && public.value != spec::PublicAddress::None {
+        sink.push(
+            Diagnostic::new(
+                code::PUBLIC_WITHOUT_ZONE,
+                public.span,
+                format!("`{}` is on the internet already", key.value),
+            )
+            .label("only a host in a zone has a second, public address")
+            .help("remove `public_address`, or put the host into a `zone`"),
+        );
+    }
+}
+
+fn quirks(host: &spec::Host, sink: &mut Diagnostics) {
+    for (name, value) in &host.kernel {
+        if name.value != "syn_resend" {
+            let help = names::help(sink, &name.value, std::iter::once("syn_resend"));
+            sink.push(
+                Diagnostic::new(
+                    code::UNKNOWN_QUIRK,
+                    name.span,
+                    format!("no kernel quirk is called `{}`", name.value),
+                )
+                .label("not emulated")
+                .help(help),
+            );
+        } else if !matches!(value.value.as_str(), "classic" | "modern") {
+            sink.push(
+                Diagnostic::new(
+                    code::QUIRK_VALUE,
+                    value.span,
+                    format!("`syn_resend` cannot be `{}`", value.value),
+                )
+                .help("write `classic` (Linux before 5.6: a full second) or `modern`"),
+            );
+        }
+    }
+}
+
+/// RFC 791: every IPv4 link carries 68 bytes. The readers know the upper limit.
+fn mtu(host: &spec::Host, sink: &mut Diagnostics) {
+    for mtu in [&host.mtu, &host.up.mtu, &host.down.mtu].into_iter().flatten() {
+        if mtu.value < 68 {
+            sink.push(
+                Diagnostic::new(
+                    code::MTU_TOO_SMALL,
+                    mtu.span,
+                    format!("an MTU of {} bytes", mtu.value),
+                )
+                .label("IPv4 needs 68")
+                .help("write 68 or more; Ethernet has 1500"),
+            );
+        }
+    }
+}
+
+/// The finished host.
+pub(super) fn build(
+    draft: &Draft<'_>,
+    addresses: HostAddresses,
+    places: &text::Places<'_>,
+) -> super::Host {
+    let section = draft.section;
+    let text = |text: &Option<Spanned<String>>| text.as_ref().map(|t| places.fill(&t.value));
+    super::Host {
+        name: draft.name.clone(),
+        address: addresses.private,
+        public_address: addresses.public,
+        zone: section.zone.as_ref().map(|zone| zone.value.clone()),
+        mtu: section.mtu.as_ref().map_or(1500, |mtu| mtu.value),
+        sysctls: section
+            .sysctls
+            .iter()
+            .map(|(name, value)| (name.value.clone(), value.value.clone()))
+            .collect(),
+        nft: text(&section.nft),
+        iptables: text(&section.iptables),
+        setup: text(&section.setup),
+        servers: section
+            .serve
+            .iter()
+            .map(|(port, app)| super::Server {
+                port: port.value.port,
+                udp: port.value.udp,
+                app: app.clone(),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,128 @@
+//! From what is resolved to what the fabric knows.
+
+use super::Host;
+use super::addresses::Addresses;
+use super::balancers::Balancer;
+use super::groups::Groups;
+use super::hosts::Hosts;
+use crate::fabric::config::{
+    self, Config, GroupId, Link, Listener, Port, Quirks, Target, TargetGroup, Zonal,
+};
+use crate::spec;
+
+/// Packet records kept for one case; a gallery lab has some hundreds.
+const RECORD_LIMIT: usize = 200_000;
+
+/// The fabric's configuration. Ports are hosts, in order.
+pub(super) fn lower(
+    seed: u64,
+    drafts: &Hosts<'_>,
+    hosts: &[Host],
+    groups: &Groups<'_>,
+    balancers: &[Balancer<'_>],
+    addresses: &Addresses,
+) -> Config {
+    Config {
+        seed,
+        ports: drafts
+            .list
+            .iter()
+            .zip(hosts)
+            .map(|(draft, host)| port(draft.section, host))
+            .collect(),
+        balancers: balancers
+            .iter()
+            .enumerate()
+            .map(|(number, balancer)| lower_balancer(number, balancer, addresses))
+            .collect(),
+        groups: groups
+            .list
+            .iter()
+            .map(|group| TargetGroup {
+                name: group.name.value.clone(),
+                preserve_client_ip: group.preserve_client_ip,
+                targets: group
+                    .targets
+                    .iter()
+                    .map(|target| {
+                        let host = &hosts[target.host.0 as usize];
+                        Target {
+                            name: host.name.clone(),
+                            address: host.address,
+                            port: target.port,
+                            zone: host.zone.clone(),
+                        }
+                    })
+                    .collect(),
+            })
+            .collect(),
+        record_limit: RECORD_LIMIT,
+    }
+}
+
+fn port(section: &spec::Host, host: &Host) -> Port {
+    Port {
+        name: host.name.clone(),
+        address: host.address,
+        public_address: host.public_address,
+        internet: host.zone.is_none(),
+        up: link(&section.up),
+        down: link(&section.down),
+        quirks: Quirks {
+            syn_resend_classic: section
+                .kernel
+                .iter()
+                .any(|(name, value)| name.value == "syn_resend" && value.value == "classic"),
+        },
+    }
+}
+
+fn link(link: &spec::Link) -> Link {
+    Link {
+        delay: link.delay.as_ref().map_or(Default::default(), |v| v.value),
+        jitter: link.jitter.as_ref().map_or(Default::default(), |v| v.value),
+        loss: link.loss.as_ref().map_or(0.0, |v| v.value),
+        rate: link.rate.as_ref().map(|v| v.value),
+        mtu: link.mtu.as_ref().map(|v| v.value),
+        queue: link
+            .queue
+            .as_ref()
+            .and_then(|v| usize::try_from(v.value).ok()),
+    }
+}
+
+fn lower_balancer(
+    number: usize,
+    balancer: &Balancer<'_>,
+    addresses: &Addresses,
+) -> config::Balancer {
+    config::Balancer {
+        name: balancer.name.value.clone(),
+        zonal: balancer
+            .zones
+            .iter()
+            .zip(&addresses.balancers[number])
+            .map(|(zone, addresses)| Zonal {
+                zone: (*zone).to_owned(),
+                private: addresses.private,
+                public: addresses.public,
+            })
+            .collect(),
+        listeners: balancer
+            .listeners
+            .iter()
+            .map(|listener| Listener {
+                port: listener.port,
+                protocol: listener.protocol,
+                group: GroupId(u16::try_from(listener.group).expect("the number of groups is limited")),
+                cross_zone: listener.cross_zone,
+                idle_timeout: listener.idle_timeout,
+            })
+            .collect(),
+        prefer: balancer.prefer.clone(),
+        on_collision: balancer.on_collision,
+        on_missing_flow: balancer.on_missing_flow,
+        snat_ports: balancer.snat_ports,
+        flow_capacity: balancer.flow_capacity,
+    }
+}

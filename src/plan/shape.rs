@@ -1,0 +1,244 @@
+//! What expressions may say in one case: the roots and their types.
+//!
+//! The values come from `verdict::value`; a test there holds the two together.
+
+use super::vocabulary as words;
+use crate::expr::{Shape, Type};
+use crate::spec::{Body, Step, Verb};
+use std::collections::{BTreeMap, HashSet};
+
+/// The names that evidence takes for itself.
+pub const ROOTS: &[&str] = &[
+    "hosts",
+    "load_balancers",
+    "target_groups",
+    "findings",
+    "packets",
+];
+
+/// What a shape is made from.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    /// All hosts.
+    pub(super) hosts: Vec<&'a str>,
+    /// Group name and the names of its targets.
+    pub(super) groups: Vec<(&'a str, Vec<&'a str>)>,
+}
+
+/// The shape of a case's evidence.
+pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
+    let mut roots = BTreeMap::new();
+    let hosts = names.hosts.iter().map(|name| (*name, host()));
+    roots.insert("hosts".to_owned(), record(hosts));
+    let balancers = body
+        .load_balancers
+        .iter()
+        .map(|(name, _)| (name.value.as_str(), balancer()));
+    roots.insert("load_balancers".to_owned(), record(balancers));
+    let groups = names
+        .groups
+        .iter()
+        .map(|(name, targets)| (*name, group(targets)));
+    roots.insert("target_groups".to_owned(), record(groups));
+    roots.insert("findings".to_owned(), findings());
+    roots.insert("packets".to_owned(), packets());
+    let loads: HashSet<&str> = body
+        .steps
+        .iter()
+        .filter(|step| matches!(step.verb, Verb::Load { .. }))
+        .map(|step| step.name.value.as_str())
+        .collect();
+    for step in body.steps.iter().filter(|step| step.named) {
+        if !ROOTS.contains(&step.name.value.as_str()) {
+            roots.insert(step.name.value.clone(), result(step, &loads, names));
+        }
+    }
+    Shape { roots }
+}
+
+fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Type)>) -> Type {
+    Type::Record(
+        fields
+            .into_iter()
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect(),
+    )
+}
+
+fn list(of: Type) -> Type {
+    Type::List(Box::new(of))
+}
+
+fn map(of: Type) -> Type {
+    Type::Map(Box::new(of))
+}
+
+fn counts<'a>(keys: impl IntoIterator<Item = &'a str>) -> Type {
+    record(keys.into_iter().map(|key| (key, Type::Int)))
+}
+
+fn host() -> Type {
+    record([
+        ("address", Type::Text),
+        ("counters", map(Type::Int)),
+        (
+            "sockets",
+            list(record([
+                ("state", Type::Word(words::TCP_STATES)),
+                ("local", Type::Text),
+                ("remote", Type::Text),
+            ])),
+        ),
+        (
+            "requests",
+            list(record([
+                ("host", Type::Text),
+                ("path", Type::Text),
+                ("status", Type::Int),
+            ])),
+        ),
+        ("self_sourced", Type::Int),
+    ])
+}
+
+fn balancer() -> Type {
+    record([
+        ("metrics", counts(words::METRICS.iter().copied())),
+        ("state", Type::Word(words::BALANCER_STATES)),
+        ("addresses", map(Type::Text)),
+        ("flows", Type::Int),
+    ])
+}
+
+fn group(targets: &[&str]) -> Type {
+    let target = || {
+        record([
+            ("state", Type::Word(words::TARGET_STATES)),
+            ("reason", Type::Text),
+            ("flows", Type::Int),
+        ])
+    };
+    record([(
+        "targets",
+        record(targets.iter().map(|name| (*name, target()))),
+    )])
+}
+
+fn findings() -> Type {
+    list(record([
+        ("kind", Type::Word(words::FINDINGS)),
+        ("summary", Type::Text),
+        ("packets", list(Type::Int)),
+        ("connections", list(Type::Int)),
+    ]))
+}
+
+fn packets() -> Type {
+    list(record([
+        ("t", Type::Millis),
+        ("sender", Type::Text),
+        ("receiver", Type::Text),
+        ("protocol", Type::Word(&["tcp", "udp"])),
+        ("from", Type::Text),
+        ("to", Type::Text),
+        ("from_after", Type::Text),
+        ("to_after", Type::Text),
+        ("flags", Type::Text),
+        ("len", Type::Int),
+        ("fate", Type::Text),
+        ("probe", Type::Bool),
+    ]))
+}
+
+/// A step's result: what every step has, and its own.
+fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
+    let mut fields = vec![
+        ("ok", Type::Bool),
+        ("error", Type::Word(words::ERRORS)),
+        ("errno", Type::Int),
+        ("ms", Type::Millis),
+        ("at", Type::Millis),
+    ];
+    match &step.verb {
+        Verb::Connect { .. } => fields.extend(connection()),
+        Verb::Load { .. } => fields.extend(load(names)),
+        Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => {
+            if loads.contains(t.over.value.as_str()) {
+                fields.extend(transfer_all());
+            } else {
+                fields.extend(transfer());
+            }
+        }
+        Verb::Run { .. } => fields.extend([
+            ("exit_code", Type::Int),
+            ("stdout", Type::Text),
+            ("stderr", Type::Text),
+        ]),
+        Verb::Close { .. }
+        | Verb::Abort { .. }
+        | Verb::Shutdown { .. }
+        | Verb::Wait { .. }
+        | Verb::WaitUntil { .. }
+        | Verb::Stop { .. }
+        | Verb::Kill { .. } => {}
+    }
+    record(fields)
+}
+
+fn connection() -> Vec<(&'static str, Type)> {
+    vec![
+        ("syns", Type::Int),
+        ("local", Type::Text),
+        ("remote", Type::Text),
+        ("via", Type::Text),
+        ("target", Type::Text),
+        ("sent", Type::Int),
+        ("received", Type::Int),
+        ("delivered", Type::Int),
+        ("lost", Type::Int),
+        ("unacked", Type::Int),
+        ("ended", Type::Word(words::ENDINGS)),
+        ("ended_by", Type::Word(words::ENDED_BY)),
+        ("client_state", Type::Word(words::TCP_STATES)),
+        ("server_state", Type::Word(words::TCP_STATES)),
+    ]
+}
+
+fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
+    let quantiles = ["min", "p50", "p90", "p99", "max"];
+    vec![
+        ("attempts", Type::Int),
+        ("connected", Type::Int),
+        ("failed", Type::Int),
+        ("retried", Type::Int),
+        ("errors", errors()),
+        ("status", map(Type::Int)),
+        ("by_target", counts(names.hosts.iter().copied())),
+        (
+            "connect_ms",
+            record(quantiles.map(|name| (name, Type::Millis))),
+        ),
+    ]
+}
+
+fn transfer() -> Vec<(&'static str, Type)> {
+    vec![
+        ("sent", Type::Int),
+        ("received", Type::Int),
+        ("unacked", Type::Int),
+        ("text", Type::Text),
+    ]
+}
+
+fn transfer_all() -> Vec<(&'static str, Type)> {
+    vec![
+        ("attempts", Type::Int),
+        ("failed", Type::Int),
+        ("errors", errors()),
+    ]
+}
+
+/// Dense over the error words; "" is no error and not counted.
+fn errors() -> Type {
+    counts(words::ERRORS.iter().copied().filter(|word| !word.is_empty()))
+}

@@ -1,0 +1,77 @@
+//! The closed vocabularies of the evidence: what a result's words can be.
+
+/// Error words of a step; empty when it is ok.
+pub const ERRORS: &[&str] = &[
+    "",
+    "refused",
+    "reset",
+    "timeout",
+    "deadline",
+    "unreachable",
+    "no-address",
+    "no-port",
+    "eof",
+    "closed",
+    "not-connected",
+];
+
+/// How a connection ended; empty when it never stood.
+pub const ENDINGS: &[&str] = &["", "open", "eof", "reset", "closed", "timeout"];
+
+/// Who sent the first FIN or RST; empty when nobody did.
+pub const ENDED_BY: &[&str] = &["", "client", "server", "fabric"];
+
+/// TCP states as `ss` names them, with underscores; empty when there is no socket.
+pub const TCP_STATES: &[&str] = &[
+    "",
+    "ESTABLISHED",
+    "SYN_SENT",
+    "SYN_RECV",
+    "FIN_WAIT1",
+    "FIN_WAIT2",
+    "TIME_WAIT",
+    "CLOSE",
+    "CLOSE_WAIT",
+    "LAST_ACK",
+    "LISTEN",
+    "CLOSING",
+    "NEW_SYN_RECV",
+];
+
+/// CloudWatch names of what the emulator counts.
+pub const METRICS: &[&str] = &[
+    "ActiveFlowCount",
+    "NewFlowCount",
+    "NewFlowCount_TCP",
+    "NewFlowCount_UDP",
+    "ProcessedBytes",
+    "ProcessedPackets",
+    "TCP_Client_Reset_Count",
+    "TCP_Target_Reset_Count",
+    "TCP_ELB_Reset_Count",
+    "PortAllocationErrorCount",
+    "RejectedFlowCount",
+];
+
+/// States of a balancer.
+pub const BALANCER_STATES: &[&str] = &["active", "failed"];
+
+/// States of a target (elbv2 `TargetHealth.State`).
+pub const TARGET_STATES: &[&str] = &[
+    "initial",
+    "healthy",
+    "unhealthy",
+    "unhealthy.draining",
+    "draining",
+    "unused",
+    "unavailable",
+];
+
+/// Mechanisms that are recognised in the evidence.
+pub const FINDINGS: &[&str] = &[
+    "flow-collision",
+    "challenge-ack",
+    "stale-connection",
+    "loopback",
+    "syn-unanswered",
+];
