@@ -217,12 +217,7 @@ fn usable(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) -> bool {
     false
 }
 
-fn check_side(
-    address: &Spanned<Ipv4Addr>,
-    in_a_zone: bool,
-    host: &str,
-    sink: &mut Diagnostics,
-) {
+fn check_side(address: &Spanned<Ipv4Addr>, in_a_zone: bool, host: &str, sink: &mut Diagnostics) {
     if in_a_zone {
         check_private(address, "the address of a host in a zone", sink);
     } else if is_private(address.value) {
@@ -230,7 +225,10 @@ fn check_side(
             Diagnostic::new(
                 code::ADDRESS_NOT_PUBLIC,
                 address.span,
-                format!("{} is private, and `{host}` is on the internet", address.value),
+                format!(
+                    "{} is private, and `{host}` is on the internet",
+                    address.value
+                ),
             )
             .label("the internet routes no private address")
             .help("give the host a `zone:`, or an address such as 198.51.100.7"),

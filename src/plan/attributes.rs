@@ -36,10 +36,19 @@ impl Holder {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Bool,
-    Seconds { min: u64, max: u64 },
-    Number { min: u64, max: u64 },
+    Seconds {
+        min: u64,
+        max: u64,
+    },
+    Number {
+        min: u64,
+        max: u64,
+    },
     /// A number, or the word `off`.
-    NumberOrOff { min: u64, max: u64 },
+    NumberOrOff {
+        min: u64,
+        max: u64,
+    },
     Word(&'static [&'static str]),
     Text,
 }
@@ -285,11 +294,7 @@ mod tests {
             [code::ATTRIBUTE_VALUE]
         );
         assert_eq!(
-            problems(
-                Holder::Group,
-                CROSS_ZONE,
-                "use_load_balancer_configuration"
-            ),
+            problems(Holder::Group, CROSS_ZONE, "use_load_balancer_configuration"),
             []
         );
         assert_eq!(

@@ -1,16 +1,15 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
-use super::addresses::faces_internet;
 use super::attributes::{self, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Group, Groups, protocol};
 use super::hosts::{Hosts, known_zone};
 use super::names;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::fabric::config::{OnCollision, OnMissingFlow, Protocol, ZonalId};
 use crate::spec::{self, Body};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// AWS: 55,000 connections for each zonal address and target when the client's address is not preserved.
@@ -27,8 +26,6 @@ const UDP_IDLE_SECONDS: u64 = 120;
 pub(super) struct Balancer<'a> {
     /// Its name.
     pub(super) name: &'a Spanned<String>,
-    /// Has public addresses.
-    pub(super) internet_facing: bool,
     /// Its zones in order.
     pub(super) zones: Vec<&'a str>,
     /// By port.
@@ -73,7 +70,9 @@ pub(super) fn resolve<'a>(
         .map(|(name, section)| {
             let attributes = attributes::check(Holder::Balancer, &section.attributes, sink);
             let cross_zone = attributes.flag(CROSS_ZONE, false);
-            zones(section, body, sink);
+            for (zone, _) in &section.zones {
+                known_zone(zone, body, sink);
+            }
             let listeners: Vec<Listener> = section
                 .listeners
                 .iter()
@@ -84,8 +83,11 @@ pub(super) fn resolve<'a>(
             let emulate = &section.emulate;
             Balancer {
                 name,
-                internet_facing: faces_internet(section),
-                zones: section.zones.iter().map(|(z, _)| z.value.as_str()).collect(),
+                zones: section
+                    .zones
+                    .iter()
+                    .map(|(z, _)| z.value.as_str())
+                    .collect(),
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
                 listeners,
                 on_collision: match word(emulate.on_collision.as_ref()) {
@@ -115,24 +117,6 @@ pub(super) fn resolve<'a>(
 /// The readers let no other words through.
 fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
     knob.map(|word| word.value.as_str())
-}
-
-fn zones(section: &spec::Balancer, body: &Body, sink: &mut Diagnostics) {
-    let mut first: HashMap<&str, Span> = HashMap::new();
-    for (zone, _) in &section.zones {
-        known_zone(zone, body, sink);
-        if let Some(span) = first.insert(&zone.value, zone.span) {
-            sink.push(
-                Diagnostic::new(
-                    code::ZONE_TWICE,
-                    zone.span,
-                    format!("zone `{}` is enabled twice", zone.value),
-                )
-                .also(span, "here already")
-                .help("a balancer has one address in each zone"),
-            );
-        }
-    }
 }
 
 fn listener(
@@ -167,12 +151,8 @@ fn idle_timeout(
     match (listens, written) {
         (Protocol::Tcp, Some(seconds)) => clock.idle(&seconds, sink),
         // A default that scaling makes short is the lab's choice of `time_scale`, and as wrong.
-        (Protocol::Tcp, None) => {
-            clock.idle(&Spanned::new(TCP_IDLE_SECONDS, section.span), sink)
-        }
-        (Protocol::Udp, None) => {
-            clock.idle(&Spanned::new(UDP_IDLE_SECONDS, section.span), sink)
-        }
+        (Protocol::Tcp, None) => clock.idle(&Spanned::new(TCP_IDLE_SECONDS, section.span), sink),
+        (Protocol::Udp, None) => clock.idle(&Spanned::new(UDP_IDLE_SECONDS, section.span), sink),
         (Protocol::Udp, Some(seconds)) => {
             sink.push(
                 Diagnostic::new(
@@ -294,7 +274,11 @@ fn preferred(
     hosts: &Hosts<'_>,
     sink: &mut Diagnostics,
 ) -> Vec<usize> {
-    let wanted: HashSet<_> = hosts.all(&target.value).unwrap_or_default().iter().collect();
+    let wanted: HashSet<_> = hosts
+        .all(&target.value)
+        .unwrap_or_default()
+        .iter()
+        .collect();
     let mut used: Vec<usize> = listeners.iter().map(|listener| listener.group).collect();
     used.sort_unstable();
     used.dedup();
@@ -310,7 +294,10 @@ fn preferred(
             Diagnostic::new(
                 code::PREFER_AMBIGUOUS,
                 target.span,
-                format!("`{}` stands at different places in the groups behind this balancer", target.value),
+                format!(
+                    "`{}` stands at different places in the groups behind this balancer",
+                    target.value
+                ),
             )
             .label("cannot be preferred in one group and not in another")
             .help("register it at the same place in each group, or use one balancer a group"),
@@ -365,7 +352,11 @@ pub(super) fn served(
                 .iter()
                 .any(|(served, _)| served.value.port == port && served.value.udp == udp);
             if !serves && !own_way {
-                let key = if udp { format!("{port}/udp") } else { port.to_string() };
+                let key = if udp {
+                    format!("{port}/udp")
+                } else {
+                    port.to_string()
+                };
                 sink.push(
                     Diagnostic::new(
                         code::TARGET_SERVES_NOTHING,

@@ -11,8 +11,7 @@ pub(super) fn check(lab: &Lab, sink: &mut Diagnostics) {
     for case in &lab.cases {
         match case.kind.value {
             Kind::Fix | Kind::Control => finds_nothing(case, sink),
-            Kind::Partial => says_something(case, sink),
-            Kind::Fault => {}
+            Kind::Fault | Kind::Partial => {}
         }
     }
 }
@@ -29,21 +28,6 @@ fn finds_nothing(case: &Case, sink: &mut Diagnostics) {
             .label("`finds` is for faults and partial cases")
             .also(case.kind.span, "this kind of case")
             .help("remove `finds`, or make the case a `fault`"),
-        );
-    }
-}
-
-/// A partial case is judged on what it expects, and on nothing else.
-fn says_something(case: &Case, sink: &mut Diagnostics) {
-    if case.expect.is_empty() && case.finds.is_empty() {
-        sink.push(
-            Diagnostic::new(
-                code::PARTIAL_WITHOUT_EXPECT,
-                case.kind.span,
-                format!("nothing is expected of `{}`", case.name.value),
-            )
-            .label("a partial case is judged by its own expectations only")
-            .help("add `expect: [...]`, or make it a `fix`"),
         );
     }
 }

@@ -381,9 +381,7 @@ impl<'a> Destinations<'a> {
                 ))
                 .help("dial a public address, or give the client a `zone:`"),
             )),
-            (Side::Vpc, false) => {
-                Err(Box::new(self.no_way_out(client, &address.to_string(), to)))
-            }
+            (Side::Vpc, false) => Err(Box::new(self.no_way_out(client, &address.to_string(), to))),
             (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
                 label: address.to_string(),
                 address,

@@ -16,8 +16,6 @@ pub(super) struct Group<'a> {
     pub(super) name: &'a Spanned<String>,
     /// Toward the targets.
     pub(super) protocol: Protocol,
-    /// None: the listener's.
-    pub(super) port: Option<u16>,
     /// Targets see the client's address.
     pub(super) preserve_client_ip: bool,
     /// Its own word on cross-zone; none: the balancer's.
@@ -70,11 +68,7 @@ impl Groups<'_> {
 }
 
 /// Resolves every target group.
-pub(super) fn resolve<'a>(
-    body: &'a Body,
-    hosts: &Hosts<'_>,
-    sink: &mut Diagnostics,
-) -> Groups<'a> {
+pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Groups<'a> {
     let mut list = Vec::with_capacity(body.target_groups.len());
     let mut by_name = HashMap::new();
     for (name, group) in &body.target_groups {
@@ -84,7 +78,6 @@ pub(super) fn resolve<'a>(
         list.push(Group {
             name,
             protocol,
-            port: group.port.as_ref().map(|port| port.value),
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
             cross_zone: match attributes.text(CROSS_ZONE).map(|v| v.value.as_str()) {
                 Some("true") => Some(true),
@@ -137,7 +130,7 @@ fn preserves(
 
 fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Vec<Target> {
     let mut targets = Vec::new();
-    let mut first: HashMap<(HostId, Option<u16>), Span> = HashMap::new();
+    let mut first: HashMap<(HostId, Option<u16>), &Spanned<String>> = HashMap::new();
     let group_port = group.port.as_ref().map(|port| port.value);
     for (name, own_port) in &group.targets {
         let port = own_port.as_ref().map(|port| port.value).or(group_port);
@@ -145,14 +138,18 @@ fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics)
             if hosts.get(host).section.zone.is_none() {
                 sink.push(without_zone(name, &hosts.get(host).name));
             }
-            if let Some(span) = first.insert((host, port), name.span) {
+            if let Some(earlier) = first.insert((host, port), name) {
+                // The same word twice in one list is the readers' business.
+                if earlier.value == name.value {
+                    continue;
+                }
                 sink.push(
                     Diagnostic::new(
                         code::TARGET_TWICE,
                         name.span,
                         format!("`{}` is registered twice", hosts.get(host).name),
                     )
-                    .also(span, "here already")
+                    .also(earlier.span, "here already")
                     .help("name each target once; one host on two ports takes `{ web1: { port: 80 } }`"),
                 );
                 continue;
@@ -167,11 +164,7 @@ fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics)
     targets
 }
 
-fn known_targets(
-    name: &Spanned<String>,
-    hosts: &Hosts<'_>,
-    sink: &mut Diagnostics,
-) -> Vec<HostId> {
+fn known_targets(name: &Spanned<String>, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Vec<HostId> {
     match hosts.all(&name.value) {
         Some(found) => found.to_vec(),
         None => {

@@ -129,7 +129,8 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Diagnostics) -> Hosts<'a> {
         let mut members = Vec::with_capacity(names.len());
         for name in names {
             unique(&name, key, &mut first_use, sink);
-            let id = HostId(u32::try_from(hosts.list.len()).expect("the number of hosts is limited"));
+            let id =
+                HostId(u32::try_from(hosts.list.len()).expect("the number of hosts is limited"));
             hosts.by_name.entry(name.clone()).or_insert(id);
             members.push(id);
             hosts.list.push(Draft { name, key, section });
@@ -164,27 +165,15 @@ fn unique(
             )
             .label("this is the second")
             .also(*first, "this is the first")
-            .help("`count: 3` makes the names web-1, web-2 and web-3 of `web`; rename one of the two"),
+            .help(
+                "`count: 3` makes the names web-1, web-2 and web-3 of `web`; rename one of the two",
+            ),
         ),
     }
 }
 
-/// The zones of the lab: known once, and no more than the address plan has room for.
+/// No more zones than the address plan has room for.
 pub(super) fn zones(body: &Body, sink: &mut Diagnostics) {
-    let mut first: HashMap<&str, Span> = HashMap::new();
-    for zone in &body.zones {
-        if let Some(span) = first.insert(&zone.value, zone.span) {
-            sink.push(
-                Diagnostic::new(
-                    code::ZONE_TWICE,
-                    zone.span,
-                    format!("zone `{}` is named twice", zone.value),
-                )
-                .also(span, "here is the first")
-                .help("name each zone once"),
-            );
-        }
-    }
     if let Some(zone) = body.zones.get(MOST_ZONES) {
         sink.push(
             Diagnostic::new(
@@ -204,7 +193,11 @@ pub(super) fn zones(body: &Body, sink: &mut Diagnostics) {
 pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Diagnostics) -> bool {
     let known = body.zones.iter().any(|z| z.value == zone.value);
     if !known {
-        let help = names::help(sink, &zone.value, body.zones.iter().map(|z| z.value.as_str()));
+        let help = names::help(
+            sink,
+            &zone.value,
+            body.zones.iter().map(|z| z.value.as_str()),
+        );
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_ZONE,
@@ -228,7 +221,6 @@ fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Diagn
         super::sysctls::check(name, value, sink);
     }
     quirks(host, sink);
-    mtu(host, sink);
 }
 
 fn one_address_for_many(host: &spec::Host, sink: &mut Diagnostics) {
@@ -243,7 +235,13 @@ fn one_address_for_many(host: &spec::Host, sink: &mut Diagnostics) {
         }) => Some(*span),
         Some(_) | None => None,
     };
-    for span in host.address.as_ref().map(|a| a.span).into_iter().chain(public) {
+    for span in host
+        .address
+        .as_ref()
+        .map(|a| a.span)
+        .into_iter()
+        .chain(public)
+    {
         sink.push(
             Diagnostic::new(
                 code::ONE_ADDRESS_FOR_MANY,
@@ -295,23 +293,6 @@ fn quirks(host: &spec::Host, sink: &mut Diagnostics) {
                     format!("`syn_resend` cannot be `{}`", value.value),
                 )
                 .help("write `classic` (Linux before 5.6: a full second) or `modern`"),
-            );
-        }
-    }
-}
-
-/// RFC 791: every IPv4 link carries 68 bytes. The readers know the upper limit.
-fn mtu(host: &spec::Host, sink: &mut Diagnostics) {
-    for mtu in [&host.mtu, &host.up.mtu, &host.down.mtu].into_iter().flatten() {
-        if mtu.value < 68 {
-            sink.push(
-                Diagnostic::new(
-                    code::MTU_TOO_SMALL,
-                    mtu.span,
-                    format!("an MTU of {} bytes", mtu.value),
-                )
-                .label("IPv4 needs 68")
-                .help("write 68 or more; Ethernet has 1500"),
             );
         }
     }

@@ -114,7 +114,9 @@ fn lower_balancer(
             .map(|listener| Listener {
                 port: listener.port,
                 protocol: listener.protocol,
-                group: GroupId(u16::try_from(listener.group).expect("the number of groups is limited")),
+                group: GroupId(
+                    u16::try_from(listener.group).expect("the number of groups is limited"),
+                ),
                 cross_zone: listener.cross_zone,
                 idle_timeout: listener.idle_timeout,
             })

@@ -15,14 +15,17 @@ mod destinations;
 mod groups;
 mod hosts;
 mod lower;
+pub mod model;
 mod names;
+pub mod shape;
 mod size;
 mod steps;
 mod sysctls;
 mod text;
-pub mod model;
-pub mod shape;
 pub mod vocabulary;
+
+#[cfg(test)]
+mod tests;
 
 pub use model::*;
 
@@ -105,11 +108,17 @@ fn plan_case(
         file: lab.file.clone(),
         lab: cases::lab_name(&lab.file),
         title: lab.title.value.clone(),
-        story: lab.story.as_ref().map_or(String::new(), |s| s.value.clone()),
+        story: lab
+            .story
+            .as_ref()
+            .map_or(String::new(), |s| s.value.clone()),
         sources: lab.sources.iter().map(|s| s.value.clone()).collect(),
         case: case.name.value.clone(),
         kind: case.kind.value,
-        shows: case.shows.as_ref().map_or(String::new(), |s| s.value.clone()),
+        shows: case
+            .shows
+            .as_ref()
+            .map_or(String::new(), |s| s.value.clone()),
         line: lines.of(case.name.span),
         changes: cases::changes(case),
         works: resolved.works,
@@ -174,7 +183,10 @@ fn resolve(
             .iter()
             .map(|group| {
                 let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
-                (group.name.value.as_str(), targets.map(String::as_str).collect())
+                (
+                    group.name.value.as_str(),
+                    targets.map(String::as_str).collect(),
+                )
             })
             .collect(),
     };

@@ -240,5 +240,10 @@ fn transfer_all() -> Vec<(&'static str, Type)> {
 
 /// Dense over the error words; "" is no error and not counted.
 fn errors() -> Type {
-    counts(words::ERRORS.iter().copied().filter(|word| !word.is_empty()))
+    counts(
+        words::ERRORS
+            .iter()
+            .copied()
+            .filter(|word| !word.is_empty()),
+    )
 }

@@ -217,7 +217,12 @@ impl Resolver<'_> {
     }
 
     /// The `connect` or `load` that `over` names. It must have come before.
-    fn over(&self, number: usize, over: &Spanned<String>, sink: &mut Diagnostics) -> Option<StepId> {
+    fn over(
+        &self,
+        number: usize,
+        over: &Spanned<String>,
+        sink: &mut Diagnostics,
+    ) -> Option<StepId> {
         let Some(found) = self.named.get(over.value.as_str()).copied() else {
             sink.push(self.unknown_step(over, sink));
             return None;
@@ -303,7 +308,10 @@ fn describe(step: &spec::Step) -> (String, bool) {
             background,
             ..
         } => (
-            format!("load {} -> {}, {} each", from.value, to.value, connections.value),
+            format!(
+                "load {} -> {}, {} each",
+                from.value, to.value, connections.value
+            ),
             *background,
         ),
         spec::Verb::Exchange(t) => (format!("exchange over {}", t.over.value), t.background),
@@ -322,7 +330,11 @@ fn describe(step: &spec::Step) -> (String, bool) {
         ),
         spec::Verb::WaitUntil { that, .. } => (format!("wait until {}", that.value), false),
         spec::Verb::Stop { host, reset } => (
-            format!("stop {}{}", host.value, if *reset { " with reset" } else { "" }),
+            format!(
+                "stop {}{}",
+                host.value,
+                if *reset { " with reset" } else { "" }
+            ),
             false,
         ),
         spec::Verb::Kill { host } => (format!("kill {}", host.value), false),

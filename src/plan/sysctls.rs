@@ -108,7 +108,8 @@ fn not_a_name(name: &Spanned<String>) -> Diagnostic {
     } else if well_formed(&format!("net.{dotted}")) && dotted.starts_with("ipv4.") {
         format!("write `net.{dotted}`")
     } else {
-        "only the network's settings are a namespace's own: `net.ipv4.tcp_syn_retries`, ...".to_owned()
+        "only the network's settings are a namespace's own: `net.ipv4.tcp_syn_retries`, ..."
+            .to_owned()
     };
     Diagnostic::new(
         code::SYSCTL_NAME,
@@ -150,7 +151,10 @@ mod tests {
             help.as_deref(),
             Some("write it with dots: `net.ipv4.ip_forward`")
         );
-        assert_eq!(problems("net.../../kernel.panic", "1")[0].0, code::SYSCTL_NAME);
+        assert_eq!(
+            problems("net.../../kernel.panic", "1")[0].0,
+            code::SYSCTL_NAME
+        );
         assert_eq!(problems("kernel.panic", "1")[0].0, code::SYSCTL_NAME);
     }
 
