@@ -121,14 +121,6 @@ impl Balancers {
         let Some(protocol) = protocol(headers) else {
             return Decision::dropped(Reason::ProtocolUnsupported);
         };
-        let listener = self
-            .state(at.balancer)
-            .listeners
-            .iter()
-            .position(|other| other.port == headers.to.port() && other.protocol == protocol);
-        let Some(listener) = listener else {
-            return Decision::dropped(Reason::NoListener);
-        };
         let known = self
             .table
             .by_client(Key::new(protocol, headers.from, headers.to));
@@ -137,6 +129,14 @@ impl Balancers {
         {
             return self.forward_to_target(now, flow, headers);
         }
+        let listener = self
+            .state(at.balancer)
+            .listeners
+            .iter()
+            .position(|other| other.port == headers.to.port() && other.protocol == protocol);
+        let Some(listener) = listener else {
+            return Decision::dropped(Reason::NoListener);
+        };
         if headers.is_opening() || protocol == Protocol::Udp {
             match self.open(now, headers, protocol, at, listener) {
                 Ok(flow) => self.forward_to_target(now, flow, headers),

@@ -22,9 +22,6 @@ mod port_pool;
 mod random;
 mod routes;
 
-#[cfg(test)]
-mod tests;
-
 use crate::packet::VnetHeader;
 use balancer::Balancers;
 use config::{BalancerId, PortId};

@@ -1,0 +1,244 @@
+//! Two flows that a target cannot tell apart, under each policy; and source ports from a pool, where it cannot happen.
+
+use crate::kit::*;
+use hairpin::fabric::config::*;
+use hairpin::fabric::record::*;
+use hairpin::packet::Headers;
+
+const C: u16 = 40_000;
+
+fn with_policy(policy: OnCollision) -> Config {
+    let mut config = one_target();
+    config.balancers[0].on_collision = policy;
+    config
+}
+
+/// What the client gets when the target sends this.
+fn from_target(net: &mut Net, flags: u8, seq: u32, ack: u32) -> Headers {
+    let (web, client) = (end(WEB1_IP, 80), end(CLIENT_IP, C));
+    net.forward(WEB1, segment(web, client, flags, seq, ack))
+        .headers()
+}
+
+/// The published story, step by step: challenge ACK by the wrong address, RST, second SYN.
+#[test]
+fn the_newest_syn_takes_the_way_back() {
+    let mut net = Net::new(one_target());
+    let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+    net.connect(CLIENT, client, a, 1);
+    let seen = net.syn(CLIENT, client, b, 5000);
+    assert_eq!((seen.from, seen.to), (client, end(WEB1_IP, 80)));
+    let lost = net.fabric.flows()[0].displaced.expect("displaced");
+    assert_eq!((lost.by, lost.was), (FlowId(1), FlowState::Established));
+
+    let challenge = from_target(&mut net, ACK, 9001, 2);
+    assert_eq!(challenge.from, b);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::SynSent);
+    net.forward(CLIENT, segment(client, b, RST, 2, 0));
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Closed);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Established);
+    assert!(net.conversation(client, b).ended.is_some());
+
+    net.syn(CLIENT, client, b, 5000);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::SynSent);
+    assert_eq!(net.conversation(client, b).ended, None);
+    assert_eq!(net.conversation(client, b).syns, 2);
+    assert_eq!(from_target(&mut net, SYN | ACK, 7000, 5001).from, b);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Established);
+    assert_eq!(net.fabric.flows().len(), 2);
+    assert_eq!(net.metric("ActiveFlowCount"), 2);
+
+    // The old connection still sends to the target and never hears of it.
+    let stray = net.forward(
+        CLIENT,
+        segment(client, a, ACK | PSH, 2, 9001).with_payload(5),
+    );
+    assert_eq!(stray.headers().to, end(WEB1_IP, 80));
+    assert_eq!(from_target(&mut net, RST, 9001, 0).from, b);
+    assert_eq!(net.conversation(client, a).ended, None);
+    assert_eq!(
+        net.conversation(client, b).ended.expect("ended").by,
+        Party::Server
+    );
+}
+
+/// A busy old connection: the target's RST for its data reaches the newcomer before its second SYN is answered.
+#[test]
+fn a_syn_ack_revives_a_flow_that_a_stray_reset_had_closed() {
+    let mut net = Net::new(one_target());
+    let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+    net.connect(CLIENT, client, a, 1);
+    net.syn(CLIENT, client, b, 5000);
+    from_target(&mut net, RST, 9001, 0);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Closed);
+    from_target(&mut net, SYN | ACK, 7000, 4000);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Closed);
+    from_target(&mut net, SYN | ACK, 7000, 5001);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Established);
+    assert_eq!(net.conversation(client, b).ended, None);
+}
+
+#[test]
+fn a_syn_sent_again_takes_the_way_back_again() {
+    let mut net = Net::new(one_target());
+    let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+    net.syn(CLIENT, client, a, 1);
+    net.syn(CLIENT, client, b, 5000);
+    net.syn(CLIENT, client, a, 1);
+    assert_eq!(from_target(&mut net, SYN | ACK, 7000, 2).from, a);
+    assert!(net.fabric.flows()[0].displaced.is_none());
+    assert_eq!(
+        net.fabric.flows()[1].displaced.expect("displaced").by,
+        FlowId(0)
+    );
+}
+
+#[test]
+fn two_balancers_with_one_target_collide_likewise() {
+    let mut config = one_target();
+    let mut other = config.balancers[0].clone();
+    other.name = "other".to_owned();
+    other.listeners[0].port = 443;
+    config.groups.push(config.groups[0].clone());
+    config.groups[1].targets[0].port = Some(80);
+    other.listeners[0].group = GroupId(1);
+    for (index, zonal) in other.zonal.iter_mut().enumerate() {
+        zonal.public = Some(ip(&format!("203.0.113.{}", 64 + index)));
+        zonal.private = ip(&format!("10.0.{}.6", 1 + index));
+    }
+    config.balancers.push(other);
+    let mut net = Net::new(config);
+    let client = end(CLIENT_IP, C);
+    net.connect(CLIENT, client, end(FRONT_A, 80), 1);
+    net.syn(CLIENT, client, end("203.0.113.64", 443), 5000);
+    assert_eq!(
+        from_target(&mut net, ACK, 9001, 2).from,
+        end("203.0.113.64", 443)
+    );
+    assert_eq!(
+        net.fabric.flows()[0].displaced.expect("displaced").by,
+        FlowId(1)
+    );
+    assert_eq!(net.fabric.flows()[1].balancer, BalancerId(1));
+}
+
+#[test]
+fn keep_old_leaves_the_newcomer_without_answer_until_the_old_flow_is_over() {
+    let mut net = Net::new(with_policy(OnCollision::KeepOld));
+    let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+    net.connect(CLIENT, client, a, 1);
+    for _ in 0..3 {
+        net.syn(CLIENT, client, b, 5000);
+        assert_eq!(from_target(&mut net, ACK, 9001, 2).from, a);
+    }
+    assert!(net.fabric.flows()[0].displaced.is_none());
+    assert_eq!(net.fabric.flows()[1].state, FlowState::SynSent);
+    net.forward(CLIENT, segment(client, a, RST, 2, 0));
+    net.syn(CLIENT, client, b, 5000);
+    assert_eq!(from_target(&mut net, SYN | ACK, 7000, 5001).from, b);
+    assert_eq!(
+        net.fabric.flows()[0].displaced.expect("displaced").was,
+        FlowState::Closed
+    );
+}
+
+#[test]
+fn port_rewrite_lets_both_live() {
+    let mut net = Net::new(with_policy(OnCollision::PortRewrite));
+    let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+    let old = net.connect(CLIENT, client, a, 1);
+    let new = net.connect(CLIENT, client, b, 5000);
+    assert_eq!(old.from, client);
+    assert_eq!(new.from.ip(), client.ip());
+    assert_ne!(new.from.port(), C);
+    assert_eq!(net.syn(CLIENT, client, b, 5000).from, new.from);
+    assert_eq!(from_target(&mut net, ACK, 9001, 2).from, a);
+    assert!(
+        net.fabric
+            .flows()
+            .iter()
+            .all(|flow| flow.displaced.is_none())
+    );
+}
+
+#[test]
+fn what_a_closed_flow_held_is_had_for_nothing_under_every_policy() {
+    for policy in [
+        OnCollision::Newest,
+        OnCollision::KeepOld,
+        OnCollision::PortRewrite,
+    ] {
+        let mut net = Net::new(with_policy(policy));
+        let (client, a, b) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(FRONT_B, 80));
+        net.connect(CLIENT, client, a, 1);
+        from_target(&mut net, FIN | ACK, 9001, 2);
+        net.forward(CLIENT, segment(client, a, FIN | ACK, 2, 9002));
+        let new = net.connect(CLIENT, client, b, 5000);
+        assert_eq!(new.from, client, "{policy:?}");
+        let lost = net.fabric.flows()[0].displaced.expect("displaced");
+        assert_eq!((lost.by, lost.was), (FlowId(1), FlowState::Closed));
+    }
+}
+
+#[test]
+fn without_preservation_nothing_collides() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    let mut net = Net::new(config);
+    let client = end(CLIENT_IP, C);
+    let old = net.connect(CLIENT, client, end(FRONT_A, 80), 1);
+    let new = net.connect(CLIENT, client, end(FRONT_B, 80), 5000);
+    assert_eq!(*old.from.ip(), ip(FRONT_A_PRIVATE));
+    assert_eq!(*new.from.ip(), ip(FRONT_B_PRIVATE));
+    assert!(old.from.port() >= 1024);
+    assert!(
+        net.fabric
+            .flows()
+            .iter()
+            .all(|flow| flow.displaced.is_none())
+    );
+}
+
+#[test]
+fn source_ports_run_out_by_target_and_come_back_when_a_flow_is_over() {
+    let mut config = config();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 10;
+    config.balancers[0].prefer = vec![(ZonalId(0), vec![0]), (ZonalId(1), vec![1])];
+    let mut net = Net::new(config);
+    let front = end(FRONT_A, 80);
+    for n in 0..10 {
+        net.connect(CLIENT, end(CLIENT_IP, C + n), front, 1);
+    }
+    let eleventh = segment(end(CLIENT_IP, C + 10), front, SYN, 1, 0);
+    assert_eq!(
+        net.dropped(CLIENT, eleventh.bytes()),
+        Reason::PortAllocation
+    );
+    assert_eq!(net.metric("PortAllocationErrorCount"), 1);
+    assert_eq!(net.metric("NewFlowCount"), 10);
+    // Another zonal address, another target: another pool.
+    net.connect(CLIENT, end(CLIENT_IP, C + 10), end(FRONT_B, 80), 1);
+    net.forward(CLIENT, segment(end(CLIENT_IP, C + 3), front, RST, 2, 0));
+    let again = net.connect(CLIENT, end(CLIENT_IP, C + 10), front, 1);
+    let freed = &net.fabric.flows()[3];
+    assert_eq!(again.from, freed.target_side.from);
+    assert_eq!(freed.displaced.expect("displaced").was, FlowState::Closed);
+}
+
+#[test]
+fn a_syn_after_a_reset_keeps_its_pooled_port_if_it_can() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 1;
+    let mut net = Net::new(config);
+    let front = end(FRONT_A, 80);
+    let one = net.syn(CLIENT, end(CLIENT_IP, 1), front, 1);
+    net.forward(CLIENT, segment(end(CLIENT_IP, 1), front, RST, 2, 0));
+    assert_eq!(net.syn(CLIENT, end(CLIENT_IP, 1), front, 1), one);
+    assert_eq!(net.fabric.flows().len(), 1);
+    net.forward(CLIENT, segment(end(CLIENT_IP, 1), front, RST, 2, 0));
+    assert_eq!(net.syn(CLIENT, end(CLIENT_IP, 2), front, 1).from, one.from);
+    let again = segment(end(CLIENT_IP, 1), front, SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, again.bytes()), Reason::PortAllocation);
+}

@@ -1,0 +1,273 @@
+//! Links: delay, jitter, loss, rate, MTU, each direction by itself.
+
+use crate::kit::*;
+use hairpin::fabric::config::*;
+use hairpin::fabric::record::*;
+use hairpin::packet::VnetHeader;
+use hairpin::packet::vnet::{GSO_TCPV4, NEEDS_CSUM};
+use std::time::Duration;
+
+const C: u16 = 40_000;
+
+fn with_up(link: Link) -> Net {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].up = link;
+    Net::new(config)
+}
+
+fn numbered(n: usize) -> Vec<u8> {
+    datagram(end(CLIENT_IP, C), end(FRONT_A, 53), n)
+}
+
+#[test]
+fn a_delay_holds_and_releases() {
+    let mut net = with_up(Link {
+        delay: ms(20),
+        ..Link::default()
+    });
+    assert!(net.send(CLIENT, numbered(1)).is_empty());
+    assert_eq!(net.fabric.totals().held, 1);
+    assert_eq!(net.fabric.next_deadline(), Some(ms(20)));
+    let came = net.pass(ms(19));
+    assert!(came.is_empty());
+    let came = net.pass(ms(1));
+    assert_eq!((came.len(), came[0].0), (1, ms(20)));
+    let records = net.fabric.records();
+    assert_eq!(
+        (records[0].fate, records[1].fate),
+        (Fate::Held, Fate::Forwarded(WEB1))
+    );
+    assert_eq!((records[0].id, records[1].id), (0, 0));
+    assert_eq!((records[0].at, records[1].at), (ms(0), ms(20)));
+    assert_eq!(records[0].after.to, end(FRONT_A, 53));
+    assert_eq!(records[1].after.to, end(WEB1_IP, 53));
+}
+
+#[test]
+fn delays_of_both_directions_add_up_and_only_the_first_wait_is_recorded() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].up.delay = ms(20);
+    config.ports[WEB1.0 as usize].down.delay = ms(5);
+    let mut net = Net::new(config);
+    net.send(CLIENT, numbered(1));
+    let came = net.pass(ms(100));
+    assert_eq!(came[0].0, ms(25));
+    assert_eq!(net.fabric.records().len(), 2);
+}
+
+#[test]
+fn a_late_driver_does_not_add_to_the_delay_of_the_next_link() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].up.delay = ms(20);
+    config.ports[WEB1.0 as usize].down.delay = ms(5);
+    let mut net = Net::new(config);
+    net.send(CLIENT, numbered(1));
+    net.now = ms(23);
+    net.fabric.advance(net.now, &mut net.out);
+    assert_eq!(net.fabric.next_deadline(), Some(ms(25)));
+}
+
+#[test]
+fn what_the_fabric_answers_travels_the_link_too() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].down.delay = ms(30);
+    let mut net = Net::new(config);
+    let stray = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK, 1, 77);
+    assert!(net.send(CLIENT, stray.bytes()).is_empty());
+    assert_eq!(net.fabric.totals().held, 0);
+    let came = net.pass(ms(50));
+    assert_eq!((came.len(), came[0].0), (1, ms(30)));
+    let fates: Vec<Fate> = net
+        .fabric
+        .records()
+        .iter()
+        .map(|record| record.fate)
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            Fate::Answered(Answer::ResetNoFlow),
+            Fate::Held,
+            Fate::Forwarded(CLIENT)
+        ]
+    );
+    assert!(net.fabric.records()[1].sender.is_none());
+}
+
+#[test]
+fn jitter_varies_and_keeps_the_order() {
+    let mut net = with_up(Link {
+        delay: ms(10),
+        jitter: ms(10),
+        ..Link::default()
+    });
+    for n in 0..100 {
+        net.send(CLIENT, numbered(n));
+        net.now += Duration::from_micros(100);
+    }
+    let came = net.pass(ms(100));
+    let sizes: Vec<usize> = came.iter().map(|(_, one)| one.bytes.len() - 28).collect();
+    assert_eq!(sizes, (0..100).collect::<Vec<_>>());
+    let first = came[0].0;
+    assert!(first >= ms(10) && came[99].0 <= ms(30));
+    assert!(came.iter().any(|(at, _)| *at > first));
+}
+
+#[test]
+fn loss_is_a_seeded_share() {
+    let lost = |seed| {
+        let mut config = one_target();
+        config.seed = seed;
+        config.ports[CLIENT.0 as usize].up.loss = 0.3;
+        let mut net = Net::new(config);
+        (0..2000)
+            .map(|n| net.send(CLIENT, numbered(n % 50)).is_empty())
+            .collect::<Vec<bool>>()
+    };
+    let one = lost(1);
+    let count = one.iter().filter(|&&lost| lost).count();
+    assert!((500..700).contains(&count), "{count}");
+    assert_eq!(one, lost(1));
+    assert_ne!(one, lost(2));
+}
+
+#[test]
+fn loss_of_one_loses_all_and_says_why() {
+    let mut net = with_up(Link {
+        loss: 1.0,
+        ..Link::default()
+    });
+    assert_eq!(net.dropped(CLIENT, numbered(1)), Reason::LinkLoss);
+}
+
+#[test]
+fn a_rate_spaces_packets_and_its_queue_overflows() {
+    // 1,000 bytes at 8 Mbit/s: one millisecond each.
+    let mut net = with_up(Link {
+        rate: Some(8_000_000),
+        queue: Some(3),
+        ..Link::default()
+    });
+    for _ in 0..3 {
+        assert!(net.send(CLIENT, numbered(972)).is_empty());
+    }
+    assert_eq!(net.dropped(CLIENT, numbered(972)), Reason::LinkQueue);
+    let came = net.pass(ms(1));
+    assert_eq!(came.len(), 1);
+    assert!(net.send(CLIENT, numbered(972)).is_empty());
+    let times: Vec<Duration> = net.pass(ms(20)).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(times, [ms(2), ms(3), ms(4)]);
+}
+
+/// A super-packet as a kernel hands it out: partial checksum, `gso_size` bytes a segment.
+fn super_packet(len: usize, gso_size: u16) -> (VnetHeader, Vec<u8>) {
+    let mut bytes = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK | PSH, 2, 9001)
+        .with_payload(len)
+        .bytes();
+    let tcp_len = (bytes.len() - 20) as u16;
+    let pseudo = hairpin::packet::checksum::pseudo_header(
+        ip(CLIENT_IP),
+        ip(FRONT_A),
+        6,
+        usize::from(tcp_len),
+    );
+    bytes[36..38].copy_from_slice(&hairpin::packet::checksum::fold(pseudo).to_be_bytes());
+    let vnet = VnetHeader {
+        flags: NEEDS_CSUM,
+        gso_type: GSO_TCPV4,
+        hdr_len: 40,
+        gso_size,
+        csum_start: 20,
+        csum_offset: 16,
+    };
+    (vnet, bytes)
+}
+
+#[test]
+fn a_super_packet_crosses_plain_links_whole() {
+    let mut net = Net::new(one_target());
+    net.connect(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1);
+    let carried = net.metric("ProcessedPackets");
+    let (vnet, bytes) = super_packet(10_000, 1448);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(came.len(), 1);
+    assert_eq!(came[0].vnet, vnet);
+    assert_eq!(net.metric("ProcessedPackets") - carried, 7);
+}
+
+#[test]
+fn links_act_on_the_packets_of_the_wire() {
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].down.loss = 0.5;
+    let mut net = Net::new(config);
+    // Some of the handshake may be lost; the flow is there from the first SYN.
+    net.send(
+        CLIENT,
+        segment(end(CLIENT_IP, C), end(FRONT_A, 80), SYN, 1, 0).bytes(),
+    );
+    let before = net.fabric.totals().received;
+    let (vnet, bytes) = super_packet(64 * 1000, 1000);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(net.fabric.totals().received - before, 64);
+    assert!((10..54).contains(&came.len()), "{}", came.len());
+    assert!(came.iter().all(|one| one.vnet == VnetHeader::default()));
+    let seqs: Vec<u32> = came.iter().map(|one| one.headers().seq).collect();
+    assert!(seqs.is_sorted() && seqs.iter().all(|seq| (seq - 2) % 1000 == 0));
+}
+
+#[test]
+fn too_large_with_df_is_answered_and_without_is_dropped() {
+    let mut net = with_up(Link {
+        mtu: Some(1000),
+        ..Link::default()
+    });
+    let mut bytes = numbered(1400);
+    assert_eq!(net.dropped(CLIENT, bytes.clone()), Reason::LinkMtu);
+    bytes[6] |= 0x40;
+    fill_ip_checksum(&mut bytes);
+    let came = net.send(CLIENT, bytes.clone());
+    assert_eq!(came[0].to, CLIENT);
+    assert_eq!(came[0].bytes[20..22], [3, 4]);
+    assert_eq!(came[0].bytes[26..28], 1000u16.to_be_bytes());
+    assert_eq!(came[0].bytes.len(), 576);
+    assert_eq!(came[0].bytes[28..576], bytes[..548]);
+    assert_eq!(net.send(CLIENT, numbered(972)).len(), 1);
+}
+
+#[test]
+fn what_is_too_large_behind_the_translation_is_quoted_as_it_was_sent() {
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].down.mtu = Some(1000);
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    let (vnet, bytes) = super_packet(4000, 1448);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(came.len(), 3);
+    for one in &came {
+        assert_eq!(one.to, CLIENT);
+        let headers = one.headers();
+        let quote = hairpin::packet::quote::Quote::read(&one.bytes, &headers).expect("a quote");
+        assert_eq!((quote.from, quote.to), (client, front));
+    }
+    let fates = net.fabric.records().iter().filter(|record| {
+        record.fate == Fate::Answered(Answer::FragmentationNeeded)
+            && record.after.to == end(WEB1_IP, 80)
+    });
+    assert_eq!(fates.count(), 3);
+    // Smaller segments fit, and go as one.
+    let (vnet, bytes) = super_packet(4000, 900);
+    assert_eq!(net.send_frame(CLIENT, vnet, bytes).len(), 1);
+}
+
+#[test]
+fn no_more_records_than_the_limit() {
+    let mut config = one_target();
+    config.record_limit = 3;
+    let mut net = Net::new(config);
+    for n in 0..10 {
+        net.send(CLIENT, numbered(n));
+    }
+    assert_eq!(net.fabric.records().len(), 3);
+    assert_eq!(net.fabric.totals().records_cut, 7);
+}

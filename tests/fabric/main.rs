@@ -1,0 +1,12 @@
+//! The fabric through its public interface: what each packet becomes, what is counted, and what holds whatever
+//! comes in. No privilege, no clock, no device. Every packet that leaves it is verified by `etherparse`.
+
+mod balancing;
+mod collisions;
+mod errors;
+mod gateway;
+mod kit;
+mod links;
+mod properties;
+mod timeouts;
+mod translation;

@@ -1,0 +1,160 @@
+//! Idle flows, tombstones, and the kernel quirk of SYNs sent again too soon.
+
+use crate::kit::*;
+use hairpin::fabric::config::*;
+use hairpin::fabric::record::*;
+use std::time::Duration;
+
+const C: u16 = 40_000;
+
+#[test]
+fn an_idle_flow_expires_silently_and_both_sides_are_reset_when_they_speak() {
+    let mut net = Net::new(one_target());
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    net.connect(CLIENT, client, front, 1);
+    assert!(net.pass(IDLE).is_empty());
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+    assert_eq!(net.metric("ActiveFlowCount"), 0);
+
+    let (answer, rst) = net.reset(
+        CLIENT,
+        segment(client, front, ACK | PSH, 2, 9001).with_payload(3),
+    );
+    assert_eq!((answer, rst.seq), (Answer::ResetExpired, 9001));
+    // Un-translated, this would reach the client from an address it never dialled.
+    let (answer, rst) = net.reset(WEB1, segment(web, client, ACK, 9001, 2));
+    assert_eq!((answer, rst.seq), (Answer::ResetExpired, 2));
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 2);
+    let ended = net.conversation(client, front).ended.expect("an end");
+    assert_eq!((ended.by, ended.reset), (Party::Fabric, true));
+    let rst = segment(web, client, RST, 9001, 2);
+    assert_eq!(net.dropped(WEB1, rst.bytes()), Reason::ExpiredFlow);
+}
+
+#[test]
+fn a_silent_balancer_drops_what_comes_for_an_expired_flow() {
+    let mut config = one_target();
+    config.balancers[0].on_missing_flow = OnMissingFlow::Drop;
+    let mut net = Net::new(config);
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    net.connect(CLIENT, client, front, 1);
+    net.pass(IDLE);
+    let late = segment(web, client, ACK, 9001, 2);
+    assert_eq!(net.dropped(WEB1, late.bytes()), Reason::ExpiredFlow);
+    let late = segment(client, front, ACK, 2, 9001);
+    assert_eq!(net.dropped(CLIENT, late.bytes()), Reason::ExpiredFlow);
+    assert_eq!(net.conversation(client, front).ended, None);
+}
+
+#[test]
+fn any_packet_in_either_direction_keeps_a_flow() {
+    let mut net = Net::new(one_target());
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    net.connect(CLIENT, client, front, 1);
+    for turn in 0..6 {
+        net.pass(IDLE - ms(1));
+        if turn % 2 == 0 {
+            net.forward(CLIENT, segment(client, front, ACK, 1, 9001));
+        } else {
+            net.forward(WEB1, segment(web, client, ACK, 9000, 2));
+        }
+    }
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Established);
+    net.pass(IDLE);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+}
+
+#[test]
+fn a_flow_expires_at_its_limit_even_when_nobody_asked_in_between() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    net.now += IDLE;
+    let (answer, _) = net.reset(CLIENT, segment(client, front, ACK, 2, 9001));
+    assert_eq!(answer, Answer::ResetExpired);
+}
+
+#[test]
+fn an_expired_tuple_makes_a_new_flow() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    net.pass(IDLE);
+    net.connect(CLIENT, client, front, 7000);
+    assert_eq!(net.fabric.flows().len(), 2);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Established);
+}
+
+#[test]
+fn a_closed_flow_stays_closed_in_the_books_and_becomes_a_tombstone() {
+    let mut net = Net::new(one_target());
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    net.connect(CLIENT, client, front, 1);
+    net.forward(CLIENT, segment(client, front, RST, 2, 0));
+    net.pass(IDLE);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Closed);
+    let (answer, _) = net.reset(WEB1, segment(web, client, ACK, 9001, 2));
+    assert_eq!(answer, Answer::ResetExpired);
+}
+
+#[test]
+fn pooled_ports_of_expired_flows_come_back() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 1;
+    let mut net = Net::new(config);
+    let front = end(FRONT_A, 80);
+    net.connect(CLIENT, end(CLIENT_IP, 1), front, 1);
+    net.pass(IDLE);
+    net.connect(CLIENT, end(CLIENT_IP, 2), front, 1);
+    let late = segment(end(CLIENT_IP, 1), front, ACK, 2, 9001);
+    net.reset(CLIENT, late);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Established);
+}
+
+#[test]
+fn an_idle_datagram_flow_starts_anew() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 53));
+    let came = net.send(CLIENT, datagram(client, front, 3)).remove(0);
+    net.pass(IDLE);
+    let late = datagram(came.headers().to, client, 3);
+    assert_eq!(net.dropped(WEB1, late), Reason::ExpiredFlow);
+    net.send(CLIENT, datagram(client, front, 3));
+    assert_eq!(net.metric("NewFlowCount_UDP"), 2);
+}
+
+#[test]
+fn an_old_kernel_waits_a_second_before_it_sends_its_syn_again() {
+    let mut config = one_target();
+    config.ports[0].quirks.syn_resend_classic = true;
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    let syn = segment(client, front, SYN, 5, 0);
+    net.forward(CLIENT, syn);
+    net.now += ms(8);
+    assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::KernelQuirk);
+    assert_eq!(net.conversation(client, front).syns, 1);
+    net.now += ms(1010);
+    net.forward(CLIENT, syn);
+    assert_eq!(net.conversation(client, front).syns, 2);
+    net.now += ms(8);
+    net.forward(CLIENT, segment(client, front, SYN, 6, 0));
+    assert_eq!(net.fabric.next_deadline(), Some(IDLE));
+    assert_eq!(net.fabric.conversations().len(), 2);
+    assert_eq!(net.conversation(client, front).opened, ms(8 + 1010 + 8));
+}
+
+#[test]
+fn time_that_runs_backwards_stands_still() {
+    let mut net = Net::new(one_target());
+    net.now = Duration::from_secs(5);
+    net.connect(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1);
+    net.now = Duration::from_secs(1);
+    net.forward(
+        CLIENT,
+        segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK, 2, 9001),
+    );
+    assert_eq!(net.fabric.flows()[0].last, Duration::from_secs(5));
+}
