@@ -81,8 +81,7 @@ pub enum Truth {
 
 /// Checks an expression against what there is to say and makes it ready to evaluate.
 ///
-/// None when anything is wrong, with at least one diagnostic in the sink. Their places are offsets in the text added to
-/// the start of its span, so they are exact where the text is written without escapes and on one line.
+/// None when anything is wrong, with at least one diagnostic in the sink.
 pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) -> Option<Expr> {
     let text = &source.value;
     let (root, faults, time_bound) = match parse::parse(text) {
@@ -94,7 +93,7 @@ pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) 
     };
     let sound = faults.is_empty();
     for fault in faults {
-        sink.push(placed(fault, source.span));
+        sink.push(placed(fault, text, source.span));
     }
     let root = root.filter(|_| sound)?;
     Some(Expr {
@@ -104,12 +103,16 @@ pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) 
     })
 }
 
-/// Moves a diagnostic from the text to the file, never out of the text's own place.
-fn placed(mut fault: Diagnostic, whole: Span) -> Diagnostic {
-    let place = |at: usize| (whole.start + at).min(whole.end.max(whole.start));
-    fault.span = Span {
-        start: place(fault.span.start),
-        end: place(fault.span.end),
+/// Moves a diagnostic from the text of an expression to the file: exactly where it was written plainly or in quotes;
+/// to the whole where the file has escapes or line breaks that the text has not.
+fn placed(mut fault: Diagnostic, text: &str, whole: Span) -> Diagnostic {
+    let written = whole.end.saturating_sub(whole.start);
+    fault.span = match written.checked_sub(text.len()) {
+        Some(quotes @ (0 | 2)) => Span {
+            start: whole.start + quotes / 2 + fault.span.start,
+            end: whole.start + quotes / 2 + fault.span.end,
+        },
+        Some(_) | None => whole,
     };
     fault
 }

@@ -33,16 +33,6 @@ const RESERVED: [&str; 18] = [
 /// The tree of a text. Places are byte offsets in it.
 pub(super) fn parse(text: &str) -> Result<Node, Diagnostic> {
     let tokens = lex::tokens(text)?;
-    if tokens.len() == 1 {
-        return Err(Diagnostic::new(
-            codes::EMPTY,
-            Span {
-                start: 0,
-                end: text.len(),
-            },
-            "this expression is empty",
-        ));
-    }
     let mut parser = Parser {
         text,
         tokens,

@@ -3,7 +3,6 @@
 use super::{Code, Rule};
 
 pub(crate) const TOO_LARGE: Code = Code(500);
-pub(crate) const EMPTY: Code = Code(501);
 pub(crate) const SYNTAX: Code = Code(502);
 pub(crate) const LITERAL: Code = Code(503);
 pub(crate) const SINGLE_EQUALS: Code = Code(504);
@@ -42,16 +41,6 @@ a report can only tell which of them is false when they stand apart.
 Wrong:  - a.ok && b.ok && c.ok && ... (forty more)
 Right:  - the first: a.ok
         - the second: b.ok
-",
-    },
-    Rule {
-        code: EMPTY,
-        title: "an expression is empty",
-        page: "\
-An entry of works or expect says what has to be true.
-
-Wrong:  - \"\"
-Right:  - new.ok
 ",
     },
     Rule {

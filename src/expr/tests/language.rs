@@ -42,7 +42,7 @@ fn what_holds() {
 #[test]
 fn what_is_refused() {
     for (text, code, under, help) in [
-        ("", 501, "", ""),
+        ("", 502, "", ""),
         ("new.ok &&", 502, "", ""),
         ("new.ok again.ok", 502, "again", ""),
         ("(new.ok", 502, "", ""),
@@ -408,4 +408,19 @@ fn values_are_the_longest_paths_in_order() {
     let long = json!({ "findings": (0..30).collect::<Vec<_>>() });
     expected = vec![("findings".into(), json!("(30 entries)"))];
     assert_eq!(expr("size(findings) == 30").values(&long), expected);
+}
+
+#[test]
+fn places_are_those_of_the_file() {
+    let place = |written: usize| {
+        let mut sink = Diagnostics::default();
+        let text = "new.ok && nwe.ok".to_string();
+        let source = Spanned::new(text, Span { start: 40, end: 40 + written });
+        assert!(compile(&source, &shape(), &mut sink).is_none());
+        sink.sorted()[0].span
+    };
+    assert_eq!(place(16), Span { start: 50, end: 53 });
+    assert_eq!(place(18), Span { start: 51, end: 54 }, "in quotes");
+    assert_eq!(place(20), Span { start: 40, end: 60 }, "with escapes");
+    assert_eq!(place(3), Span { start: 40, end: 43 }, "of an alias");
 }
