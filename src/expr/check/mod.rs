@@ -166,11 +166,7 @@ impl<'s, 'n> Checker<'s, 'n> {
         let ty = self.ty(node);
         if !matches!(ty, Ty::Any | Ty::Bool) {
             let help = self.as_boolean(node, &ty);
-            let message = format!(
-                "{takes} true or false, `{}` is {}",
-                self.part(node),
-                ty.words()
-            );
+            let message = format!("{takes} a boolean, `{}` is {}", self.part(node), ty.words());
             self.fault(codes::CONDITION, node.span, message, Some(help));
         }
     }

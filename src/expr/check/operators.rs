@@ -69,7 +69,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                     Some("true and false are no numbers here".into())
                 }
                 (Ty::Text | Ty::Word(_), Ty::Bool) => Some(format!(
-                    "a text that says nothing: `{} == \"\"`",
+                    "to ask whether it says anything, write `{} != \"\"`",
                     self.part(left)
                 )),
                 (Ty::List(_) | Ty::Map(_), number) if number.is_number() => Some(format!(
@@ -78,7 +78,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                     op.symbol(),
                     self.part(right)
                 )),
-                _ => None,
+                _ => unquoted(&a, right).or_else(|| unquoted(&b, left)),
             };
             self.fault(codes::COMPARE, node.span, message, help);
             return;
@@ -94,7 +94,9 @@ impl<'s, 'n> Checker<'s, 'n> {
             Kind::Text(word) if !words.contains(&word.as_str()) => {
                 let help = match did_you_mean(word, words.iter().copied().filter(|w| !w.is_empty()))
                 {
-                    Some(near) => format!("did you mean `\"{near}\"`?"),
+                    Some(near) => {
+                        format!("did you mean `\"{near}\"`? It is one of: {}", quoted(words))
+                    }
                     None => format!("it is one of: {}", quoted(words)),
                 };
                 self.fault(
@@ -149,7 +151,8 @@ impl<'s, 'n> Checker<'s, 'n> {
             }
             Ty::Map(_) | Ty::Record(_) if a.is_text() => {}
             Ty::Map(_) | Ty::Record(_) => {
-                let message = format!("`{}` is {}, names are text", self.part(left), a.words());
+                let (name, map) = (self.part(left), self.part(right));
+                let message = format!("the names in `{map}` are text, `{name}` is {}", a.words());
                 self.fault(codes::CONTAINED, left.span, message, None);
             }
             ty @ (Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_)) => {
@@ -271,5 +274,15 @@ impl<'s, 'n> Checker<'s, 'n> {
             format!("`{name}` is a subtraction here"),
             Some(help),
         ))
+    }
+}
+
+/// What to write for a number in quotes that is compared with a number.
+fn unquoted(other: &Ty, node: &Node) -> Option<String> {
+    match &node.kind {
+        Kind::Text(text) if other.is_number() && text.parse::<f64>().is_ok_and(f64::is_finite) => {
+            Some(format!("write `{text}` without quotes"))
+        }
+        _ => None,
     }
 }

@@ -53,7 +53,7 @@ impl<'s> Ty<'s> {
     pub(super) fn words(&self) -> &'static str {
         match self {
             Ty::Any => "anything",
-            Ty::Bool => "true or false",
+            Ty::Bool => "a boolean",
             Ty::Int => "an integer",
             Ty::Float => "a float",
             Ty::Millis => "a time in milliseconds",

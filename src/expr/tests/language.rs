@@ -415,7 +415,13 @@ fn places_are_those_of_the_file() {
     let place = |written: usize| {
         let mut sink = Diagnostics::default();
         let text = "new.ok && nwe.ok".to_string();
-        let source = Spanned::new(text, Span { start: 40, end: 40 + written });
+        let source = Spanned::new(
+            text,
+            Span {
+                start: 40,
+                end: 40 + written,
+            },
+        );
         assert!(compile(&source, &shape(), &mut sink).is_none());
         sink.sorted()[0].span
     };
