@@ -4,7 +4,7 @@
 
 use hairpin::diag::codes::{self, Code};
 use hairpin::diag::{Diagnostics, Format, render};
-use hairpin::spec;
+use hairpin::{plan, spec};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -20,8 +20,10 @@ fn problems(bytes: &[u8], file: &str) -> (String, Diagnostics) {
         return spec::read_bytes(bytes, file).expect_err("no lab is invalid UTF-8");
     }
     let text = String::from_utf8(bytes.to_vec()).expect("checked above");
-    let spec::Reading { lab, problems } = spec::read_all(&text, file);
-    drop(lab);
+    let spec::Reading { lab, mut problems } = spec::read_all(&text, file);
+    if let Some(Err(more)) = lab.map(|lab| plan::plans(&lab)) {
+        problems.append(more);
+    }
     (text, problems)
 }
 

@@ -161,9 +161,25 @@ impl<'s, 'n> Checker<'s, 'n> {
                     self.part(right),
                     ty.words()
                 );
-                let help = ty
-                    .is_text()
-                    .then(|| format!("write `{}.contains({})`", self.part(right), self.part(left)));
+                let help = match (&right.kind, &a) {
+                    (Kind::Text(text), Ty::Word(_)) => {
+                        let words: Vec<_> = text
+                            .split_whitespace()
+                            .map(|word| format!("\"{word}\""))
+                            .collect();
+                        Some(format!(
+                            "write `{} in [{}]`",
+                            self.part(left),
+                            words.join(", ")
+                        ))
+                    }
+                    _ if ty.is_text() => Some(format!(
+                        "write `{}.contains({})`",
+                        self.part(right),
+                        self.part(left)
+                    )),
+                    _ => None,
+                };
                 self.fault(codes::CONTAINED, right.span, message, help);
             }
         }

@@ -231,7 +231,12 @@ fn what_is_refused() {
             "write `double(staff.failed)`",
         ),
         ("new.ms + 1 > 3", 522, "1", "write `1.0`"),
-        ("new.syns == \"1\"", 523, "new.syns == \"1\"", ""),
+        (
+            "new.syns == \"1\"",
+            523,
+            "new.syns == \"1\"",
+            "write `1` without quotes",
+        ),
         (
             "new.ok == 1",
             523,
@@ -249,7 +254,7 @@ fn what_is_refused() {
             "again.error == \"dedline\"",
             524,
             "\"dedline\"",
-            "did you mean `\"deadline\"`?",
+            "did you mean `\"deadline\"`? It is one of: \"\", \"refused\", \"reset\", \"timeout\", \"deadline\", \"closed\"",
         ),
         (
             "again.error in [\"reset\", \"gone\"]",
@@ -273,7 +278,7 @@ fn what_is_refused() {
             "again.error in 'reset'",
             526,
             "'reset'",
-            "write `'reset'.contains(again.error)`",
+            "write `again.error in [\"reset\"]`",
         ),
         (
             "new.syns && new.ok",
