@@ -508,7 +508,7 @@ pub fn drop_reason(ended: &Packet) -> Option<&str> {
     ended.fate.strip_prefix("dropped: ")
 }
 
-/// How the fabric answered a packet itself: `reset-no-flow`.
+/// How the fabric answered a packet itself: `reset, no flow`.
 pub fn answer(ended: &Packet) -> Option<&str> {
     ended.fate.strip_prefix("answered: ")
 }

@@ -90,7 +90,7 @@ fn tell(trace: &Trace, challenge: &Challenge) -> String {
     let number = trace.passages[challenge.ack].ack.at;
     let old = challenge.owner.map(|c| quoted(trace, c));
     let because = match &old {
-        Some(old) if waits(trace, challenge) => {
+        Some(old) if held_in_time_wait(trace, challenge) => {
             format!(
                 "in the numbers of {old} (ack {number}), which it still held in TIME_WAIT on this 4-tuple"
             )
@@ -160,7 +160,7 @@ fn again(trace: &Trace, challenge: &Challenge) -> Option<f64> {
 }
 
 /// The target had closed the old connection first: it can only be TIME_WAIT that answers.
-fn waits(trace: &Trace, challenge: &Challenge) -> bool {
+pub(in crate::verdict) fn held_in_time_wait(trace: &Trace, challenge: &Challenge) -> bool {
     let Some(owner) = challenge.owner else {
         return false;
     };

@@ -10,7 +10,7 @@ use crate::verdict::trace::{Trace, answer, drop_reason};
 pub(super) const KIND: &str = "idle-expiry";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let reset = |p: usize| answer(trace.ended(p)) == Some("reset-expired");
+    let reset = |p: usize| answer(trace.ended(p)) == Some("reset, expired flow");
     let silent = |p: usize| drop_reason(trace.ended(p)) == Some("expired-flow");
     let late: Vec<usize> = (0..trace.passages.len())
         .filter(|p| reset(*p) || silent(*p))

@@ -55,7 +55,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 }
 
 /// Delivered to its own sender, from the address it has itself.
-pub(super) fn came_home(trace: &Trace, packet: &Packet) -> bool {
+pub(in crate::verdict) fn came_home(trace: &Trace, packet: &Packet) -> bool {
     let address = trace
         .evidence
         .hosts

@@ -13,6 +13,9 @@ mod refused;
 mod stale_connection;
 mod syn_unanswered;
 
+pub(super) use challenge_ack::held_in_time_wait;
+pub(super) use loopback::came_home;
+
 use super::Finding;
 use super::trace::Trace;
 use crate::evidence::Evidence;

@@ -444,7 +444,7 @@ fn an_expired_flow_speaks_only_when_somebody_does() {
     kit.now = 4000.0;
     kit.up(old, "P.", OLD.client + 65, OLD.server + 65, 64);
     let packet = kit.evidence.packets.last_mut().expect("a packet");
-    packet.fate = "answered: reset-expired".into();
+    packet.fate = "answered: reset, expired flow".into();
     packet.receiver = String::new();
     let summary = the(&kit, "idle-expiry").summary;
     assert_eq!(

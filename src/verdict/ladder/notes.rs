@@ -1,0 +1,195 @@
+//! Remarks on the packets that matter.
+
+use crate::evidence::Packet;
+use crate::verdict::findings;
+use crate::verdict::trace::{Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack};
+use std::collections::HashMap;
+
+const SAME_BYTES: &str = "the same bytes again";
+
+/// Makes remarks in the order of the packets, since some depend on what was said before.
+pub struct Notes<'a, 'b> {
+    trace: &'b Trace<'a>,
+    /// By ACK, RST: the challenge they belong to.
+    challenges: HashMap<usize, usize>,
+    /// When these numbers were last sent: connection, direction, sequence number, whether SYN.
+    sent: HashMap<(usize, bool, i64, bool), f64>,
+    /// To whom the target's socket on a 4-tuple belongs, by the tuple as the target writes it.
+    holder: HashMap<(&'a str, &'a str), usize>,
+    /// Connections about which it was said that the target knows them no more.
+    disowned: Vec<usize>,
+}
+
+impl<'a, 'b> Notes<'a, 'b> {
+    /// Nothing said yet.
+    pub fn new(trace: &'b Trace<'a>) -> Self {
+        let mut challenges = HashMap::new();
+        for (i, challenge) in trace.challenges.iter().enumerate() {
+            challenges.insert(challenge.ack, i);
+            if let Some(rst) = challenge.rst {
+                challenges.insert(rst, i);
+            }
+        }
+        Self {
+            trace,
+            challenges,
+            sent: HashMap::new(),
+            holder: HashMap::new(),
+            disowned: Vec::new(),
+        }
+    }
+
+    /// The remark on a packet, if it deserves one.
+    pub fn on(&mut self, passage: usize) -> Option<String> {
+        let (sent, ended) = (self.trace.sent(passage), self.trace.ended(passage));
+        let again = self.again(passage, sent);
+        let disowned = self.disowned(passage, sent, ended);
+        if let Some(reason) = drop_reason(ended) {
+            let again = again.map(|again| format!("; {again}")).unwrap_or_default();
+            return Some(format!("dropped: {reason}{again}"));
+        }
+        if let Some(how) = answer(ended) {
+            return Some(format!("answered by the balancer itself: {how}"));
+        }
+        if ended.fate == "held" {
+            return Some("still under way when the record ends".into());
+        }
+        if let Some(challenge) = self.challenges.get(&passage) {
+            return Some(self.challenge(*challenge, passage));
+        }
+        if is_syn(sent) && findings::came_home(self.trace, ended) {
+            return Some(format!(
+                "back at {} itself, from its own address",
+                ended.receiver
+            ));
+        }
+        if !self.trace.evidence.hosts.contains_key(&sent.sender) {
+            return Some("made by the balancer".into());
+        }
+        self.astray(passage, sent, ended).or(disowned).or(again)
+    }
+
+    fn challenge(&self, challenge: usize, passage: usize) -> String {
+        let trace = self.trace;
+        let challenge = &trace.challenges[challenge];
+        let old = match challenge.owner {
+            Some(owner) => format!("\"{}\"", trace.name(owner)),
+            None => "another connection".into(),
+        };
+        if passage != challenge.ack {
+            return format!("this RST ends {old} at {}", challenge.host);
+        }
+        let state = if findings::held_in_time_wait(trace, challenge) {
+            " in TIME_WAIT"
+        } else {
+            ""
+        };
+        let to = match challenge.delivered_to {
+            Some(to) if to != challenge.connection => format!(
+                "; it answers \"{}\" and is delivered to \"{}\"",
+                trace.name(challenge.connection),
+                trace.name(to)
+            ),
+            Some(_) | None => String::new(),
+        };
+        format!(
+            "challenge ACK (RFC 5961 section 4): {} still has {old}{state} on this 4-tuple{to}",
+            challenge.host
+        )
+    }
+
+    /// The same SYN or the same bytes once more.
+    fn again(&mut self, passage: usize, packet: &Packet) -> Option<String> {
+        let place = &self.trace.passages[passage];
+        let syn = is_syn(packet);
+        if packet.protocol != "tcp" || (packet.len == 0 && !syn) {
+            return None;
+        }
+        let key = (place.connection?, place.toward_target, packet.seq, syn);
+        let before = self.sent.insert(key, packet.t)?;
+        let what = if syn {
+            "the same SYN again"
+        } else {
+            SAME_BYTES
+        };
+        Some(format!("{what}, {:.1} ms later", packet.t - before))
+    }
+
+    /// Numbers of one connection delivered under the addresses of another.
+    fn astray(&self, passage: usize, sent: &Packet, ended: &Packet) -> Option<String> {
+        let place = &self.trace.passages[passage];
+        let whose = if is_syn_ack(sent) {
+            place.ack.of
+        } else {
+            place.seq.of.or(place.ack.of)
+        }?;
+        let bearer = place.connection?;
+        if place.toward_target || whose == bearer || !delivered(ended) {
+            return None;
+        }
+        let what = if is_syn_ack(sent) {
+            "answers the SYN of"
+        } else if is_reset(sent) {
+            "is a RST for"
+        } else {
+            "belongs to"
+        };
+        Some(format!(
+            "this {what} \"{}\", but comes from {}, to \"{}\"",
+            self.trace.name(whose),
+            ended.from_after,
+            self.trace.name(bearer)
+        ))
+    }
+
+    /// The first bytes that meet another connection's socket at the target.
+    fn disowned(&mut self, passage: usize, sent: &'a Packet, ended: &'a Packet) -> Option<String> {
+        let place = &self.trace.passages[passage];
+        if is_syn_ack(sent)
+            && let Some(owner) = place.ack.of
+        {
+            self.holder.insert((&sent.from, &sent.to), owner);
+        }
+        let bearer = place.connection?;
+        if !place.toward_target
+            || sent.len == 0
+            || !delivered(ended)
+            || self.disowned.contains(&bearer)
+        {
+            return None;
+        }
+        let holder = *self
+            .holder
+            .get(&(ended.to_after.as_str(), ended.from_after.as_str()))?;
+        if holder == bearer {
+            return None;
+        }
+        self.disowned.push(bearer);
+        Some(format!(
+            "to {} this 4-tuple is \"{}\" now; what it answers goes to that one",
+            ended.receiver,
+            self.trace.name(holder)
+        ))
+    }
+}
+
+/// How much a packet tells, for cutting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// One of many.
+    Common,
+    /// The same bytes once more.
+    Repeated,
+    /// It opens, closes or breaks a connection, or has a remark of its own.
+    Telling,
+}
+
+/// A packet's weight, its remark considered.
+pub fn weight(packet: &Packet, note: Option<&str>) -> Weight {
+    match note {
+        _ if packet.flags.contains(['S', 'F', 'R']) => Weight::Telling,
+        Some(note) if note.starts_with(SAME_BYTES) => Weight::Repeated,
+        Some(_) => Weight::Telling,
+        None => Weight::Common,
+    }
+}

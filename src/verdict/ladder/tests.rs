@@ -1,0 +1,190 @@
+//! Ladders of hand-made evidence, read by eye.
+
+use super::*;
+use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
+
+#[test]
+fn the_flagship_reads_like_the_story_it_tells() {
+    let text = ladder(&flagship().evidence, &[], 100);
+    let begin = r#"
+          old 198.51.100.7:40000 -> 203.0.113.10:80 (front/a),
+              at web1 198.51.100.7:40000 -> 10.0.1.10:80
+          new 198.51.100.7:40000 -> 203.0.113.11:80 (front/b),
+              at web1 198.51.100.7:40000 -> 10.0.1.10:80
+              client                                                 front/a    front/b     web1
+                                                                       .10        .11
+     0.00 old |-- SYN seq 0 --------------------------------------------o----------|--------->|
+     0.10 old |<- SYN-ACK seq 0 ack 1 ----------------------------------o----------|----------|
+     0.20 old |-- ACK seq 1 ack 1 --------------------------------------o----------|--------->|
+     0.30 old |-- PSH-ACK seq 1:65 ack 1 -------------------------------o----------|--------->|
+     0.40 old |<- ACK seq 1 ack 65 -------------------------------------o----------|----------|
+     0.50 old |<- PSH-ACK seq 1:65 ack 65 ------------------------------o----------|----------|
+     0.60 old |-- ACK seq 65 ack 65 ------------------------------------o----------|--------->|
+    20.00 new |-- SYN seq 0 --------------------------------------------|----------o--------->|
+    20.10 new |<- ACK seq 65 ack 65 (of old) ---------------------------|----------o----------|
+              |   ^ challenge ACK (RFC 5961 section 4): web1 still has "old" on this 4-tuple  |
+    20.20 new |-- RST seq 65 (of old) ----------------------------------|----------o--------->|
+              |   ^ this RST ends "old" at web1                         |          |          |
+    28.40 new |-- SYN seq 0 --------------------------------------------|----------o--------->|
+              |   ^ the same SYN again, 8.4 ms later                    |          |          |
+    28.50 new |<- SYN-ACK seq 0 ack 1 ----------------------------------|----------o----------|
+"#;
+    assert!(text.starts_with(&begin[1..]), "{text}");
+    let end = r#"
+    29.10 old |-- PSH-ACK seq 65:129 ack 65 ----------------------------o----------|--------->|
+              |   ^ to web1 this 4-tuple is "new" now; what it answers goes to that one       |
+    29.20 new |<- ACK seq 65 ack 65 ------------------------------------|----------o----------|
+   233.30 old |-- PSH-ACK seq 65:129 ack 65 ----------------------------o----------|--------->|
+              |   ^ the same bytes again, 204.2 ms later                |          |          |
+"#;
+    assert!(text.contains(end), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn a_challenge_that_goes_to_the_old_connection_says_so() {
+    let mut kit = Kit::new();
+    let old = kit.connect("old", 40000, "front/a", "web1");
+    kit.handshake(old, OLD);
+    let new = kit.connect("new", 40000, "front/b", "web1");
+    kit.up(new, "S", NEW.client, 0, 0);
+    kit.down(old, ".", OLD.server + 1, OLD.client + 1, 0);
+    let text = ladder(&kit.evidence, &[old, new], 100);
+    let row = "     0.40 old |<- ACK seq 1 ack 1 --------------------------------------o----------|----------|\n";
+    assert!(text.contains(row), "{text}");
+    assert!(
+        text.contains("answers \"new\" and is delivered to \"old\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn drops_end_in_a_cross_where_they_happen() {
+    let mut kit = Kit::new();
+    let visit = kit.connect_from("web1", "visit", 40000, "front/a", "web1");
+    kit.up(visit, "S", NEW.client, 0, 0);
+    kit.up(visit, "S", NEW.client, 0, 0);
+    kit.dropped("link-loss");
+    kit.up(visit, "S", NEW.client, 0, 0);
+    kit.dropped("kernel-quirk");
+    let direct = kit.connect("direct", 40000, "web1", "web1");
+    kit.up(direct, "S", OLD.client, 0, 0);
+    kit.dropped("no-route");
+    assert_eq!(
+        ladder(&kit.evidence, &[visit, direct], 90),
+        r#"
+          visit  10.0.1.10:40000 -> 203.0.113.10:80 (front/a),
+                 at web1 10.0.1.10:40000 -> 10.0.1.10:80
+          direct 198.51.100.7:40000 -> 10.0.1.10:80
+                 web1                                      client     front/a     web1
+                                                                        .10
+     0.00 visit  |-- SYN seq 0 -------------------------------|----------o--------->|
+                 |   ^ back at web1 itself, from its own address         |          |
+     0.10 visit  |-- SYN seq 0 -------------------------------|----------x          |
+                 |   ^ dropped: link-loss; the same SYN again, 0.1 ms later         |
+     0.20 visit  |-- SYN seq 0 --------x                      |          |          |
+                 |   ^ dropped: kernel-quirk; the same SYN again, 0.1 ms later      |
+     0.30 direct |                                  SYN seq 0 |----------|x         |
+                 |   ^ dropped: no-route                      |          |          |
+"#[1..]
+    );
+}
+
+#[test]
+fn a_syn_ack_under_a_foreign_address_and_a_reset_by_the_balancer() {
+    let mut kit = Kit::new();
+    let old = kit.connect("old", 40000, "front/a", "web1");
+    kit.handshake(old, OLD);
+    let direct = kit.connect("direct", 40000, "web1", "web1");
+    kit.up(direct, "S", NEW.client, 0, 0);
+    kit.down(old, "S.", NEW.server, NEW.client + 1, 0);
+    kit.down(old, "R", OLD.server + 1, 0, 0);
+    kit.evidence.packets.last_mut().expect("a packet").sender = "front".into();
+    let text = ladder(&kit.evidence, &[old, direct], 100);
+    assert!(text.contains("SYN-ACK seq 0 ack 1 (of direct)"), "{text}");
+    assert!(
+        text.contains("answers the SYN of \"direct\", but comes from 203.0.113.10:80, to \"old\""),
+        "{text}"
+    );
+    assert!(text.contains("|<- RST seq 1 ---"), "{text}");
+    assert!(text.contains("^ made by the balancer"), "{text}");
+}
+
+#[test]
+fn delays_of_links_are_told() {
+    let mut kit = Kit::new();
+    let far = kit.connect("far", 40000, "front/a", "web1");
+    kit.up(far, "S", NEW.client, 0, 0);
+    let packets = &mut kit.evidence.packets;
+    let arrives = packets[0].clone();
+    packets[0].fate = "held".into();
+    packets[0].receiver = String::new();
+    packets.push(Packet { t: 50.0, ..arrives });
+    let text = ladder(&kit.evidence, &[far], 100);
+    assert!(text.contains("SYN seq 0, 50.0 ms on the way"), "{text}");
+    assert_eq!(text.lines().count(), 5);
+    kit.evidence.packets.pop();
+    let text = ladder(&kit.evidence, &[far], 100);
+    assert!(
+        text.contains("still under way when the record ends"),
+        "{text}"
+    );
+}
+
+#[test]
+fn long_stories_are_cut_where_nothing_happens() {
+    let mut kit = flagship();
+    for i in 0..2000 {
+        kit.up(1, "P.", NEW.client + 65 + i * 100, NEW.server + 65, 100);
+        kit.down(1, ".", NEW.server + 65, NEW.client + 165 + i * 100, 0);
+    }
+    for width in [70, 80, 100, 200] {
+        let text = ladder(&kit.evidence, &[], width);
+        assert!(text.lines().count() <= LINES + 8, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= width),
+            "{text}"
+        );
+        assert!(text.contains(" more, "), "{text}");
+        assert!(text.contains("challenge ACK"), "{text}");
+    }
+    // Nothing but openings: the middle goes.
+    let mut kit = Kit::new();
+    let c = kit.connect("again", 40000, "front/a", "web1");
+    for _ in 0..300 {
+        kit.up(c, "S", NEW.client, 0, 0);
+    }
+    assert!(ladder(&kit.evidence, &[c], 100).contains("more lines"));
+}
+
+#[test]
+fn without_findings_the_named_connections_are_shown() {
+    let text = ladder(&harmless().evidence, &[], 100);
+    assert!(
+        text.contains(" old |--") && text.contains(" new |--") && text.contains("web2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nothing_to_show_is_no_ladder_and_nonsense_is_no_panic() {
+    assert_eq!(ladder(&Evidence::default(), &[], 100), "");
+    assert_eq!(ladder(&Kit::new().evidence, &[7], 100), "");
+    let mut kit = flagship();
+    for connection in &mut kit.evidence.connections {
+        (connection.target, connection.via, connection.step) = (String::new(), "a/b/c".into(), 99);
+        connection.flow = Some(12345);
+    }
+    kit.evidence.hosts.clear();
+    kit.evidence.load_balancers.clear();
+    assert!(!ladder(&kit.evidence, &[], 0).is_empty());
+    let mut kit = Kit::new();
+    for i in 0..40 {
+        let c = kit.connect("c", 40000 + i, "front/a", "web1");
+        kit.of(c).from = format!("a-host-with-a-rather-long-name-{i}");
+        kit.handshake(c, OLD);
+    }
+    let all: Vec<usize> = (0..40).collect();
+    let text = ladder(&kit.evidence, &all, 60);
+    assert!(text.ends_with("      ... 35 more connections\n"), "{text}");
+}
