@@ -3,6 +3,7 @@
 //! One file a format. Not here: judgement (see `verdict`), files, terminals and exit statuses (see `cli`).
 
 mod json;
+pub mod plan;
 mod repeat;
 mod text;
 mod wrap;

@@ -1,0 +1,582 @@
+//! What would be built: the text of `hairpin plan`, and drawings of it ([`graph`]).
+//!
+//! Says the kernel operations as an operator would type them. Not here: doing them (see `world`).
+
+mod graph;
+
+pub use graph::{Graph, graph};
+
+use super::kind_word;
+use super::wrap::{count, cut, wrap};
+use crate::fabric::config::{
+    Balancer, Config, GroupId, Link, Listener, OnCollision, OnMissingFlow, Protocol, Target,
+    ZonalId,
+};
+use crate::plan::{Dial, Host, HostId, Plan, Server, Step, Transfer, Verb};
+use crate::spec::App;
+use crate::units::{Bytes, Percent, Rate, Time};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Columns of the story.
+const WIDTH: usize = 100;
+/// Targets listed in a line, at most; the count tells of the rest.
+const LISTED: usize = 12;
+
+/// Everything that one case would build and do, for people.
+pub fn plan(plan: &Plan) -> String {
+    let mut out = String::new();
+    head(plan, &mut out);
+    changes(plan, &mut out);
+    hosts(plan, &mut out);
+    balancers(plan, &mut out);
+    groups(plan, &mut out);
+    operations(plan, &mut out);
+    steps(plan, &mut out);
+    claims(plan, &mut out);
+    out
+}
+
+/// One line. Writing to a string cannot fail.
+macro_rules! line {
+    ($out:expr, $($text:tt)*) => {
+        writeln!($out, $($text)*).expect("a string takes everything")
+    };
+}
+
+fn head(plan: &Plan, out: &mut String) {
+    line!(out, "{}/{}: {}", plan.lab, plan.case, kind_word(plan.kind));
+    line!(out, "{}", plan.title);
+    for text in wrap(&plan.shows, WIDTH) {
+        line!(out, "{text}");
+    }
+    let clock = if plan.time_scale > 1.0 {
+        format!("cloud time runs {} times faster", plan.time_scale)
+    } else {
+        "cloud time is real time".to_owned()
+    };
+    line!(out, "seed {}; {clock}", plan.seed);
+}
+
+fn changes(plan: &Plan, out: &mut String) {
+    line!(out, "\nWHAT THIS CASE CHANGES");
+    if plan.changes.is_empty() {
+        line!(out, "  nothing");
+    }
+    for change in &plan.changes {
+        let before = change.before.as_deref().unwrap_or("(not written)");
+        let after = change.after.as_deref().unwrap_or("(removed)");
+        line!(
+            out,
+            "  {}: {} -> {}",
+            change.path,
+            cut(before, WIDTH),
+            cut(after, WIDTH)
+        );
+    }
+}
+
+/// Hosts in runs: those of one `count` are alike and stand in one line.
+fn runs(plan: &Plan) -> Vec<(String, &[Host])> {
+    let mut runs = Vec::new();
+    let mut groups = plan.groups.iter().peekable();
+    let mut next = 0;
+    while next < plan.hosts.len() {
+        let members = groups.next_if(|(_, members)| {
+            members
+                .first()
+                .is_some_and(|first| first.0 as usize == next)
+        });
+        let (name, length) = match members {
+            Some((_, members)) if members.len() > 1 => {
+                let last = &plan.hosts[next + members.len() - 1].name;
+                let name = format!("{} .. {last}", plan.hosts[next].name);
+                (name, members.len())
+            }
+            Some(_) | None => (plan.hosts[next].name.clone(), 1),
+        };
+        runs.push((name, &plan.hosts[next..next + length]));
+        next += length;
+    }
+    runs
+}
+
+fn hosts(plan: &Plan, out: &mut String) {
+    line!(out, "\nHOSTS");
+    let runs = runs(plan);
+    let widest = runs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, hosts) in runs {
+        let (first, last) = (&hosts[0], &hosts[hosts.len() - 1]);
+        let addresses = if hosts.len() == 1 {
+            first.address.to_string()
+        } else {
+            format!("{} .. {}", first.address, last.address)
+        };
+        let public = match (first.public_address, last.public_address) {
+            (Some(one), Some(other)) if one == other => format!(", public {one}"),
+            (Some(one), Some(other)) => format!(", public {one} .. {other}"),
+            (_, _) => String::new(),
+        };
+        let place = match &first.zone {
+            Some(zone) => format!("zone {zone}"),
+            None => "on the internet".to_owned(),
+        };
+        line!(out, "  {name:widest$}  {addresses}{public}, {place}");
+    }
+}
+
+fn balancers(plan: &Plan, out: &mut String) {
+    if plan.fabric.balancers.is_empty() {
+        return;
+    }
+    line!(out, "\nLOAD BALANCERS");
+    for balancer in &plan.fabric.balancers {
+        line!(out, "  {}: network, {}", balancer.name, knobs(balancer));
+        for zonal in &balancer.zonal {
+            let name = format!("{}/{}", balancer.name, zonal.zone);
+            match zonal.public {
+                Some(public) => line!(
+                    out,
+                    "    {name}  {public}, inside the VPC {}",
+                    zonal.private
+                ),
+                None => line!(out, "    {name}  {}, internal", zonal.private),
+            }
+        }
+        for listener in &balancer.listeners {
+            listener_lines(plan, balancer, listener, out);
+        }
+    }
+}
+
+fn knobs(balancer: &Balancer) -> String {
+    let collision = match balancer.on_collision {
+        OnCollision::Newest => "on collision the newest flow wins",
+        OnCollision::KeepOld => "on collision the old flow wins",
+        OnCollision::PortRewrite => "on collision the newcomer gets another port",
+    };
+    let missing = match balancer.on_missing_flow {
+        OnMissingFlow::Reset => "data without a flow is reset",
+        OnMissingFlow::Drop => "data without a flow is dropped",
+    };
+    format!("{collision}, {missing}")
+}
+
+fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &mut String) {
+    let (config, scale) = (&plan.fabric, plan.time_scale);
+    let group = &config.groups[listener.group.0 as usize];
+    line!(
+        out,
+        "    {} {} -> {}, {}, idle limit {}",
+        protocol(listener.protocol),
+        listener.port,
+        group.name,
+        if listener.cross_zone {
+            "across zones"
+        } else {
+            "each zone to its own targets"
+        },
+        cloud(listener.idle_timeout, scale)
+    );
+    for (zonal, place) in (0u8..).zip(&balancer.zonal) {
+        let reach = reach(config, balancer, listener, ZonalId(zonal));
+        let text = if reach.is_empty() {
+            "no target: a new connection is dropped".to_owned()
+        } else {
+            listed(&reach)
+        };
+        line!(out, "      {}/{} -> {text}", balancer.name, place.zone);
+    }
+}
+
+/// Where one zonal address can send, the way the fabric decides it: a preferred target, wherever it is eligible,
+/// leaves no choice.
+fn reach(config: &Config, balancer: &Balancer, listener: &Listener, zonal: ZonalId) -> Vec<String> {
+    let zone = &balancer.zonal[zonal.0 as usize].zone;
+    let targets = &config.groups[listener.group.0 as usize].targets;
+    let eligible: Vec<(usize, &Target)> = targets
+        .iter()
+        .enumerate()
+        .filter(|(_, target)| listener.cross_zone || target.zone.as_ref() == Some(zone))
+        .collect();
+    let preferred = balancer
+        .prefer
+        .iter()
+        .filter(|(at, _)| *at == zonal)
+        .flat_map(|(_, wanted)| wanted)
+        .find_map(|wanted| eligible.iter().find(|(index, _)| index == wanted));
+    let written = |target: &Target| {
+        format!(
+            "{} {}:{}",
+            target.name,
+            target.address,
+            target.port.unwrap_or(listener.port)
+        )
+    };
+    match preferred {
+        Some((_, target)) => vec![format!("{} (preferred)", written(target))],
+        None => eligible.iter().map(|(_, target)| written(target)).collect(),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.len() <= LISTED {
+        names.join(", ")
+    } else {
+        format!("{}, ... {} in all", names[..LISTED].join(", "), names.len())
+    }
+}
+
+fn groups(plan: &Plan, out: &mut String) {
+    if plan.fabric.groups.is_empty() {
+        return;
+    }
+    line!(out, "\nTARGET GROUPS");
+    for group in &plan.fabric.groups {
+        line!(
+            out,
+            "  {}: {}, {}",
+            group.name,
+            count(group.targets.len(), "target"),
+            if group.preserve_client_ip {
+                "the client's address is preserved"
+            } else {
+                "targets see the load balancer's address"
+            }
+        );
+    }
+}
+
+fn operations(plan: &Plan, out: &mut String) {
+    line!(out, "\nKERNEL OPERATIONS, BY HOST AND IN ORDER");
+    let mut first = 0;
+    for (name, hosts) in runs(plan) {
+        let port = &plan.fabric.ports[first];
+        first += hosts.len();
+        let host = &hosts[0];
+        if hosts.len() == 1 {
+            line!(out, "  {name}");
+        } else {
+            line!(out, "  {name} (alike; this is {})", host.name);
+        }
+        line!(out, "    unshare net, mnt; TUN eth0 with vnet headers");
+        line!(
+            out,
+            "    ip addr add {}/32 dev eth0; ip link set eth0 mtu {} up; ip route add default dev eth0",
+            host.address,
+            host.mtu
+        );
+        for (key, value) in &host.sysctls {
+            line!(out, "    sysctl -w {key}=\"{value}\"");
+        }
+        for (command, text) in [
+            ("nft -f -", &host.nft),
+            ("iptables-restore", &host.iptables),
+            ("/bin/sh -e", &host.setup),
+        ] {
+            if let Some(text) = text {
+                line!(out, "    {command}");
+                for text in text.lines() {
+                    line!(out, "      | {text}");
+                }
+            }
+        }
+        for server in &host.servers {
+            line!(out, "    {}", serves(server));
+        }
+        for (direction, link) in [("up", &port.up), ("down", &port.down)] {
+            if *link != Link::default() {
+                line!(
+                    out,
+                    "    link {direction}, in the fabric: {}",
+                    link_text(link)
+                );
+            }
+        }
+        if port.quirks.syn_resend_classic {
+            line!(
+                out,
+                "    kernel quirk, in the fabric: a SYN re-sent within 0.9 s never leaves"
+            );
+        }
+    }
+}
+
+fn serves(server: &Server) -> String {
+    let port = if server.udp {
+        format!("{}/udp", server.port)
+    } else {
+        server.port.to_string()
+    };
+    let app = match &server.app {
+        App::Echo { idle_close: None } => "echo".to_owned(),
+        App::Echo {
+            idle_close: Some(idle),
+        } => format!("echo, closes after {} of silence", time(*idle)),
+        App::Sink => "sink".to_owned(),
+        App::Banner { text } => format!("banner {text:?}"),
+        App::Name => "name".to_owned(),
+        App::Source { bytes, every } => {
+            format!(
+                "source, {} every {}",
+                Bytes(u64::from(*bytes)),
+                time(*every)
+            )
+        }
+        App::Http => "http".to_owned(),
+        App::NeverAccept { backlog } => format!("never_accept, backlog {backlog}"),
+        App::Command { command, .. } => format!("command: {}", cut(command.trim(), WIDTH)),
+    };
+    format!("listen on {port}: {app}")
+}
+
+fn link_text(link: &Link) -> String {
+    let mut parts = Vec::new();
+    if !link.delay.is_zero() {
+        parts.push(format!("delay {}", time(link.delay)));
+    }
+    if !link.jitter.is_zero() {
+        parts.push(format!("jitter {}", time(link.jitter)));
+    }
+    if link.loss > 0.0 {
+        parts.push(format!("loss {}", Percent(link.loss * 100.0)));
+    }
+    if let Some(rate) = link.rate {
+        parts.push(format!("rate {}", Rate(rate)));
+    }
+    if let Some(mtu) = link.mtu {
+        parts.push(format!("mtu {mtu}"));
+    }
+    if let Some(queue) = link.queue {
+        parts.push(format!("queue {queue} packets"));
+    }
+    parts.join(", ")
+}
+
+fn steps(plan: &Plan, out: &mut String) {
+    line!(out, "\nSTEPS");
+    let digits = plan.steps.len().to_string().len();
+    for (number, step) in (1..).zip(&plan.steps) {
+        let name = if step.named {
+            format!(" ({})", step.name)
+        } else {
+            String::new()
+        };
+        let details = details(plan, step);
+        let details = if details.is_empty() {
+            String::new()
+        } else {
+            format!(": {details}")
+        };
+        let background = if step.background {
+            ", in the background"
+        } else {
+            ""
+        };
+        line!(
+            out,
+            "  {number:>digits$}  {}{name}{details}{background}",
+            step.label
+        );
+    }
+}
+
+fn details(plan: &Plan, step: &Step) -> String {
+    match &step.verb {
+        Verb::Connect {
+            dial,
+            source_port,
+            keepalive,
+            timeout,
+        } => {
+            let port = source_port.map_or(String::new(), |port| format!(" from port {port}"));
+            format!(
+                "{}{port}{}, limit {}",
+                dialled(dial),
+                kept(*keepalive),
+                time(*timeout)
+            )
+        }
+        Verb::Load {
+            dials,
+            rate,
+            hold,
+            request,
+            keepalive,
+            timeout,
+            connections: _,
+        } => {
+            let clients = count(dials.len(), "client");
+            let first = dials.first().map_or(String::new(), dialled);
+            let rate = rate.map_or(String::new(), |rate| format!(", {rate} a second"));
+            let request =
+                request.map_or(String::new(), |size| format!(", {} each way", bytes(size)));
+            let hold = if *hold { ", kept open" } else { "" };
+            format!(
+                "{clients}, {first}{rate}{request}{hold}{}, limit {}",
+                kept(*keepalive),
+                time(*timeout)
+            )
+        }
+        Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => transfer(t),
+        Verb::WaitUntil { timeout, .. } => format!("limit {}", time(*timeout)),
+        Verb::Wait { lapse } => format!("{} of real time", time(*lapse)),
+        Verb::Stop { hosts, .. } | Verb::Kill { hosts } => listed(&names(plan, hosts)),
+        Verb::Run {
+            command, timeout, ..
+        } => format!(
+            "{}, limit {}",
+            cut(command.trim(), WIDTH).replace('\n', "; "),
+            time(*timeout)
+        ),
+        Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
+    }
+}
+
+fn kept(keepalive: Option<Duration>) -> String {
+    keepalive.map_or(String::new(), |idle| format!(", keepalive {}", time(idle)))
+}
+
+fn names(plan: &Plan, hosts: &[HostId]) -> Vec<String> {
+    hosts
+        .iter()
+        .map(|host| plan.hosts[host.0 as usize].name.clone())
+        .collect()
+}
+
+fn dialled(dial: &Dial) -> String {
+    let addresses: Vec<String> = dial.to.iter().map(|to| to.address.to_string()).collect();
+    match addresses.as_slice() {
+        [one] => one.clone(),
+        several => format!("{} in turn", listed(several)),
+    }
+}
+
+fn transfer(transfer: &Transfer) -> String {
+    let times = match (transfer.times, transfer.every) {
+        (1, _) => String::new(),
+        (times, Duration::ZERO) => format!(", {times} times"),
+        (times, every) => format!(", {times} times, every {}", time(every)),
+    };
+    format!(
+        "{}{times}, limit {}",
+        bytes(transfer.bytes),
+        time(transfer.timeout)
+    )
+}
+
+fn claims(plan: &Plan, out: &mut String) {
+    for (title, claims) in [
+        ("THE PROMISE", &plan.works),
+        ("THIS CASE CLAIMS", &plan.expect),
+    ] {
+        if claims.is_empty() {
+            continue;
+        }
+        line!(out, "\n{title}");
+        for claim in claims {
+            match &claim.words {
+                Some(words) => line!(out, "  {words}: {}", claim.that.trim()),
+                None => line!(out, "  {}", claim.that.trim()),
+            }
+        }
+    }
+    if !plan.finds.is_empty() {
+        line!(out, "\nIT MUST SHOW\n  {}", plan.finds.join(", "));
+    }
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
+}
+
+/// With a unit, whole KiB and MiB as such.
+fn bytes(size: u32) -> String {
+    let text = Bytes(u64::from(size)).to_string();
+    if text.ends_with(|c: char| c.is_ascii_digit()) {
+        format!("{text} bytes")
+    } else {
+        text
+    }
+}
+
+/// Scaled times can be any fraction: seconds with a point, to the microsecond.
+fn time(span: Duration) -> String {
+    let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    if micros > 1_000_000 && micros % 1_000_000 != 0 {
+        return format!("{}s", span.as_secs_f64());
+    }
+    Time(Duration::from_micros(micros)).to_string()
+}
+
+/// A time of the cloud's, on both clocks.
+fn cloud(span: Duration, scale: f64) -> String {
+    if scale > 1.0 {
+        let written = Duration::from_secs_f64((span.as_secs_f64() * scale).round());
+        format!("{} cloud ({})", time(written), time(span))
+    } else {
+        time(span)
+    }
+}
+
+/// Which group a listener forwards to, by name.
+fn group_name(config: &Config, group: GroupId) -> &str {
+    &config.groups[group.0 as usize].name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan, spec};
+
+    pub(super) const LAB: &str = r#"
+title: A plan to print
+time_scale: 100
+hosts:
+  desk: { count: 3, sysctls: { net.ipv4.tcp_syn_retries: 1 }, link: { delay: 5ms } }
+  web1:
+    zone: a
+    serve: { 80: echo }
+    nft: |
+      table ip guard {
+        chain in { type filter hook input priority filter; ip saddr { $desk } accept }
+      }
+  web2: { zone: b, public_address: auto, serve: { 80: echo } }
+target_groups:
+  web: { targets: [web1, web2] }
+load_balancers:
+  front: { zones: [a, b], listeners: { 80: web } }
+steps:
+  - load: { as: staff, from: desk, to: front, connections: 2, hold: true }
+  - exchange: { over: staff, times: 3, every: 5ms }
+  - wait: 400s cloud
+works:
+  - everybody gets in: staff.failed == 0
+cases:
+  as-deployed:
+    kind: control
+  across:
+    kind: control
+    set: { load_balancers.front.attributes.load_balancing.cross_zone.enabled: true }
+"#;
+
+    pub(super) fn plans() -> Vec<Plan> {
+        let lab = spec::read(LAB, "labs/test/print.yaml").expect("a lab");
+        plan::plans(&lab).expect("plans")
+    }
+
+    #[test]
+    fn a_plan_says_all_that_will_be_built() {
+        insta::assert_snapshot!(super::plan(&plans()[1]));
+    }
+
+    #[test]
+    fn without_cross_zone_each_address_sends_to_its_own_zone() {
+        let text = super::plan(&plans()[0]);
+        assert!(text.contains("front/a -> web1 10.0.0.10:80\n"), "{text}");
+        assert!(text.contains("front/b -> web2 10.0.16.10:80\n"), "{text}");
+    }
+}

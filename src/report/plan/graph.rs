@@ -1,0 +1,208 @@
+//! A drawing of the topology: who dials what, and where each zonal address can send.
+
+use super::{group_name, protocol, runs};
+use crate::fabric::config::{Balancer, Listener};
+use crate::plan::{Endpoint, Plan, Verb};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Languages of drawings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graph {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, which GitHub draws in Markdown.
+    Mermaid,
+}
+
+/// What is drawn, in both languages.
+struct Drawing {
+    /// Identifier and lines of text.
+    nodes: Vec<(String, Vec<String>)>,
+    /// From, to, text on the arrow.
+    edges: BTreeSet<(String, String, String)>,
+}
+
+/// The topology of one case.
+pub fn graph(plan: &Plan, language: Graph) -> String {
+    let drawing = draw(plan);
+    match language {
+        Graph::Dot => dot(plan, &drawing),
+        Graph::Mermaid => mermaid(&drawing),
+    }
+}
+
+fn draw(plan: &Plan) -> Drawing {
+    let mut nodes = Vec::new();
+    let mut owner = vec![String::new(); plan.hosts.len()];
+    let mut number = 0;
+    for (name, hosts) in runs(plan) {
+        let id = format!("host {}", hosts[0].name);
+        let place = hosts[0]
+            .zone
+            .as_ref()
+            .map_or("internet".to_owned(), |zone| format!("zone {zone}"));
+        nodes.push((id.clone(), vec![name, hosts[0].address.to_string(), place]));
+        for _ in hosts {
+            owner[number].clone_from(&id);
+            number += 1;
+        }
+    }
+    let mut edges = BTreeSet::new();
+    for balancer in &plan.fabric.balancers {
+        for zonal in &balancer.zonal {
+            let name = format!("{}/{}", balancer.name, zonal.zone);
+            let address = zonal.public.unwrap_or(zonal.private).to_string();
+            nodes.push((format!("zonal {name}"), vec![name, address]));
+        }
+        for listener in &balancer.listeners {
+            forwards(plan, balancer, listener, &owner, &mut edges);
+        }
+    }
+    for step in &plan.steps {
+        dials(plan, &step.verb, &owner, &mut edges);
+    }
+    Drawing { nodes, edges }
+}
+
+fn forwards(
+    plan: &Plan,
+    balancer: &Balancer,
+    listener: &Listener,
+    owner: &[String],
+    edges: &mut BTreeSet<(String, String, String)>,
+) {
+    let group = &plan.fabric.groups[listener.group.0 as usize];
+    let text = format!(
+        "{} {} to {}",
+        protocol(listener.protocol),
+        listener.port,
+        group_name(&plan.fabric, listener.group)
+    );
+    for target in &group.targets {
+        let Some(host) = plan.hosts.iter().position(|host| host.name == target.name) else {
+            continue;
+        };
+        for zonal in &balancer.zonal {
+            if listener.cross_zone || target.zone.as_ref() == Some(&zonal.zone) {
+                edges.insert((
+                    format!("zonal {}/{}", balancer.name, zonal.zone),
+                    owner[host].clone(),
+                    text.clone(),
+                ));
+            }
+        }
+    }
+}
+
+fn dials(
+    plan: &Plan,
+    verb: &Verb,
+    owner: &[String],
+    edges: &mut BTreeSet<(String, String, String)>,
+) {
+    let dials = match verb {
+        Verb::Connect { dial, .. } => std::slice::from_ref(dial),
+        Verb::Load { dials, .. } => dials.as_slice(),
+        Verb::Exchange(_)
+        | Verb::Send(_)
+        | Verb::Receive(_)
+        | Verb::Close { .. }
+        | Verb::Abort { .. }
+        | Verb::Shutdown { .. }
+        | Verb::Wait { .. }
+        | Verb::WaitUntil { .. }
+        | Verb::Stop { .. }
+        | Verb::Kill { .. }
+        | Verb::Run { .. } => return,
+    };
+    for dial in dials {
+        for to in &dial.to {
+            if let Some(node) = node_of(plan, to, owner) {
+                let from = owner[dial.from.0 as usize].clone();
+                edges.insert((from, node, format!("dials {}", to.address.port())));
+            }
+        }
+    }
+}
+
+/// The node that has the address; none when nothing in the lab has.
+fn node_of(plan: &Plan, to: &Endpoint, owner: &[String]) -> Option<String> {
+    let address = *to.address.ip();
+    for balancer in &plan.fabric.balancers {
+        for zonal in &balancer.zonal {
+            if zonal.private == address || zonal.public == Some(address) {
+                return Some(format!("zonal {}/{}", balancer.name, zonal.zone));
+            }
+        }
+    }
+    plan.hosts
+        .iter()
+        .position(|host| host.address == address || host.public_address == Some(address))
+        .map(|host| owner[host].clone())
+}
+
+fn dot(plan: &Plan, drawing: &Drawing) -> String {
+    let mut out = String::from("digraph lab {\n  rankdir=LR\n  node [shape=box]\n");
+    let title = quoted(&format!("{}/{}", plan.lab, plan.case));
+    let mut line = |text: String| writeln!(out, "  {text}").expect("a string takes everything");
+    line(format!("label={title}"));
+    for (id, lines) in &drawing.nodes {
+        line(format!(
+            "{} [label={}]",
+            quoted(id),
+            quoted(&lines.join("\n"))
+        ));
+    }
+    for (from, to, text) in &drawing.edges {
+        line(format!(
+            "{} -> {} [label={}]",
+            quoted(from),
+            quoted(to),
+            quoted(text)
+        ));
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// A Graphviz string.
+fn quoted(text: &str) -> String {
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("\"{escaped}\"")
+}
+
+fn mermaid(drawing: &Drawing) -> String {
+    let mut out = String::from("flowchart LR\n");
+    let id = |name: &str| {
+        let place = drawing.nodes.iter().position(|(node, _)| node == name);
+        format!("n{}", place.unwrap_or(drawing.nodes.len()))
+    };
+    let mut line = |text: String| writeln!(out, "  {text}").expect("a string takes everything");
+    for (name, lines) in &drawing.nodes {
+        line(format!("{}[\"{}\"]", id(name), lines.join("<br/>")));
+    }
+    for (from, to, text) in &drawing.edges {
+        line(format!("{} -->|\"{text}\"| {}", id(from), id(to)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plans;
+    use super::*;
+
+    #[test]
+    fn graphviz() {
+        insta::assert_snapshot!(graph(&plans()[0], Graph::Dot));
+    }
+
+    #[test]
+    fn mermaid_draws_the_same() {
+        insta::assert_snapshot!(graph(&plans()[0], Graph::Mermaid));
+    }
+}
