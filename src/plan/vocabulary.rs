@@ -13,6 +13,7 @@ pub const ERRORS: &[&str] = &[
     "eof",
     "closed",
     "not-connected",
+    "failed",
 ];
 
 /// How a connection ended; empty when it never stood.
@@ -41,6 +42,8 @@ pub const TCP_STATES: &[&str] = &[
 /// CloudWatch names of what the emulator counts.
 pub const METRICS: &[&str] = &[
     "ActiveFlowCount",
+    "ActiveFlowCount_TCP",
+    "ActiveFlowCount_UDP",
     "NewFlowCount",
     "NewFlowCount_TCP",
     "NewFlowCount_UDP",
@@ -51,6 +54,7 @@ pub const METRICS: &[&str] = &[
     "TCP_ELB_Reset_Count",
     "PortAllocationErrorCount",
     "RejectedFlowCount",
+    "RejectedFlowCount_TCP",
 ];
 
 /// States of a balancer.
@@ -71,7 +75,11 @@ pub const TARGET_STATES: &[&str] = &[
 pub const FINDINGS: &[&str] = &[
     "flow-collision",
     "challenge-ack",
-    "stale-connection",
     "loopback",
+    "port-exhaustion",
+    "no-listener",
+    "idle-expiry",
+    "stale-connection",
+    "refused",
     "syn-unanswered",
 ];

@@ -196,3 +196,6 @@ fn load(load: &Load) -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

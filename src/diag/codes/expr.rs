@@ -259,7 +259,7 @@ Right:  - new.syns == 1
         page: "\
 Errors, states and the like are words out of a fixed list; another word would make the claim false for ever, or true
 for ever behind a !=. Errors: \"\" refused reset timeout deadline unreachable no-address no-port eof closed
-not-connected. `timeout` is the kernel giving up, `deadline` is the step's own limit.
+not-connected, and of a program `failed`. `timeout` is the kernel giving up, `deadline` is the step's own limit.
 
 Wrong:  - again.error == \"timed-out\"
 Right:  - again.error == \"deadline\"

@@ -1,0 +1,238 @@
+//! The values have exactly the fields that the plan's shape tells expressions of.
+
+use super::*;
+use crate::evidence::{Quantiles, Request, Socket, TargetEvidence};
+use crate::expr::{Truth, Type};
+use crate::fabric::BalancerCounters;
+use crate::plan::{Plan, Verb, vocabulary};
+use crate::verdict::findings;
+use std::collections::BTreeMap;
+
+/// One step of every kind, each with a name.
+const LAB: &str = r#"title: Every kind of step
+hosts:
+  client: { zone: a }
+  web-1: { zone: a, serve: { 80: echo } }
+target_groups:
+  web: { targets: [web-1] }
+load_balancers:
+  front: { zones: [a], listeners: { 80: web } }
+steps:
+  - connect:  { as: one, from: client, to: front }
+  - load:     { as: many, from: client, to: front, connections: 2, hold: true }
+  - send:     { as: sent, over: one }
+  - receive:  { as: received, over: one }
+  - exchange: { as: exchanged, over: one }
+  - exchange: { as: on_all, over: many }
+  - shutdown: { as: shut, over: one }
+  - close:    { as: closed, over: one }
+  - abort:    { as: aborted, over: many }
+  - wait:     { as: waited, for: 1ms }
+  - wait_until: { as: seen, that: one.ok }
+  - run:      { as: ran, on_host: client, command: "true" }
+  - stop:     { as: stopped, host: web-1 }
+  - kill:     { as: killed, host: web-1 }
+works:
+  - EXPRESSION
+cases:
+  as-it-is: { kind: control }
+"#;
+
+fn plan(expression: &str) -> Plan {
+    let text = LAB.replace("EXPRESSION", expression);
+    let lab =
+        crate::spec::read(&text, "every-step.yaml").unwrap_or_else(|e| panic!("{:?}", e.sorted()));
+    crate::plan::plan(&lab, "as-it-is", None).unwrap_or_else(|e| panic!("{:?}", e.sorted()))
+}
+
+fn zeros(names: &[&str]) -> BTreeMap<String, i64> {
+    names
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| (name.to_string(), 0))
+        .collect()
+}
+
+/// Evidence in which everything that can be there is there, once.
+fn evidence(plan: &Plan) -> Evidence {
+    let errors = || zeros(vocabulary::ERRORS);
+    let detail = |step: &crate::plan::Step| match &step.verb {
+        Verb::Connect { .. } => Detail::Connect { connection: 0 },
+        Verb::Load { .. } => Detail::Load(Load {
+            errors: errors(),
+            by_target: zeros(&["client", "web-1"]),
+            status: zeros(&["200"]),
+            connect_ms: Quantiles::default(),
+            ..Load::default()
+        }),
+        Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => {
+            match &plan.steps[transfer.over.0 as usize].verb {
+                Verb::Load { .. } => Detail::TransferAll {
+                    attempts: 2,
+                    failed: 0,
+                    errors: errors(),
+                },
+                _ => Detail::Transfer {
+                    sent: 1,
+                    received: 1,
+                    unacked: 0,
+                    text: "x".into(),
+                },
+            }
+        }
+        Verb::Run { .. } => Detail::Run {
+            exit_code: 0,
+            stdout: String::new(),
+            stderr: String::new(),
+        },
+        Verb::Close { .. }
+        | Verb::Abort { .. }
+        | Verb::Shutdown { .. }
+        | Verb::Wait { .. }
+        | Verb::WaitUntil { .. }
+        | Verb::Stop { .. }
+        | Verb::Kill { .. } => Detail::Plain,
+    };
+    let result = |step| StepResult {
+        ok: true,
+        detail: detail(step),
+        ..StepResult::default()
+    };
+    let host = HostEvidence {
+        counters: [("TcpOutRsts".to_string(), 1)].into(),
+        sockets: vec![Socket {
+            state: "ESTABLISHED".into(),
+            ..Socket::default()
+        }],
+        requests: vec![Request::default()],
+        ..HostEvidence::default()
+    };
+    let metrics = BalancerCounters::default().metrics();
+    let balancer = BalancerEvidence {
+        metrics: metrics
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value as i64))
+            .collect(),
+        state: "active".into(),
+        addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
+        flows: 1,
+    };
+    let target = TargetEvidence {
+        state: "healthy".into(),
+        ..TargetEvidence::default()
+    };
+    let group = GroupEvidence {
+        targets: [("web-1".to_string(), target)].into(),
+    };
+    Evidence {
+        steps: plan.steps.iter().map(result).collect(),
+        connections: vec![Connection::default()],
+        hosts: ["client", "web-1"]
+            .map(|name| (name.to_string(), host.clone()))
+            .into(),
+        load_balancers: [("front".to_string(), balancer)].into(),
+        target_groups: [("web".to_string(), group)].into(),
+        packets: vec![Packet {
+            protocol: "tcp".into(),
+            ..Packet::default()
+        }],
+        ..Evidence::default()
+    }
+}
+
+/// Complains where a value is not of a type: fields missing or not told of, words out of no vocabulary.
+fn conforms(value: &Value, ty: &Type, path: &str, complaints: &mut Vec<String>) {
+    let sound = match ty {
+        Type::Bool => value.is_boolean(),
+        Type::Int => value.is_i64(),
+        Type::Float | Type::Millis => value.is_f64(),
+        Type::Text => value.is_string(),
+        Type::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+        Type::List(element) => match value.as_array() {
+            Some(list) => {
+                list.iter()
+                    .for_each(|item| conforms(item, element, &format!("{path}[]"), complaints));
+                true
+            }
+            None => false,
+        },
+        Type::Map(element) => match value.as_object() {
+            Some(map) => {
+                map.iter().for_each(|(key, item)| {
+                    conforms(item, element, &format!("{path}.{key}"), complaints)
+                });
+                true
+            }
+            None => false,
+        },
+        Type::Record(fields) => match value.as_object() {
+            Some(map) => {
+                for (name, ty) in fields {
+                    match map.get(name) {
+                        Some(item) => conforms(item, ty, &format!("{path}.{name}"), complaints),
+                        None => complaints.push(format!("{path}.{name} is not in the value")),
+                    }
+                }
+                let untold = map.keys().filter(|name| !fields.contains_key(*name));
+                complaints.extend(untold.map(|name| format!("{path}.{name} is not in the shape")));
+                true
+            }
+            None => false,
+        },
+    };
+    if !sound {
+        complaints.push(format!("{path} is {value}, not {ty:?}"));
+    }
+}
+
+#[test]
+fn values_have_the_fields_of_the_shape() {
+    let plan = plan("one.ok");
+    let found: Vec<Finding> = findings::KINDS
+        .iter()
+        .map(|kind| Finding {
+            kind: kind.to_string(),
+            packets: vec![0],
+            connections: vec![0],
+            ..Finding::default()
+        })
+        .collect();
+    let value = value(&plan, &evidence(&plan), &found);
+    let mut complaints = Vec::new();
+    conforms(
+        &value,
+        &Type::Record(plan.shape.roots.clone()),
+        "",
+        &mut complaints,
+    );
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn a_checked_expression_reads_the_values() {
+    for expression in [
+        "one.ok && one.syns == 0 && many.errors.refused == 0 && many.by_target[\"web-1\"] == 0",
+        "on_all.failed == 0 && on_all.attempts == 2 && ran.exit_code == 0 && exchanged.sent == 1",
+        "load_balancers.front.metrics.TCP_ELB_Reset_Count == 0 && target_groups.web.targets[\"web-1\"].flows == 0",
+        "hosts[\"web-1\"].counters.TcpOutRsts == 1 && hosts.client.sockets.exists(s, s.state == \"ESTABLISHED\")",
+        "many.connect_ms.p99 < 1.5 && waited.ms >= 0 && size(findings) == 0 && packets.all(p, !p.probe)",
+    ] {
+        let plan = plan(&format!("'{expression}'"));
+        let value = value(&plan, &evidence(&plan), &[]);
+        assert_eq!(plan.works[0].expr.eval(&value), Truth::True, "{expression}");
+    }
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_unknown() {
+    let plan = plan("one.ms < 1.0");
+    let mut evidence = evidence(&plan);
+    evidence.steps[0].ms = f64::NAN;
+    let told = plan.works[0].expr.eval(&value(&plan, &evidence, &[]));
+    assert!(matches!(told, Truth::Unknown(_)), "{told:?}");
+}
+
+#[test]
+fn the_plan_knows_the_findings_there_are() {
+    assert_eq!(vocabulary::FINDINGS, findings::KINDS);
+}
