@@ -1,3 +1,6 @@
-//! Evidence.
+//! Everything recorded in a case, the same in memory and on disk.
+
 pub mod model;
+pub mod store;
+
 pub use model::*;
