@@ -82,4 +82,8 @@ pub const FINDINGS: &[&str] = &[
     "stale-connection",
     "refused",
     "syn-unanswered",
+    "idle-expiry",
+    "no-listener",
+    "port-exhaustion",
+    "refused",
 ];

@@ -115,3 +115,6 @@ pub(crate) fn machine_word(word: Word) -> &'static str {
         Word::Failure => "error",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 use super::wrap::{count, cut, length, wrap};
 use super::{CaseInfo, Outcome, Word, kind_word};
+use crate::evidence::{Detail, StepResult};
 use crate::plan::{Change, Kind};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, ladder};
 use anstyle::{AnsiColor, Effects};
@@ -71,7 +72,9 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
                 out.push_str(&block(outcome, style));
             }
         }
-        out.push('\n');
+        if !out.ends_with("\n\n") {
+            out.push('\n');
+        }
     }
     out.push_str(&summary(outcomes, style));
     out
@@ -335,6 +338,7 @@ fn block(outcome: &Outcome, style: &Style) -> String {
         }
     }
     if let Some(evidence) = &outcome.evidence {
+        block.steps(&evidence.steps);
         block.entry(
             "world",
             &format!(
@@ -355,13 +359,12 @@ fn block(outcome: &Outcome, style: &Style) -> String {
     if let Some(saved) = &outcome.saved {
         block.entry("evidence", &format!("{saved}  (hairpin explain {saved})"));
     }
-    block.entry(
-        "again",
-        &format!(
-            "hairpin run {} --case {} --seed {} --explain",
-            info.file, info.name, info.seed
-        ),
+    // On one line whatever its length, so that it can be copied.
+    let again = format!(
+        "hairpin run {} --case {} --seed {} --explain",
+        info.file, info.name, info.seed
     );
+    block.line(INDENT, &format!("{:<9} {again}", "again"));
     block.out.push('\n');
     block.out
 }
@@ -391,6 +394,46 @@ fn change_line(change: &Change) -> String {
         part(&change.before, "(not set)"),
         part(&change.after, "(removed)")
     )
+}
+
+/// Steps that a report lists of one case.
+const STEPS: usize = 16;
+
+/// `old = connect client -> front/a`; a step without a name of its own has its label only.
+fn named(step: &StepResult) -> String {
+    if step.name.contains(' ') {
+        step.label.clone()
+    } else {
+        format!("{} = {}", step.name, step.label)
+    }
+}
+
+/// What a kind of step has beside its error, with a comma before it.
+fn result(detail: &Detail) -> String {
+    match detail {
+        Detail::Plain | Detail::Connect { .. } => String::new(),
+        Detail::Load(load) => format!(
+            ", {} of {} connected, {} failed, {} with more than one SYN",
+            load.connected, load.attempts, load.failed, load.retried
+        ),
+        Detail::Transfer {
+            sent,
+            received,
+            unacked,
+            ..
+        } => {
+            let unacked = if *unacked > 0 {
+                format!(", {unacked} not acknowledged")
+            } else {
+                String::new()
+            };
+            format!(", {sent} bytes sent, {received} received{unacked}")
+        }
+        Detail::TransferAll {
+            attempts, failed, ..
+        } => format!(", failed on {failed} of {attempts}"),
+        Detail::Run { exit_code, .. } => format!(", exit status {exit_code}"),
+    }
 }
 
 /// A case's details under its line: labels at the left, text wrapped beside them.
@@ -467,6 +510,28 @@ impl Block {
                 "missing",
                 &format!("{missing}  (hairpin explain {missing} tells how it shows)"),
             );
+        }
+    }
+
+    /// What each step came to, the middle of many left out.
+    fn steps(&mut self, steps: &[StepResult]) {
+        let shown =
+            |i: usize| steps.len() <= STEPS || i < STEPS / 2 || i >= steps.len() - STEPS / 2;
+        for (i, step) in steps.iter().enumerate() {
+            let label = if i == 0 { "steps" } else { "" };
+            if shown(i) {
+                let word = if step.ok { "ok" } else { step.error.as_str() };
+                let line = format!(
+                    "at {:.1} ms  {}: {word} after {:.1} ms{}",
+                    step.at,
+                    named(step),
+                    step.ms,
+                    result(&step.detail)
+                );
+                self.entry(label, &line);
+            } else if i == STEPS / 2 {
+                self.entry(label, &format!("... {} more", steps.len() - STEPS / 2 * 2));
+            }
         }
     }
 

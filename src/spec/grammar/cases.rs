@@ -17,13 +17,12 @@ pub static FINDINGS: Words = Words {
         "stale-connection",
         "loopback",
         "syn-unanswered",
-    ],
-    later: &[
-        "hairpin-bypass",
-        "reverse-path-drop",
-        "black-hole",
         "idle-expiry",
+        "no-listener",
+        "port-exhaustion",
+        "refused",
     ],
+    later: &["hairpin-bypass", "reverse-path-drop", "black-hole"],
 };
 
 /// `cases.X`

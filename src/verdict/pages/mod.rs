@@ -29,6 +29,17 @@ mod tests {
     use crate::verdict::findings::KINDS;
 
     #[test]
+    fn labs_may_name_every_kind_and_no_other() {
+        let sorted = |list: &[&'static str]| {
+            let mut list = list.to_vec();
+            list.sort_unstable();
+            list
+        };
+        assert_eq!(sorted(KINDS), sorted(crate::plan::vocabulary::FINDINGS));
+        assert_eq!(sorted(KINDS), sorted(crate::spec::grammar::cases::FINDINGS.now));
+    }
+
+    #[test]
     fn every_kind_has_a_page_that_fits_a_terminal() {
         assert!(
             PAGES

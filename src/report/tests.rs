@@ -1,0 +1,390 @@
+//! Reports of hand-made outcomes, read by eye.
+
+use super::*;
+use crate::verdict::kit::{flagship, harmless};
+use crate::verdict::{ClaimTruth, ClaimVerdict, findings};
+use serde_json::{Value, json as value};
+
+const ONE_SYN: (&str, &str) = (
+    "the second connection opens with one SYN",
+    "new.ok && new.syns == 1",
+);
+const LIVES: (&str, &str) = ("the first connection lives on", "again.ok");
+
+fn claim((words, that): (&str, &str), truth: ClaimTruth, values: &[(&str, Value)]) -> ClaimVerdict {
+    ClaimVerdict {
+        claim: (!words.is_empty()).then(|| words.to_owned()),
+        that: that.into(),
+        line: 40,
+        truth,
+        why: String::new(),
+        values: values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
+    }
+}
+
+fn info(name: &str, kind: Kind) -> CaseInfo {
+    CaseInfo {
+        file: "labs/nlb/source-port-collision.yaml".into(),
+        lab: "nlb/source-port-collision".into(),
+        title: "Two load-balancer addresses, one target, one source port".into(),
+        name: name.into(),
+        kind,
+        shows: String::new(),
+        line: 44,
+        changes: Vec::new(),
+        seed: 1,
+    }
+}
+
+fn verdict(ruling: Ruling, works: Vec<ClaimVerdict>, expect: Vec<ClaimVerdict>) -> Verdict {
+    Verdict {
+        ruling,
+        reason: String::new(),
+        works,
+        expect,
+        findings: Vec::new(),
+        missing_finds: Vec::new(),
+        unwanted_finds: Vec::new(),
+    }
+}
+
+/// The flagship as deployed: reproduced.
+fn fault() -> Outcome {
+    let evidence = flagship().evidence;
+    let works = vec![
+        claim(
+            ONE_SYN,
+            ClaimTruth::False,
+            &[("new.ok", value!(true)), ("new.syns", value!(2))],
+        ),
+        claim(LIVES, ClaimTruth::False, &[("again.ok", value!(false))]),
+    ];
+    let expect = vec![claim(
+        ("nobody tells the first", "again.error == \"deadline\""),
+        ClaimTruth::True,
+        &[("again.error", value!("deadline"))],
+    )];
+    let findings = findings::recognise(&evidence);
+    Outcome {
+        case: CaseInfo {
+            shows: "the second connection silently kills the first".into(),
+            ..info("as-deployed", Kind::Fault)
+        },
+        attempt: 1,
+        verdict: Some(Verdict {
+            findings,
+            ..verdict(Ruling::Holds, works, expect)
+        }),
+        evidence: Some(evidence),
+        failure: None,
+        saved: None,
+    }
+}
+
+/// A fix that holds.
+fn fix() -> Outcome {
+    let works = vec![
+        claim(
+            ONE_SYN,
+            ClaimTruth::True,
+            &[("new.ok", value!(true)), ("new.syns", value!(1))],
+        ),
+        claim(LIVES, ClaimTruth::True, &[("again.ok", value!(true))]),
+    ];
+    let change = Change {
+        path: "load_balancers.front.attributes.load_balancing.cross_zone.enabled".into(),
+        before: Some("true".into()),
+        after: Some("false".into()),
+    };
+    let mut evidence = harmless().evidence;
+    evidence.seconds = 0.1;
+    Outcome {
+        case: CaseInfo {
+            changes: vec![change],
+            ..info("cross-zone-off", Kind::Fix)
+        },
+        attempt: 1,
+        evidence: Some(evidence),
+        verdict: Some(verdict(Ruling::Holds, works, Vec::new())),
+        failure: None,
+        saved: None,
+    }
+}
+
+/// A fix that does not.
+fn failed() -> Outcome {
+    let mut outcome = Outcome {
+        case: info("another-source-port", Kind::Fix),
+        saved: Some("out/x".into()),
+        ..fault()
+    };
+    let verdict = outcome.verdict.as_mut().expect("a verdict");
+    verdict.ruling = Ruling::Fails;
+    verdict.reason = "this does not hold: the second connection opens with one SYN".into();
+    verdict.unwanted_finds = vec!["flow-collision".into()];
+    verdict.missing_finds = vec!["loopback".into()];
+    outcome
+}
+
+fn broken() -> Outcome {
+    Outcome {
+        case: CaseInfo {
+            lab: "nlb/loopback-timeout".into(),
+            ..info("as-deployed", Kind::Fault)
+        },
+        evidence: None,
+        verdict: None,
+        failure: Some("cannot open /dev/net/tun in the namespace of web1: EACCES".into()),
+        ..fault()
+    }
+}
+
+#[test]
+fn the_table_tells_at_a_glance() {
+    let control = Outcome {
+        case: info("one-address", Kind::Control),
+        ..fix()
+    };
+    let partial = Outcome {
+        case: info("another-target", Kind::Partial),
+        ..fix()
+    };
+    let style = Style {
+        wall: Some(6.24),
+        ..Style::default()
+    };
+    assert_eq!(
+        text(&[fault(), fix(), partial, control], &style),
+        "\
+nlb/source-port-collision  Two load-balancer addresses, one target, one source port
+  fault    as-deployed     reproduced    flow-collision challenge-ack stale-connection         2.1 s
+  fix      cross-zone-off  holds         cross_zone.enabled: false                             0.1 s
+  partial  another-target  as claimed                                                          0.1 s
+  control  one-address     holds                                                               0.1 s
+
+1 lab, 4 cases: 1 fault reproduced, 1 fix holds, 1 partial as claimed, 1 control holds. 6.2 s
+"
+    );
+}
+
+#[test]
+fn a_wide_terminal_also_sees_what_broke() {
+    let wide = text(
+        &[fault()],
+        &Style {
+            width: 140,
+            ..Style::default()
+        },
+    );
+    let row = wide.lines().nth(1).expect("a row");
+    assert!(
+        row.contains("stale-connection  new.syns 2, again.ok false"),
+        "{row}"
+    );
+    assert!(row.chars().count() <= 140);
+}
+
+#[test]
+fn a_case_that_fails_is_explained_unasked() {
+    let text = text(&[fix(), failed()], &Style::default());
+    for part in [
+        "  fix      another-source-port  FAILED        this does not hold: the second connection...     2.1 s\n",
+        "           reason    this does not hold: the second connection opens with one SYN\n",
+        "           works     false    the second connection opens with one SYN: new.ok && new.syns == 1\n",
+        "                              new.ok = true, new.syns = 2\n",
+        "           findings  flow-collision (a fix must not show it)\n",
+        "                       web1 TcpExtTCPSYNChallenge 1, web1 TcpEstabResets 1\n",
+        "           missing   loopback (hairpin explain loopback tells how it shows)\n",
+        "        20.10 new |<- ACK seq 65 ack 65 (of old) ---",
+        "           steps     at 0.0 ms old = connect client -> front/a: ok after 0.0 ms\n",
+        "           evidence  out/x (hairpin explain out/x)\n",
+        "           again     hairpin run labs/nlb/source-port-collision.yaml --case another-source-port --seed 1 \
+         --explain\n",
+        "1 lab, 2 cases: 1 fix holds, 1 FAILED.\n",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    // What holds stays one line, and true claims without values.
+    assert!(
+        !text.contains("new.syns = 1") && !text.contains("again.error = "),
+        "{text}"
+    );
+    for line in text.lines().filter(|line| !line.contains("hairpin run")) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn explain_tells_everything_about_every_case() {
+    let text = text(
+        &[fault(), fix()],
+        &Style {
+            explain: true,
+            ..Style::default()
+        },
+    );
+    for part in [
+        "shows     the second connection silently kills the first\n",
+        "changes   load_balancers.front.attributes.load_balancing.cross_zone.enabled: true ->\n",
+        "again.error = \"deadline\"\n",
+        "new.ok = true, new.syns = 1\n",
+        "world     up 3.1 ms, down 0.4 ms, timers at most 0.6 ms late, kernel 6.18.44, seed 1\n",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    assert_eq!(
+        text.matches("client                ").count(),
+        2,
+        "two ladders"
+    );
+    assert!(!text.contains("\n\n\n"), "{text}");
+}
+
+#[test]
+fn a_machine_that_cannot_run_it_is_no_verdict() {
+    let text = text(&[broken()], &Style::default());
+    assert!(
+        text.contains("ERROR         cannot open /dev/net/tun in the namespace"),
+        "{text}"
+    );
+    assert!(
+        text.contains("error     cannot open /dev/net/tun in the namespace of web1: EACCES\n"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("1 lab, 1 case: 1 could not run.\n"),
+        "{text}"
+    );
+    assert_eq!(broken().word(), Word::Failure);
+    assert_eq!(
+        summary(&[], &Style::default()),
+        "0 labs, 0 cases: nothing was run.\n"
+    );
+}
+
+#[test]
+fn an_unknown_claim_says_why() {
+    let mut outcome = fix();
+    let verdict = outcome.verdict.as_mut().expect("a verdict");
+    verdict.ruling = Ruling::Inconclusive;
+    verdict.reason = "this cannot be told: it opens at once".into();
+    verdict.works[0].truth = ClaimTruth::Unknown;
+    verdict.works[0].why = "timers of this machine were up to 12.0 ms late".into();
+    let text = text(&[outcome], &Style::default());
+    assert!(text.contains("inconclusive  this cannot be told"), "{text}");
+    assert!(text.contains("works     unknown  the second"), "{text}");
+    assert!(
+        text.contains("timers of this machine were up to 12.0 ms late\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn colours_are_only_there_when_wanted_and_change_nothing_else() {
+    let outcomes = [fault(), failed(), broken()];
+    let plain = text(&outcomes, &Style::default());
+    let coloured = text(
+        &outcomes,
+        &Style {
+            colour: true,
+            ..Style::default()
+        },
+    );
+    assert!(!plain.contains('\u{1b}') && coloured.contains('\u{1b}'));
+    let mut stripped = String::new();
+    let mut parts = coloured.split('\u{1b}');
+    stripped.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        stripped.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    assert_eq!(stripped, plain);
+}
+
+#[test]
+fn json_has_what_a_machine_asks_for() {
+    let report: Value = serde_json::from_str(&json(&[fault(), failed(), broken()])).expect("JSON");
+    assert_eq!(
+        report["summary"],
+        value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1})
+    );
+    let case = &report["cases"][0];
+    let wanted = [
+        "lab", "case", "kind", "verdict", "seconds", "up_ms", "down_ms", "works", "expect",
+        "findings", "lag_ms", "file", "line", "title", "reason", "steps", "seed",
+    ];
+    for key in wanted {
+        assert!(!case[key].is_null(), "no {key}");
+    }
+    assert_eq!(
+        (&case["kind"], &case["verdict"]),
+        (&value!("fault"), &value!("holds"))
+    );
+    assert_eq!(
+        case["works"][0],
+        value!({
+            "claim": "the second connection opens with one SYN", "that": "new.ok && new.syns == 1", "line": 40,
+            "verdict": "fails", "why": "", "values": {"new.ok": true, "new.syns": 2},
+        })
+    );
+    assert_eq!(case["findings"][0]["kind"], "flow-collision");
+    assert_eq!(case["findings"][0]["connections"], value!([0, 1]));
+    assert_eq!(case["steps"][1]["name"], "new");
+    assert_eq!(case["steps"][1]["syns"], 2);
+    assert_eq!(case["counters"]["web1"]["TcpExtTCPSYNChallenge"], 1);
+    let broken = &report["cases"][2];
+    assert_eq!(broken["verdict"], "error");
+    assert!(
+        broken["error"]
+            .as_str()
+            .is_some_and(|e| e.contains("EACCES"))
+    );
+    assert_eq!(
+        (&broken["works"], &broken["seconds"]),
+        (&value!([]), &Value::Null)
+    );
+}
+
+#[test]
+fn wilsons_interval_is_known_at_its_ends_and_in_the_middle() {
+    let close =
+        |(a, b): (f64, f64), (c, d): (f64, f64)| (a - c).abs() < 5e-4 && (b - d).abs() < 5e-4;
+    // Reference values: Brown, Cai, DasGupta 2001 and R's prop.test without correction.
+    assert!(close(wilson(0, 10), (0.0, 0.2775)));
+    assert!(close(wilson(10, 10), (0.7225, 1.0)));
+    assert!(close(wilson(5, 10), (0.2366, 0.7634)));
+    assert!(close(wilson(81, 263), (0.2553, 0.3662)));
+    assert!(close(wilson(50, 50), (0.9287, 1.0)));
+    assert_eq!(wilson(0, 0), (0.0, 1.0));
+    assert_eq!(wilson(7, 3), wilson(3, 3));
+}
+
+#[test]
+fn repeated_runs_are_counted_and_the_first_failure_is_named() {
+    let mut outcomes: Vec<Outcome> = (1..=10)
+        .map(|attempt| Outcome { attempt, ..fault() })
+        .collect();
+    let mut bad = Outcome {
+        attempt: 11,
+        ..failed()
+    };
+    bad.case = CaseInfo {
+        seed: 11,
+        ..info("as-deployed", Kind::Fault)
+    };
+    outcomes.push(bad);
+    outcomes.extend((1..=4).map(|attempt| Outcome { attempt, ..fix() }));
+    assert_eq!(
+        repeat(&outcomes),
+        "\
+nlb/source-port-collision as-deployed     fault      10/11     90.9 %  95 % interval 62.3 to 98.4 %
+    first FAILED in run 11, seed 11: this does not hold: the second connection opens with one SYN
+    its evidence: out/x
+nlb/source-port-collision cross-zone-off  fix         4/4     100.0 %  95 % interval 51.0 to 100.0 %
+2 cases, 15 runs: 1 case did not always hold.
+"
+    );
+    assert!(repeat(&[fault()]).ends_with("1 case, 1 run: every run held.\n"));
+}
