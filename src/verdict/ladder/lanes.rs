@@ -134,7 +134,7 @@ impl Lanes {
         let via = self.via(sent, ended, toward_target);
         let client = self.find(toward_target, &sent.sender, &ended.receiver, true);
         let target = self.find(toward_target, &sent.sender, &ended.receiver, false);
-        let made_here = trace.evidence.hosts.get(&sent.sender).is_none();
+        let made_here = !trace.evidence.hosts.contains_key(&sent.sender);
         let (begin, goal) = if toward_target {
             (client, target)
         } else {
