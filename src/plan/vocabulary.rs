@@ -82,8 +82,4 @@ pub const FINDINGS: &[&str] = &[
     "stale-connection",
     "refused",
     "syn-unanswered",
-    "idle-expiry",
-    "no-listener",
-    "port-exhaustion",
-    "refused",
 ];

@@ -35,8 +35,10 @@ mod tests {
             list.sort_unstable();
             list
         };
-        assert_eq!(sorted(KINDS), sorted(crate::plan::vocabulary::FINDINGS));
-        assert_eq!(sorted(KINDS), sorted(crate::spec::grammar::cases::FINDINGS.now));
+        assert_eq!(
+            sorted(KINDS),
+            sorted(crate::spec::grammar::cases::FINDINGS.now)
+        );
     }
 
     #[test]
