@@ -104,6 +104,13 @@ impl Diagnostics {
         }
     }
 
+    /// True when a problem is known already, whatever else may be said about it.
+    pub fn knows(&self, code: Code, span: Span) -> bool {
+        self.list
+            .iter()
+            .any(|known| known.code == code && known.span == span)
+    }
+
     /// Adds all of another sink.
     pub fn append(&mut self, other: Diagnostics) {
         self.extend(other.list);

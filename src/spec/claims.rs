@@ -14,6 +14,9 @@ const NOT_IN_WORDS: &[char] = &['=', '?', '&', '|', '<', '>', '[', '(', '"'];
 
 /// Checks one entry.
 pub fn check(node: &Node, sink: &mut Diagnostics) {
+    if node.refused() {
+        return;
+    }
     match &node.value {
         Value::Null => sink.push(
             Diagnostic::new(
@@ -69,6 +72,9 @@ fn expression(node: &Node, sink: &mut Diagnostics) {
 
 fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {
     let key = entry.key.value.as_str();
+    if key.is_empty() {
+        return;
+    }
     let value = entry
         .value
         .scalar()
@@ -111,6 +117,7 @@ fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {
         );
     }
     match &entry.value.value {
+        Value::Scalar(_) if entry.value.refused() => {}
         Value::Scalar(_) => expression(&entry.value, sink),
         Value::Null => sink.push(
             Diagnostic::new(code::EMPTY_CLAIM, entry.key.span, "this claim has no expression")
@@ -142,6 +149,9 @@ fn claim(node: &Node) -> Option<Claim> {
         Some([entry]) => (Some(entry.key.clone()), &entry.value),
         Some(_) => return None,
     };
+    if that.refused() || words.as_ref().is_some_and(|words| words.value.is_empty()) {
+        return None;
+    }
     let text = that.scalar()?.text.trim_end().to_owned();
     (!text.trim().is_empty()).then(|| Claim {
         words,

@@ -11,11 +11,13 @@ pub mod node;
 mod readers;
 mod rules;
 mod scalar;
+mod schema;
 mod set;
 mod traps;
 mod yaml;
 
 pub use model::*;
+pub use schema::schema;
 
 use crate::diag::codes::{spec as code, yaml as yaml_code};
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
@@ -62,33 +64,30 @@ pub fn read(text: &str, file: &str) -> Result<Lab, Diagnostics> {
 /// Reads a lab from bytes, which may be no text.
 ///
 /// # Errors
-/// The text as far as it is one, for rendering, and all that is wrong with it.
-pub fn read_bytes(bytes: &[u8], file: &str) -> Result<Lab, (String, Diagnostics)> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => read(text, file).map_err(|problems| (text.to_owned(), problems)),
-        Err(error) => {
-            let text =
-                String::from_utf8_lossy(&bytes[..bytes.len().min(yaml::MAX_BYTES)]).into_owned();
-            let at = error.valid_up_to().min(text.len());
-            let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-            let line = bytes[..error.valid_up_to()]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count()
-                + 1;
-            let mut problems = Diagnostics::default();
-            problems.push(
-                Diagnostic::new(
-                    yaml_code::NOT_UTF8,
-                    Span { start: at, end },
-                    format!("line {line} is not UTF-8 text"),
-                )
-                .label(format!("byte 0x{:02x}", bytes[error.valid_up_to()]))
-                .help("save the file as UTF-8"),
-            );
-            Err((text, problems))
-        }
-    }
+/// All that is wrong with them. Spans are those of the text that [`String::from_utf8_lossy`] makes of the bytes.
+pub fn read_bytes(bytes: &[u8], file: &str) -> Result<Lab, Diagnostics> {
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return read(text, file),
+        Err(error) => error,
+    };
+    let at = error.valid_up_to();
+    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    // The replacement character that stands for the bad byte in the lossy text.
+    let span = Span {
+        start: at,
+        end: at + char::REPLACEMENT_CHARACTER.len_utf8(),
+    };
+    let mut problems = Diagnostics::default();
+    problems.push(
+        Diagnostic::new(
+            yaml_code::NOT_UTF8,
+            span,
+            format!("line {line} is not UTF-8 text"),
+        )
+        .label(format!("byte 0x{:02x}", bytes[at]))
+        .help("save the file as UTF-8"),
+    );
+    Err(problems)
 }
 
 /// Reads as much of a lab as there is, and all that is wrong with it.
@@ -107,7 +106,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
                 root.span,
                 format!("a lab is a map, not {}", root.shape()),
             )
-            .help("a lab starts with `title: ...`; see `hairpin new` for one to start from"),
+            .help("a lab starts with `title: ...`; copy one from `labs/` to start from"),
         );
         return None;
     }
@@ -194,20 +193,35 @@ fn set_of(case: &Entry) -> &[Entry] {
 /// One case: its patched body is checked like the lab itself, which says nothing twice.
 fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
     let (patched, set) = set::apply(body, set_of(entry), sink);
+    let mut found = Diagnostics::default();
     for item in patched.entries().unwrap_or(&[]) {
         if let Some(field) = FILE.field(&item.key.value) {
-            check::value(
-                &item.value,
-                &field.kind,
-                At {
-                    what: &item.key.value,
-                    span: item.key.span,
-                },
-                sink,
-            );
+            let at = At {
+                what: &item.key.value,
+                span: item.key.span,
+            };
+            check::value(&item.value, &field.kind, at, &mut found);
         }
     }
-    rules::body(&patched, sink);
+    rules::body(&patched, &mut found);
+    let place = entry
+        .value
+        .get("set")
+        .map_or(entry.key.span, |set| set.span);
+    for problem in found
+        .sorted()
+        .into_iter()
+        .filter(|new| !sink.knows(new.code, new.span))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        let elsewhere = problem.span.start < place.start || problem.span.end > place.end;
+        sink.push(if elsewhere {
+            problem.also(entry.key.span, "as this case changes it")
+        } else {
+            problem
+        });
+    }
     let fields = Fields::new(&entry.value, &CASE, entry.key.span);
     let kind = fields.value::<String>("kind")?;
     let value = match KINDS.now.iter().position(|word| *word == kind.value)? {

@@ -46,12 +46,14 @@ pub enum Style {
     Quoted,
     /// After `|` or `>`.
     Block,
+    /// Not fit to be judged: what is wrong with it has been said.
+    Refused,
 }
 
 /// One entry of a map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// The key, without its quotes.
+    /// The key, without its quotes. Empty when it was refused: what is wrong with it has been said.
     pub key: Spanned<String>,
     /// The value.
     pub value: Node,
@@ -75,6 +77,12 @@ impl Node {
             span,
             value: Value::Map(entries),
         }
+    }
+
+    /// True when what is wrong with the value has been said already.
+    pub fn refused(&self) -> bool {
+        self.scalar()
+            .is_some_and(|scalar| scalar.style == Style::Refused)
     }
 
     /// The scalar, if it is one.

@@ -141,6 +141,7 @@ impl<'a> Path<'a> {
             all => format!("here are: {}", all.join(", ")),
         };
         let help = match did_you_mean(segment, known.iter().copied()) {
+            Some(near) if known.len() == 1 => format!("did you mean `{near}`?"),
             Some(near) => format!(
                 "did you mean `{near}`? {}{}",
                 here[..1].to_uppercase(),
@@ -305,7 +306,18 @@ impl<'a> Path<'a> {
                 .map(|entry| entry.key.value.clone())
                 .collect();
             let problem = self.names_nothing(at, item, names.iter().map(String::as_str));
-            return Err(problem);
+            if !last || matches!(value.value, Value::Null) {
+                return Err(problem);
+            }
+            let (near, section) = (problem.help.clone().unwrap_or_default(), self.upto(at));
+            let add = format!(
+                "to add one: `{section}: {{ {name}: {} }}`",
+                short(&value.compact())
+            );
+            return Err(problem.help(format!(
+                "{near}{} {add}",
+                if near.ends_with('?') { "" } else { ";" }
+            )));
         }
         if last {
             return Ok(put(node, name, of, value, self.whole.span));

@@ -35,8 +35,8 @@ fn char_span(text: &str, at: usize) -> Span {
 /// Fields whose value is a text with braces and quotes of its own.
 const TEXT_FIELDS: &[&str] = &["nft:", "iptables:", "setup:", "command:", "script:"];
 
-/// The diagnostic of a syntax error at a byte offset.
-pub fn explain(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
+/// The diagnostic of a syntax error at a byte offset; `open` is the innermost bracket that is still open.
+pub fn explain(text: &str, at: usize, kind: &ErrorKind, open: Option<usize>) -> Diagnostic {
     let at = floor_char_boundary(text, at);
     let here = char_span(text, at);
     // An error at the end of a line is about the line, one at the start of a line about the line before.
@@ -52,7 +52,7 @@ pub fn explain(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     } else {
         (line_start, line)
     };
-    if let Some(tab) = tab(kind, line_start, line_at(text, at).1) {
+    if let Some(tab) = tab(kind, text, line_start, line_at(text, at).1) {
         return tab;
     }
     if let Some(found) = claim_tag(text, start, line) {
@@ -64,7 +64,13 @@ pub fn explain(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
     if let Some(found) = double_colon(start, line) {
         return found;
     }
-    by_kind(text, here, start, line, kind)
+    let problem = by_kind(text, here, start, line, kind);
+    match open {
+        Some(open) if problem.code == code::BRACKETS && open != here.start => {
+            problem.also(char_span(text, open), "opened here")
+        }
+        Some(_) | None => problem,
+    }
 }
 
 fn is_trap(line: &str) -> bool {
@@ -73,7 +79,7 @@ fn is_trap(line: &str) -> bool {
         || double_colon(0, line).is_some()
 }
 
-fn tab(kind: &ErrorKind, start: usize, line: &str) -> Option<Diagnostic> {
+fn tab(kind: &ErrorKind, text: &str, start: usize, line: &str) -> Option<Diagnostic> {
     let indent = &line[..line.len() - line.trim_start().len()];
     let by_kind = matches!(
         kind,
@@ -83,16 +89,17 @@ fn tab(kind: &ErrorKind, start: usize, line: &str) -> Option<Diagnostic> {
             | ErrorKind::TabAtBlockScalarStart
             | ErrorKind::TabInPlainScalar
     );
-    let at = indent
-        .find('\t')
-        .or_else(|| by_kind.then(|| line.find('\t')).flatten())?;
-    let length = line[at..].len() - line[at..].trim_start_matches('\t').len();
+    let found = indent.find('\t').map(|tab| start + tab);
+    // The parser names the line of the value that a tab ends.
+    let later = || text[start..].find('\t').map(|tab| start + tab);
+    let at = found.or_else(|| by_kind.then(later).flatten())?;
+    let length = text[at..].len() - text[at..].trim_start_matches('\t').len();
     Some(
         Diagnostic::new(
             code::TAB,
             Span {
-                start: start + at,
-                end: start + at + length,
+                start: at,
+                end: at + length,
             },
             "a tab cannot indent: YAML counts spaces only",
         )
@@ -224,11 +231,13 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         end: line_start + line.trim_end().len(),
     };
     match kind {
-        ErrorKind::UnclosedQuotedScalar => {
-            Diagnostic::new(code::UNCLOSED, opening_quote(text, here), "a quote is opened and never closed")
-                .label("opened here")
-                .help("close it; a quote inside single quotes is written twice: 'it''s'")
-        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => Diagnostic::new(
+            code::UNCLOSED,
+            opening_quote(text, here),
+            "a quote is opened and not closed",
+        )
+        .label("opened here")
+        .help("close it; a quote inside single quotes is written twice: 'it''s'"),
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
@@ -248,7 +257,7 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::FlowMappingValueAdjacentCollection => {
             Diagnostic::new(code::COLON, here, "a second colon makes this value a key")
                 .label("this colon")
-                .help("put the value into quotes when it holds a colon followed by a space")
+                .help(quote_help(line))
         }
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::ExpectedBlockSequenceEntry
@@ -257,8 +266,7 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::BlockEntryInFlowCollection
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::MappingKeyNotAllowed
-        | ErrorKind::InvalidBlockScalarIndent
-        | ErrorKind::InvalidQuotedScalarIndent => {
+        | ErrorKind::InvalidBlockScalarIndent => {
             Diagnostic::new(code::INDENTATION, content, "this line does not continue what stands above it")
                 .label("indented too far, not far enough, or without `key:`")
                 .help("entries of one map or list start in the same column; a map's entry is `key: value`, a list's is `- value`")
@@ -271,13 +279,13 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MissingDirectiveName
         | ErrorKind::InvalidDirectiveName => {
             let character = text[here.start..].chars().next().unwrap_or(' ');
-            Diagnostic::new(code::CHARACTER, here, format!("a value without quotes cannot go on with `{}`", character.escape_default()))
-                .help("put the value into quotes: the characters @ ` % & * | > mean something to YAML at the start of a value")
+            Diagnostic::new(code::CHARACTER, here, format!("a value without quotes cannot start with `{}`", character.escape_default()))
+                .help(quote_help(line))
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
             Diagnostic::new(code::AFTER_QUOTE, here, "the value goes on after its closing quote")
                 .label("the quoted value ended before this")
-                .help("put the whole value into quotes, of the kind that it does not hold: '... \"...\" ...'")
+                .help(quote_help(line))
         }
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
@@ -286,7 +294,8 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
         | ErrorKind::InvalidUnicodeEscape => {
-            Diagnostic::new(code::ESCAPE, here, "an escape that YAML does not know")
+            let escape = bad_escape(text, here.start).unwrap_or(here);
+            Diagnostic::new(code::ESCAPE, escape, "an escape that YAML does not know")
                 .help("write `\\\\` for a backslash, or use single quotes, in which a backslash is a backslash")
         }
         ErrorKind::RecursionLimitExceeded => too_deep(here),
@@ -296,14 +305,65 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
     }
 }
 
-/// The parser reports an unclosed quote where it began, or at the end of the file.
+/// The parser reports an unclosed quote where it began, or where the text goes on less indented: the quote is then
+/// the odd one on a line above.
 fn opening_quote(text: &str, here: Span) -> Span {
     if text[here.start..].starts_with(['"', '\'']) {
-        here
-    } else {
-        Span {
-            start: here.start,
-            end: here.start,
+        return here;
+    }
+    let mut end = here.start;
+    while end > 0 {
+        let (start, line) = line_at(text, text[..end].trim_end().len());
+        for quote in ['"', '\''] {
+            if line.matches(quote).count() % 2 == 1 {
+                let at = start + line.find(quote).unwrap_or(0);
+                return Span {
+                    start: at,
+                    end: at + 1,
+                };
+            }
+        }
+        end = start;
+    }
+    here
+}
+
+/// The value on a line, as far as a line can be understood without its surroundings: behind `key: ` or `- `.
+fn value_of(line: &str) -> Option<&str> {
+    let trimmed = line.trim();
+    let trimmed = trimmed.split(" #").next().unwrap_or(trimmed).trim_end();
+    let item = trimmed.strip_prefix("- ").unwrap_or(trimmed);
+    let value = item
+        .split_once(": ")
+        .map_or(item, |(_, value)| value)
+        .trim();
+    (!value.is_empty() && !item.contains(['{', '}']) && !value.starts_with('#')).then_some(value)
+}
+
+/// "put it into quotes", with the value itself when it can be told.
+fn quote_help(line: &str) -> String {
+    match value_of(line) {
+        Some(value) => format!("put the whole value into quotes: {}", quoted(value)),
+        None => {
+            "put the whole value into quotes, of the kind that it does not hold: '...'".to_owned()
         }
     }
+}
+
+/// The first escape of a double-quoted value that YAML does not have.
+fn bad_escape(text: &str, from: usize) -> Option<Span> {
+    let mut chars = text[from..].char_indices();
+    while let Some((at, c)) = chars.next() {
+        if c != '\\' {
+            continue;
+        }
+        let (next, escaped) = chars.next()?;
+        if !"0abt\tnvfre \"/\\N_LPxuU\n\r".contains(escaped) {
+            return Some(Span {
+                start: from + at,
+                end: from + next + escaped.len_utf8(),
+            });
+        }
+    }
+    None
 }

@@ -48,6 +48,7 @@ pub fn parse(text: &str, sink: &mut Diagnostics) -> Option<Node> {
         offset: text.len() - body.len(),
         anchors: HashMap::new(),
         nodes: 0,
+        open: Vec::new(),
         in_claims: false,
         sink,
     };
@@ -67,6 +68,8 @@ struct Composer<'a, 'sink> {
     offset: usize,
     anchors: HashMap<usize, Sized>,
     nodes: usize,
+    /// Where the brackets were opened that are still open.
+    open: Vec<usize>,
     /// Inside `works:` or `expect:`, where a tag is a negation gone wrong.
     in_claims: bool,
     sink: &'sink mut Diagnostics,
@@ -83,7 +86,12 @@ impl<'a> Composer<'a, '_> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = self.place(error.marker());
-                Err(self.problem(traps::explain(self.text, at, error.kind())))
+                Err(self.problem(traps::explain(
+                    self.text,
+                    at,
+                    error.kind(),
+                    self.open.last().copied(),
+                )))
             }
             None => Ok((Event::StreamEnd, granit::Span::default())),
         }
@@ -136,8 +144,8 @@ impl<'a> Composer<'a, '_> {
                     let problem =
                         Diagnostic::new(code::SECOND_DOCUMENT, Span { start, end }, "a second document starts here")
                             .help("one file is one lab; remove the line `---`, or move what follows to its own file");
-                    self.sink.push(problem);
-                    return Ok(root);
+                    // What is missing from the first document may be in the second.
+                    return Err(self.problem(problem));
                 }
                 (Event::StreamEnd, _) => return Ok(root),
                 (_, _) => {}
@@ -148,7 +156,7 @@ impl<'a> Composer<'a, '_> {
     fn empty_file(&mut self) -> Stop {
         self.problem(
             Diagnostic::new(code::EMPTY_FILE, Span::default(), "the file holds no lab")
-                .help("a lab has at least `title`, `steps` and `cases`; `hairpin new` writes one to start from"),
+                .help("a lab has at least `title`, `steps` and `cases`; copy one from `labs/` to start from"),
         )
     }
 
@@ -170,9 +178,7 @@ impl<'a> Composer<'a, '_> {
         if depth >= MAX_DEPTH {
             return Err(self.problem(traps::too_deep(span)));
         }
-        if let Some(tag) = event.tag() {
-            self.tag(tag, at);
-        }
+        let tagged = event.tag().and_then(|tag| self.tag(tag, at));
         let anchor = event.anchor_id().unwrap_or(0);
         let sized = match event {
             Event::Scalar(text, style, _, tag) => {
@@ -185,28 +191,37 @@ impl<'a> Composer<'a, '_> {
                 };
                 let null =
                     style == Style::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar(Scalar {
-                        text: text.into_owned(),
-                        style,
-                    })
-                };
-                (Node { span, value }, 1)
+                match (null, tagged) {
+                    (true, Some(tagged)) => (refused(tagged), 1),
+                    (true, None) => (
+                        Node {
+                            span,
+                            value: Value::Null,
+                        },
+                        1,
+                    ),
+                    (false, _) => {
+                        let text = text.into_owned();
+                        (
+                            Node {
+                                span,
+                                value: Value::Scalar(Scalar { text, style }),
+                            },
+                            1,
+                        )
+                    }
+                }
             }
-            Event::SequenceStart(..) => self.sequence(span, depth)?,
-            Event::MappingStart(..) => self.mapping(span, depth)?,
+            Event::SequenceStart(style, ..) => {
+                self.collection(style, at, |this, start| this.sequence(start, depth))?
+            }
+            Event::MappingStart(style, ..) => {
+                self.collection(style, at, |this, start| this.mapping(start, depth))?
+            }
             Event::Alias(id) => self.alias(id, span, depth)?,
             Event::UnresolvedAlias(name) => {
                 self.unknown_alias(&name, span);
-                (
-                    Node {
-                        span,
-                        value: Value::Null,
-                    },
-                    1,
-                )
+                (refused(span), 1)
             }
             // The parser's event type is open; what has no place here cannot come at a node's position.
             _ => (
@@ -241,13 +256,7 @@ impl<'a> Composer<'a, '_> {
                 .trim_start_matches('*')
                 .to_owned();
             self.unknown_alias(&name, span);
-            return Ok((
-                Node {
-                    span,
-                    value: Value::Null,
-                },
-                1,
-            ));
+            return Ok((refused(span), 1));
         };
         if depth + height > MAX_DEPTH {
             return Err(self.problem(traps::too_deep(span)));
@@ -256,12 +265,29 @@ impl<'a> Composer<'a, '_> {
         Ok((node, height))
     }
 
-    fn sequence(&mut self, span: Span, depth: usize) -> Result<Sized, Stop> {
-        let (mut items, mut height, mut end) = (Vec::new(), 0, span.end);
+    /// Remembers where brackets were opened, for the case that they are never closed.
+    fn collection(
+        &mut self,
+        style: granit::StructureStyle,
+        at: &granit::Span,
+        read: impl FnOnce(&mut Self, usize) -> Result<Sized, Stop>,
+    ) -> Result<Sized, Stop> {
+        let start = self.place(&at.start);
+        if style == granit::StructureStyle::Block {
+            return read(self, start);
+        }
+        self.open.push(start);
+        let sized = read(self, start)?;
+        self.open.pop();
+        Ok(sized)
+    }
+
+    fn sequence(&mut self, start: usize, depth: usize) -> Result<Sized, Stop> {
+        let (mut items, mut height, mut end) = (Vec::new(), 0, start);
         loop {
             match self.next()? {
                 (Event::SequenceEnd, at) => {
-                    let span = self.closed(span, end, &at);
+                    let span = self.closed(start, end, &at);
                     return Ok((
                         Node {
                             span,
@@ -279,14 +305,14 @@ impl<'a> Composer<'a, '_> {
         }
     }
 
-    fn mapping(&mut self, span: Span, depth: usize) -> Result<Sized, Stop> {
-        let (mut entries, mut height, mut end) = (Vec::<Entry>::new(), 0, span.end);
+    fn mapping(&mut self, start: usize, depth: usize) -> Result<Sized, Stop> {
+        let (mut entries, mut height, mut end) = (Vec::<Entry>::new(), 0, start);
         let mut merged: Vec<(Span, Node)> = Vec::new();
         let mut seen: HashMap<String, Span> = HashMap::new();
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
-                let span = self.closed(span, end, &at);
+                let span = self.closed(start, end, &at);
                 self.merge(&mut entries, &mut seen, merged);
                 return Ok((
                     Node {
@@ -299,16 +325,15 @@ impl<'a> Composer<'a, '_> {
             let (key, _) = self.node(event, &at, depth + 1)?;
             let key = self.key(&key);
             let outer = self.in_claims;
-            self.in_claims |= key
-                .as_ref()
-                .is_some_and(|key| key.value == "works" || key.value == "expect");
+            self.in_claims |= matches!(key.value.as_str(), "works" | "expect");
             let (event, at) = self.next()?;
             let (value, under) = self.node(event, &at, depth + 1)?;
             self.in_claims = outer;
-            (height, end) = (height.max(under), end.max(value.span.end));
-            let Some(key) = key else { continue };
-            end = end.max(key.span.end);
-            if key.value == "<<" {
+            height = height.max(under);
+            end = end.max(value.span.end).max(key.span.end);
+            if key.value.is_empty() {
+                entries.push(Entry { key, value });
+            } else if key.value == "<<" {
                 merged.push((key.span, value));
             } else if let Some(first) = seen.get(&key.value).copied() {
                 let name = &key.value;
@@ -330,52 +355,79 @@ impl<'a> Composer<'a, '_> {
     }
 
     /// `{...}` ends with its bracket, a block with its last value.
-    fn closed(&self, open: Span, last: usize, at: &granit::Span) -> Span {
-        let bracket = self.text[open.start..].starts_with(['{', '[']) && open.start < open.end;
+    fn closed(&self, start: usize, last: usize, at: &granit::Span) -> Span {
+        let bracket = at.end.index() > at.start.index();
         let end = if bracket { self.place(&at.end) } else { last };
         Span {
-            start: open.start,
-            end: end.max(open.start),
+            start,
+            end: end.max(start),
         }
     }
 
-    fn key(&mut self, node: &Node) -> Option<Spanned<String>> {
-        let text = node.scalar().map(|scalar| scalar.text.clone());
+    /// A key's text; empty when it is none, which has then been said.
+    fn key(&mut self, node: &Node) -> Spanned<String> {
         let written = self.text.get(node.span.start..node.span.end).unwrap_or("");
         let plain = node
             .scalar()
             .is_none_or(|scalar| scalar.style == Style::Plain);
-        if plain
-            && !written.is_empty()
-            && WORDS_1_1.contains(&written.to_ascii_lowercase().as_str())
-        {
+        let word = written.to_ascii_lowercase();
+        let refused = Spanned::new(String::new(), node.span);
+        if plain && WORDS_1_1.contains(&word.as_str()) {
             self.sink.push(
-                Diagnostic::new(code::BOOLEAN_KEY, node.span, format!("`{written}` cannot be a key"))
-                    .label("YAML 1.1 reads this word as a boolean")
-                    .help(match written.to_ascii_lowercase().as_str() {
-                        "on" => "no key of the language is called so: a connection is named by `over`, a host by `on_host`",
-                        _ => "no key of the language is called so; a name of your own must be another word",
-                    }),
+                Diagnostic::new(
+                    code::BOOLEAN_KEY,
+                    node.span,
+                    format!("`{written}` cannot be a key"),
+                )
+                .label("YAML 1.1 reads this word as a boolean or as nothing")
+                .help(match word.as_str() {
+                    "on" => "a connection is named by `over`, a host by `on_host`",
+                    _ => "a name must be another word",
+                }),
             );
-            return None;
+            return refused;
         }
-        match text {
-            Some(text) if !text.is_empty() => Some(Spanned::new(text, node.span)),
-            Some(_) | None => {
-                let message = match &node.value {
-                    Value::Null | Value::Scalar(_) => {
-                        "a key is missing before the colon".to_owned()
-                    }
-                    Value::List(_) | Value::Map(_) => {
-                        format!("a key is text, not {}", node.shape())
-                    }
+        match &node.value {
+            Value::Scalar(scalar) if scalar.style == Style::Refused => refused,
+            Value::Scalar(scalar) if !scalar.text.is_empty() => {
+                Spanned::new(scalar.text.clone(), node.span)
+            }
+            Value::Null | Value::Scalar(_) => {
+                let colon = self.text[node.span.end..]
+                    .find(':')
+                    .map_or(0, |n| node.span.end + n);
+                // `hosts:` ends with a colon itself when nothing but the line end follows.
+                let span = match self.text[colon..]
+                    .strip_prefix(":\n")
+                    .and_then(|rest| rest.find(':'))
+                {
+                    Some(next) if node.span.start == node.span.end => Span {
+                        start: colon + 2 + next,
+                        end: colon + 3 + next,
+                    },
+                    Some(_) | None => Span {
+                        start: colon,
+                        end: colon + 1,
+                    },
                 };
+                self.sink.push(
+                    Diagnostic::new(
+                        code::KEY_NOT_TEXT,
+                        span,
+                        "a key is missing before this colon",
+                    )
+                    .help("write `key: value`; a value that starts with a colon needs quotes"),
+                );
+                refused
+            }
+            Value::List(_) | Value::Map(_) => {
+                let message = format!("a key is text, not {}", node.shape());
                 self.sink.push(
                     Diagnostic::new(code::KEY_NOT_TEXT, node.span, message).help(
                         "write `key: value`; a value that starts with `[`, `{` or `?` needs quotes",
                     ),
                 );
-                None
+                refused
             }
         }
     }
@@ -415,9 +467,10 @@ impl<'a> Composer<'a, '_> {
         }
     }
 
-    fn tag(&mut self, tag: &granit::Tag, at: &granit::Span) {
+    /// Refuses a tag, and says where it stands.
+    fn tag(&mut self, tag: &granit::Tag, at: &granit::Span) -> Option<Span> {
         if tag.is_yaml_core_schema() {
-            return;
+            return None;
         }
         let start = at
             .tag_start
@@ -435,5 +488,17 @@ impl<'a> Composer<'a, '_> {
             traps::tag(self.text, span)
         };
         self.sink.push(problem);
+        Some(span)
+    }
+}
+
+/// Stands for a value of which all has been said.
+fn refused(span: Span) -> Node {
+    Node {
+        span,
+        value: Value::Scalar(Scalar {
+            text: String::new(),
+            style: Style::Refused,
+        }),
     }
 }

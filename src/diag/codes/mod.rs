@@ -2,9 +2,13 @@
 //!
 //! One table an area. A code is never reused; each has at least one file under `tests/diagnostics/`.
 
+mod cases;
 pub mod expr;
 pub mod plan;
+mod set;
 pub mod spec;
+mod steps;
+mod values;
 pub mod yaml;
 
 use std::fmt;
@@ -32,11 +36,17 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    yaml::RULES
-        .iter()
-        .chain(spec::RULES)
-        .chain(plan::RULES)
-        .chain(expr::RULES)
+    [
+        yaml::RULES,
+        values::RULES,
+        steps::RULES,
+        cases::RULES,
+        set::RULES,
+        plan::RULES,
+        expr::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The rule of a code.

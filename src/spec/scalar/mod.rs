@@ -1,141 +1,25 @@
-//! Single values: what a text must look like to be of a type of the grammar, and its typed value.
+//! Single values: what a text must look like to be of a type of the grammar.
 //!
-//! [`problem`] says what is wrong, [`FromText`] gives the value; both rest on the same parsers. Not here: lists and
-//! maps (see `check`), rules between values (see `rules`).
+//! [`problem`] says what is wrong, [`FromText`] gives the typed value; both rest on the same parsers. Not here: lists
+//! and maps (see `check`), rules between values (see `rules`).
 
-use super::grammar::{Key, Type, Words};
-use super::model::{Lapse, PublicAddress, ServePort};
+mod names;
+mod typed;
+
+pub use names::{boolean_word, key_problem};
+pub use typed::FromText;
+
+use super::grammar::{Type, Words};
+use super::model::Lapse;
 use super::node::{Scalar, Style};
-use super::yaml::WORDS_1_1;
 use crate::diag::codes::{Code, spec as code, yaml};
 use crate::diag::{Diagnostic, Span, did_you_mean};
-use crate::units::{Bytes, Percent, Port, Rate, Time};
-use std::fmt;
+use crate::units::{Bytes, Percent, Rate, Time};
+use names::{name, result, zonal};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
-use std::time::Duration;
-
-/// The longest name. 63 is the limit of a DNS label (RFC 1035, 2.3.4) and leaves room for the `-1000` of `count`.
-const MAX_NAME: usize = 58;
-
-/// Words that no result can be called: CEL's keywords and reserved identifiers, and the roots of the evidence.
-pub const KEYWORDS: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-/// The roots of the evidence; see `KEYWORDS`.
-pub const ROOTS: &[&str] = &[
-    "hosts",
-    "load_balancers",
-    "target_groups",
-    "nat_gateways",
-    "endpoints",
-    "flow_logs",
-    "findings",
-    "packets",
-];
-
-/// Reads a text that has been checked against its type; none when it was not of it.
-pub trait FromText: Sized {
-    /// The typed value.
-    fn from_text(text: &str) -> Option<Self>;
-}
-
-macro_rules! from_text {
-    ($($type:ty: |$text:ident| $value:expr;)*) => {
-        $(impl FromText for $type {
-            fn from_text($text: &str) -> Option<Self> {
-                $value
-            }
-        })*
-    };
-}
-
-from_text! {
-    String: |text| Some(text.to_owned());
-    bool: |text| text.parse().ok();
-    u16: |text| text.parse().ok();
-    u32: |text| text.parse().ok().or_else(|| u32::try_from(text.parse::<Bytes>().ok()?.0).ok());
-    u64: |text| text.parse().ok();
-    f64: |text| text.parse().ok();
-    Duration: |text| text.parse::<Time>().ok().map(|time| time.0);
-    Lapse: |text| text.parse().ok();
-    Rate: |text| text.parse().ok();
-    Percent: |text| text.parse().ok();
-    Ipv4Addr: |text| text.parse().ok();
-    PublicAddress: |text| match text {
-        "none" => Some(PublicAddress::None),
-        "auto" => Some(PublicAddress::Auto),
-        address => address.parse().ok().map(PublicAddress::Fixed),
-    };
-    ServePort: |text| text.parse::<Port>().ok().map(|port| ServePort { port: port.number, udp: port.udp });
-}
-
-impl FromStr for Lapse {
-    type Err = crate::units::Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (length, cloud) = match text.strip_suffix("cloud") {
-            Some(length) if length.ends_with(' ') => (length.trim_end(), true),
-            Some(_) | None => (text, false),
-        };
-        Ok(Lapse {
-            length: length.parse::<Time>()?.0,
-            cloud,
-        })
-    }
-}
-
-impl fmt::Display for Lapse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            Time(self.length),
-            if self.cloud { " cloud" } else { "" }
-        )
-    }
-}
-
-/// The name of a topology item.
-pub fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && text.len() <= MAX_NAME
-}
-
-/// The name of a step's result.
-pub fn is_result(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && text.len() <= MAX_NAME
-}
 
 /// What is wrong with a single value of a type that takes single values.
-pub fn problem(kind: &Type, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
+pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<Diagnostic> {
     let text = scalar.text.as_str();
     let wrong = |code: Code, message: String| Diagnostic::new(code, span, message);
     match kind {
@@ -152,8 +36,8 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
         Type::Result => result(scalar, span),
         Type::Zonal => zonal(scalar, span),
         Type::Bool => boolean(scalar, span),
-        Type::Int { min, max } => integer(scalar, span, *min, *max),
-        Type::Number { min, max } => number(scalar, span, *min, *max),
+        Type::Int { min, max } => integer(scalar, span, what, *min, *max),
+        Type::Number { min, max } => number(scalar, span, what, *min, *max),
         Type::Time { zero } => time(text, span, *zero, false),
         Type::Lapse { zero } => time(text, span, *zero, true),
         Type::Rate => match text.parse::<Rate>() {
@@ -181,14 +65,14 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
         }),
         Type::Bytes { max } => match text.parse::<Bytes>() {
             Ok(Bytes(size)) if (1..=*max).contains(&size) => None,
-            Ok(_) => Some(range(text, span, "1", &Bytes(*max).to_string())),
+            Ok(_) => Some(range(text, span, what, "1", &Bytes(*max).to_string())),
             Err(why) => Some(
                 wrong(code::BYTES, format!("`{text}` is no size: {why}"))
                     .help("write it as `64` or `16KiB`"),
             ),
         },
         Type::Address | Type::PublicAddress => address(kind, text, span),
-        Type::Word(words) => word(words, scalar, span),
+        Type::Word(words) => word(words, scalar, span, what),
         Type::Free | Type::Any => None,
         // Types of lists and maps: their single values are judged by `check`.
         Type::List { .. }
@@ -198,104 +82,6 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
         | Type::Variants(_) => None,
         Type::OneOf(_) | Type::Claims | Type::Set => None,
     }
-}
-
-/// A word that YAML 1.1 does not take for text.
-pub fn boolean_word(scalar: &Scalar) -> bool {
-    scalar.style == Style::Plain && WORDS_1_1.contains(&scalar.text.to_ascii_lowercase().as_str())
-}
-
-fn name(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
-    let text = &scalar.text;
-    if boolean_word(scalar) {
-        return Some(
-            Diagnostic::new(
-                yaml::BOOLEAN_WORD,
-                span,
-                format!("`{text}` is a boolean in YAML 1.1, not a name"),
-            )
-            .help(format!(
-                "write \"{text}\" with quotes, or choose another name"
-            )),
-        );
-    }
-    if is_name(text) {
-        return None;
-    }
-    let better: String = text.to_lowercase().replace(['_', ' ', '.'], "-");
-    let hint = if is_name(&better) {
-        format!(", for example `{better}`")
-    } else {
-        String::new()
-    };
-    Some(Diagnostic::new(code::NAME, span, format!("`{}` is not a name", short(text))).help(format!(
-        "a name is a small letter, then small letters, digits and hyphens, at most {MAX_NAME} in all{hint}"
-    )))
-}
-
-fn result(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
-    let text = scalar.text.as_str();
-    if KEYWORDS.contains(&text) {
-        return Some(
-            Diagnostic::new(
-                code::RESULT_KEYWORD,
-                span,
-                format!("`{text}` is a word of the expression language"),
-            )
-            .help("choose another name; expectations could not speak of this one"),
-        );
-    }
-    if ROOTS.contains(&text) {
-        return Some(
-            Diagnostic::new(
-                code::RESULT_KEYWORD,
-                span,
-                format!("`{text}` is a part of the evidence already"),
-            )
-            .help(format!(
-                "choose another name; `{text}...` in an expectation means the evidence"
-            )),
-        );
-    }
-    if boolean_word(scalar) {
-        return Some(
-            Diagnostic::new(
-                yaml::BOOLEAN_WORD,
-                span,
-                format!("`{text}` is a boolean in YAML 1.1, not a name"),
-            )
-            .help("choose another name"),
-        );
-    }
-    if is_result(text) {
-        return None;
-    }
-    let better: String = text.to_lowercase().replace(['-', ' ', '.'], "_");
-    let hint = if is_result(&better) {
-        format!(", for example `{better}`")
-    } else {
-        String::new()
-    };
-    Some(
-        Diagnostic::new(code::RESULT_NAME, span, format!("`{}` is not a name for a result", short(text))).help(format!(
-            "expressions use it, so it is a small letter, then small letters, digits and underscores{hint}"
-        )),
-    )
-}
-
-fn zonal(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
-    let parts: Vec<&str> = scalar.text.split('/').collect();
-    if parts.len() <= 2 && parts.iter().all(|part| is_name(part)) {
-        return None;
-    }
-    Some(
-        Diagnostic::new(
-            code::ZONAL,
-            span,
-            format!("`{}` is not a zonal address", short(&scalar.text)),
-        )
-        .help("write balancer/zone, like `front/a`, or only the zone: `a`"),
-    )
 }
 
 fn boolean(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
@@ -325,16 +111,16 @@ fn boolean(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
     )
 }
 
-fn range(text: &str, span: Span, min: &str, max: &str) -> Diagnostic {
+fn range(text: &str, span: Span, what: &str, min: &str, max: &str) -> Diagnostic {
     Diagnostic::new(
         code::OUT_OF_RANGE,
         span,
-        format!("`{}` is out of range", short(text)),
+        format!("`{what}` cannot be {}", short(text)),
     )
     .help(format!("from {min} to {max}"))
 }
 
-fn integer(scalar: &Scalar, span: Span, min: u64, max: u64) -> Option<Diagnostic> {
+fn integer(scalar: &Scalar, span: Span, what: &str, min: u64, max: u64) -> Option<Diagnostic> {
     let text = scalar.text.as_str();
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -365,17 +151,17 @@ fn integer(scalar: &Scalar, span: Span, min: u64, max: u64) -> Option<Diagnostic
     let fits = text
         .parse::<u64>()
         .is_ok_and(|value| (min..=max).contains(&value));
-    (!fits).then(|| range(text, span, &min.to_string(), &max.to_string()))
+    (!fits).then(|| range(text, span, what, &min.to_string(), &max.to_string()))
 }
 
-fn number(scalar: &Scalar, span: Span, min: f64, max: f64) -> Option<Diagnostic> {
+fn number(scalar: &Scalar, span: Span, what: &str, min: f64, max: f64) -> Option<Diagnostic> {
     let text = scalar.text.as_str();
     let looks = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
         && text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.')
         && scalar.style == Style::Plain;
     match text.parse::<f64>() {
         Ok(value) if looks && (min..=max).contains(&value) => None,
-        Ok(_) if looks => Some(range(text, span, &min.to_string(), &max.to_string())),
+        Ok(_) if looks => Some(range(text, span, what, &min.to_string(), &max.to_string())),
         Ok(_) | Err(_) => Some(
             Diagnostic::new(
                 code::NUMBER,
@@ -451,12 +237,11 @@ fn address(kind: &Type, text: &str, span: Span) -> Option<Diagnostic> {
     )
 }
 
-fn word(words: &Words, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
+fn word(words: &Words, scalar: &Scalar, span: Span, what: &str) -> Option<Diagnostic> {
     let text = scalar.text.as_str();
     if words.now.contains(&text) {
         return None;
     }
-    let here = format!("here are: {}", words.now.join(", "));
     if words.later.contains(&text) {
         return Some(
             Diagnostic::new(
@@ -464,7 +249,7 @@ fn word(words: &Words, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
                 span,
                 format!("`{text}` is part of the language, but this release does not run it yet"),
             )
-            .help(here),
+            .help(format!("this release has: {}", words.now.join(", "))),
         );
     }
     let known = words.now.iter().chain(words.later).copied();
@@ -472,7 +257,7 @@ fn word(words: &Words, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
         Diagnostic::new(
             code::WORD,
             span,
-            format!("`{}` is not a word for this", short(text)),
+            format!("`{what}` cannot be `{}`", short(text)),
         )
         .help(suggest(text, known, &words.now.join(", "))),
     )
@@ -481,40 +266,9 @@ fn word(words: &Words, scalar: &Scalar, span: Span) -> Option<Diagnostic> {
 /// "did you mean", or all there is.
 pub fn suggest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>, all: &str) -> String {
     match did_you_mean(text, known) {
+        Some(near) if near == all => format!("did you mean `{near}`?"),
         Some(near) => format!("did you mean `{near}`? Here are: {all}"),
         None => format!("here are: {all}"),
-    }
-}
-
-/// What is wrong with a key of a map of named items.
-pub fn key_problem(key: Key, text: &str, span: Span) -> Option<Diagnostic> {
-    // A boolean word without quotes never got here.
-    let scalar = Scalar {
-        text: text.to_owned(),
-        style: Style::Quoted,
-    };
-    match key {
-        Key::Name => name(&scalar, span),
-        Key::Zonal => zonal(&scalar, span),
-        Key::Port => match text.parse::<Port>() {
-            Ok(port) if !port.udp && !text.contains('/') => None,
-            Ok(_) => Some(
-                Diagnostic::new(
-                    code::PORT,
-                    span,
-                    format!("`{}` is no listener's port", short(text)),
-                )
-                .help("a listener's key is only the number; its `protocol` says the rest"),
-            ),
-            Err(why) => Some(
-                Diagnostic::new(code::PORT, span, format!("`{}` is no port", short(text)))
-                    .help(why.to_string()),
-            ),
-        },
-        Key::ServePort => text.parse::<Port>().err().map(|why| {
-            Diagnostic::new(code::PORT, span, format!("`{}` is no port", short(text)))
-                .help(format!("{why}; write `80`, or `53/udp`"))
-        }),
     }
 }
 
