@@ -29,7 +29,7 @@ fn problems(bytes: &[u8], file: &str) -> (String, Diagnostics) {
     }
     let spec::Reading { lab, mut problems } = spec::read_all(&text, file);
     if let Some(Err(more)) = lab.map(|lab| plan::plans(&lab)) {
-        problems.append(more);
+        problems.append_elsewhere(more);
     }
     (text, problems)
 }

@@ -111,6 +111,36 @@ impl Diagnostics {
             .any(|known| known.code == code && known.span == span)
     }
 
+    /// Adds those of another sink that are not about a place with a problem already: they would be its echo.
+    pub fn append_elsewhere(&mut self, other: Diagnostics) {
+        let known: Vec<Span> = self.list.iter().map(|problem| problem.span).collect();
+        let overlaps = |a: Span, b: Span| a.start < b.end && b.start < a.end;
+        self.extend(
+            other
+                .list
+                .into_iter()
+                .filter(|new| !known.iter().any(|known| overlaps(*known, new.span))),
+        );
+    }
+
+    /// A copy with the problems of some codes only.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(Code) -> bool) -> Self {
+        Self {
+            list: self
+                .list
+                .iter()
+                .filter(|problem| wanted(problem.code))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// True when all codes are of some kind.
+    pub fn all(&self, kind: impl Fn(Code) -> bool) -> bool {
+        self.list.iter().all(|problem| kind(problem.code))
+    }
+
     /// Adds all of another sink.
     pub fn append(&mut self, other: Diagnostics) {
         self.extend(other.list);

@@ -9,6 +9,7 @@ pub mod grammar;
 pub mod model;
 pub mod node;
 mod readers;
+mod repair;
 mod rules;
 mod scalar;
 mod schema;
@@ -93,8 +94,22 @@ pub fn read_bytes(bytes: &[u8], file: &str) -> Result<Lab, Diagnostics> {
 /// Reads as much of a lab as there is, and all that is wrong with it.
 pub fn read_all(text: &str, file: &str) -> Reading {
     let mut problems = Diagnostics::default();
-    let lab =
-        yaml::parse(text, &mut problems).and_then(|root| lab(&root, text, file, &mut problems));
+    let Some(mut root) = yaml::parse(text, &mut problems) else {
+        return Reading {
+            lab: None,
+            problems,
+        };
+    };
+    let lab = lab(&root, text, file, &mut problems);
+    if problems.is_empty() {
+        return Reading { lab, problems };
+    }
+    if let Value::Map(entries) = &mut root.value {
+        repair::section(entries, &FILE);
+    }
+    let mut left = problems.only(|code| code.0 < code::UNKNOWN_KEY.0);
+    let repaired = self::lab(&root, text, file, &mut left);
+    let lab = repaired.filter(|_| left.all(repair::tolerable));
     Reading { lab, problems }
 }
 

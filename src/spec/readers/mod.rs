@@ -10,7 +10,7 @@ pub mod steps;
 use super::grammar::{Need, Section, file::FILE};
 use super::model::Body;
 use super::node::{Node, Value};
-use super::scalar::FromText;
+use super::scalar::{FromText, problem};
 use crate::diag::{Span, Spanned};
 
 /// A map being read, with the section it follows.
@@ -43,9 +43,14 @@ impl<'a> Fields<'a> {
             .filter(|node| !matches!(node.value, Value::Null))
     }
 
-    /// A single value, if it was written.
+    /// A single value, if it was written, and well.
     pub fn written<T: FromText>(&self, name: &str) -> Option<Spanned<T>> {
-        scalar(self.node(name)?)
+        let node = self.node(name)?;
+        let kind = &self.section.field(name)?.kind;
+        let wrong = node
+            .scalar()
+            .and_then(|text| problem(kind, text, node.span, name));
+        if wrong.is_some() { None } else { scalar(node) }
     }
 
     /// A single value that must be written, or has its default in the grammar.

@@ -1,0 +1,102 @@
+//! Reads through slips: a lab with misspelt keys, verbs and words as it was surely meant.
+//!
+//! Only to find further problems in the same go; such a lab is never run. Not here: saying what is wrong.
+
+use super::grammar::{Section, Type, Variants};
+use super::node::{Entry, Node, Value};
+use crate::diag::codes::{Code, spec as code, yaml};
+use crate::diag::did_you_mean;
+
+/// Problems after which too much is missing or in doubt: what the plan would say about it is only an echo.
+const DOUBTFUL: &[Code] = &[
+    yaml::KEY_NOT_TEXT,
+    yaml::BOOLEAN_KEY,
+    yaml::BOOLEAN_WORD,
+    yaml::UNKNOWN_ALIAS,
+    yaml::MERGE_NOT_A_MAP,
+    code::UNKNOWN_KEY,
+    code::MISSING_KEY,
+    code::WRONG_SHAPE,
+    code::NO_VALUE,
+    code::LIST_TOO_SHORT,
+    code::NESTED_NAME,
+    code::NO_CASES,
+    code::LATER_FIELD,
+    code::LATER_VERB,
+    code::LATER_VALUE,
+];
+
+/// True when a repaired lab with this problem is still worth planning.
+pub fn tolerable(code: Code) -> bool {
+    !DOUBTFUL.contains(&code)
+}
+
+/// Repairs a value of a type, and all in it.
+pub fn repair(node: &mut Node, kind: &'static Type) {
+    match (kind, &mut node.value) {
+        (Type::Section(of) | Type::Short { section: of, .. }, Value::Map(entries)) => {
+            section(entries, of)
+        }
+        (Type::List { of, .. }, Value::List(items)) => {
+            items.iter_mut().for_each(|item| repair(item, of))
+        }
+        (Type::Map { of, .. }, Value::Map(entries)) => {
+            entries
+                .iter_mut()
+                .for_each(|entry| repair(&mut entry.value, of));
+        }
+        (Type::Variants(of), Value::Map(entries)) => variants(entries, of),
+        (Type::Variants(of), Value::Scalar(word)) if of.bare => {
+            nearest(&mut word.text, of.list.iter().map(|variant| variant.name));
+        }
+        (Type::Word(words), Value::Scalar(word)) => {
+            nearest(&mut word.text, words.now.iter().copied())
+        }
+        (Type::OneOf(kinds), Value::Map(_)) => {
+            if let Some(kind) = kinds
+                .iter()
+                .find(|kind| matches!(kind, Type::Map { .. } | Type::Section(_)))
+            {
+                repair(node, kind);
+            }
+        }
+        (_, Value::Null | Value::Scalar(_) | Value::List(_) | Value::Map(_)) => {}
+    }
+}
+
+/// Repairs the keys of a section, and all behind them.
+pub fn section(entries: &mut [Entry], of: &'static Section) {
+    let present: Vec<String> = entries
+        .iter()
+        .map(|entry| entry.key.value.clone())
+        .collect();
+    for entry in entries {
+        if of.field(&entry.key.value).is_none() {
+            let missing = of
+                .names()
+                .filter(|name| !present.iter().any(|key| key == name));
+            nearest(&mut entry.key.value, missing);
+        }
+        if let Some(field) = of.field(&entry.key.value) {
+            repair(&mut entry.value, &field.kind);
+        }
+    }
+}
+
+fn variants(entries: &mut [Entry], of: &'static Variants) {
+    let [entry] = entries else { return };
+    nearest(
+        &mut entry.key.value,
+        of.list.iter().map(|variant| variant.name),
+    );
+    let found = of.variant(&entry.key.value);
+    if let (Some(variant), Value::Map(fields)) = (found, &mut entry.value.value) {
+        section(fields, variant.section);
+    }
+}
+
+fn nearest<'a>(text: &mut String, names: impl Iterator<Item = &'a str>) {
+    if let Some(near) = did_you_mean(text, names) {
+        *text = near.to_owned();
+    }
+}
