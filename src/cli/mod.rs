@@ -1,1 +1,82 @@
-//! cli
+//! The command line: reads it, calls the stages, prints, and says how it went.
+//!
+//! Not here: any judgement (see `verdict`) and any text of a report (see `report`).
+
+mod args;
+mod check;
+mod doctor;
+mod explain;
+mod judge;
+mod list;
+mod plan;
+mod reports;
+mod run;
+mod select;
+mod terminal;
+mod worker;
+
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::fmt;
+
+/// How a command ended; the number is the process's exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Every expectation held.
+    Held = 0,
+    /// One did not, or could not be told.
+    Failed = 1,
+    /// The lab or the command line is wrong.
+    Wrong = 2,
+    /// This machine cannot run it.
+    Unable = 3,
+    /// Interrupted, everything torn down.
+    Interrupted = 130,
+}
+
+/// Something the user has to change, in words; nothing was run.
+#[derive(Debug)]
+struct Mistake(String);
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs a command line and gives its exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output with 0, mistakes to standard error with 2; a closed pipe is nobody's fault.
+            drop(error.print());
+            return if error.use_stderr() { Status::Wrong as u8 } else { Status::Held as u8 };
+        }
+    };
+    terminal::set_up(cli.color, cli.verbose);
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::List(args) => list::list(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Judge(args) => judge::judge(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Schema => {
+            terminal::print(&crate::spec::schema());
+            Ok(Status::Held as u8)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hairpin", &mut script);
+            terminal::print(&String::from_utf8_lossy(&script));
+            Ok(Status::Held as u8)
+        }
+    };
+    result.unwrap_or_else(|mistake| {
+        terminal::complain(&mistake.to_string());
+        Status::Wrong as u8
+    })
+}

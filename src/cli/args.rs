@@ -1,0 +1,262 @@
+//! The command line's words.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0    every expectation held
+  1    one did not, or could not be told
+  2    the lab or the command line is wrong
+  3    this machine cannot run it (the reason and the remedy are printed)
+  130  interrupted, everything torn down";
+
+/// A network-failure lab: real kernel TCP across an emulated cloud load balancer, on one Linux machine.
+#[derive(Debug, Parser)]
+#[command(name = "hairpin", version, styles = STYLES, after_help = EXIT_STATUS, max_term_width = 110)]
+#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Tell more on standard error; twice: everything (HAIRPIN_LOG takes a filter as of tracing).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Colours: `auto` is on for a terminal unless NO_COLOR is set.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, env = "HAIRPIN_COLOR", hide_env = true)]
+    pub color: Colour,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate, build, run, judge, report, tear down
+    #[command(after_help = "\
+Examples:
+  hairpin run                                            every lab under labs/
+  hairpin run nlb/source-port-collision                  one lab, by name or by file
+  hairpin run nlb/source-port-collision/as-deployed -e   one case, explained packet by packet
+  hairpin run labs/nlb --report json=out.json            a folder, with a report for machines
+  hairpin run nlb/collision-rate --repeat 50             how often does it hold?")]
+    Run(RunArgs),
+    /// Find every problem of lab files, without privilege
+    #[command(after_help = "\
+Examples:
+  hairpin check                                  every lab under labs/
+  hairpin check my-lab.yaml --format github      annotations for a pull request")]
+    Check(CheckArgs),
+    /// Show what would be built: addresses, kernel operations, rules
+    #[command(after_help = "\
+Examples:
+  hairpin plan nlb/source-port-collision
+  hairpin plan nlb/source-port-collision/cross-zone-off --graph mermaid")]
+    Plan(PlanArgs),
+    /// List labs and their cases
+    List(ListArgs),
+    /// Explain a recorded case, a diagnostic (HP0123) or a finding (flow-collision)
+    #[command(after_help = "\
+Examples:
+  hairpin explain flow-collision         what it is, how to recognise it in production, what fixes it
+  hairpin explain HP0301                 the page of a diagnostic
+  hairpin explain evidence/nlb/source-port-collision/as-deployed")]
+    Explain(ExplainArgs),
+    /// Judge saved evidence again, without privilege
+    #[command(after_help = "\
+Examples:
+  hairpin run nlb/loopback-timeout --evidence evidence
+  hairpin judge evidence                              as recorded
+  hairpin judge evidence --lab my-lab.yaml            against expectations written since")]
+    Judge(JudgeArgs),
+    /// Say what this machine can and cannot do, and the remedy
+    Doctor(DoctorArgs),
+    /// Print the JSON schema of lab files
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `hairpin run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Lab files, folders, lab names, or LAB/CASE; none: every lab under labs/
+    #[arg(value_name = "LAB|DIR|CASE")]
+    pub labs: Vec<String>,
+    /// Only cases of this name (may be given again)
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Only cases whose LAB/CASE contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Cases at a time; none: 16 for each processor
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
+    /// Fixes the emulator's random choices, instead of the lab's seed
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Run every case so often and print pass rates; the seed goes up by one each time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeat: u32,
+    /// Write a report: json=FILE (- for standard output)
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    pub report: Vec<ReportTarget>,
+    /// Keep everything recorded, a folder for each case
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// Explain every case: what it changes, claims with values, findings, the packet ladder
+    #[arg(short, long)]
+    pub explain: bool,
+    /// Table for people, or JSON on standard output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub format: OutputFormat,
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Human,
+    /// For machines.
+    Json,
+}
+
+/// `--report json=FILE`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportTarget {
+    /// Which writer.
+    pub format: ReportFormat,
+    /// `-` is standard output.
+    pub file: PathBuf,
+}
+
+/// The writers of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// One object with `cases`.
+    Json,
+}
+
+impl std::str::FromStr for ReportTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`: write `json={text}`"))?;
+        let format = match format {
+            "json" => ReportFormat::Json,
+            other => return Err(format!("no report is called `{other}`; there is: json")),
+        };
+        if file.is_empty() {
+            return Err("the file's name is missing".to_owned());
+        }
+        Ok(Self { format, file: file.into() })
+    }
+}
+
+/// `hairpin check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Lab files, folders or lab names; none: every lab under labs/
+    #[arg(value_name = "LAB|DIR")]
+    pub labs: Vec<String>,
+    /// How to print problems
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+}
+
+/// How `check` prints problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Like rustc.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+/// `hairpin plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// A lab, or LAB/CASE; without a case, the first one
+    #[arg(value_name = "LAB|CASE")]
+    pub lab: String,
+    /// The case
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// A drawing instead
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub graph: Option<GraphFormat>,
+}
+
+/// Drawings of a topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid.
+    Mermaid,
+}
+
+/// `hairpin list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Lab files, folders or lab names; none: every lab under labs/
+    #[arg(value_name = "LAB|DIR")]
+    pub labs: Vec<String>,
+    /// For people, or JSON
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub format: OutputFormat,
+}
+
+/// `hairpin explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A folder of evidence, a code (HP0123) or a finding; none: list what there is
+    #[arg(value_name = "DIR|CODE|FINDING")]
+    pub what: Option<String>,
+}
+
+/// `hairpin judge`
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// A folder of evidence: one case's, or any above it
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Judge against this lab file instead of the one saved beside the evidence
+    #[arg(long, value_name = "FILE")]
+    pub lab: Option<PathBuf>,
+    /// Explain every case
+    #[arg(short, long)]
+    pub explain: bool,
+    /// Write a report: json=FILE (- for standard output)
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    pub report: Vec<ReportTarget>,
+}
+
+/// `hairpin doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// For people, or JSON
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    pub format: OutputFormat,
+}

@@ -1,0 +1,51 @@
+//! `hairpin explain`: the page of a diagnostic or a finding, the ladder of a recorded case.
+
+use super::args::ExplainArgs;
+use super::{Mistake, Status, judge, terminal, worker};
+use crate::diag::{self, Code, codes};
+use crate::report;
+use crate::verdict::pages;
+use std::path::Path;
+
+/// Prints a page, or a recorded case with everything about it.
+pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
+    let Some(what) = &args.what else {
+        terminal::print(&contents());
+        return Ok(Status::Held as u8);
+    };
+    if let Some(rule) = code(what).and_then(codes::rule) {
+        terminal::print(&format!("{}: {}\n\n{}\n", rule.code, rule.title, rule.page.trim_end()));
+        return Ok(Status::Held as u8);
+    }
+    if let Some(page) = pages::page(what) {
+        terminal::print(&format!("{}\n", page.trim_end()));
+        return Ok(Status::Held as u8);
+    }
+    let path = Path::new(what);
+    if path.is_dir() {
+        let outcomes = judge::outcomes(path, None)?;
+        terminal::print(&report::text(&outcomes, &terminal::style(true)));
+        return Ok(worker::status(&outcomes) as u8);
+    }
+    let near = diag::did_you_mean(what, pages::kinds().iter().copied());
+    let hint = near.map_or_else(|| "`hairpin explain` lists what there is".to_owned(), |near| format!("did you mean `{near}`?"));
+    Err(Mistake(format!("`{what}` is no folder of evidence, no diagnostic and no finding: {hint}")))
+}
+
+/// `HP0123`, in any case.
+fn code(text: &str) -> Option<Code> {
+    let digits = text.to_ascii_uppercase().strip_prefix("HP")?.to_owned();
+    (digits.len() == 4).then(|| digits.parse().ok().map(Code))?
+}
+
+fn contents() -> String {
+    let mut text = String::from("Findings:\n");
+    for kind in pages::kinds() {
+        text.push_str(&format!("  {kind}\n"));
+    }
+    text.push_str("\nDiagnostics:\n");
+    for rule in codes::all() {
+        text.push_str(&format!("  {}  {}\n", rule.code, rule.title));
+    }
+    text
+}

@@ -1,0 +1,56 @@
+//! `hairpin judge`: saved evidence against the lab's expectations, without privilege.
+
+use super::args::JudgeArgs;
+use super::{Mistake, reports, terminal, worker};
+use crate::diag::{self, Format};
+use crate::evidence::store::{self, Saved};
+use crate::plan::{self, Plan};
+use crate::report::{self, CaseInfo, Outcome};
+use crate::spec;
+use crate::verdict;
+use std::path::Path;
+
+/// Judges every case found in the folder.
+pub fn judge(args: &JudgeArgs) -> Result<u8, Mistake> {
+    let outcomes = outcomes(&args.folder, args.lab.as_deref())?;
+    terminal::print(&report::text(&outcomes, &terminal::style(args.explain)));
+    reports::write(&args.report, &outcomes);
+    Ok(worker::status(&outcomes) as u8)
+}
+
+/// Judged evidence of a folder.
+pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mistake> {
+    let saved = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
+    let text = match lab {
+        None => None,
+        Some(file) => Some((file.display().to_string(), std::fs::read_to_string(file).map_err(|error| Mistake(format!("cannot read `{}`: {error}", file.display())))?)),
+    };
+    saved
+        .into_iter()
+        .map(|saved| {
+            let (file, text) = text.clone().unwrap_or_else(|| (saved.file.clone(), saved.text.clone()));
+            let plan = replan(&saved, &file, &text)?;
+            let verdict = verdict::judge(&plan, &saved.evidence);
+            let place = Some(saved.folder.display().to_string());
+            Ok(Outcome { case: CaseInfo::from(&plan), attempt: 1, evidence: Some(saved.evidence), verdict: Some(verdict), failure: None, saved: place })
+        })
+        .collect()
+}
+
+fn replan(saved: &Saved, file: &str, text: &str) -> Result<Plan, Mistake> {
+    let planned = spec::read(text, file).and_then(|lab| {
+        // A case that the given lab does not have is a mistake of the command line, not of the lab.
+        let known = lab.cases.iter().any(|case| case.name.value == saved.evidence.case);
+        known.then(|| plan::plan(&lab, &saved.evidence.case, Some(saved.evidence.seed))).transpose()
+    });
+    match planned {
+        Ok(Some(plan)) => Ok(plan),
+        Ok(None) => Err(Mistake(format!("`{file}` has no case `{}`, which is in the evidence", saved.evidence.case))),
+        Err(problems) => {
+            let format = if terminal::colour_on_error() { Format::Colour } else { Format::Plain };
+            eprint!("{}", diag::render(&problems, file, text, format));
+            Err(Mistake(format!("{} problems in `{file}`", problems.len())))
+        }
+    }
+}
+

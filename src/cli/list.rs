@@ -1,0 +1,27 @@
+//! `hairpin list`: labs and their cases.
+
+use super::args::{ListArgs, OutputFormat};
+use super::{Mistake, Status, select, terminal};
+use crate::plan;
+use crate::report::{ListedLab, list as describe};
+
+/// Prints what there is; files that are no valid labs are named on standard error.
+pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
+    let sources = select::read(select::files(&args.labs)?)?;
+    let mut labs = Vec::new();
+    let mut status = Status::Held;
+    for source in sources {
+        match source.lab.and_then(|lab| plan::plans(&lab)) {
+            Ok(plans) => labs.push(ListedLab::from(&plans[..])),
+            Err(problems) => {
+                terminal::complain(&format!("`{}` has {} problems: see `hairpin check {}`", source.file, problems.len(), source.file));
+                status = Status::Wrong;
+            }
+        }
+    }
+    terminal::print(&match args.format {
+        OutputFormat::Human => describe(&labs, terminal::colour_on_output()),
+        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&labs).expect("plain data becomes JSON")),
+    });
+    Ok(status as u8)
+}

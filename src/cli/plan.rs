@@ -1,0 +1,22 @@
+//! `hairpin plan`: what would be built.
+
+use super::args::{GraphFormat, PlanArgs};
+use super::{Mistake, Status, select, terminal};
+use crate::report::plan::{Graph, graph, plan as describe};
+
+/// Prints one case's plan.
+pub fn plan(args: &PlanArgs) -> Result<u8, Mistake> {
+    let files = select::files(std::slice::from_ref(&args.lab))?;
+    if files.len() > 1 {
+        return Err(Mistake(format!("`{}` is a folder of labs: name one of them", args.lab)));
+    }
+    let cases: Vec<String> = args.case.iter().cloned().collect();
+    let plans = select::plans(&select::read(files)?, &cases, None, None)?;
+    let first = plans.first().expect("an empty selection is a mistake");
+    terminal::print(&match args.graph {
+        None => describe(first),
+        Some(GraphFormat::Dot) => graph(first, Graph::Dot),
+        Some(GraphFormat::Mermaid) => graph(first, Graph::Mermaid),
+    });
+    Ok(Status::Held as u8)
+}

@@ -1,0 +1,189 @@
+//! What the worker process does: runs cases at once, judges them, reports.
+
+use super::args::{OutputFormat, RunArgs};
+use super::{Status, reports, terminal};
+use crate::evidence::{Evidence, store};
+use crate::plan::Plan;
+use crate::report::{self, CaseInfo, Outcome, Word};
+use crate::run;
+use crate::verdict::{self, Ruling};
+use crate::world::{Error, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+/// Cases at a time for each processor. Most of a case's time is waiting for the kernel's timers.
+const JOBS_PER_PROCESSOR: usize = 16;
+
+/// One run of one case.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What to run.
+    pub plan: Arc<Plan>,
+    /// Which repetition, from 1.
+    pub attempt: u32,
+}
+
+/// Runs everything and gives the exit status.
+pub fn work(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, cancel: OwnedFd) -> u8 {
+    raise_descriptor_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&format!("cannot start the runtime: {error}"));
+            return Status::Unable as u8;
+        }
+    };
+    let status = runtime.block_on(all(args, jobs, texts, cancel));
+    // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
+    runtime.shutdown_background();
+    status as u8
+}
+
+async fn all(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, cancel: OwnedFd) -> Status {
+    let began = Instant::now();
+    let cancelled = watch_cancel(cancel);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let permits = args.jobs.map_or(processors * JOBS_PER_PROCESSOR, usize::from);
+    let gate = Arc::new(Semaphore::new(permits));
+    let progress = terminal::Progress::new(jobs.len());
+    let (results, mut inbox) = mpsc::unbounded_channel();
+    let total = jobs.len();
+    for (number, job) in jobs.into_iter().enumerate() {
+        let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
+        tokio::spawn(async move {
+            let _permit = gate.acquire_owned().await.expect("the gate is never closed");
+            if *cancelled.borrow() {
+                return;
+            }
+            let result = one(&job.plan, cancelled).await;
+            // The reader stops early only when the user interrupts.
+            drop(results.send((number, job, result)));
+        });
+    }
+    drop(results);
+    let mut keeper = Keeper { args, texts, kept: BTreeSet::new() };
+    let mut outcomes = Vec::with_capacity(total);
+    while let Some((number, job, result)) = inbox.recv().await {
+        progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
+        if !*cancelled.borrow() {
+            outcomes.push((number, keeper.outcome(&job, result)));
+        }
+    }
+    progress.finish();
+    outcomes.sort_by_key(|(number, _)| *number);
+    let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    let interrupted = *cancelled.borrow();
+    publish(args, &outcomes, began);
+    if interrupted {
+        eprintln!("hairpin: interrupted after {} of {total} runs; everything is torn down", outcomes.len());
+        return Status::Interrupted;
+    }
+    status(&outcomes)
+}
+
+fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) {
+    let mut style = terminal::style(args.explain);
+    style.wall = Some(began.elapsed().as_secs_f64());
+    match args.format {
+        OutputFormat::Json => terminal::print(&report::json(outcomes)),
+        OutputFormat::Human if args.repeat > 1 => terminal::print(&report::repeat(outcomes)),
+        OutputFormat::Human => terminal::print(&report::text(outcomes, &style)),
+    }
+    reports::write(&args.report, outcomes);
+    reports::annotate(outcomes);
+}
+
+/// The worst that happened decides.
+pub fn status(outcomes: &[Outcome]) -> Status {
+    let each = outcomes.iter().map(|outcome| match outcome.word() {
+        Word::Ruled(Ruling::Holds) => Status::Held,
+        Word::Ruled(Ruling::Fails | Ruling::Inconclusive) => Status::Failed,
+        Word::Failure => Status::Unable,
+    });
+    each.max().unwrap_or(Status::Held)
+}
+
+/// Builds, runs and takes down one case.
+async fn one(plan: &Arc<Plan>, cancelled: run::Cancel) -> Result<Evidence, Error> {
+    let began = Instant::now();
+    let world = Arc::new(World::build(plan).await?);
+    let up = began.elapsed();
+    let result = run::run(plan, Arc::clone(&world), cancelled).await;
+    let began = Instant::now();
+    drop(world);
+    let mut evidence = result?;
+    evidence.up_ms = up.as_secs_f64() * 1e3;
+    evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;
+    Ok(evidence)
+}
+
+/// Judges, saves, and lets go of evidence that nobody will look at.
+struct Keeper<'a> {
+    args: &'a RunArgs,
+    texts: BTreeMap<String, String>,
+    /// Cases whose first failure is saved already.
+    kept: BTreeSet<(String, String)>,
+}
+
+impl Keeper<'_> {
+    fn outcome(&mut self, job: &Job, result: Result<Evidence, Error>) -> Outcome {
+        let plan = &job.plan;
+        let mut outcome =
+            Outcome { case: CaseInfo::from(&**plan), attempt: job.attempt, evidence: None, verdict: None, failure: None, saved: None };
+        match result {
+            Err(error) => outcome.failure = Some(error.to_string()),
+            Ok(evidence) => {
+                outcome.verdict = Some(verdict::judge(plan, &evidence));
+                self.save(&mut outcome, plan, &evidence);
+                // Of many repetitions only the numbers are needed, and of a failure everything.
+                outcome.evidence = if self.args.repeat > 1 && outcome.holds() { Some(slim(evidence)) } else { Some(evidence) };
+            }
+        }
+        outcome
+    }
+
+    fn save(&mut self, outcome: &mut Outcome, plan: &Plan, evidence: &Evidence) {
+        let Some(folder) = &self.args.evidence else { return };
+        let first_failure = || !outcome.holds() && !self.kept.contains(&(plan.lab.clone(), plan.case.clone()));
+        if self.args.repeat > 1 && !first_failure() {
+            return;
+        }
+        self.kept.insert((plan.lab.clone(), plan.case.clone()));
+        let text = self.texts.get(&plan.file).map_or("", String::as_str);
+        match store::save(folder, text, plan, evidence) {
+            Ok(place) => outcome.saved = Some(place.display().to_string()),
+            Err(error) => outcome.failure = Some(error.to_string()),
+        }
+    }
+}
+
+fn slim(evidence: Evidence) -> Evidence {
+    Evidence { packets: Vec::new(), connections: Vec::new(), flows: Vec::new(), hosts: BTreeMap::new(), ..evidence }
+}
+
+/// The first byte on the pipe from outer means: stop.
+fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
+    let (sender, receiver) = watch::channel(false);
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        // End of file means that outer died; init ends us then.
+        if let Ok(1) = nix::unistd::read(&pipe, &mut byte) {
+            sender.send_replace(true);
+        }
+        tracing::debug!(fd = pipe.as_raw_fd(), "the cancel pipe ended");
+        std::mem::forget(sender);
+    });
+    receiver
+}
+
+/// Many sockets and devices at once: up to what the machine allows without asking.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        tracing::debug!(?errno, "the descriptor limit stays as it is");
+    }
+}
