@@ -2,13 +2,17 @@
 //!
 //! One file a format. Not here: judgement (see `verdict`), files, terminals and exit statuses (see `cli`).
 
+mod actions;
 mod json;
+mod listing;
 pub mod plan;
 mod repeat;
 mod text;
 mod wrap;
 
+pub use actions::{github, markdown};
 pub use json::json;
+pub use listing::{ListedCase, ListedLab, list};
 pub use repeat::{repeat, wilson};
 pub use text::{Style, summary, text};
 

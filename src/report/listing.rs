@@ -1,0 +1,66 @@
+//! `hairpin list`: labs and their cases as text.
+
+use super::kind_word;
+use crate::plan::Plan;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// A lab for the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedLab {
+    /// Its name.
+    pub lab: String,
+    /// Its file.
+    pub file: String,
+    /// One line.
+    pub title: String,
+    /// Its cases, in order.
+    pub cases: Vec<ListedCase>,
+}
+
+/// A case for the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedCase {
+    /// Its name.
+    pub case: String,
+    /// `fault`, `fix`, `partial`, `control`
+    pub kind: &'static str,
+    /// What it shows; may be empty.
+    pub shows: String,
+}
+
+impl From<&[Plan]> for ListedLab {
+    /// All plans of one lab. Panics when there is none: a lab has at least one case.
+    fn from(plans: &[Plan]) -> Self {
+        let first = plans.first().expect("a lab has at least one case");
+        let cases = plans.iter().map(|plan| ListedCase { case: plan.case.clone(), kind: kind_word(plan.kind), shows: plan.shows.clone() });
+        Self { lab: first.lab.clone(), file: first.file.clone(), title: first.title.clone(), cases: cases.collect() }
+    }
+}
+
+/// The list for people.
+pub fn list(labs: &[ListedLab], colour: bool) -> String {
+    let (bold, off) = if colour { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    let name = labs.iter().flat_map(|lab| &lab.cases).map(|case| case.case.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for lab in labs {
+        writeln!(text, "{bold}{}{off}  {}", lab.lab, lab.title).expect("a string takes everything");
+        for case in &lab.cases {
+            writeln!(text, "  {:<8} {:<name$}  {}", case.kind, case.case, case.shows).expect("a string takes everything");
+        }
+    }
+    // Columns leave blanks behind a case that shows nothing.
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_one_line_without_trailing_blanks() {
+        let case = |case: &str, shows: &str| ListedCase { case: case.to_owned(), kind: "fix", shows: shows.to_owned() };
+        let lab = ListedLab { lab: "nlb/x".to_owned(), file: "labs/nlb/x.yaml".to_owned(), title: "A title".to_owned(), cases: vec![case("long-name", ""), case("b", "why")] };
+        assert_eq!(list(&[lab], false), "nlb/x  A title\n  fix      long-name\n  fix      b          why\n");
+    }
+}
