@@ -1,0 +1,45 @@
+# Shared by the scripts beside it: finds cargo (under sudo too) and installs the few system packages that are missing.
+# To be sourced; the sourcing script has done `set -eu` and stands in the project's folder.
+
+say() { printf '%s\n' "== $*" >&2; }
+
+# Under sudo the toolchain is usually the calling user's: use it, and give what was built back to that user.
+use_cargo() {
+    if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
+        user_home=$(getent passwd "$SUDO_USER" | cut -d: -f6)
+        if [ -x "$user_home/.cargo/bin/cargo" ]; then
+            export CARGO_HOME="${CARGO_HOME:-$user_home/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$user_home/.rustup}"
+            PATH="$user_home/.cargo/bin:$PATH"
+        fi
+        trap 'chown -R "$SUDO_USER" target "$CARGO_HOME/registry" 2>/dev/null || true' EXIT
+    fi
+    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH"
+    export PATH
+    if ! command -v cargo >/dev/null; then
+        say "cargo is not installed: see https://rustup.rs"
+        exit 3
+    fi
+}
+
+# need PROGRAM PACKAGE...: installs the packages when the program is not there.
+need() {
+    program=$1
+    shift
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null && return 0
+    say "installing $* (for $program)"
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        as_root=sudo
+        command -v sudo >/dev/null || { say "please install as root: apt-get install $*"; exit 3; }
+    fi
+    $as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"' sh "$@" >&2
+}
+
+# The device that every lab needs; present wherever the module is loaded.
+need_tun() {
+    [ -e /dev/net/tun ] && return 0
+    if [ "$(id -u)" = 0 ]; then
+        modprobe tun 2>/dev/null || true
+        [ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && chmod 0666 /dev/net/tun; } || true
+    fi
+}
