@@ -21,7 +21,11 @@ Exit status:
 /// A network-failure lab: real kernel TCP across an emulated cloud load balancer, on one Linux machine.
 #[derive(Debug, Parser)]
 #[command(name = "hairpin", version, styles = STYLES, after_help = EXIT_STATUS, max_term_width = 110)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -160,7 +164,9 @@ impl std::str::FromStr for ReportTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) = text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`: write `json={text}`"))?;
+        let (format, file) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` has no `=`: write `json={text}`"))?;
         let format = match format {
             "json" => ReportFormat::Json,
             other => return Err(format!("no report is called `{other}`; there is: json")),
@@ -168,7 +174,10 @@ impl std::str::FromStr for ReportTarget {
         if file.is_empty() {
             return Err("the file's name is missing".to_owned());
         }
-        Ok(Self { format, file: file.into() })
+        Ok(Self {
+            format,
+            file: file.into(),
+        })
     }
 }
 

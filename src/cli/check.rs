@@ -26,12 +26,26 @@ pub fn check(args: &CheckArgs) -> Result<u8, Mistake> {
     }
     if args.format == CheckFormat::Human {
         let labs = sources.len();
-        let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let many = |count: usize, word: &str| {
+            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        };
         if problems == 0 {
-            terminal::print(&format!("{}, {}: no problem\n", many(labs, "lab"), many(cases, "case")));
+            terminal::print(&format!(
+                "{}, {}: no problem\n",
+                many(labs, "lab"),
+                many(cases, "case")
+            ));
         } else {
-            terminal::print(&format!("{} in {}\n", many(problems, "problem"), many(labs, "lab")));
+            terminal::print(&format!(
+                "{} in {}\n",
+                many(problems, "problem"),
+                many(labs, "lab")
+            ));
         }
     }
-    Ok(if problems == 0 { Status::Held } else { Status::Wrong } as u8)
+    Ok(if problems == 0 {
+        Status::Held
+    } else {
+        Status::Wrong
+    } as u8)
 }

@@ -14,7 +14,12 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         return Ok(Status::Held as u8);
     };
     if let Some(rule) = code(what).and_then(codes::rule) {
-        terminal::print(&format!("{}: {}\n\n{}\n", rule.code, rule.title, rule.page.trim_end()));
+        terminal::print(&format!(
+            "{}: {}\n\n{}\n",
+            rule.code,
+            rule.title,
+            rule.page.trim_end()
+        ));
         return Ok(Status::Held as u8);
     }
     if let Some(page) = pages::page(what) {
@@ -28,8 +33,13 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         return Ok(worker::status(&outcomes) as u8);
     }
     let near = diag::did_you_mean(what, pages::kinds().iter().copied());
-    let hint = near.map_or_else(|| "`hairpin explain` lists what there is".to_owned(), |near| format!("did you mean `{near}`?"));
-    Err(Mistake(format!("`{what}` is no folder of evidence, no diagnostic and no finding: {hint}")))
+    let hint = near.map_or_else(
+        || "`hairpin explain` lists what there is".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(Mistake(format!(
+        "`{what}` is no folder of evidence, no diagnostic and no finding: {hint}"
+    )))
 }
 
 /// `HP0123`, in any case.

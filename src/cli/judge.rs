@@ -23,16 +23,29 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
     let saved = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
     let text = match lab {
         None => None,
-        Some(file) => Some((file.display().to_string(), std::fs::read_to_string(file).map_err(|error| Mistake(format!("cannot read `{}`: {error}", file.display())))?)),
+        Some(file) => Some((
+            file.display().to_string(),
+            std::fs::read_to_string(file)
+                .map_err(|error| Mistake(format!("cannot read `{}`: {error}", file.display())))?,
+        )),
     };
     saved
         .into_iter()
         .map(|saved| {
-            let (file, text) = text.clone().unwrap_or_else(|| (saved.file.clone(), saved.text.clone()));
+            let (file, text) = text
+                .clone()
+                .unwrap_or_else(|| (saved.file.clone(), saved.text.clone()));
             let plan = replan(&saved, &file, &text)?;
             let verdict = verdict::judge(&plan, &saved.evidence);
             let place = Some(saved.folder.display().to_string());
-            Ok(Outcome { case: CaseInfo::from(&plan), attempt: 1, evidence: Some(saved.evidence), verdict: Some(verdict), failure: None, saved: place })
+            Ok(Outcome {
+                case: CaseInfo::from(&plan),
+                attempt: 1,
+                evidence: Some(saved.evidence),
+                verdict: Some(verdict),
+                failure: None,
+                saved: place,
+            })
         })
         .collect()
 }
@@ -40,17 +53,28 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
 fn replan(saved: &Saved, file: &str, text: &str) -> Result<Plan, Mistake> {
     let planned = spec::read(text, file).and_then(|lab| {
         // A case that the given lab does not have is a mistake of the command line, not of the lab.
-        let known = lab.cases.iter().any(|case| case.name.value == saved.evidence.case);
-        known.then(|| plan::plan(&lab, &saved.evidence.case, Some(saved.evidence.seed))).transpose()
+        let known = lab
+            .cases
+            .iter()
+            .any(|case| case.name.value == saved.evidence.case);
+        known
+            .then(|| plan::plan(&lab, &saved.evidence.case, Some(saved.evidence.seed)))
+            .transpose()
     });
     match planned {
         Ok(Some(plan)) => Ok(plan),
-        Ok(None) => Err(Mistake(format!("`{file}` has no case `{}`, which is in the evidence", saved.evidence.case))),
+        Ok(None) => Err(Mistake(format!(
+            "`{file}` has no case `{}`, which is in the evidence",
+            saved.evidence.case
+        ))),
         Err(problems) => {
-            let format = if terminal::colour_on_error() { Format::Colour } else { Format::Plain };
+            let format = if terminal::colour_on_error() {
+                Format::Colour
+            } else {
+                Format::Plain
+            };
             eprint!("{}", diag::render(&problems, file, text, format));
             Err(Mistake(format!("{} problems in `{file}`", problems.len())))
         }
     }
 }
-

@@ -14,14 +14,22 @@ pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
         match source.lab.and_then(|lab| plan::plans(&lab)) {
             Ok(plans) => labs.push(ListedLab::from(&plans[..])),
             Err(problems) => {
-                terminal::complain(&format!("`{}` has {} problems: see `hairpin check {}`", source.file, problems.len(), source.file));
+                terminal::complain(&format!(
+                    "`{}` has {} problems: see `hairpin check {}`",
+                    source.file,
+                    problems.len(),
+                    source.file
+                ));
                 status = Status::Wrong;
             }
         }
     }
     terminal::print(&match args.format {
         OutputFormat::Human => describe(&labs, terminal::colour_on_output()),
-        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&labs).expect("plain data becomes JSON")),
+        OutputFormat::Json => format!(
+            "{}\n",
+            serde_json::to_string_pretty(&labs).expect("plain data becomes JSON")
+        ),
     });
     Ok(status as u8)
 }

@@ -52,7 +52,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // Help and version go to standard output with 0, mistakes to standard error with 2; a closed pipe is nobody's fault.
             drop(error.print());
-            return if error.use_stderr() { Status::Wrong as u8 } else { Status::Held as u8 };
+            return if error.use_stderr() {
+                Status::Wrong as u8
+            } else {
+                Status::Held as u8
+            };
         }
     };
     terminal::set_up(cli.color, cli.verbose);

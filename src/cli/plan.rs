@@ -8,7 +8,10 @@ use crate::report::plan::{Graph, graph, plan as describe};
 pub fn plan(args: &PlanArgs) -> Result<u8, Mistake> {
     let files = select::files(std::slice::from_ref(&args.lab))?;
     if files.len() > 1 {
-        return Err(Mistake(format!("`{}` is a folder of labs: name one of them", args.lab)));
+        return Err(Mistake(format!(
+            "`{}` is a folder of labs: name one of them",
+            args.lab
+        )));
     }
     let cases: Vec<String> = args.case.iter().cloned().collect();
     let plans = select::plans(&select::read(files)?, &cases, None, None)?;

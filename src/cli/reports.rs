@@ -16,7 +16,10 @@ pub fn write(targets: &[ReportTarget], outcomes: &[Outcome]) {
         if target.file == Path::new("-") {
             terminal::print(&text);
         } else if let Err(error) = fs::write(&target.file, text) {
-            terminal::complain(&format!("cannot write the report `{}`: {error}", target.file.display()));
+            terminal::complain(&format!(
+                "cannot write the report `{}`: {error}",
+                target.file.display()
+            ));
         }
     }
 }
@@ -28,7 +31,11 @@ pub fn annotate(outcomes: &[Outcome]) {
     }
     terminal::print(&report::github(outcomes));
     if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        let appended = fs::OpenOptions::new().append(true).create(true).open(&file).and_then(|mut file| file.write_all(report::markdown(outcomes).as_bytes()));
+        let appended = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&file)
+            .and_then(|mut file| file.write_all(report::markdown(outcomes).as_bytes()));
         if let Err(error) = appended {
             terminal::complain(&format!("cannot write the step summary: {error}"));
         }

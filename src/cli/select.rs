@@ -35,7 +35,9 @@ pub struct Source {
 pub fn files(names: &[String]) -> Result<Vec<Selected>, Mistake> {
     if names.is_empty() {
         if !Path::new(HOME).is_dir() {
-            return Err(Mistake(format!("there is no folder `{HOME}` here: name a lab file or a folder")));
+            return Err(Mistake(format!(
+                "there is no folder `{HOME}` here: name a lab file or a folder"
+            )));
         }
         return folder(Path::new(HOME));
     }
@@ -52,7 +54,10 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
         return folder(path);
     }
     if path.is_file() {
-        return Ok(vec![Selected { file: path.to_owned(), case: None }]);
+        return Ok(vec![Selected {
+            file: path.to_owned(),
+            case: None,
+        }]);
     }
     let by_name = Path::new(HOME).join(name);
     if by_name.is_dir() {
@@ -64,10 +69,15 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
             return Ok(vec![Selected { file, case: None }]);
         }
         // LAB/CASE
-        let (Some(parent), Some(case)) = (base.parent(), base.file_name()) else { continue };
+        let (Some(parent), Some(case)) = (base.parent(), base.file_name()) else {
+            continue;
+        };
         for file in [parent.to_owned(), with_yaml(parent)] {
             if file.is_file() {
-                return Ok(vec![Selected { file, case: Some(case.to_string_lossy().into_owned()) }]);
+                return Ok(vec![Selected {
+                    file,
+                    case: Some(case.to_string_lossy().into_owned()),
+                }]);
             }
         }
     }
@@ -81,22 +91,35 @@ fn with_yaml(path: &Path) -> PathBuf {
 }
 
 fn unknown(name: &str) -> String {
-    let known: Vec<String> = folder(Path::new(HOME)).unwrap_or_default().iter().map(|selected| plan::lab_name(&selected.file.to_string_lossy())).collect();
+    let known: Vec<String> = folder(Path::new(HOME))
+        .unwrap_or_default()
+        .iter()
+        .map(|selected| plan::lab_name(&selected.file.to_string_lossy()))
+        .collect();
     let near = diag::did_you_mean(name, known.iter().map(String::as_str));
     match near {
         Some(near) => format!("no lab, folder or case is called `{name}`: did you mean `{near}`?"),
-        None => format!("no lab, folder or case is called `{name}`; `hairpin list` shows what there is"),
+        None => {
+            format!("no lab, folder or case is called `{name}`; `hairpin list` shows what there is")
+        }
     }
 }
 
 fn folder(path: &Path) -> Result<Vec<Selected>, Mistake> {
     let mut files = Vec::new();
-    walk(path, &mut files).map_err(|error| Mistake(format!("cannot read `{}`: {error}", path.display())))?;
+    walk(path, &mut files)
+        .map_err(|error| Mistake(format!("cannot read `{}`: {error}", path.display())))?;
     if files.is_empty() {
-        return Err(Mistake(format!("no lab (`*.yaml`) is under `{}`", path.display())));
+        return Err(Mistake(format!(
+            "no lab (`*.yaml`) is under `{}`",
+            path.display()
+        )));
     }
     files.sort();
-    Ok(files.into_iter().map(|file| Selected { file, case: None }).collect())
+    Ok(files
+        .into_iter()
+        .map(|file| Selected { file, case: None })
+        .collect())
 }
 
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -105,7 +128,10 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let (kind, path) = (entry.file_type()?, entry.path());
         if kind.is_dir() {
             walk(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        {
             files.push(path);
         }
     }
@@ -118,16 +144,27 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
         .into_iter()
         .map(|selected| {
             let file = selected.file.display().to_string();
-            let bytes = std::fs::read(&selected.file).map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))?;
+            let bytes = std::fs::read(&selected.file)
+                .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let lab = spec::read_bytes(&bytes, &file);
-            Ok(Source { file, text, lab, case: selected.case })
+            Ok(Source {
+                file,
+                text,
+                lab,
+                case: selected.case,
+            })
         })
         .collect()
 }
 
 /// Plans of the cases that are meant. Problems are printed to standard error; then there is nothing to run.
-pub fn plans(sources: &[Source], cases: &[String], filter: Option<&str>, seed: Option<u64>) -> Result<Vec<Plan>, Mistake> {
+pub fn plans(
+    sources: &[Source],
+    cases: &[String],
+    filter: Option<&str>,
+    seed: Option<u64>,
+) -> Result<Vec<Plan>, Mistake> {
     let mut plans = Vec::new();
     let mut broken = 0;
     let mut names = Vec::new();
@@ -138,32 +175,52 @@ pub fn plans(sources: &[Source], cases: &[String], filter: Option<&str>, seed: O
                     && !list.iter().any(|plan| plan.case == *case)
                 {
                     let known: Vec<&str> = list.iter().map(|plan| plan.case.as_str()).collect();
-                    let near = diag::did_you_mean(case, known.iter().copied()).map_or_else(|| format!("its cases are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-                    return Err(Mistake(format!("`{}` has no case `{case}`: {near}", source.file)));
+                    let near = diag::did_you_mean(case, known.iter().copied()).map_or_else(
+                        || format!("its cases are {}", known.join(", ")),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    return Err(Mistake(format!(
+                        "`{}` has no case `{case}`: {near}",
+                        source.file
+                    )));
                 }
                 names.extend(list.iter().map(|plan| plan.case.clone()));
                 plans.extend(list.into_iter().filter(|plan| {
                     source.case.as_ref().is_none_or(|case| *case == plan.case)
                         && (cases.is_empty() || cases.contains(&plan.case))
-                        && filter.is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
+                        && filter
+                            .is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
                 }));
             }
             Err(problems) => {
                 broken += problems.len();
-                let format = if terminal::colour_on_error() { Format::Colour } else { Format::Plain };
-                eprint!("{}", diag::render(&problems, &source.file, &source.text, format));
+                let format = if terminal::colour_on_error() {
+                    Format::Colour
+                } else {
+                    Format::Plain
+                };
+                eprint!(
+                    "{}",
+                    diag::render(&problems, &source.file, &source.text, format)
+                );
             }
         }
     }
     if broken > 0 {
-        return Err(Mistake(format!("{broken} {} to mend; nothing was run", if broken == 1 { "problem" } else { "problems" })));
+        return Err(Mistake(format!(
+            "{broken} {} to mend; nothing was run",
+            if broken == 1 { "problem" } else { "problems" }
+        )));
     }
     if let Some(missing) = cases.iter().find(|case| !names.contains(case)) {
-        let near = diag::did_you_mean(missing, names.iter().map(String::as_str)).map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        let near = diag::did_you_mean(missing, names.iter().map(String::as_str))
+            .map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
         return Err(Mistake(format!("no case is called `{missing}`{near}")));
     }
     if plans.is_empty() {
-        return Err(Mistake("nothing is left to run: no case matches".to_owned()));
+        return Err(Mistake(
+            "nothing is left to run: no case matches".to_owned(),
+        ));
     }
     if let Some(seed) = seed {
         for plan in &mut plans {

@@ -23,7 +23,12 @@ pub fn set_up(colour: Colour, verbose: u8) {
         2.. => "trace",
     };
     let filter = EnvFilter::try_from_env("HAIRPIN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour_on_error()).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour_on_error())
+        .with_target(false)
+        .init();
 }
 
 /// Prints to standard output. A reader that closed it has seen enough.
@@ -34,7 +39,11 @@ pub fn print(text: &str) {
 
 /// Says on standard error what is wrong.
 pub fn complain(text: &str) {
-    let (on, off) = if colour_on_error() { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+    let (on, off) = if colour_on_error() {
+        ("\u{1b}[1;31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
     eprintln!("{on}error{off}: {text}");
 }
 
@@ -50,14 +59,28 @@ pub fn colour_on_error() -> bool {
 
 /// How reports look here.
 pub fn style(explain: bool) -> Style {
-    Style { colour: colour_on_output(), width: width(), explain, wall: None }
+    Style {
+        colour: colour_on_output(),
+        width: width(),
+        explain,
+        wall: None,
+    }
 }
 
 fn width() -> usize {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: TIOCGWINSZ writes one winsize.
     let got = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-    if got == 0 && size.ws_col > 0 { usize::from(size.ws_col).clamp(80, 160) } else { WIDTH }
+    if got == 0 && size.ws_col > 0 {
+        usize::from(size.ws_col).clamp(80, 160)
+    } else {
+        WIDTH
+    }
 }
 
 /// A progress line on standard error; nothing where that is no terminal.
@@ -69,9 +92,14 @@ pub struct Progress {
 impl Progress {
     /// For so many runs of cases.
     pub fn new(runs: usize) -> Self {
-        let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(runs as u64), target);
-        let style = ProgressStyle::with_template("{spinner} {pos}/{len} cases  {elapsed}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{spinner} {pos}/{len} cases  {elapsed}  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar }

@@ -27,9 +27,17 @@ pub struct Job {
 }
 
 /// Runs everything and gives the exit status.
-pub fn work(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, cancel: OwnedFd) -> u8 {
+pub fn work(
+    args: &RunArgs,
+    jobs: Vec<Job>,
+    texts: BTreeMap<String, String>,
+    cancel: OwnedFd,
+) -> u8 {
     raise_descriptor_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             terminal::complain(&format!("cannot start the runtime: {error}"));
@@ -42,11 +50,18 @@ pub fn work(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, can
     status as u8
 }
 
-async fn all(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, cancel: OwnedFd) -> Status {
+async fn all(
+    args: &RunArgs,
+    jobs: Vec<Job>,
+    texts: BTreeMap<String, String>,
+    cancel: OwnedFd,
+) -> Status {
     let began = Instant::now();
     let cancelled = watch_cancel(cancel);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let permits = args.jobs.map_or(processors * JOBS_PER_PROCESSOR, usize::from);
+    let permits = args
+        .jobs
+        .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
     let gate = Arc::new(Semaphore::new(permits));
     let progress = terminal::Progress::new(jobs.len());
     let (results, mut inbox) = mpsc::unbounded_channel();
@@ -54,7 +69,10 @@ async fn all(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, ca
     for (number, job) in jobs.into_iter().enumerate() {
         let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
         tokio::spawn(async move {
-            let _permit = gate.acquire_owned().await.expect("the gate is never closed");
+            let _permit = gate
+                .acquire_owned()
+                .await
+                .expect("the gate is never closed");
             if *cancelled.borrow() {
                 return;
             }
@@ -64,7 +82,11 @@ async fn all(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, ca
         });
     }
     drop(results);
-    let mut keeper = Keeper { args, texts, kept: BTreeSet::new() };
+    let mut keeper = Keeper {
+        args,
+        texts,
+        kept: BTreeSet::new(),
+    };
     let mut outcomes = Vec::with_capacity(total);
     while let Some((number, job, result)) = inbox.recv().await {
         progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
@@ -78,7 +100,10 @@ async fn all(args: &RunArgs, jobs: Vec<Job>, texts: BTreeMap<String, String>, ca
     let interrupted = *cancelled.borrow();
     publish(args, &outcomes, began);
     if interrupted {
-        eprintln!("hairpin: interrupted after {} of {total} runs; everything is torn down", outcomes.len());
+        eprintln!(
+            "hairpin: interrupted after {} of {total} runs; everything is torn down",
+            outcomes.len()
+        );
         return Status::Interrupted;
     }
     status(&outcomes)
@@ -131,23 +156,36 @@ struct Keeper<'a> {
 impl Keeper<'_> {
     fn outcome(&mut self, job: &Job, result: Result<Evidence, Error>) -> Outcome {
         let plan = &job.plan;
-        let mut outcome =
-            Outcome { case: CaseInfo::from(&**plan), attempt: job.attempt, evidence: None, verdict: None, failure: None, saved: None };
+        let mut outcome = Outcome {
+            case: CaseInfo::from(&**plan),
+            attempt: job.attempt,
+            evidence: None,
+            verdict: None,
+            failure: None,
+            saved: None,
+        };
         match result {
             Err(error) => outcome.failure = Some(error.to_string()),
             Ok(evidence) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence);
                 // Of many repetitions only the numbers are needed, and of a failure everything.
-                outcome.evidence = if self.args.repeat > 1 && outcome.holds() { Some(slim(evidence)) } else { Some(evidence) };
+                outcome.evidence = if self.args.repeat > 1 && outcome.holds() {
+                    Some(slim(evidence))
+                } else {
+                    Some(evidence)
+                };
             }
         }
         outcome
     }
 
     fn save(&mut self, outcome: &mut Outcome, plan: &Plan, evidence: &Evidence) {
-        let Some(folder) = &self.args.evidence else { return };
-        let first_failure = || !outcome.holds() && !self.kept.contains(&(plan.lab.clone(), plan.case.clone()));
+        let Some(folder) = &self.args.evidence else {
+            return;
+        };
+        let first_failure =
+            || !outcome.holds() && !self.kept.contains(&(plan.lab.clone(), plan.case.clone()));
         if self.args.repeat > 1 && !first_failure() {
             return;
         }
@@ -161,7 +199,13 @@ impl Keeper<'_> {
 }
 
 fn slim(evidence: Evidence) -> Evidence {
-    Evidence { packets: Vec::new(), connections: Vec::new(), flows: Vec::new(), hosts: BTreeMap::new(), ..evidence }
+    Evidence {
+        packets: Vec::new(),
+        connections: Vec::new(),
+        flows: Vec::new(),
+        hosts: BTreeMap::new(),
+        ..evidence
+    }
 }
 
 /// The first byte on the pipe from outer means: stop.
@@ -182,7 +226,8 @@ fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
 /// Many sockets and devices at once: up to what the machine allows without asking.
 fn raise_descriptor_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(errno) = raised {
         tracing::debug!(?errno, "the descriptor limit stays as it is");
     }

@@ -9,9 +9,21 @@ pub fn github(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.holds()) {
         let case = &outcome.case;
-        let title = format!("{}/{}: {}", case.lab, case.name, machine_word(outcome.word()));
-        writeln!(text, "::error file={},line={},title={}::{}", property(&case.file), case.line, property(&title), message(&why(outcome)))
-            .expect("a string takes everything");
+        let title = format!(
+            "{}/{}: {}",
+            case.lab,
+            case.name,
+            machine_word(outcome.word())
+        );
+        writeln!(
+            text,
+            "::error file={},line={},title={}::{}",
+            property(&case.file),
+            case.line,
+            property(&title),
+            message(&why(outcome))
+        )
+        .expect("a string takes everything");
     }
     text
 }
@@ -28,7 +40,14 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
             Word::Failure => "**could not run**",
         };
         let why = why(outcome).replace('|', "\\|").replace('\n', " ");
-        writeln!(text, "| {} | {} | {} | {result} | {why} |", case.lab, case.name, kind_word(case.kind)).expect("a string takes everything");
+        writeln!(
+            text,
+            "| {} | {} | {} | {result} | {why} |",
+            case.lab,
+            case.name,
+            kind_word(case.kind)
+        )
+        .expect("a string takes everything");
     }
     text
 }
@@ -43,7 +62,9 @@ fn why(outcome: &Outcome) -> String {
 
 /// Escapes of a workflow command's message.
 fn message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// Escapes of a workflow command's property.

@@ -33,24 +33,49 @@ impl From<&[Plan]> for ListedLab {
     /// All plans of one lab. Panics when there is none: a lab has at least one case.
     fn from(plans: &[Plan]) -> Self {
         let first = plans.first().expect("a lab has at least one case");
-        let cases = plans.iter().map(|plan| ListedCase { case: plan.case.clone(), kind: kind_word(plan.kind), shows: plan.shows.clone() });
-        Self { lab: first.lab.clone(), file: first.file.clone(), title: first.title.clone(), cases: cases.collect() }
+        let cases = plans.iter().map(|plan| ListedCase {
+            case: plan.case.clone(),
+            kind: kind_word(plan.kind),
+            shows: plan.shows.clone(),
+        });
+        Self {
+            lab: first.lab.clone(),
+            file: first.file.clone(),
+            title: first.title.clone(),
+            cases: cases.collect(),
+        }
     }
 }
 
 /// The list for people.
 pub fn list(labs: &[ListedLab], colour: bool) -> String {
-    let (bold, off) = if colour { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    let name = labs.iter().flat_map(|lab| &lab.cases).map(|case| case.case.chars().count()).max().unwrap_or(0);
+    let (bold, off) = if colour {
+        ("\u{1b}[1m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
+    let name = labs
+        .iter()
+        .flat_map(|lab| &lab.cases)
+        .map(|case| case.case.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for lab in labs {
         writeln!(text, "{bold}{}{off}  {}", lab.lab, lab.title).expect("a string takes everything");
         for case in &lab.cases {
-            writeln!(text, "  {:<8} {:<name$}  {}", case.kind, case.case, case.shows).expect("a string takes everything");
+            writeln!(
+                text,
+                "  {:<8} {:<name$}  {}",
+                case.kind, case.case, case.shows
+            )
+            .expect("a string takes everything");
         }
     }
     // Columns leave blanks behind a case that shows nothing.
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -59,8 +84,20 @@ mod tests {
 
     #[test]
     fn a_case_is_one_line_without_trailing_blanks() {
-        let case = |case: &str, shows: &str| ListedCase { case: case.to_owned(), kind: "fix", shows: shows.to_owned() };
-        let lab = ListedLab { lab: "nlb/x".to_owned(), file: "labs/nlb/x.yaml".to_owned(), title: "A title".to_owned(), cases: vec![case("long-name", ""), case("b", "why")] };
-        assert_eq!(list(&[lab], false), "nlb/x  A title\n  fix      long-name\n  fix      b          why\n");
+        let case = |case: &str, shows: &str| ListedCase {
+            case: case.to_owned(),
+            kind: "fix",
+            shows: shows.to_owned(),
+        };
+        let lab = ListedLab {
+            lab: "nlb/x".to_owned(),
+            file: "labs/nlb/x.yaml".to_owned(),
+            title: "A title".to_owned(),
+            cases: vec![case("long-name", ""), case("b", "why")],
+        };
+        assert_eq!(
+            list(&[lab], false),
+            "nlb/x  A title\n  fix      long-name\n  fix      b          why\n"
+        );
     }
 }

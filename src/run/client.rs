@@ -87,7 +87,14 @@ pub enum Ending {
 
 impl Client {
     /// Opens a connection, or fails to; never an error.
-    pub async fn open(step: usize, from: HostId, namespace: &Namespace, to: Endpoint, options: ClientOptions, limit: Duration) -> Self {
+    pub async fn open(
+        step: usize,
+        from: HostId,
+        namespace: &Namespace,
+        to: Endpoint,
+        options: ClientOptions,
+        limit: Duration,
+    ) -> Self {
         let began = Instant::now();
         let mut client = Self {
             step,
@@ -112,7 +119,10 @@ impl Client {
     async fn connect(&mut self, fd: OwnedFd, limit: Duration) {
         self.began = Instant::now();
         let started = connect(fd.as_raw_fd(), &SockaddrIn::from(self.to.address));
-        self.local = getsockname::<SockaddrIn>(fd.as_raw_fd()).ok().map(SocketAddrV4::from).filter(|local| local.port() != 0);
+        self.local = getsockname::<SockaddrIn>(fd.as_raw_fd())
+            .ok()
+            .map(SocketAddrV4::from)
+            .filter(|local| local.port() != 0);
         self.fault = match started {
             Ok(()) => self.keep(fd),
             Err(Errno::EINPROGRESS) => self.stand(fd, limit).await,
@@ -154,7 +164,9 @@ impl Client {
     /// Writes so many bytes within a limit.
     pub async fn send(&self, bytes: u32, limit: Duration) -> Moved {
         let mut moved = Moved::default();
-        let Some(stream) = self.stream() else { return self.unusable() };
+        let Some(stream) = self.stream() else {
+            return self.unusable();
+        };
         let work = async {
             let chunk = pattern(bytes);
             while moved.sent < u64::from(bytes) {
@@ -180,7 +192,9 @@ impl Client {
     /// Reads so many bytes within a limit.
     pub async fn receive(&self, bytes: u32, limit: Duration) -> Moved {
         let mut moved = Moved::default();
-        let Some(stream) = self.stream() else { return self.unusable() };
+        let Some(stream) = self.stream() else {
+            return self.unusable();
+        };
         let work = async {
             let mut buffer = vec![0; (bytes as usize).clamp(1, 64 * 1024)];
             while moved.received < u64::from(bytes) {
@@ -214,18 +228,32 @@ impl Client {
         let until = Instant::now() + limit;
         // Both at once: an echo of more than the buffers hold would block a writer that does not read.
         let (sent, received) = tokio::join!(self.send(bytes, limit), async {
-            self.receive(bytes, until.saturating_duration_since(Instant::now())).await
+            self.receive(bytes, until.saturating_duration_since(Instant::now()))
+                .await
         });
         // When the write failed, the read met the same end or waited for nothing.
-        let fault = if sent.fault.is_none() || sent.fault == Fault::DEADLINE { received.fault } else { sent.fault };
-        Moved { fault, sent: sent.sent, received: received.received, text: received.text }
+        let fault = if sent.fault.is_none() || sent.fault == Fault::DEADLINE {
+            received.fault
+        } else {
+            sent.fault
+        };
+        Moved {
+            fault,
+            sent: sent.sent,
+            received: received.received,
+            text: received.text,
+        }
     }
 
     /// Ends the connection from this side.
     pub fn end(&self, ending: Ending) -> Fault {
-        let Some(stream) = self.stream() else { return self.unusable().fault };
+        let Some(stream) = self.stream() else {
+            return self.unusable().fault;
+        };
         let result = match ending {
-            Ending::Shutdown => nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write),
+            Ending::Shutdown => {
+                nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write)
+            }
             Ending::Close => Ok(()),
             // connect(AF_UNSPEC) resets at once; a close with linger 0 would wait for whoever still reads.
             Ending::Abort => disconnect(&stream),
@@ -246,7 +274,9 @@ impl Client {
 
     /// Bytes written and not acknowledged now.
     pub fn unacked(&self) -> u64 {
-        self.stream().and_then(|stream| socket::tcp_info(stream.as_fd()).ok()).map_or(0, |info| info.unacked)
+        self.stream()
+            .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
+            .map_or(0, |info| info.unacked)
     }
 
     /// Reads the socket without closing it.
@@ -257,18 +287,28 @@ impl Client {
             if state.ended.is_empty() || state.ended == "eof" {
                 state.ended = match crate::world::proc::state_name(state.last.state) {
                     "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
-                    "CLOSE" => match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
-                        Ok(Errno::ETIMEDOUT) => "timeout",
-                        Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
-                        // No error left: somebody read it before, or both sides closed in order.
-                        Ok(_) | Err(_) => "closed",
-                    },
+                    "CLOSE" => {
+                        match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
+                            Ok(Errno::ETIMEDOUT) => "timeout",
+                            Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
+                            // No error left: somebody read it before, or both sides closed in order.
+                            Ok(_) | Err(_) => "closed",
+                        }
+                    }
                     _ => "open",
                 };
             }
         }
-        self.state.lock().expect("no holder of this lock panics").ended = state.ended;
-        End { sent: self.sent.load(Ordering::Relaxed), received: self.received.load(Ordering::Relaxed), info: state.last, ended: state.ended }
+        self.state
+            .lock()
+            .expect("no holder of this lock panics")
+            .ended = state.ended;
+        End {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            info: state.last,
+            ended: state.ended,
+        }
     }
 
     /// True while there is a socket.
@@ -285,8 +325,20 @@ impl Client {
     }
 
     fn unusable(&self) -> Moved {
-        let closed = self.state.lock().expect("no holder of this lock panics").ended == "closed";
-        Moved { fault: if closed { Fault::word("closed") } else { Fault::NOT_CONNECTED }, ..Moved::default() }
+        let closed = self
+            .state
+            .lock()
+            .expect("no holder of this lock panics")
+            .ended
+            == "closed";
+        Moved {
+            fault: if closed {
+                Fault::word("closed")
+            } else {
+                Fault::NOT_CONNECTED
+            },
+            ..Moved::default()
+        }
     }
 
     /// The kernel tells an error once; whoever meets it keeps it here.
@@ -306,13 +358,24 @@ impl Client {
 
 /// RST now, whoever else holds the socket.
 fn disconnect(stream: &TcpStream) -> Result<(), Errno> {
-    let unspecified = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    let unspecified = libc::sockaddr {
+        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
     // SAFETY: the kernel reads the length given, which is the structure's.
-    let done = unsafe { libc::connect(stream.as_raw_fd(), &raw const unspecified, size_of::<libc::sockaddr>() as libc::socklen_t) };
+    let done = unsafe {
+        libc::connect(
+            stream.as_raw_fd(),
+            &raw const unspecified,
+            size_of::<libc::sockaddr>() as libc::socklen_t,
+        )
+    };
     Errno::result(done).map(drop)
 }
 
 /// Bytes to send: readable, and different enough to see a shift.
 fn pattern(bytes: u32) -> Vec<u8> {
-    (0..bytes.min(64 * 1024)).map(|position| b'a' + (position % 26) as u8).collect()
+    (0..bytes.min(64 * 1024))
+        .map(|position| b'a' + (position % 26) as u8)
+        .collect()
 }

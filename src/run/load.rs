@@ -18,9 +18,14 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Opens the connections of a load step; what depends on packets is filled in when evidence is collected.
 pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
-    let Verb::Load { dials, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
+    let Verb::Load { dials, .. } = &story.plan.steps[number].verb else {
+        unreachable!("called for a load")
+    };
     let by_client = join_all(dials.iter().map(|dial| from_one(story, number, dial))).await;
-    let mut load = Load { errors: dense_errors(), ..Load::default() };
+    let mut load = Load {
+        errors: dense_errors(),
+        ..Load::default()
+    };
     let mut worst = Fault::default();
     for (client, fault) in by_client.into_iter().flatten() {
         load.attempts += 1;
@@ -37,7 +42,12 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
 
 /// A client's connections, in the order they were started, each with the first thing that went wrong on it.
 async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fault)> {
-    let Verb::Load { connections, rate, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
+    let Verb::Load {
+        connections, rate, ..
+    } = &story.plan.steps[number].verb
+    else {
+        unreachable!("called for a load")
+    };
     let began = Instant::now();
     let mut running = FuturesUnordered::new();
     let mut done = Vec::with_capacity(*connections as usize);
@@ -65,10 +75,35 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fau
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-async fn one(story: &Story, number: usize, dial: &Dial, to: crate::plan::Endpoint) -> (Client, Fault) {
-    let Verb::Load { hold, request, keepalive, timeout, .. } = &story.plan.steps[number].verb else { unreachable!("called for a load") };
-    let options = ClientOptions { source_port: None, keepalive: *keepalive };
-    let client = Client::open(number, dial.from, &story.world.host(dial.from).namespace, to, options, *timeout).await;
+async fn one(
+    story: &Story,
+    number: usize,
+    dial: &Dial,
+    to: crate::plan::Endpoint,
+) -> (Client, Fault) {
+    let Verb::Load {
+        hold,
+        request,
+        keepalive,
+        timeout,
+        ..
+    } = &story.plan.steps[number].verb
+    else {
+        unreachable!("called for a load")
+    };
+    let options = ClientOptions {
+        source_port: None,
+        keepalive: *keepalive,
+    };
+    let client = Client::open(
+        number,
+        dial.from,
+        &story.world.host(dial.from).namespace,
+        to,
+        options,
+        *timeout,
+    )
+    .await;
     let mut fault = client.fault;
     if let (true, Some(bytes)) = (fault.is_none(), request) {
         fault = client.exchange(*bytes, *timeout).await.fault;

@@ -34,7 +34,13 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     }
     let before = collect::counters(&world).await?;
     let window = lag::Window::open();
-    let story = Arc::new(Story::new(Arc::clone(plan), world, servers, before, Instant::now()));
+    let story = Arc::new(Story::new(
+        Arc::clone(plan),
+        world,
+        servers,
+        before,
+        Instant::now(),
+    ));
     story.tell(cancel).await?;
     let seconds = story.start().elapsed().as_secs_f64();
     let lag = window.worst();

@@ -53,8 +53,14 @@ pub struct Served {
 impl Served {
     /// Bytes the program read or could read.
     pub fn delivered(&self) -> u64 {
-        let stream = self.stream.lock().expect("no holder of this lock panics").clone();
-        let unread = stream.and_then(|stream| socket::tcp_info(stream.as_fd()).ok()).map_or(0, |info| info.unread);
+        let stream = self
+            .stream
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone();
+        let unread = stream
+            .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
+            .map_or(0, |info| info.unread);
         self.received.load(Ordering::Relaxed) + unread
     }
 
@@ -109,24 +115,47 @@ impl Servers {
         let mut tasks = Vec::new();
         let mut programs = Vec::new();
         for server in servers {
-            let fail = |errno| Error::system(format!("listen on port {}", server.port), errno).on(&host.name);
-            let register = |error: std::io::Error| Error::io(format!("watch port {}", server.port), &error).on(&host.name);
+            let fail = |errno| {
+                Error::system(format!("listen on port {}", server.port), errno).on(&host.name)
+            };
+            let register = |error: std::io::Error| {
+                Error::io(format!("watch port {}", server.port), &error).on(&host.name)
+            };
             match &server.app {
-                App::Command { command, ready } => programs.push(start_program(host, server, command, ready.as_deref()).await?),
+                App::Command { command, ready } => {
+                    programs.push(start_program(host, server, command, ready.as_deref()).await?)
+                }
                 app if server.udp => {
                     let socket = socket::datagram(&host.namespace, server.port).map_err(fail)?;
                     let socket = UdpSocket::from_std(socket).map_err(register)?;
-                    tasks.push(tokio::spawn(serve_datagrams(Arc::clone(&shared), socket, app.clone())));
+                    tasks.push(tokio::spawn(serve_datagrams(
+                        Arc::clone(&shared),
+                        socket,
+                        app.clone(),
+                    )));
                 }
                 app => {
-                    let backlog = if let App::NeverAccept { backlog } = app { *backlog } else { 4096 };
-                    let listener = socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
+                    let backlog = if let App::NeverAccept { backlog } = app {
+                        *backlog
+                    } else {
+                        4096
+                    };
+                    let listener =
+                        socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
                     let listener = TcpListener::from_std(listener).map_err(register)?;
-                    tasks.push(tokio::spawn(listen(Arc::clone(&shared), listener, app.clone())));
+                    tasks.push(tokio::spawn(listen(
+                        Arc::clone(&shared),
+                        listener,
+                        app.clone(),
+                    )));
                 }
             }
         }
-        Ok(Self { shared, tasks, programs: tokio::sync::Mutex::new(programs) })
+        Ok(Self {
+            shared,
+            tasks,
+            programs: tokio::sync::Mutex::new(programs),
+        })
     }
 
     /// Gives an order and waits until the listeners are closed and every connection has carried it out.
@@ -135,12 +164,18 @@ impl Servers {
     /// `deadline` when some have not within two seconds.
     pub async fn order(&self, order: Order) -> Fault {
         self.shared.orders.send_replace(order);
-        let signal = if order == Order::Die { Signal::SIGKILL } else { Signal::SIGTERM };
+        let signal = if order == Order::Die {
+            Signal::SIGKILL
+        } else {
+            Signal::SIGTERM
+        };
         for program in self.programs.lock().await.iter_mut() {
             program.end(signal, END_LIMIT).await;
         }
         let until = Instant::now() + END_LIMIT;
-        while self.shared.busy.load(Ordering::Acquire) > 0 || self.tasks.iter().any(|task| !task.is_finished()) {
+        while self.shared.busy.load(Ordering::Acquire) > 0
+            || self.tasks.iter().any(|task| !task.is_finished())
+        {
             if Instant::now() > until {
                 return Fault::DEADLINE;
             }
@@ -151,12 +186,20 @@ impl Servers {
 
     /// Every connection accepted so far.
     pub fn served(&self) -> Vec<Arc<Served>> {
-        self.shared.served.lock().expect("no holder of this lock panics").clone()
+        self.shared
+            .served
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// Every request answered so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.requests.lock().expect("no holder of this lock panics").clone()
+        self.shared
+            .requests
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 }
 
@@ -167,24 +210,42 @@ impl Drop for Servers {
     }
 }
 
-async fn start_program(host: &Host, server: &Server, command: &str, ready: Option<&str>) -> Result<Running, Error> {
+async fn start_program(
+    host: &Host,
+    server: &Server,
+    command: &str,
+    ready: Option<&str>,
+) -> Result<Running, Error> {
     let mut program = host.inside()?.spawn(command)?;
     let until = Instant::now() + READY_LIMIT;
     loop {
         let (port, udp) = (server.port, server.udp);
         let is_ready = match ready {
-            None => host.namespace.call(move || proc::listens(port, udp)).await?,
+            None => {
+                host.namespace
+                    .call(move || proc::listens(port, udp))
+                    .await?
+            }
             Some(line) => program.output()?.contains(line),
         };
         if is_ready {
             return Ok(program);
         }
-        let fail = |what: String, output: String| Error::other(format!("start `{command}` for port {port}"), format!("{what}\n{output}")).on(&host.name);
+        let fail = |what: String, output: String| {
+            Error::other(
+                format!("start `{command}` for port {port}"),
+                format!("{what}\n{output}"),
+            )
+            .on(&host.name)
+        };
         if let Some(status) = program.ended() {
             return Err(fail(format!("it ended with {status}"), program.output()?));
         }
         if Instant::now() > until {
-            return Err(fail(format!("not ready after {READY_LIMIT:?}"), program.output()?));
+            return Err(fail(
+                format!("not ready after {READY_LIMIT:?}"),
+                program.output()?,
+            ));
         }
         // The kernel tells nobody when a port starts to listen; this asks for it, with the deadline above.
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -209,7 +270,9 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, app: App) {
 }
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
-    let (Ok(std::net::SocketAddr::V4(local)), Ok(std::net::SocketAddr::V4(peer))) = (stream.local_addr(), stream.peer_addr()) else {
+    let (Ok(std::net::SocketAddr::V4(local)), Ok(std::net::SocketAddr::V4(peer))) =
+        (stream.local_addr(), stream.peer_addr())
+    else {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
     };
@@ -222,7 +285,11 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
         stream: Mutex::new(Some(Arc::clone(&stream))),
         fault: Mutex::default(),
     });
-    shared.served.lock().expect("no holder of this lock panics").push(Arc::clone(&served));
+    shared
+        .served
+        .lock()
+        .expect("no holder of this lock panics")
+        .push(Arc::clone(&served));
     shared.busy.fetch_add(1, Ordering::AcqRel);
     tokio::spawn(serve(Arc::clone(shared), stream, served, app));
 }
@@ -239,7 +306,10 @@ async fn serve(shared: Arc<Shared>, stream: Arc<TcpStream>, served: Arc<Served>,
     };
     match order {
         Some(Order::Finish) => {
-            let shut = nix::sys::socket::shutdown(std::os::fd::AsRawFd::as_raw_fd(&*stream), nix::sys::socket::Shutdown::Write);
+            let shut = nix::sys::socket::shutdown(
+                std::os::fd::AsRawFd::as_raw_fd(&*stream),
+                nix::sys::socket::Shutdown::Write,
+            );
             tracing::trace!(?shut, "a stopped server's FIN");
             shared.busy.fetch_sub(1, Ordering::AcqRel);
             drain(&stream, &served).await;
@@ -261,7 +331,11 @@ async fn serve(shared: Arc<Shared>, stream: Arc<TcpStream>, served: Arc<Served>,
 
 /// Closes the socket: both owners let go, this function last.
 fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
-    served.stream.lock().expect("no holder of this lock panics").take();
+    served
+        .stream
+        .lock()
+        .expect("no holder of this lock panics")
+        .take();
     drop(stream);
 }
 
@@ -288,10 +362,17 @@ async fn converse(shared: &Shared, stream: &TcpStream, served: &Served, app: &Ap
         App::Http => http(shared, stream, served).await,
         App::NeverAccept { .. } | App::Command { .. } => Ok(()),
     };
-    result.err().map(|error| Fault::from(&error)).unwrap_or_default()
+    result
+        .err()
+        .map(|error| Fault::from(&error))
+        .unwrap_or_default()
 }
 
-async fn echo(stream: &TcpStream, served: &Served, idle_close: Option<Duration>) -> std::io::Result<()> {
+async fn echo(
+    stream: &TcpStream,
+    served: &Served,
+    idle_close: Option<Duration>,
+) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let reading = read(stream, served, &mut buffer);
@@ -359,9 +440,24 @@ async fn http(shared: &Shared, stream: &TcpStream, served: &Served) -> std::io::
             let text = String::from_utf8_lossy(&head[..end]).into_owned();
             head.drain(..end + 4);
             let path = text.split_whitespace().nth(1).unwrap_or("/").to_owned();
-            let header = |name: &str| text.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
-            let close = header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            shared.requests.lock().expect("no holder of this lock panics").push(Request { host: header("host").unwrap_or_default(), path, status: 200 });
+            let header = |name: &str| {
+                text.lines()
+                    .skip(1)
+                    .filter_map(|line| line.split_once(':'))
+                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                    .map(|(_, value)| value.trim().to_owned())
+            };
+            let close =
+                header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            shared
+                .requests
+                .lock()
+                .expect("no holder of this lock panics")
+                .push(Request {
+                    host: header("host").unwrap_or_default(),
+                    path,
+                    status: 200,
+                });
             let body = format!("{}\n", shared.name);
             let connection = if close { "close" } else { "keep-alive" };
             write_all(stream, format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}", body.len()).as_bytes()).await?;

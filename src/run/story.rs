@@ -42,9 +42,24 @@ pub struct Story {
 
 impl Story {
     /// A story about to begin.
-    pub fn new(plan: Arc<Plan>, world: Arc<World>, servers: Vec<Servers>, before: Baseline, start: Instant) -> Self {
+    pub fn new(
+        plan: Arc<Plan>,
+        world: Arc<World>,
+        servers: Vec<Servers>,
+        before: Baseline,
+        start: Instant,
+    ) -> Self {
         let results = Mutex::new(vec![None; plan.steps.len()]);
-        Self { plan, world, servers, before, start, clients: Mutex::default(), results, turns: Mutex::default() }
+        Self {
+            plan,
+            world,
+            servers,
+            before,
+            start,
+            clients: Mutex::default(),
+            results,
+            turns: Mutex::default(),
+        }
     }
 
     /// When the first step began.
@@ -59,12 +74,18 @@ impl Story {
 
     /// All client connections so far, in the order they were started.
     pub fn clients(&self) -> Vec<Arc<Client>> {
-        self.clients.lock().expect("no holder of this lock panics").clone()
+        self.clients
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// The steps' results so far; none for those that have not ended.
     pub fn results(&self) -> Vec<Option<StepResult>> {
-        self.results.lock().expect("no holder of this lock panics").clone()
+        self.results
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
     }
 
     /// Tells it to the end, or until the user cancels.
@@ -85,7 +106,10 @@ impl Story {
             if step.background {
                 let story = Arc::clone(self);
                 let endless = matches!(step.verb, Verb::Run { .. });
-                beside.push((endless, tokio::spawn(async move { story.step(number).await })));
+                beside.push((
+                    endless,
+                    tokio::spawn(async move { story.step(number).await }),
+                ));
                 // Let it begin before the next one does.
                 tokio::task::yield_now().await;
             } else {
@@ -127,15 +151,38 @@ impl Story {
 
     async fn act(&self, number: usize, step: &Step) -> Result<(Fault, Detail), Error> {
         Ok(match &step.verb {
-            Verb::Connect { dial, source_port, keepalive, timeout } => {
-                let options = ClientOptions { source_port: *source_port, keepalive: *keepalive };
+            Verb::Connect {
+                dial,
+                source_port,
+                keepalive,
+                timeout,
+            } => {
+                let options = ClientOptions {
+                    source_port: *source_port,
+                    keepalive: *keepalive,
+                };
                 let to = self.next_endpoint(dial);
-                let client = Client::open(number, dial.from, &self.world.host(dial.from).namespace, to, options, *timeout).await;
+                let client = Client::open(
+                    number,
+                    dial.from,
+                    &self.world.host(dial.from).namespace,
+                    to,
+                    options,
+                    *timeout,
+                )
+                .await;
                 let fault = client.fault;
-                (fault, Detail::Connect { connection: self.add(client) })
+                (
+                    fault,
+                    Detail::Connect {
+                        connection: self.add(client),
+                    },
+                )
             }
             Verb::Load { .. } => load::run(self, number).await,
-            Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => self.transfer(&step.verb, transfer).await,
+            Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => {
+                self.transfer(&step.verb, transfer).await
+            }
             Verb::Close { over } => (self.end(*over, Ending::Close), Detail::Plain),
             Verb::Abort { over } => (self.end(*over, Ending::Abort), Detail::Plain),
             Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown), Detail::Plain),
@@ -143,12 +190,34 @@ impl Story {
                 sleep(*lapse).await;
                 (Fault::default(), Detail::Plain)
             }
-            Verb::WaitUntil { that, timeout } => (self.wait_until(that, *timeout).await?, Detail::Plain),
-            Verb::Stop { hosts, reset } => (self.order(hosts, if *reset { Order::Reset } else { Order::Finish }).await, Detail::Plain),
+            Verb::WaitUntil { that, timeout } => {
+                (self.wait_until(that, *timeout).await?, Detail::Plain)
+            }
+            Verb::Stop { hosts, reset } => (
+                self.order(hosts, if *reset { Order::Reset } else { Order::Finish })
+                    .await,
+                Detail::Plain,
+            ),
             Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
-            Verb::Run { host, command, timeout } => {
-                let ended = self.world.host(*host).inside()?.run("/bin/sh", &["-c", command], None, *timeout).await?;
-                (program_fault(&ended), Detail::Run { exit_code: ended.code.map_or(-1, i64::from), stdout: ended.stdout, stderr: ended.stderr })
+            Verb::Run {
+                host,
+                command,
+                timeout,
+            } => {
+                let ended = self
+                    .world
+                    .host(*host)
+                    .inside()?
+                    .run("/bin/sh", &["-c", command], None, *timeout)
+                    .await?;
+                (
+                    program_fault(&ended),
+                    Detail::Run {
+                        exit_code: ended.code.map_or(-1, i64::from),
+                        stdout: ended.stdout,
+                        stderr: ended.stderr,
+                    },
+                )
             }
         })
     }
@@ -158,7 +227,12 @@ impl Story {
         if let [only] = &dial.to[..] {
             return only.clone();
         }
-        let list = dial.to.iter().map(|to| to.label.as_str()).collect::<Vec<_>>().join(" ");
+        let list = dial
+            .to
+            .iter()
+            .map(|to| to.label.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut turns = self.turns.lock().expect("no holder of this lock panics");
         let turn = turns.entry((dial.from, list)).or_default();
         *turn += 1;
@@ -173,7 +247,10 @@ impl Story {
     }
 
     fn over(&self, step: StepId) -> Vec<Arc<Client>> {
-        self.clients().into_iter().filter(|client| client.step == step.0 as usize).collect()
+        self.clients()
+            .into_iter()
+            .filter(|client| client.step == step.0 as usize)
+            .collect()
     }
 
     fn is_load(&self, step: StepId) -> bool {
@@ -182,10 +259,19 @@ impl Story {
 
     fn end(&self, over: StepId, ending: Ending) -> Fault {
         let clients = self.over(over);
-        let faults = clients.iter().map(|client| client.end(ending)).collect::<Vec<_>>();
+        let faults = clients
+            .iter()
+            .map(|client| client.end(ending))
+            .collect::<Vec<_>>();
         // Of a load, those that never opened have nothing to close.
-        let relevant = faults.into_iter().zip(&clients).filter(|(_, client)| !self.is_load(over) || client.fault.is_none());
-        relevant.map(|(fault, _)| fault).find(|fault| !fault.is_none()).unwrap_or_default()
+        let relevant = faults
+            .into_iter()
+            .zip(&clients)
+            .filter(|(_, client)| !self.is_load(over) || client.fault.is_none());
+        relevant
+            .map(|(fault, _)| fault)
+            .find(|fault| !fault.is_none())
+            .unwrap_or_default()
     }
 
     async fn order(&self, hosts: &[HostId], order: Order) -> Fault {
@@ -222,7 +308,15 @@ impl Story {
             return transfer_all(verb, transfer, &clients).await;
         }
         let Some(client) = clients.first() else {
-            return (Fault::NOT_CONNECTED, Detail::Transfer { sent: 0, received: 0, unacked: 0, text: String::new() });
+            return (
+                Fault::NOT_CONNECTED,
+                Detail::Transfer {
+                    sent: 0,
+                    received: 0,
+                    unacked: 0,
+                    text: String::new(),
+                },
+            );
         };
         let moved = move_bytes(verb, transfer, client).await;
         let detail = Detail::Transfer {
@@ -283,10 +377,18 @@ async fn move_bytes(verb: &Verb, transfer: &Transfer, client: &Client) -> Moved 
     all
 }
 
-async fn transfer_all(verb: &Verb, transfer: &Transfer, clients: &[Arc<Client>]) -> (Fault, Detail) {
+async fn transfer_all(
+    verb: &Verb,
+    transfer: &Transfer,
+    clients: &[Arc<Client>],
+) -> (Fault, Detail) {
     let mut errors = dense_errors();
     let (mut attempts, mut failed, mut fault) = (0, 0, Fault::default());
-    let mut work: FuturesUnordered<_> = clients.iter().filter(|client| client.fault.is_none()).map(|client| move_bytes(verb, transfer, client)).collect();
+    let mut work: FuturesUnordered<_> = clients
+        .iter()
+        .filter(|client| client.fault.is_none())
+        .map(|client| move_bytes(verb, transfer, client))
+        .collect();
     while let Some(moved) = work.next().await {
         attempts += 1;
         if !moved.fault.is_none() {
@@ -295,7 +397,14 @@ async fn transfer_all(verb: &Verb, transfer: &Transfer, clients: &[Arc<Client>])
             fault = moved.fault;
         }
     }
-    (fault, Detail::TransferAll { attempts, failed, errors })
+    (
+        fault,
+        Detail::TransferAll {
+            attempts,
+            failed,
+            errors,
+        },
+    )
 }
 
 /// Every word, each 0 times: a map over a closed vocabulary has all its keys.

@@ -13,8 +13,19 @@ pub struct Fault {
 }
 
 /// All words. `timeout` is the kernel giving up (ETIMEDOUT), `deadline` the step's own limit.
-pub const WORDS: [&str; 11] =
-    ["refused", "reset", "timeout", "deadline", "unreachable", "no-address", "no-port", "eof", "closed", "not-connected", "failed"];
+pub const WORDS: [&str; 11] = [
+    "refused",
+    "reset",
+    "timeout",
+    "deadline",
+    "unreachable",
+    "no-address",
+    "no-port",
+    "eof",
+    "closed",
+    "not-connected",
+    "failed",
+];
 
 impl Fault {
     /// A word without errno.
@@ -41,13 +52,18 @@ impl From<Errno> for Fault {
             Errno::ECONNREFUSED => "refused",
             Errno::ECONNRESET => "reset",
             Errno::ETIMEDOUT => "timeout",
-            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => "unreachable",
+            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => {
+                "unreachable"
+            }
             Errno::EADDRNOTAVAIL | Errno::EADDRINUSE => "no-port",
             Errno::EPIPE | Errno::ESHUTDOWN | Errno::EBADF => "closed",
             Errno::ENOTCONN => "not-connected",
             _ => "failed",
         };
-        Self { word, errno: errno as i64 }
+        Self {
+            word,
+            errno: errno as i64,
+        }
     }
 }
 

@@ -42,22 +42,40 @@ impl Driver {
     /// # Errors
     /// When epoll or a thread cannot be had.
     pub fn start(config: Config, devices: Vec<OwnedFd>) -> Result<Self, Error> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(|errno| Error::system("create an epoll", errno))?;
-        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(|errno| Error::system("create an eventfd", errno))?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+            .map_err(|errno| Error::system("create an epoll", errno))?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|errno| Error::system("create an eventfd", errno))?;
         let wake = Arc::new(wake);
-        let watch = |fd: &dyn AsFd, mark| epoll.add(fd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark)).map_err(|errno| Error::system("watch a device", errno));
+        let watch = |fd: &dyn AsFd, mark| {
+            epoll
+                .add(fd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, mark))
+                .map_err(|errno| Error::system("watch a device", errno))
+        };
         watch(&*wake, WAKE)?;
         for (number, device) in devices.iter().enumerate() {
             watch(device, number as u64)?;
         }
         let (questions, inbox) = mpsc::channel();
         let start = Instant::now();
-        let mut engine = Engine { fabric: Fabric::new(config), devices: Devices(devices), epoll, wake: Arc::clone(&wake), inbox, start };
+        let mut engine = Engine {
+            fabric: Fabric::new(config),
+            devices: Devices(devices),
+            epoll,
+            wake: Arc::clone(&wake),
+            inbox,
+            start,
+        };
         let thread = std::thread::Builder::new()
             .name("fabric".to_owned())
             .spawn(move || engine.run())
             .map_err(|error| Error::io("start a thread", &error))?;
-        Ok(Self { questions: Some(questions), wake, thread: Some(thread), start })
+        Ok(Self {
+            questions: Some(questions),
+            wake,
+            thread: Some(thread),
+            start,
+        })
     }
 
     /// The moment the fabric's time counts from.
@@ -69,9 +87,15 @@ impl Driver {
     ///
     /// # Panics
     /// When the fabric's thread died of a broken invariant.
-    pub async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Fabric, Duration) -> T + Send + 'static) -> T {
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Fabric, Duration) -> T + Send + 'static,
+    ) -> T {
         let (answer, result) = tokio::sync::oneshot::channel();
-        let questions = self.questions.as_ref().expect("a driver is asked only while it runs");
+        let questions = self
+            .questions
+            .as_ref()
+            .expect("a driver is asked only while it runs");
         let sent = questions.send(Box::new(move |fabric, now| {
             // The asker may have been cancelled.
             drop(answer.send(question(fabric, now)));
@@ -89,7 +113,10 @@ impl Driver {
         debug_assert!(matches!(woken, Ok(_) | Err(Errno::EAGAIN)));
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
-            assert!(ended.is_ok() || std::thread::panicking(), "the fabric's thread died");
+            assert!(
+                ended.is_ok() || std::thread::panicking(),
+                "the fabric's thread died"
+            );
         }
     }
 }
@@ -119,7 +146,12 @@ impl Output for Devices {
         match nix::sys::uio::writev(&self.0[to.0 as usize], &slices) {
             Ok(_) => true,
             Err(errno) => {
-                tracing::debug!(?errno, port = to.0, length = packet.len(), "a device refused a packet");
+                tracing::debug!(
+                    ?errno,
+                    port = to.0,
+                    length = packet.len(),
+                    "a device refused a packet"
+                );
                 false
             }
         }
@@ -132,7 +164,13 @@ impl Engine {
         let mut events = [EpollEvent::empty(); 64];
         let mut buffer = vec![0u8; HEADER + LARGEST];
         loop {
-            let ready = wait(&self.epoll, &mut events, self.fabric.next_deadline().map(|at| at.saturating_sub(self.start.elapsed())));
+            let ready = wait(
+                &self.epoll,
+                &mut events,
+                self.fabric
+                    .next_deadline()
+                    .map(|at| at.saturating_sub(self.start.elapsed())),
+            );
             self.fabric.advance(self.start.elapsed(), &mut self.devices);
             for event in &events[..ready] {
                 if event.data() == WAKE {
@@ -170,28 +208,54 @@ impl Engine {
                     return;
                 }
             };
-            let Some((header, packet)) = buffer[..length].split_at_mut_checked(HEADER) else { continue };
+            let Some((header, packet)) = buffer[..length].split_at_mut_checked(HEADER) else {
+                continue;
+            };
             let header = VnetHeader::read(header).expect("split at its length");
-            self.fabric.receive(self.start.elapsed(), PortId(number as u32), Frame { header, packet }, &mut self.devices);
+            self.fabric.receive(
+                self.start.elapsed(),
+                PortId(number as u32),
+                Frame { header, packet },
+                &mut self.devices,
+            );
         }
     }
 }
 
 /// Waits for events with a timeout finer than epoll_wait's millisecond (epoll_pwait2, Linux 5.11).
 fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<Duration>) -> usize {
-    let spec = timeout.map(|timeout| libc::timespec { tv_sec: timeout.as_secs() as libc::time_t, tv_nsec: timeout.subsec_nanos().into() });
+    let spec = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
     let pointer = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `EpollEvent` is a transparent `epoll_event`; the length is the slice's; the timespec outlives the call.
     let ready = unsafe {
-        libc::syscall(libc::SYS_epoll_pwait2, epoll.0.as_raw_fd(), events.as_mut_ptr().cast::<libc::epoll_event>(), events.len() as libc::c_int, pointer, std::ptr::null::<libc::sigset_t>(), 0usize)
+        libc::syscall(
+            libc::SYS_epoll_pwait2,
+            epoll.0.as_raw_fd(),
+            events.as_mut_ptr().cast::<libc::epoll_event>(),
+            events.len() as libc::c_int,
+            pointer,
+            std::ptr::null::<libc::sigset_t>(),
+            0usize,
+        )
     };
     match Errno::result(ready) {
         Ok(ready) => ready as usize,
         Err(Errno::EINTR) => 0,
         Err(Errno::ENOSYS) => {
             // Rounded up, or the loop would spin through the last millisecond.
-            let millis = timeout.map_or(-1, |timeout| timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32);
-            epoll.wait(events, nix::sys::epoll::EpollTimeout::try_from(millis).unwrap_or(nix::sys::epoll::EpollTimeout::NONE)).unwrap_or(0)
+            let millis = timeout.map_or(-1, |timeout| {
+                timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32
+            });
+            epoll
+                .wait(
+                    events,
+                    nix::sys::epoll::EpollTimeout::try_from(millis)
+                        .unwrap_or(nix::sys::epoll::EpollTimeout::NONE),
+                )
+                .unwrap_or(0)
         }
         Err(errno) => panic!("epoll_pwait2 on the fabric's devices: {errno}"),
     }
@@ -211,7 +275,16 @@ pub(super) fn ask_for_short_slices() {
         deadline: u64,
         period: u64,
     }
-    let attributes = Attributes { size: size_of::<Attributes>() as u32, policy: 0, flags: 0, nice: 0, priority: 0, runtime: 100_000, deadline: 0, period: 0 };
+    let attributes = Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: 0,
+        flags: 0,
+        nice: 0,
+        priority: 0,
+        runtime: 100_000,
+        deadline: 0,
+        period: 0,
+    };
     // SAFETY: the kernel reads `size` bytes of the structure.
     let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     if let Err(errno) = Errno::result(set) {

@@ -23,7 +23,13 @@ pub struct Error {
 impl Error {
     /// A system call that failed.
     pub fn system(operation: impl Into<String>, errno: Errno) -> Self {
-        Self { operation: operation.into(), host: String::new(), errno: Some(errno), detail: String::new(), hint: String::new() }
+        Self {
+            operation: operation.into(),
+            host: String::new(),
+            errno: Some(errno),
+            detail: String::new(),
+            hint: String::new(),
+        }
     }
 
     /// An I/O error of the standard library.
@@ -36,7 +42,13 @@ impl Error {
 
     /// Anything else, in words.
     pub fn other(operation: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { operation: operation.into(), host: String::new(), errno: None, detail: detail.into(), hint: String::new() }
+        Self {
+            operation: operation.into(),
+            host: String::new(),
+            errno: None,
+            detail: detail.into(),
+            hint: String::new(),
+        }
     }
 
     /// For which host.

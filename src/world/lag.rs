@@ -17,7 +17,10 @@ impl Window {
     /// Starts watching. The first call of a process starts the sampling thread.
     pub fn open() -> Self {
         let worst_us = Arc::new(AtomicU64::new(0));
-        windows().lock().expect("no holder of this lock panics").push(Arc::downgrade(&worst_us));
+        windows()
+            .lock()
+            .expect("no holder of this lock panics")
+            .push(Arc::downgrade(&worst_us));
         Self { worst_us }
     }
 
@@ -32,7 +35,9 @@ type Windows = Mutex<Vec<std::sync::Weak<AtomicU64>>>;
 fn windows() -> &'static Windows {
     static WINDOWS: OnceLock<Windows> = OnceLock::new();
     WINDOWS.get_or_init(|| {
-        let started = std::thread::Builder::new().name("lag".to_owned()).spawn(sample);
+        let started = std::thread::Builder::new()
+            .name("lag".to_owned())
+            .spawn(sample);
         if let Err(error) = started {
             tracing::warn!(%error, "no thread to watch the machine's lateness");
         }
@@ -47,12 +52,15 @@ fn sample() {
         // A timer is what is measured here; nothing waits for it.
         std::thread::park_timeout(TICK);
         let late = before.elapsed().saturating_sub(TICK).as_micros() as u64;
-        windows().lock().expect("no holder of this lock panics").retain(|window| match window.upgrade() {
-            Some(worst) => {
-                worst.fetch_max(late, Ordering::Relaxed);
-                true
-            }
-            None => false,
-        });
+        windows()
+            .lock()
+            .expect("no holder of this lock panics")
+            .retain(|window| match window.upgrade() {
+                Some(worst) => {
+                    worst.fetch_max(late, Ordering::Relaxed);
+                    true
+                }
+                None => false,
+            });
     }
 }

@@ -9,8 +9,8 @@ pub mod error;
 pub mod lag;
 pub mod namespace;
 mod netlink;
-pub mod proc;
 pub mod probe;
+pub mod proc;
 pub mod program;
 pub mod socket;
 pub mod supervise;
@@ -69,15 +69,30 @@ impl World {
     /// # Errors
     /// The first operation that failed; what was built by then is gone when the error arrives.
     pub async fn build(plan: &Plan) -> Result<Self, Error> {
-        let names: Arc<str> = plan.hosts.iter().map(|host| format!("{} {}\n", host.address, host.name)).collect::<String>().into();
+        let names: Arc<str> = plan
+            .hosts
+            .iter()
+            .map(|host| format!("{} {}\n", host.address, host.name))
+            .collect::<String>()
+            .into();
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.hosts.len());
         for host in &plan.hosts {
             let (namespace, device) = spawn_host(host)?;
-            hosts.push(Arc::new(Host { name: host.name.clone(), namespace, names: Arc::clone(&names), inside: OnceLock::new() }));
+            hosts.push(Arc::new(Host {
+                name: host.name.clone(),
+                namespace,
+                names: Arc::clone(&names),
+                inside: OnceLock::new(),
+            }));
             pending.push(device);
         }
-        let devices = tokio::task::block_in_place(|| pending.into_iter().map(Pending::wait).collect::<Result<Vec<_>, _>>())?;
+        let devices = tokio::task::block_in_place(|| {
+            pending
+                .into_iter()
+                .map(Pending::wait)
+                .collect::<Result<Vec<_>, _>>()
+        })?;
         let driver = Driver::start(plan.fabric.clone(), devices)?;
         let world = Self { hosts, driver };
         for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
@@ -108,7 +123,8 @@ fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
         sysctl::quiet_ipv6()?;
         let device = tun::create()?;
         sysctl::plain_defaults()?;
-        let index = nix::net::if_::if_nametoindex(tun::NAME).map_err(|errno| Error::system("find eth0", errno))?;
+        let index = nix::net::if_::if_nametoindex(tun::NAME)
+            .map_err(|errno| Error::system("find eth0", errno))?;
         Netlink::open()?.configure(index, mtu, address)?;
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
@@ -126,10 +142,21 @@ async fn set_up(host: &Host, plan: &HostPlan) -> Result<(), Error> {
     ];
     for (program, arguments, text) in texts {
         let Some(text) = text else { continue };
-        let ended = host.inside()?.run(program, arguments, Some(text), SETUP_LIMIT).await?;
+        let ended = host
+            .inside()?
+            .run(program, arguments, Some(text), SETUP_LIMIT)
+            .await?;
         if ended.code != Some(0) {
-            let why = if ended.timed_out { format!("not done after {SETUP_LIMIT:?}; ") } else { String::new() };
-            return Err(Error::other(format!("run {program}"), format!("{why}{}{}", ended.stderr, ended.stdout)).on(&host.name));
+            let why = if ended.timed_out {
+                format!("not done after {SETUP_LIMIT:?}; ")
+            } else {
+                String::new()
+            };
+            return Err(Error::other(
+                format!("run {program}"),
+                format!("{why}{}{}", ended.stderr, ended.stdout),
+            )
+            .on(&host.name));
         }
     }
     Ok(())

@@ -35,7 +35,8 @@ impl Namespace {
             .name(name.chars().take(15).collect())
             .stack_size(STACK)
             .spawn(move || {
-                let made = unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::system("unshare a network namespace", errno));
+                let made = unshare(CloneFlags::CLONE_NEWNET)
+                    .map_err(|errno| Error::system("unshare a network namespace", errno));
                 let outcome = made.and_then(|()| first());
                 let failed = outcome.is_err();
                 if answer.send(outcome).is_err() || failed {
@@ -46,7 +47,16 @@ impl Namespace {
                 }
             })
             .map_err(|error| Error::io("start a thread", &error).on(name))?;
-        Ok((Self { name: name.to_owned(), jobs }, Pending { result, name: name.to_owned() }))
+        Ok((
+            Self {
+                name: name.to_owned(),
+                jobs,
+            },
+            Pending {
+                result,
+                name: name.to_owned(),
+            },
+        ))
     }
 
     /// Runs a closure inside and waits for it.
@@ -57,9 +67,13 @@ impl Namespace {
         let (answer, result) = mpsc::sync_channel(1);
         self.post(move || {
             // The caller waits below until this is sent; it cannot have gone.
-            answer.send(job()).expect("the caller waits for this answer");
+            answer
+                .send(job())
+                .expect("the caller waits for this answer");
         });
-        result.recv().unwrap_or_else(|_| panic!("the thread of namespace {} died", self.name))
+        result
+            .recv()
+            .unwrap_or_else(|_| panic!("the thread of namespace {} died", self.name))
     }
 
     /// Runs a closure inside without blocking the caller's thread.
@@ -72,7 +86,9 @@ impl Namespace {
             // A step that hit its limit no longer waits; its answer has no reader then.
             drop(answer.send(job()));
         });
-        result.await.unwrap_or_else(|_| panic!("the thread of namespace {} died", self.name))
+        result
+            .await
+            .unwrap_or_else(|_| panic!("the thread of namespace {} died", self.name))
     }
 
     fn post(&self, job: impl FnOnce() + Send + 'static) {

@@ -4,7 +4,9 @@
 
 use super::error::Error;
 use nix::errno::Errno;
-use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -34,7 +36,10 @@ impl Netlink {
         if let Err(error) = socket.set_ext_ack(true) {
             tracing::debug!(%error, "no extended netlink answers");
         }
-        Ok(Self { socket, sequence: 0 })
+        Ok(Self {
+            socket,
+            sequence: 0,
+        })
     }
 
     /// Brings up `lo`, and the device `index` with an MTU, a /32 address and the default route.
@@ -43,17 +48,44 @@ impl Netlink {
     /// The first request the kernel refused, with its extended answer.
     pub fn configure(&mut self, index: u32, mtu: u16, address: Ipv4Addr) -> Result<(), Error> {
         let create = NLM_F_CREATE | NLM_F_EXCL;
-        self.request("bring up lo", RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()), 0)?;
-        let address_message = AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, 32).build();
-        self.request("add an address to eth0", RouteNetlinkMessage::NewAddress(address_message), create)?;
-        let link = LinkUnspec::new_with_index(index).mtu(u32::from(mtu)).up().build();
+        self.request(
+            "bring up lo",
+            RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
+            0,
+        )?;
+        let address_message = AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(index)
+            .address(address, 32)
+            .build();
+        self.request(
+            "add an address to eth0",
+            RouteNetlinkMessage::NewAddress(address_message),
+            create,
+        )?;
+        let link = LinkUnspec::new_with_index(index)
+            .mtu(u32::from(mtu))
+            .up()
+            .build();
         self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)?;
         // No ARP on a TUN: an on-link default route and the fabric as everybody's neighbour.
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().output_interface(index).pref_source(address).scope(RouteScope::Link).build();
-        self.request("add the default route", RouteNetlinkMessage::NewRoute(route), create)
+        let route = RouteMessageBuilder::<Ipv4Addr>::new()
+            .output_interface(index)
+            .pref_source(address)
+            .scope(RouteScope::Link)
+            .build();
+        self.request(
+            "add the default route",
+            RouteNetlinkMessage::NewRoute(route),
+            create,
+        )
     }
 
-    fn request(&mut self, operation: &str, message: RouteNetlinkMessage, flags: u16) -> Result<(), Error> {
+    fn request(
+        &mut self,
+        operation: &str,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<(), Error> {
         self.sequence += 1;
         let mut packet = NetlinkMessage::from(message);
         packet.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
@@ -64,7 +96,8 @@ impl Netlink {
         let fail = |error: std::io::Error| Error::io(operation, &error);
         self.socket.send(&bytes, 0).map_err(fail)?;
         let (answer, _) = self.socket.recv_from_full().map_err(fail)?;
-        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).map_err(|error| Error::other(operation, error.to_string()))?;
+        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)
+            .map_err(|error| Error::other(operation, error.to_string()))?;
         match answer.payload {
             NetlinkPayload::Error(error) => match error.code {
                 None => Ok(()),
@@ -74,7 +107,10 @@ impl Netlink {
                     Err(failure)
                 }
             },
-            other => Err(Error::other(operation, format!("unexpected netlink answer {other:?}"))),
+            other => Err(Error::other(
+                operation,
+                format!("unexpected netlink answer {other:?}"),
+            )),
         }
     }
 }
@@ -83,10 +119,17 @@ impl Netlink {
 fn extended_answer(header: &[u8]) -> String {
     let mut rest = header.get(16..).unwrap_or_default();
     while let [a, b, c, d, ..] = *rest {
-        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]));
-        let Some(value) = rest.get(4..length) else { break };
+        let (length, kind) = (
+            usize::from(u16::from_ne_bytes([a, b])),
+            u16::from_ne_bytes([c, d]),
+        );
+        let Some(value) = rest.get(4..length) else {
+            break;
+        };
         if kind & 0x3fff == 1 {
-            return String::from_utf8_lossy(value).trim_end_matches('\0').to_owned();
+            return String::from_utf8_lossy(value)
+                .trim_end_matches('\0')
+                .to_owned();
         }
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
     }

@@ -22,25 +22,58 @@ pub struct Ability {
 /// Tries everything, inside the namespaces of the worker.
 pub fn all() -> Vec<Ability> {
     let built = host();
-    let ability = |name, needed_for, missing: Option<String>, optional| Ability { name, needed_for, missing, optional };
+    let ability = |name, needed_for, missing: Option<String>, optional| Ability {
+        name,
+        needed_for,
+        missing,
+        optional,
+    };
     let failed = |error: &Error| Some(error.to_string());
-    let mut list = vec![ability("hosts", "every lab: a network namespace with a TUN device, an address and a route", built.as_ref().err().and_then(failed), false)];
+    let mut list = vec![ability(
+        "hosts",
+        "every lab: a network namespace with a TUN device, an address and a route",
+        built.as_ref().err().and_then(failed),
+        false,
+    )];
     if let Ok(namespace) = &built {
         let inside = Inside::prepare("probe", namespace, "");
-        list.push(ability("programs", "`run`, `setup`, `nft`: mounts of its own for each host", inside.as_ref().err().and_then(failed), false));
+        list.push(ability(
+            "programs",
+            "`run`, `setup`, `nft`: mounts of its own for each host",
+            inside.as_ref().err().and_then(failed),
+            false,
+        ));
     }
-    list.push(ability("nft", "labs with `nft:` text", program("nft", "nftables"), true));
-    list.push(ability("iptables", "labs with `iptables:` text", program("iptables-restore", "iptables"), true));
-    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
-    let few = (limit < 4096).then(|| format!("only {limit} descriptors: raise the hard limit with `ulimit -Hn`"));
-    list.push(ability("descriptors", "loads of thousands of connections", few, true));
+    list.push(ability(
+        "nft",
+        "labs with `nft:` text",
+        program("nft", "nftables"),
+        true,
+    ));
+    list.push(ability(
+        "iptables",
+        "labs with `iptables:` text",
+        program("iptables-restore", "iptables"),
+        true,
+    ));
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
+        .map_or(0, |(_, hard)| hard);
+    let few = (limit < 4096)
+        .then(|| format!("only {limit} descriptors: raise the hard limit with `ulimit -Hn`"));
+    list.push(ability(
+        "descriptors",
+        "loads of thousands of connections",
+        few,
+        true,
+    ));
     list
 }
 
 fn host() -> Result<Namespace, Error> {
     let (namespace, pending) = Namespace::spawn("probe", || {
         let device = tun::create()?;
-        let index = nix::net::if_::if_nametoindex(tun::NAME).map_err(|errno| Error::system("find eth0", errno))?;
+        let index = nix::net::if_::if_nametoindex(tun::NAME)
+            .map_err(|errno| Error::system("find eth0", errno))?;
         Netlink::open()?.configure(index, 1500, Ipv4Addr::new(192, 0, 2, 1))?;
         Ok(device)
     })?;
@@ -50,6 +83,9 @@ fn host() -> Result<Namespace, Error> {
 
 fn program(name: &str, package: &str) -> Option<String> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let found = path.split(':').chain(["/usr/sbin", "/sbin"]).any(|folder| std::path::Path::new(folder).join(name).exists());
+    let found = path
+        .split(':')
+        .chain(["/usr/sbin", "/sbin"])
+        .any(|folder| std::path::Path::new(folder).join(name).exists());
     (!found).then(|| format!("not installed: `apt-get install {package}`"))
 }

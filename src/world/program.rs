@@ -55,40 +55,72 @@ impl Inside {
     /// # Errors
     /// The operation that failed.
     pub fn prepare(host: &str, namespace: &Namespace, names: &str) -> Result<Self, Error> {
-        let open = |file: &str| File::open(file).map(OwnedFd::from).map_err(|error| Error::io(format!("open {file}"), &error));
-        let network = namespace.run(move || open("/proc/thread-self/ns/net")).map_err(|error| error.on(host))?;
+        let open = |file: &str| {
+            File::open(file)
+                .map(OwnedFd::from)
+                .map_err(|error| Error::io(format!("open {file}"), &error))
+        };
+        let network = namespace
+            .run(move || open("/proc/thread-self/ns/net"))
+            .map_err(|error| error.on(host))?;
         let names = names.to_owned();
         let name = host.to_owned();
-        let inner = network.try_clone().map_err(|error| Error::io("duplicate a descriptor", &error))?;
+        let inner = network
+            .try_clone()
+            .map_err(|error| Error::io("duplicate a descriptor", &error))?;
         // A thread whose mounts were changed is never used again.
         let mounts = std::thread::spawn(move || {
-            setns(&inner, CloneFlags::CLONE_NEWNET).map_err(|errno| Error::system("enter the network namespace", errno))?;
+            setns(&inner, CloneFlags::CLONE_NEWNET)
+                .map_err(|errno| Error::system("enter the network namespace", errno))?;
             mount_namespace(&name, &names)?;
             open("/proc/thread-self/ns/mnt")
         })
         .join()
         .map_err(|_| Error::other("prepare a mount namespace", "its thread died"))?
         .map_err(|error| error.on(host))?;
-        Ok(Self { host: host.to_owned(), network, mounts })
+        Ok(Self {
+            host: host.to_owned(),
+            network,
+            mounts,
+        })
     }
 
     /// Runs a program to its end or its limit; then its process group is killed.
     ///
     /// # Errors
     /// When it cannot be started; its exit status is not an error.
-    pub async fn run(&self, program: &str, arguments: &[&str], input: Option<&str>, limit: Duration) -> Result<Ended, Error> {
+    pub async fn run(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        input: Option<&str>,
+        limit: Duration,
+    ) -> Result<Ended, Error> {
         let (mut stdout, mut stderr) = (memory()?, memory()?);
         let mut child = self.start(program, arguments, input, &stdout, &stderr)?;
         let group = child.id();
         let (status, timed_out) = match tokio::time::timeout(limit, child.wait()).await {
-            Ok(status) => (Some(status.map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?), false),
+            Ok(status) => (
+                Some(status.map_err(|error| {
+                    Error::io(format!("wait for {program}"), &error).on(&self.host)
+                })?),
+                false,
+            ),
             Err(_) => (None, true),
         };
         if timed_out {
             kill_group(group, Signal::SIGKILL);
-            child.wait().await.map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?;
+            child
+                .wait()
+                .await
+                .map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?;
         }
-        Ok(Ended { code: status.and_then(|status| status.code()), timed_out, stdout: text(&mut stdout)?, stderr: text(&mut stderr)? })
+        Ok(Ended {
+            code: status.and_then(|status| status.code()),
+            timed_out,
+            stdout: text(&mut stdout)?,
+            stderr: text(&mut stderr)?,
+        })
     }
 
     /// Starts a program that goes on; standard output and error share one file.
@@ -101,16 +133,29 @@ impl Inside {
         Ok(Running { child, output })
     }
 
-    fn start(&self, program: &str, arguments: &[&str], input: Option<&str>, stdout: &File, stderr: &File) -> Result<Child, Error> {
+    fn start(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        input: Option<&str>,
+        stdout: &File,
+        stderr: &File,
+    ) -> Result<Child, Error> {
         let fail = |error: std::io::Error| {
             let failure = Error::io(format!("run {program}"), &error).on(&self.host);
-            if error.kind() == std::io::ErrorKind::NotFound { failure.hint(package_hint(program)) } else { failure }
+            if error.kind() == std::io::ErrorKind::NotFound {
+                failure.hint(package_hint(program))
+            } else {
+                failure
+            }
         };
         let stdin = match input {
             None => Stdio::null(),
             Some(input) => {
                 let mut file = memory()?;
-                file.write_all(input.as_bytes()).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(fail)?;
+                file.write_all(input.as_bytes())
+                    .and_then(|()| file.seek(SeekFrom::Start(0)))
+                    .map_err(fail)?;
                 Stdio::from(file)
             }
         };
@@ -159,7 +204,10 @@ impl Running {
     /// Sends a signal to it and its children, and waits up to `limit` for its end; then SIGKILL.
     pub async fn end(&mut self, signal: Signal, limit: Duration) {
         kill_group(self.child.id(), signal);
-        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.child.wait())
+            .await
+            .is_err()
+        {
             kill_group(self.child.id(), Signal::SIGKILL);
             let reaped = self.child.wait().await;
             tracing::debug!(?reaped, "killed a program that did not end");
@@ -184,7 +232,9 @@ fn kill_group(leader: Option<u32>, signal: Signal) {
 }
 
 fn memory() -> Result<File, Error> {
-    memfd_create("hairpin", MFdFlags::MFD_CLOEXEC).map(File::from).map_err(|errno| Error::system("make a file in memory", errno))
+    memfd_create("hairpin", MFdFlags::MFD_CLOEXEC)
+        .map(File::from)
+        .map_err(|errno| Error::system("make a file in memory", errno))
 }
 
 fn text(file: &mut File) -> Result<String, Error> {
@@ -213,21 +263,55 @@ fn package_hint(program: &str) -> String {
 
 /// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.
 fn mount_namespace(host: &str, names: &str) -> Result<(), Error> {
-    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Error::system("unshare a mount namespace", errno))?;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(|errno| Error::system("unshare a mount namespace", errno))?;
     let fail = |what: &str| {
         let what = what.to_owned();
         move |errno: Errno| Error::system(what, errno)
     };
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).map_err(fail("make the mounts private"))?;
-    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>)
-        .or_else(|errno| if errno == Errno::EPERM { Ok(()) } else { Err(errno) })
-        .map_err(fail("mount /sys"))?;
-    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755,size=16m")).map_err(fail("mount /run"))?;
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .map_err(fail("make the mounts private"))?;
+    mount(
+        Some("sysfs"),
+        "/sys",
+        Some("sysfs"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
+        None::<&str>,
+    )
+    .or_else(|errno| {
+        if errno == Errno::EPERM {
+            Ok(())
+        } else {
+            Err(errno)
+        }
+    })
+    .map_err(fail("mount /sys"))?;
+    mount(
+        Some("tmpfs"),
+        "/run",
+        Some("tmpfs"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+        Some("mode=0755,size=16m"),
+    )
+    .map_err(fail("mount /run"))?;
     let text = format!("127.0.0.1 localhost {host}\n{names}");
     let path = "/run/hairpin-hosts";
     fs::write(path, text).map_err(|error| Error::io(format!("write {path}"), &error))?;
     if Path::new("/etc/hosts").exists() {
-        mount(Some(path), "/etc/hosts", None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail("mount /etc/hosts"))?;
+        mount(
+            Some(path),
+            "/etc/hosts",
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .map_err(fail("mount /etc/hosts"))?;
     }
     Ok(())
 }

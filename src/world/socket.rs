@@ -2,7 +2,10 @@
 
 use super::namespace::Namespace;
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
+    sockopt,
+};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -30,13 +33,21 @@ pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<Own
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
     }
     Ok(fd)
 }
 
 fn tcp_socket() -> Result<OwnedFd, Errno> {
-    socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)
+    socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+        None,
+    )
 }
 
 /// A listening TCP socket on all addresses of the host, non-blocking.
@@ -47,8 +58,14 @@ pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpLis
     namespace.run(move || {
         let fd = tcp_socket()?;
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
-        listen(&fd, Backlog::new(backlog.min(i32::MAX as u32) as i32).unwrap_or(Backlog::MAXCONN))?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
+        listen(
+            &fd,
+            Backlog::new(backlog.min(i32::MAX as u32) as i32).unwrap_or(Backlog::MAXCONN),
+        )?;
         Ok(TcpListener::from(fd))
     })
 }
@@ -59,8 +76,16 @@ pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpLis
 /// What the kernel said.
 pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
     namespace.run(move || {
-        let fd = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None)?;
-        bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
+        let fd = socket(
+            AddressFamily::Inet,
+            SockType::Datagram,
+            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
         Ok(UdpSocket::from(fd))
     })
 }
@@ -86,11 +111,27 @@ pub fn tcp_info(fd: BorrowedFd<'_>) -> Result<TcpInfo, Errno> {
     let mut info = [0u8; 256];
     let mut length = info.len() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes and says how many.
-    let got = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length) };
+    let got = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
     Errno::result(got)?;
     // tcpi_bytes_acked is the third u64 behind tcpi_total_retrans (linux/tcp.h), at byte 120.
-    let bytes_acked = info[120..128].try_into().map(u64::from_ne_bytes).expect("eight bytes");
-    Ok(TcpInfo { state: info[0], bytes_acked, unacked: queue(fd, libc::TIOCOUTQ)?, unread: queue(fd, libc::FIONREAD)? })
+    let bytes_acked = info[120..128]
+        .try_into()
+        .map(u64::from_ne_bytes)
+        .expect("eight bytes");
+    Ok(TcpInfo {
+        state: info[0],
+        bytes_acked,
+        unacked: queue(fd, libc::TIOCOUTQ)?,
+        unread: queue(fd, libc::FIONREAD)?,
+    })
 }
 
 fn queue(fd: BorrowedFd<'_>, request: libc::Ioctl) -> Result<u64, Errno> {
@@ -106,5 +147,12 @@ fn queue(fd: BorrowedFd<'_>, request: libc::Ioctl) -> Result<u64, Errno> {
 /// # Errors
 /// What the kernel said.
 pub fn reset_on_close(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    setsockopt(&fd, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })
+    setsockopt(
+        &fd,
+        sockopt::Linger,
+        &libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    )
 }

@@ -25,7 +25,8 @@ pub const INTERRUPTED: u8 = 130;
 /// # Errors
 /// When this machine does not let us in; the hint names the remedy.
 pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
-    let pipe = || pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|errno| Error::system("make a pipe", errno));
+    let pipe =
+        || pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|errno| Error::system("make a pipe", errno));
     let (life_reader, life_writer) = pipe()?;
     let (cancel_reader, cancel_writer) = pipe()?;
     let signals = block_signals()?;
@@ -48,7 +49,10 @@ pub fn privileged() -> bool {
     const CAP_NET_ADMIN: u64 = 1 << 12;
     const CAP_SYS_ADMIN: u64 = 1 << 21;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
     effective.is_some_and(|set| set & CAP_SYS_ADMIN != 0 && set & CAP_NET_ADMIN != 0)
 }
 
@@ -61,18 +65,30 @@ fn separate() -> Result<(), Error> {
         });
     }
     let (user, group) = (getuid(), getgid());
-    unshare(spaces | CloneFlags::CLONE_NEWUSER).map_err(|errno| Error::system("unshare a user namespace", errno).hint(user_namespace_hint()))?;
-    for (file, text) in [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {user} 1")), ("gid_map", format!("0 {group} 1"))] {
+    unshare(spaces | CloneFlags::CLONE_NEWUSER).map_err(|errno| {
+        Error::system("unshare a user namespace", errno).hint(user_namespace_hint())
+    })?;
+    for (file, text) in [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("0 {user} 1")),
+        ("gid_map", format!("0 {group} 1")),
+    ] {
         let path = format!("/proc/self/{file}");
-        fs::write(&path, text).map_err(|error| Error::io(format!("write {path}"), &error).hint(user_namespace_hint()))?;
+        fs::write(&path, text).map_err(|error| {
+            Error::io(format!("write {path}"), &error).hint(user_namespace_hint())
+        })?;
     }
     Ok(())
 }
 
 /// Which setting of this machine keeps user namespaces from us, and the command that changes it.
 pub fn user_namespace_hint() -> String {
-    let is = |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
+    let is =
+        |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+    if is(
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+    ) {
         return "AppArmor restricts user namespaces here: run with sudo, or `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`".to_owned();
     }
     if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
@@ -86,11 +102,18 @@ pub fn user_namespace_hint() -> String {
 
 fn block_signals() -> Result<SignalFd, Error> {
     let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGCHLD,
+    ] {
         set.add(signal);
     }
-    set.thread_block().map_err(|errno| Error::system("block signals", errno))?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(|errno| Error::system("make a signalfd", errno))
+    set.thread_block()
+        .map_err(|errno| Error::system("block signals", errno))?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(|errno| Error::system("make a signalfd", errno))
 }
 
 fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8 {
@@ -152,7 +175,10 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
     };
     drop(cancel);
     loop {
-        let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(life.as_fd(), PollFlags::POLLIN)];
+        let mut ready = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(life.as_fd(), PollFlags::POLLIN),
+        ];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => panic!("poll on a signalfd and a pipe: {errno}"),
@@ -177,8 +203,14 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
 }
 
 fn prepare_init() -> Result<(), Error> {
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-        .map_err(|errno| Error::system("make the mounts private", errno).hint(user_namespace_hint()))?;
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )
+    .map_err(|errno| Error::system("make the mounts private", errno).hint(user_namespace_hint()))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     // A container may mask parts of /proc and then forbids a fresh one. The old one still works for us: only
     // programs see process numbers of the outside there.

@@ -12,8 +12,12 @@ pub fn write(name: &str, value: &str) -> Result<(), Error> {
     fs::write(&path, value).map_err(|error| {
         let failure = Error::io(format!("sysctl {name}={value}"), &error);
         match error.kind() {
-            std::io::ErrorKind::NotFound => failure.hint("this kernel has no such setting, or not in a network namespace"),
-            std::io::ErrorKind::PermissionDenied => failure.hint("it belongs to the whole machine, not to a network namespace"),
+            std::io::ErrorKind::NotFound => {
+                failure.hint("this kernel has no such setting, or not in a network namespace")
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                failure.hint("it belongs to the whole machine, not to a network namespace")
+            }
             _ => failure,
         }
     })
@@ -26,7 +30,9 @@ pub fn write(name: &str, value: &str) -> Result<(), Error> {
 pub fn quiet_ipv6() -> Result<(), Error> {
     let path = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
     match fs::write(path, "1") {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(format!("write {path}"), &error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format!("write {path}"), &error))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

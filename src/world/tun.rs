@@ -40,28 +40,46 @@ struct InterfaceRequest {
 /// # Errors
 /// The operation that failed; `/dev/net/tun` missing or not permitted has a hint.
 pub fn create() -> Result<OwnedFd, Error> {
-    let fd = open("/dev/net/tun", OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| Error::system("open /dev/net/tun", errno).hint(open_hint(errno)))?;
-    let mut request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL, _rest: [0; 22] };
+    let fd = open(
+        "/dev/net/tun",
+        OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(|errno| Error::system("open /dev/net/tun", errno).hint(open_hint(errno)))?;
+    let mut request = InterfaceRequest {
+        name: [0; libc::IFNAMSIZ],
+        flags: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL,
+        _rest: [0; 22],
+    };
     request.name[..NAME.len()].copy_from_slice(NAME.as_bytes());
     // SAFETY: TUNSETIFF reads and writes one `struct ifreq` (40 bytes), which `request` is.
     let set = unsafe { libc::ioctl(fd.as_raw_fd(), 0x4004_54ca, &raw mut request) };
     Errno::result(set).map_err(|errno| Error::system("create a TUN device (TUNSETIFF)", errno))?;
     // SAFETY: plain integer arguments.
     unsafe {
-        tun_set_persist(fd.as_raw_fd(), 1).map_err(|errno| Error::system("make the TUN device persistent", errno))?;
+        tun_set_persist(fd.as_raw_fd(), 1)
+            .map_err(|errno| Error::system("make the TUN device persistent", errno))?;
         let with_uso = tun_set_offload(fd.as_raw_fd(), (OFFLOADS | USO) as libc::c_int);
         with_uso
             .or_else(|_| tun_set_offload(fd.as_raw_fd(), OFFLOADS as libc::c_int))
-            .map_err(|errno| Error::system("switch on offloads of the TUN device (TUNSETOFFLOAD)", errno))?;
+            .map_err(|errno| {
+                Error::system(
+                    "switch on offloads of the TUN device (TUNSETOFFLOAD)",
+                    errno,
+                )
+            })?;
     }
     Ok(fd)
 }
 
 fn open_hint(errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOENT => "load the module (`modprobe tun`), or give the container the device: `docker run --device /dev/net/tun`",
-        Errno::EACCES | Errno::EPERM => "run it with sudo, or let users open the device: `chmod 0666 /dev/net/tun`; in a container add `--cap-add NET_ADMIN --device /dev/net/tun`",
+        Errno::ENOENT => {
+            "load the module (`modprobe tun`), or give the container the device: `docker run --device /dev/net/tun`"
+        }
+        Errno::EACCES | Errno::EPERM => {
+            "run it with sudo, or let users open the device: `chmod 0666 /dev/net/tun`; in a container add `--cap-add NET_ADMIN --device /dev/net/tun`"
+        }
         Errno::ENODEV | Errno::ENXIO => "this kernel has no TUN driver (CONFIG_TUN)",
         _ => "",
     }

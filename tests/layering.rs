@@ -1,0 +1,110 @@
+//! Who may import whom: reads the sources and fails on a breach.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module and what of this crate it may use. Data flows one way: nothing to the left may use what is to its right.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("diag", &[]),
+    ("packet", &[]),
+    ("evidence", &["plan"]), // only its store: what a saved case must hold to be planned again
+    ("expr", &["diag"]),
+    ("fabric", &["packet"]),
+    ("spec", &["diag", "units"]),
+    ("plan", &["diag", "units", "expr", "spec", "fabric"]),
+    ("world", &["plan", "fabric", "packet"]),
+    ("verdict", &["plan", "expr", "evidence"]),
+    ("run", &["plan", "spec", "expr", "world", "fabric", "evidence", "verdict"]),
+    ("report", &["plan", "evidence", "verdict", "fabric"]),
+    ("cli", &["diag", "spec", "plan", "world", "run", "evidence", "verdict", "report"]),
+];
+
+/// What only some modules may touch: the machine.
+const MACHINE: &[&str] = &[
+    "std::fs", "std::net::Tcp", "std::net::Udp", "std::process", "std::thread", "std::time::Instant", "SystemTime", "tokio::", "nix::", "libc::", "rand::",
+];
+
+/// Modules and files that may touch the machine.
+const TOUCHES_THE_MACHINE: &[&str] = &["world", "run", "cli", "evidence/store.rs"];
+
+#[test]
+fn modules_use_only_what_is_before_them() {
+    let mut breaches = Vec::new();
+    for (module, file, text) in sources() {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+            breaches.push(format!("{}: module `{module}` is not in the table", file.display()));
+            continue;
+        };
+        for used in crate_paths(&text) {
+            if used != module && !allowed.contains(&used.as_str()) {
+                breaches.push(format!("{}: `{module}` uses `{used}`", file.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn only_four_places_touch_the_machine() {
+    let mut breaches = Vec::new();
+    for (_, file, text) in sources() {
+        let inside = file.strip_prefix(root().join("src")).expect("a file under src");
+        if TOUCHES_THE_MACHINE.iter().any(|place| inside.starts_with(place)) {
+            continue;
+        }
+        // Tests at the foot of a file may read fixtures.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if let Some(word) = MACHINE.iter().find(|word| line.contains(*word)) {
+                breaches.push(format!("{}: `{word}` in `{}`", file.display(), line.trim()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+/// Module, file and text of every source file below a module.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let mut all = Vec::new();
+    walk(&root().join("src"), &mut all);
+    let modules = all.into_iter().filter(|file| !file.ends_with("src/lib.rs") && !file.ends_with("src/main.rs"));
+    modules
+        .map(|file| {
+            let inside = file.strip_prefix(root().join("src")).expect("a file under src");
+            let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&file).expect("a readable source file");
+            (first.trim_end_matches(".rs").to_owned(), file, text)
+        })
+        .filter(|(_, file, _)| !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "tests"))
+        .collect()
+}
+
+fn walk(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            walk(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path);
+        }
+    }
+}
+
+/// The first names behind every `crate::` outside comments and tests.
+fn crate_paths(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut names = Vec::new();
+    for line in lines {
+        for part in line.split("crate::").skip(1) {
+            let name: String = part.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
