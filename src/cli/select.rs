@@ -146,8 +146,10 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
             let file = selected.file.display().to_string();
             let bytes = std::fs::read(&selected.file)
                 .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))?;
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let lab = spec::read_bytes(&bytes, &file);
+            let (text, lab) = match spec::read_bytes(&bytes, &file) {
+                Ok(lab) => (lab.text.clone(), Ok(lab)),
+                Err((text, problems)) => (text, Err(problems)),
+            };
             Ok(Source {
                 file,
                 text,

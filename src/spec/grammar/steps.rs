@@ -280,12 +280,12 @@ static SEND: Section = Section {
 static EXCHANGE: Section = Section {
     name: "`exchange`",
     doc: "Sends, and waits for as many bytes to come back.",
-    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s")],
+    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
 };
 static RECEIVE: Section = Section {
     name: "`receive`",
     doc: "Only receives.",
-    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s")],
+    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
 };
 static CLOSE: Section = Section {
     name: "`close`",

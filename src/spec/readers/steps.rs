@@ -71,10 +71,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             timeout: fields.value("timeout")?,
             background: fields.value("background")?.value,
         },
-        "send" => Verb::Send(Transfer {
-            background: fields.value("background")?.value,
-            ..transfer(fields)?
-        }),
+        "send" => Verb::Send(transfer(fields)?),
         "exchange" => Verb::Exchange(transfer(fields)?),
         "receive" => Verb::Receive(transfer(fields)?),
         "close" => Verb::Close {
@@ -119,6 +116,6 @@ fn transfer(fields: &Fields<'_>) -> Option<Transfer> {
         times: fields.value("times")?,
         every: fields.written("every"),
         timeout: fields.value("timeout")?,
-        background: false,
+        background: fields.value("background")?.value,
     })
 }
