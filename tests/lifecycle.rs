@@ -1,0 +1,254 @@
+//! What a run leaves behind: nothing, however it ends. Observed from outside, on the built binary.
+
+mod common;
+
+use common::{Scratch, can_run_labs, eventually, everything, hairpin};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Within this everything of a dead run must be gone.
+const GONE: Duration = Duration::from_secs(1);
+/// Within this a lab must be up, also on a busy machine.
+const UP: Duration = Duration::from_secs(20);
+
+/// A lab that waits, with a program that became a daemon and ignores SIGTERM. `marker` tells its processes from others.
+fn lab(marker: &str) -> String {
+    format!(
+        r#"
+title: A lab that waits
+hosts:
+  a: {{}}
+  b: {{ zone: a, serve: {{ 80: echo }} }}
+target_groups:
+  web: {{ targets: [b] }}
+load_balancers:
+  front: {{ zones: [a], listeners: {{ 80: web }} }}
+steps:
+  - connect: {{ as: hello, from: a, to: front }}
+  - run: {{ on_host: a, command: "setsid sh -c 'trap \"\" TERM; sleep 600; : {marker}' > /dev/null 2>&1 & sleep 600; : {marker}", background: true, timeout: 600s }}
+  - wait: 600s
+works:
+  - hello.ok
+cases:
+  only:
+    kind: control
+"#
+    )
+}
+
+/// A running lab, seen from outside.
+struct Run {
+    child: Child,
+    marker: String,
+    _scratch: Scratch,
+}
+
+impl Run {
+    fn start(name: &str) -> Self {
+        let marker = format!("hairpin-test-{name}-{}", std::process::id());
+        let scratch = Scratch::new(name);
+        let file = scratch.file("lab.yaml", &lab(&marker));
+        let child = hairpin().args(["run", &file]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { child: child.expect("the binary starts"), marker, _scratch: scratch }
+    }
+
+    /// Outer, init and worker, in this order; waits until the lab's programs run.
+    fn processes(&self) -> [u32; 3] {
+        eventually(UP, "the lab's programs run", || (self.alive().len() >= 2).then_some(()));
+        let outer = self.child.id();
+        let init = *children_of(outer).first().expect("outer has a child");
+        let worker = *children_of(init).first().expect("init has a child");
+        [outer, init, worker]
+    }
+
+    /// The programs of the run.
+    fn alive(&self) -> Vec<u32> {
+        let says = |pid: &u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&self.marker)
+        };
+        pids().into_iter().filter(|pid| is_alive(*pid) && says(pid)).collect()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn killed(name: &str, which: usize) {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let before = Machine::look();
+    let mut run = Run::start(name);
+    let victims = run.processes();
+    kill(victims[which], libc::SIGKILL);
+    eventually(GONE, &format!("every process is gone after SIGKILL of process {which}"), || {
+        let left = victims.iter().any(|pid| is_alive(*pid)) || !run.alive().is_empty();
+        (!left).then_some(())
+    });
+    run.child.wait().expect("the child can be waited for");
+    before.assert_same_soon();
+}
+
+#[test]
+fn sigkill_of_outer_leaves_nothing() {
+    killed("outer", 0);
+}
+
+#[test]
+fn sigkill_of_init_leaves_nothing() {
+    killed("init", 1);
+}
+
+#[test]
+fn sigkill_of_worker_leaves_nothing() {
+    killed("worker", 2);
+}
+
+#[test]
+fn sigkill_while_building_leaves_nothing() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let before = Machine::look();
+    // Moments spread over start, build and story.
+    for micros in [500u64, 2_000, 4_000, 8_000, 16_000, 40_000] {
+        let mut run = Run::start("building");
+        std::thread::park_timeout(Duration::from_micros(micros));
+        kill(run.child.id(), libc::SIGKILL);
+        run.child.wait().expect("the child can be waited for");
+        let what = format!("every process is gone, killed after {micros} us");
+        eventually(GONE, &what, || run.alive().is_empty().then_some(()));
+    }
+    before.assert_same_soon();
+}
+
+#[test]
+fn interrupt_tears_down_says_so_and_exits_130() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let before = Machine::look();
+        let mut run = Run::start("interrupt");
+        run.processes();
+        kill(run.child.id(), signal);
+        let limit = Duration::from_secs(5);
+        let status = eventually(limit, "the run ends after a signal", || run.child.try_wait().expect("a child"));
+        assert_eq!(status.code(), Some(130));
+        let mut said = String::new();
+        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said).expect("text");
+        assert!(said.contains("interrupted") && said.contains("torn down"), "{said}");
+        eventually(GONE, "every process is gone", || run.alive().is_empty().then_some(()));
+        before.assert_same_soon();
+    }
+}
+
+#[test]
+fn a_run_leaves_the_machine_as_it_was() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let before = Machine::look();
+    let output = hairpin().args(["run", "nlb/source-port-collision"]).output().expect("the binary starts");
+    assert!(output.status.signal().is_none(), "{}", everything(&output));
+    before.assert_same_soon();
+}
+
+/// What of the machine a run must not change.
+#[derive(PartialEq)]
+struct Machine {
+    namespaces: BTreeSet<PathBuf>,
+    network: BTreeMap<PathBuf, String>,
+    mounts: String,
+    files: BTreeSet<PathBuf>,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let mut network = BTreeMap::new();
+        // Counters of devices move by themselves; names, addresses, routes and settings must not.
+        for file in ["route", "fib_trie", "if_inet6", "ipv6_route", "ip_tables_names"] {
+            let path = PathBuf::from("/proc/self/net").join(file);
+            network.insert(path.clone(), fs::read_to_string(path).unwrap_or_default());
+        }
+        let devices = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+        let names = devices.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+        network.insert("devices".into(), names);
+        settings(Path::new("/proc/sys/net"), &mut network);
+        let folders = ["/tmp", "/run", "/var/run/netns"];
+        let entries = folders.iter().flat_map(fs::read_dir).flatten().flatten().map(|entry| entry.path());
+        let files = entries.filter(|path| path.to_string_lossy().contains("hairpin")).collect();
+        let namespaces = pids().iter().filter_map(|pid| fs::read_link(format!("/proc/{pid}/ns/net")).ok()).collect();
+        Self { namespaces, network, mounts: fs::read_to_string("/proc/self/mounts").expect("mounts"), files }
+    }
+
+    /// The kernel dismantles namespaces after their last holder is gone, not at that moment.
+    fn assert_same_soon(&self) {
+        eventually(GONE, "the machine is as it was (namespaces, mounts, files)", || {
+            let now = Self::look();
+            let new = now.namespaces.difference(&self.namespaces).next().is_some();
+            (!new && now.mounts == self.mounts && now.files.is_subset(&self.files)).then_some(())
+        });
+        let now = Self::look();
+        for (path, text) in &self.network {
+            assert_eq!(Some(text), now.network.get(path), "{} changed", path.display());
+        }
+    }
+}
+
+/// The tests of this file look at the whole machine, so one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn settings(folder: &Path, all: &mut BTreeMap<PathBuf, String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            settings(&path, all);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            all.insert(path, text);
+        }
+    }
+}
+
+fn pids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).collect()
+}
+
+/// `/proc/PID/task/TID/children` would tell, but not every kernel has it.
+fn children_of(pid: u32) -> Vec<u32> {
+    let parent = |child: u32| {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    pids().into_iter().filter(|child| parent(*child) == Some(pid)).collect()
+}
+
+/// Not gone and not a zombie that waits for its parent's attention.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    matches!(state, Some(state) if state != 'Z' && state != 'X')
+}
+
+fn kill(pid: u32, signal: i32) {
+    // SAFETY: a plain system call; the process is one this test started.
+    unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
