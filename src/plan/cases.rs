@@ -81,7 +81,7 @@ pub(super) fn fault_finds(lab: &Lab) -> Vec<String> {
 }
 
 /// Topic and file stem: `labs/nlb/collision.yaml` is `nlb/collision`.
-pub(super) fn lab_name(file: &str) -> String {
+pub fn lab_name(file: &str) -> String {
     let stem = file
         .strip_suffix(".yaml")
         .or_else(|| file.strip_suffix(".yml"))

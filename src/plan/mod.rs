@@ -27,6 +27,7 @@ pub mod vocabulary;
 #[cfg(test)]
 mod tests;
 
+pub use cases::lab_name;
 pub use model::*;
 
 use crate::diag::codes::plan as code;
