@@ -13,20 +13,42 @@ fn every_lab_holds() {
     let (output, report) = run(&[]);
     assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
     let cases = report["cases"].as_array().expect("cases");
-    let ran: BTreeSet<String> = cases.iter().map(|case| format!("{}/{}", case["lab"].as_str().expect("lab"), case["case"].as_str().expect("case"))).collect();
+    let ran: BTreeSet<String> = cases
+        .iter()
+        .map(|case| {
+            format!(
+                "{}/{}",
+                case["lab"].as_str().expect("lab"),
+                case["case"].as_str().expect("case")
+            )
+        })
+        .collect();
     assert_eq!(ran, listed(), "every case of every lab was run, once");
     for case in cases {
         assert_eq!(case["verdict"], "holds", "{case}");
-        assert!(case["expect"].as_array().is_some_and(|list| list.iter().all(|claim| claim["verdict"] == "true")), "{case}");
+        assert!(
+            case["expect"]
+                .as_array()
+                .is_some_and(|list| list.iter().all(|claim| claim["verdict"] == "true")),
+            "{case}"
+        );
     }
 }
 
 #[test]
 fn every_lab_has_a_fault_a_fix_and_a_control() {
-    let output = hairpin().args(["list", "--format", "json"]).output().expect("the binary starts");
+    let output = hairpin()
+        .args(["list", "--format", "json"])
+        .output()
+        .expect("the binary starts");
     let labs: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     for lab in labs.as_array().expect("labs") {
-        let kinds: BTreeSet<&str> = lab["cases"].as_array().expect("cases").iter().filter_map(|case| case["kind"].as_str()).collect();
+        let kinds: BTreeSet<&str> = lab["cases"]
+            .as_array()
+            .expect("cases")
+            .iter()
+            .filter_map(|case| case["kind"].as_str())
+            .collect();
         for kind in ["fault", "fix", "control"] {
             assert!(kinds.contains(kind), "{} has no {kind}", lab["lab"]);
         }
@@ -34,12 +56,19 @@ fn every_lab_has_a_fault_a_fix_and_a_control() {
 }
 
 fn listed() -> BTreeSet<String> {
-    let output = hairpin().args(["list", "--format", "json"]).output().expect("the binary starts");
+    let output = hairpin()
+        .args(["list", "--format", "json"])
+        .output()
+        .expect("the binary starts");
     let labs: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let mut all = BTreeSet::new();
     for lab in labs.as_array().expect("labs") {
         for case in lab["cases"].as_array().expect("cases") {
-            all.insert(format!("{}/{}", lab["lab"].as_str().expect("lab"), case["case"].as_str().expect("case")));
+            all.insert(format!(
+                "{}/{}",
+                lab["lab"].as_str().expect("lab"),
+                case["case"].as_str().expect("case")
+            ));
         }
     }
     all

@@ -15,14 +15,34 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["diag", "units", "expr", "spec", "fabric"]),
     ("world", &["plan", "fabric", "packet"]),
     ("verdict", &["plan", "expr", "evidence"]),
-    ("run", &["plan", "spec", "expr", "world", "fabric", "evidence", "verdict"]),
+    (
+        "run",
+        &[
+            "plan", "spec", "expr", "world", "fabric", "evidence", "verdict",
+        ],
+    ),
     ("report", &["plan", "evidence", "verdict", "fabric"]),
-    ("cli", &["diag", "spec", "plan", "world", "run", "evidence", "verdict", "report"]),
+    (
+        "cli",
+        &[
+            "diag", "spec", "plan", "world", "run", "evidence", "verdict", "report",
+        ],
+    ),
 ];
 
 /// What only some modules may touch: the machine.
 const MACHINE: &[&str] = &[
-    "std::fs", "std::net::Tcp", "std::net::Udp", "std::process", "std::thread", "std::time::Instant", "SystemTime", "tokio::", "nix::", "libc::", "rand::",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "SystemTime",
+    "tokio::",
+    "nix::",
+    "libc::",
+    "rand::",
 ];
 
 /// Modules and files that may touch the machine.
@@ -33,7 +53,10 @@ fn modules_use_only_what_is_before_them() {
     let mut breaches = Vec::new();
     for (module, file, text) in sources() {
         let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
-            breaches.push(format!("{}: module `{module}` is not in the table", file.display()));
+            breaches.push(format!(
+                "{}: module `{module}` is not in the table",
+                file.display()
+            ));
             continue;
         };
         for used in crate_paths(&text) {
@@ -49,13 +72,21 @@ fn modules_use_only_what_is_before_them() {
 fn only_four_places_touch_the_machine() {
     let mut breaches = Vec::new();
     for (_, file, text) in sources() {
-        let inside = file.strip_prefix(root().join("src")).expect("a file under src");
-        if TOUCHES_THE_MACHINE.iter().any(|place| inside.starts_with(place)) {
+        let inside = file
+            .strip_prefix(root().join("src"))
+            .expect("a file under src");
+        if TOUCHES_THE_MACHINE
+            .iter()
+            .any(|place| inside.starts_with(place))
+        {
             continue;
         }
         // Tests at the foot of a file may read fixtures.
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for line in text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
             if let Some(word) = MACHINE.iter().find(|word| line.contains(*word)) {
                 breaches.push(format!("{}: `{word}` in `{}`", file.display(), line.trim()));
             }
@@ -68,15 +99,28 @@ fn only_four_places_touch_the_machine() {
 fn sources() -> Vec<(String, PathBuf, String)> {
     let mut all = Vec::new();
     walk(&root().join("src"), &mut all);
-    let modules = all.into_iter().filter(|file| !file.ends_with("src/lib.rs") && !file.ends_with("src/main.rs"));
+    let modules = all
+        .into_iter()
+        .filter(|file| !file.ends_with("src/lib.rs") && !file.ends_with("src/main.rs"));
     modules
         .map(|file| {
-            let inside = file.strip_prefix(root().join("src")).expect("a file under src");
-            let first = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+            let inside = file
+                .strip_prefix(root().join("src"))
+                .expect("a file under src");
+            let first = inside
+                .components()
+                .next()
+                .expect("a name")
+                .as_os_str()
+                .to_string_lossy()
+                .into_owned();
             let text = fs::read_to_string(&file).expect("a readable source file");
             (first.trim_end_matches(".rs").to_owned(), file, text)
         })
-        .filter(|(_, file, _)| !file.ends_with("tests.rs") && !file.components().any(|part| part.as_os_str() == "tests"))
+        .filter(|(_, file, _)| {
+            !file.ends_with("tests.rs")
+                && !file.components().any(|part| part.as_os_str() == "tests")
+        })
         .collect()
 }
 
@@ -94,11 +138,16 @@ fn walk(folder: &Path, all: &mut Vec<PathBuf>) {
 /// The first names behind every `crate::` outside comments and tests.
 fn crate_paths(text: &str) -> Vec<String> {
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let mut names = Vec::new();
     for line in lines {
         for part in line.split("crate::").skip(1) {
-            let name: String = part.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+            let name: String = part
+                .chars()
+                .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+                .collect();
             names.push(name);
         }
     }

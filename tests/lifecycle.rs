@@ -53,13 +53,23 @@ impl Run {
         let marker = format!("hairpin-test-{name}-{}", std::process::id());
         let scratch = Scratch::new(name);
         let file = scratch.file("lab.yaml", &lab(&marker));
-        let child = hairpin().args(["run", &file]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Self { child: child.expect("the binary starts"), marker, _scratch: scratch }
+        let child = hairpin()
+            .args(["run", &file])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self {
+            child: child.expect("the binary starts"),
+            marker,
+            _scratch: scratch,
+        }
     }
 
     /// Outer, init and worker, in this order; waits until the lab's programs run.
     fn processes(&self) -> [u32; 3] {
-        eventually(UP, "the lab's programs run", || (self.alive().len() >= 2).then_some(()));
+        eventually(UP, "the lab's programs run", || {
+            (self.alive().len() >= 2).then_some(())
+        });
         let outer = self.child.id();
         let init = *children_of(outer).first().expect("outer has a child");
         let worker = *children_of(init).first().expect("init has a child");
@@ -72,7 +82,10 @@ impl Run {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(&self.marker)
         };
-        pids().into_iter().filter(|pid| is_alive(*pid) && says(pid)).collect()
+        pids()
+            .into_iter()
+            .filter(|pid| is_alive(*pid) && says(pid))
+            .collect()
     }
 }
 
@@ -92,10 +105,14 @@ fn killed(name: &str, which: usize) {
     let mut run = Run::start(name);
     let victims = run.processes();
     kill(victims[which], libc::SIGKILL);
-    eventually(GONE, &format!("every process is gone after SIGKILL of process {which}"), || {
-        let left = victims.iter().any(|pid| is_alive(*pid)) || !run.alive().is_empty();
-        (!left).then_some(())
-    });
+    eventually(
+        GONE,
+        &format!("every process is gone after SIGKILL of process {which}"),
+        || {
+            let left = victims.iter().any(|pid| is_alive(*pid)) || !run.alive().is_empty();
+            (!left).then_some(())
+        },
+    );
     run.child.wait().expect("the child can be waited for");
     before.assert_same_soon();
 }
@@ -146,12 +163,20 @@ fn interrupt_tears_down_says_so_and_exits_130() {
         run.processes();
         kill(run.child.id(), signal);
         let limit = Duration::from_secs(5);
-        let status = eventually(limit, "the run ends after a signal", || run.child.try_wait().expect("a child"));
+        let status = eventually(limit, "the run ends after a signal", || {
+            run.child.try_wait().expect("a child")
+        });
         assert_eq!(status.code(), Some(130));
         let mut said = String::new();
-        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said).expect("text");
-        assert!(said.contains("interrupted") && said.contains("torn down"), "{said}");
-        eventually(GONE, "every process is gone", || run.alive().is_empty().then_some(()));
+        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said)
+            .expect("text");
+        assert!(
+            said.contains("interrupted") && said.contains("torn down"),
+            "{said}"
+        );
+        eventually(GONE, "every process is gone", || {
+            run.alive().is_empty().then_some(())
+        });
         before.assert_same_soon();
     }
 }
@@ -163,7 +188,10 @@ fn a_run_leaves_the_machine_as_it_was() {
     }
     let _alone = alone();
     let before = Machine::look();
-    let output = hairpin().args(["run", "nlb/source-port-collision"]).output().expect("the binary starts");
+    let output = hairpin()
+        .args(["run", "nlb/source-port-collision"])
+        .output()
+        .expect("the binary starts");
     assert!(output.status.signal().is_none(), "{}", everything(&output));
     before.assert_same_soon();
 }
@@ -181,31 +209,66 @@ impl Machine {
     fn look() -> Self {
         let mut network = BTreeMap::new();
         // Counters of devices move by themselves; names, addresses, routes and settings must not.
-        for file in ["route", "fib_trie", "if_inet6", "ipv6_route", "ip_tables_names"] {
+        for file in [
+            "route",
+            "fib_trie",
+            "if_inet6",
+            "ipv6_route",
+            "ip_tables_names",
+        ] {
             let path = PathBuf::from("/proc/self/net").join(file);
             network.insert(path.clone(), fs::read_to_string(path).unwrap_or_default());
         }
         let devices = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
-        let names = devices.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+        let names = devices
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, _)| name)
+            .collect();
         network.insert("devices".into(), names);
         settings(Path::new("/proc/sys/net"), &mut network);
         let folders = ["/tmp", "/run", "/var/run/netns"];
-        let entries = folders.iter().flat_map(fs::read_dir).flatten().flatten().map(|entry| entry.path());
-        let files = entries.filter(|path| path.to_string_lossy().contains("hairpin")).collect();
-        let namespaces = pids().iter().filter_map(|pid| fs::read_link(format!("/proc/{pid}/ns/net")).ok()).collect();
-        Self { namespaces, network, mounts: fs::read_to_string("/proc/self/mounts").expect("mounts"), files }
+        let entries = folders
+            .iter()
+            .flat_map(fs::read_dir)
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        let files = entries
+            .filter(|path| path.to_string_lossy().contains("hairpin"))
+            .collect();
+        let namespaces = pids()
+            .iter()
+            .filter_map(|pid| fs::read_link(format!("/proc/{pid}/ns/net")).ok())
+            .collect();
+        Self {
+            namespaces,
+            network,
+            mounts: fs::read_to_string("/proc/self/mounts").expect("mounts"),
+            files,
+        }
     }
 
     /// The kernel dismantles namespaces after their last holder is gone, not at that moment.
     fn assert_same_soon(&self) {
-        eventually(GONE, "the machine is as it was (namespaces, mounts, files)", || {
-            let now = Self::look();
-            let new = now.namespaces.difference(&self.namespaces).next().is_some();
-            (!new && now.mounts == self.mounts && now.files.is_subset(&self.files)).then_some(())
-        });
+        eventually(
+            GONE,
+            "the machine is as it was (namespaces, mounts, files)",
+            || {
+                let now = Self::look();
+                let new = now.namespaces.difference(&self.namespaces).next().is_some();
+                (!new && now.mounts == self.mounts && now.files.is_subset(&self.files))
+                    .then_some(())
+            },
+        );
         let now = Self::look();
         for (path, text) in &self.network {
-            assert_eq!(Some(text), now.network.get(path), "{} changed", path.display());
+            assert_eq!(
+                Some(text),
+                now.network.get(path),
+                "{} changed",
+                path.display()
+            );
         }
     }
 }
@@ -229,22 +292,34 @@ fn settings(folder: &Path, all: &mut BTreeMap<PathBuf, String>) {
 
 fn pids() -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).collect()
+    entries
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
+        .collect()
 }
 
 /// `/proc/PID/task/TID/children` would tell, but not every kernel has it.
 fn children_of(pid: u32) -> Vec<u32> {
     let parent = |child: u32| {
         let stat = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
-        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+        stat.rsplit_once(')')?
+            .1
+            .split_whitespace()
+            .nth(1)?
+            .parse::<u32>()
+            .ok()
     };
-    pids().into_iter().filter(|child| parent(*child) == Some(pid)).collect()
+    pids()
+        .into_iter()
+        .filter(|child| parent(*child) == Some(pid))
+        .collect()
 }
 
 /// Not gone and not a zombie that waits for its parent's attention.
 fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim_start().chars().next());
     matches!(state, Some(state) if state != 'Z' && state != 'X')
 }
 

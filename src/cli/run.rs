@@ -30,9 +30,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     match supervise::enter(|cancel| worker::work(args, jobs, texts, cancel)) {
         Ok(status) => Ok(status),
         Err(error) => {
-            terminal::complain(&format!(
-                "this machine cannot run labs: {error}\n  `hairpin doctor` tells more"
-            ));
+            terminal::complain(&worker::unable(&error));
             Ok(Status::Unable as u8)
         }
     }

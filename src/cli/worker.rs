@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Word};
 use crate::run;
 use crate::verdict::{self, Ruling};
-use crate::world::{Error, World};
+use crate::world::{Error, World, probe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -34,6 +34,10 @@ pub fn work(
     cancel: OwnedFd,
 ) -> u8 {
     raise_descriptor_limit();
+    if let Err(error) = probe::least() {
+        terminal::complain(&unable(&error));
+        return Status::Unable as u8;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -48,6 +52,11 @@ pub fn work(
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
     status as u8
+}
+
+/// What to say where labs cannot run.
+pub fn unable(error: &Error) -> String {
+    format!("this machine cannot run labs: {error}\n  `hairpin doctor` tells more")
 }
 
 async fn all(

@@ -11,8 +11,16 @@ use std::time::{Duration, Instant};
 /// The built binary, in the project's folder, without what a terminal or a CI system would change.
 pub fn hairpin() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hairpin"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-    for name in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "HAIRPIN_LOG", "HAIRPIN_COLOR", "CLICOLOR_FORCE"] {
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+    for name in [
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "HAIRPIN_LOG",
+        "HAIRPIN_COLOR",
+        "CLICOLOR_FORCE",
+    ] {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1");
@@ -26,7 +34,10 @@ pub fn can_run_labs() -> bool {
         return true;
     }
     let why = String::from_utf8_lossy(&doctor.stdout);
-    assert!(std::env::var_os("CI").is_none(), "CI is set and this machine cannot run labs:\n{why}");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI is set and this machine cannot run labs:\n{why}"
+    );
     eprintln!("SKIPPED: this machine cannot run labs:\n{why}");
     false
 }
@@ -39,7 +50,8 @@ impl Scratch {
     pub fn new(name: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{number}", std::process::id()));
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
     }
@@ -62,9 +74,18 @@ impl Drop for Scratch {
 pub fn run(arguments: &[&str]) -> (Output, Value) {
     let scratch = Scratch::new("report");
     let report = scratch.0.join("report.json");
-    let output = hairpin().arg("run").args(arguments).arg(format!("--report=json={}", report.display())).output().expect("the binary starts");
-    let text = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report\n{}", everything(&output)));
-    (output, serde_json::from_str(&text).expect("the report is JSON"))
+    let output = hairpin()
+        .arg("run")
+        .args(arguments)
+        .arg(format!("--report=json={}", report.display()))
+        .output()
+        .expect("the binary starts");
+    let text = std::fs::read_to_string(&report)
+        .unwrap_or_else(|_| panic!("no report\n{}", everything(&output)));
+    (
+        output,
+        serde_json::from_str(&text).expect("the report is JSON"),
+    )
 }
 
 /// Runs one lab written in the test.
@@ -76,7 +97,11 @@ pub fn run_text(lab: &str) -> (Output, Value) {
 
 /// Standard output and error, for messages.
 pub fn everything(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Waits for a fact, with a deadline.

@@ -1,0 +1,50 @@
+//! Labs without root: the runner makes a user namespace and needs nothing else but the TUN device.
+
+mod common;
+
+use common::{can_run_labs, everything};
+use std::process::Command;
+
+/// Becomes `nobody` in a mount namespace where the device is open to users, as distributions ship it.
+const SCRIPT: &str = r#"
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=0755 tmpfs /mnt
+mknod /mnt/tun c 10 200
+chmod 0666 /mnt/tun
+mount --bind /mnt/tun /dev/net/tun
+cp "$1" /mnt/hairpin
+cp -r "$2" /mnt/labs
+chmod -R a+rX /mnt
+cd /mnt
+exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs ./hairpin run nlb/source-port-collision nlb/loopback-timeout
+"#;
+
+#[test]
+fn labs_run_as_an_ordinary_user() {
+    if !can_run_labs() {
+        return;
+    }
+    // SAFETY: a plain system call.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!(
+            "SKIPPED: only root can become another user; as an ordinary user every other test is this test"
+        );
+        return;
+    }
+    let labs = concat!(env!("CARGO_MANIFEST_DIR"), "/labs");
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            SCRIPT,
+            "sh",
+            env!("CARGO_BIN_EXE_hairpin"),
+            labs,
+        ])
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("util-linux is there");
+    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+}
