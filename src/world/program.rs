@@ -300,18 +300,50 @@ fn mount_namespace(host: &str, names: &str) -> Result<(), Error> {
         Some("mode=0755,size=16m"),
     )
     .map_err(fail("mount /run"))?;
-    let text = format!("127.0.0.1 localhost {host}\n{names}");
-    let path = "/run/hairpin-hosts";
-    fs::write(path, text).map_err(|error| Error::io(format!("write {path}"), &error))?;
-    if Path::new("/etc/hosts").exists() {
-        mount(
-            Some(path),
-            "/etc/hosts",
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )
-        .map_err(fail("mount /etc/hosts"))?;
-    }
+    cover(
+        "/etc/hosts",
+        "hosts",
+        &format!("127.0.0.1 localhost {host}\n{names}"),
+    )?;
+    // No name server: a name that is not in the file above is refused at once, by the loopback device.
+    cover(
+        "/etc/resolv.conf",
+        "resolv.conf",
+        "options timeout:1 attempts:1\n",
+    )?;
     Ok(())
+}
+
+/// Puts a file of our own in a system file's place, for this mount namespace only.
+fn cover(path: &str, name: &str, text: &str) -> Result<(), Error> {
+    let own = format!("/run/hairpin-{name}");
+    let write = |path: &Path| {
+        fs::write(path, text)
+            .map_err(|error| Error::io(format!("write {}", path.display()), &error))
+    };
+    match fs::read_link(path) {
+        // systemd-resolved keeps the file under /run, which is ours and empty by now.
+        Ok(target)
+            if Path::new("/etc").join(&target).starts_with("/run")
+                || target.starts_with("../run") =>
+        {
+            let target = Path::new("/").join(target.strip_prefix("..").unwrap_or(&target));
+            let folder = target.parent().unwrap_or(Path::new("/run"));
+            fs::create_dir_all(folder)
+                .map_err(|error| Error::io(format!("create {}", folder.display()), &error))?;
+            write(&target)
+        }
+        _ if !Path::new(path).exists() => Ok(()),
+        Ok(_) | Err(_) => {
+            write(Path::new(&own))?;
+            let bound = mount(
+                Some(own.as_str()),
+                path,
+                None::<&str>,
+                MsFlags::MS_BIND,
+                None::<&str>,
+            );
+            bound.map_err(|errno| Error::system(format!("mount {path}"), errno))
+        }
+    }
 }
