@@ -10,16 +10,16 @@
 //! `packet` and `fabric` are the emulated network, pure and without a clock; `expr` is the expression language of
 //! expectations; `cli` joins everything. Only `world`, `run`, `cli` and evidence's store touch the machine.
 
-pub mod units;
-pub mod diag;
-pub mod expr;
-pub mod spec;
-pub mod packet;
-pub mod fabric;
-pub mod plan;
-pub mod world;
-pub mod run;
-pub mod evidence;
-pub mod verdict;
-pub mod report;
 pub mod cli;
+pub mod diag;
+pub mod evidence;
+pub mod expr;
+pub mod fabric;
+pub mod packet;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod spec;
+pub mod units;
+pub mod verdict;
+pub mod world;

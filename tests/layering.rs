@@ -8,7 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("diag", &[]),
     ("packet", &[]),
-    ("evidence", &["plan"]), // only its store: what a saved case must hold to be planned again
+    ("evidence", &[]),
     ("expr", &["diag"]),
     ("fabric", &["packet"]),
     ("spec", &["diag", "units"]),

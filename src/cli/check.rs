@@ -3,7 +3,6 @@
 use super::args::{CheckArgs, CheckFormat};
 use super::{Mistake, Status, select, terminal};
 use crate::diag::{self, Format};
-use crate::plan;
 
 /// Prints the problems on standard output, for `check` is asked for nothing else.
 pub fn check(args: &CheckArgs) -> Result<u8, Mistake> {
@@ -16,11 +15,11 @@ pub fn check(args: &CheckArgs) -> Result<u8, Mistake> {
     };
     let (mut problems, mut cases) = (0, 0);
     for source in &sources {
-        match source.lab.clone().and_then(|lab| plan::plans(&lab)) {
+        match &source.plans {
             Ok(plans) => cases += plans.len(),
             Err(found) => {
                 problems += found.len();
-                terminal::print(&diag::render(&found, &source.file, &source.text, format));
+                terminal::print(&diag::render(found, &source.file, &source.text, format));
             }
         }
     }

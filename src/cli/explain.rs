@@ -4,6 +4,7 @@ use super::args::ExplainArgs;
 use super::{Mistake, Status, judge, terminal, worker};
 use crate::diag::{self, Code, codes};
 use crate::report;
+use crate::verdict::findings::KINDS;
 use crate::verdict::pages;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         terminal::print(&report::text(&outcomes, &terminal::style(true)));
         return Ok(worker::status(&outcomes) as u8);
     }
-    let near = diag::did_you_mean(what, pages::kinds().iter().copied());
+    let near = diag::did_you_mean(what, KINDS.iter().copied());
     let hint = near.map_or_else(
         || "`hairpin explain` lists what there is".to_owned(),
         |near| format!("did you mean `{near}`?"),
@@ -50,7 +51,7 @@ fn code(text: &str) -> Option<Code> {
 
 fn contents() -> String {
     let mut text = String::from("Findings:\n");
-    for kind in pages::kinds() {
+    for kind in KINDS {
         text.push_str(&format!("  {kind}\n"));
     }
     text.push_str("\nDiagnostics:\n");

@@ -34,7 +34,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
         .map(|saved| {
             let (file, text) = text
                 .clone()
-                .unwrap_or_else(|| (saved.file.clone(), saved.text.clone()));
+                .unwrap_or_else(|| (saved.case.file.clone(), saved.text.clone()));
             let plan = replan(&saved, &file, &text)?;
             let verdict = verdict::judge(&plan, &saved.evidence);
             let place = Some(saved.folder.display().to_string());

@@ -2,7 +2,6 @@
 
 use super::args::{ListArgs, OutputFormat};
 use super::{Mistake, Status, select, terminal};
-use crate::plan;
 use crate::report::{ListedLab, list as describe};
 
 /// Prints what there is; files that are no valid labs are named on standard error.
@@ -11,7 +10,7 @@ pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
     let mut labs = Vec::new();
     let mut status = Status::Held;
     for source in sources {
-        match source.lab.and_then(|lab| plan::plans(&lab)) {
+        match source.plans {
             Ok(plans) => labs.push(ListedLab::from(&plans[..])),
             Err(problems) => {
                 terminal::complain(&format!(

@@ -3,7 +3,6 @@
 use super::{Mistake, terminal};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
-use crate::spec::{self, Lab};
 use std::path::{Path, PathBuf};
 
 /// Where labs are looked for by name.
@@ -25,8 +24,8 @@ pub struct Source {
     pub file: String,
     /// What it says, if it is text at all.
     pub text: String,
-    /// The lab, or what is wrong with it.
-    pub lab: Result<Lab, Diagnostics>,
+    /// Plans of its cases, or what is wrong with it.
+    pub plans: Result<Vec<Plan>, Diagnostics>,
     /// The case asked for; none: all.
     pub case: Option<String>,
 }
@@ -138,7 +137,7 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads the files and types them.
+/// Reads and plans the files.
 pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
     selected
         .into_iter()
@@ -146,14 +145,12 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
             let file = selected.file.display().to_string();
             let bytes = std::fs::read(&selected.file)
                 .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))?;
-            let (text, lab) = match spec::read_bytes(&bytes, &file) {
-                Ok(lab) => (lab.text.clone(), Ok(lab)),
-                Err((text, problems)) => (text, Err(problems)),
-            };
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let plans = plan::read(&bytes, &file);
             Ok(Source {
                 file,
                 text,
-                lab,
+                plans,
                 case: selected.case,
             })
         })
@@ -171,7 +168,7 @@ pub fn plans(
     let mut broken = 0;
     let mut names = Vec::new();
     for source in sources {
-        match source.lab.clone().and_then(|lab| plan::plans(&lab)) {
+        match &source.plans {
             Ok(list) => {
                 if let Some(case) = &source.case
                     && !list.iter().any(|plan| plan.case == *case)
@@ -187,12 +184,13 @@ pub fn plans(
                     )));
                 }
                 names.extend(list.iter().map(|plan| plan.case.clone()));
-                plans.extend(list.into_iter().filter(|plan| {
+                let meant = |plan: &&Plan| {
                     source.case.as_ref().is_none_or(|case| *case == plan.case)
                         && (cases.is_empty() || cases.contains(&plan.case))
                         && filter
                             .is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
-                }));
+                };
+                plans.extend(list.iter().filter(meant).cloned());
             }
             Err(problems) => {
                 broken += problems.len();
@@ -203,7 +201,7 @@ pub fn plans(
                 };
                 eprint!(
                     "{}",
-                    diag::render(&problems, &source.file, &source.text, format)
+                    diag::render(problems, &source.file, &source.text, format)
                 );
             }
         }

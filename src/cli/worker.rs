@@ -2,7 +2,8 @@
 
 use super::args::{OutputFormat, RunArgs};
 use super::{Status, reports, terminal};
-use crate::evidence::{Evidence, store};
+use crate::evidence::Evidence;
+use crate::evidence::store::{self, CaseFile};
 use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Word};
 use crate::run;
@@ -200,7 +201,8 @@ impl Keeper<'_> {
         }
         self.kept.insert((plan.lab.clone(), plan.case.clone()));
         let text = self.texts.get(&plan.file).map_or("", String::as_str);
-        match store::save(folder, text, plan, evidence) {
+        let case = CaseFile::new(&plan.file, &plan.lab, &plan.case, plan.seed);
+        match store::save(folder, text, &case, evidence) {
             Ok(place) => outcome.saved = Some(place.display().to_string()),
             Err(error) => outcome.failure = Some(error.to_string()),
         }

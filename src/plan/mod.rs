@@ -68,6 +68,26 @@ pub fn plan(lab: &Lab, case: &str, seed: Option<u64>) -> Result<Plan, Diagnostic
     finish(plan, sink)
 }
 
+/// Plans of every case of a lab file, from its bytes.
+///
+/// # Errors
+/// All that is wrong with the file, at every stage, in one go. Spans are those of the text that
+/// [`String::from_utf8_lossy`] makes of the bytes.
+pub fn read(bytes: &[u8], file: &str) -> Result<Vec<Plan>, Diagnostics> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return spec::read_bytes(bytes, file).and_then(|lab| plans(&lab));
+    };
+    let spec::Reading { lab, mut problems } = spec::read_all(text, file);
+    match lab.map(|lab| plans(&lab)) {
+        Some(Ok(plans)) => problems.into_result(plans),
+        Some(Err(more)) => {
+            problems.append_elsewhere(more);
+            Err(problems)
+        }
+        None => Err(problems),
+    }
+}
+
 /// All cases of a lab, in order.
 ///
 /// # Errors

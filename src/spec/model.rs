@@ -261,11 +261,14 @@ pub struct Listener {
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
+/// At which zonal address (none: at every one), and the targets to choose there.
+pub type Preference = (Option<Spanned<String>>, Vec<Spanned<String>>);
+
 /// A balancer's `emulate:`; none: the default.
 #[derive(Clone, Debug, Default)]
 pub struct Emulate {
     /// `prefer: web1`, `prefer: [web1, web2]`: the zonal address is none; or by zonal address (`front/a`, or just `a`).
-    pub prefer: Vec<(Option<Spanned<String>>, Vec<Spanned<String>>)>,
+    pub prefer: Vec<Preference>,
     /// `newest`, `keep-old`, `port-rewrite`
     pub on_collision: Option<Spanned<String>>,
     /// `reset`, `drop`

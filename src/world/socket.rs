@@ -24,7 +24,7 @@ pub struct ClientOptions {
 /// # Errors
 /// What the kernel said; EADDRINUSE when the source port is taken in a way that does not share.
 pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<OwnedFd, Errno> {
-    let fd = namespace.call(|| tcp_socket()).await?;
+    let fd = namespace.call(tcp_socket).await?;
     if let Some(idle) = options.keepalive {
         let seconds = idle.as_secs().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
