@@ -198,12 +198,13 @@ fn text_field(start: usize, line: &str) -> Option<Diagnostic> {
 
 /// `{ address: fd00:: }`: the last colon asks for a value.
 fn double_colon(start: usize, line: &str) -> Option<Diagnostic> {
-    let mut from = 0;
+    // Looked for once: a line may be a megabyte of colons.
+    let first_brace = line.find(['{', '['])?;
+    let mut from = first_brace;
     while let Some(found) = line[from..].find("::") {
         let at = from + found;
         let behind = line[at + 2..].chars().next();
-        let open = line[..at].contains(['{', '[']);
-        if open && behind.is_none_or(|c| c.is_whitespace() || "},]".contains(c)) {
+        if behind.is_none_or(|c| c.is_whitespace() || "},]".contains(c)) {
             let word = line[..at]
                 .rfind(|c: char| !(c.is_ascii_hexdigit() || c == ':'))
                 .map_or(0, |n| n + 1);
