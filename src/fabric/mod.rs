@@ -3,8 +3,8 @@
 //!
 //! Not here: TUN devices, threads, sockets (`world` drives this), names of YAML (`plan` lowers to [`Config`]).
 //!
-//! The way of a packet is in [`passage`], top to bottom. Deciding is apart from acting: [`routes`] and
-//! [`balancer`] only say what is to become of a packet.
+//! The way of a packet is in `passage`, top to bottom. Deciding is apart from acting: `routes`, `balancer` and
+//! `link` only say what is to become of a packet.
 
 pub mod config;
 pub mod counters;
@@ -12,6 +12,7 @@ pub mod record;
 
 mod balancer;
 mod conversation;
+mod crossing;
 mod flow_table;
 mod icmp;
 mod ledger;
@@ -20,6 +21,7 @@ mod listener;
 mod passage;
 mod port_pool;
 mod random;
+mod reply;
 mod routes;
 
 use crate::packet::VnetHeader;

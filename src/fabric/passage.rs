@@ -1,27 +1,22 @@
 //! A packet's way through the fabric: host's edge, up link, hop, translation, down link, host.
 //!
-//! Every function here ends in exactly one of: the next function, a hold in a link, or [`Fabric::finish`], which
-//! writes the packet's fate into the books.
+//! Links are crossed in `crossing`, answers made in `reply`. There and here every function ends in exactly one of:
+//! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
 use super::config::{PortId, Protocol};
 use super::conversation::reversed;
-use super::link::{Held, Stage, Transit};
-use super::record::{Answer, Ended, Fate, FlowId, Party, Reason, Tuple};
+use super::link::Stage;
+use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
 use super::routes::Course;
 use super::{Fabric, Output, icmp};
-use crate::packet::answer::{IcmpError, icmp_error, may_be_answered, reset};
+use crate::packet::answer::IcmpError;
 use crate::packet::icmp::DESTINATION_UNREACHABLE;
 use crate::packet::quote::Quote;
-use crate::packet::rewrite::{finish_checksum, rewrite};
-use crate::packet::segment::segment;
+use crate::packet::rewrite::rewrite;
 use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
-use std::cmp::Reverse;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-
-/// The fabric's own address as a router: the IPv4 dummy address of RFC 7600 section 4.8.
-const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 /// A SYN sent again sooner than this does not come from a kernel before 5.6 (commit 9603d47bad46).
 const CLASSIC_RESEND: Duration = Duration::from_millis(900);
@@ -50,7 +45,7 @@ pub(super) struct Transient<'a> {
 }
 
 /// The ends of a packet. Its protocol means something only for TCP and UDP.
-fn tuple(headers: &Headers) -> Tuple {
+pub(super) fn tuple(headers: &Headers) -> Tuple {
     Tuple {
         protocol: match headers.protocol {
             TCP => Protocol::Tcp,
@@ -135,123 +130,14 @@ impl Fabric {
         None
     }
 
-    /// Into a link. `at` is when the packet came to it, which is earlier than now when the driver is late.
-    fn through(
-        &mut self,
-        at: Duration,
-        stage: Stage,
-        transient: Transient<'_>,
-        out: &mut impl Output,
-    ) {
-        let link = self.links.get(stage);
-        if link.is_plain() {
-            return self.beyond(at, stage, transient, out);
-        }
-        if !link.splits(&transient.headers) {
-            return self.offer(at, stage, transient, out);
-        }
-        let Transient {
-            passage,
-            headers,
-            packet,
-            ..
-        } = transient;
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let mut first = true;
-        segment(packet, &headers, &mut scratch, |packet, headers| {
-            let mut passage = passage;
-            if !std::mem::take(&mut first) {
-                passage.id = self.ledger.split(&passage);
-                passage.held = false;
-            }
-            let part = Transient {
-                passage,
-                vnet: VnetHeader::default(),
-                headers,
-                packet,
-            };
-            self.offer(at, stage, part, out);
-        });
-        self.scratch = scratch;
-    }
-
-    /// Offers a packet to a link, and does as the link says.
-    fn offer(
-        &mut self,
-        at: Duration,
-        stage: Stage,
-        mut transient: Transient<'_>,
-        out: &mut impl Output,
-    ) {
-        let link = self.links.get(stage);
-        match link.offer(at, &transient.headers) {
-            Transit::Through => self.beyond(at, stage, transient, out),
-            Transit::Until(due) => {
-                let mut bytes = self.spare.pop().unwrap_or_default();
-                bytes.clear();
-                bytes.extend_from_slice(transient.packet);
-                self.ledger
-                    .held(self.now, &mut transient.passage, &transient.headers);
-                self.links.get(stage).hold(Held {
-                    due,
-                    passage: transient.passage,
-                    vnet: transient.vnet,
-                    headers: transient.headers,
-                    bytes,
-                });
-                self.arrivals.push(Reverse((due, self.sequence, stage)));
-                self.sequence += 1;
-            }
-            Transit::Lost(reason) => {
-                self.finish(
-                    &transient.passage,
-                    &transient.headers,
-                    Fate::Dropped(reason),
-                );
-            }
-            Transit::TooBig(mtu) => {
-                let error = IcmpError::FragmentationNeeded(mtu);
-                let dont_fragment =
-                    Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
-                self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
-            }
-        }
-    }
-
-    /// A packet comes out of a link where others wait.
-    pub(super) fn arrive(&mut self, stage: Stage, out: &mut impl Output) {
-        let Some(held) = self.links.get(stage).release() else {
-            return;
-        };
-        self.ledger.released(&held.passage);
-        let mut bytes = held.bytes;
-        let transient = Transient {
-            passage: held.passage,
-            vnet: held.vnet,
-            headers: held.headers,
-            packet: &mut bytes,
-        };
-        self.beyond(held.due, stage, transient, out);
-        if self.spare.len() < super::SPARE_BUFFERS {
-            self.spare.push(bytes);
-        }
-    }
-
-    fn beyond(
-        &mut self,
-        at: Duration,
-        stage: Stage,
-        transient: Transient<'_>,
-        out: &mut impl Output,
-    ) {
-        match stage {
-            Stage::Up(from) => self.hop(at, from, transient, out),
-            Stage::Down(to) => self.deliver(to, transient, out),
-        }
-    }
-
     /// One hop further, then the decision.
-    fn hop(&mut self, at: Duration, from: PortId, transient: Transient<'_>, out: &mut impl Output) {
+    pub(super) fn hop(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
         let ip = Ipv4Packet::new_checked(&mut *transient.packet);
         match ip {
             Ok(mut ip) if ip.time_to_live() > 1 => ip.decrement_time_to_live(),
@@ -459,7 +345,7 @@ impl Fabric {
         }
     }
 
-    fn end_conversation(&mut self, tuple: &Tuple, reset: bool, by: Party) {
+    pub(super) fn end_conversation(&mut self, tuple: &Tuple, reset: bool, by: Party) {
         let ended = Ended {
             at: self.now,
             reset,
@@ -479,110 +365,7 @@ impl Fabric {
         }
     }
 
-    fn deliver(&mut self, to: PortId, transient: Transient<'_>, out: &mut impl Output) {
-        let Transient {
-            passage,
-            vnet,
-            headers,
-            packet,
-        } = transient;
-        let fate = if out.deliver(to, &vnet, packet) {
-            if headers.source() == self.routes.address(to) {
-                self.self_sourced[to.0 as usize] += 1;
-            }
-            Fate::Forwarded(to)
-        } else {
-            Fate::Dropped(Reason::DeviceRefused)
-        };
-        self.finish(&passage, &headers, fate);
-    }
-
-    /// Answers a segment with a RST.
-    fn reset(
-        &mut self,
-        at: Duration,
-        transient: Transient<'_>,
-        answer: Answer,
-        out: &mut impl Output,
-    ) {
-        let Transient {
-            passage,
-            headers,
-            packet,
-            ..
-        } = transient;
-        self.finish(&passage, &headers, Fate::Answered(answer));
-        let client_side = passage
-            .flow
-            .and_then(|flow| self.balancers.table().records().get(flow.0 as usize))
-            .map_or(passage.before, |record| record.client_side);
-        self.end_conversation(&client_side, true, Party::Fabric);
-        if let Some(mut made) = reset(packet, &headers) {
-            self.originate(at, passage, &mut made, out);
-        }
-    }
-
-    /// Answers a packet with an ICMP error, or drops it when that is not allowed.
-    fn complain(
-        &mut self,
-        at: Duration,
-        transient: Transient<'_>,
-        error: IcmpError,
-        answerable: bool,
-        reason: Reason,
-        out: &mut impl Output,
-    ) {
-        let Transient {
-            passage,
-            mut headers,
-            packet,
-            ..
-        } = transient;
-        let answerable =
-            answerable && passage.sender.is_some() && may_be_answered(packet, &headers);
-        if !answerable {
-            return self.finish(&passage, &headers, Fate::Dropped(reason));
-        }
-        let answer = match error {
-            IcmpError::FragmentationNeeded(_) => Answer::FragmentationNeeded,
-            IcmpError::TimeExceeded => Answer::TtlExceeded,
-        };
-        self.finish(&passage, &headers, Fate::Answered(answer));
-        // Its sender must recognise it, so it is quoted as it was before any translation.
-        finish_checksum(packet, &mut headers);
-        rewrite(packet, &mut headers, passage.before.from, passage.before.to);
-        let mut made = icmp_error(error, ROUTER, packet, &headers);
-        self.originate(at, passage, &mut made, out);
-    }
-
-    /// Sends a packet of the fabric's own to the sender of the one it answers.
-    fn originate(
-        &mut self,
-        at: Duration,
-        about: Passage,
-        packet: &mut [u8],
-        out: &mut impl Output,
-    ) {
-        let vnet = VnetHeader::default();
-        let (Some(to), Ok(headers)) = (about.sender, Headers::parse(&vnet, packet)) else {
-            return;
-        };
-        let transient = Transient {
-            passage: Passage {
-                id: self.ledger.originated(),
-                sender: None,
-                before: tuple(&headers),
-                flow: about.flow,
-                held: false,
-            },
-            vnet,
-            headers,
-            packet,
-        };
-        self.through(at, Stage::Down(to), transient, out);
-    }
-
-    fn finish(&mut self, passage: &Passage, headers: &Headers, fate: Fate) {
+    pub(super) fn finish(&mut self, passage: &Passage, headers: &Headers, fate: Fate) {
         self.ledger.finished(self.now, passage, headers, fate);
     }
 }

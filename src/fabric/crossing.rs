@@ -1,0 +1,149 @@
+//! A packet's way through links: into one, perhaps a while inside, out of it, and at last to the host's device.
+//!
+//! Not here: what a link does to a packet (see `link`), only that it is done and booked.
+
+use super::config::PortId;
+use super::link::{Held, Stage, Transit};
+use super::passage::Transient;
+use super::record::{Fate, Reason};
+use super::{Fabric, Output, SPARE_BUFFERS};
+use crate::packet::answer::IcmpError;
+use crate::packet::segment::segment;
+use crate::packet::{Ipv4Packet, VnetHeader};
+use std::cmp::Reverse;
+use std::time::Duration;
+
+impl Fabric {
+    /// Into a link. `at` is when the packet came to it, which is earlier than now when the driver is late.
+    pub(super) fn through(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let link = self.links.get(stage);
+        if link.is_plain() {
+            return self.beyond(at, stage, transient, out);
+        }
+        if !link.splits(&transient.headers) {
+            return self.offer(at, stage, transient, out);
+        }
+        let Transient {
+            passage,
+            headers,
+            packet,
+            ..
+        } = transient;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut first = true;
+        segment(packet, &headers, &mut scratch, |packet, headers| {
+            let mut passage = passage;
+            if !std::mem::take(&mut first) {
+                passage.id = self.ledger.split(&passage);
+                passage.held = false;
+            }
+            let part = Transient {
+                passage,
+                vnet: VnetHeader::default(),
+                headers,
+                packet,
+            };
+            self.offer(at, stage, part, out);
+        });
+        self.scratch = scratch;
+    }
+
+    /// Offers a packet to a link, and does as the link says.
+    fn offer(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        mut transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let link = self.links.get(stage);
+        match link.offer(at, &transient.headers) {
+            Transit::Through => self.beyond(at, stage, transient, out),
+            Transit::Until(due) => {
+                let mut bytes = self.spare.pop().unwrap_or_default();
+                bytes.clear();
+                bytes.extend_from_slice(transient.packet);
+                self.ledger
+                    .held(self.now, &mut transient.passage, &transient.headers);
+                self.links.get(stage).hold(Held {
+                    due,
+                    passage: transient.passage,
+                    vnet: transient.vnet,
+                    headers: transient.headers,
+                    bytes,
+                });
+                self.arrivals.push(Reverse((due, self.sequence, stage)));
+                self.sequence += 1;
+            }
+            Transit::Lost(reason) => {
+                self.finish(
+                    &transient.passage,
+                    &transient.headers,
+                    Fate::Dropped(reason),
+                );
+            }
+            Transit::TooBig(mtu) => {
+                let error = IcmpError::FragmentationNeeded(mtu);
+                let dont_fragment =
+                    Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
+                self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
+            }
+        }
+    }
+
+    /// A packet comes out of a link where others wait.
+    pub(super) fn arrive(&mut self, stage: Stage, out: &mut impl Output) {
+        let Some(held) = self.links.get(stage).release() else {
+            return;
+        };
+        self.ledger.released(&held.passage);
+        let mut bytes = held.bytes;
+        let transient = Transient {
+            passage: held.passage,
+            vnet: held.vnet,
+            headers: held.headers,
+            packet: &mut bytes,
+        };
+        self.beyond(held.due, stage, transient, out);
+        if self.spare.len() < SPARE_BUFFERS {
+            self.spare.push(bytes);
+        }
+    }
+
+    fn beyond(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        transient: Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        match stage {
+            Stage::Up(from) => self.hop(at, from, transient, out),
+            Stage::Down(to) => self.deliver(to, transient, out),
+        }
+    }
+
+    fn deliver(&mut self, to: PortId, transient: Transient<'_>, out: &mut impl Output) {
+        let Transient {
+            passage,
+            vnet,
+            headers,
+            packet,
+        } = transient;
+        let fate = if out.deliver(to, &vnet, packet) {
+            if headers.source() == self.routes.address(to) {
+                self.self_sourced[to.0 as usize] += 1;
+            }
+            Fate::Forwarded(to)
+        } else {
+            Fate::Dropped(Reason::DeviceRefused)
+        };
+        self.finish(&passage, &headers, fate);
+    }
+}

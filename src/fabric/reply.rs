@@ -1,0 +1,101 @@
+//! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is.
+
+use super::link::Stage;
+use super::passage::{Passage, Transient, tuple};
+use super::record::{Answer, Fate, Party, Reason};
+use super::{Fabric, Output};
+use crate::packet::answer::{IcmpError, icmp_error, may_be_answered, reset};
+use crate::packet::rewrite::{finish_checksum, rewrite};
+use crate::packet::{Headers, VnetHeader};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// The fabric's own address as a router: the IPv4 dummy address of RFC 7600 section 4.8.
+const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+
+impl Fabric {
+    /// Answers a segment with a RST.
+    pub(super) fn reset(
+        &mut self,
+        at: Duration,
+        transient: Transient<'_>,
+        answer: Answer,
+        out: &mut impl Output,
+    ) {
+        let Transient {
+            passage,
+            headers,
+            packet,
+            ..
+        } = transient;
+        self.finish(&passage, &headers, Fate::Answered(answer));
+        let client_side = passage
+            .flow
+            .and_then(|flow| self.balancers.table().records().get(flow.0 as usize))
+            .map_or(passage.before, |record| record.client_side);
+        self.end_conversation(&client_side, true, Party::Fabric);
+        if let Some(mut made) = reset(packet, &headers) {
+            self.originate(at, passage, &mut made, out);
+        }
+    }
+
+    /// Answers a packet with an ICMP error, or drops it when that is not allowed.
+    pub(super) fn complain(
+        &mut self,
+        at: Duration,
+        transient: Transient<'_>,
+        error: IcmpError,
+        answerable: bool,
+        reason: Reason,
+        out: &mut impl Output,
+    ) {
+        let Transient {
+            passage,
+            mut headers,
+            packet,
+            ..
+        } = transient;
+        let answerable =
+            answerable && passage.sender.is_some() && may_be_answered(packet, &headers);
+        if !answerable {
+            return self.finish(&passage, &headers, Fate::Dropped(reason));
+        }
+        let answer = match error {
+            IcmpError::FragmentationNeeded(_) => Answer::FragmentationNeeded,
+            IcmpError::TimeExceeded => Answer::TtlExceeded,
+        };
+        self.finish(&passage, &headers, Fate::Answered(answer));
+        // Its sender must recognise it, so it is quoted as it was before any translation.
+        finish_checksum(packet, &mut headers);
+        rewrite(packet, &mut headers, passage.before.from, passage.before.to);
+        let mut made = icmp_error(error, ROUTER, packet, &headers);
+        self.originate(at, passage, &mut made, out);
+    }
+
+    /// Sends a packet of the fabric's own to the sender of the one it answers.
+    fn originate(
+        &mut self,
+        at: Duration,
+        about: Passage,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) {
+        let vnet = VnetHeader::default();
+        let (Some(to), Ok(headers)) = (about.sender, Headers::parse(&vnet, packet)) else {
+            return;
+        };
+        let transient = Transient {
+            passage: Passage {
+                id: self.ledger.originated(),
+                sender: None,
+                before: tuple(&headers),
+                flow: about.flow,
+                held: false,
+            },
+            vnet,
+            headers,
+            packet,
+        };
+        self.through(at, Stage::Down(to), transient, out);
+    }
+}
