@@ -19,7 +19,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         stage: Stage,
-        transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let link = self.links.get(stage);
@@ -29,27 +29,22 @@ impl Fabric {
         if !link.splits(&transient.headers) {
             return self.offer(at, stage, transient, out);
         }
-        let Transient {
-            passage,
-            headers,
-            packet,
-            ..
-        } = transient;
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut first = true;
-        segment(packet, &headers, &mut scratch, |packet, headers| {
-            let mut passage = passage;
+        let whole = &transient.headers;
+        segment(transient.packet, whole, &mut scratch, |packet, headers| {
+            let mut passage = transient.passage;
             if !std::mem::take(&mut first) {
                 passage.id = self.ledger.split(&passage);
                 passage.held = false;
             }
-            let part = Transient {
+            let mut part = Transient {
                 passage,
                 vnet: VnetHeader::default(),
                 headers,
                 packet,
             };
-            self.offer(at, stage, part, out);
+            self.offer(at, stage, &mut part, out);
         });
         self.scratch = scratch;
     }
@@ -59,7 +54,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         stage: Stage,
-        mut transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let link = self.links.get(stage);
@@ -82,11 +77,7 @@ impl Fabric {
                 self.sequence += 1;
             }
             Transit::Lost(reason) => {
-                self.finish(
-                    &transient.passage,
-                    &transient.headers,
-                    Fate::Dropped(reason),
-                );
+                self.finish(transient, Fate::Dropped(reason));
             }
             Transit::TooBig(mtu) => {
                 let error = IcmpError::FragmentationNeeded(mtu);
@@ -104,13 +95,13 @@ impl Fabric {
         };
         self.ledger.released(&held.passage);
         let mut bytes = held.bytes;
-        let transient = Transient {
+        let mut transient = Transient {
             passage: held.passage,
             vnet: held.vnet,
             headers: held.headers,
             packet: &mut bytes,
         };
-        self.beyond(held.due, stage, transient, out);
+        self.beyond(held.due, stage, &mut transient, out);
         if self.spare.len() < SPARE_BUFFERS {
             self.spare.push(bytes);
         }
@@ -120,7 +111,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         stage: Stage,
-        transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         match stage {
@@ -129,21 +120,15 @@ impl Fabric {
         }
     }
 
-    fn deliver(&mut self, to: PortId, transient: Transient<'_>, out: &mut impl Output) {
-        let Transient {
-            passage,
-            vnet,
-            headers,
-            packet,
-        } = transient;
-        let fate = if out.deliver(to, &vnet, packet) {
-            if headers.source() == self.routes.address(to) {
+    fn deliver(&mut self, to: PortId, transient: &mut Transient<'_>, out: &mut impl Output) {
+        let fate = if out.deliver(to, &transient.vnet, transient.packet) {
+            if transient.headers.source() == self.routes.address(to) {
                 self.self_sourced[to.0 as usize] += 1;
             }
             Fate::Forwarded(to)
         } else {
             Fate::Dropped(Reason::DeviceRefused)
         };
-        self.finish(&passage, &headers, fate);
+        self.finish(transient, fate);
     }
 }

@@ -5,10 +5,11 @@
 //! is only the table. One for all balancers, because a target cannot tell two balancers apart either.
 //!
 //! Flows are never forgotten: an expired one stays as a tombstone, else the target's next packet would travel
-//! un-translated. The packet path touches one 64-byte [`Entry`]; the [`FlowRecord`] beside it is for reading.
+//! un-translated. The packet path touches one [`Entry`], which is one cache line; the [`FlowRecord`] beside it has
+//! what changes seldom.
 
 use super::config::{BalancerId, Protocol};
-use super::record::{Displaced, FlowId, FlowRecord, FlowState};
+use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use std::cmp::Reverse;
@@ -46,8 +47,9 @@ impl Key {
     }
 }
 
-/// What the packet path needs of a flow.
+/// What the packet path needs of a flow: one cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Entry {
     /// The client, as it writes itself.
     pub client: SocketAddrV4,
@@ -110,6 +112,7 @@ impl Entry {
 #[derive(Default)]
 pub struct FlowTable {
     entries: Vec<Entry>,
+    /// `last` is not kept up here, but in the entry.
     records: Vec<FlowRecord>,
     by_client: HashTable<u32>,
     by_target: HashTable<u32>,
@@ -125,8 +128,20 @@ fn nanos(time: Duration) -> u64 {
 
 impl FlowTable {
     /// Every flow ever made.
-    pub fn records(&self) -> &[FlowRecord] {
-        &self.records
+    pub fn records(&self) -> Vec<FlowRecord> {
+        self.records
+            .iter()
+            .zip(&self.entries)
+            .map(|(record, entry)| FlowRecord {
+                last: Duration::from_nanos(entry.last),
+                ..record.clone()
+            })
+            .collect()
+    }
+
+    /// What the client of a flow sends.
+    pub fn client_side(&self, flow: FlowId) -> Tuple {
+        self.records[flow.0 as usize].client_side
     }
 
     /// One flow.
@@ -230,7 +245,6 @@ impl FlowTable {
     /// A packet travels on a flow.
     pub fn touch(&mut self, now: Duration, flow: FlowId) {
         self.entries[flow.0 as usize].last = nanos(now);
-        self.records[flow.0 as usize].last = now;
     }
 
     /// A flow's state changes. The record of a closed flow stays closed when its tombstone is set.
@@ -309,4 +323,4 @@ impl From<NewFlow> for Entry {
     }
 }
 
-const _: () = assert!(size_of::<Entry>() <= 64, "one cache line a flow");
+const _: () = assert!(size_of::<Entry>() == 64, "one cache line a flow");

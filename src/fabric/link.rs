@@ -183,3 +183,31 @@ impl Links {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_jitter_nothing_overtakes() {
+        let config = Link {
+            delay: Duration::from_millis(10),
+            jitter: Duration::from_millis(10),
+            ..Link::default()
+        };
+        let mut link = LinkState::new(config, 1, 0);
+        let bytes = [
+            0x45, 0, 0, 20, 0, 0, 0, 0, 64, 47, 0x66, 0xb9, 10, 0, 0, 1, 10, 0, 0, 2,
+        ];
+        let headers = Headers::parse(&VnetHeader::default(), &bytes).expect("a packet");
+        let mut last = Duration::ZERO;
+        for tick in 0..100 {
+            let at = Duration::from_millis(tick);
+            let Transit::Until(due) = link.offer(at, &headers) else {
+                panic!("a delay holds");
+            };
+            assert!(due >= last && due >= at + Duration::from_millis(10));
+            last = due;
+        }
+    }
+}

@@ -147,8 +147,8 @@ impl Fabric {
         self.ledger.records()
     }
 
-    /// Every flow ever made; [`record::FlowId`] is the index.
-    pub fn flows(&self) -> &[FlowRecord] {
+    /// Every flow ever made; [`record::FlowId`] is the index. Put together on demand.
+    pub fn flows(&self) -> Vec<FlowRecord> {
         self.balancers.table().records()
     }
 

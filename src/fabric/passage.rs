@@ -102,16 +102,16 @@ impl Fabric {
             Ok(_) if headers.source() != self.routes.address(from) => Some(Reason::SpoofedSource),
             Ok(_) => self.leave_host(from, &passage.before, &headers),
         };
-        if let Some(reason) = refused {
-            return self.finish(&passage, &headers, Fate::Dropped(reason));
-        }
-        let transient = Transient {
+        let mut transient = Transient {
             passage,
             vnet,
             headers,
             packet: &mut packet[..headers.total_len],
         };
-        self.through(self.now, Stage::Up(from), transient, out);
+        match refused {
+            Some(reason) => self.finish(&transient, Fate::Dropped(reason)),
+            None => self.through(self.now, Stage::Up(from), &mut transient, out),
+        }
     }
 
     /// The kernel that a quirk stands for, and the count of SYNs that left their client.
@@ -135,7 +135,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         from: PortId,
-        transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let ip = Ipv4Packet::new_checked(&mut *transient.packet);
@@ -158,7 +158,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         from: PortId,
-        mut transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let headers = &transient.headers;
@@ -169,14 +169,14 @@ impl Fabric {
         };
         let (decision, party) = if let Some(flow) = way_back {
             if headers.fragment {
-                return self.finish(&transient.passage, headers, Fate::Dropped(Reason::Fragment));
+                return self.finish(transient, Fate::Dropped(Reason::Fragment));
             }
             let decision = self.balancers.toward_client(at, flow, headers);
             (decision, Party::Server)
         } else {
             match self.routes.course(from, headers.destination()) {
                 Err(reason) => {
-                    return self.finish(&transient.passage, headers, Fate::Dropped(reason));
+                    return self.finish(transient, Fate::Dropped(reason));
                 }
                 Ok(Course::Host {
                     source,
@@ -190,7 +190,7 @@ impl Fabric {
                 }) => {
                     if headers.fragment {
                         let fate = Fate::Dropped(Reason::Fragment);
-                        return self.finish(&transient.passage, headers, fate);
+                        return self.finish(transient, fate);
                     }
                     let arrival = Arrival {
                         source,
@@ -206,7 +206,7 @@ impl Fabric {
             Decision::Forward { flow, from, to } => {
                 transient.passage.flow = Some(flow);
                 rewrite(transient.packet, &mut transient.headers, from, to);
-                self.note(&transient, Some(party));
+                self.note(transient, Some(party));
                 self.toward_host(at, transient, out);
             }
             Decision::Reset { answer, flow } => {
@@ -215,11 +215,7 @@ impl Fabric {
             }
             Decision::Drop { reason, flow } => {
                 transient.passage.flow = flow;
-                self.finish(
-                    &transient.passage,
-                    &transient.headers,
-                    Fate::Dropped(reason),
-                );
+                self.finish(transient, Fate::Dropped(reason));
             }
         }
     }
@@ -228,7 +224,7 @@ impl Fabric {
     fn direct(
         &mut self,
         at: Duration,
-        mut transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         source: Ipv4Addr,
         destination: Ipv4Addr,
         port: PortId,
@@ -243,7 +239,7 @@ impl Fabric {
         if headers.is_opening() {
             self.balancers.make_way(headers);
         }
-        self.note(&transient, None);
+        self.note(transient, None);
         self.through(at, Stage::Down(port), transient, out);
     }
 
@@ -252,7 +248,7 @@ impl Fabric {
         &mut self,
         at: Duration,
         from: PortId,
-        mut transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let headers = &transient.headers;
@@ -266,7 +262,7 @@ impl Fabric {
         if translated.is_none() {
             match self.routes.course(from, headers.destination()) {
                 Err(reason) => {
-                    return self.finish(&transient.passage, headers, Fate::Dropped(reason));
+                    return self.finish(transient, Fate::Dropped(reason));
                 }
                 Ok(Course::Host {
                     source,
@@ -308,11 +304,7 @@ impl Fabric {
                 } else {
                     Reason::IcmpUnsupported
                 };
-                self.finish(
-                    &transient.passage,
-                    &transient.headers,
-                    Fate::Dropped(reason),
-                );
+                self.finish(transient, Fate::Dropped(reason));
             }
         }
     }
@@ -355,17 +347,19 @@ impl Fabric {
     }
 
     /// To whichever host has the destination address.
-    fn toward_host(&mut self, at: Duration, transient: Transient<'_>, out: &mut impl Output) {
+    fn toward_host(&mut self, at: Duration, transient: &mut Transient<'_>, out: &mut impl Output) {
         match self.routes.host(transient.headers.destination()) {
             Some(port) => self.through(at, Stage::Down(port), transient, out),
             None => {
                 let fate = Fate::Dropped(Reason::NoRoute);
-                self.finish(&transient.passage, &transient.headers, fate);
+                self.finish(transient, fate);
             }
         }
     }
 
-    pub(super) fn finish(&mut self, passage: &Passage, headers: &Headers, fate: Fate) {
-        self.ledger.finished(self.now, passage, headers, fate);
+    /// A packet's end.
+    pub(super) fn finish(&mut self, transient: &Transient<'_>, fate: Fate) {
+        self.ledger
+            .finished(self.now, &transient.passage, &transient.headers, fate);
     }
 }

@@ -18,23 +18,18 @@ impl Fabric {
     pub(super) fn reset(
         &mut self,
         at: Duration,
-        transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         answer: Answer,
         out: &mut impl Output,
     ) {
-        let Transient {
-            passage,
-            headers,
-            packet,
-            ..
-        } = transient;
-        self.finish(&passage, &headers, Fate::Answered(answer));
-        let client_side = passage
-            .flow
-            .and_then(|flow| self.balancers.table().records().get(flow.0 as usize))
-            .map_or(passage.before, |record| record.client_side);
+        self.finish(transient, Fate::Answered(answer));
+        let passage = transient.passage;
+        let client_side = match passage.flow {
+            Some(flow) => self.balancers.table().client_side(flow),
+            None => passage.before,
+        };
         self.end_conversation(&client_side, true, Party::Fabric);
-        if let Some(mut made) = reset(packet, &headers) {
+        if let Some(mut made) = reset(transient.packet, &transient.headers) {
             self.originate(at, passage, &mut made, out);
         }
     }
@@ -43,32 +38,31 @@ impl Fabric {
     pub(super) fn complain(
         &mut self,
         at: Duration,
-        transient: Transient<'_>,
+        transient: &mut Transient<'_>,
         error: IcmpError,
         answerable: bool,
         reason: Reason,
         out: &mut impl Output,
     ) {
-        let Transient {
-            passage,
-            mut headers,
-            packet,
-            ..
-        } = transient;
-        let answerable =
-            answerable && passage.sender.is_some() && may_be_answered(packet, &headers);
+        let passage = transient.passage;
+        let answerable = answerable
+            && passage.sender.is_some()
+            && may_be_answered(transient.packet, &transient.headers);
         if !answerable {
-            return self.finish(&passage, &headers, Fate::Dropped(reason));
+            return self.finish(transient, Fate::Dropped(reason));
         }
         let answer = match error {
             IcmpError::FragmentationNeeded(_) => Answer::FragmentationNeeded,
             IcmpError::TimeExceeded => Answer::TtlExceeded,
         };
-        self.finish(&passage, &headers, Fate::Answered(answer));
+        self.finish(transient, Fate::Answered(answer));
         // Its sender must recognise it, so it is quoted as it was before any translation.
-        finish_checksum(packet, &mut headers);
-        rewrite(packet, &mut headers, passage.before.from, passage.before.to);
-        let mut made = icmp_error(error, ROUTER, packet, &headers);
+        let Transient {
+            headers, packet, ..
+        } = transient;
+        finish_checksum(packet, headers);
+        rewrite(packet, headers, passage.before.from, passage.before.to);
+        let mut made = icmp_error(error, ROUTER, packet, headers);
         self.originate(at, passage, &mut made, out);
     }
 
@@ -84,7 +78,7 @@ impl Fabric {
         let (Some(to), Ok(headers)) = (about.sender, Headers::parse(&vnet, packet)) else {
             return;
         };
-        let transient = Transient {
+        let mut transient = Transient {
             passage: Passage {
                 id: self.ledger.originated(),
                 sender: None,
@@ -96,6 +90,6 @@ impl Fabric {
             headers,
             packet,
         };
-        self.through(at, Stage::Down(to), transient, out);
+        self.through(at, Stage::Down(to), &mut transient, out);
     }
 }

@@ -72,6 +72,18 @@ fn the_sequence_number_is_part_of_the_hash() {
 }
 
 #[test]
+fn a_preferred_target_is_chosen_whatever_the_hash_says() {
+    let mut config = config();
+    config.balancers[0].prefer = vec![(ZonalId(0), vec![7, 1]), (ZonalId(1), vec![0, 1])];
+    let mut net = Net::new(config);
+    for n in 0..20 {
+        let source = end(CLIENT_IP, 20_000 + n);
+        assert_eq!(net.syn(CLIENT, source, end(FRONT_A, 80), 1).port, WEB2);
+        assert_eq!(net.syn(CLIENT, source, end(FRONT_B, 80), 1).port, WEB1);
+    }
+}
+
+#[test]
 fn another_seed_chooses_otherwise() {
     let choices = |seed| {
         let mut config = config();
@@ -183,6 +195,7 @@ fn flows_close_by_two_fins_or_one_reset_and_keep_translating() {
     assert_eq!(last.headers().to, web);
     let late = net.forward(WEB1, segment(web, client, FIN | ACK, 9001, 3));
     assert_eq!(late.headers().from, front);
+    net.forward(WEB1, segment(web, client, SYN | ACK, 9000, 2));
     let ended = net.conversation(client, front).ended.expect("an end");
     assert_eq!((ended.reset, ended.by), (false, Party::Client));
 
@@ -209,6 +222,10 @@ fn a_closed_tuple_makes_a_new_flow_and_an_open_one_does_not() {
     assert_eq!(net.conversation(client, front).isn, 5000);
     assert_eq!(net.conversation(client, front).flow, Some(FlowId(0)));
     assert_eq!(net.fabric.conversations().len(), 2);
+    // A RST in answer to the target's challenge, and the same SYN once more: still this flow.
+    net.forward(CLIENT, segment(client, front, RST, 2, 0));
+    net.syn(CLIENT, client, front, 5000);
+    assert_eq!(net.fabric.flows().len(), 1);
     net.forward(CLIENT, segment(client, front, RST, 2, 0));
     net.syn(CLIENT, client, front, 9000);
     assert_eq!(net.fabric.flows().len(), 2);

@@ -242,3 +242,18 @@ fn a_syn_after_a_reset_keeps_its_pooled_port_if_it_can() {
     let again = segment(end(CLIENT_IP, 1), front, SYN, 1, 0);
     assert_eq!(net.dropped(CLIENT, again.bytes()), Reason::PortAllocation);
 }
+
+#[test]
+fn a_flow_revived_by_a_syn_ack_has_its_pooled_port_again() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 1;
+    let mut net = Net::new(config);
+    let front = end(FRONT_A, 80);
+    let one = net.syn(CLIENT, end(CLIENT_IP, 1), front, 1);
+    net.forward(WEB1, segment(one.to, one.from, RST, 9000, 0));
+    net.accept(one, 1);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Established);
+    let other = segment(end(CLIENT_IP, 2), front, SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, other.bytes()), Reason::PortAllocation);
+}

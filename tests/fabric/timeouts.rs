@@ -75,6 +75,23 @@ fn a_flow_expires_at_its_limit_even_when_nobody_asked_in_between() {
 }
 
 #[test]
+fn what_became_due_is_done_in_that_order_even_by_a_late_driver() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].up.delay = ms(1000);
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.send(CLIENT, segment(client, front, SYN, 1, 0).bytes());
+    net.pass(ms(1000));
+    // Sent half a second before the flow expires, and half a second too long under way.
+    net.pass(IDLE - ms(500));
+    net.send(CLIENT, segment(client, front, ACK, 2, 9001).bytes());
+    net.now += ms(60_000);
+    net.fabric.advance(net.now, &mut net.out);
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
+}
+
+#[test]
 fn an_expired_tuple_makes_a_new_flow() {
     let mut net = Net::new(one_target());
     let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
