@@ -171,6 +171,19 @@ nlb/source-port-collision  Two load-balancer addresses, one target, one source p
 }
 
 #[test]
+fn a_narrow_table_counts_the_findings_that_do_not_fit() {
+    let long = Outcome {
+        case: info("with-a-name-that-leaves-no-room", Kind::Fault),
+        ..fault()
+    };
+    let narrow = text(&[long], &Style::default());
+    assert!(
+        narrow.contains("reproduced    flow-collision challenge-ack +1 "),
+        "{narrow}"
+    );
+}
+
+#[test]
 fn a_wide_terminal_also_sees_what_broke() {
     let wide = text(
         &[fault()],
@@ -191,7 +204,7 @@ fn a_wide_terminal_also_sees_what_broke() {
 fn a_case_that_fails_is_explained_unasked() {
     let text = text(&[fix(), failed()], &Style::default());
     for part in [
-        "  fix      another-source-port  FAILED        this does not hold: the second connection...     2.1 s\n",
+        "  fix      another-source-port  FAILED        this does not hold: the second connection o...   2.1 s\n",
         "           reason    this does not hold: the second connection opens with one SYN\n",
         "           works     false    the second connection opens with one SYN: new.ok && new.syns == 1\n",
         "                              new.ok = true, new.syns = 2\n",

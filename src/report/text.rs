@@ -6,7 +6,7 @@ use super::wrap::{count, cut, length, wrap};
 use super::{CaseInfo, Outcome, Word, kind_word};
 use crate::evidence::{Detail, StepResult};
 use crate::plan::{Change, Kind};
-use crate::verdict::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, ladder};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Ruling, Verdict, cited, ladder};
 use anstyle::{AnsiColor, Effects};
 use serde_json::Value;
 
@@ -204,15 +204,15 @@ fn paint(text: &str, with: anstyle::Style, style: &Style) -> String {
 fn row(outcome: &Outcome, name_width: usize, style: &Style) -> String {
     let info = &outcome.case;
     let seconds = match &outcome.evidence {
-        Some(evidence) => format!("{:>7.1} s", evidence.seconds),
+        Some(evidence) => format!("{:>6.1} s", evidence.seconds),
         None => String::new(),
     };
     let word = table_word(info.kind, outcome.word());
-    let used = 2 + 8 + 1 + name_width + 2 + 12 + 2;
-    let room = style.width.saturating_sub(used + 9);
+    let used = 2 + 7 + 2 + name_width + 2 + 12 + 2;
+    let room = style.width.saturating_sub(used + 8);
     let detail = detail(outcome, room);
     let line = format!(
-        "  {:<8} {:<name_width$}  {}  {:<room$}{seconds}",
+        "  {:<7}  {:<name_width$}  {}  {:<room$}{seconds}",
         kind_word(info.kind),
         cut(&info.name, name_width),
         paint(&format!("{word:<12}"), colour_of(outcome.word()), style),
@@ -233,7 +233,7 @@ fn detail(outcome: &Outcome, room: usize) -> String {
         (Ruling::Fails | Ruling::Inconclusive, _) => cut(&verdict.reason, room),
         (Ruling::Holds, Kind::Fault) => {
             let kinds: Vec<&str> = verdict.findings.iter().map(|f| f.kind.as_str()).collect();
-            let kinds = cut(&kinds.join(" "), room);
+            let kinds = as_many(&kinds, room);
             let left = room.saturating_sub(length(&kinds) + 2);
             match broken(verdict) {
                 values if kinds.is_empty() => cut(&values, room),
@@ -250,6 +250,23 @@ fn detail(outcome: &Outcome, room: usize) -> String {
             cut(&words, room)
         }
     }
+}
+
+/// As many words as fit, and how many more there are.
+fn as_many(words: &[&str], room: usize) -> String {
+    for n in (1..=words.len()).rev() {
+        let left_out = words.len() - n;
+        let more = if left_out > 0 {
+            format!(" +{left_out}")
+        } else {
+            String::new()
+        };
+        let text = words[..n].join(" ") + &more;
+        if length(&text) <= room {
+            return text;
+        }
+    }
+    cut(&words.join(" "), room)
 }
 
 /// The values that broke the promise: `new.syns 2, again.error deadline`.
@@ -323,11 +340,7 @@ fn block(outcome: &Outcome, style: &Style) -> String {
         block.claims("expect", &verdict.expect, style);
         block.finds(verdict, info.kind, style);
         if let Some(evidence) = &outcome.evidence {
-            let ladder = ladder(
-                evidence,
-                &ladder_connections(&verdict.findings),
-                style.width - 4,
-            );
+            let ladder = ladder(evidence, &cited(&verdict.findings), style.width - 4);
             if !ladder.is_empty() {
                 block.out.push('\n');
                 for line in ladder.lines() {
@@ -368,20 +381,6 @@ fn block(outcome: &Outcome, style: &Style) -> String {
     block.out.push('\n');
     block.out
 }
-
-/// The connections that findings cite, in the order of the findings; empty lets the ladder choose.
-fn ladder_connections(findings: &[Finding]) -> Vec<usize> {
-    let mut chosen = Vec::new();
-    for connection in findings.iter().flat_map(|f| &f.connections) {
-        if !chosen.contains(connection) && chosen.len() < LADDER_CONNECTIONS {
-            chosen.push(*connection);
-        }
-    }
-    chosen
-}
-
-/// More than two pairs in one ladder are hard to read.
-const LADDER_CONNECTIONS: usize = 4;
 
 fn change_line(change: &Change) -> String {
     let part = |text: &Option<String>, none: &str| match text {

@@ -11,6 +11,6 @@ mod trace;
 mod value;
 
 pub use judge::{judge, judge_with};
-pub use ladder::ladder;
+pub use ladder::{cited, ladder};
 pub use model::*;
 pub use value::value;

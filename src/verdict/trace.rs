@@ -211,7 +211,7 @@ impl<'a> Trace<'a> {
             if !after || sent.sender != self.ended(wait.syn).receiver {
                 continue;
             }
-            if sent.ack == next(syn.seq) {
+            if sent.ack == next(syn.seq) || self.acknowledges_later(i, wait.syn) {
                 wait.answered = true;
             } else if is_pure_ack(sent)
                 && !wait.answered
@@ -248,6 +248,22 @@ impl<'a> Trace<'a> {
                 .copied();
         }
         self.challenges = challenges;
+    }
+
+    /// The ACK covers bytes that its owner's client sent only after the SYN: it answers those, not the SYN.
+    fn acknowledges_later(&self, ack: usize, syn: usize) -> bool {
+        let place = self.passages[ack].ack;
+        let Some(owner) = place.of else { return false };
+        let sent_before = |p: &&usize| **p < syn && self.passages[**p].toward_target;
+        let ends = self.by_connection[owner]
+            .iter()
+            .filter(sent_before)
+            .map(|p| {
+                let packet = self.sent(*p);
+                let control = i64::from(packet.flags.contains(['S', 'F']));
+                self.passages[*p].seq.at + packet.len + control
+            });
+        ends.max().is_some_and(|end| place.at > end)
     }
 }
 
@@ -591,6 +607,18 @@ mod tests {
         kit.down(new, ".", OLD.server + 1, OLD.client + 1, 0);
         assert!(Trace::new(&kit.evidence).challenges.is_empty());
         assert!(Trace::new(&harmless().evidence).challenges.is_empty());
+    }
+
+    #[test]
+    fn an_ack_for_bytes_sent_after_the_syn_is_no_challenge() {
+        let mut kit = Kit::new();
+        let old = kit.connect("old", 40000, "front/a", "web1");
+        kit.handshake(old, OLD);
+        let new = kit.connect("new", 40000, "front/b", "web1");
+        // The target was not willing to challenge (tcp_invalid_ratelimit).
+        kit.up(new, "S", NEW.client, 0, 0);
+        kit.exchange(old, OLD);
+        assert!(Trace::new(&kit.evidence).challenges.is_empty());
     }
 
     #[test]

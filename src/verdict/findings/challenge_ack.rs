@@ -48,6 +48,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         &[
             COUNTER,
             "TcpExtTCPChallengeACK",
+            "TcpExtTCPACKSkippedChallenge",
             "TcpExtPAWSTimewait",
             "TcpEstabResets",
         ],
@@ -131,16 +132,25 @@ fn tell_many(trace: &Trace, many: &[Challenge]) -> String {
     let resets = many.iter().filter(|c| c.rst.is_some()).count();
     let mut again: Vec<f64> = many.iter().filter_map(|c| again(trace, c)).collect();
     again.sort_by(f64::total_cmp);
+    let whose = distinct(many.iter().map(|c| c.connection));
+    let of = if whose.len() == 1 {
+        format!(" of {}", quoted(trace, whose[0]))
+    } else {
+        String::new()
+    };
+    let answers = match resets {
+        0 => "None was answered with RST, so the connections that the target had stay.".to_owned(),
+        n if n == many.len() => {
+            "The client answered each with RST, which ended the connection the target had.".into()
+        }
+        n => format!(
+            "The client answered {n} of them with RST, which ended the connections the target had."
+        ),
+    };
     let mut text = format!(
-        "{} answered {} with challenge ACKs (RFC 5961 section 4); {} answered by the client with RST, which ended \
-         the connection the target still had.",
+        "{} answered {}{of} with challenge ACKs (RFC 5961 section 4). {answers}",
         super::join(&hosts),
         count(many.len(), "SYN"),
-        if resets == 1 {
-            "1 was".to_owned()
-        } else {
-            format!("{resets} were")
-        },
     );
     if let [least, .., most] = again.as_slice() {
         text.push_str(&format!(

@@ -45,6 +45,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let mut meetings = taken(trace);
     meetings.extend(kept(trace));
     meetings.extend(beside(trace, &meetings));
+    meetings.sort_by(|a, b| a.at.total_cmp(&b.at));
     let mut findings = Vec::new();
     for wanted in [is_taken as fn(&How) -> bool, is_kept, is_beside] {
         let of_this_kind: Vec<&Meeting> = meetings.iter().filter(|m| wanted(&m.how)).collect();
@@ -409,13 +410,14 @@ fn tell_many(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> String {
             .filter_map(|m| target(trace, m))
             .map(str::to_owned),
     );
-    let ways = distinct(
+    let mut ways = distinct(
         meetings
             .iter()
             .flat_map(|m| [m.old, m.new])
             .filter_map(|p| p.connection)
             .map(|c| evidence.connections[c].via.clone()),
     );
+    ways.sort();
     let mut text = match first.how {
         How::Taken(_) => {
             let mut states: BTreeMap<&How, usize> = BTreeMap::new();

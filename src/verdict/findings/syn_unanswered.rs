@@ -2,7 +2,7 @@
 //!
 //! The plain symptom; what causes it is often a finding of its own.
 
-use super::{cite, count, lapse, loopback, name_all, quoted};
+use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack};
 use std::collections::BTreeMap;
@@ -66,12 +66,17 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .take(8)
         .flat_map(|c| trace.syns(*c).take(4))
         .collect::<Vec<_>>();
+    let targets = distinct(unanswered.iter().map(|c| connections[*c].target.as_str()));
     Some(Finding {
         kind: KIND.into(),
         summary: text,
         packets: cite(trace, syns),
         connections: unanswered,
-        counters: Vec::new(),
+        counters: counters(
+            trace.evidence,
+            targets,
+            &["TcpExtTCPACKSkippedChallenge", "TcpExtListenDrops"],
+        ),
     })
 }
 

@@ -255,6 +255,7 @@ impl Lanes {
         match via.filter(|x| *x != begin) {
             // It never left the host: short of everything else.
             _ if drop_reason(ended) == Some("kernel-quirk") => (begin * 2 + goal) / 3,
+            Some(x) if ended.fate == "held" => usize::midpoint(x, goal),
             Some(x) => x,
             None if begin == goal => (begin + 2).min(self.width - 1),
             // On the way between two hosts, and beside any lifeline that is not concerned.
@@ -282,16 +283,20 @@ impl Lanes {
             .max_by_key(|pair| (pair[1] - pair[0], usize::MAX - pair[0]));
         let Some([from, to]) = longest else { return };
         let room = (to - from).saturating_sub(7);
-        let before = self
+        let lanes: Vec<usize> = self
             .list
             .iter()
             .map(|lane| lane.x)
-            .filter(|x| *x < left)
+            .take_while(|x| *x <= left)
+            .collect();
+        let gap = lanes
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0], pair[1]))
             .max();
-        let room_before = before.map_or(0, |before| left.saturating_sub(before + 3));
+        let (room_before, end) = gap.map_or((0, 0), |(gap, end)| (gap.saturating_sub(3), end));
         if room < length(words) && room_before > room {
             let words = clip(words, room_before);
-            put(row, left - 1 - length(&words), &words);
+            put(row, end - 1 - length(&words), &words);
         } else if room >= 3 {
             put(row, from + 3, &format!(" {} ", clip(words, room)));
         }
@@ -306,9 +311,11 @@ fn length(text: &str) -> usize {
 fn ends(trace: &Trace, chosen: &[usize]) -> Vec<What> {
     let connections = || chosen.iter().map(|c| &trace.evidence.connections[*c]);
     let clients = connections().map(|c| What::Client(c.from.clone()));
-    let zonal = connections()
+    let mut zonal: Vec<What> = connections()
         .filter(|c| is_zonal(trace, &c.via))
-        .map(|c| What::Zonal(c.via.clone(), ip(&c.remote).to_owned()));
+        .map(|c| What::Zonal(c.via.clone(), ip(&c.remote).to_owned()))
+        .collect();
+    zonal.sort_by(|a, b| a.name().cmp(b.name()));
     let targets = connections()
         .filter(|c| !c.target.is_empty())
         .map(|c| What::Target(c.target.clone()));

@@ -8,6 +8,7 @@ mod lanes;
 mod notes;
 
 use super::findings;
+use super::model::Finding;
 use super::trace::{Place, Trace, target_side};
 use crate::evidence::{Detail, Evidence, Packet};
 use lanes::Lanes;
@@ -86,10 +87,27 @@ struct Item {
     weight: Weight,
 }
 
+/// The connections of findings that are worth a ladder, in the order of the findings: all of a few, of many the
+/// first pair. Empty when findings name none.
+pub fn cited(findings: &[Finding]) -> Vec<usize> {
+    let mut chosen: Vec<usize> = Vec::new();
+    for connection in findings.iter().flat_map(|f| &f.connections) {
+        if chosen.len() <= CONNECTIONS && !chosen.contains(connection) {
+            chosen.push(*connection);
+        }
+    }
+    if chosen.len() > CONNECTIONS {
+        chosen.truncate(2);
+    }
+    chosen
+}
+
 /// Connections that findings cite, else those opened by a step of their own, else the first of a load.
 fn choose(evidence: &Evidence) -> Vec<usize> {
-    let mut chosen: Vec<usize> = Vec::new();
-    let cited = findings::recognise(evidence);
+    let chosen = cited(&findings::recognise(evidence));
+    if !chosen.is_empty() {
+        return chosen;
+    }
     let named = evidence.steps.iter().filter_map(|step| match step.detail {
         Detail::Connect { connection } => Some(connection),
         Detail::Plain
@@ -98,28 +116,12 @@ fn choose(evidence: &Evidence) -> Vec<usize> {
         | Detail::TransferAll { .. }
         | Detail::Run { .. } => None,
     });
-    let cited: Vec<usize> = cited
-        .iter()
-        .flat_map(|f| f.connections.iter().copied())
-        .collect();
-    let all = 0..evidence.connections.len();
-    let list: Vec<usize> = if !cited.is_empty() {
-        cited
+    let named: Vec<usize> = named.take(CONNECTIONS).collect();
+    if named.is_empty() {
+        (0..evidence.connections.len()).take(2).collect()
     } else {
-        let named: Vec<usize> = named.collect();
-        if named.is_empty() {
-            all.take(2).collect()
-        } else {
-            named
-        }
-    };
-    for connection in list {
-        if !chosen.contains(&connection) && chosen.len() < CONNECTIONS {
-            chosen.push(connection);
-        }
+        named
     }
-    chosen.sort_unstable();
-    chosen
 }
 
 /// The connections' names in a column of their own.

@@ -158,6 +158,26 @@ fn long_stories_are_cut_where_nothing_happens() {
 }
 
 #[test]
+fn of_many_collisions_one_pair_is_shown() {
+    let mut kit = Kit::new();
+    for i in 0..4 {
+        let old = kit.connect("old", 40000 + i, "front/b", "web1");
+        kit.handshake(old, OLD);
+        kit.exchange(old, OLD);
+        let new = kit.connect("new", 40000 + i, "front/a", "web1");
+        kit.collide(old, new);
+    }
+    let findings = crate::verdict::findings::recognise(&kit.evidence);
+    assert_eq!(cited(&findings), [0, 1]);
+    let text = ladder(&kit.evidence, &[], 100);
+    let lanes = text
+        .lines()
+        .find(|line| line.contains("client  "))
+        .expect("a head");
+    assert!(lanes.find("front/a") < lanes.find("front/b"), "{text}");
+}
+
+#[test]
 fn without_findings_the_named_connections_are_shown() {
     let text = ladder(&harmless().evidence, &[], 100);
     assert!(
