@@ -14,13 +14,13 @@ pub static FINDINGS: Words = Words {
     now: &[
         "flow-collision",
         "challenge-ack",
-        "stale-connection",
         "loopback",
-        "syn-unanswered",
-        "idle-expiry",
-        "no-listener",
         "port-exhaustion",
+        "no-listener",
+        "idle-expiry",
+        "stale-connection",
         "refused",
+        "syn-unanswered",
     ],
     later: &["hairpin-bypass", "reverse-path-drop", "black-hole"],
 };
