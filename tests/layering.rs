@@ -21,7 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan", "spec", "expr", "world", "fabric", "evidence", "verdict",
         ],
     ),
-    ("report", &["plan", "evidence", "verdict", "fabric"]),
+    (
+        "report",
+        &["units", "spec", "plan", "evidence", "verdict", "fabric"],
+    ),
     (
         "cli",
         &[

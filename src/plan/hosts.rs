@@ -1,7 +1,7 @@
 //! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
 
 use super::addresses::{HostAddresses, MOST_ZONES};
-use super::{HostId, names, text};
+use super::{HostId, names, nft, text};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
 use crate::spec::{self, Body};
@@ -317,7 +317,7 @@ pub(super) fn build(
             .iter()
             .map(|(name, value)| (name.value.clone(), value.value.clone()))
             .collect(),
-        nft: text(&section.nft),
+        nft: text(&section.nft).map(|text| nft::separated(&text)),
         iptables: text(&section.iptables),
         setup: text(&section.setup),
         servers: section

@@ -17,6 +17,7 @@ mod hosts;
 mod lower;
 pub mod model;
 mod names;
+mod nft;
 pub mod shape;
 mod size;
 mod steps;
