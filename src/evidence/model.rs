@@ -297,7 +297,7 @@ pub struct Flow {
     pub last: f64,
     /// `syn-sent`, `established`, `closing`, `closed`, `expired`
     pub state: String,
-    /// When another flow took its way back; none: never.
+    /// The flow that has its way back now; none: it has it itself.
     pub displaced: Option<Displaced>,
 }
 
@@ -323,7 +323,7 @@ pub struct Packet {
     pub sender: String,
     /// Receiving host; empty when it reached none.
     pub receiver: String,
-    /// `tcp`, `udp`
+    /// `tcp`, `udp`, `icmp`, else the protocol's number; only the first two have ports.
     pub protocol: String,
     /// Source as sent.
     pub from: String,

@@ -147,7 +147,7 @@ async fn books(story: &Story) -> Books {
                 .collect();
             Books {
                 records: fabric.records().to_vec(),
-                flows: fabric.flows().to_vec(),
+                flows: fabric.flows(),
                 conversations: fabric.conversations().to_vec(),
                 totals: fabric.totals().clone(),
                 metrics,
@@ -527,11 +527,12 @@ fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packet {
         t: books.millis(record.at),
         sender: record.sender.map_or_else(maker, host),
         receiver,
-        protocol: match record.before.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        }
-        .to_owned(),
+        protocol: match record.protocol {
+            1 => "icmp".to_owned(),
+            6 => "tcp".to_owned(),
+            17 => "udp".to_owned(),
+            other => other.to_string(),
+        },
         from: record.before.from.to_string(),
         to: record.before.to.to_string(),
         from_after: record.after.from.to_string(),
