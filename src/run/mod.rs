@@ -2,8 +2,11 @@
 //!
 //! What fails *in* the story (a refused connection, a step's limit) is evidence; only the machine's failures are errors.
 
+mod apps;
+mod books;
 mod client;
 mod collect;
+mod connections;
 mod load;
 mod server;
 mod story;

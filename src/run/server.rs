@@ -1,12 +1,12 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 
+use super::apps::{converse, read};
 use super::word::Fault;
 use crate::plan::Server;
 use crate::spec::App;
 use crate::world::program::Running;
 use crate::world::{Error, Host, proc, socket};
 use nix::sys::signal::Signal;
-use std::io::ErrorKind;
 use std::net::SocketAddrV4;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -90,13 +90,13 @@ pub struct Servers {
 }
 
 #[derive(Debug)]
-struct Shared {
-    name: String,
+pub(super) struct Shared {
+    pub(super) name: String,
     orders: watch::Sender<Order>,
     /// Connections that have not carried out the present order yet.
     busy: AtomicUsize,
     served: Mutex<Vec<Arc<Served>>>,
-    requests: Mutex<Vec<Request>>,
+    pub(super) requests: Mutex<Vec<Request>>,
 }
 
 impl Servers {
@@ -348,129 +348,6 @@ async fn drain(stream: &TcpStream, served: &Served) {
     }
 }
 
-/// Talks until the client closes (no fault) or something breaks.
-async fn converse(shared: &Shared, stream: &TcpStream, served: &Served, app: &App) -> Fault {
-    let result = match app {
-        App::Echo { idle_close } => echo(stream, served, *idle_close).await,
-        App::Sink => sink(stream, served).await,
-        App::Banner { text } => match write_all(stream, format!("{text}\n").as_bytes()).await {
-            Ok(()) => echo(stream, served, None).await,
-            Err(error) => Err(error),
-        },
-        App::Name => name(stream, served, &shared.name).await,
-        App::Source { bytes, every } => source(stream, *bytes, *every).await,
-        App::Http => http(shared, stream, served).await,
-        App::NeverAccept { .. } | App::Command { .. } => Ok(()),
-    };
-    result
-        .err()
-        .map(|error| Fault::from(&error))
-        .unwrap_or_default()
-}
-
-async fn echo(
-    stream: &TcpStream,
-    served: &Served,
-    idle_close: Option<Duration>,
-) -> std::io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let reading = read(stream, served, &mut buffer);
-        let count = match idle_close {
-            None => reading.await?,
-            Some(idle) => match tokio::time::timeout(idle, reading).await {
-                Ok(count) => count?,
-                Err(_) => return Ok(()),
-            },
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        write_all(stream, &buffer[..count]).await?;
-    }
-}
-
-async fn sink(stream: &TcpStream, served: &Served) -> std::io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
-    while read(stream, served, &mut buffer).await? > 0 {}
-    Ok(())
-}
-
-async fn name(stream: &TcpStream, served: &Served, name: &str) -> std::io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
-    while read(stream, served, &mut buffer).await? > 0 {
-        write_all(stream, format!("{name}\n").as_bytes()).await?;
-    }
-    Ok(())
-}
-
-async fn source(stream: &TcpStream, bytes: u32, every: Duration) -> std::io::Result<()> {
-    let chunk = vec![b's'; bytes as usize];
-    let mut clock = tokio::time::interval(every.max(Duration::from_micros(1)));
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut probe = [0; 1];
-    loop {
-        tokio::select! {
-            _ = clock.tick() => write_all(stream, &chunk).await?,
-            readable = stream.readable() => {
-                readable?;
-                // Only the end of the client matters; what it sends is not read.
-                match nix::sys::socket::recv(std::os::fd::AsRawFd::as_raw_fd(stream), &mut probe, nix::sys::socket::MsgFlags::MSG_PEEK | nix::sys::socket::MsgFlags::MSG_DONTWAIT) {
-                    Ok(0) => return Ok(()),
-                    Ok(_) => { stream.try_read(&mut probe)?; }
-                    Err(nix::errno::Errno::EAGAIN) => { match stream.try_read(&mut probe) { Err(error) if error.kind() == ErrorKind::WouldBlock => {} other => { other?; } } }
-                    Err(errno) => return Err(errno.into()),
-                }
-            }
-        }
-    }
-}
-
-/// HTTP/1.1 with keep-alive: 200 and the host's name for every request; bodies are not expected.
-async fn http(shared: &Shared, stream: &TcpStream, served: &Served) -> std::io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
-    let mut head = Vec::new();
-    loop {
-        let count = read(stream, served, &mut buffer).await?;
-        if count == 0 {
-            return Ok(());
-        }
-        head.extend_from_slice(&buffer[..count]);
-        while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
-            let text = String::from_utf8_lossy(&head[..end]).into_owned();
-            head.drain(..end + 4);
-            let path = text.split_whitespace().nth(1).unwrap_or("/").to_owned();
-            let header = |name: &str| {
-                text.lines()
-                    .skip(1)
-                    .filter_map(|line| line.split_once(':'))
-                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value.trim().to_owned())
-            };
-            let close =
-                header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            shared
-                .requests
-                .lock()
-                .expect("no holder of this lock panics")
-                .push(Request {
-                    host: header("host").unwrap_or_default(),
-                    path,
-                    status: 200,
-                });
-            let body = format!("{}\n", shared.name);
-            let connection = if close { "close" } else { "keep-alive" };
-            write_all(stream, format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}", body.len()).as_bytes()).await?;
-            if close {
-                return Ok(());
-            }
-        }
-        if head.len() > 64 * 1024 {
-            return Ok(());
-        }
-    }
-}
-
 async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, app: App) {
     let mut orders = shared.orders.subscribe();
     let mut buffer = vec![0; 64 * 1024];
@@ -488,30 +365,4 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, app: App) {
             }
         }
     }
-}
-
-async fn read(stream: &TcpStream, served: &Served, buffer: &mut [u8]) -> std::io::Result<usize> {
-    loop {
-        stream.readable().await?;
-        match stream.try_read(buffer) {
-            Ok(count) => {
-                served.received.fetch_add(count as u64, Ordering::Relaxed);
-                return Ok(count);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,254 @@
+//! The fabric's books at one moment, and what of them becomes evidence: flows, packets, metrics.
+
+use super::story::Story;
+use crate::evidence::{BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, TargetEvidence};
+use crate::fabric::config::{BalancerId, PortId};
+use crate::fabric::record::{
+    Answer, Conversation, Fate, FlowRecord, FlowState, PacketRecord, Totals,
+};
+use crate::plan::Plan;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The fabric's books at one moment.
+pub(super) struct Books {
+    pub(super) records: Vec<PacketRecord>,
+    pub(super) flows: Vec<FlowRecord>,
+    pub(super) conversations: Vec<Conversation>,
+    pub(super) totals: Totals,
+    pub(super) metrics: Vec<BTreeMap<String, i64>>,
+    pub(super) self_sourced: Vec<u64>,
+    /// From the fabric's start to the first step.
+    pub(super) offset: Duration,
+}
+
+pub(super) async fn books(story: &Story) -> Books {
+    let driver = story.world.driver();
+    let offset = story
+        .start()
+        .into_std()
+        .saturating_duration_since(driver.start_time());
+    driver
+        .ask(move |fabric, _| {
+            let metrics = (0..fabric.config().balancers.len() as u16)
+                .map(|number| {
+                    fabric
+                        .balancer_counters(BalancerId(number))
+                        .metrics()
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value as i64))
+                        .collect()
+                })
+                .collect();
+            Books {
+                records: fabric.records().to_vec(),
+                flows: fabric.flows(),
+                conversations: fabric.conversations().to_vec(),
+                totals: fabric.totals().clone(),
+                metrics,
+                self_sourced: (0..fabric.config().ports.len() as u32)
+                    .map(|number| fabric.self_sourced(PortId(number)))
+                    .collect(),
+                offset,
+            }
+        })
+        .await
+}
+
+impl Books {
+    fn millis(&self, at: Duration) -> f64 {
+        (at.as_secs_f64() - self.offset.as_secs_f64()) * 1e3
+    }
+}
+
+pub(super) fn balancers(plan: &Plan, books: &Books) -> BTreeMap<String, BalancerEvidence> {
+    let list = plan
+        .fabric
+        .balancers
+        .iter()
+        .enumerate()
+        .map(|(number, balancer)| {
+            let addresses = balancer
+                .zonal
+                .iter()
+                .map(|zonal| {
+                    (
+                        zonal.zone.clone(),
+                        zonal.public.unwrap_or(zonal.private).to_string(),
+                    )
+                })
+                .collect();
+            let flows = books
+                .flows
+                .iter()
+                .filter(|flow| flow.balancer == BalancerId(number as u16))
+                .count() as i64;
+            (
+                balancer.name.clone(),
+                BalancerEvidence {
+                    metrics: books.metrics[number].clone(),
+                    state: "active".to_owned(),
+                    addresses,
+                    flows,
+                },
+            )
+        });
+    list.collect()
+}
+
+pub(super) fn groups(plan: &Plan, books: &Books) -> BTreeMap<String, GroupEvidence> {
+    let list = plan
+        .fabric
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(number, group)| {
+            let targets = group.targets.iter().enumerate().map(|(index, target)| {
+                let flows = books
+                    .flows
+                    .iter()
+                    .filter(|flow| usize::from(flow.group.0) == number && flow.target == index)
+                    .count() as i64;
+                (
+                    target.name.clone(),
+                    TargetEvidence {
+                        state: "healthy".to_owned(),
+                        reason: String::new(),
+                        flows,
+                    },
+                )
+            });
+            (
+                group.name.clone(),
+                GroupEvidence {
+                    targets: targets.collect(),
+                },
+            )
+        });
+    list.collect()
+}
+
+pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Flow {
+    let balancer = &plan.fabric.balancers[usize::from(flow.balancer.0)];
+    let group = &plan.fabric.groups[usize::from(flow.group.0)];
+    Flow {
+        balancer: balancer.name.clone(),
+        via: format!(
+            "{}/{}",
+            balancer.name,
+            balancer.zonal[usize::from(flow.zonal.0)].zone
+        ),
+        group: group.name.clone(),
+        target: group.targets[flow.target].name.clone(),
+        client: flow.client_side.from.to_string(),
+        listener: flow.client_side.to.to_string(),
+        seen_as: flow.target_side.from.to_string(),
+        target_address: flow.target_side.to.to_string(),
+        opened: books.millis(flow.opened),
+        last: books.millis(flow.last),
+        state: state_word(flow.state).to_owned(),
+        displaced: flow.displaced.map(|displaced| Displaced {
+            at: books.millis(displaced.at),
+            by: displaced.by.0 as usize,
+            was: state_word(displaced.was).to_owned(),
+        }),
+    }
+}
+
+fn state_word(state: FlowState) -> &'static str {
+    match state {
+        FlowState::SynSent => "syn-sent",
+        FlowState::Established => "established",
+        FlowState::Closing => "closing",
+        FlowState::Closed => "closed",
+        FlowState::Expired => "expired",
+    }
+}
+
+pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packet {
+    let host = |port: PortId| plan.hosts[port.0 as usize].name.clone();
+    let maker = || {
+        record.flow.map_or_else(
+            || "fabric".to_owned(),
+            |flow| {
+                plan.fabric.balancers[usize::from(books.flows[flow.0 as usize].balancer.0)]
+                    .name
+                    .clone()
+            },
+        )
+    };
+    let (receiver, fate) = match record.fate {
+        Fate::Forwarded(port) => (host(port), "forwarded".to_owned()),
+        Fate::Held => (String::new(), "held".to_owned()),
+        Fate::Answered(answer) => {
+            let word = match answer {
+                Answer::ResetNoFlow => "reset, no flow",
+                Answer::ResetExpired => "reset, expired flow",
+                Answer::TtlExceeded => "ICMP, TTL exceeded",
+                Answer::FragmentationNeeded => "ICMP, fragmentation needed",
+            };
+            (String::new(), format!("answered: {word}"))
+        }
+        Fate::Dropped(reason) => (
+            String::new(),
+            format!("dropped: {}", kebab(&format!("{reason:?}"))),
+        ),
+    };
+    Packet {
+        id: record.id as i64,
+        t: books.millis(record.at),
+        sender: record.sender.map_or_else(maker, host),
+        receiver,
+        protocol: match record.protocol {
+            1 => "icmp".to_owned(),
+            6 => "tcp".to_owned(),
+            17 => "udp".to_owned(),
+            other => other.to_string(),
+        },
+        from: record.before.from.to_string(),
+        to: record.before.to.to_string(),
+        from_after: record.after.from.to_string(),
+        to_after: record.after.to.to_string(),
+        flags: flags_text(record.flags),
+        seq: record.seq.into(),
+        ack: if record.flags & 0x10 == 0 {
+            0
+        } else {
+            record.ack.into()
+        },
+        len: record.payload.into(),
+        window: record.window.into(),
+        fate,
+        flow: record.flow.map(|flow| flow.0 as usize),
+        probe: false,
+    }
+}
+
+/// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`
+fn flags_text(flags: u8) -> String {
+    let letters = [
+        (0x02, 'S'),
+        (0x01, 'F'),
+        (0x04, 'R'),
+        (0x08, 'P'),
+        (0x20, 'U'),
+        (0x10, '.'),
+    ];
+    letters
+        .iter()
+        .filter(|(bit, _)| flags & bit != 0)
+        .map(|(_, letter)| letter)
+        .collect()
+}
+
+/// `LinkLoss` becomes `link-loss`.
+pub(super) fn kebab(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 4);
+    for (position, letter) in name.char_indices() {
+        if letter.is_ascii_uppercase() && position > 0 {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}

@@ -1,0 +1,176 @@
+//! Client connections as evidence: what the client's socket, the fabric and the server know of each, put together.
+
+use super::books::Books;
+use super::client::Client;
+use super::server::Served;
+use super::story::Story;
+use crate::evidence::{Connection, Flow};
+use crate::fabric::config::Protocol;
+use crate::fabric::record::{Conversation, Party, Tuple};
+use crate::plan::Plan;
+use crate::world::proc;
+use std::collections::HashMap;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+pub(super) fn connections(
+    story: &Story,
+    books: &Books,
+    flows: &[Flow],
+    sockets: &[Vec<proc::TcpSocket>],
+) -> Vec<Connection> {
+    let plan = &story.plan;
+    let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
+    for conversation in &books.conversations {
+        attempts
+            .entry(conversation.tuple)
+            .or_default()
+            .push(conversation);
+    }
+    let served: Vec<Vec<Arc<Served>>> = story
+        .servers
+        .iter()
+        .map(super::server::Servers::served)
+        .collect();
+    let start = story.world.driver().start_time();
+    story
+        .clients()
+        .iter()
+        .map(|client| {
+            let began = client.began.into_std().saturating_duration_since(start);
+            let conversation = client.local.and_then(|local| {
+                let tuple = Tuple {
+                    protocol: Protocol::Tcp,
+                    from: local,
+                    to: client.to.address,
+                };
+                attempts
+                    .get(&tuple)?
+                    .iter()
+                    .find(|conversation| conversation.opened >= began)
+                    .copied()
+            });
+            connection(story, plan, client, conversation, flows, sockets, &served)
+        })
+        .collect()
+}
+
+fn connection(
+    story: &Story,
+    plan: &Plan,
+    client: &Client,
+    conversation: Option<&Conversation>,
+    flows: &[Flow],
+    sockets: &[Vec<proc::TcpSocket>],
+    served: &[Vec<Arc<Served>>],
+) -> Connection {
+    let end = client.examine();
+    let flow = conversation
+        .and_then(|conversation| conversation.flow)
+        .map(|flow| flow.0 as usize);
+    let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
+        Some(flow) => (
+            flow.target.clone(),
+            flow.seen_as.clone(),
+            flow.target_address.clone(),
+        ),
+        None => direct(plan, client),
+    };
+    let server = plan.hosts.iter().position(|host| host.name == target);
+    let (seen, at) = (
+        seen_as.parse::<SocketAddrV4>().ok(),
+        target_address.parse::<SocketAddrV4>().ok(),
+    );
+    let stood = client.began + client.took;
+    // Two connections may show one tuple to a server: ours is the one accepted nearest to when it came to stand.
+    let accepted = server.and_then(|server| {
+        let same = served[server].iter().filter(|served| {
+            Some(served.peer) == seen && Some(served.local) == at && client.fault.is_none()
+        });
+        same.min_by_key(|served| {
+            if served.accepted > stood {
+                served.accepted - stood
+            } else {
+                stood - served.accepted
+            }
+        })
+    });
+    let acknowledged = end.info.bytes_acked.saturating_sub(1).min(end.sent);
+    let delivered = accepted.map_or(acknowledged, |served| served.delivered());
+    let state_of =
+        |host: Option<usize>, local: Option<SocketAddrV4>, remote: Option<SocketAddrV4>| {
+            let socket = host.and_then(|host| {
+                sockets[host]
+                    .iter()
+                    .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
+            });
+            socket.map_or(String::new(), |socket| socket.state.to_owned())
+        };
+    let ended = conversation.and_then(|conversation| conversation.ended);
+    Connection {
+        step: client.step,
+        from: plan.hosts[client.from.0 as usize].name.clone(),
+        via: client.to.label.clone(),
+        local: client
+            .local
+            .map_or(String::new(), |local| local.to_string()),
+        remote: client.to.address.to_string(),
+        target,
+        seen_as,
+        target_address,
+        flow,
+        error: client.fault.word.to_owned(),
+        errno: client.fault.errno,
+        at: story.millis(client.began),
+        ms: client.took.as_secs_f64() * 1e3,
+        syns: conversation.map_or(0, |conversation| i64::from(conversation.syns)),
+        sent: end.sent as i64,
+        received: end.received as i64,
+        delivered: delivered as i64,
+        lost: acknowledged.saturating_sub(delivered) as i64,
+        unacked: end.info.unacked as i64,
+        ended: end.ended.to_owned(),
+        ended_by: ended.map_or(String::new(), |ended| {
+            match ended.by {
+                Party::Client => "client",
+                Party::Server => "server",
+                Party::Fabric => "fabric",
+            }
+            .to_owned()
+        }),
+        client_state: state_of(
+            Some(client.from.0 as usize),
+            client.local,
+            Some(client.to.address),
+        ),
+        server_state: state_of(server, at, seen),
+        server_error: accepted.map_or(String::new(), |served| served.fault().word.to_owned()),
+    }
+}
+
+/// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
+fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
+    let remote = client.to.address;
+    let Some(host) = plan
+        .hosts
+        .iter()
+        .find(|host| host.address == *remote.ip() || host.public_address == Some(*remote.ip()))
+    else {
+        return Default::default();
+    };
+    let from = &plan.hosts[client.from.0 as usize];
+    // A host with a public address appears under it wherever its packet passes the internet gateway.
+    let crosses_gateway = host.zone.is_none() || host.address != *remote.ip();
+    let source = from
+        .public_address
+        .filter(|_| crosses_gateway)
+        .unwrap_or(from.address);
+    let seen_as = client.local.map_or(String::new(), |local| {
+        SocketAddrV4::new(source, local.port()).to_string()
+    });
+    (
+        host.name.clone(),
+        seen_as,
+        SocketAddrV4::new(host.address, remote.port()).to_string(),
+    )
+}
