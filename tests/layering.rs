@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &["units", "spec", "plan", "evidence", "verdict", "fabric"],
+        &["units", "plan", "evidence", "verdict", "fabric"],
     ),
     (
         "cli",

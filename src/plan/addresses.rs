@@ -14,9 +14,10 @@
 //! 10.0.0.0/16 in /20 subnets by zone is what AWS makes of a default VPC. Addresses that end in 0 or 255 are left
 //! out: they are legal, and read like networks.
 
+use super::Sink;
 use super::hosts::Hosts;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{Balancer, Body, PublicAddress};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -52,7 +53,7 @@ pub(super) struct Addresses {
 }
 
 /// Gives everything an address.
-pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Addresses {
+pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addresses {
     let zones: HashMap<&str, usize> = body
         .zones
         .iter()
@@ -137,7 +138,7 @@ struct Book {
 }
 
 impl Book {
-    fn reserve(&mut self, address: &Spanned<Ipv4Addr>, owner: String, sink: &mut Diagnostics) {
+    fn reserve(&mut self, address: &Spanned<Ipv4Addr>, owner: String, sink: &mut Sink) {
         match self.taken.get(&address.value) {
             None => {
                 self.taken.insert(address.value, (address.span, owner));
@@ -156,7 +157,7 @@ impl Book {
     }
 }
 
-fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
+fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Sink) {
     for (name, host) in &body.hosts {
         if let Some(address) = &host.address {
             if usable(address, sink) {
@@ -178,7 +179,7 @@ fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
     }
 }
 
-fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
+fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Sink) {
     for (name, balancer) in &body.load_balancers {
         for (zone, address) in &balancer.zones {
             let Some(address) = address else { continue };
@@ -195,7 +196,7 @@ fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Diagnostics) {
 }
 
 /// Only unicast addresses that a device can have.
-fn usable(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) -> bool {
+fn usable(address: &Spanned<Ipv4Addr>, sink: &mut Sink) -> bool {
     let [first, second, ..] = address.value.octets();
     let reason = match first {
         0 => "0.0.0.0/8 means this network",
@@ -217,7 +218,7 @@ fn usable(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) -> bool {
     false
 }
 
-fn check_side(address: &Spanned<Ipv4Addr>, in_a_zone: bool, host: &str, sink: &mut Diagnostics) {
+fn check_side(address: &Spanned<Ipv4Addr>, in_a_zone: bool, host: &str, sink: &mut Sink) {
     if in_a_zone {
         check_private(address, "the address of a host in a zone", sink);
     } else if is_private(address.value) {
@@ -236,7 +237,7 @@ fn check_side(address: &Spanned<Ipv4Addr>, in_a_zone: bool, host: &str, sink: &m
     }
 }
 
-fn check_private(address: &Spanned<Ipv4Addr>, what: &str, sink: &mut Diagnostics) {
+fn check_private(address: &Spanned<Ipv4Addr>, what: &str, sink: &mut Sink) {
     if !is_private(address.value) {
         sink.push(
             Diagnostic::new(
@@ -250,7 +251,7 @@ fn check_private(address: &Spanned<Ipv4Addr>, what: &str, sink: &mut Diagnostics
     }
 }
 
-fn check_public(address: &Spanned<Ipv4Addr>, sink: &mut Diagnostics) {
+fn check_public(address: &Spanned<Ipv4Addr>, sink: &mut Sink) {
     if is_private(address.value) {
         sink.push(
             Diagnostic::new(
@@ -291,7 +292,7 @@ impl Pool {
     }
 
     /// The next free address. 0.0.0.0 when there is none, which has been said then.
-    fn next(&mut self, book: &Book, span: Span, sink: &mut Diagnostics) -> Ipv4Addr {
+    fn next(&mut self, book: &Book, span: Span, sink: &mut Sink) -> Ipv4Addr {
         loop {
             if self.next > self.last {
                 match self.overflow.take() {
@@ -311,7 +312,7 @@ impl Pool {
         }
     }
 
-    fn complain(&mut self, span: Span, sink: &mut Diagnostics) {
+    fn complain(&mut self, span: Span, sink: &mut Sink) {
         if !self.complained {
             self.complained = true;
             sink.push(
@@ -320,7 +321,7 @@ impl Pool {
                     span,
                     format!("no address is left for {}", self.what),
                 )
-                .label("all are given out before this")
+                .label("not all of this can have one")
                 .help("use fewer, or spread them over several zones"),
             );
         }

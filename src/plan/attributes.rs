@@ -3,9 +3,9 @@
 //! The table is the elbv2 API's list for Network Load Balancers. What it does not do is act: see `groups` and
 //! `balancers`.
 
-use super::names;
+use super::Sink;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 
 /// Cross-zone, of a balancer or of a target group.
 pub(super) const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
@@ -155,7 +155,7 @@ impl<'a> Checked<'a> {
 pub(super) fn check<'a>(
     holder: Holder,
     written: &'a [(Spanned<String>, Spanned<String>)],
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Checked<'a> {
     let mut values = Vec::new();
     for (name, value) in written {
@@ -181,7 +181,7 @@ pub(super) fn check<'a>(
     Checked { values }
 }
 
-fn unknown(holder: Holder, name: &Spanned<String>, sink: &Diagnostics) -> Diagnostic {
+fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
     if let Some(other) = ATTRIBUTES.iter().find(|a| a.name == name.value) {
         return Diagnostic::new(
             code::ATTRIBUTE_ELSEWHERE,
@@ -205,13 +205,13 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Diagnostics) -> Diagno
         .iter()
         .filter(|a| a.holder == holder)
         .map(|a| a.name);
-    let help = names::help(sink, &name.value, names);
+    let help = sink.help(&name.value, names);
     Diagnostic::new(
         code::ATTRIBUTE_UNKNOWN,
         name.span,
         format!("no {} attribute is called `{}`", holder.name(), name.value),
     )
-    .label("not an attribute of a Network Load Balancer's")
+    .label("a Network Load Balancer has none of this name")
     .help(help)
 }
 
@@ -280,10 +280,10 @@ mod tests {
 
     fn problems(holder: Holder, name: &str, value: &str) -> Vec<Code> {
         let spanned = |text: &str| Spanned::new(text.to_owned(), Span::default());
-        let mut sink = Diagnostics::default();
+        let mut sink = Sink::default();
         let written = [(spanned(name), spanned(value))];
         check(holder, &written, &mut sink);
-        sink.sorted().iter().map(|d| d.code).collect()
+        sink.problems.sorted().iter().map(|d| d.code).collect()
     }
 
     #[test]

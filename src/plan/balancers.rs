@@ -1,12 +1,12 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
+use super::Sink;
 use super::attributes::{self, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Group, Groups, protocol};
 use super::hosts::{Hosts, known_zone};
-use super::names;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{OnCollision, OnMissingFlow, Protocol, ZonalId};
 use crate::spec::{self, Body};
 use std::collections::HashSet;
@@ -63,7 +63,7 @@ pub(super) fn resolve<'a>(
     hosts: &Hosts<'_>,
     groups: &Groups<'_>,
     clock: Clock,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Vec<Balancer<'a>> {
     body.load_balancers
         .iter()
@@ -125,7 +125,7 @@ fn listener(
     groups: &Groups<'_>,
     balancer_cross_zone: bool,
     clock: Clock,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Option<Listener> {
     let listens = protocol(&section.protocol);
     let idle_timeout = idle_timeout(section, listens, clock, sink);
@@ -144,7 +144,7 @@ fn idle_timeout(
     section: &spec::Listener,
     listens: Protocol,
     clock: Clock,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Duration {
     let attributes = attributes::check(Holder::Listener, &section.attributes, sink);
     let written = attributes.number(TCP_IDLE);
@@ -172,7 +172,7 @@ fn protocols_match(
     listens: Protocol,
     section: &spec::Listener,
     group: &Group<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) {
     if listens == group.protocol {
         return;
@@ -208,7 +208,7 @@ fn prefer(
     listeners: &[Listener],
     groups: &Groups<'_>,
     hosts: &Hosts<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Vec<(ZonalId, Vec<usize>)> {
     let mut resolved: Vec<(ZonalId, Vec<usize>)> = Vec::new();
     for (place, wanted) in &section.emulate.prefer {
@@ -234,7 +234,7 @@ fn zonal_of(
     name: &Spanned<String>,
     place: &Spanned<String>,
     section: &spec::Balancer,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Vec<usize> {
     let zone = match place.value.split_once('/') {
         Some((balancer, zone)) if balancer == name.value => zone,
@@ -253,7 +253,7 @@ fn zonal_of(
             .iter()
             .map(|(zone, _)| format!("{}/{}", name.value, zone.value))
             .collect();
-        let help = names::help(sink, &place.value, names.iter().map(String::as_str));
+        let help = sink.help(&place.value, names.iter().map(String::as_str));
         sink.push(
             Diagnostic::new(
                 code::PREFER_ZONAL,
@@ -272,7 +272,7 @@ fn preferred(
     listeners: &[Listener],
     groups: &Groups<'_>,
     hosts: &Hosts<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Vec<usize> {
     let wanted: HashSet<_> = hosts
         .all(&target.value)
@@ -308,7 +308,7 @@ fn preferred(
             .flat_map(|group| &groups.list[*group].targets)
             .map(|target| hosts.get(target.host).name.as_str())
             .collect();
-        let help = names::help(sink, &target.value, names.into_iter());
+        let help = sink.help(&target.value, names);
         sink.push(
             Diagnostic::new(
                 code::PREFER_TARGET,
@@ -329,13 +329,13 @@ pub(super) fn served(
     balancers: &[Balancer<'_>],
     groups: &Groups<'_>,
     hosts: &Hosts<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) {
     let mut checked = HashSet::new();
     let runs = runs_programs(body);
     for listener in balancers.iter().flat_map(|balancer| &balancer.listeners) {
         let group = &groups.list[listener.group];
-        if !checked.insert((listener.group, listener.port)) {
+        if listener.protocol != group.protocol || !checked.insert((listener.group, listener.port)) {
             continue;
         }
         for target in &group.targets {

@@ -1,13 +1,13 @@
 //! What concerns a case as a whole: its place in the file, what it changes, what the lab's faults name.
 
-use super::Change;
+use super::{Change, Sink};
+use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::{Case, Kind, Lab};
 use std::collections::BTreeSet;
 
 /// Rules between the cases of a lab.
-pub(super) fn check(lab: &Lab, sink: &mut Diagnostics) {
+pub(super) fn check(lab: &Lab, sink: &mut Sink) {
     for case in &lab.cases {
         match case.kind.value {
             Kind::Fix | Kind::Control => finds_nothing(case, sink),
@@ -17,7 +17,7 @@ pub(super) fn check(lab: &Lab, sink: &mut Diagnostics) {
 }
 
 /// A fix shows none of what the faults name, so it cannot name anything itself.
-fn finds_nothing(case: &Case, sink: &mut Diagnostics) {
+fn finds_nothing(case: &Case, sink: &mut Sink) {
     if let Some(first) = case.finds.first() {
         sink.push(
             Diagnostic::new(
@@ -34,13 +34,14 @@ fn finds_nothing(case: &Case, sink: &mut Diagnostics) {
 
 /// Adds a case's problems to the lab's. One that the lab as written does not have, and that stands outside the
 /// case, gets the case's name: nobody would find the reason otherwise.
-pub(super) fn attribute(own: Diagnostics, case: &Case, sink: &mut Diagnostics) {
-    let set = case.set.iter().map(|patch| patch.path.span);
-    let reason = set.fold(case.name.span, |first, span| {
-        if first == case.name.span { span } else { first }
-    });
-    let known: Vec<_> = sink.sorted().into_iter().cloned().collect();
-    for problem in own.sorted() {
+pub(super) fn attribute(own: &Sink, case: &Case, sink: &mut Sink) {
+    let reason = match case.set.as_slice() {
+        [only] => only.path.span,
+        [] | [_, _, ..] => case.name.span,
+    };
+    sink.settle(own);
+    let known: Vec<_> = sink.problems.sorted().into_iter().cloned().collect();
+    for problem in own.problems.sorted() {
         if known.contains(problem) {
             continue;
         }
@@ -48,7 +49,7 @@ pub(super) fn attribute(own: Diagnostics, case: &Case, sink: &mut Diagnostics) {
         let problem = if outside && !case.set.is_empty() {
             problem
                 .clone()
-                .also(reason, format!("in case `{}`, after this", case.name.value))
+                .also(reason, format!("only in case `{}`", case.name.value))
         } else {
             problem.clone()
         };

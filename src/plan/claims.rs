@@ -1,7 +1,8 @@
 //! Claims: compiled against what can be said in this very case.
 
 use super::Claim;
-use crate::diag::{Diagnostics, Span, Spanned};
+use super::Sink;
+use crate::diag::{Span, Spanned};
 use crate::expr::{self, Shape};
 use crate::spec;
 
@@ -24,14 +25,14 @@ impl<'a> Compiler<'a> {
     }
 
     /// One claim of `works` or `expect`.
-    pub(super) fn claim(&mut self, claim: &spec::Claim, sink: &mut Diagnostics) -> Option<Claim> {
+    pub(super) fn claim(&mut self, claim: &spec::Claim, sink: &mut Sink) -> Option<Claim> {
         let words = claim.words.as_ref().map(|words| words.value.clone());
         self.expression(&claim.that, sink)
             .map(|compiled| Claim { words, ..compiled })
     }
 
     /// All claims of a list; those that do not compile are left out, and reported.
-    pub(super) fn claims(&mut self, claims: &[spec::Claim], sink: &mut Diagnostics) -> Vec<Claim> {
+    pub(super) fn claims(&mut self, claims: &[spec::Claim], sink: &mut Sink) -> Vec<Claim> {
         claims
             .iter()
             .filter_map(|claim| self.claim(claim, sink))
@@ -39,12 +40,8 @@ impl<'a> Compiler<'a> {
     }
 
     /// A bare expression.
-    pub(super) fn expression(
-        &mut self,
-        that: &Spanned<String>,
-        sink: &mut Diagnostics,
-    ) -> Option<Claim> {
-        let expr = expr::compile(that, self.shape, sink)?;
+    pub(super) fn expression(&mut self, that: &Spanned<String>, sink: &mut Sink) -> Option<Claim> {
+        let expr = expr::compile(that, self.shape, &mut sink.problems)?;
         Some(Claim {
             words: None,
             that: that.value.clone(),

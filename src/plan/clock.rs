@@ -1,7 +1,8 @@
 //! From the lab's two clocks to one: cloud time is divided by `time_scale`, real time is left alone.
 
+use super::Sink;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{Body, Lapse};
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Clock {
     }
 
     /// A step's own limit or pause, which must be bearable.
-    pub(super) fn step(self, lapse: &Spanned<Lapse>, sink: &mut Diagnostics) -> Duration {
+    pub(super) fn step(self, lapse: &Spanned<Lapse>, sink: &mut Sink) -> Duration {
         let real = self.lapse(lapse.value);
         if real > LONGEST_STEP {
             sink.push(
@@ -71,7 +72,7 @@ impl Clock {
     pub(super) fn keepalive(
         self,
         lapse: Option<&Spanned<Lapse>>,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Option<Duration> {
         let lapse = lapse?;
         let real = self.lapse(lapse.value);
@@ -100,7 +101,7 @@ impl Clock {
     }
 
     /// A flow's idle limit, written as whole cloud seconds.
-    pub(super) fn idle(self, seconds: &Spanned<u64>, sink: &mut Diagnostics) -> Duration {
+    pub(super) fn idle(self, seconds: &Spanned<u64>, sink: &mut Sink) -> Duration {
         let real = self.cloud(Duration::from_secs(seconds.value));
         if real < SHORTEST_IDLE {
             sink.push(
@@ -143,8 +144,8 @@ mod tests {
         Spanned::new(Lapse { length, cloud }, Span::default())
     }
 
-    fn codes(sink: &Diagnostics) -> Vec<crate::diag::Code> {
-        sink.sorted().iter().map(|d| d.code).collect()
+    fn codes(sink: &Sink) -> Vec<crate::diag::Code> {
+        sink.problems.sorted().iter().map(|d| d.code).collect()
     }
 
     #[test]
@@ -161,27 +162,27 @@ mod tests {
     #[test]
     fn a_keepalive_that_scales_to_a_fraction_is_refused() {
         let clock = Clock { scale: 100.0 };
-        let mut sink = Diagnostics::default();
+        let mut sink = Sink::default();
         let fine = clock.keepalive(Some(&lapse(Duration::from_secs(200), true)), &mut sink);
         assert_eq!(fine, Some(Duration::from_secs(2)));
-        assert!(sink.is_empty());
+        assert!(sink.problems.is_empty());
         clock.keepalive(Some(&lapse(Duration::from_secs(250), true)), &mut sink);
         assert_eq!(codes(&sink), [code::KEEPALIVE_NOT_WHOLE]);
     }
 
     #[test]
     fn an_idle_timeout_under_a_second_is_refused() {
-        let mut sink = Diagnostics::default();
+        let mut sink = Sink::default();
         let clock = Clock { scale: 350.0 };
         clock.idle(&Spanned::new(350, Span::default()), &mut sink);
-        assert!(sink.is_empty());
+        assert!(sink.problems.is_empty());
         clock.idle(&Spanned::new(349, Span::default()), &mut sink);
         assert_eq!(codes(&sink), [code::IDLE_TOO_SHORT]);
     }
 
     #[test]
     fn an_hour_is_too_long_for_a_step() {
-        let mut sink = Diagnostics::default();
+        let mut sink = Sink::default();
         let clock = Clock { scale: 1.0 };
         clock.step(&lapse(Duration::from_secs(3601), true), &mut sink);
         assert_eq!(codes(&sink), [code::STEP_TOO_LONG]);

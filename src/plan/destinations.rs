@@ -7,10 +7,11 @@
 
 use super::addresses::{Addresses, is_private};
 use super::balancers::Balancer;
+use super::destination_text::{Parts, syntax};
 use super::hosts::Hosts;
-use super::{Dial, Endpoint, HostId, names};
+use super::{Dial, Endpoint, HostId, Sink};
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -60,7 +61,7 @@ impl<'a> Destinations<'a> {
         hosts: &'a Hosts<'a>,
         balancers: &'a [Balancer<'a>],
         addresses: &'a Addresses,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Self {
         let mut balancer_by_name = HashMap::new();
         for (index, balancer) in balancers.iter().enumerate() {
@@ -93,7 +94,7 @@ impl<'a> Destinations<'a> {
         &self,
         from: &[HostId],
         to: &Spanned<String>,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Vec<Dial> {
         let Some(place) = self.find(to, sink) else {
             return Vec::new();
@@ -115,7 +116,7 @@ impl<'a> Destinations<'a> {
         dials
     }
 
-    fn find(&self, to: &Spanned<String>, sink: &mut Diagnostics) -> Option<Place> {
+    fn find(&self, to: &Spanned<String>, sink: &mut Sink) -> Option<Place> {
         let parts = Parts::of(to, sink)?;
         if let Ok(address) = parts.name.parse::<Ipv4Addr>() {
             return address_place(address, &parts, to, sink);
@@ -131,7 +132,7 @@ impl<'a> Destinations<'a> {
             .iter()
             .map(|balancer| balancer.name.value.as_str())
             .chain(self.hosts.names());
-        let help = names::help(sink, parts.name, known);
+        let help = sink.help(parts.name, known);
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_DESTINATION,
@@ -149,7 +150,7 @@ impl<'a> Destinations<'a> {
         index: usize,
         parts: &Parts<'_>,
         to: &Spanned<String>,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Option<Place> {
         let balancer = &self.balancers[index];
         let zones: Vec<usize> = match parts.sub {
@@ -184,7 +185,7 @@ impl<'a> Destinations<'a> {
         hosts: &[HostId],
         parts: &Parts<'_>,
         to: &Spanned<String>,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Option<Place> {
         let public = match parts.sub {
             None => false,
@@ -390,90 +391,16 @@ impl<'a> Destinations<'a> {
     }
 }
 
-/// `name[/sub][:port[/udp]]`
-#[derive(Debug)]
-struct Parts<'t> {
-    name: &'t str,
-    sub: Option<&'t str>,
-    port: Option<u16>,
-}
-
-impl<'t> Parts<'t> {
-    fn of(to: &'t Spanned<String>, sink: &mut Diagnostics) -> Option<Self> {
-        let text = to.value.trim();
-        let (place, port) = match text.rsplit_once(':') {
-            None => (text, None),
-            Some((place, port)) => (place, Some(port)),
-        };
-        let (name, sub) = match place.split_once('/') {
-            None => (place, None),
-            Some((name, sub)) => (name, Some(sub)),
-        };
-        let malformed = name.is_empty() || sub == Some("") || name.contains(':');
-        if malformed {
-            sink.push(syntax(to.span, &to.value));
-            return None;
-        }
-        let port = match port {
-            None => None,
-            Some(port) => Some(Self::port(port, to, sink)?),
-        };
-        Some(Self { name, sub, port })
-    }
-
-    fn port(text: &str, to: &Spanned<String>, sink: &mut Diagnostics) -> Option<u16> {
-        let (number, protocol) = match text.split_once('/') {
-            None => (text, "tcp"),
-            Some((number, protocol)) => (number, protocol),
-        };
-        if protocol == "udp" {
-            sink.push(
-                Diagnostic::new(
-                    code::UDP_CLIENT,
-                    to.span,
-                    "clients speak TCP in this release",
-                )
-                .label("this is a UDP port")
-                .help("leave `/udp` out, or send datagrams with a `run` step"),
-            );
-            return None;
-        }
-        match number.parse::<u16>() {
-            Ok(port) if port > 0 && protocol == "tcp" => Some(port),
-            Ok(_) | Err(_) => {
-                sink.push(
-                    Diagnostic::new(
-                        code::DESTINATION_SYNTAX,
-                        to.span,
-                        format!("`{text}` is no port"),
-                    )
-                    .help("a port is a number from 1 to 65535"),
-                );
-                None
-            }
-        }
-    }
-}
-
-fn syntax(span: Span, text: &str) -> Diagnostic {
-    Diagnostic::new(
-        code::DESTINATION_SYNTAX,
-        span,
-        format!("`{text}` is no destination"),
-    )
-    .help("write balancer[/zone][:port], host[/public][:port], or address:port")
-}
-
 fn address_place(
     address: Ipv4Addr,
     parts: &Parts<'_>,
     to: &Spanned<String>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Option<Place> {
     match (parts.sub, parts.port) {
         (None, Some(port)) => Some(Place::Address(SocketAddrV4::new(address, port))),
         (Some(_), _) => {
-            sink.push(syntax(to.span, &to.value));
+            sink.push(syntax(to));
             None
         }
         (None, None) => {
@@ -495,7 +422,7 @@ fn port_or_only(
     known: &[u16],
     does: &str,
     to: &Spanned<String>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Option<u16> {
     let (message, example) = match (parts.port, known) {
         (Some(port), _) => return Some(port),

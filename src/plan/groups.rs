@@ -2,9 +2,9 @@
 
 use super::attributes::{self, CROSS_ZONE, Checked, Holder, PRESERVE_CLIENT_IP};
 use super::hosts::Hosts;
-use super::{HostId, names};
+use super::{HostId, Sink};
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::Protocol;
 use crate::spec::{self, Body};
 use std::collections::HashMap;
@@ -45,10 +45,10 @@ pub(super) struct Groups<'a> {
 
 impl Groups<'_> {
     /// The number of a group, or the problem.
-    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Option<usize> {
+    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<usize> {
         let found = self.by_name.get(name.value.as_str()).copied();
         if found.is_none() {
-            let help = names::help(sink, &name.value, self.by_name_in_order());
+            let help = sink.help(&name.value, self.by_name_in_order());
             sink.push(
                 Diagnostic::new(
                     code::UNKNOWN_GROUP,
@@ -68,7 +68,7 @@ impl Groups<'_> {
 }
 
 /// Resolves every target group.
-pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Groups<'a> {
+pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Groups<'a> {
     let mut list = Vec::with_capacity(body.target_groups.len());
     let mut by_name = HashMap::new();
     for (name, group) in &body.target_groups {
@@ -105,7 +105,7 @@ fn preserves(
     group: &spec::TargetGroup,
     protocol: Protocol,
     attributes: &Checked<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> bool {
     match protocol {
         Protocol::Tcp => attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip"),
@@ -128,7 +128,7 @@ fn preserves(
     }
 }
 
-fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Vec<Target> {
+fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut first: HashMap<(HostId, Option<u16>), &Spanned<String>> = HashMap::new();
     let group_port = group.port.as_ref().map(|port| port.value);
@@ -164,11 +164,11 @@ fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Diagnostics)
     targets
 }
 
-fn known_targets(name: &Spanned<String>, hosts: &Hosts<'_>, sink: &mut Diagnostics) -> Vec<HostId> {
+fn known_targets(name: &Spanned<String>, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec<HostId> {
     match hosts.all(&name.value) {
         Some(found) => found.to_vec(),
         None => {
-            let help = names::help(sink, &name.value, hosts.names());
+            let help = sink.help(&name.value, hosts.names());
             sink.push(
                 Diagnostic::new(
                     code::UNKNOWN_TARGET,

@@ -1,9 +1,9 @@
 //! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
 
 use super::addresses::{HostAddresses, MOST_ZONES};
-use super::{HostId, names, nft, text};
+use super::{HostId, Sink, nft, text};
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ impl Hosts<'_> {
     }
 
     /// The host or group of a name, or the problem.
-    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Vec<HostId> {
+    pub(super) fn resolve(&self, name: &Spanned<String>, sink: &mut Sink) -> Vec<HostId> {
         match self.all(&name.value) {
             Some(hosts) => hosts.to_vec(),
             None => {
@@ -68,11 +68,7 @@ impl Hosts<'_> {
     }
 
     /// The single host of a name, or the problem.
-    pub(super) fn resolve_one(
-        &self,
-        name: &Spanned<String>,
-        sink: &mut Diagnostics,
-    ) -> Option<HostId> {
+    pub(super) fn resolve_one(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<HostId> {
         if let Some(host) = self.one(&name.value) {
             return Some(host);
         }
@@ -98,19 +94,19 @@ impl Hosts<'_> {
         None
     }
 
-    fn unknown(&self, name: &Spanned<String>, sink: &Diagnostics) -> Diagnostic {
+    fn unknown(&self, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         Diagnostic::new(
             code::UNKNOWN_HOST,
             name.span,
             format!("there is no host `{}`", name.value),
         )
         .label("not under `hosts`")
-        .help(names::help(sink, &name.value, self.names()))
+        .help(sink.help(&name.value, self.names()))
     }
 }
 
 /// Expands `count` and checks what concerns one host.
-pub(super) fn expand<'a>(body: &'a Body, sink: &mut Diagnostics) -> Hosts<'a> {
+pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
     let mut hosts = Hosts {
         list: Vec::new(),
         groups: Vec::new(),
@@ -151,7 +147,7 @@ fn unique(
     name: &str,
     key: &Spanned<String>,
     first_use: &mut HashMap<String, Span>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) {
     match first_use.get(name) {
         None => {
@@ -173,7 +169,7 @@ fn unique(
 }
 
 /// No more zones than the address plan has room for.
-pub(super) fn zones(body: &Body, sink: &mut Diagnostics) {
+pub(super) fn zones(body: &Body, sink: &mut Sink) {
     if let Some(zone) = body.zones.get(MOST_ZONES) {
         sink.push(
             Diagnostic::new(
@@ -190,14 +186,10 @@ pub(super) fn zones(body: &Body, sink: &mut Diagnostics) {
 }
 
 /// A zone that the lab has.
-pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Diagnostics) -> bool {
+pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Sink) -> bool {
     let known = body.zones.iter().any(|z| z.value == zone.value);
     if !known {
-        let help = names::help(
-            sink,
-            &zone.value,
-            body.zones.iter().map(|z| z.value.as_str()),
-        );
+        let help = sink.help(&zone.value, body.zones.iter().map(|z| z.value.as_str()));
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_ZONE,
@@ -211,7 +203,7 @@ pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Diagnos
     known
 }
 
-fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Diagnostics) {
+fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Sink) {
     if let Some(zone) = &host.zone {
         known_zone(zone, body, sink);
     }
@@ -223,7 +215,7 @@ fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Diagn
     quirks(host, sink);
 }
 
-fn one_address_for_many(host: &spec::Host, sink: &mut Diagnostics) {
+fn one_address_for_many(host: &spec::Host, sink: &mut Sink) {
     let Some(count) = &host.count else { return };
     if count.value < 2 {
         return;
@@ -255,7 +247,7 @@ fn one_address_for_many(host: &spec::Host, sink: &mut Diagnostics) {
     }
 }
 
-fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Diagnostics) {
+fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Sink) {
     let Some(public) = &host.public_address else {
         return;
     };
@@ -272,10 +264,10 @@ fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Diag
     }
 }
 
-fn quirks(host: &spec::Host, sink: &mut Diagnostics) {
+fn quirks(host: &spec::Host, sink: &mut Sink) {
     for (name, value) in &host.kernel {
         if name.value != "syn_resend" {
-            let help = names::help(sink, &name.value, std::iter::once("syn_resend"));
+            let help = sink.help(&name.value, std::iter::once("syn_resend"));
             sink.push(
                 Diagnostic::new(
                     code::UNKNOWN_QUIRK,

@@ -11,14 +11,15 @@ mod balancers;
 mod cases;
 mod claims;
 mod clock;
+mod destination_text;
 mod destinations;
 mod groups;
 mod hosts;
 mod lower;
 pub mod model;
-mod names;
 mod nft;
 pub mod shape;
+mod sink;
 mod size;
 mod steps;
 mod sysctls;
@@ -39,6 +40,7 @@ use crate::spec::{self, Body, Lab};
 use claims::{Compiler, Lines};
 use clock::Clock;
 use destinations::Destinations;
+use sink::Sink;
 use text::Places;
 
 /// One case of a lab, with its own seed or another one.
@@ -46,10 +48,10 @@ use text::Places;
 /// # Errors
 /// Every problem of this case, or that there is no such case.
 pub fn plan(lab: &Lab, case: &str, seed: Option<u64>) -> Result<Plan, Diagnostics> {
-    let mut sink = Diagnostics::default();
+    let mut sink = Sink::default();
     let Some(found) = lab.cases.iter().find(|c| c.name.value == case) else {
         let known = lab.cases.iter().map(|c| c.name.value.as_str());
-        let help = names::help(&sink, case, known);
+        let help = sink.help(case, known);
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_CASE,
@@ -58,15 +60,18 @@ pub fn plan(lab: &Lab, case: &str, seed: Option<u64>) -> Result<Plan, Diagnostic
             )
             .help(help),
         );
-        return Err(sink);
+        return Err(sink.problems);
     };
     if !size::bearable_together(lab, &mut sink) {
-        return Err(sink);
+        return Err(sink.problems);
     }
     let lines = Lines::new(&lab.text);
     cases::check(lab, &mut sink);
     let plan = plan_case(lab, found, seed, &lines, &mut sink);
-    finish(plan, sink)
+    match plan {
+        Some(plan) => sink.problems.into_result(plan),
+        None => Err(sink.problems),
+    }
 }
 
 /// Plans of every case of a lab file, from its bytes.
@@ -94,27 +99,23 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Vec<Plan>, Diagnostics> {
 /// # Errors
 /// Every problem of the lab as written and of each case.
 pub fn plans(lab: &Lab) -> Result<Vec<Plan>, Diagnostics> {
-    let mut sink = Diagnostics::default();
+    let mut sink = Sink::default();
     if !size::bearable_together(lab, &mut sink) {
-        return Err(sink);
+        return Err(sink.problems);
     }
     let lines = Lines::new(&lab.text);
     cases::check(lab, &mut sink);
     resolve(&lab.body, &lab.works, &[], lab.body.seed, &lines, &mut sink);
     let mut plans = Vec::with_capacity(lab.cases.len());
     for case in &lab.cases {
-        let mut own = Diagnostics::default();
+        if sink.problems.is_full() {
+            break;
+        }
+        let mut own = sink.fresh();
         plans.extend(plan_case(lab, case, None, &lines, &mut own));
-        cases::attribute(own, case, &mut sink);
+        cases::attribute(&own, case, &mut sink);
     }
-    sink.into_result(plans)
-}
-
-fn finish(plan: Option<Plan>, sink: Diagnostics) -> Result<Plan, Diagnostics> {
-    match plan {
-        Some(plan) => sink.into_result(plan),
-        None => Err(sink),
-    }
+    sink.problems.into_result(plans)
 }
 
 fn plan_case(
@@ -122,7 +123,7 @@ fn plan_case(
     case: &spec::Case,
     seed: Option<u64>,
     lines: &Lines,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Option<Plan> {
     let seed = seed.unwrap_or(case.body.seed);
     let resolved = resolve(&case.body, &lab.works, &case.expect, seed, lines, sink)?;
@@ -176,7 +177,7 @@ fn resolve(
     expect: &[spec::Claim],
     seed: u64,
     lines: &Lines,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Option<Resolved> {
     if !size::bearable(body, sink) {
         return None;

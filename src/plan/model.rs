@@ -9,7 +9,7 @@ use crate::fabric;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-pub use crate::spec::Kind;
+pub use crate::spec::{App, Kind};
 
 /// Index into [`Plan::hosts`]; the same number is the host's [`fabric::config::PortId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,7 +125,7 @@ pub struct Server {
     /// Datagram socket rather than stream.
     pub udp: bool,
     /// What it does.
-    pub app: crate::spec::App,
+    pub app: App,
 }
 
 /// One step.

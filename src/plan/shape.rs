@@ -7,15 +7,6 @@ use crate::expr::{Shape, Type};
 use crate::spec::{Body, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 
-/// The names that evidence takes for itself.
-pub const ROOTS: &[&str] = &[
-    "hosts",
-    "load_balancers",
-    "target_groups",
-    "findings",
-    "packets",
-];
-
 /// What a shape is made from.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
@@ -27,32 +18,32 @@ pub(super) struct Names<'a> {
 
 /// The shape of a case's evidence.
 pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
-    let mut roots = BTreeMap::new();
-    let hosts = names.hosts.iter().map(|name| (*name, host()));
-    roots.insert("hosts".to_owned(), record(hosts));
-    let balancers = body
-        .load_balancers
-        .iter()
-        .map(|(name, _)| (name.value.as_str(), balancer()));
-    roots.insert("load_balancers".to_owned(), record(balancers));
-    let groups = names
-        .groups
-        .iter()
-        .map(|(name, targets)| (*name, group(targets)));
-    roots.insert("target_groups".to_owned(), record(groups));
-    roots.insert("findings".to_owned(), findings());
-    roots.insert("packets".to_owned(), packets());
     let loads: HashSet<&str> = body
         .steps
         .iter()
         .filter(|step| matches!(step.verb, Verb::Load { .. }))
         .map(|step| step.name.value.as_str())
         .collect();
-    for step in body.steps.iter().filter(|step| step.named) {
-        if !ROOTS.contains(&step.name.value.as_str()) {
-            roots.insert(step.name.value.clone(), result(step, &loads, names));
-        }
-    }
+    let mut roots: BTreeMap<String, Type> = body
+        .steps
+        .iter()
+        .filter(|step| step.named)
+        .map(|step| (step.name.value.clone(), result(step, &loads, names)))
+        .collect();
+    let balancers = body
+        .load_balancers
+        .iter()
+        .map(|(name, _)| (name.value.as_str(), balancer()));
+    let groups = names
+        .groups
+        .iter()
+        .map(|(name, targets)| (*name, group(targets)));
+    let hosts = names.hosts.iter().map(|name| (*name, host()));
+    roots.insert("hosts".to_owned(), record(hosts));
+    roots.insert("load_balancers".to_owned(), record(balancers));
+    roots.insert("target_groups".to_owned(), record(groups));
+    roots.insert("findings".to_owned(), findings());
+    roots.insert("packets".to_owned(), packets());
     Shape { roots }
 }
 

@@ -1,7 +1,8 @@
 //! How large a lab may be: what a laptop can build, and what checking finishes within a second.
 
+use super::Sink;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diag::{Diagnostic, Span};
 use crate::spec::{Body, Lab, Verb};
 
 /// Hosts of one case.
@@ -14,74 +15,77 @@ const LISTENERS: usize = 50;
 const ITEMS: usize = 200;
 /// Steps of one case.
 const STEPS: usize = 1000;
-/// Hosts times loads, over all cases: each load's result names every host.
+/// See [`weight`], over all cases.
 const WEIGHT: usize = 500_000;
 
 /// True when the body can be planned.
-pub(super) fn bearable(body: &Body, sink: &mut Diagnostics) -> bool {
-    let before = sink.len();
-    limit(host_count(body), HOSTS, "hosts", place(&body.hosts), sink);
-    limit(
-        body.load_balancers.len(),
-        ITEMS,
-        "load balancers",
-        place(&body.load_balancers),
-        sink,
-    );
-    limit(
-        body.target_groups.len(),
-        ITEMS,
-        "target groups",
-        place(&body.target_groups),
-        sink,
-    );
+pub(super) fn bearable(body: &Body, sink: &mut Sink) -> bool {
     let step = body.steps.last().map_or(Span::default(), |step| step.span);
-    limit(body.steps.len(), STEPS, "steps", step, sink);
+    let mut counts = vec![
+        (host_count(body), HOSTS, "hosts", place(&body.hosts)),
+        (
+            body.load_balancers.len(),
+            ITEMS,
+            "load balancers",
+            place(&body.load_balancers),
+        ),
+        (
+            body.target_groups.len(),
+            ITEMS,
+            "target groups",
+            place(&body.target_groups),
+        ),
+        (body.steps.len(), STEPS, "steps", step),
+    ];
     for (name, balancer) in &body.load_balancers {
-        limit(
-            balancer.listeners.len(),
+        let listeners = balancer.listeners.len();
+        counts.push((
+            listeners,
             LISTENERS,
             "listeners of one load balancer",
             name.span,
-            sink,
-        );
+        ));
     }
     for (name, group) in &body.target_groups {
-        limit(
-            group.targets.len(),
-            TARGETS,
-            "targets of one group",
-            name.span,
-            sink,
-        );
+        let targets = group.targets.len();
+        counts.push((targets, TARGETS, "targets of one group", name.span));
     }
-    sink.len() == before
+    let mut fits = true;
+    for (count, most, what, span) in counts {
+        fits &= within(count, most, what, span, sink);
+    }
+    fits
 }
 
 /// True when all cases together can be planned.
-pub(super) fn bearable_together(lab: &Lab, sink: &mut Diagnostics) -> bool {
-    let before = sink.len();
-    let weight = |body: &Body| {
-        let loads = body
-            .steps
-            .iter()
-            .filter(|step| matches!(step.verb, Verb::Load { .. }))
-            .count();
-        host_count(body).saturating_mul(loads + 1)
-    };
+pub(super) fn bearable_together(lab: &Lab, sink: &mut Sink) -> bool {
     let total = lab
         .cases
         .iter()
-        .map(|case| weight(&case.body))
-        .fold(weight(&lab.body), usize::saturating_add);
-    limit(
+        .map(|case| weight(&case.body, lab.works.len() + case.expect.len()))
+        .fold(weight(&lab.body, lab.works.len()), usize::saturating_add);
+    within(
         total,
         WEIGHT,
-        "hosts, counted once for each case and load,",
+        "hosts, targets, steps and claims, counted for each case,",
         lab.title.span,
         sink,
-    );
-    sink.len() == before
+    )
+}
+
+/// What planning a body costs, in microseconds or thereabouts. Each load's result names every host, and a claim
+/// is compiled.
+fn weight(body: &Body, claims: usize) -> usize {
+    let loads = body
+        .steps
+        .iter()
+        .filter(|step| matches!(step.verb, Verb::Load { .. }))
+        .count();
+    let targets = |group: &crate::spec::TargetGroup| group.targets.len();
+    let targets: usize = body.target_groups.iter().map(|(_, g)| targets(g)).sum();
+    host_count(body)
+        .saturating_mul(loads + 1)
+        .saturating_add(targets + body.steps.len() + 10 * claims)
 }
 
 fn host_count(body: &Body) -> usize {
@@ -95,7 +99,7 @@ fn place<T>(items: &[(crate::diag::Spanned<String>, T)]) -> Span {
     items.last().map_or(Span::default(), |(name, _)| name.span)
 }
 
-fn limit(count: usize, most: usize, what: &str, span: Span, sink: &mut Diagnostics) {
+fn within(count: usize, most: usize, what: &str, span: Span, sink: &mut Sink) -> bool {
     if count > most {
         sink.push(
             Diagnostic::new(code::TOO_LARGE, span, format!("{count} {what} in one lab"))
@@ -103,4 +107,5 @@ fn limit(count: usize, most: usize, what: &str, span: Span, sink: &mut Diagnosti
                 .help("split the lab into several files"),
         );
     }
+    count <= most
 }

@@ -5,9 +5,9 @@ use super::clock::Clock;
 use super::destinations::Destinations;
 use super::hosts::Hosts;
 use super::text::Places;
-use super::{Dial, HostId, Step, StepId, Transfer, Verb, names};
+use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
@@ -37,7 +37,7 @@ pub(super) fn resolve(
     body: &Body,
     scene: Scene<'_>,
     compiler: &mut Compiler<'_>,
-    sink: &mut Diagnostics,
+    sink: &mut Sink,
 ) -> Vec<Step> {
     let named: Named<'_> = body
         .steps
@@ -65,12 +65,6 @@ pub(super) fn resolve(
             });
         }
     }
-    if body.steps.is_empty() {
-        sink.push(
-            Diagnostic::new(code::NO_STEPS, Span::default(), "no step is left")
-                .help("a case needs a story: keep at least one step"),
-        );
-    }
     too_many_connections(body, &steps, sink);
     same_tuple(body, &steps, sink);
     steps
@@ -88,7 +82,7 @@ impl Resolver<'_> {
         number: usize,
         step: &spec::Step,
         compiler: &mut Compiler<'_>,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Option<Verb> {
         let clock = self.scene.clock;
         Some(match &step.verb {
@@ -179,7 +173,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn some_hosts(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Option<Vec<HostId>> {
+    fn some_hosts(&self, name: &Spanned<String>, sink: &mut Sink) -> Option<Vec<HostId>> {
         let hosts = self.scene.hosts.resolve(name, sink);
         (!hosts.is_empty()).then_some(hosts)
     }
@@ -188,7 +182,7 @@ impl Resolver<'_> {
         &self,
         number: usize,
         transfer: &spec::Transfer,
-        sink: &mut Diagnostics,
+        sink: &mut Sink,
     ) -> Option<Transfer> {
         let clock = self.scene.clock;
         if transfer.bytes.value > MOST_BYTES {
@@ -217,12 +211,7 @@ impl Resolver<'_> {
     }
 
     /// The `connect` or `load` that `over` names. It must have come before.
-    fn over(
-        &self,
-        number: usize,
-        over: &Spanned<String>,
-        sink: &mut Diagnostics,
-    ) -> Option<StepId> {
+    fn over(&self, number: usize, over: &Spanned<String>, sink: &mut Sink) -> Option<StepId> {
         let Some(found) = self.named.get(over.value.as_str()).copied() else {
             sink.push(self.unknown_step(over, sink));
             return None;
@@ -237,7 +226,7 @@ impl Resolver<'_> {
                 )
                 .label("`over` takes a `connect` or a `load`")
                 .also(step.span, "this step")
-                .help(names::help(sink, &over.value, self.openers())),
+                .help(sink.help(&over.value, self.openers())),
             );
             return None;
         }
@@ -257,14 +246,14 @@ impl Resolver<'_> {
         u32::try_from(found).ok().map(StepId)
     }
 
-    fn unknown_step(&self, over: &Spanned<String>, sink: &Diagnostics) -> Diagnostic {
+    fn unknown_step(&self, over: &Spanned<String>, sink: &Sink) -> Diagnostic {
         Diagnostic::new(
             code::OVER_UNKNOWN,
             over.span,
             format!("no step is called `{}`", over.value),
         )
         .label("needs a `connect` or `load` with this name")
-        .help(names::help(sink, &over.value, self.openers()))
+        .help(sink.help(&over.value, self.openers()))
     }
 
     fn openers(&self) -> impl Iterator<Item = &str> {
@@ -347,7 +336,7 @@ fn describe(step: &spec::Step) -> (String, bool) {
 }
 
 /// A client has only so many ports toward one destination.
-fn ports_suffice(connections: &Spanned<u32>, dial: &Dial, sink: &mut Diagnostics) {
+fn ports_suffice(connections: &Spanned<u32>, dial: &Dial, sink: &mut Sink) {
     let room = MOST_PORTS * dial.to.len() as u64;
     if u64::from(connections.value) > room {
         sink.push(
@@ -370,7 +359,7 @@ fn ports_suffice(connections: &Spanned<u32>, dial: &Dial, sink: &mut Diagnostics
     }
 }
 
-fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Diagnostics) {
+fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
     let mut total: u64 = 0;
     for step in steps {
         total += match &step.verb {
@@ -425,7 +414,7 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Diagnostics) {
 
 /// Two open connections cannot share one 4-tuple: the second connect(2) fails with EADDRNOTAVAIL, and the lab
 /// would measure nothing but that.
-fn same_tuple(body: &Body, steps: &[Step], sink: &mut Diagnostics) {
+fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
@@ -439,7 +428,8 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Diagnostics) {
             } => {
                 let [only] = dial.to.as_slice() else { continue };
                 let tuple = (dial.from, *port, only.address);
-                if let Some(first) = open.insert(tuple, number) {
+                let first = *open.entry(tuple).or_insert(number);
+                if first != number {
                     sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));
                 }
             }

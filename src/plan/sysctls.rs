@@ -1,7 +1,8 @@
 //! Kernel settings that a namespace can have.
 
+use super::Sink;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Diagnostics, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 
 /// Settings of the whole machine: read-only or absent inside a namespace (tried on Linux 6.18, and
 /// `net/core/sysctl_net_core.c`, `net/ipv4/sysctl_net_ipv4.c`). A lab never changes the machine.
@@ -49,7 +50,7 @@ const REMOVED: &[(&str, &str, &str)] = &[(
 )];
 
 /// Checks one `sysctls` entry.
-pub(super) fn check(name: &Spanned<String>, value: &Spanned<String>, sink: &mut Diagnostics) {
+pub(super) fn check(name: &Spanned<String>, value: &Spanned<String>, sink: &mut Sink) {
     let key = name.value.as_str();
     if !well_formed(key) {
         sink.push(not_a_name(name));
@@ -126,10 +127,11 @@ mod tests {
     use crate::diag::{Code, Span};
 
     fn problems(name: &str, value: &str) -> Vec<(Code, Option<String>)> {
-        let mut sink = Diagnostics::default();
+        let mut sink = Sink::default();
         let spanned = |text: &str| Spanned::new(text.to_owned(), Span::default());
         check(&spanned(name), &spanned(value), &mut sink);
-        sink.sorted()
+        sink.problems
+            .sorted()
             .iter()
             .map(|d| (d.code, d.help.clone()))
             .collect()

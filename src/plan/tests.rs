@@ -93,3 +93,182 @@ fn the_flagship_is_planned() {
     assert!(!plans[2].fabric.groups[0].preserve_client_ip);
     assert_eq!(plans[1].fault_finds, ["flow-collision"]);
 }
+
+/// A lab around some lines; `{}` stands for nothing special in any of them.
+fn lab(hosts: &str, groups: &str, balancers: &str, steps: &str) -> String {
+    format!(
+        "title: t\nhosts:\n{hosts}\ntarget_groups:\n{groups}\nload_balancers:\n{balancers}\nsteps:\n{steps}\nworks:\n  - it is so: 1 == 1\ncases:\n  plain:\n    kind: control\n"
+    )
+}
+
+const WEB1: &str = "  web1: { zone: a, serve: { 80: echo } }";
+const GROUP: &str = "  web: { targets: [web1] }";
+const FRONT: &str = "  front: { zones: [a, b], listeners: { 80: web } }";
+
+fn first_dial(plan: &Plan) -> Vec<String> {
+    match &plan.steps[0].verb {
+        Verb::Connect { dial, .. } => dial
+            .to
+            .iter()
+            .map(|to| format!("{} {}", to.label, to.address))
+            .collect(),
+        other => panic!("a connect, not {other:?}"),
+    }
+}
+
+fn dials(client: &str, balancer: &str, to: &str) -> Vec<String> {
+    let hosts = format!("  client: {client}\n{WEB1}");
+    let steps = format!("  - connect: {{ from: client, to: \"{to}\" }}");
+    first_dial(&planned(&lab(&hosts, GROUP, balancer, &steps))[0])
+}
+
+#[test]
+fn where_a_client_stands_decides_what_it_dials() {
+    assert_eq!(
+        dials("{}", FRONT, "front"),
+        ["front/a 203.0.113.10:80", "front/b 203.0.113.11:80"]
+    );
+    assert_eq!(
+        dials("{ zone: c }", FRONT, "front/b:80"),
+        ["front/b 10.0.31.10:80"]
+    );
+    assert_eq!(
+        dials("{ zone: c, public_address: auto }", FRONT, "front/a"),
+        ["front/a 203.0.113.10:80"]
+    );
+    let internal = "  front: { scheme: internal, zones: [a], listeners: { 80: web } }";
+    assert_eq!(
+        dials("{ zone: c, public_address: auto }", internal, "front"),
+        ["front/a 10.0.15.10:80"]
+    );
+}
+
+#[test]
+fn hosts_and_addresses_are_dialled_as_such() {
+    assert_eq!(dials("{ zone: b }", FRONT, "web1"), ["web1 10.0.0.10:80"]);
+    assert_eq!(
+        dials("{ zone: b }", FRONT, "10.0.0.99:81"),
+        ["10.0.0.99:81 10.0.0.99:81"]
+    );
+    let hosts = "  client: {}\n  web1: { zone: a, public_address: auto, serve: { 80: echo } }";
+    let steps = "  - connect: { from: client, to: web1/public }";
+    assert_eq!(
+        first_dial(&planned(&lab(hosts, GROUP, FRONT, steps))[0]),
+        ["web1/public 203.0.113.128:80"]
+    );
+    let steps = "  - connect: { from: client, to: web1 }";
+    assert_eq!(
+        first_dial(&planned(&lab(hosts, GROUP, FRONT, steps))[0]),
+        ["web1 203.0.113.128:80"]
+    );
+}
+
+#[test]
+fn a_load_from_a_group_has_a_dial_for_each_host() {
+    let hosts = format!("  desk: {{ count: 3 }}\n{WEB1}");
+    let steps = "  - load: { as: staff, from: desk, to: front, connections: 2 }\n  - exchange: { over: staff }";
+    let plans = planned(&lab(&hosts, GROUP, FRONT, steps));
+    let Verb::Load { dials, .. } = &plans[0].steps[0].verb else {
+        panic!("a load")
+    };
+    assert_eq!(dials.len(), 3);
+    assert_eq!(dials[2].from, HostId(2));
+    assert_eq!(
+        plans[0].groups,
+        [("desk".to_owned(), vec![HostId(0), HostId(1), HostId(2)])]
+    );
+    let Verb::Exchange(transfer) = &plans[0].steps[1].verb else {
+        panic!("an exchange")
+    };
+    assert_eq!(transfer.over, StepId(0));
+}
+
+#[test]
+fn names_in_rules_become_addresses_and_nothing_else_does() {
+    let hosts = "  client: {}\n  web: { zone: a, count: 2 }\n  web1:\n    zone: a\n    serve: { 80: echo }\n    nft: |\n      define lan = 10.0.0.0/8\n      add rule ip t c ip saddr { $web } ip daddr $web1-$web-2 drop # $lan $$web1 $web1x $client\n";
+    let plans = planned(&lab(hosts, GROUP, FRONT, "  - wait: 1ms"));
+    let nft = plans[0].hosts[3].nft.as_deref().expect("rules");
+    assert!(
+        nft.contains("{ 10.0.0.10,10.0.0.11 } ip daddr 10.0.0.12-10.0.0.11 drop # $lan $web1 $web1x 198.51.100.10"),
+        "{nft}"
+    );
+}
+
+#[test]
+fn fixed_addresses_are_kept_and_given_out_ones_go_around_them() {
+    let hosts = "  client: {}\n  web1: { zone: a, serve: { 80: echo } }\n  db: { zone: a, address: 10.0.0.10 }";
+    let balancer = "  front: { zones: { a: 203.0.113.50, b: 203.0.113.10 }, listeners: { 80: web } }\n  rear: { zones: [a], listeners: { 80: web } }";
+    let plans = planned(&lab(hosts, GROUP, balancer, "  - wait: 1ms"));
+    assert_eq!(plans[0].hosts[1].address, Ipv4Addr::new(10, 0, 0, 11));
+    let public =
+        |balancer: usize, zonal: usize| plans[0].fabric.balancers[balancer].zonal[zonal].public;
+    assert_eq!(public(0, 0), Some(Ipv4Addr::new(203, 0, 113, 50)));
+    assert_eq!(public(1, 0), Some(Ipv4Addr::new(203, 0, 113, 11)));
+}
+
+#[test]
+fn preservation_and_cross_zone_have_the_defaults_of_aws() {
+    let groups = "  web: { targets: [web1] }\n  ip: { target_type: ip, targets: [web1] }\n  kept: { target_type: ip, targets: [web1], attributes: { preserve_client_ip.enabled: true } }\n  own: { targets: [web1], attributes: { load_balancing.cross_zone.enabled: false } }";
+    let balancer = "  front: { zones: [a], listeners: { 80: web, 81: own }, attributes: { load_balancing.cross_zone.enabled: \"true\" } }";
+    let hosts = "  client: {}\n  web1: { zone: a, serve: { 80: echo, 81: echo } }";
+    let plan = &planned(&lab(hosts, groups, balancer, "  - wait: 1ms"))[0];
+    let kept: Vec<bool> = plan
+        .fabric
+        .groups
+        .iter()
+        .map(|g| g.preserve_client_ip)
+        .collect();
+    assert_eq!(kept, [true, false, true, true]);
+    let front = &plan.fabric.balancers[0];
+    assert!(front.listeners[0].cross_zone && !front.listeners[1].cross_zone);
+    assert_eq!(front.listeners[0].idle_timeout.as_secs(), 350);
+    assert_eq!(front.snat_ports, 55_000);
+}
+
+#[test]
+fn a_preference_by_zonal_address_names_places_in_the_group() {
+    let text = FLAGSHIP;
+    let plans = planned(text);
+    let all = &plans[0].fabric.balancers[0].prefer;
+    let by_zone = &plans[4].fabric.balancers[0].prefer;
+    use crate::fabric::config::ZonalId;
+    assert_eq!(all, &[(ZonalId(0), vec![0]), (ZonalId(1), vec![0])]);
+    assert_eq!(by_zone, &[(ZonalId(0), vec![0]), (ZonalId(1), vec![1])]);
+}
+
+#[test]
+fn a_thousand_hosts_are_planned_in_a_moment() {
+    let hosts = format!("  desk: {{ count: 1000 }}\n{WEB1}");
+    let steps = "  - load: { as: staff, from: desk, to: front }";
+    let text = lab(&hosts, GROUP, FRONT, steps);
+    let lab = spec::read(&text, "lab.yaml").expect("a lab");
+    let begun = std::time::Instant::now();
+    plan(&lab, "plain", None).expect("a plan");
+    let took = begun.elapsed();
+    assert!(took.as_millis() < 100, "{took:?}");
+}
+
+#[test]
+fn another_seed_changes_the_seed_only() {
+    let lab = spec::read(FLAGSHIP, "lab.yaml").expect("a lab");
+    let plan = plan(&lab, "as-deployed", Some(7)).expect("a plan");
+    assert_eq!((plan.seed, plan.fabric.seed), (7, 7));
+}
+
+#[test]
+fn the_worst_labs_are_refused_within_a_second() {
+    let targets: Vec<String> = (0..900)
+        .map(|n| format!("{}{n:04}", "nobody-".repeat(8)))
+        .collect();
+    let hosts: Vec<String> = (0..900)
+        .map(|n| format!("  {}{n:04}: {{}}", "someone".repeat(8)))
+        .collect();
+    let groups = format!("  web: {{ targets: [{}] }}", targets.join(", "));
+    let text = lab(&hosts.join("\n"), &groups, FRONT, "  - wait: 1ms");
+    let reading = spec::read_all(&text, "lab.yaml");
+    let lab = reading.lab.expect("readable");
+    let begun = std::time::Instant::now();
+    assert!(plans(&lab).expect_err("no target exists").is_full());
+    let took = begun.elapsed();
+    assert!(took.as_millis() < 1000, "{took:?}");
+}

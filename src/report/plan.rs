@@ -2,7 +2,15 @@
 //!
 //! Says the kernel operations as an operator would type them. Not here: doing them (see `world`).
 
+/// One line. Writing to a string cannot fail.
+macro_rules! line {
+    ($out:expr, $($text:tt)*) => {
+        writeln!($out, $($text)*).expect("a string takes everything")
+    };
+}
+
 mod graph;
+mod steps;
 
 pub use graph::{Graph, graph};
 
@@ -12,8 +20,7 @@ use crate::fabric::config::{
     Balancer, Config, GroupId, Link, Listener, OnCollision, OnMissingFlow, Protocol, Target,
     ZonalId,
 };
-use crate::plan::{Dial, Host, HostId, Plan, Server, Step, Transfer, Verb};
-use crate::spec::App;
+use crate::plan::{App, Host, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
 use std::fmt::Write;
 use std::time::Duration;
@@ -32,16 +39,9 @@ pub fn plan(plan: &Plan) -> String {
     balancers(plan, &mut out);
     groups(plan, &mut out);
     operations(plan, &mut out);
-    steps(plan, &mut out);
+    steps::steps(plan, &mut out);
     claims(plan, &mut out);
     out
-}
-
-/// One line. Writing to a string cannot fail.
-macro_rules! line {
-    ($out:expr, $($text:tt)*) => {
-        writeln!($out, $($text)*).expect("a string takes everything")
-    };
 }
 
 fn head(plan: &Plan, out: &mut String) {
@@ -353,118 +353,6 @@ fn link_text(link: &Link) -> String {
     parts.join(", ")
 }
 
-fn steps(plan: &Plan, out: &mut String) {
-    line!(out, "\nSTEPS");
-    let digits = plan.steps.len().to_string().len();
-    for (number, step) in (1..).zip(&plan.steps) {
-        let name = if step.named {
-            format!(" ({})", step.name)
-        } else {
-            String::new()
-        };
-        let details = details(plan, step);
-        let details = if details.is_empty() {
-            String::new()
-        } else {
-            format!(": {details}")
-        };
-        let background = if step.background {
-            ", in the background"
-        } else {
-            ""
-        };
-        line!(
-            out,
-            "  {number:>digits$}  {}{name}{details}{background}",
-            step.label
-        );
-    }
-}
-
-fn details(plan: &Plan, step: &Step) -> String {
-    match &step.verb {
-        Verb::Connect {
-            dial,
-            source_port,
-            keepalive,
-            timeout,
-        } => {
-            let port = source_port.map_or(String::new(), |port| format!(" from port {port}"));
-            format!(
-                "{}{port}{}, limit {}",
-                dialled(dial),
-                kept(*keepalive),
-                time(*timeout)
-            )
-        }
-        Verb::Load {
-            dials,
-            rate,
-            hold,
-            request,
-            keepalive,
-            timeout,
-            connections: _,
-        } => {
-            let clients = count(dials.len(), "client");
-            let first = dials.first().map_or(String::new(), dialled);
-            let rate = rate.map_or(String::new(), |rate| format!(", {rate} a second"));
-            let request =
-                request.map_or(String::new(), |size| format!(", {} each way", bytes(size)));
-            let hold = if *hold { ", kept open" } else { "" };
-            format!(
-                "{clients}, {first}{rate}{request}{hold}{}, limit {}",
-                kept(*keepalive),
-                time(*timeout)
-            )
-        }
-        Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => transfer(t),
-        Verb::WaitUntil { timeout, .. } => format!("limit {}", time(*timeout)),
-        Verb::Wait { lapse } => format!("{} of real time", time(*lapse)),
-        Verb::Stop { hosts, .. } | Verb::Kill { hosts } => listed(&names(plan, hosts)),
-        Verb::Run {
-            command, timeout, ..
-        } => format!(
-            "{}, limit {}",
-            cut(command.trim(), WIDTH).replace('\n', "; "),
-            time(*timeout)
-        ),
-        Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
-    }
-}
-
-fn kept(keepalive: Option<Duration>) -> String {
-    keepalive.map_or(String::new(), |idle| format!(", keepalive {}", time(idle)))
-}
-
-fn names(plan: &Plan, hosts: &[HostId]) -> Vec<String> {
-    hosts
-        .iter()
-        .map(|host| plan.hosts[host.0 as usize].name.clone())
-        .collect()
-}
-
-fn dialled(dial: &Dial) -> String {
-    let addresses: Vec<String> = dial.to.iter().map(|to| to.address.to_string()).collect();
-    match addresses.as_slice() {
-        [one] => one.clone(),
-        several => format!("{} in turn", listed(several)),
-    }
-}
-
-fn transfer(transfer: &Transfer) -> String {
-    let times = match (transfer.times, transfer.every) {
-        (1, _) => String::new(),
-        (times, Duration::ZERO) => format!(", {times} times"),
-        (times, every) => format!(", {times} times, every {}", time(every)),
-    };
-    format!(
-        "{}{times}, limit {}",
-        bytes(transfer.bytes),
-        time(transfer.timeout)
-    )
-}
-
 fn claims(plan: &Plan, out: &mut String) {
     for (title, claims) in [
         ("THE PROMISE", &plan.works),
@@ -530,7 +418,6 @@ fn group_name(config: &Config, group: GroupId) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan, spec};
 
     pub(super) const LAB: &str = r#"
 title: A plan to print
@@ -564,8 +451,7 @@ cases:
 "#;
 
     pub(super) fn plans() -> Vec<Plan> {
-        let lab = spec::read(LAB, "labs/test/print.yaml").expect("a lab");
-        plan::plans(&lab).expect("plans")
+        crate::plan::read(LAB.as_bytes(), "labs/test/print.yaml").expect("plans")
     }
 
     #[test]

@@ -106,8 +106,6 @@ pub const SAME_TUPLE: Code = Code(413);
 pub const TOO_MANY_CONNECTIONS: Code = Code(414);
 /// More than 64 MiB at once.
 pub const TOO_MANY_BYTES: Code = Code(415);
-/// Nothing left to do.
-pub const NO_STEPS: Code = Code(416);
 /// `finds` where nothing is found.
 pub const FINDS_IN_A_FIX: Code = Code(420);
 
@@ -638,14 +636,6 @@ pub const RULES: &[Rule] = &[
         \x20   - send: { over: old, bytes: 256MiB }\n\
         Right:\n\
         \x20   - send: { over: old, bytes: 64MiB, times: 4 }",
-    },
-    Rule {
-        code: NO_STEPS,
-        title: "a case without steps",
-        page: "A case may remove steps with `null`, but not all of them.\n\
-        \n\
-        Wrong:\n\
-        \x20   set: { steps.only: null }",
     },
     Rule {
         code: FINDS_IN_A_FIX,

@@ -5,8 +5,8 @@ use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// AWS protocol names.
 pub static PROTOCOLS: Words = Words {
-    now: &["TCP"],
-    later: &["UDP", "TCP_UDP", "TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
+    now: &["TCP", "UDP"],
+    later: &["TCP_UDP", "TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
 };
 /// AWS target types.
 pub static TARGET_TYPES: Words = Words {

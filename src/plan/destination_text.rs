@@ -1,0 +1,135 @@
+//! The text of a destination, taken apart; what it names is found elsewhere (see `destinations`).
+
+use super::Sink;
+use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Spanned};
+
+/// `name[/sub][:port[/udp]]`
+#[derive(Debug)]
+pub(super) struct Parts<'t> {
+    /// `front`, `web1`, an address.
+    pub(super) name: &'t str,
+    /// What follows a slash: a zone, `public`.
+    pub(super) sub: Option<&'t str>,
+    /// 1..=65535
+    pub(super) port: Option<u16>,
+}
+
+impl<'t> Parts<'t> {
+    /// Takes a destination apart, or says why it is none.
+    pub(super) fn of(to: &'t Spanned<String>, sink: &mut Sink) -> Option<Self> {
+        let text = to.value.trim();
+        let (place, port) = match text.rsplit_once(':') {
+            None => (text, None),
+            Some((place, port)) => (place, Some(port)),
+        };
+        let (name, sub) = match place.split_once('/') {
+            None => (place, None),
+            Some((name, sub)) => (name, Some(sub)),
+        };
+        if text.contains("://") {
+            sink.push(syntax(to).label("no URL: TCP knows hosts and ports"));
+            return None;
+        }
+        let sub_malformed = sub.is_some_and(|sub| sub.is_empty() || sub.contains('/'));
+        if name.is_empty() || name.contains(':') || sub_malformed {
+            sink.push(syntax(to));
+            return None;
+        }
+        let port = match port {
+            None => None,
+            Some(port) => Some(Self::port(port, to, sink)?),
+        };
+        Some(Self { name, sub, port })
+    }
+
+    fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<u16> {
+        let (number, protocol) = match text.split_once('/') {
+            None => (text, "tcp"),
+            Some((number, protocol)) => (number, protocol),
+        };
+        if protocol == "udp" {
+            sink.push(
+                Diagnostic::new(
+                    code::UDP_CLIENT,
+                    to.span,
+                    "clients speak TCP in this release",
+                )
+                .label("this is a UDP port")
+                .help("leave `/udp` out, or send datagrams with a `run` step"),
+            );
+            return None;
+        }
+        match number.parse::<u16>() {
+            Ok(port) if port > 0 && protocol == "tcp" => Some(port),
+            Ok(_) | Err(_) => {
+                sink.push(
+                    Diagnostic::new(
+                        code::DESTINATION_SYNTAX,
+                        to.span,
+                        format!("`{text}` is no port"),
+                    )
+                    .help("a port is a number from 1 to 65535"),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Not a destination at all.
+pub(super) fn syntax(to: &Spanned<String>) -> Diagnostic {
+    Diagnostic::new(
+        code::DESTINATION_SYNTAX,
+        to.span,
+        format!("`{}` is no destination", to.value),
+    )
+    .help("write balancer[/zone][:port], host[/public][:port], or address:port")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Span;
+
+    fn parts(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
+        let to = Spanned::new(text.to_owned(), Span::default());
+        let mut sink = Sink::default();
+        let parts = Parts::of(&to, &mut sink);
+        assert_eq!(parts.is_none(), !sink.problems.is_empty(), "{text}");
+        parts.map(|p| (p.name.to_owned(), p.sub.map(str::to_owned), p.port))
+    }
+
+    #[test]
+    fn name_place_and_port() {
+        let some = |name: &str, sub: Option<&str>, port| {
+            Some((name.to_owned(), sub.map(str::to_owned), port))
+        };
+        assert_eq!(parts("front"), some("front", None, None));
+        assert_eq!(parts("front/a:80"), some("front", Some("a"), Some(80)));
+        assert_eq!(parts("web1:80/tcp"), some("web1", None, Some(80)));
+        assert_eq!(parts("10.0.0.1:65535"), some("10.0.0.1", None, Some(65535)));
+    }
+
+    #[test]
+    fn everything_else_is_a_problem() {
+        for text in [
+            "",
+            "/a",
+            "front/",
+            "front/a/b",
+            ":80",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:80/sctp",
+            "a:53/udp",
+            "a:b:80",
+            "http://a",
+            "::1",
+            "ä:ö",
+        ] {
+            assert_eq!(parts(text), None, "{text}");
+        }
+    }
+}

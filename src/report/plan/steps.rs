@@ -1,0 +1,120 @@
+//! The steps of a plan, with what they resolve to.
+
+use super::{WIDTH, bytes, listed, time};
+use crate::plan::{Dial, HostId, Plan, Step, Transfer, Verb};
+use crate::report::wrap::{count, cut};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The story, one line a step.
+pub(super) fn steps(plan: &Plan, out: &mut String) {
+    line!(out, "\nSTEPS");
+    let digits = plan.steps.len().to_string().len();
+    for (number, step) in (1..).zip(&plan.steps) {
+        let name = if step.named {
+            format!(" ({})", step.name)
+        } else {
+            String::new()
+        };
+        let details = details(plan, step);
+        let details = if details.is_empty() {
+            String::new()
+        } else {
+            format!(": {details}")
+        };
+        let background = if step.background {
+            ", in the background"
+        } else {
+            ""
+        };
+        line!(
+            out,
+            "  {number:>digits$}  {}{name}{details}{background}",
+            step.label
+        );
+    }
+}
+
+fn details(plan: &Plan, step: &Step) -> String {
+    match &step.verb {
+        Verb::Connect {
+            dial,
+            source_port,
+            keepalive,
+            timeout,
+        } => {
+            let port = source_port.map_or(String::new(), |port| format!(" from port {port}"));
+            format!(
+                "{}{port}{}, limit {}",
+                dialled(dial),
+                kept(*keepalive),
+                time(*timeout)
+            )
+        }
+        Verb::Load {
+            dials,
+            rate,
+            hold,
+            request,
+            keepalive,
+            timeout,
+            connections: _,
+        } => {
+            let clients = count(dials.len(), "client");
+            let first = dials.first().map_or(String::new(), dialled);
+            let rate = rate.map_or(String::new(), |rate| format!(", {rate} a second"));
+            let request =
+                request.map_or(String::new(), |size| format!(", {} each way", bytes(size)));
+            let hold = if *hold { ", kept open" } else { "" };
+            format!(
+                "{clients}, {first}{rate}{request}{hold}{}, limit {}",
+                kept(*keepalive),
+                time(*timeout)
+            )
+        }
+        Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => transfer(t),
+        Verb::WaitUntil { timeout, .. } => format!("limit {}", time(*timeout)),
+        Verb::Wait { lapse } => format!("{} of real time", time(*lapse)),
+        Verb::Stop { hosts, .. } | Verb::Kill { hosts } => listed(&names(plan, hosts)),
+        Verb::Run {
+            command, timeout, ..
+        } => format!(
+            "{}, limit {}",
+            cut(command.trim(), WIDTH).replace('\n', "; "),
+            time(*timeout)
+        ),
+        Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
+    }
+}
+
+fn kept(keepalive: Option<Duration>) -> String {
+    keepalive.map_or(String::new(), |idle| format!(", keepalive {}", time(idle)))
+}
+
+fn names(plan: &Plan, hosts: &[HostId]) -> Vec<String> {
+    hosts
+        .iter()
+        .map(|host| plan.hosts[host.0 as usize].name.clone())
+        .collect()
+}
+
+fn dialled(dial: &Dial) -> String {
+    let addresses: Vec<String> = dial.to.iter().map(|to| to.address.to_string()).collect();
+    match addresses.as_slice() {
+        [one] => one.clone(),
+        several => format!("{} in turn", listed(several)),
+    }
+}
+
+fn transfer(transfer: &Transfer) -> String {
+    let times = match (transfer.times, transfer.every) {
+        (1, _) => String::new(),
+        (times, Duration::ZERO) => format!(", {times} times"),
+        (times, every) => format!(", {times} times, every {}", time(every)),
+    };
+    format!(
+        "{}{times}, limit {}",
+        bytes(transfer.bytes),
+        time(transfer.timeout)
+    )
+}
