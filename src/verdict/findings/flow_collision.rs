@@ -163,16 +163,18 @@ fn beside(trace: &Trace, known: &[Meeting]) -> Vec<Meeting> {
     let mut meetings: Vec<Meeting> = Vec::new();
     for (old, new, passage) in challenged.chain(astray) {
         let flows = [connections[old].flow, connections[new].flow];
-        let one_is_direct = flows.iter().filter(|f| f.is_none()).count() == 1;
+        if flows.iter().filter(|f| f.is_none()).count() != 1 {
+            continue;
+        }
         let [old, new] = [old, new].map(|c| Party {
             flow: connections[c].flow,
             connection: Some(c),
         });
-        let told = known
+        if !known
             .iter()
             .chain(&meetings)
-            .any(|m| m.old == old && m.new == new);
-        if one_is_direct && !told {
+            .any(|m| m.old == old && m.new == new)
+        {
             meetings.push(Meeting {
                 how: How::Beside,
                 at: trace.sent(passage).t,

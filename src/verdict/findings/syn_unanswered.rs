@@ -5,7 +5,7 @@
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "syn-unanswered";
 
@@ -37,7 +37,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .collect();
     let first = *unanswered.first()?;
     let mut ends: BTreeMap<End, usize> = BTreeMap::new();
-    let answers = answers(trace);
+    let answers = Answers::new(trace);
     for connection in &unanswered {
         for syn in trace.syns(*connection) {
             *ends
@@ -89,18 +89,30 @@ fn answered(trace: &Trace, connection: usize) -> bool {
     })
 }
 
-/// SYN-ACKs by the connection they answer.
-fn answers(trace: &Trace) -> BTreeMap<usize, usize> {
-    let mut answers = BTreeMap::new();
-    for (i, passage) in trace.passages.iter().enumerate() {
-        if let Some(of) = passage.ack.of.filter(|_| is_syn_ack(trace.sent(i))) {
-            answers.entry(of).or_insert(i);
-        }
-    }
-    answers
+/// What answered: passages.
+struct Answers {
+    /// The first SYN-ACK, by the connection it answers.
+    syn_acks: HashMap<usize, usize>,
+    /// The challenge ACK, by the SYN's passage.
+    challenges: HashMap<usize, usize>,
 }
 
-fn end(trace: &Trace, connection: usize, syn: usize, answers: &BTreeMap<usize, usize>) -> End {
+impl Answers {
+    fn new(trace: &Trace) -> Self {
+        let mut syn_acks = HashMap::new();
+        for (i, passage) in trace.passages.iter().enumerate() {
+            if let Some(of) = passage.ack.of.filter(|_| is_syn_ack(trace.sent(i))) {
+                syn_acks.entry(of).or_insert(i);
+            }
+        }
+        Self {
+            syn_acks,
+            challenges: trace.challenges.iter().map(|c| (c.syn, c.ack)).collect(),
+        }
+    }
+}
+
+fn end(trace: &Trace, connection: usize, syn: usize, answers: &Answers) -> End {
     let packet = trace.ended(syn);
     if packet.fate == "held" {
         return End::UnderWay;
@@ -112,10 +124,10 @@ fn end(trace: &Trace, connection: usize, syn: usize, answers: &BTreeMap<usize, u
         return End::CameHome(packet.receiver.clone());
     }
     let host = packet.receiver.clone();
-    if let Some(challenge) = trace.challenges.iter().find(|c| c.syn == syn) {
-        return End::Challenged(host, trace.ended(challenge.ack).from_after.clone());
+    if let Some(ack) = answers.challenges.get(&syn) {
+        return End::Challenged(host, trace.ended(*ack).from_after.clone());
     }
-    match answers.get(&connection).map(|p| trace.ended(*p)) {
+    match answers.syn_acks.get(&connection).map(|p| trace.ended(*p)) {
         Some(answer) if delivered(answer) => End::AnswerAstray(host, answer.from_after.clone()),
         Some(answer) => {
             End::AnswerLost(host, drop_reason(answer).unwrap_or(&answer.fate).to_owned())

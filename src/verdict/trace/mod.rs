@@ -6,7 +6,12 @@
 //! therefore given to the connection in whose used range it lies, or next to it.
 //! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
 
+mod numbers;
+
+pub use numbers::Place;
+
 use crate::evidence::{Connection, Detail, Evidence, Packet};
+use numbers::{Space, Spaces, next, place, use_up};
 use std::collections::HashMap;
 
 /// A packet from its sending to its end: one record, or two or more of a packet held by links.
@@ -23,15 +28,6 @@ pub struct Passage {
     pub seq: Place,
     /// Its acknowledgement number; meaningless without ACK.
     pub ack: Place,
-}
-
-/// A sequence number in some connection's count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Whose; none: nobody's that the evidence knows, and `at` is absolute.
-    pub of: Option<usize>,
-    /// Relative to that connection's initial number of that direction.
-    pub at: i64,
 }
 
 /// A SYN that the target answered with a pure ACK of something else.
@@ -413,87 +409,6 @@ pub fn target_side<'a>(
     Some((&flow.seen_as, &flow.target_address))
 }
 
-/// Both directions of a connection's numbers.
-#[derive(Clone, Default)]
-struct Spaces {
-    client: Option<Space>,
-    server: Option<Space>,
-}
-
-/// The numbers one side has used: from its initial one to the next to be sent.
-#[derive(Clone, Copy)]
-struct Space {
-    first: u32,
-    next: u32,
-}
-
-impl Space {
-    fn begin(isn: i64) -> Self {
-        let first = wire(isn);
-        Self {
-            first,
-            next: first.wrapping_add(1),
-        }
-    }
-
-    /// How far outside the used range a number lies; 0 inside.
-    fn distance(self, number: u32) -> u32 {
-        let used = self.next.wrapping_sub(self.first);
-        let offset = number.wrapping_sub(self.first);
-        if offset <= used {
-            0
-        } else {
-            (offset - used).min(offset.wrapping_neg())
-        }
-    }
-}
-
-/// Beyond this a number is nobody's: a sixteenth of all numbers, and more than any window.
-const NEAR: u32 = 1 << 28;
-
-/// The member of `family` to whose numbers this one belongs. The first of the family wins a tie.
-fn place(number: i64, family: &[usize], space: impl Fn(usize) -> Option<Space>) -> Place {
-    let nearest = family
-        .iter()
-        .filter_map(|c| space(*c).map(|space| (space.distance(wire(number)), *c, space)))
-        .min_by_key(|(distance, _, _)| *distance);
-    match nearest {
-        Some((distance, of, space)) if distance < NEAR => {
-            let offset = wire(number).wrapping_sub(space.first);
-            // Numbers before the first are negative: a keepalive probe in SYN-SENT, an old duplicate.
-            let at = if offset < u32::MAX - NEAR {
-                i64::from(offset)
-            } else {
-                i64::from(offset.cast_signed())
-            };
-            Place { of: Some(of), at }
-        }
-        Some(_) | None => Place {
-            of: None,
-            at: number,
-        },
-    }
-}
-
-fn use_up(space: &mut Option<Space>, packet: &Packet) {
-    let Some(space) = space else { return };
-    let control = i64::from(packet.flags.contains('S')) + i64::from(packet.flags.contains('F'));
-    let end = wire(packet.seq + packet.len + control);
-    let ahead = end.wrapping_sub(space.next);
-    if ahead < NEAR {
-        space.next = end;
-    }
-}
-
-/// Sequence numbers are modulo 2^32 (RFC 9293 section 3.4).
-fn wire(number: i64) -> u32 {
-    (number & 0xffff_ffff) as u32
-}
-
-fn next(seq: i64) -> i64 {
-    (seq + 1) & 0xffff_ffff
-}
-
 /// A SYN without ACK.
 pub fn is_syn(packet: &Packet) -> bool {
     packet.flags.contains('S') && !packet.flags.contains('.')
@@ -530,119 +445,4 @@ pub fn answer(ended: &Packet) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
-
-    #[test]
-    fn a_challenge_is_told_with_its_owner_its_reset_and_the_second_syn() {
-        let kit = flagship();
-        let trace = Trace::new(&kit.evidence);
-        let [challenge] = trace.challenges.as_slice() else {
-            panic!("one challenge")
-        };
-        assert_eq!(
-            (
-                challenge.connection,
-                challenge.owner,
-                challenge.delivered_to
-            ),
-            (1, Some(0), Some(1))
-        );
-        assert_eq!(challenge.host, "web1");
-        let ack = &trace.passages[challenge.ack];
-        assert_eq!(
-            (ack.seq, ack.ack),
-            (
-                Place {
-                    of: Some(0),
-                    at: 65
-                },
-                Place {
-                    of: Some(0),
-                    at: 65
-                }
-            )
-        );
-        let rst = &trace.passages[challenge.rst.expect("a RST")];
-        assert_eq!(
-            (rst.connection, rst.seq),
-            (
-                Some(1),
-                Place {
-                    of: Some(0),
-                    at: 65
-                }
-            )
-        );
-        assert!(challenge.again.is_some());
-    }
-
-    #[test]
-    fn numbers_follow_each_connection_over_the_wrap_of_the_sequence_space() {
-        let kit = flagship();
-        let trace = Trace::new(&kit.evidence);
-        // The old one's server numbers wrap: its initial number is 96 below 2^32.
-        let echo = trace.by_connection[0]
-            .iter()
-            .find(|p| trace.sent(**p).flags == "P." && !trace.passages[**p].toward_target)
-            .expect("the echo");
-        assert_eq!(trace.passages[*echo].seq, Place { of: Some(0), at: 1 });
-        // The new socket answers the old one's bytes in its own numbers, and under its own address.
-        let stray = trace.passages.last().expect("a packet");
-        assert_eq!(
-            (stray.connection, stray.seq.of, stray.ack.of),
-            (Some(1), Some(1), Some(1))
-        );
-    }
-
-    #[test]
-    fn an_ack_for_the_old_one_between_syn_and_syn_ack_is_no_challenge_once_the_syn_is_answered() {
-        let mut kit = Kit::new();
-        let old = kit.connect("old", 40000, "front/a", "web1");
-        kit.handshake(old, OLD);
-        let new = kit.connect("new", 40000, "front/b", "web1");
-        kit.up(new, "S", NEW.client, 0, 0);
-        kit.down(new, "S.", NEW.server, NEW.client + 1, 0);
-        kit.down(new, ".", OLD.server + 1, OLD.client + 1, 0);
-        assert!(Trace::new(&kit.evidence).challenges.is_empty());
-        assert!(Trace::new(&harmless().evidence).challenges.is_empty());
-    }
-
-    #[test]
-    fn an_ack_for_bytes_sent_after_the_syn_is_no_challenge() {
-        let mut kit = Kit::new();
-        let old = kit.connect("old", 40000, "front/a", "web1");
-        kit.handshake(old, OLD);
-        let new = kit.connect("new", 40000, "front/b", "web1");
-        // The target was not willing to challenge (tcp_invalid_ratelimit).
-        kit.up(new, "S", NEW.client, 0, 0);
-        kit.exchange(old, OLD);
-        assert!(Trace::new(&kit.evidence).challenges.is_empty());
-    }
-
-    #[test]
-    fn a_held_packet_is_one_passage_and_a_probe_is_none() {
-        let mut kit = harmless();
-        let mut first = kit.evidence.packets[0].clone();
-        first.fate = "held".into();
-        first.receiver = String::new();
-        kit.evidence.packets.insert(0, first.clone());
-        kit.evidence.packets.push(Packet {
-            probe: true,
-            ..first
-        });
-        let records = kit.evidence.packets.len();
-        let trace = Trace::new(&kit.evidence);
-        assert_eq!(trace.passages.len(), records - 2);
-        assert_eq!((trace.passages[0].sent, trace.passages[0].ended), (0, 1));
-    }
-
-    #[test]
-    fn an_empty_case_has_an_empty_trace() {
-        let evidence = Evidence::default();
-        let trace = Trace::new(&evidence);
-        assert!(trace.passages.is_empty() && trace.challenges.is_empty());
-        assert_eq!(trace.name(7), "connection 7");
-    }
-}
+mod tests;

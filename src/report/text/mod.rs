@@ -2,11 +2,12 @@
 //! a case that did not come out as claimed (or under each, with `explain`) what it changed, its claims with their
 //! values, its findings as sentences, and the packet ladder.
 
-use super::wrap::{count, cut, length, wrap};
+mod block;
+
+use super::wrap::{count, cut, length};
 use super::{CaseInfo, Outcome, Word, kind_word};
-use crate::evidence::{Detail, StepResult};
 use crate::plan::{Change, Kind};
-use crate::verdict::{ClaimTruth, ClaimVerdict, Ruling, Verdict, cited, ladder};
+use crate::verdict::{ClaimTruth, Ruling, Verdict};
 use anstyle::{AnsiColor, Effects};
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
         for outcome in cases {
             out.push_str(&row(outcome, name_width, style));
             if style.explain || !outcome.holds() {
-                out.push_str(&block(outcome, style));
+                out.push_str(&block::block(outcome, style));
             }
         }
         if !out.ends_with("\n\n") {
@@ -311,234 +312,5 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "unknown".into(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
-    }
-}
-
-const INDENT: usize = 11;
-
-/// Everything about one case.
-fn block(outcome: &Outcome, style: &Style) -> String {
-    let info = &outcome.case;
-    let mut block = Block {
-        out: String::new(),
-        width: style.width,
-    };
-    for (i, change) in info.changes.iter().enumerate() {
-        block.entry(if i == 0 { "changes" } else { "" }, &change_line(change));
-    }
-    if !info.shows.is_empty() {
-        block.entry("shows", &info.shows);
-    }
-    if let Some(failure) = &outcome.failure {
-        block.entry("error", failure);
-    }
-    if let Some(verdict) = &outcome.verdict {
-        if !verdict.reason.is_empty() {
-            block.entry("reason", &verdict.reason);
-        }
-        block.claims("works", &verdict.works, style);
-        block.claims("expect", &verdict.expect, style);
-        block.finds(verdict, info.kind, style);
-        if let Some(evidence) = &outcome.evidence {
-            let ladder = ladder(evidence, &cited(&verdict.findings), style.width - 4);
-            if !ladder.is_empty() {
-                block.out.push('\n');
-                for line in ladder.lines() {
-                    block.line(4, line);
-                }
-                block.out.push('\n');
-            }
-        }
-    }
-    if let Some(evidence) = &outcome.evidence {
-        block.steps(&evidence.steps);
-        block.entry(
-            "world",
-            &format!(
-                "up {:.1} ms, down {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{}",
-                evidence.up_ms,
-                evidence.down_ms,
-                evidence.lag_ms,
-                evidence.kernel,
-                evidence.seed,
-                if evidence.time_scale == 1.0 {
-                    String::new()
-                } else {
-                    format!(", cloud time {} times faster", evidence.time_scale)
-                },
-            ),
-        );
-    }
-    if let Some(saved) = &outcome.saved {
-        block.entry("evidence", &format!("{saved}  (hairpin explain {saved})"));
-    }
-    // On one line whatever its length, so that it can be copied.
-    let again = format!(
-        "hairpin run {} --case {} --seed {} --explain",
-        info.file, info.name, info.seed
-    );
-    block.line(INDENT, &format!("{:<9} {again}", "again"));
-    block.out.push('\n');
-    block.out
-}
-
-fn change_line(change: &Change) -> String {
-    let part = |text: &Option<String>, none: &str| match text {
-        Some(text) => text.clone(),
-        None => none.to_owned(),
-    };
-    format!(
-        "{}: {} -> {}",
-        change.path,
-        part(&change.before, "(not set)"),
-        part(&change.after, "(removed)")
-    )
-}
-
-/// Steps that a report lists of one case.
-const STEPS: usize = 16;
-
-/// `old = connect client -> front/a`; a step without a name of its own has its label only.
-fn named(step: &StepResult) -> String {
-    if step.name.contains(' ') {
-        step.label.clone()
-    } else {
-        format!("{} = {}", step.name, step.label)
-    }
-}
-
-/// What a kind of step has beside its error, with a comma before it.
-fn result(detail: &Detail) -> String {
-    match detail {
-        Detail::Plain | Detail::Connect { .. } => String::new(),
-        Detail::Load(load) => format!(
-            ", {} of {} connected, {} failed, {} with more than one SYN",
-            load.connected, load.attempts, load.failed, load.retried
-        ),
-        Detail::Transfer {
-            sent,
-            received,
-            unacked,
-            ..
-        } => {
-            let unacked = if *unacked > 0 {
-                format!(", {unacked} not acknowledged")
-            } else {
-                String::new()
-            };
-            format!(", {sent} bytes sent, {received} received{unacked}")
-        }
-        Detail::TransferAll {
-            attempts, failed, ..
-        } => format!(", failed on {failed} of {attempts}"),
-        Detail::Run { exit_code, .. } => format!(", exit status {exit_code}"),
-    }
-}
-
-/// A case's details under its line: labels at the left, text wrapped beside them.
-struct Block {
-    out: String,
-    width: usize,
-}
-
-impl Block {
-    fn line(&mut self, indent: usize, text: &str) {
-        let line = format!("{:indent$}{text}", "");
-        self.out.push_str(line.trim_end());
-        self.out.push('\n');
-    }
-
-    fn entry(&mut self, label: &str, text: &str) {
-        for (i, line) in wrap(text, self.width - INDENT - 10).iter().enumerate() {
-            let label = if i == 0 { label } else { "" };
-            self.line(INDENT, &format!("{label:<9} {line}"));
-        }
-    }
-
-    fn claims(&mut self, label: &str, claims: &[ClaimVerdict], style: &Style) {
-        for (i, claim) in claims.iter().enumerate() {
-            let words = match &claim.claim {
-                Some(words) => format!("{words}: {}", claim.that),
-                None => claim.that.clone(),
-            };
-            let truth = match claim.truth {
-                ClaimTruth::True => "true",
-                ClaimTruth::False => "false",
-                ClaimTruth::Unknown => "unknown",
-            };
-            self.entry_with(if i == 0 { label } else { "" }, truth, &words);
-            if style.explain || claim.truth != ClaimTruth::True {
-                let values: Vec<String> = claim
-                    .values
-                    .iter()
-                    .map(|(name, value)| format!("{name} = {value}"))
-                    .collect();
-                self.entry_with("", "", &values.join(", "));
-                self.entry_with("", "", &claim.why);
-            }
-        }
-    }
-
-    fn finds(&mut self, verdict: &Verdict, kind: Kind, style: &Style) {
-        for (i, finding) in verdict.findings.iter().enumerate() {
-            let unwanted = verdict.unwanted_finds.contains(&finding.kind);
-            let head = if unwanted {
-                format!("{} (a {} must not show it)", finding.kind, kind_word(kind))
-            } else {
-                finding.kind.clone()
-            };
-            let head = paint(&head, anstyle::Style::new().bold(), style);
-            self.line(
-                INDENT,
-                &format!("{:<9} {head}", if i == 0 { "findings" } else { "" }),
-            );
-            for line in wrap(&finding.summary, self.width - INDENT - 12) {
-                self.line(INDENT + 12, &line);
-            }
-            let counters: Vec<String> = finding
-                .counters
-                .iter()
-                .map(|(host, counter, value)| format!("{host} {counter} {value}"))
-                .collect();
-            for line in wrap(&counters.join(", "), self.width - INDENT - 12) {
-                self.line(INDENT + 12, &line);
-            }
-        }
-        for missing in &verdict.missing_finds {
-            self.entry(
-                "missing",
-                &format!("{missing}  (hairpin explain {missing} tells how it shows)"),
-            );
-        }
-    }
-
-    /// What each step came to, the middle of many left out.
-    fn steps(&mut self, steps: &[StepResult]) {
-        let shown =
-            |i: usize| steps.len() <= STEPS || i < STEPS / 2 || i >= steps.len() - STEPS / 2;
-        for (i, step) in steps.iter().enumerate() {
-            let label = if i == 0 { "steps" } else { "" };
-            if shown(i) {
-                let word = if step.ok { "ok" } else { step.error.as_str() };
-                let line = format!(
-                    "at {:.1} ms  {}: {word} after {:.1} ms{}",
-                    step.at,
-                    named(step),
-                    step.ms,
-                    result(&step.detail)
-                );
-                self.entry(label, &line);
-            } else if i == STEPS / 2 {
-                self.entry(label, &format!("... {} more", steps.len() - STEPS / 2 * 2));
-            }
-        }
-    }
-
-    /// A row of the claims' table: label, truth, words.
-    fn entry_with(&mut self, label: &str, truth: &str, words: &str) {
-        for (i, line) in wrap(words, self.width - INDENT - 19).iter().enumerate() {
-            let (label, truth) = if i == 0 { (label, truth) } else { ("", "") };
-            self.line(INDENT, &format!("{label:<9} {truth:<8} {line}"));
-        }
     }
 }
