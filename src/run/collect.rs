@@ -1,7 +1,7 @@
 //! From the live world to evidence: the fabric's books, the kernel's counters and sockets, the workloads' results.
 
 use super::Baseline;
-use super::books::{balancers, books, flow_evidence, groups, kebab, packet};
+use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet};
 use super::connections::connections;
 use super::story::Story;
 use crate::evidence::{
@@ -26,22 +26,47 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
     .collect()
 }
 
+/// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
+const LOOKS: usize = 5;
+
+/// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
+async fn moment(story: &Story) -> Result<(Vec<Vec<proc::TcpSocket>>, Baseline, Books), Error> {
+    let hosts = story.world.hosts();
+    let mut looks = 0;
+    loop {
+        let received = received(story).await;
+        let sockets = join_all(
+            hosts
+                .iter()
+                .map(|host| host.namespace.call(proc::tcp_sockets)),
+        )
+        .await;
+        let sockets = sockets.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let counters = counters(&story.world).await?;
+        let books = books(story).await;
+        looks += 1;
+        if books.totals.received == received || looks == LOOKS {
+            return Ok((sockets, counters, books));
+        }
+    }
+}
+
+/// Packets that entered the fabric so far.
+pub async fn received(story: &Story) -> u64 {
+    story
+        .world
+        .driver()
+        .ask(|fabric, _| fabric.totals().received)
+        .await
+}
+
 /// Everything known at this moment.
 ///
 /// # Errors
 /// When /proc cannot be read.
 pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
-    let (plan, world) = (&story.plan, &story.world);
-    let sockets = join_all(
-        world
-            .hosts()
-            .iter()
-            .map(|host| host.namespace.call(proc::tcp_sockets)),
-    )
-    .await;
-    let sockets = sockets.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let after = counters(world).await?;
-    let books = books(story).await;
+    let plan = &story.plan;
+    let (sockets, after, books) = moment(story).await?;
     let flows: Vec<Flow> = books
         .flows
         .iter()

@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::world::{Error, World, lag, proc};
 use server::Servers;
 use std::sync::Arc;
+use std::time::Duration;
 use story::Story;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -47,10 +48,30 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     story.tell(cancel).await?;
     let seconds = story.start().elapsed().as_secs_f64();
     let lag = window.worst();
+    settle(&story).await;
     let mut evidence = collect::evidence(&story).await?;
     evidence.seconds = seconds;
     evidence.lag_ms = lag.as_secs_f64() * 1e3;
     Ok(evidence)
+}
+
+/// No packet for this long counts as quiet: longer than a host takes to answer one.
+const QUIET: Duration = Duration::from_millis(2);
+/// Waited for quiet at most; a story may end in the middle of a stream.
+const SETTLE_LIMIT: Duration = Duration::from_millis(50);
+
+/// Waits until the fabric is quiet, so that counters of hosts and the fabric's books tell of the same packets.
+async fn settle(story: &Story) {
+    let until = Instant::now() + SETTLE_LIMIT;
+    let mut before = collect::received(story).await;
+    while Instant::now() < until {
+        tokio::time::sleep(QUIET).await;
+        let now = collect::received(story).await;
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// Counters of every host at one moment, in the plan's order.
