@@ -29,7 +29,7 @@ fn every_lab_holds() {
         assert!(
             case["expect"]
                 .as_array()
-                .is_some_and(|list| list.iter().all(|claim| claim["verdict"] == "true")),
+                .is_some_and(|list| list.iter().all(|claim| claim["verdict"] == "holds")),
             "{case}"
         );
     }
