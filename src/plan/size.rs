@@ -15,8 +15,8 @@ const LISTENERS: usize = 50;
 const ITEMS: usize = 200;
 /// Steps of one case.
 const STEPS: usize = 1000;
-/// See [`weight`], over all cases.
-const WEIGHT: usize = 500_000;
+/// See [`weight`], over all cases: some 0.5 s and 300 MB.
+const WEIGHT: usize = 100_000;
 
 /// True when the body can be planned.
 pub(super) fn bearable(body: &Body, sink: &mut Sink) -> bool {
@@ -73,18 +73,23 @@ pub(super) fn bearable_together(lab: &Lab, sink: &mut Sink) -> bool {
     )
 }
 
-/// What planning a body costs, in microseconds or thereabouts. Each load's result names every host, and a claim
-/// is compiled.
+/// What planning a body costs, in microseconds or thereabouts. Each load's result names every host, `stop` and
+/// `kill` may, and a claim is compiled.
 fn weight(body: &Body, claims: usize) -> usize {
-    let loads = body
+    let naming = body
         .steps
         .iter()
-        .filter(|step| matches!(step.verb, Verb::Load { .. }))
+        .filter(|step| {
+            matches!(
+                step.verb,
+                Verb::Load { .. } | Verb::Stop { .. } | Verb::Kill { .. }
+            )
+        })
         .count();
     let targets = |group: &crate::spec::TargetGroup| group.targets.len();
     let targets: usize = body.target_groups.iter().map(|(_, g)| targets(g)).sum();
     host_count(body)
-        .saturating_mul(loads + 1)
+        .saturating_mul(naming + 1)
         .saturating_add(targets + body.steps.len() + 10 * claims)
 }
 

@@ -122,7 +122,8 @@ pub const RULES: &[Rule] = &[
         title: "a lab is too large",
         page: "A lab is built on one machine and checked within a second, so its numbers are limited: 4,000 hosts, 200 load\n\
         balancers and target groups, 1,000 steps, 50 listeners a balancer and 1,000 targets a group (AWS's own limits).\n\
-        Each load's result names every host, so hosts times loads over all cases is limited too.\n\
+        All cases together hold at most 100,000 hosts, targets, steps and claims; each load counts every host once more,\n\
+        since its result names them all, and a claim counts for ten.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { a: { count: 1000 }, b: { count: 1000 }, c: { count: 1000 }, d: { count: 1000 }, e: { count: 1000 } }\n\
