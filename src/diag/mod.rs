@@ -186,17 +186,16 @@ impl Extend<Diagnostic> for Diagnostics {
     }
 }
 
-/// The nearest of `names` to a misspelt `word`, if any is near enough to be meant.
+/// The nearest of `names` to a misspelt `word`, if any is near enough to be meant. Looks at the first 500 names.
 pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    let limit = (length / 3).max(1);
+    let word = word.to_lowercase();
     names
         .into_iter()
-        .map(|name| {
-            (
-                edit_distance(&word.to_lowercase(), &name.to_lowercase()),
-                name,
-            )
-        })
+        .take(500)
+        .filter(|name| name.chars().count().abs_diff(length) <= limit)
+        .map(|name| (edit_distance(&word, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -224,4 +223,59 @@ fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_pen_are_recognised_and_other_words_are_not() {
+        let names = ["zone", "serve", "sysctls", "address"];
+        assert_eq!(did_you_mean("zoen", names), Some("zone"));
+        assert_eq!(did_you_mean("Sysctl", names), Some("sysctls"));
+        assert_eq!(did_you_mean("adress", names), Some("address"));
+        assert_eq!(did_you_mean("colour", names), None);
+        assert_eq!(did_you_mean("", names), None);
+    }
+
+    #[test]
+    fn a_sink_says_nothing_twice_and_has_an_end() {
+        let mut sink = Diagnostics::default();
+        for at in 0..MOST * 2 {
+            sink.push(Diagnostic::new(
+                Code(1),
+                Span {
+                    start: at / 2,
+                    end: at,
+                },
+                "wrong",
+            ));
+            sink.push(Diagnostic::new(
+                Code(1),
+                Span {
+                    start: at / 2,
+                    end: at,
+                },
+                "wrong",
+            ));
+        }
+        assert_eq!(sink.len(), MOST);
+        assert!(sink.is_full());
+    }
+
+    #[test]
+    fn echoes_of_a_known_problem_are_left_out() {
+        let at = |start, end| Diagnostic::new(Code(1), Span { start, end }, format!("{start}"));
+        let (mut sink, mut more) = (Diagnostics::default(), Diagnostics::default());
+        sink.push(at(10, 20));
+        more.extend([at(15, 16), at(20, 25), at(0, 10)]);
+        sink.append_elsewhere(more);
+        let starts: Vec<usize> = sink
+            .sorted()
+            .iter()
+            .map(|problem| problem.span.start)
+            .collect();
+        assert_eq!(starts, [0, 10, 20]);
+    }
 }

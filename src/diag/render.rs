@@ -87,17 +87,27 @@ fn first_line(text: &str, range: Range<usize>) -> Range<usize> {
 fn people(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str, renderer: Renderer) {
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH);
     let primary = first_line(text, clamp(text, diagnostic.span));
+    let also = diagnostic
+        .also
+        .iter()
+        .map(|(span, words)| (first_line(text, clamp(text, *span)), words));
+    let also: Vec<(Range<usize>, &String)> = also.collect();
+    // Only the lines that matter: with the whole text each problem would cost its length again.
+    let places = || also.iter().map(|(range, _)| range).chain([&primary]);
+    let first = places().map(|range| range.start).min().unwrap_or(0);
+    let last = places().map(|range| range.end).max().unwrap_or(0);
+    let start = text[..first].rfind('\n').map_or(0, |n| n + 1);
+    let end = text[last..].find('\n').map_or(text.len(), |n| last + n);
+    let within = |range: &Range<usize>| range.start - start..range.end - start;
+
     let label = (!diagnostic.label.is_empty()).then(|| normalize_untrusted_str(&diagnostic.label));
-    let mut snippet = Snippet::source(text)
+    let mut snippet = Snippet::source(&text[start..end])
+        .line_start(line_column(text, start).0)
         .path(file)
-        .annotation(AnnotationKind::Primary.span(primary).label(label));
-    for (span, words) in &diagnostic.also {
-        let context = first_line(text, clamp(text, *span));
-        snippet = snippet.annotation(
-            AnnotationKind::Context
-                .span(context)
-                .label(normalize_untrusted_str(words)),
-        );
+        .annotation(AnnotationKind::Primary.span(within(&primary)).label(label));
+    for (range, words) in &also {
+        let words = normalize_untrusted_str(words);
+        snippet = snippet.annotation(AnnotationKind::Context.span(within(range)).label(words));
     }
     let code = diagnostic.code.to_string();
     let title = Level::ERROR
@@ -105,7 +115,8 @@ fn people(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str, ren
         .id(code);
     let mut group = title.element(snippet);
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.clone()));
+        let help: Vec<String> = help.lines().map(normalize_untrusted_str).collect();
+        group = group.element(Level::HELP.message(help.join("\n")));
     }
     out.push_str(&renderer.render(&[group]));
     out.push_str("\n\n");
@@ -148,4 +159,101 @@ fn github(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
         out,
         "::error file={file},line={line},col={column},title={code}::{message}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Code;
+    use proptest::prelude::*;
+
+    fn one(span: Span, help: &str) -> Diagnostics {
+        let mut problems = Diagnostics::default();
+        problems.push(
+            Diagnostic::new(Code(1), span, "it is wrong, 100%: so")
+                .label("here")
+                .help(help),
+        );
+        problems
+    }
+
+    #[test]
+    fn plain_is_like_rustc() {
+        let printed = render(
+            &one(Span { start: 5, end: 8 }, "do it right"),
+            "a.yaml",
+            "one\nb: two\n",
+            Format::Plain,
+        );
+        let expected = "\
+error[HP0001]: it is wrong, 100%: so
+ --> a.yaml:2:2
+  |
+2 | b: two
+  |  ^^^ here
+  |
+  = help: do it right
+
+";
+        assert_eq!(printed, expected);
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let printed = render(
+            &one(Span { start: 2, end: 9 }, "x"),
+            "a.yaml",
+            "é\nab\nc\n",
+            Format::Json,
+        );
+        let value: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+        assert_eq!(printed.matches('\n').count(), 1);
+        let expected = serde_json::json!({
+            "code": "HP0001", "file": "a.yaml", "line": 1, "column": 2, "end_line": 3, "end_column": 2,
+            "message": "it is wrong, 100%: so", "help": "x",
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn github_escapes_what_its_commands_would_read() {
+        let printed = render(
+            &one(Span { start: 0, end: 1 }, "a\nb"),
+            "a,b:c.yaml",
+            "x",
+            Format::Github,
+        );
+        let expected = "::error file=a%2Cb%3Ac.yaml,line=1,col=1,title=HP0001::it is wrong, 100%25: so%0Ahelp: a%0Ab\n";
+        assert_eq!(printed, expected);
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_one_and_in_characters() {
+        let text = "äb\r\n\tc";
+        assert_eq!(line_column(text, 0), (1, 1));
+        assert_eq!(line_column(text, 1), (1, 1));
+        assert_eq!(line_column(text, 2), (1, 2));
+        assert_eq!(line_column(text, 5), (2, 1));
+        assert_eq!(line_column(text, 6), (2, 2));
+        assert_eq!(line_column(text, 99), (2, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn any_span_of_any_text_is_printed(
+            text in "[a-c\u{e9}\u{1F600}\u{200d}\n\r\t\u{0}\u{1b} ]{0,60}",
+            spans in prop::collection::vec((0..80usize, 0..80usize), 1..4),
+        ) {
+            let mut problem = Diagnostic::new(Code(1), Span::default(), "wrong").help("a\tb\u{1b}");
+            for (start, end) in &spans {
+                problem = problem.also(Span { start: *start, end: *end }, "there");
+            }
+            problem.span = Span { start: spans[0].1, end: spans[0].0 };
+            let mut problems = Diagnostics::default();
+            problems.push(problem);
+            for format in [Format::Plain, Format::Colour, Format::Json, Format::Github] {
+                prop_assert!(!render(&problems, "a.yaml", &text, format).is_empty());
+            }
+        }
+    }
 }

@@ -17,6 +17,9 @@ mod set;
 mod traps;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use model::*;
 pub use schema::schema;
 
@@ -29,7 +32,7 @@ use readers::Fields;
 use rules::CaseFacts;
 
 /// The most work that the cases of one lab may make: its values, times its cases and their `set` entries.
-const MOST_WORK: usize = 2_000_000;
+const MOST_WORK: usize = 1_000_000;
 
 /// What could be read of a file.
 #[derive(Debug)]
@@ -103,6 +106,12 @@ pub fn read_all(text: &str, file: &str) -> Reading {
     let lab = lab(&root, text, file, &mut problems);
     if problems.is_empty() {
         return Reading { lab, problems };
+    }
+    if problems.is_full() {
+        return Reading {
+            lab: None,
+            problems,
+        };
     }
     if let Value::Map(entries) = &mut root.value {
         repair::section(entries, &FILE);
@@ -209,7 +218,13 @@ fn set_of(case: &Entry) -> &[Entry] {
 fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
     let (patched, set) = set::apply(body, set_of(entry), sink);
     let mut found = Diagnostics::default();
-    for item in patched.entries().unwrap_or(&[]) {
+    // Nobody reads more than there are already.
+    let checked = if sink.is_full() {
+        &[]
+    } else {
+        patched.entries().unwrap_or(&[])
+    };
+    for item in checked {
         if let Some(field) = FILE.field(&item.key.value) {
             let at = At {
                 what: &item.key.value,

@@ -199,15 +199,13 @@ fn text_field(start: usize, line: &str) -> Option<Diagnostic> {
 /// `{ address: fd00:: }`: the last colon asks for a value.
 fn double_colon(start: usize, line: &str) -> Option<Diagnostic> {
     // Looked for once: a line may be a megabyte of colons.
-    let first_brace = line.find(['{', '['])?;
-    let mut from = first_brace;
+    let mut from = line.find(['{', '['])?;
     while let Some(found) = line[from..].find("::") {
         let at = from + found;
         let behind = line[at + 2..].chars().next();
         if behind.is_none_or(|c| c.is_whitespace() || "},]".contains(c)) {
-            let word = line[..at]
-                .rfind(|c: char| !(c.is_ascii_hexdigit() || c == ':'))
-                .map_or(0, |n| n + 1);
+            let before = line[..at].trim_end_matches(|c: char| c.is_ascii_hexdigit() || c == ':');
+            let word = before.len();
             let address = &line[word..at + 2];
             return Some(
                 Diagnostic::new(

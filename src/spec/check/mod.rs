@@ -166,7 +166,7 @@ impl At<'_> {
 
 /// Checks a value against a type.
 pub fn value(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
-    if node.refused() {
+    if node.refused() || sink.is_full() {
         return;
     }
     if matches!(node.value, Value::Null) && !matches!(kind, Type::Any | Type::Set) {

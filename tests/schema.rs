@@ -1,0 +1,337 @@
+//! The JSON schema is what is checked in, knows all that the readers take, and takes every lab of the gallery.
+//!
+//! `BLESS=1 cargo test --test schema` writes `schema/lab.json` anew.
+
+use hairpin::plan::vocabulary;
+use hairpin::spec::{self, grammar};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn schema() -> Value {
+    serde_json::from_str(&spec::schema()).expect("the schema is JSON")
+}
+
+#[test]
+fn the_schema_is_checked_in() {
+    let path = root().join("schema/lab.json");
+    if env::var_os("BLESS").is_some() {
+        fs::create_dir_all(root().join("schema")).expect("a writable folder");
+        fs::write(&path, spec::schema()).expect("a writable folder");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == spec::schema(),
+        "the grammar has changed: BLESS=1 writes schema/lab.json anew"
+    );
+}
+
+/// As much of JSON Schema as the schema uses, patterns apart. Collects the properties that were met.
+struct Validator {
+    schema: Value,
+    met: BTreeSet<String>,
+}
+
+impl Validator {
+    fn check(
+        &mut self,
+        value: &Value,
+        schema: &Value,
+        path: &str,
+        section: &str,
+    ) -> Result<(), String> {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let name = reference
+                .strip_prefix("#/$defs/")
+                .expect("references are local");
+            let target = self.schema["$defs"][name].clone();
+            return self.object(value, &target, path, name);
+        }
+        self.object(value, schema, path, section)
+    }
+
+    fn object(
+        &mut self,
+        value: &Value,
+        schema: &Value,
+        path: &str,
+        section: &str,
+    ) -> Result<(), String> {
+        if schema.get("not").is_some() && schema.get("type").is_none() {
+            return Err(format!("{path} is not run by this release"));
+        }
+        if let Some(ways) = schema.get("anyOf").and_then(Value::as_array) {
+            let errors: Vec<String> = ways
+                .iter()
+                .filter_map(|way| self.check(value, way, path, section).err())
+                .collect();
+            return if errors.len() < ways.len() {
+                Ok(())
+            } else {
+                Err(errors.join(" / "))
+            };
+        }
+        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+            return if words.contains(value) {
+                Ok(())
+            } else {
+                Err(format!("{path}: {value} is no choice"))
+            };
+        }
+        let types: Vec<&str> = match schema.get("type") {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+            Some(_) | None => return Ok(()),
+        };
+        let kind = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        if !types.contains(&kind) && !(kind == "integer" && types.contains(&"number")) {
+            return Err(format!("{path}: {value} is {kind}, not {types:?}"));
+        }
+        self.inside(value, schema, path, section)
+    }
+
+    fn inside(
+        &mut self,
+        value: &Value,
+        schema: &Value,
+        path: &str,
+        section: &str,
+    ) -> Result<(), String> {
+        for item in value.as_array().into_iter().flatten() {
+            self.check(item, &schema["items"], &format!("{path}[]"), section)?;
+        }
+        let Some(object) = value.as_object() else {
+            return Ok(());
+        };
+        for key in schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let key = key.as_str().expect("required keys are text");
+            if !object.contains_key(key) {
+                return Err(format!("{path} lacks {key}"));
+            }
+        }
+        for (key, inner) in object {
+            let path = format!("{path}.{key}");
+            match (
+                schema["properties"].get(key),
+                schema.get("additionalProperties"),
+            ) {
+                (Some(of), _) => {
+                    self.check(inner, of, &path, section)?;
+                    self.met.insert(format!("{section}.{key}"));
+                }
+                (None, Some(Value::Bool(false))) => return Err(format!("{path} is unknown")),
+                (None, Some(of)) => self.check(inner, of, &path, section)?,
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn validate(text: &str) -> Result<BTreeSet<String>, String> {
+    let value: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let schema = schema();
+    let mut validator = Validator {
+        schema: schema.clone(),
+        met: BTreeSet::new(),
+    };
+    validator.check(&value, &schema, "lab", "lab")?;
+    Ok(validator.met)
+}
+
+fn labs(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            labs(&path, found);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_schema_takes_every_lab_that_the_readers_take() {
+    let mut found = vec![root().join("tests/schema/everything.yaml")];
+    labs(&root().join("labs"), &mut found);
+    for path in found {
+        let text = fs::read_to_string(&path).expect("a readable lab");
+        if let Err(error) = validate(&text) {
+            panic!("{}: {error}", path.display());
+        }
+        let name = path.display().to_string();
+        if let Err(problems) = spec::read(&text, &name) {
+            panic!(
+                "{}",
+                hairpin::diag::render(&problems, &name, &text, hairpin::diag::Format::Plain)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_schema_refuses_slips_and_what_comes_later() {
+    let text =
+        fs::read_to_string(root().join("tests/schema/everything.yaml")).expect("a readable lab");
+    for (right, wrong) in [
+        ("zone: a", "zoen: a"),
+        ("zone: a", "behind: client"),
+        ("kind: fault", "kind: fualt"),
+        ("- kill:", "- deregister:"),
+        ("hold: true", "hold: maybe"),
+        ("seed: 7", "seed: seven"),
+    ] {
+        assert!(
+            validate(&text.replacen(right, wrong, 1)).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+/// Every property of the schema that this release runs, as `section.key`.
+fn properties(schema: &Value, section: &str, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            for (key, of) in object
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                if of.get("not").is_none() {
+                    found.insert(format!("{section}.{key}"));
+                }
+            }
+            for (key, inner) in object {
+                if key != "$defs" {
+                    properties(inner, section, found);
+                }
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| properties(item, section, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn one_lab_uses_every_field() {
+    let text =
+        fs::read_to_string(root().join("tests/schema/everything.yaml")).expect("a readable lab");
+    let met = validate(&text).expect("a right lab");
+    let schema = schema();
+    let mut all = BTreeSet::new();
+    properties(&schema, "lab", &mut all);
+    for (name, of) in schema["$defs"].as_object().expect("definitions") {
+        properties(of, name, &mut all);
+    }
+    // Servers without settings are written as a word.
+    let words = ["sink", "http", "name"].map(|word| format!("host.{word}"));
+    let missing: Vec<&String> = all
+        .difference(&met)
+        .filter(|name| !words.contains(name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "tests/schema/everything.yaml does not use {missing:?}"
+    );
+}
+
+/// The paths of all optional single values in what a case can change.
+fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    let Some(object) = value.as_object() else {
+        return;
+    };
+    for (key, inner) in object {
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        found.push(path.clone());
+        leaves(inner, &path, found);
+    }
+}
+
+#[test]
+fn the_readers_read_every_field() {
+    let text =
+        fs::read_to_string(root().join("tests/schema/everything.yaml")).expect("a readable lab");
+    let value: Value = serde_yaml::from_str(&text).expect("YAML");
+    let mut paths = Vec::new();
+    for section in [
+        "seed",
+        "time_scale",
+        "hosts",
+        "target_groups",
+        "load_balancers",
+    ] {
+        if let Some(object) = value[section].as_object() {
+            object
+                .iter()
+                .for_each(|(name, item)| leaves(item, &format!("{section}.{name}"), &mut paths));
+        } else {
+            paths.push(section.to_owned());
+        }
+    }
+    for step in value["steps"].as_array().expect("a list") {
+        let fields = step
+            .as_object()
+            .and_then(|step| step.values().next())
+            .expect("a step");
+        let name = fields["as"].as_str().expect("a name");
+        leaves(fields, &format!("steps.{name}"), &mut paths);
+    }
+    let mut read = 0;
+    for path in paths.iter().filter(|path| !path.ends_with(".as")) {
+        let text = text.replace("set: { seed: 8 }", &format!("set: {{ {path}: null }}"));
+        let spec::Reading { lab, problems } = spec::read_all(&text, "everything.yaml");
+        // A required field cannot be removed, and that shows that it is known.
+        if !problems.is_empty() {
+            continue;
+        }
+        let lab = lab.expect("a lab without problems");
+        let (before, after) = (
+            format!("{:?}", lab.body),
+            format!("{:?}", lab.cases[1].body),
+        );
+        // These are written as their defaults.
+        let default = ["type", "protocol", "listeners.80.protocol", "targets.other"];
+        if !default.iter().any(|name| path.ends_with(name)) {
+            assert!(
+                before != after,
+                "{path} is in the grammar, and no reader takes it"
+            );
+            read += 1;
+        }
+    }
+    assert!(read > 60, "only {read} fields were tried");
+}
+
+#[test]
+fn findings_that_labs_may_name_are_those_that_are_recognised() {
+    let named: BTreeSet<&str> = grammar::cases::FINDINGS.now.iter().copied().collect();
+    assert_eq!(named, vocabulary::FINDINGS.iter().copied().collect());
+}
