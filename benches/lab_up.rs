@@ -1,0 +1,104 @@
+//! How long a lab takes to come up, beside the same hosts made by `ip` commands: `cargo bench --bench lab_up`.
+//!
+//! Runs of both alternate, and the table shows medians and their ratio. It needs what labs need, and `ip`.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Instant;
+
+/// Hosts of a lab, and how often it is built.
+const SIZES: [(usize, usize); 4] = [(3, 15), (10, 15), (100, 7), (1000, 3)];
+
+fn main() {
+    println!(
+        "{:>6} {:>12} {:>12} {:>12} {:>8}",
+        "hosts", "up ms", "down ms", "ip ms", "ratio"
+    );
+    for (hosts, rounds) in SIZES {
+        let file = lab(hosts);
+        let (mut up, mut down, mut reference) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let (built, taken) = hairpin(&file);
+            up.push(built);
+            down.push(taken);
+            // Ten rounds of a thousand hosts by `ip` would take minutes and tell nothing new.
+            if hosts <= 100 {
+                reference.extend(by_ip(hosts));
+            }
+        }
+        let (up, down, reference) = (median(up), median(down), median(reference));
+        let ratio = reference.zip(up).map_or_else(
+            || "-".to_owned(),
+            |(reference, up)| format!("{:.0}x", reference / up),
+        );
+        let text = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+        };
+        println!(
+            "{hosts:>6} {:>12} {:>12} {:>12} {ratio:>8}",
+            text(up),
+            text(down),
+            text(reference)
+        );
+        std::fs::remove_file(&file).expect("the lab file was written above");
+    }
+}
+
+/// A lab of so many hosts that does next to nothing.
+fn lab(hosts: usize) -> String {
+    let path = format!("{}/lab-up-{hosts}.yaml", env!("CARGO_TARGET_TMPDIR"));
+    let text = format!(
+        "title: {hosts} hosts\nhosts:\n  c: {{ count: {} }}\n  w: {{ zone: a }}\nsteps:\n  - wait: {{ as: moment, for: 1ms }}\nworks:\n  - moment.ok\ncases:\n  only: {{ kind: control }}\n",
+        hosts - 1
+    );
+    std::fs::write(&path, text).expect("a lab file");
+    path
+}
+
+/// Up and down, milliseconds, as the report tells them.
+fn hairpin(file: &str) -> (f64, f64) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hairpin"))
+        .args(["run", file, "--format", "json"])
+        .output()
+        .expect("the binary starts");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let case = &report["cases"][0];
+    (
+        case["up_ms"].as_f64().expect("up_ms"),
+        case["down_ms"].as_f64().expect("down_ms"),
+    )
+}
+
+/// The same namespaces, devices, addresses and routes by one shell with `ip`, in a namespace of its own; milliseconds.
+fn by_ip(hosts: usize) -> Option<f64> {
+    let mut script = String::from("set -e; mount -t tmpfs tmpfs /run; date +%s%N\n");
+    for host in 0..hosts {
+        let address = format!("10.0.{}.{}", host / 250, host % 250 + 1);
+        writeln!(
+            script,
+            "ip netns add h{host}; ip -n h{host} link set lo up; ip -n h{host} tuntap add eth0 mode tun; \
+             ip -n h{host} addr add {address}/32 dev eth0; ip -n h{host} link set eth0 up; ip -n h{host} route add default dev eth0"
+        )
+        .expect("a string takes everything");
+    }
+    script.push_str("date +%s%N\n");
+    let began = Instant::now();
+    let output = Command::new("unshare")
+        .args(["--mount", "--net", "sh", "-c", &script])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut moments = text.lines().filter_map(|line| line.parse::<f64>().ok());
+    let (start, end) = (moments.next()?, moments.next()?);
+    assert!(
+        began.elapsed().as_nanos() as f64 >= end - start,
+        "the clock went backwards"
+    );
+    Some((end - start) / 1e6)
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
