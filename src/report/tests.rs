@@ -213,7 +213,7 @@ fn a_case_that_fails_is_explained_unasked() {
         "           missing   loopback (hairpin explain loopback tells how it shows)\n",
         "        20.10 new |<- ACK seq 65 ack 65 (of old) ---",
         "           steps     at 0.0 ms old = connect client -> front/a: ok after 0.0 ms\n",
-        "           evidence  out/x (hairpin explain out/x)\n",
+        "           evidence  hairpin explain out/x\n",
         "           again     hairpin run labs/nlb/source-port-collision.yaml --case another-source-port --seed 1 \
          --explain\n",
         "1 lab, 2 cases: 1 fix holds, 1 FAILED.\n",

@@ -62,10 +62,13 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
             ),
         );
     }
+    // On one line whatever their length, so that they can be copied.
     if let Some(saved) = &outcome.saved {
-        block.entry("evidence", &format!("{saved}  (hairpin explain {saved})"));
+        block.line(
+            INDENT,
+            &format!("{:<9} hairpin explain {saved}", "evidence"),
+        );
     }
-    // On one line whatever its length, so that it can be copied.
     let again = format!(
         "hairpin run {} --case {} --seed {} --explain",
         info.file, info.name, info.seed

@@ -36,7 +36,7 @@ impl Default for Style {
     }
 }
 
-/// All outcomes, grouped by lab in the order of first appearance, and a summary line.
+/// All outcomes, grouped by lab in the order of first appearance, its cases in the order of the file, and a summary line.
 pub fn text(outcomes: &[Outcome], style: &Style) -> String {
     let style = &Style {
         width: style.width.max(60),
@@ -49,14 +49,9 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
             None => labs.push((&outcome.case.lab, vec![outcome])),
         }
     }
-    let name_width = outcomes
-        .iter()
-        .map(|o| length(&o.case.name))
-        .max()
-        .unwrap_or(0)
-        .clamp(10, 34);
     let mut out = String::new();
-    for (lab, cases) in labs {
+    for (lab, mut cases) in labs {
+        cases.sort_by_key(|outcome| (outcome.case.line, outcome.attempt));
         let title = cut(
             &cases[0].case.title,
             style.width.saturating_sub(length(lab) + 2),
@@ -67,6 +62,8 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
             out.push_str(&title);
         }
         out.push('\n');
+        let names = cases.iter().map(|o| length(&o.case.name));
+        let name_width = names.max().unwrap_or(0).clamp(10, 40);
         for outcome in cases {
             out.push_str(&row(outcome, name_width, style));
             if style.explain || !outcome.holds() {

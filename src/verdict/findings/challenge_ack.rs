@@ -107,12 +107,7 @@ fn tell(trace: &Trace, challenge: &Challenge) -> String {
     );
     let old = old.unwrap_or_else(|| "the old connection".into());
     match (challenge.rst, challenge.delivered_to) {
-        (Some(rst), _) => text.push_str(&format!(
-            " The client, which never sent that, answered with RST, seq {} as acknowledged, and so ended {old} at \
-             {host}{}.",
-            trace.passages[rst].seq.at,
-            again(trace, challenge).map(|ms| format!("; {} later it sent the SYN again", lapse(ms))).unwrap_or_default(),
-        )),
+        (Some(rst), _) => text.push_str(&answered(trace, challenge, rst, &old)),
         (None, Some(to)) if to != challenge.connection => text.push_str(&format!(
             " The ACK was delivered to {} (from {}), which had nothing to say to it: no RST, and {old} stays.",
             quoted(trace, to),
@@ -127,9 +122,47 @@ fn tell(trace: &Trace, challenge: &Challenge) -> String {
     text
 }
 
+/// What came of the client's RST, with a space before it.
+fn answered(trace: &Trace, challenge: &Challenge, rst: usize, old: &str) -> String {
+    let number = trace.passages[rst].seq.at;
+    let again = again(trace, challenge)
+        .map(|ms| format!("; the SYN came again {} after the first", lapse(ms)))
+        .unwrap_or_default();
+    if trace.believed(challenge) {
+        return format!(
+            " The client, which never sent that, answered with RST, seq {number} as acknowledged, and so ended {old} at \
+             {}{again}.",
+            challenge.host
+        );
+    }
+    let why = match trace.expected_of(rst) {
+        Some(expected) => format!(
+            "where {expected} was expected by then, so that it was not believed (RFC 5961 section 3)"
+        ),
+        None => "which did not get there".to_owned(),
+    };
+    let later = trace.by_connection[challenge.connection]
+        .iter()
+        .filter(|p| {
+            **p > rst
+                && trace
+                    .expected_of(**p)
+                    .is_some_and(|next| next == trace.passages[**p].seq.at)
+        })
+        .map(|p| {
+            format!(
+                " A later RST, seq {}, did end {old}.",
+                trace.passages[*p].seq.at
+            )
+        })
+        .next()
+        .unwrap_or_default();
+    format!(" The client answered with RST, seq {number} as acknowledged, {why}{again}.{later}")
+}
+
 fn tell_many(trace: &Trace, many: &[Challenge]) -> String {
     let hosts = distinct(many.iter().map(|c| c.host.clone()));
-    let resets = many.iter().filter(|c| c.rst.is_some()).count();
+    let resets = many.iter().filter(|c| trace.believed(c)).count();
     let mut again: Vec<f64> = many.iter().filter_map(|c| again(trace, c)).collect();
     again.sort_by(f64::total_cmp);
     let whose = distinct(many.iter().map(|c| c.connection));
@@ -139,7 +172,7 @@ fn tell_many(trace: &Trace, many: &[Challenge]) -> String {
         String::new()
     };
     let answers = match resets {
-        0 => "None was answered with RST, so the connections that the target had stay.".to_owned(),
+        0 => "No RST ended the connections that the target had.".to_owned(),
         n if n == many.len() => {
             "The client answered each with RST, which ended the connection the target had.".into()
         }

@@ -150,7 +150,7 @@ fn tell(trace: &Trace, connection: usize) -> String {
     if c.unacked > 0 {
         let sent = resent(trace, connection).len();
         let times = if sent > 1 {
-            format!(", sent {sent} times so far")
+            format!("; the last segment was sent {sent} times")
         } else {
             String::new()
         };

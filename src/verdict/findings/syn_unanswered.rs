@@ -4,7 +4,7 @@
 
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack};
+use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack, left};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "syn-unanswered";
@@ -38,8 +38,13 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let first = *unanswered.first()?;
     let mut ends: BTreeMap<End, usize> = BTreeMap::new();
     let answers = Answers::new(trace);
+    let mut withheld = 0;
     for connection in &unanswered {
         for syn in trace.syns(*connection) {
+            if !left(trace.ended(syn)) {
+                withheld += 1;
+                continue;
+            }
             *ends
                 .entry(end(trace, *connection, syn, &answers))
                 .or_default() += 1;
@@ -60,6 +65,17 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
                 text.push_str(&format!(" {}", sentence(end, &format!("{n} of {total}"))));
             }
         }
+    }
+    if withheld > 0 {
+        text.push_str(&format!(
+            " {} withheld at the client: the kernel that it emulates would not have sent {} yet.",
+            if withheld == 1 {
+                "1 more was".to_owned()
+            } else {
+                format!("{withheld} more were")
+            },
+            if withheld == 1 { "it" } else { "them" },
+        ));
     }
     let syns = unanswered
         .iter()

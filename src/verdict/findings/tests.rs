@@ -69,7 +69,8 @@ fn the_flagship_shows_collision_challenge_and_stale_connection_in_this_order() {
         challenge.summary,
         "web1 answered the SYN of \"new\" at 20.0 ms with a challenge ACK (RFC 5961 section 4) in the numbers of \
          \"old\" (ack 65), which it still had on this 4-tuple. The client, which never sent that, answered with RST, \
-         seq 65 as acknowledged, and so ended \"old\" at web1; 8.4 ms later it sent the SYN again."
+         seq 65 as acknowledged, and so ended \"old\" at web1; the SYN came again 8.4 ms after the \
+         first."
     );
     assert!(
         challenge
@@ -80,7 +81,7 @@ fn the_flagship_shows_collision_challenge_and_stale_connection_in_this_order() {
     assert_eq!(
         stale.summary,
         "\"old\" is ESTABLISHED at client and gone at web1, where its 4-tuple has become that of \"new\"; the \
-         server's program met \"reset\". Nobody told the client: 64 bytes are not acknowledged, sent 4 times so far."
+         server's program met \"reset\". Nobody told the client: 64 bytes are not acknowledged; the last segment was sent 4 times."
     );
     assert_eq!(stale.connections, [0]);
 }
@@ -401,6 +402,53 @@ fn a_syn_without_answer_is_told_with_its_end() {
             .summary
             .ends_with("is not recorded (2 packets were cut).")
     );
+}
+
+#[test]
+fn a_syn_that_a_quirk_withholds_was_never_sent() {
+    let (mut kit, old) = old_is_up();
+    let new = kit.connect("new", 40000, "front/b", "web1");
+    kit.displace(old, new, "established");
+    kit.up(new, "S", NEW.client, 0, 0);
+    kit.down(new, ".", OLD.server + 65, OLD.client + 65, 0);
+    kit.up(new, "R", OLD.client + 65, 0, 0);
+    kit.now += 8.0;
+    kit.up(new, "S", NEW.client, 0, 0);
+    kit.dropped("kernel-quirk");
+    let connection = kit.of(new);
+    (connection.error, connection.client_state) = ("deadline".into(), String::new());
+    let summary = the(&kit, "syn-unanswered").summary;
+    let end = "The SYN reached web1, which answered with a challenge ACK, delivered from 203.0.113.11:80. 1 more was \
+               withheld at the client: the kernel that it emulates would not have sent it yet.";
+    assert!(summary.ends_with(end), "{summary}");
+    let summary = the(&kit, "challenge-ack").summary;
+    assert!(
+        summary.ends_with("and so ended \"old\" at web1."),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_reset_that_comes_too_late_ends_nothing() {
+    let (mut kit, old) = old_is_up();
+    let new = kit.connect("new", 40000, "front/b", "web1");
+    kit.displace(old, new, "established");
+    kit.up(new, "S", NEW.client, 0, 0);
+    kit.down(new, ".", OLD.server + 65, OLD.client + 65, 0);
+    // More of the old one arrives before the RST does.
+    kit.up(old, "P.", OLD.client + 65, OLD.server + 65, 100);
+    kit.up(new, "R", OLD.client + 65, 0, 0);
+    let summary = the(&kit, "challenge-ack").summary;
+    assert!(
+        summary.contains("where 165 was expected by then"),
+        "{summary}"
+    );
+    // Out of order behind a hole, it does not count.
+    kit.evidence.packets.truncate(9);
+    kit.up(old, "P.", OLD.client + 165, OLD.server + 65, 100);
+    kit.up(new, "R", OLD.client + 65, 0, 0);
+    let summary = the(&kit, "challenge-ack").summary;
+    assert!(summary.contains("and so ended \"old\""), "{summary}");
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn words(trace: &Trace, passage: usize) -> String {
     let held = trace.ended(passage).t - packet.t;
     // Links that delay nothing pass a packet on within the same microseconds.
     if held >= 0.05 {
-        text.push_str(&format!(", {held:.1} ms on the way"));
+        text.push_str(&format!(", in {held:.1} ms"));
     }
     text
 }

@@ -2,7 +2,9 @@
 
 use crate::evidence::Packet;
 use crate::verdict::findings;
-use crate::verdict::trace::{Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack};
+use crate::verdict::trace::{
+    Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
+};
 use std::collections::HashMap;
 
 const SAME_BYTES: &str = "the same bytes again";
@@ -10,7 +12,7 @@ const SAME_BYTES: &str = "the same bytes again";
 /// Makes remarks in the order of the packets, since some depend on what was said before.
 pub struct Notes<'a, 'b> {
     trace: &'b Trace<'a>,
-    /// By ACK, RST: the challenge they belong to.
+    /// By ACK: the challenge that it is.
     challenges: HashMap<usize, usize>,
     /// When these numbers were last sent: connection, direction, sequence number, whether SYN.
     sent: HashMap<(usize, bool, i64, bool), f64>,
@@ -18,6 +20,8 @@ pub struct Notes<'a, 'b> {
     holder: HashMap<(&'a str, &'a str), usize>,
     /// Connections about which it was said that the target knows them no more.
     disowned: Vec<usize>,
+    /// Remarks made of packets that may be many.
+    said: Vec<String>,
 }
 
 impl<'a, 'b> Notes<'a, 'b> {
@@ -26,9 +30,6 @@ impl<'a, 'b> Notes<'a, 'b> {
         let mut challenges = HashMap::new();
         for (i, challenge) in trace.challenges.iter().enumerate() {
             challenges.insert(challenge.ack, i);
-            if let Some(rst) = challenge.rst {
-                challenges.insert(rst, i);
-            }
         }
         Self {
             trace,
@@ -36,12 +37,16 @@ impl<'a, 'b> Notes<'a, 'b> {
             sent: HashMap::new(),
             holder: HashMap::new(),
             disowned: Vec::new(),
+            said: Vec::new(),
         }
     }
 
     /// The remark on a packet, if it deserves one.
     pub fn on(&mut self, passage: usize) -> Option<String> {
         let (sent, ended) = (self.trace.sent(passage), self.trace.ended(passage));
+        if !left(ended) {
+            return Some("withheld: the kernel emulated here would not send it yet".into());
+        }
         let again = self.again(passage, sent);
         let disowned = self.disowned(passage, sent, ended);
         if let Some(reason) = drop_reason(ended) {
@@ -55,7 +60,7 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some("still under way when the record ends".into());
         }
         if let Some(challenge) = self.challenges.get(&passage) {
-            return Some(self.challenge(*challenge, passage));
+            return Some(self.challenge(*challenge));
         }
         if is_syn(sent) && findings::came_home(self.trace, ended) {
             return Some(format!(
@@ -66,19 +71,45 @@ impl<'a, 'b> Notes<'a, 'b> {
         if !self.trace.evidence.hosts.contains_key(&sent.sender) {
             return Some("made by the balancer".into());
         }
-        self.astray(passage, sent, ended).or(disowned).or(again)
+        let note = self
+            .reset(passage, ended)
+            .or_else(|| self.astray(passage, sent, ended));
+        note.filter(|note| self.first_time(note))
+            .or(disowned)
+            .or(again)
     }
 
-    fn challenge(&self, challenge: usize, passage: usize) -> String {
+    /// What is true of many packets is said of the first.
+    fn first_time(&mut self, note: &str) -> bool {
+        let new = !self.said.iter().any(|said| said == note);
+        if new {
+            self.said.push(note.to_owned());
+        }
+        new
+    }
+
+    /// A client's RST in the numbers of another connection: believed, or not.
+    fn reset(&self, passage: usize, ended: &Packet) -> Option<String> {
+        let expected = self.trace.expected_of(passage)?;
+        let place = self.trace.passages[passage].seq;
+        let old = self.trace.name(place.of?);
+        Some(if expected == place.at {
+            format!("this RST ends \"{old}\" at {}", ended.receiver)
+        } else {
+            format!(
+                "too late to end \"{old}\": a RST must bear the number that {} expects next (RFC 5961 section 3)",
+                ended.receiver
+            )
+        })
+    }
+
+    fn challenge(&self, challenge: usize) -> String {
         let trace = self.trace;
         let challenge = &trace.challenges[challenge];
         let old = match challenge.owner {
             Some(owner) => format!("\"{}\"", trace.name(owner)),
             None => "another connection".into(),
         };
-        if passage != challenge.ack {
-            return format!("this RST ends {old} at {}", challenge.host);
-        }
         let state = if findings::held_in_time_wait(trace, challenge) {
             " in TIME_WAIT"
         } else {
@@ -187,9 +218,11 @@ pub enum Weight {
 /// A packet's weight, its remark considered.
 pub fn weight(packet: &Packet, note: Option<&str>) -> Weight {
     match note {
-        _ if packet.flags.contains(['S', 'F', 'R']) => Weight::Telling,
+        _ if packet.flags.contains(['S', 'F']) => Weight::Telling,
         Some(note) if note.starts_with(SAME_BYTES) => Weight::Repeated,
         Some(_) => Weight::Telling,
+        // One more RST of many for the same reason.
+        None if packet.flags.contains('R') => Weight::Repeated,
         None => Weight::Common,
     }
 }

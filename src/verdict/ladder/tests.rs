@@ -83,7 +83,7 @@ fn drops_end_in_a_cross_where_they_happen() {
      0.10 visit  |-- SYN seq 0 -------------------------------|----------x          |
                  |   ^ dropped: link-loss; the same SYN again, 0.1 ms later         |
      0.20 visit  |-- SYN seq 0 --------x                      |          |          |
-                 |   ^ dropped: kernel-quirk; the same SYN again, 0.1 ms later      |
+                 |   ^ withheld: the kernel emulated here would not send it yet     |
      0.30 direct |                                  SYN seq 0 |----------|x         |
                  |   ^ dropped: no-route                      |          |          |
 "#[1..]
@@ -121,7 +121,7 @@ fn delays_of_links_are_told() {
     packets[0].receiver = String::new();
     packets.push(Packet { t: 50.0, ..arrives });
     let text = ladder(&kit.evidence, &[far], 100);
-    assert!(text.contains("SYN seq 0, 50.0 ms on the way"), "{text}");
+    assert!(text.contains("SYN seq 0, in 50.0 ms"), "{text}");
     assert_eq!(text.lines().count(), 5);
     kit.evidence.packets.pop();
     let text = ladder(&kit.evidence, &[far], 100);

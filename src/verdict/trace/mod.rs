@@ -6,12 +6,14 @@
 //! therefore given to the connection in whose used range it lies, or next to it.
 //! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
 
+mod challenges;
 mod numbers;
 
+pub use challenges::Challenge;
 pub use numbers::Place;
 
 use crate::evidence::{Connection, Detail, Evidence, Packet};
-use numbers::{Space, Spaces, next, place, use_up};
+use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
 
 /// A packet from its sending to its end: one record, or two or more of a packet held by links.
@@ -28,26 +30,6 @@ pub struct Passage {
     pub seq: Place,
     /// Its acknowledgement number; meaningless without ACK.
     pub ack: Place,
-}
-
-/// A SYN that the target answered with a pure ACK of something else.
-pub struct Challenge {
-    /// The connection whose SYN it was.
-    pub connection: usize,
-    /// The host that did it.
-    pub host: String,
-    /// The connection it still had on this 4-tuple, as the ACK's numbers tell.
-    pub owner: Option<usize>,
-    /// The connection under whose addresses the ACK was delivered.
-    pub delivered_to: Option<usize>,
-    /// Passages: the SYN, the ACK.
-    pub syn: usize,
-    /// See `syn`.
-    pub ack: usize,
-    /// Passage of the RST with which the client answered it.
-    pub rst: Option<usize>,
-    /// Passage of the same SYN sent again after it.
-    pub again: Option<usize>,
 }
 
 /// The packets of a case, sorted out.
@@ -177,89 +159,6 @@ impl<'a> Trace<'a> {
             let passage = &mut self.passages[i];
             (passage.seq, passage.ack) = (seq, ack);
         }
-    }
-
-    /// SYNs that were answered with a pure ACK of something else, on the target's side of translation.
-    fn find_challenges(&mut self) {
-        struct Waiting {
-            syn: usize,
-            answered: bool,
-        }
-        let mut waiting: HashMap<(&str, &str), Waiting> = HashMap::new();
-        let mut challenges: Vec<Challenge> = Vec::new();
-        for i in 0..self.passages.len() {
-            let (sent, ended) = (self.sent(i), self.ended(i));
-            if is_syn(sent) && delivered(ended) {
-                waiting.insert(
-                    (&ended.to_after, &ended.from_after),
-                    Waiting {
-                        syn: i,
-                        answered: false,
-                    },
-                );
-                continue;
-            }
-            let Some(wait) = waiting.get_mut(&(sent.from.as_str(), sent.to.as_str())) else {
-                continue;
-            };
-            let syn = self.sent(wait.syn);
-            let after = self.passages[wait.syn].ended < self.passages[i].sent;
-            if !after || sent.sender != self.ended(wait.syn).receiver {
-                continue;
-            }
-            if sent.ack == next(syn.seq) || self.acknowledges_later(i, wait.syn) {
-                wait.answered = true;
-            } else if is_pure_ack(sent)
-                && !wait.answered
-                && let Some(connection) = self.passages[wait.syn].connection
-            {
-                wait.answered = true;
-                challenges.push(Challenge {
-                    connection,
-                    host: sent.sender.clone(),
-                    owner: self.passages[i].seq.of.filter(|owner| *owner != connection),
-                    delivered_to: self.passages[i].connection.filter(|_| delivered(ended)),
-                    syn: wait.syn,
-                    ack: i,
-                    rst: None,
-                    again: None,
-                });
-            }
-        }
-        for challenge in &mut challenges {
-            let of_the_client =
-                |p: &&usize| **p > challenge.ack && self.passages[**p].toward_target;
-            let passages = &self.by_connection[challenge.connection];
-            let wanted = self.sent(challenge.ack).ack;
-            challenge.rst = passages
-                .iter()
-                .filter(of_the_client)
-                .find(|p| is_reset(self.sent(**p)) && self.sent(**p).seq == wanted)
-                .copied();
-            let isn = self.sent(challenge.syn).seq;
-            challenge.again = passages
-                .iter()
-                .filter(of_the_client)
-                .find(|p| is_syn(self.sent(**p)) && self.sent(**p).seq == isn)
-                .copied();
-        }
-        self.challenges = challenges;
-    }
-
-    /// The ACK covers bytes that its owner's client sent only after the SYN: it answers those, not the SYN.
-    fn acknowledges_later(&self, ack: usize, syn: usize) -> bool {
-        let place = self.passages[ack].ack;
-        let Some(owner) = place.of else { return false };
-        let sent_before = |p: &&usize| **p < syn && self.passages[**p].toward_target;
-        let ends = self.by_connection[owner]
-            .iter()
-            .filter(sent_before)
-            .map(|p| {
-                let packet = self.sent(*p);
-                let control = i64::from(packet.flags.contains(['S', 'F']));
-                self.passages[*p].seq.at + packet.len + control
-            });
-        ends.max().is_some_and(|end| place.at > end)
     }
 }
 
@@ -432,6 +331,11 @@ pub fn is_pure_ack(packet: &Packet) -> bool {
 /// The packet, by its last record, came to a host.
 pub fn delivered(ended: &Packet) -> bool {
     !ended.receiver.is_empty() && ended.fate == "forwarded"
+}
+
+/// It left its host: a quirk that withholds a packet stands for a kernel that would not have sent it.
+pub fn left(ended: &Packet) -> bool {
+    drop_reason(ended) != Some("kernel-quirk")
 }
 
 /// Why a packet was dropped, by its last record: `no-listener`.

@@ -1,0 +1,158 @@
+//! Challenges to SYNs (RFC 5961 section 4), and whether the RST that answers one is believed (section 3).
+
+use super::numbers::next;
+use super::{Trace, delivered, is_pure_ack, is_reset, is_syn, left};
+use std::collections::HashMap;
+
+/// A SYN that the target answered with a pure ACK of something else.
+pub struct Challenge {
+    /// The connection whose SYN it was.
+    pub connection: usize,
+    /// The host that did it.
+    pub host: String,
+    /// The connection it still had on this 4-tuple, as the ACK's numbers tell.
+    pub owner: Option<usize>,
+    /// The connection under whose addresses the ACK was delivered.
+    pub delivered_to: Option<usize>,
+    /// Passages: the SYN, the ACK.
+    pub syn: usize,
+    /// See `syn`.
+    pub ack: usize,
+    /// Passage of the RST with which the client answered it.
+    pub rst: Option<usize>,
+    /// Passage of the next sending of the same SYN.
+    pub again: Option<usize>,
+}
+
+impl Trace<'_> {
+    /// SYNs that were answered with a pure ACK of something else, on the target's side of translation.
+    pub(super) fn find_challenges(&mut self) {
+        struct Waiting {
+            syn: usize,
+            answered: bool,
+        }
+        let mut waiting: HashMap<(&str, &str), Waiting> = HashMap::new();
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for i in 0..self.passages.len() {
+            let (sent, ended) = (self.sent(i), self.ended(i));
+            if is_syn(sent) && delivered(ended) {
+                waiting.insert(
+                    (&ended.to_after, &ended.from_after),
+                    Waiting {
+                        syn: i,
+                        answered: false,
+                    },
+                );
+                continue;
+            }
+            let Some(wait) = waiting.get_mut(&(sent.from.as_str(), sent.to.as_str())) else {
+                continue;
+            };
+            let syn = self.sent(wait.syn);
+            let after = self.passages[wait.syn].ended < self.passages[i].sent;
+            if !after || sent.sender != self.ended(wait.syn).receiver {
+                continue;
+            }
+            if sent.ack == next(syn.seq) || self.acknowledges_later(i, wait.syn) {
+                wait.answered = true;
+            } else if is_pure_ack(sent)
+                && !wait.answered
+                && let Some(connection) = self.passages[wait.syn].connection
+            {
+                wait.answered = true;
+                challenges.push(Challenge {
+                    connection,
+                    host: sent.sender.clone(),
+                    owner: self.passages[i].seq.of.filter(|owner| *owner != connection),
+                    delivered_to: self.passages[i].connection.filter(|_| delivered(ended)),
+                    syn: wait.syn,
+                    ack: i,
+                    rst: None,
+                    again: None,
+                });
+            }
+        }
+        for challenge in &mut challenges {
+            let of_the_client =
+                |p: &&usize| **p > challenge.ack && self.passages[**p].toward_target;
+            let passages = &self.by_connection[challenge.connection];
+            let wanted = self.sent(challenge.ack).ack;
+            challenge.rst = passages
+                .iter()
+                .filter(of_the_client)
+                .find(|p| is_reset(self.sent(**p)) && self.sent(**p).seq == wanted)
+                .copied();
+            let isn = self.sent(challenge.syn).seq;
+            challenge.again = passages
+                .iter()
+                .filter(of_the_client)
+                .find(|p| {
+                    is_syn(self.sent(**p)) && self.sent(**p).seq == isn && left(self.ended(**p))
+                })
+                .copied();
+        }
+        self.challenges = challenges;
+    }
+
+    /// The ACK covers bytes that its owner's client sent only after the SYN: it answers those, not the SYN.
+    fn acknowledges_later(&self, ack: usize, syn: usize) -> bool {
+        let place = self.passages[ack].ack;
+        let Some(owner) = place.of else { return false };
+        let sent_before = |p: &&usize| **p < syn && self.passages[**p].toward_target;
+        let ends = self.by_connection[owner]
+            .iter()
+            .filter(sent_before)
+            .map(|p| {
+                let packet = self.sent(*p);
+                let control = i64::from(packet.flags.contains(['S', 'F']));
+                self.passages[*p].seq.at + packet.len + control
+            });
+        ends.max().is_some_and(|end| place.at > end)
+    }
+
+    /// What a RST that bears another connection's numbers would have had to be to end that one at the target: the
+    /// next byte expected there when it arrived. None when it is no such RST, or came nowhere.
+    pub fn expected_of(&self, rst: usize) -> Option<i64> {
+        let passage = &self.passages[rst];
+        let owner = passage
+            .seq
+            .of
+            .filter(|of| Some(*of) != passage.connection)?;
+        if !passage.toward_target || !is_reset(self.sent(rst)) || !delivered(self.ended(rst)) {
+            return None;
+        }
+        let mut segments: Vec<(usize, i64, i64)> = self.by_connection[owner]
+            .iter()
+            .map(|p| (&self.passages[*p], self.sent(*p), self.ended(*p)))
+            .filter(|(p, sent, ended)| {
+                p.toward_target
+                    && p.ended < passage.ended
+                    && p.seq.of == Some(owner)
+                    && delivered(ended)
+                    && !is_reset(sent)
+            })
+            .map(|(p, sent, _)| {
+                let control = sent.flags.matches(['S', 'F']).count() as i64;
+                (p.ended, p.seq.at, p.seq.at + sent.len + control)
+            })
+            .collect();
+        // In the order of numbers, a hole stops the count, whenever the rest arrived.
+        segments.sort_by_key(|(_, begin, _)| *begin);
+        let reach = |reach: i64, (_, begin, end): &(usize, i64, i64)| {
+            if *begin <= reach {
+                reach.max(*end)
+            } else {
+                reach
+            }
+        };
+        Some(segments.iter().fold(0, reach))
+    }
+
+    /// The RST of a challenge ended the connection that the target had.
+    pub fn believed(&self, challenge: &Challenge) -> bool {
+        let Some(rst) = challenge.rst else {
+            return false;
+        };
+        self.expected_of(rst) == Some(self.passages[rst].seq.at)
+    }
+}
