@@ -18,23 +18,26 @@ Exit status:
   3    this machine cannot run it (the reason and the remedy are printed)
   130  interrupted, everything torn down";
 
+/// The options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Where `--repeat` keeps evidence when no folder is named.
+pub const EVIDENCE: &str = "evidence";
+
 /// A network-failure lab: real kernel TCP across an emulated cloud load balancer, on one Linux machine.
 #[derive(Debug, Parser)]
-#[command(name = "hairpin", version, styles = STYLES, after_help = EXIT_STATUS, max_term_width = 110)]
-#[command(
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "hairpin", version, styles = STYLES, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Tell more on standard error; twice: everything (HAIRPIN_LOG takes a filter as of tracing).
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    /// Tell more on standard error; twice: everything (HAIRPIN_LOG takes a filter as of tracing)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = EVERYWHERE)]
     pub verbose: u8,
-    /// Colours: `auto` is on for a terminal unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, env = "HAIRPIN_COLOR", hide_env = true)]
+    /// Colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "auto|always|never", hide_possible_values = true)]
+    #[arg(hide_default_value = true, global = true, env = "HAIRPIN_COLOR", hide_env = true, help_heading = EVERYWHERE)]
     pub color: Colour,
 }
 
@@ -74,11 +77,16 @@ Examples:
   hairpin plan nlb/source-port-collision/cross-zone-off --graph mermaid")]
     Plan(PlanArgs),
     /// List labs and their cases
+    #[command(after_help = "\
+Examples:
+  hairpin list                   every lab under labs/
+  hairpin list my-labs --format json")]
     List(ListArgs),
     /// Explain a recorded case, a diagnostic (HP0123) or a finding (flow-collision)
     #[command(after_help = "\
 Examples:
-  hairpin explain flow-collision         what it is, how to recognise it in production, what fixes it
+  hairpin explain                        what there is
+  hairpin explain flow-collision         what it is, how to recognise it, what fixes it
   hairpin explain HP0301                 the page of a diagnostic
   hairpin explain evidence/nlb/source-port-collision/as-deployed")]
     Explain(ExplainArgs),
@@ -90,10 +98,23 @@ Examples:
   hairpin judge evidence --lab my-lab.yaml            against expectations written since")]
     Judge(JudgeArgs),
     /// Say what this machine can and cannot do, and the remedy
+    #[command(after_help = "\
+Examples:
+  hairpin doctor
+  hairpin doctor --format json   exit status 3 where labs cannot run")]
     Doctor(DoctorArgs),
     /// Print the JSON schema of lab files
+    #[command(after_help = "\
+Examples:
+  hairpin schema > lab.json      and in a lab, for editors:
+                                 # yaml-language-server: $schema=lab.json")]
     Schema,
     /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  hairpin completions bash > ~/.local/share/bash-completion/completions/hairpin
+  hairpin completions zsh > ~/.zfunc/_hairpin
+  hairpin completions fish > ~/.config/fish/completions/hairpin.fish")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -101,7 +122,7 @@ Examples:
 }
 
 /// `hairpin run`
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// Lab files, folders, lab names, or LAB/CASE; none: every lab under labs/
     #[arg(value_name = "LAB|DIR|CASE")]
@@ -112,27 +133,43 @@ pub struct RunArgs {
     /// Only cases whose LAB/CASE contains this text
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Cases at a time; none: 16 for each processor
+    /// Cases at a time; none: 16 for each processor (most of a case is waiting)
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
     /// Fixes the emulator's random choices, instead of the lab's seed
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Run every case so often and print pass rates; the seed goes up by one each time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Run every case N times, with the seeds that follow its own, and print pass rates; evidence is
+    /// kept of each case's first failure only, under evidence/ where --evidence names no folder
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub repeat: u32,
     /// Write a report: json=FILE (- for standard output)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     pub report: Vec<ReportTarget>,
-    /// Keep everything recorded, a folder for each case
+    /// Keep everything recorded, a folder for each case (for judge and explain)
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
     /// Explain every case: what it changes, claims with values, findings, the packet ladder
     #[arg(short, long)]
     pub explain: bool,
-    /// Table for people, or JSON on standard output
-    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    /// A table for people, or the report for machines on standard output, as --report json=-
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub format: OutputFormat,
+}
+
+impl RunArgs {
+    /// The same with `--format json` as the report that it is.
+    pub fn settled(mut self) -> Self {
+        let output = ReportTarget {
+            format: ReportFormat::Json,
+            file: "-".into(),
+        };
+        if self.format == OutputFormat::Json && !self.report.contains(&output) {
+            self.report.push(output);
+        }
+        self
+    }
 }
 
 /// What standard output carries.
@@ -187,8 +224,9 @@ pub struct CheckArgs {
     /// Lab files, folders or lab names; none: every lab under labs/
     #[arg(value_name = "LAB|DIR")]
     pub labs: Vec<String>,
-    /// How to print problems
-    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    /// Like rustc; or one JSON object a line; or annotations of GitHub Actions
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human, value_name = "human|json|github")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub format: CheckFormat,
 }
 
@@ -212,8 +250,13 @@ pub struct PlanArgs {
     /// The case
     #[arg(long, value_name = "CASE")]
     pub case: Option<String>,
-    /// A drawing instead
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// A drawing for Graphviz or Mermaid instead
+    #[arg(
+        long,
+        value_enum,
+        value_name = "dot|mermaid",
+        hide_possible_values = true
+    )]
     pub graph: Option<GraphFormat>,
 }
 
@@ -233,7 +276,8 @@ pub struct ListArgs {
     #[arg(value_name = "LAB|DIR")]
     pub labs: Vec<String>,
     /// For people, or JSON
-    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub format: OutputFormat,
 }
 
@@ -266,6 +310,7 @@ pub struct JudgeArgs {
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// For people, or JSON
-    #[arg(long, value_enum, default_value_t = OutputFormat::Human)]
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub format: OutputFormat,
 }

@@ -18,7 +18,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<u8, Mistake> {
                     "no   namespaces   {error}\n\nThis machine cannot run labs.\n"
                 )),
                 OutputFormat::Json => terminal::print(&format!(
-                    "{}\n",
+                    "{:#}\n",
                     json!({ "able": false, "rootless": rootless, "abilities": [{ "name": "namespaces", "missing": error.to_string() }] })
                 )),
             }
@@ -69,7 +69,7 @@ fn report(abilities: &[Ability], rootless: bool, format: OutputFormat) -> u8 {
         OutputFormat::Json => {
             let list: Vec<_> = abilities.iter().map(|ability| json!({ "name": ability.name, "needed_for": ability.needed_for, "missing": ability.missing, "optional": ability.optional })).collect();
             terminal::print(&format!(
-                "{}\n",
+                "{:#}\n",
                 json!({ "able": able, "rootless": rootless, "abilities": list })
             ));
         }

@@ -1,7 +1,8 @@
 //! `hairpin explain`: the page of a diagnostic or a finding, the ladder of a recorded case.
 
 use super::args::ExplainArgs;
-use super::{Mistake, Status, judge, terminal, worker};
+use super::terminal::{self, Stream};
+use super::{Mistake, Status, judge, select, worker};
 use crate::diag::{self, Code, codes};
 use crate::report;
 use crate::verdict::findings::KINDS;
@@ -30,8 +31,13 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
     let path = Path::new(what);
     if path.is_dir() {
         let outcomes = judge::outcomes(path, None)?;
-        terminal::print(&report::text(&outcomes, &terminal::style(true)));
+        terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
         return Ok(worker::status(&outcomes) as u8);
+    }
+    if select::files(std::slice::from_ref(what)).is_ok() {
+        return Err(Mistake(format!(
+            "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
+        )));
     }
     let near = diag::did_you_mean(what, KINDS.iter().copied());
     let hint = near.map_or_else(

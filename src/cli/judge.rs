@@ -1,8 +1,9 @@
 //! `hairpin judge`: saved evidence against the lab's expectations, without privilege.
 
 use super::args::JudgeArgs;
-use super::{Mistake, reports, terminal, worker};
-use crate::diag::{self, Format};
+use super::terminal::Stream;
+use super::{Mistake, count, reports, worker};
+use crate::diag;
 use crate::evidence::store::{self, Saved};
 use crate::plan::{self, Plan};
 use crate::report::{self, CaseInfo, Outcome};
@@ -12,15 +13,18 @@ use std::path::Path;
 
 /// Judges every case found in the folder.
 pub fn judge(args: &JudgeArgs) -> Result<u8, Mistake> {
+    reports::writable(&args.report)?;
     let outcomes = outcomes(&args.folder, args.lab.as_deref())?;
-    terminal::print(&report::text(&outcomes, &terminal::style(args.explain)));
-    reports::write(&args.report, &outcomes);
-    Ok(worker::status(&outcomes) as u8)
+    let table = reports::beside(&args.report);
+    table.print(&report::text(&outcomes, &table.style(args.explain)));
+    let written = reports::write(&args.report, &outcomes);
+    Ok(worker::status(&outcomes).max(written) as u8)
 }
 
-/// Judged evidence of a folder.
+/// Judged evidence of a folder, in the order of a run. A lab given picks its own cases where there are any by its
+/// name; else everything there must be of it.
 pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mistake> {
-    let saved = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
+    let mut saved = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
     let text = match lab {
         None => None,
         Some(file) => Some((
@@ -29,7 +33,13 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 .map_err(|error| Mistake(format!("cannot read `{}`: {error}", file.display())))?,
         )),
     };
-    saved
+    if let Some((file, _)) = &text {
+        let name = plan::lab_name(file);
+        if saved.iter().any(|saved| saved.case.lab == name) {
+            saved.retain(|saved| saved.case.lab == name);
+        }
+    }
+    let mut outcomes = saved
         .into_iter()
         .map(|saved| {
             let (file, text) = text
@@ -47,7 +57,9 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 saved: place,
             })
         })
-        .collect()
+        .collect::<Result<Vec<Outcome>, Mistake>>()?;
+    outcomes.sort_by(|a, b| (&a.case.lab, a.case.line).cmp(&(&b.case.lab, b.case.line)));
+    Ok(outcomes)
 }
 
 fn replan(saved: &Saved, file: &str, text: &str) -> Result<Plan, Mistake> {
@@ -68,13 +80,16 @@ fn replan(saved: &Saved, file: &str, text: &str) -> Result<Plan, Mistake> {
             saved.evidence.case
         ))),
         Err(problems) => {
-            let format = if terminal::colour_on_error() {
-                Format::Colour
-            } else {
-                Format::Plain
-            };
-            eprint!("{}", diag::render(&problems, file, text, format));
-            Err(Mistake(format!("{} problems in `{file}`", problems.len())))
+            Stream::Error.print(&diag::render(
+                &problems,
+                file,
+                text,
+                Stream::Error.diagnostics(),
+            ));
+            Err(Mistake(format!(
+                "{} in `{file}`",
+                count(problems.len(), "problem")
+            )))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `hairpin list`: labs and their cases.
 
 use super::args::{ListArgs, OutputFormat};
-use super::{Mistake, Status, select, terminal};
+use super::terminal::{self, Stream};
+use super::{Mistake, Status, count, select};
 use crate::report::{ListedLab, list as describe};
 
 /// Prints what there is; files that are no valid labs are named on standard error.
@@ -14,9 +15,9 @@ pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
             Ok(plans) => labs.push(ListedLab::from(&plans[..])),
             Err(problems) => {
                 terminal::complain(&format!(
-                    "`{}` has {} problems: see `hairpin check {}`",
+                    "`{}` has {}: see `hairpin check {}`",
                     source.file,
-                    problems.len(),
+                    count(problems.len(), "problem"),
                     source.file
                 ));
                 status = Status::Wrong;
@@ -24,7 +25,7 @@ pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
         }
     }
     terminal::print(&match args.format {
-        OutputFormat::Human => describe(&labs, terminal::colour_on_output()),
+        OutputFormat::Human => describe(&labs, Stream::Output.colour()),
         OutputFormat::Json => format!(
             "{}\n",
             serde_json::to_string_pretty(&labs).expect("plain data becomes JSON")

@@ -45,6 +45,11 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// `1 problem`, `2 problems`
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Runs a command line and gives its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {

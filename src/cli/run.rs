@@ -2,14 +2,29 @@
 
 use super::args::RunArgs;
 use super::worker::{self, Job};
-use super::{Mistake, Status, select, terminal};
+use super::{Mistake, Status, reports, select, terminal};
+use crate::plan::Plan;
 use crate::world::supervise;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Validates as the user's own process, then enters the world's processes and runs there.
 pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
+    let args = &args.clone().settled();
+    reports::writable(&args.report)?;
     let sources = select::read(select::files(&args.labs)?)?;
     let plans = select::plans(&sources, &args.cases, args.filter.as_deref(), args.seed)?;
+    if args.evidence.is_some() || args.repeat > 1 {
+        named_once(&plans)?;
+    }
+    if let Some(folder) = &args.evidence {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Mistake(format!(
+                "cannot keep evidence in `{}`: {error}",
+                folder.display()
+            ))
+        })?;
+    }
     let texts = sources
         .into_iter()
         .map(|source| (source.file, source.text))
@@ -34,4 +49,19 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
             Ok(Status::Unable as u8)
         }
     }
+}
+
+/// Evidence and pass rates go by a lab's name, which two files in folders of the same name share.
+fn named_once(plans: &[Plan]) -> Result<(), Mistake> {
+    let mut files = BTreeMap::new();
+    for plan in plans {
+        let file = files.entry(&plan.lab).or_insert(&plan.file);
+        if *file != &plan.file {
+            return Err(Mistake(format!(
+                "`{file}` and `{}` are both called `{}`: run them one after the other",
+                plan.file, plan.lab
+            )));
+        }
+    }
+    Ok(())
 }

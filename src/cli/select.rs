@@ -1,20 +1,32 @@
 //! Which labs and cases a command line names.
 
-use super::{Mistake, terminal};
+use super::terminal::Stream;
+use super::{Mistake, count, reports};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
 use std::path::{Path, PathBuf};
 
 /// Where labs are looked for by name.
 const HOME: &str = "labs";
+/// So many names are told to one who missed them all; more would be a wall of text.
+const LISTED: usize = 12;
 
 /// A lab file and which of its cases are meant.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
     /// As it will be named in reports.
     pub file: PathBuf,
     /// None: all.
-    pub case: Option<String>,
+    pub cases: Vec<String>,
+}
+
+impl Selected {
+    fn whole(file: PathBuf) -> Self {
+        Self {
+            file,
+            cases: Vec::new(),
+        }
+    }
 }
 
 /// A lab file that was read.
@@ -26,11 +38,30 @@ pub struct Source {
     pub text: String,
     /// Plans of its cases, or what is wrong with it.
     pub plans: Result<Vec<Plan>, Diagnostics>,
-    /// The case asked for; none: all.
-    pub case: Option<String>,
+    /// The cases asked for; none: all.
+    pub cases: Vec<String>,
 }
 
-/// Finds the files of the labs named; none named: every lab under `labs/`.
+impl Source {
+    /// A case asked for that the lab does not have is a mistake.
+    pub fn knows_its_cases(&self, plans: &[Plan]) -> Result<(), Mistake> {
+        let known: Vec<&str> = plans.iter().map(|plan| plan.case.as_str()).collect();
+        match self
+            .cases
+            .iter()
+            .find(|case| !known.contains(&case.as_str()))
+        {
+            None => Ok(()),
+            Some(case) => Err(Mistake(format!(
+                "`{}` has no case `{case}`: {}",
+                self.file,
+                near(case, &known)
+            ))),
+        }
+    }
+}
+
+/// Finds the files of the labs named; none named: every lab under `labs/`. A file named twice is read and run once.
 pub fn files(names: &[String]) -> Result<Vec<Selected>, Mistake> {
     if names.is_empty() {
         if !Path::new(HOME).is_dir() {
@@ -40,11 +71,21 @@ pub fn files(names: &[String]) -> Result<Vec<Selected>, Mistake> {
         }
         return folder(Path::new(HOME));
     }
-    let mut all = Vec::new();
+    let mut all: Vec<Selected> = Vec::new();
     for name in names {
-        all.extend(find(name)?);
+        for found in find(name)? {
+            match all.iter_mut().find(|one| same(&one.file, &found.file)) {
+                None => all.push(found),
+                Some(one) if one.cases.is_empty() || found.cases.is_empty() => one.cases.clear(),
+                Some(one) => one.cases.extend(found.cases),
+            }
+        }
     }
     Ok(all)
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
@@ -53,10 +94,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
         return folder(path);
     }
     if path.is_file() {
-        return Ok(vec![Selected {
-            file: path.to_owned(),
-            case: None,
-        }]);
+        return Ok(vec![Selected::whole(path.to_owned())]);
     }
     let by_name = Path::new(HOME).join(name);
     if by_name.is_dir() {
@@ -65,7 +103,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
     for base in [path.to_owned(), by_name] {
         let file = with_yaml(&base);
         if file.is_file() {
-            return Ok(vec![Selected { file, case: None }]);
+            return Ok(vec![Selected::whole(file)]);
         }
         // LAB/CASE
         let (Some(parent), Some(case)) = (base.parent(), base.file_name()) else {
@@ -75,7 +113,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
             if file.is_file() {
                 return Ok(vec![Selected {
                     file,
-                    case: Some(case.to_string_lossy().into_owned()),
+                    cases: vec![case.to_string_lossy().into_owned()],
                 }]);
             }
         }
@@ -89,18 +127,59 @@ fn with_yaml(path: &Path) -> PathBuf {
     text.into()
 }
 
+/// What to say to a name that leads nowhere: the nearest lab, file beside it, or case of a lab.
 fn unknown(name: &str) -> String {
-    let known: Vec<String> = folder(Path::new(HOME))
+    let labs: Vec<String> = folder(Path::new(HOME))
         .unwrap_or_default()
         .iter()
         .map(|selected| plan::lab_name(&selected.file.to_string_lossy()))
         .collect();
-    let near = diag::did_you_mean(name, known.iter().map(String::as_str));
+    let lab = |name: &str| diag::did_you_mean(name, labs.iter().map(String::as_str));
+    let with_case = |(parent, case): (&str, &str)| Some(format!("{}/{case}", lab(parent)?));
+    let file = || {
+        let beside = beside(Path::new(name));
+        diag::did_you_mean(name, beside.iter().map(String::as_str)).map(str::to_owned)
+    };
+    // With a case behind it a name is still near to its lab's, so that is tried first.
+    let near = name
+        .rsplit_once('/')
+        .and_then(with_case)
+        .or_else(|| lab(name).map(str::to_owned))
+        .or_else(|| lab(&plan::lab_name(name)).map(str::to_owned))
+        .or_else(file);
     match near {
         Some(near) => format!("no lab, folder or case is called `{name}`: did you mean `{near}`?"),
         None => {
             format!("no lab, folder or case is called `{name}`; `hairpin list` shows what there is")
         }
+    }
+}
+
+/// Lab files in the folder where this one would be.
+fn beside(path: &Path) -> Vec<String> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let here = if parent == Path::new("") {
+        Path::new(".")
+    } else {
+        parent
+    };
+    let Ok(entries) = std::fs::read_dir(here) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| parent.join(entry.file_name()))
+        .filter(|file| is_lab(file))
+        .map(|file| file.display().to_string())
+        .collect()
+}
+
+/// `did you mean ...`, or the names there are.
+fn near(word: &str, known: &[&str]) -> String {
+    match diag::did_you_mean(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() <= LISTED => format!("there is {}", known.join(", ")),
+        None => "`hairpin list` shows what there is".to_owned(),
     }
 }
 
@@ -115,10 +194,7 @@ fn folder(path: &Path) -> Result<Vec<Selected>, Mistake> {
         )));
     }
     files.sort();
-    Ok(files
-        .into_iter()
-        .map(|file| Selected { file, case: None })
-        .collect())
+    Ok(files.into_iter().map(Selected::whole).collect())
 }
 
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -127,14 +203,16 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let (kind, path) = (entry.file_type()?, entry.path());
         if kind.is_dir() {
             walk(&path, files)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml")
-        {
+        } else if is_lab(&path) {
             files.push(path);
         }
     }
     Ok(())
+}
+
+fn is_lab(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Reads and plans the files.
@@ -151,7 +229,7 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
                 file,
                 text,
                 plans,
-                case: selected.case,
+                cases: selected.cases,
             })
         })
         .collect()
@@ -170,22 +248,10 @@ pub fn plans(
     for source in sources {
         match &source.plans {
             Ok(list) => {
-                if let Some(case) = &source.case
-                    && !list.iter().any(|plan| plan.case == *case)
-                {
-                    let known: Vec<&str> = list.iter().map(|plan| plan.case.as_str()).collect();
-                    let near = diag::did_you_mean(case, known.iter().copied()).map_or_else(
-                        || format!("its cases are {}", known.join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    return Err(Mistake(format!(
-                        "`{}` has no case `{case}`: {near}",
-                        source.file
-                    )));
-                }
-                names.extend(list.iter().map(|plan| plan.case.clone()));
+                source.knows_its_cases(list)?;
+                names.extend(list.iter().map(|plan| plan.case.as_str()));
                 let meant = |plan: &&Plan| {
-                    source.case.as_ref().is_none_or(|case| *case == plan.case)
+                    (source.cases.is_empty() || source.cases.contains(&plan.case))
                         && (cases.is_empty() || cases.contains(&plan.case))
                         && filter
                             .is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
@@ -194,33 +260,31 @@ pub fn plans(
             }
             Err(problems) => {
                 broken += problems.len();
-                let format = if terminal::colour_on_error() {
-                    Format::Colour
-                } else {
-                    Format::Plain
-                };
-                eprint!(
-                    "{}",
-                    diag::render(problems, &source.file, &source.text, format)
-                );
+                complain(problems, source);
             }
         }
     }
     if broken > 0 {
         return Err(Mistake(format!(
-            "{broken} {} to mend; nothing was run",
-            if broken == 1 { "problem" } else { "problems" }
+            "{} to mend; nothing was run",
+            count(broken, "problem")
         )));
     }
-    if let Some(missing) = cases.iter().find(|case| !names.contains(case)) {
-        let near = diag::did_you_mean(missing, names.iter().map(String::as_str))
-            .map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-        return Err(Mistake(format!("no case is called `{missing}`{near}")));
+    if let Some(missing) = cases.iter().find(|case| !names.contains(&case.as_str())) {
+        names.sort_unstable();
+        names.dedup();
+        return Err(Mistake(format!(
+            "no case is called `{missing}`: {}",
+            near(missing, &names)
+        )));
     }
     if plans.is_empty() {
-        return Err(Mistake(
-            "nothing is left to run: no case matches".to_owned(),
-        ));
+        return Err(Mistake(match filter {
+            Some(text) => format!(
+                "nothing is left to run: no LAB/CASE that is meant contains `{text}`; `hairpin list` shows them"
+            ),
+            None => "nothing is left to run: no case is meant by all of this at once".to_owned(),
+        }));
     }
     if let Some(seed) = seed {
         for plan in &mut plans {
@@ -228,6 +292,17 @@ pub fn plans(
         }
     }
     Ok(plans)
+}
+
+/// Shows what is wrong with a lab, also where GitHub Actions looks for it.
+fn complain(problems: &Diagnostics, source: &Source) {
+    let mut formats = vec![Stream::Error.diagnostics()];
+    if reports::for_github() {
+        formats.push(Format::Github);
+    }
+    for format in formats {
+        Stream::Error.print(&diag::render(problems, &source.file, &source.text, format));
+    }
 }
 
 /// The same case with another seed.

@@ -1,14 +1,74 @@
 //! Standard output and error: colours, width, printing that survives a closed pipe, progress.
 
 use super::args::Colour;
+use crate::diag::Format;
 use crate::report::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-/// Columns when standard output is no terminal.
+/// Columns where there is no terminal.
 const WIDTH: usize = 100;
+
+/// Where text goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// What was asked for.
+    Output,
+    /// What is said about it.
+    Error,
+}
+
+impl Stream {
+    /// Prints. A reader that closed the stream has seen enough; `println!` would panic there.
+    pub fn print(self, text: &str) {
+        fn all(mut stream: impl Write, text: &str) {
+            drop(
+                stream
+                    .write_all(text.as_bytes())
+                    .and_then(|()| stream.flush()),
+            );
+        }
+        match self {
+            Self::Output => all(std::io::stdout().lock(), text),
+            Self::Error => all(std::io::stderr().lock(), text),
+        }
+    }
+
+    /// True when it takes colours.
+    pub fn colour(self) -> bool {
+        let choice = match self {
+            Self::Output => anstream::AutoStream::choice(&std::io::stdout()),
+            Self::Error => anstream::AutoStream::choice(&std::io::stderr()),
+        };
+        choice != anstream::ColorChoice::Never
+    }
+
+    /// How problems of labs look there.
+    pub fn diagnostics(self) -> Format {
+        if self.colour() {
+            Format::Colour
+        } else {
+            Format::Plain
+        }
+    }
+
+    /// How reports look there.
+    pub fn style(self, explain: bool) -> Style {
+        let fd = match self {
+            Self::Output => std::io::stdout().as_raw_fd(),
+            Self::Error => std::io::stderr().as_raw_fd(),
+        };
+        Style {
+            colour: self.colour(),
+            width: width(fd),
+            explain,
+            wall: None,
+        }
+    }
+}
 
 /// Colours as asked for, and the log.
 pub fn set_up(colour: Colour, verbose: u8) {
@@ -26,48 +86,34 @@ pub fn set_up(colour: Colour, verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(colour_on_error())
+        .with_ansi(Stream::Error.colour())
         .with_target(false)
+        // They would go to the very stream that failed, with a panic.
+        .log_internal_errors(false)
         .init();
 }
 
-/// Prints to standard output. A reader that closed it has seen enough.
+/// Prints what was asked for.
 pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    Stream::Output.print(text);
 }
 
-/// Says on standard error what is wrong.
+/// Says something beside what was asked for.
+pub fn note(text: &str) {
+    Stream::Error.print(&format!("hairpin: {text}\n"));
+}
+
+/// Says what is wrong.
 pub fn complain(text: &str) {
-    let (on, off) = if colour_on_error() {
+    let (on, off) = if Stream::Error.colour() {
         ("\u{1b}[1;31m", "\u{1b}[0m")
     } else {
         ("", "")
     };
-    eprintln!("{on}error{off}: {text}");
+    Stream::Error.print(&format!("{on}error{off}: {text}\n"));
 }
 
-/// True when standard output takes colours.
-pub fn colour_on_output() -> bool {
-    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
-}
-
-/// True when standard error takes colours.
-pub fn colour_on_error() -> bool {
-    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
-}
-
-/// How reports look here.
-pub fn style(explain: bool) -> Style {
-    Style {
-        colour: colour_on_output(),
-        width: width(),
-        explain,
-        wall: None,
-    }
-}
-
-fn width() -> usize {
+fn width(fd: RawFd) -> usize {
     let mut size = libc::winsize {
         ws_row: 0,
         ws_col: 0,
@@ -75,7 +121,7 @@ fn width() -> usize {
         ws_ypixel: 0,
     };
     // SAFETY: TIOCGWINSZ writes one winsize.
-    let got = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    let got = unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) };
     if got == 0 && size.ws_col > 0 {
         usize::from(size.ws_col).clamp(80, 160)
     } else {

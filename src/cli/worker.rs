@@ -1,6 +1,6 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
-use super::args::{OutputFormat, RunArgs};
+use super::args::{self, OutputFormat, RunArgs};
 use super::{Status, reports, terminal};
 use crate::evidence::Evidence;
 use crate::evidence::store::{self, CaseFile};
@@ -9,8 +9,9 @@ use crate::report::{self, CaseInfo, Outcome, Word};
 use crate::run;
 use crate::verdict::{self, Ruling};
 use crate::world::{Error, World, probe};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -95,7 +96,8 @@ async fn all(
     let mut keeper = Keeper {
         args,
         texts,
-        kept: BTreeSet::new(),
+        kept: BTreeMap::new(),
+        unsaved: false,
     };
     let mut outcomes = Vec::with_capacity(total);
     let mut again = Vec::new();
@@ -115,42 +117,51 @@ async fn all(
     // Alone, a case meets less lateness; once, so that a machine that is always late is not hidden.
     for (number, job, told) in again {
         let reason = told.verdict.map_or(String::new(), |verdict| verdict.reason);
-        eprintln!(
-            "hairpin: {}/{}: {reason}; running it again, alone",
+        terminal::note(&format!(
+            "{}/{}: {reason}; running it again, alone",
             job.plan.lab, job.plan.case
-        );
+        ));
         let result = one(&job.plan, cancelled.clone()).await;
         outcomes.push((number, keeper.outcome(&job, result)));
     }
     outcomes.sort_by_key(|(number, _)| *number);
-    let outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    keeper.settle(&mut outcomes);
     let interrupted = *cancelled.borrow();
     assert!(
         interrupted || outcomes.len() == total,
         "{} of {total} runs died without a result; what they said stands above",
         total - outcomes.len()
     );
-    publish(args, &outcomes, began);
+    let published = publish(args, &outcomes, began);
     if interrupted {
-        eprintln!(
-            "hairpin: interrupted after {} of {total} runs; everything is torn down",
+        terminal::note(&format!(
+            "interrupted after {} of {total} runs; everything is torn down",
             outcomes.len()
-        );
+        ));
         return Status::Interrupted;
     }
-    status(&outcomes)
+    let saved = if keeper.unsaved {
+        Status::Wrong
+    } else {
+        Status::Held
+    };
+    status(&outcomes).max(published).max(saved)
 }
 
-fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) {
-    let mut style = terminal::style(args.explain);
+fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) -> Status {
+    let table = reports::beside(&args.report);
+    let mut style = table.style(args.explain);
     style.wall = Some(began.elapsed().as_secs_f64());
     match args.format {
-        OutputFormat::Json => terminal::print(&report::json(outcomes)),
-        OutputFormat::Human if args.repeat > 1 => terminal::print(&report::repeat(outcomes)),
-        OutputFormat::Human => terminal::print(&report::text(outcomes, &style)),
+        // It is among the reports.
+        OutputFormat::Json => {}
+        OutputFormat::Human if args.repeat > 1 => table.print(&report::repeat(outcomes)),
+        OutputFormat::Human => table.print(&report::text(outcomes, &style)),
     }
-    reports::write(&args.report, outcomes);
-    reports::annotate(outcomes);
+    let written = reports::write(&args.report, outcomes);
+    reports::annotate(outcomes, args.repeat > 1, table);
+    written
 }
 
 /// The worst that happened decides.
@@ -181,8 +192,10 @@ async fn one(plan: &Arc<Plan>, cancelled: run::Cancel) -> Result<Evidence, Error
 struct Keeper<'a> {
     args: &'a RunArgs,
     texts: BTreeMap<String, String>,
-    /// Cases whose first failure is saved already.
-    kept: BTreeSet<(String, String)>,
+    /// Which attempt of a lab and case is saved.
+    kept: BTreeMap<(String, String), u32>,
+    /// Something could not be saved.
+    unsaved: bool,
 }
 
 impl Keeper<'_> {
@@ -213,20 +226,40 @@ impl Keeper<'_> {
     }
 
     fn save(&mut self, outcome: &mut Outcome, plan: &Plan, evidence: &Evidence) {
-        let Some(folder) = &self.args.evidence else {
-            return;
+        let repeated = self.args.repeat > 1;
+        let folder = match &self.args.evidence {
+            Some(folder) => folder.as_path(),
+            None if repeated => Path::new(args::EVIDENCE),
+            None => return,
         };
-        let first_failure =
-            || !outcome.holds() && !self.kept.contains(&(plan.lab.clone(), plan.case.clone()));
-        if self.args.repeat > 1 && !first_failure() {
+        let key = (plan.lab.clone(), plan.case.clone());
+        // Runs end in any order; the first failure is the one of the lowest attempt.
+        let earlier = |kept: &u32| *kept < outcome.attempt;
+        if repeated && (outcome.holds() || self.kept.get(&key).is_some_and(earlier)) {
             return;
         }
-        self.kept.insert((plan.lab.clone(), plan.case.clone()));
         let text = self.texts.get(&plan.file).map_or("", String::as_str);
         let case = CaseFile::new(&plan.file, &plan.lab, &plan.case, plan.seed);
         match store::save(folder, text, &case, evidence) {
-            Ok(place) => outcome.saved = Some(place.display().to_string()),
-            Err(error) => outcome.failure = Some(error.to_string()),
+            Ok(place) => {
+                self.kept.insert(key, outcome.attempt);
+                outcome.saved = Some(place.display().to_string());
+            }
+            // The verdict stands all the same.
+            Err(error) => {
+                terminal::complain(&format!("the evidence is not kept: {error}"));
+                self.unsaved = true;
+            }
+        }
+    }
+
+    /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced.
+    fn settle(&self, outcomes: &mut [Outcome]) {
+        for outcome in outcomes {
+            let key = (outcome.case.lab.clone(), outcome.case.name.clone());
+            if self.kept.get(&key) != Some(&outcome.attempt) {
+                outcome.saved = None;
+            }
         }
     }
 }

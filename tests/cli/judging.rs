@@ -1,0 +1,127 @@
+//! `judge` and `explain` over saved evidence.
+
+use super::common::{can_run_labs, everything};
+use super::*;
+
+/// A desk with `kept/` from a run, and that run's report.
+fn recorded(name: &str) -> Option<(Desk, Value)> {
+    if !can_run_labs() {
+        return None;
+    }
+    let desk = Desk::new(name);
+    let output = desk.hairpin(&["run", "quick", "--evidence", "kept", "--format", "json"]);
+    assert_eq!(status(&output), 1, "{}", everything(&output));
+    let report = json(&out(&output));
+    Some((desk, report))
+}
+
+#[test]
+fn evidence_judged_again_says_the_same() {
+    let Some((desk, first)) = recorded("same") else {
+        return;
+    };
+    let output = desk.hairpin(&["judge", "kept", "--report", "json=-"]);
+    assert_eq!(status(&output), 1, "{}", everything(&output));
+    let second = json(&out(&output));
+    assert_eq!(first, second, "not one value of the report differs");
+    assert!(err(&output).contains("1 FAILED"), "the table is beside it");
+    let one = desk.hairpin(&["judge", "kept/quick/good"]);
+    assert_eq!(status(&one), 0, "{}", everything(&one));
+}
+
+#[test]
+fn expectations_written_since_are_judged_against_the_record() {
+    let Some((desk, _)) = recorded("since") else {
+        return;
+    };
+    desk.file("later.yaml", &LAB.replace("== 7", "== 1"));
+    let output = desk.hairpin(&["judge", "kept", "--lab", "later.yaml"]);
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    desk.file(
+        "broken.yaml",
+        &LAB.replace("kind: control\n    expect", "kind: countrol\n    expect"),
+    );
+    let output = desk.hairpin(&["judge", "kept", "--lab", "broken.yaml"]);
+    mistake(&output, &["broken.yaml:17:", "1 problem in `broken.yaml`"]);
+    desk.file("short.yaml", LAB.split("  bad:").next().expect("text"));
+    let output = desk.hairpin(&["judge", "kept", "--lab", "short.yaml"]);
+    mistake(&output, &["`short.yaml` has no case `bad`"]);
+    mistake(
+        &desk.hairpin(&["judge", "kept", "--lab", "no.yaml"]),
+        &["cannot read `no.yaml`"],
+    );
+}
+
+#[test]
+fn a_lab_given_picks_its_own_cases() {
+    let Some((desk, _)) = recorded("picks") else {
+        return;
+    };
+    desk.file("other.yaml", &LAB.replace("bad:", "worse:"));
+    desk.hairpin(&["run", "other.yaml", "--evidence", "kept"]);
+    let output = desk.hairpin(&["judge", "kept", "--lab", "quick.yaml", "--report", "json=-"]);
+    assert_eq!(verdicts(&json(&out(&output))), ["good holds", "bad fails"]);
+}
+
+#[test]
+fn lateness_makes_a_missed_time_inconclusive_and_that_is_status_1() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("late");
+    desk.file(
+        "quick.yaml",
+        &LAB.replace("hello.syns == 7", "hello.ms < 0.000001"),
+    );
+    let output = desk.hairpin(&["run", "quick/bad", "--evidence", "kept"]);
+    assert_eq!(status(&output), 1, "{}", everything(&output));
+    let file = "kept/quick/bad/evidence.json";
+    let mut evidence = json(&desk.read(file));
+    // The machine's timers were a second late, says the record now.
+    evidence["lag_ms"] = serde_json::json!(1000.0);
+    desk.file(file, &evidence.to_string());
+    let output = desk.hairpin(&["judge", "kept", "--report", "json=-"]);
+    assert_eq!(verdicts(&json(&out(&output))), ["bad inconclusive"]);
+    assert_eq!(status(&output), 1, "{}", everything(&output));
+}
+
+#[test]
+fn what_is_no_evidence_is_refused_in_words() {
+    let desk = Desk::new("garbage");
+    desk.file("broken/case.json", "junk");
+    desk.file("empty/readme", "");
+    for command in ["judge", "explain"] {
+        mistake(
+            &desk.hairpin(&[command, "broken"]),
+            &["broken/case.json is not what hairpin wrote"],
+        );
+        mistake(
+            &desk.hairpin(&[command, "empty"]),
+            &["no saved case", "hairpin run --evidence"],
+        );
+    }
+    mistake(
+        &desk.hairpin(&["judge", "nowhere"]),
+        &["nowhere", "No such file"],
+    );
+    mistake(
+        &desk.hairpin(&["judge", "quick.yaml"]),
+        &["Not a directory"],
+    );
+    mistake(&desk.hairpin(&["judge"]), &["<DIR>"]);
+    mistake(
+        &desk.hairpin(&["explain", "quick.yaml"]),
+        &["is a lab", "hairpin run quick.yaml --explain"],
+    );
+}
+
+#[test]
+fn a_saved_case_is_explained() {
+    let Some((desk, _)) = recorded("explained") else {
+        return;
+    };
+    let output = desk.hairpin(&["explain", "kept/quick/good"]);
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    assert!(out(&output).contains("SYN seq 0"), "the ladder");
+    assert_eq!(status(&desk.hairpin(&["explain", "kept"])), 1, "as judged");
+}

@@ -1,0 +1,215 @@
+//! `run`: what is chosen, what it comes to.
+
+use super::common::{can_run_labs, everything};
+use super::*;
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_exit_status_tells_how_it_went() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("status");
+    let held = desk.hairpin(&["run", "quick.yaml/good"]);
+    assert_eq!(status(&held), 0, "{}", everything(&held));
+    assert_eq!(
+        err(&held),
+        "",
+        "a run that holds has nothing to complain of"
+    );
+    let failed = desk.hairpin(&["run", "quick.yaml"]);
+    assert_eq!(status(&failed), 1, "{}", everything(&failed));
+    assert!(out(&failed).contains("this does not hold: hello.syns == 7"));
+    assert!(out(&failed).contains("hello.syns = 1"), "with the value");
+}
+
+#[test]
+fn labs_and_cases_are_chosen_in_many_ways() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("chosen");
+    desk.file("labs/topic/other.yaml", LAB);
+    desk.file("my labs/with space.yaml", LAB);
+    desk.file("crlf.yaml", &LAB.replace('\n', "\r\n"));
+    let whole = desk.0.0.join("quick.yaml").display().to_string();
+    for (arguments, wanted) in [
+        (&["quick.yaml"][..], &["good holds", "bad fails"][..]),
+        (&["quick"], &["good holds", "bad fails"]),
+        (&[whole.as_str()], &["good holds", "bad fails"]),
+        (
+            &["./quick.yaml", "quick.yaml"],
+            &["good holds", "bad fails"],
+        ),
+        (&["quick/good", "quick/good"], &["good holds"]),
+        (&["quick/bad", "quick/good"], &["good holds", "bad fails"]),
+        (&["quick.yaml", "--case", "bad"], &["bad fails"]),
+        (
+            &["quick", "--case", "bad", "--case", "good"],
+            &["good holds", "bad fails"],
+        ),
+        (&["quick", "--filter", "ck/go"], &["good holds"]),
+        (&["quick", "--filter", "b", "--case", "bad"], &["bad fails"]),
+        (&["quick", "-j", "1"], &["good holds", "bad fails"]),
+        (&[], &["good holds", "bad fails"]),
+        (&["labs"], &["good holds", "bad fails"]),
+        (&["topic"], &["good holds", "bad fails"]),
+        (&["topic/other"], &["good holds", "bad fails"]),
+        (&["topic/other/good"], &["good holds"]),
+        (&["labs/topic/other.yaml/bad"], &["bad fails"]),
+        (&["my labs/with space.yaml"], &["good holds", "bad fails"]),
+        (&["crlf.yaml"], &["good holds", "bad fails"]),
+    ] {
+        let output = desk.hairpin(&[&["run", "--format", "json"], arguments].concat());
+        assert_eq!(verdicts(&json(&out(&output))), wanted, "{arguments:?}");
+        assert_eq!(err(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_choice_of_nothing_is_a_mistake_with_a_hint() {
+    let desk = Desk::new("nothing");
+    desk.file("labs/nlb/source-port.yaml", LAB);
+    for (arguments, words) in [
+        (&["qiuck.yaml"][..], &["did you mean `quick.yaml`?"][..]),
+        (&["nlb/sorce-port"], &["did you mean `nlb/source-port`?"]),
+        (
+            &["labs/nlb/sorce-port.yaml"],
+            &["did you mean `nlb/source-port`?"],
+        ),
+        (
+            &["nlb/sorce-port/good"],
+            &["did you mean `nlb/source-port/good`?"],
+        ),
+        (
+            &["nothing-like-it"],
+            &["no lab, folder or case", "`hairpin list`"],
+        ),
+        (
+            &["quick/godo"],
+            &["`quick.yaml` has no case `godo`", "did you mean `good`?"],
+        ),
+        (&["quick/zzz"], &["there is good, bad"]),
+        (&["quick", "--case", "god"], &["did you mean `good`?"]),
+        (
+            &["quick", "--case", "zzz"],
+            &["no case is called `zzz`: there is bad, good"],
+        ),
+        (
+            &["quick", "--filter", "zzz"],
+            &["nothing is left to run", "`zzz`"],
+        ),
+        (
+            &["quick/good", "--case", "bad"],
+            &["nothing is left to run"],
+        ),
+        (&["empty"], &["no lab"]),
+        (&["--jobs", "0"], &["1..=1000"]),
+        (&["--repeat", "0"], &["1..=100000"]),
+        (&["--seed", "many"], &["invalid digit"]),
+        (
+            &["--report", "xml=x"],
+            &["no report is called `xml`; there is: json"],
+        ),
+        (&["--report", "x.json"], &["write `json=x.json`"]),
+        (&["--report", "json="], &["the file's name is missing"]),
+        (&["--bogus"], &["unexpected argument '--bogus'"]),
+    ] {
+        mistake(&desk.hairpin(&[&["run"], arguments].concat()), words);
+    }
+    std::fs::create_dir(desk.0.0.join("empty")).expect("a folder");
+    mistake(
+        &desk.hairpin(&["run", "empty"]),
+        &["no lab (`*.yaml`) is under `empty`"],
+    );
+    mistake(
+        &desk.hairpin(&["rum"]),
+        &["a similar subcommand exists: 'run'"],
+    );
+    std::fs::remove_dir_all(desk.0.0.join("labs")).expect("it was there");
+    mistake(&desk.hairpin(&["run"]), &["there is no folder `labs` here"]);
+}
+
+#[test]
+fn a_lab_with_mistakes_runs_nothing_of_all() {
+    let desk = Desk::new("wrong");
+    desk.file("one.yaml", "title: One\n");
+    desk.file("two.yaml", "title: [\n");
+    let output = desk.hairpin(&["run", "quick.yaml", "one.yaml", "two.yaml"]);
+    mistake(&output, &["one.yaml:1:1", "two.yaml:1:", "nothing was run"]);
+}
+
+#[test]
+fn the_seed_is_in_the_report() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("seed");
+    let output = desk.hairpin(&["run", "quick/good", "--seed", "77", "--format", "json"]);
+    assert_eq!(json(&out(&output))["cases"][0]["seed"], 77);
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_anything_runs() {
+    let desk = Desk::new("unwritable");
+    desk.file("file", "");
+    std::fs::create_dir(desk.0.0.join("folder")).expect("a folder");
+    for (arguments, word) in [
+        (["--report", "json=no/such/folder.json"], "No such file"),
+        (["--report", "json=folder"], "it is a folder"),
+        (["--report", "json=file/x"], "file is no folder"),
+        (["--evidence", "file/x"], "cannot keep evidence in `file/x`"),
+    ] {
+        let output = desk.hairpin(&[&["run", "quick.yaml"], &arguments[..]].concat());
+        mistake(&output, &[word]);
+    }
+}
+
+#[test]
+fn a_report_that_fails_late_keeps_the_table_and_tells() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("full");
+    let output = desk.hairpin(&["run", "quick/good", "--report", "json=/dev/full"]);
+    assert_eq!(status(&output), 2, "{}", everything(&output));
+    assert!(out(&output).contains("1 control holds"));
+    assert!(err(&output).contains("cannot write the report `/dev/full`"));
+}
+
+#[test]
+fn labs_of_one_name_do_not_share_evidence() {
+    let desk = Desk::new("names");
+    desk.file("x/same/lab.yaml", LAB);
+    desk.file("y/same/lab.yaml", LAB);
+    let output = desk.hairpin(&["run", "x", "y", "--evidence", "kept"]);
+    mistake(&output, &["are both called `same/lab`"]);
+}
+
+#[test]
+fn a_machine_that_cannot_run_labs_says_why_with_status_3() {
+    let desk = Desk::new("unable");
+    let mut command = Command::new("unshare");
+    let hidden = "mount -t tmpfs none /dev/net && exec \"$0\" run quick.yaml";
+    command.args(["--mount", "sh", "-c", hidden, env!("CARGO_BIN_EXE_hairpin")]);
+    let output = command
+        .current_dir(&desk.0.0)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    let refused = ["unshare:", "mount:"]
+        .iter()
+        .any(|by| err(&output).contains(by));
+    if refused {
+        eprintln!(
+            "SKIPPED: /dev/net cannot be hidden here: {}",
+            everything(&output)
+        );
+        return;
+    }
+    assert_eq!(status(&output), 3, "{}", everything(&output));
+    assert_eq!(out(&output), "");
+    assert!(err(&output).contains("this machine cannot run labs"));
+    assert!(err(&output).contains("/dev/net/tun"), "{}", err(&output));
+    assert!(err(&output).contains("hairpin doctor"));
+}
