@@ -148,11 +148,13 @@ pub fn cases(cases: &[CaseFacts<'_>], root: &Node, sink: &mut Diagnostics) {
     for case in cases {
         match case.kind {
             Kind::Fix if case.changes_nothing => sink.push(
-                Diagnostic::new(code::EMPTY_FIX, case.name.span, format!("the fix `{}` changes nothing", case.name.value))
+                Diagnostic::new(code::EMPTY_FIX, case.name.span, format!("the fix `{}` \
+                    changes nothing", case.name.value))
                     .help("name in `set` what the fix changes; a case that keeps the promise as it is, is a `control`"),
             ),
             Kind::Partial if !case.expects => sink.push(
-                Diagnostic::new(code::PARTIAL_WITHOUT_EXPECT, case.name.span, format!("`{}` has nothing to be judged by", case.name.value))
+                Diagnostic::new(code::PARTIAL_WITHOUT_EXPECT, case.name.span, format!("`{}` has nothing \
+                    to be judged by", case.name.value))
                     .help("a `partial` is judged by its own `expect` only; add one"),
             ),
             Kind::Fault | Kind::Fix | Kind::Partial | Kind::Control => {}

@@ -188,11 +188,17 @@ fn text_field(start: usize, line: &str) -> Option<Diagnostic> {
     Some(
         Diagnostic::new(
             code::TEXT_ON_ONE_LINE,
-            Span { start: value_at, end: value_at + value.len() },
+            Span {
+                start: value_at,
+                end: value_at + value.len(),
+            },
             format!("the text of `{name}` does not fit on one line of YAML"),
         )
         .label("quotes, braces and colons in here mean something to YAML")
-        .help(format!("write it as a block, which takes every character as it is:\n{name}: |\n  first line\n  second line")),
+        .help(format!(
+            "write it as a block, which takes every character \
+            as it is:\n{name}: |\n  first line\n  second line"
+        )),
     )
 }
 
@@ -245,11 +251,16 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MismatchedFlowCollectionEnd { .. }
         | ErrorKind::ExpectedFlowMappingSeparator
         | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::InvalidFlowScalarIndent => {
-            Diagnostic::new(code::BRACKETS, here, "the brackets do not fit together here")
-                .label("expected a comma or the closing bracket before this")
-                .help("count `{ }` and `[ ]` of this line and the lines above; a value with a comma, a bracket or `: ` needs quotes")
-        }
+        | ErrorKind::InvalidFlowScalarIndent => Diagnostic::new(
+            code::BRACKETS,
+            here,
+            "the brackets do not fit together here",
+        )
+        .label("expected a comma or the closing bracket before this")
+        .help(
+            "count `{ }` and `[ ]` of this line and the lines above; \
+                    a value with a comma, a bracket or `: ` needs quotes",
+        ),
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::InvalidColonPlacement
         | ErrorKind::InvalidMappingValueWhitespace
@@ -265,11 +276,16 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::BlockEntryInFlowCollection
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::MappingKeyNotAllowed
-        | ErrorKind::InvalidBlockScalarIndent => {
-            Diagnostic::new(code::INDENTATION, content, "this line does not continue what stands above it")
-                .label("indented too far, not far enough, or without `key:`")
-                .help("entries of one map or list start in the same column; a map's entry is `key: value`, a list's is `- value`")
-        }
+        | ErrorKind::InvalidBlockScalarIndent => Diagnostic::new(
+            code::INDENTATION,
+            content,
+            "this line does not continue what stands above it",
+        )
+        .label("indented too far, not far enough, or without `key:`")
+        .help(
+            "entries of one map or list start in the same column; \
+                    a map's entry is `key: value`, a list's is `- value`",
+        ),
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::MissingAnchorOrAliasName
         | ErrorKind::PlainScalarStartsWithDashFlowIndicator
@@ -278,14 +294,25 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MissingDirectiveName
         | ErrorKind::InvalidDirectiveName => {
             let character = text[here.start..].chars().next().unwrap_or(' ');
-            Diagnostic::new(code::CHARACTER, here, format!("a value without quotes cannot start with `{}`", character.escape_default()))
-                .help(quote_help(line))
+            Diagnostic::new(
+                code::CHARACTER,
+                here,
+                format!(
+                    "a value without quotes \
+                cannot start with `{}`",
+                    character.escape_default()
+                ),
+            )
+            .help(quote_help(line))
         }
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
-            Diagnostic::new(code::AFTER_QUOTE, here, "the value goes on after its closing quote")
-                .label("the quoted value ended before this")
-                .help(quote_help(line))
-        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => Diagnostic::new(
+            code::AFTER_QUOTE,
+            here,
+            "the value goes on after its closing quote",
+        )
+        .label("the quoted value ended before this")
+        .help(quote_help(line)),
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
         | ErrorKind::InvalidLowSurrogateHexEscape

@@ -112,10 +112,13 @@ fn plain(kind: &Type) -> &'static str {
 
 /// Several of a type.
 pub fn plural(kind: &Type) -> &'static str {
-    match kind {
-        Type::Variants(_) => "steps",
-        Type::Name => "names",
-        _ => "values",
+    if matches!(kind, Type::Variants(_)) {
+        return "steps";
+    }
+    if matches!(kind, Type::Name) {
+        "names"
+    } else {
+        "values"
     }
 }
 

@@ -34,7 +34,8 @@ pub static CASE: Section = Section {
             "kind",
             Required,
             Type::Word(&KINDS),
-            "`fault` breaks the promise, `fix` keeps it, `control` keeps it and never was in danger, `partial` is judged by its own expectations.",
+            "`fault` breaks the promise, `fix` keeps it, `control` keeps it and \
+                never was in danger, `partial` is judged by its own expectations.",
         ),
         field("shows", Optional, Type::Line, "What it shows, one line."),
         field(

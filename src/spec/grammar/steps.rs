@@ -166,7 +166,8 @@ const TO: Field = field(
     "to",
     Required,
     Type::Line,
-    "The destination: balancer[/zone][:port], host[/public][:port], or address:port. The port may be left out when there is only one.",
+    "The destination: balancer[/zone][:port], host[/public][:port], or \
+        address:port. The port may be left out when there is only one.",
 );
 const KEEPALIVE: Field = field(
     "keepalive",
@@ -258,7 +259,8 @@ static LOAD: Section = Section {
                 min: 0.01,
                 max: 1_000_000.0,
             },
-            "New connections per second and host. Without it, the next one starts when the last is open, or after 20 ms.",
+            "New connections per second and host. Without it, the \
+                next one starts when the last is open, or after 20 ms.",
         ),
         field("hold", Default("false"), Type::Bool, "Keeps them open."),
         field(

@@ -1,85 +1,27 @@
-//! `set`: what a case changes, applied to the tree before it is typed.
-//!
-//! The grammar leads the way along a dotted path, so that a path which names nothing is an error and not a no-op.
-//! Maps merge, single values and lists replace, `null` removes; steps are found by their name. Values keep their
-//! place, the `set` line. Not here: whether the patched lab is right (see `check`).
+//! Follows a dotted path through the tree, led by the grammar.
 
-use super::check;
-use super::grammar::{Key, Need, Section, Type, Variants, file::FILE};
-use super::model::Patch;
-use super::node::{Entry, Node, Value};
-use super::scalar::short;
+use super::tree::{child, put, spell_out, without_nulls};
+use super::{FIXED, step_name};
 use crate::diag::codes::spec as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned, did_you_mean};
-
-/// What a case cannot change: it would be another lab.
-pub const FIXED: &[&str] = &["title", "story", "sources", "works", "cases"];
-
-/// The part of a lab that cases can change.
-pub fn body(root: &Node) -> Node {
-    let entries = root
-        .entries()
-        .unwrap_or(&[])
-        .iter()
-        .filter(|entry| !FIXED.contains(&entry.key.value.as_str()));
-    Node::map(entries.cloned().collect(), root.span)
-}
-
-/// The body after a case's `set`, and what that changed. Entries with problems change nothing.
-pub fn apply(body: &Node, set: &[Entry], sink: &mut Diagnostics) -> (Node, Vec<Patch>) {
-    let mut body = body.clone();
-    let mut patches = Vec::new();
-    conflicts(set, sink);
-    for entry in set {
-        match Path::new(&entry.key).and_then(|path| path.apply(&mut body, &entry.value)) {
-            Ok(patch) => patches.push(patch),
-            Err(problem) => sink.push(problem),
-        }
-    }
-    (body, patches)
-}
-
-/// Two paths of which one goes on where the other ends.
-fn conflicts(set: &[Entry], sink: &mut Diagnostics) {
-    let mut paths: Vec<(Vec<&str>, Span)> = set
-        .iter()
-        .map(|entry| (entry.key.value.split('.').collect(), entry.key.span))
-        .collect();
-    // Sorted, all that goes on from a path follows it directly.
-    paths.sort();
-    for pair in paths.windows(2) {
-        let [(short, first), (long, second)] = pair else {
-            continue;
-        };
-        if long.starts_with(short) {
-            sink.push(
-                Diagnostic::new(
-                    code::SET_CONFLICT,
-                    *second,
-                    format!(
-                        "`{}` goes on where `{}` ends",
-                        long.join("."),
-                        short.join(".")
-                    ),
-                )
-                .also(*first, "this changes the same thing")
-                .help("join the two: write the value of the shorter path as a map with both"),
-            );
-        }
-    }
-}
+use crate::diag::{Diagnostic, Span, Spanned, did_you_mean};
+use crate::spec::check;
+use crate::spec::grammar::{Key, Need, Section, Type, Variants, file::FILE};
+use crate::spec::model::Patch;
+use crate::spec::node::{Entry, Node, Value};
+use crate::spec::scalar::{key_problem, short};
 
 /// A path being followed.
-struct Path<'a> {
+pub struct Path<'a> {
     whole: &'a Spanned<String>,
     segments: Vec<&'a str>,
 }
 
 /// What an applied path changed: before and after.
-type Change = (Option<String>, Option<String>);
+pub type Change = (Option<String>, Option<String>);
 
 impl<'a> Path<'a> {
-    fn new(whole: &'a Spanned<String>) -> Result<Self, Diagnostic> {
+    /// A path that can be one: names with dots between, none of [`FIXED`].
+    pub fn new(whole: &'a Spanned<String>) -> Result<Self, Diagnostic> {
         let segments: Vec<&str> = whole.value.split('.').collect();
         if segments.iter().any(|segment| segment.is_empty()) {
             return Err(Diagnostic::new(
@@ -90,13 +32,21 @@ impl<'a> Path<'a> {
             .help("write names with one dot between them: `load_balancers.front.scheme`"));
         }
         if FIXED.contains(&segments[0]) {
-            return Err(Diagnostic::new(code::SET_FIXED, whole.span, format!("`set` cannot change `{}`", segments[0]))
-                .help("a case changes the topology, the steps, `seed` or `time_scale`; a lab with another promise is another lab"));
+            return Err(Diagnostic::new(
+                code::SET_FIXED,
+                whole.span,
+                format!("`set` cannot change `{}`", segments[0]),
+            )
+            .help(
+                "a case changes the topology, the steps, `seed` or \
+                    `time_scale`; a lab with another promise is another lab",
+            ));
         }
         Ok(Path { whole, segments })
     }
 
-    fn apply(&self, body: &mut Node, value: &Node) -> Result<Patch, Diagnostic> {
+    /// Changes what the path names.
+    pub fn apply(&self, body: &mut Node, value: &Node) -> Result<Patch, Diagnostic> {
         let (before, after) = self.section(body, &FILE, 0, value)?;
         Ok(Patch {
             path: self.whole.clone(),
@@ -299,7 +249,7 @@ impl<'a> Path<'a> {
         let last = at + 1 == self.segments.len();
         let adds = last
             && matches!(value.value, Value::Map(_))
-            && super::scalar::key_problem(key, name, self.whole.span).is_none();
+            && key_problem(key, name, self.whole.span).is_none();
         if !known && !adds {
             let names: Vec<String> = entries
                 .iter()
@@ -479,157 +429,4 @@ impl<'a> Path<'a> {
         }
         Ok(step)
     }
-}
-
-/// The name in a step's `as`.
-pub fn step_name(step: &Node) -> Option<&str> {
-    let [entry] = step.entries()? else {
-        return None;
-    };
-    Some(entry.value.get("as")?.scalar()?.text.as_str())
-}
-
-/// `80: web` becomes `80: { target_group: web }`.
-fn spell_out(node: &mut Node, field: &str) {
-    if matches!(node.value, Value::Scalar(_)) {
-        let span = node.span;
-        let old = std::mem::replace(node, Node::map(Vec::new(), span));
-        *node = Node::map(
-            vec![Entry {
-                key: Spanned::new(field.to_owned(), span),
-                value: old,
-            }],
-            span,
-        );
-    }
-}
-
-/// The value of a key of a map, made as an empty map when it is not there.
-fn child<'n>(node: &'n mut Node, name: &str, span: Span) -> &'n mut Node {
-    if node.get(name).is_none() {
-        let key = Spanned::new(name.to_owned(), span);
-        if let Value::Map(entries) = &mut node.value {
-            entries.push(Entry {
-                key,
-                value: Node::map(Vec::new(), span),
-            });
-        }
-    }
-    let Value::Map(entries) = &mut node.value else {
-        unreachable!("callers have seen that it is a map")
-    };
-    &mut entries
-        .iter_mut()
-        .find(|entry| entry.key.value == name)
-        .expect("it was there or was just added")
-        .value
-}
-
-/// Sets, merges or removes one key of a map.
-fn put(node: &mut Node, name: &str, kind: &'static Type, value: &Node, span: Span) -> Change {
-    let Value::Map(entries) = &mut node.value else {
-        unreachable!("callers have seen that it is a map")
-    };
-    let index = entries.iter().position(|entry| entry.key.value == name);
-    let before = index.map(|index| entries[index].value.compact());
-    if matches!(value.value, Value::Null) {
-        if let Some(index) = index {
-            entries.remove(index);
-        }
-        return (before, None);
-    }
-    let after = match index {
-        Some(index) => {
-            merge(&mut entries[index].value, kind, value);
-            entries[index].key.span = span;
-            entries[index].value.compact()
-        }
-        None => {
-            let value = without_nulls(value);
-            let after = value.compact();
-            entries.push(Entry {
-                key: Spanned::new(name.to_owned(), span),
-                value,
-            });
-            after
-        }
-    };
-    (before, Some(after))
-}
-
-/// Maps merge, all else replaces.
-fn merge(old: &mut Node, kind: &'static Type, new: &Node) {
-    if let Type::Short { field, .. } = kind
-        && matches!(new.value, Value::Map(_))
-    {
-        spell_out(old, field);
-    }
-    // What a port serves and what a step does are one choice: merged, they would be two.
-    let whole = matches!(kind, Type::Variants(_));
-    let (Value::Map(have), Value::Map(more)) = (&mut old.value, &new.value) else {
-        *old = without_nulls(new);
-        return;
-    };
-    if whole {
-        *old = without_nulls(new);
-        return;
-    }
-    for entry in more {
-        let index = have
-            .iter()
-            .position(|have| have.key.value == entry.key.value);
-        match (index, &entry.value.value) {
-            (Some(index), Value::Null) => {
-                have.remove(index);
-            }
-            (None, Value::Null) => {}
-            (Some(index), _) => {
-                merge(
-                    &mut have[index].value,
-                    kind_of(kind, &entry.key.value),
-                    &entry.value,
-                );
-                have[index].key.span = entry.key.span;
-            }
-            (None, _) => have.push(Entry {
-                key: entry.key.clone(),
-                value: without_nulls(&entry.value),
-            }),
-        }
-    }
-}
-
-/// The type of a map's entry.
-fn kind_of(kind: &'static Type, key: &str) -> &'static Type {
-    match kind {
-        Type::Section(section) | Type::Short { section, .. } => {
-            section.field(key).map_or(&Type::Any, |field| &field.kind)
-        }
-        Type::Map { of, .. } => of,
-        Type::OneOf(kinds) => kinds
-            .iter()
-            .find(|kind| matches!(kind, Type::Map { .. }))
-            .map_or(&Type::Any, |kind| kind_of(kind, key)),
-        _ => &Type::Any,
-    }
-}
-
-/// A value that is added: `null` in it means "not there".
-fn without_nulls(node: &Node) -> Node {
-    let Value::Map(entries) = &node.value else {
-        return node.clone();
-    };
-    let kept = entries
-        .iter()
-        .filter(|entry| !matches!(entry.value.value, Value::Null));
-    let kept = kept.map(|entry| Entry {
-        key: entry.key.clone(),
-        value: without_nulls(&entry.value),
-    });
-    Node::map(kept.collect(), node.span)
-}
-
-/// True when a case's `set` leaves the lab as it was.
-pub fn changes_nothing(patches: &[Patch]) -> bool {
-    patches.iter().all(|patch| patch.before == patch.after)
 }
