@@ -330,9 +330,3 @@ fn the_readers_read_every_field() {
     }
     assert!(read > 60, "only {read} fields were tried");
 }
-
-#[test]
-fn findings_that_labs_may_name_are_those_that_are_recognised() {
-    let named: BTreeSet<&str> = grammar::cases::FINDINGS.now.iter().copied().collect();
-    assert_eq!(named, vocabulary::FINDINGS.iter().copied().collect());
-}

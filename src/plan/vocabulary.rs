@@ -1,5 +1,8 @@
 //! The closed vocabularies of the evidence: what a result's words can be.
 
+/// Mechanisms that are recognised in the evidence.
+pub use crate::spec::grammar::cases::RECOGNISED as FINDINGS;
+
 /// Error words of a step; empty when it is ok.
 pub const ERRORS: &[&str] = &[
     "",
@@ -69,17 +72,4 @@ pub const TARGET_STATES: &[&str] = &[
     "draining",
     "unused",
     "unavailable",
-];
-
-/// Mechanisms that are recognised in the evidence.
-pub const FINDINGS: &[&str] = &[
-    "flow-collision",
-    "challenge-ack",
-    "loopback",
-    "port-exhaustion",
-    "no-listener",
-    "idle-expiry",
-    "stale-connection",
-    "refused",
-    "syn-unanswered",
 ];

@@ -12,8 +12,6 @@ mod server;
 mod story;
 mod word;
 
-pub use word::WORDS;
-
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::{Error, World, lag, proc};

@@ -3,10 +3,11 @@
 use super::client::{Client, Ending, Moved};
 use super::collect;
 use super::server::{Order, Servers};
-use super::word::{Fault, WORDS};
+use super::word::Fault;
 use super::{Baseline, Cancel, load};
 use crate::evidence::{Detail, StepResult};
 use crate::expr::Truth;
+use crate::plan::vocabulary::ERRORS;
 use crate::plan::{Claim, Dial, Endpoint, HostId, Plan, Step, StepId, Transfer, Verb};
 use crate::world::{Error, World, program, socket::ClientOptions};
 use futures_util::StreamExt;
@@ -21,6 +22,17 @@ use tokio::time::{Instant, sleep, sleep_until};
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// Longest output line kept of a step's own failure.
 const WHY_LIMIT: usize = 400;
+
+/// Which way a transfer's bytes go, seen from the client.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// `send`
+    Out,
+    /// `receive`
+    In,
+    /// `exchange`
+    Both,
+}
 
 /// Everything that happens in one case.
 #[derive(Debug)]
@@ -180,9 +192,9 @@ impl Story {
                 )
             }
             Verb::Load { .. } => load::run(self, number).await,
-            Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => {
-                self.transfer(&step.verb, transfer).await
-            }
+            Verb::Exchange(transfer) => self.transfer(Way::Both, transfer).await,
+            Verb::Send(transfer) => self.transfer(Way::Out, transfer).await,
+            Verb::Receive(transfer) => self.transfer(Way::In, transfer).await,
             Verb::Close { over } => (self.end(*over, Ending::Close), Detail::Plain),
             Verb::Abort { over } => (self.end(*over, Ending::Abort), Detail::Plain),
             Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown), Detail::Plain),
@@ -302,10 +314,10 @@ impl Story {
         }
     }
 
-    async fn transfer(&self, verb: &Verb, transfer: &Transfer) -> (Fault, Detail) {
+    async fn transfer(&self, way: Way, transfer: &Transfer) -> (Fault, Detail) {
         let clients = self.over(transfer.over);
         if self.is_load(transfer.over) {
-            return transfer_all(verb, transfer, &clients).await;
+            return transfer_all(way, transfer, &clients).await;
         }
         let Some(client) = clients.first() else {
             return (
@@ -318,7 +330,7 @@ impl Story {
                 },
             );
         };
-        let moved = move_bytes(verb, transfer, client).await;
+        let moved = move_bytes(way, transfer, client).await;
         let detail = Detail::Transfer {
             sent: moved.sent as i64,
             received: moved.received as i64,
@@ -342,27 +354,17 @@ fn program_fault(ended: &program::Ended) -> Fault {
 }
 
 /// `times` times over one connection; the first failure ends it.
-async fn move_bytes(verb: &Verb, transfer: &Transfer, client: &Client) -> Moved {
+async fn move_bytes(way: Way, transfer: &Transfer, client: &Client) -> Moved {
     let mut all = Moved::default();
     let began = Instant::now();
     for turn in 0..transfer.times {
         if turn > 0 && !transfer.every.is_zero() {
             sleep_until(began + transfer.every * turn).await;
         }
-        let moved = match verb {
-            Verb::Exchange(_) => client.exchange(transfer.bytes, transfer.timeout).await,
-            Verb::Send(_) => client.send(transfer.bytes, transfer.timeout).await,
-            Verb::Receive(_) => client.receive(transfer.bytes, transfer.timeout).await,
-            Verb::Connect { .. }
-            | Verb::Load { .. }
-            | Verb::Close { .. }
-            | Verb::Abort { .. }
-            | Verb::Shutdown { .. }
-            | Verb::Wait { .. }
-            | Verb::WaitUntil { .. }
-            | Verb::Stop { .. }
-            | Verb::Kill { .. }
-            | Verb::Run { .. } => unreachable!("only transfers move bytes"),
+        let moved = match way {
+            Way::Both => client.exchange(transfer.bytes, transfer.timeout).await,
+            Way::Out => client.send(transfer.bytes, transfer.timeout).await,
+            Way::In => client.receive(transfer.bytes, transfer.timeout).await,
         };
         all.sent += moved.sent;
         all.received += moved.received;
@@ -377,17 +379,13 @@ async fn move_bytes(verb: &Verb, transfer: &Transfer, client: &Client) -> Moved 
     all
 }
 
-async fn transfer_all(
-    verb: &Verb,
-    transfer: &Transfer,
-    clients: &[Arc<Client>],
-) -> (Fault, Detail) {
+async fn transfer_all(way: Way, transfer: &Transfer, clients: &[Arc<Client>]) -> (Fault, Detail) {
     let mut errors = dense_errors();
     let (mut attempts, mut failed, mut fault) = (0, 0, Fault::default());
     let mut work: FuturesUnordered<_> = clients
         .iter()
         .filter(|client| client.fault.is_none())
-        .map(|client| move_bytes(verb, transfer, client))
+        .map(|client| move_bytes(way, transfer, client))
         .collect();
     while let Some(moved) = work.next().await {
         attempts += 1;
@@ -409,5 +407,6 @@ async fn transfer_all(
 
 /// Every word, each 0 times: a map over a closed vocabulary has all its keys.
 pub fn dense_errors() -> BTreeMap<String, i64> {
-    WORDS.iter().map(|word| ((*word).to_owned(), 0)).collect()
+    let words = ERRORS.iter().filter(|word| !word.is_empty());
+    words.map(|word| ((*word).to_owned(), 0)).collect()
 }

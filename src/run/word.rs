@@ -6,26 +6,12 @@ use std::io;
 /// An error as results carry it. The default is no error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// One of [`WORDS`].
+    /// One of [`ERRORS`](crate::plan::vocabulary::ERRORS). `timeout` is the kernel giving up (ETIMEDOUT), `deadline`
+    /// the step's own limit.
     pub word: &'static str,
     /// The kernel's number; 0 when the kernel said nothing.
     pub errno: i64,
 }
-
-/// All words. `timeout` is the kernel giving up (ETIMEDOUT), `deadline` the step's own limit.
-pub const WORDS: [&str; 11] = [
-    "refused",
-    "reset",
-    "timeout",
-    "deadline",
-    "unreachable",
-    "no-address",
-    "no-port",
-    "eof",
-    "closed",
-    "not-connected",
-    "failed",
-];
 
 impl Fault {
     /// A word without errno.
@@ -73,6 +59,28 @@ impl From<&io::Error> for Fault {
             (Some(code), _) => Errno::from_raw(code).into(),
             (None, io::ErrorKind::UnexpectedEof) => Self::EOF,
             (None, _) => Self::word("failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::vocabulary::ERRORS;
+
+    #[test]
+    fn every_errno_has_a_word_that_expressions_know() {
+        for code in 1..=133 {
+            let fault = Fault::from(Errno::from_raw(code));
+            assert!(ERRORS.contains(&fault.word), "{fault:?}");
+        }
+        for fault in [
+            Fault::DEADLINE,
+            Fault::EOF,
+            Fault::NOT_CONNECTED,
+            Fault::default(),
+        ] {
+            assert!(ERRORS.contains(&fault.word), "{fault:?}");
         }
     }
 }

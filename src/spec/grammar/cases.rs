@@ -9,19 +9,22 @@ pub static KINDS: Words = Words {
     later: &[],
 };
 
-/// Mechanisms that are recognised in the evidence.
+/// Mechanisms that are recognised in the evidence, the most specific first.
+pub const RECOGNISED: &[&str] = &[
+    "flow-collision",
+    "challenge-ack",
+    "loopback",
+    "port-exhaustion",
+    "no-listener",
+    "idle-expiry",
+    "stale-connection",
+    "refused",
+    "syn-unanswered",
+];
+
+/// What `finds` may name.
 pub static FINDINGS: Words = Words {
-    now: &[
-        "flow-collision",
-        "challenge-ack",
-        "loopback",
-        "port-exhaustion",
-        "no-listener",
-        "idle-expiry",
-        "stale-connection",
-        "refused",
-        "syn-unanswered",
-    ],
+    now: RECOGNISED,
     later: &["hairpin-bypass", "reverse-path-drop", "black-hole"],
 };
 

@@ -29,11 +29,6 @@ mod tests {
     use crate::verdict::findings::KINDS;
 
     #[test]
-    fn labs_may_name_every_kind_and_no_other() {
-        assert_eq!(KINDS, crate::spec::grammar::cases::FINDINGS.now);
-    }
-
-    #[test]
     fn every_kind_has_a_page_that_fits_a_terminal() {
         assert!(
             PAGES
