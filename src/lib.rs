@@ -10,16 +10,37 @@
 //! `packet` and `fabric` are the emulated network, pure and without a clock; `expr` is the expression language of
 //! expectations; `cli` joins everything. Only `world`, `run`, `cli` and evidence's store touch the machine.
 
-pub mod cli;
-pub mod diag;
-pub mod evidence;
-pub mod expr;
-pub mod fabric;
-pub mod packet;
-pub mod plan;
-pub mod report;
-pub mod run;
-pub mod spec;
+// What every stage speaks: quantities, places in a file and what is wrong there, expressions.
 pub mod units;
-pub mod verdict;
+
+pub mod diag;
+
+pub mod expr;
+
+// From text to what will be built.
+pub mod spec;
+
+pub mod plan;
+
+// The emulated network: bytes, and what becomes of them.
+pub mod packet;
+
+pub mod fabric;
+
+// The machine, and what happens on it.
 pub mod world;
+
+pub mod run;
+
+// The way back: what was recorded, what it proves, how it is told.
+pub mod evidence;
+
+pub mod verdict;
+
+pub mod report;
+
+// All of it together.
+pub mod cli;
+
+#[cfg(test)]
+mod testing;

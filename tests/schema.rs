@@ -2,8 +2,7 @@
 //!
 //! `BLESS=1 cargo test --test schema` writes `schema/lab.json` anew.
 
-use hairpin::plan::vocabulary;
-use hairpin::spec::{self, grammar};
+use hairpin::spec;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
