@@ -183,9 +183,12 @@ fn every_finding_and_every_code_has_a_page() {
 }
 
 #[test]
-fn the_schema_is_json() {
+fn the_schema_is_the_one_in_the_repository() {
     let schema = out(&ask(&["schema"]));
     assert!(json(&schema)["properties"]["cases"].is_object());
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/lab.json");
+    let kept = std::fs::read_to_string(kept).expect("schema/lab.json");
+    assert!(schema == kept, "`hairpin schema` prints something else");
 }
 
 #[test]
