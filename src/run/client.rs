@@ -291,8 +291,8 @@ impl Client {
                         match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
                             Ok(Errno::ETIMEDOUT) => "timeout",
                             Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
-                            // No error left: somebody read it before, or both sides closed in order.
-                            Ok(_) | Err(_) => "closed",
+                            // No error: this side was shut down and the peer closed as well, in order.
+                            Ok(_) | Err(_) => "eof",
                         }
                     }
                     _ => "open",

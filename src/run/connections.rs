@@ -74,7 +74,13 @@ fn connection(
             flow.seen_as.clone(),
             flow.target_address.clone(),
         ),
-        None => direct(plan, client),
+        // What a host sends to itself never meets the fabric.
+        None if conversation.is_some()
+            || plan.hosts[client.from.0 as usize].address == *client.to.address.ip() =>
+        {
+            direct(plan, client)
+        }
+        None => Default::default(),
     };
     let server = plan.hosts.iter().position(|host| host.name == target);
     let (seen, at) = (
