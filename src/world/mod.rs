@@ -136,28 +136,27 @@ fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
 /// Rules first, then the operator's script, as a machine boots.
 async fn set_up(host: &Host, plan: &HostPlan) -> Result<(), Error> {
     let texts = [
-        ("nft", &["-f", "-"][..], &plan.nft),
-        ("iptables-restore", &[][..], &plan.iptables),
-        ("/bin/sh", &["-e"][..], &plan.setup),
+        ("nft", "nft", &["-f", "-"][..], &plan.nft),
+        ("iptables", "iptables-restore", &[][..], &plan.iptables),
+        ("setup", "/bin/sh", &["-e"][..], &plan.setup),
     ];
-    for (program, arguments, text) in texts {
+    for (key, program, arguments, text) in texts {
         let Some(text) = text else { continue };
         let ended = host
             .inside()?
             .run(program, arguments, Some(text), SETUP_LIMIT)
             .await?;
-        if ended.code != Some(0) {
-            let why = if ended.timed_out {
-                format!("not done after {SETUP_LIMIT:?}; ")
-            } else {
-                String::new()
-            };
-            return Err(Error::other(
-                format!("run {program}"),
-                format!("{why}{}{}", ended.stderr, ended.stdout),
-            )
-            .on(&host.name));
-        }
+        let how = match ended.code {
+            Some(0) => continue,
+            Some(code) => format!("exit status {code}"),
+            None if ended.timed_out => format!("not done after {SETUP_LIMIT:?}"),
+            None => "ended by a signal".to_owned(),
+        };
+        return Err(Error::other(
+            format!("apply `{key}`"),
+            format!("{how}; {}{}", ended.stderr, ended.stdout),
+        )
+        .on(&host.name));
     }
     Ok(())
 }

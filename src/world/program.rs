@@ -21,6 +21,9 @@ use tokio::process::{Child, Command};
 /// Output kept of a program, bytes.
 const OUTPUT_LIMIT: u64 = 64 * 1024;
 
+/// How often the end of a group is looked for.
+const GROUP_LOOK: Duration = Duration::from_millis(1);
+
 /// What a program needs to run inside a host.
 #[derive(Debug)]
 pub struct Inside {
@@ -85,7 +88,7 @@ impl Inside {
         })
     }
 
-    /// Runs a program to its end or its limit; then its process group is killed.
+    /// Runs a program to its end, or to its limit: then its process group is killed.
     ///
     /// # Errors
     /// When it cannot be started; its exit status is not an error.
@@ -201,16 +204,20 @@ impl Running {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Sends a signal to it and its children, and waits up to `limit` for its end; then SIGKILL.
+    /// Sends a signal to it and its children, and waits up to `limit` for the end of all; then SIGKILL.
     pub async fn end(&mut self, signal: Signal, limit: Duration) {
-        kill_group(self.child.id(), signal);
-        if tokio::time::timeout(limit, self.child.wait())
-            .await
-            .is_err()
-        {
-            kill_group(self.child.id(), Signal::SIGKILL);
+        let group = self.child.id();
+        kill_group(group, signal);
+        let over = async {
             let reaped = self.child.wait().await;
-            tracing::debug!(?reaped, "killed a program that did not end");
+            tracing::trace!(?reaped, "a program ended");
+            group_gone(group).await;
+        };
+        if tokio::time::timeout(limit, over).await.is_err() {
+            kill_group(group, Signal::SIGKILL);
+            let reaped = self.child.wait().await;
+            let gone = tokio::time::timeout(limit, group_gone(group)).await;
+            tracing::debug!(?reaped, ?gone, "killed a program that did not end");
         }
     }
 }
@@ -228,6 +235,17 @@ fn kill_group(leader: Option<u32>, signal: Signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => tracing::warn!(?errno, leader, "cannot signal a program"),
         }
+    }
+}
+
+/// Waits until nobody of the group is left: the shell that led it may end before the server it started, which still
+/// holds its sockets then. init reaps orphans, so this is soon.
+async fn group_gone(leader: Option<u32>) {
+    let Some(leader) = leader.and_then(|leader| i32::try_from(leader).ok()) else {
+        return;
+    };
+    while killpg(Pid::from_raw(leader), None) != Err(Errno::ESRCH) {
+        tokio::time::sleep(GROUP_LOOK).await;
     }
 }
 
