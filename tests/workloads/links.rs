@@ -1,0 +1,328 @@
+//! `link:`, in both directions.
+
+use crate::kit::{Case, fine, has, ms, once, play};
+use serde_json::json;
+
+const PAIR: &str = "
+hosts:
+  client: { zone: b }
+  web: { zone: a, serve: { 80: echo, 81: sink, 82: name } }
+";
+
+#[test]
+fn delay_and_rate_take_time_in_both_directions() {
+    let Some(lab) = play(
+        &format!(
+            r#"{PAIR}
+steps:
+  - connect: {{ as: call, from: client, to: "web:80" }}
+  - exchange: {{ over: call, as: talk, bytes: 20000, timeout: 20s }}
+"#
+        ),
+        &[
+            ("plain", "{}"),
+            ("both", "{ hosts.client.link: { delay: 30ms } }"),
+            ("up", "{ hosts.client.link: { up: { delay: 30ms } } }"),
+            ("down", "{ hosts.client.link: { down: { delay: 30ms } } }"),
+            (
+                "two",
+                "{ hosts.client.link: { delay: 10ms }, hosts.web.link: { delay: 20ms } }",
+            ),
+            ("rate-up", "{ hosts.client.link: { up: { rate: 1mbit } } }"),
+            (
+                "rate-down",
+                "{ hosts.client.link: { down: { rate: 1mbit } } }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    for (name, least) in [("both", 60.0), ("up", 30.0), ("down", 30.0), ("two", 60.0)] {
+        let case = lab.case(name);
+        fine(case.step("talk"));
+        assert!(
+            ms(case.connection("call")) >= least,
+            "{name}: {}",
+            case.connection("call")
+        );
+        assert!(
+            ms(case.step("talk")) >= least,
+            "{name}: {}",
+            case.step("talk")
+        );
+        has(case.step("call"), json!({ "syns": 1 }));
+    }
+    // A packet that waits in a link has a record for each end, with the delay between them.
+    let up = lab.case("up");
+    let syns = up.packets(|p| p["flags"] == "S");
+    let times: Vec<f64> = syns
+        .iter()
+        .map(|p| p["t"].as_f64().expect("a time"))
+        .collect();
+    assert_eq!(syns.len(), 2, "{syns:?}");
+    assert_eq!(syns[0]["id"], syns[1]["id"]);
+    assert_eq!(
+        (syns[0]["fate"].as_str(), syns[1]["fate"].as_str()),
+        (Some("held"), Some("forwarded"))
+    );
+    assert!(times[1] - times[0] >= 30.0, "{times:?}");
+    assert_eq!(
+        up.packets(|p| p["flags"] == "S.").len(),
+        1,
+        "the way down is plain"
+    );
+    // 20,000 bytes at a million bits a second take 160 ms; the headers come on top.
+    for name in ["rate-up", "rate-down"] {
+        let case = lab.case(name);
+        has(case.step("talk"), json!({ "ok": true, "received": 20_000 }));
+        assert!(ms(case.step("talk")) >= 160.0, "{name}");
+    }
+}
+
+/// A thousand numbered datagrams, 20 at a time.
+const DATAGRAMS: &str = r#"perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "web:53", Proto => "udp") or die "no: $!"; for (1 .. 1000) { $s->send("$_") or die "no: $!"; select(undef, undef, undef, 0.002) if $_ % 20 == 0 }'"#;
+
+/// A client that sends them over the link that a case gives it.
+fn datagrams(link: &str) -> String {
+    format!(
+        r#"
+hosts:
+  client: {{ zone: b, link: {link} }}
+  web: {{ zone: a, serve: {{ 53/udp: sink }} }}
+steps:
+  - run:
+      as: ask
+      on_host: client
+      timeout: 60s
+      command: >-
+        {DATAGRAMS}
+  - wait_until: {{ as: arrived, that: "hosts.web.counters.UdpInDatagrams == 1000", timeout: 100ms }}
+"#
+    )
+}
+
+#[test]
+fn jitter_keeps_order() {
+    let Some(lab) = play(
+        &datagrams("{ up: { delay: 1ms, jitter: 20ms } }"),
+        &[("jitter", "{ steps.arrived.timeout: 20s }")],
+    ) else {
+        return;
+    };
+    let case = lab.case("jitter");
+    fine(case.step("ask"));
+    fine(case.step("arrived"));
+    let sent = |fate: &str| -> Vec<(i64, f64)> {
+        let packets = case.packets(|p| p["protocol"] == "udp" && p["fate"] == fate);
+        let pairs = packets.iter().map(|p| {
+            (
+                p["id"].as_i64().expect("a number"),
+                p["t"].as_f64().expect("a time"),
+            )
+        });
+        pairs.collect()
+    };
+    let (held, forwarded) = (sent("held"), sent("forwarded"));
+    assert_eq!(held.len(), 1000);
+    let order = |list: &[(i64, f64)]| list.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    assert_eq!(
+        order(&held),
+        order(&forwarded),
+        "as they went in, so they came out"
+    );
+    // Nothing came early, and the waits differ.
+    let waits = held
+        .iter()
+        .zip(&forwarded)
+        .map(|(into, out)| out.1 - into.1);
+    let (least, most) = waits.fold((f64::MAX, 0.0_f64), |(least, most), wait| {
+        (least.min(wait), most.max(wait))
+    });
+    assert!(least >= 1.0 && most - least > 5.0, "{least} to {most} ms");
+}
+
+#[test]
+fn loss_is_random_but_the_seed_decides() {
+    let Some(lab) = play(
+        &datagrams("{ up: { loss: 30% } }"),
+        &[
+            ("one", "{}"),
+            ("same", "{}"),
+            ("other", "{ seed: 2 }"),
+            ("none", "{ hosts.client.link.up.loss: 0% }"),
+            (
+                "down",
+                "{ hosts.client.link: null, hosts.web.link: { down: { loss: 30% } } }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let fates = |case: &Case| -> Vec<String> {
+        let packets = case.packets(|p| p["protocol"] == "udp");
+        packets
+            .iter()
+            .map(|p| p["fate"].as_str().expect("a fate").to_owned())
+            .collect()
+    };
+    let lost = |name: &str| {
+        let case = lab.case(name);
+        fine(case.step("ask"));
+        let fates = fates(case);
+        assert_eq!(fates.len(), 1000, "{name}");
+        let lost = fates
+            .iter()
+            .filter(|fate| *fate == "dropped: link-loss")
+            .count() as i64;
+        assert_eq!(lost, case.drops("link-loss"), "{name}");
+        lost
+    };
+    // Six standard deviations around 300.
+    for name in ["one", "other", "down"] {
+        assert!((213..=387).contains(&lost(name)), "{name}: {}", lost(name));
+    }
+    assert_eq!(lost("none"), 0);
+    assert_eq!(
+        fates(lab.case("one")),
+        fates(lab.case("same")),
+        "the same seed loses the same packets"
+    );
+    assert_ne!(
+        fates(lab.case("one")),
+        fates(lab.case("other")),
+        "another seed loses others"
+    );
+    let arrived = lab.case("one").counter("web", "UdpInDatagrams");
+    assert_eq!(arrived, 1000 - lost("one"));
+}
+
+#[test]
+fn tcp_gets_through_a_lossy_link() {
+    let Some(case) = once(
+        &format!(
+            r#"{PAIR}
+steps:
+  - connect: {{ as: call, from: client, to: "web:80", timeout: 60s }}
+  - exchange: {{ over: call, as: talk, bytes: 300000, timeout: 120s }}
+"#
+        )
+        .replace(
+            "client: { zone: b }",
+            "client: { zone: b, link: { loss: 2% } }",
+        ),
+    ) else {
+        return;
+    };
+    has(
+        case.step("talk"),
+        json!({ "ok": true, "received": 300_000 }),
+    );
+    has(
+        case.step("call"),
+        json!({ "delivered": 300_000, "lost": 0, "ended": "open" }),
+    );
+    // Super-packets are cut up before the link may lose a part: a full segment is the most a record has.
+    assert!(
+        case.packets(|p| p["fate"] == "dropped: link-loss")
+            .iter()
+            .all(|p| p["len"].as_i64() <= Some(1460))
+    );
+    let again = case.counter("client", "TcpRetransSegs") + case.counter("web", "TcpRetransSegs");
+    let data = case
+        .packets(|p| p["fate"] == "dropped: link-loss" && p["len"] != 0)
+        .len();
+    assert!(again >= data as i64, "{again} re-sent, {data} lost");
+}
+
+#[test]
+fn a_narrow_wire_is_found_out_by_path_mtu_discovery() {
+    let body = format!(
+        r#"{PAIR}
+steps:
+  - connect: {{ as: call, from: client, to: "web:80" }}
+  - exchange: {{ over: call, as: small, bytes: 100 }}
+  - exchange: {{ over: call, as: bulk, bytes: 100000, timeout: 30s }}
+"#
+    );
+    let Some(lab) = play(
+        &body,
+        &[
+            ("wide", "{}"),
+            ("up", "{ hosts.client.link: { up: { mtu: 1400 } } }"),
+            ("down", "{ hosts.client.link: { down: { mtu: 1400 } } }"),
+            ("device", "{ hosts.client.mtu: 1400 }"),
+            (
+                "black-hole",
+                "{ hosts.client.link: { up: { mtu: 1400 } }, hosts.client.nft: \"table ip f { chain in { type filter hook input priority 0; icmp type destination-unreachable drop; } }\", steps.bulk.timeout: 300ms }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let told = |case: &Case| {
+        case.packets(|p| p["fate"] == "answered: ICMP, fragmentation needed")
+            .len()
+    };
+    for name in ["wide", "up", "down", "device"] {
+        let case = lab.case(name);
+        has(
+            case.step("bulk"),
+            json!({ "ok": true, "received": 100_000 }),
+        );
+    }
+    assert_eq!(told(lab.case("wide")), 0);
+    // The device's own MTU is in the MSS of the SYN, so nobody has to be told.
+    assert_eq!(told(lab.case("device")), 0);
+    for (name, sender) in [("up", "client"), ("down", "web")] {
+        let case = lab.case(name);
+        assert!(told(case) >= 1, "{name}");
+        assert!(case.counter(sender, "IcmpInDestUnreachs") >= 1, "{name}");
+        // Afterwards, everything that passed the narrow wire fits: 1400 less 40 of headers.
+        let segments = case.packets(|p| {
+            p["sender"] == sender && p["fate"] == "forwarded" && p["protocol"] == "tcp"
+        });
+        assert!(!segments.is_empty());
+    }
+    // Whoever throws the ICMP message away waits for ever.
+    let hole = lab.case("black-hole");
+    fine(hole.step("small"));
+    has(
+        hole.step("bulk"),
+        json!({ "ok": false, "error": "deadline" }),
+    );
+    assert!(told(hole) >= 2, "the same segment again and again");
+    assert_eq!(hole.counter("client", "TcpExtTCPMTUPFail"), 0);
+}
+
+#[test]
+fn a_full_queue_drops_its_tail() {
+    let body = r#"
+hosts:
+  client: { zone: b, link: { up: { rate: 10mbit, queue: 5 } } }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: "web:80" }
+  - exchange: { over: call, as: bulk, bytes: 300000, timeout: 60s }
+"#;
+    let Some(lab) = play(
+        body,
+        &[
+            ("short", "{}"),
+            ("long", "{ hosts.client.link.up.queue: 2000 }"),
+        ],
+    ) else {
+        return;
+    };
+    for name in ["short", "long"] {
+        has(
+            lab.case(name).step("bulk"),
+            json!({ "ok": true, "received": 300_000 }),
+        );
+        assert!(
+            ms(lab.case(name).step("bulk")) >= 240.0,
+            "{name}: 300,000 bytes at 10 million bits a second"
+        );
+    }
+    assert!(lab.case("short").drops("link-queue") > 0);
+    assert_eq!(lab.case("long").drops("link-queue"), 0);
+}

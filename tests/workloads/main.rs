@@ -1,0 +1,13 @@
+//! Servers, steps, links, host settings and a balancer's books, each on a small lab of its own: the built binary runs it,
+//! and what it recorded is read. Claims are about mechanisms; times have lower bounds only.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod apps;
+mod balancer;
+mod errors;
+mod hosts;
+mod kit;
+mod links;
+mod steps;
