@@ -55,6 +55,7 @@ impl Run {
         let file = scratch.file("lab.yaml", &lab(&marker));
         let child = hairpin()
             .args(["run", &file])
+            .env(MARK, &marker)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -82,11 +83,31 @@ impl Run {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(&self.marker)
         };
-        pids()
-            .into_iter()
-            .filter(|pid| is_alive(*pid) && says(pid))
-            .collect()
+        marked(&self.marker).into_iter().filter(says).collect()
     }
+
+    /// Every process of the run, threads and programs included: all inherit its environment.
+    fn left(&self) -> Vec<u32> {
+        marked(&self.marker)
+    }
+}
+
+/// In the environment of a run, so that its processes are told from those of any other run on this machine.
+const MARK: &str = "HAIRPIN_TEST_MARK";
+
+/// Living processes with this mark in their environment.
+fn marked(mark: &str) -> Vec<u32> {
+    let entry = format!("{MARK}={mark}");
+    let has = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|word| word == entry.as_bytes())
+    };
+    pids()
+        .into_iter()
+        .filter(|pid| is_alive(*pid) && has(pid))
+        .collect()
 }
 
 impl Drop for Run {
@@ -109,7 +130,7 @@ fn killed(name: &str, which: usize) {
         GONE,
         &format!("every process is gone after SIGKILL of process {which}"),
         || {
-            let left = victims.iter().any(|pid| is_alive(*pid)) || !run.alive().is_empty();
+            let left = victims.iter().any(|pid| is_alive(*pid)) || !run.left().is_empty();
             (!left).then_some(())
         },
     );
@@ -146,7 +167,7 @@ fn sigkill_while_building_leaves_nothing() {
         kill(run.child.id(), libc::SIGKILL);
         run.child.wait().expect("the child can be waited for");
         let what = format!("every process is gone, killed after {micros} us");
-        eventually(GONE, &what, || run.alive().is_empty().then_some(()));
+        eventually(GONE, &what, || run.left().is_empty().then_some(()));
     }
     before.assert_same_soon();
 }
@@ -175,7 +196,7 @@ fn interrupt_tears_down_says_so_and_exits_130() {
             "{said}"
         );
         eventually(GONE, "every process is gone", || {
-            run.alive().is_empty().then_some(())
+            run.left().is_empty().then_some(())
         });
         before.assert_same_soon();
     }
@@ -188,18 +209,22 @@ fn a_run_leaves_the_machine_as_it_was() {
     }
     let _alone = alone();
     let before = Machine::look();
+    let marker = format!("hairpin-test-plain-{}", std::process::id());
     let output = hairpin()
         .args(["run", "nlb/source-port-collision"])
+        .env(MARK, &marker)
         .output()
         .expect("the binary starts");
     assert!(output.status.signal().is_none(), "{}", everything(&output));
+    eventually(GONE, "every process is gone", || {
+        marked(&marker).is_empty().then_some(())
+    });
     before.assert_same_soon();
 }
 
 /// What of the machine a run must not change.
 #[derive(PartialEq)]
 struct Machine {
-    namespaces: BTreeSet<PathBuf>,
     network: BTreeMap<PathBuf, String>,
     mounts: String,
     files: BTreeSet<PathBuf>,
@@ -227,6 +252,7 @@ impl Machine {
             .collect();
         network.insert("devices".into(), names);
         settings(Path::new("/proc/sys/net"), &mut network);
+        // A namespace outlives its processes only through a mount, and one with a name has a file here.
         let folders = ["/tmp", "/run", "/var/run/netns"];
         let entries = folders
             .iter()
@@ -235,32 +261,24 @@ impl Machine {
             .flatten()
             .map(|entry| entry.path());
         let files = entries
-            .filter(|path| path.to_string_lossy().contains("hairpin"))
-            .collect();
-        let namespaces = pids()
-            .iter()
-            .filter_map(|pid| fs::read_link(format!("/proc/{pid}/ns/net")).ok())
+            .filter(|path| {
+                path.starts_with("/var/run/netns")
+                    || path.to_string_lossy().contains("hairpin-test")
+            })
             .collect();
         Self {
-            namespaces,
             network,
             mounts: fs::read_to_string("/proc/self/mounts").expect("mounts"),
             files,
         }
     }
 
-    /// The kernel dismantles namespaces after their last holder is gone, not at that moment.
+    /// The kernel dismantles mounts of a dead namespace after its last holder is gone, not at that moment.
     fn assert_same_soon(&self) {
-        eventually(
-            GONE,
-            "the machine is as it was (namespaces, mounts, files)",
-            || {
-                let now = Self::look();
-                let new = now.namespaces.difference(&self.namespaces).next().is_some();
-                (!new && now.mounts == self.mounts && now.files.is_subset(&self.files))
-                    .then_some(())
-            },
-        );
+        eventually(GONE, "the machine is as it was (mounts, files)", || {
+            let now = Self::look();
+            (now.mounts == self.mounts && now.files.is_subset(&self.files)).then_some(())
+        });
         let now = Self::look();
         for (path, text) in &self.network {
             assert_eq!(
