@@ -76,7 +76,8 @@ steps:
   - close: {{ over: closed, as: closing }}
   - send: {{ over: closed, as: after_close, bytes: 1 }}
   - close: {{ over: closed, as: twice }}
-  - connect: {{ as: aborted, from: client, to: "web:81" }}
+  - connect: {{ as: aborted, from: client, to: "web:80" }}
+  - exchange: {{ over: aborted }}
   - abort: aborted
   - receive: {{ over: aborted, as: after_abort, bytes: 1 }}
   - connect: {{ as: half, from: client, to: "web:80" }}
