@@ -81,7 +81,7 @@ fn scaled(text: &str, units: &[(&str, u128)], wrong_unit: &'static str) -> Resul
     let scale = units
         .iter()
         .find(|(name, _)| *name == unit)
-        .ok_or(Malformed(wrong_unit))?
+        .ok_or_else(|| near_miss(text, units).unwrap_or(Malformed(wrong_unit)))?
         .1;
     let (whole, fraction) = number
         .split_once('.')
@@ -103,6 +103,23 @@ fn scaled(text: &str, units: &[(&str, u128)], wrong_unit: &'static str) -> Resul
         value += part / divisor;
     }
     Ok(value)
+}
+
+/// Spellings of other tongues and tools, told apart from a missing unit.
+fn near_miss(text: &str, units: &[(&str, u128)]) -> Option<Malformed> {
+    let ends_with_unit = || units.iter().any(|(name, _)| text.ends_with(name));
+    if text.starts_with('-') {
+        Some(Malformed("it is negative"))
+    } else if text.contains(',') {
+        Some(Malformed("a fraction is written with a point"))
+    } else if text.contains(' ')
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && ends_with_unit()
+    {
+        Some(Malformed("a space stands before the unit"))
+    } else {
+        None
+    }
 }
 
 /// The largest unit that divides `value`.

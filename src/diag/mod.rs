@@ -136,11 +136,6 @@ impl Diagnostics {
         }
     }
 
-    /// True when all codes are of some kind.
-    pub fn all(&self, kind: impl Fn(Code) -> bool) -> bool {
-        self.list.iter().all(|problem| kind(problem.code))
-    }
-
     /// Adds all of another sink.
     pub fn append(&mut self, other: Diagnostics) {
         self.extend(other.list);

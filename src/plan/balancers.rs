@@ -30,6 +30,8 @@ pub(super) struct Balancer<'a> {
     pub(super) zones: Vec<&'a str>,
     /// By port.
     pub(super) listeners: Vec<Listener>,
+    /// All zones and groups it names are there; else what it lacks is an echo of that.
+    pub(super) complete: bool,
     /// See [`crate::fabric::config::Balancer::prefer`].
     pub(super) prefer: Vec<(ZonalId, Vec<usize>)>,
     /// Knob.
@@ -70,8 +72,10 @@ pub(super) fn resolve<'a>(
         .map(|(name, section)| {
             let attributes = attributes::check(Holder::Balancer, &section.attributes, sink);
             let cross_zone = attributes.flag(CROSS_ZONE, false);
+            let mut zones_known = true;
             for (zone, _) in &section.zones {
                 known_zone(zone, body, sink);
+                zones_known &= body.zones.iter().any(|known| known.value == zone.value);
             }
             let listeners: Vec<Listener> = section
                 .listeners
@@ -89,6 +93,7 @@ pub(super) fn resolve<'a>(
                     .map(|(z, _)| z.value.as_str())
                     .collect(),
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
+                complete: zones_known && listeners.len() == section.listeners.len(),
                 listeners,
                 on_collision: match word(emulate.on_collision.as_ref()) {
                     Some("keep-old") => OnCollision::KeepOld,
@@ -302,7 +307,16 @@ fn preferred(
             .label("cannot be preferred in one group and not in another")
             .help("register it at the same place in each group, or use one balancer a group"),
         );
-    } else if first.is_empty() && !used.is_empty() {
+    } else if first.is_empty()
+        && !used.is_empty()
+        && !used.iter().any(|group| {
+            // Registered, but no host: that has been said.
+            groups.list[*group]
+                .unknown
+                .iter()
+                .any(|name| *name == target.value)
+        })
+    {
         let names: Vec<&str> = used
             .iter()
             .flat_map(|group| &groups.list[*group].targets)

@@ -158,7 +158,9 @@ impl<'a> Destinations<'a> {
             Some(zone) => match balancer.zones.iter().position(|enabled| *enabled == zone) {
                 Some(zone) => vec![zone],
                 None => {
-                    sink.push(zone_not_enabled(balancer, zone, to));
+                    if balancer.complete {
+                        sink.push(zone_not_enabled(balancer, zone, to));
+                    }
                     return None;
                 }
             },
@@ -172,6 +174,9 @@ impl<'a> Destinations<'a> {
             .filter(|listener| listener.protocol == Protocol::Tcp)
             .map(|listener| listener.port)
             .collect();
+        if listening.is_empty() && !balancer.complete && parts.port.is_none() {
+            return None;
+        }
         let port = port_or_only(parts, &listening, "listens on", to, sink)?;
         Some(Place::Zonal {
             balancer: index,

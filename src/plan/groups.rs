@@ -22,6 +22,8 @@ pub(super) struct Group<'a> {
     pub(super) cross_zone: Option<bool>,
     /// In order, groups of hosts expanded.
     pub(super) targets: Vec<Target>,
+    /// Names registered that are no hosts.
+    pub(super) unknown: Vec<&'a str>,
 }
 
 /// A registered target.
@@ -85,6 +87,12 @@ pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Sink) ->
                 Some(_) | None => None,
             },
             targets: targets(group, hosts, sink),
+            unknown: group
+                .targets
+                .iter()
+                .map(|(name, _)| name.value.as_str())
+                .filter(|name| hosts.all(name).is_none())
+                .collect(),
         });
     }
     Groups { list, by_name }

@@ -45,6 +45,8 @@ pub(super) fn resolve(
         .enumerate()
         .filter(|(_, step)| step.named)
         .map(|(number, step)| (step.name.value.as_str(), number))
+        // The first of a name is the one that counts; the others are said to be wrong.
+        .rev()
         .collect();
     let resolver = Resolver {
         body,

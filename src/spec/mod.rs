@@ -105,6 +105,8 @@ pub fn read_all(text: &str, file: &str) -> Reading {
     };
     let lab = lab(&root, text, file, &mut problems);
     if problems.is_empty() {
+        let cases = root.get("cases").and_then(Node::entries).unwrap_or(&[]);
+        let lab = lab.filter(|lab| lab.cases.len() == cases.len());
         return Reading { lab, problems };
     }
     if problems.is_full() {
@@ -118,7 +120,7 @@ pub fn read_all(text: &str, file: &str) -> Reading {
     }
     let mut left = problems.only(|code| code.0 < code::UNKNOWN_KEY.0);
     let repaired = self::lab(&root, text, file, &mut left);
-    let lab = repaired.filter(|_| left.all(repair::tolerable));
+    let lab = repaired.and_then(|lab| repair::without_doubt(lab, &root, &left));
     Reading { lab, problems }
 }
 
@@ -182,16 +184,16 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
         );
         return None;
     }
-    let cases: Option<Vec<Case>> = written
+    let cases: Vec<Case> = written
         .iter()
-        .map(|entry| case(entry, &body, sink))
+        .filter_map(|entry| case(entry, &body, sink))
         .collect();
     // Judged together, so only when all could be read.
-    if let Some(cases) = &cases {
+    if cases.len() == written.len() {
         let facts: Vec<_> = cases
             .iter()
             .zip(written)
-            .map(|(case, entry)| CaseFacts::new(case, set_of(entry).len()))
+            .map(|(case, entry)| CaseFacts::new(case, entry.value.get("set")))
             .collect();
         rules::cases(&facts, root, sink);
     }
@@ -200,13 +202,18 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
     Some(Lab {
         file: file.to_owned(),
         text: text.to_owned(),
-        title: fields.value("title")?,
+        title: one_line(fields.value("title")?),
         story: fields.written("story"),
         sources: fields.names("sources"),
         works: claims::read(root.get("works")),
         body: readers::body(&body)?,
-        cases: cases?,
+        cases,
     })
+}
+
+/// A block scalar of one line ends with a line feed.
+fn one_line(text: Spanned<String>) -> Spanned<String> {
+    Spanned::new(text.value.trim().to_owned(), text.span)
 }
 
 /// The entries of a case's `set`.
@@ -263,7 +270,7 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
     Some(Case {
         name: entry.key.clone(),
         kind: Spanned::new(value, kind.span),
-        shows: fields.written("shows"),
+        shows: fields.written("shows").map(one_line),
         set,
         finds: fields.names("finds"),
         expect: claims::read(fields.node("expect")),

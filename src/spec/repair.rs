@@ -3,9 +3,10 @@
 //! Only to find further problems in the same go; such a lab is never run. Not here: saying what is wrong.
 
 use super::grammar::{Section, Type, Variants};
+use super::model::Lab;
 use super::node::{Entry, Node, Value};
 use crate::diag::codes::{Code, spec as code, yaml};
-use crate::diag::did_you_mean;
+use crate::diag::{Diagnostics, did_you_mean};
 
 /// Problems after which too much is missing or in doubt: what the plan would say about it is only an echo.
 const DOUBTFUL: &[Code] = &[
@@ -21,15 +22,39 @@ const DOUBTFUL: &[Code] = &[
     code::LIST_TOO_SHORT,
     code::NESTED_NAME,
     code::NO_CASES,
+    code::SET_CONFLICT,
+    code::PORT,
     code::LATER_FIELD,
     code::LATER_VERB,
     code::LATER_VALUE,
 ];
 
-/// True when a repaired lab with this problem is still worth planning.
-pub fn tolerable(code: Code) -> bool {
-    !DOUBTFUL.contains(&code)
+/// A repaired lab without the cases that are in doubt; none when the doubt is about what all cases share.
+pub fn without_doubt(mut lab: Lab, root: &Node, left: &Diagnostics) -> Option<Lab> {
+    let cases = root.get("cases").and_then(Node::entries).unwrap_or(&[]);
+    for problem in left.sorted() {
+        if !DOUBTFUL.contains(&problem.code) {
+            continue;
+        }
+        let holds = |entry: &&Entry| {
+            entry.key.span.start <= problem.span.start
+                && problem.span.end <= entry.value.span.end.max(entry.key.span.end)
+        };
+        if let Some(case) = cases.iter().find(holds) {
+            lab.cases.retain(|kept| kept.name.span != case.key.span);
+        } else {
+            // What is only told or judged takes no part in the plan.
+            root.entries()?
+                .iter()
+                .filter(|entry| ASIDE.contains(&entry.key.value.as_str()))
+                .find(holds)?;
+        }
+    }
+    Some(lab)
 }
+
+/// Sections that nothing else refers to.
+const ASIDE: &[&str] = &["story", "sources", "works"];
 
 /// Repairs a value of a type, and all in it.
 pub fn repair(node: &mut Node, kind: &'static Type) {

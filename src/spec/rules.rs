@@ -3,7 +3,7 @@
 //! Not here: what one field may hold (see `check`), what names mean (see `plan`).
 
 use super::model::{Case, Kind};
-use super::node::{Node, Value};
+use super::node::{Entry, Node, Value};
 use super::set::{changes_nothing, step_name};
 use crate::diag::codes::spec as code;
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
@@ -99,12 +99,16 @@ pub struct CaseFacts<'a> {
 }
 
 impl<'a> CaseFacts<'a> {
-    /// Of a typed case with so many `set` entries. One that could not be applied counts as a change.
-    pub fn new(case: &'a Case, entries: usize) -> Self {
+    /// Of a typed case and its `set` as written. What could not be applied counts as a change.
+    pub fn new(case: &'a Case, set: Option<&Node>) -> Self {
+        let entries = match set {
+            None => Some(0),
+            Some(set) => set.entries().map(<[Entry]>::len),
+        };
         CaseFacts {
             name: &case.name,
             kind: case.kind.value,
-            changes_nothing: case.set.len() == entries && changes_nothing(&case.set),
+            changes_nothing: entries == Some(case.set.len()) && changes_nothing(&case.set),
             expects: !case.expect.is_empty(),
         }
     }

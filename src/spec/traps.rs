@@ -55,6 +55,9 @@ pub fn explain(text: &str, at: usize, kind: &ErrorKind, open: Option<usize>) -> 
     if let Some(tab) = tab(kind, text, line_start, line_at(text, at).1) {
         return tab;
     }
+    if let Some(found) = strange_space(text, at) {
+        return found;
+    }
     if let Some(found) = claim_tag(text, start, line) {
         return found;
     }
@@ -105,6 +108,68 @@ fn tab(kind: &ErrorKind, text: &str, start: usize, line: &str) -> Option<Diagnos
         )
         .label("a tab")
         .help("write spaces instead; most editors can convert the file"),
+    )
+}
+
+/// A no-break space and its like look like an indentation and are text to YAML. The line or the one before it.
+fn strange_space(text: &str, at: usize) -> Option<Diagnostic> {
+    let (start, line) = line_at(text, at);
+    let before = start
+        .checked_sub(1)
+        .map(|end| line_at(text, floor_char_boundary(text, end)));
+    let (start, indent) = [before, Some((start, line))]
+        .into_iter()
+        .flatten()
+        .map(|(start, line)| (start, &line[..line.len() - line.trim_start().len()]))
+        .find(|(_, indent)| !indent.is_ascii())?;
+    let inside = indent.find(|c: char| !c.is_ascii())?;
+    Some(
+        Diagnostic::new(
+            code::INDENTATION,
+            char_span(text, start + inside),
+            "this is no ordinary space, and cannot indent",
+        )
+        .label("a no-break space or another look-alike")
+        .help("write ordinary spaces; such characters come with text copied from a web page"),
+    )
+}
+
+/// The first colon of a line belongs to a key; that the line goes on with a value above it has another reason.
+fn key_of_its_own(text: &str, at: usize, content: Span) -> Option<Diagnostic> {
+    let key = text.get(content.start..at)?;
+    let is_key = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    if key.is_empty() || !key.chars().all(is_key) {
+        return None;
+    }
+    let (start, _) = line_at(text, content.start);
+    let above = text[..start].trim_end();
+    let (above_start, above_line) = line_at(text, above.len());
+    let above_text = above_line.trim_start().trim_start_matches("- ");
+    if let Some((word, rest)) = above_text.split_once(':')
+        && !word.is_empty()
+        && word.chars().all(is_key)
+        && rest.starts_with(|c: char| !c.is_whitespace())
+        && !rest.contains(": ")
+    {
+        let colon = above_start + above_line.find(':')?;
+        return Some(
+            Diagnostic::new(
+                code::COLON,
+                char_span(text, colon),
+                format!("`{word}:` needs a space behind its colon"),
+            )
+            .label("this colon")
+            .help(format!("write `{word}: {}`", rest.trim_end())),
+        );
+    }
+    Some(
+        Diagnostic::new(
+            code::INDENTATION,
+            content,
+            "this line is indented further than the one above it",
+        )
+        .label("taken as more of the value above")
+        .help("entries of one map start in the same column; only what belongs to a key without a value is indented further"),
     )
 }
 
@@ -265,6 +330,9 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::InvalidColonPlacement
         | ErrorKind::InvalidMappingValueWhitespace
         | ErrorKind::FlowMappingValueAdjacentCollection => {
+            if let Some(found) = key_of_its_own(text, here.start, content) {
+                return found;
+            }
             Diagnostic::new(code::COLON, here, "a second colon makes this value a key")
                 .label("this colon")
                 .help(quote_help(line))
@@ -294,16 +362,18 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MissingDirectiveName
         | ErrorKind::InvalidDirectiveName => {
             let character = text[here.start..].chars().next().unwrap_or(' ');
-            Diagnostic::new(
-                code::CHARACTER,
-                here,
+            let message = if character.is_control() {
                 format!(
-                    "a value without quotes \
-                cannot start with `{}`",
+                    "the character `{}` cannot stand in a lab",
+                    character.escape_unicode()
+                )
+            } else {
+                format!(
+                    "a value without quotes cannot start with `{}`",
                     character.escape_default()
-                ),
-            )
-            .help(quote_help(line))
+                )
+            };
+            Diagnostic::new(code::CHARACTER, here, message).help(quote_help(line))
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => Diagnostic::new(

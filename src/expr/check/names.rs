@@ -25,6 +25,15 @@ impl<'s, 'n> Checker<'s, 'n> {
         if let Some(ty) = self.resolve(name) {
             return ty;
         }
+        let message = format!("there is no `{name}`");
+        if self
+            .faults
+            .iter()
+            .any(|fault| fault.code == codes::NAME && fault.message == message)
+        {
+            // Once an expression: the second time tells nothing new.
+            return Ty::Any;
+        }
         let names: Vec<&str> = self
             .scope
             .iter()
@@ -39,12 +48,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             (None, Some(near)) => format!("did you mean `{near}`?"),
             (None, None) => format!("there are: {}", some_of(names.into_iter())),
         };
-        self.fault(
-            codes::NAME,
-            node.span,
-            format!("there is no `{name}`"),
-            Some(help),
-        )
+        self.fault(codes::NAME, node.span, message, Some(help))
     }
 
     /// The root whose items have such a name.

@@ -205,7 +205,7 @@ const NAMES: Type = Type::OneOf(&[
 
 /// `load_balancers.X.emulate`
 pub static EMULATE: Section = Section {
-    name: "emulator settings",
+    name: "the emulator",
     doc: "What AWS does not document, and a lab may therefore choose.",
     fields: &[
         field(

@@ -197,6 +197,8 @@ fn time(text: &str, span: Span, zero: bool, cloud: bool) -> Option<Diagnostic> {
             let help = if plain {
                 let text = short(text);
                 format!("write `{text}s` or `{text}ms`")
+            } else if let Some(meant) = meant_time(text).filter(|meant| cloud || !meant.cloud) {
+                format!("write `{meant}`")
             } else if cloud {
                 "write it as `2s`, `250ms`, `1m`, or `400s cloud` for time that `time_scale` shortens".to_owned()
             } else {
@@ -205,6 +207,29 @@ fn time(text: &str, span: Span, zero: bool, cloud: bool) -> Option<Diagnostic> {
             Some(wrong(format!("`{}` is no duration: {why}", short(text))).help(help))
         }
     }
+}
+
+/// The time that was surely meant: with a space, a comma, or the long name of a unit.
+fn meant_time(text: &str) -> Option<Lapse> {
+    const LONG: &[(&str, &str)] = &[
+        ("ms", "msec millisecond milliseconds millis"),
+        ("us", "usec microsecond microseconds"),
+        ("s", "sec secs second seconds"),
+        ("m", "min mins minute minutes"),
+        ("h", "hr hrs hour hours"),
+    ];
+    let (length, cloud) = text
+        .strip_suffix(" cloud")
+        .map_or((text, ""), |length| (length, " cloud"));
+    let number = length
+        .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')
+        .unwrap_or(length.len());
+    let (number, unit) = (length[..number].replace(',', "."), length[number..].trim());
+    let unit = LONG
+        .iter()
+        .find(|(_, names)| names.split(' ').any(|name| name == unit))
+        .map_or(unit, |(short, _)| short);
+    format!("{number}{unit}{cloud}").parse().ok()
 }
 
 fn address(kind: &Type, text: &str, span: Span) -> Option<Diagnostic> {

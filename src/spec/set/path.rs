@@ -1,6 +1,6 @@
 //! Follows a dotted path through the tree, led by the grammar.
 
-use super::tree::{child, put, spell_out, without_nulls};
+use super::tree::{child, leads_on, put, spell_out, without_nulls};
 use super::{FIXED, step_name};
 use crate::diag::codes::spec as code;
 use crate::diag::{Diagnostic, Span, Spanned, did_you_mean};
@@ -161,6 +161,11 @@ impl<'a> Path<'a> {
         }
         if at + 1 == self.segments.len() {
             return Ok(put(node, name, &field.kind, value, self.whole.span));
+        }
+        if !leads_on(&field.kind) {
+            // Nothing is added on the way to a place that is none.
+            let absent = Node::plain("", self.whole.span);
+            return Err(self.inside(at + 1, node.get(name).unwrap_or(&absent)));
         }
         let child = child(node, name, self.segment_span(at));
         self.follow(child, &field.kind, at + 1, value)

@@ -20,6 +20,39 @@ pub fn spell_out(node: &mut Node, field: &str) {
     }
 }
 
+/// True when a path can go on inside a value of this type.
+pub fn leads_on(kind: &Type) -> bool {
+    match kind {
+        Type::Section(_)
+        | Type::Short { .. }
+        | Type::Free
+        | Type::Map { .. }
+        | Type::Variants(_) => true,
+        Type::List { of, .. } => matches!(of, Type::Variants(_)),
+        Type::OneOf(kinds) => kinds.iter().any(leads_on),
+        Type::Any
+        | Type::Set
+        | Type::Line
+        | Type::Text
+        | Type::Expression
+        | Type::Name
+        | Type::Result
+        | Type::Zonal
+        | Type::Bool
+        | Type::Int { .. }
+        | Type::Number { .. }
+        | Type::Time { .. }
+        | Type::Lapse { .. }
+        | Type::Rate
+        | Type::Percent
+        | Type::Bytes { .. }
+        | Type::Address
+        | Type::PublicAddress
+        | Type::Word(_)
+        | Type::Claims => false,
+    }
+}
+
 /// The value of a key of a map, made as an empty map when it is not there.
 pub fn child<'n>(node: &'n mut Node, name: &str, span: Span) -> &'n mut Node {
     if node.get(name).is_none() {

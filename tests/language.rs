@@ -1,0 +1,43 @@
+//! Whole labs as users write them, read to plans; no privilege needed.
+//!
+//! What is documented must be accepted, in each of its spellings. Wrong labs are in `tests/diagnostics/`.
+
+use hairpin::diag::{Format, render};
+use hairpin::plan::{self, Plan};
+use std::fs;
+use std::path::Path;
+
+/// All cases of a lab that must have no problem.
+fn plans(name: &str, text: &str) -> Vec<Plan> {
+    plan::read(text.as_bytes(), name).unwrap_or_else(|problems| {
+        panic!("{}", render(&problems, name, text, Format::Plain));
+    })
+}
+
+#[test]
+fn every_spelling_in_the_folder_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language");
+    let mut read = 0;
+    for entry in fs::read_dir(folder).expect("tests/language is there") {
+        let path = entry.expect("a readable folder").path();
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.expect("a file name in UTF-8");
+        assert!(!plans(name, &text).is_empty());
+        // Line ends and a byte-order mark of other systems change nothing.
+        let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        assert_eq!(plans(name, &windows).len(), plans(name, &text).len());
+        read += 1;
+    }
+    assert!(read > 0, "no lab was read");
+}
+
+#[test]
+fn titles_and_what_a_case_shows_are_one_line_in_block_style_too() {
+    let plans = plans(
+        "block.yaml",
+        "title: >\n  folded\n  title\nhosts: { a: { zone: a } }\nsteps: [{ wait: 1ms }]\ncases:\n  only:\n    kind: control\n    shows: |\n      nothing much\n",
+    );
+    assert_eq!(plans[0].title, "folded title");
+    assert_eq!(plans[0].shows, "nothing much");
+}
