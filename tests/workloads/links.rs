@@ -133,7 +133,7 @@ fn jitter_keeps_order() {
         order(&forwarded),
         "as they went in, so they came out"
     );
-    // Nothing came early, and the waits differ.
+    // Nothing came early, and of a thousand some waited for more than half of the jitter.
     let waits = held
         .iter()
         .zip(&forwarded)
@@ -141,7 +141,7 @@ fn jitter_keeps_order() {
     let (least, most) = waits.fold((f64::MAX, 0.0_f64), |(least, most), wait| {
         (least.min(wait), most.max(wait))
     });
-    assert!(least >= 1.0 && most - least > 5.0, "{least} to {most} ms");
+    assert!(least >= 1.0 && most >= 11.0, "{least} to {most} ms");
 }
 
 #[test]
