@@ -145,11 +145,11 @@ pub struct TargetGroup {
     pub name: String,
     /// Targets see the client's address and port.
     pub preserve_client_ip: bool,
-    /// The registered targets, in order.
+    /// Every target that is ever registered, in order.
     pub targets: Vec<Target>,
 }
 
-/// A registered target.
+/// A target.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The host's name.
@@ -160,6 +160,8 @@ pub struct Target {
     pub port: Option<u16>,
     /// Its zone's name; a target on the internet or without zone has none and is only reached across zones.
     pub zone: Option<String>,
+    /// False: it is registered later, if ever (see [`super::change::Change::Register`]).
+    pub registered: bool,
 }
 
 /// What happens when a SYN would make a second flow with the same addresses and ports at the target.

@@ -5,6 +5,7 @@
 
 use super::config::{Balancer, Config, Listener, Protocol, ZonalId};
 use super::random;
+use super::targets::Targets;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -42,7 +43,12 @@ struct Pool {
 
 impl Listening {
     /// Works out which targets each zonal address can reach: all of them across zones, else those of its own zone.
-    pub fn new(config: &Config, balancer: &Balancer, listener: &Listener) -> Self {
+    pub fn new(
+        config: &Config,
+        targets: &Targets,
+        balancer: &Balancer,
+        listener: &Listener,
+    ) -> Self {
         let group = &config.groups[listener.group.0 as usize];
         let pools = (0u8..)
             .zip(&balancer.zonal)
@@ -51,6 +57,7 @@ impl Listening {
                     .targets
                     .iter()
                     .enumerate()
+                    .filter(|(index, _)| targets.is_eligible(listener.group, *index))
                     .filter(|(_, target)| {
                         listener.cross_zone || target.zone.as_ref() == Some(&zonal.zone)
                     })

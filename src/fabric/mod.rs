@@ -6,6 +6,7 @@
 //! The way of a packet is in `passage`, top to bottom. Deciding is apart from acting: `routes`, `balancer` and
 //! `link` only say what is to become of a packet.
 
+pub mod change;
 pub mod config;
 pub mod counters;
 pub mod record;
@@ -23,6 +24,7 @@ mod port_pool;
 mod random;
 mod reply;
 mod routes;
+mod targets;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;

@@ -51,6 +51,7 @@ pub(super) fn lower(
                             address: host.address,
                             port: target.port,
                             zone: host.zone.clone(),
+                            registered: true,
                         }
                     })
                     .collect(),

@@ -4,6 +4,7 @@
 //! Not here: any decision about a packet (see `fabric`).
 
 use super::error::Error;
+use crate::fabric::change::Change;
 use crate::fabric::config::{Config, PortId};
 use crate::fabric::{Fabric, Frame, Output};
 use crate::packet::VnetHeader;
@@ -16,7 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-type Question = Box<dyn FnOnce(&mut Fabric, Duration) + Send>;
+type Question = Box<dyn FnOnce(&mut Fabric, &mut Devices, Duration) + Send>;
 
 /// Packets taken from one device before the others get their turn.
 const BATCH: usize = 64;
@@ -91,14 +92,30 @@ impl Driver {
         &self,
         question: impl FnOnce(&mut Fabric, Duration) -> T + Send + 'static,
     ) -> T {
+        self.send(move |fabric, _, now| question(fabric, now)).await
+    }
+
+    /// Does something to the network, and waits until it is done.
+    ///
+    /// # Panics
+    /// As [`Driver::ask`].
+    pub async fn apply(&self, change: Change) {
+        self.send(move |fabric, devices, now| fabric.apply(now, change, devices))
+            .await;
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Fabric, &mut Devices, Duration) -> T + Send + 'static,
+    ) -> T {
         let (answer, result) = tokio::sync::oneshot::channel();
         let questions = self
             .questions
             .as_ref()
             .expect("a driver is asked only while it runs");
-        let sent = questions.send(Box::new(move |fabric, now| {
+        let sent = questions.send(Box::new(move |fabric, devices, now| {
             // The asker may have been cancelled.
-            drop(answer.send(question(fabric, now)));
+            drop(answer.send(question(fabric, devices, now)));
         }));
         assert!(sent.is_ok(), "the fabric's thread died");
         self.wake.write(1).expect("an eventfd takes a small number");
@@ -191,7 +208,9 @@ impl Engine {
         debug_assert!(matches!(count, Ok(_) | Err(Errno::EAGAIN)));
         loop {
             match self.inbox.try_recv() {
-                Ok(question) => question(&mut self.fabric, self.start.elapsed()),
+                Ok(question) => {
+                    question(&mut self.fabric, &mut self.devices, self.start.elapsed());
+                }
                 Err(mpsc::TryRecvError::Empty) => return true,
                 Err(mpsc::TryRecvError::Disconnected) => return false,
             }

@@ -60,6 +60,7 @@ pub fn config() -> Config {
         address: ip(address),
         port: None,
         zone: Some(zone.to_owned()),
+        registered: true,
     };
     let zonal = |zone: &str, private: &str, public: &str| Zonal {
         zone: zone.to_owned(),

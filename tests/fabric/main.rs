@@ -8,5 +8,6 @@ mod gateway;
 mod kit;
 mod links;
 mod properties;
+mod targets;
 mod timeouts;
 mod translation;

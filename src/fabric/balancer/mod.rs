@@ -1,0 +1,257 @@
+//! The Network Load Balancers: which flow a packet belongs to, what becomes of it, what is counted.
+//!
+//! Observed on: AWS Network Load Balancer. It terminates nothing. It changes the destination (and, without client
+//! IP preservation, the source) of what clients send, and undoes that for what targets send. It does not look
+//! whether two flows get the same addresses and ports at a target: that is the failure this project is about.
+//!
+//! Deciding only: no packet is changed and no answer is made here. `now` must not run backwards.
+
+mod closing;
+mod opening;
+mod stray;
+
+use super::config::{BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
+use super::counters::BalancerCounters;
+use super::flow_table::{FlowTable, Key};
+use super::listener::Listening;
+use super::port_pool::PortPools;
+use super::record::{Answer, FlowId, FlowState, Reason};
+use super::targets::Targets;
+use crate::packet::{Headers, TCP, UDP};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+/// What a balancer does with a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Send it on, with these ends.
+    Forward {
+        /// The flow it travels on.
+        flow: FlowId,
+        /// Its new source.
+        from: SocketAddrV4,
+        /// Its new destination.
+        to: SocketAddrV4,
+    },
+    /// Answer with a RST.
+    Reset {
+        /// Why.
+        answer: Answer,
+        /// The flow it belonged to.
+        flow: Option<FlowId>,
+    },
+    /// Say nothing.
+    Drop {
+        /// Why.
+        reason: Reason,
+        /// The flow it belonged to.
+        flow: Option<FlowId>,
+    },
+}
+
+/// All balancers of a network; they share one flow table, because a target cannot tell them apart.
+pub struct Balancers {
+    seed: u64,
+    balancers: Vec<State>,
+    targets: Targets,
+    table: FlowTable,
+    pools: PortPools,
+}
+
+struct State {
+    listeners: Vec<Listening>,
+    private: Vec<Ipv4Addr>,
+    on_collision: OnCollision,
+    on_missing_flow: OnMissingFlow,
+    snat_ports: u16,
+    flow_capacity: u64,
+    counters: BalancerCounters,
+}
+
+impl Balancers {
+    /// Balancers without any flow.
+    pub fn new(config: &Config) -> Self {
+        let balancers = config
+            .balancers
+            .iter()
+            .map(|balancer| State {
+                listeners: Vec::new(),
+                private: balancer.zonal.iter().map(|zonal| zonal.private).collect(),
+                on_collision: balancer.on_collision,
+                on_missing_flow: balancer.on_missing_flow,
+                snat_ports: balancer.snat_ports,
+                flow_capacity: balancer.flow_capacity as u64,
+                counters: BalancerCounters::default(),
+            })
+            .collect();
+        let mut all = Self {
+            seed: config.seed,
+            balancers,
+            targets: Targets::new(config),
+            table: FlowTable::default(),
+            pools: PortPools::new(config.seed),
+        };
+        all.listen(config);
+        all
+    }
+
+    /// Works out anew what every listener can choose from. Flows keep what they chose.
+    pub fn listen(&mut self, config: &Config) {
+        for (state, balancer) in self.balancers.iter_mut().zip(&config.balancers) {
+            let listeners = balancer.listeners.iter();
+            state.listeners = listeners
+                .map(|listener| Listening::new(config, &self.targets, balancer, listener))
+                .collect();
+        }
+    }
+
+    /// The targets, to be registered and deregistered; [`Balancers::listen`] makes it count.
+    pub fn targets_mut(&mut self) -> &mut Targets {
+        &mut self.targets
+    }
+
+    /// The flows.
+    pub fn table(&self) -> &FlowTable {
+        &self.table
+    }
+
+    /// One balancer's counters.
+    pub fn counters(&self, balancer: BalancerId) -> &BalancerCounters {
+        &self.state(balancer).counters
+    }
+
+    fn state(&self, balancer: BalancerId) -> &State {
+        &self.balancers[balancer.0 as usize]
+    }
+
+    fn count(&mut self, balancer: BalancerId) -> &mut BalancerCounters {
+        &mut self.balancers[balancer.0 as usize].counters
+    }
+
+    /// The flow on whose way back a packet travels.
+    pub fn way_back(&self, headers: &Headers) -> Option<FlowId> {
+        let protocol = protocol(headers)?;
+        self.table
+            .by_target(Key::new(protocol, headers.from, headers.to))
+    }
+
+    /// A packet for a zonal address.
+    pub fn toward_target(&mut self, now: Duration, headers: &Headers, at: Arrival) -> Decision {
+        let Some(protocol) = protocol(headers) else {
+            return Decision::dropped(Reason::ProtocolUnsupported);
+        };
+        let known = self
+            .table
+            .by_client(Key::new(protocol, headers.from, headers.to));
+        if let Some(flow) = known
+            && self.continues(now, flow, headers)
+        {
+            return self.forward_to_target(now, flow, headers);
+        }
+        let listener = self
+            .state(at.balancer)
+            .listeners
+            .iter()
+            .position(|other| other.port == headers.to.port() && other.protocol == protocol);
+        let Some(listener) = listener else {
+            return Decision::dropped(Reason::NoListener);
+        };
+        if headers.is_opening() || protocol == Protocol::Udp {
+            match self.open(now, headers, protocol, at, listener) {
+                Ok(flow) => self.forward_to_target(now, flow, headers),
+                Err(reason) => Decision::dropped(reason),
+            }
+        } else {
+            self.stray(at.balancer, headers, known)
+        }
+    }
+
+    /// A packet of a target, found by its way back.
+    pub fn toward_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
+        let entry = self.table.entry(flow);
+        let balancer = entry.balancer;
+        if entry.state == FlowState::Expired {
+            return self.stray(balancer, headers, Some(flow));
+        }
+        let (from, to) = (entry.zonal, entry.client);
+        self.table.touch(now, flow);
+        if self.accepts(flow, headers) {
+            self.enter(flow, FlowState::Established);
+        }
+        self.finish(flow, headers, Side::Target);
+        let counters = self.count(balancer);
+        counters.carried(headers);
+        if headers.is_reset() {
+            counters.tcp_target_reset_count += 1;
+        }
+        Decision::Forward { flow, from, to }
+    }
+
+    /// Forgets what is left of a flow that is over, for a connection that goes to its target directly and looks
+    /// the same there; else the target's answers would take the old way back.
+    pub fn make_way(&mut self, headers: &Headers) {
+        if let Some(protocol) = protocol(headers) {
+            self.table
+                .free_way_back(Key::new(protocol, headers.to, headers.from));
+        }
+    }
+
+    /// When [`Balancers::expire`] may have something to do.
+    pub fn next_check(&self) -> Option<Duration> {
+        self.table.next_check()
+    }
+
+    /// Ends flows that have been idle too long. Nobody is told.
+    pub fn expire(&mut self, now: Duration) {
+        while let Some(flow) = self.table.next_idle(now) {
+            self.enter(flow, FlowState::Expired);
+        }
+    }
+
+    fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
+        self.table.touch(now, flow);
+        self.finish(flow, headers, Side::Client);
+        let entry = self.table.entry(flow);
+        let (balancer, from, to) = (entry.balancer, entry.source, entry.target);
+        let counters = self.count(balancer);
+        counters.carried(headers);
+        if headers.is_reset() {
+            counters.tcp_client_reset_count += 1;
+        }
+        Decision::Forward { flow, from, to }
+    }
+}
+
+/// Where a packet meets a balancer.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Its sender, as the balancer sees it.
+    pub source: Ipv4Addr,
+    /// Which balancer.
+    pub balancer: BalancerId,
+    /// At which of its addresses.
+    pub zonal: ZonalId,
+}
+
+/// Which end of a flow.
+#[derive(Clone, Copy)]
+enum Side {
+    Client,
+    Target,
+}
+
+impl Decision {
+    fn dropped(reason: Reason) -> Self {
+        Self::Drop { reason, flow: None }
+    }
+}
+
+/// The protocols that flows are made of, with ports in sight.
+fn protocol(headers: &Headers) -> Option<Protocol> {
+    match headers.protocol {
+        _ if !headers.has_ports() => None,
+        TCP => Some(Protocol::Tcp),
+        UDP => Some(Protocol::Udp),
+        _ => None,
+    }
+}

@@ -1,0 +1,179 @@
+//! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
+
+use super::super::config::{BalancerId, OnCollision, Protocol};
+use super::super::flow_table::{Key, NewFlow, SourcePort};
+use super::super::port_pool::FIRST_PORT;
+use super::super::random;
+use super::super::record::{FlowId, FlowRecord, FlowState, Reason, Tuple};
+use super::{Arrival, Balancers};
+use crate::packet::Headers;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+impl Balancers {
+    /// Makes a flow: target, capacity, source port, in this order; nothing is kept of a refused one.
+    pub(super) fn open(
+        &mut self,
+        now: Duration,
+        headers: &Headers,
+        protocol: Protocol,
+        at: Arrival,
+        listener: usize,
+    ) -> Result<FlowId, Reason> {
+        let seen = SocketAddrV4::new(at.source, headers.from.port());
+        let state = self.state(at.balancer);
+        let listening = &state.listeners[listener];
+        let isn = headers.seq;
+        let (group, idle) = (listening.group, listening.idle);
+        let choice = listening.choose(self.seed, at.zonal, seen, headers.to, isn);
+        let full = state.counters.active_flow_count >= state.flow_capacity;
+        let target = match choice {
+            None => return Err(self.reject(at.balancer, protocol, Reason::NoTarget)),
+            Some(_) if full => {
+                return Err(self.reject(at.balancer, protocol, Reason::FlowTableFull));
+            }
+            Some(target) => target,
+        };
+        let source = if listening.preserve_client_ip {
+            self.preserved(at.balancer, protocol, seen, target.address, isn)
+                .map(|source| (source, SourcePort::Own))
+        } else {
+            let zonal = state.private[at.zonal.0 as usize];
+            let size = state.snat_ports;
+            self.pools
+                .take(zonal, target.address, size)
+                .map(|port| (SocketAddrV4::new(zonal, port), SourcePort::Taken))
+        };
+        let Some((source, source_port)) = source else {
+            self.count(at.balancer).port_allocation_error_count += 1;
+            return Err(Reason::PortAllocation);
+        };
+        let tuple = |from, to| Tuple { protocol, from, to };
+        let record = FlowRecord {
+            balancer: at.balancer,
+            zonal: at.zonal,
+            group,
+            target: target.index,
+            client_side: tuple(headers.from, headers.to),
+            target_side: tuple(source, target.address),
+            opened: now,
+            last: now,
+            displaced: None,
+            state: FlowState::SynSent,
+        };
+        let new = NewFlow {
+            protocol,
+            balancer: at.balancer,
+            client: headers.from,
+            zonal: headers.to,
+            source,
+            target: target.address,
+            isn,
+            idle,
+            source_port,
+        };
+        let flow = self.table.insert(now, new.into(), record);
+        self.count(at.balancer).opened(protocol);
+        self.claim(now, flow);
+        Ok(flow)
+    }
+
+    /// The client as its target sees it when the address is preserved; none when it must have another port and
+    /// all are taken.
+    fn preserved(
+        &self,
+        balancer: BalancerId,
+        protocol: Protocol,
+        seen: SocketAddrV4,
+        target: SocketAddrV4,
+        isn: u32,
+    ) -> Option<SocketAddrV4> {
+        let taken = |source| {
+            self.table
+                .is_way_back_taken(Key::new(protocol, target, source))
+        };
+        match self.state(balancer).on_collision {
+            OnCollision::Newest | OnCollision::KeepOld => Some(seen),
+            OnCollision::PortRewrite if !taken(seen) => Some(seen),
+            OnCollision::PortRewrite => {
+                let ports = usize::from(u16::MAX - FIRST_PORT) + 1;
+                let words = [
+                    u64::from(seen.ip().to_bits()),
+                    u64::from(seen.port()),
+                    u64::from(isn),
+                ];
+                let start = random::pick(random::hash(self.seed, &words), ports);
+                (0..ports)
+                    .map(|step| FIRST_PORT + ((start + step) % ports) as u16)
+                    .map(|port| SocketAddrV4::new(*seen.ip(), port))
+                    .find(|&source| !taken(source))
+            }
+        }
+    }
+
+    /// True when a client's packet travels on the flow that has its tuple. A SYN may revive it, and asks for its
+    /// way back.
+    pub(super) fn continues(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> bool {
+        let entry = self.table.entry(flow);
+        if entry.state == FlowState::Expired {
+            return false;
+        }
+        if !headers.is_opening() {
+            return true;
+        }
+        let closed = entry.state == FlowState::Closed;
+        if closed && (entry.isn != headers.seq || !self.reopen(flow)) {
+            return false;
+        }
+        // An attempt with another sequence number on a living flow goes where the flow goes: the target's kernel
+        // knows the connection and decides.
+        self.table.entry_mut(flow).isn = headers.seq;
+        self.claim(now, flow);
+        true
+    }
+
+    /// The client sends the same SYN again after a RST of its own, which was the answer to a challenge ACK. False
+    /// when the flow's source port has gone to another flow since.
+    fn reopen(&mut self, flow: FlowId) -> bool {
+        if !self.keep_port(flow) {
+            return false;
+        }
+        self.enter(flow, FlowState::SynSent);
+        let entry = self.table.entry_mut(flow);
+        entry.client_fin = false;
+        entry.target_fin = false;
+        true
+    }
+
+    /// Takes the port of a flow that was over out of its pool again.
+    pub(super) fn keep_port(&mut self, flow: FlowId) -> bool {
+        let entry = self.table.entry_mut(flow);
+        match entry.source_port {
+            SourcePort::Own | SourcePort::Taken => true,
+            SourcePort::Returned => {
+                let (zonal, port) = (*entry.source.ip(), entry.source.port());
+                let free = self.pools.retake(zonal, entry.target, port);
+                if free {
+                    entry.source_port = SourcePort::Taken;
+                }
+                free
+            }
+        }
+    }
+
+    /// A SYN asks for its flow's way back. One that a flow over and done with has left is always had.
+    fn claim(&mut self, now: Duration, flow: FlowId) {
+        let policy = self.state(self.table.entry(flow).balancer).on_collision;
+        let given = match self.table.holder(flow) {
+            Some(holder) if holder == flow => false,
+            Some(holder) if self.table.entry(holder).is_live() => match policy {
+                OnCollision::Newest => true,
+                OnCollision::KeepOld | OnCollision::PortRewrite => false,
+            },
+            Some(_) | None => true,
+        };
+        if given {
+            self.table.take_way_back(now, flow);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What a balancer refuses: flows it has no target or no room for, and segments that belong to no living flow.
+
+use super::super::config::{BalancerId, OnMissingFlow, Protocol};
+use super::super::record::{Answer, FlowId, Reason};
+use super::{Balancers, Decision};
+use crate::packet::{Headers, TCP};
+
+impl Balancers {
+    pub(super) fn reject(
+        &mut self,
+        balancer: BalancerId,
+        protocol: Protocol,
+        reason: Reason,
+    ) -> Reason {
+        self.count(balancer).rejected(protocol);
+        reason
+    }
+
+    /// A packet that belongs to no flow, or to an expired one.
+    pub(super) fn stray(
+        &mut self,
+        balancer: BalancerId,
+        headers: &Headers,
+        flow: Option<FlowId>,
+    ) -> Decision {
+        let silent = match self.state(balancer).on_missing_flow {
+            OnMissingFlow::Reset => headers.protocol != TCP || headers.is_reset(),
+            OnMissingFlow::Drop => true,
+        };
+        let (reason, answer) = match flow {
+            Some(_) => (Reason::ExpiredFlow, Answer::ResetExpired),
+            None => (Reason::MissingFlow, Answer::ResetNoFlow),
+        };
+        if silent {
+            return Decision::Drop { reason, flow };
+        }
+        self.count(balancer).tcp_elb_reset_count += 1;
+        Decision::Reset { answer, flow }
+    }
+}
