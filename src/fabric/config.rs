@@ -110,6 +110,10 @@ pub struct Balancer {
     pub snat_ports: u16,
     /// Flows the table holds; a SYN above that is dropped.
     pub flow_capacity: usize,
+    /// How long a target may take for its first answer; after that there is no way back (AWS: 30 s), already scaled.
+    pub half_open: Duration,
+    /// How long after FIN or RST a SYN from the same port still goes the old flow's way, already scaled.
+    pub flow_reuse: Duration,
 }
 
 /// One of a balancer's addresses (AWS: a load balancer node).

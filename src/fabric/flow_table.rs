@@ -63,6 +63,8 @@ pub struct Entry {
     last: u64,
     /// Limit for being idle, nanoseconds.
     idle: u64,
+    /// When its target must have answered, nanoseconds.
+    answer_by: u64,
     /// Sequence number of the latest SYN.
     pub isn: u32,
     /// Whose flow.
@@ -75,6 +77,8 @@ pub struct Entry {
     pub client_fin: bool,
     /// The target has sent FIN.
     pub target_fin: bool,
+    /// The target has answered in time: there is a way back.
+    pub answered: bool,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
 }
@@ -97,6 +101,25 @@ impl Entry {
 
     fn target_key(&self) -> Key {
         Key::new(self.protocol, self.target, self.source)
+    }
+
+    /// True when the target has not answered, and it is too late now.
+    pub fn is_unanswered(&self, now: Duration) -> bool {
+        !self.answered && nanos(now) >= self.answer_by
+    }
+
+    /// When it is over unless something happens: a TCP flow without an answer does not wait for its idle limit.
+    fn limit(&self) -> u64 {
+        let idle = self.last.saturating_add(self.idle);
+        match self.protocol {
+            Protocol::Tcp if !self.answered => idle.min(self.answer_by),
+            Protocol::Tcp | Protocol::Udp => idle,
+        }
+    }
+
+    /// Since the last packet on it.
+    pub fn idle_for(&self, now: Duration) -> Duration {
+        Duration::from_nanos(nanos(now).saturating_sub(self.last))
     }
 
     /// Neither closed nor expired.
@@ -177,9 +200,13 @@ impl FlowTable {
         let index = self.entries.len() as u32;
         let key = entry.client_key();
         let now = nanos(now);
-        self.checks
-            .push(Reverse((now.saturating_add(entry.idle), index)));
-        self.entries.push(Entry { last: now, ..entry });
+        let entry = Entry {
+            last: now,
+            answer_by: now.saturating_add(entry.answer_by),
+            ..entry
+        };
+        self.checks.push(Reverse((entry.limit(), index)));
+        self.entries.push(entry);
         self.records.push(record);
         let entries = &self.entries;
         let hash = key.hash();
@@ -263,15 +290,14 @@ impl FlowTable {
             .map(|&Reverse((at, _))| Duration::from_nanos(at))
     }
 
-    /// The next flow that has been idle too long; each is given once.
+    /// The next flow that has been idle or without an answer for too long; each is given once.
     pub fn next_idle(&mut self, now: Duration) -> Option<FlowId> {
         let now = nanos(now);
         while let Some(&Reverse((at, index))) = self.checks.peek()
             && at <= now
         {
             self.checks.pop();
-            let entry = &self.entries[index as usize];
-            let limit = entry.last.saturating_add(entry.idle);
+            let limit = self.entries[index as usize].limit();
             if limit <= now {
                 return Some(FlowId(index));
             }
@@ -299,6 +325,8 @@ pub struct NewFlow {
     pub isn: u32,
     /// Limit for being idle.
     pub idle: Duration,
+    /// Limit for the target's first answer.
+    pub half_open: Duration,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
 }
@@ -312,12 +340,15 @@ impl From<NewFlow> for Entry {
             target: new.target,
             last: 0,
             idle: nanos(new.idle),
+            // From when it is put into the table.
+            answer_by: nanos(new.half_open),
             isn: new.isn,
             balancer: new.balancer,
             protocol: new.protocol,
             state: FlowState::SynSent,
             client_fin: false,
             target_fin: false,
+            answered: false,
             source_port: new.source_port,
         }
     }

@@ -65,6 +65,8 @@ pub enum Reason {
     MissingFlow,
     /// A segment of an expired flow, where the balancer was told to stay silent (or a RST).
     ExpiredFlow,
+    /// The target's first answer came too late: no way back was set up for its flow.
+    HalfOpen,
     /// TTL ran out and the packet may not be answered.
     TtlExceeded,
     /// Lost on the link, as configured.

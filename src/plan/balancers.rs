@@ -20,6 +20,8 @@ const FLOW_CAPACITY: usize = 1_000_000;
 const TCP_IDLE_SECONDS: u64 = 350;
 /// AWS: idle limit of a UDP flow, cloud seconds; fixed.
 const UDP_IDLE_SECONDS: u64 = 120;
+/// AWS: a target must answer a new request within this time, else there is no way back; fixed.
+const HALF_OPEN: Duration = Duration::from_secs(30);
 
 /// A balancer, resolved; its addresses are elsewhere.
 #[derive(Debug)]
@@ -42,6 +44,10 @@ pub(super) struct Balancer<'a> {
     pub(super) snat_ports: u16,
     /// Knob.
     pub(super) flow_capacity: usize,
+    /// Real time.
+    pub(super) half_open: Duration,
+    /// Knob; real time.
+    pub(super) flow_reuse: Duration,
 }
 
 /// A listener, resolved.
@@ -114,6 +120,11 @@ pub(super) fn resolve<'a>(
                     .as_ref()
                     .and_then(|flows| usize::try_from(flows.value).ok())
                     .unwrap_or(FLOW_CAPACITY),
+                half_open: clock.cloud(HALF_OPEN),
+                flow_reuse: emulate
+                    .flow_reuse
+                    .as_ref()
+                    .map_or(Duration::ZERO, |time| clock.cloud(time.value)),
             }
         })
         .collect()

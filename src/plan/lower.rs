@@ -127,5 +127,7 @@ fn lower_balancer(
         on_missing_flow: balancer.on_missing_flow,
         snat_ports: balancer.snat_ports,
         flow_capacity: balancer.flow_capacity,
+        half_open: balancer.half_open,
+        flow_reuse: balancer.flow_reuse,
     }
 }

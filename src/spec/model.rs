@@ -277,6 +277,8 @@ pub struct Emulate {
     pub snat_ports: Option<Spanned<u32>>,
     /// Flows in the table.
     pub flow_capacity: Option<Spanned<u32>>,
+    /// Cloud time after FIN or RST in which a SYN goes the old flow's way.
+    pub flow_reuse: Option<Spanned<Duration>>,
 }
 
 /// One step.

@@ -30,6 +30,7 @@ pub const FRONT_B_PRIVATE: &str = "10.0.2.5";
 
 pub const FRONT: BalancerId = BalancerId(0);
 pub const IDLE: Duration = Duration::from_secs(350);
+pub const HALF_OPEN: Duration = Duration::from_secs(30);
 
 pub fn ip(text: &str) -> Ipv4Addr {
     text.parse().expect("an address")
@@ -94,6 +95,8 @@ pub fn config() -> Config {
             on_missing_flow: OnMissingFlow::default(),
             snat_ports: 55_000,
             flow_capacity: 1_000_000,
+            half_open: HALF_OPEN,
+            flow_reuse: Duration::ZERO,
         }],
         groups: vec![TargetGroup {
             name: "web".to_owned(),

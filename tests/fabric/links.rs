@@ -110,7 +110,28 @@ fn jitter_varies_and_keeps_the_order() {
     assert_eq!(sizes, (0..100).collect::<Vec<_>>());
     let first = came[0].0;
     assert!(first >= ms(10) && came[99].0 <= ms(30));
-    assert!(came.iter().any(|(at, _)| *at > first));
+}
+
+#[test]
+fn jitter_is_spread_evenly_over_its_range() {
+    let mut net = with_up(Link {
+        delay: ms(10),
+        jitter: ms(10),
+        ..Link::default()
+    });
+    let mut by_quarter = [0; 4];
+    for n in 0..400 {
+        // So far apart that keeping the order delays nothing.
+        let sent = net.now;
+        net.send(CLIENT, numbered(n % 50));
+        let came = net.pass(ms(40));
+        let jitter = came[0].0 - sent - ms(10);
+        assert!(jitter <= ms(10));
+        by_quarter[(jitter.as_micros() * 4 / 10_001) as usize] += 1;
+    }
+    // 100 expected in each, standard deviation 8.7.
+    let even = by_quarter.iter().all(|count| (60..=140).contains(count));
+    assert!(even, "{by_quarter:?}");
 }
 
 #[test]

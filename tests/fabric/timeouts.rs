@@ -135,11 +135,81 @@ fn an_idle_datagram_flow_starts_anew() {
     let mut net = Net::new(one_target());
     let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 53));
     let came = net.send(CLIENT, datagram(client, front, 3)).remove(0);
+    net.send(WEB1, datagram(came.headers().to, client, 3));
     net.pass(IDLE);
     let late = datagram(came.headers().to, client, 3);
     assert_eq!(net.dropped(WEB1, late), Reason::ExpiredFlow);
     net.send(CLIENT, datagram(client, front, 3));
     assert_eq!(net.metric("NewFlowCount_UDP"), 2);
+}
+
+#[test]
+fn an_answer_later_than_the_half_open_limit_is_not_brought_back() {
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    let answer = segment(web, client, SYN | ACK, 9000, 2);
+    for (wait, in_time) in [(HALF_OPEN - ms(1), true), (HALF_OPEN, false)] {
+        let mut net = Net::new(one_target());
+        net.forward(CLIENT, segment(client, front, SYN, 1, 0));
+        net.pass(wait);
+        assert_eq!(net.metric("ActiveFlowCount"), u64::from(in_time));
+        if in_time {
+            net.forward(WEB1, answer);
+            net.pass(HALF_OPEN);
+            assert_eq!(net.fabric.flows()[0].state, FlowState::Established);
+        } else {
+            assert_eq!(net.dropped(WEB1, answer.bytes()), Reason::HalfOpen);
+            assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+            assert_eq!(net.metric("TCP_ELB_Reset_Count"), 0);
+        }
+    }
+}
+
+#[test]
+fn a_syn_sent_again_does_not_prolong_the_half_open_limit_and_makes_a_new_flow_after_it() {
+    let mut net = Net::new(one_target());
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    let syn = segment(client, front, SYN, 1, 0);
+    net.forward(CLIENT, syn);
+    net.pass(HALF_OPEN - ms(1));
+    net.forward(CLIENT, syn);
+    net.pass(ms(1));
+    assert_eq!(net.fabric.flows()[0].state, FlowState::Expired);
+    net.forward(CLIENT, syn);
+    net.forward(WEB1, segment(web, client, SYN | ACK, 9000, 2));
+    assert_eq!(net.fabric.flows().len(), 2);
+    assert_eq!(net.fabric.flows()[1].state, FlowState::Established);
+}
+
+#[test]
+fn a_datagram_flow_without_an_answer_keeps_its_target_but_gets_no_way_back() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 53));
+    let came = net.send(CLIENT, datagram(client, front, 3)).remove(0);
+    net.pass(HALF_OPEN);
+    let answer = datagram(came.headers().to, client, 3);
+    assert_eq!(net.dropped(WEB1, answer), Reason::HalfOpen);
+    net.send(CLIENT, datagram(client, front, 3));
+    assert_eq!(net.metric("NewFlowCount_UDP"), 1);
+}
+
+#[test]
+fn a_port_used_again_soon_after_its_connection_goes_to_the_same_target_when_told_so() {
+    let web = end(WEB1_IP, 80);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    let flows_after = |reuse, wait| {
+        let mut config = one_target();
+        config.balancers[0].flow_reuse = reuse;
+        let mut net = Net::new(config);
+        net.connect(CLIENT, client, front, 1);
+        net.forward(CLIENT, segment(client, front, FIN | ACK, 2, 9001));
+        net.forward(WEB1, segment(web, client, FIN | ACK, 9001, 3));
+        net.pass(wait);
+        net.connect(CLIENT, client, front, 7000);
+        net.fabric.flows().len()
+    };
+    assert_eq!(flows_after(Duration::ZERO, ms(1)), 2);
+    assert_eq!(flows_after(ms(60_000), ms(59_999)), 1);
+    assert_eq!(flows_after(ms(60_000), ms(60_000)), 2);
 }
 
 #[test]
@@ -158,7 +228,7 @@ fn an_old_kernel_waits_a_second_before_it_sends_its_syn_again() {
     assert_eq!(net.conversation(client, front).syns, 2);
     net.now += ms(8);
     net.forward(CLIENT, segment(client, front, SYN, 6, 0));
-    assert_eq!(net.fabric.next_deadline(), Some(IDLE));
+    assert_eq!(net.fabric.next_deadline(), Some(HALF_OPEN));
     assert_eq!(net.fabric.conversations().len(), 2);
     assert_eq!(net.conversation(client, front).opened, ms(8 + 1010 + 8));
 }

@@ -65,6 +65,8 @@ struct State {
     on_missing_flow: OnMissingFlow,
     snat_ports: u16,
     flow_capacity: u64,
+    half_open: Duration,
+    flow_reuse: Duration,
     counters: BalancerCounters,
 }
 
@@ -81,6 +83,8 @@ impl Balancers {
                 on_missing_flow: balancer.on_missing_flow,
                 snat_ports: balancer.snat_ports,
                 flow_capacity: balancer.flow_capacity as u64,
+                half_open: balancer.half_open,
+                flow_reuse: balancer.flow_reuse,
                 counters: BalancerCounters::default(),
             })
             .collect();
@@ -170,10 +174,17 @@ impl Balancers {
     pub fn toward_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         let entry = self.table.entry(flow);
         let balancer = entry.balancer;
+        if entry.is_unanswered(now) {
+            return Decision::Drop {
+                reason: Reason::HalfOpen,
+                flow: Some(flow),
+            };
+        }
         if entry.state == FlowState::Expired {
             return self.stray(balancer, headers, Some(flow));
         }
         let (from, to) = (entry.zonal, entry.client);
+        self.table.entry_mut(flow).answered = true;
         self.table.touch(now, flow);
         if self.accepts(flow, headers) {
             self.enter(flow, FlowState::Established);
@@ -201,7 +212,7 @@ impl Balancers {
         self.table.next_check()
     }
 
-    /// Ends flows that have been idle too long. Nobody is told.
+    /// Ends flows that have been idle or without an answer for too long. Nobody is told.
     pub fn expire(&mut self, now: Duration) {
         while let Some(flow) = self.table.next_idle(now) {
             self.enter(flow, FlowState::Expired);

@@ -24,7 +24,7 @@ impl Balancers {
         let state = self.state(at.balancer);
         let listening = &state.listeners[listener];
         let isn = headers.seq;
-        let (group, idle) = (listening.group, listening.idle);
+        let (group, idle, half_open) = (listening.group, listening.idle, state.half_open);
         let choice = listening.choose(self.seed, at.zonal, seen, headers.to, isn);
         let full = state.counters.active_flow_count >= state.flow_capacity;
         let target = match choice {
@@ -70,6 +70,7 @@ impl Balancers {
             target: target.address,
             isn,
             idle,
+            half_open,
             source_port,
         };
         let flow = self.table.insert(now, new.into(), record);
@@ -122,7 +123,9 @@ impl Balancers {
             return true;
         }
         let closed = entry.state == FlowState::Closed;
-        if closed && (entry.isn != headers.seq || !self.reopen(flow)) {
+        let kept =
+            entry.isn == headers.seq || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
+        if closed && (!kept || !self.reopen(flow)) {
             return false;
         }
         // An attempt with another sequence number on a living flow goes where the flow goes: the target's kernel
@@ -132,8 +135,8 @@ impl Balancers {
         true
     }
 
-    /// The client sends the same SYN again after a RST of its own, which was the answer to a challenge ACK. False
-    /// when the flow's source port has gone to another flow since.
+    /// A SYN for a flow that is closed: the same as before, after a RST of the client's own which was the answer to
+    /// a challenge ACK, or any, as long as the flow cannot be used again. False when the flow's source port has gone to another flow since.
     fn reopen(&mut self, flow: FlowId) -> bool {
         if !self.keep_port(flow) {
             return false;

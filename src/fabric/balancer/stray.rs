@@ -27,7 +27,8 @@ impl Balancers {
             OnMissingFlow::Reset => headers.protocol != TCP || headers.is_reset(),
             OnMissingFlow::Drop => true,
         };
-        let (reason, answer) = match flow {
+        let stood = flow.filter(|flow| self.table.entry(*flow).answered);
+        let (reason, answer) = match stood {
             Some(_) => (Reason::ExpiredFlow, Answer::ResetExpired),
             None => (Reason::MissingFlow, Answer::ResetNoFlow),
         };

@@ -255,6 +255,12 @@ pub static EMULATE: Section = Section {
             },
             "Flows that fit into the table.",
         ),
+        field(
+            "flow_reuse",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time after FIN or RST in which a SYN from the same port still goes to the old flow's target. Default: 0s.",
+        ),
         later(
             "on_deregister",
             "What becomes of a deregistered target's flows.",

@@ -97,5 +97,6 @@ fn emulate(node: &Node, span: Span) -> Emulate {
         on_missing_flow: fields.written("on_missing_flow"),
         snat_ports: fields.written("snat_ports"),
         flow_capacity: fields.written("flow_capacity"),
+        flow_reuse: fields.written("flow_reuse"),
     }
 }
