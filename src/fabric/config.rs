@@ -4,9 +4,11 @@
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// One attachment of the fabric: a TUN device, which is one host. Numbered in the order of the plan's hosts.
+/// One attachment of the fabric: a TUN device, which is one host or the kernel of one zonal address. Numbered in
+/// the order of the plan's hosts; zonal addresses follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortId(pub u32);
 
@@ -27,7 +29,7 @@ pub struct ZonalId(pub u8);
 pub struct Config {
     /// Fixes the flow hash and every random choice of links.
     pub seed: u64,
-    /// The hosts, in plan order; `PortId(n)` is `ports[n]`.
+    /// The hosts, in plan order, then the zonal addresses that have a kernel; `PortId(n)` is `ports[n]`.
     pub ports: Vec<Port>,
     /// The load balancers.
     pub balancers: Vec<Balancer>,
@@ -125,7 +127,13 @@ pub struct Zonal {
     pub private: Ipv4Addr,
     /// Its address for the internet; none for an internal balancer.
     pub public: Option<Ipv4Addr>,
+    /// Its own kernel, from which it checks targets; none where nothing needs one.
+    pub port: Option<PortId>,
 }
+
+/// Ports that sockets of a zonal address's own kernel have. Everything below is the fabric's, for flows whose
+/// client address is not preserved; a listener in this range keeps its port.
+pub const KERNEL_PORTS: RangeInclusive<u16> = 57_344..=u16::MAX;
 
 /// A balancer's listener.
 #[derive(Clone, Debug)]
@@ -149,8 +157,44 @@ pub struct TargetGroup {
     pub name: String,
     /// Targets see the client's address and port.
     pub preserve_client_ip: bool,
+    /// How targets are checked; none: they are not, and all are healthy.
+    pub health_check: Option<HealthCheck>,
     /// Every target that is ever registered, in order.
     pub targets: Vec<Target>,
+}
+
+/// How every zonal address checks the targets of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What passes for an answer.
+    pub protocol: CheckProtocol,
+    /// None: the target's traffic port.
+    pub port: Option<u16>,
+    /// Request target, HTTP and HTTPS only.
+    pub path: String,
+    /// Between two checks of one checker.
+    pub interval: Duration,
+    /// After which a check has failed.
+    pub timeout: Duration,
+    /// Checks in a row that an unhealthy target must pass, 2..=10.
+    pub healthy_threshold: u32,
+    /// Checks in a row that a healthy target must fail, 2..=10.
+    pub unhealthy_threshold: u32,
+    /// Statuses that pass, HTTP and HTTPS only.
+    pub matcher: Vec<RangeInclusive<u16>>,
+    /// Checkers of one zonal address, each with its own phase and its own opinion; at least 1.
+    pub checkers: u8,
+}
+
+/// What a health check speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckProtocol {
+    /// A handshake is enough.
+    Tcp,
+    /// GET over HTTP/1.1.
+    Http,
+    /// The same over TLS 1.2; the certificate is not looked at.
+    Https,
 }
 
 /// A target.

@@ -122,6 +122,7 @@ impl Ledger {
             payload: headers.payload_len() as u32,
             window: headers.window,
             fate,
+            probe: passage.probe,
         });
     }
 }

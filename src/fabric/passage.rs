@@ -4,11 +4,11 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{PortId, Protocol};
+use super::config::{BalancerId, PortId, Protocol};
 use super::conversation::reversed;
 use super::link::Stage;
 use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
-use super::routes::Course;
+use super::routes::{Course, is_kernel_port};
 use super::{Fabric, Output, icmp};
 use crate::packet::answer::IcmpError;
 use crate::packet::icmp::DESTINATION_UNREACHABLE;
@@ -34,6 +34,8 @@ pub struct Passage {
     pub flow: Option<FlowId>,
     /// It has waited in a link.
     pub held: bool,
+    /// It belongs to a health check.
+    pub probe: bool,
 }
 
 /// A packet on its way.
@@ -93,6 +95,7 @@ impl Fabric {
             before: tuple(&headers),
             flow: None,
             held: false,
+            probe: self.routes.kernel_of(from).is_some(),
         };
         let refused = match parsed {
             Err(Malformed::NotIpv4) => Some(Reason::NotIpv4),
@@ -100,6 +103,7 @@ impl Fabric {
                 Malformed::Truncated | Malformed::Length | Malformed::Checksum | Malformed::Offload,
             ) => Some(Reason::Malformed),
             Ok(_) if headers.source() != self.routes.address(from) => Some(Reason::SpoofedSource),
+            Ok(_) if passage.probe => None,
             Ok(_) => self.leave_host(from, &passage.before, &headers),
         };
         let mut transient = Transient {
@@ -182,15 +186,24 @@ impl Fabric {
                     source,
                     destination,
                     port,
-                }) => return self.direct(at, transient, source, destination, port, out),
+                }) => {
+                    let ends = (source, destination);
+                    return self.direct(at, from, transient, ends, port, out);
+                }
                 Ok(Course::Balancer {
                     source,
                     balancer,
                     zonal,
+                    kernel,
                 }) => {
                     if headers.fragment {
                         let fate = Fate::Dropped(Reason::Fragment);
                         return self.finish(transient, fate);
+                    }
+                    if let Some(kernel) = kernel
+                        && self.answers_probe(from, balancer, &transient.headers)
+                    {
+                        return self.to_kernel(at, transient, balancer, kernel, out);
                     }
                     let arrival = Arrival {
                         source,
@@ -224,23 +237,58 @@ impl Fabric {
     fn direct(
         &mut self,
         at: Duration,
+        from: PortId,
         transient: &mut Transient<'_>,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
         port: PortId,
         out: &mut impl Output,
     ) {
         let headers = &mut transient.headers;
         if source != headers.source() || destination != headers.destination() {
-            let from = SocketAddrV4::new(source, headers.from.port());
-            let to = SocketAddrV4::new(destination, headers.to.port());
-            rewrite(transient.packet, headers, from, to);
+            let new_from = SocketAddrV4::new(source, headers.from.port());
+            let new_to = SocketAddrV4::new(destination, headers.to.port());
+            rewrite(transient.packet, headers, new_from, new_to);
         }
         if headers.is_opening() {
             self.balancers.make_way(headers);
         }
-        self.note(transient, None);
+        match self.routes.kernel_of(from) {
+            Some(balancer) => self.balancers.checked(balancer, headers),
+            None => self.note(transient, None),
+        }
         self.through(at, Stage::Down(port), transient, out);
+    }
+
+    /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
+    fn answers_probe(&self, from: PortId, balancer: BalancerId, headers: &Headers) -> bool {
+        let port = headers.to.port();
+        self.is_target[from.0 as usize]
+            && headers.protocol == TCP
+            && is_kernel_port(port)
+            && !self.balancers.listens(balancer, port, Protocol::Tcp)
+    }
+
+    /// True when the packet that an ICMP error quotes came from a zonal address's own kernel.
+    fn is_of_kernel(&self, balancer: BalancerId, quote: &Quote) -> bool {
+        let port = quote.from.port();
+        quote.protocol == TCP
+            && is_kernel_port(port)
+            && !self.balancers.listens(balancer, port, Protocol::Tcp)
+    }
+
+    /// To a zonal address's own kernel. What listeners get never goes this way: that kernel knows nothing of flows
+    /// and would reset them.
+    fn to_kernel(
+        &mut self,
+        at: Duration,
+        transient: &mut Transient<'_>,
+        balancer: BalancerId,
+        kernel: PortId,
+        out: &mut impl Output,
+    ) {
+        transient.passage.probe = true;
+        self.balancers.checked(balancer, &transient.headers);
+        self.through(at, Stage::Down(kernel), transient, out);
     }
 
     /// ICMP: errors about balanced packets by the packet they quote; everything else by address.
@@ -281,7 +329,14 @@ impl Fabric {
                         let quoted_to = cross(quote.to, headers.source(), source);
                         quote.rewrite(transient.packet, headers, quoted_from, quoted_to);
                     }
-                    return self.direct(at, transient, source, destination, port, out);
+                    return self.direct(at, from, transient, (source, destination), port, out);
+                }
+                Ok(Course::Balancer {
+                    kernel: Some(kernel),
+                    balancer,
+                    ..
+                }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
+                    return self.to_kernel(at, transient, balancer, kernel, out);
                 }
                 Ok(Course::Balancer { .. }) => {
                     translated =

@@ -122,6 +122,8 @@ pub struct PacketRecord {
     pub window: u16,
     /// What became of it.
     pub fate: Fate,
+    /// It belongs to a health check.
+    pub probe: bool,
 }
 
 /// Index into the fabric's flow records.

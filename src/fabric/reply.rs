@@ -85,6 +85,7 @@ impl Fabric {
                 before: tuple(&headers),
                 flow: about.flow,
                 held: false,
+                probe: about.probe,
             },
             vnet,
             headers,

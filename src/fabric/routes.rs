@@ -3,7 +3,7 @@
 //! Observed on: an AWS internet gateway translates one to one between a private address and a public one, keeps no
 //! state, and lets nothing private pass. Hosts inside the zones reach each other directly.
 
-use super::config::{BalancerId, Config, PortId, ZonalId};
+use super::config::{BalancerId, Config, KERNEL_PORTS, PortId, ZonalId};
 use super::record::Reason;
 use rustc_hash::FxHashMap;
 use std::net::Ipv4Addr;
@@ -15,8 +15,8 @@ pub enum Place {
     Host(PortId),
     /// A host, by its address at the internet gateway.
     PublicHost(PortId),
-    /// A balancer, by an address inside the zones.
-    Zonal(BalancerId, ZonalId),
+    /// A balancer, by an address inside the zones, which may have a kernel of its own.
+    Zonal(BalancerId, ZonalId, Option<PortId>),
     /// A balancer, by an address on the internet.
     PublicZonal(BalancerId, ZonalId),
 }
@@ -41,13 +41,18 @@ pub enum Course {
         balancer: BalancerId,
         /// At which of its addresses.
         zonal: ZonalId,
+        /// The kernel that has this address too.
+        kernel: Option<PortId>,
     },
 }
 
 /// The addresses of this world.
 pub struct Routes {
     places: FxHashMap<Ipv4Addr, Place>,
+    /// By port.
     hosts: Vec<Host>,
+    /// Whose kernel each port behind the hosts' is.
+    kernels: Vec<BalancerId>,
 }
 
 struct Host {
@@ -60,30 +65,47 @@ impl Routes {
     /// Collects every address of the configuration.
     pub fn new(config: &Config) -> Self {
         let mut places = FxHashMap::default();
+        let mut kernels = Vec::new();
         for (index, balancer) in config.balancers.iter().enumerate() {
             let id = BalancerId(index as u16);
             for (index, zonal) in balancer.zonal.iter().enumerate() {
                 let zone = ZonalId(index as u8);
-                places.insert(zonal.private, Place::Zonal(id, zone));
+                places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
+                kernels.extend(zonal.port.map(|port| (port, id)));
                 if let Some(public) = zonal.public {
                     places.insert(public, Place::PublicZonal(id, zone));
                 }
             }
         }
+        kernels.sort_unstable();
+        let first_kernel = config.ports.len() - kernels.len();
         let mut hosts = Vec::with_capacity(config.ports.len());
         for (index, port) in config.ports.iter().enumerate() {
             let id = PortId(index as u32);
             if let Some(public) = port.public_address {
                 places.insert(public, Place::PublicHost(id));
             }
-            places.insert(port.address, Place::Host(id));
+            if index < first_kernel {
+                places.insert(port.address, Place::Host(id));
+            }
             hosts.push(Host {
                 address: port.address,
                 public_address: port.public_address,
                 internet: port.internet,
             });
         }
-        Self { places, hosts }
+        Self {
+            places,
+            hosts,
+            kernels: kernels.into_iter().map(|(_, balancer)| balancer).collect(),
+        }
+    }
+
+    /// Whose zonal address a port is the kernel of; none: it is a host.
+    pub fn kernel_of(&self, port: PortId) -> Option<BalancerId> {
+        let hosts = self.hosts.len() - self.kernels.len();
+        let behind = (port.0 as usize).checked_sub(hosts)?;
+        Some(self.kernels[behind])
     }
 
     /// The host with this address on its device.
@@ -123,18 +145,25 @@ impl Routes {
                 port,
             }),
             Place::Zonal(..) if sender.internet => Err(Reason::NotRoutable),
-            Place::Zonal(balancer, zonal) => Ok(Course::Balancer {
+            Place::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
                 source: sender.address,
                 balancer,
                 zonal,
+                kernel,
             }),
             Place::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
                 source: sender.outside()?,
                 balancer,
                 zonal,
+                kernel: None,
             }),
         }
     }
+}
+
+/// True for a port that a socket of a zonal address's own kernel has.
+pub fn is_kernel_port(port: u16) -> bool {
+    KERNEL_PORTS.contains(&port)
 }
 
 impl Host {

@@ -5,15 +5,17 @@ use super::attributes::{self, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Group, Groups, protocol};
 use super::hosts::{Hosts, known_zone};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
-use crate::fabric::config::{OnCollision, OnMissingFlow, Protocol, ZonalId};
+use crate::fabric::config::{KERNEL_PORTS, OnCollision, OnMissingFlow, Protocol, ZonalId};
 use crate::spec::{self, Body};
 use std::collections::HashSet;
 use std::time::Duration;
 
 /// AWS: 55,000 connections for each zonal address and target when the client's address is not preserved.
 const SNAT_PORTS: u16 = 55_000;
+/// Source ports below those of a zonal address's own kernel.
+const SHARED_PORTS: u16 = *KERNEL_PORTS.start() - 1024;
 /// More than any lab opens.
 const FLOW_CAPACITY: usize = 1_000_000;
 /// AWS: idle limit of a TCP flow, cloud seconds.
@@ -32,6 +34,8 @@ pub(super) struct Balancer<'a> {
     pub(super) zones: Vec<&'a str>,
     /// By port.
     pub(super) listeners: Vec<Listener>,
+    /// The story waits until its targets' states have settled.
+    pub(super) settles: bool,
     /// All zones and groups it names are there; else what it lacks is an echo of that.
     pub(super) complete: bool,
     /// See [`crate::fabric::config::Balancer::prefer`].
@@ -91,6 +95,7 @@ pub(super) fn resolve<'a>(
                 })
                 .collect();
             let emulate = &section.emulate;
+            room_for_checks(section, &listeners, groups, sink);
             Balancer {
                 name,
                 zones: section
@@ -101,6 +106,7 @@ pub(super) fn resolve<'a>(
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
                 complete: zones_known && listeners.len() == section.listeners.len(),
                 listeners,
+                settles: section.start.value != "cold",
                 on_collision: match word(emulate.on_collision.as_ref()) {
                     Some("keep-old") => OnCollision::KeepOld,
                     Some("port-rewrite") => OnCollision::PortRewrite,
@@ -128,6 +134,36 @@ pub(super) fn resolve<'a>(
             }
         })
         .collect()
+}
+
+/// True when a balancer's zonal addresses have a kernel of their own.
+pub(super) fn has_kernels(listeners: &[Listener], groups: &Groups<'_>) -> bool {
+    listeners
+        .iter()
+        .any(|listener| groups.list[listener.group].health_check.is_some())
+}
+
+/// A zonal address with a kernel of its own shares its ports with it.
+fn room_for_checks(
+    section: &spec::Balancer,
+    listeners: &[Listener],
+    groups: &Groups<'_>,
+    sink: &mut Sink,
+) {
+    let Some(ports) = &section.emulate.snat_ports else {
+        return;
+    };
+    if ports.value > u32::from(SHARED_PORTS) && has_kernels(listeners, groups) {
+        sink.push(
+            Diagnostic::new(
+                health::SNAT_PORTS_OF_CHECKS,
+                ports.span,
+                format!("health checks leave {SHARED_PORTS} source ports for flows"),
+            )
+            .label("the checks need the rest")
+            .help(format!("at most {SHARED_PORTS}; AWS has about 55000")),
+        );
+    }
 }
 
 /// The readers let no other words through.

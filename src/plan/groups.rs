@@ -1,11 +1,12 @@
 //! Target groups: targets resolved, preservation decided.
 
 use super::attributes::{self, CROSS_ZONE, Checked, Holder, PRESERVE_CLIENT_IP};
+use super::clock::Clock;
 use super::hosts::Hosts;
-use super::{HostId, Sink};
+use super::{HostId, Sink, checks};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::fabric::config::Protocol;
+use crate::fabric::config::{HealthCheck, Protocol};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -20,6 +21,8 @@ pub(super) struct Group<'a> {
     pub(super) preserve_client_ip: bool,
     /// Its own word on cross-zone; none: the balancer's.
     pub(super) cross_zone: Option<bool>,
+    /// How targets are checked, in real time.
+    pub(super) health_check: Option<HealthCheck>,
     /// In order, groups of hosts expanded.
     pub(super) targets: Vec<Target>,
     /// Names registered that are no hosts.
@@ -70,7 +73,12 @@ impl Groups<'_> {
 }
 
 /// Resolves every target group.
-pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Groups<'a> {
+pub(super) fn resolve<'a>(
+    body: &'a Body,
+    hosts: &Hosts<'_>,
+    clock: Clock,
+    sink: &mut Sink,
+) -> Groups<'a> {
     let mut list = Vec::with_capacity(body.target_groups.len());
     let mut by_name = HashMap::new();
     for (name, group) in &body.target_groups {
@@ -86,6 +94,7 @@ pub(super) fn resolve<'a>(body: &'a Body, hosts: &Hosts<'_>, sink: &mut Sink) ->
                 Some("false") => Some(false),
                 Some(_) | None => None,
             },
+            health_check: checks::resolve(group, clock, sink),
             targets: targets(group, hosts, sink),
             unknown: group
                 .targets

@@ -2,18 +2,18 @@
 
 use super::Host;
 use super::addresses::Addresses;
-use super::balancers::Balancer;
+use super::balancers::{Balancer, has_kernels};
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, GroupId, Link, Listener, Port, Quirks, Target, TargetGroup, Zonal,
+    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Target, TargetGroup, Zonal,
 };
 use crate::spec;
 
 /// Packet records kept for one case; a gallery lab has some hundreds.
 const RECORD_LIMIT: usize = 200_000;
 
-/// The fabric's configuration. Ports are hosts, in order.
+/// The fabric's configuration. Ports are hosts, in order; then the zonal addresses that have a kernel.
 pub(super) fn lower(
     seed: u64,
     drafts: &Hosts<'_>,
@@ -22,25 +22,37 @@ pub(super) fn lower(
     balancers: &[Balancer<'_>],
     addresses: &Addresses,
 ) -> Config {
+    let mut ports: Vec<Port> = drafts
+        .list
+        .iter()
+        .zip(hosts)
+        .map(|(draft, host)| port(draft.section, host))
+        .collect();
+    let mut lowered: Vec<config::Balancer> = balancers
+        .iter()
+        .enumerate()
+        .map(|(number, balancer)| lower_balancer(number, balancer, addresses))
+        .collect();
+    for (balancer, resolved) in lowered.iter_mut().zip(balancers) {
+        if has_kernels(&resolved.listeners, groups) {
+            for zonal in &mut balancer.zonal {
+                let number = u32::try_from(ports.len()).expect("the number of ports is limited");
+                zonal.port = Some(PortId(number));
+                ports.push(kernel_port(&balancer.name, zonal));
+            }
+        }
+    }
     Config {
         seed,
-        ports: drafts
-            .list
-            .iter()
-            .zip(hosts)
-            .map(|(draft, host)| port(draft.section, host))
-            .collect(),
-        balancers: balancers
-            .iter()
-            .enumerate()
-            .map(|(number, balancer)| lower_balancer(number, balancer, addresses))
-            .collect(),
+        ports,
+        balancers: lowered,
         groups: groups
             .list
             .iter()
             .map(|group| TargetGroup {
                 name: group.name.value.clone(),
                 preserve_client_ip: group.preserve_client_ip,
+                health_check: group.health_check.clone(),
                 targets: group
                     .targets
                     .iter()
@@ -61,6 +73,22 @@ pub(super) fn lower(
     }
 }
 
+/// The checked groups behind balancers for which the story waits, in order.
+pub(super) fn settles(groups: &Groups<'_>, balancers: &[Balancer<'_>]) -> Vec<GroupId> {
+    let waits = |group: usize| {
+        balancers
+            .iter()
+            .filter(|balancer| balancer.settles)
+            .flat_map(|balancer| &balancer.listeners)
+            .any(|listener| listener.group == group)
+    };
+    let checked = |group: usize| groups.list[group].health_check.is_some();
+    (0..groups.list.len())
+        .filter(|&group| checked(group) && waits(group))
+        .map(|group| GroupId(u16::try_from(group).expect("the number of groups is limited")))
+        .collect()
+}
+
 fn port(section: &spec::Host, host: &Host) -> Port {
     Port {
         name: host.name.clone(),
@@ -75,6 +103,19 @@ fn port(section: &spec::Host, host: &Host) -> Port {
                 .iter()
                 .any(|(name, value)| name.value == "syn_resend" && value.value == "classic"),
         },
+    }
+}
+
+/// A zonal address's own kernel, behind a perfect link.
+fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
+    Port {
+        name: format!("{balancer}/{}", zonal.zone),
+        address: zonal.private,
+        public_address: None,
+        internet: false,
+        up: Link::default(),
+        down: Link::default(),
+        quirks: Quirks::default(),
     }
 }
 
@@ -107,6 +148,7 @@ fn lower_balancer(
                 zone: (*zone).to_owned(),
                 private: addresses.private,
                 public: addresses.public,
+                port: None,
             })
             .collect(),
         listeners: balancer

@@ -9,6 +9,7 @@ mod addresses;
 mod attributes;
 mod balancers;
 mod cases;
+mod checks;
 mod claims;
 mod clock;
 mod destination_text;
@@ -155,6 +156,7 @@ fn plan_case(
         steps: resolved.steps,
         shape: resolved.shape,
         fabric: resolved.fabric,
+        settles: resolved.settles,
     })
 }
 
@@ -168,6 +170,7 @@ struct Resolved {
     steps: Vec<Step>,
     shape: Shape,
     fabric: fabric::Config,
+    settles: Vec<fabric::config::GroupId>,
 }
 
 /// Resolves one body. None when it is too large to look at.
@@ -186,7 +189,7 @@ fn resolve(
     hosts::zones(body, sink);
     let drafts = hosts::expand(body, sink);
     let addresses = addresses::give_out(body, &drafts, sink);
-    let groups = groups::resolve(body, &drafts, sink);
+    let groups = groups::resolve(body, &drafts, clock, sink);
     let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
     balancers::served(body, &balancers, &groups, &drafts, sink);
     let places = Places {
@@ -235,5 +238,6 @@ fn resolve(
         steps,
         shape,
         fabric,
+        settles: lower::settles(&groups, &balancers),
     })
 }

@@ -62,8 +62,11 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What expressions may say in this very lab.
     pub shape: Shape,
-    /// The network between the hosts. Its `ports` are `hosts`, one to one.
+    /// The network between the hosts. Its `ports` are `hosts`, one to one, and behind them the zonal addresses that
+    /// have a kernel.
     pub fabric: fabric::Config,
+    /// Groups whose targets' states must have settled before the story starts.
+    pub settles: Vec<fabric::config::GroupId>,
 }
 
 /// One entry of `set`, for "what this changes".

@@ -166,7 +166,7 @@ fn state_word(state: FlowState) -> &'static str {
 }
 
 pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packet {
-    let host = |port: PortId| plan.hosts[port.0 as usize].name.clone();
+    let host = |port: PortId| plan.fabric.ports[port.0 as usize].name.clone();
     let maker = || {
         record.flow.map_or_else(
             || "fabric".to_owned(),
@@ -220,7 +220,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         window: record.window.into(),
         fate,
         flow: record.flow.map(|flow| flow.0 as usize),
-        probe: false,
+        probe: record.probe,
     }
 }
 

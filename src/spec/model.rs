@@ -227,6 +227,40 @@ pub struct TargetGroup {
     pub targets: Vec<(Spanned<String>, Option<Spanned<u16>>)>,
     /// AWS attribute names verbatim; values as text.
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `health_check:`; none: no checks.
+    pub health_check: Option<HealthCheck>,
+    /// `emulate:`
+    pub emulate: GroupEmulate,
+}
+
+/// `target_groups.X.health_check`
+#[derive(Clone, Debug)]
+pub struct HealthCheck {
+    /// The item's place.
+    pub span: Span,
+    /// `TCP`, `HTTP`, `HTTPS`
+    pub protocol: Spanned<String>,
+    /// `traffic-port`, or a number.
+    pub port: Spanned<String>,
+    /// None: `/`.
+    pub path: Option<Spanned<String>>,
+    /// Cloud seconds.
+    pub interval: Spanned<u64>,
+    /// Cloud seconds; none: by protocol.
+    pub timeout: Option<Spanned<u64>>,
+    /// 2..=10
+    pub healthy_threshold: Spanned<u32>,
+    /// 2..=10
+    pub unhealthy_threshold: Spanned<u32>,
+    /// `200-399`, as written.
+    pub matcher: Option<Spanned<String>>,
+}
+
+/// `target_groups.X.emulate`; none: the default.
+#[derive(Clone, Debug, Default)]
+pub struct GroupEmulate {
+    /// Of each zonal address.
+    pub checkers: Option<Spanned<u32>>,
 }
 
 /// `load_balancers.X`
@@ -244,6 +278,8 @@ pub struct Balancer {
     pub listeners: Vec<(Spanned<u16>, Listener)>,
     /// AWS attribute names verbatim; values as text.
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `settled` or `cold`
+    pub start: Spanned<String>,
     /// `emulate:`
     pub emulate: Emulate,
 }

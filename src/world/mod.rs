@@ -19,6 +19,7 @@ mod tun;
 
 pub use error::Error;
 
+use crate::fabric::config::{KERNEL_PORTS, Port, PortId};
 use crate::plan::{Host as HostPlan, HostId, Plan};
 use driver::Driver;
 use namespace::{Namespace, Pending};
@@ -28,6 +29,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+/// Of a zonal address's device, bytes: an ordinary Ethernet.
+const ZONAL_MTU: u16 = 1500;
 /// How long rules and set-up scripts of one host may take.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -35,6 +38,7 @@ const SETUP_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct World {
     hosts: Vec<Arc<Host>>,
+    zonals: Vec<Namespace>,
     driver: Driver,
 }
 
@@ -87,6 +91,13 @@ impl World {
             }));
             pending.push(device);
         }
+        let kernels = &plan.fabric.ports[plan.hosts.len()..];
+        let mut zonals = Vec::with_capacity(kernels.len());
+        for port in kernels {
+            let (namespace, device) = spawn_zonal(port, reserved(plan, port))?;
+            zonals.push(namespace);
+            pending.push(device);
+        }
         let devices = tokio::task::block_in_place(|| {
             pending
                 .into_iter()
@@ -94,7 +105,11 @@ impl World {
                 .collect::<Result<Vec<_>, _>>()
         })?;
         let driver = Driver::start(plan.fabric.clone(), devices)?;
-        let world = Self { hosts, driver };
+        let world = Self {
+            hosts,
+            zonals,
+            driver,
+        };
         for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
             set_up(host, plan).await?;
         }
@@ -109,6 +124,11 @@ impl World {
     /// All hosts, in the plan's order.
     pub fn hosts(&self) -> &[Arc<Host>] {
         &self.hosts
+    }
+
+    /// The namespace of a zonal address that has a kernel. Panics for any other port.
+    pub fn zonal(&self, port: PortId) -> &Namespace {
+        &self.zonals[port.0 as usize - self.hosts.len()]
     }
 
     /// The fabric's driver.
@@ -131,6 +151,37 @@ fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
         }
         Ok(device)
     })
+}
+
+/// A zonal address's own kernel: no programs, and only its part of the ports.
+fn spawn_zonal(port: &Port, reserved: String) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+    let address = port.address;
+    Namespace::spawn(&port.name, move || {
+        sysctl::quiet_ipv6()?;
+        let device = tun::create()?;
+        sysctl::plain_defaults()?;
+        let index = nix::net::if_::if_nametoindex(tun::NAME)
+            .map_err(|errno| Error::system("find eth0", errno))?;
+        Netlink::open()?.configure(index, ZONAL_MTU, address)?;
+        let range = format!("{} {}", KERNEL_PORTS.start(), KERNEL_PORTS.end());
+        sysctl::write("net.ipv4.ip_local_port_range", &range)?;
+        if !reserved.is_empty() {
+            sysctl::write("net.ipv4.ip_local_reserved_ports", &reserved)?;
+        }
+        Ok(device)
+    })
+}
+
+/// Listeners' ports among those of a zonal address's own kernel: no socket of it may have them.
+fn reserved(plan: &Plan, port: &Port) -> String {
+    let balancers = plan.fabric.balancers.iter();
+    let ports: Vec<String> = balancers
+        .filter(|balancer| balancer.zonal.iter().any(|z| z.private == port.address))
+        .flat_map(|balancer| &balancer.listeners)
+        .filter(|listener| KERNEL_PORTS.contains(&listener.port))
+        .map(|listener| listener.port.to_string())
+        .collect();
+    ports.join(",")
 }
 
 /// Rules first, then the operator's script, as a machine boots.

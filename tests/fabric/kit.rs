@@ -67,6 +67,7 @@ pub fn config() -> Config {
         zone: zone.to_owned(),
         private: ip(private),
         public: Some(ip(public)),
+        port: None,
     };
     let listener = |port, protocol| Listener {
         port,
@@ -101,6 +102,7 @@ pub fn config() -> Config {
         groups: vec![TargetGroup {
             name: "web".to_owned(),
             preserve_client_ip: true,
+            health_check: None,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
         }],
         record_limit: 100_000,

@@ -7,6 +7,7 @@ mod errors;
 mod gateway;
 mod kit;
 mod links;
+mod probes;
 mod properties;
 mod targets;
 mod timeouts;

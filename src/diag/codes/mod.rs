@@ -4,6 +4,7 @@
 
 mod cases;
 pub mod expr;
+pub mod health;
 pub mod plan;
 mod set;
 pub mod spec;
@@ -34,7 +35,7 @@ pub struct Rule {
     pub page: &'static str,
 }
 
-/// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions.
+/// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions, 0530.. health checks.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -44,6 +45,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         set::RULES,
         plan::RULES,
         expr::RULES,
+        health::RULES,
     ]
     .into_iter()
     .flatten()

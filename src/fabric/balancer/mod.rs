@@ -139,6 +139,17 @@ impl Balancers {
             .by_target(Key::new(protocol, headers.from, headers.to))
     }
 
+    /// True when a balancer listens there.
+    pub fn listens(&self, balancer: BalancerId, port: u16, protocol: Protocol) -> bool {
+        let mut listeners = self.state(balancer).listeners.iter();
+        listeners.any(|other| other.port == port && other.protocol == protocol)
+    }
+
+    /// Counts a packet of a health check: CloudWatch has them in `ProcessedPackets` and in nothing else.
+    pub fn checked(&mut self, balancer: BalancerId, headers: &Headers) {
+        self.count(balancer).processed_packets += headers.wire_packets() as u64;
+    }
+
     /// A packet for a zonal address.
     pub fn toward_target(&mut self, now: Duration, headers: &Headers, at: Arrival) -> Decision {
         let Some(protocol) = protocol(headers) else {

@@ -8,6 +8,16 @@ pub static PROTOCOLS: Words = Words {
     now: &["TCP", "UDP"],
     later: &["TCP_UDP", "TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
 };
+/// What a health check speaks.
+pub static CHECK_PROTOCOLS: Words = Words {
+    now: &["TCP", "HTTP", "HTTPS"],
+    later: &[],
+};
+/// When the story starts.
+pub static STARTS: Words = Words {
+    now: &["settled", "cold"],
+    later: &[],
+};
 /// AWS target types.
 pub static TARGET_TYPES: Words = Words {
     now: &["instance", "ip"],
@@ -79,12 +89,87 @@ pub static GROUP: Section = Section {
             Type::Free,
             "AWS target group attributes, by their AWS names.",
         ),
-        later(
+        field(
             "health_check",
-            "How targets are probed. Without it, none are, and all are healthy.",
+            Optional,
+            Type::Section(&HEALTH_CHECK),
+            "How targets are checked. Without it, none are, and all are healthy.",
         ),
-        later("emulate", "Emulator settings of this group."),
+        field(
+            "emulate",
+            Optional,
+            Type::Section(&GROUP_EMULATE),
+            "Emulator settings of this group.",
+        ),
     ],
+};
+
+/// `target_groups.X.health_check`
+pub static HEALTH_CHECK: Section = Section {
+    name: "a health check",
+    doc: "How every zonal address checks the targets, in Terraform's keys; seconds of the cloud's time.",
+    fields: &[
+        field(
+            "protocol",
+            Default("TCP"),
+            Type::Word(&CHECK_PROTOCOLS),
+            "TCP: a handshake is enough. HTTP and HTTPS: the status decides.",
+        ),
+        field(
+            "port",
+            Default("traffic-port"),
+            Type::Line,
+            "`traffic-port`, or a port of its own.",
+        ),
+        field(
+            "path",
+            Optional,
+            Type::Line,
+            "What is asked for, over HTTP and HTTPS. Default: `/`.",
+        ),
+        field(
+            "interval",
+            Default("30"),
+            Type::Int { min: 5, max: 300 },
+            "Cloud seconds between two checks of one checker.",
+        ),
+        field(
+            "timeout",
+            Optional,
+            Type::Int { min: 2, max: 120 },
+            "Cloud seconds after which a check has failed. Default: 6 for HTTP, 10 for TCP and HTTPS, and never more than `interval`.",
+        ),
+        field(
+            "healthy_threshold",
+            Default("5"),
+            Type::Int { min: 2, max: 10 },
+            "Checks in a row that an unhealthy target must pass.",
+        ),
+        field(
+            "unhealthy_threshold",
+            Default("2"),
+            Type::Int { min: 2, max: 10 },
+            "Checks in a row that a healthy target must fail.",
+        ),
+        field(
+            "matcher",
+            Optional,
+            Type::Line,
+            "Statuses that pass, over HTTP and HTTPS: `200`, `200,202`, `200-399`. Default: `200-399`.",
+        ),
+    ],
+};
+
+/// `target_groups.X.emulate`
+pub static GROUP_EMULATE: Section = Section {
+    name: "the emulator of a target group",
+    doc: "What AWS does not document about a target group, and a lab may therefore choose.",
+    fields: &[field(
+        "checkers",
+        Optional,
+        Type::Int { min: 1, max: 32 },
+        "Health checkers of each zonal address, each with its own phase. Default: 3, the fewest that can agree against one.",
+    )],
 };
 
 /// `target_groups.X.targets.Y`
@@ -162,9 +247,11 @@ pub static BALANCER: Section = Section {
         ),
         later("instances", "The targets of a classic balancer."),
         later("security_groups", "The filters before it."),
-        later(
+        field(
             "start",
-            "Whether the story starts before its targets are healthy.",
+            Default("settled"),
+            Type::Word(&STARTS),
+            "When the story starts: once health checks have settled the state of every target, or at once (`cold`).",
         ),
     ],
 };

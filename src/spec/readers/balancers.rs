@@ -2,8 +2,10 @@
 
 use super::{Fields, names, scalar};
 use crate::diag::{Span, Spanned};
-use crate::spec::grammar::balancers::{BALANCER, EMULATE, GROUP, LISTENER, TARGET};
-use crate::spec::model::{Balancer, Emulate, Listener, TargetGroup};
+use crate::spec::grammar::balancers::{
+    BALANCER, EMULATE, GROUP, GROUP_EMULATE, HEALTH_CHECK, LISTENER, TARGET,
+};
+use crate::spec::model::{Balancer, Emulate, GroupEmulate, HealthCheck, Listener, TargetGroup};
 use crate::spec::node::{Node, Value};
 use std::net::Ipv4Addr;
 
@@ -28,7 +30,37 @@ pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
         port: fields.written("port"),
         targets,
         attributes: fields.free("attributes"),
+        health_check: match fields.entry("health_check") {
+            Some((key, node)) => Some(health_check(node, key)?),
+            None => None,
+        },
+        emulate: fields
+            .node("emulate")
+            .map(|node| group_emulate(node, span))
+            .unwrap_or_default(),
     })
+}
+
+fn health_check(node: &Node, span: Span) -> Option<HealthCheck> {
+    let fields = Fields::new(node, &HEALTH_CHECK, span);
+    Some(HealthCheck {
+        span,
+        protocol: fields.value("protocol")?,
+        port: fields.value("port")?,
+        path: fields.written("path"),
+        interval: fields.value("interval")?,
+        timeout: fields.written("timeout"),
+        healthy_threshold: fields.value("healthy_threshold")?,
+        unhealthy_threshold: fields.value("unhealthy_threshold")?,
+        matcher: fields.written("matcher"),
+    })
+}
+
+fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
+    let fields = Fields::new(node, &GROUP_EMULATE, span);
+    GroupEmulate {
+        checkers: fields.written("checkers"),
+    }
 }
 
 /// `load_balancers.X`
@@ -59,6 +91,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         zones,
         listeners: listeners.collect::<Option<_>>()?,
         attributes: fields.free("attributes"),
+        start: fields.value("start")?,
         emulate: fields
             .node("emulate")
             .map(|node| emulate(node, span))

@@ -43,6 +43,12 @@ impl<'a> Fields<'a> {
             .filter(|node| !matches!(node.value, Value::Null))
     }
 
+    /// A field's value and the place of its key, if it was written.
+    pub fn entry(&self, name: &str) -> Option<(Span, &'a Node)> {
+        let node = self.node(name)?;
+        Some((self.node.entry(name)?.key.span, node))
+    }
+
     /// A single value, if it was written, and well.
     pub fn written<T: FromText>(&self, name: &str) -> Option<Spanned<T>> {
         let node = self.node(name)?;

@@ -72,6 +72,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         steps: vec![step("good"), step("bad")],
         shape: shape(),
         fabric: fabric::Config::default(),
+        settles: Vec::new(),
     }
 }
 
