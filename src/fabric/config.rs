@@ -3,6 +3,7 @@
 //! Not here: behaviour (see the elements) and anything about the machine (see `world`).
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
+use super::guard::rules::Guards;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Config {
     pub balancers: Vec<Balancer>,
     /// The target groups.
     pub groups: Vec<TargetGroup>,
+    /// What may refuse packets.
+    pub guards: Guards,
     /// How many packet records are kept; later ones are counted, not kept.
     pub record_limit: usize,
 }

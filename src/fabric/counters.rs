@@ -4,7 +4,8 @@
 //! these are the plain running values.
 
 use super::config::Protocol;
-use crate::packet::Headers;
+use super::guard::rules::Direction;
+use crate::packet::{Headers, ICMP, TCP, UDP};
 
 /// Counters of one balancer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,21 @@ pub struct BalancerCounters {
     pub rejected_flow_count: u64,
     /// Of those, TCP.
     pub rejected_flow_count_tcp: u64,
+    /// New flows and messages of clients that the balancer's security groups refused.
+    pub security_group_blocked_inbound: Blocked,
+    /// New flows and messages toward targets that they refused.
+    pub security_group_blocked_outbound: Blocked,
+}
+
+/// What security groups refused, by protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocked {
+    /// TCP flows.
+    pub tcp: u64,
+    /// UDP flows.
+    pub udp: u64,
+    /// ICMP messages.
+    pub icmp: u64,
 }
 
 impl BalancerCounters {
@@ -57,6 +73,30 @@ impl BalancerCounters {
             ("PortAllocationErrorCount", self.port_allocation_error_count),
             ("RejectedFlowCount", self.rejected_flow_count),
             ("RejectedFlowCount_TCP", self.rejected_flow_count_tcp),
+            (
+                "SecurityGroupBlockedFlowCount_Inbound_TCP",
+                self.security_group_blocked_inbound.tcp,
+            ),
+            (
+                "SecurityGroupBlockedFlowCount_Inbound_UDP",
+                self.security_group_blocked_inbound.udp,
+            ),
+            (
+                "SecurityGroupBlockedFlowCount_Inbound_ICMP",
+                self.security_group_blocked_inbound.icmp,
+            ),
+            (
+                "SecurityGroupBlockedFlowCount_Outbound_TCP",
+                self.security_group_blocked_outbound.tcp,
+            ),
+            (
+                "SecurityGroupBlockedFlowCount_Outbound_UDP",
+                self.security_group_blocked_outbound.udp,
+            ),
+            (
+                "SecurityGroupBlockedFlowCount_Outbound_ICMP",
+                self.security_group_blocked_outbound.icmp,
+            ),
         ]
     }
 
@@ -94,6 +134,20 @@ impl BalancerCounters {
         match protocol {
             Protocol::Tcp => self.rejected_flow_count_tcp += 1,
             Protocol::Udp => {}
+        }
+    }
+
+    /// The balancer's security groups refused a packet. Protocols beside these three have no counter.
+    pub(super) fn blocked(&mut self, direction: Direction, protocol: u8) {
+        let blocked = match direction {
+            Direction::In => &mut self.security_group_blocked_inbound,
+            Direction::Out => &mut self.security_group_blocked_outbound,
+        };
+        match protocol {
+            TCP => blocked.tcp += 1,
+            UDP => blocked.udp += 1,
+            ICMP => blocked.icmp += 1,
+            _ => {}
         }
     }
 

@@ -8,7 +8,7 @@
 //! un-translated. The packet path touches one [`Entry`], which is one cache line; the [`FlowRecord`] beside it has
 //! what changes seldom.
 
-use super::config::{BalancerId, Protocol};
+use super::config::{BalancerId, Protocol, ZonalId};
 use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -165,6 +165,12 @@ impl FlowTable {
     /// What the client of a flow sends.
     pub fn client_side(&self, flow: FlowId) -> Tuple {
         self.records[flow.0 as usize].client_side
+    }
+
+    /// Where a flow meets its balancer.
+    pub fn place(&self, flow: FlowId) -> (BalancerId, ZonalId) {
+        let record = &self.records[flow.0 as usize];
+        (record.balancer, record.zonal)
     }
 
     /// One flow.

@@ -9,9 +9,11 @@
 pub mod change;
 pub mod config;
 pub mod counters;
+pub mod guard;
 pub mod record;
 
 mod balancer;
+mod checkpoints;
 mod conversation;
 mod crossing;
 mod flow_table;
@@ -30,9 +32,10 @@ use crate::packet::VnetHeader;
 use balancer::Balancers;
 use config::{BalancerId, PortId};
 use conversation::Conversations;
+use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
-use record::{Conversation, FlowRecord, PacketRecord, Totals, Tuple};
+use record::{Conversation, FlowRecord, PacketRecord, Refusal, Totals, Tuple};
 use routes::Routes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -67,6 +70,8 @@ pub struct Fabric {
     balancers: Balancers,
     conversations: Conversations,
     ledger: Ledger,
+    /// None when there is nothing to guard.
+    watch: Option<Box<Watch>>,
     /// By port: a target of some group, whose packets may belong to a flow.
     is_target: Vec<bool>,
     /// By port.
@@ -99,6 +104,7 @@ impl Fabric {
             balancers: Balancers::new(&config),
             conversations: Conversations::default(),
             ledger: Ledger::new(config.record_limit),
+            watch: Watch::new(&config.guards, config.record_limit),
             is_target,
             self_sourced: vec![0; config.ports.len()],
             arrivals: BinaryHeap::new(),
@@ -147,6 +153,11 @@ impl Fabric {
     /// The packets' passages, in the order they happened, at most `record_limit`.
     pub fn records(&self) -> &[PacketRecord] {
         self.ledger.records()
+    }
+
+    /// What guards refused, in the order it happened, at most `record_limit`.
+    pub fn refusals(&self) -> &[Refusal] {
+        self.watch.as_ref().map_or(&[], |watch| watch.refusals())
     }
 
     /// Every flow ever made; [`record::FlowId`] is the index. Put together on demand.

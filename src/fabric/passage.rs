@@ -150,6 +150,9 @@ impl Fabric {
                 return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
             }
         }
+        if let Err(reason) = self.leaves_interface(at, from, transient) {
+            return self.finish(transient, Fate::Dropped(reason));
+        }
         if transient.headers.protocol == ICMP {
             self.error_message(at, from, transient, out);
         } else {
@@ -175,7 +178,11 @@ impl Fabric {
             if headers.fragment {
                 return self.finish(transient, Fate::Dropped(Reason::Fragment));
             }
-            let decision = self.balancers.toward_client(at, flow, headers);
+            if let Err(reason) = self.back_to_balancer(at, from, transient, flow) {
+                transient.passage.flow = Some(flow);
+                return self.finish(transient, Fate::Dropped(reason));
+            }
+            let decision = self.balancers.toward_client(at, flow, &transient.headers);
             (decision, Party::Server)
         } else {
             match self.routes.course(from, headers.destination()) {
@@ -200,17 +207,24 @@ impl Fabric {
                         let fate = Fate::Dropped(Reason::Fragment);
                         return self.finish(transient, fate);
                     }
+                    let place = (balancer, zonal);
+                    if let Err(reason) = self.toward_balancer(at, from, transient, place, source) {
+                        return self.finish(transient, Fate::Dropped(reason));
+                    }
                     if let Some(kernel) = kernel
                         && self.answers_probe(from, balancer, &transient.headers)
                     {
-                        return self.to_kernel(at, transient, balancer, kernel, out);
+                        return self.reach_kernel(at, transient, balancer, kernel, out);
                     }
                     let arrival = Arrival {
                         source,
                         balancer,
                         zonal,
+                        packet: transient.passage.id,
                     };
-                    let decision = self.balancers.toward_target(at, headers, arrival);
+                    let gate = self.watch.as_deref_mut();
+                    let headers = &transient.headers;
+                    let decision = self.balancers.toward_target(at, headers, arrival, gate);
                     (decision, Party::Client)
                 }
             }
@@ -220,7 +234,7 @@ impl Fabric {
                 transient.passage.flow = Some(flow);
                 rewrite(transient.packet, &mut transient.headers, from, to);
                 self.note(transient, Some(party));
-                self.toward_host(at, transient, out);
+                self.toward_host(at, transient, flow, party, out);
             }
             Decision::Reset { answer, flow } => {
                 transient.passage.flow = flow;
@@ -243,6 +257,10 @@ impl Fabric {
         port: PortId,
         out: &mut impl Output,
     ) {
+        let ends = (source, destination);
+        if let Err(reason) = self.between_hosts(at, from, port, transient, ends) {
+            return self.finish(transient, Fate::Dropped(reason));
+        }
         let headers = &mut transient.headers;
         if source != headers.source() || destination != headers.destination() {
             let new_from = SocketAddrV4::new(source, headers.from.port());
@@ -256,7 +274,7 @@ impl Fabric {
             Some(balancer) => self.balancers.checked(balancer, headers),
             None => self.note(transient, None),
         }
-        self.through(at, Stage::Down(port), transient, out);
+        self.come_to(at, port, transient, None, out);
     }
 
     /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
@@ -278,7 +296,7 @@ impl Fabric {
 
     /// To a zonal address's own kernel. What listeners get never goes this way: that kernel knows nothing of flows
     /// and would reset them.
-    fn to_kernel(
+    fn reach_kernel(
         &mut self,
         at: Duration,
         transient: &mut Transient<'_>,
@@ -288,7 +306,7 @@ impl Fabric {
     ) {
         transient.passage.probe = true;
         self.balancers.checked(balancer, &transient.headers);
-        self.through(at, Stage::Down(kernel), transient, out);
+        self.come_to(at, kernel, transient, None, out);
     }
 
     /// ICMP: errors about balanced packets by the packet they quote; everything else by address.
@@ -307,7 +325,11 @@ impl Fabric {
         let about_flow = quote.filter(|_| unreachable);
         let mut translated =
             about_flow.and_then(|quote| icmp::toward_client(&self.balancers, &quote));
-        if translated.is_none() {
+        if let Some(new) = translated {
+            if let Err(reason) = self.back_to_balancer(at, from, transient, new.flow) {
+                return self.finish(transient, Fate::Dropped(reason));
+            }
+        } else {
             match self.routes.course(from, headers.destination()) {
                 Err(reason) => {
                     return self.finish(transient, Fate::Dropped(reason));
@@ -336,11 +358,34 @@ impl Fabric {
                     balancer,
                     ..
                 }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
-                    return self.to_kernel(at, transient, balancer, kernel, out);
+                    return self.reach_kernel(at, transient, balancer, kernel, out);
                 }
-                Ok(Course::Balancer { .. }) => {
+                Ok(Course::Balancer {
+                    source,
+                    balancer,
+                    zonal,
+                    ..
+                }) => {
+                    let place = (balancer, zonal);
+                    if let Err(reason) = self.toward_balancer(at, from, transient, place, source) {
+                        return self.finish(transient, Fate::Dropped(reason));
+                    }
                     translated =
                         about_flow.and_then(|quote| icmp::toward_target(&self.balancers, &quote));
+                    let at_balancer = Arrival {
+                        source,
+                        balancer,
+                        zonal,
+                        packet: transient.passage.id,
+                    };
+                    let watch = self.watch.as_deref_mut();
+                    if translated.is_none()
+                        && let Err(reason) =
+                            self.balancers
+                                .message(watch, at, &transient.headers, at_balancer)
+                    {
+                        return self.finish(transient, Fate::Dropped(reason));
+                    }
                 }
             }
         }
@@ -351,7 +396,7 @@ impl Fabric {
                 quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
                 let end = |address| SocketAddrV4::new(address, 0);
                 rewrite(transient.packet, headers, end(new.from), end(new.to));
-                self.toward_host(at, transient, out);
+                self.toward_host(at, transient, new.flow, Party::Server, out);
             }
             (None, _) | (_, None) => {
                 let reason = if unreachable {
@@ -401,14 +446,40 @@ impl Fabric {
         self.conversations.ending(tuple, ended);
     }
 
-    /// To whichever host has the destination address.
-    fn toward_host(&mut self, at: Duration, transient: &mut Transient<'_>, out: &mut impl Output) {
-        match self.routes.host(transient.headers.destination()) {
-            Some(port) => self.through(at, Stage::Down(port), transient, out),
-            None => {
-                let fate = Fate::Dropped(Reason::NoRoute);
-                self.finish(transient, fate);
-            }
+    /// From the zonal address of a flow to whichever host has the destination address.
+    fn toward_host(
+        &mut self,
+        at: Duration,
+        transient: &mut Transient<'_>,
+        flow: FlowId,
+        sender: Party,
+        out: &mut impl Output,
+    ) {
+        let Some(port) = self.routes.host(transient.headers.destination()) else {
+            return self.finish(transient, Fate::Dropped(Reason::NoRoute));
+        };
+        if let Err(reason) = self.beyond_flow(at, port, transient, flow) {
+            return self.finish(transient, Fate::Dropped(reason));
+        }
+        let through = match sender {
+            Party::Client => Some(self.balancers.table().entry(flow).balancer),
+            Party::Server | Party::Fabric => None,
+        };
+        self.come_to(at, port, transient, through, out);
+    }
+
+    /// To a host. `through`: the balancer whose target it is.
+    fn come_to(
+        &mut self,
+        at: Duration,
+        port: PortId,
+        transient: &mut Transient<'_>,
+        through: Option<BalancerId>,
+        out: &mut impl Output,
+    ) {
+        match self.enters_interface(at, port, transient, through) {
+            Ok(()) => self.through(at, Stage::Down(port), transient, out),
+            Err(reason) => self.finish(transient, Fate::Dropped(reason)),
         }
     }
 

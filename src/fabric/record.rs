@@ -3,6 +3,7 @@
 //! Plain data, copied out by `run` into evidence. Times are since the fabric started.
 
 use super::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
+use super::guard::rules::{Direction, SubnetId, View};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -79,6 +80,50 @@ pub enum Reason {
     KernelQuirk,
     /// The receiving device did not take it (its queue is full or it is down).
     DeviceRefused,
+    /// No rule of the receiving interface's security groups lets it in.
+    SecurityGroupIngress,
+    /// No rule of the sending interface's security groups lets it out.
+    SecurityGroupEgress,
+    /// The network ACL of the subnet it comes to denies it.
+    NetworkAclInbound,
+    /// The network ACL of the subnet it leaves denies it.
+    NetworkAclOutbound,
+}
+
+/// A guard refused a packet: which, where and how it saw the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The packet's number, as in [`PacketRecord::id`].
+    pub packet: u64,
+    /// Who refused it.
+    pub guard: GuardKind,
+    /// Coming in, or going out.
+    pub direction: Direction,
+    /// The packet as it stood there.
+    pub view: View,
+}
+
+/// A guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GuardKind {
+    /// The security groups of an interface, together.
+    SecurityGroup(Interface),
+    /// The network ACL of a subnet.
+    NetworkAcl {
+        /// Which subnet.
+        subnet: SubnetId,
+        /// The number of the rule that denied it; none: no rule fits (`*`).
+        rule: Option<u16>,
+    },
+}
+
+/// A network interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Interface {
+    /// A host's.
+    Host(PortId),
+    /// A load balancer's, at one zonal address.
+    Zonal(BalancerId, ZonalId),
 }
 
 /// One end to end tuple.

@@ -1,8 +1,10 @@
 //! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is.
 
+use super::config::PortId;
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Answer, Fate, Party, Reason};
+use super::routes::Course;
 use super::{Fabric, Output};
 use crate::packet::answer::{IcmpError, icmp_error, may_be_answered, reset};
 use crate::packet::rewrite::{finish_checksum, rewrite};
@@ -66,6 +68,29 @@ impl Fabric {
         self.originate(at, passage, &mut made, out);
     }
 
+    /// A balancer's RST crosses subnets as everything else does. The router's own errors do not.
+    fn answer_passes(
+        &mut self,
+        at: Duration,
+        to: PortId,
+        about: Passage,
+        transient: &Transient<'_>,
+    ) -> Result<(), Reason> {
+        if self.watch.is_none() || !transient.headers.is_reset() {
+            return Ok(());
+        }
+        let place = match about.flow {
+            Some(flow) => self.balancers.table().place(flow),
+            None => match self.routes.course(to, *about.before.to.ip()) {
+                Ok(Course::Balancer {
+                    balancer, zonal, ..
+                }) => (balancer, zonal),
+                Ok(Course::Host { .. }) | Err(_) => return Ok(()),
+            },
+        };
+        self.beyond_balancer(at, to, transient, place)
+    }
+
     /// Sends a packet of the fabric's own to the sender of the one it answers.
     fn originate(
         &mut self,
@@ -91,6 +116,9 @@ impl Fabric {
             headers,
             packet,
         };
-        self.through(at, Stage::Down(to), &mut transient, out);
+        match self.answer_passes(at, to, about, &transient) {
+            Ok(()) => self.through(at, Stage::Down(to), &mut transient, out),
+            Err(reason) => self.finish(&transient, Fate::Dropped(reason)),
+        }
     }
 }

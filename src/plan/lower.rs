@@ -69,6 +69,7 @@ pub(super) fn lower(
                     .collect(),
             })
             .collect(),
+        guards: Default::default(),
         record_limit: RECORD_LIMIT,
     }
 }

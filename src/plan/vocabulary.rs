@@ -58,6 +58,12 @@ pub const METRICS: &[&str] = &[
     "PortAllocationErrorCount",
     "RejectedFlowCount",
     "RejectedFlowCount_TCP",
+    "SecurityGroupBlockedFlowCount_Inbound_TCP",
+    "SecurityGroupBlockedFlowCount_Inbound_UDP",
+    "SecurityGroupBlockedFlowCount_Inbound_ICMP",
+    "SecurityGroupBlockedFlowCount_Outbound_TCP",
+    "SecurityGroupBlockedFlowCount_Outbound_UDP",
+    "SecurityGroupBlockedFlowCount_Outbound_ICMP",
 ];
 
 /// States of a balancer.

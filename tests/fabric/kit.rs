@@ -105,6 +105,7 @@ pub fn config() -> Config {
             health_check: None,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
         }],
+        guards: Default::default(),
         record_limit: 100_000,
     }
 }

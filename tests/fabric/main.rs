@@ -5,6 +5,7 @@ mod balancing;
 mod collisions;
 mod errors;
 mod gateway;
+mod guards;
 mod kit;
 mod links;
 mod probes;

@@ -7,12 +7,15 @@
 //! Deciding only: no packet is changed and no answer is made here. `now` must not run backwards.
 
 mod closing;
+mod guarded;
 mod opening;
 mod stray;
 
 use super::config::{BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
 use super::counters::BalancerCounters;
 use super::flow_table::{FlowTable, Key};
+use super::guard::Watch;
+use super::guard::rules::Direction;
 use super::listener::Listening;
 use super::port_pool::PortPools;
 use super::record::{Answer, FlowId, FlowState, Reason};
@@ -151,7 +154,13 @@ impl Balancers {
     }
 
     /// A packet for a zonal address.
-    pub fn toward_target(&mut self, now: Duration, headers: &Headers, at: Arrival) -> Decision {
+    pub fn toward_target(
+        &mut self,
+        now: Duration,
+        headers: &Headers,
+        at: Arrival,
+        mut watch: Option<&mut Watch>,
+    ) -> Decision {
         let Some(protocol) = protocol(headers) else {
             return Decision::dropped(Reason::ProtocolUnsupported);
         };
@@ -163,6 +172,14 @@ impl Balancers {
         {
             return self.forward_to_target(now, flow, headers);
         }
+        let ends = (
+            SocketAddrV4::new(at.source, headers.from.port()),
+            headers.to,
+        );
+        let guard = watch.as_deref_mut();
+        if let Err(reason) = self.asked(guard, now, headers, at, Direction::In, ends) {
+            return Decision::dropped(reason);
+        }
         let listener = self
             .state(at.balancer)
             .listeners
@@ -172,7 +189,7 @@ impl Balancers {
             return Decision::dropped(Reason::NoListener);
         };
         if headers.is_opening() || protocol == Protocol::Udp {
-            match self.open(now, headers, protocol, at, listener) {
+            match self.open(now, headers, protocol, at, listener, watch) {
                 Ok(flow) => self.forward_to_target(now, flow, headers),
                 Err(reason) => Decision::dropped(reason),
             }
@@ -253,6 +270,8 @@ pub struct Arrival {
     pub balancer: BalancerId,
     /// At which of its addresses.
     pub zonal: ZonalId,
+    /// The packet's number.
+    pub packet: u64,
 }
 
 /// Which end of a flow.

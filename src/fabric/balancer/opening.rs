@@ -2,6 +2,8 @@
 
 use super::super::config::{BalancerId, OnCollision, Protocol};
 use super::super::flow_table::{Key, NewFlow, SourcePort};
+use super::super::guard::Watch;
+use super::super::guard::rules::Direction;
 use super::super::port_pool::FIRST_PORT;
 use super::super::random;
 use super::super::record::{FlowId, FlowRecord, FlowState, Reason, Tuple};
@@ -19,6 +21,7 @@ impl Balancers {
         protocol: Protocol,
         at: Arrival,
         listener: usize,
+        watch: Option<&mut Watch>,
     ) -> Result<FlowId, Reason> {
         let seen = SocketAddrV4::new(at.source, headers.from.port());
         let state = self.state(at.balancer);
@@ -34,7 +37,11 @@ impl Balancers {
             }
             Some(target) => target,
         };
-        let source = if listening.preserve_client_ip {
+        let preserve_client_ip = listening.preserve_client_ip;
+        let ends = (seen, target.address);
+        self.asked(watch, now, headers, at, Direction::Out, ends)?;
+        let state = self.state(at.balancer);
+        let source = if preserve_client_ip {
             self.preserved(at.balancer, protocol, seen, target.address, isn)
                 .map(|source| (source, SourcePort::Own))
         } else {

@@ -1,0 +1,57 @@
+//! A balancer's own security groups. They are asked where a flow begins; what follows is tracked by the flow, so
+//! it passes whatever becomes of the rules.
+//!
+//! Observed on: AWS Network Load Balancers with security groups. Inbound rules are for clients, outbound rules for
+//! targets; what they block is dropped without a word and shows in these counters only.
+
+use super::super::guard::rules::{Direction, View};
+use super::super::guard::{Crossing, Watch};
+use super::super::record::Reason;
+use super::{Arrival, Balancers};
+use crate::packet::{Headers, TCP};
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+impl Balancers {
+    /// Whether a new flow may come in, or go out to its target, with these ends.
+    pub(super) fn asked(
+        &mut self,
+        watch: Option<&mut Watch>,
+        now: Duration,
+        headers: &Headers,
+        at: Arrival,
+        direction: Direction,
+        (from, to): (SocketAddrV4, SocketAddrV4),
+    ) -> Result<(), Reason> {
+        let Some(watch) = watch else { return Ok(()) };
+        let crossing = Crossing {
+            at: now,
+            packet: at.packet,
+            view: View {
+                protocol: headers.protocol,
+                from,
+                to,
+            },
+            headers,
+        };
+        let answer = watch.balancer(at.balancer, at.zonal, direction, &crossing);
+        // Counted are flows and messages, not what strays.
+        if answer.is_err() && (headers.protocol != TCP || headers.is_opening()) {
+            self.count(at.balancer).blocked(direction, headers.protocol);
+        }
+        answer
+    }
+
+    /// An ICMP message for the balancer, about no flow of its.
+    pub fn message(
+        &mut self,
+        watch: Option<&mut Watch>,
+        now: Duration,
+        headers: &Headers,
+        at: Arrival,
+    ) -> Result<(), Reason> {
+        let from = SocketAddrV4::new(at.source, 0);
+        let ends = (from, headers.to);
+        self.asked(watch, now, headers, at, Direction::In, ends)
+    }
+}

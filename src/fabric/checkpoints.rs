@@ -1,0 +1,233 @@
+//! Where a packet meets guards: the interface it leaves by, the borders of two subnets when it changes between them,
+//! the interface it comes to. A load balancer's own security groups are asked by `balancer`, where flows begin.
+//!
+//! A network without guards pays one comparison at each of these.
+
+use super::Fabric;
+use super::config::{BalancerId, PortId, ZonalId};
+use super::guard::rules::{Direction, SubnetId, View};
+use super::guard::{Crossing, Watch};
+use super::passage::Transient;
+use super::record::{FlowId, Reason};
+use super::routes::Course;
+use crate::packet::quote::Quote;
+use crate::packet::{Headers, ICMP};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+/// A packet as it stands.
+pub(super) fn view(headers: &Headers) -> View {
+    View {
+        protocol: headers.protocol,
+        from: headers.from,
+        to: headers.to,
+    }
+}
+
+/// The packet that an ICMP error is about.
+fn quoted(transient: &Transient<'_>) -> Option<View> {
+    if transient.headers.protocol != ICMP {
+        return None;
+    }
+    let quote = Quote::read(transient.packet, &transient.headers)?;
+    Some(View {
+        protocol: quote.protocol,
+        from: quote.from,
+        to: quote.to,
+    })
+}
+
+/// The same end behind another address.
+fn behind(end: SocketAddrV4, address: Ipv4Addr) -> SocketAddrV4 {
+    SocketAddrV4::new(address, end.port())
+}
+
+/// From one subnet to another. Both views are of the packet as it stands there.
+struct Borders {
+    leaves: Option<SubnetId>,
+    as_left: View,
+    enters: Option<SubnetId>,
+    as_entered: View,
+    /// It goes by the internet gateway, so it leaves its subnet even when it comes back to it.
+    by_gateway: bool,
+}
+
+impl Fabric {
+    /// The security groups of the host that sends.
+    pub(super) fn leaves_interface(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &Transient<'_>,
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let crossing = crossing(at, transient, view(&transient.headers));
+        watch.interface(from, Direction::Out, &crossing, None, quoted(transient))
+    }
+
+    /// The security groups of the host that receives. `through`: the load balancer that the packet comes through.
+    pub(super) fn enters_interface(
+        &mut self,
+        at: Duration,
+        to: PortId,
+        transient: &Transient<'_>,
+        through: Option<BalancerId>,
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let crossing = crossing(at, transient, view(&transient.headers));
+        watch.interface(to, Direction::In, &crossing, through, quoted(transient))
+    }
+
+    /// Between two hosts, perhaps by the internet gateway, which makes these of its addresses.
+    pub(super) fn between_hosts(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        to: PortId,
+        transient: &Transient<'_>,
+        (source, destination): (Ipv4Addr, Ipv4Addr),
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let as_left = view(&transient.headers);
+        let as_entered = View {
+            from: behind(as_left.from, source),
+            to: behind(as_left.to, destination),
+            ..as_left
+        };
+        let borders = Borders {
+            leaves: watch.subnet(from),
+            as_left,
+            enters: watch.subnet(to),
+            as_entered,
+            by_gateway: as_entered != as_left,
+        };
+        cross(watch, at, transient, &borders)
+    }
+
+    /// From a host to a zonal address, which sees this source.
+    pub(super) fn toward_balancer(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &Transient<'_>,
+        (balancer, zonal): (BalancerId, ZonalId),
+        source: Ipv4Addr,
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let as_left = view(&transient.headers);
+        let as_entered = View {
+            from: behind(as_left.from, source),
+            ..as_left
+        };
+        let borders = Borders {
+            leaves: watch.subnet(from),
+            as_left,
+            enters: watch.zonal_subnet(balancer, zonal),
+            as_entered,
+            by_gateway: as_entered != as_left,
+        };
+        cross(watch, at, transient, &borders)
+    }
+
+    /// From a target back to the zonal address of its flow.
+    pub(super) fn back_to_balancer(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &Transient<'_>,
+        flow: FlowId,
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let (balancer, zonal) = self.balancers.table().place(flow);
+        let as_left = view(&transient.headers);
+        let borders = Borders {
+            leaves: watch.subnet(from),
+            as_left,
+            enters: watch.zonal_subnet(balancer, zonal),
+            as_entered: as_left,
+            by_gateway: false,
+        };
+        cross(watch, at, transient, &borders)
+    }
+
+    /// From the zonal address of a flow to a host. Translated already.
+    pub(super) fn beyond_flow(
+        &mut self,
+        at: Duration,
+        to: PortId,
+        transient: &Transient<'_>,
+        flow: FlowId,
+    ) -> Result<(), Reason> {
+        if self.watch.is_none() {
+            return Ok(());
+        }
+        let place = self.balancers.table().place(flow);
+        self.beyond_balancer(at, to, transient, place)
+    }
+
+    /// From a zonal address to a host: a target, or a client. Translated already.
+    pub(super) fn beyond_balancer(
+        &mut self,
+        at: Duration,
+        to: PortId,
+        transient: &Transient<'_>,
+        (balancer, zonal): (BalancerId, ZonalId),
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let as_entered = view(&transient.headers);
+        // A client inside that dialled the public address is known there by its own public address.
+        let course = self.routes.course(to, *as_entered.from.ip());
+        let seen = match course {
+            Ok(Course::Balancer { source, .. }) => source,
+            Ok(Course::Host { .. }) | Err(_) => *as_entered.to.ip(),
+        };
+        let as_left = View {
+            to: behind(as_entered.to, seen),
+            ..as_entered
+        };
+        let borders = Borders {
+            leaves: watch.zonal_subnet(balancer, zonal),
+            as_left,
+            enters: watch.subnet(to),
+            as_entered,
+            by_gateway: as_entered != as_left,
+        };
+        cross(watch, at, transient, &borders)
+    }
+}
+
+fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> Crossing<'a> {
+    Crossing {
+        at,
+        packet: transient.passage.id,
+        view,
+        headers: &transient.headers,
+    }
+}
+
+fn cross(
+    watch: &mut Watch,
+    at: Duration,
+    transient: &Transient<'_>,
+    borders: &Borders,
+) -> Result<(), Reason> {
+    if borders.leaves == borders.enters && !borders.by_gateway {
+        return Ok(());
+    }
+    let left = crossing(at, transient, borders.as_left);
+    watch.border(borders.leaves, Direction::Out, &left)?;
+    let entered = crossing(at, transient, borders.as_entered);
+    watch.border(borders.enters, Direction::In, &entered)
+}

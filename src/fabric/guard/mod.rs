@@ -1,0 +1,176 @@
+//! Guards: security groups before network interfaces, network ACLs around subnets. What they refuse is dropped
+//! without a word, and the sender never learns of it.
+//!
+//! Observed on: an AWS VPC. Not here: when a packet meets which guard (see `checkpoints`).
+
+pub mod rules;
+
+mod network_acl;
+mod security_group;
+
+use super::config::{BalancerId, PortId, ZonalId};
+use super::record::{GuardKind, Interface, Reason, Refusal};
+use crate::packet::Headers;
+use network_acl::Denied;
+use rules::{Direction, Guards, SubnetId, View};
+use security_group::{Memory, Question};
+use std::time::Duration;
+
+/// The guards of a network and what they remember.
+pub struct Watch {
+    rules: Guards,
+    /// By port.
+    memories: Vec<Memory>,
+    refusals: Vec<Refusal>,
+    limit: usize,
+}
+
+/// A packet, and when it came to a guard.
+#[derive(Clone, Copy)]
+pub struct Crossing<'a> {
+    /// When.
+    pub at: Duration,
+    /// Its number.
+    pub packet: u64,
+    /// What the guard sees of it.
+    pub view: View,
+    /// The rest of it.
+    pub headers: &'a Headers,
+}
+
+impl Watch {
+    /// Guards that remember nothing yet; none when there is nothing to guard. `limit`: refusals that are kept.
+    pub fn new(rules: &Guards, limit: usize) -> Option<Box<Self>> {
+        (!rules.is_empty()).then(|| {
+            let mut memories = Vec::new();
+            memories.resize_with(rules.ports.len(), Memory::default);
+            Box::new(Self {
+                rules: rules.clone(),
+                memories,
+                refusals: Vec::new(),
+                limit,
+            })
+        })
+    }
+
+    /// What was refused, in order; at most `limit`.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// The subnet of a host.
+    pub fn subnet(&self, port: PortId) -> Option<SubnetId> {
+        self.rules.ports.get(port.0 as usize)?.subnet
+    }
+
+    /// The subnet of a zonal address.
+    pub fn zonal_subnet(&self, balancer: BalancerId, zonal: ZonalId) -> Option<SubnetId> {
+        let interfaces = self.rules.balancers.get(balancer.0 as usize)?;
+        interfaces.subnets.get(zonal.0 as usize).copied()
+    }
+
+    /// A packet before a host's interface. `through`: the load balancer that it comes through. `quoted`: the packet
+    /// that it complains about.
+    pub fn interface(
+        &mut self,
+        port: PortId,
+        direction: Direction,
+        crossing: &Crossing<'_>,
+        through: Option<BalancerId>,
+        quoted: Option<View>,
+    ) -> Result<(), Reason> {
+        let Some(interface) = self.rules.ports.get(port.0 as usize) else {
+            return Ok(());
+        };
+        if interface.groups.is_empty() {
+            return Ok(());
+        }
+        let memory = &mut self.memories[port.0 as usize];
+        if quoted.is_some_and(|quoted| memory.concerns(direction, &quoted)) {
+            return Ok(());
+        }
+        let question = Question {
+            all: &self.rules.security_groups,
+            groups: &interface.groups,
+            direction,
+            view: crossing.view,
+            through,
+        };
+        let tracking = &self.rules.tracking;
+        if memory.passes(crossing.at, tracking, crossing.headers, &question) {
+            return Ok(());
+        }
+        Err(self.refuse(
+            crossing,
+            direction,
+            GuardKind::SecurityGroup(Interface::Host(port)),
+        ))
+    }
+
+    /// The first packet of a flow before a load balancer's interface. What follows is tracked by the flow.
+    pub fn balancer(
+        &mut self,
+        balancer: BalancerId,
+        zonal: ZonalId,
+        direction: Direction,
+        crossing: &Crossing<'_>,
+    ) -> Result<(), Reason> {
+        let Some(interfaces) = self.rules.balancers.get(balancer.0 as usize) else {
+            return Ok(());
+        };
+        let question = Question {
+            all: &self.rules.security_groups,
+            groups: &interfaces.groups,
+            direction,
+            view: crossing.view,
+            through: None,
+        };
+        if interfaces.groups.is_empty() || question.is_admitted() {
+            return Ok(());
+        }
+        let guard = GuardKind::SecurityGroup(Interface::Zonal(balancer, zonal));
+        Err(self.refuse(crossing, direction, guard))
+    }
+
+    /// A packet at the border of a subnet, if there is one.
+    pub fn border(
+        &mut self,
+        subnet: Option<SubnetId>,
+        direction: Direction,
+        crossing: &Crossing<'_>,
+    ) -> Result<(), Reason> {
+        let Some(id) = subnet else { return Ok(()) };
+        let Some(acl) = &self.rules.subnets[id.0 as usize].acl else {
+            return Ok(());
+        };
+        match acl.judge(direction, &crossing.view) {
+            Ok(()) => Ok(()),
+            Err(Denied(rule)) => {
+                let guard = GuardKind::NetworkAcl { subnet: id, rule };
+                Err(self.refuse(crossing, direction, guard))
+            }
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        crossing: &Crossing<'_>,
+        direction: Direction,
+        guard: GuardKind,
+    ) -> Reason {
+        if self.refusals.len() < self.limit {
+            self.refusals.push(Refusal {
+                packet: crossing.packet,
+                guard,
+                direction,
+                view: crossing.view,
+            });
+        }
+        match (guard, direction) {
+            (GuardKind::SecurityGroup(_), Direction::In) => Reason::SecurityGroupIngress,
+            (GuardKind::SecurityGroup(_), Direction::Out) => Reason::SecurityGroupEgress,
+            (GuardKind::NetworkAcl { .. }, Direction::In) => Reason::NetworkAclInbound,
+            (GuardKind::NetworkAcl { .. }, Direction::Out) => Reason::NetworkAclOutbound,
+        }
+    }
+}

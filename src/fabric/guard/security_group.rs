@@ -1,0 +1,205 @@
+//! Security groups: stateful filters before one network interface.
+//!
+//! Observed on: AWS security groups. Rules only allow; all groups of an interface count together. A connection that
+//! was let through is tracked, and its answers pass whatever the rules of the other direction say; taking a rule away
+//! does not cut what is tracked. Not tracked is a TCP or UDP flow that a rule lets through for everyone when a rule
+//! of the other direction lets every answer through: each of its packets is judged anew, so taking the rule away cuts
+//! it at once. What comes through a load balancer is always tracked.
+//!
+//! Not here: the interfaces of load balancers themselves. Their flow table remembers, so they need no second memory.
+
+use super::rules::{Cidr, Direction, Peer, Rule, SecurityGroup, SecurityGroupId, Tracking, View};
+use crate::fabric::config::BalancerId;
+use crate::packet::{Headers, ICMP, TCP, UDP, tcp};
+use rustc_hash::FxHashMap;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+/// A packet before an interface.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// Every security group there is.
+    pub all: &'a [SecurityGroup],
+    /// Those of the interface.
+    pub groups: &'a [SecurityGroupId],
+    /// Comes in or goes out.
+    pub direction: Direction,
+    /// The packet.
+    pub view: View,
+    /// The load balancer that it came through.
+    pub through: Option<BalancerId>,
+}
+
+impl<'a> Question<'a> {
+    /// True when one of the rules lets it pass.
+    pub fn is_admitted(&self) -> bool {
+        self.rules(self.direction).any(|rule| {
+            rule.traffic
+                .includes(self.view.protocol, self.view.to.port())
+                && self.fits(rule.peer)
+        })
+    }
+
+    fn rules(&self, direction: Direction) -> impl Iterator<Item = &'a Rule> {
+        let all = self.all;
+        self.groups.iter().flat_map(move |group| {
+            let group = &all[group.0 as usize];
+            match direction {
+                Direction::In => &group.ingress,
+                Direction::Out => &group.egress,
+            }
+        })
+    }
+
+    fn fits(&self, peer: Peer) -> bool {
+        let address = match self.direction {
+            Direction::In => *self.view.from.ip(),
+            Direction::Out => *self.view.to.ip(),
+        };
+        match peer {
+            Peer::Range(range) => range.contains(address),
+            Peer::Group(group) => {
+                let group = &self.all[group.0 as usize];
+                group.members.contains(&address)
+                    || self
+                        .through
+                        .is_some_and(|balancer| group.balancers.contains(&balancer))
+            }
+        }
+    }
+
+    /// True when a flow that begins with this packet is tracked: unless everyone may send it and everyone may be
+    /// answered, on every port.
+    fn is_tracked(&self) -> bool {
+        let View { protocol, to, .. } = self.view;
+        let open = |rule: &&Rule| rule.peer == Peer::Range(Cidr::ANYWHERE);
+        let untracked = matches!(protocol, TCP | UDP)
+            && self.through.is_none()
+            && self
+                .rules(self.direction)
+                .filter(open)
+                .any(|rule| rule.traffic.includes(protocol, to.port()))
+            && self
+                .rules(self.direction.reverse())
+                .filter(open)
+                .any(|rule| rule.traffic.includes_every_port(protocol));
+        !untracked
+    }
+
+    fn ends(&self) -> Ends {
+        Ends::of(self.direction, &self.view)
+    }
+}
+
+/// The ends of a connection as its interface sees them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    protocol: u8,
+    local: SocketAddrV4,
+    remote: SocketAddrV4,
+}
+
+impl Ends {
+    fn of(direction: Direction, view: &View) -> Self {
+        let (local, remote) = match direction {
+            Direction::In => (view.to, view.from),
+            Direction::Out => (view.from, view.to),
+        };
+        Self {
+            protocol: view.protocol,
+            local,
+            remote,
+        }
+    }
+}
+
+/// What is remembered of a connection.
+struct Connection {
+    /// Who began it: `In` when the far end did.
+    begun: Direction,
+    /// Its packets pass without being judged again.
+    tracked: bool,
+    /// Its last packet.
+    last: Duration,
+    /// The other side has sent something.
+    answered: bool,
+    /// FIN was sent: by the far end, by this one.
+    fin: [bool; 2],
+    /// RST, or both FINs: another SYN begins another connection.
+    over: bool,
+}
+
+/// What one interface remembers. Looked up by ends only, never walked.
+#[derive(Default)]
+pub struct Memory {
+    connections: FxHashMap<Ends, Connection>,
+}
+
+impl Memory {
+    /// True when a packet may pass, which is remembered.
+    pub fn passes(
+        &mut self,
+        now: Duration,
+        tracking: &Tracking,
+        headers: &Headers,
+        question: &Question<'_>,
+    ) -> bool {
+        let ends = question.ends();
+        let known = self
+            .connections
+            .get_mut(&ends)
+            .filter(|connection| connection.stands(now, tracking, headers));
+        if let Some(connection) = known {
+            let passes = connection.tracked || question.is_admitted();
+            if passes {
+                connection.note(now, question.direction, headers);
+            }
+            return passes;
+        }
+        if !question.is_admitted() {
+            return false;
+        }
+        let mut connection = Connection {
+            begun: question.direction,
+            tracked: question.is_tracked(),
+            last: now,
+            answered: false,
+            fin: [false; 2],
+            over: false,
+        };
+        connection.note(now, question.direction, headers);
+        self.connections.insert(ends, connection);
+        true
+    }
+
+    /// True when an ICMP error is about a packet of a connection that is remembered. `quoted`: that packet.
+    pub fn concerns(&self, direction: Direction, quoted: &View) -> bool {
+        // The packet it is about went the other way.
+        let ends = Ends::of(direction.reverse(), quoted);
+        self.connections.contains_key(&ends)
+    }
+}
+
+impl Connection {
+    /// True while a packet belongs to this connection rather than to a new one.
+    fn stands(&self, now: Duration, tracking: &Tracking, headers: &Headers) -> bool {
+        let limit = match headers.protocol {
+            TCP => tracking.tcp,
+            UDP if self.answered => tracking.udp_stream,
+            UDP | ICMP => tracking.udp,
+            _ => tracking.other,
+        };
+        now.saturating_sub(self.last) < limit && !(self.over && headers.is_opening())
+    }
+
+    fn note(&mut self, now: Duration, direction: Direction, headers: &Headers) {
+        self.last = now;
+        self.answered |= direction != self.begun;
+        if headers.protocol == TCP && headers.is_ending() {
+            if headers.flags & tcp::FIN != 0 {
+                self.fin[usize::from(direction == Direction::Out)] = true;
+            }
+            self.over = headers.is_reset() || self.fin == [true; 2];
+        }
+    }
+}
