@@ -191,7 +191,7 @@ impl Fabric {
         let course = self.routes.course(to, *as_entered.from.ip());
         let seen = match course {
             Ok(Course::Balancer { source, .. }) => source,
-            Ok(Course::Host { .. }) | Err(_) => *as_entered.to.ip(),
+            Ok(Course::Host { .. } | Course::Resolver) | Err(_) => *as_entered.to.ip(),
         };
         let as_left = View {
             to: behind(as_entered.to, seen),

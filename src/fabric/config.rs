@@ -40,6 +40,32 @@ pub struct Config {
     pub guards: Guards,
     /// How many packet records are kept; later ones are counted, not kept.
     pub record_limit: usize,
+    /// Who knows the names.
+    pub resolver: Resolver,
+}
+
+/// Where hosts inside the zones find the resolver besides [`Resolver::private`] (AWS: everywhere the same).
+pub const LINK_LOCAL_RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+
+/// The resolver.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    /// Its address inside the zones (AWS: the network's base plus two).
+    pub private: Ipv4Addr,
+    /// Its address for hosts on the internet.
+    pub public: Ipv4Addr,
+    /// How long an answer may be kept (AWS: 60 s), already scaled. Messages carry its whole seconds.
+    pub ttl: Duration,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self {
+            private: Ipv4Addr::new(10, 0, 0, 2),
+            public: Ipv4Addr::new(198, 51, 100, 2),
+            ttl: Duration::from_secs(60),
+        }
+    }
 }
 
 /// A host as the fabric sees it.
@@ -53,12 +79,21 @@ pub struct Port {
     pub public_address: Option<Ipv4Addr>,
     /// True for a host out on the internet (no zone): private addresses are not routed to or from it.
     pub internet: bool,
+    /// Its zone's name; none on the internet.
+    pub zone: Option<String>,
     /// From the host toward the fabric.
     pub up: Link,
     /// From the fabric toward the host.
     pub down: Link,
     /// Kernel behaviour of other releases, emulated at this edge.
     pub quirks: Quirks,
+}
+
+impl Port {
+    /// True when packets of this host can leave for the internet, and answers come back.
+    pub fn reaches_internet(&self) -> bool {
+        self.internet || self.public_address.is_some()
+    }
 }
 
 /// Impairments of one direction of a host's link. The default does nothing and costs nothing.
@@ -119,6 +154,20 @@ pub struct Balancer {
     pub half_open: Duration,
     /// How long after FIN or RST a SYN from the same port still goes the old flow's way, already scaled.
     pub flow_reuse: Duration,
+    /// Which of its addresses a host is told.
+    pub client_routing: ClientRouting,
+}
+
+/// AWS: `dns_record.client_routing_policy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientRouting {
+    /// Any zone.
+    #[default]
+    Any,
+    /// In 85 of 100 answers only the asking host's zone.
+    Partial,
+    /// Only the asking host's zone, as long as it is listed.
+    Affinity,
 }
 
 /// One of a balancer's addresses (AWS: a load balancer node).
@@ -132,6 +181,10 @@ pub struct Zonal {
     pub public: Option<Ipv4Addr>,
     /// Its own kernel, from which it checks targets; none where nothing needs one.
     pub port: Option<PortId>,
+    /// False: the zone is not enabled now. The address is not in DNS and takes no new flows.
+    pub enabled: bool,
+    /// A zonal shift leaves this zone: the address is not in DNS, and the zone's targets get no new flows.
+    pub shifted: bool,
 }
 
 /// Ports that sockets of a zonal address's own kernel have. Everything below is the fabric's, for flows whose

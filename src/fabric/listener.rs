@@ -92,6 +92,11 @@ impl Listening {
         }
     }
 
+    /// True when this zonal address has a target to choose from.
+    pub fn reaches(&self, zonal: ZonalId) -> bool {
+        !self.pools[zonal.0 as usize].eligible.is_empty()
+    }
+
     /// Chooses the target of a new flow; none when there is nothing to choose from.
     pub fn choose(
         &self,

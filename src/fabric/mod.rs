@@ -25,6 +25,7 @@ mod passage;
 mod port_pool;
 mod random;
 mod reply;
+mod resolver;
 mod routes;
 mod targets;
 
@@ -36,6 +37,7 @@ use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
 use record::{Conversation, FlowRecord, PacketRecord, Refusal, Totals, Tuple};
+use resolver::Resolver;
 use routes::Routes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -68,6 +70,7 @@ pub struct Fabric {
     routes: Routes,
     links: Links,
     balancers: Balancers,
+    resolver: Resolver,
     conversations: Conversations,
     ledger: Ledger,
     /// None when there is nothing to guard.
@@ -102,6 +105,7 @@ impl Fabric {
             routes: Routes::new(&config),
             links: Links::new(&config),
             balancers: Balancers::new(&config),
+            resolver: Resolver::new(&config),
             conversations: Conversations::default(),
             ledger: Ledger::new(config.record_limit),
             watch: Watch::new(&config.guards, config.record_limit),

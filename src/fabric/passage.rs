@@ -197,6 +197,7 @@ impl Fabric {
                     let ends = (source, destination);
                     return self.direct(at, from, transient, ends, port, out);
                 }
+                Ok(Course::Resolver) => return self.resolve(at, from, transient, out),
                 Ok(Course::Balancer {
                     source,
                     balancer,
@@ -359,6 +360,10 @@ impl Fabric {
                     ..
                 }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
                     return self.reach_kernel(at, transient, balancer, kernel, out);
+                }
+                Ok(Course::Resolver) => {
+                    let fate = Fate::Dropped(Reason::IcmpUnsupported);
+                    return self.finish(transient, fate);
                 }
                 Ok(Course::Balancer {
                     source,

@@ -31,6 +31,8 @@ pub enum Answer {
     TtlExceeded,
     /// ICMP type 3 code 4.
     FragmentationNeeded,
+    /// The resolver's answer.
+    Name,
 }
 
 /// Why a packet was dropped. Closed: a new way to lose a packet is a new reason.
@@ -50,6 +52,8 @@ pub enum Reason {
     SpoofedSource,
     /// The balancer has no listener there; it stays silent.
     NoListener,
+    /// The resolver takes questions over UDP at port 53, and nothing else.
+    NoService,
     /// A balancer takes only ICMP type 3.
     IcmpUnsupported,
     /// An ICMP error that quotes no known flow.

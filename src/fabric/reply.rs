@@ -1,4 +1,4 @@
-//! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is.
+//! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is, the resolver's answers.
 
 use super::config::PortId;
 use super::link::Stage;
@@ -6,14 +6,16 @@ use super::passage::{Passage, Transient, tuple};
 use super::record::{Answer, Fate, Party, Reason};
 use super::routes::Course;
 use super::{Fabric, Output};
-use crate::packet::answer::{IcmpError, icmp_error, may_be_answered, reset};
+use crate::packet::answer::{IcmpError, datagram, icmp_error, may_be_answered, reset};
 use crate::packet::rewrite::{finish_checksum, rewrite};
-use crate::packet::{Headers, VnetHeader};
+use crate::packet::{Headers, UDP, VnetHeader};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// The fabric's own address as a router: the IPv4 dummy address of RFC 7600 section 4.8.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+/// Where a resolver listens.
+const DNS: u16 = 53;
 
 impl Fabric {
     /// Answers a segment with a RST.
@@ -34,6 +36,38 @@ impl Fabric {
         if let Some(mut made) = reset(transient.packet, &transient.headers) {
             self.originate(at, passage, &mut made, out);
         }
+    }
+
+    /// Answers a question about a name.
+    pub(super) fn resolve(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let headers = &transient.headers;
+        let asks = headers.protocol == UDP
+            && headers.has_ports()
+            && !headers.fragment
+            && headers.gso_size.is_none()
+            && headers.to.port() == DNS;
+        if !asks {
+            return self.finish(transient, Fate::Dropped(Reason::NoService));
+        }
+        let message = &transient.packet[headers.payload..headers.total_len];
+        let answer = self
+            .resolver
+            .ask(&self.config, from, message, |balancer, zonal| {
+                self.balancers.zone_in_dns(balancer, zonal)
+            });
+        let Some(answer) = answer else {
+            return self.finish(transient, Fate::Dropped(Reason::Malformed));
+        };
+        let mut made = datagram(headers.to, headers.from, &answer);
+        let passage = transient.passage;
+        self.finish(transient, Fate::Answered(Answer::Name));
+        self.originate(at, passage, &mut made, out);
     }
 
     /// Answers a packet with an ICMP error, or drops it when that is not allowed.
@@ -85,7 +119,7 @@ impl Fabric {
                 Ok(Course::Balancer {
                     balancer, zonal, ..
                 }) => (balancer, zonal),
-                Ok(Course::Host { .. }) | Err(_) => return Ok(()),
+                Ok(Course::Host { .. } | Course::Resolver) | Err(_) => return Ok(()),
             },
         };
         self.beyond_balancer(at, to, transient, place)

@@ -3,7 +3,7 @@
 //! Observed on: an AWS internet gateway translates one to one between a private address and a public one, keeps no
 //! state, and lets nothing private pass. Hosts inside the zones reach each other directly.
 
-use super::config::{BalancerId, Config, KERNEL_PORTS, PortId, ZonalId};
+use super::config::{BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, ZonalId};
 use super::record::Reason;
 use rustc_hash::FxHashMap;
 use std::net::Ipv4Addr;
@@ -19,6 +19,8 @@ pub enum Place {
     Zonal(BalancerId, ZonalId, Option<PortId>),
     /// A balancer, by an address on the internet.
     PublicZonal(BalancerId, ZonalId),
+    /// The resolver; true: by its address on the internet.
+    Resolver(bool),
 }
 
 /// Where a packet goes, and as whose.
@@ -44,6 +46,8 @@ pub enum Course {
         /// The kernel that has this address too.
         kernel: Option<PortId>,
     },
+    /// To the resolver.
+    Resolver,
 }
 
 /// The addresses of this world.
@@ -66,6 +70,10 @@ impl Routes {
     pub fn new(config: &Config) -> Self {
         let mut places = FxHashMap::default();
         let mut kernels = Vec::new();
+        // First, so that a host that a lab gave one of these addresses keeps it.
+        places.insert(config.resolver.private, Place::Resolver(false));
+        places.insert(LINK_LOCAL_RESOLVER, Place::Resolver(false));
+        places.insert(config.resolver.public, Place::Resolver(true));
         for (index, balancer) in config.balancers.iter().enumerate() {
             let id = BalancerId(index as u16);
             for (index, zonal) in balancer.zonal.iter().enumerate() {
@@ -112,7 +120,10 @@ impl Routes {
     pub fn host(&self, address: Ipv4Addr) -> Option<PortId> {
         match self.places.get(&address)? {
             Place::Host(port) => Some(*port),
-            Place::PublicHost(_) | Place::Zonal(..) | Place::PublicZonal(..) => None,
+            Place::PublicHost(_)
+            | Place::Zonal(..)
+            | Place::PublicZonal(..)
+            | Place::Resolver(_) => None,
         }
     }
 
@@ -157,6 +168,14 @@ impl Routes {
                 zonal,
                 kernel: None,
             }),
+            Place::Resolver(public) if sender.internet != public => {
+                // The internet's resolver is out there: reached as the internet is.
+                if sender.internet {
+                    return Err(Reason::NotRoutable);
+                }
+                sender.outside().map(|_| Course::Resolver)
+            }
+            Place::Resolver(_) => Ok(Course::Resolver),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Packets the network itself makes: RST segments and ICMP errors.
+//! Packets the network itself makes: RST segments, ICMP errors, datagrams.
 
 use super::rewrite::fill_checksums;
-use super::{Headers, ICMP, IcmpPacket, Ipv4Packet, TCP, VnetHeader, icmp, put16, put32, tcp};
-use std::net::Ipv4Addr;
+use super::{Headers, ICMP, IcmpPacket, Ipv4Packet, TCP, UDP, VnetHeader, icmp, put16, put32, tcp};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// Largest ICMP error: RFC 1812 section 4.3.2.3.
 pub const ICMP_ERROR_MAX: usize = 576;
@@ -38,6 +38,25 @@ pub fn reset(packet: &[u8], headers: &Headers) -> Option<[u8; 40]> {
     let made = Headers::parse(&VnetHeader::default(), &answer).ok()?;
     fill_checksums(&mut answer, &made);
     Some(answer)
+}
+
+/// A UDP datagram. The payload must fit into a packet.
+pub fn datagram(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
+    let start = super::ipv4::MIN_HEADER_LEN;
+    let mut packet = vec![0; start + super::udp::HEADER_LEN + payload.len()];
+    ip_header(&mut packet, *from.ip(), *to.ip(), UDP);
+    put16(&mut packet, start, from.port());
+    put16(&mut packet, start + 2, to.port());
+    put16(
+        &mut packet,
+        start + 4,
+        (super::udp::HEADER_LEN + payload.len()) as u16,
+    );
+    packet[start + super::udp::HEADER_LEN..].copy_from_slice(payload);
+    if let Ok(made) = Headers::parse(&VnetHeader::default(), &packet) {
+        fill_checksums(&mut packet, &made);
+    }
+    packet
 }
 
 /// Which ICMP error.

@@ -10,6 +10,8 @@
 //! | private zonal address in zone i | 10.0.(16 i + 15).10 .. 10.0.(16 i + 15).254 | - |
 //! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
+//! | resolver, in zones | 10.0.0.2 (AWS: base plus two) | 169.254.169.253, which it always has |
+//! | resolver, on the internet | 198.51.100.2 | .. 198.51.100.9 |
 //!
 //! 10.0.0.0/16 in /20 subnets by zone is what AWS makes of a default VPC. Addresses that end in 0 or 255 are left
 //! out: they are legal, and read like networks.
@@ -18,9 +20,13 @@ use super::Sink;
 use super::hosts::Hosts;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
+use crate::fabric::config::LINK_LOCAL_RESOLVER;
 use crate::spec::{Balancer, Body, PublicAddress};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+
+/// AWS: the network's base plus two.
+const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 /// Subnets of a zone in 10.0.0.0/16: no more zones than that.
 pub(super) const MOST_ZONES: usize = 16;
@@ -50,6 +56,8 @@ pub(super) struct Addresses {
     pub(super) hosts: Vec<HostAddresses>,
     /// By balancer and its zones, in the order of the lab.
     pub(super) balancers: Vec<Vec<ZonalAddresses>>,
+    /// The resolver's for hosts in zones and for those on the internet.
+    pub(super) resolver: (Ipv4Addr, Ipv4Addr),
 }
 
 /// Gives everything an address.
@@ -117,7 +125,23 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 .collect()
         })
         .collect();
-    Addresses { hosts, balancers }
+    Addresses {
+        hosts,
+        balancers,
+        resolver: resolver(&book),
+    }
+}
+
+/// Where the resolver is. A lab may have given its usual places to somebody else.
+fn resolver(book: &Book) -> (Ipv4Addr, Ipv4Addr) {
+    let free = |address: &Ipv4Addr| !book.taken.contains_key(address);
+    let public = (2..10).map(|last| Ipv4Addr::new(198, 51, 100, last));
+    (
+        Some(VPC_RESOLVER)
+            .filter(free)
+            .unwrap_or(LINK_LOCAL_RESOLVER),
+        public.clone().find(free).unwrap_or(LINK_LOCAL_RESOLVER),
+    )
 }
 
 /// True unless the balancer is internal.

@@ -14,6 +14,9 @@ pub(super) const PRESERVE_CLIENT_IP: &str = "preserve_client_ip.enabled";
 /// Idle limit of a TCP listener's flows.
 pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 
+/// Which zones a host is told of.
+pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
+
 /// What has attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
@@ -92,9 +95,9 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, "access_logs.s3.enabled", Kind::Bool, Use::Indifferent),
     attribute(Holder::Balancer, "access_logs.s3.prefix", Kind::Text, Use::Indifferent),
     attribute(Holder::Balancer, "deletion_protection.enabled", Kind::Bool, Use::Indifferent),
-    attribute(Holder::Balancer, "dns_record.client_routing_policy",
+    attribute(Holder::Balancer, CLIENT_ROUTING,
         Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"]),
-        Use::NotYet { default: "any_availability_zone" }),
+        Use::Acts),
     attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
     attribute(Holder::Balancer, "secondary_ips.auto_assigned.per_subnet",

@@ -1,13 +1,15 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
 use super::Sink;
-use super::attributes::{self, CROSS_ZONE, Holder, TCP_IDLE};
+use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Group, Groups, protocol};
 use super::hosts::{Hosts, known_zone};
 use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
-use crate::fabric::config::{KERNEL_PORTS, OnCollision, OnMissingFlow, Protocol, ZonalId};
+use crate::fabric::config::{
+    ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, Protocol, ZonalId,
+};
 use crate::spec::{self, Body};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -52,6 +54,8 @@ pub(super) struct Balancer<'a> {
     pub(super) half_open: Duration,
     /// Knob; real time.
     pub(super) flow_reuse: Duration,
+    /// Which of its addresses a host is told.
+    pub(super) client_routing: ClientRouting,
 }
 
 /// A listener, resolved.
@@ -131,6 +135,11 @@ pub(super) fn resolve<'a>(
                     .flow_reuse
                     .as_ref()
                     .map_or(Duration::ZERO, |time| clock.cloud(time.value)),
+                client_routing: match attributes.text(CLIENT_ROUTING).map(|v| v.value.as_str()) {
+                    Some("partial_availability_zone_affinity") => ClientRouting::Partial,
+                    Some("availability_zone_affinity") => ClientRouting::Affinity,
+                    Some(_) | None => ClientRouting::Any,
+                },
             }
         })
         .collect()

@@ -3,15 +3,20 @@
 use super::Host;
 use super::addresses::Addresses;
 use super::balancers::{Balancer, has_kernels};
+use super::clock::Clock;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Target, TargetGroup, Zonal,
+    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
+    Zonal,
 };
 use crate::spec;
+use std::time::Duration;
 
 /// Packet records kept for one case; a gallery lab has some hundreds.
 const RECORD_LIMIT: usize = 200_000;
+/// AWS: how long the addresses of a balancer's name may be kept, cloud time.
+const DNS_TTL: Duration = Duration::from_secs(60);
 
 /// The fabric's configuration. Ports are hosts, in order; then the zonal addresses that have a kernel.
 pub(super) fn lower(
@@ -21,6 +26,7 @@ pub(super) fn lower(
     groups: &Groups<'_>,
     balancers: &[Balancer<'_>],
     addresses: &Addresses,
+    clock: Clock,
 ) -> Config {
     let mut ports: Vec<Port> = drafts
         .list
@@ -71,6 +77,11 @@ pub(super) fn lower(
             .collect(),
         guards: Default::default(),
         record_limit: RECORD_LIMIT,
+        resolver: Resolver {
+            private: addresses.resolver.0,
+            public: addresses.resolver.1,
+            ttl: clock.cloud(DNS_TTL),
+        },
     }
 }
 
@@ -96,6 +107,7 @@ fn port(section: &spec::Host, host: &Host) -> Port {
         address: host.address,
         public_address: host.public_address,
         internet: host.zone.is_none(),
+        zone: host.zone.clone(),
         up: link(&section.up),
         down: link(&section.down),
         quirks: Quirks {
@@ -114,6 +126,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         address: zonal.private,
         public_address: None,
         internet: false,
+        zone: Some(zonal.zone.clone()),
         up: Link::default(),
         down: Link::default(),
         quirks: Quirks::default(),
@@ -150,6 +163,8 @@ fn lower_balancer(
                 private: addresses.private,
                 public: addresses.public,
                 port: None,
+                enabled: true,
+                shifted: false,
             })
             .collect(),
         listeners: balancer
@@ -172,5 +187,6 @@ fn lower_balancer(
         flow_capacity: balancer.flow_capacity,
         half_open: balancer.half_open,
         flow_reuse: balancer.flow_reuse,
+        client_routing: balancer.client_routing,
     }
 }

@@ -228,7 +228,9 @@ fn resolve(
     let steps = steps::resolve(body, scene, &mut compiler, sink);
     let works = compiler.claims(works, sink);
     let expect = compiler.claims(expect, sink);
-    let fabric = lower::lower(seed, &drafts, &hosts, &groups, &balancers, &addresses);
+    let fabric = lower::lower(
+        seed, &drafts, &hosts, &groups, &balancers, &addresses, clock,
+    );
     Some(Resolved {
         works,
         expect,

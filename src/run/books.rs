@@ -186,6 +186,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
                 Answer::ResetExpired => "reset, expired flow",
                 Answer::TtlExceeded => "ICMP, TTL exceeded",
                 Answer::FragmentationNeeded => "ICMP, fragmentation needed",
+                Answer::Name => "name",
             };
             (String::new(), format!("answered: {word}"))
         }

@@ -25,6 +25,7 @@ use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
 use program::Inside;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Host {
     pub name: String,
     /// Its network namespace.
     pub namespace: Namespace,
+    /// Whom it asks for the address of a name.
+    pub resolver: Ipv4Addr,
     names: Arc<str>,
     inside: OnceLock<Inside>,
 }
@@ -62,7 +65,7 @@ impl Host {
         if let Some(inside) = self.inside.get() {
             return Ok(inside);
         }
-        let prepared = Inside::prepare(&self.name, &self.namespace, &self.names)?;
+        let prepared = Inside::prepare(&self.name, &self.namespace, &self.names, self.resolver)?;
         Ok(self.inside.get_or_init(|| prepared))
     }
 }
@@ -86,6 +89,10 @@ impl World {
             hosts.push(Arc::new(Host {
                 name: host.name.clone(),
                 namespace,
+                resolver: match host.zone {
+                    Some(_) => plan.fabric.resolver.private,
+                    None => plan.fabric.resolver.public,
+                },
                 names: Arc::clone(&names),
                 inside: OnceLock::new(),
             }));

@@ -4,6 +4,7 @@
 use super::error::Error;
 use super::namespace::Namespace;
 use super::{netlink::Netlink, program::Inside, tun};
+use crate::fabric::config::LINK_LOCAL_RESOLVER;
 use std::net::Ipv4Addr;
 
 /// An ability and whether this machine has it.
@@ -36,7 +37,7 @@ pub fn all() -> Vec<Ability> {
         false,
     )];
     if let Ok(namespace) = &built {
-        let inside = Inside::prepare("probe", namespace, "");
+        let inside = Inside::prepare("probe", namespace, "", LINK_LOCAL_RESOLVER);
         list.push(ability(
             "programs",
             "`run`, `setup`, `nft`: mounts of its own for each host",

@@ -12,6 +12,7 @@ use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
@@ -53,11 +54,16 @@ pub struct Running {
 }
 
 impl Inside {
-    /// Prepares a host for programs. `names` is the text of its /etc/hosts.
+    /// Prepares a host for programs. `names` is the text of its /etc/hosts, `resolver` who knows all other names.
     ///
     /// # Errors
     /// The operation that failed.
-    pub fn prepare(host: &str, namespace: &Namespace, names: &str) -> Result<Self, Error> {
+    pub fn prepare(
+        host: &str,
+        namespace: &Namespace,
+        names: &str,
+        resolver: Ipv4Addr,
+    ) -> Result<Self, Error> {
         let open = |file: &str| {
             File::open(file)
                 .map(OwnedFd::from)
@@ -75,7 +81,7 @@ impl Inside {
         let mounts = std::thread::spawn(move || {
             setns(&inner, CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| Error::system("enter the network namespace", errno))?;
-            mount_namespace(&name, &names)?;
+            mount_namespace(&name, &names, resolver)?;
             open("/proc/thread-self/ns/mnt")
         })
         .join()
@@ -280,7 +286,7 @@ fn package_hint(program: &str) -> String {
 }
 
 /// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.
-fn mount_namespace(host: &str, names: &str) -> Result<(), Error> {
+fn mount_namespace(host: &str, names: &str, resolver: Ipv4Addr) -> Result<(), Error> {
     unshare(CloneFlags::CLONE_NEWNS)
         .map_err(|errno| Error::system("unshare a mount namespace", errno))?;
     let fail = |what: &str| {
@@ -323,13 +329,29 @@ fn mount_namespace(host: &str, names: &str) -> Result<(), Error> {
         "hosts",
         &format!("127.0.0.1 localhost {host}\n{names}"),
     )?;
-    // No name server: a name that is not in the file above is refused at once, by the loopback device.
+    // `search .`: else the C library takes the domain of the machine's own name and asks for names under it.
     cover(
         "/etc/resolv.conf",
         "resolv.conf",
-        "options timeout:1 attempts:1\n",
+        &format!("nameserver {resolver}\nsearch .\noptions timeout:1 attempts:2\n"),
     )?;
+    if let Ok(switch) = fs::read_to_string("/etc/nsswitch.conf") {
+        cover(
+            "/etc/nsswitch.conf",
+            "nsswitch.conf",
+            &files_then_dns(&switch),
+        )?;
+    }
     Ok(())
+}
+
+/// Names come from the two files above, whatever daemon this machine asks (resolved, mDNS): none runs in a host.
+fn files_then_dns(switch: &str) -> String {
+    let others = switch.lines().filter(|line| !line.starts_with("hosts:"));
+    others
+        .chain(["hosts: files dns"])
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// Puts a file of our own in a system file's place, for this mount namespace only.

@@ -47,11 +47,12 @@ pub fn ms(value: u64) -> Duration {
 /// A client on the internet, two targets in zones a and b (the first with a public address), another host inside
 /// with a public address, and one balancer in both zones: port 80 TCP and 53 UDP, across zones, preserving.
 pub fn config() -> Config {
-    let port = |name: &str, address: &str, public: Option<&str>, internet| Port {
+    let port = |name: &str, address: &str, public: Option<&str>, zone: Option<&str>| Port {
         name: name.to_owned(),
         address: ip(address),
         public_address: public.map(ip),
-        internet,
+        internet: zone.is_none(),
+        zone: zone.map(str::to_owned),
         up: Link::default(),
         down: Link::default(),
         quirks: Quirks::default(),
@@ -68,6 +69,8 @@ pub fn config() -> Config {
         private: ip(private),
         public: Some(ip(public)),
         port: None,
+        enabled: true,
+        shifted: false,
     };
     let listener = |port, protocol| Listener {
         port,
@@ -79,10 +82,10 @@ pub fn config() -> Config {
     Config {
         seed: 1,
         ports: vec![
-            port("client", CLIENT_IP, None, true),
-            port("web1", WEB1_IP, Some(WEB1_PUBLIC), false),
-            port("web2", WEB2_IP, None, false),
-            port("inside", INSIDE_IP, Some(INSIDE_PUBLIC), false),
+            port("client", CLIENT_IP, None, None),
+            port("web1", WEB1_IP, Some(WEB1_PUBLIC), Some("a")),
+            port("web2", WEB2_IP, None, Some("b")),
+            port("inside", INSIDE_IP, Some(INSIDE_PUBLIC), Some("a")),
         ],
         balancers: vec![Balancer {
             name: "front".to_owned(),
@@ -98,6 +101,7 @@ pub fn config() -> Config {
             flow_capacity: 1_000_000,
             half_open: HALF_OPEN,
             flow_reuse: Duration::ZERO,
+            client_routing: ClientRouting::Any,
         }],
         groups: vec![TargetGroup {
             name: "web".to_owned(),
@@ -107,6 +111,7 @@ pub fn config() -> Config {
         }],
         guards: Default::default(),
         record_limit: 100_000,
+        resolver: Resolver::default(),
     }
 }
 

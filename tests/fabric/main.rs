@@ -10,6 +10,7 @@ mod kit;
 mod links;
 mod probes;
 mod properties;
+mod resolver;
 mod targets;
 mod timeouts;
 mod translation;

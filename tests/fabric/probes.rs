@@ -26,6 +26,7 @@ fn with_kernels(mut config: Config) -> Config {
             address: zonal.private,
             public_address: None,
             internet: false,
+            zone: None,
             up: Link::default(),
             down: Link::default(),
             quirks: Quirks::default(),

@@ -10,4 +10,5 @@ mod errors;
 mod hosts;
 mod kit;
 mod links;
+mod names;
 mod steps;

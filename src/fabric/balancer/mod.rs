@@ -135,6 +135,12 @@ impl Balancers {
         &mut self.balancers[balancer.0 as usize].counters
     }
 
+    /// False: this zonal address is left out of the balancer's name, because its zone has no target to send to.
+    pub fn zone_in_dns(&self, balancer: BalancerId, zonal: ZonalId) -> bool {
+        let listeners = &self.state(balancer).listeners;
+        listeners.iter().all(|listener| listener.reaches(zonal))
+    }
+
     /// The flow on whose way back a packet travels.
     pub fn way_back(&self, headers: &Headers) -> Option<FlowId> {
         let protocol = protocol(headers)?;

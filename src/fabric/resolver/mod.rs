@@ -1,0 +1,191 @@
+//! The resolver: which addresses a name has, for this host at this moment.
+//!
+//! Observed on: Route 53 Resolver, which every host of a VPC finds at the network's base plus two and at
+//! 169.254.169.253; neither security groups nor network ACLs stand before it. A load balancer's name has the address
+//! of each enabled zone that is fit for traffic; when none is, it fails open and has them all. A zone that a zonal
+//! shift leaves counts as unfit, so a shift has no effect on a balancer that fails open. Not documented: in which
+//! order addresses come (here each answer to a host begins one address further), and what a zonal name says while
+//! its zone is out (here its one address: a record without an alternative fails open).
+//!
+//! Not here: bytes of messages (see `wire`), and what makes a zone unfit (see `targets`).
+
+pub mod wire;
+
+use super::config::{Balancer, BalancerId, ClientRouting, Config, Port, PortId, ZonalId};
+use super::random;
+use rustc_hash::FxHashMap;
+use std::net::Ipv4Addr;
+use wire::{Answer, Message};
+
+/// Of 100 answers with partial affinity, so many have only the asking host's zone.
+const PARTIAL_AFFINITY: usize = 85;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Owner {
+    Host(PortId),
+    Balancer(BalancerId),
+    Zonal(BalancerId, ZonalId),
+}
+
+/// The names of a network.
+pub struct Resolver {
+    names: FxHashMap<Vec<u8>, Owner>,
+    /// Answers given so far, by who asked and for what.
+    given: FxHashMap<(PortId, Owner), u64>,
+}
+
+impl Resolver {
+    /// Collects every name of the configuration.
+    pub fn new(config: &Config) -> Self {
+        let mut names = FxHashMap::default();
+        let mut add = |name: &str, owner| {
+            names.insert(name.to_ascii_lowercase().into_bytes(), owner);
+        };
+        for (id, port) in (0..).zip(&config.ports) {
+            // The kernel of a zonal address (`front/a`) is no host, and has the name `a.front` below.
+            if !port.name.contains('/') {
+                add(&port.name, Owner::Host(PortId(id)));
+            }
+        }
+        for (id, balancer) in (0..).zip(&config.balancers) {
+            let id = BalancerId(id);
+            add(&balancer.name, Owner::Balancer(id));
+            for (zonal, place) in (0..).zip(&balancer.zonal) {
+                let name = format!("{}.{}", place.zone, balancer.name);
+                add(&name, Owner::Zonal(id, ZonalId(zonal)));
+            }
+        }
+        Self {
+            names,
+            given: FxHashMap::default(),
+        }
+    }
+
+    /// Answers a message of a host; none: it is not to be answered. `fit` says whether a zone is fit for traffic.
+    pub fn ask(
+        &mut self,
+        config: &Config,
+        asker: PortId,
+        message: &[u8],
+        fit: impl Fn(BalancerId, ZonalId) -> bool,
+    ) -> Option<Vec<u8>> {
+        match wire::read(message) {
+            Message::Silence => None,
+            Message::Refused(answer) => Some(answer),
+            Message::Question(question) => {
+                let owner = question.name.as_ref().and_then(|name| self.names.get(name));
+                let answer = match owner {
+                    None => Answer::NoName,
+                    Some(&owner) => self.addresses(config, asker, owner, question.wants_a, fit),
+                };
+                let ttl = u32::try_from(config.resolver.ttl.as_secs()).unwrap_or(u32::MAX);
+                Some(question.answer(&answer, ttl))
+            }
+        }
+    }
+
+    fn addresses(
+        &mut self,
+        config: &Config,
+        asker: PortId,
+        owner: Owner,
+        counts: bool,
+        fit: impl Fn(BalancerId, ZonalId) -> bool,
+    ) -> Answer {
+        let port = &config.ports[asker.0 as usize];
+        match owner {
+            Owner::Host(host) => host_address(port, &config.ports[host.0 as usize])
+                .map_or(Answer::NoName, |address| Answer::Addresses(vec![address])),
+            Owner::Zonal(id, zonal) => {
+                let balancer = &config.balancers[id.0 as usize];
+                if balancer.zonal[zonal.0 as usize].enabled {
+                    Answer::Addresses(seen_by(port, balancer, &[zonal]))
+                } else {
+                    Answer::NoName
+                }
+            }
+            Owner::Balancer(id) => {
+                let balancer = &config.balancers[id.0 as usize];
+                // A question for another kind of record takes no turn.
+                let turn = if counts {
+                    let given = self.given.entry((asker, owner)).or_default();
+                    *given += 1;
+                    *given - 1
+                } else {
+                    0
+                };
+                let mut zones = listed(balancer, |zonal| fit(id, zonal));
+                if let Some(own) = own_zone(config, asker, id, balancer, &zones, turn) {
+                    zones = vec![own];
+                } else if !zones.is_empty() {
+                    let by = (turn % zones.len() as u64) as usize;
+                    zones.rotate_left(by);
+                }
+                Answer::Addresses(seen_by(port, balancer, &zones))
+            }
+        }
+    }
+}
+
+/// The zones in a balancer's DNS record.
+fn listed(balancer: &Balancer, fit: impl Fn(ZonalId) -> bool) -> Vec<ZonalId> {
+    let enabled: Vec<ZonalId> = (0..)
+        .zip(&balancer.zonal)
+        .filter(|(_, zonal)| zonal.enabled)
+        .map(|(id, _)| ZonalId(id))
+        .collect();
+    let good: Vec<ZonalId> = enabled
+        .iter()
+        .copied()
+        .filter(|&id| !balancer.zonal[id.0 as usize].shifted && fit(id))
+        .collect();
+    if good.is_empty() { enabled } else { good }
+}
+
+/// The asking host's zone, when the balancer's policy gives that alone and it is listed.
+fn own_zone(
+    config: &Config,
+    asker: PortId,
+    id: BalancerId,
+    balancer: &Balancer,
+    listed: &[ZonalId],
+    turn: u64,
+) -> Option<ZonalId> {
+    let zone = config.ports[asker.0 as usize].zone.as_ref()?;
+    let own = listed
+        .iter()
+        .copied()
+        .find(|id| balancer.zonal[id.0 as usize].zone == *zone)?;
+    let words = [u64::from(asker.0), u64::from(id.0), turn];
+    let favoured = match balancer.client_routing {
+        ClientRouting::Any => false,
+        ClientRouting::Affinity => true,
+        ClientRouting::Partial => {
+            random::pick(random::hash(config.seed, &words), 100) < PARTIAL_AFFINITY
+        }
+    };
+    favoured.then_some(own)
+}
+
+/// Zonal addresses as this host dials them: public ones when it can reach the internet, else private ones.
+fn seen_by(asker: &Port, balancer: &Balancer, zones: &[ZonalId]) -> Vec<Ipv4Addr> {
+    zones
+        .iter()
+        .map(|id| &balancer.zonal[id.0 as usize])
+        .filter_map(|zonal| match zonal.public {
+            Some(public) if asker.reaches_internet() => Some(public),
+            Some(_) | None if asker.internet => None,
+            Some(_) | None => Some(zonal.private),
+        })
+        .collect()
+}
+
+/// A host's address as another one dials it; none: it has none there.
+fn host_address(asker: &Port, host: &Port) -> Option<Ipv4Addr> {
+    match (asker.internet, host.internet) {
+        (true, false) => host.public_address,
+        (true, true) | (false, false) => Some(host.address),
+        (false, true) => asker.reaches_internet().then_some(host.address),
+    }
+}
