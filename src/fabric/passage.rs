@@ -98,7 +98,8 @@ impl Fabric {
             probe: self.routes.kernel_of(from).is_some(),
         };
         let refused = match parsed {
-            Err(Malformed::NotIpv4) => Some(Reason::NotIpv4),
+            Err(Malformed::NotIpv4 | Malformed::NotIpv6) => Some(Reason::NotIpv4),
+            Err(Malformed::Untranslatable) => Some(Reason::Untranslatable),
             Err(
                 Malformed::Truncated | Malformed::Length | Malformed::Checksum | Malformed::Offload,
             ) => Some(Reason::Malformed),

@@ -40,8 +40,10 @@ pub enum Answer {
 pub enum Reason {
     /// Not a well-formed IPv4 packet (truncated, bad header length, bad header checksum).
     Malformed,
-    /// IPv6, which this world does not route.
+    /// IPv6, in a world without it.
     NotIpv4,
+    /// IPv6 that only neighbours on a link have a use for, or that has no counterpart in the other family.
+    Untranslatable,
     /// A fragment where ports are needed.
     Fragment,
     /// No host and no balancer has the destination address.

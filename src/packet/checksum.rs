@@ -53,6 +53,11 @@ impl Delta {
             .word(old as u16, new as u16)
     }
 
+    /// Adds the change of many words, by their sums before and after.
+    pub fn sums(self, old: u64, new: u64) -> Self {
+        self.word(fold(old), fold(new))
+    }
+
     /// RFC 1624 equation 3, `HC' = ~(~HC + ~m + m')`. Equation 4 and RFC 1141 can yield the other zero.
     pub fn apply(self, checksum: u16) -> u16 {
         !fold(u64::from(!checksum) + u64::from(self.0))

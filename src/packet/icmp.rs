@@ -9,6 +9,11 @@ pub const FRAGMENTATION_NEEDED: u8 = 4;
 /// Type 11: time exceeded; code 0: in transit.
 pub const TIME_EXCEEDED: u8 = 11;
 
+/// Type 8: echo request.
+pub const ECHO_REQUEST: u8 = 8;
+/// Type 0: echo reply.
+pub const ECHO_REPLY: u8 = 0;
+
 /// Type, code, checksum and the four bytes that depend on the type.
 pub const HEADER_LEN: usize = 8;
 

@@ -1,4 +1,4 @@
-//! Bytes of packets, and only bytes: checked views of IPv4, TCP, UDP and ICMP, rewriting with right checksums,
+//! Bytes of packets, and only bytes: checked views of IPv4, IPv6, TCP, UDP and ICMP, rewriting with right checksums,
 //! building answers, splitting super-packets, one-line printing.
 //!
 //! Not here: hosts, flows, decisions (see `fabric`). This module imports nothing of ours. Input from outside goes
@@ -9,10 +9,13 @@ pub mod checksum;
 pub mod headers;
 pub mod icmp;
 pub mod ipv4;
+pub mod ipv6;
 pub mod print;
 pub mod quote;
 pub mod rewrite;
 pub mod segment;
+pub mod siit;
+pub mod stand_in;
 pub mod tcp;
 pub mod udp;
 pub mod vnet;
@@ -23,6 +26,8 @@ mod tests;
 pub use headers::Headers;
 pub use icmp::IcmpPacket;
 pub use ipv4::Ipv4Packet;
+pub use ipv6::Ipv6Packet;
+pub use stand_in::StandIns;
 pub use tcp::TcpPacket;
 pub use udp::UdpPacket;
 pub use vnet::VnetHeader;
@@ -40,6 +45,12 @@ pub enum Malformed {
     /// The version field is not 4.
     #[error("not IPv4")]
     NotIpv4,
+    /// The version field is not 6.
+    #[error("not IPv6")]
+    NotIpv6,
+    /// IPv6 that has no counterpart in IPv4: link-local business, unfinished routing headers, fragments of ICMPv6.
+    #[error("IPv6 that cannot be translated")]
+    Untranslatable,
     /// Fewer bytes than a header or its length field promises.
     #[error("truncated")]
     Truncated,

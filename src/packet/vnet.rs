@@ -13,6 +13,8 @@ pub const DATA_VALID: u8 = 2;
 pub const GSO_NONE: u8 = 0;
 /// `gso_type`: TCP over IPv4 super-packet.
 pub const GSO_TCPV4: u8 = 1;
+/// `gso_type`: TCP over IPv6 super-packet.
+pub const GSO_TCPV6: u8 = 4;
 /// `gso_type`: UDP datagrams of `gso_size` bytes in one super-packet (USO).
 pub const GSO_UDP_L4: u8 = 5;
 /// Bit of `gso_type`: the super-packet carries CWR (RFC 3168), which belongs to its first segment only.
@@ -23,7 +25,7 @@ pub const GSO_ECN: u8 = 0x80;
 pub struct VnetHeader {
     /// [`NEEDS_CSUM`], [`DATA_VALID`].
     pub flags: u8,
-    /// [`GSO_NONE`], [`GSO_TCPV4`], [`GSO_UDP_L4`], perhaps with [`GSO_ECN`].
+    /// [`GSO_NONE`], [`GSO_TCPV4`], [`GSO_TCPV6`], [`GSO_UDP_L4`], perhaps with [`GSO_ECN`].
     pub gso_type: u8,
     /// Length of all headers, bytes; a hint, 0 is accepted by the kernel.
     pub hdr_len: u16,
