@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub use crate::packet::stand_in::{StandIns, is_stand_in};
+
 /// One attachment of the fabric: a TUN device, which is one host or the kernel of one zonal address. Numbered in
 /// the order of the plan's hosts; zonal addresses follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +40,8 @@ pub struct Config {
     pub groups: Vec<TargetGroup>,
     /// What may refuse packets.
     pub guards: Guards,
+    /// Every IPv6 address of the lab and the IPv4 address that stands for it here; empty: a lab without IPv6.
+    pub stand_ins: StandIns,
     /// How many packet records are kept; later ones are counted, not kept.
     pub record_limit: usize,
     /// Who knows the names.
@@ -77,6 +81,9 @@ pub struct Port {
     pub address: Ipv4Addr,
     /// Its 1:1 address at the internet gateway, when it has one.
     pub public_address: Option<Ipv4Addr>,
+    /// What stands for its IPv6 address, when it has one. IPv6 has no gateway that translates: it is reached under it
+    /// from everywhere.
+    pub ipv6: Option<Ipv4Addr>,
     /// True for a host out on the internet (no zone): private addresses are not routed to or from it.
     pub internet: bool,
     /// Its zone's name; none on the internet.
@@ -138,6 +145,8 @@ pub struct Balancer {
     pub name: String,
     /// One per enabled zone.
     pub zonal: Vec<Zonal>,
+    /// The internet reaches its IPv6 addresses (AWS: `ipv6.deny_all_igw_traffic` is false).
+    pub ipv6_from_internet: bool,
     /// What it listens on.
     pub listeners: Vec<Listener>,
     /// Targets to choose wherever they are eligible, by zonal address; empty: the flow hash decides.
@@ -185,6 +194,9 @@ pub struct Zonal {
     pub enabled: bool,
     /// A zonal shift leaves this zone: the address is not in DNS, and the zone's targets get no new flows.
     pub shifted: bool,
+    /// What stands for its IPv6 address, on a dualstack balancer; also the source toward IPv6 targets when the
+    /// client's address is not preserved.
+    pub ipv6: Option<Ipv4Addr>,
 }
 
 /// Ports that sockets of a zonal address's own kernel have. Everything below is the fabric's, for flows whose

@@ -2,14 +2,14 @@
 //!
 //! Not here: what a link does to a packet (see `link`), only that it is done and booked.
 
-use super::config::PortId;
+use super::config::{PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
 use super::passage::Transient;
 use super::record::{Fate, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::segment::segment;
-use crate::packet::{Ipv4Packet, VnetHeader};
+use crate::packet::{Headers, Ipv4Packet, VnetHeader, siit};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -121,14 +121,43 @@ impl Fabric {
     }
 
     fn deliver(&mut self, to: PortId, transient: &mut Transient<'_>, out: &mut impl Output) {
-        let fate = if out.deliver(to, &transient.vnet, transient.packet) {
-            if transient.headers.source() == self.routes.address(to) {
-                self.self_sourced[to.0 as usize] += 1;
-            }
-            Fate::Forwarded(to)
+        let Transient {
+            vnet,
+            headers,
+            packet,
+            ..
+        } = transient;
+        let taken = if is_stand_in(headers.destination()) {
+            self.deliver_ipv6(to, vnet, headers, packet, out)
         } else {
-            Fate::Dropped(Reason::DeviceRefused)
+            Some(out.deliver(to, vnet, packet))
+        };
+        let fate = match taken {
+            Some(true) => {
+                if self.routes.is_own(to, headers.source()) {
+                    self.self_sourced[to.0 as usize] += 1;
+                }
+                Fate::Forwarded(to)
+            }
+            Some(false) => Fate::Dropped(Reason::DeviceRefused),
+            None => Fate::Dropped(Reason::Untranslatable),
         };
         self.finish(transient, fate);
+    }
+
+    /// None: it cannot be an IPv6 packet.
+    fn deliver_ipv6(
+        &mut self,
+        to: PortId,
+        vnet: &VnetHeader,
+        headers: &Headers,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) -> Option<bool> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let taken = siit::leave(vnet, packet, headers, &self.stand_ins, &mut scratch)
+            .map(|gone| out.deliver_pieces(to, &gone.vnet, gone.head(), gone.body));
+        self.scratch = scratch;
+        taken
     }
 }

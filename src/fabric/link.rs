@@ -32,7 +32,7 @@ pub enum Transit {
     Until(Duration),
     /// It is gone.
     Lost(Reason),
-    /// It is larger than this many bytes.
+    /// It is larger than this many bytes, counted with an IPv4 header.
     TooBig(u16),
 }
 
@@ -96,10 +96,11 @@ impl LinkState {
     /// A packet wants through.
     pub fn offer(&mut self, at: Duration, headers: &Headers) -> Transit {
         if let Some(mtu) = self.exceeds(headers) {
-            return Transit::TooBig(mtu);
+            // In the size of IPv4, as everything inside; an IPv6 sender is told the wire's own again.
+            return Transit::TooBig(mtu.saturating_sub(headers.longer() as u16));
         }
         let departure = match self.config.rate {
-            Some(rate) => match self.departure(at, headers.total_len, rate) {
+            Some(rate) => match self.departure(at, headers.wire_len(), rate) {
                 Some(departure) => departure,
                 None => return Transit::Lost(Reason::LinkQueue),
             },

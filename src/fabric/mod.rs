@@ -31,7 +31,7 @@ mod targets;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;
-use config::{BalancerId, PortId};
+use config::{BalancerId, PortId, StandIns};
 use conversation::Conversations;
 use guard::Watch;
 use ledger::Ledger;
@@ -61,12 +61,25 @@ pub struct Frame<'a> {
 pub trait Output {
     /// Hands a packet to a host's device. False: the device refused it, and the packet is lost.
     fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool;
+
+    /// The same for a packet in two pieces, which IPv6 packets are: their headers are written last.
+    fn deliver_pieces(
+        &mut self,
+        to: PortId,
+        header: &VnetHeader,
+        head: &[u8],
+        body: &[u8],
+    ) -> bool {
+        self.deliver(to, header, &[head, body].concat())
+    }
 }
 
 /// The network. One owner, no lock, no clock: every call says what time it is, since the fabric started. Time that
 /// runs backwards is taken as standing still.
 pub struct Fabric {
     config: Config,
+    /// Those of the configuration, and those that packets brought.
+    stand_ins: StandIns,
     routes: Routes,
     links: Links,
     balancers: Balancers,
@@ -98,10 +111,13 @@ impl Fabric {
             .iter()
             .map(|port| {
                 let mut targets = config.groups.iter().flat_map(|group| &group.targets);
-                targets.any(|target| target.address == port.address)
+                targets.any(|target| {
+                    target.address == port.address || Some(target.address) == port.ipv6
+                })
             })
             .collect();
         Self {
+            stand_ins: config.stand_ins.clone(),
             routes: Routes::new(&config),
             links: Links::new(&config),
             balancers: Balancers::new(&config),
@@ -193,6 +209,11 @@ impl Fabric {
     /// Panics when the configuration has no such port.
     pub fn self_sourced(&self, port: PortId) -> u64 {
         self.self_sourced[port.0 as usize]
+    }
+
+    /// Which IPv6 address is meant by which of the addresses in all of these.
+    pub fn stand_ins(&self) -> &StandIns {
+        &self.stand_ins
     }
 
     /// What it was made of.

@@ -4,7 +4,7 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, PortId, Protocol};
+use super::config::{BalancerId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
 use super::link::Stage;
 use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
@@ -14,7 +14,7 @@ use crate::packet::answer::IcmpError;
 use crate::packet::icmp::DESTINATION_UNREACHABLE;
 use crate::packet::quote::Quote;
 use crate::packet::rewrite::rewrite;
-use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
+use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, siit, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -83,11 +83,19 @@ impl Fabric {
     pub(super) fn enter(
         &mut self,
         from: PortId,
-        vnet: VnetHeader,
-        packet: &mut [u8],
+        mut vnet: VnetHeader,
+        mut packet: &mut [u8],
         out: &mut impl Output,
     ) {
-        let parsed = Headers::parse(&vnet, packet);
+        let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        let parsed = if is_ipv6 && !self.stand_ins.is_empty() {
+            siit::enter(&mut vnet, packet, &mut self.stand_ins).and_then(|start| {
+                packet = &mut std::mem::take(&mut packet)[start..];
+                Headers::parse(&vnet, packet)
+            })
+        } else {
+            Headers::parse(&vnet, packet)
+        };
         let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
         let passage = Passage {
             id: self.ledger.received(),
@@ -103,7 +111,9 @@ impl Fabric {
             Err(
                 Malformed::Truncated | Malformed::Length | Malformed::Checksum | Malformed::Offload,
             ) => Some(Reason::Malformed),
-            Ok(_) if headers.source() != self.routes.address(from) => Some(Reason::SpoofedSource),
+            Ok(_) if !self.routes.is_own(from, headers.source()) => Some(Reason::SpoofedSource),
+            // No address that any host can have; here it would be taken for another's.
+            Ok(_) if !is_ipv6 && is_stand_in(headers.destination()) => Some(Reason::NoRoute),
             Ok(_) if passage.probe => None,
             Ok(_) => self.leave_host(from, &passage.before, &headers),
         };

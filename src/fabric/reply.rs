@@ -1,6 +1,6 @@
 //! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is, the resolver's answers.
 
-use super::config::PortId;
+use super::config::{PortId, is_stand_in};
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Answer, Fate, Party, Reason};
@@ -8,6 +8,7 @@ use super::routes::Course;
 use super::{Fabric, Output};
 use crate::packet::answer::{IcmpError, datagram, icmp_error, may_be_answered, reset};
 use crate::packet::rewrite::{finish_checksum, rewrite};
+use crate::packet::stand_in::ROUTER as ROUTER_IPV6;
 use crate::packet::{Headers, UDP, VnetHeader};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -98,7 +99,11 @@ impl Fabric {
         } = transient;
         finish_checksum(packet, headers);
         rewrite(packet, headers, passage.before.from, passage.before.to);
-        let mut made = icmp_error(error, ROUTER, packet, headers);
+        let router = match is_stand_in(headers.source()) {
+            true => self.stand_ins.stand_in(ROUTER_IPV6).unwrap_or(ROUTER),
+            false => ROUTER,
+        };
+        let mut made = icmp_error(error, router, packet, headers);
         self.originate(at, passage, &mut made, out);
     }
 

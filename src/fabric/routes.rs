@@ -1,9 +1,11 @@
 //! Who has which address, and what the internet gateway does to those that cross it.
 //!
 //! Observed on: an AWS internet gateway translates one to one between a private address and a public one, keeps no
-//! state, and lets nothing private pass. Hosts inside the zones reach each other directly.
+//! state, and lets nothing private pass; IPv6 passes it as it is. Hosts inside the zones reach each other directly.
 
-use super::config::{BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, ZonalId};
+use super::config::{
+    BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, ZonalId, is_stand_in,
+};
 use super::record::Reason;
 use rustc_hash::FxHashMap;
 use std::net::Ipv4Addr;
@@ -21,6 +23,17 @@ pub enum Place {
     PublicZonal(BalancerId, ZonalId),
     /// The resolver; true: by its address on the internet.
     Resolver(bool),
+    /// A balancer, by an IPv6 address.
+    Ipv6Zonal {
+        /// Which.
+        balancer: BalancerId,
+        /// At which of its addresses.
+        zonal: ZonalId,
+        /// The kernel that has this address too.
+        kernel: Option<PortId>,
+        /// The internet may reach it.
+        from_internet: bool,
+    },
 }
 
 /// Where a packet goes, and as whose.
@@ -61,6 +74,7 @@ pub struct Routes {
 
 struct Host {
     address: Ipv4Addr,
+    ipv6: Option<Ipv4Addr>,
     public_address: Option<Ipv4Addr>,
     internet: bool,
 }
@@ -83,6 +97,15 @@ impl Routes {
                 if let Some(public) = zonal.public {
                     places.insert(public, Place::PublicZonal(id, zone));
                 }
+                if let Some(ipv6) = zonal.ipv6 {
+                    let place = Place::Ipv6Zonal {
+                        balancer: id,
+                        zonal: zone,
+                        kernel: zonal.port,
+                        from_internet: balancer.ipv6_from_internet,
+                    };
+                    places.insert(ipv6, place);
+                }
             }
         }
         kernels.sort_unstable();
@@ -95,9 +118,13 @@ impl Routes {
             }
             if index < first_kernel {
                 places.insert(port.address, Place::Host(id));
+                if let Some(ipv6) = port.ipv6 {
+                    places.insert(ipv6, Place::Host(id));
+                }
             }
             hosts.push(Host {
                 address: port.address,
+                ipv6: port.ipv6,
                 public_address: port.public_address,
                 internet: port.internet,
             });
@@ -123,13 +150,15 @@ impl Routes {
             Place::PublicHost(_)
             | Place::Zonal(..)
             | Place::PublicZonal(..)
-            | Place::Resolver(_) => None,
+            | Place::Resolver(_)
+            | Place::Ipv6Zonal { .. } => None,
         }
     }
 
-    /// The address on a host's device.
-    pub fn address(&self, port: PortId) -> Ipv4Addr {
-        self.hosts[port.0 as usize].address
+    /// True for the addresses on a host's device.
+    pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
+        let host = &self.hosts[port.0 as usize];
+        address == host.address || Some(address) == host.ipv6
     }
 
     /// Where a packet of `sender` to `destination` goes.
@@ -137,6 +166,26 @@ impl Routes {
         let place = *self.places.get(&destination).ok_or(Reason::NoRoute)?;
         let sender = &self.hosts[sender.0 as usize];
         match place {
+            // No address of IPv6 is private and none is translated.
+            Place::Host(port) if is_stand_in(destination) => Ok(Course::Host {
+                source: sender.over_ipv6()?,
+                destination,
+                port,
+            }),
+            Place::Ipv6Zonal { from_internet, .. } if sender.internet && !from_internet => {
+                Err(Reason::NotRoutable)
+            }
+            Place::Ipv6Zonal {
+                balancer,
+                zonal,
+                kernel,
+                from_internet: _,
+            } => Ok(Course::Balancer {
+                source: sender.over_ipv6()?,
+                balancer,
+                zonal,
+                kernel,
+            }),
             Place::Host(port) => {
                 let host = &self.hosts[port.0 as usize];
                 let source = match (sender.internet, host.internet) {
@@ -186,6 +235,11 @@ pub fn is_kernel_port(port: u16) -> bool {
 }
 
 impl Host {
+    /// Its IPv6 address.
+    fn over_ipv6(&self) -> Result<Ipv4Addr, Reason> {
+        self.ipv6.ok_or(Reason::NotRoutable)
+    }
+
     /// As whom the internet sees this host.
     fn outside(&self) -> Result<Ipv4Addr, Reason> {
         if self.internet {

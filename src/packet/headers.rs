@@ -4,6 +4,7 @@ use super::{
     ICMP, IcmpPacket, Ipv4Packet, Malformed, TCP, TcpPacket, UDP, UdpPacket, VnetHeader, checksum,
     tcp, vnet,
 };
+use crate::packet::stand_in::is_stand_in;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// A packet's addresses and the places of its headers.
@@ -143,14 +144,24 @@ impl Headers {
     /// Size of the largest packet this is on a wire.
     pub fn wire_len(&self) -> usize {
         match self.gso_size {
-            Some(size) => self.payload + self.payload_len().min(usize::from(size)),
-            None => self.total_len,
+            Some(size) => self.longer() + self.payload + self.payload_len().min(usize::from(size)),
+            None => self.longer() + self.total_len,
+        }
+    }
+
+    /// What an IPv6 packet, of which this is the stand-in, has more of header on a wire, bytes; else 0.
+    pub fn longer(&self) -> usize {
+        if is_stand_in(self.destination()) {
+            super::siit::LONGER
+        } else {
+            0
         }
     }
 
     /// Bytes of all packets this is on a wire.
     pub fn wire_bytes(&self) -> usize {
-        self.total_len + (self.wire_packets() - 1) * self.payload
+        let packets = self.wire_packets();
+        self.total_len + (packets - 1) * self.payload + packets * self.longer()
     }
 
     /// SYN without ACK: it opens a connection.

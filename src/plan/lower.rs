@@ -7,8 +7,8 @@ use super::clock::Clock;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
-    Zonal,
+    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, StandIns, Target,
+    TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -76,6 +76,7 @@ pub(super) fn lower(
             })
             .collect(),
         guards: Default::default(),
+        stand_ins: StandIns::default(),
         record_limit: RECORD_LIMIT,
         resolver: Resolver {
             private: addresses.resolver.0,
@@ -106,6 +107,7 @@ fn port(section: &spec::Host, host: &Host) -> Port {
         name: host.name.clone(),
         address: host.address,
         public_address: host.public_address,
+        ipv6: None,
         internet: host.zone.is_none(),
         zone: host.zone.clone(),
         up: link(&section.up),
@@ -125,6 +127,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         name: format!("{balancer}/{}", zonal.zone),
         address: zonal.private,
         public_address: None,
+        ipv6: zonal.ipv6,
         internet: false,
         zone: Some(zonal.zone.clone()),
         up: Link::default(),
@@ -165,8 +168,10 @@ fn lower_balancer(
                 port: None,
                 enabled: true,
                 shifted: false,
+                ipv6: None,
             })
             .collect(),
+        ipv6_from_internet: false,
         listeners: balancer
             .listeners
             .iter()

@@ -23,8 +23,8 @@ type Question = Box<dyn FnOnce(&mut Fabric, &mut Devices, Duration) + Send>;
 const BATCH: usize = 64;
 /// The virtio-net header in front of every packet, bytes (the kernel's default length).
 const HEADER: usize = 10;
-/// The largest IP packet, bytes.
-const LARGEST: usize = 65_535;
+/// The largest IP packet, bytes: the payload length of IPv6 leaves out the header.
+const LARGEST: usize = 40 + 65_535;
 /// Marks the wake-up descriptor among the devices' numbers.
 const WAKE: u64 = u64::MAX;
 
@@ -158,15 +158,25 @@ struct Devices(Vec<OwnedFd>);
 
 impl Output for Devices {
     fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool {
+        self.deliver_pieces(to, header, packet, &[])
+    }
+
+    fn deliver_pieces(
+        &mut self,
+        to: PortId,
+        header: &VnetHeader,
+        head: &[u8],
+        body: &[u8],
+    ) -> bool {
         let bytes = header.to_bytes();
-        let slices = [IoSlice::new(&bytes), IoSlice::new(packet)];
+        let slices = [IoSlice::new(&bytes), IoSlice::new(head), IoSlice::new(body)];
         match nix::sys::uio::writev(&self.0[to.0 as usize], &slices) {
             Ok(_) => true,
             Err(errno) => {
                 tracing::debug!(
                     ?errno,
                     port = to.0,
-                    length = packet.len(),
+                    length = head.len() + body.len(),
                     "a device refused a packet"
                 );
                 false

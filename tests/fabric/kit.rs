@@ -5,7 +5,7 @@ use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::fabric::{Config, Fabric, Frame, Output};
 use hairpin::packet::rewrite::finish_checksum;
-use hairpin::packet::{Headers, VnetHeader};
+use hairpin::packet::{Headers, VnetHeader, checksum};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ pub fn config() -> Config {
         public_address: public.map(ip),
         internet: zone.is_none(),
         zone: zone.map(str::to_owned),
+        ipv6: None,
         up: Link::default(),
         down: Link::default(),
         quirks: Quirks::default(),
@@ -71,6 +72,7 @@ pub fn config() -> Config {
         port: None,
         enabled: true,
         shifted: false,
+        ipv6: None,
     };
     let listener = |port, protocol| Listener {
         port,
@@ -93,6 +95,7 @@ pub fn config() -> Config {
                 zonal("a", FRONT_A_PRIVATE, FRONT_A),
                 zonal("b", FRONT_B_PRIVATE, FRONT_B),
             ],
+            ipv6_from_internet: false,
             listeners: vec![listener(80, Protocol::Tcp), listener(53, Protocol::Udp)],
             prefer: Vec::new(),
             on_collision: OnCollision::default(),
@@ -110,6 +113,7 @@ pub fn config() -> Config {
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
         }],
         guards: Default::default(),
+        stand_ins: StandIns::default(),
         record_limit: 100_000,
         resolver: Resolver::default(),
     }
@@ -163,6 +167,9 @@ impl Output for Outbox {
 
 /// Panics unless all checksums are right, by `etherparse`; a partial one is finished first, as a device would.
 pub fn verify(vnet: &VnetHeader, packet: &[u8]) {
+    if packet[0] >> 4 == 6 {
+        return verify_ipv6(vnet, packet);
+    }
     let mut bytes = packet.to_vec();
     let mut headers = Headers::parse(vnet, &bytes).expect("well-formed");
     finish_checksum(&mut bytes, &mut headers);
@@ -187,6 +194,37 @@ pub fn verify(vnet: &VnetHeader, packet: &[u8]) {
                 icmp.icmp_type.calc_checksum(payload),
                 "ICMP sum"
             );
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn verify_ipv6(vnet: &VnetHeader, packet: &[u8]) {
+    let mut bytes = packet.to_vec();
+    if vnet.needs_csum() {
+        assert_eq!(vnet.csum_start, 40, "no extension headers are delivered");
+        let field = usize::from(vnet.csum_start + vnet.csum_offset);
+        let sum = !checksum::fold(checksum::sum(&bytes[40..]));
+        bytes[field..field + 2].copy_from_slice(&sum.to_be_bytes());
+    }
+    let parsed = PacketHeaders::from_ip_slice(&bytes).expect("etherparse takes it");
+    let Some(NetHeaders::Ipv6(ip, _)) = &parsed.net else {
+        panic!("not IPv6")
+    };
+    let payload = parsed.payload.slice();
+    match &parsed.transport {
+        Some(TransportHeader::Tcp(tcp)) => {
+            let right = tcp.calc_checksum_ipv6(ip, payload).expect("short enough");
+            assert_eq!(tcp.checksum, right, "TCP sum");
+        }
+        Some(TransportHeader::Udp(udp)) => {
+            let right = udp.calc_checksum_ipv6(ip, payload).expect("short enough");
+            assert_eq!(udp.checksum, right, "UDP sum");
+        }
+        Some(TransportHeader::Icmpv6(icmp)) => {
+            let kind = &icmp.icmp_type;
+            let right = kind.calc_checksum(ip.source, ip.destination, payload);
+            assert_eq!(icmp.checksum, right.expect("short enough"), "ICMPv6 sum");
         }
         Some(_) | None => {}
     }

@@ -25,6 +25,7 @@ fn with_kernels(mut config: Config) -> Config {
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             public_address: None,
+            ipv6: None,
             internet: false,
             zone: None,
             up: Link::default(),

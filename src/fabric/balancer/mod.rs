@@ -63,7 +63,8 @@ pub struct Balancers {
 
 struct State {
     listeners: Vec<Listening>,
-    private: Vec<Ipv4Addr>,
+    /// Own addresses toward targets, of either family.
+    zonal: Vec<(Ipv4Addr, Option<Ipv4Addr>)>,
     on_collision: OnCollision,
     on_missing_flow: OnMissingFlow,
     snat_ports: u16,
@@ -81,7 +82,7 @@ impl Balancers {
             .iter()
             .map(|balancer| State {
                 listeners: Vec::new(),
-                private: balancer.zonal.iter().map(|zonal| zonal.private).collect(),
+                zonal: balancer.zonal.iter().map(|z| (z.private, z.ipv6)).collect(),
                 on_collision: balancer.on_collision,
                 on_missing_flow: balancer.on_missing_flow,
                 snat_ports: balancer.snat_ports,

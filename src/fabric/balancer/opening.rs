@@ -1,6 +1,6 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
-use super::super::config::{BalancerId, OnCollision, Protocol};
+use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
 use super::super::flow_table::{Key, NewFlow, SourcePort};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
@@ -41,15 +41,20 @@ impl Balancers {
         let ends = (seen, target.address);
         self.asked(watch, now, headers, at, Direction::Out, ends)?;
         let state = self.state(at.balancer);
-        let source = if preserve_client_ip {
+        // A client of the other family has no address that its target could be shown.
+        let over_ipv6 = is_stand_in(*target.address.ip());
+        let own_family = is_stand_in(*seen.ip()) == over_ipv6;
+        let source = if preserve_client_ip && own_family {
             self.preserved(at.balancer, protocol, seen, target.address, isn)
                 .map(|source| (source, SourcePort::Own))
         } else {
-            let zonal = state.private[at.zonal.0 as usize];
+            let (private, ipv6) = state.zonal[at.zonal.0 as usize];
             let size = state.snat_ports;
-            self.pools
-                .take(zonal, target.address, size)
-                .map(|port| (SocketAddrV4::new(zonal, port), SourcePort::Taken))
+            let zonal = if over_ipv6 { ipv6 } else { Some(private) };
+            zonal.and_then(|zonal| {
+                let port = self.pools.take(zonal, target.address, size)?;
+                Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
+            })
         };
         let Some((source, source_port)) = source else {
             self.count(at.balancer).port_allocation_error_count += 1;

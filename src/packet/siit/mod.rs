@@ -17,7 +17,7 @@ use super::checksum::{self, Delta};
 use super::ipv6::{FRAGMENT, FRAGMENT_LEN, Fragment, HEADER_LEN, ICMPV6, Ipv6Packet};
 use super::stand_in::StandIns;
 use super::vnet::{self, VnetHeader};
-use super::{Headers, ICMP, Ipv4Packet, Malformed, TCP, UDP, be16, ipv4, put16, put32};
+use super::{Headers, ICMP, Ipv4Packet, Malformed, UDP, be16, ipv4, put16, put32};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How much longer the same packet is with an IPv6 header, bytes.

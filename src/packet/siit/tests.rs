@@ -1,6 +1,7 @@
 //! Translation against `etherparse` as the oracle.
 
 use super::*;
+use crate::packet::TCP;
 use crate::packet::answer::{IcmpError, icmp_error};
 use crate::packet::quote::Quote;
 use crate::packet::rewrite::{finish_checksum, rewrite};
