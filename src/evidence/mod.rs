@@ -1,6 +1,8 @@
 //! Everything recorded in a case, the same in memory and on disk.
 
+pub mod metrics;
 pub mod model;
 pub mod store;
 
+pub use metrics::*;
 pub use model::*;

@@ -3,6 +3,7 @@
 //! Times are milliseconds since the first step began, as `f64`; counts are `i64` because that is what
 //! expressions compute with. Not here: judgement (see `verdict`).
 
+use super::MetricEvidence;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,6 +38,9 @@ pub struct Evidence {
     pub load_balancers: BTreeMap<String, BalancerEvidence>,
     /// By group name.
     pub target_groups: BTreeMap<String, GroupEvidence>,
+    /// What CloudWatch would have of the balancers.
+    #[serde(default)]
+    pub metrics: Vec<MetricEvidence>,
     /// Every flow the balancers made, in the order they were made.
     pub flows: Vec<Flow>,
     /// The packets, in the order the fabric saw them.
@@ -250,13 +254,26 @@ pub struct BalancerEvidence {
     pub state: String,
     /// By zone.
     pub addresses: BTreeMap<String, String>,
+    /// By zone.
+    #[serde(default)]
+    pub zones: BTreeMap<String, ZoneEvidence>,
     /// Flows made during the steps.
     pub flows: i64,
+}
+
+/// A balancer's record in one zone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ZoneEvidence {
+    /// As for the whole balancer.
+    pub metrics: BTreeMap<String, i64>,
 }
 
 /// A target group's record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GroupEvidence {
+    /// CloudWatch names; dense over what exists for target groups.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, i64>,
     /// By target name.
     pub targets: BTreeMap<String, TargetEvidence>,
 }
@@ -343,6 +360,12 @@ pub struct Packet {
     pub len: i64,
     /// Window field.
     pub window: i64,
+    /// Packets that it is on a wire: a kernel hands over several at once.
+    #[serde(default)]
+    pub wire_packets: i64,
+    /// Their bytes, IP and transport headers included.
+    #[serde(default)]
+    pub wire_bytes: i64,
     /// `forwarded`, `held`, `answered: ...`, `dropped: reason`
     pub fate: String,
     /// Index into [`Evidence::flows`].

@@ -44,6 +44,8 @@ pub struct Config {
     pub stand_ins: StandIns,
     /// How many packet records are kept; later ones are counted, not kept.
     pub record_limit: usize,
+    /// One minute of the cloud's time, over which metrics are collected. Zero: a minute.
+    pub metric_period: Duration,
     /// Who knows the names.
     pub resolver: Resolver,
 }

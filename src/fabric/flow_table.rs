@@ -8,7 +8,8 @@
 //! un-translated. The packet path touches one [`Entry`], which is one cache line; the [`FlowRecord`] beside it has
 //! what changes seldom.
 
-use super::config::{BalancerId, Protocol, ZonalId};
+use super::config::{BalancerId, GroupId, Protocol, ZonalId};
+use super::meter::NodeId;
 use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -67,6 +68,8 @@ pub struct Entry {
     answer_by: u64,
     /// Sequence number of the latest SYN.
     pub isn: u32,
+    /// Where it is counted.
+    pub node: NodeId,
     /// Whose flow.
     pub balancer: BalancerId,
     /// Transport.
@@ -171,6 +174,11 @@ impl FlowTable {
     pub fn place(&self, flow: FlowId) -> (BalancerId, ZonalId) {
         let record = &self.records[flow.0 as usize];
         (record.balancer, record.zonal)
+    }
+
+    /// The group of a flow's target.
+    pub fn group(&self, flow: FlowId) -> GroupId {
+        self.records[flow.0 as usize].group
     }
 
     /// One flow.
@@ -319,6 +327,8 @@ pub struct NewFlow {
     pub protocol: Protocol,
     /// Whose flow.
     pub balancer: BalancerId,
+    /// Where it is counted.
+    pub node: NodeId,
     /// The client, as it writes itself.
     pub client: SocketAddrV4,
     /// What the client dialled.
@@ -349,6 +359,7 @@ impl From<NewFlow> for Entry {
             // From when it is put into the table.
             answer_by: nanos(new.half_open),
             isn: new.isn,
+            node: new.node,
             balancer: new.balancer,
             protocol: new.protocol,
             state: FlowState::SynSent,

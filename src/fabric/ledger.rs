@@ -121,6 +121,8 @@ impl Ledger {
             ack: headers.ack,
             payload: headers.payload_len() as u32,
             window: headers.window,
+            wire_packets: headers.wire_packets() as u32,
+            wire_bytes: headers.wire_bytes() as u32,
             fate,
             probe: passage.probe,
         });

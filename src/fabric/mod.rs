@@ -8,8 +8,9 @@
 
 pub mod change;
 pub mod config;
-pub mod counters;
 pub mod guard;
+pub mod meter;
+pub mod metric;
 pub mod record;
 
 mod balancer;
@@ -31,7 +32,7 @@ mod targets;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;
-use config::{BalancerId, PortId, StandIns};
+use config::{PortId, StandIns};
 use conversation::Conversations;
 use guard::Watch;
 use ledger::Ledger;
@@ -44,7 +45,8 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 pub use config::Config;
-pub use counters::BalancerCounters;
+pub use meter::Meter;
+pub use metric::Metric;
 
 /// Buffers of delayed packets kept for the next ones.
 const SPARE_BUFFERS: usize = 256;
@@ -200,9 +202,14 @@ impl Fabric {
         self.ledger.totals()
     }
 
-    /// A balancer's counters. Panics when the configuration has no such balancer.
-    pub fn balancer_counters(&self, balancer: BalancerId) -> &BalancerCounters {
-        self.balancers.counters(balancer)
+    /// What the balancers count.
+    pub fn meter(&self) -> &Meter {
+        self.balancers.meter()
+    }
+
+    /// What the balancers count begins now, with the first minute; levels stay as they are.
+    pub fn restart_meter(&mut self, now: Duration) {
+        self.balancers.meter_mut().restart(now);
     }
 
     /// Packets delivered to a host that carried its own address as source (the kernel calls them martian).

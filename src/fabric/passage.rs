@@ -226,7 +226,7 @@ impl Fabric {
                     if let Some(kernel) = kernel
                         && self.answers_probe(from, balancer, &transient.headers)
                     {
-                        return self.reach_kernel(at, transient, balancer, kernel, out);
+                        return self.reach_kernel(at, transient, kernel, out);
                     }
                     let arrival = Arrival {
                         source,
@@ -283,7 +283,7 @@ impl Fabric {
             self.balancers.make_way(headers);
         }
         match self.routes.kernel_of(from) {
-            Some(balancer) => self.balancers.checked(balancer, headers),
+            Some((balancer, zonal)) => self.balancers.checked(balancer, zonal, headers),
             None => self.note(transient, None),
         }
         self.come_to(at, port, transient, None, out);
@@ -312,12 +312,13 @@ impl Fabric {
         &mut self,
         at: Duration,
         transient: &mut Transient<'_>,
-        balancer: BalancerId,
         kernel: PortId,
         out: &mut impl Output,
     ) {
         transient.passage.probe = true;
-        self.balancers.checked(balancer, &transient.headers);
+        if let Some((balancer, zonal)) = self.routes.kernel_of(kernel) {
+            self.balancers.checked(balancer, zonal, &transient.headers);
+        }
         self.come_to(at, kernel, transient, None, out);
     }
 
@@ -370,7 +371,7 @@ impl Fabric {
                     balancer,
                     ..
                 }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
-                    return self.reach_kernel(at, transient, balancer, kernel, out);
+                    return self.reach_kernel(at, transient, kernel, out);
                 }
                 Ok(Course::Resolver) => {
                     let fate = Fate::Dropped(Reason::IcmpUnsupported);

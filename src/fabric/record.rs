@@ -171,6 +171,10 @@ pub struct PacketRecord {
     pub payload: u32,
     /// TCP window as on the wire, unscaled.
     pub window: u16,
+    /// Packets that it is on a wire; more than one for a super-packet.
+    pub wire_packets: u32,
+    /// Their bytes from the IP header on.
+    pub wire_bytes: u32,
     /// What became of it.
     pub fate: Fate,
     /// It belongs to a health check.

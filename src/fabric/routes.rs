@@ -69,7 +69,7 @@ pub struct Routes {
     /// By port.
     hosts: Vec<Host>,
     /// Whose kernel each port behind the hosts' is.
-    kernels: Vec<BalancerId>,
+    kernels: Vec<(BalancerId, ZonalId)>,
 }
 
 struct Host {
@@ -93,7 +93,7 @@ impl Routes {
             for (index, zonal) in balancer.zonal.iter().enumerate() {
                 let zone = ZonalId(index as u8);
                 places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
-                kernels.extend(zonal.port.map(|port| (port, id)));
+                kernels.extend(zonal.port.map(|port| (port, (id, zone))));
                 if let Some(public) = zonal.public {
                     places.insert(public, Place::PublicZonal(id, zone));
                 }
@@ -132,12 +132,12 @@ impl Routes {
         Self {
             places,
             hosts,
-            kernels: kernels.into_iter().map(|(_, balancer)| balancer).collect(),
+            kernels: kernels.into_iter().map(|(_, place)| place).collect(),
         }
     }
 
     /// Whose zonal address a port is the kernel of; none: it is a host.
-    pub fn kernel_of(&self, port: PortId) -> Option<BalancerId> {
+    pub fn kernel_of(&self, port: PortId) -> Option<(BalancerId, ZonalId)> {
         let hosts = self.hosts.len() - self.kernels.len();
         let behind = (port.0 as usize).checked_sub(hosts)?;
         Some(self.kernels[behind])

@@ -18,6 +18,9 @@ const RECORD_LIMIT: usize = 200_000;
 /// AWS: how long the addresses of a balancer's name may be kept, cloud time.
 const DNS_TTL: Duration = Duration::from_secs(60);
 
+/// CloudWatch has a data point of each metric every minute ("CloudWatch metrics for your Network Load Balancer").
+const METRIC_PERIOD: Duration = Duration::from_secs(60);
+
 /// The fabric's configuration. Ports are hosts, in order; then the zonal addresses that have a kernel.
 pub(super) fn lower(
     seed: u64,
@@ -83,6 +86,7 @@ pub(super) fn lower(
             public: addresses.resolver.1,
             ttl: clock.cloud(DNS_TTL),
         },
+        metric_period: clock.cloud(METRIC_PERIOD),
     }
 }
 

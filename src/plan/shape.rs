@@ -4,7 +4,7 @@
 
 use super::vocabulary as words;
 use crate::expr::{Shape, Type};
-use crate::spec::{Body, Step, Verb};
+use crate::spec::{Balancer, Body, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a shape is made from.
@@ -33,7 +33,7 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
     let balancers = body
         .load_balancers
         .iter()
-        .map(|(name, _)| (name.value.as_str(), balancer()));
+        .map(|(name, section)| (name.value.as_str(), balancer(section)));
     let groups = names
         .groups
         .iter()
@@ -92,11 +92,15 @@ fn host() -> Type {
     ])
 }
 
-fn balancer() -> Type {
+fn balancer(section: &Balancer) -> Type {
+    let metrics = || counts(words::METRICS.iter().copied());
+    let zones = section.zones.iter().map(|(zone, _)| zone.value.as_str());
+    let zone = |name| (name, record([("metrics", metrics())]));
     record([
-        ("metrics", counts(words::METRICS.iter().copied())),
+        ("metrics", metrics()),
         ("state", Type::Word(words::BALANCER_STATES)),
         ("addresses", map(Type::Text)),
+        ("zones", record(zones.map(zone))),
         ("flows", Type::Int),
     ])
 }
@@ -109,10 +113,13 @@ fn group(targets: &[&str]) -> Type {
             ("flows", Type::Int),
         ])
     };
-    record([(
-        "targets",
-        record(targets.iter().map(|name| (*name, target()))),
-    )])
+    record([
+        ("metrics", counts(words::group_metrics())),
+        (
+            "targets",
+            record(targets.iter().map(|name| (*name, target()))),
+        ),
+    ])
 }
 
 fn findings() -> Type {
@@ -136,6 +143,8 @@ fn packets() -> Type {
         ("to_after", Type::Text),
         ("flags", Type::Text),
         ("len", Type::Int),
+        ("wire_packets", Type::Int),
+        ("wire_bytes", Type::Int),
         ("fate", Type::Text),
         ("probe", Type::Bool),
     ]))

@@ -1,5 +1,7 @@
 //! The closed vocabularies of the evidence: what a result's words can be.
 
+use crate::fabric::metric::{Dimensions, TABLE};
+
 /// Mechanisms that are recognised in the evidence.
 pub use crate::spec::grammar::cases::RECOGNISED as FINDINGS;
 
@@ -43,28 +45,14 @@ pub const TCP_STATES: &[&str] = &[
 ];
 
 /// CloudWatch names of what the emulator counts.
-pub const METRICS: &[&str] = &[
-    "ActiveFlowCount",
-    "ActiveFlowCount_TCP",
-    "ActiveFlowCount_UDP",
-    "NewFlowCount",
-    "NewFlowCount_TCP",
-    "NewFlowCount_UDP",
-    "ProcessedBytes",
-    "ProcessedPackets",
-    "TCP_Client_Reset_Count",
-    "TCP_Target_Reset_Count",
-    "TCP_ELB_Reset_Count",
-    "PortAllocationErrorCount",
-    "RejectedFlowCount",
-    "RejectedFlowCount_TCP",
-    "SecurityGroupBlockedFlowCount_Inbound_TCP",
-    "SecurityGroupBlockedFlowCount_Inbound_UDP",
-    "SecurityGroupBlockedFlowCount_Inbound_ICMP",
-    "SecurityGroupBlockedFlowCount_Outbound_TCP",
-    "SecurityGroupBlockedFlowCount_Outbound_UDP",
-    "SecurityGroupBlockedFlowCount_Outbound_ICMP",
-];
+pub use crate::fabric::metric::NAMES as METRICS;
+
+/// Of those, the ones that exist for a target group.
+pub fn group_metrics() -> impl Iterator<Item = &'static str> {
+    let rows = TABLE.iter();
+    rows.filter(|row| row.dimensions != Dimensions::Balancer)
+        .map(|row| row.name)
+}
 
 /// States of a balancer.
 pub const BALANCER_STATES: &[&str] = &["active", "failed"];

@@ -1,8 +1,12 @@
 //! The fabric's books at one moment, and what of them becomes evidence: flows, packets, metrics.
 
+use super::metrics::Metrics;
 use super::story::Story;
-use crate::evidence::{BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, TargetEvidence};
-use crate::fabric::config::{BalancerId, PortId};
+use crate::evidence::{
+    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, TargetEvidence, ZoneEvidence,
+};
+use crate::fabric::config::{BalancerId, GroupId, PortId, ZonalId};
+use crate::fabric::meter::Reading;
 use crate::fabric::record::{
     Answer, Conversation, Fate, FlowRecord, FlowState, PacketRecord, Totals,
 };
@@ -16,7 +20,7 @@ pub(super) struct Books {
     pub(super) flows: Vec<FlowRecord>,
     pub(super) conversations: Vec<Conversation>,
     pub(super) totals: Totals,
-    pub(super) metrics: Vec<BTreeMap<String, i64>>,
+    pub(super) readings: Vec<Reading>,
     pub(super) self_sourced: Vec<u64>,
     /// From the fabric's start to the first step.
     pub(super) offset: Duration,
@@ -29,28 +33,16 @@ pub(super) async fn books(story: &Story) -> Books {
         .into_std()
         .saturating_duration_since(driver.start_time());
     driver
-        .ask(move |fabric, _| {
-            let metrics = (0..fabric.config().balancers.len() as u16)
-                .map(|number| {
-                    fabric
-                        .balancer_counters(BalancerId(number))
-                        .metrics()
-                        .into_iter()
-                        .map(|(name, value)| (name.to_owned(), value as i64))
-                        .collect()
-                })
-                .collect();
-            Books {
-                records: fabric.records().to_vec(),
-                flows: fabric.flows(),
-                conversations: fabric.conversations().to_vec(),
-                totals: fabric.totals().clone(),
-                metrics,
-                self_sourced: (0..fabric.config().ports.len() as u32)
-                    .map(|number| fabric.self_sourced(PortId(number)))
-                    .collect(),
-                offset,
-            }
+        .ask(move |fabric, now| Books {
+            records: fabric.records().to_vec(),
+            flows: fabric.flows(),
+            conversations: fabric.conversations().to_vec(),
+            totals: fabric.totals().clone(),
+            readings: fabric.meter().readings(now),
+            self_sourced: (0..fabric.config().ports.len() as u32)
+                .map(|number| fabric.self_sourced(PortId(number)))
+                .collect(),
+            offset,
         })
         .await
 }
@@ -61,7 +53,11 @@ impl Books {
     }
 }
 
-pub(super) fn balancers(plan: &Plan, books: &Books) -> BTreeMap<String, BalancerEvidence> {
+pub(super) fn balancers(
+    plan: &Plan,
+    books: &Books,
+    metrics: &Metrics<'_>,
+) -> BTreeMap<String, BalancerEvidence> {
     let list = plan
         .fabric
         .balancers
@@ -78,17 +74,23 @@ pub(super) fn balancers(plan: &Plan, books: &Books) -> BTreeMap<String, Balancer
                     )
                 })
                 .collect();
+            let id = BalancerId(number as u16);
+            let zones = balancer.zonal.iter().enumerate().map(|(place, zonal)| {
+                let metrics = metrics.of_balancer(id, Some(ZonalId(place as u8)));
+                (zonal.zone.clone(), ZoneEvidence { metrics })
+            });
             let flows = books
                 .flows
                 .iter()
-                .filter(|flow| flow.balancer == BalancerId(number as u16))
+                .filter(|flow| flow.balancer == id)
                 .count() as i64;
             (
                 balancer.name.clone(),
                 BalancerEvidence {
-                    metrics: books.metrics[number].clone(),
+                    metrics: metrics.of_balancer(id, None),
                     state: "active".to_owned(),
                     addresses,
+                    zones: zones.collect(),
                     flows,
                 },
             )
@@ -96,7 +98,11 @@ pub(super) fn balancers(plan: &Plan, books: &Books) -> BTreeMap<String, Balancer
     list.collect()
 }
 
-pub(super) fn groups(plan: &Plan, books: &Books) -> BTreeMap<String, GroupEvidence> {
+pub(super) fn groups(
+    plan: &Plan,
+    books: &Books,
+    metrics: &Metrics<'_>,
+) -> BTreeMap<String, GroupEvidence> {
     let list = plan
         .fabric
         .groups
@@ -121,6 +127,7 @@ pub(super) fn groups(plan: &Plan, books: &Books) -> BTreeMap<String, GroupEviden
             (
                 group.name.clone(),
                 GroupEvidence {
+                    metrics: metrics.of_group(GroupId(number as u16)),
                     targets: targets.collect(),
                 },
             )
@@ -219,6 +226,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         },
         len: record.payload.into(),
         window: record.window.into(),
+        wire_packets: record.wire_packets.into(),
+        wire_bytes: record.wire_bytes.into(),
         fate,
         flow: record.flow.map(|flow| flow.0 as usize),
         probe: record.probe,

@@ -3,6 +3,7 @@
 use super::Baseline;
 use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet};
 use super::connections::connections;
+use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Quantiles, Request, Socket, StepResult,
@@ -73,6 +74,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .map(|flow| flow_evidence(plan, &books, flow))
         .collect();
     let connections = connections(story, &books, &flows, &sockets);
+    let metrics = Metrics::new(plan, &books.readings);
     let mut evidence = Evidence {
         lab: plan.lab.clone(),
         case: plan.case.clone(),
@@ -93,8 +95,9 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .iter()
             .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
             .collect(),
-        load_balancers: balancers(plan, &books),
-        target_groups: groups(plan, &books),
+        load_balancers: balancers(plan, &books, &metrics),
+        target_groups: groups(plan, &books, &metrics),
+        metrics: metrics.published(),
         ..Evidence::default()
     };
     for (number, host) in plan.hosts.iter().enumerate() {

@@ -8,6 +8,7 @@ mod client;
 mod collect;
 mod connections;
 mod load;
+mod metrics;
 mod server;
 mod story;
 mod word;
@@ -35,6 +36,10 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
         servers.push(Servers::start(live, &host.servers).await?);
     }
     let before = collect::counters(&world).await?;
+    world
+        .driver()
+        .ask(|fabric, now| fabric.restart_meter(now))
+        .await;
     let window = lag::Window::open();
     let story = Arc::new(Story::new(
         Arc::clone(plan),

@@ -67,10 +67,16 @@ fn host(host: &HostEvidence) -> Value {
 }
 
 fn balancer(balancer: &BalancerEvidence) -> Value {
+    let zones: Map<_, _> = balancer
+        .zones
+        .iter()
+        .map(|(name, zone)| (name.clone(), json!({ "metrics": zone.metrics })))
+        .collect();
     json!({
         "metrics": balancer.metrics,
         "state": balancer.state,
         "addresses": balancer.addresses,
+        "zones": zones,
         "flows": balancer.flows,
     })
 }
@@ -86,7 +92,7 @@ fn group(group: &GroupEvidence) -> Value {
             )
         })
         .collect();
-    json!({ "targets": targets })
+    json!({ "metrics": group.metrics, "targets": targets })
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -110,6 +116,8 @@ fn packet(packet: &Packet) -> Value {
         "to_after": packet.to_after,
         "flags": packet.flags,
         "len": packet.len,
+        "wire_packets": packet.wire_packets,
+        "wire_bytes": packet.wire_bytes,
         "fate": packet.fate,
         "probe": packet.probe,
     })

@@ -116,6 +116,7 @@ pub fn config() -> Config {
         stand_ins: StandIns::default(),
         record_limit: 100_000,
         resolver: Resolver::default(),
+        metric_period: Duration::from_secs(60),
     }
 }
 
@@ -443,13 +444,12 @@ impl Net {
     }
 
     pub fn metric(&self, name: &str) -> u64 {
-        self.fabric
-            .balancer_counters(FRONT)
-            .metrics()
-            .into_iter()
-            .find(|(other, _)| *other == name)
-            .unwrap_or_else(|| panic!("no metric {name}"))
-            .1
+        let row = hairpin::fabric::metric::TABLE
+            .iter()
+            .find(|row| row.name == name)
+            .unwrap_or_else(|| panic!("no metric {name}"));
+        let meter = self.fabric.meter();
+        meter.total(self.now, FRONT, row.metric) as u64
     }
 
     pub fn conversation(&self, from: SocketAddrV4, to: SocketAddrV4) -> &Conversation {

@@ -9,6 +9,7 @@ mod guards;
 mod ipv6;
 mod kit;
 mod links;
+mod metrics;
 mod probes;
 mod properties;
 mod resolver;

@@ -55,16 +55,17 @@ impl Balancers {
         let was_live = self.table.entry(flow).is_live();
         self.table.set_state(flow, state);
         let entry = self.table.entry_mut(flow);
-        let (balancer, protocol, is_live) = (entry.balancer, entry.protocol, entry.is_live());
+        let (node, is_live) = (entry.node, entry.is_live());
+        let family = entry.protocol.into();
         if !is_live && entry.source_port == SourcePort::Taken {
             entry.source_port = SourcePort::Returned;
             self.pools
                 .release(*entry.source.ip(), entry.target, entry.source.port());
         }
-        let counters = self.count(balancer);
+        let group = self.table.group(flow);
         match (was_live, is_live) {
-            (true, false) => counters.ended(protocol),
-            (false, true) => counters.active(protocol),
+            (true, false) => self.meter.ended(node, group, family),
+            (false, true) => self.meter.active(node, group, family),
             (true, true) | (false, false) => {}
         }
     }

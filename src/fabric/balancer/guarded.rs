@@ -37,7 +37,8 @@ impl Balancers {
         let answer = watch.balancer(at.balancer, at.zonal, direction, &crossing);
         // Counted are flows and messages, not what strays.
         if answer.is_err() && (headers.protocol != TCP || headers.is_opening()) {
-            self.count(at.balancer).blocked(direction, headers.protocol);
+            let node = self.meter.node(at.balancer, at.zonal);
+            self.meter.blocked(node, direction, headers.protocol);
         }
         answer
     }

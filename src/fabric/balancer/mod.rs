@@ -12,11 +12,12 @@ mod opening;
 mod stray;
 
 use super::config::{BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
-use super::counters::BalancerCounters;
 use super::flow_table::{FlowTable, Key};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
+use super::meter::Meter;
+use super::metric::Metric;
 use super::port_pool::PortPools;
 use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
@@ -59,6 +60,7 @@ pub struct Balancers {
     targets: Targets,
     table: FlowTable,
     pools: PortPools,
+    meter: Meter,
 }
 
 struct State {
@@ -71,7 +73,6 @@ struct State {
     flow_capacity: u64,
     half_open: Duration,
     flow_reuse: Duration,
-    counters: BalancerCounters,
 }
 
 impl Balancers {
@@ -89,7 +90,6 @@ impl Balancers {
                 flow_capacity: balancer.flow_capacity as u64,
                 half_open: balancer.half_open,
                 flow_reuse: balancer.flow_reuse,
-                counters: BalancerCounters::default(),
             })
             .collect();
         let mut all = Self {
@@ -98,6 +98,7 @@ impl Balancers {
             targets: Targets::new(config),
             table: FlowTable::default(),
             pools: PortPools::new(config.seed),
+            meter: Meter::new(config),
         };
         all.listen(config);
         all
@@ -123,17 +124,18 @@ impl Balancers {
         &self.table
     }
 
-    /// One balancer's counters.
-    pub fn counters(&self, balancer: BalancerId) -> &BalancerCounters {
-        &self.state(balancer).counters
+    /// The counters.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The counters, for what is counted elsewhere.
+    pub fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.meter
     }
 
     fn state(&self, balancer: BalancerId) -> &State {
         &self.balancers[balancer.0 as usize]
-    }
-
-    fn count(&mut self, balancer: BalancerId) -> &mut BalancerCounters {
-        &mut self.balancers[balancer.0 as usize].counters
     }
 
     /// False: this zonal address is left out of the balancer's name, because its zone has no target to send to.
@@ -156,8 +158,9 @@ impl Balancers {
     }
 
     /// Counts a packet of a health check: CloudWatch has them in `ProcessedPackets` and in nothing else.
-    pub fn checked(&mut self, balancer: BalancerId, headers: &Headers) {
-        self.count(balancer).processed_packets += headers.wire_packets() as u64;
+    pub fn checked(&mut self, balancer: BalancerId, zonal: ZonalId, headers: &Headers) {
+        let node = self.meter.node(balancer, zonal);
+        self.meter.checked(node, headers);
     }
 
     /// A packet for a zonal address.
@@ -201,14 +204,15 @@ impl Balancers {
                 Err(reason) => Decision::dropped(reason),
             }
         } else {
-            self.stray(at.balancer, headers, known)
+            let node = self.meter.node(at.balancer, at.zonal);
+            self.stray(at.balancer, node, headers, known)
         }
     }
 
     /// A packet of a target, found by its way back.
     pub fn toward_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         let entry = self.table.entry(flow);
-        let balancer = entry.balancer;
+        let (balancer, node, protocol) = (entry.balancer, entry.node, entry.protocol);
         if entry.is_unanswered(now) {
             return Decision::Drop {
                 reason: Reason::HalfOpen,
@@ -216,7 +220,7 @@ impl Balancers {
             };
         }
         if entry.state == FlowState::Expired {
-            return self.stray(balancer, headers, Some(flow));
+            return self.stray(balancer, node, headers, Some(flow));
         }
         let (from, to) = (entry.zonal, entry.client);
         self.table.entry_mut(flow).answered = true;
@@ -225,10 +229,9 @@ impl Balancers {
             self.enter(flow, FlowState::Established);
         }
         self.finish(flow, headers, Side::Target);
-        let counters = self.count(balancer);
-        counters.carried(headers);
+        self.meter.carried(node, protocol.into(), headers);
         if headers.is_reset() {
-            counters.tcp_target_reset_count += 1;
+            self.meter.add(node, Metric::TcpTargetResetCount, 1);
         }
         Decision::Forward { flow, from, to }
     }
@@ -249,6 +252,7 @@ impl Balancers {
 
     /// Ends flows that have been idle or without an answer for too long. Nobody is told.
     pub fn expire(&mut self, now: Duration) {
+        self.meter.roll(now);
         while let Some(flow) = self.table.next_idle(now) {
             self.enter(flow, FlowState::Expired);
         }
@@ -258,11 +262,11 @@ impl Balancers {
         self.table.touch(now, flow);
         self.finish(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
-        let (balancer, from, to) = (entry.balancer, entry.source, entry.target);
-        let counters = self.count(balancer);
-        counters.carried(headers);
+        let (node, family) = (entry.node, entry.protocol.into());
+        let (from, to) = (entry.source, entry.target);
+        self.meter.carried(node, family, headers);
         if headers.is_reset() {
-            counters.tcp_client_reset_count += 1;
+            self.meter.add(node, Metric::TcpClientResetCount, 1);
         }
         Decision::Forward { flow, from, to }
     }

@@ -4,6 +4,7 @@ use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
 use super::super::flow_table::{Key, NewFlow, SourcePort};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
+use super::super::metric::Metric;
 use super::super::port_pool::FIRST_PORT;
 use super::super::random;
 use super::super::record::{FlowId, FlowRecord, FlowState, Reason, Tuple};
@@ -29,11 +30,12 @@ impl Balancers {
         let isn = headers.seq;
         let (group, idle, half_open) = (listening.group, listening.idle, state.half_open);
         let choice = listening.choose(self.seed, at.zonal, seen, headers.to, isn);
-        let full = state.counters.active_flow_count >= state.flow_capacity;
+        let full = self.meter.alive(at.balancer) >= state.flow_capacity;
+        let node = self.meter.node(at.balancer, at.zonal);
         let target = match choice {
-            None => return Err(self.reject(at.balancer, protocol, Reason::NoTarget)),
+            None => return Err(self.reject(node, protocol, Reason::NoTarget)),
             Some(_) if full => {
-                return Err(self.reject(at.balancer, protocol, Reason::FlowTableFull));
+                return Err(self.reject(node, protocol, Reason::FlowTableFull));
             }
             Some(target) => target,
         };
@@ -57,7 +59,7 @@ impl Balancers {
             })
         };
         let Some((source, source_port)) = source else {
-            self.count(at.balancer).port_allocation_error_count += 1;
+            self.meter.add(node, Metric::PortAllocationErrorCount, 1);
             return Err(Reason::PortAllocation);
         };
         let tuple = |from, to| Tuple { protocol, from, to };
@@ -76,6 +78,7 @@ impl Balancers {
         let new = NewFlow {
             protocol,
             balancer: at.balancer,
+            node,
             client: headers.from,
             zonal: headers.to,
             source,
@@ -86,7 +89,7 @@ impl Balancers {
             source_port,
         };
         let flow = self.table.insert(now, new.into(), record);
-        self.count(at.balancer).opened(protocol);
+        self.meter.opened(node, group, protocol.into());
         self.claim(now, flow);
         Ok(flow)
     }

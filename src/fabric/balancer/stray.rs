@@ -1,18 +1,15 @@
 //! What a balancer refuses: flows it has no target or no room for, and segments that belong to no living flow.
 
 use super::super::config::{BalancerId, OnMissingFlow, Protocol};
+use super::super::meter::NodeId;
+use super::super::metric::Metric;
 use super::super::record::{Answer, FlowId, Reason};
 use super::{Balancers, Decision};
 use crate::packet::{Headers, TCP};
 
 impl Balancers {
-    pub(super) fn reject(
-        &mut self,
-        balancer: BalancerId,
-        protocol: Protocol,
-        reason: Reason,
-    ) -> Reason {
-        self.count(balancer).rejected(protocol);
+    pub(super) fn reject(&mut self, node: NodeId, protocol: Protocol, reason: Reason) -> Reason {
+        self.meter.rejected(node, protocol.into());
         reason
     }
 
@@ -20,6 +17,7 @@ impl Balancers {
     pub(super) fn stray(
         &mut self,
         balancer: BalancerId,
+        node: NodeId,
         headers: &Headers,
         flow: Option<FlowId>,
     ) -> Decision {
@@ -35,7 +33,7 @@ impl Balancers {
         if silent {
             return Decision::Drop { reason, flow };
         }
-        self.count(balancer).tcp_elb_reset_count += 1;
+        self.meter.add(node, Metric::TcpElbResetCount, 1);
         Decision::Reset { answer, flow }
     }
 }

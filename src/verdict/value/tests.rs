@@ -1,9 +1,8 @@
 //! The values have exactly the fields that the plan's shape tells expressions of.
 
 use super::*;
-use crate::evidence::{Quantiles, Request, Socket, TargetEvidence};
+use crate::evidence::{Quantiles, Request, Socket, TargetEvidence, ZoneEvidence};
 use crate::expr::{Truth, Type};
-use crate::fabric::BalancerCounters;
 use crate::plan::{Plan, Verb, vocabulary};
 use crate::verdict::findings;
 use std::collections::BTreeMap;
@@ -107,12 +106,13 @@ fn evidence(plan: &Plan) -> Evidence {
         requests: vec![Request::default()],
         ..HostEvidence::default()
     };
-    let metrics = BalancerCounters::default().metrics();
+    let metrics = zeros(vocabulary::METRICS);
+    let zone = ZoneEvidence {
+        metrics: metrics.clone(),
+    };
     let balancer = BalancerEvidence {
-        metrics: metrics
-            .into_iter()
-            .map(|(name, value)| (name.to_string(), value as i64))
-            .collect(),
+        metrics,
+        zones: [("a".to_string(), zone)].into(),
         state: "active".into(),
         addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
         flows: 1,
@@ -121,7 +121,9 @@ fn evidence(plan: &Plan) -> Evidence {
         state: "healthy".into(),
         ..TargetEvidence::default()
     };
+    let group_metrics: Vec<&str> = vocabulary::group_metrics().collect();
     let group = GroupEvidence {
+        metrics: zeros(&group_metrics),
         targets: [("web-1".to_string(), target)].into(),
     };
     Evidence {

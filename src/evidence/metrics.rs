@@ -1,0 +1,72 @@
+//! CloudWatch's view: metrics with their dimensions and data points, as `GetMetricStatistics` returns them.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A metric for one set of dimensions, where it is reported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricEvidence {
+    /// `AWS/NetworkELB`
+    pub namespace: String,
+    /// `TCP_ELB_Reset_Count`, ...
+    pub metric_name: String,
+    /// `LoadBalancer`, and where they apply `AvailabilityZone` and `TargetGroup`.
+    pub dimensions: BTreeMap<String, String>,
+    /// `Count`, `Bytes`, `Bytes/Second`, `Count/Second`
+    pub unit: String,
+    /// Over the whole story.
+    pub statistics: MetricStatistics,
+    /// Minutes of the cloud's time with traffic.
+    pub datapoints: Vec<Datapoint>,
+}
+
+/// What the zonal addresses reported, summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricStatistics {
+    /// Over the zonal addresses; of a level: as it was at the end.
+    pub sum: f64,
+    /// Mean of theirs.
+    pub average: f64,
+    /// Smallest of theirs.
+    pub minimum: f64,
+    /// Largest of theirs.
+    pub maximum: f64,
+    /// Zonal addresses that reported.
+    pub sample_count: i64,
+}
+
+/// A metric in one minute of the cloud's time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Datapoint {
+    /// From 0, which begins with the first step.
+    pub minute: i64,
+    /// Its figures.
+    #[serde(flatten)]
+    pub statistics: MetricStatistics,
+}
+
+impl MetricStatistics {
+    /// The same with 0 where nobody reported.
+    #[must_use]
+    pub fn finite(self) -> Self {
+        Self {
+            minimum: if self.minimum.is_finite() {
+                self.minimum
+            } else {
+                0.0
+            },
+            ..self
+        }
+    }
+}
+
+/// Sixteen hexadecimal digits as at the end of an ARN, always the same for a name (FNV-1a).
+pub fn resource_id(name: &str) -> String {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

@@ -1,0 +1,248 @@
+//! The balancers' counters as CloudWatch shows them: by load balancer, zone and target group.
+
+use crate::evidence::{Datapoint, MetricEvidence, MetricStatistics, resource_id};
+use crate::fabric::config::{BalancerId, GroupId, ZonalId};
+use crate::fabric::meter::{Reading, Statistics};
+use crate::fabric::metric::{Criterion, Dimensions, Measure, Metric, Row, TABLE};
+use crate::plan::Plan;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything the balancers counted.
+pub(super) struct Metrics<'a> {
+    plan: &'a Plan,
+    /// One of each zonal address.
+    readings: BTreeMap<Key, Vec<&'a Reading>>,
+}
+
+/// Balancer, target group, period.
+type Key = (BalancerId, Option<GroupId>, Option<u64>);
+
+/// A set of dimensions.
+#[derive(Clone, Copy)]
+struct Place {
+    balancer: BalancerId,
+    zonal: Option<ZonalId>,
+    group: Option<GroupId>,
+}
+
+impl<'a> Metrics<'a> {
+    pub(super) fn new(plan: &'a Plan, readings: &'a [Reading]) -> Self {
+        let mut sorted: BTreeMap<Key, Vec<&Reading>> = BTreeMap::new();
+        for reading in readings {
+            let key = (reading.balancer, reading.group, reading.period);
+            sorted.entry(key).or_default().push(reading);
+        }
+        Self {
+            plan,
+            readings: sorted,
+        }
+    }
+
+    /// Every metric of a balancer, or of one of its zonal addresses. `HealthyHostCount` and the like, which CloudWatch
+    /// has by target group only, are summed over the groups.
+    pub(super) fn of_balancer(
+        &self,
+        balancer: BalancerId,
+        zonal: Option<ZonalId>,
+    ) -> BTreeMap<String, i64> {
+        let place = Place {
+            balancer,
+            zonal,
+            group: None,
+        };
+        let groups = || self.groups(balancer).into_iter();
+        let value = |row: &Row| match row.dimensions {
+            Dimensions::Balancer | Dimensions::BalancerAndGroup => self.value(place, row),
+            Dimensions::Group => groups()
+                .map(|group| {
+                    let place = Place {
+                        group: Some(group),
+                        ..place
+                    };
+                    self.value(place, row)
+                })
+                .sum(),
+        };
+        TABLE
+            .iter()
+            .map(|row| (row.name.to_owned(), whole(value(row))))
+            .collect()
+    }
+
+    /// The metrics that exist for target groups, over all balancers that use it.
+    pub(super) fn of_group(&self, group: GroupId) -> BTreeMap<String, i64> {
+        let balancers: Vec<BalancerId> = self
+            .balancers()
+            .filter(|balancer| self.groups(*balancer).contains(&group))
+            .collect();
+        TABLE
+            .iter()
+            .filter(|row| row.dimensions != Dimensions::Balancer)
+            .map(|row| {
+                let values = balancers.iter().map(|balancer| {
+                    let place = Place {
+                        balancer: *balancer,
+                        zonal: None,
+                        group: Some(group),
+                    };
+                    self.value(place, row)
+                });
+                let value = match row.dimensions {
+                    Dimensions::Group => values.fold(0.0, f64::max),
+                    Dimensions::Balancer | Dimensions::BalancerAndGroup => values.sum(),
+                };
+                (row.name.to_owned(), whole(value))
+            })
+            .collect()
+    }
+
+    /// What CloudWatch would have: each metric for each of its sets of dimensions, where it is reported.
+    pub(super) fn published(&self) -> Vec<MetricEvidence> {
+        let mut list = Vec::new();
+        for balancer in self.balancers() {
+            let mut places = Vec::new();
+            for group in std::iter::once(None).chain(self.groups(balancer).into_iter().map(Some)) {
+                let zonals = self.plan.fabric.balancers[usize::from(balancer.0)]
+                    .zonal
+                    .len();
+                let zonals = (0..zonals).map(|zonal| Some(ZonalId(zonal as u8)));
+                for zonal in std::iter::once(None).chain(zonals) {
+                    places.push(Place {
+                        balancer,
+                        zonal,
+                        group,
+                    });
+                }
+            }
+            for row in TABLE {
+                for place in &places {
+                    let exists = match row.dimensions {
+                        Dimensions::Balancer => place.group.is_none(),
+                        Dimensions::BalancerAndGroup => true,
+                        Dimensions::Group => place.group.is_some(),
+                    };
+                    if exists {
+                        list.extend(self.series(*place, row));
+                    }
+                }
+            }
+        }
+        list
+    }
+
+    fn balancers(&self) -> impl Iterator<Item = BalancerId> + use<> {
+        (0..self.plan.fabric.balancers.len() as u16).map(BalancerId)
+    }
+
+    /// The groups that a balancer forwards to.
+    fn groups(&self, balancer: BalancerId) -> BTreeSet<GroupId> {
+        self.plan.fabric.balancers[usize::from(balancer.0)]
+            .listeners
+            .iter()
+            .map(|listener| listener.group)
+            .collect()
+    }
+
+    /// What the zonal addresses of a place counted over the whole time, or in one period.
+    fn statistics(&self, place: Place, period: Option<u64>, metric: Metric) -> Vec<Statistics> {
+        let all = self.readings.get(&(place.balancer, place.group, period));
+        all.into_iter()
+            .flatten()
+            .filter(|reading| place.zonal.is_none_or(|zonal| zonal == reading.zonal))
+            .map(|reading| reading.of(metric))
+            .collect()
+    }
+
+    /// One figure for a place: events in all; flows alive now at all addresses; the largest peak; of what each
+    /// address sees for itself the most hosts, and the worst zone.
+    fn value(&self, place: Place, row: &Row) -> f64 {
+        let all = self.statistics(place, None, row.metric);
+        let values = all.iter().map(|one| one.value);
+        match (row.measure, row.dimensions) {
+            (Measure::Level, Dimensions::Group) | (Measure::Peak, _) => values.fold(0.0, f64::max),
+            (Measure::Level, Dimensions::Balancer) => values.fold(f64::INFINITY, f64::min).min(1.0),
+            (Measure::Level, Dimensions::BalancerAndGroup) | (Measure::Sum, _) => values.sum(),
+        }
+    }
+
+    fn series(&self, place: Place, row: &Row) -> Option<MetricEvidence> {
+        let statistics = together(&self.statistics(place, None, row.metric));
+        let own = (place.balancer, None, None)..=(place.balancer, None, Some(u64::MAX));
+        let periods: Vec<u64> = self
+            .readings
+            .range(own)
+            .filter_map(|((_, _, period), _)| *period)
+            .collect();
+        let told = |statistics: &MetricStatistics| match row.criterion {
+            Criterion::Always | Criterion::Registered => true,
+            Criterion::Nonzero => statistics.maximum > 0.0,
+        };
+        let empty = place.group.is_some_and(|group| {
+            self.plan.fabric.groups[usize::from(group.0)]
+                .targets
+                .is_empty()
+        });
+        let withheld = row.criterion == Criterion::Registered && empty;
+        // Without traffic there are no data points at all.
+        if periods.is_empty() || withheld || !told(&statistics) {
+            return None;
+        }
+        let datapoints = periods
+            .into_iter()
+            .map(|period| Datapoint {
+                minute: period as i64,
+                statistics: together(&self.statistics(place, Some(period), row.metric)),
+            })
+            .filter(|point| told(&point.statistics))
+            .collect();
+        Some(MetricEvidence {
+            namespace: "AWS/NetworkELB".to_owned(),
+            metric_name: row.name.to_owned(),
+            dimensions: self.dimensions(place),
+            unit: row.unit.to_owned(),
+            statistics,
+            datapoints,
+        })
+    }
+
+    fn dimensions(&self, place: Place) -> BTreeMap<String, String> {
+        let balancer = &self.plan.fabric.balancers[usize::from(place.balancer.0)];
+        let mut dimensions = BTreeMap::from([(
+            "LoadBalancer".to_owned(),
+            format!("net/{}/{}", balancer.name, resource_id(&balancer.name)),
+        )]);
+        if let Some(zonal) = place.zonal {
+            let zone = balancer.zonal[usize::from(zonal.0)].zone.clone();
+            dimensions.insert("AvailabilityZone".to_owned(), zone);
+        }
+        if let Some(group) = place.group {
+            let name = &self.plan.fabric.groups[usize::from(group.0)].name;
+            dimensions.insert(
+                "TargetGroup".to_owned(),
+                format!("targetgroup/{name}/{}", resource_id(name)),
+            );
+        }
+        dimensions
+    }
+}
+
+/// As CloudWatch sums up what several zonal addresses report.
+fn together(all: &[Statistics]) -> MetricStatistics {
+    let count = all.len().max(1) as f64;
+    MetricStatistics {
+        sum: all.iter().map(|one| one.value).sum(),
+        average: all.iter().map(|one| one.average).sum::<f64>() / count,
+        minimum: all
+            .iter()
+            .map(|one| one.minimum)
+            .fold(f64::INFINITY, f64::min),
+        maximum: all.iter().map(|one| one.maximum).fold(0.0, f64::max),
+        sample_count: all.len() as i64,
+    }
+    .finite()
+}
+
+/// Expressions count in whole numbers; a peak of a fraction is not nothing.
+fn whole(value: f64) -> i64 {
+    value.ceil() as i64
+}
