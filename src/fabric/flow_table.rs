@@ -200,6 +200,11 @@ impl FlowTable {
             .map(|&index| FlowId(index))
     }
 
+    /// True when what the client sends is found to belong to this flow, and not to a later one.
+    pub fn is_latest(&self, flow: FlowId) -> bool {
+        self.by_client(self.entry(flow).client_key()) == Some(flow)
+    }
+
     /// The flow of a packet that a target sends.
     pub fn by_target(&self, key: Key) -> Option<FlowId> {
         self.by_target

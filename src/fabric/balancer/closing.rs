@@ -8,7 +8,8 @@ use crate::packet::{Headers, tcp};
 
 impl Balancers {
     /// True when a target's packet shows that the flow stands: for UDP any, for TCP the SYN-ACK for its latest SYN.
-    /// That also revives a flow closed by a RST which the client meant for another connection.
+    /// That also revives a flow closed by a RST which the client meant for another connection, unless the client has
+    /// begun another flow with the same addresses and ports since.
     pub(super) fn accepts(&mut self, flow: FlowId, headers: &Headers) -> bool {
         let entry = self.table.entry(flow);
         let (state, closed_by_reset) = (entry.state, !(entry.client_fin && entry.target_fin));
@@ -21,7 +22,9 @@ impl Balancers {
         };
         match state {
             FlowState::SynSent => answered,
-            FlowState::Closed => answered && closed_by_reset && self.keep_port(flow),
+            FlowState::Closed => {
+                answered && closed_by_reset && self.table.is_latest(flow) && self.keep_port(flow)
+            }
             FlowState::Established | FlowState::Closing | FlowState::Expired => false,
         }
     }
