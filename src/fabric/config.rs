@@ -4,6 +4,7 @@
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
 use super::guard::rules::Guards;
+pub use super::proxy_header::Placement;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -229,6 +230,8 @@ pub struct TargetGroup {
     pub preserve_client_ip: bool,
     /// How targets are checked; none: they are not, and all are healthy.
     pub health_check: Option<HealthCheck>,
+    /// Targets read a PROXY protocol header (version 2) before what the client says, from then on; none: they do not.
+    pub proxy_protocol: Option<Placement>,
     /// Every target that is ever registered, in order.
     pub targets: Vec<Target>,
 }

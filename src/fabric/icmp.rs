@@ -26,6 +26,8 @@ pub struct Translated {
     pub quoted_from: SocketAddrV4,
     /// New destination of the quoted packet.
     pub quoted_to: SocketAddrV4,
+    /// The quoted packet's sequence number was moved forward by this.
+    pub shifted: u32,
 }
 
 /// About a packet that a target, or a router on the way to it, got from a client: goes to that client.
@@ -39,6 +41,7 @@ pub fn toward_client(balancers: &Balancers, quote: &Quote) -> Option<Translated>
         to: *entry.client.ip(),
         quoted_from: entry.client,
         quoted_to: entry.zonal,
+        shifted: balancers.proxy_headers().shift(flow),
     })
 }
 
@@ -53,6 +56,7 @@ pub fn toward_target(balancers: &Balancers, quote: &Quote) -> Option<Translated>
         to: *entry.target.ip(),
         quoted_from: entry.target,
         quoted_to: entry.source,
+        shifted: 0,
     })
 }
 

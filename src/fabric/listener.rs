@@ -3,7 +3,7 @@
 //! Observed on: a Network Load Balancer hashes protocol, addresses, ports and, for TCP, the sequence number of the
 //! SYN. A SYN sent again has the same number and goes to the same target; a new attempt from the same port may not.
 
-use super::config::{Balancer, Config, Listener, Protocol, ZonalId};
+use super::config::{Balancer, Config, Listener, Placement, Protocol, ZonalId};
 use super::random;
 use super::targets::Targets;
 use std::net::SocketAddrV4;
@@ -21,6 +21,8 @@ pub struct Listening {
     pub group: super::config::GroupId,
     /// Targets see the client's address and port.
     pub preserve_client_ip: bool,
+    /// Targets read a PROXY protocol header first.
+    pub proxy_protocol: Option<Placement>,
     /// By zonal address.
     pools: Vec<Pool>,
 }
@@ -88,6 +90,7 @@ impl Listening {
             idle: listener.idle_timeout,
             group: listener.group,
             preserve_client_ip: group.preserve_client_ip,
+            proxy_protocol: group.proxy_protocol,
             pools,
         }
     }

@@ -19,11 +19,13 @@ mod conversation;
 mod crossing;
 mod flow_table;
 mod icmp;
+mod insertion;
 mod ledger;
 mod link;
 mod listener;
 mod passage;
 mod port_pool;
+mod proxy_header;
 mod random;
 mod reply;
 mod resolver;
@@ -159,10 +161,17 @@ impl Fabric {
             && due <= self.now
         {
             self.arrivals.pop();
-            self.balancers.expire(due);
+            self.expire(due, out);
             self.arrive(stage, out);
         }
-        self.balancers.expire(self.now);
+        self.expire(self.now, out);
+    }
+
+    fn expire(&mut self, due: Duration, out: &mut impl Output) {
+        self.balancers.expire(due);
+        while let Some(flow) = self.balancers.next_header_retry(due) {
+            self.send_proxy_header(due, flow, out);
+        }
     }
 
     /// When [`Fabric::advance`] has something to do next, perhaps in vain; none: only after another packet.

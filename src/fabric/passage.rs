@@ -36,6 +36,8 @@ pub struct Passage {
     pub held: bool,
     /// It belongs to a health check.
     pub probe: bool,
+    /// Its sequence number was moved forward by this.
+    pub shifted: u32,
 }
 
 /// A packet on its way.
@@ -104,6 +106,7 @@ impl Fabric {
             flow: None,
             held: false,
             probe: self.routes.kernel_of(from).is_some(),
+            shifted: 0,
         };
         let refused = match parsed {
             Err(Malformed::NotIpv4 | Malformed::NotIpv6) => Some(Reason::NotIpv4),
@@ -245,6 +248,9 @@ impl Fabric {
             Decision::Forward { flow, from, to } => {
                 transient.passage.flow = Some(flow);
                 rewrite(transient.packet, &mut transient.headers, from, to);
+                if !self.balancers.proxy_headers().is_empty() {
+                    self.shift(at, flow, party, transient, out);
+                }
                 self.note(transient, Some(party));
                 self.toward_host(at, transient, flow, party, out);
             }
@@ -410,6 +416,7 @@ impl Fabric {
             (Some(quote), Some(new)) => {
                 transient.passage.flow = Some(new.flow);
                 let headers = &mut transient.headers;
+                quote.retreat(transient.packet, headers, new.shifted);
                 quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
                 let end = |address| SocketAddrV4::new(address, 0);
                 rewrite(transient.packet, headers, end(new.from), end(new.to));
@@ -464,7 +471,7 @@ impl Fabric {
     }
 
     /// From the zonal address of a flow to whichever host has the destination address.
-    fn toward_host(
+    pub(super) fn toward_host(
         &mut self,
         at: Duration,
         transient: &mut Transient<'_>,

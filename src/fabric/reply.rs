@@ -9,7 +9,7 @@ use super::{Fabric, Output};
 use crate::packet::answer::{IcmpError, datagram, icmp_error, may_be_answered, reset};
 use crate::packet::rewrite::{finish_checksum, rewrite};
 use crate::packet::stand_in::ROUTER as ROUTER_IPV6;
-use crate::packet::{Headers, UDP, VnetHeader};
+use crate::packet::{Headers, UDP, VnetHeader, stream};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -98,6 +98,9 @@ impl Fabric {
             headers, packet, ..
         } = transient;
         finish_checksum(packet, headers);
+        if passage.shifted != 0 {
+            stream::advance(packet, headers, passage.shifted.wrapping_neg());
+        }
         rewrite(packet, headers, passage.before.from, passage.before.to);
         let router = match is_stand_in(headers.source()) {
             true => self.stand_ins.stand_in(ROUTER_IPV6).unwrap_or(ROUTER),
@@ -150,6 +153,7 @@ impl Fabric {
                 flow: about.flow,
                 held: false,
                 probe: about.probe,
+                shifted: 0,
             },
             vnet,
             headers,

@@ -48,7 +48,11 @@ impl Delta {
 
     /// Adds the change of an address.
     pub fn address(self, old: Ipv4Addr, new: Ipv4Addr) -> Self {
-        let (old, new) = (old.to_bits(), new.to_bits());
+        self.number(old.to_bits(), new.to_bits())
+    }
+
+    /// Adds the change of a 32-bit number.
+    pub fn number(self, old: u32, new: u32) -> Self {
         self.word((old >> 16) as u16, (new >> 16) as u16)
             .word(old as u16, new as u16)
     }

@@ -1,5 +1,5 @@
 //! Bytes of packets, and only bytes: checked views of IPv4, IPv6, TCP, UDP and ICMP, rewriting with right checksums,
-//! building answers, splitting super-packets, one-line printing.
+//! building answers, splitting super-packets, shifting streams, PROXY protocol headers, one-line printing.
 //!
 //! Not here: hosts, flows, decisions (see `fabric`). This module imports nothing of ours. Input from outside goes
 //! through `new_checked` or [`Headers::parse`]; after that no getter can panic.
@@ -11,11 +11,13 @@ pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod print;
+pub mod proxy_protocol;
 pub mod quote;
 pub mod rewrite;
 pub mod segment;
 pub mod siit;
 pub mod stand_in;
+pub mod stream;
 pub mod tcp;
 pub mod udp;
 pub mod vnet;

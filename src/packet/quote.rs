@@ -4,7 +4,7 @@
 //! been changed on its way, so its checksums are kept consistent with what they were, not verified.
 
 use super::checksum::{self, Delta};
-use super::{Headers, ICMP, IcmpPacket, TCP, UDP, be16, icmp, ipv4, put16, rewrite};
+use super::{Headers, ICMP, IcmpPacket, TCP, UDP, be16, be32, icmp, ipv4, put16, put32, rewrite};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// The ends of a quoted packet, in its own direction.
@@ -65,6 +65,23 @@ impl Quote {
     /// True when the quote shows the ports.
     pub fn has_ports(&self) -> bool {
         self.has_ports
+    }
+
+    /// Moves the sequence number of a quoted TCP segment back, for a sender whose stream was shifted. The ICMP
+    /// checksum is left to [`Quote::rewrite`], which comes after.
+    pub fn retreat(&self, packet: &mut [u8], headers: &Headers, by: u32) {
+        if !self.has_ports || self.protocol != TCP {
+            return;
+        }
+        let quoted = &mut packet[self.start..headers.total_len];
+        let old = be32(quoted, self.header_len + 4);
+        let new = old.wrapping_sub(by);
+        put32(quoted, self.header_len + 4, new);
+        let field = self.header_len + 16;
+        if field + 2 <= quoted.len() {
+            let checksum = Delta::default().number(old, new).apply(be16(quoted, field));
+            put16(quoted, field, checksum);
+        }
     }
 
     /// Writes new ends into the quote and makes the ICMP checksum right again. Ports are written where they are.

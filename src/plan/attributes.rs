@@ -11,6 +11,10 @@ use crate::diag::{Diagnostic, Spanned};
 pub(super) const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
 /// Client IP preservation, of a target group.
 pub(super) const PRESERVE_CLIENT_IP: &str = "preserve_client_ip.enabled";
+/// PROXY protocol, of a target group.
+pub(super) const PROXY_PROTOCOL: &str = "proxy_protocol_v2.enabled";
+/// When its header is sent.
+pub(super) const HEADER_PLACEMENT: &str = "proxy_protocol_v2.client_to_server.header_placement";
 /// Idle limit of a TCP listener's flows.
 pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 
@@ -109,9 +113,9 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Group, CROSS_ZONE,
         Kind::Word(&["true", "false", "use_load_balancer_configuration"]), Use::Acts),
     attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool, Use::Acts),
-    attribute(Holder::Group, "proxy_protocol_v2.client_to_server.header_placement",
-        Kind::Word(&["on_first_ack_with_payload", "on_first_ack"]), Use::Indifferent),
-    attribute(Holder::Group, "proxy_protocol_v2.enabled", Kind::Bool, Use::NotYet { default: "false" }),
+    attribute(Holder::Group, HEADER_PLACEMENT,
+        Kind::Word(&["on_first_ack_with_payload", "on_first_ack"]), Use::Acts),
+    attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool, Use::Acts),
     attribute(Holder::Group, "stickiness.enabled", Kind::Bool, Use::NotYet { default: "false" }),
     attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"]), Use::Indifferent),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT, Use::Indifferent),
@@ -321,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_not_emulated_is_refused_only_where_it_would_act() {
-        let name = "proxy_protocol_v2.enabled";
+        let name = "stickiness.enabled";
         assert_eq!(problems(Holder::Group, name, "false"), []);
         assert_eq!(
             problems(Holder::Group, name, "true"),

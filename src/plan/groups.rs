@@ -1,12 +1,14 @@
 //! Target groups: targets resolved, preservation decided.
 
-use super::attributes::{self, CROSS_ZONE, Checked, Holder, PRESERVE_CLIENT_IP};
+use super::attributes::{
+    self, CROSS_ZONE, Checked, HEADER_PLACEMENT, Holder, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
+};
 use super::clock::Clock;
 use super::hosts::Hosts;
 use super::{HostId, Sink, checks};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::fabric::config::{HealthCheck, Protocol};
+use crate::fabric::config::{HealthCheck, Placement, Protocol};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -19,6 +21,8 @@ pub(super) struct Group<'a> {
     pub(super) protocol: Protocol,
     /// Targets see the client's address.
     pub(super) preserve_client_ip: bool,
+    /// Targets read a PROXY protocol header before what the client says.
+    pub(super) proxy_protocol: Option<Placement>,
     /// Its own word on cross-zone; none: the balancer's.
     pub(super) cross_zone: Option<bool>,
     /// How targets are checked, in real time.
@@ -89,6 +93,7 @@ pub(super) fn resolve<'a>(
             name,
             protocol,
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
+            proxy_protocol: proxy_protocol(protocol, &attributes, sink),
             cross_zone: match attributes.text(CROSS_ZONE).map(|v| v.value.as_str()) {
                 Some("true") => Some(true),
                 Some("false") => Some(false),
@@ -141,6 +146,40 @@ fn preserves(
                 );
             }
             true
+        }
+    }
+}
+
+/// Whether a PROXY protocol header goes before what clients say, and when. Over UDP a Network Load Balancer writes one
+/// as well, but how (before which datagrams) is not documented.
+fn proxy_protocol(
+    protocol: Protocol,
+    attributes: &Checked<'_>,
+    sink: &mut Sink,
+) -> Option<Placement> {
+    if !attributes.flag(PROXY_PROTOCOL, false) {
+        return None;
+    }
+    match protocol {
+        Protocol::Tcp => Some(
+            match attributes.text(HEADER_PLACEMENT).map(|v| v.value.as_str()) {
+                Some("on_first_ack") => Placement::OnFirstAck,
+                Some(_) | None => Placement::OnFirstAckWithPayload,
+            },
+        ),
+        Protocol::Udp => {
+            if let Some(value) = attributes.text(PROXY_PROTOCOL) {
+                sink.push(
+                    Diagnostic::new(
+                        proxy::PROXY_PROTOCOL_OVER_UDP,
+                        value.span,
+                        "the PROXY protocol is not emulated over UDP",
+                    )
+                    .label("which datagrams carry the header is not documented")
+                    .help("remove the attribute, or make the group TCP"),
+                );
+            }
+            None
         }
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn lower(
                 name: group.name.value.clone(),
                 preserve_client_ip: group.preserve_client_ip,
                 health_check: group.health_check.clone(),
+                proxy_protocol: group.proxy_protocol,
                 targets: group
                     .targets
                     .iter()

@@ -110,6 +110,7 @@ pub fn config() -> Config {
             name: "web".to_owned(),
             preserve_client_ip: true,
             health_check: None,
+            proxy_protocol: None,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
         }],
         guards: Default::default(),

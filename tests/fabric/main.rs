@@ -12,6 +12,7 @@ mod links;
 mod metrics;
 mod probes;
 mod properties;
+mod proxy_protocol;
 mod resolver;
 mod targets;
 mod timeouts;

@@ -6,6 +6,7 @@ mod cases;
 pub mod expr;
 pub mod health;
 pub mod plan;
+pub mod proxy;
 mod set;
 pub mod spec;
 mod steps;
@@ -35,7 +36,8 @@ pub struct Rule {
     pub page: &'static str,
 }
 
-/// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions, 0530.. health checks.
+/// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
+/// 0530.. health checks, 0630.. PROXY protocol and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -46,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         plan::RULES,
         expr::RULES,
         health::RULES,
+        proxy::RULES,
     ]
     .into_iter()
     .flatten()

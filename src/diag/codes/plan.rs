@@ -447,7 +447,7 @@ pub const RULES: &[Rule] = &[
         that is silently ignored. Attributes that no packet could notice (deletion protection, logs) are accepted.\n\
         \n\
         Wrong:\n\
-        \x20   attributes: { proxy_protocol_v2.enabled: true }\n\
+        \x20   attributes: { secondary_ips.auto_assigned.per_subnet: 2 }\n\
         Right: leave it at its default.",
     },
     Rule {

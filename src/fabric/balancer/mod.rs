@@ -19,6 +19,7 @@ use super::listener::Listening;
 use super::meter::Meter;
 use super::metric::Metric;
 use super::port_pool::PortPools;
+use super::proxy_header::ProxyHeaders;
 use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
 use crate::packet::{Headers, TCP, UDP};
@@ -61,6 +62,7 @@ pub struct Balancers {
     table: FlowTable,
     pools: PortPools,
     meter: Meter,
+    proxy_headers: ProxyHeaders,
 }
 
 struct State {
@@ -99,6 +101,7 @@ impl Balancers {
             table: FlowTable::default(),
             pools: PortPools::new(config.seed),
             meter: Meter::new(config),
+            proxy_headers: ProxyHeaders::default(),
         };
         all.listen(config);
         all
@@ -132,6 +135,23 @@ impl Balancers {
     /// The counters, for what is counted elsewhere.
     pub fn meter_mut(&mut self) -> &mut Meter {
         &mut self.meter
+    }
+
+    /// What balancers put into streams.
+    pub fn proxy_headers(&self) -> &ProxyHeaders {
+        &self.proxy_headers
+    }
+
+    /// The same, as packets go by.
+    pub fn proxy_headers_mut(&mut self) -> &mut ProxyHeaders {
+        &mut self.proxy_headers
+    }
+
+    /// The next flow whose PROXY protocol header is to be sent again.
+    pub fn next_header_retry(&mut self, now: Duration) -> Option<FlowId> {
+        let table = &self.table;
+        self.proxy_headers
+            .next_retry(now, |flow| table.entry(flow).is_live())
     }
 
     fn state(&self, balancer: BalancerId) -> &State {
@@ -245,9 +265,10 @@ impl Balancers {
         }
     }
 
-    /// When [`Balancers::expire`] may have something to do.
+    /// When [`Balancers::expire`] or [`Balancers::next_header_retry`] may have something to do.
     pub fn next_check(&self) -> Option<Duration> {
-        self.table.next_check()
+        let retry = self.proxy_headers.next_check();
+        self.table.next_check().into_iter().chain(retry).min()
     }
 
     /// Ends flows that have been idle or without an answer for too long. Nobody is told.

@@ -40,9 +40,16 @@ impl Balancers {
             Some(target) => target,
         };
         let preserve_client_ip = listening.preserve_client_ip;
+        let proxy_protocol = listening.proxy_protocol;
         let ends = (seen, target.address);
         self.asked(watch, now, headers, at, Direction::Out, ends)?;
         let state = self.state(at.balancer);
+        let listener = if is_stand_in(*headers.to.ip()) {
+            headers.to
+        } else {
+            let private = state.zonal[at.zonal.0 as usize].0;
+            SocketAddrV4::new(private, headers.to.port())
+        };
         // A client of the other family has no address that its target could be shown.
         let over_ipv6 = is_stand_in(*target.address.ip());
         let own_family = is_stand_in(*seen.ip()) == over_ipv6;
@@ -90,6 +97,12 @@ impl Balancers {
         };
         let flow = self.table.insert(now, new.into(), record);
         self.meter.opened(node, group, protocol.into());
+        if let Some(placement) = proxy_protocol
+            && protocol == Protocol::Tcp
+        {
+            self.proxy_headers
+                .begin(flow, isn, placement, seen, listener);
+        }
         self.claim(now, flow);
         Ok(flow)
     }

@@ -1,0 +1,106 @@
+//! Shifting a TCP stream, for a box that puts bytes of its own in front of one: sequence numbers one way,
+//! acknowledgements and SACK blocks (RFC 2018) the other, and the segment that carries the bytes.
+//!
+//! Nothing here changes a length, so a partial checksum, which covers the pseudo-header only, stays as it is.
+
+use super::checksum::{self, Delta};
+use super::rewrite::fill_checksums;
+use super::{Headers, Ipv4Packet, VnetHeader, be16, be32, put16, put32, tcp};
+
+/// Option kind of a SACK option.
+const SACK: u8 = 5;
+/// Option kind of padding.
+const NOP: u8 = 1;
+
+/// Moves a segment's sequence number forward.
+pub fn advance(packet: &mut [u8], headers: &mut Headers, by: u32) {
+    headers.seq = headers.seq.wrapping_add(by);
+    edit(packet, headers, |tcp, seq| put32(tcp, 4, seq), headers.seq);
+}
+
+/// Rewrites a segment's acknowledgement number and SACK blocks, each number by `map`. A block of which nothing is
+/// left is taken out.
+pub fn acknowledge(packet: &mut [u8], headers: &mut Headers, map: impl Fn(u32) -> u32) {
+    headers.ack = map(headers.ack);
+    let ack = headers.ack;
+    edit(
+        packet,
+        headers,
+        |tcp, map| {
+            put32(tcp, 8, ack);
+            sack_blocks(&mut tcp[tcp::MIN_HEADER_LEN..], map);
+        },
+        &map,
+    );
+}
+
+/// Changes a TCP header in place and folds the change into a finished checksum.
+fn edit<T>(packet: &mut [u8], headers: &Headers, change: impl Fn(&mut [u8], T), with: T) {
+    let header = &mut packet[headers.transport..headers.payload];
+    let before = checksum::fold(checksum::sum(header));
+    change(header, with);
+    if !headers.partial {
+        let after = checksum::fold(checksum::sum(header));
+        let sum = Delta::default().word(before, after).apply(be16(header, 16));
+        put16(header, 16, sum);
+    }
+}
+
+fn sack_blocks(options: &mut [u8], map: impl Fn(u32) -> u32) {
+    let mut at = 0;
+    while let Some(kind) = options.get(at) {
+        let len = match *kind {
+            0 => return,
+            NOP => 1,
+            // The length counts kind and length themselves.
+            _ => match options.get(at + 1) {
+                Some(len) if *len >= 2 => usize::from(*len),
+                Some(_) | None => return,
+            },
+        };
+        let Some(option) = options.get_mut(at..at + len) else {
+            return;
+        };
+        if option[0] == SACK {
+            shift_blocks(option, &map);
+        }
+        at += len;
+    }
+}
+
+fn shift_blocks(option: &mut [u8], map: impl Fn(u32) -> u32) {
+    let len = option.len();
+    let mut kept = 2;
+    for block in (2..len.saturating_sub(7)).step_by(8) {
+        let (left, right) = (map(be32(option, block)), map(be32(option, block + 4)));
+        if left != right {
+            put32(option, kept, left);
+            put32(option, kept + 4, right);
+            kept += 8;
+        }
+    }
+    option[1] = kept as u8;
+    if kept == 2 {
+        kept = 0;
+    }
+    option[kept..].fill(NOP);
+}
+
+/// The segment that carries `payload` at sequence number `seq`, looking as its sender's own: headers and options,
+/// timestamps among them, are those of `like`, which is the beginning of a whole packet of that sender.
+pub fn carrying(like: &[u8], headers: &Headers, seq: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = like[..headers.payload].to_vec();
+    packet.extend_from_slice(payload);
+    let total = packet.len() as u16;
+    put16(&mut packet, 2, total);
+    if let Ok(mut ip) = Ipv4Packet::new_checked(&mut packet[..]) {
+        ip.fill_checksum();
+    }
+    put32(&mut packet, headers.transport + 4, seq);
+    packet[headers.transport + 13] = tcp::ACK | tcp::PSH;
+    put16(&mut packet, headers.transport + 18, 0);
+    if let Ok(made) = Headers::parse(&VnetHeader::default(), &packet) {
+        fill_checksums(&mut packet, &made);
+    }
+    packet
+}
