@@ -32,6 +32,8 @@ pub struct Evidence {
     pub steps: Vec<StepResult>,
     /// Every client connection, in the order they were started.
     pub connections: Vec<Connection>,
+    /// Every question of a client to the resolver, in the order they were asked.
+    pub lookups: Vec<Lookup>,
     /// By host name.
     pub hosts: BTreeMap<String, HostEvidence>,
     /// By balancer name.
@@ -164,9 +166,11 @@ pub struct Connection {
     pub from: String,
     /// What was dialled: `front/a`, `web1`.
     pub via: String,
+    /// Index into [`Evidence::lookups`] of the answer it took its address from; none: it asked for no name.
+    pub lookup: Option<usize>,
     /// `address:port`
     pub local: String,
-    /// `address:port`
+    /// `address:port`; empty when there was no address.
     pub remote: String,
     /// Host that its SYN was sent to; empty when the fabric sent it nowhere.
     pub target: String,
@@ -206,6 +210,23 @@ pub struct Connection {
     pub server_state: String,
     /// Error word the server's program met on this connection; empty when none or unknown.
     pub server_error: String,
+}
+
+/// A client's question to the resolver.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Lookup {
+    /// The client.
+    pub from: String,
+    /// What it asked for.
+    pub name: String,
+    /// When.
+    pub at: f64,
+    /// How long the answer took.
+    pub ms: f64,
+    /// The answer's addresses, in its order.
+    pub addresses: Vec<String>,
+    /// `no-address` when there are none.
+    pub error: String,
 }
 
 /// A host's record.

@@ -32,6 +32,8 @@ enum Place {
     Zonal {
         balancer: usize,
         zones: Vec<usize>,
+        /// No zone is written: the resolver knows.
+        by_name: bool,
         port: u16,
     },
     /// Hosts; the public address on request.
@@ -99,12 +101,21 @@ impl<'a> Destinations<'a> {
         let Some(place) = self.find(to, sink) else {
             return Vec::new();
         };
+        let name = match &place {
+            Place::Zonal {
+                balancer,
+                by_name: true,
+                ..
+            } => Some(self.balancers[*balancer].name.value.clone()),
+            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(_) => None,
+        };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
             match self.endpoints(*client, &place, to) {
                 Ok(endpoints) => dials.push(Dial {
                     from: *client,
                     to: endpoints,
+                    name: name.clone(),
                 }),
                 Err(problem) => {
                     sink.push(*problem);
@@ -181,6 +192,7 @@ impl<'a> Destinations<'a> {
         Some(Place::Zonal {
             balancer: index,
             zones,
+            by_name: parts.sub.is_none(),
             port,
         })
     }
@@ -249,6 +261,7 @@ impl<'a> Destinations<'a> {
             Place::Zonal {
                 balancer,
                 zones,
+                by_name: _,
                 port,
             } => zones
                 .iter()

@@ -321,5 +321,10 @@ pub(super) fn build(
                 app: app.clone(),
             })
             .collect(),
+        dns_cache: match section.dns_cache.as_ref().map(|word| word.value.as_str()) {
+            Some("forever") => super::DnsCache::Forever,
+            Some("none") => super::DnsCache::None,
+            Some(_) | None => super::DnsCache::Ttl,
+        },
     }
 }

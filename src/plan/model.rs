@@ -118,6 +118,20 @@ pub struct Host {
     pub setup: Option<String>,
     /// What listens.
     pub servers: Vec<Server>,
+    /// How long its clients keep the addresses of a name.
+    pub dns_cache: DnsCache,
+}
+
+/// What a client does with the resolver's answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsCache {
+    /// Keeps it for its time to live.
+    #[default]
+    Ttl,
+    /// Keeps it for ever, as a JVM with `networkaddress.cache.ttl=-1`.
+    Forever,
+    /// Asks anew for each connection.
+    None,
 }
 
 /// A listening workload.
@@ -153,8 +167,10 @@ pub struct Step {
 pub struct Dial {
     /// The client.
     pub from: HostId,
-    /// Destinations, taken in turn; one when the lab names one. Never empty.
+    /// Where it can come to; one when the lab names one. Never empty. Without a name they are taken in turn.
     pub to: Vec<Endpoint>,
+    /// The balancer's name, which the client asks the resolver for; it dials what it is told.
+    pub name: Option<String>,
 }
 
 /// A place to connect to.

@@ -6,7 +6,7 @@ use crate::world::namespace::Namespace;
 use crate::world::socket::{self, ClientOptions, TcpInfo};
 use nix::errno::Errno;
 use nix::sys::socket::{SockaddrIn, connect, getsockname, getsockopt, sockopt};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,8 @@ pub struct Client {
     pub from: HostId,
     /// What was dialled.
     pub to: Endpoint,
+    /// Number of the lookup that gave its address; none: no name was asked for.
+    pub lookup: Option<usize>,
     /// Its own end, once the kernel chose it.
     pub local: Option<SocketAddrV4>,
     /// When connect(2) was called.
@@ -95,11 +97,38 @@ impl Client {
         options: ClientOptions,
         limit: Duration,
     ) -> Self {
-        let began = Instant::now();
-        let mut client = Self {
+        let mut client = Self::new(step, from, to, Instant::now());
+        match socket::client(namespace, options).await {
+            Ok(fd) => client.connect(fd, limit).await,
+            Err(errno) => client.fault = errno.into(),
+        }
+        client
+    }
+
+    /// A connection that found no address to go to. `name`: what it looked for.
+    pub fn lost(step: usize, from: HostId, name: String, began: Instant, fault: Fault) -> Self {
+        let to = Endpoint {
+            label: name,
+            address: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+        };
+        Self {
+            took: began.elapsed(),
+            fault,
+            ..Self::new(step, from, to, began)
+        }
+    }
+
+    /// The same, with the lookup that gave its address.
+    pub fn found_by(self, lookup: Option<usize>) -> Self {
+        Self { lookup, ..self }
+    }
+
+    fn new(step: usize, from: HostId, to: Endpoint, began: Instant) -> Self {
+        Self {
             step,
             from,
             to,
+            lookup: None,
             local: None,
             began,
             took: Duration::ZERO,
@@ -108,12 +137,7 @@ impl Client {
             state: Mutex::default(),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-        };
-        match socket::client(namespace, options).await {
-            Ok(fd) => client.connect(fd, limit).await,
-            Err(errno) => client.fault = errno.into(),
         }
-        client
     }
 
     async fn connect(&mut self, fd: OwnedFd, limit: Duration) {

@@ -6,7 +6,8 @@ use super::connections::connections;
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
-    Connection, Detail, Evidence, Flow, HostEvidence, Quantiles, Request, Socket, StepResult,
+    Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
+    StepResult,
 };
 use crate::world::{Error, World, proc};
 use futures_util::future::join_all;
@@ -128,9 +129,25 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             },
         );
     }
+    evidence.lookups = lookups(story);
     evidence.flows = flows;
     evidence.connections = connections;
     Ok(evidence)
+}
+
+fn lookups(story: &Story) -> Vec<Lookup> {
+    let lookups = story.names().lookups();
+    lookups
+        .into_iter()
+        .map(|lookup| Lookup {
+            from: story.plan.hosts[lookup.from.0 as usize].name.clone(),
+            at: story.millis(lookup.began),
+            ms: lookup.took.as_secs_f64() * 1e3,
+            addresses: lookup.addresses.iter().map(ToString::to_string).collect(),
+            error: lookup.fault.word.to_owned(),
+            name: lookup.name,
+        })
+        .collect()
 }
 
 fn steps(story: &Story, connections: &[Connection]) -> Vec<StepResult> {

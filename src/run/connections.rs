@@ -120,7 +120,11 @@ fn connection(
         local: client
             .local
             .map_or(String::new(), |local| local.to_string()),
-        remote: client.to.address.to_string(),
+        lookup: client.lookup,
+        remote: match client.to.address.port() {
+            0 => String::new(),
+            _ => client.to.address.to_string(),
+        },
         target,
         seen_as,
         target_address,

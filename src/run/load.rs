@@ -52,8 +52,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fau
     let mut running = FuturesUnordered::new();
     let mut done = Vec::with_capacity(*connections as usize);
     for turn in 0..*connections {
-        let to = story.next_endpoint(dial);
-        running.push(async move { (turn, one(story, number, dial, to).await) });
+        running.push(async move { (turn, one(story, number, dial).await) });
         let next = match rate {
             Some(rate) => began + Duration::from_secs_f64(f64::from(turn + 1) / rate),
             None => Instant::now() + PATIENCE,
@@ -75,12 +74,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fau
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-async fn one(
-    story: &Story,
-    number: usize,
-    dial: &Dial,
-    to: crate::plan::Endpoint,
-) -> (Client, Fault) {
+async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Fault) {
     let Verb::Load {
         hold,
         request,
@@ -95,15 +89,7 @@ async fn one(
         source_port: None,
         keepalive: *keepalive,
     };
-    let client = Client::open(
-        number,
-        dial.from,
-        &story.world.host(dial.from).namespace,
-        to,
-        options,
-        *timeout,
-    )
-    .await;
+    let client = story.open(number, dial, options, *timeout).await;
     let mut fault = client.fault;
     if let (true, Some(bytes)) = (fault.is_none(), request) {
         fault = client.exchange(*bytes, *timeout).await.fault;

@@ -9,6 +9,7 @@ mod collect;
 mod connections;
 mod load;
 mod metrics;
+mod names;
 mod server;
 mod story;
 mod word;

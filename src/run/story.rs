@@ -2,6 +2,7 @@
 
 use super::client::{Client, Ending, Moved};
 use super::collect;
+use super::names::{self, Names};
 use super::server::{Order, Servers};
 use super::word::Fault;
 use super::{Baseline, Cancel, load};
@@ -50,6 +51,7 @@ pub struct Story {
     results: Mutex<Vec<Option<StepResult>>>,
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
+    names: Names,
 }
 
 impl Story {
@@ -71,7 +73,13 @@ impl Story {
             clients: Mutex::default(),
             results,
             turns: Mutex::default(),
+            names: Names::default(),
         }
+    }
+
+    /// What clients know of names.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// When the first step began.
@@ -90,6 +98,11 @@ impl Story {
             .lock()
             .expect("no holder of this lock panics")
             .clone()
+    }
+
+    fn client(&self, number: usize) -> Arc<Client> {
+        let clients = self.clients.lock().expect("no holder of this lock panics");
+        Arc::clone(&clients[number])
     }
 
     /// The steps' results so far; none for those that have not ended.
@@ -146,13 +159,22 @@ impl Story {
         let step = &self.plan.steps[number];
         let began = Instant::now();
         let (fault, detail) = self.act(number, step).await?;
+        // A connection's time is the kernel's, as in a load; the lookup before it has its own.
+        let took = match &detail {
+            Detail::Connect { connection } => self.client(*connection).took,
+            Detail::Plain
+            | Detail::Load(_)
+            | Detail::Transfer { .. }
+            | Detail::TransferAll { .. }
+            | Detail::Run { .. } => began.elapsed(),
+        };
         let result = StepResult {
             name: step.name.clone(),
             label: step.label.clone(),
             ok: fault.is_none(),
             error: fault.word.to_owned(),
             errno: fault.errno,
-            ms: began.elapsed().as_secs_f64() * 1e3,
+            ms: took.as_secs_f64() * 1e3,
             at: self.millis(began),
             detail,
         };
@@ -173,16 +195,7 @@ impl Story {
                     source_port: *source_port,
                     keepalive: *keepalive,
                 };
-                let to = self.next_endpoint(dial);
-                let client = Client::open(
-                    number,
-                    dial.from,
-                    &self.world.host(dial.from).namespace,
-                    to,
-                    options,
-                    *timeout,
-                )
-                .await;
+                let client = self.open(number, dial, options, *timeout).await;
                 let fault = client.fault;
                 (
                     fault,
@@ -234,8 +247,38 @@ impl Story {
         })
     }
 
-    /// Where the next connection of a client goes: addresses of one name are taken in turn.
-    pub fn next_endpoint(&self, dial: &Dial) -> Endpoint {
+    /// Opens a connection, or fails to. Finding the address has the same limit again: no client's connect timeout
+    /// covers getaddrinfo.
+    pub async fn open(
+        &self,
+        number: usize,
+        dial: &Dial,
+        options: ClientOptions,
+        limit: Duration,
+    ) -> Client {
+        let began = Instant::now();
+        let (to, lookup) = match &dial.name {
+            None => (Ok(self.next_endpoint(dial)), None),
+            Some(name) => {
+                let (to, lookup) = names::resolve(self, dial, name, limit).await;
+                (to, Some(lookup))
+            }
+        };
+        let client = match to {
+            Ok(to) => {
+                let namespace = &self.world.host(dial.from).namespace;
+                Client::open(number, dial.from, namespace, to, options, limit).await
+            }
+            Err(fault) => {
+                let label = dial.name.clone().unwrap_or_default();
+                Client::lost(number, dial.from, label, began, fault)
+            }
+        };
+        client.found_by(lookup)
+    }
+
+    /// Where the next connection of a client goes: several destinations without one name are taken in turn.
+    fn next_endpoint(&self, dial: &Dial) -> Endpoint {
         if let [only] = &dial.to[..] {
             return only.clone();
         }

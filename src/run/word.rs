@@ -23,6 +23,8 @@ impl Fault {
     pub const DEADLINE: Self = Self::word("deadline");
     /// The peer closed.
     pub const EOF: Self = Self::word("eof");
+    /// The resolver has no address for the name, or is silent (EAI_NONAME, EAI_AGAIN of getaddrinfo).
+    pub const NO_ADDRESS: Self = Self::word("no-address");
     /// There is no connection to work on.
     pub const NOT_CONNECTED: Self = Self::word("not-connected");
 
@@ -78,6 +80,7 @@ mod tests {
             Fault::DEADLINE,
             Fault::EOF,
             Fault::NOT_CONNECTED,
+            Fault::NO_ADDRESS,
             Fault::default(),
         ] {
             assert!(ERRORS.contains(&fault.word), "{fault:?}");

@@ -133,6 +133,8 @@ pub struct Host {
     pub mtu: Option<Spanned<u16>>,
     /// `kernel:` quirks by name.
     pub kernel: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `dns_cache: ttl | forever | none`; none: `ttl`.
+    pub dns_cache: Option<Spanned<String>>,
 }
 
 /// A host's `public_address`.

@@ -3,8 +3,8 @@
 use super::namespace::Namespace;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
-    sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, connect, listen, setsockopt,
+    socket, sockopt,
 };
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -88,6 +88,27 @@ pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
         )?;
         Ok(UdpSocket::from(fd))
     })
+}
+
+/// A UDP socket on a port of the kernel's choice that talks to one other end, non-blocking.
+///
+/// # Errors
+/// What the kernel said.
+pub async fn asking(namespace: &Namespace, to: SocketAddrV4) -> Result<UdpSocket, Errno> {
+    let fd = namespace
+        .call(|| {
+            socket(
+                AddressFamily::Inet,
+                SockType::Datagram,
+                SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+                None,
+            )
+        })
+        .await?;
+    // Else a datagram that a router sends back is nobody's error.
+    setsockopt(&fd, sockopt::Ipv4RecvErr, &true)?;
+    connect(fd.as_raw_fd(), &SockaddrIn::from(to))?;
+    Ok(UdpSocket::from(fd))
 }
 
 /// The part of `struct tcp_info` that evidence needs.

@@ -63,7 +63,9 @@ steps:
             ":80"
         };
         assert!(text(&call["target_address"]).ends_with(port), "{call}");
-        let toward = case.packets(|p| p["sender"] == "client");
+        // The question for `front` came before.
+        let tcp = |p: &serde_json::Value| p["protocol"] == "tcp";
+        let toward = case.packets(|p| tcp(p) && p["sender"] == "client");
         let back = case.packets(|p| p["sender"] == "web");
         assert!(toward.len() >= 4 && back.len() >= 3);
         for packet in toward {
@@ -85,7 +87,7 @@ steps:
             );
         }
         let flags: Vec<_> = case
-            .packets(|_| true)
+            .packets(tcp)
             .iter()
             .map(|p| text(&p["flags"]))
             .take(3)
@@ -95,7 +97,7 @@ steps:
         assert_eq!(data.len(), 2, "there and back");
         assert_eq!(
             data[0]["seq"].as_i64(),
-            case.packets(|_| true)[0]["seq"]
+            case.packets(tcp)[0]["seq"]
                 .as_i64()
                 .map(|isn| (isn + 1) % (1 << 32))
         );

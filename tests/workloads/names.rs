@@ -1,6 +1,6 @@
 //! Names: what real programs in a host get from the resolver, packet by packet across the fabric.
 
-use crate::kit::{fine, has, once};
+use crate::kit::{fine, has, ms, once, play};
 use serde_json::json;
 
 #[test]
@@ -43,4 +43,150 @@ steps:
         assert_eq!(answer["receiver"], "inner", "{answer}");
         assert_eq!(answer["fate"], "forwarded", "{answer}");
     }
+}
+
+/// Hosts in every zone, and one on the internet, before a balancer whose targets tell the zone.
+const ZONES: &str = r#"
+time_scale: 100
+hosts:
+  client: {}
+  inner: { zone: b }
+  web1: { zone: a, serve: { 80: http } }
+  web2: { zone: b, serve: { 80: http } }
+target_groups: { web: { targets: [web1, web2] } }
+load_balancers: { front: { zones: [a, b], listeners: { 80: web } } }
+"#;
+
+#[test]
+fn a_client_keeps_an_answer_as_long_as_it_says() {
+    let Some(lab) = play(
+        &format!(
+            r#"{ZONES}
+steps:
+  - connect: {{ as: one, from: client, to: front }}
+  - connect: {{ as: two, from: client, to: "front:80" }}
+  - connect: {{ as: three, from: client, to: front }}
+  - wait: 70s cloud
+  - connect: {{ as: four, from: client, to: front }}
+  - connect: {{ as: zonal, from: client, to: front/b }}
+"#
+        ),
+        &[
+            ("ttl", "{}"),
+            ("forever", "{ hosts.client.dns_cache: forever }"),
+            ("none", "{ hosts.client.dns_cache: none }"),
+        ],
+    ) else {
+        return;
+    };
+    for (name, lookups) in [("ttl", 2), ("forever", 1), ("none", 4)] {
+        let case = lab.case(name);
+        let made = case.evidence["lookups"].as_array().expect("a list");
+        assert_eq!(made.len(), lookups, "{name}: {made:?}");
+        for lookup in made {
+            has(
+                lookup,
+                json!({ "from": "client", "name": "front", "error": "" }),
+            );
+            assert_eq!(lookup["addresses"].as_array().expect("a list").len(), 2);
+        }
+        // Real datagrams: a question and an answer each.
+        assert_eq!(case.packets(|p| p["protocol"] == "udp").len(), 2 * lookups);
+        // An answer's addresses are taken in turn, and each answer begins one further: so do single ones.
+        let vias = ["one", "two", "three", "four"].map(|step| {
+            fine(case.step(step));
+            case.connection(step)["via"].as_str().expect("text")
+        });
+        let fourth = "front/b";
+        assert_eq!(vias, ["front/a", "front/b", "front/a", fourth], "{name}");
+        assert_eq!(case.connection("zonal")["lookup"], serde_json::Value::Null);
+        assert_eq!(case.connection("four")["lookup"], lookups - 1);
+    }
+}
+
+#[test]
+fn each_host_of_a_load_asks_once_and_takes_its_turns() {
+    let Some(case) = once(&format!(
+        r#"{}
+steps:
+  - load: {{ as: all, from: client, to: front, connections: 21, rate: 1000 }}
+"#,
+        ZONES.replace("client: {}", "client: { count: 3 }")
+    )) else {
+        return;
+    };
+    has(
+        case.step("all"),
+        json!({ "ok": true, "attempts": 63, "failed": 0 }),
+    );
+    assert_eq!(case.evidence["lookups"].as_array().map(Vec::len), Some(3));
+    let by_target = &case.step("all")["by_target"];
+    assert_eq!(
+        (&by_target["web1"], &by_target["web2"]),
+        (&json!(33), &json!(30))
+    );
+}
+
+#[test]
+fn a_silent_resolver_ends_a_step_by_its_limit() {
+    let Some(lab) = play(
+        &format!(
+            r#"{ZONES}
+steps:
+  - connect: {{ as: call, from: client, to: front, timeout: 1s }}
+  - load: {{ as: all, from: client, to: front, timeout: 300ms, connections: 2 }}
+"#
+        ),
+        &[
+            ("lost", "{ hosts.client.link: { up: { loss: 100% } } }"),
+            (
+                "slow",
+                "{ hosts.client.link: { delay: 400ms }, steps.all: null }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let lost = lab.case("lost");
+    has(lost.step("call"), json!({ "error": "deadline" }));
+    has(
+        lost.connection("call"),
+        json!({ "via": "front", "remote": "", "syns": 0, "target": "" }),
+    );
+    // Asked at 0, 250 and 750 ms.
+    assert_eq!(lost.packets(|p| p["protocol"] == "udp").len(), 3 + 2 * 2);
+    assert_eq!(lost.step("all")["errors"]["deadline"], 2);
+    // 800 ms for the answer and 800 ms for the handshake: each has the limit to itself.
+    let slow = lab.case("slow");
+    fine(slow.step("call"));
+    assert!(ms(slow.step("call")) >= 800.0 && ms(slow.step("call")) < 1500.0);
+}
+
+#[test]
+fn affinity_is_by_the_zone_of_who_asks() {
+    let Some(lab) = play(
+        &format!(
+            r#"{ZONES}
+steps:
+  - load: {{ as: inside, from: inner, to: front, connections: 10 }}
+  - load: {{ as: outside, from: client, to: front, connections: 10 }}
+"#
+        ),
+        &[
+            ("any", "{}"),
+            (
+                "own",
+                "{ load_balancers.front.attributes.dns_record.client_routing_policy: availability_zone_affinity }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let of = |case: &str, step: &str| {
+        let by_target = &lab.case(case).step(step)["by_target"];
+        (by_target["web1"].as_i64(), by_target["web2"].as_i64())
+    };
+    assert_eq!(of("any", "inside"), (Some(5), Some(5)));
+    assert_eq!(of("own", "inside"), (Some(0), Some(10)));
+    assert_eq!(of("own", "outside"), (Some(5), Some(5)));
 }

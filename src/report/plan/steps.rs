@@ -100,9 +100,10 @@ fn names(plan: &Plan, hosts: &[HostId]) -> Vec<String> {
 
 fn dialled(dial: &Dial) -> String {
     let addresses: Vec<String> = dial.to.iter().map(|to| to.address.to_string()).collect();
-    match addresses.as_slice() {
-        [one] => one.clone(),
-        several => format!("{} in turn", listed(several)),
+    match (addresses.as_slice(), &dial.name) {
+        ([one], None) => one.clone(),
+        (several, None) => format!("{} in turn", listed(several)),
+        (several, Some(name)) => format!("{} as `{name}` resolves", listed(several)),
     }
 }
 

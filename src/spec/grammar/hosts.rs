@@ -1,7 +1,13 @@
 //! Hosts, their links, and what they serve.
 
 use super::Need::{Default, Optional, Required};
-use super::{Field, Key, MTU, Section, Type, Variant, Variants, field, later};
+use super::{Field, Key, MTU, Section, Type, Variant, Variants, Words, field, later};
+
+/// How long a client keeps an answer of the resolver.
+pub static DNS_CACHES: Words = Words {
+    now: &["ttl", "forever", "none"],
+    later: &[],
+};
 
 /// `hosts.X`
 pub static HOST: Section = Section {
@@ -83,6 +89,13 @@ pub static HOST: Section = Section {
             Optional,
             Type::Free,
             "Behaviour of other kernels, emulated at the fabric's edge, by quirk.",
+        ),
+        field(
+            "dns_cache",
+            Default("ttl"),
+            Type::Word(&DNS_CACHES),
+            "How long its clients keep the addresses of a name: for the answer's `ttl`; `forever`, as a JVM does with \
+                `networkaddress.cache.ttl=-1`; `none`: each connection asks anew. Programs in it have their own ways.",
         ),
         later("vpc", "The network it is in."),
         later("behind", "The host that routes for it."),

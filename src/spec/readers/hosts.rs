@@ -30,6 +30,7 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         down: direction(link, "down", span),
         mtu: fields.written("mtu"),
         kernel: fields.free("kernel"),
+        dns_cache: fields.written("dns_cache"),
     })
 }
 

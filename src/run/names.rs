@@ -1,0 +1,232 @@
+//! A client asks for a name: a real datagram from its host to the resolver, and what it keeps of the answer.
+//!
+//! As a stub resolver with a cache does it (RFC 1035 section 7), but one that goes on asking for as long as the step
+//! may last: a lossy link delays it as it delays a SYN. Not here: what the answer is (see the fabric's resolver).
+
+use super::story::Story;
+use super::word::Fault;
+use crate::plan::{Dial, DnsCache, Endpoint, HostId};
+use crate::world::{Host, socket};
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, timeout_at};
+
+/// Where a resolver listens.
+const PORT: u16 = 53;
+/// How long the first answer is waited for before the question is asked again; then twice as long, and so on.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// The number of every question: each has a socket, and so a port, of its own.
+const ID: u16 = 1;
+/// The longest answer without EDNS.
+const LARGEST: usize = 512;
+
+/// One question and its outcome.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// Who asked.
+    pub from: HostId,
+    /// For what.
+    pub name: String,
+    /// When.
+    pub began: Instant,
+    /// How long it took.
+    pub took: Duration,
+    /// The addresses, in the answer's order.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Why there are none.
+    pub fault: Fault,
+}
+
+/// What clients know of names.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// By host and name. Whoever asks holds the lock, so that others of the same host wait for the one answer.
+    kept: Mutex<HashMap<HostId, HashMap<String, Slot>>>,
+    lookups: Mutex<Vec<Lookup>>,
+}
+
+type Answered = Result<Vec<Ipv4Addr>, Fault>;
+
+type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+
+#[derive(Debug)]
+struct Kept {
+    lookup: usize,
+    addresses: Vec<Ipv4Addr>,
+    /// None: for ever.
+    until: Option<Instant>,
+    /// Connections that used it so far: the next one takes the next address.
+    used: usize,
+}
+
+impl Names {
+    /// All questions so far, in the order they were asked.
+    pub fn lookups(&self) -> Vec<Lookup> {
+        self.lookups
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    fn slot(&self, host: HostId, name: &str) -> Slot {
+        let mut kept = self.kept.lock().expect("no holder of this lock panics");
+        let names = kept.entry(host).or_default();
+        match names.get(name) {
+            Some(slot) => Arc::clone(slot),
+            None => Arc::clone(names.entry(name.to_owned()).or_default()),
+        }
+    }
+
+    fn note(&self, lookup: Lookup) -> usize {
+        let mut lookups = self.lookups.lock().expect("no holder of this lock panics");
+        lookups.push(lookup);
+        lookups.len() - 1
+    }
+}
+
+/// The destination of a client's next connection to a name, and the number of the lookup that gave it.
+pub async fn resolve(
+    story: &Story,
+    dial: &Dial,
+    name: &str,
+    limit: Duration,
+) -> (Result<Endpoint, Fault>, usize) {
+    let names = story.names();
+    let host = story.world.host(dial.from);
+    let cache = story.plan.hosts[dial.from.0 as usize].dns_cache;
+    if cache == DnsCache::None {
+        let lookup = ask(host, dial.from, name, limit).await;
+        let first = lookup.addresses.first().copied();
+        let fault = lookup.fault;
+        let number = names.note(lookup);
+        return (first.ok_or(fault).map(|to| endpoint(dial, to)), number);
+    }
+    let slot = names.slot(dial.from, name);
+    let mut slot = slot.lock().await;
+    let fresh = slot
+        .as_ref()
+        .is_some_and(|kept| kept.until.is_none_or(|until| Instant::now() < until));
+    if !fresh {
+        let lookup = ask(host, dial.from, name, limit).await;
+        let (addresses, fault) = (lookup.addresses.clone(), lookup.fault);
+        let asked = lookup.began;
+        let number = names.note(lookup);
+        if addresses.is_empty() {
+            // Nothing is kept of a failure: the resolver gives no time for it (RFC 2308 section 5).
+            return (Err(fault), number);
+        }
+        *slot = Some(Kept {
+            lookup: number,
+            addresses,
+            until: match cache {
+                DnsCache::Forever => None,
+                DnsCache::Ttl | DnsCache::None => Some(asked + story.plan.fabric.resolver.ttl),
+            },
+            used: 0,
+        });
+    }
+    let kept = slot.as_mut().expect("filled above");
+    let address = kept.addresses[kept.used % kept.addresses.len()];
+    kept.used += 1;
+    (Ok(endpoint(dial, address)), kept.lookup)
+}
+
+/// The destination with this address; one that the lab does not know is named by itself.
+fn endpoint(dial: &Dial, address: Ipv4Addr) -> Endpoint {
+    let known = dial.to.iter().find(|to| *to.address.ip() == address);
+    known.cloned().unwrap_or_else(|| {
+        let address = SocketAddrV4::new(address, dial.to[0].address.port());
+        Endpoint {
+            label: address.to_string(),
+            address,
+        }
+    })
+}
+
+/// Asks until an answer comes or the limit passes.
+async fn ask(host: &Host, from: HostId, name: &str, limit: Duration) -> Lookup {
+    let began = Instant::now();
+    let outcome = timeout_at(began + limit, exchange(host, name)).await;
+    let (addresses, fault) = match outcome {
+        Ok(Ok(addresses)) => (addresses, Fault::default()),
+        Ok(Err(fault)) => (Vec::new(), fault),
+        Err(_) => (Vec::new(), Fault::DEADLINE),
+    };
+    Lookup {
+        from,
+        name: name.to_owned(),
+        began,
+        took: began.elapsed(),
+        addresses,
+        fault,
+    }
+}
+
+/// Sends the question, again and again while nothing comes, and reads the answer.
+async fn exchange(host: &Host, name: &str) -> Result<Vec<Ipv4Addr>, Fault> {
+    let resolver = SocketAddrV4::new(host.resolver, PORT);
+    let socket = socket::asking(&host.namespace, resolver).await?;
+    let socket = UdpSocket::from_std(socket).map_err(|error| Fault::from(&error))?;
+    let question = question(name);
+    let mut patience = PATIENCE;
+    loop {
+        socket
+            .send(&question)
+            .await
+            .map_err(|error| Fault::from(&error))?;
+        let until = Instant::now() + patience;
+        while let Ok(got) = timeout_at(until, receive(&socket)).await {
+            if let Some(outcome) = got? {
+                return outcome;
+            }
+        }
+        patience *= 2;
+    }
+}
+
+fn question(name: &str) -> Vec<u8> {
+    let mut query = Packet::new_query(ID);
+    query.set_flags(PacketFlag::RECURSION_DESIRED);
+    query.questions.push(Question::new(
+        Name::new_unchecked(name),
+        QTYPE::TYPE(TYPE::A),
+        QCLASS::CLASS(CLASS::IN),
+        false,
+    ));
+    query
+        .build_bytes_vec()
+        .expect("a name of a lab fits into a question")
+}
+
+/// One datagram. None: it is no answer to the question, or says nothing.
+async fn receive(socket: &UdpSocket) -> Result<Option<Answered>, Fault> {
+    let mut buffer = [0; LARGEST];
+    let length = socket
+        .recv(&mut buffer)
+        .await
+        .map_err(|error| Fault::from(&error))?;
+    let Ok(reply) = Packet::parse(&buffer[..length]) else {
+        return Ok(None);
+    };
+    if reply.id() != ID || !reply.has_flags(PacketFlag::RESPONSE) {
+        return Ok(None);
+    }
+    let addresses: Vec<Ipv4Addr> = reply
+        .answers
+        .iter()
+        .filter_map(|record| match &record.rdata {
+            RData::A(a) => Some(Ipv4Addr::from_bits(a.address)),
+            _ => None,
+        })
+        .collect();
+    Ok(match reply.rcode() {
+        RCODE::NoError if !addresses.is_empty() => Some(Ok(addresses)),
+        RCODE::NoError | RCODE::NameError => Some(Err(Fault::NO_ADDRESS)),
+        _ => None,
+    })
+}
