@@ -97,6 +97,13 @@ Examples:
   hairpin judge evidence                              as recorded
   hairpin judge evidence --lab my-lab.yaml            against expectations written since")]
     Judge(JudgeArgs),
+    /// Show the CloudWatch metrics of recorded cases
+    #[command(after_help = "\
+Examples:
+  hairpin run nlb/idle-timeout-reset --evidence evidence
+  hairpin metrics evidence                    a row for each metric, a column for each zone
+  hairpin metrics evidence --format json      with dimensions and a data point for each minute")]
+    Metrics(MetricsArgs),
     /// Say what this machine can and cannot do, and the remedy
     #[command(after_help = "\
 Examples:
@@ -304,6 +311,18 @@ pub struct JudgeArgs {
     /// Write a report: json=FILE (- for standard output)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     pub report: Vec<ReportTarget>,
+}
+
+/// `hairpin metrics`
+#[derive(Debug, Args)]
+pub struct MetricsArgs {
+    /// A folder of evidence: one case's, or any above it
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// For people, or JSON
+    #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub format: OutputFormat,
 }
 
 /// `hairpin doctor`

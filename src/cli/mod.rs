@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod judge;
 mod list;
+mod metrics;
 mod plan;
 mod reports;
 mod run;
@@ -72,6 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::List(args) => list::list(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Judge(args) => judge::judge(&args),
+        Command::Metrics(args) => metrics::metrics(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Schema => {
             terminal::print(&crate::spec::schema());

@@ -1,7 +1,6 @@
 //! CloudWatch's view: metrics with their dimensions and data points, as `GetMetricStatistics` returns them.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A metric for one set of dimensions, where it is reported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,13 +11,23 @@ pub struct MetricEvidence {
     /// `TCP_ELB_Reset_Count`, ...
     pub metric_name: String,
     /// `LoadBalancer`, and where they apply `AvailabilityZone` and `TargetGroup`.
-    pub dimensions: BTreeMap<String, String>,
+    pub dimensions: Vec<Dimension>,
     /// `Count`, `Bytes`, `Bytes/Second`, `Count/Second`
     pub unit: String,
     /// Over the whole story.
     pub statistics: MetricStatistics,
     /// Minutes of the cloud's time with traffic.
     pub datapoints: Vec<Datapoint>,
+}
+
+/// One thing that a metric is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dimension {
+    /// `LoadBalancer`, `AvailabilityZone`, `TargetGroup`
+    pub name: String,
+    /// `net/front/0123456789abcdef`, `a`, `targetgroup/web/0123456789abcdef`
+    pub value: String,
 }
 
 /// What the zonal addresses reported, summed up.
@@ -38,14 +47,22 @@ pub struct MetricStatistics {
 }
 
 /// A metric in one minute of the cloud's time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Datapoint {
-    /// From 0, which begins with the first step.
-    pub minute: i64,
+    /// When the minute begins; the first one with the first step.
+    pub timestamp: String,
     /// Its figures.
     #[serde(flatten)]
     pub statistics: MetricStatistics,
+}
+
+impl MetricEvidence {
+    /// The value of a dimension, if it is about that.
+    pub fn dimension(&self, name: &str) -> Option<&str> {
+        let found = self.dimensions.iter().find(|one| one.name == name);
+        found.map(|one| one.value.as_str())
+    }
 }
 
 impl MetricStatistics {

@@ -1,5 +1,6 @@
 //! Everything recorded in a case, the same in memory and on disk.
 
+pub mod clock;
 pub mod metrics;
 pub mod model;
 pub mod store;

@@ -62,6 +62,7 @@ fn case(outcome: &Outcome) -> Value {
         "unwanted_finds": verdict.map(|v| v.unwanted_finds.as_slice()).unwrap_or_default(),
         "steps": evidence.map(steps).unwrap_or_default(),
         "counters": evidence.map(counters).unwrap_or_default(),
+        "metrics": evidence.map(|e| json!(e.metrics)).unwrap_or_else(|| json!([])),
         "drops": evidence.map(|e| json!(e.drops)).unwrap_or_else(|| json!({})),
         "evidence": outcome.saved,
     })

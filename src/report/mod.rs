@@ -5,6 +5,7 @@
 mod actions;
 mod json;
 mod listing;
+mod metrics;
 pub mod plan;
 mod repeat;
 mod text;
@@ -13,6 +14,7 @@ mod wrap;
 pub use actions::{github, markdown};
 pub use json::json;
 pub use listing::{ListedCase, ListedLab, list};
+pub use metrics::{metrics, metrics_json};
 pub use repeat::{repeat, wilson};
 pub use text::{Style, summary, text};
 

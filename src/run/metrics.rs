@@ -1,6 +1,7 @@
 //! The balancers' counters as CloudWatch shows them: by load balancer, zone and target group.
 
-use crate::evidence::{Datapoint, MetricEvidence, MetricStatistics, resource_id};
+use crate::evidence::clock::{EPOCH, timestamp};
+use crate::evidence::{Datapoint, Dimension, MetricEvidence, MetricStatistics, resource_id};
 use crate::fabric::config::{BalancerId, GroupId, ZonalId};
 use crate::fabric::meter::{Reading, Statistics};
 use crate::fabric::metric::{Criterion, Dimensions, Measure, Metric, Row, TABLE};
@@ -190,7 +191,7 @@ impl<'a> Metrics<'a> {
         let datapoints = periods
             .into_iter()
             .map(|period| Datapoint {
-                minute: period as i64,
+                timestamp: timestamp(EPOCH + 60 * period as i64),
                 statistics: together(&self.statistics(place, Some(period), row.metric)),
             })
             .filter(|point| told(&point.statistics))
@@ -205,22 +206,23 @@ impl<'a> Metrics<'a> {
         })
     }
 
-    fn dimensions(&self, place: Place) -> BTreeMap<String, String> {
+    fn dimensions(&self, place: Place) -> Vec<Dimension> {
         let balancer = &self.plan.fabric.balancers[usize::from(place.balancer.0)];
-        let mut dimensions = BTreeMap::from([(
-            "LoadBalancer".to_owned(),
-            format!("net/{}/{}", balancer.name, resource_id(&balancer.name)),
-        )]);
+        let dimension = |name: &str, value| Dimension {
+            name: name.to_owned(),
+            value,
+        };
+        let id = resource_id(&balancer.name);
+        let name = format!("net/{}/{id}", balancer.name);
+        let mut dimensions = vec![dimension("LoadBalancer", name)];
         if let Some(zonal) = place.zonal {
             let zone = balancer.zonal[usize::from(zonal.0)].zone.clone();
-            dimensions.insert("AvailabilityZone".to_owned(), zone);
+            dimensions.push(dimension("AvailabilityZone", zone));
         }
         if let Some(group) = place.group {
             let name = &self.plan.fabric.groups[usize::from(group.0)].name;
-            dimensions.insert(
-                "TargetGroup".to_owned(),
-                format!("targetgroup/{name}/{}", resource_id(name)),
-            );
+            let name = format!("targetgroup/{name}/{}", resource_id(name));
+            dimensions.push(dimension("TargetGroup", name));
         }
         dimensions
     }

@@ -6,13 +6,14 @@ use hairpin::diag::codes;
 use hairpin::verdict::findings::KINDS;
 use std::path::Path;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "run",
     "check",
     "plan",
     "list",
     "explain",
     "judge",
+    "metrics",
     "doctor",
     "schema",
     "completions",

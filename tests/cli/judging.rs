@@ -30,6 +30,40 @@ fn evidence_judged_again_says_the_same() {
 }
 
 #[test]
+fn metrics_are_shown_as_cloudwatch_has_them() {
+    let Some((desk, report)) = recorded("metrics") else {
+        return;
+    };
+    let output = desk.hairpin(&["metrics", "kept"]);
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    let text = out(&output);
+    let row = |name: &str| -> Vec<&str> {
+        let line = text
+            .lines()
+            .find(|line| line.trim_start().starts_with(name));
+        line.unwrap_or_else(|| panic!("no {name} in {text}"))
+            .split_whitespace()
+            .collect()
+    };
+    assert_eq!(row("front "), ["front", "statistic", "all", "a"]);
+    assert_eq!(row("NewFlowCount "), ["NewFlowCount", "Sum", "1", "1"]);
+    assert_eq!(row("ProcessedPackets")[1..], ["Sum", "3", "3"]);
+    assert!(
+        !text.contains("SecurityGroupBlocked"),
+        "what is nothing is reported only where AWS says so"
+    );
+    let output = desk.hairpin(&["metrics", "kept/quick/good", "--format", "json"]);
+    let list = json(&out(&output));
+    let metrics = list[0]["metrics"].as_array().expect("a list");
+    assert_eq!(Some(metrics), report["cases"][0]["metrics"].as_array());
+    let first = &metrics[0];
+    assert_eq!(first["Namespace"], "AWS/NetworkELB");
+    assert_eq!(first["Dimensions"][0]["Name"], "LoadBalancer");
+    assert_eq!(first["Statistics"]["SampleCount"], 1);
+    assert_eq!(first["Datapoints"][0]["Timestamp"], "2026-01-01T00:00:00Z");
+}
+
+#[test]
 fn expectations_written_since_are_judged_against_the_record() {
     let Some((desk, _)) = recorded("since") else {
         return;

@@ -1,8 +1,9 @@
 //! Everything about one case, under its line in the table.
 
 use super::{Style, paint};
-use crate::evidence::{Detail, StepResult};
+use crate::evidence::{Detail, Evidence, StepResult};
 use crate::plan::{Change, Kind};
+use crate::report::metrics;
 use crate::report::wrap::wrap;
 use crate::report::{Outcome, kind_word};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, ladder};
@@ -45,6 +46,7 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
     }
     if let Some(evidence) = &outcome.evidence {
         block.steps(&evidence.steps);
+        block.metrics(evidence, style);
         block.entry(
             "world",
             &format!(
@@ -205,6 +207,21 @@ impl Block {
                 "missing",
                 &format!("{missing}  (hairpin explain {missing} tells how it shows)"),
             );
+        }
+    }
+
+    /// The tables of CloudWatch where everything is told, else only what counts trouble.
+    fn metrics(&mut self, evidence: &Evidence, style: &Style) {
+        if !style.explain {
+            let troubles = metrics::troubles(evidence);
+            if !troubles.is_empty() {
+                self.entry("metrics", &troubles.join(", "));
+            }
+            return;
+        }
+        for (i, line) in metrics::table(evidence).lines().enumerate() {
+            let label = if i == 0 { "metrics" } else { "" };
+            self.line(INDENT, &format!("{label:<9} {line}"));
         }
     }
 
