@@ -47,6 +47,9 @@ pub struct Evidence {
     pub flows: Vec<Flow>,
     /// The packets, in the order the fabric saw them.
     pub packets: Vec<Packet>,
+    /// What guards refused, in the order it happened; also of health checks before the first step.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
     /// Packets the fabric saw and did not keep a record of.
     pub packets_cut: i64,
     /// Drops by reason (kebab-case), over all hosts.
@@ -348,6 +351,27 @@ pub struct Displaced {
     pub by: usize,
     /// The loser's state then, as in [`Flow::state`].
     pub was: String,
+}
+
+/// A security group or network ACL refused a packet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// [`Packet::id`]
+    pub packet: i64,
+    /// Security groups of the interface, by name; or the one subnet whose network ACL it is, by zone.
+    pub guards: Vec<String>,
+    /// Whose interface: `web1`, `front/a`; empty for a network ACL.
+    pub interface: String,
+    /// `ingress`, `egress` of security groups; `inbound`, `outbound` of a network ACL.
+    pub direction: String,
+    /// The number of the network ACL's rule that denied it; none: no rule fits.
+    pub rule: Option<i64>,
+    /// `tcp`, `udp`, `icmp`, else the protocol's number.
+    pub protocol: String,
+    /// Source, `address:port`, as the guard saw it.
+    pub from: String,
+    /// Destination as the guard saw it.
+    pub to: String,
 }
 
 /// One packet's passage through the fabric.

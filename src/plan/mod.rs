@@ -15,6 +15,7 @@ mod clock;
 mod destination_text;
 mod destinations;
 mod groups;
+mod guards;
 mod hosts;
 mod lower;
 pub mod model;
@@ -192,6 +193,7 @@ fn resolve(
     let groups = groups::resolve(body, &drafts, clock, sink);
     let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
     balancers::served(body, &balancers, &groups, &drafts, sink);
+    guards::check(body, sink);
     let places = Places {
         hosts: &drafts,
         addresses: &addresses,
@@ -228,9 +230,10 @@ fn resolve(
     let steps = steps::resolve(body, scene, &mut compiler, sink);
     let works = compiler.claims(works, sink);
     let expect = compiler.claims(expect, sink);
-    let fabric = lower::lower(
+    let mut fabric = lower::lower(
         seed, &drafts, &hosts, &groups, &balancers, &addresses, clock,
     );
+    fabric.guards = guards::lower(body, &drafts, &fabric, clock);
     Some(Resolved {
         works,
         expect,

@@ -10,6 +10,7 @@ macro_rules! line {
 }
 
 mod graph;
+mod guards;
 mod steps;
 
 pub use graph::{Graph, graph};
@@ -38,6 +39,7 @@ pub fn plan(plan: &Plan) -> String {
     hosts(plan, &mut out);
     balancers(plan, &mut out);
     groups(plan, &mut out);
+    guards::guards(plan, &mut out);
     operations(plan, &mut out);
     steps::steps(plan, &mut out);
     claims(plan, &mut out);

@@ -3,12 +3,14 @@
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
-    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, TargetEvidence, ZoneEvidence,
+    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, Refusal, TargetEvidence, ZoneEvidence,
 };
 use crate::fabric::config::{BalancerId, GroupId, PortId, ZonalId};
+use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::record::{
-    Answer, Conversation, Fate, FlowRecord, FlowState, PacketRecord, Totals,
+    self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, PacketRecord,
+    Totals,
 };
 use crate::plan::Plan;
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use std::time::Duration;
 /// The fabric's books at one moment.
 pub(super) struct Books {
     pub(super) records: Vec<PacketRecord>,
+    pub(super) refusals: Vec<record::Refusal>,
     pub(super) flows: Vec<FlowRecord>,
     pub(super) conversations: Vec<Conversation>,
     pub(super) totals: Totals,
@@ -35,6 +38,7 @@ pub(super) async fn books(story: &Story) -> Books {
     driver
         .ask(move |fabric, now| Books {
             records: fabric.records().to_vec(),
+            refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
             conversations: fabric.conversations().to_vec(),
             totals: fabric.totals().clone(),
@@ -207,12 +211,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         t: books.millis(record.at),
         sender: record.sender.map_or_else(maker, host),
         receiver,
-        protocol: match record.protocol {
-            1 => "icmp".to_owned(),
-            6 => "tcp".to_owned(),
-            17 => "udp".to_owned(),
-            other => other.to_string(),
-        },
+        protocol: protocol_word(record.protocol),
         from: record.before.from.to_string(),
         to: record.before.to.to_string(),
         from_after: record.after.from.to_string(),
@@ -231,6 +230,67 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         fate,
         flow: record.flow.map(|flow| flow.0 as usize),
         probe: record.probe,
+    }
+}
+
+/// What guards refused, health checks from before the story included.
+pub(super) fn refusals(plan: &Plan, books: &Books) -> Vec<Refusal> {
+    let refusals = books.refusals.iter();
+    refusals
+        .map(|refusal| self::refusal(plan, refusal))
+        .collect()
+}
+
+fn refusal(plan: &Plan, refusal: &record::Refusal) -> Refusal {
+    let guards = &plan.fabric.guards;
+    let names = |groups: &[SecurityGroupId]| {
+        groups
+            .iter()
+            .map(|group| guards.security_groups[usize::from(group.0)].name.clone())
+            .collect()
+    };
+    let (guards, interface, rule) = match refusal.guard {
+        GuardKind::SecurityGroup(Interface::Host(port)) => {
+            let port = port.0 as usize;
+            let name = plan.fabric.ports[port].name.clone();
+            (names(&guards.ports[port].groups), name, None)
+        }
+        GuardKind::SecurityGroup(Interface::Zonal(balancer, zonal)) => {
+            let balancer = usize::from(balancer.0);
+            let config = &plan.fabric.balancers[balancer];
+            let zone = &config.zonal[usize::from(zonal.0)].zone;
+            let name = format!("{}/{zone}", config.name);
+            (names(&guards.balancers[balancer].groups), name, None)
+        }
+        GuardKind::NetworkAcl { subnet, rule } => {
+            let name = guards.subnets[usize::from(subnet.0)].name.clone();
+            (vec![name], String::new(), rule.map(i64::from))
+        }
+    };
+    let direction = match (refusal.guard, refusal.direction) {
+        (GuardKind::SecurityGroup(_), Direction::In) => "ingress",
+        (GuardKind::SecurityGroup(_), Direction::Out) => "egress",
+        (GuardKind::NetworkAcl { .. }, Direction::In) => "inbound",
+        (GuardKind::NetworkAcl { .. }, Direction::Out) => "outbound",
+    };
+    Refusal {
+        packet: refusal.packet as i64,
+        guards,
+        interface,
+        direction: direction.to_owned(),
+        rule,
+        protocol: protocol_word(refusal.view.protocol),
+        from: refusal.view.from.to_string(),
+        to: refusal.view.to.to_string(),
+    }
+}
+
+fn protocol_word(protocol: u8) -> String {
+    match protocol {
+        1 => "icmp".to_owned(),
+        6 => "tcp".to_owned(),
+        17 => "udp".to_owned(),
+        other => other.to_string(),
     }
 }
 

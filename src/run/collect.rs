@@ -1,7 +1,7 @@
 //! From the live world to evidence: the fabric's books, the kernel's counters and sockets, the workloads' results.
 
 use super::Baseline;
-use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet};
+use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
 use super::connections::connections;
 use super::metrics::Metrics;
 use super::story::Story;
@@ -89,6 +89,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .filter(|record| record.at >= books.offset)
             .map(|record| packet(plan, &books, record))
             .collect(),
+        refusals: refusals(plan, &books),
         packets_cut: books.totals.records_cut as i64,
         drops: books
             .totals

@@ -6,6 +6,7 @@
 pub mod check;
 mod claims;
 pub mod grammar;
+pub mod guards;
 pub mod model;
 pub mod node;
 mod readers;
@@ -20,6 +21,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use guards::*;
 pub use model::*;
 pub use schema::schema;
 

@@ -3,6 +3,7 @@
 //! A lab's cases differ by `set`, which patches the tree before it is typed; so each case has its own [`Body`].
 //! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
 
+use super::guards::{NetworkAcl, SecurityGroup};
 use crate::diag::{Span, Spanned};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -98,6 +99,10 @@ pub struct Body {
     pub target_groups: Vec<(Spanned<String>, TargetGroup)>,
     /// In order of writing.
     pub load_balancers: Vec<(Spanned<String>, Balancer)>,
+    /// In order of writing.
+    pub security_groups: Vec<(Spanned<String>, SecurityGroup)>,
+    /// By zone.
+    pub network_acls: Vec<(Spanned<String>, NetworkAcl)>,
     /// The story.
     pub steps: Vec<Step>,
 }
@@ -135,6 +140,8 @@ pub struct Host {
     pub kernel: Vec<(Spanned<String>, Spanned<String>)>,
     /// `dns_cache: ttl | forever | none`; none: `ttl`.
     pub dns_cache: Option<Spanned<String>>,
+    /// `security_groups:`; empty: unguarded.
+    pub security_groups: Vec<Spanned<String>>,
 }
 
 /// A host's `public_address`.
@@ -282,6 +289,8 @@ pub struct Balancer {
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
     /// `settled` or `cold`
     pub start: Spanned<String>,
+    /// `security_groups:`; empty: unguarded.
+    pub security_groups: Vec<Spanned<String>>,
     /// `emulate:`
     pub emulate: Emulate,
 }

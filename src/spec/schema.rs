@@ -2,7 +2,7 @@
 //!
 //! It says less than `check`: rules between fields and names that must exist have no place in a schema.
 
-use super::grammar::{Field, Key, Need, Section, Type, Variant, Variants, file::FILE};
+use super::grammar::{Field, Key, Need, RuleKind, Section, Type, Variant, Variants, file::FILE};
 use super::set::FIXED;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,11 @@ const ADDRESS: &str = "^(auto|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
 const PUBLIC_ADDRESS: &str = "^(auto|none|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
 const PORT: &str = "^[1-9][0-9]{0,4}$";
 const SERVE_PORT: &str = "^[1-9][0-9]{0,4}(/tcp|/udp)?$";
+const RULE_NUMBER: &str = "^[1-9][0-9]{0,4}$";
+const INGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +[a-z0-9./-]+)?$";
+const EGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +[a-z0-9./-]+)?$";
+const INBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +[0-9./]+)?$";
+const OUTBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +[0-9./]+)?$";
 const CLAIM: &str = "^[^=?&|<>\\[(\"]* [^=?&|<>\\[(\"]*$";
 
 /// The schema as text, with a line feed at its end.
@@ -128,6 +133,12 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
         }
         Type::Address => text(ADDRESS),
         Type::PublicAddress => text(PUBLIC_ADDRESS),
+        Type::Rule(kind) => text(match kind {
+            RuleKind::Ingress => INGRESS,
+            RuleKind::Egress => EGRESS,
+            RuleKind::Inbound => INBOUND,
+            RuleKind::Outbound => OUTBOUND,
+        }),
         Type::Word(words) => json!({ "enum": words.now }),
         Type::List { of, min } => {
             let mut out = json!({ "type": "array", "items": kind(of, defs) });
@@ -145,6 +156,7 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
                 Key::Port => PORT,
                 Key::ServePort => SERVE_PORT,
                 Key::Zonal => ZONAL,
+                Key::RuleNumber => RULE_NUMBER,
             };
             json!({ "type": "object", "propertyNames": { "pattern": names }, "additionalProperties": kind(of, defs) })
         }

@@ -1,6 +1,6 @@
 //! Types in words, for messages and help texts.
 
-use crate::spec::grammar::{Need, Type, Variant, Variants};
+use crate::spec::grammar::{Need, RuleKind, Type, Variant, Variants};
 
 /// Types of single values.
 pub fn single(kind: &Type) -> bool {
@@ -21,6 +21,7 @@ pub fn single(kind: &Type) -> bool {
         | Type::Bytes { .. }
         | Type::Address
         | Type::PublicAddress
+        | Type::Rule(_)
         | Type::Word(_) => true,
         Type::List { .. }
         | Type::Map { .. }
@@ -54,7 +55,9 @@ pub fn shape(kind: &Type) -> &'static str {
         | Type::Rate
         | Type::Percent
         | Type::Bytes { .. } => "a single value",
-        Type::Address | Type::PublicAddress | Type::Word(_) | Type::Any => "a single value",
+        Type::Address | Type::PublicAddress | Type::Rule(_) | Type::Word(_) | Type::Any => {
+            "a single value"
+        }
     }
 }
 
@@ -92,6 +95,7 @@ fn plain(kind: &Type) -> &'static str {
         Type::Percent => "a share",
         Type::Bytes { .. } => "a number of bytes",
         Type::Address | Type::PublicAddress => "an IPv4 address",
+        Type::Rule(_) => "a rule",
         Type::Expression => "an expression",
         Type::Line | Type::Text => "text",
         Type::Name | Type::Result => "a name",
@@ -133,6 +137,10 @@ pub fn example(kind: &Type) -> String {
         Type::Percent => "1%".to_owned(),
         Type::Bytes { .. } => "64".to_owned(),
         Type::Address | Type::PublicAddress => "192.0.2.10".to_owned(),
+        Type::Rule(RuleKind::Ingress) => "tcp/80 from 10.0.0.0/8".to_owned(),
+        Type::Rule(RuleKind::Egress) => "tcp/443 to 0.0.0.0/0".to_owned(),
+        Type::Rule(RuleKind::Inbound) => "allow tcp/80 from 0.0.0.0/0".to_owned(),
+        Type::Rule(RuleKind::Outbound) => "allow tcp/1024-65535 to 10.0.0.0/8".to_owned(),
         Type::Zonal => "front/a".to_owned(),
         Type::Expression => "new.ok".to_owned(),
         Type::Word(words) => words.now.join("|"),

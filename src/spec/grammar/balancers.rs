@@ -246,7 +246,15 @@ pub static BALANCER: Section = Section {
             "Settings of the emulator: what AWS does not document.",
         ),
         later("instances", "The targets of a classic balancer."),
-        later("security_groups", "The filters before it."),
+        field(
+            "security_groups",
+            Optional,
+            Type::List {
+                of: &Type::Name,
+                min: 1,
+            },
+            "Its security groups: ingress for clients, egress for targets. Without them, it is unguarded.",
+        ),
         field(
             "start",
             Default("settled"),

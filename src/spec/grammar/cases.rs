@@ -16,6 +16,8 @@ pub const RECOGNISED: &[&str] = &[
     "loopback",
     "port-exhaustion",
     "no-listener",
+    "security-group-drop",
+    "network-acl-drop",
     "idle-expiry",
     "stale-connection",
     "refused",

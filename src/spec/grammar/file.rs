@@ -1,11 +1,13 @@
 //! The top of a lab file.
 
 use super::Need::{Default, Optional, Required};
-use super::{Field, Key, Section, Type, Words, balancers, cases, field, hosts, later, steps};
+use super::{
+    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, steps,
+};
 
 /// Vendor profiles: which defaults the emulator takes.
 pub static PROFILES: Words = Words {
-    now: &["aws-current"],
+    now: &["aws-current", "aws-2020"],
     later: &[],
 };
 
@@ -13,6 +15,8 @@ pub static PROFILES: Words = Words {
 static HOST: Type = Type::Section(&hosts::HOST);
 static GROUP: Type = Type::Section(&balancers::GROUP);
 static BALANCER: Type = Type::Section(&balancers::BALANCER);
+static SECURITY_GROUP: Type = Type::Section(&guards::SECURITY_GROUP);
+static NETWORK_ACL: Type = Type::Section(&guards::NETWORK_ACL);
 static STEP: Type = Type::Variants(&steps::STEPS);
 static CASE: Type = Type::Section(&cases::CASE);
 
@@ -109,8 +113,26 @@ static FIELDS: [Field; 22] = [
         "Emulated load balancers.",
     ),
     later("kubernetes", "Nodes, pods and services."),
-    later("security_groups", "Stateful filters by name."),
-    later("network_acls", "Stateless filters by zone."),
+    field(
+        "security_groups",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &SECURITY_GROUP,
+            item: "security group",
+        },
+        "Stateful filters by name, for hosts and balancers that list them. One that lists none is unguarded.",
+    ),
+    field(
+        "network_acls",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &NETWORK_ACL,
+            item: "network ACL",
+        },
+        "Stateless filters around the subnets, by zone. A zone without one lets everything pass.",
+    ),
     later("vpcs", "Networks with address ranges of their own."),
     later("peerings", "Links between networks."),
     later(

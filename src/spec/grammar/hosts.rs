@@ -101,7 +101,15 @@ pub static HOST: Section = Section {
         later("behind", "The host that routes for it."),
         later("gateway", "Its default route."),
         later("nat", "The NAT gateway that it uses."),
-        later("security_groups", "The filters before it."),
+        field(
+            "security_groups",
+            Optional,
+            Type::List {
+                of: &Type::Name,
+                min: 1,
+            },
+            "The security groups of its interface. Without them, it is unguarded.",
+        ),
         later("addresses", "Further addresses of its device."),
     ],
 };

@@ -7,6 +7,7 @@
 pub mod balancers;
 pub mod cases;
 pub mod file;
+pub mod guards;
 pub mod hosts;
 pub mod steps;
 
@@ -101,6 +102,8 @@ pub enum Type {
     Address,
     /// `none`, `auto` or an IPv4 address.
     PublicAddress,
+    /// A rule of a guard: `tcp/80 from 10.0.0.0/8`.
+    Rule(RuleKind),
     /// One of a few words.
     Word(&'static Words),
     /// `[a, b]`
@@ -142,6 +145,19 @@ pub enum Type {
     Any,
 }
 
+/// Which rules of guards there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// Of a security group: only allows, `from`.
+    Ingress,
+    /// Of a security group: only allows, `to`.
+    Egress,
+    /// Of a network ACL: allows or denies, `from`.
+    Inbound,
+    /// Of a network ACL: allows or denies, `to`.
+    Outbound,
+}
+
 /// How the keys of a [`Type::Map`] look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
@@ -153,6 +169,8 @@ pub enum Key {
     ServePort,
     /// `front/a`, or just `a`.
     Zonal,
+    /// 1..=32766
+    RuleNumber,
 }
 
 /// A closed vocabulary.

@@ -91,6 +91,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         zones,
         listeners: listeners.collect::<Option<_>>()?,
         attributes: fields.free("attributes"),
+        security_groups: fields.names("security_groups"),
         start: fields.value("start")?,
         emulate: fields
             .node("emulate")

@@ -31,6 +31,7 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         mtu: fields.written("mtu"),
         kernel: fields.free("kernel"),
         dns_cache: fields.written("dns_cache"),
+        security_groups: fields.names("security_groups"),
     })
 }
 

@@ -4,6 +4,7 @@
 //! written; an item that cannot be typed at all makes the reader give up ([`None`]).
 
 pub mod balancers;
+pub mod guards;
 pub mod hosts;
 pub mod steps;
 
@@ -137,6 +138,8 @@ pub fn body(root: &Node) -> Option<Body> {
         hosts: fields.items("hosts", hosts::host)?,
         target_groups: fields.items("target_groups", balancers::group)?,
         load_balancers: fields.items("load_balancers", balancers::balancer)?,
+        security_groups: fields.items("security_groups", guards::security_group)?,
+        network_acls: fields.items("network_acls", guards::network_acl)?,
         steps: steps::steps(fields.node("steps")?)?,
     })
 }

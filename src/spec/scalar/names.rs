@@ -1,7 +1,7 @@
 //! Names of items, results and zonal addresses, and the keys of maps.
 
 use super::short;
-use crate::diag::codes::{spec as code, yaml};
+use crate::diag::codes::{guards, spec as code, yaml};
 use crate::diag::{Diagnostic, Span};
 use crate::spec::grammar::Key;
 use crate::spec::node::{Scalar, Style};
@@ -10,6 +10,9 @@ use crate::units::Port;
 
 /// The longest name. 63 is the limit of a DNS label (RFC 1035, 2.3.4) and leaves room for the `-1000` of `count`.
 const MAX_NAME: usize = 58;
+
+/// AWS: rule numbers of a network ACL end here; above it is the rule that denies everything, `*`.
+const MOST_RULE_NUMBER: u16 = 32_766;
 
 /// Words that no result can be called: CEL's keywords and reserved identifiers, and the roots of the evidence.
 pub const KEYWORDS: &[&str] = &[
@@ -188,6 +191,22 @@ pub fn key_problem(key: Key, text: &str, span: Span) -> Option<Diagnostic> {
                     .help(why.to_string()),
             ),
         },
+        Key::RuleNumber => {
+            let number = text
+                .parse::<u16>()
+                .is_ok_and(|number| (1..=MOST_RULE_NUMBER).contains(&number));
+            let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+            (!number || !plain).then(|| {
+                Diagnostic::new(
+                    guards::RULE_NUMBER,
+                    span,
+                    format!("`{}` is no number of a rule", short(text)),
+                )
+                .help(format!(
+                    "a whole number from 1 to {MOST_RULE_NUMBER}: the lowest that fits a packet decides"
+                ))
+            })
+        }
         Key::ServePort => text.parse::<Port>().err().map(|why| {
             Diagnostic::new(code::PORT, span, format!("`{}` is no port", short(text)))
                 .help(format!("{why}; write `80`, or `53/udp`"))

@@ -230,6 +230,7 @@ impl<'a> Path<'a> {
             | Type::Bytes { .. }
             | Type::Address
             | Type::PublicAddress
+            | Type::Rule(_)
             | Type::Word(_) => Err(self.inside(at, node)),
             Type::List { .. } | Type::Claims | Type::Set | Type::Any => Err(self.inside(at, node)),
         }

@@ -48,6 +48,7 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Bytes { .. }
         | Type::Address
         | Type::PublicAddress
+        | Type::Rule(_)
         | Type::Word(_)
         | Type::Claims => false,
     }

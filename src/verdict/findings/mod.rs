@@ -5,6 +5,7 @@
 
 mod challenge_ack;
 mod flow_collision;
+mod guard_drop;
 mod idle_expiry;
 mod loopback;
 mod no_listener;
@@ -27,6 +28,8 @@ pub const KINDS: &[&str] = &[
     loopback::KIND,
     port_exhaustion::KIND,
     no_listener::KIND,
+    guard_drop::SECURITY_GROUP,
+    guard_drop::NETWORK_ACL,
     idle_expiry::KIND,
     stale_connection::KIND,
     refused::KIND,
@@ -41,6 +44,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(loopback::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(no_listener::find(&trace));
+    findings.extend(guard_drop::find(&trace));
     findings.extend(idle_expiry::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));

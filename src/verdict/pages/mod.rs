@@ -17,6 +17,11 @@ const PAGES: &[(&str, &str)] = &[
     ("loopback", include_str!("loopback.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("no-listener", include_str!("no-listener.txt")),
+    (
+        "security-group-drop",
+        include_str!("security-group-drop.txt"),
+    ),
+    ("network-acl-drop", include_str!("network-acl-drop.txt")),
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),

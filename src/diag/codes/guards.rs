@@ -1,0 +1,129 @@
+//! Rules of the area `guards`: security groups and network ACLs (0540..).
+
+use super::{Code, Rule};
+
+/// No rule of a guard.
+pub const RULE_SYNTAX: Code = Code(540);
+/// `to` where `from` belongs.
+pub const RULE_DIRECTION: Code = Code(541);
+/// Ports that are none.
+pub const RULE_PORTS: Code = Code(542);
+/// No range of addresses.
+pub const RANGE: Code = Code(543);
+/// No number of a rule.
+pub const RULE_NUMBER: Code = Code(544);
+/// A security group in a network ACL.
+pub const ACL_BY_GROUP: Code = Code(545);
+/// A security group that the lab does not have.
+pub const UNKNOWN_SECURITY_GROUP: Code = Code(546);
+/// A security group out on the internet.
+pub const GUARD_ON_THE_INTERNET: Code = Code(547);
+/// A security group before a balancer of before 2023.
+pub const BALANCER_WITHOUT_GROUPS: Code = Code(548);
+
+/// In order of their codes.
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: RULE_SYNTAX,
+        title: "not a rule of a guard",
+        page: "A rule says which packets, and whose: a protocol (`tcp`, `udp`, `icmp`, `all`), destination ports where there are\n\
+        any, then `from` or `to` and a range of addresses or a security group. Without `from` or `to` it means everybody.\n\
+        A rule of a network ACL begins with `allow` or `deny`; a security group only allows.\n\
+        \n\
+        Wrong:\n\
+        \x20   security_groups: { web: { ingress: { http: allow 80 } } }\n\
+        \x20   network_acls: { a: { inbound: { 100: tcp/80 from 10.0.0.0/8 } } }\n\
+        Right:\n\
+        \x20   security_groups: { web: { ingress: { http: tcp/80 from 0.0.0.0/0 } } }\n\
+        \x20   network_acls: { a: { inbound: { 100: allow tcp/80 from 10.0.0.0/8 } } }",
+    },
+    Rule {
+        code: RULE_DIRECTION,
+        title: "`to` for `from`, or the other way round",
+        page: "What comes in has a source, what goes out a destination: `ingress` and `inbound` rules say `from`, `egress` and\n\
+        `outbound` rules say `to`. The ports of a rule are always the packet's destination ports.\n\
+        \n\
+        Wrong:\n\
+        \x20   ingress: { http: tcp/80 to 10.0.0.0/8 }\n\
+        Right:\n\
+        \x20   ingress: { http: tcp/80 from 10.0.0.0/8 }",
+    },
+    Rule {
+        code: RULE_PORTS,
+        title: "ports that are none",
+        page: "One port, or a range with its lowest port first. `tcp` alone means all of them. `icmp` and `all` have none.\n\
+        \n\
+        Wrong:\n\
+        \x20   outbound: { 100: allow tcp/65535-1024 to 0.0.0.0/0 }\n\
+        Right:\n\
+        \x20   outbound: { 100: allow tcp/1024-65535 to 0.0.0.0/0 }",
+    },
+    Rule {
+        code: RANGE,
+        title: "not a range of addresses",
+        page: "A range is its first address and how many of its bits count. An address alone means that one.\n\
+        \n\
+        Wrong:\n\
+        \x20   ingress: { http: tcp/80 from 10.0.3.7/16 }\n\
+        Right:\n\
+        \x20   ingress: { http: tcp/80 from 10.0.0.0/16 }",
+    },
+    Rule {
+        code: RULE_NUMBER,
+        title: "not a number of a network ACL's rule",
+        page: "Rules are tried by number, the lowest first, and the first that fits decides. Numbers go from 1 to 32766, as on\n\
+        AWS; what fits none is denied (AWS shows that as rule `*`), so it need not be written.\n\
+        \n\
+        Wrong:\n\
+        \x20   inbound: { \"*\": deny all }\n\
+        Right:\n\
+        \x20   inbound: { 100: allow tcp/80 from 0.0.0.0/0 }",
+    },
+    Rule {
+        code: ACL_BY_GROUP,
+        title: "a security group in a network ACL",
+        page: "A network ACL stands at the border of a subnet and sees packets, not who sent them. Only rules of security groups\n\
+        can name a security group.\n\
+        \n\
+        Wrong:\n\
+        \x20   network_acls: { a: { inbound: { 100: allow tcp/80 from front } } }\n\
+        Right:\n\
+        \x20   network_acls: { a: { inbound: { 100: allow tcp/80 from 10.0.0.0/16 } } }",
+    },
+    Rule {
+        code: UNKNOWN_SECURITY_GROUP,
+        title: "no such security group",
+        page: "What a host or balancer lists, and what a rule names after `from` or `to`, is a security group of the lab. A host\n\
+        is meant by its address, or by a group that it has.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { web1: { zone: a, security_groups: [web] } }      # and no `security_groups:` at the top\n\
+        Right:\n\
+        \x20   security_groups: { web: { ingress: { http: tcp/80 from 0.0.0.0/0 } } }\n\
+        \x20   hosts: { web1: { zone: a, security_groups: [web] } }",
+    },
+    Rule {
+        code: GUARD_ON_THE_INTERNET,
+        title: "a security group out on the internet",
+        page: "Security groups guard network interfaces of a VPC. A host without `zone` is out on the internet, where nobody\n\
+        asks them; its own firewall is `nft`.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { client: { security_groups: [web] } }\n\
+        Right:\n\
+        \x20   hosts: { client: { zone: a, security_groups: [web] } }",
+    },
+    Rule {
+        code: BALANCER_WITHOUT_GROUPS,
+        title: "security groups before a load balancer of before 2023",
+        page: "Network Load Balancers have had security groups since August 2023. Under `profile: aws-2020` they have none: who\n\
+        may reach a target is said by the target's own security groups.\n\
+        \n\
+        Wrong:\n\
+        \x20   profile: aws-2020\n\
+        \x20   load_balancers: { front: { security_groups: [front], ... } }\n\
+        Right:\n\
+        \x20   profile: aws-current\n\
+        \x20   load_balancers: { front: { security_groups: [front], ... } }",
+    },
+];

@@ -1,0 +1,284 @@
+//! Guards: security groups and network ACLs with every name resolved to members, addresses and subnets.
+//!
+//! A security group's members are the private addresses of the hosts and zonal addresses that list it. The subnets
+//! are the zones: a host and a zonal address of one zone are in one subnet.
+
+use super::Sink;
+use super::clock::Clock;
+use super::hosts::{Hosts, known_zone};
+use crate::diag::codes::guards as code;
+use crate::diag::{Diagnostic, Spanned};
+use crate::fabric::Config;
+use crate::fabric::config::BalancerId;
+use crate::fabric::guard::rules::{
+    self, AclRule, BalancerInterfaces, Cidr, Guards, HostInterface, Ports, Rule, SecurityGroupId,
+    Subnet, SubnetId, Tracking, Traffic,
+};
+use crate::spec::{self, Body, GuardRule};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The profile of before August 2023.
+const WITHOUT_BALANCER_GROUPS: &str = "aws-2020";
+
+/// The security groups of a lab, found by name.
+struct Names<'a>(HashMap<&'a str, SecurityGroupId>);
+
+impl<'a> Names<'a> {
+    fn of(body: &'a Body) -> Self {
+        let numbers = (0..).map(SecurityGroupId);
+        let groups = body.security_groups.iter();
+        Self(
+            groups
+                .map(|(name, _)| name.value.as_str())
+                .zip(numbers)
+                .collect(),
+        )
+    }
+
+    fn listed(&self, names: &[Spanned<String>]) -> Vec<SecurityGroupId> {
+        names
+            .iter()
+            .filter_map(|name| self.0.get(name.value.as_str()).copied())
+            .collect()
+    }
+}
+
+/// Everything that guards name, and where they may stand.
+pub(super) fn check(body: &Body, sink: &mut Sink) {
+    let names = Names::of(body);
+    let known = |name: &Spanned<String>, sink: &mut Sink| {
+        if names.0.contains_key(name.value.as_str()) {
+            return;
+        }
+        let all = body.security_groups.iter();
+        let help = sink.help(&name.value, all.map(|(name, _)| name.value.as_str()));
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_SECURITY_GROUP,
+                name.span,
+                format!("there is no security group `{}`", name.value),
+            )
+            .label("not under `security_groups`")
+            .help(help),
+        );
+    };
+    for (host, section) in &body.hosts {
+        let groups = &section.security_groups;
+        groups.iter().for_each(|name| known(name, sink));
+        if let (None, Some(first)) = (&section.zone, groups.first()) {
+            sink.push(
+                Diagnostic::new(
+                    code::GUARD_ON_THE_INTERNET,
+                    first.span,
+                    format!("`{}` is out on the internet", host.value),
+                )
+                .label("security groups guard what is in a VPC")
+                .help("give the host a `zone:`, or take the security groups away"),
+            );
+        }
+    }
+    for (_, section) in &body.load_balancers {
+        let groups = &section.security_groups;
+        groups.iter().for_each(|name| known(name, sink));
+        if let Some(first) = groups.first()
+            && body.profile.value == WITHOUT_BALANCER_GROUPS
+        {
+            sink.push(
+                Diagnostic::new(
+                    code::BALANCER_WITHOUT_GROUPS,
+                    first.span,
+                    "a Network Load Balancer has had security groups since August 2023",
+                )
+                .also(body.profile.span, "this profile is older")
+                .help("guard the targets instead, or use `profile: aws-current`"),
+            );
+        }
+    }
+    for (_, section) in &body.security_groups {
+        let egress = section.egress.iter().flatten();
+        for (_, rule) in section.ingress.iter().chain(egress) {
+            if let spec::Peer::Group(name) = &rule.value.peer {
+                // It is the rule's last word.
+                let mut span = rule.span;
+                span.start = span.end.saturating_sub(name.len()).max(span.start);
+                known(&Spanned::new(name.clone(), span), sink);
+            }
+        }
+    }
+    for (zone, _) in &body.network_acls {
+        known_zone(zone, body, sink);
+    }
+}
+
+/// The guards of a network whose ports and balancers are known. Labs without guards have none of this.
+pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Clock) -> Guards {
+    if body.security_groups.is_empty() && body.network_acls.is_empty() {
+        return Guards::default();
+    }
+    let names = Names::of(body);
+    let subnet = |zone: &str| {
+        let place = body.zones.iter().position(|known| known.value == zone);
+        SubnetId(place.and_then(|n| u16::try_from(n).ok()).unwrap_or(0))
+    };
+    let mut ports: Vec<HostInterface> = hosts
+        .list
+        .iter()
+        .map(|host| HostInterface {
+            groups: names.listed(&host.section.security_groups),
+            subnet: host.section.zone.as_ref().map(|zone| subnet(&zone.value)),
+        })
+        .collect();
+    ports.resize_with(config.ports.len(), HostInterface::default);
+    let mut balancers = Vec::with_capacity(config.balancers.len());
+    for ((_, section), balancer) in body.load_balancers.iter().zip(&config.balancers) {
+        let groups = names.listed(&section.security_groups);
+        // What its own kernels send, they send by the same interfaces.
+        for zonal in &balancer.zonal {
+            if let Some(port) = zonal.port {
+                ports[port.0 as usize] = HostInterface {
+                    groups: groups.clone(),
+                    subnet: Some(subnet(&zonal.zone)),
+                };
+            }
+        }
+        balancers.push(BalancerInterfaces {
+            groups,
+            subnets: balancer.zonal.iter().map(|z| subnet(&z.zone)).collect(),
+        });
+    }
+    let security_groups = (0..)
+        .map(SecurityGroupId)
+        .zip(&body.security_groups)
+        .map(|(id, (name, section))| {
+            security_group(id, name, section, &names, config, &ports, &balancers)
+        })
+        .collect();
+    Guards {
+        security_groups,
+        subnets: body
+            .zones
+            .iter()
+            .map(|zone| self::subnet(zone, body))
+            .collect(),
+        ports,
+        balancers,
+        tracking: tracking(clock),
+    }
+}
+
+fn security_group(
+    id: SecurityGroupId,
+    name: &Spanned<String>,
+    section: &spec::SecurityGroup,
+    names: &Names<'_>,
+    config: &Config,
+    ports: &[HostInterface],
+    balancers: &[BalancerInterfaces],
+) -> rules::SecurityGroup {
+    let lower = |list: &[(Spanned<String>, Spanned<GuardRule>)]| {
+        list.iter()
+            .filter_map(|(_, rule)| self::rule(&rule.value, names))
+            .collect()
+    };
+    let hosts = config
+        .ports
+        .iter()
+        .zip(ports)
+        .filter(|(_, interface)| interface.groups.contains(&id))
+        .map(|(port, _)| port.address);
+    let having = || {
+        (0..)
+            .map(BalancerId)
+            .zip(balancers)
+            .filter(|(_, interfaces)| interfaces.groups.contains(&id))
+            .map(|(balancer, _)| balancer)
+    };
+    let zonal = having()
+        .flat_map(|balancer| &config.balancers[balancer.0 as usize].zonal)
+        .map(|zonal| zonal.private);
+    let everything = vec![Rule {
+        traffic: Traffic::All,
+        peer: rules::Peer::Range(Cidr::ANYWHERE),
+    }];
+    rules::SecurityGroup {
+        name: name.value.clone(),
+        ingress: lower(&section.ingress),
+        egress: section.egress.as_deref().map_or(everything, lower),
+        members: hosts.chain(zonal).collect(),
+        balancers: having().collect(),
+    }
+}
+
+/// None when it names a group that is not there.
+fn rule(rule: &GuardRule, names: &Names<'_>) -> Option<Rule> {
+    Some(Rule {
+        traffic: traffic(rule.traffic),
+        peer: match &rule.peer {
+            spec::Peer::Anyone => rules::Peer::Range(Cidr::ANYWHERE),
+            spec::Peer::Range(range) => rules::Peer::Range(cidr(*range)),
+            spec::Peer::Group(name) => rules::Peer::Group(*names.0.get(name.as_str())?),
+        },
+    })
+}
+
+fn traffic(traffic: spec::Traffic) -> Traffic {
+    match traffic {
+        spec::Traffic::All => Traffic::All,
+        spec::Traffic::Icmp => Traffic::Icmp,
+        spec::Traffic::Tcp(first, last) => Traffic::Tcp(Ports { first, last }),
+        spec::Traffic::Udp(first, last) => Traffic::Udp(Ports { first, last }),
+    }
+}
+
+fn cidr(range: spec::AddressRange) -> Cidr {
+    Cidr {
+        address: range.address,
+        prefix: range.prefix,
+    }
+}
+
+fn subnet(zone: &Spanned<String>, body: &Body) -> Subnet {
+    let acl = body
+        .network_acls
+        .iter()
+        .find(|(name, _)| name.value == zone.value);
+    Subnet {
+        name: zone.value.clone(),
+        acl: acl.map(|(_, section)| rules::NetworkAcl {
+            inbound: section.inbound.iter().filter_map(acl_rule).collect(),
+            outbound: section.outbound.iter().filter_map(acl_rule).collect(),
+        }),
+    }
+}
+
+/// None for a rule that names a group, which has been said.
+fn acl_rule((number, rule): &(Spanned<u16>, Spanned<GuardRule>)) -> Option<AclRule> {
+    Some(AclRule {
+        number: number.value,
+        allow: rule.value.allow,
+        traffic: traffic(rule.value.traffic),
+        range: match rule.value.peer {
+            spec::Peer::Anyone => Cidr::ANYWHERE,
+            spec::Peer::Range(range) => cidr(range),
+            spec::Peer::Group(_) => return None,
+        },
+    })
+}
+
+/// Idle limits of tracked connections: AWS's defaults, in cloud time.
+fn tracking(clock: Clock) -> Tracking {
+    let Tracking {
+        tcp,
+        udp,
+        udp_stream,
+        other,
+    } = Tracking::default();
+    let scaled = |time: Duration| clock.cloud(time);
+    Tracking {
+        tcp: scaled(tcp),
+        udp: scaled(udp),
+        udp_stream: scaled(udp_stream),
+        other: scaled(other),
+    }
+}

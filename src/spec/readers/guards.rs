@@ -1,0 +1,47 @@
+//! Reads security groups and network ACLs.
+
+use super::{Fields, scalar};
+use crate::diag::{Span, Spanned};
+use crate::spec::grammar::guards::{NETWORK_ACL, SECURITY_GROUP};
+use crate::spec::guards::{GuardRule, NetworkAcl, SecurityGroup};
+use crate::spec::node::Node;
+
+/// `security_groups.X`
+pub fn security_group(node: &Node, span: Span) -> Option<SecurityGroup> {
+    let fields = Fields::new(node, &SECURITY_GROUP, span);
+    Some(SecurityGroup {
+        span,
+        ingress: named(fields.node("ingress")).unwrap_or_default(),
+        egress: named(fields.node("egress")),
+    })
+}
+
+fn named(node: Option<&Node>) -> Option<Vec<(Spanned<String>, Spanned<GuardRule>)>> {
+    let rules = node?
+        .entries()?
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), scalar(&entry.value)?)));
+    Some(rules.collect())
+}
+
+/// `network_acls.X`
+pub fn network_acl(node: &Node, span: Span) -> Option<NetworkAcl> {
+    let fields = Fields::new(node, &NETWORK_ACL, span);
+    let numbered = |name| {
+        let entries = fields.node(name).and_then(Node::entries).unwrap_or(&[]);
+        let mut rules: Vec<(Spanned<u16>, Spanned<GuardRule>)> = entries
+            .iter()
+            .filter_map(|entry| {
+                let number = entry.key.value.parse().ok()?;
+                Some((Spanned::new(number, entry.key.span), scalar(&entry.value)?))
+            })
+            .collect();
+        rules.sort_by_key(|(number, _)| number.value);
+        rules
+    };
+    Some(NetworkAcl {
+        span,
+        inbound: numbered("inbound"),
+        outbound: numbered("outbound"),
+    })
+}

@@ -1,0 +1,237 @@
+//! `security-group-drop`, `network-acl-drop`: packets that a guard refused, and the rule that is missing.
+//!
+//! Observed on: an AWS VPC. Neither RST nor ICMP: a refused client waits as if nobody were there.
+
+use super::{CITED, count, join, name_all};
+use crate::evidence::{Packet, Refusal};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, is_syn, is_syn_ack};
+use std::collections::HashMap;
+
+pub(super) const SECURITY_GROUP: &str = "security-group-drop";
+pub(super) const NETWORK_ACL: &str = "network-acl-drop";
+
+/// Sentences of one finding, at most.
+const TOLD: usize = 4;
+
+/// Both kinds.
+pub(super) fn find(trace: &Trace) -> Vec<Finding> {
+    let refusals = &trace.evidence.refusals;
+    if refusals.is_empty() {
+        return Vec::new();
+    }
+    let books = Books::new(trace);
+    let of = |acl: bool| {
+        let one = |refusal: &&Refusal| refusal.interface.is_empty() == acl;
+        refusals.iter().filter(one).collect::<Vec<_>>()
+    };
+    let kinds = [(SECURITY_GROUP, of(false)), (NETWORK_ACL, of(true))];
+    kinds
+        .into_iter()
+        .filter(|(_, refusals)| !refusals.is_empty())
+        .map(|(kind, refusals)| books.finding(kind, &refusals))
+        .collect()
+}
+
+/// What a packet's number leads to.
+struct Books<'a, 'b> {
+    trace: &'b Trace<'a>,
+    /// Its first record.
+    records: HashMap<i64, usize>,
+    /// Its connection, and whether it goes toward the target.
+    connections: HashMap<i64, (usize, bool)>,
+}
+
+/// Refusals that differ in nothing that a rule could tell apart.
+#[derive(PartialEq)]
+struct Alike<'a> {
+    guards: &'a [String],
+    interface: &'a str,
+    direction: &'a str,
+    rule: Option<i64>,
+    protocol: &'a str,
+    /// The port that a rule would have to name; none for ports that the kernel chose.
+    port: Option<&'a str>,
+    peer: &'a str,
+}
+
+impl<'a, 'b> Books<'a, 'b> {
+    fn new(trace: &'b Trace<'a>) -> Self {
+        let mut records = HashMap::new();
+        for (i, packet) in trace.evidence.packets.iter().enumerate() {
+            records.entry(packet.id).or_insert(i);
+        }
+        let connections = trace.passages.iter().filter_map(|passage| {
+            let packet = &trace.evidence.packets[passage.sent];
+            Some((packet.id, (passage.connection?, passage.toward_target)))
+        });
+        Self {
+            trace,
+            records,
+            connections: connections.collect(),
+        }
+    }
+
+    fn packet(&self, refusal: &Refusal) -> Option<&'a Packet> {
+        let record = self.records.get(&refusal.packet)?;
+        Some(&self.trace.evidence.packets[*record])
+    }
+
+    fn finding(&self, kind: &str, refusals: &[&'a Refusal]) -> Finding {
+        let mut told: Vec<(Alike<'a>, Vec<&'a Refusal>)> = Vec::new();
+        for refusal in refusals {
+            let alike = self.alike(refusal);
+            match told.iter_mut().find(|(other, _)| *other == alike) {
+                Some((_, list)) => list.push(refusal),
+                None => told.push((alike, vec![refusal])),
+            }
+        }
+        let mut sentences: Vec<String> = told
+            .iter()
+            .take(TOLD)
+            .map(|(alike, list)| self.tell(alike, list))
+            .collect();
+        if told.len() > TOLD {
+            sentences.push(format!("And {} more.", count(told.len() - TOLD, "rule")));
+        }
+        let mut packets: Vec<usize> = refusals
+            .iter()
+            .filter_map(|refusal| self.records.get(&refusal.packet).copied())
+            .collect();
+        packets.sort_unstable();
+        packets.truncate(CITED);
+        Finding {
+            kind: kind.into(),
+            summary: sentences.join(" "),
+            packets,
+            connections: self.connections(refusals),
+            counters: Vec::new(),
+        }
+    }
+
+    fn connections(&self, refusals: &[&Refusal]) -> Vec<usize> {
+        let mut connections: Vec<usize> = refusals
+            .iter()
+            .filter_map(|refusal| Some(self.connections.get(&refusal.packet)?.0))
+            .collect();
+        connections.sort_unstable();
+        connections.dedup();
+        connections
+    }
+
+    fn alike(&self, refusal: &'a Refusal) -> Alike<'a> {
+        let inward = matches!(refusal.direction.as_str(), "ingress" | "inbound");
+        let peer = if inward { &refusal.from } else { &refusal.to };
+        let (peer, _) = peer.rsplit_once(':').unwrap_or((peer, ""));
+        let (_, port) = refusal.to.rsplit_once(':').unwrap_or(("", ""));
+        Alike {
+            guards: &refusal.guards,
+            interface: &refusal.interface,
+            direction: &refusal.direction,
+            rule: refusal.rule,
+            protocol: &refusal.protocol,
+            port: (!self.answers(refusal)).then_some(port),
+            peer,
+        }
+    }
+
+    /// It goes back to whoever began the connection.
+    fn answers(&self, refusal: &Refusal) -> bool {
+        match self.connections.get(&refusal.packet) {
+            Some((_, toward_target)) => !toward_target,
+            None => self.packet(refusal).is_some_and(is_syn_ack),
+        }
+    }
+
+    fn tell(&self, alike: &Alike<'_>, list: &[&Refusal]) -> String {
+        let inward = matches!(alike.direction, "ingress" | "inbound");
+        let whose = format!("{} {}", if inward { "from" } else { "to" }, alike.peer);
+        let traffic = match (alike.protocol, alike.port) {
+            ("tcp" | "udp", Some(port)) => format!("{}/{port}", alike.protocol),
+            ("tcp" | "udp", None) => format!("{}/1024-65535", alike.protocol),
+            (protocol, _) => protocol.to_owned(),
+        };
+        let what = self.what(list);
+        if alike.interface.is_empty() {
+            let zone = alike.guards.first().map_or("", String::as_str);
+            let by = match alike.rule {
+                Some(rule) => format!("rule {rule} denies"),
+                None => format!("no {} rule allows", alike.direction),
+            };
+            let classic = if list.iter().any(|r| self.packet(r).is_some_and(is_syn_ack)) {
+                " The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own."
+            } else {
+                ""
+            };
+            return format!(
+                "The network ACL of zone {zone} dropped {what}: {by} {traffic} {whose}.{classic}"
+            );
+        }
+        let groups = match alike.guards {
+            [one] => format!("security group {one} of {} has", alike.interface),
+            many => format!("security groups {} of {} have", join(many), alike.interface),
+        };
+        let were = if list.len() == 1 { "was" } else { "were" };
+        format!(
+            "{} {were} dropped: {groups} no {} rule for {traffic} {whose}.{}",
+            capital(&what),
+            alike.direction,
+            self.preserved(list)
+        )
+    }
+
+    /// `3 SYNs of "visit"`
+    fn what(&self, list: &[&Refusal]) -> String {
+        let packets: Vec<&Packet> = list.iter().filter_map(|r| self.packet(r)).collect();
+        let all = |test: fn(&Packet) -> bool| {
+            packets.len() == list.len() && packets.iter().all(|packet| test(packet))
+        };
+        let noun = if all(is_syn) {
+            "SYN"
+        } else if all(is_syn_ack) {
+            "SYN-ACK"
+        } else {
+            "packet"
+        };
+        let connections = self.connections(list);
+        let probes = packets.iter().any(|packet| packet.probe);
+        let whose = match (connections.as_slice(), probes) {
+            ([], false) => String::new(),
+            ([], true) => " of health checks".to_owned(),
+            (connections, false) => format!(" of {}", name_all(self.trace, connections)),
+            (connections, true) => format!(
+                " of {} and of health checks",
+                name_all(self.trace, connections)
+            ),
+        };
+        format!("{}{whose}", count(list.len(), noun))
+    }
+
+    /// A rule for the balancer does not help where the target sees the client.
+    fn preserved(&self, list: &[&Refusal]) -> &'static str {
+        let through = list.iter().any(|refusal| {
+            let flow = self.packet(refusal).and_then(|packet| packet.flow);
+            flow.and_then(|flow| self.trace.evidence.flows.get(flow))
+                .is_some_and(|flow| {
+                    refusal.from == flow.client
+                        && flow.seen_as == flow.client
+                        && flow.target == refusal.interface
+                })
+        });
+        if through {
+            " That is the client's own address, which the load balancer preserves."
+        } else {
+            ""
+        }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests;
