@@ -309,8 +309,25 @@ pub struct TargetEvidence {
     pub state: String,
     /// AWS reason code, may be empty.
     pub reason: String,
+    /// Health checks of it, by all zonal addresses and checkers.
+    pub checks: i64,
+    /// Of those, failed.
+    pub failed_checks: i64,
+    /// The states it has been in, from what the fabric began with to the present one.
+    pub transitions: Vec<Transition>,
     /// Flows sent to it.
     pub flows: i64,
+}
+
+/// A target came into a state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Transition {
+    /// Milliseconds since the first step; negative before it.
+    pub at: f64,
+    /// The state.
+    pub state: String,
+    /// AWS reason code, may be empty.
+    pub reason: String,
 }
 
 /// A balancer's flow.

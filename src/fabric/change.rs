@@ -1,6 +1,6 @@
 //! What may be done to a running network: the calls of a control plane.
 
-use super::config::GroupId;
+use super::config::{Config, GroupId};
 use super::{Fabric, Output};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub enum Change {
         /// Its place in [`super::config::TargetGroup::targets`].
         target: usize,
     },
+    /// Settings change: attributes, listeners and their groups and weights, knobs, links. Hosts, balancers, groups
+    /// and targets are the same, in the same order.
+    Configure(Box<Config>),
 }
 
 impl Fabric {
@@ -31,12 +34,21 @@ impl Fabric {
         self.advance(now, out);
         match change {
             Change::Register { group, target } => {
-                self.balancers.targets_mut().register(group, target);
+                let place = (group, target);
+                self.balancers
+                    .set_registered(&self.config, self.now, place, true);
             }
             Change::Deregister { group, target } => {
-                self.balancers.targets_mut().deregister(group, target);
+                let place = (group, target);
+                self.balancers
+                    .set_registered(&self.config, self.now, place, false);
+            }
+            Change::Configure(config) => {
+                self.balancers.configure(self.now, &self.config, &config);
+                self.links.configure(&config);
+                self.config = *config;
             }
         }
-        self.balancers.listen(&self.config);
+        self.control(self.now, out);
     }
 }

@@ -3,6 +3,13 @@
 //! Not here: behaviour (see the elements) and anything about the machine (see `world`).
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
+mod groups;
+
+pub use groups::{
+    CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
+    TerminationReset, Threshold,
+};
+
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
 use std::net::Ipv4Addr;
@@ -182,6 +189,22 @@ pub enum ClientRouting {
     Affinity,
 }
 
+impl Balancer {
+    /// True when one of its addresses may send to a target of a group. AWS: a target in a zone that is not enabled
+    /// gets nothing, across zones neither; across zones, one in a zone that was shifted away from gets no new flows.
+    pub fn reaches(&self, zonal: ZonalId, forward: &Forward, target: &Target) -> bool {
+        let own = &self.zonal[zonal.0 as usize].zone;
+        match &target.zone {
+            None => forward.cross_zone,
+            Some(zone) if forward.cross_zone => {
+                let mut enabled = self.zonal.iter();
+                enabled.any(|zonal| zonal.zone == *zone && !zonal.shifted)
+            }
+            Some(zone) => zone == own,
+        }
+    }
+}
+
 /// One of a balancer's addresses (AWS: a load balancer node).
 #[derive(Clone, Debug)]
 pub struct Zonal {
@@ -213,76 +236,23 @@ pub struct Listener {
     pub port: u16,
     /// Transport protocol.
     pub protocol: Protocol,
-    /// Where it forwards.
-    pub group: GroupId,
-    /// Cross-zone as resolved from balancer and target group: every zonal address reaches every zone's targets.
-    pub cross_zone: bool,
+    /// Where it forwards: at least one group.
+    pub forward: Vec<Forward>,
+    /// One client address stays with one of the groups (AWS: `TargetGroupStickinessConfig`).
+    pub group_stickiness: bool,
     /// Idle limit of a flow (AWS: 350 s for TCP, 120 s for UDP), already scaled.
     pub idle_timeout: Duration,
 }
 
-/// A target group.
-#[derive(Clone, Debug)]
-pub struct TargetGroup {
-    /// Its name in the lab.
-    pub name: String,
-    /// Targets see the client's address and port.
-    pub preserve_client_ip: bool,
-    /// How targets are checked; none: they are not, and all are healthy.
-    pub health_check: Option<HealthCheck>,
-    /// Targets read a PROXY protocol header (version 2) before what the client says, from then on; none: they do not.
-    pub proxy_protocol: Option<Placement>,
-    /// Every target that is ever registered, in order.
-    pub targets: Vec<Target>,
-}
-
-/// How every zonal address checks the targets of a group.
+/// A target group of a listener's action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// What passes for an answer.
-    pub protocol: CheckProtocol,
-    /// None: the target's traffic port.
-    pub port: Option<u16>,
-    /// Request target, HTTP and HTTPS only.
-    pub path: String,
-    /// Between two checks of one checker.
-    pub interval: Duration,
-    /// After which a check has failed.
-    pub timeout: Duration,
-    /// Checks in a row that an unhealthy target must pass, 2..=10.
-    pub healthy_threshold: u32,
-    /// Checks in a row that a healthy target must fail, 2..=10.
-    pub unhealthy_threshold: u32,
-    /// Statuses that pass, HTTP and HTTPS only.
-    pub matcher: Vec<RangeInclusive<u16>>,
-    /// Checkers of one zonal address, each with its own phase and its own opinion; at least 1.
-    pub checkers: u8,
-}
-
-/// What a health check speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckProtocol {
-    /// A handshake is enough.
-    Tcp,
-    /// GET over HTTP/1.1.
-    Http,
-    /// The same over TLS 1.2; the certificate is not looked at.
-    Https,
-}
-
-/// A target.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The host's name.
-    pub name: String,
-    /// Where it is reached.
-    pub address: Ipv4Addr,
-    /// None: the listener's port.
-    pub port: Option<u16>,
-    /// Its zone's name; a target on the internet or without zone has none and is only reached across zones.
-    pub zone: Option<String>,
-    /// False: it is registered later, if ever (see [`super::change::Change::Register`]).
-    pub registered: bool,
+pub struct Forward {
+    /// Which.
+    pub group: GroupId,
+    /// Its share of new flows among its listener's groups, 0..=999.
+    pub weight: u16,
+    /// Cross-zone as resolved from balancer and target group: every zonal address reaches every zone's targets.
+    pub cross_zone: bool,
 }
 
 /// What happens when a SYN would make a second flow with the same addresses and ports at the target.

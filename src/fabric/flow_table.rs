@@ -19,6 +19,9 @@ use std::hash::Hasher;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+/// Nanoseconds in which idle limits are kept: four bytes hold more than eleven hours, and AWS's longest is 6000 s.
+const IDLE_UNIT: u64 = 10_000;
+
 /// The two ends of a packet and its protocol, packed for comparing and hashing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -48,6 +51,13 @@ impl Key {
     }
 }
 
+/// A flow's client has sent FIN.
+pub const CLIENT_FIN: u8 = 1;
+/// A flow's target has sent FIN.
+pub const TARGET_FIN: u8 = 2;
+/// A flow's target has answered in time: there is a way back.
+pub const ANSWERED: u8 = 4;
+
 /// What the packet path needs of a flow: one cache line.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
@@ -62,26 +72,26 @@ pub struct Entry {
     pub target: SocketAddrV4,
     /// Last packet in either direction, nanoseconds.
     last: u64,
-    /// Limit for being idle, nanoseconds.
-    idle: u64,
+    /// Limit for being idle, in [`IDLE_UNIT`].
+    idle: u32,
     /// When its target must have answered, nanoseconds.
     answer_by: u64,
     /// Sequence number of the latest SYN.
     pub isn: u32,
     /// Where it is counted.
     pub node: NodeId,
+    /// The sequence number that the client expects next, as far as the packets show; 0 before the SYN-ACK.
+    pub client_next: u32,
+    /// The sequence number that the target expects next, without what was put before the client's stream.
+    pub target_next: u32,
     /// Whose flow.
     pub balancer: BalancerId,
     /// Transport.
     pub protocol: Protocol,
     /// As the packets show it. Unlike the record's, this becomes `Expired` even after `Closed`.
     pub state: FlowState,
-    /// The client has sent FIN.
-    pub client_fin: bool,
-    /// The target has sent FIN.
-    pub target_fin: bool,
-    /// The target has answered in time: there is a way back.
-    pub answered: bool,
+    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`].
+    marks: u8,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
 }
@@ -106,16 +116,31 @@ impl Entry {
         Key::new(self.protocol, self.target, self.source)
     }
 
+    /// True when all of these marks are set.
+    pub fn has(&self, marks: u8) -> bool {
+        self.marks & marks == marks
+    }
+
+    /// Sets marks.
+    pub fn mark(&mut self, marks: u8) {
+        self.marks |= marks;
+    }
+
+    /// Takes marks away.
+    pub fn unmark(&mut self, marks: u8) {
+        self.marks &= !marks;
+    }
+
     /// True when the target has not answered, and it is too late now.
     pub fn is_unanswered(&self, now: Duration) -> bool {
-        !self.answered && nanos(now) >= self.answer_by
+        !self.has(ANSWERED) && nanos(now) >= self.answer_by
     }
 
     /// When it is over unless something happens: a TCP flow without an answer does not wait for its idle limit.
     fn limit(&self) -> u64 {
-        let idle = self.last.saturating_add(self.idle);
+        let idle = self.last.saturating_add(u64::from(self.idle) * IDLE_UNIT);
         match self.protocol {
-            Protocol::Tcp if !self.answered => idle.min(self.answer_by),
+            Protocol::Tcp if !self.has(ANSWERED) => idle.min(self.answer_by),
             Protocol::Tcp | Protocol::Udp => idle,
         }
     }
@@ -179,6 +204,23 @@ impl FlowTable {
     /// The group of a flow's target.
     pub fn group(&self, flow: FlowId) -> GroupId {
         self.records[flow.0 as usize].group
+    }
+
+    /// What is known of a flow beyond its entry; `last` is not kept up here.
+    pub fn record(&self, flow: FlowId) -> &FlowRecord {
+        &self.records[flow.0 as usize]
+    }
+
+    /// The balancer ends a flow by itself.
+    pub fn terminated(&mut self, flow: FlowId) {
+        self.records[flow.0 as usize].terminated = true;
+    }
+
+    /// The flows that are alive now.
+    pub fn living(&self) -> Vec<FlowId> {
+        let living = |(_, entry): &(u32, &Entry)| entry.is_live();
+        let all = (0u32..).zip(&self.entries);
+        all.filter(living).map(|(flow, _)| FlowId(flow)).collect()
     }
 
     /// One flow.
@@ -360,17 +402,17 @@ impl From<NewFlow> for Entry {
             source: new.source,
             target: new.target,
             last: 0,
-            idle: nanos(new.idle),
+            idle: u32::try_from(nanos(new.idle).div_ceil(IDLE_UNIT)).unwrap_or(u32::MAX),
             // From when it is put into the table.
             answer_by: nanos(new.half_open),
             isn: new.isn,
             node: new.node,
+            client_next: 0,
+            target_next: 0,
             balancer: new.balancer,
             protocol: new.protocol,
             state: FlowState::SynSent,
-            client_fin: false,
-            target_fin: false,
-            answered: false,
+            marks: 0,
             source_port: new.source_port,
         }
     }

@@ -76,6 +76,12 @@ impl LinkState {
         }
     }
 
+    /// Takes other settings. What waits in it keeps its time and stays in front.
+    fn configure(&mut self, config: &Link) {
+        self.plain = *config == Link::default() && self.held.is_empty();
+        self.config.clone_from(config);
+    }
+
     /// True when it does nothing at all.
     pub fn is_plain(&self) -> bool {
         self.plain
@@ -174,6 +180,14 @@ impl Links {
                 })
                 .collect(),
         )
+    }
+
+    /// Takes other settings for all of them.
+    pub fn configure(&mut self, config: &Config) {
+        for ([up, down], port) in self.0.iter_mut().zip(&config.ports) {
+            up.configure(&port.up);
+            down.configure(&port.down);
+        }
     }
 
     /// One of them.

@@ -150,16 +150,19 @@ impl Meter {
 
     /// Levels before anything is known of anybody's health: every zone and every target counts as healthy.
     fn expect(&mut self, id: BalancerId, balancer: &Balancer, config: &Config) {
-        for (number, zonal) in balancer.zonal.iter().enumerate() {
+        for number in 0..balancer.zonal.len() {
             let node = self.node(id, ZonalId(number as u8));
             self.zone(node, true);
             for listener in &balancer.listeners {
-                let targets = config.groups[usize::from(listener.group.0)].targets.iter();
-                let seen = targets.filter(|target| {
-                    listener.cross_zone || target.zone.as_ref() == Some(&zonal.zone)
-                });
-                let healthy = seen.count() as u64;
-                self.hosts(node, listener.group, healthy, 0);
+                for forward in &listener.forward {
+                    let targets = config.groups[usize::from(forward.group.0)].targets.iter();
+                    let zonal = ZonalId(number as u8);
+                    let seen = targets.filter(|target| {
+                        target.registered && balancer.reaches(zonal, forward, target)
+                    });
+                    let healthy = seen.count() as u64;
+                    self.hosts(node, forward.group, healthy, 0);
+                }
             }
         }
     }
@@ -211,9 +214,12 @@ impl Meter {
         }
     }
 
-    /// A flow is made.
-    pub fn opened(&mut self, node: NodeId, group: GroupId, family: Family) {
+    /// A flow is made, `fail_open` when its target was chosen regardless of health.
+    pub fn opened(&mut self, node: NodeId, group: GroupId, family: Family, fail_open: bool) {
         self.active(node, group, family);
+        if fail_open {
+            self.add_for(node, group, Metric::UnhealthyRoutingFlowCount, 1);
+        }
         self.add_for(node, group, Metric::NewFlowCount, 1);
         self.add_for(node, group, family.new_flows(), 1);
     }

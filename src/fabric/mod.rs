@@ -12,6 +12,7 @@ pub mod guard;
 pub mod meter;
 pub mod metric;
 pub mod record;
+pub mod targets;
 
 mod balancer;
 mod checkpoints;
@@ -30,11 +31,10 @@ mod random;
 mod reply;
 mod resolver;
 mod routes;
-mod targets;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;
-use config::{PortId, StandIns};
+use config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use conversation::Conversations;
 use guard::Watch;
 use ledger::Ledger;
@@ -45,6 +45,7 @@ use routes::Routes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
+use targets::{Probe, TargetHealth};
 
 pub use config::Config;
 pub use meter::Meter;
@@ -161,16 +162,20 @@ impl Fabric {
             && due <= self.now
         {
             self.arrivals.pop();
-            self.expire(due, out);
+            self.control(due, out);
             self.arrive(stage, out);
         }
-        self.expire(self.now, out);
+        self.control(self.now, out);
     }
 
-    fn expire(&mut self, due: Duration, out: &mut impl Output) {
-        self.balancers.expire(due);
-        while let Some(flow) = self.balancers.next_header_retry(due) {
-            self.send_proxy_header(due, flow, out);
+    /// What balancers do by themselves.
+    fn control(&mut self, at: Duration, out: &mut impl Output) {
+        self.balancers.advance(at, &self.config);
+        while let Some(farewell) = self.balancers.next_farewell() {
+            self.bid_farewell(at, farewell, out);
+        }
+        while let Some(flow) = self.balancers.next_header_retry(at) {
+            self.send_proxy_header(at, flow, out);
         }
     }
 
@@ -219,6 +224,34 @@ impl Fabric {
     /// What the balancers count begins now, with the first minute; levels stay as they are.
     pub fn restart_meter(&mut self, now: Duration) {
         self.balancers.meter_mut().restart(now);
+    }
+
+    /// Takes the result of a health check. One of a target that is not to be checked counts for nothing. What
+    /// follows from it happens with the next packet, or at [`Fabric::next_deadline`].
+    ///
+    /// Panics when the configuration has no such group or target.
+    pub fn probe_done(&mut self, now: Duration, probe: Probe) {
+        self.now = self.now.max(now);
+        self.balancers.advance(self.now, &self.config);
+        self.balancers.probe_done(&self.config, probe);
+    }
+
+    /// True when a target is to be checked: it is registered and the registration is through, or it is draining.
+    /// Panics when the configuration has no such group or target.
+    pub fn is_checked(&self, group: GroupId, target: usize) -> bool {
+        self.balancers.targets().is_checked(group, target)
+    }
+
+    /// One target's health, as `describe-target-health` tells it. Panics when the configuration has no such group
+    /// or target.
+    pub fn target_health(&self, group: GroupId, target: usize) -> &TargetHealth {
+        self.balancers.targets().health(group, target)
+    }
+
+    /// True when a zonal address is in its balancer's DNS name, as far as the health of targets goes. Panics when
+    /// the configuration has no such zonal address.
+    pub fn zone_in_dns(&self, balancer: BalancerId, zonal: ZonalId) -> bool {
+        targets::zone_in_dns(&self.config, self.balancers.targets(), balancer, zonal)
     }
 
     /// Packets delivered to a host that carried its own address as source (the kernel calls them martian).

@@ -27,6 +27,10 @@ pub enum Answer {
     ResetNoFlow,
     /// RST: the segment belongs to a flow that expired.
     ResetExpired,
+    /// RST: the flow's target is unhealthy.
+    ResetUnhealthy,
+    /// RST: the segment belongs to a flow that the balancer ended.
+    ResetTerminated,
     /// ICMP type 11 code 0.
     TtlExceeded,
     /// ICMP type 3 code 4.
@@ -208,6 +212,8 @@ pub struct FlowRecord {
     pub displaced: Option<Displaced>,
     /// How far its connection got, as seen from the packets.
     pub state: FlowState,
+    /// The balancer ended it: its target was deregistered, or its group lost its weight.
+    pub terminated: bool,
 }
 
 /// A flow lost its way back to a newer one with the same target-side tuple.

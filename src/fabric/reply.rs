@@ -1,12 +1,16 @@
 //! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is, the resolver's answers.
 
+use super::balancer::Farewell;
 use super::config::{PortId, is_stand_in};
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Answer, Fate, Party, Reason};
 use super::routes::Course;
+use super::targets::zone_in_dns;
 use super::{Fabric, Output};
-use crate::packet::answer::{IcmpError, datagram, icmp_error, may_be_answered, reset};
+use crate::packet::answer::{
+    IcmpError, datagram, icmp_error, may_be_answered, reset, unasked_reset,
+};
 use crate::packet::rewrite::{finish_checksum, rewrite};
 use crate::packet::stand_in::ROUTER as ROUTER_IPV6;
 use crate::packet::{Headers, UDP, VnetHeader, stream};
@@ -60,7 +64,7 @@ impl Fabric {
         let answer = self
             .resolver
             .ask(&self.config, from, message, |balancer, zonal| {
-                self.balancers.zone_in_dns(balancer, zonal)
+                zone_in_dns(&self.config, self.balancers.targets(), balancer, zonal)
             });
         let Some(answer) = answer else {
             return self.finish(transient, Fate::Dropped(Reason::Malformed));
@@ -131,6 +135,34 @@ impl Fabric {
             },
         };
         self.beyond_balancer(at, to, transient, place)
+    }
+
+    /// Tells both ends, or one, that a balancer has ended their flow.
+    pub(super) fn bid_farewell(&mut self, at: Duration, farewell: Farewell, out: &mut impl Output) {
+        let client_side = self.balancers.table().client_side(farewell.flow);
+        self.end_conversation(&client_side, true, Party::Fabric);
+        for reset in farewell.client.into_iter().chain(farewell.target) {
+            let mut packet = unasked_reset(reset.from, reset.to, reset.seq, reset.ack);
+            let vnet = VnetHeader::default();
+            let Ok(headers) = Headers::parse(&vnet, &packet) else {
+                continue;
+            };
+            let mut transient = Transient {
+                passage: Passage {
+                    id: self.ledger.originated(),
+                    sender: None,
+                    before: tuple(&headers),
+                    flow: Some(farewell.flow),
+                    held: false,
+                    probe: false,
+                    shifted: 0,
+                },
+                vnet,
+                headers,
+                packet: &mut packet,
+            };
+            self.toward_host(at, &mut transient, farewell.flow, Party::Fabric, out);
+        }
     }
 
     /// Sends a packet of the fabric's own to the sender of the one it answers.

@@ -40,6 +40,23 @@ pub fn reset(packet: &[u8], headers: &Headers) -> Option<[u8; 40]> {
     Some(answer)
 }
 
+/// A RST that answers nothing. Its receiver takes it when `seq` is what it expects next; one that still waits for the
+/// answer to its SYN, when `ack` acknowledges that (RFC 9293 section 3.10.7.3).
+pub fn unasked_reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32, ack: Option<u32>) -> [u8; 40] {
+    let mut packet = [0; 40];
+    ip_header(&mut packet, *from.ip(), *to.ip(), TCP);
+    put16(&mut packet, 20, from.port());
+    put16(&mut packet, 22, to.port());
+    put32(&mut packet, 24, seq);
+    put32(&mut packet, 28, ack.unwrap_or(0));
+    packet[32] = 5 << 4;
+    packet[33] = tcp::RST | if ack.is_some() { tcp::ACK } else { 0 };
+    if let Ok(made) = Headers::parse(&VnetHeader::default(), &packet) {
+        fill_checksums(&mut packet, &made);
+    }
+    packet
+}
+
 /// A UDP datagram. The payload must fit into a packet.
 pub fn datagram(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
     let start = super::ipv4::MIN_HEADER_LEN;

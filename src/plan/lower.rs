@@ -7,8 +7,8 @@ use super::clock::Clock;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, StandIns, Target,
-    TargetGroup, Zonal,
+    self, Config, Forward, GroupAttributes, GroupEmulate, GroupId, Link, Listener, Port, PortId,
+    Quirks, Resolver, StandIns, Target, TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub(super) fn lower(
                         }
                     })
                     .collect(),
+                attributes: GroupAttributes::default(),
+                emulate: GroupEmulate::default(),
             })
             .collect(),
         guards: Default::default(),
@@ -183,10 +185,14 @@ fn lower_balancer(
             .map(|listener| Listener {
                 port: listener.port,
                 protocol: listener.protocol,
-                group: GroupId(
-                    u16::try_from(listener.group).expect("the number of groups is limited"),
-                ),
-                cross_zone: listener.cross_zone,
+                forward: vec![Forward {
+                    group: GroupId(
+                        u16::try_from(listener.group).expect("the number of groups is limited"),
+                    ),
+                    weight: 1,
+                    cross_zone: listener.cross_zone,
+                }],
+                group_stickiness: false,
                 idle_timeout: listener.idle_timeout,
             })
             .collect(),

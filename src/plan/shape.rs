@@ -110,6 +110,16 @@ fn group(targets: &[&str]) -> Type {
         record([
             ("state", Type::Word(words::TARGET_STATES)),
             ("reason", Type::Text),
+            ("checks", Type::Int),
+            ("failed_checks", Type::Int),
+            (
+                "transitions",
+                list(record([
+                    ("at", Type::Millis),
+                    ("state", Type::Word(words::TARGET_STATES)),
+                    ("reason", Type::Text),
+                ])),
+            ),
             ("flows", Type::Int),
         ])
     };

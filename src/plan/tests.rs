@@ -89,8 +89,8 @@ fn the_flagship_is_planned() {
     };
     assert_eq!(dial.to[0].label, "front/b");
     assert_eq!(dial.to[0].address.to_string(), "203.0.113.11:80");
-    assert!(front.listeners[0].cross_zone);
-    assert!(!plans[1].fabric.balancers[0].listeners[0].cross_zone);
+    assert!(front.listeners[0].forward[0].cross_zone);
+    assert!(!plans[1].fabric.balancers[0].listeners[0].forward[0].cross_zone);
     assert!(!plans[2].fabric.groups[0].preserve_client_ip);
     assert_eq!(plans[1].fault_finds, ["flow-collision"]);
 }
@@ -221,7 +221,7 @@ fn preservation_and_cross_zone_have_the_defaults_of_aws() {
         .collect();
     assert_eq!(kept, [true, false, true, true]);
     let front = &plan.fabric.balancers[0];
-    assert!(front.listeners[0].cross_zone && !front.listeners[1].cross_zone);
+    assert!(front.listeners[0].forward[0].cross_zone && !front.listeners[1].forward[0].cross_zone);
     assert_eq!(front.listeners[0].idle_timeout.as_secs(), 350);
     assert_eq!(front.snat_ports, 55_000);
 }

@@ -18,8 +18,8 @@ pub use graph::{Graph, graph};
 use super::kind_word;
 use super::wrap::{count, cut, wrap};
 use crate::fabric::config::{
-    Balancer, Config, GroupId, Link, Listener, OnCollision, OnMissingFlow, Protocol, Target,
-    ZonalId,
+    Balancer, Config, Forward, GroupId, Link, Listener, OnCollision, OnMissingFlow, Protocol,
+    Target, ZonalId,
 };
 use crate::plan::{App, Host, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
@@ -166,22 +166,38 @@ fn knobs(balancer: &Balancer) -> String {
 
 fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &mut String) {
     let (config, scale) = (&plan.fabric, plan.time_scale);
-    let group = &config.groups[listener.group.0 as usize];
-    line!(
-        out,
-        "    {} {} -> {}, {}, idle limit {}",
-        protocol(listener.protocol),
-        listener.port,
-        group.name,
-        if listener.cross_zone {
-            "across zones"
+    for forward in &listener.forward {
+        let share = if listener.forward.len() > 1 {
+            format!(" (weight {})", forward.weight)
         } else {
-            "each zone to its own targets"
-        },
-        cloud(listener.idle_timeout, scale)
-    );
+            String::new()
+        };
+        line!(
+            out,
+            "    {} {} -> {}{share}, {}, idle limit {}",
+            protocol(listener.protocol),
+            listener.port,
+            config.groups[forward.group.0 as usize].name,
+            if forward.cross_zone {
+                "across zones"
+            } else {
+                "each zone to its own targets"
+            },
+            cloud(listener.idle_timeout, scale)
+        );
+        forward_lines(plan, balancer, listener, forward, out);
+    }
+}
+
+fn forward_lines(
+    plan: &Plan,
+    balancer: &Balancer,
+    listener: &Listener,
+    forward: &Forward,
+    out: &mut String,
+) {
     for (zonal, place) in (0u8..).zip(&balancer.zonal) {
-        let reach = reach(config, balancer, listener, ZonalId(zonal));
+        let reach = reach(&plan.fabric, balancer, listener, forward, ZonalId(zonal));
         let text = if reach.is_empty() {
             "no target: a new connection is dropped".to_owned()
         } else {
@@ -193,13 +209,18 @@ fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &m
 
 /// Where one zonal address can send, the way the fabric decides it: a preferred target, wherever it is eligible,
 /// leaves no choice.
-fn reach(config: &Config, balancer: &Balancer, listener: &Listener, zonal: ZonalId) -> Vec<String> {
-    let zone = &balancer.zonal[zonal.0 as usize].zone;
-    let targets = &config.groups[listener.group.0 as usize].targets;
+fn reach(
+    config: &Config,
+    balancer: &Balancer,
+    listener: &Listener,
+    forward: &Forward,
+    zonal: ZonalId,
+) -> Vec<String> {
+    let targets = &config.groups[forward.group.0 as usize].targets;
     let eligible: Vec<(usize, &Target)> = targets
         .iter()
         .enumerate()
-        .filter(|(_, target)| listener.cross_zone || target.zone.as_ref() == Some(zone))
+        .filter(|(_, target)| target.registered && balancer.reaches(zonal, forward, target))
         .collect();
     let preferred = balancer
         .prefer

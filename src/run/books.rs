@@ -3,8 +3,10 @@
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
-    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, Refusal, TargetEvidence, ZoneEvidence,
+    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, Refusal, TargetEvidence, Transition,
+    ZoneEvidence,
 };
+use crate::fabric::Fabric;
 use crate::fabric::config::{BalancerId, GroupId, PortId, ZonalId};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
@@ -12,6 +14,7 @@ use crate::fabric::record::{
     self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, PacketRecord,
     Totals,
 };
+use crate::fabric::targets::TargetHealth;
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,6 +28,8 @@ pub(super) struct Books {
     pub(super) totals: Totals,
     pub(super) readings: Vec<Reading>,
     pub(super) self_sourced: Vec<u64>,
+    /// By group and target.
+    pub(super) health: Vec<Vec<TargetHealth>>,
     /// From the fabric's start to the first step.
     pub(super) offset: Duration,
 }
@@ -46,9 +51,22 @@ pub(super) async fn books(story: &Story) -> Books {
             self_sourced: (0..fabric.config().ports.len() as u32)
                 .map(|number| fabric.self_sourced(PortId(number)))
                 .collect(),
+            health: health(fabric),
             offset,
         })
         .await
+}
+
+fn health(fabric: &Fabric) -> Vec<Vec<TargetHealth>> {
+    let groups = (0u16..).map(GroupId).zip(&fabric.config().groups);
+    groups
+        .map(|(id, group)| {
+            let targets = 0..group.targets.len();
+            targets
+                .map(|target| fabric.target_health(id, target).clone())
+                .collect()
+        })
+        .collect()
 }
 
 impl Books {
@@ -121,11 +139,7 @@ pub(super) fn groups(
                     .count() as i64;
                 (
                     target.name.clone(),
-                    TargetEvidence {
-                        state: "healthy".to_owned(),
-                        reason: String::new(),
-                        flows,
-                    },
+                    target_evidence(books, &books.health[number][index], flows),
                 )
             });
             (
@@ -137,6 +151,26 @@ pub(super) fn groups(
             )
         });
     list.collect()
+}
+
+fn target_evidence(books: &Books, health: &TargetHealth, flows: i64) -> TargetEvidence {
+    let (state, reason) = health.now();
+    TargetEvidence {
+        state: state.word().to_owned(),
+        reason: reason.code().to_owned(),
+        checks: health.checks as i64,
+        failed_checks: health.failed_checks as i64,
+        transitions: health
+            .transitions
+            .iter()
+            .map(|transition| Transition {
+                at: books.millis(transition.at),
+                state: transition.state.word().to_owned(),
+                reason: transition.reason.code().to_owned(),
+            })
+            .collect(),
+        flows,
+    }
 }
 
 pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Flow {
@@ -195,6 +229,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
             let word = match answer {
                 Answer::ResetNoFlow => "reset, no flow",
                 Answer::ResetExpired => "reset, expired flow",
+                Answer::ResetUnhealthy => "reset, unhealthy target",
+                Answer::ResetTerminated => "reset, terminated flow",
                 Answer::TtlExceeded => "ICMP, TTL exceeded",
                 Answer::FragmentationNeeded => "ICMP, fragmentation needed",
                 Answer::Name => "name",

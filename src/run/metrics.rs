@@ -140,7 +140,8 @@ impl<'a> Metrics<'a> {
         self.plan.fabric.balancers[usize::from(balancer.0)]
             .listeners
             .iter()
-            .map(|listener| listener.group)
+            .flat_map(|listener| &listener.forward)
+            .map(|forward| forward.group)
             .collect()
     }
 

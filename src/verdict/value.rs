@@ -6,7 +6,7 @@
 use super::Finding;
 use crate::evidence::{
     BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, Load, Packet,
-    StepResult,
+    StepResult, Transition,
 };
 use crate::plan::Plan;
 use serde_json::{Map, Value, json};
@@ -88,11 +88,22 @@ fn group(group: &GroupEvidence) -> Value {
         .map(|(name, t)| {
             (
                 name.clone(),
-                json!({ "state": t.state, "reason": t.reason, "flows": t.flows }),
+                json!({
+                    "state": t.state,
+                    "reason": t.reason,
+                    "checks": t.checks,
+                    "failed_checks": t.failed_checks,
+                    "transitions": t.transitions.iter().map(transition).collect::<Vec<_>>(),
+                    "flows": t.flows,
+                }),
             )
         })
         .collect();
     json!({ "metrics": group.metrics, "targets": targets })
+}
+
+fn transition(transition: &Transition) -> Value {
+    json!({ "at": transition.at, "state": transition.state, "reason": transition.reason })
 }
 
 fn finding(finding: &Finding) -> Value {

@@ -103,7 +103,7 @@ fn another_seed_chooses_otherwise() {
 #[test]
 fn without_cross_zone_each_zonal_address_has_its_own_targets() {
     let mut config = one_target();
-    config.balancers[0].listeners[0].cross_zone = false;
+    config.balancers[0].listeners[0].forward[0].cross_zone = false;
     let mut net = Net::new(config);
     for n in 0..20 {
         let a = net.syn(CLIENT, end(CLIENT_IP, 20_000 + n), end(FRONT_A, 80), 5);
@@ -123,7 +123,7 @@ fn a_target_without_zone_is_reached_across_zones_only() {
         net.syn(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1).port,
         WEB1
     );
-    config.balancers[0].listeners[0].cross_zone = false;
+    config.balancers[0].listeners[0].forward[0].cross_zone = false;
     let mut net = Net::new(config);
     let syn = segment(end(CLIENT_IP, C), end(FRONT_A, 80), SYN, 1, 0);
     assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::NoTarget);
@@ -287,4 +287,24 @@ fn other_protocols_are_not_carried() {
     bytes[9] = 47;
     fill_ip_checksum(&mut bytes);
     assert_eq!(net.dropped(CLIENT, bytes), Reason::ProtocolUnsupported);
+}
+
+#[test]
+fn a_late_answer_does_not_revive_a_flow_that_its_client_has_left() {
+    let mut net = Net::new(config());
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    let first = net.syn(CLIENT, client, front, 1);
+    net.forward(CLIENT, segment(client, front, RST, 2, 0));
+    // Another sequence number, another target.
+    let isn = (2..).find(|isn| {
+        net.syn(CLIENT, client, front, *isn).port != first.port || {
+            net.forward(CLIENT, segment(client, front, RST, isn + 1, 0));
+            false
+        }
+    });
+    assert!(isn.is_some());
+    assert_eq!(net.metric("ActiveFlowCount"), 1);
+    let late = segment(first.to, first.from, SYN | ACK, 9000, 2);
+    net.send(first.port, late.bytes());
+    assert_eq!(net.metric("ActiveFlowCount"), 1);
 }

@@ -101,7 +101,7 @@ fn two_balancers_with_one_target_collide_likewise() {
     other.listeners[0].port = 443;
     config.groups.push(config.groups[0].clone());
     config.groups[1].targets[0].port = Some(80);
-    other.listeners[0].group = GroupId(1);
+    other.listeners[0].forward[0].group = GroupId(1);
     for (index, zonal) in other.zonal.iter_mut().enumerate() {
         zonal.public = Some(ip(&format!("203.0.113.{}", 64 + index)));
         zonal.private = ip(&format!("10.0.{}.6", 1 + index));

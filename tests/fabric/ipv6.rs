@@ -38,7 +38,11 @@ fn dualstack() -> Config {
     config.balancers[0].ipv6_from_internet = true;
     let listener = Listener {
         port: SIX,
-        group: GroupId(1),
+        forward: vec![Forward {
+            group: GroupId(1),
+            weight: 1,
+            cross_zone: true,
+        }],
         ..config.balancers[0].listeners[0].clone()
     };
     config.balancers[0].listeners.push(listener);
@@ -334,7 +338,7 @@ fn a_hop_limit_that_runs_out_is_answered() {
 #[test]
 fn an_error_changes_its_family_with_its_flow() {
     let mut config = dualstack();
-    config.balancers[0].listeners[1].group = GroupId(1);
+    config.balancers[0].listeners[1].forward[0].group = GroupId(1);
     let mut net = Net::new(config);
     let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 53));
     let came = net.send(CLIENT, datagram(client, front, 30)).remove(0);

@@ -1,12 +1,14 @@
 //! A small network in memory, and packets to send through it.
 
 use etherparse::{NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TransportHeader};
+use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::fabric::{Config, Fabric, Frame, Output};
 use hairpin::packet::rewrite::finish_checksum;
 use hairpin::packet::{Headers, VnetHeader, checksum};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
 use std::time::Duration;
 
 pub use hairpin::packet::tcp::{ACK, FIN, PSH, RST, SYN};
@@ -77,8 +79,12 @@ pub fn config() -> Config {
     let listener = |port, protocol| Listener {
         port,
         protocol,
-        group: GroupId(0),
-        cross_zone: true,
+        forward: vec![Forward {
+            group: GroupId(0),
+            weight: 1,
+            cross_zone: true,
+        }],
+        group_stickiness: false,
         idle_timeout: IDLE,
     };
     Config {
@@ -109,9 +115,11 @@ pub fn config() -> Config {
         groups: vec![TargetGroup {
             name: "web".to_owned(),
             preserve_client_ip: true,
-            health_check: None,
             proxy_protocol: None,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
+            health_check: None,
+            attributes: GroupAttributes::default(),
+            emulate: GroupEmulate::default(),
         }],
         guards: Default::default(),
         stand_ins: StandIns::default(),
@@ -348,6 +356,38 @@ impl Net {
                 return came;
             }
         }
+    }
+
+    /// Does something to the network; gives what is delivered at once.
+    pub fn apply(&mut self, change: Change) -> Vec<Delivery> {
+        self.fabric.apply(self.now, change, &mut self.out);
+        self.check();
+        std::mem::take(&mut self.out.delivered)
+    }
+
+    /// The targets that new connections of a client go to, one from each source port; without repeats, in order.
+    pub fn chosen(&mut self, to: SocketAddrV4, ports: Range<u16>) -> Vec<PortId> {
+        let mut seen: Vec<PortId> = ports
+            .map(|port| self.syn(CLIENT, end(CLIENT_IP, port), to, 7).port)
+            .collect();
+        seen.sort();
+        seen.dedup();
+        seen
+    }
+
+    /// The states a target of the first group has been in: since when, state, reason code.
+    pub fn story(&self, target: usize) -> Vec<(Duration, &'static str, &'static str)> {
+        let health = self.fabric.target_health(GroupId(0), target);
+        let states = health.transitions.iter();
+        states
+            .map(|one| (one.at, one.state.word(), one.reason.code()))
+            .collect()
+    }
+
+    /// The present state of a target of the first group, and its reason code.
+    pub fn state(&self, target: usize) -> (&'static str, &'static str) {
+        let last = self.story(target).pop().expect("a state");
+        (last.1, last.2)
     }
 
     /// The books must balance at every moment.

@@ -6,6 +6,7 @@ mod collisions;
 mod errors;
 mod gateway;
 mod guards;
+mod health;
 mod ipv6;
 mod kit;
 mod links;

@@ -156,7 +156,7 @@ fn what_went_before_the_first_step_is_not_counted_but_flows_stay_alive() {
 fn before_any_health_check_every_zone_and_target_counts_as_healthy() {
     let mut config = config();
     for listener in &mut config.balancers[0].listeners {
-        listener.cross_zone = false;
+        listener.forward[0].cross_zone = false;
     }
     let net = Net::new(config);
     for zonal in [A, B] {

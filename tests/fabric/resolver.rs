@@ -185,7 +185,7 @@ fn a_zone_that_is_out_is_not_listed_unless_all_are() {
     // Without a target in zone b, and nothing across zones, b is unfit; with the shift of a all fail open.
     let alone = |config: &mut Config| {
         for listener in &mut config.balancers[0].listeners {
-            listener.cross_zone = false;
+            listener.forward[0].cross_zone = false;
         }
         config.groups[0].targets.truncate(1);
     };

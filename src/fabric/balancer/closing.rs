@@ -1,10 +1,10 @@
 //! A flow's life after its opening, as the packets show it: it stands, it ends, and what hangs on its being alive.
 
 use super::super::config::Protocol;
-use super::super::flow_table::SourcePort;
+use super::super::flow_table::{CLIENT_FIN, SourcePort, TARGET_FIN};
 use super::super::record::{FlowId, FlowState};
 use super::{Balancers, Side};
-use crate::packet::{Headers, tcp};
+use crate::packet::{Headers, TCP, tcp};
 
 impl Balancers {
     /// True when a target's packet shows that the flow stands: for UDP any, for TCP the SYN-ACK for its latest SYN.
@@ -12,7 +12,7 @@ impl Balancers {
     /// begun another flow with the same addresses and ports since.
     pub(super) fn accepts(&mut self, flow: FlowId, headers: &Headers) -> bool {
         let entry = self.table.entry(flow);
-        let (state, closed_by_reset) = (entry.state, !(entry.client_fin && entry.target_fin));
+        let (state, closed_by_reset) = (entry.state, !entry.has(CLIENT_FIN | TARGET_FIN));
         let answered = match entry.protocol {
             Protocol::Udp => true,
             Protocol::Tcp => {
@@ -29,6 +29,37 @@ impl Balancers {
         }
     }
 
+    /// Takes note of what the two ends expect next: what was sent to them, and what they acknowledge.
+    pub(super) fn track(&mut self, flow: FlowId, headers: &Headers, by: Side) {
+        if headers.protocol != TCP || headers.is_reset() {
+            return;
+        }
+        // In the client's numbers, whatever was put before its stream.
+        let ack = match by {
+            Side::Client => headers.ack,
+            Side::Target => headers.ack.wrapping_sub(self.proxy_headers.shift(flow)),
+        };
+        let entry = self.table.entry_mut(flow);
+        let (receiver, sender) = match by {
+            Side::Client => (&mut entry.target_next, &mut entry.client_next),
+            Side::Target => (&mut entry.client_next, &mut entry.target_next),
+        };
+        let marks =
+            u32::from(headers.flags & tcp::SYN != 0) + u32::from(headers.flags & tcp::FIN != 0);
+        let end = headers
+            .seq
+            .wrapping_add(headers.payload_len() as u32)
+            .wrapping_add(marks);
+        if headers.flags & tcp::SYN != 0 {
+            *receiver = end;
+        } else {
+            raise(receiver, end);
+        }
+        if headers.flags & tcp::ACK != 0 {
+            raise(sender, ack);
+        }
+    }
+
     /// Takes note of a FIN or RST.
     pub(super) fn finish(&mut self, flow: FlowId, headers: &Headers, by: Side) {
         if !headers.is_ending() {
@@ -40,11 +71,11 @@ impl Balancers {
         }
         if headers.flags & tcp::FIN != 0 {
             match by {
-                Side::Client => entry.client_fin = true,
-                Side::Target => entry.target_fin = true,
+                Side::Client => entry.mark(CLIENT_FIN),
+                Side::Target => entry.mark(TARGET_FIN),
             }
         }
-        let over = headers.is_reset() || (entry.client_fin && entry.target_fin);
+        let over = headers.is_reset() || entry.has(CLIENT_FIN | TARGET_FIN);
         let state = if over {
             FlowState::Closed
         } else {
@@ -71,5 +102,12 @@ impl Balancers {
             (false, true) => self.meter.active(node, group, family),
             (true, true) | (false, false) => {}
         }
+    }
+}
+
+/// To the later of two sequence numbers (RFC 9293 section 3.4).
+fn raise(known: &mut u32, seen: u32) {
+    if seen.wrapping_sub(*known).cast_signed() > 0 {
+        *known = seen;
     }
 }

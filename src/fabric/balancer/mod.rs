@@ -8,11 +8,13 @@
 
 mod closing;
 mod guarded;
+mod health;
 mod opening;
 mod stray;
+mod termination;
 
-use super::config::{BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
-use super::flow_table::{FlowTable, Key};
+use super::config::{Balancer, BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
+use super::flow_table::{ANSWERED, FlowTable, Key};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
@@ -23,8 +25,12 @@ use super::proxy_header::ProxyHeaders;
 use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
 use crate::packet::{Headers, TCP, UDP};
+use health::Refused;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
+use termination::Terminations;
+
+pub use termination::Farewell;
 
 /// What a balancer does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,9 @@ pub struct Balancers {
     seed: u64,
     balancers: Vec<State>,
     targets: Targets,
+    /// Seldom more than none.
+    refused: Vec<Refused>,
+    terminations: Terminations,
     table: FlowTable,
     pools: PortPools,
     meter: Meter,
@@ -77,27 +86,31 @@ struct State {
     flow_reuse: Duration,
 }
 
+impl State {
+    fn new(balancer: &Balancer) -> Self {
+        Self {
+            listeners: Vec::new(),
+            zonal: balancer.zonal.iter().map(|z| (z.private, z.ipv6)).collect(),
+            on_collision: balancer.on_collision,
+            on_missing_flow: balancer.on_missing_flow,
+            snat_ports: balancer.snat_ports,
+            flow_capacity: balancer.flow_capacity as u64,
+            half_open: balancer.half_open,
+            flow_reuse: balancer.flow_reuse,
+        }
+    }
+}
+
 impl Balancers {
     /// Balancers without any flow.
     pub fn new(config: &Config) -> Self {
-        let balancers = config
-            .balancers
-            .iter()
-            .map(|balancer| State {
-                listeners: Vec::new(),
-                zonal: balancer.zonal.iter().map(|z| (z.private, z.ipv6)).collect(),
-                on_collision: balancer.on_collision,
-                on_missing_flow: balancer.on_missing_flow,
-                snat_ports: balancer.snat_ports,
-                flow_capacity: balancer.flow_capacity as u64,
-                half_open: balancer.half_open,
-                flow_reuse: balancer.flow_reuse,
-            })
-            .collect();
+        let balancers = config.balancers.iter().map(State::new).collect();
         let mut all = Self {
             seed: config.seed,
             balancers,
             targets: Targets::new(config),
+            refused: Vec::new(),
+            terminations: Terminations::default(),
             table: FlowTable::default(),
             pools: PortPools::new(config.seed),
             meter: Meter::new(config),
@@ -107,19 +120,15 @@ impl Balancers {
         all
     }
 
-    /// Works out anew what every listener can choose from. Flows keep what they chose.
-    pub fn listen(&mut self, config: &Config) {
-        for (state, balancer) in self.balancers.iter_mut().zip(&config.balancers) {
-            let listeners = balancer.listeners.iter();
-            state.listeners = listeners
-                .map(|listener| Listening::new(config, &self.targets, balancer, listener))
-                .collect();
+    /// Takes over what another configuration says. New flows follow it; those there are keep their target, their
+    /// source and their idle limit.
+    pub fn configure(&mut self, now: Duration, old: &Config, new: &Config) {
+        for (state, balancer) in self.balancers.iter_mut().zip(&new.balancers) {
+            *state = State::new(balancer);
         }
-    }
-
-    /// The targets, to be registered and deregistered; [`Balancers::listen`] makes it count.
-    pub fn targets_mut(&mut self) -> &mut Targets {
-        &mut self.targets
+        self.schedule_weightless(now, old, new);
+        self.targets.configure(new);
+        self.listen(new);
     }
 
     /// The flows.
@@ -158,12 +167,6 @@ impl Balancers {
         &self.balancers[balancer.0 as usize]
     }
 
-    /// False: this zonal address is left out of the balancer's name, because its zone has no target to send to.
-    pub fn zone_in_dns(&self, balancer: BalancerId, zonal: ZonalId) -> bool {
-        let listeners = &self.state(balancer).listeners;
-        listeners.iter().all(|listener| listener.reaches(zonal))
-    }
-
     /// The flow on whose way back a packet travels.
     pub fn way_back(&self, headers: &Headers) -> Option<FlowId> {
         let protocol = protocol(headers)?;
@@ -200,6 +203,9 @@ impl Balancers {
         if let Some(flow) = known
             && self.continues(now, flow, headers)
         {
+            if let Some(refusal) = self.refuse(flow, headers) {
+                return refusal;
+            }
             return self.forward_to_target(now, flow, headers);
         }
         let ends = (
@@ -243,12 +249,13 @@ impl Balancers {
             return self.stray(balancer, node, headers, Some(flow));
         }
         let (from, to) = (entry.zonal, entry.client);
-        self.table.entry_mut(flow).answered = true;
+        self.table.entry_mut(flow).mark(ANSWERED);
         self.table.touch(now, flow);
         if self.accepts(flow, headers) {
             self.enter(flow, FlowState::Established);
         }
         self.finish(flow, headers, Side::Target);
+        self.track(flow, headers, Side::Target);
         self.meter.carried(node, protocol.into(), headers);
         if headers.is_reset() {
             self.meter.add(node, Metric::TcpTargetResetCount, 1);
@@ -265,15 +272,23 @@ impl Balancers {
         }
     }
 
-    /// When [`Balancers::expire`] or [`Balancers::next_header_retry`] may have something to do.
+    /// When [`Balancers::advance`] or [`Balancers::next_header_retry`] may have something to do.
     pub fn next_check(&self) -> Option<Duration> {
+        let idle = self.table.next_check().into_iter();
+        let control = self.targets.next_check().into_iter();
+        let ends = self.terminations.next_check();
         let retry = self.proxy_headers.next_check();
-        self.table.next_check().into_iter().chain(retry).min()
+        idle.chain(control).chain(ends).chain(retry).min()
     }
 
-    /// Ends flows that have been idle or without an answer for too long. Nobody is told.
-    pub fn expire(&mut self, now: Duration) {
+    /// Lets time pass: flows that have been idle or without an answer for too long end and nobody is told, targets
+    /// change their state, and flows end whose time has come (see [`Balancers::next_farewell`]).
+    pub fn advance(&mut self, now: Duration, config: &Config) {
         self.meter.roll(now);
+        if self.targets.advance(now) {
+            self.listen(config);
+        }
+        self.terminate(now, config);
         while let Some(flow) = self.table.next_idle(now) {
             self.enter(flow, FlowState::Expired);
         }
@@ -282,6 +297,7 @@ impl Balancers {
     fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.touch(now, flow);
         self.finish(flow, headers, Side::Client);
+        self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
         let (node, family) = (entry.node, entry.protocol.into());
         let (from, to) = (entry.source, entry.target);

@@ -1,9 +1,10 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
 use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
-use super::super::flow_table::{Key, NewFlow, SourcePort};
+use super::super::flow_table::{CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
+use super::super::listener::Opening;
 use super::super::metric::Metric;
 use super::super::port_pool::FIRST_PORT;
 use super::super::random;
@@ -28,19 +29,21 @@ impl Balancers {
         let state = self.state(at.balancer);
         let listening = &state.listeners[listener];
         let isn = headers.seq;
-        let (group, idle, half_open) = (listening.group, listening.idle, state.half_open);
-        let choice = listening.choose(self.seed, at.zonal, seen, headers.to, isn);
-        let full = self.meter.alive(at.balancer) >= state.flow_capacity;
+        let (idle, half_open) = (listening.idle, state.half_open);
         let node = self.meter.node(at.balancer, at.zonal);
-        let target = match choice {
-            None => return Err(self.reject(node, protocol, Reason::NoTarget)),
-            Some(_) if full => {
-                return Err(self.reject(node, protocol, Reason::FlowTableFull));
-            }
-            Some(target) => target,
+        let opening = Opening {
+            from: seen,
+            to: headers.to,
+            isn,
         };
-        let preserve_client_ip = listening.preserve_client_ip;
-        let proxy_protocol = listening.proxy_protocol;
+        let chosen = listening.choose(self.seed, at.zonal, opening);
+        let full = self.meter.alive(at.balancer) >= state.flow_capacity;
+        let Some((chosen, target)) = chosen.and_then(|one| Some((one, one.target?))) else {
+            return Err(self.reject(node, protocol, Reason::NoTarget));
+        };
+        if full {
+            return Err(self.reject(node, protocol, Reason::FlowTableFull));
+        }
         let ends = (seen, target.address);
         self.asked(watch, now, headers, at, Direction::Out, ends)?;
         let state = self.state(at.balancer);
@@ -53,7 +56,7 @@ impl Balancers {
         // A client of the other family has no address that its target could be shown.
         let over_ipv6 = is_stand_in(*target.address.ip());
         let own_family = is_stand_in(*seen.ip()) == over_ipv6;
-        let source = if preserve_client_ip && own_family {
+        let source = if chosen.preserve_client_ip && own_family {
             self.preserved(at.balancer, protocol, seen, target.address, isn)
                 .map(|source| (source, SourcePort::Own))
         } else {
@@ -73,7 +76,7 @@ impl Balancers {
         let record = FlowRecord {
             balancer: at.balancer,
             zonal: at.zonal,
-            group,
+            group: chosen.group,
             target: target.index,
             client_side: tuple(headers.from, headers.to),
             target_side: tuple(source, target.address),
@@ -81,6 +84,7 @@ impl Balancers {
             last: now,
             displaced: None,
             state: FlowState::SynSent,
+            terminated: false,
         };
         let new = NewFlow {
             protocol,
@@ -96,8 +100,10 @@ impl Balancers {
             source_port,
         };
         let flow = self.table.insert(now, new.into(), record);
-        self.meter.opened(node, group, protocol.into());
-        if let Some(placement) = proxy_protocol
+        let family = protocol.into();
+        self.meter
+            .opened(node, chosen.group, family, chosen.fail_open);
+        if let Some(placement) = chosen.proxy_protocol
             && protocol == Protocol::Tcp
         {
             self.proxy_headers
@@ -171,13 +177,17 @@ impl Balancers {
         }
         self.enter(flow, FlowState::SynSent);
         let entry = self.table.entry_mut(flow);
-        entry.client_fin = false;
-        entry.target_fin = false;
+        entry.unmark(CLIENT_FIN | TARGET_FIN);
         true
     }
 
-    /// Takes the port of a flow that was over out of its pool again.
+    /// Makes room for a flow that was over and takes its port out of the pool again. False when the table is full
+    /// or the port is taken.
     pub(super) fn keep_port(&mut self, flow: FlowId) -> bool {
+        let balancer = self.table.entry(flow).balancer;
+        if self.meter.alive(balancer) >= self.state(balancer).flow_capacity {
+            return false;
+        }
         let entry = self.table.entry_mut(flow);
         match entry.source_port {
             SourcePort::Own | SourcePort::Taken => true,

@@ -1,6 +1,7 @@
 //! What a balancer refuses: flows it has no target or no room for, and segments that belong to no living flow.
 
 use super::super::config::{BalancerId, OnMissingFlow, Protocol};
+use super::super::flow_table::ANSWERED;
 use super::super::meter::NodeId;
 use super::super::metric::Metric;
 use super::super::record::{Answer, FlowId, Reason};
@@ -25,8 +26,11 @@ impl Balancers {
             OnMissingFlow::Reset => headers.protocol != TCP || headers.is_reset(),
             OnMissingFlow::Drop => true,
         };
-        let stood = flow.filter(|flow| self.table.entry(*flow).answered);
+        let stood = flow.filter(|flow| self.table.entry(*flow).has(ANSWERED));
         let (reason, answer) = match stood {
+            Some(flow) if self.table.record(flow).terminated => {
+                (Reason::ExpiredFlow, Answer::ResetTerminated)
+            }
             Some(_) => (Reason::ExpiredFlow, Answer::ResetExpired),
             None => (Reason::MissingFlow, Answer::ResetNoFlow),
         };

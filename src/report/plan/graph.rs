@@ -1,7 +1,7 @@
 //! A drawing of the topology: who dials what, and where each zonal address can send.
 
 use super::{group_name, protocol, runs};
-use crate::fabric::config::{Balancer, Listener};
+use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
 use crate::plan::{Endpoint, Plan, Verb};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -72,19 +72,32 @@ fn forwards(
     owner: &[String],
     edges: &mut BTreeSet<(String, String, String)>,
 ) {
-    let group = &plan.fabric.groups[listener.group.0 as usize];
+    for forward in &listener.forward {
+        forward_edges(plan, balancer, listener, forward, owner, edges);
+    }
+}
+
+fn forward_edges(
+    plan: &Plan,
+    balancer: &Balancer,
+    listener: &Listener,
+    forward: &Forward,
+    owner: &[String],
+    edges: &mut BTreeSet<(String, String, String)>,
+) {
+    let group = &plan.fabric.groups[forward.group.0 as usize];
     let text = format!(
         "{} {} to {}",
         protocol(listener.protocol),
         listener.port,
-        group_name(&plan.fabric, listener.group)
+        group_name(&plan.fabric, forward.group)
     );
     for target in &group.targets {
         let Some(host) = plan.hosts.iter().position(|host| host.name == target.name) else {
             continue;
         };
-        for zonal in &balancer.zonal {
-            if listener.cross_zone || target.zone.as_ref() == Some(&zonal.zone) {
+        for (id, zonal) in (0u8..).zip(&balancer.zonal) {
+            if balancer.reaches(ZonalId(id), forward, target) {
                 edges.insert((
                     format!("zonal {}/{}", balancer.name, zonal.zone),
                     owner[host].clone(),

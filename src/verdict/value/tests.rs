@@ -1,7 +1,7 @@
 //! The values have exactly the fields that the plan's shape tells expressions of.
 
 use super::*;
-use crate::evidence::{Quantiles, Request, Socket, TargetEvidence, ZoneEvidence};
+use crate::evidence::{Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence};
 use crate::expr::{Truth, Type};
 use crate::plan::{Plan, Verb, vocabulary};
 use crate::verdict::findings;
@@ -119,6 +119,10 @@ fn evidence(plan: &Plan) -> Evidence {
     };
     let target = TargetEvidence {
         state: "healthy".into(),
+        transitions: vec![Transition {
+            state: "healthy".into(),
+            ..Transition::default()
+        }],
         ..TargetEvidence::default()
     };
     let group_metrics: Vec<&str> = vocabulary::group_metrics().collect();

@@ -1,0 +1,109 @@
+//! What the health of targets does to the balancers: whom listeners can choose, whose flows are refused.
+
+use super::super::config::{Balancer, BalancerId, Config, GroupId, ZonalId};
+use super::super::listener::Listening;
+use super::super::metric::Metric;
+use super::super::record::{Answer, FlowId, FlowState};
+use super::super::targets::{Probe, Scope, Targets};
+use super::{Balancers, Decision};
+use crate::packet::{Headers, TCP};
+use std::time::Duration;
+
+/// A target of whose flows one zonal address wants to hear no more.
+pub(super) type Refused = (BalancerId, ZonalId, GroupId, usize);
+
+impl Balancers {
+    /// The live state of every target.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Registers or deregisters a target.
+    pub fn set_registered(
+        &mut self,
+        config: &Config,
+        now: Duration,
+        (group, target): (GroupId, usize),
+        registered: bool,
+    ) {
+        if registered {
+            self.targets.register(group, target);
+        } else if !self.targets.is_deregistered(group, target) {
+            self.targets.deregister(group, target);
+            self.schedule_deregistration(config, now, group, target);
+        }
+        self.listen(config);
+    }
+
+    /// Takes the result of a health check.
+    pub fn probe_done(&mut self, config: &Config, probe: Probe) {
+        if self.targets.probe_done(probe) {
+            self.listen(config);
+        }
+    }
+
+    /// Works out anew what every listener can choose from, and whose flows are refused. Flows keep what they chose.
+    pub fn listen(&mut self, config: &Config) {
+        self.refused.clear();
+        let any_unhealthy = self.targets.any_unhealthy();
+        for (number, balancer) in config.balancers.iter().enumerate() {
+            let id = BalancerId(number as u16);
+            let listeners = balancer.listeners.iter();
+            self.balancers[number].listeners = listeners
+                .map(|listener| Listening::new(config, &self.targets, id, balancer, listener))
+                .collect();
+            self.tell_meter(id, balancer);
+            if !any_unhealthy {
+                continue;
+            }
+            let listeners = balancer.listeners.iter();
+            for scope in listeners.flat_map(|l| Scope::all(id, balancer, l)) {
+                let group = scope.forward.group;
+                let all = 0..config.groups[group.0 as usize].targets.len();
+                let refused = all
+                    .filter(|target| self.targets.resets(*target, scope))
+                    .map(|target| (id, scope.zonal, group, target));
+                self.refused.extend(refused);
+            }
+        }
+    }
+
+    /// What each zonal address thinks of the targets, and of itself.
+    fn tell_meter(&mut self, id: BalancerId, balancer: &Balancer) {
+        for zonal in (0..balancer.zonal.len()).map(|number| ZonalId(number as u8)) {
+            let node = self.meter.node(id, zonal);
+            let mut enough = true;
+            let listeners = balancer.listeners.iter();
+            for scope in listeners.flat_map(|l| Scope::at(id, balancer, zonal, l)) {
+                let (healthy, unhealthy) = self.targets.host_counts(scope);
+                let group = scope.forward.group;
+                self.meter
+                    .hosts(node, group, healthy as u64, unhealthy as u64);
+                enough &= self.targets.enough_for_dns(scope);
+            }
+            self.meter.zone(node, enough);
+        }
+    }
+
+    /// AWS: a RST in answer to each packet that a client sends on a flow of an unhealthy target. Its own RSTs go on
+    /// to the target, which would otherwise never hear of the end.
+    pub(super) fn refuse(&mut self, flow: FlowId, headers: &Headers) -> Option<Decision> {
+        if self.refused.is_empty() || headers.protocol != TCP || headers.is_reset() {
+            return None;
+        }
+        let record = self.table.record(flow);
+        let place = (record.balancer, record.zonal, record.group, record.target);
+        if !self.refused.contains(&place) {
+            return None;
+        }
+        if self.table.entry(flow).is_live() {
+            self.enter(flow, FlowState::Closed);
+        }
+        let node = self.table.entry(flow).node;
+        self.meter.add(node, Metric::TcpElbResetCount, 1);
+        Some(Decision::Reset {
+            answer: Answer::ResetUnhealthy,
+            flow: Some(flow),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! The states of a target as `describe-target-health` prints them.
+
+use std::time::Duration;
+
+/// AWS: `TargetHealth.State`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HealthState {
+    /// Being registered, or not judged yet.
+    Initial,
+    /// Gets new flows.
+    Healthy,
+    /// Failed its checks.
+    Unhealthy,
+    /// Failed its checks, and its flows go on for an interval.
+    UnhealthyDraining,
+    /// Being deregistered.
+    Draining,
+    /// Not registered, or nowhere used.
+    Unused,
+}
+
+impl HealthState {
+    /// AWS's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            HealthState::Initial => "initial",
+            HealthState::Healthy => "healthy",
+            HealthState::Unhealthy => "unhealthy",
+            HealthState::UnhealthyDraining => "unhealthy.draining",
+            HealthState::Draining => "draining",
+            HealthState::Unused => "unused",
+        }
+    }
+}
+
+/// AWS: `TargetHealth.Reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HealthReason {
+    /// Healthy targets have none.
+    None,
+    /// The registration is not complete.
+    RegistrationInProgress,
+    /// No check has been judged yet.
+    InitialHealthChecking,
+    /// So many checks in a row failed as the threshold says.
+    FailedHealthChecks,
+    /// The deregistration delay runs.
+    DeregistrationInProgress,
+    /// In no group.
+    NotRegistered,
+    /// Its group is behind no listener, or its zone is not enabled.
+    NotInUse,
+}
+
+impl HealthReason {
+    /// AWS's reason code.
+    pub fn code(self) -> &'static str {
+        match self {
+            HealthReason::None => "",
+            HealthReason::RegistrationInProgress => "Elb.RegistrationInProgress",
+            HealthReason::InitialHealthChecking => "Elb.InitialHealthChecking",
+            HealthReason::FailedHealthChecks => "Target.FailedHealthChecks",
+            HealthReason::DeregistrationInProgress => "Target.DeregistrationInProgress",
+            HealthReason::NotRegistered => "Target.NotRegistered",
+            HealthReason::NotInUse => "Target.NotInUse",
+        }
+    }
+}
+
+/// A target came into a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When, since the fabric started.
+    pub at: Duration,
+    /// The state.
+    pub state: HealthState,
+    /// Why.
+    pub reason: HealthReason,
+}
+
+/// One target's health: how it is and how it came to be so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// Checks judged, by every zonal address and checker.
+    pub checks: u64,
+    /// Of those, failed.
+    pub failed_checks: u64,
+    /// The states it has been in; the first is what the fabric began with, the last is the present one.
+    pub transitions: Vec<Transition>,
+}
+
+impl TargetHealth {
+    /// The present state and its reason.
+    pub fn now(&self) -> (HealthState, HealthReason) {
+        self.transitions
+            .last()
+            .map_or((HealthState::Unused, HealthReason::NotRegistered), |last| {
+                (last.state, last.reason)
+            })
+    }
+}
+
+/// One result of a health check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Whose.
+    pub balancer: super::super::config::BalancerId,
+    /// From which of its addresses.
+    pub zonal: super::super::config::ZonalId,
+    /// In which group.
+    pub group: super::super::config::GroupId,
+    /// Of which target: its place in the group.
+    pub target: usize,
+    /// By which checker of the zonal address, from 0.
+    pub checker: u8,
+    /// Passed, rather than failed.
+    pub passed: bool,
+}
