@@ -165,6 +165,8 @@ pub struct Quantiles {
 pub struct Connection {
     /// Index of the step that opened it.
     pub step: usize,
+    /// `tcp`, `udp`
+    pub protocol: String,
     /// The client.
     pub from: String,
     /// What was dialled: `front/a`, `web1`.
@@ -333,6 +335,8 @@ pub struct Transition {
 /// A balancer's flow.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Flow {
+    /// `tcp`, `udp`
+    pub protocol: String,
     /// The balancer's name.
     pub balancer: String,
     /// `front/a`

@@ -3,6 +3,7 @@
 use super::Sink;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
+use crate::spec::ServePort;
 
 /// `name[/sub][:port[/udp]]`
 #[derive(Debug)]
@@ -11,8 +12,8 @@ pub(super) struct Parts<'t> {
     pub(super) name: &'t str,
     /// What follows a slash: a zone, `public`.
     pub(super) sub: Option<&'t str>,
-    /// 1..=65535
-    pub(super) port: Option<u16>,
+    /// 1..=65535, with its protocol.
+    pub(super) port: Option<ServePort>,
 }
 
 impl<'t> Parts<'t> {
@@ -28,7 +29,7 @@ impl<'t> Parts<'t> {
             Some((name, sub)) => (name, Some(sub)),
         };
         if text.contains("://") {
-            sink.push(syntax(to).label("no URL: TCP knows hosts and ports"));
+            sink.push(syntax(to).label("no URL: only hosts and ports"));
             return None;
         }
         let sub_malformed = sub.is_some_and(|sub| sub.is_empty() || sub.contains('/'));
@@ -43,33 +44,23 @@ impl<'t> Parts<'t> {
         Some(Self { name, sub, port })
     }
 
-    fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<u16> {
-        let (number, protocol) = match text.split_once('/') {
-            None => (text, "tcp"),
-            Some((number, protocol)) => (number, protocol),
+    fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<ServePort> {
+        let (number, udp) = match text.split_once('/') {
+            None => (text, Some(false)),
+            Some((number, "tcp")) => (number, Some(false)),
+            Some((number, "udp")) => (number, Some(true)),
+            Some((number, _)) => (number, None),
         };
-        if protocol == "udp" {
-            sink.push(
-                Diagnostic::new(
-                    code::UDP_CLIENT,
-                    to.span,
-                    "clients speak TCP in this release",
-                )
-                .label("this is a UDP port")
-                .help("leave `/udp` out, or send datagrams with a `run` step"),
-            );
-            return None;
-        }
-        match number.parse::<u16>() {
-            Ok(port) if port > 0 && protocol == "tcp" => Some(port),
-            Ok(_) | Err(_) => {
+        match (number.parse::<u16>(), udp) {
+            (Ok(port @ 1..), Some(udp)) => Some(ServePort { port, udp }),
+            (Ok(_) | Err(_), _) => {
                 sink.push(
                     Diagnostic::new(
                         code::DESTINATION_SYNTAX,
                         to.span,
                         format!("`{text}` is no port"),
                     )
-                    .help("a port is a number from 1 to 65535"),
+                    .help("a port is a number from 1 to 65535, and `/udp` behind it makes it a UDP port"),
                 );
                 None
             }
@@ -92,23 +83,35 @@ mod tests {
     use super::*;
     use crate::diag::Span;
 
-    fn parts(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
+    type Found = (String, Option<String>, Option<(u16, bool)>);
+
+    fn parts(text: &str) -> Option<Found> {
         let to = Spanned::new(text.to_owned(), Span::default());
         let mut sink = Sink::default();
         let parts = Parts::of(&to, &mut sink);
         assert_eq!(parts.is_none(), !sink.problems.is_empty(), "{text}");
-        parts.map(|p| (p.name.to_owned(), p.sub.map(str::to_owned), p.port))
+        parts.map(|p| {
+            let port = p.port.map(|p| (p.port, p.udp));
+            (p.name.to_owned(), p.sub.map(str::to_owned), port)
+        })
     }
 
     #[test]
     fn name_place_and_port() {
-        let some = |name: &str, sub: Option<&str>, port| {
+        let some = |name: &str, sub: Option<&str>, port: Option<(u16, bool)>| {
             Some((name.to_owned(), sub.map(str::to_owned), port))
         };
         assert_eq!(parts("front"), some("front", None, None));
-        assert_eq!(parts("front/a:80"), some("front", Some("a"), Some(80)));
-        assert_eq!(parts("web1:80/tcp"), some("web1", None, Some(80)));
-        assert_eq!(parts("10.0.0.1:65535"), some("10.0.0.1", None, Some(65535)));
+        assert_eq!(
+            parts("front/a:80"),
+            some("front", Some("a"), Some((80, false)))
+        );
+        assert_eq!(parts("web1:80/tcp"), some("web1", None, Some((80, false))));
+        assert_eq!(parts("web1:53/udp"), some("web1", None, Some((53, true))));
+        assert_eq!(
+            parts("10.0.0.1:65535"),
+            some("10.0.0.1", None, Some((65535, false)))
+        );
     }
 
     #[test]
@@ -123,7 +126,8 @@ mod tests {
             "a:0",
             "a:65536",
             "a:80/sctp",
-            "a:53/udp",
+            "a:53/udp/udp",
+            "a:/udp",
             "a:b:80",
             "http://a",
             "::1",

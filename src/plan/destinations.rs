@@ -13,6 +13,7 @@ use super::{Dial, Endpoint, HostId, Sink};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
+use crate::spec::ServePort;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -34,16 +35,16 @@ enum Place {
         zones: Vec<usize>,
         /// No zone is written: the resolver knows.
         by_name: bool,
-        port: u16,
+        port: ServePort,
     },
     /// Hosts; the public address on request.
     Hosts {
         hosts: Vec<HostId>,
         public: bool,
-        port: u16,
+        port: ServePort,
     },
-    /// As written.
-    Address(SocketAddrV4),
+    /// As written, and whether over UDP.
+    Address(SocketAddrV4, bool),
 }
 
 /// Where a client stands.
@@ -55,6 +56,15 @@ enum Side {
     Both,
     /// In a zone without one.
     Vpc,
+}
+
+impl Place {
+    fn is_udp(&self) -> bool {
+        match self {
+            Self::Zonal { port, .. } | Self::Hosts { port, .. } => port.udp,
+            Self::Address(_, udp) => *udp,
+        }
+    }
 }
 
 impl<'a> Destinations<'a> {
@@ -107,7 +117,7 @@ impl<'a> Destinations<'a> {
                 by_name: true,
                 ..
             } => Some(self.balancers[*balancer].name.value.clone()),
-            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(_) => None,
+            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(..) => None,
         };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
@@ -116,6 +126,7 @@ impl<'a> Destinations<'a> {
                     from: *client,
                     to: endpoints,
                     name: name.clone(),
+                    udp: place.is_udp(),
                 }),
                 Err(problem) => {
                     sink.push(*problem);
@@ -179,11 +190,13 @@ impl<'a> Destinations<'a> {
         if zones.is_empty() {
             return None;
         }
-        let listening: Vec<u16> = balancer
+        let listening: Vec<ServePort> = balancer
             .listeners
             .iter()
-            .filter(|listener| listener.protocol == Protocol::Tcp)
-            .map(|listener| listener.port)
+            .map(|listener| ServePort {
+                port: listener.port,
+                udp: listener.protocol == Protocol::Udp,
+            })
             .collect();
         if listening.is_empty() && !balancer.complete && parts.port.is_none() {
             return None;
@@ -224,12 +237,11 @@ impl<'a> Destinations<'a> {
             }
         };
         let first = self.hosts.get(*hosts.first()?);
-        let serving: Vec<u16> = first
+        let serving: Vec<ServePort> = first
             .section
             .serve
             .iter()
-            .filter(|(port, _)| !port.value.udp)
-            .map(|(port, _)| port.value.port)
+            .map(|(port, _)| port.value)
             .collect();
         let port = port_or_only(parts, &serving, "serves", to, sink)?;
         Some(Place::Hosts {
@@ -265,7 +277,7 @@ impl<'a> Destinations<'a> {
                 port,
             } => zones
                 .iter()
-                .map(|zone| self.zonal(client, *balancer, *zone, *port, to))
+                .map(|zone| self.zonal(client, *balancer, *zone, port.port, to))
                 .collect(),
             Place::Hosts {
                 hosts,
@@ -273,9 +285,9 @@ impl<'a> Destinations<'a> {
                 port,
             } => hosts
                 .iter()
-                .map(|host| self.host(client, *host, *public, *port, to))
+                .map(|host| self.host(client, *host, *public, port.port, to))
                 .collect(),
-            Place::Address(address) => self.address(client, *address, to).map(|e| vec![e]),
+            Place::Address(address, _) => self.address(client, *address, to).map(|e| vec![e]),
         }
     }
 
@@ -416,7 +428,10 @@ fn address_place(
     sink: &mut Sink,
 ) -> Option<Place> {
     match (parts.sub, parts.port) {
-        (None, Some(port)) => Some(Place::Address(SocketAddrV4::new(address, port))),
+        (None, Some(port)) => Some(Place::Address(
+            SocketAddrV4::new(address, port.port),
+            port.udp,
+        )),
         (Some(_), _) => {
             sink.push(syntax(to));
             None
@@ -435,20 +450,37 @@ fn address_place(
     }
 }
 
+/// The port that is written, else the only one: of TCP, and where there is none, of UDP.
 fn port_or_only(
     parts: &Parts<'_>,
-    known: &[u16],
+    known: &[ServePort],
     does: &str,
     to: &Spanned<String>,
     sink: &mut Sink,
-) -> Option<u16> {
-    let (message, example) = match (parts.port, known) {
-        (Some(port), _) => return Some(port),
-        (None, [only]) => return Some(*only),
-        (None, []) => (format!("`{}` {does} no TCP port", parts.name), 80),
-        (None, [first, ..]) => (
-            format!("`{}` {does} {} TCP ports", parts.name, known.len()),
-            *first,
+) -> Option<ServePort> {
+    if parts.port.is_some() {
+        return parts.port;
+    }
+    let of = |udp| -> Vec<ServePort> {
+        let ports = known.iter().copied();
+        ports.filter(|port| port.udp == udp).collect()
+    };
+    let tcp = of(false);
+    let (ports, protocol) = if tcp.is_empty() {
+        (of(true), "UDP")
+    } else {
+        (tcp, "TCP")
+    };
+    let (message, example) = match ports.as_slice() {
+        [only] => return Some(*only),
+        [] => (format!("`{}` {does} no port", parts.name), "80".to_owned()),
+        [first, ..] => (
+            format!("`{}` {does} {} {protocol} ports", parts.name, ports.len()),
+            crate::units::Port {
+                number: first.port,
+                udp: first.udp,
+            }
+            .to_string(),
         ),
     };
     sink.push(

@@ -12,6 +12,7 @@ mod cases;
 mod checks;
 mod claims;
 mod clock;
+mod datagrams;
 mod destination_text;
 mod destinations;
 mod groups;

@@ -171,6 +171,8 @@ pub struct Dial {
     pub to: Vec<Endpoint>,
     /// The balancer's name, which the client asks the resolver for; it dials what it is told.
     pub name: Option<String>,
+    /// Datagrams.
+    pub udp: bool,
 }
 
 /// A place to connect to.
@@ -200,7 +202,7 @@ pub struct Transfer {
 /// What a step does.
 #[derive(Clone, Debug)]
 pub enum Verb {
-    /// Opens one TCP connection.
+    /// Opens one connection.
     Connect {
         /// Where.
         dial: Dial,

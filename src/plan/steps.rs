@@ -69,6 +69,7 @@ pub(super) fn resolve(
     }
     too_many_connections(body, &steps, sink);
     same_tuple(body, &steps, sink);
+    super::datagrams::check(body, &steps, sink);
     steps
 }
 
@@ -420,7 +421,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
-    let mut open: HashMap<(HostId, u16, SocketAddrV4), usize> = HashMap::new();
+    let mut open: HashMap<(HostId, u16, SocketAddrV4, bool), usize> = HashMap::new();
     for (number, step) in steps.iter().enumerate() {
         match &step.verb {
             Verb::Connect {
@@ -429,7 +430,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
                 ..
             } => {
                 let [only] = dial.to.as_slice() else { continue };
-                let tuple = (dial.from, *port, only.address);
+                let tuple = (dial.from, *port, only.address, dial.udp);
                 let first = *open.entry(tuple).or_insert(number);
                 if first != number {
                     sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));

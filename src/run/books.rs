@@ -7,7 +7,7 @@ use crate::evidence::{
     ZoneEvidence,
 };
 use crate::fabric::Fabric;
-use crate::fabric::config::{BalancerId, GroupId, PortId, ZonalId};
+use crate::fabric::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::record::{
@@ -177,6 +177,11 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
     let balancer = &plan.fabric.balancers[usize::from(flow.balancer.0)];
     let group = &plan.fabric.groups[usize::from(flow.group.0)];
     Flow {
+        protocol: match flow.client_side.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+        .to_owned(),
         balancer: balancer.name.clone(),
         via: format!(
             "{}/{}",

@@ -19,7 +19,6 @@ pub(super) fn connections(
     flows: &[Flow],
     sockets: &[Vec<proc::TcpSocket>],
 ) -> Vec<Connection> {
-    let plan = &story.plan;
     let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
     for conversation in &books.conversations {
         attempts
@@ -27,6 +26,13 @@ pub(super) fn connections(
             .or_default()
             .push(conversation);
     }
+    let latest: HashMap<Tuple, usize> = books
+        .flows
+        .iter()
+        .enumerate()
+        .filter(|(_, flow)| flow.client_side.protocol == Protocol::Udp)
+        .map(|(number, flow)| (flow.client_side, number))
+        .collect();
     let served: Vec<Vec<Arc<Served>>> = story
         .servers
         .iter()
@@ -39,35 +45,60 @@ pub(super) fn connections(
         .map(|client| {
             let began = client.began.into_std().saturating_duration_since(start);
             let conversation = client.local.and_then(|local| {
-                let tuple = Tuple {
-                    protocol: Protocol::Tcp,
-                    from: local,
-                    to: client.to.address,
-                };
+                let tuple = tuple(client, local);
                 attempts
                     .get(&tuple)?
                     .iter()
                     .find(|conversation| conversation.opened >= began)
                     .copied()
             });
-            connection(story, plan, client, conversation, flows, sockets, &served)
+            connection(
+                story,
+                client,
+                conversation,
+                &latest,
+                flows,
+                sockets,
+                &served,
+            )
         })
         .collect()
 }
 
+/// What a client's packets bear.
+fn tuple(client: &Client, local: SocketAddrV4) -> Tuple {
+    Tuple {
+        protocol: if client.udp {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        },
+        from: local,
+        to: client.to.address,
+    }
+}
+
 fn connection(
     story: &Story,
-    plan: &Plan,
     client: &Client,
     conversation: Option<&Conversation>,
+    latest: &HashMap<Tuple, usize>,
     flows: &[Flow],
     sockets: &[Vec<proc::TcpSocket>],
     served: &[Vec<Arc<Served>>],
 ) -> Connection {
+    let plan = &story.plan;
     let end = client.examine();
-    let flow = conversation
-        .and_then(|conversation| conversation.flow)
-        .map(|flow| flow.0 as usize);
+    let flow = match client.udp {
+        false => conversation
+            .and_then(|conversation| conversation.flow)
+            .map(|flow| flow.0 as usize),
+        // Its datagrams may have made several, one after the other.
+        true => client
+            .local
+            .and_then(|local| latest.get(&tuple(client, local)))
+            .copied(),
+    };
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
         Some(flow) => (
             flow.target.clone(),
@@ -76,6 +107,7 @@ fn connection(
         ),
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some()
+            || client.udp
             || plan.hosts[client.from.0 as usize].address == *client.to.address.ip() =>
         {
             direct(plan, client)
@@ -115,6 +147,7 @@ fn connection(
     let ended = conversation.and_then(|conversation| conversation.ended);
     Connection {
         step: client.step,
+        protocol: if client.udp { "udp" } else { "tcp" }.to_owned(),
         from: plan.hosts[client.from.0 as usize].name.clone(),
         via: client.to.label.clone(),
         local: client

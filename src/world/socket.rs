@@ -17,14 +17,17 @@ pub struct ClientOptions {
     pub source_port: Option<u16>,
     /// SO_KEEPALIVE with this idle time and interval, whole seconds.
     pub keepalive: Option<Duration>,
+    /// Datagrams.
+    pub udp: bool,
 }
 
-/// A non-blocking TCP socket, ready to connect.
+/// A non-blocking socket, ready to connect.
 ///
 /// # Errors
 /// What the kernel said; EADDRINUSE when the source port is taken in a way that does not share.
 pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<OwnedFd, Errno> {
-    let fd = namespace.call(tcp_socket).await?;
+    let make = if options.udp { udp_socket } else { tcp_socket };
+    let fd = namespace.call(make).await?;
     if let Some(idle) = options.keepalive {
         let seconds = idle.as_secs().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
@@ -45,6 +48,15 @@ fn tcp_socket() -> Result<OwnedFd, Errno> {
     socket(
         AddressFamily::Inet,
         SockType::Stream,
+        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+}
+
+fn udp_socket() -> Result<OwnedFd, Errno> {
+    socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
         SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
         None,
     )
@@ -76,12 +88,7 @@ pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpLis
 /// What the kernel said.
 pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
     namespace.run(move || {
-        let fd = socket(
-            AddressFamily::Inet,
-            SockType::Datagram,
-            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-            None,
-        )?;
+        let fd = udp_socket()?;
         bind(
             fd.as_raw_fd(),
             &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),

@@ -4,6 +4,7 @@
 
 mod cases;
 pub mod expr;
+pub mod flows;
 pub mod guards;
 pub mod health;
 pub mod plan;
@@ -38,7 +39,7 @@ pub struct Rule {
 }
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
-/// 0530.. health checks, 0540.. guards, 0630.. PROXY protocol and TLS.
+/// 0530.. health checks, 0540.. guards, 0610.. flows, 0630.. PROXY protocol and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         expr::RULES,
         health::RULES,
         guards::RULES,
+        flows::RULES,
         proxy::RULES,
     ]
     .into_iter()
