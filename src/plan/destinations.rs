@@ -3,48 +3,47 @@
 //! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
 //! from where it stands: one that can reach the internet (it is out there, or has a public address) dials the
 //! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
-//! a VPC's resolver would have it.
+//! a VPC's resolver would have it. Over IPv6 there is one address for all.
 
 use super::addresses::{Addresses, is_private};
 use super::balancers::Balancer;
-use super::destination_text::{Parts, syntax};
+use super::destination_text::{Family, Parts, Wanted, syntax};
 use super::hosts::Hosts;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{ipv6, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
-use crate::spec::ServePort;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// Everything a destination can name.
 #[derive(Debug)]
 pub(super) struct Destinations<'a> {
-    hosts: &'a Hosts<'a>,
-    balancers: &'a [Balancer<'a>],
-    addresses: &'a Addresses,
+    pub(super) hosts: &'a Hosts<'a>,
+    pub(super) balancers: &'a [Balancer<'a>],
+    pub(super) addresses: &'a Addresses,
     balancer_by_name: HashMap<&'a str, usize>,
 }
 
 /// A destination's text, taken apart and found.
 #[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     /// Zonal addresses of a balancer by index.
     Zonal {
         balancer: usize,
         zones: Vec<usize>,
         /// No zone is written: the resolver knows.
         by_name: bool,
-        port: ServePort,
+        port: u16,
     },
     /// Hosts; the public address on request.
     Hosts {
         hosts: Vec<HostId>,
         public: bool,
-        port: ServePort,
+        port: u16,
     },
-    /// As written, and whether over UDP.
-    Address(SocketAddrV4, bool),
+    /// As written.
+    Address(SocketAddr),
 }
 
 /// Where a client stands.
@@ -56,15 +55,6 @@ enum Side {
     Both,
     /// In a zone without one.
     Vpc,
-}
-
-impl Place {
-    fn is_udp(&self) -> bool {
-        match self {
-            Self::Zonal { port, .. } | Self::Hosts { port, .. } => port.udp,
-            Self::Address(_, udp) => *udp,
-        }
-    }
 }
 
 impl<'a> Destinations<'a> {
@@ -102,13 +92,8 @@ impl<'a> Destinations<'a> {
     }
 
     /// One dial for each client. Clients for which there is no way are left out, and reported.
-    pub(super) fn dials(
-        &self,
-        from: &[HostId],
-        to: &Spanned<String>,
-        sink: &mut Sink,
-    ) -> Vec<Dial> {
-        let Some(place) = self.find(to, sink) else {
+    pub(super) fn dials(&self, from: &[HostId], wanted: Wanted<'_>, sink: &mut Sink) -> Vec<Dial> {
+        let Some(place) = self.find(wanted, sink) else {
             return Vec::new();
         };
         let name = match &place {
@@ -117,16 +102,15 @@ impl<'a> Destinations<'a> {
                 by_name: true,
                 ..
             } => Some(self.balancers[*balancer].name.value.clone()),
-            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(..) => None,
+            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(_) => None,
         };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
-            match self.endpoints(*client, &place, to) {
+            match self.endpoints(*client, &place, wanted) {
                 Ok(endpoints) => dials.push(Dial {
                     from: *client,
                     to: endpoints,
                     name: name.clone(),
-                    udp: place.is_udp(),
                 }),
                 Err(problem) => {
                     sink.push(*problem);
@@ -138,10 +122,11 @@ impl<'a> Destinations<'a> {
         dials
     }
 
-    fn find(&self, to: &Spanned<String>, sink: &mut Sink) -> Option<Place> {
+    fn find(&self, wanted: Wanted<'_>, sink: &mut Sink) -> Option<Place> {
+        let to = wanted.to;
         let parts = Parts::of(to, sink)?;
-        if let Ok(address) = parts.name.parse::<Ipv4Addr>() {
-            return address_place(address, &parts, to, sink);
+        if let Ok(address) = parts.name.parse::<IpAddr>() {
+            return address_place(address, &parts, wanted, sink);
         }
         if let Some(balancer) = self.balancer_by_name.get(parts.name) {
             return self.zonal_place(*balancer, &parts, to, sink);
@@ -190,13 +175,11 @@ impl<'a> Destinations<'a> {
         if zones.is_empty() {
             return None;
         }
-        let listening: Vec<ServePort> = balancer
+        let listening: Vec<u16> = balancer
             .listeners
             .iter()
-            .map(|listener| ServePort {
-                port: listener.port,
-                udp: listener.protocol == Protocol::Udp,
-            })
+            .filter(|listener| listener.protocol == Protocol::Tcp)
+            .map(|listener| listener.port)
             .collect();
         if listening.is_empty() && !balancer.complete && parts.port.is_none() {
             return None;
@@ -237,11 +220,12 @@ impl<'a> Destinations<'a> {
             }
         };
         let first = self.hosts.get(*hosts.first()?);
-        let serving: Vec<ServePort> = first
+        let serving: Vec<u16> = first
             .section
             .serve
             .iter()
-            .map(|(port, _)| port.value)
+            .filter(|(port, _)| !port.value.udp)
+            .map(|(port, _)| port.value.port)
             .collect();
         let port = port_or_only(parts, &serving, "serves", to, sink)?;
         Some(Place::Hosts {
@@ -267,8 +251,16 @@ impl<'a> Destinations<'a> {
         &self,
         client: HostId,
         place: &Place,
-        to: &Spanned<String>,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<Endpoint>, Box<Diagnostic>> {
+        let to = wanted.to;
+        let over_ipv6 = match place {
+            Place::Address(address) => address.is_ipv6(),
+            Place::Zonal { .. } | Place::Hosts { .. } => wanted.family() == Family::Ipv6,
+        };
+        if over_ipv6 {
+            return self.over_ipv6(client, place, to);
+        }
         match place {
             Place::Zonal {
                 balancer,
@@ -277,7 +269,7 @@ impl<'a> Destinations<'a> {
                 port,
             } => zones
                 .iter()
-                .map(|zone| self.zonal(client, *balancer, *zone, port.port, to))
+                .map(|zone| self.zonal(client, *balancer, *zone, *port, to))
                 .collect(),
             Place::Hosts {
                 hosts,
@@ -285,9 +277,13 @@ impl<'a> Destinations<'a> {
                 port,
             } => hosts
                 .iter()
-                .map(|host| self.host(client, *host, *public, port.port, to))
+                .map(|host| self.host(client, *host, *public, *port, to))
                 .collect(),
-            Place::Address(address, _) => self.address(client, *address, to).map(|e| vec![e]),
+            Place::Address(SocketAddr::V4(address)) => {
+                self.address(client, *address, to).map(|e| vec![e])
+            }
+            // Taken care of above.
+            Place::Address(SocketAddr::V6(_)) => Ok(Vec::new()),
         }
     }
 
@@ -322,7 +318,7 @@ impl<'a> Destinations<'a> {
         };
         Ok(Endpoint {
             label: format!("{}/{}", section.name.value, section.zones[zone]),
-            address: SocketAddrV4::new(address, port),
+            address: SocketAddr::from((address, port)),
         })
     }
 
@@ -355,7 +351,7 @@ impl<'a> Destinations<'a> {
         }
         Ok(Endpoint {
             label,
-            address: SocketAddrV4::new(address, port),
+            address: SocketAddr::from((address, port)),
         })
     }
 
@@ -415,23 +411,35 @@ impl<'a> Destinations<'a> {
             (Side::Vpc, false) => Err(Box::new(self.no_way_out(client, &address.to_string(), to))),
             (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
                 label: address.to_string(),
-                address,
+                address: address.into(),
             }),
         }
     }
 }
 
 fn address_place(
-    address: Ipv4Addr,
+    address: IpAddr,
     parts: &Parts<'_>,
-    to: &Spanned<String>,
+    wanted: Wanted<'_>,
     sink: &mut Sink,
 ) -> Option<Place> {
+    let to = wanted.to;
+    if let Some(family) = wanted.family
+        && address.is_ipv6() != (wanted.family() == Family::Ipv6)
+    {
+        sink.push(
+            Diagnostic::new(
+                ipv6::OTHER_FAMILY,
+                family.span,
+                format!("{address} is not of `family: {}`", family.value),
+            )
+            .also(to.span, "this address")
+            .help("leave `family` out: an address says it itself"),
+        );
+        return None;
+    }
     match (parts.sub, parts.port) {
-        (None, Some(port)) => Some(Place::Address(
-            SocketAddrV4::new(address, port.port),
-            port.udp,
-        )),
+        (None, Some(port)) => Some(Place::Address(SocketAddr::new(address, port))),
         (Some(_), _) => {
             sink.push(syntax(to));
             None
@@ -443,44 +451,27 @@ fn address_place(
                     to.span,
                     "an address needs a port".to_owned(),
                 )
-                .help(format!("write `{address}:80`")),
+                .help(format!("write `{}`", SocketAddr::new(address, 80))),
             );
             None
         }
     }
 }
 
-/// The port that is written, else the only one: of TCP, and where there is none, of UDP.
 fn port_or_only(
     parts: &Parts<'_>,
-    known: &[ServePort],
+    known: &[u16],
     does: &str,
     to: &Spanned<String>,
     sink: &mut Sink,
-) -> Option<ServePort> {
-    if parts.port.is_some() {
-        return parts.port;
-    }
-    let of = |udp| -> Vec<ServePort> {
-        let ports = known.iter().copied();
-        ports.filter(|port| port.udp == udp).collect()
-    };
-    let tcp = of(false);
-    let (ports, protocol) = if tcp.is_empty() {
-        (of(true), "UDP")
-    } else {
-        (tcp, "TCP")
-    };
-    let (message, example) = match ports.as_slice() {
-        [only] => return Some(*only),
-        [] => (format!("`{}` {does} no port", parts.name), "80".to_owned()),
-        [first, ..] => (
-            format!("`{}` {does} {} {protocol} ports", parts.name, ports.len()),
-            crate::units::Port {
-                number: first.port,
-                udp: first.udp,
-            }
-            .to_string(),
+) -> Option<u16> {
+    let (message, example) = match (parts.port, known) {
+        (Some(port), _) => return Some(port),
+        (None, [only]) => return Some(*only),
+        (None, []) => (format!("`{}` {does} no TCP port", parts.name), 80),
+        (None, [first, ..]) => (
+            format!("`{}` {does} {} TCP ports", parts.name, known.len()),
+            *first,
         ),
     };
     sink.push(

@@ -6,7 +6,7 @@
 use crate::diag::Span;
 use crate::expr::{Expr, Shape};
 use crate::fabric;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 pub use crate::spec::{App, Kind};
@@ -104,6 +104,8 @@ pub struct Host {
     pub address: Ipv4Addr,
     /// 1:1 at the internet gateway.
     pub public_address: Option<Ipv4Addr>,
+    /// On eth0 besides, /128; none: its kernel has no IPv6.
+    pub ipv6: Option<Ipv6Addr>,
     /// None: on the internet.
     pub zone: Option<String>,
     /// Of eth0, bytes.
@@ -132,6 +134,16 @@ pub enum DnsCache {
     Forever,
     /// Asks anew for each connection.
     None,
+}
+
+impl Host {
+    /// True for the addresses on its device.
+    pub fn has(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address == self.address,
+            IpAddr::V6(address) => Some(address) == self.ipv6,
+        }
+    }
 }
 
 /// A listening workload.
@@ -171,8 +183,6 @@ pub struct Dial {
     pub to: Vec<Endpoint>,
     /// The balancer's name, which the client asks the resolver for; it dials what it is told.
     pub name: Option<String>,
-    /// Datagrams.
-    pub udp: bool,
 }
 
 /// A place to connect to.
@@ -181,7 +191,7 @@ pub struct Endpoint {
     /// `front/a`, `web1`, `web1/public` or the address itself.
     pub label: String,
     /// What the kernel dials.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
 }
 
 /// Bytes over a connection or a load.
@@ -202,7 +212,7 @@ pub struct Transfer {
 /// What a step does.
 #[derive(Clone, Debug)]
 pub enum Verb {
-    /// Opens one connection.
+    /// Opens one TCP connection.
     Connect {
         /// Where.
         dial: Dial,

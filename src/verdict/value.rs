@@ -59,6 +59,7 @@ fn host(host: &HostEvidence) -> Value {
         .collect();
     json!({
         "address": host.address,
+        "ipv6": host.ipv6,
         "counters": host.counters,
         "sockets": sockets,
         "requests": requests,
@@ -77,6 +78,7 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
         "state": balancer.state,
         "addresses": balancer.addresses,
         "zones": zones,
+        "ipv6_addresses": balancer.ipv6_addresses,
         "flows": balancer.flows,
     })
 }

@@ -6,7 +6,6 @@ mod common;
 
 mod apps;
 mod balancer;
-mod datagrams;
 mod errors;
 mod hosts;
 mod kit;
