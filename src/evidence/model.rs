@@ -165,6 +165,8 @@ pub struct Quantiles {
 pub struct Connection {
     /// Index of the step that opened it.
     pub step: usize,
+    /// `tcp`, `udp`
+    pub protocol: String,
     /// The client.
     pub from: String,
     /// What was dialled: `front/a`, `web1`.
@@ -237,9 +239,6 @@ pub struct Lookup {
 pub struct HostEvidence {
     /// On eth0.
     pub address: String,
-    /// On eth0 besides; empty: none.
-    #[serde(default)]
-    pub ipv6: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
     /// TCP sockets after the last step (listening ones left out).
@@ -284,9 +283,6 @@ pub struct BalancerEvidence {
     /// By zone.
     #[serde(default)]
     pub zones: BTreeMap<String, ZoneEvidence>,
-    /// By zone, of a dualstack balancer.
-    #[serde(default)]
-    pub ipv6_addresses: BTreeMap<String, String>,
     /// Flows made during the steps.
     pub flows: i64,
 }
@@ -339,6 +335,8 @@ pub struct Transition {
 /// A balancer's flow.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Flow {
+    /// `tcp`, `udp`
+    pub protocol: String,
     /// The balancer's name.
     pub balancer: String,
     /// `front/a`

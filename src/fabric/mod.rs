@@ -18,7 +18,6 @@ mod balancer;
 mod checkpoints;
 mod conversation;
 mod crossing;
-mod edge;
 mod flow_table;
 mod icmp;
 mod insertion;

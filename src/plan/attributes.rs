@@ -18,8 +18,6 @@ pub(super) const HEADER_PLACEMENT: &str = "proxy_protocol_v2.client_to_server.he
 /// Idle limit of a TCP listener's flows.
 pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 
-/// Whether the internet is kept away from a balancer's IPv6 addresses. AWS: false, and true of an internal one.
-pub(super) const DENY_IPV6: &str = "ipv6.deny_all_igw_traffic";
 /// Which zones a host is told of.
 pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 
@@ -104,7 +102,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, CLIENT_ROUTING,
         Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"]),
         Use::Acts),
-    attribute(Holder::Balancer, DENY_IPV6, Kind::Bool, Use::Acts),
+    attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
     attribute(Holder::Balancer, "secondary_ips.auto_assigned.per_subnet",
         Kind::Number { min: 0, max: 7 }, Use::NotYet { default: "0" }),

@@ -1,11 +1,10 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
-use super::addresses::faces_internet;
-use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, DENY_IPV6, Holder, TCP_IDLE};
+use super::Sink;
+use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
-use super::groups::{Group, Groups, protocol};
+use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
-use super::{Sink, ipv6};
 use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
@@ -35,7 +34,7 @@ pub(super) struct Balancer<'a> {
     pub(super) name: &'a Spanned<String>,
     /// Its zones in order.
     pub(super) zones: Vec<&'a str>,
-    /// By port.
+    /// By port; one that takes both protocols is two.
     pub(super) listeners: Vec<Listener>,
     /// The story waits until its targets' states have settled.
     pub(super) settles: bool,
@@ -43,8 +42,6 @@ pub(super) struct Balancer<'a> {
     pub(super) complete: bool,
     /// See [`crate::fabric::config::Balancer::prefer`].
     pub(super) prefer: Vec<(ZonalId, Vec<usize>)>,
-    /// See [`crate::fabric::config::Balancer::ipv6_from_internet`].
-    pub(super) ipv6_from_internet: bool,
     /// Knob.
     pub(super) on_collision: OnCollision,
     /// Knob.
@@ -94,15 +91,13 @@ pub(super) fn resolve<'a>(
                 known_zone(zone, body, sink);
                 zones_known &= body.zones.iter().any(|known| known.value == zone.value);
             }
-            let listeners: Vec<Listener> = section
-                .listeners
-                .iter()
-                .filter_map(|(port, listens)| {
-                    let resolved = listener(port, listens, groups, cross_zone, clock, sink)?;
-                    ipv6::check_listener(section, listens, &groups.list[resolved.group], sink);
-                    Some(resolved)
-                })
-                .collect();
+            let mut listeners = Vec::with_capacity(section.listeners.len());
+            let mut groups_known = true;
+            for (port, section) in &section.listeners {
+                let all = listener(port, section, groups, cross_zone, clock, sink);
+                groups_known &= !all.is_empty();
+                listeners.extend(all);
+            }
             let emulate = &section.emulate;
             room_for_checks(section, &listeners, groups, sink);
             Balancer {
@@ -113,7 +108,7 @@ pub(super) fn resolve<'a>(
                     .map(|(z, _)| z.value.as_str())
                     .collect(),
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
-                complete: zones_known && listeners.len() == section.listeners.len(),
+                complete: zones_known && groups_known,
                 listeners,
                 settles: section.start.value != "cold",
                 on_collision: match word(emulate.on_collision.as_ref()) {
@@ -140,7 +135,6 @@ pub(super) fn resolve<'a>(
                     .flow_reuse
                     .as_ref()
                     .map_or(Duration::ZERO, |time| clock.cloud(time.value)),
-                ipv6_from_internet: !attributes.flag(DENY_IPV6, !faces_internet(section)),
                 client_routing: match attributes.text(CLIENT_ROUTING).map(|v| v.value.as_str()) {
                     Some("partial_availability_zone_affinity") => ClientRouting::Partial,
                     Some("availability_zone_affinity") => ClientRouting::Affinity,
@@ -186,6 +180,7 @@ fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
     knob.map(|word| word.value.as_str())
 }
 
+/// A listener, as one for each protocol it takes; none when its group is not there.
 fn listener(
     port: &Spanned<u16>,
     section: &spec::Listener,
@@ -193,34 +188,45 @@ fn listener(
     balancer_cross_zone: bool,
     clock: Clock,
     sink: &mut Sink,
-) -> Option<Listener> {
-    let listens = protocol(&section.protocol);
-    let idle_timeout = idle_timeout(section, listens, clock, sink);
-    let group = groups.resolve(&section.target_group, sink)?;
+) -> Vec<Listener> {
+    let listens = Carries::of(&section.protocol);
+    let idle = idle_timeouts(section, listens, clock, sink);
+    let Some(group) = groups.resolve(&section.target_group, sink) else {
+        return Vec::new();
+    };
     protocols_match(listens, section, &groups.list[group], sink);
-    Some(Listener {
-        port: port.value,
-        protocol: listens,
-        group,
-        cross_zone: groups.list[group].cross_zone.unwrap_or(balancer_cross_zone),
-        idle_timeout,
-    })
+    idle.into_iter()
+        .map(|(protocol, idle_timeout)| Listener {
+            port: port.value,
+            protocol,
+            group,
+            cross_zone: groups.list[group].cross_zone.unwrap_or(balancer_cross_zone),
+            idle_timeout,
+        })
+        .collect()
 }
 
-fn idle_timeout(
+/// The protocols of a listener, each with the idle limit of its flows.
+fn idle_timeouts(
     section: &spec::Listener,
-    listens: Protocol,
+    listens: Carries,
     clock: Clock,
     sink: &mut Sink,
-) -> Duration {
+) -> Vec<(Protocol, Duration)> {
     let attributes = attributes::check(Holder::Listener, &section.attributes, sink);
     let written = attributes.number(TCP_IDLE);
-    match (listens, written) {
-        (Protocol::Tcp, Some(seconds)) => clock.idle(&seconds, sink),
-        // A default that scaling makes short is the lab's choice of `time_scale`, and as wrong.
-        (Protocol::Tcp, None) => clock.idle(&Spanned::new(TCP_IDLE_SECONDS, section.span), sink),
-        (Protocol::Udp, None) => clock.idle(&Spanned::new(UDP_IDLE_SECONDS, section.span), sink),
-        (Protocol::Udp, Some(seconds)) => {
+    // A default that scaling makes short is the lab's choice of `time_scale`, and as wrong.
+    let or = |seconds| Spanned::new(seconds, section.span);
+    let tcp = |sink: &mut Sink| {
+        let seconds = written.clone().unwrap_or_else(|| or(TCP_IDLE_SECONDS));
+        (Protocol::Tcp, clock.idle(&seconds, sink))
+    };
+    let udp = |sink: &mut Sink| (Protocol::Udp, clock.idle(&or(UDP_IDLE_SECONDS), sink));
+    match (listens, &written) {
+        (Carries::Tcp, _) => vec![tcp(sink)],
+        (Carries::Both, _) => vec![tcp(sink), udp(sink)],
+        (Carries::Udp, None) => vec![udp(sink)],
+        (Carries::Udp, Some(seconds)) => {
             sink.push(
                 Diagnostic::new(
                     code::ATTRIBUTE_FIXED,
@@ -230,39 +236,42 @@ fn idle_timeout(
                 .also(section.protocol.span, "the listener's protocol")
                 .help("remove the attribute"),
             );
-            clock.cloud(Duration::from_secs(UDP_IDLE_SECONDS))
+            vec![udp(sink)]
         }
     }
 }
 
-fn protocols_match(
-    listens: Protocol,
-    section: &spec::Listener,
-    group: &Group<'_>,
-    sink: &mut Sink,
-) {
-    if listens == group.protocol {
+/// AWS's table: the protocols of target groups that each listener protocol forwards to.
+fn may_forward(listens: Carries, group: Carries) -> bool {
+    match (listens, group) {
+        (Carries::Tcp, Carries::Tcp | Carries::Both)
+        | (Carries::Udp, Carries::Udp | Carries::Both)
+        | (Carries::Both, Carries::Both) => true,
+        (Carries::Tcp, Carries::Udp)
+        | (Carries::Udp, Carries::Tcp)
+        | (Carries::Both, Carries::Tcp | Carries::Udp) => false,
+    }
+}
+
+fn protocols_match(listens: Carries, section: &spec::Listener, group: &Group<'_>, sink: &mut Sink) {
+    if may_forward(listens, group.protocol) {
         return;
     }
-    let name = |protocol| match protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
     sink.push(
         Diagnostic::new(
             code::PROTOCOLS_DIFFER,
             section.target_group.span,
             format!(
                 "a {} listener cannot forward to the {} group `{}`",
-                name(listens),
-                name(group.protocol),
+                listens.name(),
+                group.protocol.name(),
                 group.name.value
             ),
         )
         .also(group.name.span, "this group")
         .help(format!(
             "write `{{ protocol: {}, target_group: {} }}`, or change the group's protocol",
-            name(group.protocol),
+            group.protocol.name(),
             group.name.value
         )),
     );
@@ -411,7 +420,12 @@ pub(super) fn served(
     let runs = runs_programs(body);
     for listener in balancers.iter().flat_map(|balancer| &balancer.listeners) {
         let group = &groups.list[listener.group];
-        if listener.protocol != group.protocol || !checked.insert((listener.group, listener.port)) {
+        let takes = match listener.protocol {
+            Protocol::Tcp => Carries::Tcp,
+            Protocol::Udp => Carries::Udp,
+        };
+        let key = (listener.group, listener.port, listener.protocol);
+        if !may_forward(takes, group.protocol) || !checked.insert(key) {
             continue;
         }
         for target in &group.targets {

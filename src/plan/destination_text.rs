@@ -1,60 +1,25 @@
 //! The text of a destination, taken apart; what it names is found elsewhere (see `destinations`).
 
 use super::Sink;
-use crate::diag::codes::{ipv6, plan as code};
+use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
-use std::net::Ipv6Addr;
+use crate::spec::ServePort;
 
-/// `name[/sub][:port[/udp]]`, `[address]:port`
+/// `name[/sub][:port[/udp]]`
 #[derive(Debug)]
 pub(super) struct Parts<'t> {
     /// `front`, `web1`, an address.
     pub(super) name: &'t str,
     /// What follows a slash: a zone, `public`.
     pub(super) sub: Option<&'t str>,
-    /// 1..=65535
-    pub(super) port: Option<u16>,
-}
-
-/// Over which kind of address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-}
-
-/// What a step dials: the place, and over which family.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
-    /// `to:`
-    pub(super) to: &'a Spanned<String>,
-    /// `family:`
-    pub(super) family: Option<&'a Spanned<String>>,
-}
-
-impl Wanted<'_> {
-    /// What is written, or IPv4.
-    pub(super) fn family(self) -> Family {
-        match self.family {
-            Some(family) if family.value == "ipv6" => Family::Ipv6,
-            Some(_) | None => Family::Ipv4,
-        }
-    }
+    /// 1..=65535, with its protocol.
+    pub(super) port: Option<ServePort>,
 }
 
 impl<'t> Parts<'t> {
     /// Takes a destination apart, or says why it is none.
     pub(super) fn of(to: &'t Spanned<String>, sink: &mut Sink) -> Option<Self> {
         let text = to.value.trim();
-        if let Some(inner) = text.strip_prefix('[') {
-            return Self::bracketed(inner, to, sink);
-        }
-        if text.parse::<Ipv6Addr>().is_ok() {
-            sink.push(brackets(to, text));
-            return None;
-        }
         let (place, port) = match text.rsplit_once(':') {
             None => (text, None),
             Some((place, port)) => (place, Some(port)),
@@ -64,7 +29,7 @@ impl<'t> Parts<'t> {
             Some((name, sub)) => (name, Some(sub)),
         };
         if text.contains("://") {
-            sink.push(syntax(to).label("no URL: TCP knows hosts and ports"));
+            sink.push(syntax(to).label("no URL: only hosts and ports"));
             return None;
         }
         let sub_malformed = sub.is_some_and(|sub| sub.is_empty() || sub.contains('/'));
@@ -79,74 +44,28 @@ impl<'t> Parts<'t> {
         Some(Self { name, sub, port })
     }
 
-    /// `[address]:port`, from behind the first bracket.
-    fn bracketed(inner: &'t str, to: &Spanned<String>, sink: &mut Sink) -> Option<Self> {
-        let Some((name, rest)) = inner.split_once(']') else {
-            sink.push(syntax(to));
-            return None;
+    fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<ServePort> {
+        let (number, udp) = match text.split_once('/') {
+            None => (text, Some(false)),
+            Some((number, "tcp")) => (number, Some(false)),
+            Some((number, "udp")) => (number, Some(true)),
+            Some((number, _)) => (number, None),
         };
-        if name.parse::<Ipv6Addr>().is_err() || !(rest.is_empty() || rest.starts_with(':')) {
-            sink.push(syntax(to).label("in brackets stands an IPv6 address: `[2001:db8::1]:80`"));
-            return None;
-        }
-        let port = match rest.strip_prefix(':') {
-            None => None,
-            Some(port) => Some(Self::port(port, to, sink)?),
-        };
-        Some(Self {
-            name,
-            sub: None,
-            port,
-        })
-    }
-
-    fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<u16> {
-        let (number, protocol) = match text.split_once('/') {
-            None => (text, "tcp"),
-            Some((number, protocol)) => (number, protocol),
-        };
-        if protocol == "udp" {
-            sink.push(
-                Diagnostic::new(
-                    code::UDP_CLIENT,
-                    to.span,
-                    "clients speak TCP in this release",
-                )
-                .label("this is a UDP port")
-                .help("leave `/udp` out, or send datagrams with a `run` step"),
-            );
-            return None;
-        }
-        match number.parse::<u16>() {
-            Ok(port) if port > 0 && protocol == "tcp" => Some(port),
-            Ok(_) | Err(_) => {
+        match (number.parse::<u16>(), udp) {
+            (Ok(port @ 1..), Some(udp)) => Some(ServePort { port, udp }),
+            (Ok(_) | Err(_), _) => {
                 sink.push(
                     Diagnostic::new(
                         code::DESTINATION_SYNTAX,
                         to.span,
                         format!("`{text}` is no port"),
                     )
-                    .help("a port is a number from 1 to 65535"),
+                    .help("a port is a number from 1 to 65535, and `/udp` behind it makes it a UDP port"),
                 );
                 None
             }
         }
     }
-}
-
-/// An IPv6 address, and perhaps a port, run together.
-fn brackets(to: &Spanned<String>, text: &str) -> Diagnostic {
-    let port = text.rsplit_once(':').filter(|(address, port)| {
-        address.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    let (address, port) = port.unwrap_or((text, "80"));
-    Diagnostic::new(
-        ipv6::BRACKETS_NEEDED,
-        to.span,
-        format!("`{text}` does not say where the address ends"),
-    )
-    .label("an IPv6 address, and perhaps a port")
-    .help(format!("write `to: \"[{address}]:{port}\"`, with quotes"))
 }
 
 /// Not a destination at all.
@@ -164,25 +83,35 @@ mod tests {
     use super::*;
     use crate::diag::Span;
 
-    fn parts(text: &str) -> Option<(String, Option<String>, Option<u16>)> {
+    type Found = (String, Option<String>, Option<(u16, bool)>);
+
+    fn parts(text: &str) -> Option<Found> {
         let to = Spanned::new(text.to_owned(), Span::default());
         let mut sink = Sink::default();
         let parts = Parts::of(&to, &mut sink);
         assert_eq!(parts.is_none(), !sink.problems.is_empty(), "{text}");
-        parts.map(|p| (p.name.to_owned(), p.sub.map(str::to_owned), p.port))
+        parts.map(|p| {
+            let port = p.port.map(|p| (p.port, p.udp));
+            (p.name.to_owned(), p.sub.map(str::to_owned), port)
+        })
     }
 
     #[test]
     fn name_place_and_port() {
-        let some = |name: &str, sub: Option<&str>, port| {
+        let some = |name: &str, sub: Option<&str>, port: Option<(u16, bool)>| {
             Some((name.to_owned(), sub.map(str::to_owned), port))
         };
         assert_eq!(parts("front"), some("front", None, None));
-        assert_eq!(parts("front/a:80"), some("front", Some("a"), Some(80)));
-        assert_eq!(parts("web1:80/tcp"), some("web1", None, Some(80)));
-        assert_eq!(parts("[::1]:80"), some("::1", None, Some(80)));
-        assert_eq!(parts("[2001:db8::1]"), some("2001:db8::1", None, None));
-        assert_eq!(parts("10.0.0.1:65535"), some("10.0.0.1", None, Some(65535)));
+        assert_eq!(
+            parts("front/a:80"),
+            some("front", Some("a"), Some((80, false)))
+        );
+        assert_eq!(parts("web1:80/tcp"), some("web1", None, Some((80, false))));
+        assert_eq!(parts("web1:53/udp"), some("web1", None, Some((53, true))));
+        assert_eq!(
+            parts("10.0.0.1:65535"),
+            some("10.0.0.1", None, Some((65535, false)))
+        );
     }
 
     #[test]
@@ -197,15 +126,11 @@ mod tests {
             "a:0",
             "a:65536",
             "a:80/sctp",
-            "a:53/udp",
+            "a:53/udp/udp",
+            "a:/udp",
             "a:b:80",
             "http://a",
             "::1",
-            "2001:db8::1:80",
-            "[::1",
-            "[::1]80",
-            "[::1]/a:80",
-            "[front]:80",
             "ä:ö",
         ] {
             assert_eq!(parts(text), None, "{text}");

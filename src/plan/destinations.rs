@@ -3,47 +3,48 @@
 //! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
 //! from where it stands: one that can reach the internet (it is out there, or has a public address) dials the
 //! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
-//! a VPC's resolver would have it. Over IPv6 there is one address for all.
+//! a VPC's resolver would have it.
 
 use super::addresses::{Addresses, is_private};
 use super::balancers::Balancer;
-use super::destination_text::{Family, Parts, Wanted, syntax};
+use super::destination_text::{Parts, syntax};
 use super::hosts::Hosts;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::codes::{ipv6, plan as code};
+use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
+use crate::spec::ServePort;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// Everything a destination can name.
 #[derive(Debug)]
 pub(super) struct Destinations<'a> {
-    pub(super) hosts: &'a Hosts<'a>,
-    pub(super) balancers: &'a [Balancer<'a>],
-    pub(super) addresses: &'a Addresses,
+    hosts: &'a Hosts<'a>,
+    balancers: &'a [Balancer<'a>],
+    addresses: &'a Addresses,
     balancer_by_name: HashMap<&'a str, usize>,
 }
 
 /// A destination's text, taken apart and found.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+enum Place {
     /// Zonal addresses of a balancer by index.
     Zonal {
         balancer: usize,
         zones: Vec<usize>,
         /// No zone is written: the resolver knows.
         by_name: bool,
-        port: u16,
+        port: ServePort,
     },
     /// Hosts; the public address on request.
     Hosts {
         hosts: Vec<HostId>,
         public: bool,
-        port: u16,
+        port: ServePort,
     },
-    /// As written.
-    Address(SocketAddr),
+    /// As written, and whether over UDP.
+    Address(SocketAddrV4, bool),
 }
 
 /// Where a client stands.
@@ -55,6 +56,15 @@ enum Side {
     Both,
     /// In a zone without one.
     Vpc,
+}
+
+impl Place {
+    fn is_udp(&self) -> bool {
+        match self {
+            Self::Zonal { port, .. } | Self::Hosts { port, .. } => port.udp,
+            Self::Address(_, udp) => *udp,
+        }
+    }
 }
 
 impl<'a> Destinations<'a> {
@@ -92,8 +102,13 @@ impl<'a> Destinations<'a> {
     }
 
     /// One dial for each client. Clients for which there is no way are left out, and reported.
-    pub(super) fn dials(&self, from: &[HostId], wanted: Wanted<'_>, sink: &mut Sink) -> Vec<Dial> {
-        let Some(place) = self.find(wanted, sink) else {
+    pub(super) fn dials(
+        &self,
+        from: &[HostId],
+        to: &Spanned<String>,
+        sink: &mut Sink,
+    ) -> Vec<Dial> {
+        let Some(place) = self.find(to, sink) else {
             return Vec::new();
         };
         let name = match &place {
@@ -102,15 +117,16 @@ impl<'a> Destinations<'a> {
                 by_name: true,
                 ..
             } => Some(self.balancers[*balancer].name.value.clone()),
-            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(_) => None,
+            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(..) => None,
         };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
-            match self.endpoints(*client, &place, wanted) {
+            match self.endpoints(*client, &place, to) {
                 Ok(endpoints) => dials.push(Dial {
                     from: *client,
                     to: endpoints,
                     name: name.clone(),
+                    udp: place.is_udp(),
                 }),
                 Err(problem) => {
                     sink.push(*problem);
@@ -122,11 +138,10 @@ impl<'a> Destinations<'a> {
         dials
     }
 
-    fn find(&self, wanted: Wanted<'_>, sink: &mut Sink) -> Option<Place> {
-        let to = wanted.to;
+    fn find(&self, to: &Spanned<String>, sink: &mut Sink) -> Option<Place> {
         let parts = Parts::of(to, sink)?;
-        if let Ok(address) = parts.name.parse::<IpAddr>() {
-            return address_place(address, &parts, wanted, sink);
+        if let Ok(address) = parts.name.parse::<Ipv4Addr>() {
+            return address_place(address, &parts, to, sink);
         }
         if let Some(balancer) = self.balancer_by_name.get(parts.name) {
             return self.zonal_place(*balancer, &parts, to, sink);
@@ -175,11 +190,13 @@ impl<'a> Destinations<'a> {
         if zones.is_empty() {
             return None;
         }
-        let listening: Vec<u16> = balancer
+        let listening: Vec<ServePort> = balancer
             .listeners
             .iter()
-            .filter(|listener| listener.protocol == Protocol::Tcp)
-            .map(|listener| listener.port)
+            .map(|listener| ServePort {
+                port: listener.port,
+                udp: listener.protocol == Protocol::Udp,
+            })
             .collect();
         if listening.is_empty() && !balancer.complete && parts.port.is_none() {
             return None;
@@ -220,12 +237,11 @@ impl<'a> Destinations<'a> {
             }
         };
         let first = self.hosts.get(*hosts.first()?);
-        let serving: Vec<u16> = first
+        let serving: Vec<ServePort> = first
             .section
             .serve
             .iter()
-            .filter(|(port, _)| !port.value.udp)
-            .map(|(port, _)| port.value.port)
+            .map(|(port, _)| port.value)
             .collect();
         let port = port_or_only(parts, &serving, "serves", to, sink)?;
         Some(Place::Hosts {
@@ -251,16 +267,8 @@ impl<'a> Destinations<'a> {
         &self,
         client: HostId,
         place: &Place,
-        wanted: Wanted<'_>,
+        to: &Spanned<String>,
     ) -> Result<Vec<Endpoint>, Box<Diagnostic>> {
-        let to = wanted.to;
-        let over_ipv6 = match place {
-            Place::Address(address) => address.is_ipv6(),
-            Place::Zonal { .. } | Place::Hosts { .. } => wanted.family() == Family::Ipv6,
-        };
-        if over_ipv6 {
-            return self.over_ipv6(client, place, to);
-        }
         match place {
             Place::Zonal {
                 balancer,
@@ -269,7 +277,7 @@ impl<'a> Destinations<'a> {
                 port,
             } => zones
                 .iter()
-                .map(|zone| self.zonal(client, *balancer, *zone, *port, to))
+                .map(|zone| self.zonal(client, *balancer, *zone, port.port, to))
                 .collect(),
             Place::Hosts {
                 hosts,
@@ -277,13 +285,9 @@ impl<'a> Destinations<'a> {
                 port,
             } => hosts
                 .iter()
-                .map(|host| self.host(client, *host, *public, *port, to))
+                .map(|host| self.host(client, *host, *public, port.port, to))
                 .collect(),
-            Place::Address(SocketAddr::V4(address)) => {
-                self.address(client, *address, to).map(|e| vec![e])
-            }
-            // Taken care of above.
-            Place::Address(SocketAddr::V6(_)) => Ok(Vec::new()),
+            Place::Address(address, _) => self.address(client, *address, to).map(|e| vec![e]),
         }
     }
 
@@ -318,7 +322,7 @@ impl<'a> Destinations<'a> {
         };
         Ok(Endpoint {
             label: format!("{}/{}", section.name.value, section.zones[zone]),
-            address: SocketAddr::from((address, port)),
+            address: SocketAddrV4::new(address, port),
         })
     }
 
@@ -351,7 +355,7 @@ impl<'a> Destinations<'a> {
         }
         Ok(Endpoint {
             label,
-            address: SocketAddr::from((address, port)),
+            address: SocketAddrV4::new(address, port),
         })
     }
 
@@ -411,35 +415,23 @@ impl<'a> Destinations<'a> {
             (Side::Vpc, false) => Err(Box::new(self.no_way_out(client, &address.to_string(), to))),
             (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
                 label: address.to_string(),
-                address: address.into(),
+                address,
             }),
         }
     }
 }
 
 fn address_place(
-    address: IpAddr,
+    address: Ipv4Addr,
     parts: &Parts<'_>,
-    wanted: Wanted<'_>,
+    to: &Spanned<String>,
     sink: &mut Sink,
 ) -> Option<Place> {
-    let to = wanted.to;
-    if let Some(family) = wanted.family
-        && address.is_ipv6() != (wanted.family() == Family::Ipv6)
-    {
-        sink.push(
-            Diagnostic::new(
-                ipv6::OTHER_FAMILY,
-                family.span,
-                format!("{address} is not of `family: {}`", family.value),
-            )
-            .also(to.span, "this address")
-            .help("leave `family` out: an address says it itself"),
-        );
-        return None;
-    }
     match (parts.sub, parts.port) {
-        (None, Some(port)) => Some(Place::Address(SocketAddr::new(address, port))),
+        (None, Some(port)) => Some(Place::Address(
+            SocketAddrV4::new(address, port.port),
+            port.udp,
+        )),
         (Some(_), _) => {
             sink.push(syntax(to));
             None
@@ -451,27 +443,44 @@ fn address_place(
                     to.span,
                     "an address needs a port".to_owned(),
                 )
-                .help(format!("write `{}`", SocketAddr::new(address, 80))),
+                .help(format!("write `{address}:80`")),
             );
             None
         }
     }
 }
 
+/// The port that is written, else the only one: of TCP, and where there is none, of UDP.
 fn port_or_only(
     parts: &Parts<'_>,
-    known: &[u16],
+    known: &[ServePort],
     does: &str,
     to: &Spanned<String>,
     sink: &mut Sink,
-) -> Option<u16> {
-    let (message, example) = match (parts.port, known) {
-        (Some(port), _) => return Some(port),
-        (None, [only]) => return Some(*only),
-        (None, []) => (format!("`{}` {does} no TCP port", parts.name), 80),
-        (None, [first, ..]) => (
-            format!("`{}` {does} {} TCP ports", parts.name, known.len()),
-            *first,
+) -> Option<ServePort> {
+    if parts.port.is_some() {
+        return parts.port;
+    }
+    let of = |udp| -> Vec<ServePort> {
+        let ports = known.iter().copied();
+        ports.filter(|port| port.udp == udp).collect()
+    };
+    let tcp = of(false);
+    let (ports, protocol) = if tcp.is_empty() {
+        (of(true), "UDP")
+    } else {
+        (tcp, "TCP")
+    };
+    let (message, example) = match ports.as_slice() {
+        [only] => return Some(*only),
+        [] => (format!("`{}` {does} no port", parts.name), "80".to_owned()),
+        [first, ..] => (
+            format!("`{}` {does} {} {protocol} ports", parts.name, ports.len()),
+            crate::units::Port {
+                number: first.port,
+                udp: first.udp,
+            }
+            .to_string(),
         ),
     };
     sink.push(

@@ -5,10 +5,10 @@ use super::attributes::{
 };
 use super::clock::Clock;
 use super::hosts::Hosts;
-use super::{HostId, Sink, checks, ipv6};
+use super::{HostId, Sink, checks};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::fabric::config::{HealthCheck, Placement, Protocol};
+use crate::fabric::config::{HealthCheck, Placement};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -18,9 +18,7 @@ pub(super) struct Group<'a> {
     /// Its name.
     pub(super) name: &'a Spanned<String>,
     /// Toward the targets.
-    pub(super) protocol: Protocol,
-    /// It has its targets' IPv6 addresses.
-    pub(super) ipv6: bool,
+    pub(super) protocol: Carries,
     /// Targets see the client's address.
     pub(super) preserve_client_ip: bool,
     /// Targets read a PROXY protocol header before what the client says.
@@ -90,11 +88,10 @@ pub(super) fn resolve<'a>(
     for (name, group) in &body.target_groups {
         by_name.entry(name.value.as_str()).or_insert(list.len());
         let attributes = attributes::check(Holder::Group, &group.attributes, sink);
-        let protocol = protocol(&group.protocol);
+        let protocol = Carries::of(&group.protocol);
         list.push(Group {
             name,
             protocol,
-            ipv6: group.ip_address_type.value == "ipv6",
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
             proxy_protocol: proxy_protocol(protocol, &attributes, sink),
             cross_zone: match attributes.text(CROSS_ZONE).map(|v| v.value.as_str()) {
@@ -112,18 +109,37 @@ pub(super) fn resolve<'a>(
                 .collect(),
         });
     }
-    for group in &list {
-        ipv6::check_targets(group, hosts, sink);
-    }
     Groups { list, by_name }
 }
 
-/// The readers let no other words through.
-pub(super) fn protocol(word: &Spanned<String>) -> Protocol {
-    if word.value == "UDP" {
-        Protocol::Udp
-    } else {
-        Protocol::Tcp
+/// What a listener takes, or a group is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// `TCP`
+    Tcp,
+    /// `UDP`
+    Udp,
+    /// `TCP_UDP`: both, on one port.
+    Both,
+}
+
+impl Carries {
+    /// The word of a lab. The readers let no other words through.
+    pub(super) fn of(word: &Spanned<String>) -> Self {
+        match word.value.as_str() {
+            "UDP" => Self::Udp,
+            "TCP_UDP" => Self::Both,
+            _ => Self::Tcp,
+        }
+    }
+
+    /// AWS's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Both => "TCP_UDP",
+        }
     }
 }
 
@@ -131,13 +147,13 @@ pub(super) fn protocol(word: &Spanned<String>) -> Protocol {
 /// always kept and cannot be switched off.
 fn preserves(
     group: &spec::TargetGroup,
-    protocol: Protocol,
+    protocol: Carries,
     attributes: &Checked<'_>,
     sink: &mut Sink,
 ) -> bool {
     match protocol {
-        Protocol::Tcp => attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip"),
-        Protocol::Udp => {
+        Carries::Tcp => attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip"),
+        Carries::Udp | Carries::Both => {
             if let Some(value) = attributes.text(PRESERVE_CLIENT_IP)
                 && value.value == "false"
             {
@@ -159,7 +175,7 @@ fn preserves(
 /// Whether a PROXY protocol header goes before what clients say, and when. Over UDP a Network Load Balancer writes one
 /// as well, but how (before which datagrams) is not documented.
 fn proxy_protocol(
-    protocol: Protocol,
+    protocol: Carries,
     attributes: &Checked<'_>,
     sink: &mut Sink,
 ) -> Option<Placement> {
@@ -167,13 +183,13 @@ fn proxy_protocol(
         return None;
     }
     match protocol {
-        Protocol::Tcp => Some(
+        Carries::Tcp => Some(
             match attributes.text(HEADER_PLACEMENT).map(|v| v.value.as_str()) {
                 Some("on_first_ack") => Placement::OnFirstAck,
                 Some(_) | None => Placement::OnFirstAckWithPayload,
             },
         ),
-        Protocol::Udp => {
+        Carries::Udp | Carries::Both => {
             if let Some(value) = attributes.text(PROXY_PROTOCOL) {
                 sink.push(
                     Diagnostic::new(

@@ -302,7 +302,6 @@ pub(super) fn build(
         name: draft.name.clone(),
         address: addresses.private,
         public_address: addresses.public,
-        ipv6: addresses.ipv6,
         zone: section.zone.as_ref().map(|zone| zone.value.clone()),
         mtu: section.mtu.as_ref().map_or(1500, |mtu| mtu.value),
         sysctls: section

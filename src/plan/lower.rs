@@ -8,7 +8,7 @@ use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
     self, Config, Forward, GroupAttributes, GroupEmulate, GroupId, Link, Listener, Port, PortId,
-    Quirks, Resolver, Target, TargetGroup, Zonal,
+    Quirks, Resolver, StandIns, Target, TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) fn lower(
         .list
         .iter()
         .zip(hosts)
-        .map(|(draft, host)| port(draft.section, host, addresses))
+        .map(|(draft, host)| port(draft.section, host))
         .collect();
     let mut lowered: Vec<config::Balancer> = balancers
         .iter()
@@ -70,11 +70,7 @@ pub(super) fn lower(
                         let host = &hosts[target.host.0 as usize];
                         Target {
                             name: host.name.clone(),
-                            address: match group.ipv6 {
-                                // Without one, the plan has a problem that says so.
-                                true => addresses.of_ipv6(host).unwrap_or(host.address),
-                                false => host.address,
-                            },
+                            address: host.address,
                             port: target.port,
                             zone: host.zone.clone(),
                             registered: true,
@@ -86,7 +82,7 @@ pub(super) fn lower(
             })
             .collect(),
         guards: Default::default(),
-        stand_ins: addresses.stand_ins.clone(),
+        stand_ins: StandIns::default(),
         record_limit: RECORD_LIMIT,
         resolver: Resolver {
             private: addresses.resolver.0,
@@ -113,12 +109,12 @@ pub(super) fn settles(groups: &Groups<'_>, balancers: &[Balancer<'_>]) -> Vec<Gr
         .collect()
 }
 
-fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
+fn port(section: &spec::Host, host: &Host) -> Port {
     Port {
         name: host.name.clone(),
         address: host.address,
         public_address: host.public_address,
-        ipv6: addresses.of_ipv6(host),
+        ipv6: None,
         internet: host.zone.is_none(),
         zone: host.zone.clone(),
         up: link(&section.up),
@@ -172,19 +168,17 @@ fn lower_balancer(
             .zones
             .iter()
             .zip(&addresses.balancers[number])
-            .map(|(zone, zonal)| Zonal {
+            .map(|(zone, addresses)| Zonal {
                 zone: (*zone).to_owned(),
-                private: zonal.private,
-                public: zonal.public,
+                private: addresses.private,
+                public: addresses.public,
                 port: None,
                 enabled: true,
                 shifted: false,
-                ipv6: zonal
-                    .ipv6
-                    .and_then(|ipv6| addresses.stand_ins.stand_in(ipv6)),
+                ipv6: None,
             })
             .collect(),
-        ipv6_from_internet: balancer.ipv6_from_internet,
+        ipv6_from_internet: false,
         listeners: balancer
             .listeners
             .iter()

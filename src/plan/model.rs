@@ -6,7 +6,7 @@
 use crate::diag::Span;
 use crate::expr::{Expr, Shape};
 use crate::fabric;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 pub use crate::spec::{App, Kind};
@@ -104,8 +104,6 @@ pub struct Host {
     pub address: Ipv4Addr,
     /// 1:1 at the internet gateway.
     pub public_address: Option<Ipv4Addr>,
-    /// On eth0 besides, /128; none: its kernel has no IPv6.
-    pub ipv6: Option<Ipv6Addr>,
     /// None: on the internet.
     pub zone: Option<String>,
     /// Of eth0, bytes.
@@ -134,16 +132,6 @@ pub enum DnsCache {
     Forever,
     /// Asks anew for each connection.
     None,
-}
-
-impl Host {
-    /// True for the addresses on its device.
-    pub fn has(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => address == self.address,
-            IpAddr::V6(address) => Some(address) == self.ipv6,
-        }
-    }
 }
 
 /// A listening workload.
@@ -183,6 +171,8 @@ pub struct Dial {
     pub to: Vec<Endpoint>,
     /// The balancer's name, which the client asks the resolver for; it dials what it is told.
     pub name: Option<String>,
+    /// Datagrams.
+    pub udp: bool,
 }
 
 /// A place to connect to.
@@ -191,7 +181,7 @@ pub struct Endpoint {
     /// `front/a`, `web1`, `web1/public` or the address itself.
     pub label: String,
     /// What the kernel dials.
-    pub address: SocketAddr,
+    pub address: SocketAddrV4,
 }
 
 /// Bytes over a connection or a load.
@@ -212,7 +202,7 @@ pub struct Transfer {
 /// What a step does.
 #[derive(Clone, Debug)]
 pub enum Verb {
-    /// Opens one TCP connection.
+    /// Opens one connection.
     Connect {
         /// Where.
         dial: Dial,

@@ -71,7 +71,6 @@ fn counts<'a>(keys: impl IntoIterator<Item = &'a str>) -> Type {
 fn host() -> Type {
     record([
         ("address", Type::Text),
-        ("ipv6", Type::Text),
         ("counters", map(Type::Int)),
         (
             "sockets",
@@ -102,7 +101,6 @@ fn balancer(section: &Balancer) -> Type {
         ("state", Type::Word(words::BALANCER_STATES)),
         ("addresses", map(Type::Text)),
         ("zones", record(zones.map(zone))),
-        ("ipv6_addresses", map(Type::Text)),
         ("flows", Type::Int),
     ])
 }

@@ -2,7 +2,6 @@
 
 use super::claims::Compiler;
 use super::clock::Clock;
-use super::destination_text::Wanted;
 use super::destinations::Destinations;
 use super::hosts::Hosts;
 use super::text::Places;
@@ -11,7 +10,7 @@ use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// Bytes of one `send`, at most: what a test of a network failure can need.
@@ -70,6 +69,7 @@ pub(super) fn resolve(
     }
     too_many_connections(body, &steps, sink);
     same_tuple(body, &steps, sink);
+    super::datagrams::check(body, &steps, sink);
     steps
 }
 
@@ -93,20 +93,14 @@ impl Resolver<'_> {
                 from,
                 to,
                 source_port,
-                family,
                 keepalive,
                 timeout,
             } => {
-                let family = family.as_ref();
                 let timeout = clock.step(timeout, sink);
                 let keepalive = clock.keepalive(keepalive.as_ref(), sink);
                 let from = self.scene.hosts.resolve_one(from, sink)?;
                 Verb::Connect {
-                    dial: self
-                        .scene
-                        .destinations
-                        .dials(&[from], Wanted { to, family }, sink)
-                        .pop()?,
+                    dial: self.scene.destinations.dials(&[from], to, sink).pop()?,
                     source_port: source_port.as_ref().map(|port| port.value),
                     keepalive,
                     timeout,
@@ -119,19 +113,14 @@ impl Resolver<'_> {
                 rate,
                 hold,
                 request,
-                family,
                 keepalive,
                 timeout,
                 background: _,
             } => {
-                let family = family.as_ref();
                 let timeout = clock.step(timeout, sink);
                 let keepalive = clock.keepalive(keepalive.as_ref(), sink);
                 let from = self.scene.hosts.resolve(from, sink);
-                let dials = self
-                    .scene
-                    .destinations
-                    .dials(&from, Wanted { to, family }, sink);
+                let dials = self.scene.destinations.dials(&from, to, sink);
                 if dials.is_empty() {
                     return None;
                 }
@@ -432,7 +421,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
-    let mut open: HashMap<(HostId, u16, SocketAddr), usize> = HashMap::new();
+    let mut open: HashMap<(HostId, u16, SocketAddrV4, bool), usize> = HashMap::new();
     for (number, step) in steps.iter().enumerate() {
         match &step.verb {
             Verb::Connect {
@@ -441,7 +430,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
                 ..
             } => {
                 let [only] = dial.to.as_slice() else { continue };
-                let tuple = (dial.from, *port, only.address);
+                let tuple = (dial.from, *port, only.address, dial.udp);
                 let first = *open.entry(tuple).or_insert(number);
                 if first != number {
                     sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));

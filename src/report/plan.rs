@@ -24,7 +24,6 @@ use crate::fabric::config::{
 use crate::plan::{App, Host, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
 use std::fmt::Write;
-use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// Columns of the story.
@@ -120,16 +119,11 @@ fn hosts(plan: &Plan, out: &mut String) {
             (Some(one), Some(other)) => format!(", public {one} .. {other}"),
             (_, _) => String::new(),
         };
-        let ipv6 = match (first.ipv6, last.ipv6) {
-            (Some(one), Some(other)) if one == other => format!(", {one}"),
-            (Some(one), Some(other)) => format!(", {one} .. {other}"),
-            (_, _) => String::new(),
-        };
         let place = match &first.zone {
             Some(zone) => format!("zone {zone}"),
             None => "on the internet".to_owned(),
         };
-        line!(out, "  {name:widest$}  {addresses}{public}{ipv6}, {place}");
+        line!(out, "  {name:widest$}  {addresses}{public}, {place}");
     }
 }
 
@@ -142,15 +136,13 @@ fn balancers(plan: &Plan, out: &mut String) {
         line!(out, "  {}: network, {}", balancer.name, knobs(balancer));
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);
-            let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
-            let ipv6 = ipv6.map_or(String::new(), |ipv6| format!(", {ipv6}"));
             match zonal.public {
                 Some(public) => line!(
                     out,
-                    "    {name}  {public}, inside the VPC {}{ipv6}",
+                    "    {name}  {public}, inside the VPC {}",
                     zonal.private
                 ),
-                None => line!(out, "    {name}  {}{ipv6}, internal", zonal.private),
+                None => line!(out, "    {name}  {}, internal", zonal.private),
             }
         }
         for listener in &balancer.listeners {
@@ -238,12 +230,10 @@ fn reach(
         .find_map(|wanted| eligible.iter().find(|(index, _)| index == wanted));
     let written = |target: &Target| {
         format!(
-            "{} {}",
+            "{} {}:{}",
             target.name,
-            config.stand_ins.end(SocketAddrV4::new(
-                target.address,
-                target.port.unwrap_or(listener.port)
-            ))
+            target.address,
+            target.port.unwrap_or(listener.port)
         )
     };
     match preferred {
@@ -299,12 +289,6 @@ fn operations(plan: &Plan, out: &mut String) {
             host.address,
             host.mtu
         );
-        if let Some(ipv6) = host.ipv6 {
-            line!(
-                out,
-                "    sysctl -w net.ipv6.conf.eth0.disable_ipv6=0; ip addr add {ipv6}/128 dev eth0 nodad; ip -6 route add default dev eth0"
-            );
-        }
         for (key, value) in &host.sysctls {
             line!(out, "    sysctl -w {key}=\"{value}\"");
         }

@@ -7,7 +7,7 @@ use crate::evidence::{
     ZoneEvidence,
 };
 use crate::fabric::Fabric;
-use crate::fabric::config::{BalancerId, GroupId, PortId, StandIns, Zonal, ZonalId};
+use crate::fabric::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::record::{
@@ -17,7 +17,6 @@ use crate::fabric::record::{
 use crate::fabric::targets::TargetHealth;
 use crate::plan::Plan;
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// The fabric's books at one moment.
@@ -31,8 +30,6 @@ pub(super) struct Books {
     pub(super) self_sourced: Vec<u64>,
     /// By group and target.
     pub(super) health: Vec<Vec<TargetHealth>>,
-    /// Who is meant by the addresses in all of these.
-    pub(super) stand_ins: StandIns,
     /// From the fabric's start to the first step.
     pub(super) offset: Duration,
 }
@@ -55,7 +52,6 @@ pub(super) async fn books(story: &Story) -> Books {
                 .map(|number| fabric.self_sourced(PortId(number)))
                 .collect(),
             health: health(fabric),
-            stand_ins: fabric.stand_ins().clone(),
             offset,
         })
         .await
@@ -74,11 +70,6 @@ fn health(fabric: &Fabric) -> Vec<Vec<TargetHealth>> {
 }
 
 impl Books {
-    /// An end as hosts know it.
-    fn end(&self, end: SocketAddrV4) -> String {
-        self.stand_ins.end(end).to_string()
-    }
-
     fn millis(&self, at: Duration) -> f64 {
         (at.as_secs_f64() - self.offset.as_secs_f64()) * 1e3
     }
@@ -95,13 +86,16 @@ pub(super) fn balancers(
         .iter()
         .enumerate()
         .map(|(number, balancer)| {
-            let zonal = || balancer.zonal.iter();
-            let address = |zonal: &Zonal| zonal.public.unwrap_or(zonal.private).to_string();
-            let addresses = zonal().map(|zonal| (zonal.zone.clone(), address(zonal)));
-            let ipv6_addresses = zonal().filter_map(|zonal| {
-                let ipv6 = books.stand_ins.real(zonal.ipv6?)?;
-                Some((zonal.zone.clone(), ipv6.to_string()))
-            });
+            let addresses = balancer
+                .zonal
+                .iter()
+                .map(|zonal| {
+                    (
+                        zonal.zone.clone(),
+                        zonal.public.unwrap_or(zonal.private).to_string(),
+                    )
+                })
+                .collect();
             let id = BalancerId(number as u16);
             let zones = balancer.zonal.iter().enumerate().map(|(place, zonal)| {
                 let metrics = metrics.of_balancer(id, Some(ZonalId(place as u8)));
@@ -117,8 +111,7 @@ pub(super) fn balancers(
                 BalancerEvidence {
                     metrics: metrics.of_balancer(id, None),
                     state: "active".to_owned(),
-                    addresses: addresses.collect(),
-                    ipv6_addresses: ipv6_addresses.collect(),
+                    addresses,
                     zones: zones.collect(),
                     flows,
                 },
@@ -184,6 +177,11 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
     let balancer = &plan.fabric.balancers[usize::from(flow.balancer.0)];
     let group = &plan.fabric.groups[usize::from(flow.group.0)];
     Flow {
+        protocol: match flow.client_side.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+        .to_owned(),
         balancer: balancer.name.clone(),
         via: format!(
             "{}/{}",
@@ -192,10 +190,10 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
         ),
         group: group.name.clone(),
         target: group.targets[flow.target].name.clone(),
-        client: books.end(flow.client_side.from),
-        listener: books.end(flow.client_side.to),
-        seen_as: books.end(flow.target_side.from),
-        target_address: books.end(flow.target_side.to),
+        client: flow.client_side.from.to_string(),
+        listener: flow.client_side.to.to_string(),
+        seen_as: flow.target_side.from.to_string(),
+        target_address: flow.target_side.to.to_string(),
         opened: books.millis(flow.opened),
         last: books.millis(flow.last),
         state: state_word(flow.state).to_owned(),
@@ -255,10 +253,10 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         sender: record.sender.map_or_else(maker, host),
         receiver,
         protocol: protocol_word(record.protocol),
-        from: books.end(record.before.from),
-        to: books.end(record.before.to),
-        from_after: books.end(record.after.from),
-        to_after: books.end(record.after.to),
+        from: record.before.from.to_string(),
+        to: record.before.to.to_string(),
+        from_after: record.after.from.to_string(),
+        to_after: record.after.to.to_string(),
         flags: flags_text(record.flags),
         seq: record.seq.into(),
         ack: if record.flags & 0x10 == 0 {
@@ -280,11 +278,11 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
 pub(super) fn refusals(plan: &Plan, books: &Books) -> Vec<Refusal> {
     let refusals = books.refusals.iter();
     refusals
-        .map(|refusal| self::refusal(plan, books, refusal))
+        .map(|refusal| self::refusal(plan, refusal))
         .collect()
 }
 
-fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
+fn refusal(plan: &Plan, refusal: &record::Refusal) -> Refusal {
     let guards = &plan.fabric.guards;
     let names = |groups: &[SecurityGroupId]| {
         groups
@@ -323,8 +321,8 @@ fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
         direction: direction.to_owned(),
         rule,
         protocol: protocol_word(refusal.view.protocol),
-        from: books.end(refusal.view.from),
-        to: books.end(refusal.view.to),
+        from: refusal.view.from.to_string(),
+        to: refusal.view.to.to_string(),
     }
 }
 

@@ -1,17 +1,19 @@
 //! One client connection: a real kernel socket in its host's namespace, and what is known of it.
+//!
+//! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
+use super::wire::Wire;
 use super::word::Fault;
 use crate::plan::{Endpoint, HostId};
 use crate::world::namespace::Namespace;
-use crate::world::socket::{self, ClientOptions, Family, TcpInfo};
+use crate::world::socket::{self, ClientOptions, TcpInfo};
 use nix::errno::Errno;
-use nix::sys::socket::{getsockopt, sockopt};
-use std::net::{Ipv4Addr, SocketAddr};
+use nix::sys::socket::{SockaddrIn, connect, getsockname, getsockopt, sockopt};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Bytes of what came that are kept as text.
@@ -28,15 +30,17 @@ pub struct Client {
     pub to: Endpoint,
     /// Number of the lookup that gave its address; none: no name was asked for.
     pub lookup: Option<usize>,
+    /// Over UDP.
+    pub udp: bool,
     /// Its own end, once the kernel chose it.
-    pub local: Option<SocketAddr>,
+    pub local: Option<SocketAddrV4>,
     /// When connect(2) was called.
     pub began: Instant,
     /// How long it took to stand or to fail.
     pub took: Duration,
     /// Why it does not stand; none when it does.
     pub fault: Fault,
-    stream: Mutex<Option<Arc<TcpStream>>>,
+    stream: Mutex<Option<Arc<Wire>>>,
     state: Mutex<State>,
     sent: AtomicU64,
     received: AtomicU64,
@@ -97,8 +101,11 @@ impl Client {
         options: ClientOptions,
         limit: Duration,
     ) -> Self {
-        let mut client = Self::new(step, from, to, Instant::now());
-        match socket::client(namespace, Family::of(client.to.address), options).await {
+        let mut client = Self {
+            udp: options.udp,
+            ..Self::new(step, from, to, Instant::now())
+        };
+        match socket::client(namespace, options).await {
             Ok(fd) => client.connect(fd, limit).await,
             Err(errno) => client.fault = errno.into(),
         }
@@ -109,7 +116,7 @@ impl Client {
     pub fn lost(step: usize, from: HostId, name: String, began: Instant, fault: Fault) -> Self {
         let to = Endpoint {
             label: name,
-            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            address: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
         };
         Self {
             took: began.elapsed(),
@@ -129,6 +136,7 @@ impl Client {
             from,
             to,
             lookup: None,
+            udp: false,
             local: None,
             began,
             took: Duration::ZERO,
@@ -142,8 +150,11 @@ impl Client {
 
     async fn connect(&mut self, fd: OwnedFd, limit: Duration) {
         self.began = Instant::now();
-        let started = socket::start_connect(fd.as_fd(), self.to.address);
-        self.local = socket::local_end(fd.as_fd());
+        let started = connect(fd.as_raw_fd(), &SockaddrIn::from(self.to.address));
+        self.local = getsockname::<SockaddrIn>(fd.as_raw_fd())
+            .ok()
+            .map(SocketAddrV4::from)
+            .filter(|local| local.port() != 0);
         self.fault = match started {
             Ok(()) => self.keep(fd),
             Err(Errno::EINPROGRESS) => self.stand(fd, limit).await,
@@ -153,7 +164,7 @@ impl Client {
     }
 
     async fn stand(&self, fd: OwnedFd, limit: Duration) -> Fault {
-        let stream = match TcpStream::from_std(fd.into()) {
+        let stream = match Wire::new(fd) {
             Ok(stream) => stream,
             Err(error) => return Fault::from(&error),
         };
@@ -173,7 +184,7 @@ impl Client {
     }
 
     fn keep(&self, fd: OwnedFd) -> Fault {
-        match TcpStream::from_std(fd.into()) {
+        match Wire::new(fd) {
             Ok(stream) => {
                 *self.slot() = Some(Arc::new(stream));
                 Fault::default()
@@ -189,7 +200,7 @@ impl Client {
             return self.unusable();
         };
         let work = async {
-            let chunk = pattern(bytes);
+            let chunk = pattern(bytes, stream.is_datagram());
             while moved.sent < u64::from(bytes) {
                 if let Err(error) = stream.writable().await {
                     return Fault::from(&error);
@@ -210,26 +221,31 @@ impl Client {
         moved
     }
 
-    /// Reads so many bytes within a limit.
+    /// Reads so many bytes, or one datagram, within a limit.
     pub async fn receive(&self, bytes: u32, limit: Duration) -> Moved {
         let mut moved = Moved::default();
         let Some(stream) = self.stream() else {
             return self.unusable();
         };
         let work = async {
-            let mut buffer = vec![0; (bytes as usize).clamp(1, 64 * 1024)];
+            let whole = stream.is_datagram();
+            let size = if whole { u32::from(u16::MAX) } else { bytes };
+            let mut buffer = vec![0; (size as usize).clamp(1, 64 * 1024)];
             while moved.received < u64::from(bytes) {
                 if let Err(error) = stream.readable().await {
                     return Fault::from(&error);
                 }
-                let left = (u64::from(bytes) - moved.received) as usize;
+                let left = (u64::from(size) - moved.received) as usize;
                 let room = left.min(buffer.len());
                 match stream.try_read(&mut buffer[..room]) {
-                    Ok(0) => return Fault::EOF,
+                    Ok(0) if !whole => return Fault::EOF,
                     Ok(count) => {
                         moved.received += count as u64;
                         let keep = count.min(TEXT_LIMIT.saturating_sub(moved.text.len()));
                         moved.text.extend_from_slice(&buffer[..keep]);
+                        if whole {
+                            break;
+                        }
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                     Err(error) => return Fault::from(&error),
@@ -244,8 +260,12 @@ impl Client {
         moved
     }
 
-    /// Writes so many bytes and reads as many, all within one limit.
+    /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back;
+    /// what came late for an earlier one is no answer to this one.
     pub async fn exchange(&self, bytes: u32, limit: Duration) -> Moved {
+        if let Some(stream) = self.stream().filter(|stream| stream.is_datagram()) {
+            stream.discard();
+        }
         let until = Instant::now() + limit;
         // Both at once: an echo of more than the buffers hold would block a writer that does not read.
         let (sent, received) = tokio::join!(self.send(bytes, limit), async {
@@ -296,6 +316,7 @@ impl Client {
     /// Bytes written and not acknowledged now.
     pub fn unacked(&self) -> u64 {
         self.stream()
+            .filter(|stream| !stream.is_datagram())
             .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
             .map_or(0, |info| info.unacked)
     }
@@ -305,7 +326,9 @@ impl Client {
         let mut state = *self.state.lock().expect("no holder of this lock panics");
         if let Some(stream) = self.stream() {
             state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
-            if state.ended.is_empty() || state.ended == "eof" {
+            if stream.is_datagram() {
+                state.ended = "open";
+            } else if state.ended.is_empty() || state.ended == "eof" {
                 state.ended = match crate::world::proc::state_name(state.last.state) {
                     "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
                     "CLOSE" => {
@@ -337,11 +360,11 @@ impl Client {
         self.slot().is_some()
     }
 
-    fn stream(&self) -> Option<Arc<TcpStream>> {
+    fn stream(&self) -> Option<Arc<Wire>> {
         self.slot().clone()
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<TcpStream>>> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Wire>>> {
         self.stream.lock().expect("no holder of this lock panics")
     }
 
@@ -378,7 +401,7 @@ impl Client {
 }
 
 /// RST now, whoever else holds the socket.
-fn disconnect(stream: &TcpStream) -> Result<(), Errno> {
+fn disconnect(stream: &Wire) -> Result<(), Errno> {
     let unspecified = libc::sockaddr {
         sa_family: libc::AF_UNSPEC as libc::sa_family_t,
         sa_data: [0; 14],
@@ -394,9 +417,10 @@ fn disconnect(stream: &TcpStream) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
-/// Bytes to send: readable, and different enough to see a shift.
-fn pattern(bytes: u32) -> Vec<u8> {
-    (0..bytes.min(64 * 1024))
+/// Bytes to send: readable, and different enough to see a shift. A datagram goes as a whole.
+fn pattern(bytes: u32, whole: bool) -> Vec<u8> {
+    let count = if whole { bytes } else { bytes.min(64 * 1024) };
+    (0..count)
         .map(|position| b'a' + (position % 26) as u8)
         .collect()
 }

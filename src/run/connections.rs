@@ -7,10 +7,10 @@ use super::story::Story;
 use crate::evidence::{Connection, Flow};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Party, Tuple};
-use crate::plan::{Host, Plan};
+use crate::plan::Plan;
 use crate::world::proc;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 pub(super) fn connections(
@@ -19,7 +19,6 @@ pub(super) fn connections(
     flows: &[Flow],
     sockets: &[Vec<proc::TcpSocket>],
 ) -> Vec<Connection> {
-    let plan = &story.plan;
     let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
     for conversation in &books.conversations {
         attempts
@@ -27,6 +26,13 @@ pub(super) fn connections(
             .or_default()
             .push(conversation);
     }
+    let latest: HashMap<Tuple, usize> = books
+        .flows
+        .iter()
+        .enumerate()
+        .filter(|(_, flow)| flow.client_side.protocol == Protocol::Udp)
+        .map(|(number, flow)| (flow.client_side, number))
+        .collect();
     let served: Vec<Vec<Arc<Served>>> = story
         .servers
         .iter()
@@ -39,35 +45,60 @@ pub(super) fn connections(
         .map(|client| {
             let began = client.began.into_std().saturating_duration_since(start);
             let conversation = client.local.and_then(|local| {
-                let tuple = Tuple {
-                    protocol: Protocol::Tcp,
-                    from: books.stand_ins.inside(local)?,
-                    to: books.stand_ins.inside(client.to.address)?,
-                };
+                let tuple = tuple(client, local);
                 attempts
                     .get(&tuple)?
                     .iter()
                     .find(|conversation| conversation.opened >= began)
                     .copied()
             });
-            connection(story, plan, client, conversation, flows, sockets, &served)
+            connection(
+                story,
+                client,
+                conversation,
+                &latest,
+                flows,
+                sockets,
+                &served,
+            )
         })
         .collect()
 }
 
+/// What a client's packets bear.
+fn tuple(client: &Client, local: SocketAddrV4) -> Tuple {
+    Tuple {
+        protocol: if client.udp {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        },
+        from: local,
+        to: client.to.address,
+    }
+}
+
 fn connection(
     story: &Story,
-    plan: &Plan,
     client: &Client,
     conversation: Option<&Conversation>,
+    latest: &HashMap<Tuple, usize>,
     flows: &[Flow],
     sockets: &[Vec<proc::TcpSocket>],
     served: &[Vec<Arc<Served>>],
 ) -> Connection {
+    let plan = &story.plan;
     let end = client.examine();
-    let flow = conversation
-        .and_then(|conversation| conversation.flow)
-        .map(|flow| flow.0 as usize);
+    let flow = match client.udp {
+        false => conversation
+            .and_then(|conversation| conversation.flow)
+            .map(|flow| flow.0 as usize),
+        // Its datagrams may have made several, one after the other.
+        true => client
+            .local
+            .and_then(|local| latest.get(&tuple(client, local)))
+            .copied(),
+    };
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
         Some(flow) => (
             flow.target.clone(),
@@ -76,7 +107,8 @@ fn connection(
         ),
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some()
-            || plan.hosts[client.from.0 as usize].has(client.to.address.ip()) =>
+            || client.udp
+            || plan.hosts[client.from.0 as usize].address == *client.to.address.ip() =>
         {
             direct(plan, client)
         }
@@ -84,8 +116,8 @@ fn connection(
     };
     let server = plan.hosts.iter().position(|host| host.name == target);
     let (seen, at) = (
-        seen_as.parse::<SocketAddr>().ok(),
-        target_address.parse::<SocketAddr>().ok(),
+        seen_as.parse::<SocketAddrV4>().ok(),
+        target_address.parse::<SocketAddrV4>().ok(),
     );
     let stood = client.began + client.took;
     // Two connections may show one tuple to a server: ours is the one accepted nearest to when it came to stand.
@@ -103,17 +135,19 @@ fn connection(
     });
     let acknowledged = end.info.bytes_acked.saturating_sub(1).min(end.sent);
     let delivered = accepted.map_or(acknowledged, |served| served.delivered());
-    let state_of = |host: Option<usize>, local: Option<SocketAddr>, remote: Option<SocketAddr>| {
-        let socket = host.and_then(|host| {
-            sockets[host]
-                .iter()
-                .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
-        });
-        socket.map_or(String::new(), |socket| socket.state.to_owned())
-    };
+    let state_of =
+        |host: Option<usize>, local: Option<SocketAddrV4>, remote: Option<SocketAddrV4>| {
+            let socket = host.and_then(|host| {
+                sockets[host]
+                    .iter()
+                    .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
+            });
+            socket.map_or(String::new(), |socket| socket.state.to_owned())
+        };
     let ended = conversation.and_then(|conversation| conversation.ended);
     Connection {
         step: client.step,
+        protocol: if client.udp { "udp" } else { "tcp" }.to_owned(),
         from: plan.hosts[client.from.0 as usize].name.clone(),
         via: client.to.label.clone(),
         local: client
@@ -160,29 +194,26 @@ fn connection(
 /// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
 fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
     let remote = client.to.address;
-    let from = &plan.hosts[client.from.0 as usize];
-    let known = |host: &&Host| {
-        host.has(remote.ip()) || host.public_address.map(IpAddr::from) == Some(remote.ip())
-    };
-    let Some(host) = plan.hosts.iter().find(known) else {
+    let Some(host) = plan
+        .hosts
+        .iter()
+        .find(|host| host.address == *remote.ip() || host.public_address == Some(*remote.ip()))
+    else {
         return Default::default();
     };
-    let (source, destination) = match remote {
-        SocketAddr::V6(_) => (from.ipv6.map(IpAddr::from), remote.ip()),
-        SocketAddr::V4(_) => {
-            // A host with a public address appears under it wherever its packet passes the internet gateway.
-            let crosses_gateway = host.zone.is_none() || !host.has(remote.ip());
-            let public = from.public_address.filter(|_| crosses_gateway);
-            (
-                Some(public.unwrap_or(from.address).into()),
-                host.address.into(),
-            )
-        }
-    };
-    let seen_as = match (client.local, source) {
-        (Some(local), Some(source)) => SocketAddr::new(source, local.port()).to_string(),
-        (_, _) => String::new(),
-    };
-    let target = SocketAddr::new(destination, remote.port());
-    (host.name.clone(), seen_as, target.to_string())
+    let from = &plan.hosts[client.from.0 as usize];
+    // A host with a public address appears under it wherever its packet passes the internet gateway.
+    let crosses_gateway = host.zone.is_none() || host.address != *remote.ip();
+    let source = from
+        .public_address
+        .filter(|_| crosses_gateway)
+        .unwrap_or(from.address);
+    let seen_as = client.local.map_or(String::new(), |local| {
+        SocketAddrV4::new(source, local.port()).to_string()
+    });
+    (
+        host.name.clone(),
+        seen_as,
+        SocketAddrV4::new(host.address, remote.port()).to_string(),
+    )
 }

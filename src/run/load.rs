@@ -88,6 +88,7 @@ async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Fault) {
     let options = ClientOptions {
         source_port: None,
         keepalive: *keepalive,
+        udp: dial.udp,
     };
     let client = story.open(number, dial, options, *timeout).await;
     let mut fault = client.fault;

@@ -12,6 +12,7 @@ mod metrics;
 mod names;
 mod server;
 mod story;
+mod wire;
 mod word;
 
 use crate::evidence::Evidence;
@@ -34,7 +35,7 @@ pub type Cancel = watch::Receiver<bool>;
 pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<Evidence, Error> {
     let mut servers = Vec::with_capacity(plan.hosts.len());
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
-        servers.push(Servers::start(live, &host.servers).await?);
+        servers.push(Servers::start(live, host.address, &host.servers).await?);
     }
     let before = collect::counters(&world).await?;
     world

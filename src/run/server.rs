@@ -5,10 +5,10 @@ use super::word::Fault;
 use crate::plan::Server;
 use crate::spec::App;
 use crate::world::program::Running;
-use crate::world::socket::{self, Family};
-use crate::world::{Error, Host, proc};
+use crate::world::{Error, Host, proc, socket};
 use nix::sys::signal::Signal;
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,13 +36,13 @@ pub enum Order {
     Die,
 }
 
-/// A connection that a server accepted.
+/// A connection that a server accepted, or all datagrams of one peer.
 #[derive(Debug)]
 pub struct Served {
     /// Its own end.
-    pub local: SocketAddr,
+    pub local: SocketAddrV4,
     /// The client as the server sees it.
-    pub peer: SocketAddr,
+    pub peer: SocketAddrV4,
     /// When it was accepted.
     pub accepted: Instant,
     /// Bytes read.
@@ -100,12 +100,36 @@ pub(super) struct Shared {
     pub(super) requests: Mutex<Vec<Request>>,
 }
 
+impl Shared {
+    /// Takes a connection, or the first datagram of a peer, into the books.
+    fn begin(
+        &self,
+        local: SocketAddrV4,
+        peer: SocketAddrV4,
+        stream: Option<Arc<TcpStream>>,
+    ) -> Arc<Served> {
+        let served = Arc::new(Served {
+            local,
+            peer,
+            accepted: Instant::now(),
+            received: AtomicU64::new(0),
+            stream: Mutex::new(stream),
+            fault: Mutex::default(),
+        });
+        self.served
+            .lock()
+            .expect("no holder of this lock panics")
+            .push(Arc::clone(&served));
+        served
+    }
+}
+
 impl Servers {
     /// Starts what a host serves; everything listens when it returns.
     ///
     /// # Errors
     /// A port that cannot be had, a program that does not start or does not listen in time.
-    pub async fn start(host: &Host, servers: &[Server]) -> Result<Self, Error> {
+    pub async fn start(host: &Host, address: Ipv4Addr, servers: &[Server]) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
             orders: watch::Sender::new(Order::Serve),
@@ -127,16 +151,14 @@ impl Servers {
                     programs.push(start_program(host, server, command, ready.as_deref()).await?)
                 }
                 app if server.udp => {
-                    for family in Family::all(host.has_ipv6) {
-                        let socket = socket::datagram(&host.namespace, *family, server.port);
-                        let socket =
-                            UdpSocket::from_std(socket.map_err(fail)?).map_err(register)?;
-                        tasks.push(tokio::spawn(serve_datagrams(
-                            Arc::clone(&shared),
-                            socket,
-                            app.clone(),
-                        )));
-                    }
+                    let socket = socket::datagram(&host.namespace, server.port).map_err(fail)?;
+                    let socket = UdpSocket::from_std(socket).map_err(register)?;
+                    tasks.push(tokio::spawn(serve_datagrams(
+                        Arc::clone(&shared),
+                        socket,
+                        SocketAddrV4::new(address, server.port),
+                        app.clone(),
+                    )));
                 }
                 app => {
                     let backlog = if let App::NeverAccept { backlog } = app {
@@ -144,17 +166,14 @@ impl Servers {
                     } else {
                         4096
                     };
-                    for family in Family::all(host.has_ipv6) {
-                        let listener =
-                            socket::listener(&host.namespace, *family, server.port, backlog);
-                        let listener =
-                            TcpListener::from_std(listener.map_err(fail)?).map_err(register)?;
-                        tasks.push(tokio::spawn(listen(
-                            Arc::clone(&shared),
-                            listener,
-                            app.clone(),
-                        )));
-                    }
+                    let listener =
+                        socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
+                    let listener = TcpListener::from_std(listener).map_err(register)?;
+                    tasks.push(tokio::spawn(listen(
+                        Arc::clone(&shared),
+                        listener,
+                        app.clone(),
+                    )));
                 }
             }
         }
@@ -277,24 +296,14 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, app: App) {
 }
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
-    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
+    let (Ok(SocketAddr::V4(local)), Ok(SocketAddr::V4(peer))) =
+        (stream.local_addr(), stream.peer_addr())
+    else {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
     };
     let stream = Arc::new(stream);
-    let served = Arc::new(Served {
-        local,
-        peer,
-        accepted: Instant::now(),
-        received: AtomicU64::new(0),
-        stream: Mutex::new(Some(Arc::clone(&stream))),
-        fault: Mutex::default(),
-    });
-    shared
-        .served
-        .lock()
-        .expect("no holder of this lock panics")
-        .push(Arc::clone(&served));
+    let served = shared.begin(local, peer, Some(Arc::clone(&stream)));
     shared.busy.fetch_add(1, Ordering::AcqRel);
     tokio::spawn(serve(Arc::clone(shared), stream, served, app));
 }
@@ -353,14 +362,17 @@ async fn drain(stream: &TcpStream, served: &Served) {
     }
 }
 
-async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, app: App) {
+async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAddrV4, app: App) {
+    let mut peers: HashMap<SocketAddrV4, Arc<Served>> = HashMap::new();
     let mut orders = shared.orders.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         tokio::select! {
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = socket.recv_from(&mut buffer) => {
-                let Ok((count, peer)) = got else { continue };
+                let Ok((count, SocketAddr::V4(peer))) = got else { continue };
+                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None));
+                served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {
                     App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,
                     App::Echo { .. } | App::Banner { .. } | App::Http => socket.send_to(&buffer[..count], peer).await,

@@ -194,6 +194,7 @@ impl Story {
                 let options = ClientOptions {
                     source_port: *source_port,
                     keepalive: *keepalive,
+                    udp: dial.udp,
                 };
                 let client = self.open(number, dial, options, *timeout).await;
                 let fault = client.fault;

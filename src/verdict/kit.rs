@@ -107,6 +107,7 @@ impl Kit {
                     self.evidence.load_balancers[balancer].addresses[zone]
                 );
                 self.evidence.flows.push(Flow {
+                    protocol: "tcp".into(),
                     balancer: balancer.into(),
                     via: via.into(),
                     group: "web".into(),
@@ -126,6 +127,7 @@ impl Kit {
         };
         let index = self.evidence.connections.len();
         self.evidence.connections.push(Connection {
+            protocol: "tcp".into(),
             step: self.evidence.steps.len(),
             from: from.into(),
             via: via.into(),

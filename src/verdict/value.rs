@@ -59,7 +59,6 @@ fn host(host: &HostEvidence) -> Value {
         .collect();
     json!({
         "address": host.address,
-        "ipv6": host.ipv6,
         "counters": host.counters,
         "sockets": sockets,
         "requests": requests,
@@ -78,7 +77,6 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
         "state": balancer.state,
         "addresses": balancer.addresses,
         "zones": zones,
-        "ipv6_addresses": balancer.ipv6_addresses,
         "flows": balancer.flows,
     })
 }

@@ -3,13 +3,11 @@
 use super::namespace::Namespace;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname,
-    listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, connect, listen, setsockopt,
+    socket, sockopt,
 };
-use std::net::{
-    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket,
-};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// What a client's socket is told before it connects.
@@ -19,18 +17,17 @@ pub struct ClientOptions {
     pub source_port: Option<u16>,
     /// SO_KEEPALIVE with this idle time and interval, whole seconds.
     pub keepalive: Option<Duration>,
+    /// Datagrams.
+    pub udp: bool,
 }
 
-/// A non-blocking TCP socket, ready to connect.
+/// A non-blocking socket, ready to connect.
 ///
 /// # Errors
 /// What the kernel said; EADDRINUSE when the source port is taken in a way that does not share.
-pub async fn client(
-    namespace: &Namespace,
-    family: Family,
-    options: ClientOptions,
-) -> Result<OwnedFd, Errno> {
-    let fd = namespace.call(move || tcp_socket(family)).await?;
+pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<OwnedFd, Errno> {
+    let make = if options.udp { udp_socket } else { tcp_socket };
+    let fd = namespace.call(make).await?;
     if let Some(idle) = options.keepalive {
         let seconds = idle.as_secs().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
@@ -39,98 +36,44 @@ pub async fn client(
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(fd.as_raw_fd(), &family.everywhere(port))?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
     }
     Ok(fd)
 }
 
-/// Starts to connect. EINPROGRESS is the ordinary answer.
+fn tcp_socket() -> Result<OwnedFd, Errno> {
+    socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+}
+
+fn udp_socket() -> Result<OwnedFd, Errno> {
+    socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+}
+
+/// A listening TCP socket on all addresses of the host, non-blocking.
 ///
 /// # Errors
 /// What the kernel said.
-pub fn start_connect(fd: BorrowedFd<'_>, to: SocketAddr) -> Result<(), Errno> {
-    connect(fd.as_raw_fd(), &SockaddrStorage::from(to))
-}
-
-/// A socket's own end; none before the kernel chose its port.
-pub fn local_end(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    let name = getsockname::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
-    let end = match (name.as_sockaddr_in(), name.as_sockaddr_in6()) {
-        (Some(name), _) => SocketAddr::V4(SocketAddrV4::from(*name)),
-        (None, Some(name)) => SocketAddr::V6(SocketAddrV6::from(*name)),
-        (None, None) => return None,
-    };
-    Some(end).filter(|end| end.port() != 0)
-}
-
-/// IPv4 or IPv6. An IPv6 socket of ours never takes IPv4 as mapped addresses, so that each family's packets are
-/// counted where they belong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// AF_INET
-    Ipv4,
-    /// AF_INET6
-    Ipv6,
-}
-
-impl Family {
-    /// An address's.
-    pub fn of(address: SocketAddr) -> Self {
-        match address {
-            SocketAddr::V4(_) => Self::Ipv4,
-            SocketAddr::V6(_) => Self::Ipv6,
-        }
-    }
-
-    /// Those of a host.
-    pub fn all(has_ipv6: bool) -> &'static [Self] {
-        if has_ipv6 {
-            &[Self::Ipv4, Self::Ipv6]
-        } else {
-            &[Self::Ipv4]
-        }
-    }
-
-    fn everywhere(self, port: u16) -> SockaddrStorage {
-        let address: IpAddr = match self {
-            Self::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
-            Self::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        SockaddrStorage::from(SocketAddr::new(address, port))
-    }
-}
-
-fn new_socket(family: Family, kind: SockType) -> Result<OwnedFd, Errno> {
-    let domain = match family {
-        Family::Ipv4 => AddressFamily::Inet,
-        Family::Ipv6 => AddressFamily::Inet6,
-    };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let fd = socket(domain, kind, flags, None)?;
-    if family == Family::Ipv6 {
-        setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
-    }
-    Ok(fd)
-}
-
-fn tcp_socket(family: Family) -> Result<OwnedFd, Errno> {
-    new_socket(family, SockType::Stream)
-}
-
-/// A listening TCP socket on all addresses of a family of the host, non-blocking.
-///
-/// # Errors
-/// What the kernel said.
-pub fn listener(
-    namespace: &Namespace,
-    family: Family,
-    port: u16,
-    backlog: u32,
-) -> Result<TcpListener, Errno> {
+pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpListener, Errno> {
     namespace.run(move || {
-        let fd = tcp_socket(family)?;
+        let fd = tcp_socket()?;
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(fd.as_raw_fd(), &family.everywhere(port))?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
         listen(
             &fd,
             Backlog::new(backlog.min(i32::MAX as u32) as i32).unwrap_or(Backlog::MAXCONN),
@@ -139,14 +82,17 @@ pub fn listener(
     })
 }
 
-/// A UDP socket on all addresses of a family of the host, non-blocking.
+/// A UDP socket on all addresses of the host, non-blocking.
 ///
 /// # Errors
 /// What the kernel said.
-pub fn datagram(namespace: &Namespace, family: Family, port: u16) -> Result<UdpSocket, Errno> {
+pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
     namespace.run(move || {
-        let fd = new_socket(family, SockType::Datagram)?;
-        bind(fd.as_raw_fd(), &family.everywhere(port))?;
+        let fd = udp_socket()?;
+        bind(
+            fd.as_raw_fd(),
+            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
+        )?;
         Ok(UdpSocket::from(fd))
     })
 }
@@ -157,11 +103,18 @@ pub fn datagram(namespace: &Namespace, family: Family, port: u16) -> Result<UdpS
 /// What the kernel said.
 pub async fn asking(namespace: &Namespace, to: SocketAddrV4) -> Result<UdpSocket, Errno> {
     let fd = namespace
-        .call(|| new_socket(Family::Ipv4, SockType::Datagram))
+        .call(|| {
+            socket(
+                AddressFamily::Inet,
+                SockType::Datagram,
+                SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+                None,
+            )
+        })
         .await?;
     // Else a datagram that a router sends back is nobody's error.
     setsockopt(&fd, sockopt::Ipv4RecvErr, &true)?;
-    start_connect(fd.as_fd(), to.into())?;
+    connect(fd.as_raw_fd(), &SockaddrIn::from(to))?;
     Ok(UdpSocket::from(fd))
 }
 

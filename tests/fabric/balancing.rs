@@ -237,6 +237,30 @@ fn a_closed_tuple_makes_a_new_flow_and_an_open_one_does_not() {
 }
 
 #[test]
+fn a_closed_flow_is_not_revived_into_a_full_table() {
+    let mut config = one_target();
+    config.balancers[0].flow_capacity = 1;
+    let (first, second) = (end(CLIENT_IP, 1), end(CLIENT_IP, 2));
+    let (front, web) = (end(FRONT_A, 80), end(WEB1_IP, 80));
+    for by_target in [false, true] {
+        let mut net = Net::new(config.clone());
+        net.forward(CLIENT, segment(first, front, SYN, 5, 0));
+        net.forward(CLIENT, segment(first, front, RST, 6, 0));
+        net.connect(CLIENT, second, front, 1);
+        if by_target {
+            net.forward(WEB1, segment(web, first, SYN | ACK, 9000, 6));
+            assert_eq!(net.metric("RejectedFlowCount"), 0);
+        } else {
+            let again = segment(first, front, SYN, 5, 0);
+            assert_eq!(net.dropped(CLIENT, again.bytes()), Reason::FlowTableFull);
+            assert_eq!(net.metric("RejectedFlowCount"), 1);
+        }
+        assert_eq!(net.metric("ActiveFlowCount"), 1);
+        assert_eq!(net.fabric.flows()[0].state, FlowState::Closed);
+    }
+}
+
+#[test]
 fn the_table_has_a_capacity_and_closed_flows_do_not_count() {
     let mut config = one_target();
     config.balancers[0].flow_capacity = 2;

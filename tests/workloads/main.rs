@@ -6,6 +6,7 @@ mod common;
 
 mod apps;
 mod balancer;
+mod datagrams;
 mod errors;
 mod hosts;
 mod kit;

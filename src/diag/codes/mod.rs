@@ -4,9 +4,9 @@
 
 mod cases;
 pub mod expr;
+pub mod flows;
 pub mod guards;
 pub mod health;
-pub mod ipv6;
 pub mod plan;
 pub mod proxy;
 mod set;
@@ -39,7 +39,7 @@ pub struct Rule {
 }
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
-/// 0530.. health checks, 0540.. guards, 0590.. IPv6, 0630.. PROXY protocol and TLS.
+/// 0530.. health checks, 0540.. guards, 0610.. flows, 0630.. PROXY protocol and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -51,7 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         expr::RULES,
         health::RULES,
         guards::RULES,
-        ipv6::RULES,
+        flows::RULES,
         proxy::RULES,
     ]
     .into_iter()

@@ -92,8 +92,6 @@ pub const PRIVATE_FROM_INTERNET: Code = Code(404);
 pub const NO_PUBLIC_ADDRESS: Code = Code(405);
 /// A client without a way out.
 pub const NO_WAY_TO_INTERNET: Code = Code(406);
-/// A UDP destination.
-pub const UDP_CLIENT: Code = Code(407);
 /// No step of this name.
 pub const OVER_UNKNOWN: Code = Code(410);
 /// A step that opens nothing.
@@ -567,14 +565,6 @@ pub const RULES: &[Rule] = &[
         \x20   steps: [ { connect: { from: client, to: far } } ]\n\
         Right:\n\
         \x20   hosts: { client: { zone: a, public_address: auto }, far: { serve: { 80: echo } } }",
-    },
-    Rule {
-        code: UDP_CLIENT,
-        title: "clients speak TCP",
-        page: "`connect` and `load` open TCP connections. Datagrams are sent by programs: `run: { on_host: client, command: ... }`.\n\
-        \n\
-        Wrong:\n\
-        \x20   to: ns1:53/udp",
     },
     Rule {
         code: OVER_UNKNOWN,

@@ -170,7 +170,8 @@ impl Balancers {
     }
 
     /// A SYN for a flow that is closed: the same as before, after a RST of the client's own which was the answer to
-    /// a challenge ACK, or any, as long as the flow cannot be used again. False when the flow's source port has gone to another flow since.
+    /// a challenge ACK, or any, as long as the flow cannot be used again. False when the table is full, or the flow's
+    /// source port has gone to another flow since.
     fn reopen(&mut self, flow: FlowId) -> bool {
         if !self.keep_port(flow) {
             return false;

@@ -5,8 +5,8 @@ use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// AWS protocol names.
 pub static PROTOCOLS: Words = Words {
-    now: &["TCP", "UDP"],
-    later: &["TCP_UDP", "TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
+    now: &["TCP", "UDP", "TCP_UDP"],
+    later: &["TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
 };
 /// What a health check speaks.
 pub static CHECK_PROTOCOLS: Words = Words {
@@ -31,16 +31,6 @@ pub static BALANCER_TYPES: Words = Words {
 /// AWS schemes.
 pub static SCHEMES: Words = Words {
     now: &["internet-facing", "internal"],
-    later: &[],
-};
-/// AWS address families of balancers.
-pub static BALANCER_FAMILIES: Words = Words {
-    now: &["ipv4", "dualstack"],
-    later: &["dualstack-without-public-ipv4"],
-};
-/// AWS address families of target groups.
-pub static GROUP_FAMILIES: Words = Words {
-    now: &["ipv4", "ipv6"],
     later: &[],
 };
 /// Who keeps the reverse key when two flows want it.
@@ -70,12 +60,6 @@ pub static GROUP: Section = Section {
             Default("TCP"),
             Type::Word(&PROTOCOLS),
             "The protocol toward the targets.",
-        ),
-        field(
-            "ip_address_type",
-            Default("ipv4"),
-            Type::Word(&GROUP_FAMILIES),
-            "Which of its targets' addresses it has. `ipv6` needs a dualstack balancer.",
         ),
         field(
             "port",
@@ -219,12 +203,6 @@ pub static BALANCER: Section = Section {
             Default("internet-facing"),
             Type::Word(&SCHEMES),
             "Whether its addresses are public.",
-        ),
-        field(
-            "ip_address_type",
-            Default("ipv4"),
-            Type::Word(&BALANCER_FAMILIES),
-            "`dualstack`: each of its zonal addresses has an IPv6 address besides.",
         ),
         field(
             "zones",

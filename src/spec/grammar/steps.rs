@@ -9,12 +9,6 @@ pub static STOP_WITH: Words = Words {
     later: &[],
 };
 
-/// IP versions.
-pub static FAMILIES: Words = Words {
-    now: &["ipv4", "ipv6"],
-    later: &[],
-};
-
 /// A step.
 pub static STEPS: Variants = Variants {
     name: "verb",
@@ -173,13 +167,7 @@ const TO: Field = field(
     Required,
     Type::Line,
     "The destination: balancer[/zone][:port], host[/public][:port], or \
-        address:port (IPv6 in brackets). The port may be left out when there is only one.",
-);
-const FAMILY: Field = field(
-    "family",
-    Optional,
-    Type::Word(&FAMILIES),
-    "Over which of the destination's addresses. Default: ipv4; of an address, its own.",
+        address:port. The port may be left out when there is only one.",
 );
 const KEEPALIVE: Field = field(
     "keepalive",
@@ -244,7 +232,6 @@ static CONNECT: Section = Section {
             PORT,
             "The client's port. Without it, the kernel chooses.",
         ),
-        FAMILY,
         KEEPALIVE,
         timeout("5s"),
     ],
@@ -282,7 +269,6 @@ static LOAD: Section = Section {
             Type::Bytes { max: 1 << 20 },
             "Bytes to send and to get back on each connection before it is closed. Without it, each is only opened.",
         ),
-        FAMILY,
         KEEPALIVE,
         timeout("5s"),
         BACKGROUND,

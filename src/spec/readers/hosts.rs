@@ -17,7 +17,6 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         // `auto` is no address, and so reads as not written.
         address: fields.written("address"),
         public_address: fields.written::<PublicAddress>("public_address"),
-        ipv6: fields.written("ipv6"),
         zone: fields
             .written::<String>("zone")
             .filter(|zone| zone.value != "none"),

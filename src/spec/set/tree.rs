@@ -49,7 +49,6 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Address
         | Type::PublicAddress
         | Type::Rule(_)
-        | Type::Ipv6Address
         | Type::Word(_)
         | Type::Claims => false,
     }

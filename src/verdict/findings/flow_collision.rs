@@ -112,11 +112,11 @@ fn kept(trace: &Trace) -> Vec<Meeting> {
         flow: Some(flow),
         connection: owners.get(&flow).copied(),
     };
-    let mut by_tuple: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let mut by_tuple: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
     let mut meetings = Vec::new();
     for (j, new) in flows.iter().enumerate() {
         let earlier = by_tuple
-            .entry((&new.seen_as, &new.target_address))
+            .entry((&new.protocol, &new.seen_as, &new.target_address))
             .or_default();
         let holder = earlier.iter().rev().find(|i| {
             let old = &flows[**i];

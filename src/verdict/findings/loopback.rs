@@ -56,13 +56,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 
 /// Delivered to its own sender, from the address it has itself.
 pub(in crate::verdict) fn came_home(trace: &Trace, packet: &Packet) -> bool {
-    let source = ip(&packet.from_after);
-    let own = trace
+    let address = trace
         .evidence
         .hosts
         .get(&packet.receiver)
-        .is_some_and(|host| source == host.address || source == host.ipv6);
-    delivered(packet) && packet.sender == packet.receiver && own
+        .map(|h| h.address.as_str());
+    delivered(packet) && packet.sender == packet.receiver && address == Some(ip(&packet.from_after))
 }
 
 fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {

@@ -334,8 +334,7 @@ fn is_zonal(trace: &Trace, via: &str) -> bool {
 }
 
 fn ip(address: &str) -> &str {
-    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
-    ip.trim_matches(['[', ']'])
+    address.rsplit_once(':').map_or(address, |(ip, _)| ip)
 }
 
 fn put(row: &mut [char], at: usize, text: &str) {

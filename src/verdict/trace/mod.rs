@@ -164,10 +164,10 @@ impl<'a> Trace<'a> {
 
 /// Connections by their addresses.
 struct Index<'a> {
-    /// By what the client's kernel uses: local, remote.
-    client: HashMap<(&'a str, &'a str), Vec<usize>>,
-    /// By what the target's kernel sees: client, target.
-    target: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// By what the client's kernel uses: protocol, local, remote.
+    client: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    /// By what the target's kernel sees: protocol, client, target.
+    target: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
     /// By flow.
     flow: HashMap<usize, usize>,
     /// When each was started.
@@ -186,11 +186,12 @@ impl<'a> Index<'a> {
             if !connection.local.is_empty() {
                 index
                     .client
-                    .entry((&connection.local, &connection.remote))
+                    .entry((&connection.protocol, &connection.local, &connection.remote))
                     .or_default()
                     .push(i);
             }
-            if let Some(tuple) = target_side(evidence, connection) {
+            if let Some((client, target)) = target_side(evidence, connection) {
+                let tuple = (connection.protocol.as_str(), client, target);
                 index.target.entry(tuple).or_default().push(i);
             }
             if let Some(flow) = connection.flow {
@@ -256,8 +257,9 @@ impl<'a> Index<'a> {
 
     /// Whose addresses a packet bears at the client's edge, and its direction.
     fn bearer(&self, sent: &Packet, ended: &Packet) -> (Option<usize>, bool) {
-        let client = |from: &str, to: &str| self.current(self.client.get(&(from, to)), sent.t);
-        let target = |from: &str, to: &str| self.current(self.target.get(&(from, to)), sent.t);
+        let of = sent.protocol.as_str();
+        let client = |from: &str, to: &str| self.current(self.client.get(&(of, from, to)), sent.t);
+        let target = |from: &str, to: &str| self.current(self.target.get(&(of, from, to)), sent.t);
         if let Some(c) = client(&sent.from, &sent.to) {
             return (Some(c), true);
         }

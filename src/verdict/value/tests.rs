@@ -115,7 +115,6 @@ fn evidence(plan: &Plan) -> Evidence {
         zones: [("a".to_string(), zone)].into(),
         state: "active".into(),
         addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
-        ipv6_addresses: Default::default(),
         flows: 1,
     };
     let target = TargetEvidence {
