@@ -223,6 +223,9 @@ pub struct Zonal {
     /// What stands for its IPv6 address, on a dualstack balancer; also the source toward IPv6 targets when the
     /// client's address is not preserved.
     pub ipv6: Option<Ipv4Addr>,
+    /// Further sources toward targets (AWS: `secondary_ips.auto_assigned.per_subnet`), each with as many ports. No
+    /// client is told of them.
+    pub secondary: Vec<Ipv4Addr>,
 }
 
 /// Ports that sockets of a zonal address's own kernel have. Everything below is the fabric's, for flows whose

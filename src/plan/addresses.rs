@@ -8,6 +8,7 @@
 //! | host on the internet | 198.51.100.10 .. 198.51.100.254 (RFC 5737) | 198.18.0.0/16 (RFC 2544) |
 //! | host in zone number i | 10.0.(16 i).10 .. within 10.0.(16 i + 14).0 | - |
 //! | private zonal address in zone i | 10.0.(16 i + 15).10 .. 10.0.(16 i + 15).254 | - |
+//! | secondary zonal address | the same, after all others | - |
 //! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
 //! | resolver, in zones | 10.0.0.2 (AWS: base plus two) | 169.254.169.253, which it always has |
@@ -17,6 +18,7 @@
 //! out: they are legal, and read like networks.
 
 use super::Sink;
+use super::attributes::SECONDARY_IPS;
 use super::hosts::Hosts;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -27,6 +29,9 @@ use std::net::Ipv4Addr;
 
 /// AWS: the network's base plus two.
 const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+
+/// AWS: secondary addresses of a balancer in a subnet.
+const MOST_SECONDARY: usize = 7;
 
 /// Subnets of a zone in 10.0.0.0/16: no more zones than that.
 pub(super) const MOST_ZONES: usize = 16;
@@ -56,6 +61,8 @@ pub(super) struct Addresses {
     pub(super) hosts: Vec<HostAddresses>,
     /// By balancer and its zones, in the order of the lab.
     pub(super) balancers: Vec<Vec<ZonalAddresses>>,
+    /// Secondary ones, by balancer and its zones: inside the VPC, and none for clients.
+    pub(super) secondary: Vec<Vec<Vec<Ipv4Addr>>>,
     /// The resolver's for hosts in zones and for those on the internet.
     pub(super) resolver: (Ipv4Addr, Ipv4Addr),
 }
@@ -125,11 +132,35 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 .collect()
         })
         .collect();
+    // After all others, so that a balancer without them has the same addresses as ever.
+    let secondary = body.load_balancers.iter().map(|(name, balancer)| {
+        let count = secondary_count(balancer);
+        let zones = balancer.zones.iter().map(|(zone, _)| {
+            let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
+            (0..count)
+                .map(|_| pools.zonal(number).next(&book, name.span, sink))
+                .collect()
+        });
+        zones.collect()
+    });
     Addresses {
+        secondary: secondary.collect(),
         hosts,
         balancers,
         resolver: resolver(&book),
     }
+}
+
+/// `secondary_ips.auto_assigned.per_subnet`; a value that is none has been reported where attributes are checked.
+fn secondary_count(balancer: &Balancer) -> usize {
+    let written = balancer
+        .attributes
+        .iter()
+        .find(|(name, _)| name.value == SECONDARY_IPS);
+    written
+        .and_then(|(_, count)| count.value.parse().ok())
+        .filter(|count| *count <= MOST_SECONDARY)
+        .unwrap_or(0)
 }
 
 /// Where the resolver is. A lab may have given its usual places to somebody else.

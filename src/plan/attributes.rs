@@ -18,6 +18,8 @@ pub(super) const HEADER_PLACEMENT: &str = "proxy_protocol_v2.client_to_server.he
 /// Idle limit of a TCP listener's flows.
 pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 
+/// Further addresses in each zone, for connections to targets.
+pub(super) const SECONDARY_IPS: &str = "secondary_ips.auto_assigned.per_subnet";
 /// Which zones a host is told of.
 pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 
@@ -104,8 +106,7 @@ static ATTRIBUTES: &[Attribute] = &[
         Use::Acts),
     attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
-    attribute(Holder::Balancer, "secondary_ips.auto_assigned.per_subnet",
-        Kind::Number { min: 0, max: 7 }, Use::NotYet { default: "0" }),
+    attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }, Use::Acts),
     attribute(Holder::Balancer, "zonal_shift.config.enabled", Kind::Bool, Use::Indifferent),
     attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool, Use::Indifferent),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",

@@ -168,7 +168,8 @@ fn lower_balancer(
             .zones
             .iter()
             .zip(&addresses.balancers[number])
-            .map(|(zone, addresses)| Zonal {
+            .zip(&addresses.secondary[number])
+            .map(|((zone, addresses), secondary)| Zonal {
                 zone: (*zone).to_owned(),
                 private: addresses.private,
                 public: addresses.public,
@@ -176,6 +177,7 @@ fn lower_balancer(
                 enabled: true,
                 shifted: false,
                 ipv6: None,
+                secondary: secondary.clone(),
             })
             .collect(),
         ipv6_from_internet: false,

@@ -4,6 +4,7 @@ use crate::kit::*;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::packet::Headers;
+use std::collections::BTreeMap;
 
 const C: u16 = 40_000;
 
@@ -256,4 +257,43 @@ fn a_flow_revived_by_a_syn_ack_has_its_pooled_port_again() {
     assert_eq!(net.fabric.flows()[0].state, FlowState::Established);
     let other = segment(end(CLIENT_IP, 2), front, SYN, 1, 0);
     assert_eq!(net.dropped(CLIENT, other.bytes()), Reason::PortAllocation);
+}
+
+#[test]
+fn secondary_addresses_lend_their_ports() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 2;
+    config.balancers[0].zonal[0].secondary = vec![ip("10.0.1.6"), ip("10.0.1.7")];
+    let mut net = Net::new(config);
+    let mut sources = BTreeMap::new();
+    for port in 0..6 {
+        let client = end(CLIENT_IP, 40_000 + port);
+        let arrived = net.connect(CLIENT, client, end(FRONT_A, 80), 1);
+        *sources.entry(arrived.from.ip().to_string()).or_insert(0) += 1;
+    }
+    let wanted = [(FRONT_A_PRIVATE, 2), ("10.0.1.6", 2), ("10.0.1.7", 2)];
+    assert_eq!(
+        sources,
+        wanted.map(|(ip, count)| (ip.to_owned(), count)).into()
+    );
+    let more = segment(end(CLIENT_IP, 41_000), end(FRONT_A, 80), SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, more.bytes()), Reason::PortAllocation);
+    // The other zone has none of its own.
+    for port in 0..2 {
+        net.connect(CLIENT, end(CLIENT_IP, 42_000 + port), end(FRONT_B, 80), 1);
+    }
+    let more = segment(end(CLIENT_IP, 43_000), end(FRONT_B, 80), SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, more.bytes()), Reason::PortAllocation);
+    // A port given back is had again.
+    let client = end(CLIENT_IP, 40_004);
+    net.forward(
+        CLIENT,
+        segment(client, end(FRONT_A, 80), RST | ACK, 2, 9001),
+    );
+    let arrived = net.connect(CLIENT, end(CLIENT_IP, 44_000), end(FRONT_A, 80), 1);
+    assert_eq!(arrived.from.ip().to_string(), "10.0.1.7");
+    // Clients find no listener there.
+    let more = segment(end(INSIDE_IP, 1), end("10.0.1.6", 80), SYN, 1, 0);
+    assert_eq!(net.dropped(INSIDE, more.bytes()), Reason::NoRoute);
 }

@@ -75,6 +75,7 @@ pub fn config() -> Config {
         enabled: true,
         shifted: false,
         ipv6: None,
+        secondary: Vec::new(),
     };
     let listener = |port, protocol| Listener {
         port,

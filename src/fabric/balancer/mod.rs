@@ -78,6 +78,8 @@ struct State {
     listeners: Vec<Listening>,
     /// Own addresses toward targets, of either family.
     zonal: Vec<(Ipv4Addr, Option<Ipv4Addr>)>,
+    /// By zonal address; no documentation says in which order they are used, here when the ones before are full.
+    secondary: Vec<Vec<Ipv4Addr>>,
     on_collision: OnCollision,
     on_missing_flow: OnMissingFlow,
     snat_ports: u16,
@@ -91,6 +93,7 @@ impl State {
         Self {
             listeners: Vec::new(),
             zonal: balancer.zonal.iter().map(|z| (z.private, z.ipv6)).collect(),
+            secondary: balancer.zonal.iter().map(|z| z.secondary.clone()).collect(),
             on_collision: balancer.on_collision,
             on_missing_flow: balancer.on_missing_flow,
             snat_ports: balancer.snat_ports,

@@ -62,8 +62,14 @@ impl Balancers {
         } else {
             let (private, ipv6) = state.zonal[at.zonal.0 as usize];
             let size = state.snat_ports;
+            let state = &self.balancers[at.balancer.0 as usize];
+            let more = match over_ipv6 {
+                true => &[][..],
+                false => &state.secondary[at.zonal.0 as usize],
+            };
             let zonal = if over_ipv6 { ipv6 } else { Some(private) };
-            zonal.and_then(|zonal| {
+            let mut sources = zonal.into_iter().chain(more.iter().copied());
+            sources.find_map(|zonal| {
                 let port = self.pools.take(zonal, target.address, size)?;
                 Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
             })
