@@ -20,6 +20,11 @@ pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 
 /// Further addresses in each zone, for connections to targets.
 pub(super) const SECONDARY_IPS: &str = "secondary_ips.auto_assigned.per_subnet";
+/// Whether a zonal shift may be started.
+pub(super) const ZONAL_SHIFT: &str = "zonal_shift.config.enabled";
+/// Flows of a target that has become unhealthy are reset.
+pub(super) const UNHEALTHY_TERMINATION: &str =
+    "target_health_state.unhealthy.connection_termination.enabled";
 /// Which zones a host is told of.
 pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 
@@ -107,7 +112,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
     attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }, Use::Acts),
-    attribute(Holder::Balancer, "zonal_shift.config.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool, Use::Acts),
     attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool, Use::Indifferent),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",
         Kind::Seconds { min: 0, max: 3600 }, Use::Indifferent),
@@ -124,7 +129,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
         Kind::Number { min: 1, max: 1000 }, Use::Indifferent),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT, Use::Indifferent),
-    attribute(Holder::Group, "target_health_state.unhealthy.connection_termination.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Group, UNHEALTHY_TERMINATION, Kind::Bool, Use::Indifferent),
     attribute(Holder::Group, "target_health_state.unhealthy.draining_interval_seconds",
         Kind::Seconds { min: 0, max: 360_000 }, Use::Indifferent),
     attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }, Use::Acts),

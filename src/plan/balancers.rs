@@ -1,10 +1,10 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
-use super::Sink;
 use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
+use super::{Sink, zones};
 use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
@@ -34,6 +34,8 @@ pub(super) struct Balancer<'a> {
     pub(super) name: &'a Spanned<String>,
     /// Its zones in order.
     pub(super) zones: Vec<&'a str>,
+    /// The zone that a zonal shift leaves.
+    pub(super) shifted: Option<&'a str>,
     /// By port; one that takes both protocols is two.
     pub(super) listeners: Vec<Listener>,
     /// The story waits until its targets' states have settled.
@@ -99,6 +101,7 @@ pub(super) fn resolve<'a>(
                 listeners.extend(all);
             }
             let emulate = &section.emulate;
+            zones::may_shift(&attributes, &listeners, groups, body, sink);
             room_for_checks(section, &listeners, groups, sink);
             Balancer {
                 name,
@@ -107,6 +110,7 @@ pub(super) fn resolve<'a>(
                     .iter()
                     .map(|(z, _)| z.value.as_str())
                     .collect(),
+                shifted: zones::shifted(name, section, &attributes, sink),
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
                 complete: zones_known && groups_known,
                 listeners,

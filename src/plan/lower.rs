@@ -175,7 +175,7 @@ fn lower_balancer(
                 public: addresses.public,
                 port: None,
                 enabled: true,
-                shifted: false,
+                shifted: balancer.shifted == Some(*zone),
                 ipv6: None,
                 secondary: secondary.clone(),
             })

@@ -28,6 +28,7 @@ mod steps;
 mod sysctls;
 mod text;
 pub mod vocabulary;
+mod zones;
 
 #[cfg(test)]
 mod tests;

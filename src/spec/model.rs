@@ -283,6 +283,8 @@ pub struct Balancer {
     pub scheme: Spanned<String>,
     /// Zones, each with a chosen address or none.
     pub zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)>,
+    /// `zonal_shift:`; none: no shift.
+    pub zonal_shift: Option<Spanned<String>>,
     /// By port.
     pub listeners: Vec<(Spanned<u16>, Listener)>,
     /// AWS attribute names verbatim; values as text.

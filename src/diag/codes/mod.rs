@@ -14,6 +14,7 @@ pub mod spec;
 mod steps;
 mod values;
 pub mod yaml;
+pub mod zones;
 
 use std::fmt;
 
@@ -39,7 +40,7 @@ pub struct Rule {
 }
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
-/// 0530.. health checks, 0540.. guards, 0610.. flows, 0630.. PROXY protocol and TLS.
+/// 0530.. health checks, 0540.. guards, 0570.. zones, 0610.. flows, 0630.. PROXY protocol and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -52,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         health::RULES,
         guards::RULES,
         flows::RULES,
+        zones::RULES,
         proxy::RULES,
     ]
     .into_iter()

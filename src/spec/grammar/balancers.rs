@@ -221,6 +221,13 @@ pub static BALANCER: Section = Section {
             "Its zones: a list, or a map from zone to address.",
         ),
         field(
+            "zonal_shift",
+            Optional,
+            Type::Name,
+            "The zone that a zonal shift moves traffic away from: its address leaves DNS, its targets get no new flows. \
+                Needs the attribute `zonal_shift.config.enabled`.",
+        ),
+        field(
             "listeners",
             Required,
             Type::Map {

@@ -89,6 +89,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         kind: fields.value("type")?,
         scheme: fields.value("scheme")?,
         zones,
+        zonal_shift: fields.written("zonal_shift"),
         listeners: listeners.collect::<Option<_>>()?,
         attributes: fields.free("attributes"),
         security_groups: fields.names("security_groups"),
