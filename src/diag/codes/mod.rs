@@ -52,8 +52,8 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         expr::RULES,
         health::RULES,
         guards::RULES,
-        flows::RULES,
         zones::RULES,
+        flows::RULES,
         proxy::RULES,
     ]
     .into_iter()
