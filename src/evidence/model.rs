@@ -245,7 +245,7 @@ pub struct HostEvidence {
     pub sockets: Vec<Socket>,
     /// Packets delivered to it that carried its own address as source.
     pub self_sourced: i64,
-    /// HTTP requests served.
+    /// HTTP requests served, since the first step.
     pub requests: Vec<Request>,
 }
 
@@ -269,6 +269,9 @@ pub struct Request {
     pub path: String,
     /// Answer.
     pub status: i64,
+    /// A load balancer's health check asked.
+    #[serde(default)]
+    pub probe: bool,
 }
 
 /// A balancer's record.

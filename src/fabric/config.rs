@@ -137,6 +137,9 @@ pub struct Quirks {
     /// (commit 9603d47bad46). Emulated: a SYN re-sent less than 0.9 s after the one before, same tuple and
     /// same ISN, never leaves the host.
     pub syn_resend_classic: bool,
+    /// Linux before 4.12 with `net.ipv4.tcp_tw_recycle=1` dropped SYNs whose timestamp was older than the last
+    /// one it remembered of their address (commit 4396e46187ca removed it).
+    pub tcp_tw_recycle: bool,
 }
 
 /// Transport protocols a listener can have.

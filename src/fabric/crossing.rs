@@ -4,12 +4,12 @@
 
 use super::config::{PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
-use super::passage::Transient;
+use super::passage::{Transient, tuple};
 use super::record::{Fate, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::segment::segment;
-use crate::packet::{Headers, Ipv4Packet, VnetHeader, siit};
+use crate::packet::{Headers, Ipv4Packet, VnetHeader, siit, tcp};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -121,6 +121,17 @@ impl Fabric {
     }
 
     fn deliver(&mut self, to: PortId, transient: &mut Transient<'_>, out: &mut impl Output) {
+        if transient.headers.flags & (tcp::SYN | tcp::FIN) != 0
+            && let Some(Some(recycle)) = self.recycle.get_mut(to.0 as usize)
+            && !recycle.takes(
+                self.now,
+                tuple(&transient.headers),
+                &transient.headers,
+                transient.packet,
+            )
+        {
+            return self.finish(transient, Fate::Dropped(Reason::TwRecycle));
+        }
         let Transient {
             vnet,
             headers,

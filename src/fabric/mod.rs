@@ -27,7 +27,8 @@ mod listener;
 mod passage;
 mod port_pool;
 mod proxy_header;
-mod random;
+pub mod random;
+mod recycle;
 mod reply;
 mod resolver;
 mod routes;
@@ -40,6 +41,7 @@ use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
 use record::{Conversation, FlowRecord, PacketRecord, Refusal, Totals, Tuple};
+use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
 use std::cmp::Reverse;
@@ -97,6 +99,8 @@ pub struct Fabric {
     is_target: Vec<bool>,
     /// By port.
     self_sourced: Vec<u64>,
+    /// By port, what a kernel with `tcp_tw_recycle` remembers; empty when no host has one.
+    recycle: Vec<Option<Recycle>>,
     /// When the next packet comes out of each link; the number keeps packets of one moment in order.
     arrivals: BinaryHeap<Reverse<(Duration, u64, Stage)>>,
     sequence: u64,
@@ -132,6 +136,7 @@ impl Fabric {
             watch: Watch::new(&config.guards, config.record_limit),
             is_target,
             self_sourced: vec![0; config.ports.len()],
+            recycle: recycles(&config),
             arrivals: BinaryHeap::new(),
             sequence: 0,
             scratch: Vec::new(),
@@ -269,4 +274,15 @@ impl Fabric {
     pub fn config(&self) -> &Config {
         &self.config
     }
+}
+
+fn recycles(config: &Config) -> Vec<Option<Recycle>> {
+    let mut ports = config.ports.iter();
+    if !ports.any(|port| port.quirks.tcp_tw_recycle) {
+        return Vec::new();
+    }
+    let ports = config.ports.iter();
+    ports
+        .map(|port| port.quirks.tcp_tw_recycle.then(Recycle::default))
+        .collect()
 }

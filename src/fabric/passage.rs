@@ -134,6 +134,11 @@ impl Fabric {
 
     /// The kernel that a quirk stands for, and the count of SYNs that left their client.
     fn leave_host(&mut self, from: PortId, before: &Tuple, headers: &Headers) -> Option<Reason> {
+        if headers.flags & tcp::FIN != 0
+            && let Some(Some(recycle)) = self.recycle.get_mut(from.0 as usize)
+        {
+            recycle.sends(reversed(before), headers);
+        }
         if !headers.is_opening() {
             return None;
         }

@@ -88,6 +88,8 @@ pub enum Reason {
     LinkMtu,
     /// Would never have been sent by the kernel that the quirk stands for.
     KernelQuirk,
+    /// The receiving kernel with `tcp_tw_recycle` would not take a SYN with an older timestamp than it remembers.
+    TwRecycle,
     /// The receiving device did not take it (its queue is full or it is down).
     DeviceRefused,
     /// No rule of the receiving interface's security groups lets it in.

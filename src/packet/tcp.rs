@@ -84,6 +84,22 @@ impl<T: AsRef<[u8]>> TcpPacket<T> {
         be16(self.bytes(), 16)
     }
 
+    /// TSval and TSecr (RFC 7323 section 3.2); none without the option, or when the options are malformed.
+    pub fn timestamps(&self) -> Option<(u32, u32)> {
+        let mut options = &self.bytes()[MIN_HEADER_LEN..self.header_len()];
+        loop {
+            options = match options {
+                // Kind 8, length 10.
+                [8, 10, rest @ ..] if rest.len() >= 8 => {
+                    return Some((be32(rest, 0), be32(rest, 4)));
+                }
+                [1, rest @ ..] => rest,
+                [0, ..] | [] | [_] => return None,
+                [_, length, ..] => options.get(usize::from(*length).max(2)..)?,
+            };
+        }
+    }
+
     /// What follows the header.
     pub fn payload(&self) -> &[u8] {
         &self.bytes()[self.header_len()..]

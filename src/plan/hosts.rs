@@ -264,10 +264,25 @@ fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Sink
     }
 }
 
+/// Quirks that are emulated: name, values, what they mean.
+const QUIRKS: &[(&str, [&str; 2], &str)] = &[
+    (
+        "syn_resend",
+        ["classic", "modern"],
+        "write `classic` (Linux before 5.6: a full second) or `modern`",
+    ),
+    (
+        "tcp_tw_recycle",
+        ["0", "1"],
+        "write `1` (as the sysctl did until Linux 4.12) or `0`",
+    ),
+];
+
 fn quirks(host: &spec::Host, sink: &mut Sink) {
     for (name, value) in &host.kernel {
-        if name.value != "syn_resend" {
-            let help = sink.help(&name.value, std::iter::once("syn_resend"));
+        let found = QUIRKS.iter().find(|(quirk, ..)| *quirk == name.value);
+        let Some((quirk, values, help)) = found else {
+            let help = sink.help(&name.value, QUIRKS.iter().map(|(quirk, ..)| *quirk));
             sink.push(
                 Diagnostic::new(
                     code::UNKNOWN_QUIRK,
@@ -277,14 +292,16 @@ fn quirks(host: &spec::Host, sink: &mut Sink) {
                 .label("not emulated")
                 .help(help),
             );
-        } else if !matches!(value.value.as_str(), "classic" | "modern") {
+            continue;
+        };
+        if !values.contains(&value.value.as_str()) {
             sink.push(
                 Diagnostic::new(
                     code::QUIRK_VALUE,
                     value.span,
-                    format!("`syn_resend` cannot be `{}`", value.value),
+                    format!("`{quirk}` cannot be `{}`", value.value),
                 )
-                .help("write `classic` (Linux before 5.6: a full second) or `modern`"),
+                .help(*help),
             );
         }
     }

@@ -120,12 +120,15 @@ fn port(section: &spec::Host, host: &Host) -> Port {
         up: link(&section.up),
         down: link(&section.down),
         quirks: Quirks {
-            syn_resend_classic: section
-                .kernel
-                .iter()
-                .any(|(name, value)| name.value == "syn_resend" && value.value == "classic"),
+            syn_resend_classic: quirk(section, "syn_resend", "classic"),
+            tcp_tw_recycle: quirk(section, "tcp_tw_recycle", "1"),
         },
     }
+}
+
+fn quirk(section: &spec::Host, name: &str, value: &str) -> bool {
+    let mut quirks = section.kernel.iter();
+    quirks.any(|(key, set)| key.value == name && set.value == value)
 }
 
 /// A zonal address's own kernel, behind a perfect link.

@@ -69,6 +69,15 @@ pub struct Plan {
     pub settles: Vec<fabric::config::GroupId>,
 }
 
+impl Plan {
+    /// True for an end of a zonal address's own kernel: nothing but its health checks comes from there.
+    pub fn is_of_kernel(&self, end: SocketAddrV4) -> bool {
+        let kernels = &self.fabric.ports[self.hosts.len()..];
+        fabric::config::KERNEL_PORTS.contains(&end.port())
+            && kernels.iter().any(|port| port.address == *end.ip())
+    }
+}
+
 /// One entry of `set`, for "what this changes".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

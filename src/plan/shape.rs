@@ -86,6 +86,7 @@ fn host() -> Type {
                 ("host", Type::Text),
                 ("path", Type::Text),
                 ("status", Type::Int),
+                ("probe", Type::Bool),
             ])),
         ),
         ("self_sourced", Type::Int),

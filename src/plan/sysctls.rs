@@ -46,7 +46,7 @@ const OF_THE_MACHINE: &[&str] = &[
 const REMOVED: &[(&str, &str, &str)] = &[(
     "net.ipv4.tcp_tw_recycle",
     "4.12",
-    "no `kernel:` quirk emulates it in this release; `net.ipv4.tcp_tw_reuse` is another thing and exists",
+    "`kernel: { tcp_tw_recycle: 1 }` of the host emulates it; `net.ipv4.tcp_tw_reuse` is another thing and exists",
 )];
 
 /// Checks one `sysctls` entry.

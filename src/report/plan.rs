@@ -346,7 +346,11 @@ fn serves(server: &Server) -> String {
                 time(*every)
             )
         }
-        App::Http => "http".to_owned(),
+        App::Http(_) => "http".to_owned(),
+        App::Https { tls, .. } => match tls {
+            Some(version) => format!("https, TLS {version} only"),
+            None => "https".to_owned(),
+        },
         App::NeverAccept { backlog } => format!("never_accept, backlog {backlog}"),
         App::Command { command, .. } => format!("command: {}", cut(command.trim(), WIDTH)),
     };

@@ -2,7 +2,8 @@
 //!
 //! Not here: listening, accepting, stopping (see `server`).
 
-use super::server::{Request, Served, Shared};
+use super::http;
+use super::server::{Program, Served, Shared};
 use super::word::Fault;
 use crate::spec::App;
 use std::io::ErrorKind;
@@ -15,9 +16,9 @@ pub(super) async fn converse(
     shared: &Shared,
     stream: &TcpStream,
     served: &Served,
-    app: &App,
+    program: &Program,
 ) -> Fault {
-    let result = match app {
+    let result = match &program.app {
         App::Echo { idle_close } => echo(stream, served, *idle_close).await,
         App::Sink => sink(stream, served).await,
         App::Banner { text } => match write_all(stream, format!("{text}\n").as_bytes()).await {
@@ -26,7 +27,11 @@ pub(super) async fn converse(
         },
         App::Name => name(stream, served, &shared.name).await,
         App::Source { bytes, every } => source(stream, served, *bytes, *every).await,
-        App::Http => http(shared, stream, served).await,
+        App::Http(http) => http::plain(shared, stream, served, http).await,
+        App::Https { http, .. } => match &program.tls {
+            Some(tls) => http::secured(shared, stream, served, http, tls).await,
+            None => unreachable!("every HTTPS server has its certificate"),
+        },
         App::NeverAccept { .. } | App::Command { .. } => Ok(()),
     };
     result
@@ -89,50 +94,6 @@ async fn source(
     }
 }
 
-/// HTTP/1.1 with keep-alive: 200 and the host's name for every request; bodies are not expected.
-async fn http(shared: &Shared, stream: &TcpStream, served: &Served) -> std::io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
-    let mut head = Vec::new();
-    loop {
-        let count = read(stream, served, &mut buffer).await?;
-        if count == 0 {
-            return Ok(());
-        }
-        head.extend_from_slice(&buffer[..count]);
-        while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
-            let text = String::from_utf8_lossy(&head[..end]).into_owned();
-            head.drain(..end + 4);
-            let path = text.split_whitespace().nth(1).unwrap_or("/").to_owned();
-            let header = |name: &str| {
-                text.lines()
-                    .skip(1)
-                    .filter_map(|line| line.split_once(':'))
-                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value.trim().to_owned())
-            };
-            let close =
-                header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            shared
-                .requests
-                .lock()
-                .expect("no holder of this lock panics")
-                .push(Request {
-                    host: header("host").unwrap_or_default(),
-                    path,
-                    status: 200,
-                });
-            let body = format!("{}\n", shared.name);
-            let connection = if close { "close" } else { "keep-alive" };
-            write_all(stream, format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}", body.len()).as_bytes()).await?;
-            if close {
-                return Ok(());
-            }
-        }
-        if head.len() > 64 * 1024 {
-            return Ok(());
-        }
-    }
-}
 pub(super) async fn read(
     stream: &TcpStream,
     served: &Served,

@@ -121,7 +121,9 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                 self_sourced: books.self_sourced[number] as i64,
                 requests: requests
                     .into_iter()
+                    .filter(|request| request.at >= story.start())
                     .map(|request| Request {
+                        probe: plan.is_of_kernel(request.peer),
                         host: request.host,
                         path: request.path,
                         status: request.status.into(),

@@ -7,17 +7,21 @@ mod books;
 mod client;
 mod collect;
 mod connections;
+mod http;
 mod load;
 mod metrics;
 mod names;
+mod probe;
 mod server;
 mod story;
 mod wire;
+mod tls;
 mod word;
 
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::{Error, World, lag, proc};
+use probe::Probes;
 use server::Servers;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +41,14 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
         servers.push(Servers::start(live, host.address, &host.servers).await?);
     }
+    let probes = Probes::start(plan, &world);
+    let mut interrupted = cancel.clone();
+    tokio::select! {
+        settled = probes.settled(plan) => settled?,
+        _ = interrupted.wait_for(|cancelled| *cancelled) => {
+            return Err(Error::other("wait for the health checks to settle", "interrupted"));
+        }
+    }
     let before = collect::counters(&world).await?;
     world
         .driver()
@@ -53,6 +65,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     story.tell(cancel).await?;
     let seconds = story.start().elapsed().as_secs_f64();
     let lag = window.worst();
+    probes.stop().await;
     settle(&story).await;
     let mut evidence = collect::evidence(&story).await?;
     evidence.seconds = seconds;

@@ -1,6 +1,7 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 
 use super::apps::{converse, read};
+use super::tls::{self, Versions};
 use super::word::Fault;
 use crate::plan::Server;
 use crate::spec::App;
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 /// How long a real program may take until it listens.
 const READY_LIMIT: Duration = Duration::from_secs(15);
@@ -71,6 +73,13 @@ impl Served {
     }
 }
 
+/// What an accepted connection meets.
+pub(super) struct Program {
+    pub(super) app: App,
+    /// Its certificate and versions; only HTTPS has it.
+    pub(super) tls: Option<TlsAcceptor>,
+}
+
 /// A request that an HTTP server answered.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -80,6 +89,10 @@ pub struct Request {
     pub path: String,
     /// Status of the answer.
     pub status: u16,
+    /// Who asked, as the server sees it.
+    pub peer: SocketAddrV4,
+    /// When.
+    pub at: Instant,
 }
 
 /// All servers of one host.
@@ -169,11 +182,11 @@ impl Servers {
                     let listener =
                         socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
                     let listener = TcpListener::from_std(listener).map_err(register)?;
-                    tasks.push(tokio::spawn(listen(
-                        Arc::clone(&shared),
-                        listener,
-                        app.clone(),
-                    )));
+                    let program = Arc::new(Program {
+                        app: app.clone(),
+                        tls: certificate(host, app)?,
+                    });
+                    tasks.push(tokio::spawn(listen(Arc::clone(&shared), listener, program)));
                 }
             }
         }
@@ -278,7 +291,23 @@ async fn start_program(
     }
 }
 
-async fn listen(shared: Arc<Shared>, listener: TcpListener, app: App) {
+/// A certificate for an HTTPS server: for the host's name and the name it answers to.
+fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
+    let App::Https { http, tls } = app else {
+        return Ok(None);
+    };
+    let names = std::iter::once(host.name.clone()).chain(http.host.clone());
+    let versions = match tls.as_deref() {
+        Some("1.2") => Versions::Only12,
+        Some("1.3") => Versions::Only13,
+        Some(_) | None => Versions::Both,
+    };
+    let made = tls::server(names.collect(), versions);
+    made.map(|config| Some(TlsAcceptor::from(config)))
+        .map_err(|why| Error::other("make a certificate", why).on(&host.name))
+}
+
+async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
     let mut orders = shared.orders.subscribe();
     loop {
         if *orders.borrow_and_update() != Order::Serve {
@@ -286,16 +315,16 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, app: App) {
         }
         tokio::select! {
             changed = orders.changed() => if changed.is_err() { return },
-            accepted = listener.accept(), if !matches!(app, App::NeverAccept { .. }) => {
+            accepted = listener.accept(), if !matches!(program.app, App::NeverAccept { .. }) => {
                 if let Ok((stream, _)) = accepted {
-                    accept(&shared, stream, app.clone());
+                    accept(&shared, stream, Arc::clone(&program));
                 }
             }
         }
     }
 }
 
-fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
+fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
     let (Ok(SocketAddr::V4(local)), Ok(SocketAddr::V4(peer))) =
         (stream.local_addr(), stream.peer_addr())
     else {
@@ -305,14 +334,19 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, app: App) {
     let stream = Arc::new(stream);
     let served = shared.begin(local, peer, Some(Arc::clone(&stream)));
     shared.busy.fetch_add(1, Ordering::AcqRel);
-    tokio::spawn(serve(Arc::clone(shared), stream, served, app));
+    tokio::spawn(serve(Arc::clone(shared), stream, served, program));
 }
 
-async fn serve(shared: Arc<Shared>, stream: Arc<TcpStream>, served: Arc<Served>, app: App) {
+async fn serve(
+    shared: Arc<Shared>,
+    stream: Arc<TcpStream>,
+    served: Arc<Served>,
+    program: Arc<Program>,
+) {
     let mut orders = shared.orders.subscribe();
     let ordered = orders.wait_for(|order| *order != Order::Serve);
     let order = tokio::select! {
-        fault = converse(&shared, &stream, &served, &app) => {
+        fault = converse(&shared, &stream, &served, &program) => {
             *served.fault.lock().expect("no holder of this lock panics") = fault;
             None
         }
@@ -375,7 +409,7 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAd
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {
                     App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,
-                    App::Echo { .. } | App::Banner { .. } | App::Http => socket.send_to(&buffer[..count], peer).await,
+                    App::Echo { .. } | App::Banner { .. } | App::Http(_) | App::Https { .. } => socket.send_to(&buffer[..count], peer).await,
                     App::Sink | App::Source { .. } | App::NeverAccept { .. } | App::Command { .. } => Ok(0),
                 };
                 tracing::trace!(?sent, "answered a datagram");

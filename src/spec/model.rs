@@ -188,8 +188,15 @@ pub enum App {
         /// Pause between writes.
         every: Duration,
     },
-    /// A minimal HTTP/1.1 server: 200 with the host's name as body.
-    Http,
+    /// A minimal HTTP/1.1 server: the host's name as body.
+    Http(Http),
+    /// The same over TLS.
+    Https {
+        /// What it answers.
+        http: Http,
+        /// `1.2`, `1.3`; none: both.
+        tls: Option<String>,
+    },
     /// Listens and never accepts.
     NeverAccept {
         /// `listen(2)` backlog.
@@ -202,6 +209,15 @@ pub enum App {
         /// Wait for this before the story starts; none: for the port to listen.
         ready: Option<String>,
     },
+}
+
+/// How an HTTP server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// 404 unless the Host header says this.
+    pub host: Option<String>,
+    /// Of every other answer.
+    pub status: u16,
 }
 
 /// One direction of `link:`; none: not impaired in that way.

@@ -55,7 +55,7 @@ fn host(host: &HostEvidence) -> Value {
     let requests: Vec<_> = host
         .requests
         .iter()
-        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status }))
+        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "probe": r.probe }))
         .collect();
     json!({
         "address": host.address,

@@ -14,6 +14,7 @@ mod metrics;
 mod probes;
 mod properties;
 mod proxy_protocol;
+mod recycle;
 mod resolver;
 mod targets;
 mod timeouts;

@@ -273,7 +273,9 @@ pub const RULES: &[Rule] = &[
         page: "The setting is gone from the kernel, so no value of it can be tried.\n\
         \n\
         Wrong:\n\
-        \x20   sysctls: { net.ipv4.tcp_tw_recycle: 1 }     # removed in Linux 4.12",
+        \x20   sysctls: { net.ipv4.tcp_tw_recycle: 1 }     # removed in Linux 4.12\n\
+        Right:\n\
+        \x20   kernel: { tcp_tw_recycle: 1 }               # emulated at the fabric's edge",
     },
     Rule {
         code: SYSCTL_OF_THE_MACHINE,
@@ -297,11 +299,12 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: UNKNOWN_QUIRK,
         title: "no kernel quirk of this name",
-        page: "`kernel` emulates, at the edge of the fabric, what other releases of Linux do. There is one quirk:\n\
-        `syn_resend: classic` brings back the full second that Linux before 5.6 waited after a suspicious answer to a SYN.\n\
+        page: "`kernel` emulates, at the edge of the fabric, what other releases of Linux do:\n\
+        `syn_resend: classic` brings back the full second that Linux before 5.6 waited after a suspicious answer to a SYN;\n\
+        `tcp_tw_recycle: 1` drops SYNs with older timestamps than their address had before, as the sysctl did until 4.12.\n\
         \n\
         Wrong:\n\
-        \x20   kernel: { tcp_tw_recycle: true }\n\
+        \x20   kernel: { syn_resent: classic }\n\
         Right:\n\
         \x20   kernel: { syn_resend: classic }",
     },

@@ -19,6 +19,8 @@ pub const RECOGNISED: &[&str] = &[
     "security-group-drop",
     "network-acl-drop",
     "idle-expiry",
+    "tw-recycle",
+    "health-check-host-header",
     "stale-connection",
     "refused",
     "syn-unanswered",

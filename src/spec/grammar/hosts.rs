@@ -242,6 +242,12 @@ pub static APPS: Variants = Variants {
             later: false,
         },
         Variant {
+            name: "https",
+            section: &HTTPS,
+            text: None,
+            later: false,
+        },
+        Variant {
             name: "banner",
             section: &BANNER,
             text: Some("text"),
@@ -301,10 +307,49 @@ static SOURCE: Section = Section {
         ),
     ],
 };
+const HTTP_FIELDS: [Field; 2] = [
+    field(
+        "host",
+        Optional,
+        Type::Line,
+        "Answers 404 unless the Host header is this name, as a server that maps requests by name does.",
+    ),
+    field(
+        "status",
+        Default("200"),
+        Type::Int { min: 200, max: 599 },
+        "The status of its answers.",
+    ),
+];
 static HTTP: Section = Section {
     name: "an HTTP server",
-    doc: "Answers 200 with the host's name, over HTTP/1.1.",
-    fields: &[],
+    doc: "Answers with the host's name, over HTTP/1.1.",
+    fields: &HTTP_FIELDS,
+};
+static HTTPS: Section = {
+    const FIELDS: [Field; 3] = {
+        let [host, status] = HTTP_FIELDS;
+        [
+            host,
+            status,
+            field(
+                "tls",
+                Optional,
+                Type::Word(&TLS_VERSIONS),
+                "The only TLS version it speaks. Without it, 1.2 and 1.3.",
+            ),
+        ]
+    };
+    Section {
+        name: "an HTTPS server",
+        doc: "The same over TLS, with a certificate made by the lab.",
+        fields: &FIELDS,
+    }
+};
+/// TLS versions.
+pub static TLS_VERSIONS: Words = Words {
+    now: &["1.2", "1.3"],
+    later: &[],
 };
 static BANNER: Section = Section {
     name: "a banner server",

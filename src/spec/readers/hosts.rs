@@ -3,7 +3,7 @@
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
-use crate::spec::model::{App, Host, Link, PublicAddress, ServePort};
+use crate::spec::model::{App, Host, Http, Link, PublicAddress, ServePort};
 use crate::spec::node::{Node, Value};
 use crate::spec::scalar::FromText;
 use crate::units::{Percent, Rate};
@@ -106,7 +106,11 @@ fn app(node: &Node, span: Span) -> Option<App> {
         }),
         "sink" => Some(App::Sink),
         "name" => Some(App::Name),
-        "http" => Some(App::Http),
+        "http" => Some(App::Http(http(&fields)?)),
+        "https" => Some(App::Https {
+            http: http(&fields)?,
+            tls: fields.written::<String>("tls").map(|tls| tls.value),
+        }),
         "banner" => {
             let text = if inner.scalar().is_some() {
                 scalar(inner)
@@ -124,4 +128,11 @@ fn app(node: &Node, span: Span) -> Option<App> {
         }),
         _ => None,
     }
+}
+
+fn http(fields: &Fields<'_>) -> Option<Http> {
+    Some(Http {
+        host: fields.written::<String>("host").map(|host| host.value),
+        status: fields.value("status")?.value,
+    })
 }

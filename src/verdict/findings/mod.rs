@@ -6,6 +6,7 @@
 mod challenge_ack;
 mod flow_collision;
 mod guard_drop;
+mod health_check_host_header;
 mod idle_expiry;
 mod loopback;
 mod no_listener;
@@ -13,6 +14,7 @@ mod port_exhaustion;
 mod refused;
 mod stale_connection;
 mod syn_unanswered;
+mod tw_recycle;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
@@ -31,6 +33,8 @@ pub const KINDS: &[&str] = &[
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
     idle_expiry::KIND,
+    tw_recycle::KIND,
+    health_check_host_header::KIND,
     stale_connection::KIND,
     refused::KIND,
     syn_unanswered::KIND,
@@ -46,6 +50,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(tw_recycle::find(&trace));
+    findings.extend(health_check_host_header::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
     findings.extend(syn_unanswered::find(&trace));

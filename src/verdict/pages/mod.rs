@@ -23,6 +23,11 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
     ("idle-expiry", include_str!("idle-expiry.txt")),
+    ("tw-recycle", include_str!("tw-recycle.txt")),
+    (
+        "health-check-host-header",
+        include_str!("health-check-host-header.txt"),
+    ),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),
     ("syn-unanswered", include_str!("syn-unanswered.txt")),

@@ -1,0 +1,201 @@
+//! The HTTP server of hosts, over plain connections and over TLS.
+//!
+//! HTTP/1.1 with keep-alive (RFC 9112), as much of it as clients of a lab need: bodies are not expected.
+
+use super::server::{Request, Served, Shared};
+use crate::spec::Http;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+/// The largest request head, bytes.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// Answers requests until the client closes.
+pub(super) async fn plain(
+    shared: &Shared,
+    stream: &TcpStream,
+    served: &Served,
+    http: &Http,
+) -> io::Result<()> {
+    answer(shared, &mut Counted { stream, served }, served, http).await
+}
+
+/// The same behind a TLS handshake.
+pub(super) async fn secured(
+    shared: &Shared,
+    stream: &TcpStream,
+    served: &Served,
+    http: &Http,
+    acceptor: &TlsAcceptor,
+) -> io::Result<()> {
+    let mut secured = acceptor.accept(Counted { stream, served }).await?;
+    answer(shared, &mut secured, served, http).await?;
+    secured.shutdown().await
+}
+
+async fn answer(
+    shared: &Shared,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    served: &Served,
+    http: &Http,
+) -> io::Result<()> {
+    let mut head = Vec::new();
+    while head.len() <= HEAD_LIMIT && stream.read_buf(&mut head).await? > 0 {
+        while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
+            let text = String::from_utf8_lossy(&head[..end]).into_owned();
+            head.drain(..end + 4);
+            let host = header(&text, "host").unwrap_or_default();
+            let close = header(&text, "connection")
+                .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            let status = match &http.host {
+                Some(name) if !is_for(&host, name) => 404,
+                Some(_) | None => http.status,
+            };
+            let request = Request {
+                host,
+                path: text.split_whitespace().nth(1).unwrap_or("/").to_owned(),
+                status,
+                peer: served.peer,
+                at: Instant::now(),
+            };
+            shared
+                .requests
+                .lock()
+                .expect("no holder of this lock panics")
+                .push(request);
+            let reply = reply(&shared.name, status, close);
+            stream.write_all(reply.as_bytes()).await?;
+            stream.flush().await?;
+            if close {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn header(text: &str, name: &str) -> Option<String> {
+    text.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
+}
+
+/// A Host header may carry a port (RFC 9112 section 3.2).
+fn is_for(host: &str, name: &str) -> bool {
+    let without_port = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    without_port.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(name)
+}
+
+fn reply(name: &str, status: u16, close: bool) -> String {
+    let connection = if close { "close" } else { "keep-alive" };
+    let head = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
+    // RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and the second no length either.
+    if matches!(status, 204 | 304) {
+        return format!("{head}Connection: {connection}\r\n\r\n");
+    }
+    let body = format!("{name}\n");
+    format!(
+        "{head}Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Reason phrases say nothing that the number does not; the common ones are written out for readers of a capture.
+fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        other => match other / 100 {
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Client Error",
+            _ => "Server Error",
+        },
+    }
+}
+
+/// A connection whose received bytes are counted.
+struct Counted<'a> {
+    stream: &'a TcpStream,
+    served: &'a Served,
+}
+
+impl AsyncRead for Counted<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            match self.stream.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    let received = &self.served.received;
+                    received.fetch_add(count as u64, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Counted<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The socket has several owners and is closed by the last of them.
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_header_is_compared_without_its_port() {
+        assert!(is_for("shop.example", "shop.example"));
+        assert!(is_for("Shop.Example:8080", "shop.example"));
+        assert!(!is_for("10.0.15.10:80", "shop.example"));
+        assert!(!is_for("", "shop.example"));
+    }
+}

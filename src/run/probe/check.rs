@@ -1,0 +1,139 @@
+//! One health check: a real connection from a zonal address's own namespace, and whether it passed.
+//!
+//! Observed on: AWS Network Load Balancer. TCP: a handshake, then closed. HTTP: GET with the zonal address and the
+//! *listener's* port as Host, whatever address and port are checked; closed after each check. HTTPS: the same over
+//! TLS 1.2, so a target that speaks only 1.3 fails; its certificate is not looked at. Which other header lines a
+//! Network Load Balancer sends is not documented: here those of an Application Load Balancer, which are.
+
+use crate::fabric::config::{CheckProtocol, HealthCheck};
+use crate::run::tls::{self, Versions};
+use crate::world::namespace::Namespace;
+use crate::world::socket::{self, ClientOptions};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::{IpAddr, SocketAddrV4, TcpStream as StdStream};
+use std::sync::{Arc, OnceLock};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// Bytes of an answer that are read at most.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// Checks a target once. True: passed within the check's timeout.
+pub async fn passes(
+    namespace: &Namespace,
+    check: &HealthCheck,
+    target: SocketAddrV4,
+    host: &str,
+) -> bool {
+    let work = attempt(namespace, check, target, host);
+    match timeout(check.timeout, work).await {
+        Ok(Ok(passed)) => passed,
+        Ok(Err(error)) => {
+            tracing::trace!(%target, %error, "a health check failed");
+            false
+        }
+        Err(_) => {
+            tracing::trace!(%target, "a health check timed out");
+            false
+        }
+    }
+}
+
+async fn attempt(
+    namespace: &Namespace,
+    check: &HealthCheck,
+    target: SocketAddrV4,
+    host: &str,
+) -> io::Result<bool> {
+    let mut stream = connect(namespace, target).await?;
+    let status = match check.protocol {
+        CheckProtocol::Tcp => return Ok(true),
+        CheckProtocol::Http => ask(&mut stream, &check.path, host).await?,
+        CheckProtocol::Https => {
+            let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
+            let connector = TlsConnector::from(Arc::clone(client()));
+            let mut secured = connector.connect(name, stream).await?;
+            ask(&mut secured, &check.path, host).await?
+        }
+    };
+    Ok(check.matcher.iter().any(|range| range.contains(&status)))
+}
+
+async fn connect(namespace: &Namespace, target: SocketAddrV4) -> io::Result<TcpStream> {
+    let fd = socket::client(namespace, ClientOptions::default()).await?;
+    let socket = TcpSocket::from_std_stream(StdStream::from(fd));
+    socket.connect(target.into()).await
+}
+
+/// All checkers of all labs speak alike.
+fn client() -> &'static Arc<ClientConfig> {
+    static CLIENT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    CLIENT.get_or_init(|| tls::trusting_client(Versions::Only12))
+}
+
+/// Asks, and reads the answer to its end, so that the close is a FIN and no RST. Gives the status.
+async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    path: &str,
+    host: &str,
+) -> io::Result<u16> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    while wanted(&answer) && stream.read_buf(&mut answer).await? > 0 {}
+    status(&answer).ok_or_else(|| io::Error::other("the answer is no HTTP"))
+}
+
+/// True while more of an answer is to come, as far as it says itself how long it is.
+fn wanted(answer: &[u8]) -> bool {
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    let Some(end) = head else {
+        return answer.len() < ANSWER_LIMIT;
+    };
+    let length = String::from_utf8_lossy(&answer[..end])
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    let total = length.map_or(ANSWER_LIMIT, |length| end.saturating_add(4 + length));
+    answer.len() < total.min(ANSWER_LIMIT)
+}
+
+/// `HTTP/1.1 204 No Content` is 204.
+fn status(answer: &[u8]) -> Option<u16> {
+    let line = answer.split(|byte| *byte == b'\r').next()?;
+    let line = std::str::from_utf8(line).ok()?;
+    let mut words = line.split(' ');
+    words
+        .next()
+        .filter(|version| version.starts_with("HTTP/1."))?;
+    words.next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_is_in_the_first_line() {
+        assert_eq!(status(b"HTTP/1.1 204 No Content\r\n\r\n"), Some(204));
+        assert_eq!(status(b"HTTP/1.0 503\r\n"), Some(503));
+        assert_eq!(status(b"220 smtp ready\r\n"), None);
+        assert_eq!(status(b""), None);
+    }
+
+    #[test]
+    fn an_answer_is_read_to_its_end() {
+        assert!(wanted(b"HTTP/1.1 200 OK\r\n"));
+        assert!(wanted(b"HTTP/1.1 200 OK\r\n\r\nuntil the close"));
+        assert!(wanted(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab"));
+        assert!(!wanted(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"));
+        assert!(!wanted(&vec![b'x'; ANSWER_LIMIT]));
+    }
+}

@@ -1,0 +1,289 @@
+//! Health checks while a case runs: every checker of every zonal address checks every target, each in its own time.
+//!
+//! Observed on: AWS Network Load Balancer, whose checks "are distributed and use a consensus mechanism": a target
+//! gets one check an interval from each checker of each zonal address. Checks are real connections from the
+//! namespace of the zonal address. Not here: what a check is (see `check`) and what follows from its result (see
+//! the fabric's `targets`).
+
+mod check;
+
+use crate::fabric::config::{BalancerId, GroupId, HealthCheck, PortId, Zonal, ZonalId};
+use crate::fabric::random::{hash, pick};
+use crate::plan::Plan;
+use crate::world::{Error, World};
+use std::fmt::Write;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// The first round of checks before a story is spread over this time at most: enough that a target does not get
+/// them all at once, and too little to wait for.
+const FIRST_ROUND: Duration = Duration::from_millis(5);
+/// Waited beyond what the settings of the checks explain.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One checker and one target.
+#[derive(Debug)]
+struct Watch {
+    group: GroupId,
+    target: usize,
+    /// The kernel it checks from.
+    port: PortId,
+    /// The target's address, and where it gets its connections.
+    traffic: SocketAddrV4,
+    /// What it puts into the Host header.
+    host: String,
+    /// Between two checks, in the beginning.
+    interval: Duration,
+    /// Its place in its interval, 0 to 2^64.
+    phase: u64,
+    /// The story waits for its first verdict.
+    awaited: bool,
+    judged: AtomicBool,
+}
+
+/// All checkers of a running case. They end with it.
+#[derive(Debug)]
+pub struct Probes {
+    watches: Vec<Arc<Watch>>,
+    news: Arc<Notify>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Probes {
+    /// Starts all checkers of a plan; none, and nothing else either, without `health_check`.
+    pub fn start(plan: &Plan, world: &Arc<World>) -> Self {
+        let watches: Vec<Arc<Watch>> = watches(plan).into_iter().map(Arc::new).collect();
+        let news = Arc::new(Notify::new());
+        let tasks = watches
+            .iter()
+            .map(|watch| {
+                tokio::spawn(keep_checking(
+                    Arc::clone(watch),
+                    Arc::clone(world),
+                    Arc::clone(&news),
+                ))
+            })
+            .collect();
+        Self {
+            watches,
+            news,
+            tasks,
+        }
+    }
+
+    /// Waits until every checker for which the story waits knows what to think of its target.
+    ///
+    /// # Errors
+    /// When some do not in the time that the settings of the checks allow: which.
+    pub async fn settled(&self, plan: &Plan) -> Result<(), Error> {
+        let open = || {
+            let all = self.watches.iter();
+            all.filter(|watch| watch.awaited && !watch.judged.load(Ordering::Acquire))
+        };
+        let until = Instant::now() + longest(plan);
+        loop {
+            let news = self.news.notified();
+            if open().next().is_none() {
+                return Ok(());
+            }
+            if timeout_at(until, news).await.is_err() {
+                let open: Vec<&Watch> = open().map(|watch| &**watch).collect();
+                return Err(unsettled(plan, &open));
+            }
+        }
+    }
+
+    /// Ends all checkers; what they had open is closed when it returns.
+    pub async fn stop(mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in self.tasks.drain(..) {
+            match task.await {
+                Ok(()) => {}
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+    }
+}
+
+impl Drop for Probes {
+    /// A story that breaks off has nobody to stop them.
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Who checks whom: a group is checked from every zonal address of every balancer that forwards to it.
+fn watches(plan: &Plan) -> Vec<Watch> {
+    let mut watches = Vec::new();
+    for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
+        let mut seen: Vec<GroupId> = Vec::new();
+        for listener in &balancer.listeners {
+            if seen.contains(&listener.group) {
+                continue;
+            }
+            seen.push(listener.group);
+            for (zonal_number, zonal) in (0u8..).zip(&balancer.zonal) {
+                let place = (BalancerId(number), ZonalId(zonal_number));
+                watches.extend(from(plan, place, zonal, listener.group, listener.port));
+            }
+        }
+    }
+    watches
+}
+
+/// The checkers of one zonal address for one group.
+fn from(
+    plan: &Plan,
+    (balancer, zonal_id): (BalancerId, ZonalId),
+    zonal: &Zonal,
+    group_id: GroupId,
+    listener: u16,
+) -> Vec<Watch> {
+    let group = &plan.fabric.groups[usize::from(group_id.0)];
+    let (Some(check), Some(port)) = (&group.health_check, zonal.port) else {
+        return Vec::new();
+    };
+    let awaited = plan.settles.contains(&group_id);
+    let pairs = (0..group.targets.len())
+        .flat_map(|target| (0..check.checkers).map(move |checker| (target, checker)));
+    pairs
+        .map(|(target, checker)| {
+            let registered = &group.targets[target];
+            let words = [
+                u64::from(balancer.0),
+                u64::from(zonal_id.0),
+                u64::from(group_id.0),
+                target as u64,
+                u64::from(checker),
+            ];
+            Watch {
+                group: group_id,
+                target,
+                port,
+                traffic: SocketAddrV4::new(registered.address, registered.port.unwrap_or(listener)),
+                host: format!("{}:{listener}", zonal.private),
+                interval: check.interval,
+                phase: hash(plan.seed, &words),
+                awaited,
+                judged: AtomicBool::new(false),
+            }
+        })
+        .collect()
+}
+
+/// A checker's life: the first check at once where the story waits for it, then one an interval, in its own phase.
+async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) {
+    let start = Instant::now();
+    let mut failed_in_a_row = 0;
+    let mut next = if watch.awaited {
+        start + share(FIRST_ROUND, watch.phase)
+    } else {
+        start + share(watch.interval, watch.phase)
+    };
+    loop {
+        sleep_until(next).await;
+        let group = watch.group;
+        let settings = world.driver().ask(move |fabric, _| {
+            let config = &fabric.config().groups[usize::from(group.0)];
+            config.health_check.clone()
+        });
+        let Some(check) = settings.await else {
+            // Its group's checks were taken away while the story runs.
+            return watch.judge(&news);
+        };
+        let passed = watch.check(&world, &check).await;
+        failed_in_a_row = if passed { 0 } else { failed_in_a_row + 1 };
+        if passed || failed_in_a_row >= check.unhealthy_threshold {
+            watch.judge(&news);
+        }
+        next = start + upcoming(start.elapsed(), check.interval, watch.phase);
+    }
+}
+
+/// The next moment of a phase. Those that passed while a check took long are left out.
+fn upcoming(elapsed: Duration, interval: Duration, phase: u64) -> Duration {
+    let phase = share(interval, phase);
+    match elapsed.checked_sub(phase) {
+        None => phase,
+        Some(past) => {
+            let rounds = past.as_nanos() / interval.as_nanos().max(1) + 1;
+            phase + interval * u32::try_from(rounds).unwrap_or(u32::MAX)
+        }
+    }
+}
+
+impl Watch {
+    async fn check(&self, world: &World, check: &HealthCheck) -> bool {
+        let port = check.port.unwrap_or(self.traffic.port());
+        let to = SocketAddrV4::new(*self.traffic.ip(), port);
+        check::passes(world.zonal(self.port), check, to, &self.host).await
+    }
+
+    fn judge(&self, news: &Notify) {
+        if !self.judged.swap(true, Ordering::AcqRel) {
+            news.notify_one();
+        }
+    }
+}
+
+/// `phase` of 2^64 of a span.
+fn share(span: Duration, phase: u64) -> Duration {
+    let micros = usize::try_from(span.as_micros()).unwrap_or(usize::MAX);
+    Duration::from_micros(pick(phase, micros.max(1)) as u64)
+}
+
+/// How long the first verdict of the slowest checker can take.
+fn longest(plan: &Plan) -> Duration {
+    let groups = plan.settles.iter();
+    let checks = groups.filter_map(|group| {
+        plan.fabric.groups[usize::from(group.0)]
+            .health_check
+            .as_ref()
+    });
+    let slowest = checks.map(|check| (check.interval + check.timeout) * check.unhealthy_threshold);
+    slowest.max().unwrap_or_default() + PATIENCE
+}
+
+fn unsettled(plan: &Plan, open: &[&Watch]) -> Error {
+    let mut text = String::new();
+    for watch in open {
+        let group = &plan.fabric.groups[usize::from(watch.group.0)];
+        // Writing to a string cannot fail.
+        let written = write!(
+            text,
+            "\n  {} knows nothing of {} in {} yet",
+            plan.fabric.ports[watch.port.0 as usize].name,
+            group.targets[watch.target].name,
+            group.name,
+        );
+        debug_assert!(written.is_ok());
+    }
+    Error::other("wait for the health checks to settle", text)
+        .hint("`start: cold` starts the story at once")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checker_keeps_its_phase_and_leaves_out_what_it_missed() {
+        let ms = Duration::from_millis;
+        let half = 1 << 63;
+        assert_eq!(upcoming(ms(0), ms(100), half), ms(50));
+        assert_eq!(upcoming(ms(49), ms(100), half), ms(50));
+        assert_eq!(upcoming(ms(50), ms(100), half), ms(150));
+        assert_eq!(upcoming(ms(449), ms(100), half), ms(450));
+        assert_eq!(upcoming(ms(451), ms(100), half), ms(550));
+    }
+}
