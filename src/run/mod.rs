@@ -14,8 +14,8 @@ mod names;
 mod probe;
 mod server;
 mod story;
-mod wire;
 mod tls;
+mod wire;
 mod word;
 
 use crate::evidence::Evidence;
@@ -44,7 +44,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     let probes = Probes::start(plan, &world);
     let mut interrupted = cancel.clone();
     tokio::select! {
-        settled = probes.settled(plan) => settled?,
+        settled = probes.settled(plan, &world) => settled?,
         _ = interrupted.wait_for(|cancelled| *cancelled) => {
             return Err(Error::other("wait for the health checks to settle", "interrupted"));
         }

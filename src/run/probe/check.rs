@@ -6,6 +6,7 @@
 //! Network Load Balancer sends is not documented: here those of an Application Load Balancer, which are.
 
 use crate::fabric::config::{CheckProtocol, HealthCheck};
+use crate::packet::proxy_protocol;
 use crate::run::tls::{self, Versions};
 use crate::world::namespace::Namespace;
 use crate::world::socket::{self, ClientOptions};
@@ -15,58 +16,66 @@ use std::io;
 use std::net::{IpAddr, SocketAddrV4, TcpStream as StdStream};
 use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// Bytes of an answer that are read at most.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
-/// Checks a target once. True: passed within the check's timeout.
-pub async fn passes(
-    namespace: &Namespace,
-    check: &HealthCheck,
-    target: SocketAddrV4,
-    host: &str,
-) -> bool {
-    let work = attempt(namespace, check, target, host);
-    match timeout(check.timeout, work).await {
-        Ok(Ok(passed)) => passed,
-        Ok(Err(error)) => {
-            tracing::trace!(%target, %error, "a health check failed");
-            false
-        }
-        Err(_) => {
-            tracing::trace!(%target, "a health check timed out");
-            false
+/// One check to be made.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// Where it is made from.
+    pub namespace: &'a Namespace,
+    /// How.
+    pub check: &'a HealthCheck,
+    /// Whom it asks.
+    pub target: SocketAddrV4,
+    /// The Host header.
+    pub host: &'a str,
+    /// Targets expect a PROXY protocol header, on health checks too.
+    pub proxied: bool,
+}
+
+impl Attempt<'_> {
+    /// Makes it. True: passed within its timeout.
+    pub async fn passes(&self) -> bool {
+        let target = self.target;
+        match timeout(self.check.timeout, self.make()).await {
+            Ok(Ok(passed)) => passed,
+            Ok(Err(error)) => {
+                tracing::trace!(%target, %error, "a health check failed");
+                false
+            }
+            Err(_) => {
+                tracing::trace!(%target, "a health check timed out");
+                false
+            }
         }
     }
-}
 
-async fn attempt(
-    namespace: &Namespace,
-    check: &HealthCheck,
-    target: SocketAddrV4,
-    host: &str,
-) -> io::Result<bool> {
-    let mut stream = connect(namespace, target).await?;
-    let status = match check.protocol {
-        CheckProtocol::Tcp => return Ok(true),
-        CheckProtocol::Http => ask(&mut stream, &check.path, host).await?,
-        CheckProtocol::Https => {
-            let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
-            let connector = TlsConnector::from(Arc::clone(client()));
-            let mut secured = connector.connect(name, stream).await?;
-            ask(&mut secured, &check.path, host).await?
+    async fn make(&self) -> io::Result<bool> {
+        let fd = socket::client(self.namespace, ClientOptions::default()).await?;
+        let socket = TcpSocket::from_std_stream(StdStream::from(fd));
+        let mut stream = socket.connect(self.target.into()).await?;
+        if self.proxied {
+            // AWS: on health checks without client information, which is the command LOCAL.
+            stream.write_all(&proxy_protocol::local()).await?;
         }
-    };
-    Ok(check.matcher.iter().any(|range| range.contains(&status)))
-}
-
-async fn connect(namespace: &Namespace, target: SocketAddrV4) -> io::Result<TcpStream> {
-    let fd = socket::client(namespace, ClientOptions::default()).await?;
-    let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-    socket.connect(target.into()).await
+        let check = self.check;
+        let status = match check.protocol {
+            CheckProtocol::Tcp => return Ok(true),
+            CheckProtocol::Http => ask(&mut stream, &check.path, self.host).await?,
+            CheckProtocol::Https => {
+                let name = ServerName::IpAddress(IpAddr::V4(*self.target.ip()).into());
+                let connector = TlsConnector::from(Arc::clone(client()));
+                let mut secured = connector.connect(name, stream).await?;
+                ask(&mut secured, &check.path, self.host).await?
+            }
+        };
+        Ok(check.matcher.iter().any(|range| range.contains(&status)))
+    }
 }
 
 /// All checkers of all labs speak alike.

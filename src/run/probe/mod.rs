@@ -9,8 +9,10 @@ mod check;
 
 use crate::fabric::config::{BalancerId, GroupId, HealthCheck, PortId, Zonal, ZonalId};
 use crate::fabric::random::{hash, pick};
+use crate::fabric::targets::Probe;
 use crate::plan::Plan;
 use crate::world::{Error, World};
+use check::Attempt;
 use std::fmt::Write;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -29,8 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One checker and one target.
 #[derive(Debug)]
 struct Watch {
+    balancer: BalancerId,
+    zonal: ZonalId,
     group: GroupId,
     target: usize,
+    checker: u8,
     /// The kernel it checks from.
     port: PortId,
     /// The target's address, and where it gets its connections.
@@ -79,8 +84,8 @@ impl Probes {
     /// Waits until every checker for which the story waits knows what to think of its target.
     ///
     /// # Errors
-    /// When some do not in the time that the settings of the checks allow: which.
-    pub async fn settled(&self, plan: &Plan) -> Result<(), Error> {
+    /// When some do not in the time that the settings of the checks allow: which, and the targets' states.
+    pub async fn settled(&self, plan: &Plan, world: &World) -> Result<(), Error> {
         let open = || {
             let all = self.watches.iter();
             all.filter(|watch| watch.awaited && !watch.judged.load(Ordering::Acquire))
@@ -93,7 +98,7 @@ impl Probes {
             }
             if timeout_at(until, news).await.is_err() {
                 let open: Vec<&Watch> = open().map(|watch| &**watch).collect();
-                return Err(unsettled(plan, &open));
+                return Err(unsettled(plan, world, &open).await);
             }
         }
     }
@@ -127,14 +132,19 @@ fn watches(plan: &Plan) -> Vec<Watch> {
     let mut watches = Vec::new();
     for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
         let mut seen: Vec<GroupId> = Vec::new();
-        for listener in &balancer.listeners {
-            if seen.contains(&listener.group) {
+        let listeners = balancer.listeners.iter();
+        let groups = listeners.flat_map(|listener| {
+            let forward = listener.forward.iter();
+            forward.map(|forward| (forward.group, listener.port))
+        });
+        for (group, port) in groups {
+            if seen.contains(&group) {
                 continue;
             }
-            seen.push(listener.group);
+            seen.push(group);
             for (zonal_number, zonal) in (0u8..).zip(&balancer.zonal) {
                 let place = (BalancerId(number), ZonalId(zonal_number));
-                watches.extend(from(plan, place, zonal, listener.group, listener.port));
+                watches.extend(from(plan, place, zonal, group, port));
             }
         }
     }
@@ -167,8 +177,11 @@ fn from(
                 u64::from(checker),
             ];
             Watch {
+                balancer,
+                zonal: zonal_id,
                 group: group_id,
                 target,
+                checker,
                 port,
                 traffic: SocketAddrV4::new(registered.address, registered.port.unwrap_or(listener)),
                 host: format!("{}:{listener}", zonal.private),
@@ -192,18 +205,24 @@ async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) 
     };
     loop {
         sleep_until(next).await;
-        let group = watch.group;
+        let (group, target) = (watch.group, watch.target);
         let settings = world.driver().ask(move |fabric, _| {
             let config = &fabric.config().groups[usize::from(group.0)];
-            config.health_check.clone()
+            let check = config.health_check.clone()?;
+            let proxied = config.proxy_protocol.is_some();
+            Some((check, proxied, fabric.is_checked(group, target)))
         });
-        let Some(check) = settings.await else {
+        let Some((check, proxied, checked)) = settings.await else {
             // Its group's checks were taken away while the story runs.
             return watch.judge(&news);
         };
-        let passed = watch.check(&world, &check).await;
-        failed_in_a_row = if passed { 0 } else { failed_in_a_row + 1 };
-        if passed || failed_in_a_row >= check.unhealthy_threshold {
+        if checked {
+            let passed = watch.check(&world, &check, proxied).await;
+            failed_in_a_row = if passed { 0 } else { failed_in_a_row + 1 };
+            if passed || failed_in_a_row >= check.unhealthy_threshold {
+                watch.judge(&news);
+            }
+        } else {
             watch.judge(&news);
         }
         next = start + upcoming(start.elapsed(), check.interval, watch.phase);
@@ -223,10 +242,30 @@ fn upcoming(elapsed: Duration, interval: Duration, phase: u64) -> Duration {
 }
 
 impl Watch {
-    async fn check(&self, world: &World, check: &HealthCheck) -> bool {
+    async fn check(&self, world: &World, check: &HealthCheck, proxied: bool) -> bool {
         let port = check.port.unwrap_or(self.traffic.port());
         let to = SocketAddrV4::new(*self.traffic.ip(), port);
-        check::passes(world.zonal(self.port), check, to, &self.host).await
+        let attempt = Attempt {
+            namespace: world.zonal(self.port),
+            check,
+            target: to,
+            host: &self.host,
+            proxied,
+        };
+        let passed = attempt.passes().await;
+        let probe = Probe {
+            balancer: self.balancer,
+            zonal: self.zonal,
+            group: self.group,
+            target: self.target,
+            checker: self.checker,
+            passed,
+        };
+        let driver = world.driver();
+        driver
+            .ask(move |fabric, now| fabric.probe_done(now, probe))
+            .await;
+        passed
     }
 
     fn judge(&self, news: &Notify) {
@@ -254,17 +293,22 @@ fn longest(plan: &Plan) -> Duration {
     slowest.max().unwrap_or_default() + PATIENCE
 }
 
-fn unsettled(plan: &Plan, open: &[&Watch]) -> Error {
+async fn unsettled(plan: &Plan, world: &World, open: &[&Watch]) -> Error {
     let mut text = String::new();
     for watch in open {
         let group = &plan.fabric.groups[usize::from(watch.group.0)];
+        let (group_id, target) = (watch.group, watch.target);
+        let state = world
+            .driver()
+            .ask(move |fabric, _| fabric.target_health(group_id, target).now().0.word());
         // Writing to a string cannot fail.
         let written = write!(
             text,
-            "\n  {} knows nothing of {} in {} yet",
+            "\n  {} knows nothing of {} in {} yet; it is {}",
             plan.fabric.ports[watch.port.0 as usize].name,
-            group.targets[watch.target].name,
+            group.targets[target].name,
             group.name,
+            state.await,
         );
         debug_assert!(written.is_ok());
     }
