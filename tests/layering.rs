@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "plan", "spec", "expr", "world", "fabric", "evidence", "verdict",
+            "plan", "spec", "expr", "world", "packet", "fabric", "evidence", "verdict",
         ],
     ),
     (
