@@ -281,6 +281,9 @@ pub struct BalancerEvidence {
     pub metrics: BTreeMap<String, i64>,
     /// `active`, `failed`
     pub state: String,
+    /// Why it failed; empty when it is active.
+    #[serde(default)]
+    pub reason: String,
     /// By zone.
     pub addresses: BTreeMap<String, String>,
     /// By zone.

@@ -89,6 +89,8 @@ pub struct Port {
     pub name: String,
     /// The address on its device.
     pub address: Ipv4Addr,
+    /// Further addresses on its device.
+    pub addresses: Vec<Ipv4Addr>,
     /// Its 1:1 address at the internet gateway, when it has one.
     pub public_address: Option<Ipv4Addr>,
     /// What stands for its IPv6 address, when it has one. IPv6 has no gateway that translates: it is reached under it
@@ -156,6 +158,8 @@ pub enum Protocol {
 pub struct Balancer {
     /// Its name in the lab.
     pub name: String,
+    /// Why it could not be set up (AWS: its state is `failed`): nothing of it is there then. None: it is active.
+    pub failure: Option<String>,
     /// One per enabled zone.
     pub zonal: Vec<Zonal>,
     /// The internet reaches its IPv6 addresses (AWS: `ipv6.deny_all_igw_traffic` is false).

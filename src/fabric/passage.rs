@@ -204,7 +204,10 @@ impl Fabric {
             let decision = self.balancers.toward_client(at, flow, &transient.headers);
             (decision, Party::Server)
         } else {
-            match self.routes.course(from, headers.destination()) {
+            match self
+                .routes
+                .course_from(from, headers.source(), headers.destination())
+            {
                 Err(reason) => {
                     return self.finish(transient, Fate::Dropped(reason));
                 }
@@ -354,7 +357,10 @@ impl Fabric {
                 return self.finish(transient, Fate::Dropped(reason));
             }
         } else {
-            match self.routes.course(from, headers.destination()) {
+            match self
+                .routes
+                .course_from(from, headers.source(), headers.destination())
+            {
                 Err(reason) => {
                     return self.finish(transient, Fate::Dropped(reason));
                 }

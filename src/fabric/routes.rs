@@ -74,6 +74,7 @@ pub struct Routes {
 
 struct Host {
     address: Ipv4Addr,
+    addresses: Vec<Ipv4Addr>,
     ipv6: Option<Ipv4Addr>,
     public_address: Option<Ipv4Addr>,
     internet: bool,
@@ -90,6 +91,9 @@ impl Routes {
         places.insert(config.resolver.public, Place::Resolver(true));
         for (index, balancer) in config.balancers.iter().enumerate() {
             let id = BalancerId(index as u16);
+            if balancer.failure.is_some() {
+                continue;
+            }
             for (index, zonal) in balancer.zonal.iter().enumerate() {
                 let zone = ZonalId(index as u8);
                 places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
@@ -117,13 +121,16 @@ impl Routes {
                 places.insert(public, Place::PublicHost(id));
             }
             if index < first_kernel {
-                places.insert(port.address, Place::Host(id));
+                for &address in port.addresses.iter().chain([&port.address]) {
+                    places.insert(address, Place::Host(id));
+                }
                 if let Some(ipv6) = port.ipv6 {
                     places.insert(ipv6, Place::Host(id));
                 }
             }
             hosts.push(Host {
                 address: port.address,
+                addresses: port.addresses.clone(),
                 ipv6: port.ipv6,
                 public_address: port.public_address,
                 internet: port.internet,
@@ -158,11 +165,22 @@ impl Routes {
     /// True for the addresses on a host's device.
     pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
         let host = &self.hosts[port.0 as usize];
-        address == host.address || Some(address) == host.ipv6
+        address == host.address || Some(address) == host.ipv6 || host.addresses.contains(&address)
     }
 
-    /// Where a packet of `sender` to `destination` goes.
+    /// Where a packet of `sender` to `destination` goes, when its source is the main address.
     pub fn course(&self, sender: PortId, destination: Ipv4Addr) -> Result<Course, Reason> {
+        let source = self.hosts[sender.0 as usize].address;
+        self.course_from(sender, source, destination)
+    }
+
+    /// Where a packet of `sender`, from one of its addresses to `destination`, goes.
+    pub fn course_from(
+        &self,
+        sender: PortId,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+    ) -> Result<Course, Reason> {
         let place = *self.places.get(&destination).ok_or(Reason::NoRoute)?;
         let sender = &self.hosts[sender.0 as usize];
         match place {
@@ -189,8 +207,8 @@ impl Routes {
             Place::Host(port) => {
                 let host = &self.hosts[port.0 as usize];
                 let source = match (sender.internet, host.internet) {
-                    (true, true) | (false, false) => sender.address,
-                    (false, true) => sender.outside()?,
+                    (true, true) | (false, false) => source,
+                    (false, true) => sender.outside(source)?,
                     (true, false) => return Err(Reason::NotRoutable),
                 };
                 Ok(Course::Host {
@@ -200,19 +218,19 @@ impl Routes {
                 })
             }
             Place::PublicHost(port) => Ok(Course::Host {
-                source: sender.outside()?,
+                source: sender.outside(source)?,
                 destination: self.hosts[port.0 as usize].address,
                 port,
             }),
             Place::Zonal(..) if sender.internet => Err(Reason::NotRoutable),
             Place::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
-                source: sender.address,
+                source,
                 balancer,
                 zonal,
                 kernel,
             }),
             Place::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
-                source: sender.outside()?,
+                source: sender.outside(source)?,
                 balancer,
                 zonal,
                 kernel: None,
@@ -222,7 +240,7 @@ impl Routes {
                 if sender.internet {
                     return Err(Reason::NotRoutable);
                 }
-                sender.outside().map(|_| Course::Resolver)
+                sender.outside(source).map(|_| Course::Resolver)
             }
             Place::Resolver(_) => Ok(Course::Resolver),
         }
@@ -240,11 +258,13 @@ impl Host {
         self.ipv6.ok_or(Reason::NotRoutable)
     }
 
-    /// As whom the internet sees this host.
-    fn outside(&self) -> Result<Ipv4Addr, Reason> {
+    /// As whom the internet sees this host, when it sends from this address. Only the main one has a public address.
+    fn outside(&self, source: Ipv4Addr) -> Result<Ipv4Addr, Reason> {
         if self.internet {
-            return Ok(self.address);
+            return Ok(source);
         }
-        self.public_address.ok_or(Reason::NotRoutable)
+        self.public_address
+            .filter(|_| source == self.address)
+            .ok_or(Reason::NotRoutable)
     }
 }

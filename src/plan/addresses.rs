@@ -63,6 +63,8 @@ pub(super) struct Addresses {
     pub(super) balancers: Vec<Vec<ZonalAddresses>>,
     /// Secondary ones, by balancer and its zones: inside the VPC, and none for clients.
     pub(super) secondary: Vec<Vec<Vec<Ipv4Addr>>>,
+    /// By balancer: why it cannot be set up.
+    pub(super) failures: Vec<Option<String>>,
     /// The resolver's for hosts in zones and for those on the internet.
     pub(super) resolver: (Ipv4Addr, Ipv4Addr),
 }
@@ -77,7 +79,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         .collect();
     let mut book = Book::default();
     reserve_hosts(body, &mut book, sink);
-    reserve_balancers(body, &mut book, sink);
+    let failures = reserve_balancers(body, &mut book, sink);
     let mut pools = Pools::new(body.zones.len());
     let hosts = hosts
         .list
@@ -147,6 +149,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         secondary: secondary.collect(),
         hosts,
         balancers,
+        failures,
         resolver: resolver(&book),
     }
 }
@@ -189,16 +192,49 @@ pub(super) fn is_private(address: Ipv4Addr) -> bool {
 /// Fixed addresses: who has which.
 #[derive(Debug, Default)]
 struct Book {
-    taken: HashMap<Ipv4Addr, (Span, String)>,
+    taken: HashMap<Ipv4Addr, Taken>,
+}
+
+/// A fixed address.
+#[derive(Debug)]
+struct Taken {
+    /// Where it is written.
+    span: Span,
+    /// Who has it, for messages.
+    owner: String,
+    /// A host has it, so a balancer that wants it fails instead of being wrong.
+    by_host: Option<Use>,
+}
+
+/// What a host has an address for.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    Primary,
+    Secondary,
+    Public,
 }
 
 impl Book {
-    fn reserve(&mut self, address: &Spanned<Ipv4Addr>, owner: String, sink: &mut Sink) {
+    fn reserve(
+        &mut self,
+        address: &Spanned<Ipv4Addr>,
+        owner: String,
+        by_host: Option<Use>,
+        sink: &mut Sink,
+    ) {
         match self.taken.get(&address.value) {
             None => {
-                self.taken.insert(address.value, (address.span, owner));
+                let span = address.span;
+                let taken = Taken {
+                    span,
+                    owner,
+                    by_host,
+                };
+                self.taken.insert(address.value, taken);
             }
-            Some((span, first)) => sink.push(
+            Some(Taken {
+                span, owner: first, ..
+            }) => sink.push(
                 Diagnostic::new(
                     code::ADDRESS_TAKEN,
                     address.span,
@@ -218,7 +254,15 @@ fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Sink) {
             if usable(address, sink) {
                 check_side(address, host.zone.is_some(), &name.value, sink);
             }
-            book.reserve(address, format!("host `{}`", name.value), sink);
+            let owner = format!("host `{}`", name.value);
+            book.reserve(address, owner, Some(Use::Primary), sink);
+        }
+        for address in &host.addresses {
+            if usable(address, sink) {
+                check_side(address, host.zone.is_some(), &name.value, sink);
+            }
+            let owner = format!("host `{}`", name.value);
+            book.reserve(address, owner, Some(Use::Secondary), sink);
         }
         if let Some(Spanned {
             value: PublicAddress::Fixed(address),
@@ -229,13 +273,17 @@ fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Sink) {
             if usable(&address, sink) {
                 check_public(&address, sink);
             }
-            book.reserve(&address, format!("host `{}`", name.value), sink);
+            let owner = format!("host `{}`", name.value);
+            book.reserve(&address, owner, Some(Use::Public), sink);
         }
     }
 }
 
-fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Sink) {
-    for (name, balancer) in &body.load_balancers {
+/// AWS: a balancer whose address is assigned elsewhere cannot be set up, and its state is `failed`. That is for
+/// addresses of hosts; two balancers with one address are a mistake of the lab.
+fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Sink) -> Vec<Option<String>> {
+    let mut failures = vec![None; body.load_balancers.len()];
+    for ((name, balancer), failure) in body.load_balancers.iter().zip(&mut failures) {
         for (zone, address) in &balancer.zones {
             let Some(address) = address else { continue };
             if usable(address, sink) {
@@ -245,9 +293,22 @@ fn reserve_balancers(body: &Body, book: &mut Book, sink: &mut Sink) {
                     check_private(address, "an internal balancer's zonal address", sink);
                 }
             }
-            book.reserve(address, format!("`{}/{}`", name.value, zone.value), sink);
+            let clash = book.taken.get(&address.value);
+            if let Some((taken, by_host)) = clash.and_then(|taken| Some((taken, taken.by_host?))) {
+                let what = match by_host {
+                    Use::Primary => "the address",
+                    Use::Secondary => "a secondary address",
+                    Use::Public => "the public address",
+                };
+                let host = taken.owner.trim_start_matches("host ").replace('`', "");
+                failure.get_or_insert(format!("{} is {what} of {host}", address.value));
+                continue;
+            }
+            let owner = format!("`{}/{}`", name.value, zone.value);
+            book.reserve(address, owner, None, sink);
         }
     }
+    failures
 }
 
 /// Only unicast addresses that a device can have.

@@ -117,6 +117,14 @@ impl<'a> Destinations<'a> {
                 by_name: true,
                 ..
             } => Some(self.balancers[*balancer].name.value.clone()),
+            // Its zonal names have no address either.
+            Place::Zonal {
+                balancer, zones, ..
+            } if self.addresses.failures[*balancer].is_some() => {
+                let balancer = &self.balancers[*balancer];
+                let zone = zones.first().map_or("", |zone| balancer.zones[*zone]);
+                Some(format!("{zone}.{}", balancer.name.value))
+            }
             Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(..) => None,
         };
         let mut dials = Vec::with_capacity(from.len());

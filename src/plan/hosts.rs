@@ -227,11 +227,13 @@ fn one_address_for_many(host: &spec::Host, sink: &mut Sink) {
         }) => Some(*span),
         Some(_) | None => None,
     };
+    let secondary = host.addresses.iter().map(|address| address.span);
     for span in host
         .address
         .as_ref()
         .map(|a| a.span)
         .into_iter()
+        .chain(secondary)
         .chain(public)
     {
         sink.push(
@@ -318,6 +320,7 @@ pub(super) fn build(
     super::Host {
         name: draft.name.clone(),
         address: addresses.private,
+        addresses: section.addresses.iter().map(|a| a.value).collect(),
         public_address: addresses.public,
         zone: section.zone.as_ref().map(|zone| zone.value.clone()),
         mtu: section.mtu.as_ref().map_or(1500, |mtu| mtu.value),

@@ -43,7 +43,7 @@ pub(super) fn lower(
         .map(|(number, balancer)| lower_balancer(number, balancer, addresses))
         .collect();
     for (balancer, resolved) in lowered.iter_mut().zip(balancers) {
-        if has_kernels(&resolved.listeners, groups) {
+        if balancer.failure.is_none() && has_kernels(&resolved.listeners, groups) {
             for zonal in &mut balancer.zonal {
                 let number = u32::try_from(ports.len()).expect("the number of ports is limited");
                 zonal.port = Some(PortId(number));
@@ -94,12 +94,17 @@ pub(super) fn lower(
 }
 
 /// The checked groups behind balancers for which the story waits, in order.
-pub(super) fn settles(groups: &Groups<'_>, balancers: &[Balancer<'_>]) -> Vec<GroupId> {
+pub(super) fn settles(
+    groups: &Groups<'_>,
+    balancers: &[Balancer<'_>],
+    addresses: &Addresses,
+) -> Vec<GroupId> {
     let waits = |group: usize| {
         balancers
             .iter()
-            .filter(|balancer| balancer.settles)
-            .flat_map(|balancer| &balancer.listeners)
+            .zip(&addresses.failures)
+            .filter(|(balancer, failure)| balancer.settles && failure.is_none())
+            .flat_map(|(balancer, _)| &balancer.listeners)
             .any(|listener| listener.group == group)
     };
     let checked = |group: usize| groups.list[group].health_check.is_some();
@@ -113,6 +118,7 @@ fn port(section: &spec::Host, host: &Host) -> Port {
     Port {
         name: host.name.clone(),
         address: host.address,
+        addresses: host.addresses.clone(),
         public_address: host.public_address,
         ipv6: None,
         internet: host.zone.is_none(),
@@ -136,6 +142,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
     Port {
         name: format!("{balancer}/{}", zonal.zone),
         address: zonal.private,
+        addresses: Vec::new(),
         public_address: None,
         ipv6: zonal.ipv6,
         internet: false,
@@ -165,8 +172,11 @@ fn lower_balancer(
     balancer: &Balancer<'_>,
     addresses: &Addresses,
 ) -> config::Balancer {
+    let failure = addresses.failures[number].clone();
+    let active = failure.is_none();
     config::Balancer {
         name: balancer.name.value.clone(),
+        failure,
         zonal: balancer
             .zones
             .iter()
@@ -177,16 +187,18 @@ fn lower_balancer(
                 private: addresses.private,
                 public: addresses.public,
                 port: None,
-                enabled: true,
+                enabled: active,
                 shifted: balancer.shifted == Some(*zone),
                 ipv6: None,
                 secondary: secondary.clone(),
             })
             .collect(),
         ipv6_from_internet: false,
+        // One that could not be set up has none.
         listeners: balancer
             .listeners
             .iter()
+            .filter(|_| active)
             .map(|listener| Listener {
                 port: listener.port,
                 protocol: listener.protocol,

@@ -245,6 +245,6 @@ fn resolve(
         steps,
         shape,
         fabric,
-        settles: lower::settles(&groups, &balancers),
+        settles: lower::settles(&groups, &balancers, &addresses),
     })
 }

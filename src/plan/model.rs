@@ -111,6 +111,8 @@ pub struct Host {
     pub name: String,
     /// On eth0, /32.
     pub address: Ipv4Addr,
+    /// Further ones on eth0, /32.
+    pub addresses: Vec<Ipv4Addr>,
     /// 1:1 at the internet gateway.
     pub public_address: Option<Ipv4Addr>,
     /// None: on the internet.
@@ -141,6 +143,13 @@ pub enum DnsCache {
     Forever,
     /// Asks anew for each connection.
     None,
+}
+
+impl Host {
+    /// True for the addresses on its device.
+    pub fn has(&self, address: Ipv4Addr) -> bool {
+        address == self.address || self.addresses.contains(&address)
+    }
 }
 
 /// A listening workload.

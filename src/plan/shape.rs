@@ -100,6 +100,7 @@ fn balancer(section: &Balancer) -> Type {
     record([
         ("metrics", metrics()),
         ("state", Type::Word(words::BALANCER_STATES)),
+        ("reason", Type::Text),
         ("addresses", map(Type::Text)),
         ("zones", record(zones.map(zone))),
         ("flows", Type::Int),

@@ -123,7 +123,20 @@ fn hosts(plan: &Plan, out: &mut String) {
             Some(zone) => format!("zone {zone}"),
             None => "on the internet".to_owned(),
         };
-        line!(out, "  {name:widest$}  {addresses}{public}, {place}");
+        let further = match first.addresses.as_slice() {
+            [] => String::new(),
+            some => format!(
+                ", besides {}",
+                some.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        };
+        line!(
+            out,
+            "  {name:widest$}  {addresses}{further}{public}, {place}"
+        );
     }
 }
 
@@ -133,6 +146,10 @@ fn balancers(plan: &Plan, out: &mut String) {
     }
     line!(out, "\nLOAD BALANCERS");
     for balancer in &plan.fabric.balancers {
+        if let Some(why) = &balancer.failure {
+            line!(out, "  {}: failed, because {why}", balancer.name);
+            continue;
+        }
         line!(out, "  {}: network, {}", balancer.name, knobs(balancer));
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);

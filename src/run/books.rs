@@ -86,9 +86,11 @@ pub(super) fn balancers(
         .iter()
         .enumerate()
         .map(|(number, balancer)| {
+            let active = balancer.failure.is_none();
             let addresses = balancer
                 .zonal
                 .iter()
+                .filter(|_| active)
                 .map(|zonal| {
                     (
                         zonal.zone.clone(),
@@ -110,7 +112,8 @@ pub(super) fn balancers(
                 balancer.name.clone(),
                 BalancerEvidence {
                     metrics: metrics.of_balancer(id, None),
-                    state: "active".to_owned(),
+                    state: if active { "active" } else { "failed" }.to_owned(),
+                    reason: balancer.failure.clone().unwrap_or_default(),
                     addresses,
                     zones: zones.collect(),
                     flows,

@@ -108,7 +108,7 @@ fn connection(
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some()
             || client.udp
-            || plan.hosts[client.from.0 as usize].address == *client.to.address.ip() =>
+            || plan.hosts[client.from.0 as usize].has(*client.to.address.ip()) =>
         {
             direct(plan, client)
         }
@@ -197,13 +197,13 @@ fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
     let Some(host) = plan
         .hosts
         .iter()
-        .find(|host| host.address == *remote.ip() || host.public_address == Some(*remote.ip()))
+        .find(|host| host.has(*remote.ip()) || host.public_address == Some(*remote.ip()))
     else {
         return Default::default();
     };
     let from = &plan.hosts[client.from.0 as usize];
     // A host with a public address appears under it wherever its packet passes the internet gateway.
-    let crosses_gateway = host.zone.is_none() || host.address != *remote.ip();
+    let crosses_gateway = host.zone.is_none() || !host.has(*remote.ip());
     let source = from
         .public_address
         .filter(|_| crosses_gateway)
@@ -214,6 +214,10 @@ fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
     (
         host.name.clone(),
         seen_as,
-        SocketAddrV4::new(host.address, remote.port()).to_string(),
+        if host.has(*remote.ip()) {
+            remote.to_string()
+        } else {
+            SocketAddrV4::new(host.address, remote.port()).to_string()
+        },
     )
 }

@@ -114,6 +114,8 @@ pub struct Host {
     pub span: Span,
     /// `address:`; none: given out.
     pub address: Option<Spanned<Ipv4Addr>>,
+    /// `addresses:`, beside `address`.
+    pub addresses: Vec<Spanned<Ipv4Addr>>,
     /// `public_address: none | auto | A`
     pub public_address: Option<Spanned<PublicAddress>>,
     /// `zone:`; none: on the internet.

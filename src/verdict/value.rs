@@ -75,6 +75,7 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
     json!({
         "metrics": balancer.metrics,
         "state": balancer.state,
+        "reason": balancer.reason,
         "addresses": balancer.addresses,
         "zones": zones,
         "flows": balancer.flows,

@@ -146,13 +146,18 @@ impl World {
 
 fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let (address, mtu, sysctls) = (plan.address, plan.mtu, plan.sysctls.clone());
+    let further = plan.addresses.clone();
     Namespace::spawn(&plan.name, move || {
         sysctl::quiet_ipv6()?;
         let device = tun::create()?;
         sysctl::plain_defaults()?;
         let index = nix::net::if_::if_nametoindex(tun::NAME)
             .map_err(|errno| Error::system("find eth0", errno))?;
-        Netlink::open()?.configure(index, mtu, address)?;
+        let mut netlink = Netlink::open()?;
+        netlink.configure(index, mtu, address)?;
+        for address in further {
+            netlink.add_address(index, address)?;
+        }
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
         }

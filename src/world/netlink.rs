@@ -42,6 +42,22 @@ impl Netlink {
         })
     }
 
+    /// Gives the device `index` one more /32 address.
+    ///
+    /// # Errors
+    /// What the kernel refused, with its extended answer.
+    pub fn add_address(&mut self, index: u32, address: Ipv4Addr) -> Result<(), Error> {
+        let message = AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(index)
+            .address(address, 32)
+            .build();
+        self.request(
+            "add an address to eth0",
+            RouteNetlinkMessage::NewAddress(message),
+            NLM_F_CREATE | NLM_F_EXCL,
+        )
+    }
+
     /// Brings up `lo`, and the device `index` with an MTU, a /32 address and the default route.
     ///
     /// # Errors
@@ -53,15 +69,7 @@ impl Netlink {
             RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
             0,
         )?;
-        let address_message = AddressMessageBuilder::<Ipv4Addr>::new()
-            .index(index)
-            .address(address, 32)
-            .build();
-        self.request(
-            "add an address to eth0",
-            RouteNetlinkMessage::NewAddress(address_message),
-            create,
-        )?;
+        self.add_address(index, address)?;
         let link = LinkUnspec::new_with_index(index)
             .mtu(u32::from(mtu))
             .up()

@@ -52,6 +52,7 @@ pub fn config() -> Config {
     let port = |name: &str, address: &str, public: Option<&str>, zone: Option<&str>| Port {
         name: name.to_owned(),
         address: ip(address),
+        addresses: Vec::new(),
         public_address: public.map(ip),
         internet: zone.is_none(),
         zone: zone.map(str::to_owned),
@@ -98,6 +99,7 @@ pub fn config() -> Config {
         ],
         balancers: vec![Balancer {
             name: "front".to_owned(),
+            failure: None,
             zonal: vec![
                 zonal("a", FRONT_A_PRIVATE, FRONT_A),
                 zonal("b", FRONT_B_PRIVATE, FRONT_B),

@@ -1,6 +1,7 @@
 //! The fabric through its public interface: what each packet becomes, what is counted, and what holds whatever
 //! comes in. No privilege, no clock, no device. Every packet that leaves it is verified by `etherparse`.
 
+mod addresses;
 mod balancing;
 mod collisions;
 mod errors;

@@ -25,6 +25,7 @@ fn with_kernels(mut config: Config) -> Config {
         config.ports.push(Port {
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
+            addresses: Vec::new(),
             public_address: None,
             ipv6: None,
             internet: false,

@@ -15,6 +15,7 @@ pub const RECOGNISED: &[&str] = &[
     "challenge-ack",
     "loopback",
     "port-exhaustion",
+    "provisioning-failed",
     "no-listener",
     "security-group-drop",
     "network-acl-drop",

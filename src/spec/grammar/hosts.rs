@@ -110,7 +110,15 @@ pub static HOST: Section = Section {
             },
             "The security groups of its interface. Without them, it is unguarded.",
         ),
-        later("addresses", "Further addresses of its device."),
+        field(
+            "addresses",
+            Optional,
+            Type::List {
+                of: &Type::Address,
+                min: 1,
+            },
+            "Further IPv4 addresses of its device: the secondary addresses of its interface.",
+        ),
     ],
 };
 

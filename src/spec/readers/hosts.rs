@@ -16,6 +16,10 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         span,
         // `auto` is no address, and so reads as not written.
         address: fields.written("address"),
+        addresses: match fields.node("addresses").map(|node| &node.value) {
+            Some(Value::List(items)) => items.iter().filter_map(scalar).collect(),
+            Some(Value::Null | Value::Scalar(_) | Value::Map(_)) | None => Vec::new(),
+        },
         public_address: fields.written::<PublicAddress>("public_address"),
         zone: fields
             .written::<String>("zone")

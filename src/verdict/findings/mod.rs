@@ -11,6 +11,7 @@ mod idle_expiry;
 mod loopback;
 mod no_listener;
 mod port_exhaustion;
+mod provisioning_failed;
 mod refused;
 mod stale_connection;
 mod syn_unanswered;
@@ -29,6 +30,7 @@ pub const KINDS: &[&str] = &[
     challenge_ack::KIND,
     loopback::KIND,
     port_exhaustion::KIND,
+    provisioning_failed::KIND,
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
@@ -47,6 +49,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
+    findings.extend(provisioning_failed::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(idle_expiry::find(&trace));

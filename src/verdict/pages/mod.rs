@@ -16,6 +16,10 @@ const PAGES: &[(&str, &str)] = &[
     ("challenge-ack", include_str!("challenge-ack.txt")),
     ("loopback", include_str!("loopback.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
+    (
+        "provisioning-failed",
+        include_str!("provisioning-failed.txt"),
+    ),
     ("no-listener", include_str!("no-listener.txt")),
     (
         "security-group-drop",

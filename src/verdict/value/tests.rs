@@ -113,13 +113,16 @@ fn evidence(plan: &Plan) -> Evidence {
     let balancer = BalancerEvidence {
         metrics,
         zones: [("a".to_string(), zone)].into(),
+        reason: String::new(),
         state: "active".into(),
         addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
         flows: 1,
     };
     let target = TargetEvidence {
+        reason: String::new(),
         state: "healthy".into(),
         transitions: vec![Transition {
+            reason: String::new(),
             state: "healthy".into(),
             ..Transition::default()
         }],
