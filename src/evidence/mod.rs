@@ -1,6 +1,8 @@
 //! Everything recorded in a case, the same in memory and on disk.
 
 pub mod clock;
+pub mod flow_log_text;
+pub mod flow_logs;
 pub mod metrics;
 pub mod model;
 pub mod store;

@@ -45,6 +45,9 @@ pub struct Evidence {
     pub metrics: Vec<MetricEvidence>,
     /// Every flow the balancers made, in the order they were made.
     pub flows: Vec<Flow>,
+    /// Network interfaces inside the VPC: those of hosts, then those of balancers.
+    #[serde(default)]
+    pub interfaces: Vec<Interface>,
     /// The packets, in the order the fabric saw them.
     pub packets: Vec<Packet>,
     /// What guards refused, in the order it happened; also of health checks before the first step.
@@ -399,6 +402,33 @@ pub struct Refusal {
     pub from: String,
     /// Destination as the guard saw it.
     pub to: String,
+}
+
+/// A network interface. Its ids are made up, and always the same for the same names.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Interface {
+    /// `web1`, `front/a`
+    pub name: String,
+    /// `eni-...`
+    pub id: String,
+    /// Primary private address.
+    pub address: String,
+    /// Its 1:1 address at the internet gateway; empty without one.
+    pub public_address: String,
+    /// Every address under which it is reached.
+    pub addresses: Vec<String>,
+    /// Whose it is; `unknown` when AWS manages it.
+    pub account_id: String,
+    /// `vpc-...`
+    pub vpc_id: String,
+    /// `subnet-...`
+    pub subnet_id: String,
+    /// `i-...`; `-` when AWS manages it.
+    pub instance_id: String,
+    /// The lab's name of its zone.
+    pub zone: String,
+    /// `use1-az1`, ...
+    pub az_id: String,
 }
 
 /// One packet's passage through the fabric.

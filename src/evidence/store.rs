@@ -4,7 +4,8 @@
 //! `case.json` is written last, so a folder that has it is whole. Not here: reading the lab (see `spec`, `plan`),
 //! judging it again (see `verdict`).
 
-use super::Evidence;
+use super::flow_logs::flow_logs;
+use super::{Evidence, flow_log_text};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, BufReader, BufWriter, Write};
@@ -19,6 +20,11 @@ const DEPTH: usize = 16;
 const CASE: &str = "case.json";
 const EVIDENCE: &str = "evidence.json";
 const LAB: &str = "lab.yaml";
+const FLOW_LOGS: &str = "flow-logs.txt";
+const FLOW_LOGS_5: &str = "flow-logs-v5.txt";
+
+/// Every file of a case.
+const FILES: [&str; 5] = [CASE, EVIDENCE, LAB, FLOW_LOGS, FLOW_LOGS_5];
 
 /// A case read back.
 #[derive(Clone, Debug)]
@@ -126,6 +132,13 @@ pub fn save(
     write(&folder.join(EVIDENCE), |file| {
         Ok(serde_json::to_writer(file, evidence)?)
     })?;
+    let logs = flow_logs(evidence);
+    for (name, text) in [
+        (FLOW_LOGS, flow_log_text::version_2(evidence, &logs)),
+        (FLOW_LOGS_5, flow_log_text::version_5(evidence, &logs)),
+    ] {
+        write(&folder.join(name), |file| file.write_all(text.as_bytes()))?;
+    }
     write(&folder.join(CASE), |file| {
         serde_json::to_writer_pretty(&mut *file, case)?;
         file.write_all(b"\n")
@@ -187,7 +200,7 @@ fn vacate(folder: &Path, case: &CaseFile) -> Result<(), StoreError> {
         let entry = entry.map_err(io_error("look into", folder))?;
         let name = PathBuf::from(entry.file_name());
         let ours = |file: &&str| name == Path::new(file) || name == draft(Path::new(file));
-        if ![CASE, EVIDENCE, LAB].iter().any(ours) {
+        if !FILES.iter().any(ours) {
             return occupied(format!(
                 "holds `{}`, which is no evidence",
                 entry.file_name().to_string_lossy()

@@ -44,6 +44,7 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
     roots.insert("target_groups".to_owned(), record(groups));
     roots.insert("findings".to_owned(), findings());
     roots.insert("packets".to_owned(), packets());
+    roots.insert("flow_logs".to_owned(), flow_logs());
     Shape { roots }
 }
 
@@ -159,6 +160,42 @@ fn packets() -> Type {
         ("wire_bytes", Type::Int),
         ("fate", Type::Text),
         ("probe", Type::Bool),
+    ]))
+}
+
+/// The documented fields, `_` for `-`, and `interface`: whose it is by the lab's names.
+fn flow_logs() -> Type {
+    list(record([
+        ("interface", Type::Text),
+        ("version", Type::Int),
+        ("account_id", Type::Text),
+        ("interface_id", Type::Text),
+        ("srcaddr", Type::Text),
+        ("dstaddr", Type::Text),
+        ("srcport", Type::Int),
+        ("dstport", Type::Int),
+        ("protocol", Type::Int),
+        ("packets", Type::Int),
+        ("bytes", Type::Int),
+        ("start", Type::Int),
+        ("end", Type::Int),
+        ("action", Type::Word(&["ACCEPT", "REJECT"])),
+        ("log_status", Type::Word(&["OK"])),
+        ("vpc_id", Type::Text),
+        ("subnet_id", Type::Text),
+        ("instance_id", Type::Text),
+        ("tcp_flags", Type::Int),
+        ("type", Type::Word(&["IPv4", "IPv6"])),
+        ("pkt_srcaddr", Type::Text),
+        ("pkt_dstaddr", Type::Text),
+        ("region", Type::Text),
+        ("az_id", Type::Text),
+        ("sublocation_type", Type::Text),
+        ("sublocation_id", Type::Text),
+        ("pkt_src_aws_service", Type::Text),
+        ("pkt_dst_aws_service", Type::Text),
+        ("flow_direction", Type::Word(&["ingress", "egress"])),
+        ("traffic_path", Type::Word(&["-", "1", "8"])),
     ]))
 }
 

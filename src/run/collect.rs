@@ -3,6 +3,7 @@
 use super::Baseline;
 use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
 use super::connections::connections;
+use super::interfaces::interfaces;
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
@@ -100,6 +101,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         load_balancers: balancers(plan, &books, &metrics),
         target_groups: groups(plan, &books, &metrics),
         metrics: metrics.published(),
+        interfaces: interfaces(plan),
         ..Evidence::default()
     };
     for (number, host) in plan.hosts.iter().enumerate() {

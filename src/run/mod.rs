@@ -8,6 +8,7 @@ mod client;
 mod collect;
 mod connections;
 mod http;
+mod interfaces;
 mod load;
 mod metrics;
 mod names;

@@ -4,11 +4,12 @@
 //! evidence is here: only what the language promises (LANGUAGE, "result" and "evidence").
 
 use super::Finding;
+use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
     BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, Load, Packet,
     StepResult, Transition,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, Verb};
 use serde_json::{Map, Value, json};
 
 /// The object of roots: topology, findings, packets, and each named step's result at top level.
@@ -30,12 +31,27 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
         "packets".into(),
         evidence.packets.iter().map(packet).collect(),
     );
+    roots.insert("flow_logs".into(), flow_logs_if_asked(plan, evidence));
     for (step, result) in plan.steps.iter().zip(&evidence.steps) {
         if step.named {
             roots.insert(step.name.clone(), step_value(result, &evidence.connections));
         }
     }
     Value::Object(roots)
+}
+
+/// The flow logs where an expression mentions them; they cost a look at every packet.
+fn flow_logs_if_asked(plan: &Plan, evidence: &Evidence) -> Value {
+    let waits = plan.steps.iter().filter_map(|step| match &step.verb {
+        Verb::WaitUntil { that, .. } => Some(&**that),
+        _ => None,
+    });
+    let mut claims = plan.works.iter().chain(&plan.expect).chain(waits);
+    if claims.any(|claim| claim.that.contains("flow_logs")) {
+        json!(flow_logs(evidence))
+    } else {
+        json!([])
+    }
 }
 
 fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: fn(&T) -> Value) -> Value {

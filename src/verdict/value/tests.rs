@@ -1,7 +1,9 @@
 //! The values have exactly the fields that the plan's shape tells expressions of.
 
 use super::*;
-use crate::evidence::{Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence};
+use crate::evidence::{
+    Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
+};
 use crate::expr::{Truth, Type};
 use crate::plan::{Plan, Verb, vocabulary};
 use crate::verdict::findings;
@@ -143,7 +145,16 @@ fn evidence(plan: &Plan) -> Evidence {
         target_groups: [("web".to_string(), group)].into(),
         packets: vec![Packet {
             protocol: "tcp".into(),
+            sender: "web-1".into(),
+            from: "10.0.0.1:80".into(),
+            to: "10.0.0.2:40000".into(),
+            wire_packets: 1,
             ..Packet::default()
+        }],
+        interfaces: vec![Interface {
+            name: "web-1".into(),
+            address: "10.0.0.1".into(),
+            ..Interface::default()
         }],
         ..Evidence::default()
     }
@@ -196,7 +207,7 @@ fn conforms(value: &Value, ty: &Type, path: &str, complaints: &mut Vec<String>) 
 
 #[test]
 fn values_have_the_fields_of_the_shape() {
-    let plan = plan("one.ok");
+    let plan = plan("size(flow_logs) == 1");
     let found: Vec<Finding> = findings::KINDS
         .iter()
         .map(|kind| Finding {
@@ -215,6 +226,7 @@ fn values_have_the_fields_of_the_shape() {
         &mut complaints,
     );
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    assert_eq!(plan.works[0].expr.eval(&value), Truth::True);
 }
 
 #[test]

@@ -1,0 +1,445 @@
+//! VPC flow logs: what each network interface saw, one record for each direction of a 5-tuple in each aggregation
+//! interval.
+//!
+//! Made from the packets of the evidence alone, so saved evidence gives the same records again, and a case that does
+//! not ask for them pays nothing. Source: "Flow log records", "Flow log record examples" and "Flow log limitations" of
+//! the VPC user guide. Not here: their text (see `flow_log_text`).
+
+use super::clock::cloud_seconds;
+use super::{Evidence, Flow, Packet};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Seconds of the cloud's time that a record covers: on Nitro instances a minute at most, whatever was asked for.
+pub const AGGREGATION: i64 = 60;
+
+/// Where everything is.
+const REGION: &str = "us-east-1";
+
+/// A record, with every field of versions 2 to 5 under its documented name, `_` for `-`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlowLog {
+    /// Not AWS's: whose interface it is, `web1` or `front/a`.
+    pub interface: String,
+    /// Highest version among the fields.
+    pub version: i64,
+    /// `unknown` for an interface that AWS manages.
+    pub account_id: String,
+    /// `eni-...`
+    pub interface_id: String,
+    /// Sender; the interface's primary private address for what leaves it.
+    pub srcaddr: String,
+    /// Receiver; the interface's primary private address for what comes to it.
+    pub dstaddr: String,
+    /// 0 where there is none.
+    pub srcport: i64,
+    /// 0 where there is none.
+    pub dstport: i64,
+    /// IANA number.
+    pub protocol: i64,
+    /// In the interval.
+    pub packets: i64,
+    /// In the interval, IP headers included.
+    pub bytes: i64,
+    /// First packet, seconds since 1970.
+    pub start: i64,
+    /// Last packet, seconds since 1970.
+    pub end: i64,
+    /// `ACCEPT`, `REJECT`
+    pub action: String,
+    /// `OK`
+    pub log_status: String,
+    /// `vpc-...`
+    pub vpc_id: String,
+    /// `subnet-...`
+    pub subnet_id: String,
+    /// `i-...`; `-` for an interface that AWS manages.
+    pub instance_id: String,
+    /// FIN 1, SYN 2, RST 4, SYN-ACK 18, all together; ACK alone is 0.
+    pub tcp_flags: i64,
+    /// `IPv4`, `IPv6`
+    pub r#type: String,
+    /// Sender as the packet says.
+    pub pkt_srcaddr: String,
+    /// Receiver as the packet says.
+    pub pkt_dstaddr: String,
+    /// `us-east-1`
+    pub region: String,
+    /// `use1-az1`
+    pub az_id: String,
+    /// `-`: no Local Zone, Outpost or Wavelength Zone.
+    pub sublocation_type: String,
+    /// `-`
+    pub sublocation_id: String,
+    /// `-`: no address here belongs to a service.
+    pub pkt_src_aws_service: String,
+    /// `-`
+    pub pkt_dst_aws_service: String,
+    /// `ingress`, `egress`
+    pub flow_direction: String,
+    /// Of what leaves: `1` inside the VPC, `8` through an internet gateway; else `-`.
+    pub traffic_path: String,
+}
+
+/// Every record, by interval, in the order of their first packets.
+pub fn flow_logs(evidence: &Evidence) -> Vec<FlowLog> {
+    let mut book = Book::new(evidence);
+    let mut waiting: HashMap<i64, &Packet> = HashMap::new();
+    for packet in &evidence.packets {
+        let sent = waiting.remove(&packet.id).unwrap_or(packet);
+        if packet.fate == "held" {
+            waiting.insert(packet.id, sent);
+        } else {
+            book.passage(sent, packet);
+        }
+    }
+    let mut under_way: Vec<&Packet> = waiting.into_values().collect();
+    under_way.sort_by_key(|packet| packet.id);
+    for packet in under_way {
+        book.passage(packet, packet);
+    }
+    book.records.sort_by_key(|(interval, _)| *interval);
+    book.records.into_iter().map(|(_, record)| record).collect()
+}
+
+/// An address and a port; port 0 where there is none.
+type End<'a> = (&'a str, i64);
+
+/// What tells two records of one interval apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key<'a> {
+    interval: i64,
+    interface: usize,
+    egress: bool,
+    accepted: bool,
+    protocol: &'a str,
+    from: End<'a>,
+    to: End<'a>,
+    packet: (&'a str, &'a str),
+}
+
+/// A packet at an interface.
+#[derive(Clone, Copy)]
+struct Sighting<'a> {
+    interface: usize,
+    egress: bool,
+    accepted: bool,
+    from: End<'a>,
+    to: End<'a>,
+}
+
+/// The records in the making.
+struct Book<'a> {
+    evidence: &'a Evidence,
+    by_name: HashMap<&'a str, usize>,
+    by_address: HashMap<&'a str, usize>,
+    numbers: HashMap<Key<'a>, usize>,
+    records: Vec<(i64, FlowLog)>,
+}
+
+impl<'a> Book<'a> {
+    fn new(evidence: &'a Evidence) -> Self {
+        let interfaces = || evidence.interfaces.iter().enumerate();
+        Self {
+            evidence,
+            by_name: interfaces()
+                .map(|(number, interface)| (interface.name.as_str(), number))
+                .collect(),
+            by_address: interfaces()
+                .flat_map(|(number, interface)| {
+                    let addresses = interface.addresses.iter();
+                    addresses.map(move |address| (address.as_str(), number))
+                })
+                .collect(),
+            numbers: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// A packet from its sending to its end, at every interface on its way.
+    fn passage(&mut self, sent: &'a Packet, ended: &'a Packet) {
+        if is_unlogged(sent, ended) {
+            return;
+        }
+        let (from, to) = (end(&sent.from), end(&sent.to));
+        let (from_after, to_after) = (end(&ended.from_after), end(&ended.to_after));
+        let maker = self.by_name.get(sent.sender.as_str()).copied();
+        // A balancer answers at the address that was written to.
+        let speaker = maker.or_else(|| {
+            let own = self.by_address.get(from.0).copied();
+            own.filter(|_| self.is_made_here(sent))
+        });
+        if let Some(interface) = speaker {
+            self.see(ended, sent.t, Sighting::leaving(interface, from, to));
+        }
+        if let Some(node) = self.node(sent, ended) {
+            let toward_target = self.flow(ended).is_none_or(|flow| flow.listener == sent.to);
+            let own = self.own(node, to.0);
+            let accepted = !is_of_no_connection(&ended.fate);
+            let sighting = Sighting {
+                interface: node,
+                egress: false,
+                accepted,
+                from: (self.outside(from.0, to.0), from.1),
+                to: if toward_target { (own, to.1) } else { to },
+            };
+            self.see(ended, ended.t, sighting);
+            if accepted && (from, to) != (from_after, to_after) {
+                let own = self.own(node, from_after.0);
+                let (from, to) = if toward_target {
+                    (from_after, to_after)
+                } else {
+                    let client = self.outside(to_after.0, from_after.0);
+                    ((own, from_after.1), (client, to_after.1))
+                };
+                self.see(ended, ended.t, Sighting::leaving(node, from, to));
+            }
+        }
+        if ended.fate == "forwarded"
+            && let Some(interface) = self.by_name.get(ended.receiver.as_str()).copied()
+        {
+            let sighting = Sighting {
+                interface,
+                egress: false,
+                accepted: true,
+                from: from_after,
+                to: to_after,
+            };
+            self.see(ended, ended.t, sighting);
+        }
+    }
+
+    /// True when no host sent it.
+    fn is_made_here(&self, packet: &Packet) -> bool {
+        packet.sender == "fabric" || self.evidence.load_balancers.contains_key(&packet.sender)
+    }
+
+    fn flow(&self, packet: &Packet) -> Option<&'a Flow> {
+        packet.flow.and_then(|flow| self.evidence.flows.get(flow))
+    }
+
+    /// The balancer's interface that a packet of a client or a target came to.
+    fn node(&self, sent: &Packet, ended: &Packet) -> Option<usize> {
+        if self.is_made_here(sent) {
+            return None;
+        }
+        if let Some(flow) = self.flow(ended) {
+            return self.by_name.get(flow.via.as_str()).copied();
+        }
+        let came =
+            is_of_no_connection(&ended.fate) || UNSERVED.iter().any(|reason| ended.fate == *reason);
+        let address = end(&sent.to).0;
+        self.by_address.get(address).copied().filter(|_| came)
+    }
+
+    /// The primary private address of an interface, for its own side of a packet with this address there.
+    fn own(&self, interface: usize, address: &'a str) -> &'a str {
+        if address.contains(':') {
+            address
+        } else {
+            &self.evidence.interfaces[interface].address
+        }
+    }
+
+    /// How the one with this address looks from `other`: by its public address where that is one.
+    fn outside(&self, address: &'a str, other: &str) -> &'a str {
+        let interface = |address| {
+            let number: Option<&usize> = self.by_address.get(address);
+            number.map(|number| &self.evidence.interfaces[*number])
+        };
+        let public = interface(other).is_some_and(|one| one.public_address == other);
+        match interface(address) {
+            Some(one) if public && one.address == address && !one.public_address.is_empty() => {
+                &one.public_address
+            }
+            Some(_) | None => address,
+        }
+    }
+
+    /// Writes a packet into its record.
+    fn see(&mut self, packet: &'a Packet, t: f64, sighting: Sighting<'a>) {
+        let Sighting {
+            interface,
+            egress,
+            accepted,
+            from,
+            to,
+        } = sighting;
+        let seconds = cloud_seconds(t, self.evidence.time_scale);
+        // What the interface calls its own is its primary private address, whatever the packet says.
+        let (src, dst) = if egress {
+            ((self.own(interface, from.0), from.1), to)
+        } else {
+            (from, (self.own(interface, to.0), to.1))
+        };
+        let key = Key {
+            interval: (seconds - super::clock::EPOCH).div_euclid(AGGREGATION),
+            interface,
+            egress,
+            accepted,
+            protocol: &packet.protocol,
+            from: src,
+            to: dst,
+            packet: (from.0, to.0),
+        };
+        let number = match self.numbers.get(&key) {
+            Some(number) => *number,
+            None => {
+                let record = self.record(packet, &key, seconds);
+                self.numbers.insert(key, self.records.len());
+                self.records.push((key.interval, record));
+                self.records.len() - 1
+            }
+        };
+        let record = &mut self.records[number].1;
+        record.packets += packet.wire_packets;
+        record.bytes += packet.wire_bytes;
+        record.start = record.start.min(seconds);
+        record.end = record.end.max(seconds);
+        record.tcp_flags |= tcp_flags(packet);
+    }
+
+    /// An empty record.
+    fn record(&self, packet: &Packet, key: &Key<'_>, seconds: i64) -> FlowLog {
+        let interface = &self.evidence.interfaces[key.interface];
+        let none = || "-".to_owned();
+        let family = if key.from.0.contains(':') {
+            "IPv6"
+        } else {
+            "IPv4"
+        };
+        FlowLog {
+            interface: interface.name.clone(),
+            version: 5,
+            account_id: interface.account_id.clone(),
+            interface_id: interface.id.clone(),
+            srcaddr: key.from.0.to_owned(),
+            dstaddr: key.to.0.to_owned(),
+            srcport: key.from.1,
+            dstport: key.to.1,
+            protocol: protocol_number(key.protocol),
+            packets: 0,
+            bytes: 0,
+            start: seconds,
+            end: seconds,
+            action: if key.accepted { "ACCEPT" } else { "REJECT" }.to_owned(),
+            log_status: "OK".to_owned(),
+            vpc_id: interface.vpc_id.clone(),
+            subnet_id: interface.subnet_id.clone(),
+            instance_id: interface.instance_id.clone(),
+            tcp_flags: 0,
+            r#type: family.to_owned(),
+            pkt_srcaddr: key.packet.0.to_owned(),
+            pkt_dstaddr: key.packet.1.to_owned(),
+            region: REGION.to_owned(),
+            az_id: interface.az_id.clone(),
+            sublocation_type: none(),
+            sublocation_id: none(),
+            pkt_src_aws_service: none(),
+            pkt_dst_aws_service: none(),
+            flow_direction: if key.egress { "egress" } else { "ingress" }.to_owned(),
+            traffic_path: self.path(packet, key),
+        }
+    }
+
+    /// Which way what leaves goes. What a target says goes back to its balancer, whatever the address.
+    fn path(&self, packet: &Packet, key: &Key<'_>) -> String {
+        let flow = self.flow(packet);
+        let to_balancer = flow.is_some_and(|flow| end(&flow.target_address) == key.from);
+        let inside = self
+            .by_address
+            .get(key.packet.1)
+            .is_some_and(|number| self.evidence.interfaces[*number].public_address != key.packet.1);
+        match (key.egress, inside || to_balancer) {
+            (false, _) => "-",
+            (true, true) => "1",
+            (true, false) => "8",
+        }
+        .to_owned()
+    }
+}
+
+impl<'a> Sighting<'a> {
+    fn leaving(interface: usize, from: End<'a>, to: End<'a>) -> Self {
+        Self {
+            interface,
+            egress: true,
+            accepted: true,
+            from,
+            to,
+        }
+    }
+}
+
+/// Fates of packets that came to a balancer's interface, passed its guards, and went no further.
+const UNSERVED: &[&str] = &[
+    "dropped: no-listener",
+    "dropped: no-target",
+    "dropped: port-allocation",
+    "dropped: flow-table-full",
+    "dropped: fragment",
+    "dropped: icmp-unsupported",
+    "dropped: icmp-unrelated",
+    "dropped: protocol-unsupported",
+];
+
+/// A balancer's packet that arrived after its connection was closed, or without any.
+fn is_of_no_connection(fate: &str) -> bool {
+    fate.starts_with("answered: reset")
+        || [
+            "dropped: expired-flow",
+            "dropped: missing-flow",
+            "dropped: half-open",
+        ]
+        .contains(&fate)
+}
+
+/// What never was a packet of the network, and traffic with the resolver, which flow logs leave out.
+fn is_unlogged(sent: &Packet, ended: &Packet) -> bool {
+    const UNSENT: &[&str] = &[
+        "dropped: malformed",
+        "dropped: not-ipv4",
+        "dropped: untranslatable",
+        "dropped: spoofed-source",
+        "dropped: kernel-quirk",
+        "dropped: no-service",
+        "answered: name",
+    ];
+    let resolver = sent.sender == "fabric" && sent.protocol == "udp";
+    resolver || sent.to.starts_with("169.254.") || UNSENT.contains(&ended.fate.as_str())
+}
+
+/// `address:port`, or `[address]:port`.
+fn end(text: &str) -> End<'_> {
+    match text.rsplit_once(':') {
+        Some((address, port)) => {
+            let address = address.trim_start_matches('[').trim_end_matches(']');
+            (address, port.parse().unwrap_or(0))
+        }
+        None => (text, 0),
+    }
+}
+
+fn protocol_number(word: &str) -> i64 {
+    match word {
+        "icmp" => 1,
+        "tcp" => 6,
+        "udp" => 17,
+        "icmpv6" => 58,
+        other => other.parse().unwrap_or(0),
+    }
+}
+
+/// As flow logs add them up: ACK counts only with SYN.
+fn tcp_flags(packet: &Packet) -> i64 {
+    let has = |letter| packet.flags.contains(letter);
+    let syn = match (has('S'), has('.')) {
+        (true, true) => 18,
+        (true, false) => 2,
+        (false, _) => 0,
+    };
+    syn | i64::from(has('F')) | if has('R') { 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests;
