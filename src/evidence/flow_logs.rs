@@ -5,8 +5,13 @@
 //! not ask for them pays nothing. Source: "Flow log records", "Flow log record examples" and "Flow log limitations" of
 //! the VPC user guide. Not here: their text (see `flow_log_text`).
 
+mod reading;
+
 use super::clock::cloud_seconds;
-use super::{Evidence, Flow, Packet};
+use super::{Evidence, Flow, Packet, Refusal};
+use reading::{
+    End, UNSERVED, end, is_of_no_connection, is_translated, is_unlogged, protocol_number, tcp_flags,
+};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -102,9 +107,6 @@ pub fn flow_logs(evidence: &Evidence) -> Vec<FlowLog> {
     book.records.into_iter().map(|(_, record)| record).collect()
 }
 
-/// An address and a port; port 0 where there is none.
-type End<'a> = (&'a str, i64);
-
 /// What tells two records of one interval apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key<'a> {
@@ -133,6 +135,7 @@ struct Book<'a> {
     evidence: &'a Evidence,
     by_name: HashMap<&'a str, usize>,
     by_address: HashMap<&'a str, usize>,
+    refusals: HashMap<i64, &'a Refusal>,
     numbers: HashMap<Key<'a>, usize>,
     records: Vec<(i64, FlowLog)>,
 }
@@ -151,6 +154,11 @@ impl<'a> Book<'a> {
                     addresses.map(move |address| (address.as_str(), number))
                 })
                 .collect(),
+            refusals: evidence
+                .refusals
+                .iter()
+                .map(|refusal| (refusal.packet, refusal))
+                .collect(),
             numbers: HashMap::new(),
             records: Vec::new(),
         }
@@ -161,52 +169,95 @@ impl<'a> Book<'a> {
         if is_unlogged(sent, ended) {
             return;
         }
-        let (from, to) = (end(&sent.from), end(&sent.to));
-        let (from_after, to_after) = (end(&ended.from_after), end(&ended.to_after));
-        let maker = self.by_name.get(sent.sender.as_str()).copied();
-        // A balancer answers at the address that was written to.
-        let speaker = maker.or_else(|| {
-            let own = self.by_address.get(from.0).copied();
-            own.filter(|_| self.is_made_here(sent))
-        });
-        if let Some(interface) = speaker {
-            self.see(ended, sent.t, Sighting::leaving(interface, from, to));
-        }
-        if let Some(node) = self.node(sent, ended) {
-            let toward_target = self.flow(ended).is_none_or(|flow| flow.listener == sent.to);
-            let own = self.own(node, to.0);
-            let accepted = !is_of_no_connection(&ended.fate);
-            let sighting = Sighting {
-                interface: node,
-                egress: false,
-                accepted,
-                from: (self.outside(from.0, to.0), from.1),
-                to: if toward_target { (own, to.1) } else { to },
-            };
-            self.see(ended, ended.t, sighting);
-            if accepted && (from, to) != (from_after, to_after) {
-                let own = self.own(node, from_after.0);
-                let (from, to) = if toward_target {
-                    (from_after, to_after)
-                } else {
-                    let client = self.outside(to_after.0, from_after.0);
-                    ((own, from_after.1), (client, to_after.1))
-                };
-                self.see(ended, ended.t, Sighting::leaving(node, from, to));
-            }
-        }
+        let mut way = Vec::with_capacity(4);
+        self.sent(sent, &mut way);
+        self.balanced(sent, ended, &mut way);
         if ended.fate == "forwarded"
             && let Some(interface) = self.by_name.get(ended.receiver.as_str()).copied()
         {
-            let sighting = Sighting {
-                interface,
-                egress: false,
-                accepted: true,
-                from: from_after,
-                to: to_after,
-            };
-            self.see(ended, ended.t, sighting);
+            let (from, to) = (end(&ended.from_after), end(&ended.to_after));
+            way.push((ended.t, Sighting::coming(interface, from, to)));
         }
+        if let Some(refused) = self.refused(sent, ended) {
+            // Where it was refused it was not let through, and further it did not come.
+            way.retain(|(_, one)| {
+                (one.interface, one.egress) != (refused.interface, refused.egress)
+            });
+            way.push((ended.t, refused));
+        }
+        for (t, sighting) in way {
+            self.see(ended, t, sighting);
+        }
+    }
+
+    /// At the interface of its sender. A balancer's own packets leave by the zonal address that they are about.
+    fn sent(&self, sent: &'a Packet, way: &mut Vec<(f64, Sighting<'a>)>) {
+        let (from, to) = (end(&sent.from), end(&sent.to));
+        let by_name = |name: &str| self.by_name.get(name).copied();
+        let speaker = if self.is_made_here(sent) {
+            match self.flow(sent) {
+                Some(flow) => by_name(&flow.via),
+                None => self.by_address.get(from.0).copied(),
+            }
+        } else {
+            by_name(&sent.sender)
+        };
+        way.extend(speaker.map(|interface| (sent.t, Sighting::leaving(interface, from, to))));
+    }
+
+    /// At the balancer's interface, coming and going.
+    fn balanced(&self, sent: &'a Packet, ended: &'a Packet, way: &mut Vec<(f64, Sighting<'a>)>) {
+        let Some(node) = self.node(sent, ended) else {
+            return;
+        };
+        let (from, to) = (end(&sent.from), end(&sent.to));
+        let (from_after, to_after) = (end(&ended.from_after), end(&ended.to_after));
+        let toward_target = self.flow(ended).is_none_or(|flow| flow.listener == sent.to);
+        let own = self.own(node, to.0);
+        let accepted = !is_of_no_connection(&ended.fate);
+        let sighting = Sighting {
+            accepted,
+            ..Sighting::coming(
+                node,
+                (self.outside(from.0, to.0), from.1),
+                if toward_target { (own, to.1) } else { to },
+            )
+        };
+        way.push((ended.t, sighting));
+        if accepted && (from, to) != (from_after, to_after) {
+            let own = self.own(node, from_after.0);
+            let (from, to) = if toward_target {
+                (from_after, to_after)
+            } else {
+                let client = self.outside(to_after.0, from_after.0);
+                ((own, from_after.1), (client, to_after.1))
+            };
+            way.push((ended.t, Sighting::leaving(node, from, to)));
+        }
+    }
+
+    /// Where a guard refused it. A network ACL refuses at the interface behind it.
+    fn refused(&self, sent: &Packet, ended: &Packet) -> Option<Sighting<'a>> {
+        let refusal = *self.refusals.get(&sent.id)?;
+        let (from, to) = (end(&refusal.from), end(&refusal.to));
+        let by_name = |name: &str| self.by_name.get(name).copied();
+        let via = self.flow(ended).and_then(|flow| by_name(&flow.via));
+        let translated = is_translated(sent, ended);
+        let egress = ["egress", "outbound"].contains(&refusal.direction.as_str());
+        let interface = match (refusal.interface.as_str(), egress) {
+            ("", true) => via.filter(|_| translated).or_else(|| by_name(&sent.sender)),
+            ("", false) => {
+                let host = self.by_address.get(to.0).copied();
+                via.filter(|_| !translated).or(host)
+            }
+            (name, _) => by_name(name),
+        };
+        let sighting = Sighting::leaving(interface?, from, to);
+        Some(Sighting {
+            egress,
+            accepted: false,
+            ..sighting
+        })
     }
 
     /// True when no host sent it.
@@ -220,7 +271,8 @@ impl<'a> Book<'a> {
 
     /// The balancer's interface that a packet of a client or a target came to.
     fn node(&self, sent: &Packet, ended: &Packet) -> Option<usize> {
-        if self.is_made_here(sent) {
+        let stopped = self.refusals.contains_key(&sent.id) && !is_translated(sent, ended);
+        if self.is_made_here(sent) || stopped {
             return None;
         }
         if let Some(flow) = self.flow(ended) {
@@ -369,76 +421,13 @@ impl<'a> Sighting<'a> {
             to,
         }
     }
-}
 
-/// Fates of packets that came to a balancer's interface, passed its guards, and went no further.
-const UNSERVED: &[&str] = &[
-    "dropped: no-listener",
-    "dropped: no-target",
-    "dropped: port-allocation",
-    "dropped: flow-table-full",
-    "dropped: fragment",
-    "dropped: icmp-unsupported",
-    "dropped: icmp-unrelated",
-    "dropped: protocol-unsupported",
-];
-
-/// A balancer's packet that arrived after its connection was closed, or without any.
-fn is_of_no_connection(fate: &str) -> bool {
-    fate.starts_with("answered: reset")
-        || [
-            "dropped: expired-flow",
-            "dropped: missing-flow",
-            "dropped: half-open",
-        ]
-        .contains(&fate)
-}
-
-/// What never was a packet of the network, and traffic with the resolver, which flow logs leave out.
-fn is_unlogged(sent: &Packet, ended: &Packet) -> bool {
-    const UNSENT: &[&str] = &[
-        "dropped: malformed",
-        "dropped: not-ipv4",
-        "dropped: untranslatable",
-        "dropped: spoofed-source",
-        "dropped: kernel-quirk",
-        "dropped: no-service",
-        "answered: name",
-    ];
-    let resolver = sent.sender == "fabric" && sent.protocol == "udp";
-    resolver || sent.to.starts_with("169.254.") || UNSENT.contains(&ended.fate.as_str())
-}
-
-/// `address:port`, or `[address]:port`.
-fn end(text: &str) -> End<'_> {
-    match text.rsplit_once(':') {
-        Some((address, port)) => {
-            let address = address.trim_start_matches('[').trim_end_matches(']');
-            (address, port.parse().unwrap_or(0))
+    fn coming(interface: usize, from: End<'a>, to: End<'a>) -> Self {
+        Self {
+            egress: false,
+            ..Self::leaving(interface, from, to)
         }
-        None => (text, 0),
     }
-}
-
-fn protocol_number(word: &str) -> i64 {
-    match word {
-        "icmp" => 1,
-        "tcp" => 6,
-        "udp" => 17,
-        "icmpv6" => 58,
-        other => other.parse().unwrap_or(0),
-    }
-}
-
-/// As flow logs add them up: ACK counts only with SYN.
-fn tcp_flags(packet: &Packet) -> i64 {
-    let has = |letter| packet.flags.contains(letter);
-    let syn = match (has('S'), has('.')) {
-        (true, true) => 18,
-        (true, false) => 2,
-        (false, _) => 0,
-    };
-    syn | i64::from(has('F')) | if has('R') { 4 } else { 0 }
 }
 
 #[cfg(test)]

@@ -237,6 +237,86 @@ fn a_delayed_packet_counts_once_at_each_interface() {
 }
 
 #[test]
+fn what_a_guard_refuses_is_rejected_there_and_comes_no_further() {
+    let refusal = |interface: &str, direction: &str, from: &str, to: &str| Refusal {
+        interface: interface.into(),
+        direction: direction.into(),
+        from: from.into(),
+        to: to.into(),
+        ..Refusal::default()
+    };
+    let dropped = |packet, reason: &str| Packet {
+        receiver: String::new(),
+        fate: format!("dropped: {reason}"),
+        ..packet
+    };
+    let balancer = [
+        "front/a ingress 198.51.100.9:40000 > 10.0.1.5:80 ACCEPT",
+        "front/a egress 10.0.1.5:40000 > 10.0.1.10:80 ACCEPT",
+    ];
+    let mut evidence = evidence();
+    let mut case = |packet: Packet, refusal: Refusal| {
+        evidence.packets = vec![packet];
+        evidence.refusals = vec![refusal];
+        told(&evidence)
+    };
+    let seen = case(
+        dropped(to_target(0, "S"), "security-group-ingress"),
+        refusal("web", "ingress", CLIENT, WEB),
+    );
+    let rejected = "web ingress 198.51.100.9:40000 > 10.0.1.10:80 REJECT";
+    assert_eq!(seen, [balancer[0], balancer[1], rejected]);
+    let seen = case(
+        dropped(to_target(0, "S"), "network-acl-inbound"),
+        refusal("", "inbound", CLIENT, WEB),
+    );
+    assert_eq!(seen, [balancer[0], balancer[1], rejected]);
+    let seen = case(
+        dropped(to_target(0, "S"), "network-acl-outbound"),
+        refusal("", "outbound", CLIENT, WEB),
+    );
+    let rejected = "front/a egress 10.0.1.5:40000 > 10.0.1.10:80 REJECT";
+    assert_eq!(seen, [balancer[0], rejected]);
+    // The target's answer, at the border of its own subnet and at the balancer's.
+    let answer = || Packet {
+        from_after: WEB.into(),
+        to_after: CLIENT.into(),
+        ..to_client(0, "S.")
+    };
+    let seen = case(
+        dropped(answer(), "network-acl-inbound"),
+        refusal("", "inbound", WEB, CLIENT),
+    );
+    assert_eq!(
+        seen,
+        [
+            "web egress 10.0.1.10:80 > 198.51.100.9:40000 ACCEPT",
+            "front/a ingress 10.0.1.10:80 > 10.0.1.5:40000 REJECT",
+        ]
+    );
+    let seen = case(
+        dropped(answer(), "network-acl-outbound"),
+        refusal("", "outbound", WEB, CLIENT),
+    );
+    assert_eq!(
+        seen,
+        ["web egress 10.0.1.10:80 > 198.51.100.9:40000 REJECT"]
+    );
+    // The balancer's own groups, before there is a flow.
+    let seen = case(
+        dropped(
+            packet(0, "client", CLIENT, FRONT, "S"),
+            "security-group-ingress",
+        ),
+        refusal("front/a", "ingress", CLIENT, FRONT),
+    );
+    assert_eq!(
+        seen,
+        ["front/a ingress 198.51.100.9:40000 > 10.0.1.5:80 REJECT"]
+    );
+}
+
+#[test]
 fn the_resolver_and_what_is_no_packet_are_left_out() {
     let mut evidence = evidence();
     let udp = |packet| Packet {
