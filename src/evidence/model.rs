@@ -216,6 +216,13 @@ pub struct Connection {
     pub client_state: String,
     /// The server's TCP state of its socket with this tuple after the last step; empty when it has none.
     pub server_state: String,
+    /// The client that the server was told of by a PROXY protocol header, `address:port`; empty without one.
+    #[serde(default)]
+    pub told: String,
+    /// What its server made of the beginning of the stream: `not-expected` (it looks for no PROXY protocol header),
+    /// `awaited`, `read`, `broken` (it expected one and closed); empty when that is not known.
+    #[serde(default)]
+    pub header: String,
     /// Error word the server's program met on this connection; empty when none or unknown.
     pub server_error: String,
 }
@@ -248,6 +255,10 @@ pub struct HostEvidence {
     pub sockets: Vec<Socket>,
     /// Packets delivered to it that carried its own address as source.
     pub self_sourced: i64,
+    /// Clients whose connections began without the PROXY protocol header that a server here expected, `address:port` as
+    /// the server saw them.
+    #[serde(default)]
+    pub broken_headers: Vec<String>,
     /// HTTP requests served, since the first step.
     pub requests: Vec<Request>,
 }
@@ -272,6 +283,9 @@ pub struct Request {
     pub path: String,
     /// Answer.
     pub status: i64,
+    /// Who asked, `address:port`: as a PROXY protocol header told, else as the server sees it.
+    #[serde(default)]
+    pub client: String,
     /// A load balancer's health check asked.
     #[serde(default)]
     pub probe: bool,

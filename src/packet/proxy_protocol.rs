@@ -177,6 +177,14 @@ pub fn read(stream: &[u8]) -> Beginning {
     })
 }
 
+/// How long the header at the beginning of a stream is, as far as can be told: at least [`FIXED_LEN`].
+pub fn len(stream: &[u8]) -> usize {
+    match stream.get(14..FIXED_LEN) {
+        Some(len) => FIXED_LEN + usize::from(be16(len, 0)),
+        None => FIXED_LEN,
+    }
+}
+
 fn endpoint(mut tlvs: &[u8]) -> Option<String> {
     while tlvs.len() >= 3 {
         let value = tlvs.get(3..3 + usize::from(be16(tlvs, 1)))?;

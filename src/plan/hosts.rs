@@ -2,7 +2,7 @@
 
 use super::addresses::{HostAddresses, MOST_ZONES};
 use super::{HostId, Sink, nft, text};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
@@ -213,6 +213,19 @@ fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Sink)
         super::sysctls::check(name, value, sink);
     }
     quirks(host, sink);
+    for (port, serve) in &host.serve {
+        if let Some(word) = serve.proxy_protocol.filter(|_| port.value.udp) {
+            sink.push(
+                Diagnostic::new(
+                    proxy::HEADER_OF_DATAGRAMS,
+                    word,
+                    "a server of datagrams reads no PROXY protocol header",
+                )
+                .also(port.span, "UDP")
+                .help("remove `proxy_protocol`"),
+            );
+        }
+    }
 }
 
 fn one_address_for_many(host: &spec::Host, sink: &mut Sink) {
@@ -335,10 +348,11 @@ pub(super) fn build(
         servers: section
             .serve
             .iter()
-            .map(|(port, app)| super::Server {
+            .map(|(port, serve)| super::Server {
                 port: port.value.port,
                 udp: port.value.udp,
-                app: app.clone(),
+                app: serve.app.clone(),
+                proxy_protocol: serve.proxy_protocol.is_some(),
             })
             .collect(),
         dns_cache: match section.dns_cache.as_ref().map(|word| word.value.as_str()) {

@@ -161,6 +161,8 @@ pub struct Server {
     pub udp: bool,
     /// What it does.
     pub app: App,
+    /// It reads a PROXY protocol header first, and closes connections that have none.
+    pub proxy_protocol: bool,
 }
 
 /// One step.

@@ -87,6 +87,7 @@ fn host() -> Type {
                 ("host", Type::Text),
                 ("path", Type::Text),
                 ("status", Type::Int),
+                ("client", Type::Text),
                 ("probe", Type::Bool),
             ])),
         ),
@@ -250,6 +251,7 @@ fn connection() -> Vec<(&'static str, Type)> {
         ("ended_by", Type::Word(words::ENDED_BY)),
         ("client_state", Type::Word(words::TCP_STATES)),
         ("server_state", Type::Word(words::TCP_STATES)),
+        ("told", Type::Text),
     ]
 }
 

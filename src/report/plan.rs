@@ -371,7 +371,12 @@ fn serves(server: &Server) -> String {
         App::NeverAccept { backlog } => format!("never_accept, backlog {backlog}"),
         App::Command { command, .. } => format!("command: {}", cut(command.trim(), WIDTH)),
     };
-    format!("listen on {port}: {app}")
+    let header = if server.proxy_protocol {
+        ", behind a PROXY protocol header"
+    } else {
+        ""
+    };
+    format!("listen on {port}: {app}{header}")
 }
 
 fn link_text(link: &Link) -> String {

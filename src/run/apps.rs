@@ -2,6 +2,7 @@
 //!
 //! Not here: listening, accepting, stopping (see `server`).
 
+use super::header;
 use super::http;
 use super::server::{Program, Served, Shared};
 use super::word::Fault;
@@ -18,6 +19,11 @@ pub(super) async fn converse(
     served: &Served,
     program: &Program,
 ) -> Fault {
+    if program.proxy_protocol
+        && let Err(fault) = header::read(stream, served).await
+    {
+        return fault;
+    }
     let result = match &program.app {
         App::Echo { idle_close } => echo(stream, served, *idle_close).await,
         App::Sink => sink(stream, served).await,

@@ -5,6 +5,7 @@ use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet
 use super::connections::connections;
 use super::interfaces::interfaces;
 use super::metrics::Metrics;
+use super::server::Header;
 use super::story::Story;
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
@@ -121,10 +122,18 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                     })
                     .collect(),
                 self_sourced: books.self_sourced[number] as i64,
+                broken_headers: story.servers[number]
+                    .served()
+                    .iter()
+                    .filter(|served| served.header.get() == Some(&Header::Broken))
+                    .filter(|served| !plan.is_of_kernel(served.peer))
+                    .map(|served| served.peer.to_string())
+                    .collect(),
                 requests: requests
                     .into_iter()
                     .filter(|request| request.at >= story.start())
                     .map(|request| Request {
+                        client: request.client.to_string(),
                         probe: plan.is_of_kernel(request.peer),
                         host: request.host,
                         path: request.path,

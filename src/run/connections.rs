@@ -2,7 +2,7 @@
 
 use super::books::Books;
 use super::client::Client;
-use super::server::Served;
+use super::server::{Header, Served};
 use super::story::Story;
 use crate::evidence::{Connection, Flow};
 use crate::fabric::config::Protocol;
@@ -187,7 +187,20 @@ fn connection(
             Some(client.to.address),
         ),
         server_state: state_of(server, at, seen),
+        told: accepted
+            .and_then(|served| served.told.get())
+            .map_or(String::new(), ToString::to_string),
+        header: accepted.map_or("", header_word).to_owned(),
         server_error: accepted.map_or(String::new(), |served| served.fault().word.to_owned()),
+    }
+}
+
+fn header_word(served: &Arc<Served>) -> &'static str {
+    match served.header.get() {
+        Some(Header::NotExpected) => "not-expected",
+        Some(Header::Read) => "read",
+        Some(Header::Broken) => "broken",
+        None => "awaited",
     }
 }
 

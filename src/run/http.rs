@@ -47,6 +47,12 @@ async fn answer(
 ) -> io::Result<()> {
     let mut head = Vec::new();
     while head.len() <= HEAD_LIMIT && stream.read_buf(&mut head).await? > 0 {
+        // RFC 9112 section 2.2: empty lines before a request line are none.
+        let empty = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        head.drain(..empty.count());
+        if !begins_request(&head) {
+            return refuse(shared, stream, served).await;
+        }
         while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
             let text = String::from_utf8_lossy(&head[..end]).into_owned();
             head.drain(..end + 4);
@@ -62,6 +68,7 @@ async fn answer(
                 path: text.split_whitespace().nth(1).unwrap_or("/").to_owned(),
                 status,
                 peer: served.peer,
+                client: served.client(),
                 at: Instant::now(),
             };
             shared
@@ -78,6 +85,41 @@ async fn answer(
         }
     }
     Ok(())
+}
+
+/// What a server does with something that is no HTTP: 400, and the connection is closed.
+async fn refuse(
+    shared: &Shared,
+    stream: &mut (impl AsyncWrite + Unpin),
+    served: &Served,
+) -> io::Result<()> {
+    let request = Request {
+        host: String::new(),
+        path: String::new(),
+        status: 400,
+        peer: served.peer,
+        client: served.client(),
+        at: Instant::now(),
+    };
+    shared
+        .requests
+        .lock()
+        .expect("no holder of this lock panics")
+        .push(request);
+    stream
+        .write_all(reply(&shared.name, 400, true).as_bytes())
+        .await?;
+    stream.flush().await
+}
+
+/// False when the bytes cannot become a request: a method is a word (nginx takes capitals, `-` and `_`) and a space.
+fn begins_request(head: &[u8]) -> bool {
+    let method = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+    let word = head.iter().take_while(|byte| method(byte)).count();
+    match head.get(word) {
+        None => true,
+        Some(after) => word > 0 && *after == b' ',
+    }
 }
 
 fn header(text: &str, name: &str) -> Option<String> {
@@ -190,6 +232,22 @@ impl AsyncWrite for Counted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_request_is_seen_from_its_first_bytes() {
+        for good in ["", "G", "GET", "GET /", "M-SEARCH * HTTP/1.1\r\n"] {
+            assert!(begins_request(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            &b"\0\r\nQUIT"[..],
+            b"get / ",
+            b"GET\r\n",
+            b" GET",
+            b"\x16\x03\x01",
+        ] {
+            assert!(!begins_request(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_host_header_is_compared_without_its_port() {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::watch;
@@ -47,8 +47,12 @@ pub struct Served {
     pub peer: SocketAddrV4,
     /// When it was accepted.
     pub accepted: Instant,
-    /// Bytes read.
+    /// Bytes read, without a PROXY protocol header.
     pub received: AtomicU64,
+    /// The client that a PROXY protocol header told of.
+    pub told: OnceLock<SocketAddr>,
+    /// What became of that header; none: it did not come yet. Of a server that reads none, set from the start.
+    pub header: OnceLock<Header>,
     stream: Mutex<Option<Arc<TcpStream>>>,
     fault: Mutex<Fault>,
 }
@@ -67,10 +71,26 @@ impl Served {
         self.received.load(Ordering::Relaxed) + unread
     }
 
+    /// Who the server takes for its client.
+    pub fn client(&self) -> SocketAddr {
+        self.told.get().copied().unwrap_or(self.peer.into())
+    }
+
     /// The error its program met; none when there was none.
     pub fn fault(&self) -> Fault {
         *self.fault.lock().expect("no holder of this lock panics")
     }
+}
+
+/// What a server made of the beginning of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// It does not look for a header.
+    NotExpected,
+    /// It read one.
+    Read,
+    /// It expected one, and the connection began with something else.
+    Broken,
 }
 
 /// What an accepted connection meets.
@@ -78,6 +98,8 @@ pub(super) struct Program {
     pub(super) app: App,
     /// Its certificate and versions; only HTTPS has it.
     pub(super) tls: Option<TlsAcceptor>,
+    /// It reads a PROXY protocol header first.
+    pub(super) proxy_protocol: bool,
 }
 
 /// A request that an HTTP server answered.
@@ -91,6 +113,8 @@ pub struct Request {
     pub status: u16,
     /// Who asked, as the server sees it.
     pub peer: SocketAddrV4,
+    /// Who asked, as the server was told.
+    pub client: SocketAddr,
     /// When.
     pub at: Instant,
 }
@@ -120,12 +144,18 @@ impl Shared {
         local: SocketAddrV4,
         peer: SocketAddrV4,
         stream: Option<Arc<TcpStream>>,
+        proxy_protocol: bool,
     ) -> Arc<Served> {
         let served = Arc::new(Served {
             local,
             peer,
             accepted: Instant::now(),
             received: AtomicU64::new(0),
+            told: OnceLock::new(),
+            header: match proxy_protocol {
+                true => OnceLock::new(),
+                false => OnceLock::from(Header::NotExpected),
+            },
             stream: Mutex::new(stream),
             fault: Mutex::default(),
         });
@@ -185,6 +215,7 @@ impl Servers {
                     let program = Arc::new(Program {
                         app: app.clone(),
                         tls: certificate(host, app)?,
+                        proxy_protocol: server.proxy_protocol,
                     });
                     tasks.push(tokio::spawn(listen(Arc::clone(&shared), listener, program)));
                 }
@@ -332,7 +363,12 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
         return;
     };
     let stream = Arc::new(stream);
-    let served = shared.begin(local, peer, Some(Arc::clone(&stream)));
+    let served = shared.begin(
+        local,
+        peer,
+        Some(Arc::clone(&stream)),
+        program.proxy_protocol,
+    );
     shared.busy.fetch_add(1, Ordering::AcqRel);
     tokio::spawn(serve(Arc::clone(shared), stream, served, program));
 }
@@ -405,7 +441,7 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAd
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = socket.recv_from(&mut buffer) => {
                 let Ok((count, SocketAddr::V4(peer))) = got else { continue };
-                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None));
+                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None, false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {
                     App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,

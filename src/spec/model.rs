@@ -123,7 +123,7 @@ pub struct Host {
     /// `count:`; none: one host named by the key itself.
     pub count: Option<Spanned<u32>>,
     /// `serve:` by port.
-    pub serve: Vec<(Spanned<ServePort>, App)>,
+    pub serve: Vec<(Spanned<ServePort>, Serve)>,
     /// `sysctls:` key and value text.
     pub sysctls: Vec<(Spanned<String>, Spanned<String>)>,
     /// `nft:` text.
@@ -211,6 +211,15 @@ pub enum App {
         /// Wait for this before the story starts; none: for the port to listen.
         ready: Option<String>,
     },
+}
+
+/// What a host serves on a port.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Serve {
+    /// What it does.
+    pub app: App,
+    /// `proxy_protocol: v2`: it reads a PROXY protocol header first.
+    pub proxy_protocol: Option<Span>,
 }
 
 /// How an HTTP server answers.

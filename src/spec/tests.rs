@@ -124,7 +124,7 @@ fn set_merges_maps_replaces_values_and_removes() {
             .map(|word| word.value.as_str()),
         Some("keep-old")
     );
-    assert_eq!(case.body.hosts[1].1.serve[0].1, App::Sink);
+    assert_eq!(case.body.hosts[1].1.serve[0].1.app, App::Sink);
     assert_eq!(case.set[1].before.as_deref(), Some("echo"));
     assert_eq!(case.set[1].after.as_deref(), Some("sink"));
 }
@@ -140,7 +140,10 @@ fn set_goes_into_short_forms() {
     assert_eq!(listener.attributes[0].0.value, "tcp.idle_timeout.seconds");
     assert_eq!(listener.attributes[0].1.value, "3600");
     let idle_close = Some(Duration::from_secs(5));
-    assert_eq!(case.body.hosts[1].1.serve[0].1, App::Echo { idle_close });
+    assert_eq!(
+        case.body.hosts[1].1.serve[0].1.app,
+        App::Echo { idle_close }
+    );
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn host(host: &HostEvidence) -> Value {
     let requests: Vec<_> = host
         .requests
         .iter()
-        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "probe": r.probe }))
+        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "client": r.client, "probe": r.probe }))
         .collect();
     json!({
         "address": host.address,
@@ -211,6 +211,7 @@ fn connection(c: &Connection) -> Value {
         "ended_by": c.ended_by,
         "client_state": c.client_state,
         "server_state": c.server_state,
+        "told": c.told,
     })
 }
 

@@ -12,4 +12,5 @@ mod hosts;
 mod kit;
 mod links;
 mod names;
+mod proxy_protocol;
 mod steps;

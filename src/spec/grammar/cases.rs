@@ -22,6 +22,8 @@ pub const RECOGNISED: &[&str] = &[
     "idle-expiry",
     "tw-recycle",
     "health-check-host-header",
+    "proxy-protocol-mismatch",
+    "proxy-protocol-stall",
     "stale-connection",
     "refused",
     "syn-unanswered",

@@ -276,6 +276,17 @@ pub static APPS: Variants = Variants {
     ],
 };
 
+/// As nginx has it: `listen 80 proxy_protocol`.
+const PROXY_PROTOCOL: Field = field(
+    "proxy_protocol",
+    Optional,
+    Type::Word(&Words {
+        now: &["v2"],
+        later: &[],
+    }),
+    "Reads a PROXY protocol header first, and closes a connection that does not begin with one.",
+);
+
 static ECHO: Section = Section {
     name: "an echo server",
     doc: "Sends back what it gets.",
@@ -286,6 +297,7 @@ static ECHO: Section = Section {
             Type::Time { zero: false },
             "Closes a connection that was idle for this long.",
         ),
+        PROXY_PROTOCOL,
         later(
             "unread_close",
             "Closes with data unread, which makes the kernel send RST.",
@@ -295,7 +307,7 @@ static ECHO: Section = Section {
 static SINK: Section = Section {
     name: "a sink",
     doc: "Reads and counts.",
-    fields: &[],
+    fields: &[PROXY_PROTOCOL],
 };
 static SOURCE: Section = Section {
     name: "a source",
@@ -315,7 +327,8 @@ static SOURCE: Section = Section {
         ),
     ],
 };
-const HTTP_FIELDS: [Field; 2] = [
+const HTTP_FIELDS: [Field; 3] = [
+    PROXY_PROTOCOL,
     field(
         "host",
         Optional,
@@ -335,9 +348,10 @@ static HTTP: Section = Section {
     fields: &HTTP_FIELDS,
 };
 static HTTPS: Section = {
-    const FIELDS: [Field; 3] = {
-        let [host, status] = HTTP_FIELDS;
+    const FIELDS: [Field; 4] = {
+        let [proxy_protocol, host, status] = HTTP_FIELDS;
         [
+            proxy_protocol,
             host,
             status,
             field(
@@ -362,17 +376,20 @@ pub static TLS_VERSIONS: Words = Words {
 static BANNER: Section = Section {
     name: "a banner server",
     doc: "Speaks first, then echoes.",
-    fields: &[field(
-        "text",
-        Default("ready"),
-        Type::Line,
-        "What it says; a line feed is added.",
-    )],
+    fields: &[
+        field(
+            "text",
+            Default("ready"),
+            Type::Line,
+            "What it says; a line feed is added.",
+        ),
+        PROXY_PROTOCOL,
+    ],
 };
 static NAME: Section = Section {
     name: "a name server",
     doc: "Answers everything with the host's name.",
-    fields: &[],
+    fields: &[PROXY_PROTOCOL],
 };
 static NEVER_ACCEPT: Section = Section {
     name: "a server that never accepts",

@@ -3,7 +3,7 @@
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
-use crate::spec::model::{App, Host, Http, Link, PublicAddress, ServePort};
+use crate::spec::model::{App, Host, Http, Link, PublicAddress, Serve, ServePort};
 use crate::spec::node::{Node, Value};
 use crate::spec::scalar::FromText;
 use crate::units::{Percent, Rate};
@@ -69,7 +69,7 @@ fn pick<T: FromText>(
         .or_else(|| both.written(name))
 }
 
-fn serve(node: Option<&Node>) -> Option<Vec<(Spanned<ServePort>, App)>> {
+fn serve(node: Option<&Node>) -> Option<Vec<(Spanned<ServePort>, Serve)>> {
     let entries = node.and_then(Node::entries).unwrap_or(&[]);
     entries
         .iter()
@@ -77,10 +77,19 @@ fn serve(node: Option<&Node>) -> Option<Vec<(Spanned<ServePort>, App)>> {
             let port = ServePort::from_text(&entry.key.value)?;
             Some((
                 Spanned::new(port, entry.key.span),
-                app(&entry.value, entry.key.span)?,
+                Serve {
+                    app: app(&entry.value, entry.key.span)?,
+                    proxy_protocol: proxy_protocol(&entry.value),
+                },
             ))
         })
         .collect()
+}
+
+/// Where the one word that it can say stands.
+fn proxy_protocol(node: &Node) -> Option<Span> {
+    let (_, options) = node.entries()?.first().map(|e| (&e.key, &e.value))?;
+    options.get("proxy_protocol").map(|word| word.span)
 }
 
 fn app(node: &Node, span: Span) -> Option<App> {

@@ -61,6 +61,7 @@ mod tests {
             host: host.into(),
             path: path.into(),
             status,
+            client: String::new(),
             probe,
         }
     }

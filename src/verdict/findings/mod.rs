@@ -12,6 +12,8 @@ mod loopback;
 mod no_listener;
 mod port_exhaustion;
 mod provisioning_failed;
+mod proxy_protocol_mismatch;
+mod proxy_protocol_stall;
 mod refused;
 mod stale_connection;
 mod syn_unanswered;
@@ -37,6 +39,8 @@ pub const KINDS: &[&str] = &[
     idle_expiry::KIND,
     tw_recycle::KIND,
     health_check_host_header::KIND,
+    proxy_protocol_mismatch::KIND,
+    proxy_protocol_stall::KIND,
     stale_connection::KIND,
     refused::KIND,
     syn_unanswered::KIND,
@@ -55,6 +59,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(idle_expiry::find(&trace));
     findings.extend(tw_recycle::find(&trace));
     findings.extend(health_check_host_header::find(&trace));
+    findings.extend(proxy_protocol_mismatch::find(&trace));
+    findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
     findings.extend(syn_unanswered::find(&trace));

@@ -32,6 +32,14 @@ const PAGES: &[(&str, &str)] = &[
         "health-check-host-header",
         include_str!("health-check-host-header.txt"),
     ),
+    (
+        "proxy-protocol-mismatch",
+        include_str!("proxy-protocol-mismatch.txt"),
+    ),
+    (
+        "proxy-protocol-stall",
+        include_str!("proxy-protocol-stall.txt"),
+    ),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),
     ("syn-unanswered", include_str!("syn-unanswered.txt")),
