@@ -33,6 +33,7 @@ pub struct Evidence {
     /// Every client connection, in the order they were started.
     pub connections: Vec<Connection>,
     /// Every question of a client to the resolver, in the order they were asked.
+    #[serde(default)]
     pub lookups: Vec<Lookup>,
     /// By host name.
     pub hosts: BTreeMap<String, HostEvidence>,
@@ -175,6 +176,7 @@ pub struct Connection {
     /// What was dialled: `front/a`, `web1`.
     pub via: String,
     /// Index into [`Evidence::lookups`] of the answer it took its address from; none: it asked for no name.
+    #[serde(default)]
     pub lookup: Option<usize>,
     /// `address:port`
     pub local: String,
@@ -306,13 +308,28 @@ pub struct BalancerEvidence {
     /// By zone.
     #[serde(default)]
     pub zones: BTreeMap<String, ZoneEvidence>,
+    /// What its name said, from before the first step on.
+    #[serde(default)]
+    pub dns: Vec<Listing>,
     /// Flows made during the steps.
     pub flows: i64,
+}
+
+/// From this moment on a balancer's name had the addresses of these zones.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Listing {
+    /// Milliseconds since the first step; negative before it.
+    pub at: f64,
+    /// In order.
+    pub zones: Vec<String>,
 }
 
 /// A balancer's record in one zone.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ZoneEvidence {
+    /// Its address is in the balancer's name, after the last step.
+    #[serde(default)]
+    pub in_dns: bool,
     /// As for the whole balancer.
     pub metrics: BTreeMap<String, i64>,
 }
@@ -340,6 +357,10 @@ pub struct TargetEvidence {
     pub failed_checks: i64,
     /// The states it has been in, from what the fabric began with to the present one.
     pub transitions: Vec<Transition>,
+    /// `no_override`; `zonal_shift_active` while a zonal shift leaves its zone, `zonal_shift_delegated_to_dns` when
+    /// only names know of that.
+    #[serde(default)]
+    pub administrative_override: String,
     /// Flows sent to it.
     pub flows: i64,
 }

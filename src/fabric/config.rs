@@ -182,6 +182,18 @@ pub struct Balancer {
     pub flow_reuse: Duration,
     /// Which of its addresses a host is told.
     pub client_routing: ClientRouting,
+    /// What becomes of flows when their zone is disabled.
+    pub on_zone_disabled: OnZoneDisabled,
+}
+
+/// What becomes of the flows of a zone that is disabled. AWS documents only that no traffic is routed to it any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnZoneDisabled {
+    /// Its address is gone, and so are they, without a word.
+    #[default]
+    Drop,
+    /// They go on to their end.
+    Keep,
 }
 
 /// AWS: `dns_record.client_routing_policy`.
@@ -203,10 +215,10 @@ impl Balancer {
         let own = &self.zonal[zonal.0 as usize].zone;
         match &target.zone {
             None => forward.cross_zone,
-            Some(zone) if forward.cross_zone => {
-                let mut enabled = self.zonal.iter();
-                enabled.any(|zonal| zonal.zone == *zone && !zonal.shifted)
-            }
+            Some(zone) if forward.cross_zone => self
+                .zonal
+                .iter()
+                .any(|zonal| zonal.zone == *zone && zonal.enabled && !zonal.shifted),
             Some(zone) => zone == own,
         }
     }

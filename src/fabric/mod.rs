@@ -40,7 +40,7 @@ use conversation::Conversations;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
-use record::{Conversation, FlowRecord, PacketRecord, Refusal, Totals, Tuple};
+use record::{Conversation, FlowRecord, Listing, PacketRecord, Refusal, Totals, Tuple};
 use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
@@ -91,6 +91,9 @@ pub struct Fabric {
     links: Links,
     balancers: Balancers,
     resolver: Resolver,
+    /// What names said and when, and the state of the balancers that is in it.
+    listings: Vec<Listing>,
+    noted: u64,
     conversations: Conversations,
     ledger: Ledger,
     /// None when there is nothing to guard.
@@ -125,12 +128,14 @@ impl Fabric {
                 })
             })
             .collect();
-        Self {
+        let mut fabric = Self {
             stand_ins: config.stand_ins.clone(),
             routes: Routes::new(&config),
             links: Links::new(&config),
             balancers: Balancers::new(&config),
             resolver: Resolver::new(&config),
+            listings: Vec::new(),
+            noted: 0,
             conversations: Conversations::default(),
             ledger: Ledger::new(config.record_limit),
             watch: Watch::new(&config.guards, config.record_limit),
@@ -143,7 +148,9 @@ impl Fabric {
             spare: Vec::new(),
             now: Duration::ZERO,
             config,
-        }
+        };
+        fabric.note_names(Duration::ZERO);
+        fabric
     }
 
     /// Takes a packet that a host sent. What was due before is done first.
@@ -176,12 +183,37 @@ impl Fabric {
     /// What balancers do by themselves.
     fn control(&mut self, at: Duration, out: &mut impl Output) {
         self.balancers.advance(at, &self.config);
+        if self.noted != self.balancers.works() {
+            self.note_names(at);
+        }
         while let Some(farewell) = self.balancers.next_farewell() {
             self.bid_farewell(at, farewell, out);
         }
         while let Some(flow) = self.balancers.next_header_retry(at) {
             self.send_proxy_header(at, flow, out);
         }
+    }
+
+    /// Writes down what balancers' names say now, where it is not what they said before.
+    fn note_names(&mut self, at: Duration) {
+        self.noted = self.balancers.works();
+        for (id, balancer) in (0..).map(BalancerId).zip(&self.config.balancers) {
+            let zones = resolver::listed(balancer, |zonal| self.zone_in_dns(id, zonal));
+            let mut before = self.listings.iter().rev();
+            let last = before.find(|listing| listing.balancer == id);
+            if last.is_none_or(|last| last.zones != zones) {
+                self.listings.push(Listing {
+                    at,
+                    balancer: id,
+                    zones,
+                });
+            }
+        }
+    }
+
+    /// Which zones' addresses each balancer's name had, from when on.
+    pub fn listings(&self) -> &[Listing] {
+        &self.listings
     }
 
     /// When [`Fabric::advance`] has something to do next, perhaps in vain; none: only after another packet.

@@ -58,6 +58,8 @@ pub enum Reason {
     SpoofedSource,
     /// The balancer has no listener there; it stays silent.
     NoListener,
+    /// The zone of the address is not enabled now.
+    ZoneDisabled,
     /// The resolver takes questions over UDP at port 53, and nothing else.
     NoService,
     /// A balancer takes only ICMP type 3.
@@ -185,6 +187,17 @@ pub struct PacketRecord {
     pub fate: Fate,
     /// It belongs to a health check.
     pub probe: bool,
+}
+
+/// From this moment on a balancer's name had the addresses of these zones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// When.
+    pub at: Duration,
+    /// Whose name.
+    pub balancer: BalancerId,
+    /// By number, in order.
+    pub zones: Vec<ZonalId>,
 }
 
 /// Index into the fabric's flow records.

@@ -8,7 +8,7 @@ use super::{Sink, zones};
 use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
-    ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, Protocol, ZonalId,
+    ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
 };
 use crate::spec::{self, Body};
 use std::collections::HashSet;
@@ -58,6 +58,8 @@ pub(super) struct Balancer<'a> {
     pub(super) flow_reuse: Duration,
     /// Which of its addresses a host is told.
     pub(super) client_routing: ClientRouting,
+    /// Knob.
+    pub(super) on_zone_disabled: OnZoneDisabled,
 }
 
 /// A listener, resolved.
@@ -139,6 +141,10 @@ pub(super) fn resolve<'a>(
                     .flow_reuse
                     .as_ref()
                     .map_or(Duration::ZERO, |time| clock.cloud(time.value)),
+                on_zone_disabled: match word(emulate.on_zone_disabled.as_ref()) {
+                    Some("keep") => OnZoneDisabled::Keep,
+                    Some(_) | None => OnZoneDisabled::Drop,
+                },
                 client_routing: match attributes.text(CLIENT_ROUTING).map(|v| v.value.as_str()) {
                     Some("partial_availability_zone_affinity") => ClientRouting::Partial,
                     Some("availability_zone_affinity") => ClientRouting::Affinity,

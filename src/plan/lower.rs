@@ -221,5 +221,6 @@ fn lower_balancer(
         half_open: balancer.half_open,
         flow_reuse: balancer.flow_reuse,
         client_routing: balancer.client_routing,
+        on_zone_disabled: balancer.on_zone_disabled,
     }
 }

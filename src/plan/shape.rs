@@ -98,7 +98,12 @@ fn host() -> Type {
 fn balancer(section: &Balancer) -> Type {
     let metrics = || counts(words::METRICS.iter().copied());
     let zones = section.zones.iter().map(|(zone, _)| zone.value.as_str());
-    let zone = |name| (name, record([("metrics", metrics())]));
+    let zone = |name| {
+        (
+            name,
+            record([("in_dns", Type::Bool), ("metrics", metrics())]),
+        )
+    };
     record([
         ("metrics", metrics()),
         ("state", Type::Word(words::BALANCER_STATES)),
@@ -123,6 +128,10 @@ fn group(targets: &[&str]) -> Type {
                     ("state", Type::Word(words::TARGET_STATES)),
                     ("reason", Type::Text),
                 ])),
+            ),
+            (
+                "administrative_override",
+                Type::Word(words::ADMINISTRATIVE_OVERRIDES),
             ),
             ("flows", Type::Int),
         ])

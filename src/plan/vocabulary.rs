@@ -57,6 +57,13 @@ pub fn group_metrics() -> impl Iterator<Item = &'static str> {
 /// States of a balancer.
 pub const BALANCER_STATES: &[&str] = &["active", "failed"];
 
+/// What a zonal shift does to a target (elbv2 `AdministrativeOverride.State`).
+pub const ADMINISTRATIVE_OVERRIDES: &[&str] = &[
+    "no_override",
+    "zonal_shift_active",
+    "zonal_shift_delegated_to_dns",
+];
+
 /// States of a target (elbv2 `TargetHealth.State`).
 pub const TARGET_STATES: &[&str] = &[
     "initial",

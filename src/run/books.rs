@@ -3,11 +3,10 @@
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
-    BalancerEvidence, Displaced, Flow, GroupEvidence, Packet, Refusal, TargetEvidence, Transition,
-    ZoneEvidence,
+    BalancerEvidence, Displaced, Flow, GroupEvidence, Listing, Packet, Refusal, TargetEvidence,
+    Transition, ZoneEvidence,
 };
-use crate::fabric::Fabric;
-use crate::fabric::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
+use crate::fabric::config::{BalancerId, GroupId, PortId, Protocol, Target, TargetGroup, ZonalId};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::record::{
@@ -15,6 +14,7 @@ use crate::fabric::record::{
     Totals,
 };
 use crate::fabric::targets::TargetHealth;
+use crate::fabric::{Config, Fabric};
 use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +30,9 @@ pub(super) struct Books {
     pub(super) self_sourced: Vec<u64>,
     /// By group and target.
     pub(super) health: Vec<Vec<TargetHealth>>,
+    /// By group and target (AWS: `AdministrativeOverride.State`).
+    pub(super) overrides: Vec<Vec<&'static str>>,
+    pub(super) listings: Vec<record::Listing>,
     /// From the fabric's start to the first step.
     pub(super) offset: Duration,
 }
@@ -52,6 +55,8 @@ pub(super) async fn books(story: &Story) -> Books {
                 .map(|number| fabric.self_sourced(PortId(number)))
                 .collect(),
             health: health(fabric),
+            overrides: overrides(fabric.config()),
+            listings: fabric.listings().to_vec(),
             offset,
         })
         .await
@@ -67,6 +72,30 @@ fn health(fabric: &Fabric) -> Vec<Vec<TargetHealth>> {
                 .collect()
         })
         .collect()
+}
+
+/// What a zonal shift does to each target. Without cross-zone load balancing only names know of it.
+fn overrides(config: &Config) -> Vec<Vec<&'static str>> {
+    let groups = (0u16..).map(GroupId).zip(&config.groups);
+    let of_group = |(id, group): (GroupId, &TargetGroup)| {
+        let of_target = |target: &Target| {
+            let mut word = "no_override";
+            for balancer in &config.balancers {
+                let mut zonal = balancer.zonal.iter();
+                let shifted = zonal.any(|z| z.shifted && Some(&z.zone) == target.zone.as_ref());
+                let forwards = balancer.listeners.iter().flat_map(|l| &l.forward);
+                for forward in forwards.filter(|forward| shifted && forward.group == id) {
+                    if forward.cross_zone {
+                        return "zonal_shift_active";
+                    }
+                    word = "zonal_shift_delegated_to_dns";
+                }
+            }
+            word
+        };
+        group.targets.iter().map(of_target).collect()
+    };
+    groups.map(of_group).collect()
 }
 
 impl Books {
@@ -99,10 +128,27 @@ pub(super) fn balancers(
                 })
                 .collect();
             let id = BalancerId(number as u16);
+            let dns: Vec<&record::Listing> = books
+                .listings
+                .iter()
+                .filter(|listing| listing.balancer == id)
+                .collect();
             let zones = balancer.zonal.iter().enumerate().map(|(place, zonal)| {
                 let metrics = metrics.of_balancer(id, Some(ZonalId(place as u8)));
-                (zonal.zone.clone(), ZoneEvidence { metrics })
+                let place = ZonalId(place as u8);
+                let in_dns = dns
+                    .last()
+                    .is_some_and(|listing| listing.zones.contains(&place));
+                (zonal.zone.clone(), ZoneEvidence { in_dns, metrics })
             });
+            let named = |listing: &&record::Listing| Listing {
+                at: books.millis(listing.at),
+                zones: listing
+                    .zones
+                    .iter()
+                    .map(|zone| balancer.zonal[usize::from(zone.0)].zone.clone())
+                    .collect(),
+            };
             let flows = books
                 .flows
                 .iter()
@@ -116,6 +162,7 @@ pub(super) fn balancers(
                     reason: balancer.failure.clone().unwrap_or_default(),
                     addresses,
                     zones: zones.collect(),
+                    dns: dns.iter().map(named).collect(),
                     flows,
                 },
             )
@@ -142,7 +189,12 @@ pub(super) fn groups(
                     .count() as i64;
                 (
                     target.name.clone(),
-                    target_evidence(books, &books.health[number][index], flows),
+                    target_evidence(
+                        books,
+                        &books.health[number][index],
+                        books.overrides[number][index],
+                        flows,
+                    ),
                 )
             });
             (
@@ -156,7 +208,12 @@ pub(super) fn groups(
     list.collect()
 }
 
-fn target_evidence(books: &Books, health: &TargetHealth, flows: i64) -> TargetEvidence {
+fn target_evidence(
+    books: &Books,
+    health: &TargetHealth,
+    administrative_override: &str,
+    flows: i64,
+) -> TargetEvidence {
     let (state, reason) = health.now();
     TargetEvidence {
         state: state.word().to_owned(),
@@ -172,6 +229,7 @@ fn target_evidence(books: &Books, health: &TargetHealth, flows: i64) -> TargetEv
                 reason: transition.reason.code().to_owned(),
             })
             .collect(),
+        administrative_override: administrative_override.to_owned(),
         flows,
     }
 }

@@ -349,6 +349,8 @@ pub struct Emulate {
     pub on_collision: Option<Spanned<String>>,
     /// `reset`, `drop`
     pub on_missing_flow: Option<Spanned<String>>,
+    /// `drop`, `keep`
+    pub on_zone_disabled: Option<Spanned<String>>,
     /// Ports for each zonal address and target.
     pub snat_ports: Option<Spanned<u32>>,
     /// Flows in the table.

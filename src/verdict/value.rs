@@ -86,7 +86,12 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
     let zones: Map<_, _> = balancer
         .zones
         .iter()
-        .map(|(name, zone)| (name.clone(), json!({ "metrics": zone.metrics })))
+        .map(|(name, zone)| {
+            (
+                name.clone(),
+                json!({ "in_dns": zone.in_dns, "metrics": zone.metrics }),
+            )
+        })
         .collect();
     json!({
         "metrics": balancer.metrics,
@@ -111,6 +116,7 @@ fn group(group: &GroupEvidence) -> Value {
                     "checks": t.checks,
                     "failed_checks": t.failed_checks,
                     "transitions": t.transitions.iter().map(transition).collect::<Vec<_>>(),
+                    "administrative_override": t.administrative_override,
                     "flows": t.flows,
                 }),
             )

@@ -114,6 +114,7 @@ pub fn config() -> Config {
             half_open: HALF_OPEN,
             flow_reuse: Duration::ZERO,
             client_routing: ClientRouting::Any,
+            on_zone_disabled: OnZoneDisabled::Drop,
         }],
         groups: vec![TargetGroup {
             name: "web".to_owned(),

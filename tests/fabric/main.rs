@@ -20,3 +20,4 @@ mod resolver;
 mod targets;
 mod timeouts;
 mod translation;
+mod zones;

@@ -1,9 +1,9 @@
 //! What the health of targets does to the balancers: whom listeners can choose, whose flows are refused.
 
-use super::super::config::{Balancer, BalancerId, Config, GroupId, ZonalId};
+use super::super::config::{Balancer, BalancerId, Config, GroupId, OnZoneDisabled, ZonalId};
 use super::super::listener::Listening;
 use super::super::metric::Metric;
-use super::super::record::{Answer, FlowId, FlowState};
+use super::super::record::{Answer, FlowId, FlowState, Reason};
 use super::super::targets::{Probe, Scope, Targets};
 use super::{Balancers, Decision};
 use crate::packet::{Headers, TCP};
@@ -42,8 +42,37 @@ impl Balancers {
         }
     }
 
+    /// Changes whenever [`Balancers::listen`] worked: then names may have other addresses.
+    pub fn works(&self) -> u64 {
+        self.works
+    }
+
+    /// What becomes of a packet to or from a zonal address that is not there now; none: it is there, or this flow
+    /// may end in peace.
+    pub(super) fn gone(
+        &self,
+        balancer: BalancerId,
+        zonal: ZonalId,
+        flow: Option<FlowId>,
+        headers: &Headers,
+    ) -> Option<Decision> {
+        let state = self.state(balancer);
+        if !state.disabled.contains(&zonal) {
+            return None;
+        }
+        let goes_on = flow.is_some_and(|flow| self.table.entry(flow).is_live());
+        match state.on_zone_disabled {
+            OnZoneDisabled::Keep if goes_on && !headers.is_opening() => None,
+            OnZoneDisabled::Keep | OnZoneDisabled::Drop => Some(Decision::Drop {
+                reason: Reason::ZoneDisabled,
+                flow,
+            }),
+        }
+    }
+
     /// Works out anew what every listener can choose from, and whose flows are refused. Flows keep what they chose.
     pub fn listen(&mut self, config: &Config) {
+        self.works += 1;
         self.refused.clear();
         let any_unhealthy = self.targets.any_unhealthy();
         for (number, balancer) in config.balancers.iter().enumerate() {

@@ -13,7 +13,9 @@ mod opening;
 mod stray;
 mod termination;
 
-use super::config::{Balancer, BalancerId, Config, OnCollision, OnMissingFlow, Protocol, ZonalId};
+use super::config::{
+    Balancer, BalancerId, Config, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
+};
 use super::flow_table::{ANSWERED, FlowTable, Key};
 use super::guard::Watch;
 use super::guard::rules::Direction;
@@ -72,6 +74,8 @@ pub struct Balancers {
     pools: PortPools,
     meter: Meter,
     proxy_headers: ProxyHeaders,
+    /// How often [`Balancers::listen`] worked.
+    works: u64,
 }
 
 struct State {
@@ -86,6 +90,9 @@ struct State {
     flow_capacity: u64,
     half_open: Duration,
     flow_reuse: Duration,
+    on_zone_disabled: OnZoneDisabled,
+    /// Zonal addresses that are gone now; seldom more than none.
+    disabled: Vec<ZonalId>,
 }
 
 impl State {
@@ -100,6 +107,13 @@ impl State {
             flow_capacity: balancer.flow_capacity as u64,
             half_open: balancer.half_open,
             flow_reuse: balancer.flow_reuse,
+            on_zone_disabled: balancer.on_zone_disabled,
+            disabled: (0..)
+                .map(ZonalId)
+                .zip(&balancer.zonal)
+                .filter(|(_, zonal)| !zonal.enabled)
+                .map(|(id, _)| id)
+                .collect(),
         }
     }
 }
@@ -118,6 +132,7 @@ impl Balancers {
             pools: PortPools::new(config.seed),
             meter: Meter::new(config),
             proxy_headers: ProxyHeaders::default(),
+            works: 0,
         };
         all.listen(config);
         all
@@ -203,6 +218,9 @@ impl Balancers {
         let known = self
             .table
             .by_client(Key::new(protocol, headers.from, headers.to));
+        if let Some(gone) = self.gone(at.balancer, at.zonal, known, headers) {
+            return gone;
+        }
         if let Some(flow) = known
             && self.continues(now, flow, headers)
         {
@@ -240,8 +258,15 @@ impl Balancers {
 
     /// A packet of a target, found by its way back.
     pub fn toward_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
+        let balancer = self.table.entry(flow).balancer;
+        if !self.state(balancer).disabled.is_empty() {
+            let zonal = self.table.record(flow).zonal;
+            if let Some(gone) = self.gone(balancer, zonal, Some(flow), headers) {
+                return gone;
+            }
+        }
         let entry = self.table.entry(flow);
-        let (balancer, node, protocol) = (entry.balancer, entry.node, entry.protocol);
+        let (node, protocol) = (entry.node, entry.protocol);
         if entry.is_unanswered(now) {
             return Decision::Drop {
                 reason: Reason::HalfOpen,

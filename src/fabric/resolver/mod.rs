@@ -129,7 +129,7 @@ impl Resolver {
 }
 
 /// The zones in a balancer's DNS record.
-fn listed(balancer: &Balancer, fit: impl Fn(ZonalId) -> bool) -> Vec<ZonalId> {
+pub fn listed(balancer: &Balancer, fit: impl Fn(ZonalId) -> bool) -> Vec<ZonalId> {
     let enabled: Vec<ZonalId> = (0..)
         .zip(&balancer.zonal)
         .filter(|(_, zonal)| zonal.enabled)

@@ -251,7 +251,8 @@ fn viewers(config: &Config, group: GroupId) -> Vec<(BalancerId, ZonalId)> {
         })
         .flat_map(|(id, balancer)| {
             let zonal = (0u8..).map(ZonalId).zip(&balancer.zonal);
-            zonal.map(move |(zonal, _)| (id, zonal))
+            let enabled = zonal.filter(|(_, place)| place.enabled);
+            enabled.map(move |(zonal, _)| (id, zonal))
         })
         .collect()
 }

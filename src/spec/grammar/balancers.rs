@@ -44,6 +44,12 @@ pub static ON_MISSING_FLOW: Words = Words {
     later: &[],
 };
 
+/// What becomes of the flows of a zone that is disabled.
+pub static ON_ZONE_DISABLED: Words = Words {
+    now: &["drop", "keep"],
+    later: &[],
+};
+
 /// `target_groups.X`
 pub static GROUP: Section = Section {
     name: "a target group",
@@ -338,6 +344,12 @@ pub static EMULATE: Section = Section {
             Optional,
             Type::Word(&ON_MISSING_FLOW),
             "The answer to data that belongs to no flow. Default: reset.",
+        ),
+        field(
+            "on_zone_disabled",
+            Optional,
+            Type::Word(&ON_ZONE_DISABLED),
+            "What becomes of the flows of a zone that is disabled: silence, or they go on to their end. Default: drop.",
         ),
         field(
             "snat_ports",

@@ -130,6 +130,7 @@ fn emulate(node: &Node, span: Span) -> Emulate {
         prefer,
         on_collision: fields.written("on_collision"),
         on_missing_flow: fields.written("on_missing_flow"),
+        on_zone_disabled: fields.written("on_zone_disabled"),
         snat_ports: fields.written("snat_ports"),
         flow_capacity: fields.written("flow_capacity"),
         flow_reuse: fields.written("flow_reuse"),

@@ -110,6 +110,7 @@ fn evidence(plan: &Plan) -> Evidence {
     };
     let metrics = zeros(vocabulary::METRICS);
     let zone = ZoneEvidence {
+        in_dns: true,
         metrics: metrics.clone(),
     };
     let balancer = BalancerEvidence {
@@ -118,11 +119,13 @@ fn evidence(plan: &Plan) -> Evidence {
         reason: String::new(),
         state: "active".into(),
         addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
+        dns: Vec::new(),
         flows: 1,
     };
     let target = TargetEvidence {
         reason: String::new(),
         state: "healthy".into(),
+        administrative_override: "no_override".into(),
         transitions: vec![Transition {
             reason: String::new(),
             state: "healthy".into(),
