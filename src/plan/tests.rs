@@ -274,3 +274,29 @@ fn the_worst_labs_are_refused_within_a_second() {
     assert!(plans.expect_err("no target exists").is_full());
     assert!(took.as_millis() < 1000, "{took:?}");
 }
+
+#[test]
+fn only_a_balancer_with_checks_has_kernels_at_its_zonal_addresses() {
+    let text = |check: &str| {
+        let hosts = format!("  client: {{}}\n{WEB1}");
+        let group = format!("  web: {{ targets: [web1]{check} }}");
+        let steps = "  - connect: { from: client, to: front }";
+        planned(&lab(&hosts, &group, FRONT, steps)).remove(0)
+    };
+    let plan = text("");
+    assert_eq!(plan.fabric.ports.len(), plan.hosts.len());
+    assert!(plan.settles.is_empty());
+    let plan = text(", health_check: { interval: 10 }");
+    let names: Vec<&str> = plan.fabric.ports[2..]
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
+    assert_eq!(names, ["front/a", "front/b"]);
+    assert_eq!(plan.settles.len(), 1);
+    let check = plan.fabric.groups[0]
+        .health_check
+        .as_ref()
+        .expect("a check");
+    // AWS: 10 s for TCP; and three checkers.
+    assert_eq!((check.timeout.as_secs(), check.checkers), (10, 3));
+}

@@ -6,6 +6,7 @@ mod common;
 
 mod apps;
 mod balancer;
+mod checks;
 mod datagrams;
 mod errors;
 mod hosts;

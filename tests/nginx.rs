@@ -1,0 +1,176 @@
+//! Real programs behind and before a balancer: nginx, health-checked over HTTP, and curl.
+//!
+//! nginx is the installed one, else the one in Debian's package, unpacked into the test's folder: nothing is
+//! installed and no service starts.
+
+mod common;
+
+use common::{Scratch, can_run_labs, everything, hairpin};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where nginx is; none when it cannot be had, which is said loudly.
+fn nginx(scratch: &Scratch) -> Option<PathBuf> {
+    let installed = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"];
+    if let Some(found) = installed.iter().find(|path| Path::new(path).exists()) {
+        return Some(found.into());
+    }
+    let unpack = "apt-get download nginx && dpkg-deb -x nginx_*.deb .";
+    let unpacked = Command::new("sh")
+        .args(["-c", unpack])
+        .current_dir(&scratch.0)
+        .output();
+    let binary = scratch.0.join("usr/sbin/nginx");
+    if binary.exists() {
+        return Some(binary);
+    }
+    let why = unpacked.map(|output| everything(&output));
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI is set and there is no nginx: {why:?}"
+    );
+    eprintln!("SKIPPED: there is no nginx here, and Debian's package cannot be had: {why:?}");
+    None
+}
+
+fn curl_is_here() -> bool {
+    let here = Command::new("curl").arg("--version").output().is_ok();
+    assert!(
+        here || std::env::var_os("CI").is_none(),
+        "CI is set and there is no curl"
+    );
+    if !here {
+        eprintln!("SKIPPED: there is no curl here");
+    }
+    here
+}
+
+/// A server that answers checks with this status, and everything else with its name.
+fn configuration(folder: &Path, name: &str, health: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "user root;\nworker_processes 1;\ndaemon off;\npid {folder}/{name}.pid;\nerror_log stderr;\nevents {{}}\n\
+         http {{\n\
+         log_format lab '$remote_addr|$http_host|$request_uri|$status|$http_user_agent';\n\
+         access_log {folder}/{name}.log lab;\n\
+         client_body_temp_path {folder}/{name}-body;\nproxy_temp_path {folder}/{name}-proxy;\n\
+         fastcgi_temp_path {folder}/{name}-fastcgi;\nuwsgi_temp_path {folder}/{name}-uwsgi;\n\
+         scgi_temp_path {folder}/{name}-scgi;\n\
+         server {{\nlisten 80;\nlocation / {{ return 200 \"{name}\\n\"; }}\nlocation = /healthz {{ return {health}; }}\n}}\n}}\n"
+    )
+}
+
+const LAB: &str = r#"
+title: nginx behind a balancer
+time_scale: 20
+hosts:
+  client: {}
+  web1: { zone: a, serve: { 80: { command: "exec NGINX -e stderr -c FOLDER/web1.conf" } } }
+  web2: { zone: b, serve: { 80: { command: "exec NGINX -e stderr -c FOLDER/web2.conf" } } }
+target_groups:
+  web:
+    targets: [web1, web2]
+    health_check: { protocol: HTTP, path: /healthz, interval: 10, matcher: 204 }
+load_balancers:
+  front:
+    zones: [a, b]
+    listeners: { 80: web }
+    attributes: { load_balancing.cross_zone.enabled: true }
+steps:
+  - run: { as: get, on_host: client, command: "for i in 1 2 3 4 5 6 7 8 9 10; do curl -sS --max-time 5 http://front/page || exit 1; done" }
+  - wait: 1s
+works: [get.ok]
+cases:
+  only: { kind: control }
+"#;
+
+#[test]
+fn nginx_is_checked_over_http_and_curl_gets_the_healthy_one() {
+    let scratch = Scratch::new("nginx");
+    let (true, true) = (can_run_labs(), curl_is_here()) else {
+        return;
+    };
+    let Some(nginx) = nginx(&scratch) else { return };
+    for (name, health) in [("web1", 204), ("web2", 503)] {
+        scratch.file(
+            &format!("{name}.conf"),
+            &configuration(&scratch.0, name, health),
+        );
+    }
+    let folder = scratch.0.display().to_string();
+    let lab = LAB
+        .replace("NGINX", &nginx.display().to_string())
+        .replace("FOLDER", &folder);
+    let file = scratch.file("lab.yaml", &lab);
+    let evidence = scratch.0.join("evidence");
+    let output = hairpin()
+        .args(["run", &file, "--evidence"])
+        .arg(&evidence)
+        .output()
+        .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+    let record = find(&evidence).expect("saved evidence");
+    let record: Value = serde_json::from_str(&record).expect("the evidence is JSON");
+
+    // Ten pages, all of the healthy one.
+    let steps = record["steps"].as_array().expect("a list");
+    assert_eq!(
+        steps[0]["detail"]["run"]["stdout"],
+        "web1\n".repeat(10),
+        "{steps:?}"
+    );
+    let targets = &record["target_groups"]["web"]["targets"];
+    assert_eq!(targets["web1"]["state"], "healthy");
+    assert_eq!(targets["web2"]["state"], "unhealthy");
+    assert_eq!(targets["web2"]["reason"], "Target.FailedHealthChecks");
+
+    // What nginx itself says of both.
+    let log = |name: &str| -> Vec<Vec<String>> {
+        let text = std::fs::read_to_string(scratch.0.join(format!("{name}.log")));
+        let text = text.expect("nginx writes its log");
+        text.lines()
+            .map(|line| line.split('|').map(str::to_owned).collect())
+            .collect()
+    };
+    for (name, status) in [("web1", "204"), ("web2", "503")] {
+        let lines = log(name);
+        let checks: Vec<_> = lines.iter().filter(|line| line[2] == "/healthz").collect();
+        for zonal in ["10.0.15.10", "10.0.31.10"] {
+            let own: Vec<_> = checks.iter().filter(|line| line[0] == zonal).collect();
+            // Three checkers, each at once and then twice a second for a second or more.
+            assert!(own.len() >= 6, "{name} of {zonal}: {lines:?}");
+            for check in own {
+                assert_eq!(check[1], format!("{zonal}:80"), "the Host header");
+                assert_eq!(check[3], status);
+                assert_eq!(check[4], "ELB-HealthChecker/2.0");
+            }
+        }
+    }
+    let pages: Vec<_> = log("web1");
+    let pages: Vec<_> = pages.iter().filter(|line| line[2] == "/page").collect();
+    assert_eq!(pages.len(), 10);
+    // The client's address is preserved, and it asked for the balancer by name.
+    assert!(
+        pages
+            .iter()
+            .all(|page| page[0] == "198.51.100.10" && page[1] == "front")
+    );
+    assert!(log("web2").iter().all(|line| line[2] == "/healthz"));
+}
+
+/// The one `evidence.json` below a folder.
+fn find(folder: &Path) -> Option<String> {
+    for entry in std::fs::read_dir(folder).ok()? {
+        let path = entry.ok()?.path();
+        if path.file_name().is_some_and(|name| name == "evidence.json") {
+            return std::fs::read_to_string(path).ok();
+        }
+        if path.is_dir()
+            && let Some(found) = find(&path)
+        {
+            return Some(found);
+        }
+    }
+    None
+}
