@@ -1,8 +1,10 @@
 //! Every lab through the built binary.
 
+#[path = "gallery/audit.rs"]
+mod audit;
 mod common;
 
-use common::{can_run_labs, everything, hairpin, run};
+use common::{Scratch, can_run_labs, everything, hairpin, run};
 use std::collections::BTreeSet;
 
 #[test]
@@ -10,7 +12,8 @@ fn every_lab_holds() {
     if !can_run_labs() {
         return;
     }
-    let (output, report) = run(&[]);
+    let kept = Scratch::new("evidence");
+    let (output, report) = run(&["--evidence", &kept.0.display().to_string()]);
     assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
     let cases = report["cases"].as_array().expect("cases");
     let ran: BTreeSet<String> = cases
@@ -33,6 +36,40 @@ fn every_lab_holds() {
             "{case}"
         );
     }
+    let folders = audit::cases(&kept.0);
+    assert_eq!(folders.len(), cases.len());
+    let complaints: Vec<String> = folders
+        .iter()
+        .flat_map(|one| audit::complaints(one))
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let intruders: Vec<String> = cases.iter().flat_map(intruders).collect();
+    assert!(intruders.is_empty(), "{}", intruders.join("\n"));
+}
+
+/// Kinds that say how it shows and not why; they come beside a cause.
+const SYMPTOMS: [&str; 4] = [
+    "challenge-ack",
+    "stale-connection",
+    "refused",
+    "syn-unanswered",
+];
+
+/// Findings of a case that should have none, and causes that no case of its lab names.
+fn intruders(case: &serde_json::Value) -> Vec<String> {
+    let file = case["file"].as_str().expect("a file");
+    let text = std::fs::read_to_string(file).expect("the lab");
+    let named = |kind: &str| {
+        let mut lines = text.lines().filter(|line| line.contains("finds:"));
+        lines.any(|line| line.contains(kind))
+    };
+    let findings = case["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .map(|finding| finding["kind"].as_str().expect("a kind"))
+        .filter(|kind| case["kind"] == "control" || !(named(kind) || SYMPTOMS.contains(kind)))
+        .map(|kind| format!("{file} {}: {kind}", case["case"]))
+        .collect()
 }
 
 #[test]

@@ -52,18 +52,17 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
         }
     }
     let before = collect::counters(&world).await?;
-    world
-        .driver()
-        .ask(|fabric, now| fabric.restart_meter(now))
-        .await;
     let window = lag::Window::open();
-    let story = Arc::new(Story::new(
-        Arc::clone(plan),
-        world,
-        servers,
-        before,
-        Instant::now(),
-    ));
+    // By the fabric's own clock, so that packets of health checks are in the records and the metrics, or in neither.
+    let driver = world.driver();
+    let began = driver
+        .ask(|fabric, now| {
+            fabric.restart_meter(now);
+            now
+        })
+        .await;
+    let start = Instant::from_std(driver.start_time() + began);
+    let story = Arc::new(Story::new(Arc::clone(plan), world, servers, before, start));
     story.tell(cancel).await?;
     let seconds = story.start().elapsed().as_secs_f64();
     let lag = window.worst();

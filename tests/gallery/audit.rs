@@ -1,0 +1,377 @@
+//! Metrics and flow logs against counts made here from the packets of the saved evidence, by rules written anew.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders of all cases below.
+pub fn cases(folder: &Path) -> Vec<PathBuf> {
+    if folder.join("case.json").is_file() {
+        return vec![folder.to_owned()];
+    }
+    let mut inner: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("a folder of evidence")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    inner.sort();
+    inner.iter().flat_map(|path| cases(path)).collect()
+}
+
+/// What does not agree in one case.
+pub fn complaints(folder: &Path) -> Vec<String> {
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file of evidence");
+    let evidence: Value = serde_json::from_str(&read("evidence.json")).expect("JSON");
+    assert_eq!(evidence["packets_cut"], 0, "{}", folder.display());
+    let case = Case::new(&evidence);
+    let mut complaints = case.metrics();
+    complaints.extend(case.published());
+    complaints.extend(case.flow_logs(&read("flow-logs-v5.txt")));
+    complaints.extend(same_records(
+        &read("flow-logs.txt"),
+        &read("flow-logs-v5.txt"),
+    ));
+    let place = folder.display();
+    complaints
+        .iter()
+        .map(|one| format!("{place}: {one}"))
+        .collect()
+}
+
+/// A packet as it was sent, and as it ended.
+struct Passage<'a> {
+    sent: &'a Value,
+    ended: &'a Value,
+}
+
+impl Passage<'_> {
+    fn text(&self, field: &str) -> &str {
+        self.sent[field].as_str().expect("text")
+    }
+
+    fn fate(&self) -> &str {
+        self.ended["fate"].as_str().expect("text")
+    }
+
+    fn count(&self, field: &str) -> i64 {
+        self.ended[field].as_i64().expect("a number")
+    }
+
+    fn is_translated(&self) -> bool {
+        (&self.sent["from"], &self.sent["to"])
+            != (&self.ended["from_after"], &self.ended["to_after"])
+    }
+
+    fn is_probe(&self) -> bool {
+        self.sent["probe"] == true
+    }
+}
+
+struct Case<'a> {
+    evidence: &'a Value,
+    passages: Vec<Passage<'a>>,
+    /// Zonal addresses and hosts by their addresses.
+    by_address: BTreeMap<&'a str, &'a str>,
+}
+
+type Counts = BTreeMap<(String, &'static str), i64>;
+
+/// `10.0.0.1` of `10.0.0.1:80`, `2001:db8::1` of `[2001:db8::1]:80`
+fn address(end: &str) -> &str {
+    let (address, _) = end.rsplit_once(':').expect("an address and a port");
+    address.trim_start_matches('[').trim_end_matches(']')
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().expect("a list")
+}
+
+impl<'a> Case<'a> {
+    fn new(evidence: &'a Value) -> Self {
+        let mut passages: BTreeMap<i64, Passage> = BTreeMap::new();
+        for packet in list(evidence, "packets") {
+            let id = packet["id"].as_i64().expect("a number");
+            let passage = passages.entry(id).or_insert(Passage {
+                sent: packet,
+                ended: packet,
+            });
+            passage.ended = packet;
+        }
+        let mut by_address = BTreeMap::new();
+        for interface in list(evidence, "interfaces") {
+            for address in list(interface, "addresses") {
+                let name = interface["name"].as_str().expect("a name");
+                by_address.insert(address.as_str().expect("an address"), name);
+            }
+        }
+        Self {
+            evidence,
+            passages: passages.into_values().collect(),
+            by_address,
+        }
+    }
+
+    /// No host and no zonal address's kernel sent it.
+    fn is_made(&self, passage: &Passage) -> bool {
+        let sender = passage.text("sender");
+        sender == "fabric" || self.evidence["load_balancers"].get(sender).is_some()
+    }
+
+    fn flow(&self, passage: &Passage) -> Option<&'a Value> {
+        let number = passage.ended["flow"].as_u64()?;
+        list(self.evidence, "flows").get(number as usize)
+    }
+
+    /// What each zonal address must have counted.
+    fn expected(&self) -> Counts {
+        let mut counts = Counts::new();
+        let mut add = |node: &str, metric, n| {
+            *counts.entry((node.to_owned(), metric)).or_default() += n;
+        };
+        for passage in &self.passages {
+            let to = self.by_address.get(address(passage.text("to")));
+            let is_reset = passage.text("flags").contains('R');
+            if passage.is_probe() {
+                let sender = passage.text("sender");
+                let node = Some(&sender).filter(|name| name.contains('/')).or(to);
+                if let Some(node) = node.filter(|name| name.contains('/')) {
+                    add(node, "ProcessedPackets", passage.count("wire_packets"));
+                }
+                continue;
+            }
+            let flow = self.flow(passage);
+            let via = flow.and_then(|flow| flow["via"].as_str());
+            if self.is_made(passage) {
+                let from = self.by_address.get(address(passage.text("from")));
+                if let (true, Some(node)) = (is_reset, via.or(from.copied())) {
+                    add(node, "TCP_ELB_Reset_Count", 1);
+                }
+                continue;
+            }
+            match (passage.fate(), to) {
+                ("dropped: no-target" | "dropped: flow-table-full", Some(node)) => {
+                    add(node, "RejectedFlowCount", 1);
+                }
+                ("dropped: port-allocation", Some(node)) => {
+                    add(node, "PortAllocationErrorCount", 1);
+                }
+                _ => {}
+            }
+            if let (true, Some(flow), Some(node)) = (passage.is_translated(), flow, via) {
+                add(node, "ProcessedPackets", passage.count("wire_packets"));
+                add(node, "ProcessedBytes", passage.count("wire_bytes"));
+                let from_client = flow["listener"] == passage.sent["to"];
+                if is_reset && from_client {
+                    add(node, "TCP_Client_Reset_Count", 1);
+                } else if is_reset {
+                    add(node, "TCP_Target_Reset_Count", 1);
+                }
+            }
+        }
+        for flow in list(self.evidence, "flows") {
+            let node = flow["via"].as_str().expect("a zonal address");
+            add(node, "NewFlowCount", 1);
+            if let Some("syn-sent" | "established" | "closing") = flow["state"].as_str() {
+                add(node, "ActiveFlowCount", 1);
+            }
+        }
+        counts
+    }
+
+    fn metrics(&self) -> Vec<String> {
+        const COUNTED: &[&str] = &[
+            "ActiveFlowCount",
+            "NewFlowCount",
+            "ProcessedBytes",
+            "ProcessedPackets",
+            "TCP_Client_Reset_Count",
+            "TCP_Target_Reset_Count",
+            "TCP_ELB_Reset_Count",
+            "RejectedFlowCount",
+            "PortAllocationErrorCount",
+        ];
+        let expected = self.expected();
+        let mut complaints = Vec::new();
+        for (balancer, record) in self.evidence["load_balancers"].as_object().expect("a map") {
+            for metric in COUNTED {
+                let mut sum = 0;
+                for (zone, record) in record["zones"].as_object().expect("a map") {
+                    let node = format!("{balancer}/{zone}");
+                    let told = record["metrics"][metric].as_i64().expect("a number");
+                    let counted = expected.get(&(node.clone(), *metric)).copied();
+                    let counted = counted.unwrap_or(0);
+                    if told != counted {
+                        complaints
+                            .push(format!("{node} {metric} {told}, and packets say {counted}"));
+                    }
+                    sum += told;
+                }
+                if record["metrics"][metric].as_i64() != Some(sum) {
+                    complaints.push(format!("{balancer} {metric} is not the sum of its zones"));
+                }
+            }
+        }
+        complaints
+    }
+
+    /// What CloudWatch would have agrees with what expressions see, and its minutes with the whole.
+    fn published(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for metric in list(self.evidence, "metrics") {
+            let dimension = |name: &str| {
+                let mut all = list(metric, "Dimensions").iter();
+                let found = all.find(|one| one["Name"] == name)?;
+                found["Value"].as_str()
+            };
+            let of = |value: Option<&'a str>| value.and_then(|value| value.split('/').nth(1));
+            let name = metric["MetricName"].as_str().expect("a name");
+            let balancer = of(dimension("LoadBalancer")).expect("a load balancer");
+            let record = &self.evidence["load_balancers"][balancer];
+            let record = match dimension("AvailabilityZone") {
+                Some(zone) => &record["zones"][zone],
+                None => record,
+            };
+            let number = |value: &Value| value.as_f64().expect("a number");
+            let sum = number(&metric["Statistics"]["Sum"]);
+            let counted = name.starts_with("NewFlow")
+                || name.starts_with("Processed")
+                || name.ends_with("Reset_Count");
+            if !counted || dimension("TargetGroup").is_some() {
+                continue;
+            }
+            if sum != number(&record["metrics"][name]) {
+                complaints.push(format!("{name} {:?} is {sum}", metric["Dimensions"]));
+            }
+            let minutes: f64 = list(metric, "Datapoints")
+                .iter()
+                .map(|one| number(&one["Sum"]))
+                .sum();
+            if sum != minutes {
+                complaints.push(format!("{name} is {sum}, and its minutes {minutes}"));
+            }
+        }
+        complaints
+    }
+
+    /// Packets and bytes by interface, direction and whether they were let through.
+    fn flow_logs(&self, text: &str) -> Vec<String> {
+        let ids: BTreeMap<&str, &str> = list(self.evidence, "interfaces")
+            .iter()
+            .map(|one| {
+                (
+                    one["id"].as_str().expect("an id"),
+                    one["name"].as_str().expect("a name"),
+                )
+            })
+            .collect();
+        let mut told: BTreeMap<(String, String), [i64; 2]> = BTreeMap::new();
+        for record in records(text) {
+            if record["log-status"] != "OK" {
+                continue;
+            }
+            let key = (
+                ids[record["interface-id"]].to_owned(),
+                record["flow-direction"].to_owned(),
+            );
+            let sums = told.entry(key).or_default();
+            for (sum, field) in sums.iter_mut().zip(["packets", "bytes"]) {
+                *sum += record[field].parse::<i64>().expect("a number");
+            }
+        }
+        let names: BTreeSet<&str> = ids.values().copied().collect();
+        let mut counted: BTreeMap<(String, String), [i64; 2]> = BTreeMap::new();
+        for passage in &self.passages {
+            let mut add = |name: &str, direction: &str| {
+                if names.contains(name) {
+                    let sums = counted
+                        .entry((name.to_owned(), direction.to_owned()))
+                        .or_default();
+                    sums[0] += passage.count("wire_packets");
+                    sums[1] += passage.count("wire_bytes");
+                }
+            };
+            let made = self.is_made(passage);
+            let resolver = made && passage.text("protocol") == "udp";
+            if resolver || passage.fate() == "answered: name" || is_no_packet(passage.fate()) {
+                continue;
+            }
+            if !made {
+                add(passage.text("sender"), "egress");
+            }
+            if passage.fate() == "forwarded" {
+                add(passage.ended["receiver"].as_str().expect("text"), "ingress");
+            }
+            let at_host = passage.fate() == "dropped: security-group-ingress";
+            if let (true, Some(name)) = (
+                at_host && (passage.is_translated() || self.flow(passage).is_none()),
+                self.by_address
+                    .get(address(passage.ended["to_after"].as_str().expect("text"))),
+            ) {
+                add(name, "ingress");
+            }
+            let flow = self.flow(passage);
+            if let (true, Some(flow), false) = (passage.is_translated(), flow, made) {
+                let node = flow["via"].as_str().expect("a zonal address");
+                add(node, "ingress");
+                add(node, "egress");
+            } else if made && let Some(flow) = flow {
+                add(flow["via"].as_str().expect("a zonal address"), "egress");
+            }
+        }
+        let mut complaints = Vec::new();
+        for ((name, direction), [packets, bytes]) in counted {
+            let key = (name.clone(), direction.clone());
+            let [told_packets, told_bytes] = told.get(&key).copied().unwrap_or_default();
+            // A balancer's interface also has what it turned away; the target's and the clients' have only this.
+            let exact = (told_packets, told_bytes) == (packets, bytes);
+            let more = name.contains('/') && told_packets >= packets && told_bytes >= bytes;
+            if !exact && !more {
+                complaints.push(format!(
+                    "{name} {direction} {told_packets} packets, {told_bytes} bytes in the flow logs, and packets say \
+                     {packets}, {bytes}"
+                ));
+            }
+        }
+        complaints
+    }
+}
+
+/// Packets that no interface takes for one.
+fn is_no_packet(fate: &str) -> bool {
+    [
+        "dropped: malformed",
+        "dropped: not-ipv4",
+        "dropped: untranslatable",
+        "dropped: spoofed-source",
+        "dropped: kernel-quirk",
+        "dropped: no-service",
+    ]
+    .contains(&fate)
+}
+
+/// A flow log's records, by the names in its first line.
+fn records(text: &str) -> Vec<BTreeMap<&str, &str>> {
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().expect("a first line").split(' ').collect();
+    lines
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(words.len(), names.len(), "{line}");
+            names.iter().copied().zip(words).collect()
+        })
+        .collect()
+}
+
+/// The default format says the same as the long one.
+fn same_records(short: &str, long: &str) -> Option<String> {
+    let (short, long) = (records(short), records(long));
+    let same = short.len() == long.len()
+        && short.iter().zip(&long).all(|(short, long)| {
+            short["version"] == "2"
+                && long["version"] == "5"
+                && short
+                    .iter()
+                    .all(|(name, word)| *name == "version" || long[name] == *word)
+        });
+    (!same).then(|| "versions 2 and 5 of the flow logs differ".to_owned())
+}
