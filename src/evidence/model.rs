@@ -251,6 +251,9 @@ pub struct Lookup {
 pub struct HostEvidence {
     /// On eth0.
     pub address: String,
+    /// On eth0 besides; empty: none.
+    #[serde(default)]
+    pub ipv6: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
     /// TCP sockets after the last step (listening ones left out).
@@ -311,6 +314,9 @@ pub struct BalancerEvidence {
     /// What its name said, from before the first step on.
     #[serde(default)]
     pub dns: Vec<Listing>,
+    /// By zone, of a dualstack balancer.
+    #[serde(default)]
+    pub ipv6_addresses: BTreeMap<String, String>,
     /// Flows made during the steps.
     pub flows: i64,
 }

@@ -9,7 +9,7 @@ use super::record::{Fate, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::segment::segment;
-use crate::packet::{Headers, Ipv4Packet, VnetHeader, siit, tcp};
+use crate::packet::{Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -154,21 +154,5 @@ impl Fabric {
             None => Fate::Dropped(Reason::Untranslatable),
         };
         self.finish(transient, fate);
-    }
-
-    /// None: it cannot be an IPv6 packet.
-    fn deliver_ipv6(
-        &mut self,
-        to: PortId,
-        vnet: &VnetHeader,
-        headers: &Headers,
-        packet: &mut [u8],
-        out: &mut impl Output,
-    ) -> Option<bool> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let taken = siit::leave(vnet, packet, headers, &self.stand_ins, &mut scratch)
-            .map(|gone| out.deliver_pieces(to, &gone.vnet, gone.head(), gone.body));
-        self.scratch = scratch;
-        taken
     }
 }

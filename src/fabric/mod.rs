@@ -18,6 +18,7 @@ mod balancer;
 mod checkpoints;
 mod conversation;
 mod crossing;
+mod edge;
 mod flow_table;
 mod icmp;
 mod insertion;

@@ -6,6 +6,7 @@
 use super::balancer::{Arrival, Decision};
 use super::config::{BalancerId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
+use super::edge::unreadable;
 use super::link::Stage;
 use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
 use super::routes::{Course, is_kernel_port};
@@ -14,7 +15,7 @@ use crate::packet::answer::IcmpError;
 use crate::packet::icmp::DESTINATION_UNREACHABLE;
 use crate::packet::quote::Quote;
 use crate::packet::rewrite::rewrite;
-use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, siit, tcp};
+use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -60,26 +61,6 @@ pub(super) fn tuple(headers: &Headers) -> Tuple {
     }
 }
 
-/// What the books say of bytes that are no packet.
-fn unreadable(len: usize) -> Headers {
-    let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-    Headers {
-        from: nowhere,
-        to: nowhere,
-        protocol: 0,
-        fragment: false,
-        transport: 0,
-        payload: 0,
-        total_len: len,
-        flags: 0,
-        seq: 0,
-        ack: 0,
-        window: 0,
-        partial: false,
-        gso_size: None,
-    }
-}
-
 impl Fabric {
     /// At the host's edge: is it a packet, and may this host send it?
     pub(super) fn enter(
@@ -89,15 +70,7 @@ impl Fabric {
         mut packet: &mut [u8],
         out: &mut impl Output,
     ) {
-        let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
-        let parsed = if is_ipv6 && !self.stand_ins.is_empty() {
-            siit::enter(&mut vnet, packet, &mut self.stand_ins).and_then(|start| {
-                packet = &mut std::mem::take(&mut packet)[start..];
-                Headers::parse(&vnet, packet)
-            })
-        } else {
-            Headers::parse(&vnet, packet)
-        };
+        let (parsed, is_ipv6) = self.read(&mut vnet, &mut packet);
         let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
         let passage = Passage {
             id: self.ledger.received(),

@@ -14,18 +14,20 @@
 //! | resolver, in zones | 10.0.0.2 (AWS: base plus two) | 169.254.169.253, which it always has |
 //! | resolver, on the internet | 198.51.100.2 | .. 198.51.100.9 |
 //!
+//! | IPv6 | see `ipv6` | - |
+//!
 //! 10.0.0.0/16 in /20 subnets by zone is what AWS makes of a default VPC. Addresses that end in 0 or 255 are left
 //! out: they are legal, and read like networks.
 
-use super::Sink;
 use super::attributes::SECONDARY_IPS;
 use super::hosts::Hosts;
+use super::{Sink, ipv6};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::fabric::config::LINK_LOCAL_RESOLVER;
-use crate::spec::{Balancer, Body, PublicAddress};
+use crate::fabric::config::{LINK_LOCAL_RESOLVER, StandIns};
+use crate::spec::{Balancer, Body, Ipv6, PublicAddress};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// AWS: the network's base plus two.
 const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -43,6 +45,8 @@ pub(super) struct HostAddresses {
     pub(super) private: Ipv4Addr,
     /// 1:1 at the internet gateway.
     pub(super) public: Option<Ipv4Addr>,
+    /// On its device besides.
+    pub(super) ipv6: Option<Ipv6Addr>,
 }
 
 /// A zonal address.
@@ -52,6 +56,8 @@ pub(super) struct ZonalAddresses {
     pub(super) private: Ipv4Addr,
     /// For the internet; none for an internal balancer.
     pub(super) public: Option<Ipv4Addr>,
+    /// Of a dualstack balancer.
+    pub(super) ipv6: Option<Ipv6Addr>,
 }
 
 /// Everything's addresses.
@@ -67,6 +73,15 @@ pub(super) struct Addresses {
     pub(super) failures: Vec<Option<String>>,
     /// The resolver's for hosts in zones and for those on the internet.
     pub(super) resolver: (Ipv4Addr, Ipv4Addr),
+    /// Every IPv6 address of the above.
+    pub(super) stand_ins: StandIns,
+}
+
+impl Addresses {
+    /// What stands for a host's IPv6 address.
+    pub(super) fn of_ipv6(&self, host: &super::Host) -> Option<Ipv4Addr> {
+        self.stand_ins.stand_in(host.ipv6?)
+    }
 }
 
 /// Gives everything an address.
@@ -81,6 +96,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
     reserve_hosts(body, &mut book, sink);
     let failures = reserve_balancers(body, &mut book, sink);
     let mut pools = Pools::new(body.zones.len());
+    let mut ipv6 = ipv6::Pools::new(body, sink);
     let hosts = hosts
         .list
         .iter()
@@ -102,6 +118,10 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                         Some(pools.host_public.next(&book, host.key.span, sink))
                     }
                 },
+                ipv6: section.ipv6.as_ref().map(|wanted| match wanted.value {
+                    Ipv6::Fixed(fixed) => ipv6.known(fixed),
+                    Ipv6::Auto => ipv6.host(zone),
+                }),
             }
         })
         .collect();
@@ -115,12 +135,14 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 .map(|(zone, fixed)| {
                     let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
                     let fixed = fixed.as_ref().map(|fixed| fixed.value);
+                    let ipv6 = is_dualstack(balancer).then(|| ipv6.zonal(number));
                     if faces_internet(balancer) {
                         ZonalAddresses {
                             private: pools.zonal(number).next(&book, name.span, sink),
                             public: Some(fixed.unwrap_or_else(|| {
                                 pools.zonal_public.next(&book, name.span, sink)
                             })),
+                            ipv6,
                         }
                     } else {
                         ZonalAddresses {
@@ -128,6 +150,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                                 pools.zonal(number).next(&book, name.span, sink)
                             }),
                             public: None,
+                            ipv6,
                         }
                     }
                 })
@@ -151,6 +174,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         balancers,
         failures,
         resolver: resolver(&book),
+        stand_ins: ipv6.stand_ins,
     }
 }
 
@@ -181,6 +205,11 @@ fn resolver(book: &Book) -> (Ipv4Addr, Ipv4Addr) {
 /// True unless the balancer is internal.
 pub(super) fn faces_internet(balancer: &Balancer) -> bool {
     balancer.scheme.value != "internal"
+}
+
+/// True for a balancer with IPv6 addresses.
+pub(super) fn is_dualstack(balancer: &Balancer) -> bool {
+    balancer.ip_address_type.value == "dualstack"
 }
 
 /// True for addresses that the internet does not route (RFC 1918, RFC 6598).

@@ -25,6 +25,8 @@ pub(super) const ZONAL_SHIFT: &str = "zonal_shift.config.enabled";
 /// Flows of a target that has become unhealthy are reset.
 pub(super) const UNHEALTHY_TERMINATION: &str =
     "target_health_state.unhealthy.connection_termination.enabled";
+/// Whether the internet is kept away from a balancer's IPv6 addresses. AWS: false, and true of an internal one.
+pub(super) const DENY_IPV6: &str = "ipv6.deny_all_igw_traffic";
 /// Which zones a host is told of.
 pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 
@@ -109,7 +111,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, CLIENT_ROUTING,
         Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"]),
         Use::Acts),
-    attribute(Holder::Balancer, "ipv6.deny_all_igw_traffic", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, DENY_IPV6, Kind::Bool, Use::Acts),
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
     attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }, Use::Acts),
     attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool, Use::Acts),

@@ -1,10 +1,11 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 
-use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Holder, TCP_IDLE};
+use super::addresses::faces_internet;
+use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, DENY_IPV6, Holder, TCP_IDLE};
 use super::clock::Clock;
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
-use super::{Sink, zones};
+use super::{Sink, ipv6, zones};
 use crate::diag::codes::{health, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
@@ -44,6 +45,8 @@ pub(super) struct Balancer<'a> {
     pub(super) complete: bool,
     /// See [`crate::fabric::config::Balancer::prefer`].
     pub(super) prefer: Vec<(ZonalId, Vec<usize>)>,
+    /// See [`crate::fabric::config::Balancer::ipv6_from_internet`].
+    pub(super) ipv6_from_internet: bool,
     /// Knob.
     pub(super) on_collision: OnCollision,
     /// Knob.
@@ -97,8 +100,11 @@ pub(super) fn resolve<'a>(
             }
             let mut listeners = Vec::with_capacity(section.listeners.len());
             let mut groups_known = true;
-            for (port, section) in &section.listeners {
-                let all = listener(port, section, groups, cross_zone, clock, sink);
+            for (port, listens) in &section.listeners {
+                let all = listener(port, listens, groups, cross_zone, clock, sink);
+                if let Some(one) = all.first() {
+                    ipv6::check_listener(section, listens, &groups.list[one.group], sink);
+                }
                 groups_known &= !all.is_empty();
                 listeners.extend(all);
             }
@@ -145,6 +151,7 @@ pub(super) fn resolve<'a>(
                     Some("keep") => OnZoneDisabled::Keep,
                     Some(_) | None => OnZoneDisabled::Drop,
                 },
+                ipv6_from_internet: !attributes.flag(DENY_IPV6, !faces_internet(section)),
                 client_routing: match attributes.text(CLIENT_ROUTING).map(|v| v.value.as_str()) {
                     Some("partial_availability_zone_affinity") => ClientRouting::Partial,
                     Some("availability_zone_affinity") => ClientRouting::Affinity,

@@ -1,11 +1,12 @@
 //! The text of a destination, taken apart; what it names is found elsewhere (see `destinations`).
 
 use super::Sink;
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{ipv6, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::ServePort;
+use std::net::Ipv6Addr;
 
-/// `name[/sub][:port[/udp]]`
+/// `name[/sub][:port[/udp]]`, `[address]:port`
 #[derive(Debug)]
 pub(super) struct Parts<'t> {
     /// `front`, `web1`, an address.
@@ -16,10 +17,45 @@ pub(super) struct Parts<'t> {
     pub(super) port: Option<ServePort>,
 }
 
+/// Over which kind of address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+/// What a step dials: the place, and over which family.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// `to:`
+    pub(super) to: &'a Spanned<String>,
+    /// `family:`
+    pub(super) family: Option<&'a Spanned<String>>,
+}
+
+impl Wanted<'_> {
+    /// What is written, or IPv4.
+    pub(super) fn family(self) -> Family {
+        match self.family {
+            Some(family) if family.value == "ipv6" => Family::Ipv6,
+            Some(_) | None => Family::Ipv4,
+        }
+    }
+}
+
 impl<'t> Parts<'t> {
     /// Takes a destination apart, or says why it is none.
     pub(super) fn of(to: &'t Spanned<String>, sink: &mut Sink) -> Option<Self> {
         let text = to.value.trim();
+        if let Some(inner) = text.strip_prefix('[') {
+            return Self::bracketed(inner, to, sink);
+        }
+        if text.parse::<Ipv6Addr>().is_ok() {
+            sink.push(brackets(to, text));
+            return None;
+        }
         let (place, port) = match text.rsplit_once(':') {
             None => (text, None),
             Some((place, port)) => (place, Some(port)),
@@ -44,6 +80,27 @@ impl<'t> Parts<'t> {
         Some(Self { name, sub, port })
     }
 
+    /// `[address]:port`, from behind the first bracket.
+    fn bracketed(inner: &'t str, to: &Spanned<String>, sink: &mut Sink) -> Option<Self> {
+        let Some((name, rest)) = inner.split_once(']') else {
+            sink.push(syntax(to));
+            return None;
+        };
+        if name.parse::<Ipv6Addr>().is_err() || !(rest.is_empty() || rest.starts_with(':')) {
+            sink.push(syntax(to).label("in brackets stands an IPv6 address: `[2001:db8::1]:80`"));
+            return None;
+        }
+        let port = match rest.strip_prefix(':') {
+            None => None,
+            Some(port) => Some(Self::port(port, to, sink)?),
+        };
+        Some(Self {
+            name,
+            sub: None,
+            port,
+        })
+    }
+
     fn port(text: &str, to: &Spanned<String>, sink: &mut Sink) -> Option<ServePort> {
         let (number, udp) = match text.split_once('/') {
             None => (text, Some(false)),
@@ -66,6 +123,21 @@ impl<'t> Parts<'t> {
             }
         }
     }
+}
+
+/// An IPv6 address, and perhaps a port, run together.
+fn brackets(to: &Spanned<String>, text: &str) -> Diagnostic {
+    let port = text.rsplit_once(':').filter(|(address, port)| {
+        address.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    let (address, port) = port.unwrap_or((text, "80"));
+    Diagnostic::new(
+        ipv6::BRACKETS_NEEDED,
+        to.span,
+        format!("`{text}` does not say where the address ends"),
+    )
+    .label("an IPv6 address, and perhaps a port")
+    .help(format!("write `to: \"[{address}]:{port}\"`, with quotes"))
 }
 
 /// Not a destination at all.
@@ -112,6 +184,8 @@ mod tests {
             parts("10.0.0.1:65535"),
             some("10.0.0.1", None, Some((65535, false)))
         );
+        assert_eq!(parts("[::1]:80"), some("::1", None, Some((80, false))));
+        assert_eq!(parts("[2001:db8::1]"), some("2001:db8::1", None, None));
     }
 
     #[test]
@@ -131,6 +205,11 @@ mod tests {
             "a:b:80",
             "http://a",
             "::1",
+            "2001:db8::1:80",
+            "[::1",
+            "[::1]80",
+            "[::1]/a:80",
+            "[front]:80",
             "ä:ö",
         ] {
             assert_eq!(parts(text), None, "{text}");

@@ -3,32 +3,33 @@
 //! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
 //! from where it stands: one that can reach the internet (it is out there, or has a public address) dials the
 //! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
-//! a VPC's resolver would have it.
+//! a VPC's resolver would have it. Over IPv6 there is one address for all.
 
-use super::addresses::{Addresses, is_private};
+use super::addresses::Addresses;
 use super::balancers::Balancer;
-use super::destination_text::{Parts, syntax};
+use super::destination_text::{Family, Parts, Wanted};
 use super::hosts::Hosts;
+use super::literal::address_place;
 use super::{Dial, Endpoint, HostId, Sink};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
 use crate::spec::ServePort;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
 /// Everything a destination can name.
 #[derive(Debug)]
 pub(super) struct Destinations<'a> {
-    hosts: &'a Hosts<'a>,
-    balancers: &'a [Balancer<'a>],
-    addresses: &'a Addresses,
+    pub(super) hosts: &'a Hosts<'a>,
+    pub(super) balancers: &'a [Balancer<'a>],
+    pub(super) addresses: &'a Addresses,
     balancer_by_name: HashMap<&'a str, usize>,
 }
 
 /// A destination's text, taken apart and found.
 #[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     /// Zonal addresses of a balancer by index.
     Zonal {
         balancer: usize,
@@ -44,12 +45,12 @@ enum Place {
         port: ServePort,
     },
     /// As written, and whether over UDP.
-    Address(SocketAddrV4, bool),
+    Address(SocketAddr, bool),
 }
 
 /// Where a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     /// Out there.
     Internet,
     /// In a zone, with a public address.
@@ -102,13 +103,8 @@ impl<'a> Destinations<'a> {
     }
 
     /// One dial for each client. Clients for which there is no way are left out, and reported.
-    pub(super) fn dials(
-        &self,
-        from: &[HostId],
-        to: &Spanned<String>,
-        sink: &mut Sink,
-    ) -> Vec<Dial> {
-        let Some(place) = self.find(to, sink) else {
+    pub(super) fn dials(&self, from: &[HostId], wanted: Wanted<'_>, sink: &mut Sink) -> Vec<Dial> {
+        let Some(place) = self.find(wanted, sink) else {
             return Vec::new();
         };
         let name = match &place {
@@ -129,7 +125,7 @@ impl<'a> Destinations<'a> {
         };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
-            match self.endpoints(*client, &place, to) {
+            match self.endpoints(*client, &place, wanted) {
                 Ok(endpoints) => dials.push(Dial {
                     from: *client,
                     to: endpoints,
@@ -146,10 +142,11 @@ impl<'a> Destinations<'a> {
         dials
     }
 
-    fn find(&self, to: &Spanned<String>, sink: &mut Sink) -> Option<Place> {
+    fn find(&self, wanted: Wanted<'_>, sink: &mut Sink) -> Option<Place> {
+        let to = wanted.to;
         let parts = Parts::of(to, sink)?;
-        if let Ok(address) = parts.name.parse::<Ipv4Addr>() {
-            return address_place(address, &parts, to, sink);
+        if let Ok(address) = parts.name.parse::<IpAddr>() {
+            return address_place(address, &parts, wanted, sink);
         }
         if let Some(balancer) = self.balancer_by_name.get(parts.name) {
             return self.zonal_place(*balancer, &parts, to, sink);
@@ -259,7 +256,7 @@ impl<'a> Destinations<'a> {
         })
     }
 
-    fn side(&self, client: HostId) -> Side {
+    pub(super) fn side(&self, client: HostId) -> Side {
         let addresses = self.addresses.hosts[client.0 as usize];
         match (
             &self.hosts.get(client).section.zone,
@@ -275,8 +272,16 @@ impl<'a> Destinations<'a> {
         &self,
         client: HostId,
         place: &Place,
-        to: &Spanned<String>,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<Endpoint>, Box<Diagnostic>> {
+        let to = wanted.to;
+        let over_ipv6 = match place {
+            Place::Address(address, _) => address.is_ipv6(),
+            Place::Zonal { .. } | Place::Hosts { .. } => wanted.family() == Family::Ipv6,
+        };
+        if over_ipv6 {
+            return self.over_ipv6(client, place, to);
+        }
         match place {
             Place::Zonal {
                 balancer,
@@ -295,7 +300,11 @@ impl<'a> Destinations<'a> {
                 .iter()
                 .map(|host| self.host(client, *host, *public, port.port, to))
                 .collect(),
-            Place::Address(address, _) => self.address(client, *address, to).map(|e| vec![e]),
+            Place::Address(SocketAddr::V4(address), _) => {
+                self.address(client, *address, to).map(|e| vec![e])
+            }
+            // Taken care of above.
+            Place::Address(SocketAddr::V6(_), _) => Ok(Vec::new()),
         }
     }
 
@@ -330,7 +339,7 @@ impl<'a> Destinations<'a> {
         };
         Ok(Endpoint {
             label: format!("{}/{}", section.name.value, section.zones[zone]),
-            address: SocketAddrV4::new(address, port),
+            address: SocketAddr::from((address, port)),
         })
     }
 
@@ -363,7 +372,7 @@ impl<'a> Destinations<'a> {
         }
         Ok(Endpoint {
             label,
-            address: SocketAddrV4::new(address, port),
+            address: SocketAddr::from((address, port)),
         })
     }
 
@@ -388,7 +397,12 @@ impl<'a> Destinations<'a> {
         .help("add `public_address: auto` to it")
     }
 
-    fn no_way_out(&self, client: HostId, label: &str, to: &Spanned<String>) -> Diagnostic {
+    pub(super) fn no_way_out(
+        &self,
+        client: HostId,
+        label: &str,
+        to: &Spanned<String>,
+    ) -> Diagnostic {
         let draft = self.hosts.get(client);
         Diagnostic::new(
             code::NO_WAY_TO_INTERNET,
@@ -398,63 +412,6 @@ impl<'a> Destinations<'a> {
         .label(format!("`{label}` is out there"))
         .also(draft.key.span, "a host in a zone without a public address")
         .help("add `public_address: auto` to it")
-    }
-
-    fn address(
-        &self,
-        client: HostId,
-        address: SocketAddrV4,
-        to: &Spanned<String>,
-    ) -> Result<Endpoint, Box<Diagnostic>> {
-        let private = is_private(*address.ip());
-        match (self.side(client), private) {
-            (Side::Internet, true) => Err(Box::new(
-                Diagnostic::new(
-                    code::PRIVATE_FROM_INTERNET,
-                    to.span,
-                    format!("{} is private", address.ip()),
-                )
-                .label(format!(
-                    "`{}` is on the internet and cannot reach it",
-                    self.hosts.get(client).name
-                ))
-                .help("dial a public address, or give the client a `zone:`"),
-            )),
-            (Side::Vpc, false) => Err(Box::new(self.no_way_out(client, &address.to_string(), to))),
-            (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
-                label: address.to_string(),
-                address,
-            }),
-        }
-    }
-}
-
-fn address_place(
-    address: Ipv4Addr,
-    parts: &Parts<'_>,
-    to: &Spanned<String>,
-    sink: &mut Sink,
-) -> Option<Place> {
-    match (parts.sub, parts.port) {
-        (None, Some(port)) => Some(Place::Address(
-            SocketAddrV4::new(address, port.port),
-            port.udp,
-        )),
-        (Some(_), _) => {
-            sink.push(syntax(to));
-            None
-        }
-        (None, None) => {
-            sink.push(
-                Diagnostic::new(
-                    code::PORT_NEEDED,
-                    to.span,
-                    "an address needs a port".to_owned(),
-                )
-                .help(format!("write `{address}:80`")),
-            );
-            None
-        }
     }
 }
 

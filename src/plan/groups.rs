@@ -5,7 +5,7 @@ use super::attributes::{
 };
 use super::clock::Clock;
 use super::hosts::Hosts;
-use super::{HostId, Sink, checks};
+use super::{HostId, Sink, checks, ipv6};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{HealthCheck, Placement};
@@ -19,6 +19,8 @@ pub(super) struct Group<'a> {
     pub(super) name: &'a Spanned<String>,
     /// Toward the targets.
     pub(super) protocol: Carries,
+    /// It has its targets' IPv6 addresses.
+    pub(super) ipv6: bool,
     /// Targets see the client's address.
     pub(super) preserve_client_ip: bool,
     /// Targets read a PROXY protocol header before what the client says.
@@ -92,6 +94,7 @@ pub(super) fn resolve<'a>(
         list.push(Group {
             name,
             protocol,
+            ipv6: group.ip_address_type.value == "ipv6",
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
             proxy_protocol: proxy_protocol(protocol, &attributes, sink),
             cross_zone: match attributes.text(CROSS_ZONE).map(|v| v.value.as_str()) {
@@ -108,6 +111,9 @@ pub(super) fn resolve<'a>(
                 .filter(|name| hosts.all(name).is_none())
                 .collect(),
         });
+    }
+    for group in &list {
+        ipv6::check_targets(group, hosts, sink);
     }
     Groups { list, by_name }
 }

@@ -335,6 +335,7 @@ pub(super) fn build(
         address: addresses.private,
         addresses: section.addresses.iter().map(|a| a.value).collect(),
         public_address: addresses.public,
+        ipv6: addresses.ipv6,
         zone: section.zone.as_ref().map(|zone| zone.value.clone()),
         mtu: section.mtu.as_ref().map_or(1500, |mtu| mtu.value),
         sysctls: section

@@ -8,7 +8,7 @@ use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
     self, Config, Forward, GroupAttributes, GroupEmulate, GroupId, Link, Listener, Port, PortId,
-    Quirks, Resolver, StandIns, Target, TargetGroup, Zonal,
+    Quirks, Resolver, Target, TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) fn lower(
         .list
         .iter()
         .zip(hosts)
-        .map(|(draft, host)| port(draft.section, host))
+        .map(|(draft, host)| port(draft.section, host, addresses))
         .collect();
     let mut lowered: Vec<config::Balancer> = balancers
         .iter()
@@ -70,7 +70,11 @@ pub(super) fn lower(
                         let host = &hosts[target.host.0 as usize];
                         Target {
                             name: host.name.clone(),
-                            address: host.address,
+                            address: match group.ipv6 {
+                                // Without one, the plan has a problem that says so.
+                                true => addresses.of_ipv6(host).unwrap_or(host.address),
+                                false => host.address,
+                            },
                             port: target.port,
                             zone: host.zone.clone(),
                             registered: true,
@@ -82,7 +86,7 @@ pub(super) fn lower(
             })
             .collect(),
         guards: Default::default(),
-        stand_ins: StandIns::default(),
+        stand_ins: addresses.stand_ins.clone(),
         record_limit: RECORD_LIMIT,
         resolver: Resolver {
             private: addresses.resolver.0,
@@ -114,13 +118,13 @@ pub(super) fn settles(
         .collect()
 }
 
-fn port(section: &spec::Host, host: &Host) -> Port {
+fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
     Port {
         name: host.name.clone(),
         address: host.address,
         addresses: host.addresses.clone(),
         public_address: host.public_address,
-        ipv6: None,
+        ipv6: addresses.of_ipv6(host),
         internet: host.zone.is_none(),
         zone: host.zone.clone(),
         up: link(&section.up),
@@ -182,18 +186,20 @@ fn lower_balancer(
             .iter()
             .zip(&addresses.balancers[number])
             .zip(&addresses.secondary[number])
-            .map(|((zone, addresses), secondary)| Zonal {
+            .map(|((zone, zonal), secondary)| Zonal {
                 zone: (*zone).to_owned(),
-                private: addresses.private,
-                public: addresses.public,
+                private: zonal.private,
+                public: zonal.public,
                 port: None,
                 enabled: active,
                 shifted: balancer.shifted == Some(*zone),
-                ipv6: None,
+                ipv6: zonal
+                    .ipv6
+                    .and_then(|ipv6| addresses.stand_ins.stand_in(ipv6)),
                 secondary: secondary.clone(),
             })
             .collect(),
-        ipv6_from_internet: false,
+        ipv6_from_internet: balancer.ipv6_from_internet,
         // One that could not be set up has none.
         listeners: balancer
             .listeners

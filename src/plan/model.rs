@@ -6,7 +6,7 @@
 use crate::diag::Span;
 use crate::expr::{Expr, Shape};
 use crate::fabric;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 pub use crate::spec::{App, Kind};
@@ -71,10 +71,13 @@ pub struct Plan {
 
 impl Plan {
     /// True for an end of a zonal address's own kernel: nothing but its health checks comes from there.
-    pub fn is_of_kernel(&self, end: SocketAddrV4) -> bool {
+    pub fn is_of_kernel(&self, end: SocketAddr) -> bool {
         let kernels = &self.fabric.ports[self.hosts.len()..];
+        let inside = self.fabric.stand_ins.inside(end).map(|end| *end.ip());
         fabric::config::KERNEL_PORTS.contains(&end.port())
-            && kernels.iter().any(|port| port.address == *end.ip())
+            && kernels.iter().any(|port| {
+                inside.is_some() && (inside == Some(port.address) || inside == port.ipv6)
+            })
     }
 }
 
@@ -115,6 +118,8 @@ pub struct Host {
     pub addresses: Vec<Ipv4Addr>,
     /// 1:1 at the internet gateway.
     pub public_address: Option<Ipv4Addr>,
+    /// On eth0 besides, /128; none: its kernel has no IPv6.
+    pub ipv6: Option<Ipv6Addr>,
     /// None: on the internet.
     pub zone: Option<String>,
     /// Of eth0, bytes.
@@ -146,9 +151,18 @@ pub enum DnsCache {
 }
 
 impl Host {
+    /// The first address on its device, of each family.
+    pub fn first_addresses(&self) -> Vec<IpAddr> {
+        let ipv6 = self.ipv6.map(IpAddr::from);
+        std::iter::once(self.address.into()).chain(ipv6).collect()
+    }
+
     /// True for the addresses on its device.
-    pub fn has(&self, address: Ipv4Addr) -> bool {
-        address == self.address || self.addresses.contains(&address)
+    pub fn has(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address == self.address || self.addresses.contains(&address),
+            IpAddr::V6(address) => Some(address) == self.ipv6,
+        }
     }
 }
 
@@ -201,7 +215,7 @@ pub struct Endpoint {
     /// `front/a`, `web1`, `web1/public` or the address itself.
     pub label: String,
     /// What the kernel dials.
-    pub address: SocketAddrV4,
+    pub address: SocketAddr,
 }
 
 /// Bytes over a connection or a load.

@@ -72,6 +72,7 @@ fn counts<'a>(keys: impl IntoIterator<Item = &'a str>) -> Type {
 fn host() -> Type {
     record([
         ("address", Type::Text),
+        ("ipv6", Type::Text),
         ("counters", map(Type::Int)),
         (
             "sockets",
@@ -110,6 +111,7 @@ fn balancer(section: &Balancer) -> Type {
         ("reason", Type::Text),
         ("addresses", map(Type::Text)),
         ("zones", record(zones.map(zone))),
+        ("ipv6_addresses", map(Type::Text)),
         ("flows", Type::Int),
     ])
 }

@@ -2,6 +2,7 @@
 
 use super::claims::Compiler;
 use super::clock::Clock;
+use super::destination_text::Wanted;
 use super::destinations::Destinations;
 use super::hosts::Hosts;
 use super::text::Places;
@@ -10,7 +11,7 @@ use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Bytes of one `send`, at most: what a test of a network failure can need.
@@ -93,14 +94,20 @@ impl Resolver<'_> {
                 from,
                 to,
                 source_port,
+                family,
                 keepalive,
                 timeout,
             } => {
+                let family = family.as_ref();
                 let timeout = clock.step(timeout, sink);
                 let keepalive = clock.keepalive(keepalive.as_ref(), sink);
                 let from = self.scene.hosts.resolve_one(from, sink)?;
                 Verb::Connect {
-                    dial: self.scene.destinations.dials(&[from], to, sink).pop()?,
+                    dial: self
+                        .scene
+                        .destinations
+                        .dials(&[from], Wanted { to, family }, sink)
+                        .pop()?,
                     source_port: source_port.as_ref().map(|port| port.value),
                     keepalive,
                     timeout,
@@ -113,14 +120,19 @@ impl Resolver<'_> {
                 rate,
                 hold,
                 request,
+                family,
                 keepalive,
                 timeout,
                 background: _,
             } => {
+                let family = family.as_ref();
                 let timeout = clock.step(timeout, sink);
                 let keepalive = clock.keepalive(keepalive.as_ref(), sink);
                 let from = self.scene.hosts.resolve(from, sink);
-                let dials = self.scene.destinations.dials(&from, to, sink);
+                let dials = self
+                    .scene
+                    .destinations
+                    .dials(&from, Wanted { to, family }, sink);
                 if dials.is_empty() {
                     return None;
                 }
@@ -421,7 +433,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
-    let mut open: HashMap<(HostId, u16, SocketAddrV4, bool), usize> = HashMap::new();
+    let mut open: HashMap<(HostId, u16, SocketAddr, bool), usize> = HashMap::new();
     for (number, step) in steps.iter().enumerate() {
         match &step.verb {
             Verb::Connect {

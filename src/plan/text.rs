@@ -1,4 +1,5 @@
-//! `$name` in the text that operators write (`nft`, `iptables`, `setup`, `run`): a host's address.
+//! `$name` in the text that operators write (`nft`, `iptables`, `setup`, `run`): a host's address;
+//! `$name.ipv6`: its IPv6 address.
 //!
 //! Only names of the lab are replaced: nft's own `define`s and the shell's variables stay as they are. `$$` is a
 //! literal `$`. A group's name becomes the addresses of its hosts with commas between, which nft takes in braces
@@ -27,8 +28,14 @@ impl Places<'_> {
                 filled.push('$');
                 rest = after;
             } else if let Some((name, hosts)) = self.longest_name(rest) {
-                filled.push_str(&self.written(hosts));
                 rest = &rest[name.len()..];
+                match rest.strip_prefix(".ipv6") {
+                    Some(after) if self.have_ipv6(hosts) => {
+                        filled.push_str(&self.written_ipv6(hosts));
+                        rest = after;
+                    }
+                    Some(_) | None => filled.push_str(&self.written(hosts)),
+                }
             } else {
                 filled.push('$');
             }
@@ -50,6 +57,21 @@ impl Places<'_> {
             }
             name = &name[..name.rfind('-')?];
         }
+    }
+
+    fn have_ipv6(&self, hosts: &[HostId]) -> bool {
+        let ipv6 = |host: &HostId| self.addresses.hosts[host.0 as usize].ipv6;
+        hosts.iter().all(|host| ipv6(host).is_some())
+    }
+
+    fn written_ipv6(&self, hosts: &[HostId]) -> String {
+        let ipv6 = |host: &HostId| self.addresses.hosts[host.0 as usize].ipv6;
+        let addresses: Vec<String> = hosts
+            .iter()
+            .filter_map(ipv6)
+            .map(|address| address.to_string())
+            .collect();
+        addresses.join(",")
     }
 
     fn written(&self, hosts: &[HostId]) -> String {

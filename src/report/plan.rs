@@ -24,6 +24,7 @@ use crate::fabric::config::{
 use crate::plan::{App, Host, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
 use std::fmt::Write;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// Columns of the story.
@@ -119,6 +120,11 @@ fn hosts(plan: &Plan, out: &mut String) {
             (Some(one), Some(other)) => format!(", public {one} .. {other}"),
             (_, _) => String::new(),
         };
+        let ipv6 = match (first.ipv6, last.ipv6) {
+            (Some(one), Some(other)) if one == other => format!(", {one}"),
+            (Some(one), Some(other)) => format!(", {one} .. {other}"),
+            (_, _) => String::new(),
+        };
         let place = match &first.zone {
             Some(zone) => format!("zone {zone}"),
             None => "on the internet".to_owned(),
@@ -135,7 +141,7 @@ fn hosts(plan: &Plan, out: &mut String) {
         };
         line!(
             out,
-            "  {name:widest$}  {addresses}{further}{public}, {place}"
+            "  {name:widest$}  {addresses}{further}{public}{ipv6}, {place}"
         );
     }
 }
@@ -153,13 +159,15 @@ fn balancers(plan: &Plan, out: &mut String) {
         line!(out, "  {}: network, {}", balancer.name, knobs(balancer));
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);
+            let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
+            let ipv6 = ipv6.map_or(String::new(), |ipv6| format!(", {ipv6}"));
             match zonal.public {
                 Some(public) => line!(
                     out,
-                    "    {name}  {public}, inside the VPC {}",
+                    "    {name}  {public}, inside the VPC {}{ipv6}",
                     zonal.private
                 ),
-                None => line!(out, "    {name}  {}, internal", zonal.private),
+                None => line!(out, "    {name}  {}{ipv6}, internal", zonal.private),
             }
         }
         for listener in &balancer.listeners {
@@ -247,10 +255,12 @@ fn reach(
         .find_map(|wanted| eligible.iter().find(|(index, _)| index == wanted));
     let written = |target: &Target| {
         format!(
-            "{} {}:{}",
+            "{} {}",
             target.name,
-            target.address,
-            target.port.unwrap_or(listener.port)
+            config.stand_ins.end(SocketAddrV4::new(
+                target.address,
+                target.port.unwrap_or(listener.port)
+            ))
         )
     };
     match preferred {
@@ -306,6 +316,12 @@ fn operations(plan: &Plan, out: &mut String) {
             host.address,
             host.mtu
         );
+        if let Some(ipv6) = host.ipv6 {
+            line!(
+                out,
+                "    sysctl -w net.ipv6.conf.eth0.disable_ipv6=0; ip addr add {ipv6}/128 dev eth0 nodad; ip -6 route add default dev eth0"
+            );
+        }
         for (key, value) in &host.sysctls {
             line!(out, "    sysctl -w {key}=\"{value}\"");
         }

@@ -6,7 +6,9 @@ use crate::evidence::{
     BalancerEvidence, Displaced, Flow, GroupEvidence, Listing, Packet, Refusal, TargetEvidence,
     Transition, ZoneEvidence,
 };
-use crate::fabric::config::{BalancerId, GroupId, PortId, Protocol, Target, TargetGroup, ZonalId};
+use crate::fabric::config::{
+    BalancerId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup, Zonal, ZonalId,
+};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::record::{
@@ -17,6 +19,7 @@ use crate::fabric::targets::TargetHealth;
 use crate::fabric::{Config, Fabric};
 use crate::plan::Plan;
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// The fabric's books at one moment.
@@ -33,6 +36,8 @@ pub(super) struct Books {
     /// By group and target (AWS: `AdministrativeOverride.State`).
     pub(super) overrides: Vec<Vec<&'static str>>,
     pub(super) listings: Vec<record::Listing>,
+    /// Who is meant by the addresses in all of these.
+    pub(super) stand_ins: StandIns,
     /// From the fabric's start to the first step.
     pub(super) offset: Duration,
 }
@@ -57,6 +62,7 @@ pub(super) async fn books(story: &Story) -> Books {
             health: health(fabric),
             overrides: overrides(fabric.config()),
             listings: fabric.listings().to_vec(),
+            stand_ins: fabric.stand_ins().clone(),
             offset,
         })
         .await
@@ -99,6 +105,11 @@ fn overrides(config: &Config) -> Vec<Vec<&'static str>> {
 }
 
 impl Books {
+    /// An end as hosts know it.
+    fn end(&self, end: SocketAddrV4) -> String {
+        self.stand_ins.end(end).to_string()
+    }
+
     fn millis(&self, at: Duration) -> f64 {
         (at.as_secs_f64() - self.offset.as_secs_f64()) * 1e3
     }
@@ -116,17 +127,13 @@ pub(super) fn balancers(
         .enumerate()
         .map(|(number, balancer)| {
             let active = balancer.failure.is_none();
-            let addresses = balancer
-                .zonal
-                .iter()
-                .filter(|_| active)
-                .map(|zonal| {
-                    (
-                        zonal.zone.clone(),
-                        zonal.public.unwrap_or(zonal.private).to_string(),
-                    )
-                })
-                .collect();
+            let zonal = || balancer.zonal.iter().filter(|_| active);
+            let address = |zonal: &Zonal| zonal.public.unwrap_or(zonal.private).to_string();
+            let addresses = zonal().map(|zonal| (zonal.zone.clone(), address(zonal)));
+            let ipv6_addresses = zonal().filter_map(|zonal| {
+                let ipv6 = books.stand_ins.real(zonal.ipv6?)?;
+                Some((zonal.zone.clone(), ipv6.to_string()))
+            });
             let id = BalancerId(number as u16);
             let dns: Vec<&record::Listing> = books
                 .listings
@@ -160,7 +167,8 @@ pub(super) fn balancers(
                     metrics: metrics.of_balancer(id, None),
                     state: if active { "active" } else { "failed" }.to_owned(),
                     reason: balancer.failure.clone().unwrap_or_default(),
-                    addresses,
+                    addresses: addresses.collect(),
+                    ipv6_addresses: ipv6_addresses.collect(),
                     zones: zones.collect(),
                     dns: dns.iter().map(named).collect(),
                     flows,
@@ -251,10 +259,10 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
         ),
         group: group.name.clone(),
         target: group.targets[flow.target].name.clone(),
-        client: flow.client_side.from.to_string(),
-        listener: flow.client_side.to.to_string(),
-        seen_as: flow.target_side.from.to_string(),
-        target_address: flow.target_side.to.to_string(),
+        client: books.end(flow.client_side.from),
+        listener: books.end(flow.client_side.to),
+        seen_as: books.end(flow.target_side.from),
+        target_address: books.end(flow.target_side.to),
         opened: books.millis(flow.opened),
         last: books.millis(flow.last),
         state: state_word(flow.state).to_owned(),
@@ -314,10 +322,10 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         sender: record.sender.map_or_else(maker, host),
         receiver,
         protocol: protocol_word(record.protocol),
-        from: record.before.from.to_string(),
-        to: record.before.to.to_string(),
-        from_after: record.after.from.to_string(),
-        to_after: record.after.to.to_string(),
+        from: books.end(record.before.from),
+        to: books.end(record.before.to),
+        from_after: books.end(record.after.from),
+        to_after: books.end(record.after.to),
         flags: flags_text(record.flags),
         seq: record.seq.into(),
         ack: if record.flags & 0x10 == 0 {
@@ -339,11 +347,11 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
 pub(super) fn refusals(plan: &Plan, books: &Books) -> Vec<Refusal> {
     let refusals = books.refusals.iter();
     refusals
-        .map(|refusal| self::refusal(plan, refusal))
+        .map(|refusal| self::refusal(plan, books, refusal))
         .collect()
 }
 
-fn refusal(plan: &Plan, refusal: &record::Refusal) -> Refusal {
+fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
     let guards = &plan.fabric.guards;
     let names = |groups: &[SecurityGroupId]| {
         groups
@@ -382,8 +390,8 @@ fn refusal(plan: &Plan, refusal: &record::Refusal) -> Refusal {
         direction: direction.to_owned(),
         rule,
         protocol: protocol_word(refusal.view.protocol),
-        from: refusal.view.from.to_string(),
-        to: refusal.view.to.to_string(),
+        from: books.end(refusal.view.from),
+        to: books.end(refusal.view.to),
     }
 }
 

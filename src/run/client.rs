@@ -6,10 +6,10 @@ use super::wire::Wire;
 use super::word::Fault;
 use crate::plan::{Endpoint, HostId};
 use crate::world::namespace::Namespace;
-use crate::world::socket::{self, ClientOptions, TcpInfo};
+use crate::world::socket::{self, ClientOptions, Family, TcpInfo};
 use nix::errno::Errno;
-use nix::sys::socket::{SockaddrIn, connect, getsockname, getsockopt, sockopt};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use nix::sys::socket::{getsockopt, sockopt};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ pub struct Client {
     /// Over UDP.
     pub udp: bool,
     /// Its own end, once the kernel chose it.
-    pub local: Option<SocketAddrV4>,
+    pub local: Option<SocketAddr>,
     /// When connect(2) was called.
     pub began: Instant,
     /// How long it took to stand or to fail.
@@ -105,7 +105,7 @@ impl Client {
             udp: options.udp,
             ..Self::new(step, from, to, Instant::now())
         };
-        match socket::client(namespace, options).await {
+        match socket::client(namespace, Family::of(client.to.address), options).await {
             Ok(fd) => client.connect(fd, limit).await,
             Err(errno) => client.fault = errno.into(),
         }
@@ -116,7 +116,7 @@ impl Client {
     pub fn lost(step: usize, from: HostId, name: String, began: Instant, fault: Fault) -> Self {
         let to = Endpoint {
             label: name,
-            address: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         };
         Self {
             took: began.elapsed(),
@@ -150,11 +150,8 @@ impl Client {
 
     async fn connect(&mut self, fd: OwnedFd, limit: Duration) {
         self.began = Instant::now();
-        let started = connect(fd.as_raw_fd(), &SockaddrIn::from(self.to.address));
-        self.local = getsockname::<SockaddrIn>(fd.as_raw_fd())
-            .ok()
-            .map(SocketAddrV4::from)
-            .filter(|local| local.port() != 0);
+        let started = socket::start_connect(fd.as_fd(), self.to.address);
+        self.local = socket::local_end(fd.as_fd());
         self.fault = match started {
             Ok(()) => self.keep(fd),
             Err(Errno::EINPROGRESS) => self.stand(fd, limit).await,

@@ -19,12 +19,16 @@ use futures_util::future::join_all;
 /// # Errors
 /// When /proc cannot be read.
 pub async fn counters(world: &World) -> Result<Baseline, Error> {
-    join_all(
-        world
-            .hosts()
-            .iter()
-            .map(|host| host.namespace.call(proc::counters)),
-    )
+    join_all(world.hosts().iter().map(|host| {
+        let has_ipv6 = host.has_ipv6;
+        host.namespace.call(move || {
+            let mut counters = proc::counters()?;
+            if has_ipv6 {
+                counters.extend(proc::ipv6_counters()?);
+            }
+            Ok(counters)
+        })
+    }))
     .await
     .into_iter()
     .collect()
@@ -111,6 +115,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             host.name.clone(),
             HostEvidence {
                 address: host.address.to_string(),
+                ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
                 counters: proc::delta(&story.before[number], &after[number]),
                 sockets: sockets[number]
                     .iter()

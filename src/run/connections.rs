@@ -7,10 +7,10 @@ use super::story::Story;
 use crate::evidence::{Connection, Flow};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Party, Tuple};
-use crate::plan::Plan;
+use crate::plan::{Host, Plan};
 use crate::world::proc;
 use std::collections::HashMap;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub(super) fn connections(
@@ -45,60 +45,52 @@ pub(super) fn connections(
         .map(|client| {
             let began = client.began.into_std().saturating_duration_since(start);
             let conversation = client.local.and_then(|local| {
-                let tuple = tuple(client, local);
+                let tuple = tuple(books, client, local)?;
                 attempts
                     .get(&tuple)?
                     .iter()
                     .find(|conversation| conversation.opened >= began)
                     .copied()
             });
-            connection(
-                story,
-                client,
-                conversation,
-                &latest,
-                flows,
-                sockets,
-                &served,
-            )
+            let flow = match client.udp {
+                false => conversation
+                    .and_then(|conversation| conversation.flow)
+                    .map(|flow| flow.0 as usize),
+                // Its datagrams may have made several, one after the other.
+                true => client
+                    .local
+                    .and_then(|local| latest.get(&tuple(books, client, local)?))
+                    .copied(),
+            };
+            connection(story, client, conversation, flow, flows, sockets, &served)
         })
         .collect()
 }
 
 /// What a client's packets bear.
-fn tuple(client: &Client, local: SocketAddrV4) -> Tuple {
-    Tuple {
+fn tuple(books: &Books, client: &Client, local: SocketAddr) -> Option<Tuple> {
+    Some(Tuple {
         protocol: if client.udp {
             Protocol::Udp
         } else {
             Protocol::Tcp
         },
-        from: local,
-        to: client.to.address,
-    }
+        from: books.stand_ins.inside(local)?,
+        to: books.stand_ins.inside(client.to.address)?,
+    })
 }
 
 fn connection(
     story: &Story,
     client: &Client,
     conversation: Option<&Conversation>,
-    latest: &HashMap<Tuple, usize>,
+    flow: Option<usize>,
     flows: &[Flow],
     sockets: &[Vec<proc::TcpSocket>],
     served: &[Vec<Arc<Served>>],
 ) -> Connection {
     let plan = &story.plan;
     let end = client.examine();
-    let flow = match client.udp {
-        false => conversation
-            .and_then(|conversation| conversation.flow)
-            .map(|flow| flow.0 as usize),
-        // Its datagrams may have made several, one after the other.
-        true => client
-            .local
-            .and_then(|local| latest.get(&tuple(client, local)))
-            .copied(),
-    };
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
         Some(flow) => (
             flow.target.clone(),
@@ -108,7 +100,7 @@ fn connection(
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some()
             || client.udp
-            || plan.hosts[client.from.0 as usize].has(*client.to.address.ip()) =>
+            || plan.hosts[client.from.0 as usize].has(client.to.address.ip()) =>
         {
             direct(plan, client)
         }
@@ -116,8 +108,8 @@ fn connection(
     };
     let server = plan.hosts.iter().position(|host| host.name == target);
     let (seen, at) = (
-        seen_as.parse::<SocketAddrV4>().ok(),
-        target_address.parse::<SocketAddrV4>().ok(),
+        seen_as.parse::<SocketAddr>().ok(),
+        target_address.parse::<SocketAddr>().ok(),
     );
     let stood = client.began + client.took;
     // Two connections may show one tuple to a server: ours is the one accepted nearest to when it came to stand.
@@ -135,15 +127,14 @@ fn connection(
     });
     let acknowledged = end.info.bytes_acked.saturating_sub(1).min(end.sent);
     let delivered = accepted.map_or(acknowledged, |served| served.delivered());
-    let state_of =
-        |host: Option<usize>, local: Option<SocketAddrV4>, remote: Option<SocketAddrV4>| {
-            let socket = host.and_then(|host| {
-                sockets[host]
-                    .iter()
-                    .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
-            });
-            socket.map_or(String::new(), |socket| socket.state.to_owned())
-        };
+    let state_of = |host: Option<usize>, local: Option<SocketAddr>, remote: Option<SocketAddr>| {
+        let socket = host.and_then(|host| {
+            sockets[host]
+                .iter()
+                .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
+        });
+        socket.map_or(String::new(), |socket| socket.state.to_owned())
+    };
     let ended = conversation.and_then(|conversation| conversation.ended);
     Connection {
         step: client.step,
@@ -207,30 +198,30 @@ fn header_word(served: &Arc<Served>) -> &'static str {
 /// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
 fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
     let remote = client.to.address;
-    let Some(host) = plan
-        .hosts
-        .iter()
-        .find(|host| host.has(*remote.ip()) || host.public_address == Some(*remote.ip()))
-    else {
+    let from = &plan.hosts[client.from.0 as usize];
+    let known = |host: &&Host| {
+        host.has(remote.ip()) || host.public_address.map(IpAddr::from) == Some(remote.ip())
+    };
+    let Some(host) = plan.hosts.iter().find(known) else {
         return Default::default();
     };
-    let from = &plan.hosts[client.from.0 as usize];
-    // A host with a public address appears under it wherever its packet passes the internet gateway.
-    let crosses_gateway = host.zone.is_none() || !host.has(*remote.ip());
-    let source = from
-        .public_address
-        .filter(|_| crosses_gateway)
-        .unwrap_or(from.address);
-    let seen_as = client.local.map_or(String::new(), |local| {
-        SocketAddrV4::new(source, local.port()).to_string()
-    });
-    (
-        host.name.clone(),
-        seen_as,
-        if host.has(*remote.ip()) {
-            remote.to_string()
-        } else {
-            SocketAddrV4::new(host.address, remote.port()).to_string()
-        },
-    )
+    let (source, destination) = match remote {
+        SocketAddr::V6(_) => (from.ipv6.map(IpAddr::from), remote.ip()),
+        SocketAddr::V4(_) => {
+            // A host with a public address appears under it wherever its packet passes the internet gateway.
+            let crosses_gateway = host.zone.is_none() || !host.has(remote.ip());
+            let public = from.public_address.filter(|_| crosses_gateway);
+            let destination = match host.has(remote.ip()) {
+                true => remote.ip(),
+                false => host.address.into(),
+            };
+            (Some(public.unwrap_or(from.address).into()), destination)
+        }
+    };
+    let seen_as = match (client.local, source) {
+        (Some(local), Some(source)) => SocketAddr::new(source, local.port()).to_string(),
+        (_, _) => String::new(),
+    };
+    let target = SocketAddr::new(destination, remote.port());
+    (host.name.clone(), seen_as, target.to_string())
 }

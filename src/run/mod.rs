@@ -41,7 +41,7 @@ pub type Cancel = watch::Receiver<bool>;
 pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<Evidence, Error> {
     let mut servers = Vec::with_capacity(plan.hosts.len());
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
-        servers.push(Servers::start(live, host.address, &host.servers).await?);
+        servers.push(Servers::start(live, &host.first_addresses(), &host.servers).await?);
     }
     let probes = Probes::start(plan, &world);
     let mut interrupted = cancel.clone();

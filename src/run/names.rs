@@ -10,7 +10,7 @@ use crate::world::{Host, socket};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -37,7 +37,7 @@ pub struct Lookup {
     /// How long it took.
     pub took: Duration,
     /// The addresses, in the answer's order.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<IpAddr>,
     /// Why there are none.
     pub fault: Fault,
 }
@@ -45,19 +45,22 @@ pub struct Lookup {
 /// What clients know of names.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// By host and name. Whoever asks holds the lock, so that others of the same host wait for the one answer.
-    kept: Mutex<HashMap<HostId, HashMap<String, Slot>>>,
+    /// By host. Whoever asks holds the lock, so that others of the same host wait for the one answer.
+    kept: Mutex<HashMap<HostId, Known>>,
     lookups: Mutex<Vec<Lookup>>,
 }
 
-type Answered = Result<Vec<Ipv4Addr>, Fault>;
+type Answered = Result<Vec<IpAddr>, Fault>;
+
+/// What one host knows, by name and kind of address.
+type Known = HashMap<(String, TYPE), Slot>;
 
 type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 #[derive(Debug)]
 struct Kept {
     lookup: usize,
-    addresses: Vec<Ipv4Addr>,
+    addresses: Vec<IpAddr>,
     /// None: for ever.
     until: Option<Instant>,
     /// Connections that used it so far: the next one takes the next address.
@@ -73,13 +76,10 @@ impl Names {
             .clone()
     }
 
-    fn slot(&self, host: HostId, name: &str) -> Slot {
+    fn slot(&self, host: HostId, name: &str, kind: TYPE) -> Slot {
         let mut kept = self.kept.lock().expect("no holder of this lock panics");
         let names = kept.entry(host).or_default();
-        match names.get(name) {
-            Some(slot) => Arc::clone(slot),
-            None => Arc::clone(names.entry(name.to_owned()).or_default()),
-        }
+        Arc::clone(names.entry((name.to_owned(), kind)).or_default())
     }
 
     fn note(&self, lookup: Lookup) -> usize {
@@ -98,21 +98,25 @@ pub async fn resolve(
 ) -> (Result<Endpoint, Fault>, usize) {
     let names = story.names();
     let host = story.world.host(dial.from);
+    let kind = match dial.to[0].address {
+        SocketAddr::V4(_) => TYPE::A,
+        SocketAddr::V6(_) => TYPE::AAAA,
+    };
     let cache = story.plan.hosts[dial.from.0 as usize].dns_cache;
     if cache == DnsCache::None {
-        let lookup = ask(host, dial.from, name, limit).await;
+        let lookup = ask(host, dial.from, name, kind, limit).await;
         let first = lookup.addresses.first().copied();
         let fault = lookup.fault;
         let number = names.note(lookup);
         return (first.ok_or(fault).map(|to| endpoint(dial, to)), number);
     }
-    let slot = names.slot(dial.from, name);
+    let slot = names.slot(dial.from, name, kind);
     let mut slot = slot.lock().await;
     let fresh = slot
         .as_ref()
         .is_some_and(|kept| kept.until.is_none_or(|until| Instant::now() < until));
     if !fresh {
-        let lookup = ask(host, dial.from, name, limit).await;
+        let lookup = ask(host, dial.from, name, kind, limit).await;
         let (addresses, fault) = (lookup.addresses.clone(), lookup.fault);
         let asked = lookup.began;
         let number = names.note(lookup);
@@ -137,10 +141,10 @@ pub async fn resolve(
 }
 
 /// The destination with this address; one that the lab does not know is named by itself.
-fn endpoint(dial: &Dial, address: Ipv4Addr) -> Endpoint {
-    let known = dial.to.iter().find(|to| *to.address.ip() == address);
+fn endpoint(dial: &Dial, address: IpAddr) -> Endpoint {
+    let known = dial.to.iter().find(|to| to.address.ip() == address);
     known.cloned().unwrap_or_else(|| {
-        let address = SocketAddrV4::new(address, dial.to[0].address.port());
+        let address = SocketAddr::new(address, dial.to[0].address.port());
         Endpoint {
             label: address.to_string(),
             address,
@@ -149,9 +153,9 @@ fn endpoint(dial: &Dial, address: Ipv4Addr) -> Endpoint {
 }
 
 /// Asks until an answer comes or the limit passes.
-async fn ask(host: &Host, from: HostId, name: &str, limit: Duration) -> Lookup {
+async fn ask(host: &Host, from: HostId, name: &str, kind: TYPE, limit: Duration) -> Lookup {
     let began = Instant::now();
-    let outcome = timeout_at(began + limit, exchange(host, name)).await;
+    let outcome = timeout_at(began + limit, exchange(host, name, kind)).await;
     let (addresses, fault) = match outcome {
         Ok(Ok(addresses)) => (addresses, Fault::default()),
         Ok(Err(fault)) => (Vec::new(), fault),
@@ -168,11 +172,11 @@ async fn ask(host: &Host, from: HostId, name: &str, limit: Duration) -> Lookup {
 }
 
 /// Sends the question, again and again while nothing comes, and reads the answer.
-async fn exchange(host: &Host, name: &str) -> Result<Vec<Ipv4Addr>, Fault> {
+async fn exchange(host: &Host, name: &str, kind: TYPE) -> Result<Vec<IpAddr>, Fault> {
     let resolver = SocketAddrV4::new(host.resolver, PORT);
     let socket = socket::asking(&host.namespace, resolver).await?;
     let socket = UdpSocket::from_std(socket).map_err(|error| Fault::from(&error))?;
-    let question = question(name);
+    let question = question(name, kind);
     let mut patience = PATIENCE;
     loop {
         socket
@@ -189,12 +193,12 @@ async fn exchange(host: &Host, name: &str) -> Result<Vec<Ipv4Addr>, Fault> {
     }
 }
 
-fn question(name: &str) -> Vec<u8> {
+fn question(name: &str, kind: TYPE) -> Vec<u8> {
     let mut query = Packet::new_query(ID);
     query.set_flags(PacketFlag::RECURSION_DESIRED);
     query.questions.push(Question::new(
         Name::new_unchecked(name),
-        QTYPE::TYPE(TYPE::A),
+        QTYPE::TYPE(kind),
         QCLASS::CLASS(CLASS::IN),
         false,
     ));
@@ -216,11 +220,12 @@ async fn receive(socket: &UdpSocket) -> Result<Option<Answered>, Fault> {
     if reply.id() != ID || !reply.has_flags(PacketFlag::RESPONSE) {
         return Ok(None);
     }
-    let addresses: Vec<Ipv4Addr> = reply
+    let addresses: Vec<IpAddr> = reply
         .answers
         .iter()
         .filter_map(|record| match &record.rdata {
-            RData::A(a) => Some(Ipv4Addr::from_bits(a.address)),
+            RData::A(a) => Some(Ipv4Addr::from_bits(a.address).into()),
+            RData::AAAA(a) => Some(Ipv6Addr::from_bits(a.address).into()),
             _ => None,
         })
         .collect();

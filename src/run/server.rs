@@ -9,7 +9,7 @@ use crate::world::program::Running;
 use crate::world::{Error, Host, proc, socket};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -42,9 +42,9 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Served {
     /// Its own end.
-    pub local: SocketAddrV4,
+    pub local: SocketAddr,
     /// The client as the server sees it.
-    pub peer: SocketAddrV4,
+    pub peer: SocketAddr,
     /// When it was accepted.
     pub accepted: Instant,
     /// Bytes read, without a PROXY protocol header.
@@ -73,7 +73,7 @@ impl Served {
 
     /// Who the server takes for its client.
     pub fn client(&self) -> SocketAddr {
-        self.told.get().copied().unwrap_or(self.peer.into())
+        self.told.get().copied().unwrap_or(self.peer)
     }
 
     /// The error its program met; none when there was none.
@@ -112,7 +112,7 @@ pub struct Request {
     /// Status of the answer.
     pub status: u16,
     /// Who asked, as the server sees it.
-    pub peer: SocketAddrV4,
+    pub peer: SocketAddr,
     /// Who asked, as the server was told.
     pub client: SocketAddr,
     /// When.
@@ -141,8 +141,8 @@ impl Shared {
     /// Takes a connection, or the first datagram of a peer, into the books.
     fn begin(
         &self,
-        local: SocketAddrV4,
-        peer: SocketAddrV4,
+        local: SocketAddr,
+        peer: SocketAddr,
         stream: Option<Arc<TcpStream>>,
         proxy_protocol: bool,
     ) -> Arc<Served> {
@@ -172,7 +172,11 @@ impl Servers {
     ///
     /// # Errors
     /// A port that cannot be had, a program that does not start or does not listen in time.
-    pub async fn start(host: &Host, address: Ipv4Addr, servers: &[Server]) -> Result<Self, Error> {
+    pub async fn start(
+        host: &Host,
+        addresses: &[IpAddr],
+        servers: &[Server],
+    ) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
             orders: watch::Sender::new(Order::Serve),
@@ -194,14 +198,18 @@ impl Servers {
                     programs.push(start_program(host, server, command, ready.as_deref()).await?)
                 }
                 app if server.udp => {
-                    let socket = socket::datagram(&host.namespace, server.port).map_err(fail)?;
-                    let socket = UdpSocket::from_std(socket).map_err(register)?;
-                    tasks.push(tokio::spawn(serve_datagrams(
-                        Arc::clone(&shared),
-                        socket,
-                        SocketAddrV4::new(address, server.port),
-                        app.clone(),
-                    )));
+                    for address in addresses {
+                        let local = SocketAddr::new(*address, server.port);
+                        let socket = socket::datagram(&host.namespace, local);
+                        let socket =
+                            UdpSocket::from_std(socket.map_err(fail)?).map_err(register)?;
+                        tasks.push(tokio::spawn(serve_datagrams(
+                            Arc::clone(&shared),
+                            socket,
+                            local,
+                            app.clone(),
+                        )));
+                    }
                 }
                 app => {
                     let backlog = if let App::NeverAccept { backlog } = app {
@@ -209,15 +217,22 @@ impl Servers {
                     } else {
                         4096
                     };
-                    let listener =
-                        socket::listener(&host.namespace, server.port, backlog).map_err(fail)?;
-                    let listener = TcpListener::from_std(listener).map_err(register)?;
                     let program = Arc::new(Program {
                         app: app.clone(),
                         tls: certificate(host, app)?,
                         proxy_protocol: server.proxy_protocol,
                     });
-                    tasks.push(tokio::spawn(listen(Arc::clone(&shared), listener, program)));
+                    for address in addresses {
+                        let local = SocketAddr::new(*address, server.port);
+                        let listener = socket::listener(&host.namespace, local, backlog);
+                        let listener =
+                            TcpListener::from_std(listener.map_err(fail)?).map_err(register)?;
+                        tasks.push(tokio::spawn(listen(
+                            Arc::clone(&shared),
+                            listener,
+                            Arc::clone(&program),
+                        )));
+                    }
                 }
             }
         }
@@ -356,9 +371,7 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program
 }
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
-    let (Ok(SocketAddr::V4(local)), Ok(SocketAddr::V4(peer))) =
-        (stream.local_addr(), stream.peer_addr())
-    else {
+    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
     };
@@ -432,15 +445,15 @@ async fn drain(stream: &TcpStream, served: &Served) {
     }
 }
 
-async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAddrV4, app: App) {
-    let mut peers: HashMap<SocketAddrV4, Arc<Served>> = HashMap::new();
+async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAddr, app: App) {
+    let mut peers: HashMap<SocketAddr, Arc<Served>> = HashMap::new();
     let mut orders = shared.orders.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         tokio::select! {
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = socket.recv_from(&mut buffer) => {
-                let Ok((count, SocketAddr::V4(peer))) = got else { continue };
+                let Ok((count, peer)) = got else { continue };
                 let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None, false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {

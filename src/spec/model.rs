@@ -5,7 +5,7 @@
 
 use super::guards::{NetworkAcl, SecurityGroup};
 use crate::diag::{Span, Spanned};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// A lab file: what does not change from case to case, and the cases.
@@ -118,6 +118,8 @@ pub struct Host {
     pub addresses: Vec<Spanned<Ipv4Addr>>,
     /// `public_address: none | auto | A`
     pub public_address: Option<Spanned<PublicAddress>>,
+    /// `ipv6: auto | A`; none: no IPv6.
+    pub ipv6: Option<Spanned<Ipv6>>,
     /// `zone:`; none: on the internet.
     pub zone: Option<Spanned<String>>,
     /// `count:`; none: one host named by the key itself.
@@ -155,6 +157,15 @@ pub enum PublicAddress {
     Auto,
     /// This one.
     Fixed(Ipv4Addr),
+}
+
+/// A host's `ipv6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipv6 {
+    /// Given out.
+    Auto,
+    /// This one.
+    Fixed(Ipv6Addr),
 }
 
 /// A key of `serve`.
@@ -257,6 +268,8 @@ pub struct TargetGroup {
     pub target_type: Spanned<String>,
     /// `TCP`, `UDP`, ...
     pub protocol: Spanned<String>,
+    /// `ipv4` or `ipv6`
+    pub ip_address_type: Spanned<String>,
     /// None: the listener's.
     pub port: Option<Spanned<u16>>,
     /// Hosts by name (or a `count` group's name); with an own port where the map form was used.
@@ -308,6 +321,8 @@ pub struct Balancer {
     pub kind: Spanned<String>,
     /// `internet-facing` or `internal`
     pub scheme: Spanned<String>,
+    /// `ipv4` or `dualstack`
+    pub ip_address_type: Spanned<String>,
     /// Zones, each with a chosen address or none.
     pub zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)>,
     /// `zonal_shift:`; none: no shift.
@@ -383,6 +398,8 @@ pub enum Verb {
         to: Spanned<String>,
         /// None: the kernel's choice.
         source_port: Option<Spanned<u16>>,
+        /// `ipv4` or `ipv6`; none: by the destination.
+        family: Option<Spanned<String>>,
         /// SO_KEEPALIVE with this idle time and interval.
         keepalive: Option<Spanned<Lapse>>,
         /// The step's own limit.
@@ -402,6 +419,8 @@ pub enum Verb {
         hold: bool,
         /// Bytes to send and get back on each connection before it is closed (`request: 64`); none: only connect.
         request: Option<Spanned<u32>>,
+        /// See `Connect`.
+        family: Option<Spanned<String>>,
         /// See `Connect`.
         keepalive: Option<Spanned<Lapse>>,
         /// For each connection.

@@ -15,6 +15,7 @@ const RATE: &str = "^[0-9]+(\\.[0-9]+)?(bit|kbit|mbit|gbit)$";
 const PERCENT: &str = "^[0-9]+(\\.[0-9]+)?%$";
 const BYTES: &str = "^[0-9]+(\\.[0-9]+)?(B|kB|MB|GB|KiB|MiB|GiB)?$";
 const ADDRESS: &str = "^(auto|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
+const IPV6_ADDRESS: &str = "^(auto|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$";
 const PUBLIC_ADDRESS: &str = "^(auto|none|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
 const PORT: &str = "^[1-9][0-9]{0,4}$";
 const SERVE_PORT: &str = "^[1-9][0-9]{0,4}(/tcp|/udp)?$";
@@ -139,6 +140,7 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
             RuleKind::Inbound => INBOUND,
             RuleKind::Outbound => OUTBOUND,
         }),
+        Type::Ipv6Address => text(IPV6_ADDRESS),
         Type::Word(words) => json!({ "enum": words.now }),
         Type::List { of, min } => {
             let mut out = json!({ "type": "array", "items": kind(of, defs) });

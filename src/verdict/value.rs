@@ -75,6 +75,7 @@ fn host(host: &HostEvidence) -> Value {
         .collect();
     json!({
         "address": host.address,
+        "ipv6": host.ipv6,
         "counters": host.counters,
         "sockets": sockets,
         "requests": requests,
@@ -99,6 +100,7 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
         "reason": balancer.reason,
         "addresses": balancer.addresses,
         "zones": zones,
+        "ipv6_addresses": balancer.ipv6_addresses,
         "flows": balancer.flows,
     })
 }

@@ -25,7 +25,7 @@ use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
 use program::Inside;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub struct Host {
     pub name: String,
     /// Its network namespace.
     pub namespace: Namespace,
+    /// It has an IPv6 address.
+    pub has_ipv6: bool,
     /// Whom it asks for the address of a name.
     pub resolver: Ipv4Addr,
     names: Arc<str>,
@@ -79,7 +81,11 @@ impl World {
         let names: Arc<str> = plan
             .hosts
             .iter()
-            .map(|host| format!("{} {}\n", host.address, host.name))
+            .flat_map(|host| {
+                let addresses = [Some(host.address.into()), host.ipv6.map(IpAddr::from)];
+                let lines = addresses.into_iter().flatten();
+                lines.map(|address| format!("{address} {}\n", host.name))
+            })
             .collect::<String>()
             .into();
         let mut hosts = Vec::with_capacity(plan.hosts.len());
@@ -89,6 +95,7 @@ impl World {
             hosts.push(Arc::new(Host {
                 name: host.name.clone(),
                 namespace,
+                has_ipv6: host.ipv6.is_some(),
                 resolver: match host.zone {
                     Some(_) => plan.fabric.resolver.private,
                     None => plan.fabric.resolver.public,
@@ -101,7 +108,7 @@ impl World {
         let kernels = &plan.fabric.ports[plan.hosts.len()..];
         let mut zonals = Vec::with_capacity(kernels.len());
         for port in kernels {
-            let (namespace, device) = spawn_zonal(port, reserved(plan, port))?;
+            let (namespace, device) = spawn_zonal(plan, port, reserved(plan, port))?;
             zonals.push(namespace);
             pending.push(device);
         }
@@ -145,19 +152,10 @@ impl World {
 }
 
 fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
-    let (address, mtu, sysctls) = (plan.address, plan.mtu, plan.sysctls.clone());
+    let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let further = plan.addresses.clone();
     Namespace::spawn(&plan.name, move || {
-        sysctl::quiet_ipv6()?;
-        let device = tun::create()?;
-        sysctl::plain_defaults()?;
-        let index = nix::net::if_::if_nametoindex(tun::NAME)
-            .map_err(|errno| Error::system("find eth0", errno))?;
-        let mut netlink = Netlink::open()?;
-        netlink.configure(index, mtu, address)?;
-        for address in further {
-            netlink.add_address(index, address)?;
-        }
+        let device = open_device(address, &further, ipv6, mtu)?;
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
         }
@@ -165,16 +163,40 @@ fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     })
 }
 
+/// `eth0` of the calling thread's namespace, with its addresses and routes.
+fn open_device(
+    address: Ipv4Addr,
+    further: &[Ipv4Addr],
+    ipv6: Option<Ipv6Addr>,
+    mtu: u16,
+) -> Result<OwnedFd, Error> {
+    sysctl::quiet_ipv6()?;
+    let device = tun::create()?;
+    sysctl::plain_defaults()?;
+    let index = nix::net::if_::if_nametoindex(tun::NAME)
+        .map_err(|errno| Error::system("find eth0", errno))?;
+    let mut netlink = Netlink::open()?;
+    netlink.configure(index, mtu, address)?;
+    for address in further {
+        netlink.add_address(index, *address)?;
+    }
+    if let Some(ipv6) = ipv6 {
+        sysctl::use_ipv6()?;
+        netlink.configure_ipv6(index, ipv6)?;
+    }
+    Ok(device)
+}
+
 /// A zonal address's own kernel: no programs, and only its part of the ports.
-fn spawn_zonal(port: &Port, reserved: String) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+fn spawn_zonal(
+    plan: &Plan,
+    port: &Port,
+    reserved: String,
+) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let address = port.address;
+    let ipv6 = port.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
     Namespace::spawn(&port.name, move || {
-        sysctl::quiet_ipv6()?;
-        let device = tun::create()?;
-        sysctl::plain_defaults()?;
-        let index = nix::net::if_::if_nametoindex(tun::NAME)
-            .map_err(|errno| Error::system("find eth0", errno))?;
-        Netlink::open()?.configure(index, ZONAL_MTU, address)?;
+        let device = open_device(address, &[], ipv6, ZONAL_MTU)?;
         let range = format!("{} {}", KERNEL_PORTS.start(), KERNEL_PORTS.end());
         sysctl::write("net.ipv4.ip_local_port_range", &range)?;
         if !reserved.is_empty() {

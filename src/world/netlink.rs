@@ -8,10 +8,11 @@ use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The loopback device's index in every namespace.
 const LOOPBACK: u32 = 1;
@@ -83,6 +84,33 @@ impl Netlink {
             .build();
         self.request(
             "add the default route",
+            RouteNetlinkMessage::NewRoute(route),
+            create,
+        )
+    }
+
+    /// Adds a /128 address and the default route of IPv6, usable at once.
+    ///
+    /// # Errors
+    /// The first request the kernel refused, with its extended answer.
+    pub fn configure_ipv6(&mut self, index: u32, address: Ipv6Addr) -> Result<(), Error> {
+        let create = NLM_F_CREATE | NLM_F_EXCL;
+        let mut message = AddressMessageBuilder::<Ipv6Addr>::new()
+            .index(index)
+            .address(address, 128)
+            .build();
+        message.header.flags = AddressHeaderFlags::Nodad;
+        self.request(
+            "add an IPv6 address to eth0",
+            RouteNetlinkMessage::NewAddress(message),
+            create,
+        )?;
+        let route = RouteMessageBuilder::<Ipv6Addr>::new()
+            .output_interface(index)
+            .pref_source(address)
+            .build();
+        self.request(
+            "add the default route of IPv6",
             RouteNetlinkMessage::NewRoute(route),
             create,
         )

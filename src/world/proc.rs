@@ -5,7 +5,7 @@
 use super::error::Error;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Counters by nstat's flat names (`TcpExtTCPSYNChallenge`, `TcpOutRsts`, `IpInReceives`).
 pub type Counters = BTreeMap<String, i64>;
@@ -23,6 +23,21 @@ pub fn counters() -> Result<Counters, Error> {
         parse_counters(&text, &mut all);
     }
     Ok(all)
+}
+
+/// The counters of IPv6 besides: `Ip6InReceives`, `Icmp6OutMsgs`, `Udp6InDatagrams`. TCP's are those of both.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn ipv6_counters() -> Result<Counters, Error> {
+    let path = "/proc/thread-self/net/snmp6";
+    let text =
+        fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(char::is_whitespace)?;
+        Some((name.to_owned(), value.trim().parse().ok()?))
+    };
+    Ok(text.lines().filter_map(pair).collect())
 }
 
 /// Pairs of lines: `Tcp: A B` and `Tcp: 1 2`.
@@ -57,20 +72,23 @@ pub struct TcpSocket {
     /// As `ss` and RFC 9293 name it, with underscores: `ESTABLISHED`, `CLOSE_WAIT`.
     pub state: &'static str,
     /// Its own end.
-    pub local: SocketAddrV4,
+    pub local: SocketAddr,
     /// The other end.
-    pub remote: SocketAddrV4,
+    pub remote: SocketAddr,
 }
 
-/// All IPv4 TCP sockets of this thread's namespace, listening ones included.
+/// All TCP sockets of this thread's namespace, listening ones included. An IPv4 connection of an IPv6 socket (a
+/// mapped address, RFC 4291 section 2.5.5.2) is shown as what it is on the wire.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     let path = "/proc/thread-self/net/tcp";
-    let text =
+    let mut text =
         fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
-    Ok(text.lines().skip(1).filter_map(parse_socket).collect())
+    // Without IPv6 in the kernel there is no such file.
+    text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
+    Ok(text.lines().filter_map(parse_socket).collect())
 }
 
 /// True when something listens on the port, TCP or (unconnected) UDP, IPv4 or IPv6.
@@ -115,14 +133,24 @@ fn parse_socket(line: &str) -> Option<TcpSocket> {
     })
 }
 
-/// `0100007F:1F90`: the address in host byte order, the port as a number.
-fn parse_address(text: &str) -> Option<SocketAddrV4> {
+/// `0100007F:1F90`: the address in words of host byte order, the port as a number.
+fn parse_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
-    let address = u32::from_str_radix(address, 16).ok()?;
-    Some(SocketAddrV4::new(
-        Ipv4Addr::from(address.to_ne_bytes()),
-        u16::from_str_radix(port, 16).ok()?,
-    ))
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| {
+        let word = u32::from_str_radix(address.get(8 * at..8 * at + 8)?, 16).ok()?;
+        Some(word.to_ne_bytes())
+    };
+    let address: IpAddr = match address.len() {
+        8 => Ipv4Addr::from(word(0)?).into(),
+        32 => {
+            let bytes = [word(0)?, word(1)?, word(2)?, word(3)?].concat();
+            let bytes: [u8; 16] = bytes.try_into().ok()?;
+            Ipv6Addr::from(bytes).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(address, port))
 }
 
 /// Linux's numbering of TCP states (`include/net/tcp_states.h`).
@@ -173,5 +201,11 @@ mod tests {
             );
         }
         assert_eq!(socket.state, "ESTABLISHED");
+        if cfg!(target_endian = "little") {
+            let six = parse_address("B80D0120000000000000000001000000:01BB");
+            assert_eq!(six, "[2001:db8::1]:443".parse().ok());
+            let mapped = parse_address("0000000000000000FFFF00000100000A:0050");
+            assert_eq!(mapped, "10.0.0.1:80".parse().ok());
+        }
     }
 }

@@ -3,11 +3,13 @@
 use super::namespace::Namespace;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, connect, listen, setsockopt,
-    socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname,
+    listen, setsockopt, socket, sockopt,
 };
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket,
+};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// What a client's socket is told before it connects.
@@ -25,9 +27,16 @@ pub struct ClientOptions {
 ///
 /// # Errors
 /// What the kernel said; EADDRINUSE when the source port is taken in a way that does not share.
-pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<OwnedFd, Errno> {
-    let make = if options.udp { udp_socket } else { tcp_socket };
-    let fd = namespace.call(make).await?;
+pub async fn client(
+    namespace: &Namespace,
+    family: Family,
+    options: ClientOptions,
+) -> Result<OwnedFd, Errno> {
+    let kind = match options.udp {
+        true => SockType::Datagram,
+        false => SockType::Stream,
+    };
+    let fd = namespace.call(move || new_socket(family, kind)).await?;
     if let Some(idle) = options.keepalive {
         let seconds = idle.as_secs().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
@@ -36,44 +45,85 @@ pub async fn client(namespace: &Namespace, options: ClientOptions) -> Result<Own
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(
-            fd.as_raw_fd(),
-            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
-        )?;
+        bind(fd.as_raw_fd(), &family.everywhere(port))?;
     }
     Ok(fd)
 }
 
-fn tcp_socket() -> Result<OwnedFd, Errno> {
-    socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-}
-
-fn udp_socket() -> Result<OwnedFd, Errno> {
-    socket(
-        AddressFamily::Inet,
-        SockType::Datagram,
-        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-}
-
-/// A listening TCP socket on all addresses of the host, non-blocking.
+/// Starts to connect. EINPROGRESS is the ordinary answer.
 ///
 /// # Errors
 /// What the kernel said.
-pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpListener, Errno> {
+pub fn start_connect(fd: BorrowedFd<'_>, to: SocketAddr) -> Result<(), Errno> {
+    connect(fd.as_raw_fd(), &SockaddrStorage::from(to))
+}
+
+/// A socket's own end; none before the kernel chose its port.
+pub fn local_end(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    let name = getsockname::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
+    let end = match (name.as_sockaddr_in(), name.as_sockaddr_in6()) {
+        (Some(name), _) => SocketAddr::V4(SocketAddrV4::from(*name)),
+        (None, Some(name)) => SocketAddr::V6(SocketAddrV6::from(*name)),
+        (None, None) => return None,
+    };
+    Some(end).filter(|end| end.port() != 0)
+}
+
+/// IPv4 or IPv6. An IPv6 socket of ours never takes IPv4 as mapped addresses, so that each family's packets are
+/// counted where they belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// AF_INET
+    Ipv4,
+    /// AF_INET6
+    Ipv6,
+}
+
+impl Family {
+    /// An address's.
+    pub fn of(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(_) => Self::Ipv4,
+            SocketAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
+    fn everywhere(self, port: u16) -> SockaddrStorage {
+        let address: IpAddr = match self {
+            Self::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
+            Self::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        SockaddrStorage::from(SocketAddr::new(address, port))
+    }
+}
+
+fn new_socket(family: Family, kind: SockType) -> Result<OwnedFd, Errno> {
+    let domain = match family {
+        Family::Ipv4 => AddressFamily::Inet,
+        Family::Ipv6 => AddressFamily::Inet6,
+    };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let fd = socket(domain, kind, flags, None)?;
+    if family == Family::Ipv6 {
+        setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
+    }
+    Ok(fd)
+}
+
+/// A listening TCP socket on a port and on all addresses of the host of the same family, non-blocking.
+///
+/// # Errors
+/// What the kernel said.
+pub fn listener(
+    namespace: &Namespace,
+    like: SocketAddr,
+    backlog: u32,
+) -> Result<TcpListener, Errno> {
     namespace.run(move || {
-        let fd = tcp_socket()?;
+        let (family, port) = (Family::of(like), like.port());
+        let fd = new_socket(family, SockType::Stream)?;
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(
-            fd.as_raw_fd(),
-            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
-        )?;
+        bind(fd.as_raw_fd(), &family.everywhere(port))?;
         listen(
             &fd,
             Backlog::new(backlog.min(i32::MAX as u32) as i32).unwrap_or(Backlog::MAXCONN),
@@ -82,17 +132,15 @@ pub fn listener(namespace: &Namespace, port: u16, backlog: u32) -> Result<TcpLis
     })
 }
 
-/// A UDP socket on all addresses of the host, non-blocking.
+/// A UDP socket on a port and on all addresses of the host of the same family, non-blocking.
 ///
 /// # Errors
 /// What the kernel said.
-pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
+pub fn datagram(namespace: &Namespace, like: SocketAddr) -> Result<UdpSocket, Errno> {
     namespace.run(move || {
-        let fd = udp_socket()?;
-        bind(
-            fd.as_raw_fd(),
-            &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)),
-        )?;
+        let (family, port) = (Family::of(like), like.port());
+        let fd = new_socket(family, SockType::Datagram)?;
+        bind(fd.as_raw_fd(), &family.everywhere(port))?;
         Ok(UdpSocket::from(fd))
     })
 }
@@ -103,18 +151,11 @@ pub fn datagram(namespace: &Namespace, port: u16) -> Result<UdpSocket, Errno> {
 /// What the kernel said.
 pub async fn asking(namespace: &Namespace, to: SocketAddrV4) -> Result<UdpSocket, Errno> {
     let fd = namespace
-        .call(|| {
-            socket(
-                AddressFamily::Inet,
-                SockType::Datagram,
-                SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-                None,
-            )
-        })
+        .call(|| new_socket(Family::Ipv4, SockType::Datagram))
         .await?;
     // Else a datagram that a router sends back is nobody's error.
     setsockopt(&fd, sockopt::Ipv4RecvErr, &true)?;
-    connect(fd.as_raw_fd(), &SockaddrIn::from(to))?;
+    start_connect(fd.as_fd(), to.into())?;
     Ok(UdpSocket::from(fd))
 }
 

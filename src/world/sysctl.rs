@@ -37,6 +37,25 @@ pub fn quiet_ipv6() -> Result<(), Error> {
     }
 }
 
+/// IPv6 on `eth0` after all, for an address that is written: the kernel makes none, looks for no router and asks
+/// nobody whether another has it.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn use_ipv6() -> Result<(), Error> {
+    // 1: no link-local address from the device (`addr_gen_mode` none).
+    for (setting, value) in [
+        ("addr_gen_mode", "1"),
+        ("accept_ra", "0"),
+        ("accept_dad", "0"),
+        ("router_solicitations", "0"),
+        ("disable_ipv6", "0"),
+    ] {
+        write(&format!("net.ipv6.conf.eth0.{setting}"), value)?;
+    }
+    Ok(())
+}
+
 /// A new namespace inherits these from the machine's first one, where distributions differ; labs start from the kernel's own.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ pub mod expr;
 pub mod flows;
 pub mod guards;
 pub mod health;
+pub mod ipv6;
 pub mod plan;
 pub mod proxy;
 mod set;
@@ -40,7 +41,7 @@ pub struct Rule {
 }
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
-/// 0530.. health checks, 0540.. guards, 0570.. zones, 0610.. flows, 0630.. PROXY protocol and TLS.
+/// 0530.. health checks, 0540.. guards, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -53,6 +54,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         health::RULES,
         guards::RULES,
         zones::RULES,
+        ipv6::RULES,
         flows::RULES,
         proxy::RULES,
     ]

@@ -14,8 +14,8 @@ pub mod wire;
 use super::config::{Balancer, BalancerId, ClientRouting, Config, Port, PortId, ZonalId};
 use super::random;
 use rustc_hash::FxHashMap;
-use std::net::Ipv4Addr;
-use wire::{Answer, Message};
+use std::net::{IpAddr, Ipv4Addr};
+use wire::{Answer, Message, Wants};
 
 /// Of 100 answers with partial affinity, so many have only the asking host's zone.
 const PARTIAL_AFFINITY: usize = 85;
@@ -32,7 +32,7 @@ enum Owner {
 pub struct Resolver {
     names: FxHashMap<Vec<u8>, Owner>,
     /// Answers given so far, by who asked and for what.
-    given: FxHashMap<(PortId, Owner), u64>,
+    given: FxHashMap<(PortId, Owner, Wants), u64>,
 }
 
 impl Resolver {
@@ -77,7 +77,7 @@ impl Resolver {
                 let owner = question.name.as_ref().and_then(|name| self.names.get(name));
                 let answer = match owner {
                     None => Answer::NoName,
-                    Some(&owner) => self.addresses(config, asker, owner, question.wants_a, fit),
+                    Some(&owner) => self.answer(config, asker, owner, question.wants, fit),
                 };
                 let ttl = u32::try_from(config.resolver.ttl.as_secs()).unwrap_or(u32::MAX);
                 Some(question.answer(&answer, ttl))
@@ -85,22 +85,29 @@ impl Resolver {
         }
     }
 
-    fn addresses(
+    fn answer(
         &mut self,
         config: &Config,
         asker: PortId,
         owner: Owner,
-        counts: bool,
+        wants: Wants,
         fit: impl Fn(BalancerId, ZonalId) -> bool,
     ) -> Answer {
         let port = &config.ports[asker.0 as usize];
         match owner {
-            Owner::Host(host) => host_address(port, &config.ports[host.0 as usize])
-                .map_or(Answer::NoName, |address| Answer::Addresses(vec![address])),
+            Owner::Host(host) => {
+                let host = &config.ports[host.0 as usize];
+                match (wants, host_address(port, host)) {
+                    (Wants::Ipv4, None) => Answer::NoName,
+                    (Wants::Ipv4, Some(address)) => Answer::Addresses(vec![address.into()]),
+                    (Wants::Ipv6, _) => Answer::Addresses(real(config, host.ipv6)),
+                    (Wants::Other, _) => Answer::Addresses(Vec::new()),
+                }
+            }
             Owner::Zonal(id, zonal) => {
                 let balancer = &config.balancers[id.0 as usize];
                 if balancer.zonal[zonal.0 as usize].enabled {
-                    Answer::Addresses(seen_by(port, balancer, &[zonal]))
+                    Answer::Addresses(seen_by(config, port, balancer, &[zonal], wants))
                 } else {
                     Answer::NoName
                 }
@@ -108,8 +115,8 @@ impl Resolver {
             Owner::Balancer(id) => {
                 let balancer = &config.balancers[id.0 as usize];
                 // A question for another kind of record takes no turn.
-                let turn = if counts {
-                    let given = self.given.entry((asker, owner)).or_default();
+                let turn = if wants != Wants::Other {
+                    let given = self.given.entry((asker, owner, wants)).or_default();
                     *given += 1;
                     *given - 1
                 } else {
@@ -122,7 +129,7 @@ impl Resolver {
                     let by = (turn % zones.len() as u64) as usize;
                     zones.rotate_left(by);
                 }
-                Answer::Addresses(seen_by(port, balancer, &zones))
+                Answer::Addresses(seen_by(config, port, balancer, &zones, wants))
             }
         }
     }
@@ -168,17 +175,33 @@ fn own_zone(
     favoured.then_some(own)
 }
 
-/// Zonal addresses as this host dials them: public ones when it can reach the internet, else private ones.
-fn seen_by(asker: &Port, balancer: &Balancer, zones: &[ZonalId]) -> Vec<Ipv4Addr> {
-    zones
-        .iter()
-        .map(|id| &balancer.zonal[id.0 as usize])
-        .filter_map(|zonal| match zonal.public {
-            Some(public) if asker.reaches_internet() => Some(public),
-            Some(_) | None if asker.internet => None,
-            Some(_) | None => Some(zonal.private),
-        })
-        .collect()
+/// Zonal addresses as this host dials them: public ones when it can reach the internet, else private ones. IPv6 has
+/// one for all.
+fn seen_by(
+    config: &Config,
+    asker: &Port,
+    balancer: &Balancer,
+    zones: &[ZonalId],
+    wants: Wants,
+) -> Vec<IpAddr> {
+    let zonal = zones.iter().map(|id| &balancer.zonal[id.0 as usize]);
+    match wants {
+        Wants::Ipv4 => zonal
+            .filter_map(|zonal| match zonal.public {
+                Some(public) if asker.reaches_internet() => Some(public.into()),
+                Some(_) | None if asker.internet => None,
+                Some(_) | None => Some(zonal.private.into()),
+            })
+            .collect(),
+        Wants::Ipv6 => zonal.flat_map(|zonal| real(config, zonal.ipv6)).collect(),
+        Wants::Other => Vec::new(),
+    }
+}
+
+/// Who is meant by a stand-in.
+fn real(config: &Config, stand_in: Option<Ipv4Addr>) -> Vec<IpAddr> {
+    let real = stand_in.and_then(|address| config.stand_ins.real(address));
+    real.map(IpAddr::from).into_iter().collect()
 }
 
 /// A host's address as another one dials it; none: it has none there.

@@ -4,9 +4,9 @@
 //! sets TC beyond that. Here as there, a message that is no question gets FORMERR, or nothing when it cannot even be
 //! told who asked what.
 
-use simple_dns::rdata::{A, OPT, RData};
+use simple_dns::rdata::{A, AAAA, OPT, RData};
 use simple_dns::{CLASS, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord, TYPE};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The header, RFC 1035 section 4.1.1.
 const HEADER_LEN: usize = 12;
@@ -20,9 +20,20 @@ pub struct Question<'a> {
     query: Packet<'a>,
     /// The name in lower case, labels joined by dots; none when a label itself has a dot, which no name here has.
     pub name: Option<Vec<u8>>,
-    /// Asks for IPv4 addresses.
-    pub wants_a: bool,
+    /// What is asked for.
+    pub wants: Wants,
     size: usize,
+}
+
+/// A kind of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wants {
+    /// A: IPv4 addresses.
+    Ipv4,
+    /// AAAA: IPv6 addresses.
+    Ipv6,
+    /// Something that no name here has.
+    Other,
 }
 
 /// What bytes sent to a resolver are.
@@ -39,7 +50,7 @@ pub enum Message<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// These addresses, in this order; none: the name is there and has no address.
-    Addresses(Vec<Ipv4Addr>),
+    Addresses(Vec<IpAddr>),
     /// No such name.
     NoName,
 }
@@ -85,7 +96,11 @@ pub fn read(bytes: &[u8]) -> Message<'_> {
         .map_or(0, |opt| usize::from(opt.udp_packet_size));
     Message::Question(Question {
         name,
-        wants_a: matches!(question.qtype, QTYPE::TYPE(TYPE::A) | QTYPE::ANY),
+        wants: match question.qtype {
+            QTYPE::TYPE(TYPE::A) | QTYPE::ANY => Wants::Ipv4,
+            QTYPE::TYPE(TYPE::AAAA) => Wants::Ipv6,
+            _ => Wants::Other,
+        },
         size: offered.clamp(PLAIN_SIZE, usize::from(EDNS_SIZE)),
         query,
     })
@@ -113,17 +128,21 @@ impl Question<'_> {
         }
         match answer {
             Answer::NoName => *reply.rcode_mut() = RCODE::NameError,
-            Answer::Addresses(addresses) if self.wants_a => {
+            Answer::Addresses(addresses) => {
                 let name = &self.query.questions[0].qname;
-                reply.answers = addresses
-                    .iter()
-                    .map(|address| {
-                        let address = address.to_bits();
-                        ResourceRecord::new(name.clone(), CLASS::IN, ttl, RData::A(A { address }))
-                    })
-                    .collect();
+                let record = |address: &IpAddr| {
+                    let data = match address {
+                        IpAddr::V4(address) => RData::A(A {
+                            address: address.to_bits(),
+                        }),
+                        IpAddr::V6(address) => RData::AAAA(AAAA {
+                            address: address.to_bits(),
+                        }),
+                    };
+                    ResourceRecord::new(name.clone(), CLASS::IN, ttl, data)
+                };
+                reply.answers = addresses.iter().map(record).collect();
             }
-            Answer::Addresses(_) => {}
         }
         let bytes = written(&reply);
         if bytes.len() <= self.size {

@@ -42,7 +42,10 @@ fn draw(plan: &Plan) -> Drawing {
             .zone
             .as_ref()
             .map_or("internet".to_owned(), |zone| format!("zone {zone}"));
-        nodes.push((id.clone(), vec![name, hosts[0].address.to_string(), place]));
+        let mut lines = vec![name, hosts[0].address.to_string()];
+        lines.extend(hosts[0].ipv6.map(|ipv6| ipv6.to_string()));
+        lines.push(place);
+        nodes.push((id.clone(), lines));
         for _ in hosts {
             owner[number].clone_from(&id);
             number += 1;
@@ -53,7 +56,10 @@ fn draw(plan: &Plan) -> Drawing {
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);
             let address = zonal.public.unwrap_or(zonal.private).to_string();
-            nodes.push((format!("zonal {name}"), vec![name, address]));
+            let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
+            let mut lines = vec![name.clone(), address];
+            lines.extend(ipv6.map(|ipv6| ipv6.to_string()));
+            nodes.push((format!("zonal {name}"), lines));
         }
         for listener in &balancer.listeners {
             forwards(plan, balancer, listener, &owner, &mut edges);
@@ -141,17 +147,17 @@ fn dials(
 
 /// The node that has the address; none when nothing in the lab has.
 fn node_of(plan: &Plan, to: &Endpoint, owner: &[String]) -> Option<String> {
-    let address = *to.address.ip();
+    let address = *plan.fabric.stand_ins.inside(to.address)?.ip();
     for balancer in &plan.fabric.balancers {
         for zonal in &balancer.zonal {
-            if zonal.private == address || zonal.public == Some(address) {
+            if zonal.private == address || [zonal.public, zonal.ipv6].contains(&Some(address)) {
                 return Some(format!("zonal {}/{}", balancer.name, zonal.zone));
             }
         }
     }
     plan.hosts
         .iter()
-        .position(|host| host.address == address || host.public_address == Some(address))
+        .position(|host| host.has(to.address.ip()) || host.public_address == Some(address))
         .map(|host| owner[host].clone())
 }
 

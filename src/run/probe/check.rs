@@ -9,11 +9,11 @@ use crate::fabric::config::{CheckProtocol, HealthCheck};
 use crate::packet::proxy_protocol;
 use crate::run::tls::{self, Versions};
 use crate::world::namespace::Namespace;
-use crate::world::socket::{self, ClientOptions};
+use crate::world::socket::{self, ClientOptions, Family};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
-use std::net::{IpAddr, SocketAddrV4, TcpStream as StdStream};
+use std::net::{SocketAddr, TcpStream as StdStream};
 use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -31,7 +31,7 @@ pub struct Attempt<'a> {
     /// How.
     pub check: &'a HealthCheck,
     /// Whom it asks.
-    pub target: SocketAddrV4,
+    pub target: SocketAddr,
     /// The Host header.
     pub host: &'a str,
     /// Targets expect a PROXY protocol header, on health checks too.
@@ -56,9 +56,14 @@ impl Attempt<'_> {
     }
 
     async fn make(&self) -> io::Result<bool> {
-        let fd = socket::client(self.namespace, ClientOptions::default()).await?;
+        let fd = socket::client(
+            self.namespace,
+            Family::of(self.target),
+            ClientOptions::default(),
+        )
+        .await?;
         let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-        let mut stream = socket.connect(self.target.into()).await?;
+        let mut stream = socket.connect(self.target).await?;
         if self.proxied {
             // AWS: on health checks without client information, which is the command LOCAL.
             stream.write_all(&proxy_protocol::local()).await?;
@@ -68,7 +73,7 @@ impl Attempt<'_> {
             CheckProtocol::Tcp => return Ok(true),
             CheckProtocol::Http => ask(&mut stream, &check.path, self.host).await?,
             CheckProtocol::Https => {
-                let name = ServerName::IpAddress(IpAddr::V4(*self.target.ip()).into());
+                let name = ServerName::IpAddress(self.target.ip().into());
                 let connector = TlsConnector::from(Arc::clone(client()));
                 let mut secured = connector.connect(name, stream).await?;
                 ask(&mut secured, &check.path, self.host).await?

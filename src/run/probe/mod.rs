@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::world::{Error, World};
 use check::Attempt;
 use std::fmt::Write;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -39,7 +39,7 @@ struct Watch {
     /// The kernel it checks from.
     port: PortId,
     /// The target's address, and where it gets its connections.
-    traffic: SocketAddrV4,
+    traffic: SocketAddr,
     /// What it puts into the Host header.
     host: String,
     /// Between two checks, in the beginning.
@@ -176,6 +176,15 @@ fn from(
                 target as u64,
                 u64::from(checker),
             ];
+            let stand_ins = &plan.fabric.stand_ins;
+            let traffic =
+                SocketAddrV4::new(registered.address, registered.port.unwrap_or(listener));
+            let traffic = stand_ins.end(traffic);
+            // From the address of the target's family, which is also what Host names.
+            let own = match (traffic, zonal.ipv6) {
+                (SocketAddr::V6(_), Some(ipv6)) => ipv6,
+                (SocketAddr::V6(_) | SocketAddr::V4(_), _) => zonal.private,
+            };
             Watch {
                 balancer,
                 zonal: zonal_id,
@@ -183,8 +192,8 @@ fn from(
                 target,
                 checker,
                 port,
-                traffic: SocketAddrV4::new(registered.address, registered.port.unwrap_or(listener)),
-                host: format!("{}:{listener}", zonal.private),
+                traffic,
+                host: stand_ins.end(SocketAddrV4::new(own, listener)).to_string(),
                 interval: check.interval,
                 phase: hash(plan.seed, &words),
                 awaited,
@@ -244,7 +253,7 @@ fn upcoming(elapsed: Duration, interval: Duration, phase: u64) -> Duration {
 impl Watch {
     async fn check(&self, world: &World, check: &HealthCheck, proxied: bool) -> bool {
         let port = check.port.unwrap_or(self.traffic.port());
-        let to = SocketAddrV4::new(*self.traffic.ip(), port);
+        let to = SocketAddr::new(self.traffic.ip(), port);
         let attempt = Attempt {
             namespace: world.zonal(self.port),
             check,

@@ -22,6 +22,7 @@ pub fn single(kind: &Type) -> bool {
         | Type::Address
         | Type::PublicAddress
         | Type::Rule(_)
+        | Type::Ipv6Address
         | Type::Word(_) => true,
         Type::List { .. }
         | Type::Map { .. }
@@ -55,9 +56,8 @@ pub fn shape(kind: &Type) -> &'static str {
         | Type::Rate
         | Type::Percent
         | Type::Bytes { .. } => "a single value",
-        Type::Address | Type::PublicAddress | Type::Rule(_) | Type::Word(_) | Type::Any => {
-            "a single value"
-        }
+        Type::Address | Type::PublicAddress | Type::Ipv6Address => "a single value",
+        Type::Rule(_) | Type::Word(_) | Type::Any => "a single value",
     }
 }
 
@@ -96,6 +96,7 @@ fn plain(kind: &Type) -> &'static str {
         Type::Bytes { .. } => "a number of bytes",
         Type::Address | Type::PublicAddress => "an IPv4 address",
         Type::Rule(_) => "a rule",
+        Type::Ipv6Address => "an IPv6 address",
         Type::Expression => "an expression",
         Type::Line | Type::Text => "text",
         Type::Name | Type::Result => "a name",
@@ -141,6 +142,7 @@ pub fn example(kind: &Type) -> String {
         Type::Rule(RuleKind::Egress) => "tcp/443 to 0.0.0.0/0".to_owned(),
         Type::Rule(RuleKind::Inbound) => "allow tcp/80 from 0.0.0.0/0".to_owned(),
         Type::Rule(RuleKind::Outbound) => "allow tcp/1024-65535 to 10.0.0.0/8".to_owned(),
+        Type::Ipv6Address => "\"2001:db8::10\"".to_owned(),
         Type::Zonal => "front/a".to_owned(),
         Type::Expression => "new.ok".to_owned(),
         Type::Word(words) => words.now.join("|"),

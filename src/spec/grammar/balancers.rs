@@ -33,6 +33,16 @@ pub static SCHEMES: Words = Words {
     now: &["internet-facing", "internal"],
     later: &[],
 };
+/// AWS address families of balancers.
+pub static BALANCER_FAMILIES: Words = Words {
+    now: &["ipv4", "dualstack"],
+    later: &["dualstack-without-public-ipv4"],
+};
+/// AWS address families of target groups.
+pub static GROUP_FAMILIES: Words = Words {
+    now: &["ipv4", "ipv6"],
+    later: &[],
+};
 /// Who keeps the reverse key when two flows want it.
 pub static ON_COLLISION: Words = Words {
     now: &["newest", "keep-old", "port-rewrite"],
@@ -66,6 +76,12 @@ pub static GROUP: Section = Section {
             Default("TCP"),
             Type::Word(&PROTOCOLS),
             "The protocol toward the targets.",
+        ),
+        field(
+            "ip_address_type",
+            Default("ipv4"),
+            Type::Word(&GROUP_FAMILIES),
+            "Which of its targets' addresses it has. `ipv6` needs a dualstack balancer.",
         ),
         field(
             "port",
@@ -209,6 +225,12 @@ pub static BALANCER: Section = Section {
             Default("internet-facing"),
             Type::Word(&SCHEMES),
             "Whether its addresses are public.",
+        ),
+        field(
+            "ip_address_type",
+            Default("ipv4"),
+            Type::Word(&BALANCER_FAMILIES),
+            "`dualstack`: each of its zonal addresses has an IPv6 address besides.",
         ),
         field(
             "zones",

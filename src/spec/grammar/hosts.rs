@@ -27,6 +27,12 @@ pub static HOST: Section = Section {
             "How the internet reaches it: `none`, `auto` (one is given out), or this address, translated 1:1.",
         ),
         field(
+            "ipv6",
+            Optional,
+            Type::Ipv6Address,
+            "Its IPv6 address besides: `auto` (one is given out), or this one. Without it, its kernel has no IPv6.",
+        ),
+        field(
             "zone",
             Optional,
             Type::Name,

@@ -104,6 +104,8 @@ pub enum Type {
     PublicAddress,
     /// A rule of a guard: `tcp/80 from 10.0.0.0/8`.
     Rule(RuleKind),
+    /// `auto` or an IPv6 address.
+    Ipv6Address,
     /// One of a few words.
     Word(&'static Words),
     /// `[a, b]`

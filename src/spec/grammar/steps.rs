@@ -9,6 +9,12 @@ pub static STOP_WITH: Words = Words {
     later: &[],
 };
 
+/// IP versions.
+pub static FAMILIES: Words = Words {
+    now: &["ipv4", "ipv6"],
+    later: &[],
+};
+
 /// A step.
 pub static STEPS: Variants = Variants {
     name: "verb",
@@ -167,7 +173,13 @@ const TO: Field = field(
     Required,
     Type::Line,
     "The destination: balancer[/zone][:port], host[/public][:port], or \
-        address:port. The port may be left out when there is only one.",
+        address:port (IPv6 in brackets). The port may be left out when there is only one.",
+);
+const FAMILY: Field = field(
+    "family",
+    Optional,
+    Type::Word(&FAMILIES),
+    "Over which of the destination's addresses. Default: ipv4; of an address, its own.",
 );
 const KEEPALIVE: Field = field(
     "keepalive",
@@ -232,6 +244,7 @@ static CONNECT: Section = Section {
             PORT,
             "The client's port. Without it, the kernel chooses.",
         ),
+        FAMILY,
         KEEPALIVE,
         timeout("5s"),
     ],
@@ -269,6 +282,7 @@ static LOAD: Section = Section {
             Type::Bytes { max: 1 << 20 },
             "Bytes to send and to get back on each connection before it is closed. Without it, each is only opened.",
         ),
+        FAMILY,
         KEEPALIVE,
         timeout("5s"),
         BACKGROUND,

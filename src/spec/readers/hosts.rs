@@ -21,6 +21,7 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
             Some(Value::Null | Value::Scalar(_) | Value::Map(_)) | None => Vec::new(),
         },
         public_address: fields.written::<PublicAddress>("public_address"),
+        ipv6: fields.written("ipv6"),
         zone: fields
             .written::<String>("zone")
             .filter(|zone| zone.value != "none"),

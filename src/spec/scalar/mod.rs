@@ -13,7 +13,7 @@ pub use typed::FromText;
 use super::grammar::{Type, Words};
 use super::model::Lapse;
 use super::node::{Scalar, Style};
-use crate::diag::codes::{Code, spec as code, yaml};
+use crate::diag::codes::{Code, ipv6 as ipv6_code, spec as code, yaml};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::units::{Bytes, Percent, Rate, Time};
 use names::{name, result, zonal};
@@ -74,6 +74,7 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
             ),
         },
         Type::Address | Type::PublicAddress => address(kind, text, span),
+        Type::Ipv6Address => ipv6(text, span),
         Type::Word(words) => word(words, scalar, span, what),
         Type::Free | Type::Any => None,
         // Types of lists and maps: their single values are judged by `check`.
@@ -247,11 +248,14 @@ fn address(kind: &Type, text: &str, span: Span) -> Option<Diagnostic> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Some(
             Diagnostic::new(
-                code::LATER_VALUE,
+                code::ADDRESS,
                 span,
-                "IPv6 is part of the language, but this release does not run it yet",
+                format!("`{}` is an IPv6 address", short(text)),
             )
-            .help(help),
+            .label("an IPv4 address belongs here")
+            .help(format!(
+                "{help}; a host's IPv6 address is its `ipv6: {text}`, a balancer has some with `ip_address_type: dualstack`"
+            )),
         );
     }
     Some(
@@ -261,6 +265,20 @@ fn address(kind: &Type, text: &str, span: Span) -> Option<Diagnostic> {
             format!("`{}` is no IPv4 address", short(text)),
         )
         .help(help),
+    )
+}
+
+fn ipv6(text: &str, span: Span) -> Option<Diagnostic> {
+    if text == "auto" || text.parse::<Ipv6Addr>().is_ok() {
+        return None;
+    }
+    let why = match text.parse::<Ipv4Addr>() {
+        Ok(_) => "is an IPv4 address; that is the host's `address`",
+        Err(_) => "is no IPv6 address",
+    };
+    Some(
+        Diagnostic::new(ipv6_code::ADDRESS, span, format!("`{}` {why}", short(text)))
+            .help("`auto`, or an address like \"2001:db8::10\""),
     )
 }
 

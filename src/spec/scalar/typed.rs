@@ -1,6 +1,6 @@
 //! Typed values of texts that have been checked.
 
-use crate::spec::model::{Lapse, PublicAddress, ServePort};
+use crate::spec::model::{Ipv6, Lapse, PublicAddress, ServePort};
 use crate::units::{Bytes, Malformed, Percent, Port, Rate, Time};
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -39,6 +39,10 @@ from_text! {
         "none" => Some(PublicAddress::None),
         "auto" => Some(PublicAddress::Auto),
         address => address.parse().ok().map(PublicAddress::Fixed),
+    };
+    Ipv6: |text| match text {
+        "auto" => Some(Ipv6::Auto),
+        address => address.parse().ok().map(Ipv6::Fixed),
     };
     ServePort: |text| text.parse::<Port>().ok().map(|port| ServePort { port: port.number, udp: port.udp });
 }

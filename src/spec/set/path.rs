@@ -231,6 +231,7 @@ impl<'a> Path<'a> {
             | Type::Address
             | Type::PublicAddress
             | Type::Rule(_)
+            | Type::Ipv6Address
             | Type::Word(_) => Err(self.inside(at, node)),
             Type::List { .. } | Type::Claims | Type::Set | Type::Any => Err(self.inside(at, node)),
         }

@@ -49,6 +49,7 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Address
         | Type::PublicAddress
         | Type::Rule(_)
+        | Type::Ipv6Address
         | Type::Word(_)
         | Type::Claims => false,
     }

@@ -56,12 +56,13 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 
 /// Delivered to its own sender, from the address it has itself.
 pub(in crate::verdict) fn came_home(trace: &Trace, packet: &Packet) -> bool {
-    let address = trace
+    let source = ip(&packet.from_after);
+    let own = trace
         .evidence
         .hosts
         .get(&packet.receiver)
-        .map(|h| h.address.as_str());
-    delivered(packet) && packet.sender == packet.receiver && address == Some(ip(&packet.from_after))
+        .is_some_and(|host| source == host.address || source == host.ipv6);
+    delivered(packet) && packet.sender == packet.receiver && own
 }
 
 fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {

@@ -155,9 +155,10 @@ fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     list
 }
 
-/// `203.0.113.10` of `203.0.113.10:80`.
+/// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
 fn ip(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(ip, _)| ip)
+    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
+    ip.trim_matches(['[', ']'])
 }
 
 /// `"new" (front/b)`, or the words for a connection with no way but the address.

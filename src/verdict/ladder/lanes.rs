@@ -334,7 +334,8 @@ fn is_zonal(trace: &Trace, via: &str) -> bool {
 }
 
 fn ip(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(ip, _)| ip)
+    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
+    ip.trim_matches(['[', ']'])
 }
 
 fn put(row: &mut [char], at: usize, text: &str) {

@@ -120,6 +120,7 @@ fn evidence(plan: &Plan) -> Evidence {
         state: "active".into(),
         addresses: [("a".to_string(), "192.0.2.1".to_string())].into(),
         dns: Vec::new(),
+        ipv6_addresses: Default::default(),
         flows: 1,
     };
     let target = TargetEvidence {

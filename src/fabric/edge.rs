@@ -1,0 +1,64 @@
+//! The fabric's edge: bytes of either family become a packet inside, and a packet inside the bytes its receiver gets.
+//!
+//! Inside there is IPv4 only; an IPv6 packet travels between the stand-ins of its ends (see `packet::siit`). Not here:
+//! whether it may enter (see `passage`).
+
+use super::config::PortId;
+use super::{Fabric, Output};
+use crate::packet::{Headers, Malformed, VnetHeader, siit};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+impl Fabric {
+    /// Reads what a host sent; an IPv6 packet is translated in place, and `packet` begins later then. True: it was one.
+    pub(super) fn read(
+        &mut self,
+        vnet: &mut VnetHeader,
+        packet: &mut &mut [u8],
+    ) -> (Result<Headers, Malformed>, bool) {
+        let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        if !is_ipv6 || self.stand_ins.is_empty() {
+            return (Headers::parse(vnet, packet), is_ipv6);
+        }
+        let parsed = siit::enter(vnet, packet, &mut self.stand_ins).and_then(|start| {
+            *packet = &mut std::mem::take(packet)[start..];
+            Headers::parse(vnet, packet)
+        });
+        (parsed, is_ipv6)
+    }
+
+    /// Hands an IPv6 packet to a host's device, see [`Output`]. None: it cannot be one.
+    pub(super) fn deliver_ipv6(
+        &mut self,
+        to: PortId,
+        vnet: &VnetHeader,
+        headers: &Headers,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) -> Option<bool> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let taken = siit::leave(vnet, packet, headers, &self.stand_ins, &mut scratch)
+            .map(|gone| out.deliver_pieces(to, &gone.vnet, gone.head(), gone.body));
+        self.scratch = scratch;
+        taken
+    }
+}
+
+/// What the books say of bytes that are no packet.
+pub(super) fn unreadable(len: usize) -> Headers {
+    let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+    Headers {
+        from: nowhere,
+        to: nowhere,
+        protocol: 0,
+        fragment: false,
+        transport: 0,
+        payload: 0,
+        total_len: len,
+        flags: 0,
+        seq: 0,
+        ack: 0,
+        window: 0,
+        partial: false,
+        gso_size: None,
+    }
+}
