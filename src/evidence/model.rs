@@ -443,6 +443,12 @@ pub struct Refusal {
     pub from: String,
     /// Destination as the guard saw it.
     pub to: String,
+    /// As in [`Packet::flags`].
+    #[serde(default)]
+    pub flags: String,
+    /// It belongs to a health check.
+    #[serde(default)]
+    pub probe: bool,
 }
 
 /// A network interface. Its ids are made up, and always the same for the same names.

@@ -214,6 +214,7 @@ fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> Cross
         packet: transient.passage.id,
         view,
         headers: &transient.headers,
+        probe: transient.passage.probe,
     }
 }
 

@@ -203,13 +203,14 @@ impl Fabric {
                         let fate = Fate::Dropped(Reason::Fragment);
                         return self.finish(transient, fate);
                     }
+                    let kernel =
+                        kernel.filter(|_| self.answers_probe(from, balancer, &transient.headers));
+                    transient.passage.probe = kernel.is_some();
                     let place = (balancer, zonal);
                     if let Err(reason) = self.toward_balancer(at, from, transient, place, source) {
                         return self.finish(transient, Fate::Dropped(reason));
                     }
-                    if let Some(kernel) = kernel
-                        && self.answers_probe(from, balancer, &transient.headers)
-                    {
+                    if let Some(kernel) = kernel {
                         return self.reach_kernel(at, transient, kernel, out);
                     }
                     let arrival = Arrival {

@@ -115,6 +115,10 @@ pub struct Refusal {
     pub direction: Direction,
     /// The packet as it stood there.
     pub view: View,
+    /// TCP flags byte, as in [`PacketRecord::flags`].
+    pub flags: u8,
+    /// It belongs to a health check.
+    pub probe: bool,
 }
 
 /// A guard.

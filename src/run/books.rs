@@ -392,6 +392,8 @@ fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
         protocol: protocol_word(refusal.view.protocol),
         from: books.end(refusal.view.from),
         to: books.end(refusal.view.to),
+        flags: flags_text(refusal.flags),
+        probe: refusal.probe,
     }
 }
 

@@ -490,6 +490,8 @@ fn a_refusal_says_who_and_how_it_saw_the_packet() {
                 from: end(CLIENT_IP, C),
                 to: end(WEB1_IP, 80),
             },
+            flags: SYN,
+            probe: false,
         }]
     );
     let mut config = open(one_target());

@@ -33,6 +33,7 @@ impl Balancers {
                 to,
             },
             headers,
+            probe: false,
         };
         let answer = watch.balancer(at.balancer, at.zonal, direction, &crossing);
         // Counted are flows and messages, not what strays.

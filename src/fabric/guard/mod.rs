@@ -36,6 +36,8 @@ pub struct Crossing<'a> {
     pub view: View,
     /// The rest of it.
     pub headers: &'a Headers,
+    /// It belongs to a health check.
+    pub probe: bool,
 }
 
 impl Watch {
@@ -164,6 +166,8 @@ impl Watch {
                 guard,
                 direction,
                 view: crossing.view,
+                flags: crossing.headers.flags,
+                probe: crossing.probe,
             });
         }
         match (guard, direction) {

@@ -5,7 +5,7 @@
 use super::{CITED, count, join, name_all};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_syn, is_syn_ack};
+use crate::verdict::trace::Trace;
 use std::collections::HashMap;
 
 pub(super) const SECURITY_GROUP: &str = "security-group-drop";
@@ -135,11 +135,16 @@ impl<'a, 'b> Books<'a, 'b> {
         }
     }
 
-    /// It goes back to whoever began the connection.
+    /// It goes back to whoever began the connection. Of one without a name, ports tell: servers have low ones.
     fn answers(&self, refusal: &Refusal) -> bool {
+        let port = |end: &str| {
+            let (_, port) = end.rsplit_once(':')?;
+            port.parse::<u16>().ok()
+        };
         match self.connections.get(&refusal.packet) {
             Some((_, toward_target)) => !toward_target,
-            None => self.packet(refusal).is_some_and(is_syn_ack),
+            None if refusal.flags.contains('S') => refusal.flags.contains('.'),
+            None => port(&refusal.from) < port(&refusal.to),
         }
     }
 
@@ -158,7 +163,7 @@ impl<'a, 'b> Books<'a, 'b> {
                 Some(rule) => format!("rule {rule} denies"),
                 None => format!("no {} rule allows", alike.direction),
             };
-            let classic = if list.iter().any(|r| self.packet(r).is_some_and(is_syn_ack)) {
+            let classic = if list.iter().any(|refusal| refusal.flags == "S.") {
                 " The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own."
             } else {
                 ""
@@ -182,19 +187,15 @@ impl<'a, 'b> Books<'a, 'b> {
 
     /// `3 SYNs of "visit"`
     fn what(&self, list: &[&Refusal]) -> String {
-        let packets: Vec<&Packet> = list.iter().filter_map(|r| self.packet(r)).collect();
-        let all = |test: fn(&Packet) -> bool| {
-            packets.len() == list.len() && packets.iter().all(|packet| test(packet))
-        };
-        let noun = if all(is_syn) {
+        let noun = if list.iter().all(|refusal| refusal.flags == "S") {
             "SYN"
-        } else if all(is_syn_ack) {
+        } else if list.iter().all(|refusal| refusal.flags == "S.") {
             "SYN-ACK"
         } else {
             "packet"
         };
         let connections = self.connections(list);
-        let probes = packets.iter().any(|packet| packet.probe);
+        let probes = list.iter().any(|refusal| refusal.probe);
         let whose = match (connections.as_slice(), probes) {
             ([], false) => String::new(),
             ([], true) => " of health checks".to_owned(),
