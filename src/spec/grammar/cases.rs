@@ -16,6 +16,8 @@ pub const RECOGNISED: &[&str] = &[
     "loopback",
     "port-exhaustion",
     "provisioning-failed",
+    "target-not-in-use",
+    "stale-dns-address",
     "no-listener",
     "security-group-drop",
     "network-acl-drop",

@@ -16,7 +16,9 @@ mod proxy_protocol_mismatch;
 mod proxy_protocol_stall;
 mod refused;
 mod stale_connection;
+mod stale_dns_address;
 mod syn_unanswered;
+mod target_not_in_use;
 mod tw_recycle;
 
 pub(super) use challenge_ack::held_in_time_wait;
@@ -33,6 +35,8 @@ pub const KINDS: &[&str] = &[
     loopback::KIND,
     port_exhaustion::KIND,
     provisioning_failed::KIND,
+    target_not_in_use::KIND,
+    stale_dns_address::KIND,
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
@@ -54,6 +58,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(loopback::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(provisioning_failed::find(&trace));
+    findings.extend(target_not_in_use::find(&trace));
+    findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(idle_expiry::find(&trace));

@@ -20,6 +20,8 @@ const PAGES: &[(&str, &str)] = &[
         "provisioning-failed",
         include_str!("provisioning-failed.txt"),
     ),
+    ("target-not-in-use", include_str!("target-not-in-use.txt")),
+    ("stale-dns-address", include_str!("stale-dns-address.txt")),
     ("no-listener", include_str!("no-listener.txt")),
     (
         "security-group-drop",
