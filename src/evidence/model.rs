@@ -115,6 +115,11 @@ pub enum Detail {
         /// By error word; dense.
         errors: BTreeMap<String, i64>,
     },
+    /// `drop`
+    Drop {
+        /// Packets it took.
+        dropped: i64,
+    },
     /// `run`
     Run {
         /// -1 when a signal or the limit ended it.

@@ -1,6 +1,7 @@
-//! What may be done to a running network: the calls of a control plane.
+//! What may be done to a running network: the calls of a control plane, and faults.
 
-use super::config::{Config, GroupId};
+use super::config::{Config, GroupId, PortId};
+use super::faults::DropRule;
 use super::{Fabric, Output};
 use std::time::Duration;
 
@@ -24,6 +25,14 @@ pub enum Change {
     /// Settings change: attributes, listeners and their groups and weights, knobs, links. Hosts, balancers, groups
     /// and targets are the same, in the same order.
     Configure(Box<Config>),
+    /// A host's link goes down: nothing comes from it and nothing gets to it, and nobody is told.
+    LinkDown(PortId),
+    /// It comes up again.
+    LinkUp(PortId),
+    /// Packets are dropped by rule. Rules are numbered in the order of their coming, from 0.
+    Drop(Box<DropRule>),
+    /// A rule ends, by its number.
+    EndDrop(usize),
 }
 
 impl Fabric {
@@ -43,6 +52,10 @@ impl Fabric {
                 self.balancers
                     .set_registered(&self.config, self.now, place, false);
             }
+            Change::LinkDown(port) => self.faults.set_link(port, false),
+            Change::LinkUp(port) => self.faults.set_link(port, true),
+            Change::Drop(rule) => self.faults.add(*rule, &self.config),
+            Change::EndDrop(rule) => self.faults.end(rule),
             Change::Configure(config) => {
                 self.balancers.configure(self.now, &self.config, &config);
                 self.links.configure(&config);

@@ -23,10 +23,11 @@ impl Fabric {
         out: &mut impl Output,
     ) {
         let link = self.links.get(stage);
-        if link.is_plain() {
+        let splits = link.splits(&transient.headers) || self.faults.splits(&transient.headers);
+        if link.is_plain() && !splits {
             return self.beyond(at, stage, transient, out);
         }
-        if !link.splits(&transient.headers) {
+        if !splits {
             return self.offer(at, stage, transient, out);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -121,6 +122,15 @@ impl Fabric {
     }
 
     fn deliver(&mut self, to: PortId, transient: &mut Transient<'_>, out: &mut impl Output) {
+        if self.faults.is_down(to) {
+            return self.finish(transient, Fate::Dropped(Reason::LinkDown));
+        }
+        if self
+            .faults
+            .takes_late(&transient.passage, &transient.headers, to)
+        {
+            return self.finish(transient, Fate::Dropped(Reason::DropRule));
+        }
         if transient.headers.flags & (tcp::SYN | tcp::FIN) != 0
             && let Some(Some(recycle)) = self.recycle.get_mut(to.0 as usize)
             && !recycle.takes(

@@ -8,6 +8,7 @@
 
 pub mod change;
 pub mod config;
+pub mod faults;
 pub mod guard;
 pub mod meter;
 pub mod metric;
@@ -38,6 +39,7 @@ use crate::packet::VnetHeader;
 use balancer::Balancers;
 use config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use conversation::Conversations;
+use faults::Faults;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
@@ -99,6 +101,7 @@ pub struct Fabric {
     ledger: Ledger,
     /// None when there is nothing to guard.
     watch: Option<Box<Watch>>,
+    faults: Faults,
     /// By port: a target of some group, whose packets may belong to a flow.
     is_target: Vec<bool>,
     /// By port.
@@ -140,6 +143,7 @@ impl Fabric {
             conversations: Conversations::default(),
             ledger: Ledger::new(config.record_limit),
             watch: Watch::new(&config.guards, config.record_limit),
+            faults: Faults::default(),
             is_target,
             self_sourced: vec![0; config.ports.len()],
             recycle: recycles(&config),
@@ -301,6 +305,11 @@ impl Fabric {
     /// Which IPv6 address is meant by which of the addresses in all of these.
     pub fn stand_ins(&self) -> &StandIns {
         &self.stand_ins
+    }
+
+    /// Packets that each drop rule took, in the order of [`change::Change::Drop`].
+    pub fn dropped_by_rule(&self) -> Vec<u64> {
+        self.faults.dropped()
     }
 
     /// What it was made of.

@@ -92,7 +92,8 @@ impl Fabric {
             Ok(_) if !is_ipv6 && is_stand_in(headers.destination()) => Some(Reason::NoRoute),
             Ok(_) if passage.probe => None,
             Ok(_) => self.leave_host(from, &passage.before, &headers),
-        };
+        }
+        .or_else(|| self.faults.is_down(from).then_some(Reason::LinkDown));
         let mut transient = Transient {
             passage,
             vnet,
@@ -141,6 +142,12 @@ impl Fabric {
                 let error = IcmpError::TimeExceeded;
                 return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
             }
+        }
+        if self
+            .faults
+            .takes_early(&transient.passage, &transient.headers)
+        {
+            return self.finish(transient, Fate::Dropped(Reason::DropRule));
         }
         if let Err(reason) = self.leaves_interface(at, from, transient) {
             return self.finish(transient, Fate::Dropped(reason));

@@ -92,6 +92,10 @@ pub enum Reason {
     KernelQuirk,
     /// The receiving kernel with `tcp_tw_recycle` would not take a SYN with an older timestamp than it remembers.
     TwRecycle,
+    /// The host's link is down.
+    LinkDown,
+    /// A drop rule of the story took it.
+    DropRule,
     /// The receiving device did not take it (its queue is full or it is down).
     DeviceRefused,
     /// No rule of the receiving interface's security groups lets it in.

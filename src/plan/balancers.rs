@@ -496,7 +496,8 @@ fn runs_programs(body: &Body) -> HashSet<&str> {
             | spec::Verb::Wait { .. }
             | spec::Verb::WaitUntil { .. }
             | spec::Verb::Stop { .. }
-            | spec::Verb::Kill { .. } => None,
+            | spec::Verb::Kill { .. }
+            | spec::Verb::Fault(_) => None,
         })
         .collect()
 }

@@ -31,7 +31,8 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
-            | Verb::Run { .. } => {}
+            | Verb::Run { .. }
+            | Verb::Fault(_) => {}
         }
     }
 }
@@ -50,7 +51,8 @@ fn opens_datagrams(verb: &Verb) -> bool {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
-        | Verb::Run { .. } => false,
+        | Verb::Run { .. }
+        | Verb::Fault(_) => false,
     }
 }
 

@@ -15,6 +15,7 @@ mod clock;
 mod datagrams;
 mod destination_text;
 mod destinations;
+mod faults;
 mod groups;
 mod guards;
 mod hosts;
@@ -229,6 +230,7 @@ fn resolve(
     let scene = steps::Scene {
         hosts: &drafts,
         destinations: &destinations,
+        balancers: &balancers,
         places,
         clock,
     };

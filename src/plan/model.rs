@@ -309,6 +309,8 @@ pub enum Verb {
         /// Which.
         hosts: Vec<HostId>,
     },
+    /// Breaks something, or mends it.
+    Fault(Fault),
     /// A real program.
     Run {
         /// Where.
@@ -317,5 +319,25 @@ pub enum Verb {
         command: String,
         /// Limit.
         timeout: Duration,
+    },
+}
+
+/// What a story breaks and mends.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Servers stop as by SIGSTOP; their kernels go on.
+    Freeze(Vec<HostId>),
+    /// Hosts are gone without a word.
+    PowerOff(Vec<HostId>),
+    /// Nothing comes in or out of these hosts.
+    LinkDown(Vec<HostId>),
+    /// Packets are dropped.
+    Drop(fabric::faults::DropRule),
+    /// Faults end.
+    Heal {
+        /// Of these hosts.
+        hosts: Vec<HostId>,
+        /// Of these `drop` steps.
+        drops: Vec<StepId>,
     },
 }

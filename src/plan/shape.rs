@@ -4,7 +4,7 @@
 
 use super::vocabulary as words;
 use crate::expr::{Shape, Type};
-use crate::spec::{Balancer, Body, Step, Verb};
+use crate::spec::{Balancer, Body, Fault, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a shape is made from.
@@ -241,7 +241,14 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         | Verb::Wait { .. }
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
-        | Verb::Kill { .. } => {}
+        | Verb::Kill { .. }
+        | Verb::Fault(
+            Fault::Freeze { .. }
+            | Fault::PowerOff { .. }
+            | Fault::LinkDown { .. }
+            | Fault::Heal { .. },
+        ) => {}
+        Verb::Fault(Fault::Drop { .. }) => fields.push(("dropped", Type::Int)),
     }
     record(fields)
 }

@@ -82,7 +82,7 @@ fn weight(body: &Body, claims: usize) -> usize {
         .filter(|step| {
             matches!(
                 step.verb,
-                Verb::Load { .. } | Verb::Stop { .. } | Verb::Kill { .. }
+                Verb::Load { .. } | Verb::Stop { .. } | Verb::Kill { .. } | Verb::Fault(_)
             )
         })
         .count();

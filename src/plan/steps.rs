@@ -1,9 +1,11 @@
 //! The story: steps with hosts, destinations and connections resolved.
 
+use super::balancers::Balancer;
 use super::claims::Compiler;
 use super::clock::Clock;
 use super::destination_text::Wanted;
 use super::destinations::Destinations;
+use super::faults;
 use super::hosts::Hosts;
 use super::text::Places;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
@@ -26,12 +28,13 @@ const MOST_CONNECTIONS: u64 = 250_000;
 pub(super) struct Scene<'a> {
     pub(super) hosts: &'a Hosts<'a>,
     pub(super) destinations: &'a Destinations<'a>,
+    pub(super) balancers: &'a [Balancer<'a>],
     pub(super) places: Places<'a>,
     pub(super) clock: Clock,
 }
 
 /// Steps by result name, to find what `over` means.
-type Named<'a> = HashMap<&'a str, usize>;
+pub(super) type Named<'a> = HashMap<&'a str, usize>;
 
 /// Resolves the story. Steps whose names lead nowhere are left out, so numbers are right only without problems.
 pub(super) fn resolve(
@@ -175,6 +178,15 @@ impl Resolver<'_> {
             spec::Verb::Kill { host } => Verb::Kill {
                 hosts: self.some_hosts(host, sink)?,
             },
+            spec::Verb::Fault(fault) => {
+                let scene = faults::Scene {
+                    body: self.body,
+                    named: self.named,
+                    hosts: self.scene.hosts,
+                    balancers: self.scene.balancers,
+                };
+                Verb::Fault(scene.resolve(number, fault, sink)?)
+            }
             spec::Verb::Run {
                 on_host,
                 command,
@@ -294,7 +306,8 @@ pub(super) fn opens(verb: &spec::Verb) -> bool {
         | spec::Verb::WaitUntil { .. }
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
-        | spec::Verb::Run { .. } => false,
+        | spec::Verb::Run { .. }
+        | spec::Verb::Fault(_) => false,
     }
 }
 
@@ -342,6 +355,7 @@ fn describe(step: &spec::Step) -> (String, bool) {
             false,
         ),
         spec::Verb::Kill { host } => (format!("kill {}", host.value), false),
+        spec::Verb::Fault(fault) => (super::faults::label(fault), false),
         spec::Verb::Run {
             on_host,
             background,
@@ -392,7 +406,8 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
-            | Verb::Run { .. } => 0,
+            | Verb::Run { .. }
+            | Verb::Fault(_) => 0,
         };
     }
     if total > MOST_CONNECTIONS {
@@ -412,7 +427,8 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
                 | spec::Verb::WaitUntil { .. }
                 | spec::Verb::Stop { .. }
                 | spec::Verb::Kill { .. }
-                | spec::Verb::Run { .. } => None,
+                | spec::Verb::Run { .. }
+                | spec::Verb::Fault(_) => None,
             })
             .unwrap_or_default();
         sink.push(
@@ -463,7 +479,8 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
-            | Verb::Run { .. } => {}
+            | Verb::Run { .. }
+            | Verb::Fault(_) => {}
         }
     }
 }
@@ -488,7 +505,8 @@ fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
         | spec::Verb::WaitUntil { .. }
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
-        | spec::Verb::Run { .. } => step.span,
+        | spec::Verb::Run { .. }
+        | spec::Verb::Fault(_) => step.span,
     };
     Diagnostic::new(
         code::SAME_TUPLE,

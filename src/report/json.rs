@@ -147,6 +147,7 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
         } => object(json!({
             "attempts": attempts, "failed": failed, "errors": errors,
         })),
+        Detail::Drop { dropped } => object(json!({ "dropped": dropped })),
         Detail::Run {
             exit_code,
             stdout,

@@ -31,6 +31,8 @@ pub(super) struct Books {
     pub(super) totals: Totals,
     pub(super) readings: Vec<Reading>,
     pub(super) self_sourced: Vec<u64>,
+    /// By drop rule.
+    pub(super) dropped: Vec<u64>,
     /// By group and target.
     pub(super) health: Vec<Vec<TargetHealth>>,
     /// By group and target (AWS: `AdministrativeOverride.State`).
@@ -56,6 +58,7 @@ pub(super) async fn books(story: &Story) -> Books {
             conversations: fabric.conversations().to_vec(),
             totals: fabric.totals().clone(),
             readings: fabric.meter().readings(now),
+            dropped: fabric.dropped_by_rule(),
             self_sourced: (0..fabric.config().ports.len() as u32)
                 .map(|number| fabric.self_sourced(PortId(number)))
                 .collect(),

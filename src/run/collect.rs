@@ -88,7 +88,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         seed: plan.seed,
         time_scale: plan.time_scale,
         kernel: kernel_release(),
-        steps: steps(story, &connections),
+        steps: steps(story, &connections, &books),
         packets: books
             .records
             .iter()
@@ -169,18 +169,25 @@ fn lookups(story: &Story) -> Vec<Lookup> {
         .collect()
 }
 
-fn steps(story: &Story, connections: &[Connection]) -> Vec<StepResult> {
+fn steps(story: &Story, connections: &[Connection], books: &Books) -> Vec<StepResult> {
     let results = story.results();
     results
         .into_iter()
         .zip(&story.plan.steps)
-        .map(|(result, step)| {
+        .enumerate()
+        .map(|(number, (result, step))| {
             let mut result = result.unwrap_or_else(|| StepResult {
                 name: step.name.clone(),
                 label: step.label.clone(),
                 error: "not-connected".to_owned(),
                 ..StepResult::default()
             });
+            if let Detail::Drop { dropped } = &mut result.detail {
+                let count = story
+                    .rule_of(number)
+                    .and_then(|rule| books.dropped.get(rule));
+                *dropped = count.map_or(0, |count| *count as i64);
+            }
             if let Detail::Load(load) = &mut result.detail {
                 let own: Vec<&Connection> = load
                     .connections

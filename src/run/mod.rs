@@ -7,6 +7,7 @@ mod books;
 mod client;
 mod collect;
 mod connections;
+mod faults;
 mod header;
 mod http;
 mod interfaces;

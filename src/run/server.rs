@@ -36,6 +36,8 @@ pub enum Order {
     Reset,
     /// SIGKILL: the kernel closes what was open.
     Die,
+    /// Gone at once, as the power goes: no FIN, and what RST the kernel says gets nowhere.
+    Vanish,
 }
 
 /// A connection that a server accepted, or all datagrams of one peer.
@@ -131,6 +133,8 @@ pub struct Servers {
 pub(super) struct Shared {
     pub(super) name: String,
     orders: watch::Sender<Order>,
+    /// Neither accept, nor read, nor answer.
+    frozen: watch::Sender<bool>,
     /// Connections that have not carried out the present order yet.
     busy: AtomicUsize,
     served: Mutex<Vec<Arc<Served>>>,
@@ -180,6 +184,7 @@ impl Servers {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
             orders: watch::Sender::new(Order::Serve),
+            frozen: watch::Sender::new(false),
             busy: AtomicUsize::new(0),
             served: Mutex::default(),
             requests: Mutex::default(),
@@ -249,10 +254,9 @@ impl Servers {
     /// `deadline` when some have not within two seconds.
     pub async fn order(&self, order: Order) -> Fault {
         self.shared.orders.send_replace(order);
-        let signal = if order == Order::Die {
-            Signal::SIGKILL
-        } else {
-            Signal::SIGTERM
+        let signal = match order {
+            Order::Die | Order::Vanish => Signal::SIGKILL,
+            Order::Serve | Order::Finish | Order::Reset => Signal::SIGTERM,
         };
         for program in self.programs.lock().await.iter_mut() {
             program.end(signal, END_LIMIT).await;
@@ -267,6 +271,19 @@ impl Servers {
             tokio::task::yield_now().await;
         }
         Fault::default()
+    }
+
+    /// Stops the servers where they are, as SIGSTOP does, or lets them go on.
+    pub async fn freeze(&self, frozen: bool) {
+        self.shared.frozen.send_replace(frozen);
+        let signal = if frozen {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        for program in self.programs.lock().await.iter_mut() {
+            program.signal(signal);
+        }
     }
 
     /// Every connection accepted so far.
@@ -353,6 +370,22 @@ fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
         .map_err(|why| Error::other("make a certificate", why).on(&host.name))
 }
 
+/// Does something, but nothing of it while the servers are frozen. Nobody is left who could freeze them: it is done.
+async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            stopped = frozen.wait_for(|frozen| *frozen) => if stopped.is_err() { break },
+            done = &mut work => return done,
+        }
+        if frozen.wait_for(|frozen| !*frozen).await.is_err() {
+            break;
+        }
+    }
+    work.await
+}
+
 async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
     let mut orders = shared.orders.subscribe();
     loop {
@@ -361,7 +394,7 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program
         }
         tokio::select! {
             changed = orders.changed() => if changed.is_err() { return },
-            accepted = listener.accept(), if !matches!(program.app, App::NeverAccept { .. }) => {
+            accepted = unfrozen(shared.frozen.subscribe(), listener.accept()), if !matches!(program.app, App::NeverAccept { .. }) => {
                 if let Ok((stream, _)) = accepted {
                     accept(&shared, stream, Arc::clone(&program));
                 }
@@ -395,7 +428,7 @@ async fn serve(
     let mut orders = shared.orders.subscribe();
     let ordered = orders.wait_for(|order| *order != Order::Serve);
     let order = tokio::select! {
-        fault = converse(&shared, &stream, &served, &program) => {
+        fault = unfrozen(shared.frozen.subscribe(), converse(&shared, &stream, &served, &program)) => {
             *served.fault.lock().expect("no holder of this lock panics") = fault;
             None
         }
@@ -412,7 +445,7 @@ async fn serve(
             drain(&stream, &served).await;
             release(served, stream);
         }
-        Some(Order::Reset) => {
+        Some(Order::Reset | Order::Vanish) => {
             let set = socket::reset_on_close(stream.as_fd());
             tracing::trace!(?set, "a stopped server's RST");
             release(served, stream);
@@ -452,7 +485,7 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAd
     loop {
         tokio::select! {
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
-            got = socket.recv_from(&mut buffer) => {
+            got = unfrozen(shared.frozen.subscribe(), socket.recv_from(&mut buffer)) => {
                 let Ok((count, peer)) = got else { continue };
                 let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None, false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);

@@ -48,6 +48,8 @@ pub struct Story {
     pub before: Baseline,
     start: Instant,
     clients: Mutex<Vec<Arc<Client>>>,
+    /// The `drop` steps whose rules the fabric has, in their order there.
+    pub(super) rules: Mutex<Vec<usize>>,
     results: Mutex<Vec<Option<StepResult>>>,
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
@@ -71,6 +73,7 @@ impl Story {
             before,
             start,
             clients: Mutex::default(),
+            rules: Mutex::default(),
             results,
             turns: Mutex::default(),
             names: Names::default(),
@@ -166,6 +169,7 @@ impl Story {
             | Detail::Load(_)
             | Detail::Transfer { .. }
             | Detail::TransferAll { .. }
+            | Detail::Drop { .. }
             | Detail::Run { .. } => began.elapsed(),
         };
         let result = StepResult {
@@ -225,6 +229,7 @@ impl Story {
                 Detail::Plain,
             ),
             Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
+            Verb::Fault(fault) => self.fault(number, fault).await,
             Verb::Run {
                 host,
                 command,
@@ -330,7 +335,7 @@ impl Story {
             .unwrap_or_default()
     }
 
-    async fn order(&self, hosts: &[HostId], order: Order) -> Fault {
+    pub(super) async fn order(&self, hosts: &[HostId], order: Order) -> Fault {
         let mut worst = Fault::default();
         for host in hosts {
             let fault = self.servers[host.0 as usize].order(order).await;

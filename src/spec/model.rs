@@ -473,6 +473,8 @@ pub enum Verb {
         /// Host or group.
         host: Spanned<String>,
     },
+    /// Breaks something, or mends it.
+    Fault(Fault),
     /// Runs a program.
     Run {
         /// Where.
@@ -483,6 +485,48 @@ pub enum Verb {
         timeout: Spanned<Lapse>,
         /// Go on with the story at once.
         background: bool,
+    },
+}
+
+/// What a story breaks and mends.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Servers stop as by SIGSTOP.
+    Freeze {
+        /// Host or group.
+        host: Spanned<String>,
+    },
+    /// The host is gone without a word.
+    PowerOff {
+        /// Host or group.
+        host: Spanned<String>,
+    },
+    /// Nothing comes in or out.
+    LinkDown {
+        /// Host or group.
+        host: Spanned<String>,
+    },
+    /// Packets are dropped.
+    Drop {
+        /// Host, group or balancer; none: anybody.
+        from: Option<Spanned<String>>,
+        /// Host, group or balancer; none: anybody.
+        to: Option<Spanned<String>>,
+        /// `S.`, `SYN-ACK`
+        flags: Option<Spanned<String>>,
+        /// Bytes of payload.
+        length: Option<Spanned<u32>>,
+        /// From 1.
+        nth: Spanned<u32>,
+        /// A number, or `all`.
+        count: Spanned<String>,
+    },
+    /// Faults end.
+    Heal {
+        /// Host or group.
+        host: Option<Spanned<String>>,
+        /// Step name of a `drop`.
+        drop: Option<Spanned<String>>,
     },
 }
 

@@ -192,6 +192,7 @@ fn step_value(step: &StepResult, connections: &[Connection]) -> Value {
         } => {
             put(json!({ "attempts": attempts, "failed": failed, "errors": errors }));
         }
+        Detail::Drop { dropped } => put(json!({ "dropped": dropped })),
         Detail::Run {
             exit_code,
             stdout,

@@ -210,6 +210,11 @@ impl Running {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Sends a signal to it and its children.
+    pub fn signal(&self, signal: Signal) {
+        kill_group(self.child.id(), signal);
+    }
+
     /// Sends a signal to it and its children, and waits up to `limit` for the end of all; then SIGKILL.
     pub async fn end(&mut self, signal: Signal, limit: Duration) {
         let group = self.child.id();

@@ -5,6 +5,7 @@ mod addresses;
 mod balancing;
 mod collisions;
 mod errors;
+mod faults;
 mod gateway;
 mod guards;
 mod health;

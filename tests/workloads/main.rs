@@ -9,6 +9,7 @@ mod balancer;
 mod checks;
 mod datagrams;
 mod errors;
+mod faults;
 mod hosts;
 mod kit;
 mod links;

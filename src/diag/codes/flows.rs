@@ -8,6 +8,14 @@ pub const KEEPALIVE_OVER_UDP: Code = Code(610);
 pub const ENDING_OVER_UDP: Code = Code(611);
 /// More than a datagram holds.
 pub const DATAGRAM_TOO_LARGE: Code = Code(612);
+/// No TCP flags.
+pub const UNKNOWN_FLAGS: Code = Code(613);
+/// `heal` without a fault to heal.
+pub const HEALS_NO_DROP: Code = Code(614);
+/// Neither a host nor a balancer's address.
+pub const UNKNOWN_END: Code = Code(615);
+/// Neither a number nor `all`.
+pub const DROP_COUNT: Code = Code(616);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -43,5 +51,47 @@ pub(super) const RULES: &[Rule] = &[
         \x20   - exchange: { over: ask, bytes: 100000 }\n\
         Right:\n\
         \x20   - exchange: { over: ask, bytes: 1200, times: 84 }",
+    },
+    Rule {
+        code: UNKNOWN_FLAGS,
+        title: "TCP flags that do not exist",
+        page: "`flags` are written as tcpdump prints them or by name. SYN, FIN and RST must be as written; ACK must be where SYN is\n\
+        written or ACK stands alone; PSH must be where it is written. So `S` is no SYN-ACK, and `F` is any FIN.\n\
+        \n\
+        Wrong:\n\
+        \x20   - drop: { flags: X }\n\
+        Right:\n\
+        \x20   - drop: { flags: S. }            # the same as SYN-ACK",
+    },
+    Rule {
+        code: HEALS_NO_DROP,
+        title: "nothing to heal",
+        page: "`heal` ends a `drop` by the name of its step, which must have come before. A host is healed by its name.\n\
+        \n\
+        Wrong:\n\
+        \x20   - drop: { as: cut, from: web1 }\n\
+        \x20   - heal: { drop: web1 }\n\
+        Right:\n\
+        \x20   - heal: { drop: cut }\n\
+        \x20   - heal: web1                     # frozen servers, its link, its power",
+    },
+    Rule {
+        code: UNKNOWN_END,
+        title: "packets from or to nowhere",
+        page: "`from` and `to` of a `drop` are hosts, groups of hosts, balancers or their zonal addresses. Ports are no part of it.\n\
+        \n\
+        Wrong:\n\
+        \x20   - drop: { from: client, to: front:80 }\n\
+        Right:\n\
+        \x20   - drop: { from: client, to: front/a }",
+    },
+    Rule {
+        code: DROP_COUNT,
+        title: "a count that is none",
+        page: "Wrong:\n\
+        \x20   - drop: { from: web1, count: some }\n\
+        Right:\n\
+        \x20   - drop: { from: web1, count: 3 }\n\
+        \x20   - drop: { from: web1 }           # all of them",
     },
 ];

@@ -1,7 +1,7 @@
 //! The steps of a plan, with what they resolve to.
 
 use super::{WIDTH, bytes, listed, time};
-use crate::plan::{Dial, HostId, Plan, Step, Transfer, Verb};
+use crate::plan::{Dial, Fault, HostId, Plan, Step, Transfer, Verb};
 use crate::report::wrap::{count, cut};
 use std::fmt::Write;
 use std::time::Duration;
@@ -76,6 +76,13 @@ fn details(plan: &Plan, step: &Step) -> String {
         Verb::WaitUntil { timeout, .. } => format!("limit {}", time(*timeout)),
         Verb::Wait { lapse } => format!("{} of real time", time(*lapse)),
         Verb::Stop { hosts, .. } | Verb::Kill { hosts } => listed(&names(plan, hosts)),
+        Verb::Fault(
+            Fault::Freeze(hosts)
+            | Fault::PowerOff(hosts)
+            | Fault::LinkDown(hosts)
+            | Fault::Heal { hosts, .. },
+        ) => listed(&names(plan, hosts)),
+        Verb::Fault(Fault::Drop(_)) => String::new(),
         Verb::Run {
             command, timeout, ..
         } => format!(

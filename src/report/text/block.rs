@@ -129,6 +129,7 @@ fn result(detail: &Detail) -> String {
         Detail::TransferAll {
             attempts, failed, ..
         } => format!(", failed on {failed} of {attempts}"),
+        Detail::Drop { dropped } => format!(", {dropped} dropped"),
         Detail::Run { exit_code, .. } => format!(", exit status {exit_code}"),
     }
 }

@@ -119,33 +119,33 @@ pub static STEPS: Variants = Variants {
         },
         Variant {
             name: "freeze",
-            section: &LATER,
+            section: &FREEZE,
             text: Some("host"),
-            later: true,
+            later: false,
         },
         Variant {
             name: "power_off",
-            section: &LATER,
+            section: &POWER_OFF,
             text: Some("host"),
-            later: true,
+            later: false,
         },
         Variant {
             name: "link_down",
-            section: &LATER,
+            section: &LINK_DOWN,
             text: Some("host"),
-            later: true,
+            later: false,
         },
         Variant {
             name: "drop",
-            section: &LATER,
+            section: &DROP,
             text: None,
-            later: true,
+            later: false,
         },
         Variant {
             name: "heal",
-            section: &LATER,
-            text: None,
-            later: true,
+            section: &HEAL,
+            text: Some("host"),
+            later: false,
         },
         Variant {
             name: "inject",
@@ -369,6 +369,96 @@ static KILL: Section = Section {
             Required,
             Type::Name,
             "The host, or a group of hosts.",
+        ),
+    ],
+};
+const HOST: Field = field(
+    "host",
+    Required,
+    Type::Name,
+    "The host, or a group of hosts.",
+);
+static FREEZE: Section = Section {
+    name: "`freeze`",
+    doc: "Stops a host's servers as SIGSTOP does: they neither accept, read nor answer, and its kernel goes on.",
+    fields: &[AS, HOST],
+};
+static POWER_OFF: Section = Section {
+    name: "`power_off`",
+    doc: "Takes a host's power: its sockets are gone, and no FIN and no RST leaves it.",
+    fields: &[AS, HOST],
+};
+static LINK_DOWN: Section = Section {
+    name: "`link_down`",
+    doc: "Cuts a host's link: nothing comes in or out, and its kernel and servers go on.",
+    fields: &[AS, HOST],
+};
+static DROP: Section = Section {
+    name: "`drop`",
+    doc: "Drops packets from now on: those to which everything written here applies. Its result has `dropped`, how many.",
+    fields: &[
+        AS,
+        field(
+            "from",
+            Optional,
+            Type::Line,
+            "Who sent them: a host, a group of hosts, or a balancer (`front`, `front/a`), whose address they bear.",
+        ),
+        field(
+            "to",
+            Optional,
+            Type::Line,
+            "Who would get them: a host, a group of hosts, or a balancer (`front`, `front/a`), which was dialled.",
+        ),
+        field(
+            "flags",
+            Optional,
+            Type::Line,
+            "TCP flags, as tcpdump prints them (`S`, `S.`, `R`, `F`, `P`, `.`) or by name (`SYN`, `SYN-ACK`, `RST`, `FIN`, `PSH`, `ACK`).",
+        ),
+        field(
+            "length",
+            Optional,
+            Type::Int {
+                min: 0,
+                max: 65_535,
+            },
+            "Bytes of payload, exactly.",
+        ),
+        field(
+            "nth",
+            Default("1"),
+            Type::Int {
+                min: 1,
+                max: 1_000_000,
+            },
+            "The first of the matching packets that is dropped.",
+        ),
+        field(
+            "count",
+            Default("all"),
+            Type::Line,
+            "How many are dropped from there on: a number, or `all`.",
+        ),
+    ],
+};
+static HEAL: Section = Section {
+    name: "`heal`",
+    doc: "Undoes faults: of a host (`heal: web1`: frozen servers go on, its link is up, its power is back but its \
+        servers are not), of a `drop` step by its name, or, with neither, all of them.",
+    fields: &[
+        AS,
+        field(
+            "host",
+            Optional,
+            Type::Name,
+            "The host, or a group of hosts.",
+        ),
+        field(
+            "drop",
+            Optional,
+            Type::Result,
+            "The name of a `drop` step, which ends.",
         ),
     ],
 };

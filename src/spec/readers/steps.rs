@@ -3,7 +3,7 @@
 use super::Fields;
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::steps::STEPS;
-use crate::spec::model::{Step, Transfer, Verb};
+use crate::spec::model::{Fault, Step, Transfer, Verb};
 use crate::spec::node::{Entry, Node, Value};
 
 /// `steps`
@@ -99,6 +99,27 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
         "kill" => Verb::Kill {
             host: fields.value("host")?,
         },
+        "freeze" => Verb::Fault(Fault::Freeze {
+            host: fields.value("host")?,
+        }),
+        "power_off" => Verb::Fault(Fault::PowerOff {
+            host: fields.value("host")?,
+        }),
+        "link_down" => Verb::Fault(Fault::LinkDown {
+            host: fields.value("host")?,
+        }),
+        "drop" => Verb::Fault(Fault::Drop {
+            from: fields.written("from"),
+            to: fields.written("to"),
+            flags: fields.written("flags"),
+            length: fields.written("length"),
+            nth: fields.value("nth")?,
+            count: fields.value("count")?,
+        }),
+        "heal" => Verb::Fault(Fault::Heal {
+            host: fields.written("host"),
+            drop: fields.written("drop"),
+        }),
         "run" => Verb::Run {
             on_host: fields.value("on_host")?,
             command: fields

@@ -114,6 +114,7 @@ fn choose(evidence: &Evidence) -> Vec<usize> {
         | Detail::Load(_)
         | Detail::Transfer { .. }
         | Detail::TransferAll { .. }
+        | Detail::Drop { .. }
         | Detail::Run { .. } => None,
     });
     let named: Vec<usize> = named.take(CONNECTIONS).collect();

@@ -98,6 +98,7 @@ impl<'a> Trace<'a> {
             | Detail::Connect { .. }
             | Detail::Transfer { .. }
             | Detail::TransferAll { .. }
+            | Detail::Drop { .. }
             | Detail::Run { .. } => step.name.clone(),
         }
     }

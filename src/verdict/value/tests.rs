@@ -5,7 +5,7 @@ use crate::evidence::{
     Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::expr::{Truth, Type};
-use crate::plan::{Plan, Verb, vocabulary};
+use crate::plan::{Fault, Plan, Verb, vocabulary};
 use crate::verdict::findings;
 use std::collections::BTreeMap;
 
@@ -92,7 +92,11 @@ fn evidence(plan: &Plan) -> Evidence {
         | Verb::Wait { .. }
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
-        | Verb::Kill { .. } => Detail::Plain,
+        | Verb::Kill { .. }
+        | Verb::Fault(
+            Fault::Freeze(_) | Fault::PowerOff(_) | Fault::LinkDown(_) | Fault::Heal { .. },
+        ) => Detail::Plain,
+        Verb::Fault(Fault::Drop(_)) => Detail::Drop { dropped: 1 },
     };
     let result = |step| StepResult {
         ok: true,

@@ -1,0 +1,153 @@
+//! Faults that a story makes: frozen servers, lost power, cut links, dropped packets, and their end.
+
+use crate::kit::{fine, has, once};
+use serde_json::json;
+
+#[test]
+fn a_frozen_server_s_kernel_goes_on_and_its_program_does_when_healed() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web:
+    serve:
+      80: echo
+      53/udp: echo
+      8080: { command: "python3 -m http.server 8080" }
+steps:
+  - connect: { as: old, from: client, to: "web:80" }
+  - connect: { as: page, from: client, to: "web:8080" }
+  - freeze: web
+  - exchange: { over: old, as: hangs, timeout: 100ms }
+  - connect: { as: new, from: client, to: "web:80" }
+  - exchange: { over: new, as: hangs_too, timeout: 100ms }
+  - connect: { as: ask, from: client, to: "web:53/udp" }
+  - exchange: { over: ask, as: silence, timeout: 100ms }
+  - run: { as: stopped, on_host: client, command: "python3 -c 'import urllib.request as u; u.urlopen(\"http://web:8080/\", timeout=0.3)'" }
+  - heal: web
+  - receive: { over: old, as: answer }
+  - receive: { over: new, as: answer_too }
+  - receive: { over: ask, as: late }
+  - run: { as: served, on_host: client, command: "python3 -c 'import urllib.request as u; u.urlopen(\"http://web:8080/\", timeout=5)'" }
+"#,
+    ) else {
+        return;
+    };
+    for step in ["hangs", "hangs_too", "silence"] {
+        has(case.step(step), json!({ "error": "deadline" }));
+    }
+    assert_eq!(case.step("stopped")["ok"], false);
+    for step in [
+        "old",
+        "new",
+        "ask",
+        "answer",
+        "answer_too",
+        "late",
+        "served",
+    ] {
+        fine(case.step(step));
+    }
+}
+
+#[test]
+fn a_host_without_power_says_nothing_and_a_reset_when_it_is_back() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo } }
+steps:
+  - connect: { as: old, from: client, to: web }
+  - power_off: web
+  - wait: 100ms
+  - exchange: { over: old, as: hangs, timeout: 100ms }
+  - connect: { as: new, from: client, to: web, timeout: 100ms }
+  - heal: web
+  - exchange: { over: old, as: after }
+  - connect: { as: back, from: client, to: web }
+"#,
+    ) else {
+        return;
+    };
+    let error = |step: &str, word: &str| has(case.step(step), json!({ "error": word }));
+    error("hangs", "deadline");
+    error("new", "deadline");
+    error("after", "reset");
+    error("back", "refused");
+    // Whatever its kernel said when the sockets went did not get out, and nobody there knew the connection later.
+    let said = case.packets(|p| p["sender"] == "web" && p["fate"] == "forwarded");
+    let resets = said.iter().filter(|p| p["flags"].as_str() == Some("R"));
+    assert!(resets.count() >= 1);
+    assert!(said.iter().all(|p| p["flags"] != "F."));
+}
+
+#[test]
+fn a_cut_link_loses_everything_and_tcp_goes_on_when_it_is_mended() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo } }
+steps:
+  - connect: { as: old, from: client, to: web }
+  - link_down: web
+  - exchange: { over: old, as: hangs, timeout: 100ms }
+  - heal: {}
+  - receive: { over: old, as: answer, timeout: 5s }
+"#,
+    ) else {
+        return;
+    };
+    has(case.step("hangs"), json!({ "error": "deadline" }));
+    fine(case.step("answer"));
+    has(
+        case.connection("old"),
+        json!({ "ended": "open", "delivered": 64 }),
+    );
+}
+
+#[test]
+fn dropped_packets_are_counted_under_the_step_and_super_packets_one_by_one() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: { sysctls: { net.ipv4.tcp_sack: 1 } }
+  web: { zone: a, serve: { 80: sink, 81: echo } }
+target_groups:
+  web: { targets: [web] }
+load_balancers:
+  front: { zones: [a], listeners: { 80: web, 81: web } }
+steps:
+  - drop: { as: first_answer, from: front, to: client, flags: S., count: 1 }
+  - connect: { as: late, from: client, to: "front:80" }
+  - drop: { as: one, from: client, to: web, length: 1448, nth: 3, count: 1 }
+  - send: { over: late, bytes: 100000 }
+  - wait_until: { as: arrived, that: late.delivered == 100000 }
+  - drop: { as: all, from: client }
+  - connect: { as: never, from: client, to: "front:81", timeout: 100ms }
+  - heal: { drop: all }
+  - connect: { as: again, from: client, to: "front:81" }
+"#,
+    ) else {
+        return;
+    };
+    for step in ["late", "arrived", "again"] {
+        fine(case.step(step));
+    }
+    has(case.step("first_answer"), json!({ "dropped": 1 }));
+    has(case.step("one"), json!({ "dropped": 1 }));
+    has(case.step("all"), json!({ "dropped": 1 }));
+    has(
+        case.step("never"),
+        json!({ "error": "deadline", "syns": 1 }),
+    );
+    assert!(case.step("late")["ms"].as_f64().expect("a time") >= 900.0);
+    let counters = &case.evidence["hosts"]["client"]["counters"];
+    assert_eq!(
+        counters["TcpRetransSegs"].as_i64().map(|n| n >= 1),
+        Some(true)
+    );
+    let lost = case.packets(|p| p["fate"] == "dropped: drop-rule" && p["len"] == 1448);
+    assert_eq!(lost.len(), 1);
+}
