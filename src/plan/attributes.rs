@@ -1,7 +1,7 @@
-//! AWS attributes by their AWS names: which exist, what they may say, and which this emulator acts on.
+//! AWS attributes by their AWS names: which exist and what they may say.
 //!
-//! The table is the elbv2 API's list for Network Load Balancers. What it does not do is act: see `groups` and
-//! `balancers`.
+//! The table is the elbv2 API's list for Network Load Balancers. What it does not do is act: see `groups`, `targets`,
+//! `balancers` and `zones`. Attributes about logs to S3 and deletion change no packet.
 
 use super::Sink;
 use crate::diag::codes::plan as code;
@@ -69,32 +69,15 @@ enum Kind {
     Text,
 }
 
-/// What the emulator does with an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    /// It acts on it.
-    Acts,
-    /// No packet of a lab could tell the difference: there are no probes, no deregistration, no logs to S3 yet.
-    Indifferent,
-    /// Another value than the default would change behaviour, and that is not emulated.
-    NotYet { default: &'static str },
-}
-
 #[derive(Debug)]
 struct Attribute {
     holder: Holder,
     name: &'static str,
     kind: Kind,
-    used: Use,
 }
 
-const fn attribute(holder: Holder, name: &'static str, kind: Kind, used: Use) -> Attribute {
-    Attribute {
-        holder,
-        name,
-        kind,
-        used,
-    }
+const fn attribute(holder: Holder, name: &'static str, kind: Kind) -> Attribute {
+    Attribute { holder, name, kind }
 }
 
 const COUNT: Kind = Kind::NumberOrOff { min: 1, max: 1000 };
@@ -104,37 +87,36 @@ const PERCENT: Kind = Kind::NumberOrOff { min: 1, max: 100 };
 /// groups and listeners).
 #[rustfmt::skip]
 static ATTRIBUTES: &[Attribute] = &[
-    attribute(Holder::Balancer, "access_logs.s3.bucket", Kind::Text, Use::Indifferent),
-    attribute(Holder::Balancer, "access_logs.s3.enabled", Kind::Bool, Use::Indifferent),
-    attribute(Holder::Balancer, "access_logs.s3.prefix", Kind::Text, Use::Indifferent),
-    attribute(Holder::Balancer, "deletion_protection.enabled", Kind::Bool, Use::Indifferent),
+    attribute(Holder::Balancer, "access_logs.s3.bucket", Kind::Text),
+    attribute(Holder::Balancer, "access_logs.s3.enabled", Kind::Bool),
+    attribute(Holder::Balancer, "access_logs.s3.prefix", Kind::Text),
+    attribute(Holder::Balancer, "deletion_protection.enabled", Kind::Bool),
     attribute(Holder::Balancer, CLIENT_ROUTING,
-        Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"]),
-        Use::Acts),
-    attribute(Holder::Balancer, DENY_IPV6, Kind::Bool, Use::Acts),
-    attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool, Use::Acts),
-    attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }, Use::Acts),
-    attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool, Use::Acts),
-    attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool, Use::Indifferent),
+        Kind::Word(&["any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"])),
+    attribute(Holder::Balancer, DENY_IPV6, Kind::Bool),
+    attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool),
+    attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }),
+    attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool),
+    attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",
-        Kind::Seconds { min: 0, max: 3600 }, Use::Indifferent),
+        Kind::Seconds { min: 0, max: 3600 }),
     attribute(Holder::Group, CROSS_ZONE,
-        Kind::Word(&["true", "false", "use_load_balancer_configuration"]), Use::Acts),
-    attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool, Use::Acts),
+        Kind::Word(&["true", "false", "use_load_balancer_configuration"])),
+    attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool),
     attribute(Holder::Group, HEADER_PLACEMENT,
-        Kind::Word(&["on_first_ack_with_payload", "on_first_ack"]), Use::Acts),
-    attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool, Use::Acts),
-    attribute(Holder::Group, "stickiness.enabled", Kind::Bool, Use::NotYet { default: "false" }),
-    attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"]), Use::Indifferent),
-    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT, Use::Indifferent),
-    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT, Use::Indifferent),
+        Kind::Word(&["on_first_ack_with_payload", "on_first_ack"])),
+    attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool),
+    attribute(Holder::Group, "stickiness.enabled", Kind::Bool),
+    attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"])),
+    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT),
+    attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        Kind::Number { min: 1, max: 1000 }, Use::Indifferent),
-    attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT, Use::Indifferent),
-    attribute(Holder::Group, UNHEALTHY_TERMINATION, Kind::Bool, Use::Indifferent),
+        Kind::Number { min: 1, max: 1000 }),
+    attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT),
+    attribute(Holder::Group, UNHEALTHY_TERMINATION, Kind::Bool),
     attribute(Holder::Group, "target_health_state.unhealthy.draining_interval_seconds",
-        Kind::Seconds { min: 0, max: 360_000 }, Use::Indifferent),
-    attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }, Use::Acts),
+        Kind::Seconds { min: 0, max: 360_000 }),
+    attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }),
 ];
 
 /// An attribute list that was checked: only good values are found in it.
@@ -183,12 +165,6 @@ pub(super) fn check<'a>(
         };
         if let Some(problem) = malformed(attribute, value) {
             sink.push(problem);
-            continue;
-        }
-        if let Use::NotYet { default } = attribute.used
-            && value.value != default
-        {
-            sink.push(not_yet(attribute, value, default));
             continue;
         }
         values.push((attribute.name, value));
@@ -273,21 +249,6 @@ fn malformed(attribute: &Attribute, value: &Spanned<String>) -> Option<Diagnosti
     )
 }
 
-fn not_yet(attribute: &Attribute, value: &Spanned<String>, default: &str) -> Diagnostic {
-    Diagnostic::new(
-        code::ATTRIBUTE_NOT_EMULATED,
-        value.span,
-        format!(
-            "`{}: {}` is not emulated by this release",
-            attribute.name, value.value
-        ),
-    )
-    .label("it would change what packets do")
-    .help(format!(
-        "leave it at its default, `{default}`: a lab never runs with a setting that is silently ignored"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,20 +289,6 @@ mod tests {
         assert_eq!(
             problems(Holder::Group, "preserve_client_ip", "false"),
             [code::ATTRIBUTE_UNKNOWN]
-        );
-    }
-
-    #[test]
-    fn what_is_not_emulated_is_refused_only_where_it_would_act() {
-        let name = "stickiness.enabled";
-        assert_eq!(problems(Holder::Group, name, "false"), []);
-        assert_eq!(
-            problems(Holder::Group, name, "true"),
-            [code::ATTRIBUTE_NOT_EMULATED]
-        );
-        assert_eq!(
-            problems(Holder::Group, "deregistration_delay.timeout_seconds", "0"),
-            []
         );
     }
 }

@@ -497,6 +497,7 @@ fn runs_programs(body: &Body) -> HashSet<&str> {
             | spec::Verb::WaitUntil { .. }
             | spec::Verb::Stop { .. }
             | spec::Verb::Kill { .. }
+            | spec::Verb::Registration { .. }
             | spec::Verb::Fault(_) => None,
         })
         .collect()

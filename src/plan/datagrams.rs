@@ -31,6 +31,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
+            | Verb::Registration { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => {}
         }
@@ -51,6 +52,7 @@ fn opens_datagrams(verb: &Verb) -> bool {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Registration { .. }
         | Verb::Run { .. }
         | Verb::Fault(_) => false,
     }

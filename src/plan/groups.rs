@@ -5,10 +5,10 @@ use super::attributes::{
 };
 use super::clock::Clock;
 use super::hosts::Hosts;
-use super::{HostId, Sink, checks, ipv6};
+use super::{HostId, Sink, checks, ipv6, targets};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::fabric::config::{HealthCheck, Placement};
+use crate::fabric::config::{GroupAttributes, GroupEmulate, HealthCheck, Placement};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -29,7 +29,13 @@ pub(super) struct Group<'a> {
     pub(super) cross_zone: Option<bool>,
     /// How targets are checked, in real time.
     pub(super) health_check: Option<HealthCheck>,
-    /// In order, groups of hosts expanded.
+    /// In real time.
+    pub(super) attributes: GroupAttributes,
+    /// In real time.
+    pub(super) emulate: GroupEmulate,
+    /// Of targets that have none of their own.
+    pub(super) port: Option<u16>,
+    /// In order, groups of hosts expanded; those that the story registers follow.
     pub(super) targets: Vec<Target>,
     /// Names registered that are no hosts.
     pub(super) unknown: Vec<&'a str>,
@@ -44,6 +50,8 @@ pub(super) struct Target {
     pub(super) port: Option<u16>,
     /// Where it is registered.
     pub(super) span: Span,
+    /// From the beginning, not by a step.
+    pub(super) registered: bool,
 }
 
 /// All target groups, found by name.
@@ -87,6 +95,7 @@ pub(super) fn resolve<'a>(
 ) -> Groups<'a> {
     let mut list = Vec::with_capacity(body.target_groups.len());
     let mut by_name = HashMap::new();
+    let old = body.profile.value == "aws-2020";
     for (name, group) in &body.target_groups {
         by_name.entry(name.value.as_str()).or_insert(list.len());
         let attributes = attributes::check(Holder::Group, &group.attributes, sink);
@@ -103,7 +112,10 @@ pub(super) fn resolve<'a>(
                 Some(_) | None => None,
             },
             health_check: checks::resolve(group, clock, sink),
-            targets: targets(group, hosts, sink),
+            attributes: targets::attributes(protocol, &attributes, old, clock, sink),
+            emulate: targets::emulate(&group.emulate, clock),
+            port: group.port.as_ref().map(|port| port.value),
+            targets: registered(group, hosts, sink),
             unknown: group
                 .targets
                 .iter()
@@ -112,10 +124,12 @@ pub(super) fn resolve<'a>(
                 .collect(),
         });
     }
-    for group in &list {
+    let mut groups = Groups { list, by_name };
+    targets::add_registered(body, &mut groups, hosts);
+    for group in &groups.list {
         ipv6::check_targets(group, hosts, sink);
     }
-    Groups { list, by_name }
+    groups
 }
 
 /// What a listener takes, or a group is given.
@@ -212,7 +226,7 @@ fn proxy_protocol(
     }
 }
 
-fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec<Target> {
+fn registered(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut first: HashMap<(HostId, Option<u16>), &Spanned<String>> = HashMap::new();
     let group_port = group.port.as_ref().map(|port| port.value);
@@ -242,6 +256,7 @@ fn targets(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec
                 host,
                 port,
                 span: name.span,
+                registered: true,
             });
         }
     }

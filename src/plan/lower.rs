@@ -7,8 +7,8 @@ use super::clock::Clock;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, Forward, GroupAttributes, GroupEmulate, GroupId, Link, Listener, Port, PortId,
-    Quirks, Resolver, Target, TargetGroup, Zonal,
+    self, Config, Forward, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target,
+    TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -77,12 +77,12 @@ pub(super) fn lower(
                             },
                             port: target.port,
                             zone: host.zone.clone(),
-                            registered: true,
+                            registered: target.registered,
                         }
                     })
                     .collect(),
-                attributes: GroupAttributes::default(),
-                emulate: GroupEmulate::default(),
+                attributes: group.attributes.clone(),
+                emulate: group.emulate.clone(),
             })
             .collect(),
         guards: Default::default(),

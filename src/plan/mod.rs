@@ -30,6 +30,7 @@ mod sink;
 mod size;
 mod steps;
 mod sysctls;
+mod targets;
 mod text;
 pub mod vocabulary;
 mod zones;
@@ -231,6 +232,7 @@ fn resolve(
         hosts: &drafts,
         destinations: &destinations,
         balancers: &balancers,
+        groups: &groups,
         places,
         clock,
     };

@@ -311,6 +311,15 @@ pub enum Verb {
     },
     /// Breaks something, or mends it.
     Fault(Fault),
+    /// Registers targets with their group, or deregisters them.
+    Registration {
+        /// Their group.
+        group: fabric::config::GroupId,
+        /// Their places in it.
+        targets: Vec<usize>,
+        /// Register.
+        registered: bool,
+    },
     /// A real program.
     Run {
         /// Where.

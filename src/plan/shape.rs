@@ -242,6 +242,7 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Registration { .. }
         | Verb::Fault(
             Fault::Freeze { .. }
             | Fault::PowerOff { .. }

@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::destination_text::Wanted;
 use super::destinations::Destinations;
 use super::faults;
+use super::groups::Groups;
 use super::hosts::Hosts;
 use super::text::Places;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
@@ -29,6 +30,7 @@ pub(super) struct Scene<'a> {
     pub(super) hosts: &'a Hosts<'a>,
     pub(super) destinations: &'a Destinations<'a>,
     pub(super) balancers: &'a [Balancer<'a>],
+    pub(super) groups: &'a Groups<'a>,
     pub(super) places: Places<'a>,
     pub(super) clock: Clock,
 }
@@ -187,6 +189,17 @@ impl Resolver<'_> {
                 };
                 Verb::Fault(scene.resolve(number, fault, sink)?)
             }
+            spec::Verb::Registration { target, registered } => {
+                let place = self
+                    .scene
+                    .groups
+                    .registration(target, self.scene.hosts, sink)?;
+                Verb::Registration {
+                    group: place.0,
+                    targets: place.1,
+                    registered: *registered,
+                }
+            }
             spec::Verb::Run {
                 on_host,
                 command,
@@ -306,6 +319,7 @@ pub(super) fn opens(verb: &spec::Verb) -> bool {
         | spec::Verb::WaitUntil { .. }
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
+        | spec::Verb::Registration { .. }
         | spec::Verb::Run { .. }
         | spec::Verb::Fault(_) => false,
     }
@@ -356,6 +370,14 @@ fn describe(step: &spec::Step) -> (String, bool) {
         ),
         spec::Verb::Kill { host } => (format!("kill {}", host.value), false),
         spec::Verb::Fault(fault) => (super::faults::label(fault), false),
+        spec::Verb::Registration { target, registered } => {
+            let verb = if *registered {
+                "register"
+            } else {
+                "deregister"
+            };
+            (format!("{verb} {}", target.value), false)
+        }
         spec::Verb::Run {
             on_host,
             background,
@@ -406,6 +428,7 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
+            | Verb::Registration { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => 0,
         };
@@ -427,6 +450,7 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
                 | spec::Verb::WaitUntil { .. }
                 | spec::Verb::Stop { .. }
                 | spec::Verb::Kill { .. }
+                | spec::Verb::Registration { .. }
                 | spec::Verb::Run { .. }
                 | spec::Verb::Fault(_) => None,
             })
@@ -479,6 +503,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
+            | Verb::Registration { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => {}
         }
@@ -505,6 +530,7 @@ fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
         | spec::Verb::WaitUntil { .. }
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
+        | spec::Verb::Registration { .. }
         | spec::Verb::Run { .. }
         | spec::Verb::Fault(_) => step.span,
     };

@@ -8,6 +8,7 @@ use super::word::Fault;
 use super::{Baseline, Cancel, load};
 use crate::evidence::{Detail, StepResult};
 use crate::expr::Truth;
+use crate::fabric::change::Change;
 use crate::plan::vocabulary::ERRORS;
 use crate::plan::{Claim, Dial, Endpoint, HostId, Plan, Step, StepId, Transfer, Verb};
 use crate::world::{Error, World, program, socket::ClientOptions};
@@ -230,6 +231,24 @@ impl Story {
             ),
             Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
             Verb::Fault(fault) => self.fault(number, fault).await,
+            Verb::Registration {
+                group,
+                targets,
+                registered,
+            } => {
+                for target in targets.iter().copied() {
+                    let group = *group;
+                    self.world
+                        .driver()
+                        .apply(if *registered {
+                            Change::Register { group, target }
+                        } else {
+                            Change::Deregister { group, target }
+                        })
+                        .await;
+                }
+                (Fault::default(), Detail::Plain)
+            }
             Verb::Run {
                 host,
                 command,

@@ -310,6 +310,16 @@ pub struct HealthCheck {
 pub struct GroupEmulate {
     /// Of each zonal address.
     pub checkers: Option<Spanned<u32>>,
+    /// Cloud time, as all that follow.
+    pub register_delay: Option<Spanned<Duration>>,
+    /// From a deregistration on.
+    pub deregister_propagation: Option<Spanned<Duration>>,
+    /// From the last failed check on.
+    pub unhealthy_propagation: Option<Spanned<Duration>>,
+    /// From the end of the deregistration delay on.
+    pub termination_delay: Option<Spanned<Duration>>,
+    /// `both`, `client`, `target`, `neither`
+    pub termination_reset: Option<Spanned<String>>,
 }
 
 /// `load_balancers.X`
@@ -475,6 +485,13 @@ pub enum Verb {
     },
     /// Breaks something, or mends it.
     Fault(Fault),
+    /// Registers a target with its group, or deregisters it.
+    Registration {
+        /// `group/target`, or the target alone.
+        target: Spanned<String>,
+        /// Register.
+        registered: bool,
+    },
     /// Runs a program.
     Run {
         /// Where.

@@ -13,6 +13,7 @@ pub mod proxy;
 mod set;
 pub mod spec;
 mod steps;
+pub mod targets;
 mod values;
 pub mod yaml;
 pub mod zones;
@@ -41,7 +42,8 @@ pub struct Rule {
 }
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
-/// 0530.. health checks, 0540.. guards, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol and TLS.
+/// 0530.. health checks, 0540.. guards, 0560.. targets, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol
+/// and TLS.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -53,6 +55,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         expr::RULES,
         health::RULES,
         guards::RULES,
+        targets::RULES,
         zones::RULES,
         ipv6::RULES,
         flows::RULES,

@@ -68,8 +68,6 @@ pub const ATTRIBUTE_UNKNOWN: Code = Code(350);
 pub const ATTRIBUTE_ELSEWHERE: Code = Code(351);
 /// An attribute's value.
 pub const ATTRIBUTE_VALUE: Code = Code(352);
-/// An attribute that this release ignores.
-pub const ATTRIBUTE_NOT_EMULATED: Code = Code(353);
 /// An attribute that UDP fixes.
 pub const ATTRIBUTE_FIXED: Code = Code(354);
 /// `prefer` names no target.
@@ -440,16 +438,6 @@ pub const RULES: &[Rule] = &[
         \x20   attributes: { tcp.idle_timeout.seconds: 30 }      # 60 to 6000\n\
         Right:\n\
         \x20   attributes: { tcp.idle_timeout.seconds: 60 }",
-    },
-    Rule {
-        code: ATTRIBUTE_NOT_EMULATED,
-        title: "an attribute is not emulated yet",
-        page: "The value would change what packets do, and this release does not emulate that. A lab never runs with a setting\n\
-        that is silently ignored. Attributes that no packet could notice (deletion protection, logs) are accepted.\n\
-        \n\
-        Wrong:\n\
-        \x20   attributes: { secondary_ips.auto_assigned.per_subnet: 2 }\n\
-        Right: leave it at its default.",
     },
     Rule {
         code: ATTRIBUTE_FIXED,

@@ -133,6 +133,7 @@ fn dials(
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Registration { .. }
         | Verb::Fault(_)
         | Verb::Run { .. } => return,
     };

@@ -83,6 +83,14 @@ fn details(plan: &Plan, step: &Step) -> String {
             | Fault::Heal { hosts, .. },
         ) => listed(&names(plan, hosts)),
         Verb::Fault(Fault::Drop(_)) => String::new(),
+        Verb::Registration { group, targets, .. } => {
+            let group = &plan.fabric.groups[group.0 as usize];
+            let names: Vec<String> = targets
+                .iter()
+                .map(|target| group.targets[*target].name.clone())
+                .collect();
+            format!("{} of {}", listed(&names), group.name)
+        }
         Verb::Run {
             command, timeout, ..
         } => format!(

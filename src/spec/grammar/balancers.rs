@@ -60,6 +60,12 @@ pub static ON_ZONE_DISABLED: Words = Words {
     later: &[],
 };
 
+/// Who is told that the balancer ends a connection.
+pub static TERMINATION_RESET: Words = Words {
+    now: &["both", "client", "target", "neither"],
+    later: &[],
+};
+
 /// `target_groups.X`
 pub static GROUP: Section = Section {
     name: "a target group",
@@ -186,12 +192,44 @@ pub static HEALTH_CHECK: Section = Section {
 pub static GROUP_EMULATE: Section = Section {
     name: "the emulator of a target group",
     doc: "What AWS does not document about a target group, and a lab may therefore choose.",
-    fields: &[field(
-        "checkers",
-        Optional,
-        Type::Int { min: 1, max: 32 },
-        "Health checkers of each zonal address, each with its own phase. Default: 3, the fewest that can agree against one.",
-    )],
+    fields: &[
+        field(
+            "checkers",
+            Optional,
+            Type::Int { min: 1, max: 32 },
+            "Health checkers of each zonal address, each with its own phase. Default: 3, the fewest that can agree against one.",
+        ),
+        field(
+            "register_delay",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time from a registration to the first probe (AWS: a few minutes). Default: 0s.",
+        ),
+        field(
+            "deregister_propagation",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time for which a deregistered target still gets new flows (measured by others: about 120s). Default: 0s.",
+        ),
+        field(
+            "unhealthy_propagation",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time for which a target found unhealthy still gets new flows (measured by others: 30s to 40s). Default: 0s.",
+        ),
+        field(
+            "termination_delay",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time from the end of the deregistration delay to the end of connections (AWS: shortly after). Default: 0s.",
+        ),
+        field(
+            "termination_reset",
+            Optional,
+            Type::Word(&TERMINATION_RESET),
+            "Who gets a RST when the balancer ends a connection by itself. Default: both.",
+        ),
+    ],
 };
 
 /// `target_groups.X.targets.Y`

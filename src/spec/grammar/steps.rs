@@ -1,7 +1,7 @@
 //! Steps: one verb each.
 
 use super::Need::{Default, Optional, Required};
-use super::{Field, PORT, Section, Type, Variant, Variants, Words, field, later};
+use super::{Field, PORT, Section, Type, Variant, Variants, Words, field};
 
 /// How a host's servers stop.
 pub static STOP_WITH: Words = Words {
@@ -103,13 +103,13 @@ pub static STEPS: Variants = Variants {
             name: "register",
             section: &REGISTER,
             text: Some("target"),
-            later: true,
+            later: false,
         },
         Variant {
             name: "deregister",
-            section: &REGISTER,
+            section: &DEREGISTER,
             text: Some("target"),
-            later: true,
+            later: false,
         },
         Variant {
             name: "set",
@@ -479,10 +479,21 @@ static RUN: Section = Section {
         BACKGROUND,
     ],
 };
+const TARGET: Field = field(
+    "target",
+    Required,
+    Type::Line,
+    "`group/target`; the target alone when it is in one group only.",
+);
 static REGISTER: Section = Section {
-    name: "a registration",
-    doc: "Adds a target to its group, or removes it.",
-    fields: &[AS, later("target", "group/target")],
+    name: "`register`",
+    doc: "Registers a target with its group (AWS: RegisterTargets).",
+    fields: &[AS, TARGET],
+};
+static DEREGISTER: Section = Section {
+    name: "`deregister`",
+    doc: "Deregisters a target from its group (AWS: DeregisterTargets).",
+    fields: &[AS, TARGET],
 };
 static LATER: Section = Section {
     name: "a change",

@@ -61,6 +61,11 @@ fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
     let fields = Fields::new(node, &GROUP_EMULATE, span);
     GroupEmulate {
         checkers: fields.written("checkers"),
+        register_delay: fields.written("register_delay"),
+        deregister_propagation: fields.written("deregister_propagation"),
+        unhealthy_propagation: fields.written("unhealthy_propagation"),
+        termination_delay: fields.written("termination_delay"),
+        termination_reset: fields.written("termination_reset"),
     }
 }
 

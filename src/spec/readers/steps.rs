@@ -120,6 +120,10 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             host: fields.written("host"),
             drop: fields.written("drop"),
         }),
+        "register" | "deregister" => Verb::Registration {
+            target: fields.value("target")?,
+            registered: name == "register",
+        },
         "run" => Verb::Run {
             on_host: fields.value("on_host")?,
             command: fields

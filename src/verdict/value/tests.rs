@@ -33,6 +33,8 @@ steps:
   - run:      { as: ran, on_host: client, command: "true" }
   - stop:     { as: stopped, host: web-1 }
   - kill:     { as: killed, host: web-1 }
+  - deregister: { as: left, target: web/web-1 }
+  - register: { as: back, target: web/web-1 }
 works:
   - EXPRESSION
 cases:
@@ -93,6 +95,7 @@ fn evidence(plan: &Plan) -> Evidence {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Registration { .. }
         | Verb::Fault(
             Fault::Freeze(_) | Fault::PowerOff(_) | Fault::LinkDown(_) | Fault::Heal { .. },
         ) => Detail::Plain,
