@@ -9,11 +9,13 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::packet_route::route::{RouteScope, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// The routing table of what is the namespace's own (RT_TABLE_LOCAL).
+const LOCAL_TABLE: u32 = 255;
 /// The loopback device's index in every namespace.
 const LOOPBACK: u32 = 1;
 
@@ -103,6 +105,19 @@ impl Netlink {
         self.request(
             "add an IPv6 address to eth0",
             RouteNetlinkMessage::NewAddress(message),
+            create,
+        )?;
+        // The kernel itself makes the address reachable later, in a work queue (addrconf_dad_work), and a first SYN may
+        // come sooner: it would be lost.
+        let local = RouteMessageBuilder::<Ipv6Addr>::new()
+            .destination_prefix(address, 128)
+            .output_interface(index)
+            .table_id(LOCAL_TABLE)
+            .kind(RouteType::Local)
+            .build();
+        self.request(
+            "add the local route of IPv6",
+            RouteNetlinkMessage::NewRoute(local),
             create,
         )?;
         let route = RouteMessageBuilder::<Ipv6Addr>::new()
