@@ -3,12 +3,15 @@
 //! Source: the Network Load Balancer guide, "Zonal shift", and the developer guide of Application Recovery Controller.
 
 use super::Sink;
-use super::attributes::{Checked, UNHEALTHY_TERMINATION, ZONAL_SHIFT};
+use super::attributes::{CROSS_ZONE, Checked, UNHEALTHY_TERMINATION, ZONAL_SHIFT};
 use super::balancers::Listener;
 use super::groups::{Carries, Groups};
 use crate::diag::codes::zones as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
+
+/// The profile of before zonal shift across zones.
+const WITHIN_ZONES_ONLY: &str = "aws-2020";
 
 /// The zone that a balancer is shifted away from.
 pub(super) fn shifted<'a>(
@@ -62,7 +65,22 @@ pub(super) fn may_shift(
         return;
     }
     // Not across zones, nothing is asked of the groups.
-    if !attributes.flag(super::attributes::CROSS_ZONE, false) {
+    if !attributes.flag(CROSS_ZONE, false) {
+        return;
+    }
+    if body.profile.value == WITHIN_ZONES_ONLY {
+        sink.push(
+            Diagnostic::new(
+                code::SHIFT_TOO_NEW,
+                enabled.span,
+                "zonal shift and cross-zone load balancing on one balancer",
+            )
+            .label("AWS allows both together since 2024")
+            .also(body.profile.span, "this profile is older")
+            .help(format!(
+                "turn `{CROSS_ZONE}` off, or use `profile: aws-current`"
+            )),
+        );
         return;
     }
     let mut said = Vec::new();
@@ -86,7 +104,7 @@ pub(super) fn may_shift(
         } else if group.cross_zone == Some(false) {
             (
                 "it turns cross-zone off for itself",
-                format!("remove `{}` from the group", super::attributes::CROSS_ZONE),
+                format!("remove `{}` from the group", CROSS_ZONE),
             )
         } else if terminates {
             (

@@ -9,6 +9,9 @@ pub const SHIFT_ZONE: Code = Code(571);
 /// Zonal shift enabled across zones, on a balancer that AWS does not let have it.
 pub const SHIFT_UNSUPPORTED: Code = Code(572);
 
+/// Zonal shift across zones, before AWS had that.
+pub const SHIFT_TOO_NEW: Code = Code(573);
+
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -43,5 +46,18 @@ pub(super) const RULES: &[Rule] = &[
         \x20   attributes: { load_balancing.cross_zone.enabled: true, zonal_shift.config.enabled: true }\n\
         Right, for each target group besides:\n\
         \x20   attributes: { target_health_state.unhealthy.connection_termination.enabled: false }",
+    },
+    Rule {
+        code: SHIFT_TOO_NEW,
+        title: "zonal shift across zones, in a profile that is older",
+        page: "At first a Network Load Balancer could have zonal shift only without cross-zone load balancing. The profile\n\
+        `aws-2020` is of that time.\n\
+        \n\
+        Wrong:\n\
+        \x20   profile: aws-2020\n\
+        \x20   load_balancers:\n\
+        \x20     front: { attributes: { load_balancing.cross_zone.enabled: true, zonal_shift.config.enabled: true }, ... }\n\
+        Right:\n\
+        \x20   profile: aws-current",
     },
 ];
