@@ -106,6 +106,15 @@ pub struct Port {
     pub down: Link,
     /// Kernel behaviour of other releases, emulated at this edge.
     pub quirks: Quirks,
+    /// A zonal address's kernel that terminates TLS: not all that it sends belongs to health checks.
+    pub terminates: bool,
+}
+
+impl Port {
+    /// True for a port of this zonal address's kernel that no health check has.
+    pub fn is_backend_port(&self, port: u16) -> bool {
+        self.terminates && BACKEND_PORTS.contains(&port)
+    }
 }
 
 impl Port {
@@ -251,6 +260,9 @@ pub struct Zonal {
 /// client address is not preserved; a listener in this range keeps its port.
 pub const KERNEL_PORTS: RangeInclusive<u16> = 57_344..=u16::MAX;
 
+/// Of [`KERNEL_PORTS`], those from which a kernel that terminates TLS connects to targets; its health checks use the rest.
+pub const BACKEND_PORTS: RangeInclusive<u16> = 57_344..=61_439;
+
 /// A balancer's listener.
 #[derive(Clone, Debug)]
 pub struct Listener {
@@ -264,6 +276,9 @@ pub struct Listener {
     pub group_stickiness: bool,
     /// Idle limit of a flow (AWS: 350 s for TCP, 120 s for UDP), already scaled.
     pub idle_timeout: Duration,
+    /// It ends TLS itself: its flows go to the kernel of the zonal address, which every zonal address then has, and
+    /// from there a second connection leads to the target.
+    pub terminates: bool,
 }
 
 /// A target group of a listener's action.

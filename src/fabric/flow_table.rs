@@ -10,6 +10,7 @@
 
 use super::config::{BalancerId, GroupId, Protocol, ZonalId};
 use super::meter::NodeId;
+use super::metric::Family;
 use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -57,6 +58,9 @@ pub const CLIENT_FIN: u8 = 1;
 pub const TARGET_FIN: u8 = 2;
 /// A flow's target has answered in time: there is a way back.
 pub const ANSWERED: u8 = 4;
+
+/// A flow ends at a kernel of the balancer, which terminates TLS.
+pub const TERMINATED: u8 = 8;
 
 /// What the packet path needs of a flow: one cache line.
 #[derive(Clone, Debug)]
@@ -148,6 +152,15 @@ impl Entry {
     /// Since the last packet on it.
     pub fn idle_for(&self, now: Duration) -> Duration {
         Duration::from_nanos(nanos(now).saturating_sub(self.last))
+    }
+
+    /// Under which of a balancer's metrics it counts.
+    pub fn family(&self) -> Family {
+        if self.has(TERMINATED) {
+            Family::Tls
+        } else {
+            self.protocol.into()
+        }
     }
 
     /// Neither closed nor expired.

@@ -24,6 +24,8 @@ pub struct Listening {
     pub protocol: Protocol,
     /// Limit for being idle.
     pub idle: Duration,
+    /// Its flows end at the zonal address's own kernel.
+    pub terminates: bool,
     group_stickiness: bool,
     forwarding: Vec<Forwarding>,
 }
@@ -140,6 +142,7 @@ impl Listening {
             port: listener.port,
             protocol: listener.protocol,
             idle: listener.idle_timeout,
+            terminates: listener.terminates,
             group_stickiness: listener.group_stickiness,
             forwarding: forwarding.collect(),
         }

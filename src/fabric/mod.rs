@@ -43,12 +43,13 @@ use faults::Faults;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
-use record::{Conversation, FlowRecord, Listing, PacketRecord, Refusal, Totals, Tuple};
+use record::{Conversation, FlowRecord, Listing, PacketRecord, Party, Refusal, Totals, Tuple};
 use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 use targets::{Probe, TargetHealth};
 
@@ -127,9 +128,10 @@ impl Fabric {
             .iter()
             .map(|port| {
                 let mut targets = config.groups.iter().flat_map(|group| &group.targets);
-                targets.any(|target| {
-                    target.address == port.address || Some(target.address) == port.ipv6
-                })
+                port.terminates
+                    || targets.any(|target| {
+                        target.address == port.address || Some(target.address) == port.ipv6
+                    })
             })
             .collect();
         let mut fabric = Self {
@@ -276,6 +278,28 @@ impl Fabric {
         self.now = self.now.max(now);
         self.balancers.advance(self.now, &self.config);
         self.balancers.probe_done(&self.config, probe);
+    }
+
+    /// Where a client's connection goes on that ends at a listener of a zonal address's own kernel: the group, and the
+    /// target's address. None when no flow of this client goes there.
+    pub fn behind(
+        &self,
+        listener: SocketAddrV4,
+        client: SocketAddrV4,
+    ) -> Option<(GroupId, SocketAddrV4)> {
+        let (group, index) = self.balancers.behind(listener, client)?;
+        let target = &self.config.groups[usize::from(group.0)].targets[index];
+        let port = target.port.unwrap_or(listener.port());
+        Some((group, SocketAddrV4::new(target.address, port)))
+    }
+
+    /// Counts a TLS handshake that failed at a zonal address: with a client, or with a target.
+    pub fn handshake_failed(&mut self, balancer: BalancerId, zonal: ZonalId, with: Party) {
+        let metric = match with {
+            Party::Client => Metric::ClientTlsNegotiationErrorCount,
+            Party::Server | Party::Fabric => Metric::TargetTlsNegotiationErrorCount,
+        };
+        self.balancers.handshake_failed(balancer, zonal, metric);
     }
 
     /// True when a target is to be checked: it is registered and the registration is through, or it is draining.

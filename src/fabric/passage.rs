@@ -7,6 +7,7 @@ use super::balancer::{Arrival, Decision};
 use super::config::{BalancerId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
 use super::edge::unreadable;
+use super::flow_table::TERMINATED;
 use super::link::Stage;
 use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
 use super::routes::{Course, is_kernel_port};
@@ -78,7 +79,8 @@ impl Fabric {
             before: tuple(&headers),
             flow: None,
             held: false,
-            probe: self.routes.kernel_of(from).is_some(),
+            probe: self.routes.kernel_of(from).is_some()
+                && !self.is_of_terminator(from, headers.from.port()),
             shifted: 0,
         };
         let refused = match parsed {
@@ -278,8 +280,10 @@ impl Fabric {
             self.balancers.make_way(headers);
         }
         match self.routes.kernel_of(from) {
-            Some((balancer, zonal)) => self.balancers.checked(balancer, zonal, headers),
-            None => self.note(transient, None),
+            Some((balancer, zonal)) if transient.passage.probe => {
+                self.balancers.checked(balancer, zonal, headers)
+            }
+            Some(_) | None => self.note(transient, None),
         }
         self.come_to(at, port, transient, None, out);
     }
@@ -291,6 +295,12 @@ impl Fabric {
             && headers.protocol == TCP
             && is_kernel_port(port)
             && !self.balancers.listens(balancer, port, Protocol::Tcp)
+    }
+
+    /// True for a port of a kernel that terminates TLS, at which it listens or from which it connects to targets.
+    fn is_of_terminator(&self, kernel: PortId, port: u16) -> bool {
+        let section = &self.config.ports[kernel.0 as usize];
+        section.terminates && (section.is_backend_port(port) || !is_kernel_port(port))
     }
 
     /// True when the packet that an ICMP error quotes came from a zonal address's own kernel.
@@ -310,6 +320,10 @@ impl Fabric {
         kernel: PortId,
         out: &mut impl Output,
     ) {
+        if self.is_of_terminator(kernel, transient.headers.to.port()) {
+            self.note(transient, None);
+            return self.come_to(at, kernel, transient, None, out);
+        }
         transient.passage.probe = true;
         if let Some((balancer, zonal)) = self.routes.kernel_of(kernel) {
             self.balancers.checked(balancer, zonal, &transient.headers);
@@ -471,7 +485,12 @@ impl Fabric {
         sender: Party,
         out: &mut impl Output,
     ) {
-        let Some(port) = self.routes.host(transient.headers.destination()) else {
+        let destination = transient.headers.destination();
+        let kernel = || {
+            let terminated = self.balancers.table().entry(flow).has(TERMINATED);
+            terminated.then(|| self.routes.kernel_at(destination))?
+        };
+        let Some(port) = self.routes.host(destination).or_else(kernel) else {
             return self.finish(transient, Fate::Dropped(Reason::NoRoute));
         };
         if let Err(reason) = self.beyond_flow(at, port, transient, flow) {

@@ -162,6 +162,16 @@ impl Routes {
         }
     }
 
+    /// The kernel that has a zonal address.
+    pub fn kernel_at(&self, address: Ipv4Addr) -> Option<PortId> {
+        match self.places.get(&address)? {
+            Place::Zonal(_, _, kernel) | Place::Ipv6Zonal { kernel, .. } => *kernel,
+            Place::Host(_) | Place::PublicHost(_) | Place::PublicZonal(..) | Place::Resolver(_) => {
+                None
+            }
+        }
+    }
+
     /// True for the addresses on a host's device.
     pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
         let host = &self.hosts[port.0 as usize];

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
 use super::{Sink, ipv6, zones};
-use crate::diag::codes::{health, plan as code};
+use crate::diag::codes::{health, plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
     ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
@@ -78,6 +78,8 @@ pub(super) struct Listener {
     pub(super) cross_zone: bool,
     /// Real time.
     pub(super) idle_timeout: Duration,
+    /// TLS ends here.
+    pub(super) terminates: bool,
 }
 
 /// Resolves every balancer.
@@ -166,7 +168,7 @@ pub(super) fn resolve<'a>(
 pub(super) fn has_kernels(listeners: &[Listener], groups: &Groups<'_>) -> bool {
     listeners
         .iter()
-        .any(|listener| groups.list[listener.group].health_check.is_some())
+        .any(|listener| listener.terminates || groups.list[listener.group].health_check.is_some())
 }
 
 /// A zonal address with a kernel of its own shares its ports with it.
@@ -212,6 +214,9 @@ fn listener(
         return Vec::new();
     };
     protocols_match(listens, section, &groups.list[group], sink);
+    if listens == Carries::Tls && groups.list[group].preserve_client_ip {
+        sink.push(preserves_over_tls(section, &groups.list[group]));
+    }
     idle.into_iter()
         .map(|(protocol, idle_timeout)| Listener {
             port: port.value,
@@ -219,8 +224,22 @@ fn listener(
             group,
             cross_zone: groups.list[group].cross_zone.unwrap_or(balancer_cross_zone),
             idle_timeout,
+            terminates: listens == Carries::Tls,
         })
         .collect()
+}
+
+fn preserves_over_tls(section: &spec::Listener, group: &Group<'_>) -> Diagnostic {
+    Diagnostic::new(
+        proxy::PRESERVATION_OVER_TLS,
+        section.target_group.span,
+        format!(
+            "`{}` preserves the client's address, which is not emulated behind a TLS listener",
+            group.name.value
+        ),
+    )
+    .also(group.name.span, "on by default for instance targets")
+    .help("write `attributes: { preserve_client_ip.enabled: false }` or `target_type: ip` for the group")
 }
 
 /// The protocols of a listener, each with the idle limit of its flows.
@@ -241,6 +260,21 @@ fn idle_timeouts(
     let udp = |sink: &mut Sink| (Protocol::Udp, clock.idle(&or(UDP_IDLE_SECONDS), sink));
     match (listens, &written) {
         (Carries::Tcp, _) => vec![tcp(sink)],
+        (Carries::Tls, None) => {
+            vec![(Protocol::Tcp, clock.idle(&or(TCP_IDLE_SECONDS), sink))]
+        }
+        (Carries::Tls, Some(seconds)) => {
+            sink.push(
+                Diagnostic::new(
+                    code::ATTRIBUTE_FIXED,
+                    seconds.span,
+                    format!("the idle timeout of TLS listeners is {TCP_IDLE_SECONDS} s and cannot be changed"),
+                )
+                .also(section.protocol.span, "the listener's protocol")
+                .help("remove the attribute"),
+            );
+            vec![tcp(sink)]
+        }
         (Carries::Both, _) => vec![tcp(sink), udp(sink)],
         (Carries::Udp, None) => vec![udp(sink)],
         (Carries::Udp, Some(seconds)) => {
@@ -262,11 +296,13 @@ fn idle_timeouts(
 fn may_forward(listens: Carries, group: Carries) -> bool {
     match (listens, group) {
         (Carries::Tcp, Carries::Tcp | Carries::Both)
+        | (Carries::Tls, Carries::Tcp | Carries::Tls)
         | (Carries::Udp, Carries::Udp | Carries::Both)
         | (Carries::Both, Carries::Both) => true,
-        (Carries::Tcp, Carries::Udp)
-        | (Carries::Udp, Carries::Tcp)
-        | (Carries::Both, Carries::Tcp | Carries::Udp) => false,
+        (Carries::Tcp, Carries::Udp | Carries::Tls)
+        | (Carries::Tls, Carries::Udp | Carries::Both)
+        | (Carries::Udp, Carries::Tcp | Carries::Tls)
+        | (Carries::Both, Carries::Tcp | Carries::Tls | Carries::Udp) => false,
     }
 }
 
@@ -438,6 +474,7 @@ pub(super) fn served(
     for listener in balancers.iter().flat_map(|balancer| &balancer.listeners) {
         let group = &groups.list[listener.group];
         let takes = match listener.protocol {
+            Protocol::Tcp if listener.terminates => Carries::Tls,
             Protocol::Tcp => Carries::Tcp,
             Protocol::Udp => Carries::Udp,
         };

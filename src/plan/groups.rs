@@ -137,6 +137,8 @@ pub(super) fn resolve<'a>(
 pub(super) enum Carries {
     /// `TCP`
     Tcp,
+    /// `TLS`: TCP, ended by the balancer.
+    Tls,
     /// `UDP`
     Udp,
     /// `TCP_UDP`: both, on one port.
@@ -147,6 +149,7 @@ impl Carries {
     /// The word of a lab. The readers let no other words through.
     pub(super) fn of(word: &Spanned<String>) -> Self {
         match word.value.as_str() {
+            "TLS" => Self::Tls,
             "UDP" => Self::Udp,
             "TCP_UDP" => Self::Both,
             _ => Self::Tcp,
@@ -157,6 +160,7 @@ impl Carries {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
             Self::Udp => "UDP",
             Self::Both => "TCP_UDP",
         }
@@ -172,7 +176,9 @@ fn preserves(
     sink: &mut Sink,
 ) -> bool {
     match protocol {
-        Carries::Tcp => attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip"),
+        Carries::Tcp | Carries::Tls => {
+            attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip")
+        }
         Carries::Udp | Carries::Both => {
             if let Some(value) = attributes.text(PRESERVE_CLIENT_IP)
                 && value.value == "false"
@@ -203,7 +209,7 @@ fn proxy_protocol(
         return None;
     }
     match protocol {
-        Carries::Tcp => Some(
+        Carries::Tcp | Carries::Tls => Some(
             match attributes.text(HEADER_PLACEMENT).map(|v| v.value.as_str()) {
                 Some("on_first_ack") => Placement::OnFirstAck,
                 Some(_) | None => Placement::OnFirstAckWithPayload,

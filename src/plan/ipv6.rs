@@ -13,7 +13,7 @@ use super::Sink;
 use super::addresses::is_dualstack;
 use super::groups::{Carries, Group};
 use super::hosts::Hosts;
-use crate::diag::codes::{ipv6 as code, plan};
+use crate::diag::codes::{ipv6 as code, plan, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::StandIns;
 use crate::spec::{self, Body, Ipv6};
@@ -169,6 +169,19 @@ pub(super) fn check_listener(
     sink: &mut Sink,
 ) {
     let (name, span) = (&group.name.value, listener.target_group.span);
+    if is_dualstack(balancer) && Carries::of(&listener.protocol) == Carries::Tls {
+        sink.push(
+            Diagnostic::new(
+                proxy::TLS_OVER_IPV6,
+                listener.protocol.span,
+                "a TLS listener of a dualstack balancer is not emulated",
+            )
+            .also(balancer.ip_address_type.span, "dualstack")
+            .help(
+                "remove `ip_address_type`, or make it a TCP listener before targets that speak TLS",
+            ),
+        );
+    }
     if group.ipv6 && !is_dualstack(balancer) {
         sink.push(
             Diagnostic::new(
@@ -180,7 +193,10 @@ pub(super) fn check_listener(
             .also(group.name.span, "this group")
             .help("add `ip_address_type: dualstack` to the balancer"),
         );
-    } else if !group.ipv6 && is_dualstack(balancer) && group.protocol != Carries::Tcp {
+    } else if !group.ipv6
+        && is_dualstack(balancer)
+        && matches!(group.protocol, Carries::Udp | Carries::Both)
+    {
         sink.push(
             Diagnostic::new(
                 code::UDP_NEEDS_IPV6,

@@ -4,7 +4,7 @@ use super::Host;
 use super::addresses::Addresses;
 use super::balancers::{Balancer, has_kernels};
 use super::clock::Clock;
-use super::groups::Groups;
+use super::groups::{Carries, Groups};
 use super::hosts::Hosts;
 use crate::fabric::config::{
     self, Config, Forward, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target,
@@ -47,7 +47,11 @@ pub(super) fn lower(
             for zonal in &mut balancer.zonal {
                 let number = u32::try_from(ports.len()).expect("the number of ports is limited");
                 zonal.port = Some(PortId(number));
-                ports.push(kernel_port(&balancer.name, zonal));
+                let terminates = resolved.listeners.iter().any(|one| one.terminates);
+                ports.push(Port {
+                    terminates,
+                    ..kernel_port(&balancer.name, zonal)
+                });
             }
         }
     }
@@ -63,6 +67,7 @@ pub(super) fn lower(
                 preserve_client_ip: group.preserve_client_ip,
                 health_check: group.health_check.clone(),
                 proxy_protocol: group.proxy_protocol,
+                tls: group.protocol == Carries::Tls,
                 targets: group
                     .targets
                     .iter()
@@ -133,6 +138,7 @@ fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
             syn_resend_classic: quirk(section, "syn_resend", "classic"),
             tcp_tw_recycle: quirk(section, "tcp_tw_recycle", "1"),
         },
+        terminates: false,
     }
 }
 
@@ -154,6 +160,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         up: Link::default(),
         down: Link::default(),
         quirks: Quirks::default(),
+        terminates: false,
     }
 }
 
@@ -217,6 +224,7 @@ fn lower_balancer(
                 }],
                 group_stickiness: false,
                 idle_timeout: listener.idle_timeout,
+                terminates: listener.terminates,
             })
             .collect(),
         prefer: balancer.prefer.clone(),

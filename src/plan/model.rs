@@ -76,7 +76,9 @@ impl Plan {
         let inside = self.fabric.stand_ins.inside(end).map(|end| *end.ip());
         fabric::config::KERNEL_PORTS.contains(&end.port())
             && kernels.iter().any(|port| {
-                inside.is_some() && (inside == Some(port.address) || inside == port.ipv6)
+                !port.is_backend_port(end.port())
+                    && inside.is_some()
+                    && (inside == Some(port.address) || inside == port.ipv6)
             })
     }
 }
@@ -244,6 +246,8 @@ pub enum Verb {
         source_port: Option<u16>,
         /// Idle time and interval of SO_KEEPALIVE, whole seconds.
         keepalive: Option<Duration>,
+        /// Speaks TLS over it, whatever the certificate.
+        tls: bool,
         /// The step's own limit.
         timeout: Duration,
     },

@@ -10,7 +10,7 @@ use super::groups::Groups;
 use super::hosts::Hosts;
 use super::text::Places;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
@@ -101,20 +101,30 @@ impl Resolver<'_> {
                 source_port,
                 family,
                 keepalive,
+                tls,
                 timeout,
             } => {
                 let family = family.as_ref();
                 let timeout = clock.step(timeout, sink);
                 let keepalive = clock.keepalive(keepalive.as_ref(), sink);
                 let from = self.scene.hosts.resolve_one(from, sink)?;
+                let wanted = Wanted { to, family };
+                let dial = self.scene.destinations.dials(&[from], wanted, sink).pop()?;
+                if *tls && dial.udp {
+                    sink.push(
+                        Diagnostic::new(
+                            proxy::TLS_OVER_UDP,
+                            to.span,
+                            "TLS goes over TCP, and this is UDP",
+                        )
+                        .help("remove `tls`, or the `/udp`"),
+                    );
+                }
                 Verb::Connect {
-                    dial: self
-                        .scene
-                        .destinations
-                        .dials(&[from], Wanted { to, family }, sink)
-                        .pop()?,
+                    dial,
                     source_port: source_port.as_ref().map(|port| port.value),
                     keepalive,
+                    tls: *tls,
                     timeout,
                 }
             }

@@ -2,6 +2,7 @@
 //!
 //! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
+use super::tls::{self, Versions};
 use super::wire::Wire;
 use super::word::Fault;
 use crate::plan::{Endpoint, HostId};
@@ -9,6 +10,7 @@ use crate::world::namespace::Namespace;
 use crate::world::socket::{self, ClientOptions, Family, TcpInfo};
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
+use rustls::pki_types::ServerName;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,6 +114,23 @@ impl Client {
         client
     }
 
+    /// The same under TLS, within the limit of its opening; any certificate will do. What fails to become TLS does not
+    /// stand.
+    pub async fn secured(mut self, limit: Duration) -> Self {
+        let wire = self.slot().take().and_then(Arc::into_inner);
+        let Some(wire) = wire else { return self };
+        let config = tls::trusting_client(Versions::Both);
+        let name = ServerName::IpAddress(self.to.address.ip().into());
+        let until = self.began + limit;
+        match timeout_at(until, wire.secured(config, name)).await {
+            Ok(Ok(wire)) => *self.slot() = Some(Arc::new(wire)),
+            Ok(Err(error)) => self.fault = Fault::from(&error),
+            Err(_) => self.fault = Fault::DEADLINE,
+        }
+        self.took = self.began.elapsed();
+        self
+    }
+
     /// A connection that found no address to go to. `name`: what it looked for.
     pub fn lost(step: usize, from: HostId, name: String, began: Instant, fault: Fault) -> Self {
         let to = Endpoint {
@@ -209,7 +228,10 @@ impl Client {
                     Err(error) => return Fault::from(&error),
                 }
             }
-            Fault::default()
+            match stream.flush().await {
+                Ok(()) => Fault::default(),
+                Err(error) => Fault::from(&error),
+            }
         };
         let fault = timeout(limit, work).await.unwrap_or(Fault::DEADLINE);
         self.note(fault);

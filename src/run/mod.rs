@@ -17,6 +17,7 @@ mod names;
 mod probe;
 mod server;
 mod story;
+mod terminator;
 mod tls;
 mod wire;
 mod word;
@@ -29,6 +30,7 @@ use server::Servers;
 use std::sync::Arc;
 use std::time::Duration;
 use story::Story;
+use terminator::Terminators;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -44,6 +46,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
         servers.push(Servers::start(live, &host.first_addresses(), &host.servers).await?);
     }
+    let terminators = Terminators::start(plan, &world)?;
     let probes = Probes::start(plan, &world);
     let mut interrupted = cancel.clone();
     tokio::select! {
@@ -70,6 +73,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     probes.stop().await;
     settle(&story).await;
     let mut evidence = collect::evidence(&story).await?;
+    drop(terminators);
     evidence.seconds = seconds;
     evidence.lag_ms = lag.as_secs_f64() * 1e3;
     Ok(evidence)

@@ -194,6 +194,7 @@ impl Story {
                 dial,
                 source_port,
                 keepalive,
+                tls,
                 timeout,
             } => {
                 let options = ClientOptions {
@@ -201,7 +202,10 @@ impl Story {
                     keepalive: *keepalive,
                     udp: dial.udp,
                 };
-                let client = self.open(number, dial, options, *timeout).await;
+                let mut client = self.open(number, dial, options, *timeout).await;
+                if *tls {
+                    client = client.secured(*timeout).await;
+                }
                 let fault = client.fault;
                 (
                     fault,

@@ -1,11 +1,15 @@
-//! A client's socket: a stream of bytes, or datagrams to and from one address.
+//! A client's socket: a stream of bytes, perhaps under TLS, or datagrams to and from one address.
 //!
 //! Not here: what a transfer is (see `client`).
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, recv, sockopt};
-use std::io;
+use rustls::ClientConfig;
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -19,6 +23,116 @@ pub enum Wire {
     Stream(TcpStream),
     /// UDP: connected, so that the kernel takes datagrams of that address only and tells of ICMP errors.
     Datagram(UdpSocket),
+    /// TLS over TCP.
+    Secured(Box<Secured>),
+}
+
+/// A TCP connection with a TLS session over it.
+#[derive(Debug)]
+pub struct Secured {
+    stream: TcpStream,
+    session: Mutex<ClientConnection>,
+}
+
+/// A socket as `rustls` reads and writes it: at once, or not at all.
+struct Now<'a>(&'a TcpStream);
+
+impl io::Read for Now<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buffer)
+    }
+}
+
+impl io::Write for Now<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Secured {
+    fn session(&self) -> std::sync::MutexGuard<'_, ClientConnection> {
+        self.session.lock().expect("no holder of this lock panics")
+    }
+
+    /// Gives the socket what the session has for it; `WouldBlock` when not all of it was taken.
+    fn push(&self, session: &mut ClientConnection) -> io::Result<()> {
+        while session.wants_write() {
+            session.write_tls(&mut Now(&self.stream))?;
+        }
+        Ok(())
+    }
+
+    /// Takes what the socket has for the session. False: the end.
+    fn pull(&self, session: &mut ClientConnection) -> io::Result<bool> {
+        let more = session.read_tls(&mut Now(&self.stream))? > 0;
+        let understood = session.process_new_packets();
+        // An alert is worth sending, and nobody waits for it.
+        let pushed = self.push(session);
+        tracing::trace!(?pushed, "an alert or a ticket");
+        understood.map_err(|error| {
+            tracing::debug!(%error, "TLS");
+            io::Error::from(Errno::EPIPE)
+        })?;
+        Ok(more)
+    }
+
+    async fn shake_hands(&self) -> io::Result<()> {
+        loop {
+            let step = {
+                let mut session = self.session();
+                match self.push(&mut session) {
+                    Ok(()) if !session.is_handshaking() => return Ok(()),
+                    Ok(()) => self.pull(&mut session).map(Some),
+                    Err(error) => Err(error),
+                }
+            };
+            match step {
+                Ok(Some(true)) => {}
+                Ok(Some(false) | None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let writes = self.session().wants_write();
+                    match writes {
+                        true => self.stream.writable().await?,
+                        false => self.stream.readable().await?,
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut session = self.session();
+        loop {
+            match session.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // The end of TCP without TLS's own is an end all the same.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                done => return done,
+            }
+            self.pull(&mut session)?;
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut session = self.session();
+        self.push(&mut session)?;
+        let count = session.writer().write(bytes)?;
+        match self.push(&mut session) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            Ok(()) | Err(_) => Ok(count),
+        }
+    }
+
+    /// True when there are bytes to read that are no longer in the socket.
+    fn has_some(&self) -> bool {
+        let state = self.session().process_new_packets();
+        state.is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+    }
 }
 
 impl Wire {
@@ -33,10 +147,50 @@ impl Wire {
         }
     }
 
+    /// The same connection under TLS, after its handshake. Any certificate will do. A datagram socket is left alone.
+    ///
+    /// # Errors
+    /// What the kernel said, `UnexpectedEof` when the peer closed, EPIPE when this side did for want of TLS.
+    pub async fn secured(
+        self,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let Self::Stream(stream) = self else {
+            return Ok(self);
+        };
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let secured = Secured {
+            stream,
+            session: Mutex::new(session),
+        };
+        secured.shake_hands().await?;
+        Ok(Self::Secured(Box::new(secured)))
+    }
+
+    /// Waits until everything that was written is in the kernel's hands.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub async fn flush(&self) -> io::Result<()> {
+        let Self::Secured(secured) = self else {
+            return Ok(());
+        };
+        loop {
+            let pushed = secured.push(&mut secured.session());
+            match pushed {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    secured.stream.writable().await?;
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// True for datagrams.
     pub fn is_datagram(&self) -> bool {
         match self {
-            Self::Stream(_) => false,
+            Self::Stream(_) | Self::Secured(_) => false,
             Self::Datagram(_) => true,
         }
     }
@@ -48,6 +202,7 @@ impl Wire {
     pub async fn writable(&self) -> io::Result<()> {
         match self {
             Self::Stream(stream) => stream.writable().await,
+            Self::Secured(secured) => secured.stream.writable().await,
             Self::Datagram(socket) => socket.writable().await,
         }
     }
@@ -59,6 +214,8 @@ impl Wire {
     pub async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Stream(stream) => stream.readable().await,
+            Self::Secured(secured) if secured.has_some() => Ok(()),
+            Self::Secured(secured) => secured.stream.readable().await,
             // An ICMP error makes a UDP socket ready without making it readable.
             Self::Datagram(socket) => socket.ready(NEWS).await.map(drop),
         }
@@ -71,6 +228,7 @@ impl Wire {
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stream(stream) => stream.try_write(bytes),
+            Self::Secured(secured) => secured.write(bytes),
             Self::Datagram(socket) => socket.try_send(bytes),
         }
     }
@@ -82,6 +240,7 @@ impl Wire {
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Stream(stream) => stream.try_read(buffer),
+            Self::Secured(secured) => secured.read(buffer),
             Self::Datagram(socket) => {
                 let mut take = || {
                     recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)
@@ -110,6 +269,7 @@ impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Stream(stream) => stream.as_fd(),
+            Self::Secured(secured) => secured.stream.as_fd(),
             Self::Datagram(socket) => socket.as_fd(),
         }
     }

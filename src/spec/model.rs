@@ -412,6 +412,8 @@ pub enum Verb {
         family: Option<Spanned<String>>,
         /// SO_KEEPALIVE with this idle time and interval.
         keepalive: Option<Spanned<Lapse>>,
+        /// Speaks TLS over it.
+        tls: bool,
         /// The step's own limit.
         timeout: Spanned<Lapse>,
     },

@@ -19,7 +19,7 @@ mod tun;
 
 pub use error::Error;
 
-use crate::fabric::config::{KERNEL_PORTS, Port, PortId};
+use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
 use crate::plan::{Host as HostPlan, HostId, Plan};
 use driver::Driver;
 use namespace::{Namespace, Pending};
@@ -209,12 +209,15 @@ fn spawn_zonal(
 /// Listeners' ports among those of a zonal address's own kernel: no socket of it may have them.
 fn reserved(plan: &Plan, port: &Port) -> String {
     let balancers = plan.fabric.balancers.iter();
-    let ports: Vec<String> = balancers
+    let mut ports: Vec<String> = balancers
         .filter(|balancer| balancer.zonal.iter().any(|z| z.private == port.address))
         .flat_map(|balancer| &balancer.listeners)
         .filter(|listener| KERNEL_PORTS.contains(&listener.port))
         .map(|listener| listener.port.to_string())
         .collect();
+    if port.terminates {
+        ports.push(format!("{}-{}", BACKEND_PORTS.start(), BACKEND_PORTS.end()));
+    }
     ports.join(",")
 }
 

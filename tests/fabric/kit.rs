@@ -60,6 +60,7 @@ pub fn config() -> Config {
         up: Link::default(),
         down: Link::default(),
         quirks: Quirks::default(),
+        terminates: false,
     };
     let target = |name: &str, address: &str, zone: &str| Target {
         name: name.to_owned(),
@@ -88,6 +89,7 @@ pub fn config() -> Config {
         }],
         group_stickiness: false,
         idle_timeout: IDLE,
+        terminates: false,
     };
     Config {
         seed: 1,
@@ -120,6 +122,7 @@ pub fn config() -> Config {
             name: "web".to_owned(),
             preserve_client_ip: true,
             proxy_protocol: None,
+            tls: false,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
             health_check: None,
             attributes: GroupAttributes::default(),

@@ -23,6 +23,7 @@ fn with_kernels(mut config: Config) -> Config {
         let zonal = &mut config.balancers[0].zonal[number];
         zonal.port = Some(PortId(config.ports.len() as u32));
         config.ports.push(Port {
+            terminates: false,
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             addresses: Vec::new(),

@@ -17,3 +17,4 @@ mod links;
 mod names;
 mod proxy_protocol;
 mod steps;
+mod tls;

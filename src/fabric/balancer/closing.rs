@@ -90,7 +90,7 @@ impl Balancers {
         self.table.set_state(flow, state);
         let entry = self.table.entry_mut(flow);
         let (node, is_live) = (entry.node, entry.is_live());
-        let family = entry.protocol.into();
+        let family = entry.family();
         if !is_live && entry.source_port == SourcePort::Taken {
             entry.source_port = SourcePort::Returned;
             self.pools

@@ -14,14 +14,15 @@ mod stray;
 mod termination;
 
 use super::config::{
-    Balancer, BalancerId, Config, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
+    Balancer, BalancerId, Config, GroupId, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol,
+    ZonalId,
 };
 use super::flow_table::{ANSWERED, FlowTable, Key};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
 use super::meter::Meter;
-use super::metric::Metric;
+use super::metric::{Family, Metric};
 use super::port_pool::PortPools;
 use super::proxy_header::ProxyHeaders;
 use super::record::{Answer, FlowId, FlowState, Reason};
@@ -192,6 +193,20 @@ impl Balancers {
             .by_target(Key::new(protocol, headers.from, headers.to))
     }
 
+    /// Where the second connection of a client leads, whose first ends at this listener of a zonal address's kernel:
+    /// the group of its flow, and the target's place in it.
+    pub fn behind(&self, listener: SocketAddrV4, client: SocketAddrV4) -> Option<(GroupId, usize)> {
+        let key = Key::new(Protocol::Tcp, listener, client);
+        let record = self.table.record(self.table.by_target(key)?);
+        Some((record.group, record.target))
+    }
+
+    /// Counts a failed TLS handshake of a zonal address.
+    pub fn handshake_failed(&mut self, balancer: BalancerId, zonal: ZonalId, metric: Metric) {
+        let node = self.meter.node(balancer, zonal);
+        self.meter.add(node, metric, 1);
+    }
+
     /// True when a balancer listens there.
     pub fn listens(&self, balancer: BalancerId, port: u16, protocol: Protocol) -> bool {
         let mut listeners = self.state(balancer).listeners.iter();
@@ -266,7 +281,7 @@ impl Balancers {
             }
         }
         let entry = self.table.entry(flow);
-        let (node, protocol) = (entry.node, entry.protocol);
+        let (node, family) = (entry.node, entry.family());
         if entry.is_unanswered(now) {
             return Decision::Drop {
                 reason: Reason::HalfOpen,
@@ -284,9 +299,14 @@ impl Balancers {
         }
         self.finish(flow, headers, Side::Target);
         self.track(flow, headers, Side::Target);
-        self.meter.carried(node, protocol.into(), headers);
+        self.meter.carried(node, family, headers);
         if headers.is_reset() {
-            self.meter.add(node, Metric::TcpTargetResetCount, 1);
+            // Of a terminated connection the balancer's own kernel is the other end.
+            let metric = match family {
+                Family::Tls => Metric::TcpElbResetCount,
+                Family::Tcp | Family::Udp => Metric::TcpTargetResetCount,
+            };
+            self.meter.add(node, metric, 1);
         }
         Decision::Forward { flow, from, to }
     }
@@ -327,10 +347,11 @@ impl Balancers {
         self.finish(flow, headers, Side::Client);
         self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
-        let (node, family) = (entry.node, entry.protocol.into());
+        let (node, family) = (entry.node, entry.family());
         let (from, to) = (entry.source, entry.target);
         self.meter.carried(node, family, headers);
-        if headers.is_reset() {
+        // Forwarded to a target, which one of a terminated connection is not.
+        if headers.is_reset() && family != Family::Tls {
             self.meter.add(node, Metric::TcpClientResetCount, 1);
         }
         Decision::Forward { flow, from, to }

@@ -1,7 +1,7 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
 use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
-use super::super::flow_table::{CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
+use super::super::flow_table::{CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN, TERMINATED};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
 use super::super::listener::Opening;
@@ -30,6 +30,7 @@ impl Balancers {
         let listening = &state.listeners[listener];
         let isn = headers.seq;
         let (idle, half_open) = (listening.idle, state.half_open);
+        let terminates = listening.terminates;
         let node = self.meter.node(at.balancer, at.zonal);
         let opening = Opening {
             from: seen,
@@ -53,10 +54,14 @@ impl Balancers {
             let private = state.zonal[at.zonal.0 as usize].0;
             SocketAddrV4::new(private, headers.to.port())
         };
+        // A connection that ends here is this very address's own; the target gets another one.
+        let destination = if terminates { listener } else { target.address };
         // A client of the other family has no address that its target could be shown.
         let over_ipv6 = is_stand_in(*target.address.ip());
         let own_family = is_stand_in(*seen.ip()) == over_ipv6;
-        let source = if chosen.preserve_client_ip && own_family {
+        let source = if terminates {
+            Some((seen, SourcePort::Own))
+        } else if chosen.preserve_client_ip && own_family {
             self.preserved(at.balancer, protocol, seen, target.address, isn)
                 .map(|source| (source, SourcePort::Own))
         } else {
@@ -85,7 +90,7 @@ impl Balancers {
             group: chosen.group,
             target: target.index,
             client_side: tuple(headers.from, headers.to),
-            target_side: tuple(source, target.address),
+            target_side: tuple(source, destination),
             opened: now,
             last: now,
             displaced: None,
@@ -99,18 +104,22 @@ impl Balancers {
             client: headers.from,
             zonal: headers.to,
             source,
-            target: target.address,
+            target: destination,
             isn,
             idle,
             half_open,
             source_port,
         };
         let flow = self.table.insert(now, new.into(), record);
-        let family = protocol.into();
+        if terminates {
+            self.table.entry_mut(flow).mark(TERMINATED);
+        }
+        let family = self.table.entry(flow).family();
         self.meter
             .opened(node, chosen.group, family, chosen.fail_open);
         if let Some(placement) = chosen.proxy_protocol
             && protocol == Protocol::Tcp
+            && !terminates
         {
             self.proxy_headers
                 .begin(flow, isn, placement, seen, listener);

@@ -18,6 +18,8 @@ pub struct TargetGroup {
     pub health_check: Option<HealthCheck>,
     /// Targets read a PROXY protocol header (version 2) before what the client says, from then on; none: they do not.
     pub proxy_protocol: Option<Placement>,
+    /// Connections of a balancer that terminates TLS to its targets are TLS again.
+    pub tls: bool,
     /// AWS's own settings.
     pub attributes: GroupAttributes,
     /// What AWS does not document.

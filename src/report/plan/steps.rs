@@ -41,11 +41,13 @@ fn details(plan: &Plan, step: &Step) -> String {
             dial,
             source_port,
             keepalive,
+            tls,
             timeout,
         } => {
+            let tls = if *tls { ", TLS" } else { "" };
             let port = source_port.map_or(String::new(), |port| format!(" from port {port}"));
             format!(
-                "{}{port}{}, limit {}",
+                "{}{port}{tls}{}, limit {}",
                 dialled(dial),
                 kept(*keepalive),
                 time(*timeout)

@@ -5,8 +5,8 @@ use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// AWS protocol names.
 pub static PROTOCOLS: Words = Words {
-    now: &["TCP", "UDP", "TCP_UDP"],
-    later: &["TLS", "QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
+    now: &["TCP", "TLS", "UDP", "TCP_UDP"],
+    later: &["QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
 };
 /// What a health check speaks.
 pub static CHECK_PROTOCOLS: Words = Words {

@@ -246,6 +246,12 @@ static CONNECT: Section = Section {
         ),
         FAMILY,
         KEEPALIVE,
+        field(
+            "tls",
+            Default("false"),
+            Type::Bool,
+            "Speaks TLS over the connection, and takes any certificate.",
+        ),
         timeout("5s"),
     ],
 };

@@ -59,6 +59,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             source_port: fields.written("source_port"),
             family: fields.written("family"),
             keepalive: fields.written("keepalive"),
+            tls: fields.value("tls")?.value,
             timeout: fields.value("timeout")?,
         },
         "load" => Verb::Load {

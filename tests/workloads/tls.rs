@@ -1,0 +1,76 @@
+//! TLS listeners: real handshakes on both sides of a balancer.
+
+use crate::kit::{fine, has, play};
+use serde_json::json;
+
+const LAB: &str = r#"
+hosts:
+  client: { address: 198.51.100.7 }
+  web: { zone: a, serve: { 443: echo, 444: https, 445: { echo: { proxy_protocol: v2 } }, 446: http } }
+target_groups:
+  web: { target_type: ip, targets: [web] }
+  secured: { target_type: ip, protocol: TLS, targets: [web] }
+  told: { target_type: ip, targets: [web], attributes: { proxy_protocol_v2.enabled: true } }
+load_balancers:
+  front:
+    zones: [a]
+    listeners:
+      443: { protocol: TLS, target_group: web }
+      444: { protocol: TLS, target_group: secured }
+      445: { protocol: TLS, target_group: told }
+      446: { protocol: TLS, target_group: secured }
+steps:
+  - connect: { as: visit, from: client, to: "front:443", tls: true }
+  - exchange: { over: visit, as: talk, bytes: 4MiB, times: 3, timeout: 20s }
+  - connect: { as: told, from: client, to: "front:445", tls: true }
+  - exchange: { over: told, as: more, bytes: 100 }
+  - connect: { as: second, from: client, to: "front:444", tls: true }
+  - send: { over: second, as: nonsense, bytes: 30 }
+  - receive: { over: second, as: answer, bytes: 12, timeout: 3s }
+  - connect: { as: mismatch, from: client, to: "front:446", tls: true }
+  - receive: { over: mismatch, as: nothing, bytes: 1, timeout: 3s }
+  - connect: { as: plain, from: client, to: "front:443" }
+  - send: { over: plain, as: hello, bytes: 100 }
+  - receive: { over: plain, as: alert, bytes: 100, timeout: 3s }
+"#;
+
+#[test]
+fn connections_end_at_the_balancer_and_go_on_to_the_target() {
+    let Some(lab) = play(LAB, &[("plain", "{}")]) else {
+        return;
+    };
+    let case = lab.case("plain");
+    for step in ["visit", "talk", "told", "more", "second", "mismatch"] {
+        fine(case.step(step));
+    }
+    // The target's server speaks TLS of its own, and HTTP over it.
+    has(
+        case.step("answer"),
+        json!({ "ok": true, "text": "HTTP/1.1 400" }),
+    );
+    let requests = case.evidence["hosts"]["web"]["requests"]
+        .as_array()
+        .expect("requests");
+    assert!(
+        requests.iter().all(|request| request["probe"] == false),
+        "{requests:?}"
+    );
+    // Who does not speak TLS is closed, and counted on its side.
+    let ended = ["eof", "reset"].map(|word| json!(word));
+    assert!(ended.contains(&case.step("nothing")["error"]));
+    assert!(ended.contains(&case.step("alert")["error"]));
+    for (metric, count) in [
+        ("NewFlowCount_TLS", 5),
+        ("NewFlowCount_TCP", 0),
+        ("ClientTLSNegotiationErrorCount", 1),
+        ("TargetTLSNegotiationErrorCount", 1),
+    ] {
+        assert_eq!(case.metric("front", metric), count, "{metric}");
+    }
+    assert!(case.metric("front", "ProcessedBytes_TLS") > 24 << 20);
+    // Each of them has one connection of its own at the target, from the balancer's address.
+    let legs = case
+        .packets(|p| p["flags"] == "S" && p["to"].as_str().is_some_and(|to| to.starts_with("10.")));
+    let own = |p: &&serde_json::Value| p["receiver"] == "web" && p["probe"] == false;
+    assert_eq!(legs.iter().filter(|p| own(p)).count(), 4, "{legs:?}");
+}
