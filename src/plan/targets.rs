@@ -36,7 +36,7 @@ pub(super) fn attributes(
     };
     // With datagrams in it, a group has what AWS says of UDP.
     let udp = match protocol {
-        Carries::Tcp => false,
+        Carries::Tcp | Carries::Tls => false,
         Carries::Udp | Carries::Both => true,
     };
     let terminate_unhealthy = written.flag(TERMINATE_UNHEALTHY, !udp);
