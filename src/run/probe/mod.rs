@@ -214,12 +214,16 @@ async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) 
     };
     loop {
         sleep_until(next).await;
+        let (balancer, zonal) = (watch.balancer, watch.zonal);
         let (group, target) = (watch.group, watch.target);
         let settings = world.driver().ask(move |fabric, _| {
             let config = &fabric.config().groups[usize::from(group.0)];
             let check = config.health_check.clone()?;
             let proxied = config.proxy_protocol.is_some();
-            Some((check, proxied, fabric.is_checked(group, target)))
+            let place = &fabric.config().balancers[usize::from(balancer.0)].zonal;
+            // The address of a zone that is not enabled is gone, and its checkers with it.
+            let checked = place[usize::from(zonal.0)].enabled && fabric.is_checked(group, target);
+            Some((check, proxied, checked))
         });
         let Some((check, proxied, checked)) = settings.await else {
             // Its group's checks were taken away while the story runs.

@@ -22,6 +22,8 @@ pub const RECOGNISED: &[&str] = &[
     "security-group-drop",
     "network-acl-drop",
     "idle-expiry",
+    "unhealthy-reset",
+    "fail-open",
     "tw-recycle",
     "health-check-host-header",
     "proxy-protocol-mismatch",

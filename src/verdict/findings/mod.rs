@@ -4,6 +4,7 @@
 //! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
 
 mod challenge_ack;
+mod fail_open;
 mod flow_collision;
 mod guard_drop;
 mod health_check_host_header;
@@ -20,6 +21,7 @@ mod stale_dns_address;
 mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
+mod unhealthy_reset;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
@@ -41,6 +43,8 @@ pub const KINDS: &[&str] = &[
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
     idle_expiry::KIND,
+    unhealthy_reset::KIND,
+    fail_open::KIND,
     tw_recycle::KIND,
     health_check_host_header::KIND,
     proxy_protocol_mismatch::KIND,
@@ -63,6 +67,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(unhealthy_reset::find(&trace));
+    findings.extend(fail_open::find(&trace));
     findings.extend(tw_recycle::find(&trace));
     findings.extend(health_check_host_header::find(&trace));
     findings.extend(proxy_protocol_mismatch::find(&trace));

@@ -29,6 +29,8 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
     ("idle-expiry", include_str!("idle-expiry.txt")),
+    ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
+    ("fail-open", include_str!("fail-open.txt")),
     ("tw-recycle", include_str!("tw-recycle.txt")),
     (
         "health-check-host-header",
