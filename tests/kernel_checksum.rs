@@ -17,8 +17,9 @@ use etherparse::{
 use hairpin::packet::checksum::{Delta, field_offset};
 use hairpin::packet::print::Line;
 use hairpin::packet::rewrite::rewrite;
-use hairpin::packet::vnet::{GSO_TCPV4, GSO_UDP_L4, NEEDS_CSUM};
-use hairpin::packet::{Headers, TCP, UDP, VnetHeader};
+use hairpin::packet::siit;
+use hairpin::packet::vnet::{GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM};
+use hairpin::packet::{Headers, StandIns, TCP, UDP, VnetHeader};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use std::fmt;
@@ -94,6 +95,12 @@ fn inside() {
             router.check(&Case::random(number, UDP, true));
         }
     }
+    // Packets of an IPv6 host for an IPv4 target.
+    for number in 0..CASES {
+        let is_super = number.is_multiple_of(4);
+        router.check(&Case::random(number, TCP, is_super).over_ipv6());
+        router.check(&Case::random(number, UDP, is_super && router.takes_uso).over_ipv6());
+    }
 }
 
 /// A packet, its new ends, and its segment size when it is a super-packet.
@@ -103,6 +110,8 @@ struct Case {
     new_from: SocketAddrV4,
     new_to: SocketAddrV4,
     gso_size: Option<u16>,
+    /// It came over IPv6, and was translated before it was rewritten.
+    over_ipv6: bool,
 }
 
 impl Case {
@@ -136,11 +145,63 @@ impl Case {
             new_from,
             new_to,
             gso_size,
+            over_ipv6: false,
         };
         if number.is_multiple_of(16) && !is_super {
             case.make_sum_zero();
         }
         case
+    }
+
+    /// The same from an IPv6 host. A translated packet has no IP options, and its identification is 0.
+    fn over_ipv6(mut self) -> Self {
+        self.over_ipv6 = true;
+        self.packet.ip_options = false;
+        self.packet.identification = 0;
+        self
+    }
+
+    /// What the fabric makes of it when it enters.
+    fn translated(&self) -> (VnetHeader, Vec<u8>) {
+        let mut random = Random(!self.number);
+        let addresses: Vec<u8> = (0..32)
+            .map(|at| {
+                if at % 16 == 0 {
+                    0x20
+                } else {
+                    random.next() as u8
+                }
+            })
+            .collect();
+        let transport = self.packet.build().split_off(20);
+        let mut bytes = vec![0x60, 0, 0, 0];
+        bytes.extend((transport.len() as u16).to_be_bytes());
+        bytes.extend([self.packet.protocol, TTL]);
+        bytes.extend(&addresses);
+        bytes.extend(&transport);
+        let sum = Sum16BitWords::new()
+            .add_slice(&addresses)
+            .add_slice(&(transport.len() as u32).to_be_bytes())
+            .add_slice(&[0, 0, 0, self.packet.protocol]);
+        let field = 40 + offset(self.packet.protocol);
+        let partial = !u16::from_be(sum.ones_complement());
+        bytes[field..field + 2].copy_from_slice(&partial.to_be_bytes());
+        let mut vnet = VnetHeader {
+            flags: NEEDS_CSUM,
+            csum_start: 40,
+            csum_offset: offset(self.packet.protocol) as u16,
+            ..VnetHeader::default()
+        };
+        if let Some(size) = self.gso_size {
+            vnet.gso_size = size;
+            vnet.gso_type = match self.packet.protocol {
+                TCP => GSO_TCPV6,
+                _ => GSO_UDP_L4,
+            };
+        }
+        let start = siit::enter(&mut vnet, &mut bytes, &mut StandIns::default());
+        let bytes = bytes.split_off(start.expect("well-formed"));
+        (vnet, bytes)
     }
 
     /// Chooses the last word of the payload so that the finished sum is zero, which UDP has to send as all ones.
@@ -186,6 +247,9 @@ impl Case {
             } else {
                 GSO_UDP_L4
             };
+        }
+        if self.over_ipv6 {
+            (vnet, bytes) = self.translated();
         }
         let mut headers = Headers::parse(&vnet, &bytes).expect("well-formed");
         assert!(headers.partial);

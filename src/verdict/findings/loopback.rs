@@ -85,18 +85,32 @@ fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {
             count(record.self_sourced.unsigned_abs() as usize, "packet")
         ),
     };
+    let first = syns.first().map(|first| trace.sent(*first));
+    let over_ipv6 = first.is_some_and(|packet| ip(&packet.to).contains(':'));
+    let own = match over_ipv6 {
+        true => &record.ipv6,
+        false => &record.address,
+    };
     let then = if record
         .counters
         .get("TcpExtEmbryonicRsts")
         .is_some_and(|n| *n > 0)
     {
-        "It let them in (accept_local), but its SYN-ACKs went over lo to a tuple that nobody there had dialled, and \
-         were reset."
+        match over_ipv6 {
+            false => {
+                "It let them in (accept_local), but its SYN-ACKs went over lo to a tuple that nobody there had \
+                 dialled, and were reset."
+            }
+            // Observed on Linux 6.18; net/ipv6/ip6_input.c has no counterpart of ip_route_input's martian source.
+            true => {
+                "It let them in, because Linux knows no martian sources over IPv6, but its SYN-ACKs went over lo to \
+                 a tuple that nobody there had dialled, and were reset."
+            }
+        }
     } else {
         "Linux drops such a packet as martian; no counter of the host's own namespace moves."
     };
     format!(
-        "{host} is client and target of the same balancer: {what}, from its own address {}. {then}",
-        record.address
+        "{host} is client and target of the same balancer: {what}, from its own address {own}. {then}"
     )
 }
