@@ -190,3 +190,47 @@ steps:
     assert_eq!(of("own", "inside"), (Some(0), Some(10)));
     assert_eq!(of("own", "outside"), (Some(5), Some(5)));
 }
+
+#[test]
+fn a_zone_without_healthy_targets_leaves_the_name_for_programs_too() {
+    let Some(case) = once(
+        r#"
+time_scale: 30
+hosts:
+  app: { zone: c }
+  web1: { zone: a, serve: { 80: http } }
+  web2: { zone: b, serve: { 80: http } }
+target_groups:
+  web: { targets: [web1, web2], health_check: { protocol: TCP, interval: 6, timeout: 6 } }
+load_balancers: { front: { scheme: internal, zones: [a, b], listeners: { 80: web } } }
+steps:
+  - run: { as: before, on_host: app, command: "getent ahostsv4 front | awk '/STREAM/ { print $1 }' | sort" }
+  - stop: web1
+  - wait_until: { as: gone, that: "!load_balancers.front.zones.a.in_dns", timeout: 20s }
+  - run: { as: after, on_host: app, command: "getent ahostsv4 front | awk '/STREAM/ { print $1 }'" }
+  - run: { as: page, on_host: app, command: "curl -sS --max-time 5 http://front/" }
+  - stop: web2
+  - wait_until: { as: open, that: load_balancers.front.zones.a.in_dns, timeout: 20s }
+"#,
+    ) else {
+        return;
+    };
+    has(
+        case.step("before"),
+        json!({ "ok": true, "stdout": "10.0.15.10\n10.0.31.10\n" }),
+    );
+    fine(case.step("gone"));
+    has(
+        case.step("after"),
+        json!({ "ok": true, "stdout": "10.0.31.10\n" }),
+    );
+    has(case.step("page"), json!({ "ok": true, "stdout": "web2\n" }));
+    // With the last one all zones are bad, and the name fails open.
+    fine(case.step("open"));
+    let said = case.evidence["load_balancers"]["front"]["dns"].as_array();
+    // Before the story one of the two was judged first.
+    let told = said.expect("a list").iter();
+    let since = told.filter(|one| one["at"].as_f64().expect("a time") > 0.0);
+    let zones: Vec<_> = since.map(|one| &one["zones"]).collect();
+    assert_eq!(zones, [&json!(["b"]), &json!(["a", "b"])]);
+}
