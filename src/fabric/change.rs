@@ -2,6 +2,7 @@
 
 use super::config::{Config, GroupId, PortId};
 use super::faults::DropRule;
+use super::guard::Watch;
 use super::{Fabric, Output};
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ impl Fabric {
             Change::Configure(config) => {
                 self.balancers.configure(self.now, &self.config, &config);
                 self.links.configure(&config);
+                self.watch = Watch::configure(self.watch.take(), &config);
                 self.config = *config;
             }
         }

@@ -48,6 +48,8 @@ pub struct Config {
     pub groups: Vec<TargetGroup>,
     /// What may refuse packets.
     pub guards: Guards,
+    /// Who is in which VPC.
+    pub vpcs: Vpcs,
     /// Every IPv6 address of the lab and the IPv4 address that stands for it here; empty: a lab without IPv6.
     pub stand_ins: StandIns,
     /// How many packet records are kept; later ones are counted, not kept.
@@ -56,6 +58,43 @@ pub struct Config {
     pub metric_period: Duration,
     /// Who knows the names.
     pub resolver: Resolver,
+}
+
+/// A VPC; 0 is the default one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VpcId(pub u16);
+
+/// Who is in which VPC, and which of them are peered. The default: everything is in one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vpcs {
+    /// By port.
+    pub ports: Vec<VpcId>,
+    /// By balancer.
+    pub balancers: Vec<VpcId>,
+    /// Pairs that reach each other. It leads no further: what is peered with one does not reach the other.
+    pub peered: Vec<(VpcId, VpcId)>,
+}
+
+impl Vpcs {
+    /// The VPC of a port.
+    pub fn of(&self, port: PortId) -> VpcId {
+        self.ports.get(port.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// The VPC of a balancer.
+    pub fn of_balancer(&self, balancer: BalancerId) -> VpcId {
+        let vpc = self.balancers.get(balancer.0 as usize);
+        vpc.copied().unwrap_or_default()
+    }
+
+    /// True when there is a way between two VPCs.
+    pub fn reach(&self, one: VpcId, other: VpcId) -> bool {
+        one == other
+            || self
+                .peered
+                .iter()
+                .any(|&pair| pair == (one, other) || pair == (other, one))
+    }
 }
 
 /// Where hosts inside the zones find the resolver besides [`Resolver::private`] (AWS: everywhere the same).

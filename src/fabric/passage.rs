@@ -493,11 +493,15 @@ impl Fabric {
         let Some(port) = self.routes.host(destination).or_else(kernel) else {
             return self.finish(transient, Fate::Dropped(Reason::NoRoute));
         };
+        let balancer = self.balancers.table().entry(flow).balancer;
+        if sender == Party::Client && !self.routes.leads(balancer, port) {
+            return self.finish(transient, Fate::Dropped(Reason::NotRoutable));
+        }
         if let Err(reason) = self.beyond_flow(at, port, transient, flow) {
             return self.finish(transient, Fate::Dropped(reason));
         }
         let through = match sender {
-            Party::Client => Some(self.balancers.table().entry(flow).balancer),
+            Party::Client => Some(balancer),
             Party::Server | Party::Fabric => None,
         };
         self.come_to(at, port, transient, through, out);

@@ -52,7 +52,8 @@ pub enum Reason {
     Fragment,
     /// No host and no balancer has the destination address.
     NoRoute,
-    /// A private address from the internet, or the internet from a host without public address.
+    /// A private address from the internet, the internet from a host without public address, or another VPC that
+    /// is not peered.
     NotRoutable,
     /// The source is not an address of the sending host.
     SpoofedSource,

@@ -4,7 +4,7 @@
 //! state, and lets nothing private pass; IPv6 passes it as it is. Hosts inside the zones reach each other directly.
 
 use super::config::{
-    BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, ZonalId, is_stand_in,
+    BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, Vpcs, ZonalId, is_stand_in,
 };
 use super::record::Reason;
 use rustc_hash::FxHashMap;
@@ -70,6 +70,7 @@ pub struct Routes {
     hosts: Vec<Host>,
     /// Whose kernel each port behind the hosts' is.
     kernels: Vec<(BalancerId, ZonalId)>,
+    vpcs: Vpcs,
 }
 
 struct Host {
@@ -137,10 +138,17 @@ impl Routes {
             });
         }
         Self {
+            vpcs: config.vpcs.clone(),
             places,
             hosts,
             kernels: kernels.into_iter().map(|(_, place)| place).collect(),
         }
+    }
+
+    /// True when a balancer has a way to a host.
+    pub fn leads(&self, balancer: BalancerId, to: PortId) -> bool {
+        let vpcs = &self.vpcs;
+        vpcs.reach(vpcs.of_balancer(balancer), vpcs.of(to))
     }
 
     /// Whose zonal address a port is the kernel of; none: it is a host.
@@ -192,6 +200,8 @@ impl Routes {
         destination: Ipv4Addr,
     ) -> Result<Course, Reason> {
         let place = *self.places.get(&destination).ok_or(Reason::NoRoute)?;
+        let own = self.vpcs.of(sender);
+        let reach = |vpc| self.vpcs.reach(own, vpc);
         let sender = &self.hosts[sender.0 as usize];
         match place {
             // No address of IPv6 is private and none is translated.
@@ -216,6 +226,9 @@ impl Routes {
             }),
             Place::Host(port) => {
                 let host = &self.hosts[port.0 as usize];
+                if !sender.internet && !host.internet && !reach(self.vpcs.of(port)) {
+                    return Err(Reason::NotRoutable);
+                }
                 let source = match (sender.internet, host.internet) {
                     (true, true) | (false, false) => source,
                     (false, true) => sender.outside(source)?,
@@ -233,6 +246,9 @@ impl Routes {
                 port,
             }),
             Place::Zonal(..) if sender.internet => Err(Reason::NotRoutable),
+            Place::Zonal(balancer, ..) if !reach(self.vpcs.of_balancer(balancer)) => {
+                Err(Reason::NotRoutable)
+            }
             Place::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
                 source,
                 balancer,

@@ -21,10 +21,11 @@
 
 use super::attributes::SECONDARY_IPS;
 use super::hosts::Hosts;
-use super::{Sink, ipv6};
+use super::{Sink, ipv6, vpcs};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{LINK_LOCAL_RESOLVER, StandIns};
+use crate::fabric::guard::rules::Cidr;
 use crate::spec::{Balancer, Body, Ipv6, PublicAddress};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -95,7 +96,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
     let mut book = Book::default();
     reserve_hosts(body, &mut book, sink);
     let failures = reserve_balancers(body, &mut book, sink);
-    let mut pools = Pools::new(body.zones.len());
+    let mut pools = Pools::new(body.zones.len(), &vpcs::ranges(body));
     let mut ipv6 = ipv6::Pools::new(body, sink);
     let hosts = hosts
         .list
@@ -105,7 +106,8 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
             let zone = section
                 .zone
                 .as_ref()
-                .map(|zone| zones.get(zone.value.as_str()).copied().unwrap_or(0));
+                .map(|zone| zones.get(zone.value.as_str()).copied().unwrap_or(0))
+                .map(|zone| (vpcs::number(body, section.vpc.as_ref()), zone));
             HostAddresses {
                 private: match &section.address {
                     Some(fixed) => fixed.value,
@@ -120,7 +122,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 },
                 ipv6: section.ipv6.as_ref().map(|wanted| match wanted.value {
                     Ipv6::Fixed(fixed) => ipv6.known(fixed),
-                    Ipv6::Auto => ipv6.host(zone),
+                    Ipv6::Auto => ipv6.host(zone.map(|(_, zone)| zone)),
                 }),
             }
         })
@@ -134,11 +136,12 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 .iter()
                 .map(|(zone, fixed)| {
                     let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
+                    let vpc = vpcs::number(body, balancer.vpc.as_ref());
                     let fixed = fixed.as_ref().map(|fixed| fixed.value);
                     let ipv6 = is_dualstack(balancer).then(|| ipv6.zonal(number));
                     if faces_internet(balancer) {
                         ZonalAddresses {
-                            private: pools.zonal(number).next(&book, name.span, sink),
+                            private: pools.zonal(vpc, number).next(&book, name.span, sink),
                             public: Some(fixed.unwrap_or_else(|| {
                                 pools.zonal_public.next(&book, name.span, sink)
                             })),
@@ -147,7 +150,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                     } else {
                         ZonalAddresses {
                             private: fixed.unwrap_or_else(|| {
-                                pools.zonal(number).next(&book, name.span, sink)
+                                pools.zonal(vpc, number).next(&book, name.span, sink)
                             }),
                             public: None,
                             ipv6,
@@ -162,8 +165,9 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         let count = secondary_count(balancer);
         let zones = balancer.zones.iter().map(|(zone, _)| {
             let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
+            let vpc = vpcs::number(body, balancer.vpc.as_ref());
             (0..count)
-                .map(|_| pools.zonal(number).next(&book, name.span, sink))
+                .map(|_| pools.zonal(vpc, number).next(&book, name.span, sink))
                 .collect()
         });
         zones.collect()
@@ -478,11 +482,34 @@ struct Pools {
     internet: Pool,
     host_public: Pool,
     zonal_public: Pool,
-    zones: Vec<(Pool, Pool)>,
+    /// By VPC and zone: for hosts, for zonal addresses.
+    zones: Vec<Vec<(Pool, Pool)>>,
+}
+
+/// The subnets of a VPC that is not the default one: sixteen alike, in the order of the zones. The last part of
+/// each is for load balancers; the first addresses are AWS's own.
+fn subnets(vpc: Cidr, zones: usize) -> Vec<(Pool, Pool)> {
+    let size = 1u32 << (32 - u32::from(vpc.prefix.clamp(16, 24))) >> 4;
+    let (first, balancers) = match size {
+        4096.. => (10, size - 246),
+        256.. => (10, size - 16),
+        _ => (4, size - 4),
+    };
+    (0u32..)
+        .take(zones.clamp(1, MOST_ZONES))
+        .map(|zone| {
+            let base = vpc.address.to_bits().wrapping_add(zone * size);
+            let at = |offset: u32| base.wrapping_add(offset).to_be_bytes();
+            (
+                Pool::new("hosts in this zone", at(first), at(balancers - 1)),
+                Pool::new("load balancers in this zone", at(balancers), at(size - 2)),
+            )
+        })
+        .collect()
 }
 
 impl Pools {
-    fn new(zones: usize) -> Self {
+    fn new(zones: usize, vpcs: &[Cidr]) -> Self {
         let zone = |number: usize| {
             let third = u8::try_from(16 * number).unwrap_or(240);
             (
@@ -517,22 +544,25 @@ impl Pools {
                 [203, 0, 113, 254],
             )
             .then([198, 19, 128, 1], [198, 19, 255, 254]),
-            zones: (0..zones.clamp(1, MOST_ZONES)).map(zone).collect(),
+            zones: std::iter::once((0..zones.clamp(1, MOST_ZONES)).map(zone).collect())
+                .chain(vpcs.iter().map(|vpc| subnets(*vpc, zones)))
+                .collect(),
         }
     }
 
-    fn host(&mut self, zone: Option<usize>) -> &mut Pool {
+    /// In a zone of a VPC, or on the internet.
+    fn host(&mut self, zone: Option<(usize, usize)>) -> &mut Pool {
         match zone {
             None => &mut self.internet,
-            Some(number) => {
-                let last = self.zones.len() - 1;
-                &mut self.zones[number.min(last)].0
+            Some((vpc, number)) => {
+                let last = self.zones[vpc].len() - 1;
+                &mut self.zones[vpc][number.min(last)].0
             }
         }
     }
 
-    fn zonal(&mut self, zone: usize) -> &mut Pool {
-        let last = self.zones.len() - 1;
-        &mut self.zones[zone.min(last)].1
+    fn zonal(&mut self, vpc: usize, zone: usize) -> &mut Pool {
+        let last = self.zones[vpc].len() - 1;
+        &mut self.zones[vpc][zone.min(last)].1
     }
 }

@@ -1,11 +1,11 @@
 //! Guards: security groups and network ACLs with every name resolved to members, addresses and subnets.
 //!
 //! A security group's members are the private addresses of the hosts and zonal addresses that list it. The subnets
-//! are the zones: a host and a zonal address of one zone are in one subnet.
+//! are the zones of each VPC: a host and a zonal address of one zone and one VPC are in one subnet.
 
-use super::Sink;
 use super::clock::Clock;
 use super::hosts::{Hosts, known_zone};
+use super::{Sink, vpcs};
 use crate::diag::codes::guards as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::Config;
@@ -117,16 +117,21 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
         return Guards::default();
     }
     let names = Names::of(body);
-    let subnet = |zone: &str| {
+    let subnet = |vpc: Option<&Spanned<String>>, zone: &str| {
         let place = body.zones.iter().position(|known| known.value == zone);
-        SubnetId(place.and_then(|n| u16::try_from(n).ok()).unwrap_or(0))
+        let number = vpcs::number(body, vpc) * body.zones.len() + place.unwrap_or(0);
+        SubnetId(u16::try_from(number).unwrap_or(0))
     };
     let mut ports: Vec<HostInterface> = hosts
         .list
         .iter()
         .map(|host| HostInterface {
             groups: names.listed(&host.section.security_groups),
-            subnet: host.section.zone.as_ref().map(|zone| subnet(&zone.value)),
+            subnet: {
+                let vpc = host.section.vpc.as_ref();
+                let zone = host.section.zone.as_ref();
+                zone.map(|zone| subnet(vpc, &zone.value))
+            },
         })
         .collect();
     ports.resize_with(config.ports.len(), HostInterface::default);
@@ -138,13 +143,17 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
             if let Some(port) = zonal.port {
                 ports[port.0 as usize] = HostInterface {
                     groups: groups.clone(),
-                    subnet: Some(subnet(&zonal.zone)),
+                    subnet: Some(subnet(section.vpc.as_ref(), &zonal.zone)),
                 };
             }
         }
         balancers.push(BalancerInterfaces {
             groups,
-            subnets: balancer.zonal.iter().map(|z| subnet(&z.zone)).collect(),
+            subnets: balancer
+                .zonal
+                .iter()
+                .map(|zonal| subnet(section.vpc.as_ref(), &zonal.zone))
+                .collect(),
         });
     }
     let security_groups = (0..)
@@ -156,10 +165,10 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
         .collect();
     Guards {
         security_groups,
-        subnets: body
-            .zones
-            .iter()
-            .map(|zone| self::subnet(zone, body))
+        subnets: std::iter::once("")
+            .chain(body.vpcs.iter().map(|(name, _)| name.value.as_str()))
+            .flat_map(|vpc| body.zones.iter().map(move |zone| (vpc, zone)))
+            .map(|(vpc, zone)| self::subnet(vpc, zone, body))
             .collect(),
         ports,
         balancers,
@@ -238,13 +247,17 @@ fn cidr(range: spec::AddressRange) -> Cidr {
     }
 }
 
-fn subnet(zone: &Spanned<String>, body: &Body) -> Subnet {
+/// A zone's network ACL is that of its subnets in every VPC.
+fn subnet(vpc: &str, zone: &Spanned<String>, body: &Body) -> Subnet {
     let acl = body
         .network_acls
         .iter()
         .find(|(name, _)| name.value == zone.value);
     Subnet {
-        name: zone.value.clone(),
+        name: match vpc {
+            "" => zone.value.clone(),
+            vpc => format!("{vpc}/{}", zone.value),
+        },
         acl: acl.map(|(_, section)| rules::NetworkAcl {
             inbound: section.inbound.iter().filter_map(acl_rule).collect(),
             outbound: section.outbound.iter().filter_map(acl_rule).collect(),

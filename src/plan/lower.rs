@@ -91,6 +91,7 @@ pub(super) fn lower(
             })
             .collect(),
         guards: Default::default(),
+        vpcs: Default::default(),
         stand_ins: addresses.stand_ins.clone(),
         record_limit: RECORD_LIMIT,
         resolver: Resolver {

@@ -33,6 +33,7 @@ mod sysctls;
 mod targets;
 mod text;
 pub mod vocabulary;
+mod vpcs;
 mod zones;
 
 #[cfg(test)]
@@ -201,6 +202,7 @@ fn resolve(
     let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
     balancers::served(body, &balancers, &groups, &drafts, sink);
     guards::check(body, sink);
+    vpcs::check(body, &drafts, &groups, &balancers, sink);
     let places = Places {
         hosts: &drafts,
         addresses: &addresses,
@@ -242,6 +244,7 @@ fn resolve(
     let mut fabric = lower::lower(
         seed, &drafts, &hosts, &groups, &balancers, &addresses, clock,
     );
+    fabric.vpcs = vpcs::lower(body, &drafts, &fabric);
     fabric.guards = guards::lower(body, &drafts, &fabric, clock);
     Some(Resolved {
         works,

@@ -1,4 +1,4 @@
-//! The typed mirror of guards: security groups, network ACLs, and their rules as written.
+//! The typed mirror of what parts networks: security groups and network ACLs with their rules, VPCs, peerings.
 
 use crate::diag::{Span, Spanned};
 use std::fmt;
@@ -59,6 +59,20 @@ pub enum Peer {
     Range(AddressRange),
     /// A security group by name.
     Group(String),
+}
+
+/// `vpcs.X`
+#[derive(Clone, Debug, Default)]
+pub struct Vpc {
+    /// `cidr:`; none: given out.
+    pub cidr: Option<Spanned<AddressRange>>,
+}
+
+/// `peerings.X`
+#[derive(Clone, Debug, Default)]
+pub struct Peering {
+    /// `between:`
+    pub between: Vec<Spanned<String>>,
 }
 
 /// `10.0.0.0/8`

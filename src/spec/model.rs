@@ -3,7 +3,7 @@
 //! A lab's cases differ by `set`, which patches the tree before it is typed; so each case has its own [`Body`].
 //! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
 
-use super::guards::{NetworkAcl, SecurityGroup};
+use super::guards::{NetworkAcl, Peering, SecurityGroup, Vpc};
 use crate::diag::{Span, Spanned};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -103,6 +103,10 @@ pub struct Body {
     pub security_groups: Vec<(Spanned<String>, SecurityGroup)>,
     /// By zone.
     pub network_acls: Vec<(Spanned<String>, NetworkAcl)>,
+    /// In order of writing, the default one left out.
+    pub vpcs: Vec<(Spanned<String>, Vpc)>,
+    /// In order of writing.
+    pub peerings: Vec<(Spanned<String>, Peering)>,
     /// The story.
     pub steps: Vec<Step>,
 }
@@ -144,6 +148,8 @@ pub struct Host {
     pub kernel: Vec<(Spanned<String>, Spanned<String>)>,
     /// `dns_cache: ttl | forever | none`; none: `ttl`.
     pub dns_cache: Option<Spanned<String>>,
+    /// `vpc:`; none: the default one.
+    pub vpc: Option<Spanned<String>>,
     /// `security_groups:`; empty: unguarded.
     pub security_groups: Vec<Spanned<String>>,
 }
@@ -343,6 +349,8 @@ pub struct Balancer {
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
     /// `settled` or `cold`
     pub start: Spanned<String>,
+    /// `vpc:`; none: the default one.
+    pub vpc: Option<Spanned<String>>,
     /// `security_groups:`; empty: unguarded.
     pub security_groups: Vec<Spanned<String>>,
     /// `emulate:`

@@ -19,6 +19,7 @@ const IPV6_ADDRESS: &str = "^(auto|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$";
 const PUBLIC_ADDRESS: &str = "^(auto|none|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
 const PORT: &str = "^[1-9][0-9]{0,4}$";
 const SERVE_PORT: &str = "^[1-9][0-9]{0,4}(/tcp|/udp)?$";
+const RANGE: &str = "^[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?$";
 const RULE_NUMBER: &str = "^[1-9][0-9]{0,4}$";
 const INGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +[a-z0-9./-]+)?$";
 const EGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +[a-z0-9./-]+)?$";
@@ -134,6 +135,7 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
         }
         Type::Address => text(ADDRESS),
         Type::PublicAddress => text(PUBLIC_ADDRESS),
+        Type::Range => text(RANGE),
         Type::Rule(kind) => text(match kind {
             RuleKind::Ingress => INGRESS,
             RuleKind::Egress => EGRESS,

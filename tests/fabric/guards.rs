@@ -666,3 +666,64 @@ fn ranges_know_their_addresses() {
     assert!(cidr("10.1.0.0/16").overlaps(cidr("10.0.0.0/8")));
     assert!(!cidr("10.1.0.0/16").overlaps(cidr("10.2.0.0/16")));
 }
+
+/// web1 and web2 talk directly; then the rule that let web2 in is taken away.
+fn after_the_rule_is_gone(ingress: &str, egress: Vec<Rule>) -> Fate {
+    use hairpin::fabric::change::Change;
+    let mut config = open(config());
+    web(vec![rule(tcp(80, 80), ingress)])(&mut config.guards);
+    config.guards.security_groups[0].egress = egress;
+    let mut net = Net::new(config.clone());
+    let (web2, web1) = (end(WEB2_IP, C), end(WEB1_IP, 80));
+    net.connect(WEB2, web2, web1, 1);
+    config.guards.security_groups[0].ingress.clear();
+    let change = Change::Configure(Box::new(config));
+    net.fabric.apply(net.now, change, &mut net.out);
+    let newcomer = segment(end(WEB2_IP, C + 1), web1, SYN, 1, 0);
+    assert_eq!(
+        net.dropped(WEB2, newcomer.bytes()),
+        Reason::SecurityGroupIngress
+    );
+    net.send(
+        WEB2,
+        segment(web2, web1, ACK, 2, 9001).with_payload(10).bytes(),
+    );
+    net.last_fate()
+}
+
+#[test]
+fn taking_a_rule_away_leaves_what_is_tracked_and_cuts_what_is_not() {
+    let everything = || vec![rule(Traffic::All, ANY)];
+    let cut = Fate::Dropped(Reason::SecurityGroupIngress);
+    assert_eq!(
+        after_the_rule_is_gone(VPC, everything()),
+        Fate::Forwarded(WEB1)
+    );
+    // Allowed for everyone, and every answer too: not tracked.
+    assert_eq!(after_the_rule_is_gone(ANY, everything()), cut);
+    // For everyone, but not every answer: tracked.
+    let some = vec![rule(Traffic::All, VPC)];
+    assert_eq!(after_the_rule_is_gone(ANY, some), Fate::Forwarded(WEB1));
+}
+
+#[test]
+fn what_comes_through_a_balancer_is_always_tracked() {
+    use hairpin::fabric::change::Change;
+    let mut config = open(one_target());
+    web(vec![rule(tcp(80, 80), ANY)])(&mut config.guards);
+    let mut net = Net::new(config.clone());
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    config.guards.security_groups[0].ingress.clear();
+    net.fabric
+        .apply(net.now, Change::Configure(Box::new(config)), &mut net.out);
+    net.forward(
+        CLIENT,
+        segment(client, front, ACK, 2, 9001).with_payload(10),
+    );
+    let newcomer = segment(end(CLIENT_IP, C + 1), front, SYN, 1, 0);
+    assert_eq!(
+        net.dropped(CLIENT, newcomer.bytes()),
+        Reason::SecurityGroupIngress
+    );
+}

@@ -129,6 +129,7 @@ pub fn config() -> Config {
             emulate: GroupEmulate::default(),
         }],
         guards: Default::default(),
+        vpcs: Default::default(),
         stand_ins: StandIns::default(),
         record_limit: 100_000,
         resolver: Resolver::default(),

@@ -21,4 +21,5 @@ mod resolver;
 mod targets;
 mod timeouts;
 mod translation;
+mod vpcs;
 mod zones;

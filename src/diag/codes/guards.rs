@@ -21,6 +21,23 @@ pub const GUARD_ON_THE_INTERNET: Code = Code(547);
 /// A security group before a balancer of before 2023.
 pub const BALANCER_WITHOUT_GROUPS: Code = Code(548);
 
+/// A VPC that the lab does not have.
+pub const UNKNOWN_VPC: Code = Code(549);
+/// A VPC out on the internet.
+pub const VPC_WITHOUT_ZONE: Code = Code(550);
+/// A range that no VPC can have.
+pub const VPC_RANGE: Code = Code(551);
+/// Two VPCs with addresses in common.
+pub const VPC_RANGES_OVERLAP: Code = Code(552);
+/// A peering of one or three.
+pub const PEERING_OF_TWO: Code = Code(553);
+/// A fixed address outside its VPC.
+pub const ADDRESS_OUTSIDE_VPC: Code = Code(554);
+/// An instance target of another VPC.
+pub const INSTANCE_OF_ANOTHER_VPC: Code = Code(555);
+/// Preservation across VPCs before 2023.
+pub const PRESERVED_ACROSS_VPCS: Code = Code(556);
+
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -125,5 +142,92 @@ pub(super) const RULES: &[Rule] = &[
         Right:\n\
         \x20   profile: aws-current\n\
         \x20   load_balancers: { front: { security_groups: [front], ... } }",
+    },
+    Rule {
+        code: UNKNOWN_VPC,
+        title: "no such VPC",
+        page: "A host, a balancer or a peering names a VPC of the lab, or `default`, where everything is that names none.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { db: { zone: a, vpc: shared } }                  # and no `vpcs:` at the top\n\
+        Right:\n\
+        \x20   vpcs: { shared: {} }\n\
+        \x20   hosts: { db: { zone: a, vpc: shared } }",
+    },
+    Rule {
+        code: VPC_WITHOUT_ZONE,
+        title: "a VPC out on the internet",
+        page: "A host without `zone` is out on the internet, in no VPC at all.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { client: { vpc: shared } }\n\
+        Right:\n\
+        \x20   hosts: { client: { vpc: shared, zone: a } }",
+    },
+    Rule {
+        code: VPC_RANGE,
+        title: "not a VPC's range",
+        page: "A VPC has a private range of /16 to /24, which its zones share. `default` has 10.0.0.0/16 and is always there.\n\
+        \n\
+        Wrong:\n\
+        \x20   vpcs: { shared: { cidr: 198.51.100.0/24 } }\n\
+        Right:\n\
+        \x20   vpcs: { shared: { cidr: 10.1.0.0/16 } }",
+    },
+    Rule {
+        code: VPC_RANGES_OVERLAP,
+        title: "VPCs with addresses in common",
+        page: "AWS peers no VPCs whose ranges overlap, since an address would be in both. A lab gives every address once, so no\n\
+        two of its VPCs overlap, peered or not.\n\
+        \n\
+        Wrong:\n\
+        \x20   vpcs: { one: { cidr: 10.1.0.0/16 }, two: { cidr: 10.1.128.0/17 } }\n\
+        Right:\n\
+        \x20   vpcs: { one: { cidr: 10.1.0.0/16 }, two: { cidr: 10.2.0.0/16 } }",
+    },
+    Rule {
+        code: PEERING_OF_TWO,
+        title: "a peering of other than two VPCs",
+        page: "A peering links two VPCs and leads no further. Three VPCs that all reach each other have three peerings.\n\
+        \n\
+        Wrong:\n\
+        \x20   peerings: { all: { between: [default, one, two] } }\n\
+        Right:\n\
+        \x20   peerings: { first: { between: [default, one] }, second: { between: [default, two] } }",
+    },
+    Rule {
+        code: ADDRESS_OUTSIDE_VPC,
+        title: "an address outside the host's VPC",
+        page: "A host's address is one of its VPC's range.\n\
+        \n\
+        Wrong:\n\
+        \x20   vpcs: { shared: { cidr: 10.1.0.0/16 } }\n\
+        \x20   hosts: { db: { zone: a, vpc: shared, address: 10.0.0.7 } }\n\
+        Right:\n\
+        \x20   hosts: { db: { zone: a, vpc: shared, address: 10.1.0.7 } }",
+    },
+    Rule {
+        code: INSTANCE_OF_ANOTHER_VPC,
+        title: "an instance of another VPC as a target",
+        page: "Targets are registered by instance id in the load balancer's own VPC only. An instance of a peered VPC is\n\
+        registered by its address. (Client IP preservation is off for such groups unless it is switched on.)\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { web1: { zone: a, vpc: shared, ... } }\n\
+        \x20   target_groups: { web: { targets: [web1] } }               # and the balancer is in `default`\n\
+        Right:\n\
+        \x20   target_groups: { web: { target_type: ip, targets: [web1] } }",
+    },
+    Rule {
+        code: PRESERVED_ACROSS_VPCS,
+        title: "client IP preservation across VPCs, before 2023",
+        page: "Under `profile: aws-2020` a target group that preserves the client's address has its targets in the balancer's\n\
+        own VPC. Today a peered VPC of the same region will do.\n\
+        \n\
+        Wrong:\n\
+        \x20   profile: aws-2020\n\
+        \x20   target_groups: { web: { target_type: ip, attributes: { preserve_client_ip.enabled: true }, ... } }\n\
+        Right:\n\
+        \x20   target_groups: { web: { target_type: ip, ... } }",
     },
 ];

@@ -8,7 +8,7 @@ pub mod rules;
 mod network_acl;
 mod security_group;
 
-use super::config::{BalancerId, PortId, ZonalId};
+use super::config::{BalancerId, Config, PortId, ZonalId};
 use super::record::{GuardKind, Interface, Reason, Refusal};
 use crate::packet::Headers;
 use network_acl::Denied;
@@ -53,6 +53,17 @@ impl Watch {
                 limit,
             })
         })
+    }
+
+    /// The same guards with other rules. What is tracked stays so.
+    pub fn configure(watch: Option<Box<Self>>, config: &Config) -> Option<Box<Self>> {
+        let Some(mut watch) = watch else {
+            return Self::new(&config.guards, config.record_limit);
+        };
+        watch.rules = config.guards.clone();
+        let ports = watch.rules.ports.len().max(watch.memories.len());
+        watch.memories.resize_with(ports, Memory::default);
+        Some(watch)
     }
 
     /// What was refused, in order; at most `limit`.

@@ -21,6 +21,7 @@ pub fn single(kind: &Type) -> bool {
         | Type::Bytes { .. }
         | Type::Address
         | Type::PublicAddress
+        | Type::Range
         | Type::Rule(_)
         | Type::Ipv6Address
         | Type::Word(_) => true,
@@ -57,7 +58,7 @@ pub fn shape(kind: &Type) -> &'static str {
         | Type::Percent
         | Type::Bytes { .. } => "a single value",
         Type::Address | Type::PublicAddress | Type::Ipv6Address => "a single value",
-        Type::Rule(_) | Type::Word(_) | Type::Any => "a single value",
+        Type::Rule(_) | Type::Range | Type::Word(_) | Type::Any => "a single value",
     }
 }
 
@@ -96,6 +97,7 @@ fn plain(kind: &Type) -> &'static str {
         Type::Bytes { .. } => "a number of bytes",
         Type::Address | Type::PublicAddress => "an IPv4 address",
         Type::Rule(_) => "a rule",
+        Type::Range => "a range of addresses",
         Type::Ipv6Address => "an IPv6 address",
         Type::Expression => "an expression",
         Type::Line | Type::Text => "text",
@@ -138,6 +140,7 @@ pub fn example(kind: &Type) -> String {
         Type::Percent => "1%".to_owned(),
         Type::Bytes { .. } => "64".to_owned(),
         Type::Address | Type::PublicAddress => "192.0.2.10".to_owned(),
+        Type::Range => "10.1.0.0/16".to_owned(),
         Type::Rule(RuleKind::Ingress) => "tcp/80 from 10.0.0.0/8".to_owned(),
         Type::Rule(RuleKind::Egress) => "tcp/443 to 0.0.0.0/0".to_owned(),
         Type::Rule(RuleKind::Inbound) => "allow tcp/80 from 0.0.0.0/0".to_owned(),

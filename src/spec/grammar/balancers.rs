@@ -320,6 +320,12 @@ pub static BALANCER: Section = Section {
         ),
         later("instances", "The targets of a classic balancer."),
         field(
+            "vpc",
+            Optional,
+            Type::Name,
+            "The VPC it is in. Without it, the default one.",
+        ),
+        field(
             "security_groups",
             Optional,
             Type::List {

@@ -2,7 +2,7 @@
 
 use super::Need::{Default, Optional, Required};
 use super::{
-    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, steps,
+    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, steps, vpcs,
 };
 
 /// Vendor profiles: which defaults the emulator takes.
@@ -17,6 +17,8 @@ static GROUP: Type = Type::Section(&balancers::GROUP);
 static BALANCER: Type = Type::Section(&balancers::BALANCER);
 static SECURITY_GROUP: Type = Type::Section(&guards::SECURITY_GROUP);
 static NETWORK_ACL: Type = Type::Section(&guards::NETWORK_ACL);
+static VPC: Type = Type::Section(&vpcs::VPC);
+static PEERING: Type = Type::Section(&vpcs::PEERING);
 static STEP: Type = Type::Variants(&steps::STEPS);
 static CASE: Type = Type::Section(&cases::CASE);
 
@@ -133,8 +135,26 @@ static FIELDS: [Field; 22] = [
         },
         "Stateless filters around the subnets, by zone. A zone without one lets everything pass.",
     ),
-    later("vpcs", "Networks with address ranges of their own."),
-    later("peerings", "Links between networks."),
+    field(
+        "vpcs",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &VPC,
+            item: "VPC",
+        },
+        "Networks with address ranges of their own, besides the default one.",
+    ),
+    field(
+        "peerings",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &PEERING,
+            item: "peering",
+        },
+        "Links between two VPCs each: `between: [default, shared]`.",
+    ),
     later(
         "nat_gateways",
         "Address translation for hosts without a public address.",

@@ -103,7 +103,12 @@ pub static HOST: Section = Section {
             "How long its clients keep the addresses of a name: for the answer's `ttl`; `forever`, as a JVM does with \
                 `networkaddress.cache.ttl=-1`; `none`: each connection asks anew. Programs in it have their own ways.",
         ),
-        later("vpc", "The network it is in."),
+        field(
+            "vpc",
+            Optional,
+            Type::Name,
+            "The VPC it is in. Without it, the default one.",
+        ),
         later("behind", "The host that routes for it."),
         later("gateway", "Its default route."),
         later("nat", "The NAT gateway that it uses."),

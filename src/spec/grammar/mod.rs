@@ -10,6 +10,7 @@ pub mod file;
 pub mod guards;
 pub mod hosts;
 pub mod steps;
+pub mod vpcs;
 
 /// A map with known keys.
 #[derive(Debug)]
@@ -102,6 +103,8 @@ pub enum Type {
     Address,
     /// `none`, `auto` or an IPv4 address.
     PublicAddress,
+    /// A range of addresses: `10.0.0.0/8`.
+    Range,
     /// A rule of a guard: `tcp/80 from 10.0.0.0/8`.
     Rule(RuleKind),
     /// `auto` or an IPv6 address.

@@ -99,6 +99,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         zonal_shift: fields.written("zonal_shift"),
         listeners: listeners.collect::<Option<_>>()?,
         attributes: fields.free("attributes"),
+        vpc: fields.written("vpc"),
         security_groups: fields.names("security_groups"),
         start: fields.value("start")?,
         emulate: fields

@@ -1,9 +1,10 @@
-//! Reads security groups and network ACLs.
+//! Reads security groups, network ACLs, VPCs and peerings.
 
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::guards::{NETWORK_ACL, SECURITY_GROUP};
-use crate::spec::guards::{GuardRule, NetworkAcl, SecurityGroup};
+use crate::spec::grammar::vpcs::{PEERING, VPC};
+use crate::spec::guards::{GuardRule, NetworkAcl, Peering, SecurityGroup, Vpc};
 use crate::spec::node::Node;
 
 /// `security_groups.X`
@@ -43,5 +44,21 @@ pub fn network_acl(node: &Node, span: Span) -> Option<NetworkAcl> {
         span,
         inbound: numbered("inbound"),
         outbound: numbered("outbound"),
+    })
+}
+
+/// `vpcs.X`
+pub fn vpc(node: &Node, span: Span) -> Option<Vpc> {
+    let fields = Fields::new(node, &VPC, span);
+    Some(Vpc {
+        cidr: fields.written("cidr"),
+    })
+}
+
+/// `peerings.X`
+pub fn peering(node: &Node, span: Span) -> Option<Peering> {
+    let fields = Fields::new(node, &PEERING, span);
+    Some(Peering {
+        between: fields.names("between"),
     })
 }

@@ -36,6 +36,7 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         mtu: fields.written("mtu"),
         kernel: fields.free("kernel"),
         dns_cache: fields.written("dns_cache"),
+        vpc: fields.written("vpc"),
         security_groups: fields.names("security_groups"),
     })
 }

@@ -140,6 +140,8 @@ pub fn body(root: &Node) -> Option<Body> {
         load_balancers: fields.items("load_balancers", balancers::balancer)?,
         security_groups: fields.items("security_groups", guards::security_group)?,
         network_acls: fields.items("network_acls", guards::network_acl)?,
+        vpcs: fields.items("vpcs", guards::vpc)?,
+        peerings: fields.items("peerings", guards::peering)?,
         steps: steps::steps(fields.node("steps")?)?,
     })
 }

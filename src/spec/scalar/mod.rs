@@ -36,6 +36,7 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
         Type::Name => name(scalar, span),
         Type::Result => result(scalar, span),
         Type::Zonal => zonal(scalar, span),
+        Type::Range => rules::range_problem(scalar, span),
         Type::Rule(kind) => rules::rule_problem(*kind, scalar, span),
         Type::Bool => boolean(scalar, span),
         Type::Int { min, max } => integer(scalar, span, what, *min, *max),

@@ -32,6 +32,12 @@ pub fn rule_problem(kind: RuleKind, scalar: &Scalar, span: Span) -> Option<Diagn
     Some(wrong.at(scalar, span))
 }
 
+/// What is wrong with a range of addresses.
+pub fn range_problem(scalar: &Scalar, span: Span) -> Option<Diagnostic> {
+    let wrong = range((0, &scalar.text)).err()?;
+    Some(wrong.at(scalar, span))
+}
+
 impl Wrong {
     /// On the words at fault, as long as the text stands in the file as it was read.
     fn at(self, scalar: &Scalar, span: Span) -> Diagnostic {
@@ -293,5 +299,11 @@ fn range(word: Word<'_>) -> Result<AddressRange, Wrong> {
 impl FromText for GuardRule {
     fn from_text(text: &str) -> Option<Self> {
         parse(None, text).ok()
+    }
+}
+
+impl FromText for AddressRange {
+    fn from_text(text: &str) -> Option<Self> {
+        range((0, text)).ok()
     }
 }

@@ -230,6 +230,7 @@ impl<'a> Path<'a> {
             | Type::Bytes { .. }
             | Type::Address
             | Type::PublicAddress
+            | Type::Range
             | Type::Rule(_)
             | Type::Ipv6Address
             | Type::Word(_) => Err(self.inside(at, node)),

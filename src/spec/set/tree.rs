@@ -48,6 +48,7 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Bytes { .. }
         | Type::Address
         | Type::PublicAddress
+        | Type::Range
         | Type::Rule(_)
         | Type::Ipv6Address
         | Type::Word(_)

@@ -1,0 +1,295 @@
+//! VPCs: who is in which, which are peered, what may be registered where.
+
+use super::Sink;
+use super::addresses::is_private;
+use super::balancers::Balancer;
+use super::groups::Groups;
+use super::hosts::Hosts;
+use crate::diag::codes::guards as code;
+use crate::diag::{Diagnostic, Spanned};
+use crate::fabric::config::{Config, VpcId, Vpcs};
+use crate::fabric::guard::rules::Cidr;
+use crate::spec::Body;
+use std::net::Ipv4Addr;
+
+/// The VPC of everything that names none.
+const DEFAULT: &str = "default";
+/// More than any lab needs.
+const MOST: usize = 100;
+/// As in AWS's default VPC.
+const DEFAULT_RANGE: Cidr = Cidr {
+    address: Ipv4Addr::new(10, 0, 0, 0),
+    prefix: 16,
+};
+
+/// The number of a VPC: 0 is the default one. An unknown name counts as that; it has been reported.
+pub(super) fn number(body: &Body, vpc: Option<&Spanned<String>>) -> usize {
+    let named = vpc.and_then(|vpc| {
+        let place = |(name, _): &(Spanned<String>, _)| name.value == vpc.value;
+        body.vpcs.iter().position(place)
+    });
+    named.map_or(0, |place| place + 1)
+}
+
+/// The range of every VPC but the default one, in the order of the lab.
+pub(super) fn ranges(body: &Body) -> Vec<Cidr> {
+    body.vpcs
+        .iter()
+        .enumerate()
+        .map(|(place, (_, vpc))| match &vpc.cidr {
+            Some(range) => Cidr {
+                address: range.value.address,
+                prefix: range.value.prefix,
+            },
+            None => Cidr {
+                // More than that are not accepted.
+                address: Ipv4Addr::new(10, u8::try_from(place + 1).unwrap_or(u8::MAX), 0, 0),
+                prefix: 16,
+            },
+        })
+        .collect()
+}
+
+/// Names that must exist, ranges that must not overlap, and who may be registered with whom.
+pub(super) fn check(
+    body: &Body,
+    hosts: &Hosts<'_>,
+    groups: &Groups<'_>,
+    balancers: &[Balancer<'_>],
+    sink: &mut Sink,
+) {
+    if let Some((name, _)) = body.vpcs.get(MOST) {
+        sink.push(
+            Diagnostic::new(
+                code::VPC_RANGE,
+                name.span,
+                format!("{} VPCs", body.vpcs.len()),
+            )
+            .label(format!("the first past {MOST}"))
+            .help(format!(
+                "a lab has at most {MOST} VPCs besides the default one"
+            )),
+        );
+        return;
+    }
+    for (_, host) in &body.hosts {
+        if let Some(vpc) = &host.vpc {
+            known(vpc, body, sink);
+            if host.zone.is_none() {
+                sink.push(
+                    Diagnostic::new(
+                        code::VPC_WITHOUT_ZONE,
+                        vpc.span,
+                        "a host without a zone is out on the internet, in no VPC",
+                    )
+                    .help("give it a `zone:`, or take the `vpc:` away"),
+                );
+            }
+            inside(host.address.as_ref(), body, vpc, sink);
+        }
+    }
+    for (_, balancer) in &body.load_balancers {
+        if let Some(vpc) = &balancer.vpc {
+            known(vpc, body, sink);
+        }
+    }
+    check_ranges(body, sink);
+    check_peerings(body, sink);
+    check_targets(body, hosts, groups, balancers, sink);
+}
+
+fn known(vpc: &Spanned<String>, body: &Body, sink: &mut Sink) {
+    let names =
+        || std::iter::once(DEFAULT).chain(body.vpcs.iter().map(|(name, _)| name.value.as_str()));
+    if !names().any(|name| name == vpc.value) {
+        let help = sink.help(&vpc.value, names());
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_VPC,
+                vpc.span,
+                format!("there is no VPC `{}`", vpc.value),
+            )
+            .label("not under `vpcs`")
+            .help(help),
+        );
+    }
+}
+
+fn inside(
+    address: Option<&Spanned<Ipv4Addr>>,
+    body: &Body,
+    vpc: &Spanned<String>,
+    sink: &mut Sink,
+) {
+    let Some(address) = address else { return };
+    let number = number(body, Some(vpc));
+    let Some(range) = number.checked_sub(1).map(|n| ranges(body)[n]) else {
+        return;
+    };
+    if !range.contains(address.value) {
+        sink.push(
+            Diagnostic::new(
+                code::ADDRESS_OUTSIDE_VPC,
+                address.span,
+                format!(
+                    "{} is no address of `{}`, which has {}/{}",
+                    address.value, vpc.value, range.address, range.prefix
+                ),
+            )
+            .help("leave the address out and one is given out, or choose one of that range"),
+        );
+    }
+}
+
+fn check_ranges(body: &Body, sink: &mut Sink) {
+    let ranges = ranges(body);
+    for (place, (name, vpc)) in body.vpcs.iter().enumerate() {
+        let range = ranges[place];
+        let span = vpc.cidr.as_ref().map_or(name.span, |cidr| cidr.span);
+        if name.value == DEFAULT {
+            sink.push(
+                Diagnostic::new(code::VPC_RANGE, name.span, "`default` is there already")
+                    .help("choose another name; what names no VPC is in `default`, 10.0.0.0/16"),
+            );
+        }
+        if !is_private(range.address) || !(16..=24).contains(&range.prefix) {
+            sink.push(
+                Diagnostic::new(
+                    code::VPC_RANGE,
+                    span,
+                    format!("{}/{} cannot be a VPC's range", range.address, range.prefix),
+                )
+                .help("a private range of /16 to /24, such as 10.1.0.0/16"),
+            );
+        }
+        let earlier = std::iter::once((DEFAULT, DEFAULT_RANGE)).chain(
+            body.vpcs
+                .iter()
+                .map(|(name, _)| name.value.as_str())
+                .zip(ranges.iter().copied()),
+        );
+        if let Some((other, _)) = earlier
+            .take(place + 1)
+            .find(|(_, other)| other.overlaps(range))
+        {
+            sink.push(
+                Diagnostic::new(
+                    code::VPC_RANGES_OVERLAP,
+                    span,
+                    format!("`{}` and `{other}` have addresses in common", name.value),
+                )
+                .label("AWS peers no VPCs whose ranges overlap")
+                .help("choose ranges apart from each other: 10.1.0.0/16, 10.2.0.0/16"),
+            );
+        }
+    }
+}
+
+fn check_peerings(body: &Body, sink: &mut Sink) {
+    for (name, peering) in &body.peerings {
+        peering
+            .between
+            .iter()
+            .for_each(|vpc| known(vpc, body, sink));
+        if peering.between.len() != 2 {
+            sink.push(
+                Diagnostic::new(
+                    code::PEERING_OF_TWO,
+                    name.span,
+                    format!(
+                        "a peering is between two VPCs, not {}",
+                        peering.between.len()
+                    ),
+                )
+                .help("write one peering for each pair: `between: [default, shared]`"),
+            );
+        }
+    }
+}
+
+/// An instance is registered by its id in its own VPC only; by its address from a peered one too.
+fn check_targets(
+    body: &Body,
+    hosts: &Hosts<'_>,
+    groups: &Groups<'_>,
+    balancers: &[Balancer<'_>],
+    sink: &mut Sink,
+) {
+    if body.vpcs.is_empty() {
+        return;
+    }
+    for ((_, section), balancer) in body.load_balancers.iter().zip(balancers) {
+        let own = number(body, section.vpc.as_ref());
+        let mut used: Vec<usize> = balancer.listeners.iter().map(|l| l.group).collect();
+        used.sort_unstable();
+        used.dedup();
+        for group in used {
+            let group_section = &body.target_groups[group].1;
+            for target in &groups.list[group].targets {
+                let host = hosts.get(target.host);
+                if number(body, host.section.vpc.as_ref()) == own {
+                    continue;
+                }
+                if group_section.target_type.value == "instance" {
+                    sink.push(
+                        Diagnostic::new(
+                            code::INSTANCE_OF_ANOTHER_VPC,
+                            target.span,
+                            format!(
+                                "`{}` is in another VPC than `{}`",
+                                host.name, balancer.name.value
+                            ),
+                        )
+                        .label("cannot be registered by its instance id")
+                        .help("register it by its address: `target_type: ip`"),
+                    );
+                } else if groups.list[group].preserve_client_ip && body.profile.value == "aws-2020"
+                {
+                    sink.push(
+                        Diagnostic::new(
+                            code::PRESERVED_ACROSS_VPCS,
+                            target.span,
+                            "before 2023, client IP preservation needs targets in the balancer's own VPC",
+                        )
+                        .also(body.profile.span, "this profile")
+                        .help("switch `preserve_client_ip.enabled` off, or use `profile: aws-current`"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Who is in which VPC. Nothing, when there is only the default one.
+pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config) -> Vpcs {
+    if body.vpcs.is_empty() {
+        return Vpcs::default();
+    }
+    let id =
+        |vpc: Option<&Spanned<String>>| VpcId(u16::try_from(number(body, vpc)).unwrap_or(u16::MAX));
+    let mut ports: Vec<VpcId> = hosts
+        .list
+        .iter()
+        .map(|host| id(host.section.vpc.as_ref()))
+        .collect();
+    ports.resize(config.ports.len(), VpcId(0));
+    let mut balancers = Vec::with_capacity(config.balancers.len());
+    for ((_, section), balancer) in body.load_balancers.iter().zip(&config.balancers) {
+        let own = id(section.vpc.as_ref());
+        for port in balancer.zonal.iter().filter_map(|zonal| zonal.port) {
+            ports[port.0 as usize] = own;
+        }
+        balancers.push(own);
+    }
+    let peered = body.peerings.iter().filter_map(|(_, peering)| {
+        let [one, other] = peering.between.as_slice() else {
+            return None;
+        };
+        Some((id(Some(one)), id(Some(other))))
+    });
+    Vpcs {
+        ports,
+        balancers,
+        peered: peered.collect(),
+    }
+}
