@@ -6,6 +6,7 @@ pub mod flow_logs;
 pub mod metrics;
 pub mod model;
 pub mod store;
+pub mod target_health;
 
 pub use metrics::*;
 pub use model::*;

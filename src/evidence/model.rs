@@ -372,6 +372,18 @@ pub struct TargetEvidence {
     /// only names know of that.
     #[serde(default)]
     pub administrative_override: String,
+    /// `i-...`, or the address where the group's targets are addresses.
+    #[serde(default)]
+    pub id: String,
+    /// Where it gets traffic.
+    #[serde(default)]
+    pub port: i64,
+    /// Where it is checked.
+    #[serde(default)]
+    pub health_check_port: i64,
+    /// The lab's name of its zone; empty outside of every zone.
+    #[serde(default)]
+    pub zone: String,
     /// Flows sent to it.
     pub flows: i64,
 }

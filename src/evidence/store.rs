@@ -5,6 +5,7 @@
 //! judging it again (see `verdict`).
 
 use super::flow_logs::flow_logs;
+use super::target_health::target_health;
 use super::{Evidence, flow_log_text};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -22,9 +23,10 @@ const EVIDENCE: &str = "evidence.json";
 const LAB: &str = "lab.yaml";
 const FLOW_LOGS: &str = "flow-logs.txt";
 const FLOW_LOGS_5: &str = "flow-logs-v5.txt";
+const TARGET_HEALTH: &str = "target-health.json";
 
 /// Every file of a case.
-const FILES: [&str; 5] = [CASE, EVIDENCE, LAB, FLOW_LOGS, FLOW_LOGS_5];
+const FILES: [&str; 6] = [CASE, EVIDENCE, LAB, FLOW_LOGS, FLOW_LOGS_5, TARGET_HEALTH];
 
 /// A case read back.
 #[derive(Clone, Debug)]
@@ -139,6 +141,10 @@ pub fn save(
     ] {
         write(&folder.join(name), |file| file.write_all(text.as_bytes()))?;
     }
+    write(&folder.join(TARGET_HEALTH), |file| {
+        serde_json::to_writer_pretty(&mut *file, &target_health(evidence))?;
+        file.write_all(b"\n")
+    })?;
     write(&folder.join(CASE), |file| {
         serde_json::to_writer_pretty(&mut *file, case)?;
         file.write_all(b"\n")

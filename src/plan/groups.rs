@@ -297,3 +297,12 @@ fn without_zone(name: &Spanned<String>, host: &str) -> Diagnostic {
     .label("a target is in a zone of the VPC")
     .help(format!("give it a zone: `{host}: {{ zone: a, ... }}`"))
 }
+
+/// Groups whose targets are registered by address.
+pub(super) fn by_address(body: &Body) -> Vec<String> {
+    let groups = body.target_groups.iter();
+    groups
+        .filter(|(_, group)| group.target_type.value == "ip")
+        .map(|(name, _)| name.value.clone())
+        .collect()
+}

@@ -158,6 +158,7 @@ fn plan_case(
         expect: resolved.expect,
         finds: case.finds.iter().map(|f| f.value.clone()).collect(),
         fault_finds: cases::fault_finds(lab),
+        ip_groups: groups::by_address(&case.body),
         seed,
         time_scale: resolved.time_scale,
         hosts: resolved.hosts,

@@ -50,6 +50,8 @@ pub struct Plan {
     pub finds: Vec<String>,
     /// Findings named by any fault of the lab: a fix or control must show none of them.
     pub fault_finds: Vec<String>,
+    /// Target groups whose targets are registered by address instead of instance id.
+    pub ip_groups: Vec<String>,
     /// The seed in force.
     pub seed: u64,
     /// Cloud time runs this many times faster.

@@ -3,6 +3,7 @@
 //! Stable names: fields are added, never renamed. Times are milliseconds where the name ends in `_ms`, else seconds.
 
 use super::{Outcome, Word, kind_word, machine_word};
+use crate::evidence::target_health::target_health;
 use crate::evidence::{Connection, Detail, Evidence, StepResult};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Finding};
 use serde_json::{Map, Value, json};
@@ -62,6 +63,7 @@ fn case(outcome: &Outcome) -> Value {
         "unwanted_finds": verdict.map(|v| v.unwanted_finds.as_slice()).unwrap_or_default(),
         "steps": evidence.map(steps).unwrap_or_default(),
         "counters": evidence.map(counters).unwrap_or_default(),
+        "target_health": evidence.map(|e| json!(target_health(e))).unwrap_or_else(|| json!({})),
         "metrics": evidence.map(|e| json!(e.metrics)).unwrap_or_else(|| json!([])),
         "drops": evidence.map(|e| json!(e.drops)).unwrap_or_else(|| json!({})),
         "evidence": outcome.saved,

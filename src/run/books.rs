@@ -1,5 +1,6 @@
 //! The fabric's books at one moment, and what of them becomes evidence: flows, packets, metrics.
 
+use super::interfaces;
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
@@ -7,7 +8,7 @@ use crate::evidence::{
     Transition, ZoneEvidence,
 };
 use crate::fabric::config::{
-    BalancerId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup, Zonal, ZonalId,
+    BalancerId, GroupId, Listener, PortId, Protocol, StandIns, Target, TargetGroup, Zonal, ZonalId,
 };
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
@@ -200,12 +201,10 @@ pub(super) fn groups(
                     .count() as i64;
                 (
                     target.name.clone(),
-                    target_evidence(
-                        books,
-                        &books.health[number][index],
-                        books.overrides[number][index],
+                    TargetEvidence {
                         flows,
-                    ),
+                        ..target_evidence(plan, books, number, index)
+                    },
                 )
             });
             (
@@ -219,14 +218,32 @@ pub(super) fn groups(
     list.collect()
 }
 
-fn target_evidence(
-    books: &Books,
-    health: &TargetHealth,
-    administrative_override: &str,
-    flows: i64,
-) -> TargetEvidence {
+/// A target, but for its flows.
+fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> TargetEvidence {
+    let health = &books.health[number][index];
     let (state, reason) = health.now();
+    let group = &plan.fabric.groups[number];
+    let target = &group.targets[index];
+    let mut listeners = plan.fabric.balancers.iter().flat_map(|one| &one.listeners);
+    let to_group = |listener: &&Listener| {
+        let mut groups = listener.forward.iter().map(|forward| forward.group);
+        groups.any(|group| usize::from(group.0) == number)
+    };
+    let port = target
+        .port
+        .or(listeners.find(to_group).map(|listener| listener.port));
+    let checked = group.health_check.as_ref().and_then(|check| check.port);
+    let id = if plan.ip_groups.contains(&group.name) {
+        let end = SocketAddrV4::new(target.address, 0);
+        plan.fabric.stand_ins.end(end).ip().to_string()
+    } else {
+        interfaces::id("i", &target.name)
+    };
     TargetEvidence {
+        id,
+        port: port.unwrap_or(0).into(),
+        health_check_port: checked.or(port).unwrap_or(0).into(),
+        zone: target.zone.clone().unwrap_or_default(),
         state: state.word().to_owned(),
         reason: reason.code().to_owned(),
         checks: health.checks as i64,
@@ -240,8 +257,8 @@ fn target_evidence(
                 reason: transition.reason.code().to_owned(),
             })
             .collect(),
-        administrative_override: administrative_override.to_owned(),
-        flows,
+        administrative_override: books.overrides[number][index].to_owned(),
+        flows: 0,
     }
 }
 

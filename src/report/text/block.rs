@@ -46,6 +46,7 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
     }
     if let Some(evidence) = &outcome.evidence {
         block.steps(&evidence.steps);
+        block.targets(evidence, style);
         block.metrics(evidence, style);
         block.entry(
             "world",
@@ -208,6 +209,20 @@ impl Block {
                 "missing",
                 &format!("{missing}  (hairpin explain {missing} tells how it shows)"),
             );
+        }
+    }
+
+    /// Every target's state; short of everything, only those that are not healthy.
+    fn targets(&mut self, evidence: &Evidence, style: &Style) {
+        let mut label = "targets";
+        for (group, record) in &evidence.target_groups {
+            for (name, target) in &record.targets {
+                if style.explain || target.state != "healthy" {
+                    let line = format!("{group}/{name} {} {}", target.state, target.reason);
+                    self.entry(label, &line);
+                    label = "";
+                }
+            }
         }
     }
 

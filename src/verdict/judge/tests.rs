@@ -65,6 +65,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         expect: claims(expect),
         finds: Vec::new(),
         fault_finds: Vec::new(),
+        ip_groups: Vec::new(),
         seed: 1,
         time_scale: 1.0,
         hosts: Vec::new(),

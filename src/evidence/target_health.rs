@@ -1,0 +1,179 @@
+//! Target health as `aws elbv2 describe-target-health` prints it, a document for each target group.
+
+use super::{Evidence, TargetEvidence};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What the command prints for one target group.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TargetHealthDescriptions {
+    /// In the order of the targets' names.
+    pub target_health_descriptions: Vec<TargetHealthDescription>,
+}
+
+/// One target.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TargetHealthDescription {
+    /// Which.
+    pub target: TargetDescription,
+    /// Text, as AWS has it.
+    pub health_check_port: String,
+    /// How it is.
+    pub target_health: TargetHealth,
+    /// Whether a zonal shift goes over that.
+    pub administrative_override: AdministrativeOverride,
+}
+
+/// A target's identity.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TargetDescription {
+    /// Instance id, or address.
+    pub id: String,
+    /// Where it gets traffic.
+    pub port: i64,
+    /// Its zone; none outside of every zone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub availability_zone: String,
+}
+
+/// A target's health.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TargetHealth {
+    /// `healthy`, ...
+    pub state: String,
+    /// `Target.FailedHealthChecks`, ...; left out of a healthy target's.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub reason: String,
+    /// The reason in words.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub description: &'static str,
+}
+
+/// A zonal shift's say.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdministrativeOverride {
+    /// `no_override`, ...
+    pub state: String,
+    /// The state's code.
+    pub reason: &'static str,
+    /// The state in words.
+    pub description: &'static str,
+}
+
+/// Every target group's document, by the group's name.
+pub fn target_health(evidence: &Evidence) -> BTreeMap<&str, TargetHealthDescriptions> {
+    let groups = evidence.target_groups.iter();
+    groups
+        .map(|(name, group)| {
+            let targets = group.targets.values().map(describe);
+            let document = TargetHealthDescriptions {
+                target_health_descriptions: targets.collect(),
+            };
+            (name.as_str(), document)
+        })
+        .collect()
+}
+
+fn describe(target: &TargetEvidence) -> TargetHealthDescription {
+    let (reason, description) = match target.administrative_override.as_str() {
+        "zonal_shift_active" => (
+            "AdministrativeOverride.ZonalShiftActive",
+            "A zonal shift away from the target's Availability Zone is active",
+        ),
+        "zonal_shift_delegated_to_dns" => (
+            "AdministrativeOverride.ZonalShiftDelegatedToDns",
+            "A zonal shift away from the target's Availability Zone is left to DNS",
+        ),
+        _ => (
+            "AdministrativeOverride.NoOverride",
+            "No override is currently active on target",
+        ),
+    };
+    let state = match target.administrative_override.as_str() {
+        "" => "no_override",
+        state => state,
+    };
+    TargetHealthDescription {
+        target: TargetDescription {
+            id: target.id.clone(),
+            port: target.port,
+            availability_zone: target.zone.clone(),
+        },
+        health_check_port: target.health_check_port.to_string(),
+        target_health: TargetHealth {
+            state: target.state.clone(),
+            reason: target.reason.clone(),
+            description: in_words(&target.reason),
+        },
+        administrative_override: AdministrativeOverride {
+            state: state.to_owned(),
+            reason,
+            description,
+        },
+    }
+}
+
+/// What the console says for a reason code.
+fn in_words(reason: &str) -> &'static str {
+    match reason {
+        "Elb.RegistrationInProgress" => "Target registration is in progress",
+        "Elb.InitialHealthChecking" => "Initial health checks in progress",
+        "Elb.InternalError" => "Health checks failed due to an internal error",
+        "Target.FailedHealthChecks" => "Health checks failed",
+        "Target.ResponseCodeMismatch" => "Health checks failed with an unexpected response code",
+        "Target.Timeout" => "Request timed out",
+        "Target.NotRegistered" => "Target is not registered to the target group",
+        "Target.NotInUse" => {
+            "Target is in an Availability Zone that is not enabled for the load balancer"
+        }
+        "Target.DeregistrationInProgress" => "Target deregistration is in progress",
+        "Target.InvalidState" => "Target is in the stopped state",
+        "Target.IpUnusable" => "Target IP address is in use by a load balancer",
+        "Target.HealthCheckDisabled" => "Health checks are disabled for this target group",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::GroupEvidence;
+
+    #[test]
+    fn a_target_is_described_as_the_command_prints_it() {
+        let target = TargetEvidence {
+            state: "unhealthy".into(),
+            reason: "Target.FailedHealthChecks".into(),
+            id: "i-0123456789abcdef0".into(),
+            port: 80,
+            health_check_port: 8080,
+            zone: "a".into(),
+            ..TargetEvidence::default()
+        };
+        let group = GroupEvidence {
+            targets: [("web1".to_owned(), target)].into(),
+            ..GroupEvidence::default()
+        };
+        let evidence = Evidence {
+            target_groups: [("web".to_owned(), group)].into(),
+            ..Evidence::default()
+        };
+        let text = serde_json::to_string(&target_health(&evidence)["web"]).expect("plain data");
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"TargetHealthDescriptions":[{"Target":{"Id":"i-0123456789abcdef0","Port":80,"#,
+                r#""AvailabilityZone":"a"},"HealthCheckPort":"8080","TargetHealth":{"State":"unhealthy","#,
+                r#""Reason":"Target.FailedHealthChecks","Description":"Health checks failed"},"#,
+                r#""AdministrativeOverride":{"State":"no_override","#,
+                r#""Reason":"AdministrativeOverride.NoOverride","#,
+                r#""Description":"No override is currently active on target"}}]}"#
+            )
+        );
+    }
+}
