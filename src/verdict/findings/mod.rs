@@ -3,10 +3,13 @@
 //! One file a mechanism. A finding speaks only where the packets, flows or sockets show it; a counter alone is
 //! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
 
+mod accept_queue_full;
 mod challenge_ack;
 mod fail_open;
 mod flow_collision;
+mod flow_table_full;
 mod guard_drop;
+mod half_open;
 mod health_check_host_header;
 mod idle_expiry;
 mod loopback;
@@ -22,6 +25,7 @@ mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
 mod unhealthy_reset;
+mod udp_pinned;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
@@ -36,6 +40,7 @@ pub const KINDS: &[&str] = &[
     challenge_ack::KIND,
     loopback::KIND,
     port_exhaustion::KIND,
+    flow_table_full::KIND,
     provisioning_failed::KIND,
     target_not_in_use::KIND,
     stale_dns_address::KIND,
@@ -45,10 +50,13 @@ pub const KINDS: &[&str] = &[
     idle_expiry::KIND,
     unhealthy_reset::KIND,
     fail_open::KIND,
+    half_open::KIND,
+    udp_pinned::KIND,
     tw_recycle::KIND,
     health_check_host_header::KIND,
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
+    accept_queue_full::KIND,
     stale_connection::KIND,
     refused::KIND,
     syn_unanswered::KIND,
@@ -61,6 +69,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
+    findings.extend(flow_table_full::find(&trace));
     findings.extend(provisioning_failed::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
     findings.extend(stale_dns_address::find(&trace));
@@ -69,10 +78,13 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(idle_expiry::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(fail_open::find(&trace));
+    findings.extend(half_open::find(&trace));
+    findings.extend(udp_pinned::find(&trace));
     findings.extend(tw_recycle::find(&trace));
     findings.extend(health_check_host_header::find(&trace));
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));
+    findings.extend(accept_queue_full::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
     findings.extend(syn_unanswered::find(&trace));

@@ -16,6 +16,7 @@ const PAGES: &[(&str, &str)] = &[
     ("challenge-ack", include_str!("challenge-ack.txt")),
     ("loopback", include_str!("loopback.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
+    ("flow-table-full", include_str!("flow-table-full.txt")),
     (
         "provisioning-failed",
         include_str!("provisioning-failed.txt"),
@@ -31,6 +32,8 @@ const PAGES: &[(&str, &str)] = &[
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("fail-open", include_str!("fail-open.txt")),
+    ("half-open", include_str!("half-open.txt")),
+    ("udp-pinned", include_str!("udp-pinned.txt")),
     ("tw-recycle", include_str!("tw-recycle.txt")),
     (
         "health-check-host-header",
@@ -44,6 +47,7 @@ const PAGES: &[(&str, &str)] = &[
         "proxy-protocol-stall",
         include_str!("proxy-protocol-stall.txt"),
     ),
+    ("accept-queue-full", include_str!("accept-queue-full.txt")),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),
     ("syn-unanswered", include_str!("syn-unanswered.txt")),

@@ -1,0 +1,111 @@
+//! `udp-pinned`: all datagrams of a balancer came through one source port, so one target got them all.
+//!
+//! Observed on: AWS Network Load Balancers, which choose by addresses and ports; a new flow from the same port, after
+//! the old one was idle for too long, goes the same way.
+
+use super::cite;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, delivered};
+
+pub(super) const KIND: &str = "udp-pinned";
+
+/// Fewer datagrams than this could as well have been meant for one target.
+const MANY: usize = 20;
+
+pub(super) fn find(trace: &Trace) -> Vec<Finding> {
+    let evidence = trace.evidence;
+    let mut findings = Vec::new();
+    for (name, group) in &evidence.target_groups {
+        let flows: Vec<usize> = (0..evidence.flows.len())
+            .filter(|f| evidence.flows[*f].group == *name && evidence.flows[*f].protocol == "udp")
+            .collect();
+        let Some(first) = flows.first().map(|f| &evidence.flows[*f]) else {
+            continue;
+        };
+        let pinned = flows.iter().all(|f| {
+            let flow = &evidence.flows[*f];
+            flow.client == first.client && flow.target == first.target
+        });
+        let datagrams: Vec<usize> = (0..trace.passages.len())
+            .filter(|p| {
+                let ended = trace.ended(*p);
+                ended.flow.is_some_and(|flow| flows.contains(&flow))
+                    && delivered(ended)
+                    && ended.receiver == first.target
+            })
+            .collect();
+        if !pinned || group.targets.len() < 2 || datagrams.len() < MANY {
+            continue;
+        }
+        let mut connections: Vec<usize> = datagrams
+            .iter()
+            .filter_map(|p| trace.passages[*p].connection)
+            .collect();
+        connections.sort_unstable();
+        connections.dedup();
+        let again = if flows.len() > 1 {
+            format!(
+                ", in {} flows one after the other, for the choice is made by the same ports",
+                flows.len()
+            )
+        } else {
+            String::new()
+        };
+        findings.push(Finding {
+            kind: KIND.into(),
+            summary: format!(
+                "All {} datagrams came from {} and went to {}{again}. The other {} of {name} got none.",
+                datagrams.len(),
+                first.client,
+                first.target,
+                match group.targets.len() - 1 {
+                    1 => "target".to_owned(),
+                    others => format!("{others} targets"),
+                }
+            ),
+            packets: cite(trace, datagrams),
+            connections,
+            counters: Vec::new(),
+        });
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::kit::Kit;
+
+    fn datagrams(kit: &mut Kit, connection: usize, count: usize) {
+        for _ in 0..count {
+            kit.up(connection, "", 0, 0, 100);
+            kit.evidence.packets.last_mut().expect("a packet").protocol = "udp".into();
+        }
+    }
+
+    fn socket(kit: &mut Kit, port: u16, target: &str) -> usize {
+        let connection = kit.connect("syslog", port, "front/a", target);
+        kit.of(connection).protocol = "udp".into();
+        kit.flow(connection).protocol = "udp".into();
+        connection
+    }
+
+    #[test]
+    fn many_datagrams_of_one_port_are_pinned_and_those_of_two_are_not() {
+        let mut kit = Kit::new();
+        let group = kit.evidence.target_groups.entry("web".into()).or_default();
+        for target in ["web1", "web2"] {
+            group.targets.insert(target.into(), Default::default());
+        }
+        let one = socket(&mut kit, 514, "web1");
+        datagrams(&mut kit, one, MANY - 1);
+        assert!(find(&Trace::new(&kit.evidence)).is_empty());
+        datagrams(&mut kit, one, 1);
+        let found = find(&Trace::new(&kit.evidence));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].summary.starts_with("All 20 datagrams came from "));
+        let other = socket(&mut kit, 515, "web2");
+        datagrams(&mut kit, other, 1);
+        assert!(find(&Trace::new(&kit.evidence)).is_empty());
+    }
+}
