@@ -426,6 +426,9 @@ pub struct Flow {
     pub last: f64,
     /// `syn-sent`, `established`, `closing`, `closed`, `expired`
     pub state: String,
+    /// The balancer ended it by itself.
+    #[serde(default)]
+    pub terminated: bool,
     /// The flow that has its way back now; none: it has it itself.
     pub displaced: Option<Displaced>,
 }

@@ -286,6 +286,7 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
         opened: books.millis(flow.opened),
         last: books.millis(flow.last),
         state: state_word(flow.state).to_owned(),
+        terminated: flow.terminated,
         displaced: flow.displaced.map(|displaced| Displaced {
             at: books.millis(displaced.at),
             by: displaced.by.0 as usize,

@@ -119,6 +119,7 @@ impl Kit {
                     opened: self.now,
                     last: self.now,
                     state: "established".into(),
+                    terminated: false,
                     displaced: None,
                 });
                 (remote, Some(self.evidence.flows.len() - 1))

@@ -22,6 +22,7 @@ pub const RECOGNISED: &[&str] = &[
     "no-listener",
     "security-group-drop",
     "network-acl-drop",
+    "draining-terminated",
     "idle-expiry",
     "unhealthy-reset",
     "fail-open",

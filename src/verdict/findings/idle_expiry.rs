@@ -11,7 +11,13 @@ pub(super) const KIND: &str = "idle-expiry";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let reset = |p: usize| answer(trace.ended(p)) == Some("reset, expired flow");
-    let silent = |p: usize| drop_reason(trace.ended(p)) == Some("expired-flow");
+    // A flow that the balancer ended by itself leaves the same tombstone.
+    let terminated = |p: usize| {
+        let flow = trace.sent(p).flow;
+        flow.and_then(|flow| trace.evidence.flows.get(flow))
+            .is_some_and(|flow| flow.terminated)
+    };
+    let silent = |p: usize| drop_reason(trace.ended(p)) == Some("expired-flow") && !terminated(p);
     let late: Vec<usize> = (0..trace.passages.len())
         .filter(|p| reset(*p) || silent(*p))
         .collect();

@@ -5,6 +5,7 @@
 
 mod accept_queue_full;
 mod challenge_ack;
+mod draining_terminated;
 mod fail_open;
 mod flow_collision;
 mod flow_table_full;
@@ -47,6 +48,7 @@ pub const KINDS: &[&str] = &[
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
+    draining_terminated::KIND,
     idle_expiry::KIND,
     unhealthy_reset::KIND,
     fail_open::KIND,
@@ -75,6 +77,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
+    findings.extend(draining_terminated::find(&trace));
     findings.extend(idle_expiry::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(fail_open::find(&trace));
@@ -203,5 +206,7 @@ fn lapse(ms: f64) -> String {
     }
 }
 
+#[cfg(test)]
+mod target_tests;
 #[cfg(test)]
 mod tests;

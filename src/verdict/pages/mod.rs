@@ -29,6 +29,10 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("security-group-drop.txt"),
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
+    (
+        "draining-terminated",
+        include_str!("draining-terminated.txt"),
+    ),
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("fail-open", include_str!("fail-open.txt")),

@@ -1,0 +1,62 @@
+//! `draining-terminated`: a balancer ended connections by itself, because their target was deregistered and its delay
+//! was over, or because their target group lost its weight.
+//!
+//! Observed on: AWS Network Load Balancers with `deregistration_delay.connection_termination.enabled`.
+
+use super::{cite, count, distinct, join, name_all};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, answer};
+
+pub(super) const KIND: &str = "draining-terminated";
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let flows: Vec<usize> = (0..evidence.flows.len())
+        .filter(|flow| evidence.flows[*flow].terminated)
+        .collect();
+    if flows.is_empty() {
+        return None;
+    }
+    let connections: Vec<usize> = (0..evidence.connections.len())
+        .filter(|c| {
+            evidence.connections[*c]
+                .flow
+                .is_some_and(|f| flows.contains(&f))
+        })
+        .collect();
+    let told: Vec<usize> = (0..trace.passages.len())
+        .filter(|p| {
+            let packet = trace.sent(*p);
+            let flow = packet.flow.filter(|flow| flows.contains(flow));
+            let by_balancer = flow.is_some_and(|f| packet.sender == evidence.flows[f].balancer);
+            (by_balancer && packet.flags.contains('R'))
+                || answer(trace.ended(*p)) == Some("reset, terminated flow")
+        })
+        .collect();
+    let targets = distinct(flows.iter().map(|f| evidence.flows[*f].target.clone()));
+    let whom = distinct(
+        told.iter()
+            .map(|p| trace.ended(*p).receiver.clone())
+            .filter(|receiver| !receiver.is_empty()),
+    );
+    let names = if connections.is_empty() {
+        count(flows.len(), "flow")
+    } else {
+        name_all(trace, &connections)
+    };
+    let told_text = if whom.is_empty() {
+        "Nobody was told; who spoke next was answered with RST.".to_owned()
+    } else {
+        format!("It sent RST to {}.", join(&whom))
+    };
+    Some(Finding {
+        kind: KIND.into(),
+        summary: format!(
+            "The balancer ended {names} to {}, which gets no more traffic. {told_text}",
+            join(&targets)
+        ),
+        packets: cite(trace, told),
+        connections,
+        counters: Vec::new(),
+    })
+}
