@@ -35,6 +35,8 @@ pub(super) struct Balancer<'a> {
     pub(super) name: &'a Spanned<String>,
     /// Its zones in order.
     pub(super) zones: Vec<&'a str>,
+    /// By zone: it is enabled now, and not only at another moment of the story.
+    pub(super) enabled: Vec<bool>,
     /// The zone that a zonal shift leaves.
     pub(super) shifted: Option<&'a str>,
     /// By port; one that takes both protocols is two.
@@ -119,6 +121,11 @@ pub(super) fn resolve<'a>(
                     .zones
                     .iter()
                     .map(|(z, _)| z.value.as_str())
+                    .collect(),
+                enabled: section
+                    .zones
+                    .iter()
+                    .map(|(zone, _)| !section.disabled.contains(&zone.value))
                     .collect(),
                 shifted: zones::shifted(name, section, &attributes, sink),
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
@@ -535,6 +542,7 @@ fn runs_programs(body: &Body) -> HashSet<&str> {
             | spec::Verb::Stop { .. }
             | spec::Verb::Kill { .. }
             | spec::Verb::Registration { .. }
+            | spec::Verb::Set { .. }
             | spec::Verb::Fault(_) => None,
         })
         .collect()

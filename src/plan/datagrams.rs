@@ -32,6 +32,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::Stop { .. }
             | Verb::Kill { .. }
             | Verb::Registration { .. }
+            | Verb::Set { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => {}
         }
@@ -53,6 +54,7 @@ fn opens_datagrams(verb: &Verb) -> bool {
         | Verb::Stop { .. }
         | Verb::Kill { .. }
         | Verb::Registration { .. }
+        | Verb::Set { .. }
         | Verb::Run { .. }
         | Verb::Fault(_) => false,
     }

@@ -194,12 +194,13 @@ fn lower_balancer(
             .iter()
             .zip(&addresses.balancers[number])
             .zip(&addresses.secondary[number])
-            .map(|((zone, zonal), secondary)| Zonal {
+            .zip(&balancer.enabled)
+            .map(|(((zone, zonal), secondary), enabled)| Zonal {
                 zone: (*zone).to_owned(),
                 private: zonal.private,
                 public: zonal.public,
                 port: None,
-                enabled: active,
+                enabled: active && *enabled,
                 shifted: balancer.shifted == Some(*zone),
                 ipv6: zonal
                     .ipv6

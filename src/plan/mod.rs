@@ -23,6 +23,7 @@ mod ipv6;
 mod literal;
 mod lower;
 pub mod model;
+mod network;
 mod nft;
 mod over_ipv6;
 pub mod shape;
@@ -48,8 +49,8 @@ use crate::expr::Shape;
 use crate::fabric;
 use crate::spec::{self, Body, Lab};
 use claims::{Compiler, Lines};
-use clock::Clock;
 use destinations::Destinations;
+use network::Network;
 use sink::Sink;
 use text::Places;
 
@@ -195,25 +196,20 @@ fn resolve(
     if !size::bearable(body, sink) {
         return None;
     }
-    let clock = Clock::of(body);
-    hosts::zones(body, sink);
-    let drafts = hosts::expand(body, sink);
-    let addresses = addresses::give_out(body, &drafts, sink);
-    let groups = groups::resolve(body, &drafts, clock, sink);
-    let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
-    balancers::served(body, &balancers, &groups, &drafts, sink);
-    guards::check(body, sink);
-    vpcs::check(body, &drafts, &groups, &balancers, sink);
+    let network = Network::of(body, sink);
+    let Network {
+        drafts,
+        addresses,
+        groups,
+        balancers,
+        hosts,
+        clock,
+        ..
+    } = &network;
     let places = Places {
-        hosts: &drafts,
-        addresses: &addresses,
+        hosts: drafts,
+        addresses,
     };
-    let hosts: Vec<Host> = drafts
-        .list
-        .iter()
-        .zip(&addresses.hosts)
-        .map(|(draft, addresses)| hosts::build(draft, *addresses, &places))
-        .collect();
     let names = shape::Names {
         hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
         groups: groups
@@ -229,33 +225,32 @@ fn resolve(
             .collect(),
     };
     let shape = shape::shape(body, &names);
-    let destinations = Destinations::new(&drafts, &balancers, &addresses, sink);
+    let destinations = Destinations::new(drafts, balancers, addresses, sink);
     let mut compiler = Compiler::new(&shape, lines);
     let scene = steps::Scene {
-        hosts: &drafts,
+        hosts: drafts,
         destinations: &destinations,
-        balancers: &balancers,
-        groups: &groups,
+        balancers,
+        groups,
         places,
-        clock,
+        clock: *clock,
+        seed,
     };
     let steps = steps::resolve(body, scene, &mut compiler, sink);
     let works = compiler.claims(works, sink);
     let expect = compiler.claims(expect, sink);
-    let mut fabric = lower::lower(
-        seed, &drafts, &hosts, &groups, &balancers, &addresses, clock,
-    );
-    fabric.vpcs = vpcs::lower(body, &drafts, &fabric);
-    fabric.guards = guards::lower(body, &drafts, &fabric, clock);
+    let fabric = network.config(seed);
+    network::same_kernels(body, &fabric, &steps, sink);
+    let settles = lower::settles(groups, balancers, addresses);
     Some(Resolved {
         works,
         expect,
         time_scale: clock.scale(),
-        hosts,
-        groups: drafts.groups,
+        hosts: network.hosts,
+        groups: network.drafts.groups,
         steps,
         shape,
         fabric,
-        settles: lower::settles(&groups, &balancers, &addresses),
+        settles,
     })
 }

@@ -326,6 +326,15 @@ pub enum Verb {
         /// Register.
         registered: bool,
     },
+    /// Settings of the network change.
+    Set {
+        /// Dotted path.
+        path: String,
+        /// Compact YAML; none: removed.
+        value: Option<String>,
+        /// The whole network with this and all earlier changes; hosts, balancers, groups and targets are the same.
+        network: Box<fabric::Config>,
+    },
     /// A real program.
     Run {
         /// Where.

@@ -243,6 +243,7 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         | Verb::Stop { .. }
         | Verb::Kill { .. }
         | Verb::Registration { .. }
+        | Verb::Set { .. }
         | Verb::Fault(
             Fault::Freeze { .. }
             | Fault::PowerOff { .. }

@@ -8,6 +8,7 @@ use super::destinations::Destinations;
 use super::faults;
 use super::groups::Groups;
 use super::hosts::Hosts;
+use super::network::Network;
 use super::text::Places;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
 use crate::diag::codes::{plan as code, proxy};
@@ -33,6 +34,8 @@ pub(super) struct Scene<'a> {
     pub(super) groups: &'a Groups<'a>,
     pub(super) places: Places<'a>,
     pub(super) clock: Clock,
+    /// Fixes the emulator's choices, in every moment of the story.
+    pub(super) seed: u64,
 }
 
 /// Steps by result name, to find what `over` means.
@@ -210,6 +213,11 @@ impl Resolver<'_> {
                     registered: *registered,
                 }
             }
+            spec::Verb::Set { path, value, after } => Verb::Set {
+                path: path.value.clone(),
+                value: value.clone(),
+                network: Box::new(Network::after(after.as_deref()?, self.scene.seed, sink)),
+            },
             spec::Verb::Run {
                 on_host,
                 command,
@@ -330,6 +338,7 @@ pub(super) fn opens(verb: &spec::Verb) -> bool {
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
         | spec::Verb::Registration { .. }
+        | spec::Verb::Set { .. }
         | spec::Verb::Run { .. }
         | spec::Verb::Fault(_) => false,
     }
@@ -388,6 +397,10 @@ fn describe(step: &spec::Step) -> (String, bool) {
             };
             (format!("{verb} {}", target.value), false)
         }
+        spec::Verb::Set { path, value, .. } => {
+            let value = value.as_deref().unwrap_or("null");
+            (format!("set {}: {value}", path.value), false)
+        }
         spec::Verb::Run {
             on_host,
             background,
@@ -439,6 +452,7 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::Stop { .. }
             | Verb::Kill { .. }
             | Verb::Registration { .. }
+            | Verb::Set { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => 0,
         };
@@ -461,6 +475,7 @@ fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
                 | spec::Verb::Stop { .. }
                 | spec::Verb::Kill { .. }
                 | spec::Verb::Registration { .. }
+                | spec::Verb::Set { .. }
                 | spec::Verb::Run { .. }
                 | spec::Verb::Fault(_) => None,
             })
@@ -514,6 +529,7 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::Stop { .. }
             | Verb::Kill { .. }
             | Verb::Registration { .. }
+            | Verb::Set { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => {}
         }
@@ -541,6 +557,7 @@ fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
         | spec::Verb::Stop { .. }
         | spec::Verb::Kill { .. }
         | spec::Verb::Registration { .. }
+        | spec::Verb::Set { .. }
         | spec::Verb::Run { .. }
         | spec::Verb::Fault(_) => step.span,
     };

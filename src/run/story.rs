@@ -253,6 +253,11 @@ impl Story {
                 }
                 (Fault::default(), Detail::Plain)
             }
+            Verb::Set { network, .. } => {
+                let change = Change::Configure(network.clone());
+                self.world.driver().apply(change).await;
+                (Fault::default(), Detail::Plain)
+            }
             Verb::Run {
                 host,
                 command,

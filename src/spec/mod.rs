@@ -8,6 +8,7 @@ mod claims;
 pub mod grammar;
 pub mod guards;
 pub mod model;
+mod moments;
 pub mod node;
 mod readers;
 mod repair;
@@ -170,7 +171,11 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
             .help("add one: `cases: { as-deployed: { kind: fault } }`"),
         );
     }
-    let entries: usize = written.iter().map(|case| set_of(case).len() + 1).sum();
+    let moments = moments::count(&body) + 1;
+    let entries: usize = written
+        .iter()
+        .map(|case| set_of(case).len() + moments)
+        .sum();
     if body.size().saturating_mul(entries) > MOST_WORK {
         let span = root.entry("cases").map_or(start, |entry| entry.key.span);
         sink.push(
@@ -208,7 +213,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
         story: fields.written("story"),
         sources: fields.names("sources"),
         works: claims::read(root.get("works")),
-        body: readers::body(&body)?,
+        body: moments::body(&body, sink)?,
         cases,
     })
 }
@@ -223,17 +228,14 @@ fn set_of(case: &Entry) -> &[Entry] {
     case.value.get("set").and_then(Node::entries).unwrap_or(&[])
 }
 
-/// One case: its patched body is checked like the lab itself, which says nothing twice.
-fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
-    let (patched, set) = set::apply(body, set_of(entry), sink);
-    let mut found = Diagnostics::default();
+/// What is wrong with a patched body, and not known yet.
+fn new_problems(patched: &Node, known: &Diagnostics, sink: &Diagnostics) -> Vec<Diagnostic> {
     // Nobody reads more than there are already.
-    let checked = if sink.is_full() {
-        &[]
-    } else {
-        patched.entries().unwrap_or(&[])
-    };
-    for item in checked {
+    if sink.is_full() {
+        return Vec::new();
+    }
+    let mut found = Diagnostics::default();
+    for item in patched.entries().unwrap_or(&[]) {
         if let Some(field) = FILE.field(&item.key.value) {
             let at = At {
                 what: &item.key.value,
@@ -242,18 +244,21 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
             check::value(&item.value, &field.kind, at, &mut found);
         }
     }
-    rules::body(&patched, &mut found);
+    rules::body(patched, &mut found);
+    let new = |problem: &&Diagnostic| {
+        !sink.knows(problem.code, problem.span) && !known.knows(problem.code, problem.span)
+    };
+    found.sorted().into_iter().filter(new).cloned().collect()
+}
+
+/// One case: its patched body is checked like the lab itself, which says nothing twice.
+fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
+    let (patched, set) = set::apply(body, set_of(entry), sink);
     let place = entry
         .value
         .get("set")
         .map_or(entry.key.span, |set| set.span);
-    for problem in found
-        .sorted()
-        .into_iter()
-        .filter(|new| !sink.knows(new.code, new.span))
-        .cloned()
-        .collect::<Vec<_>>()
-    {
+    for problem in new_problems(&patched, &Diagnostics::default(), sink) {
         let elsewhere = problem.span.start < place.start || problem.span.end > place.end;
         sink.push(if elsewhere {
             problem.also(entry.key.span, "as this case changes it")
@@ -276,6 +281,6 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
         set,
         finds: fields.names("finds"),
         expect: claims::read(fields.node("expect")),
-        body: readers::body(&patched)?,
+        body: moments::body(&patched, sink)?,
     })
 }

@@ -341,6 +341,8 @@ pub struct Balancer {
     pub ip_address_type: Spanned<String>,
     /// Zones, each with a chosen address or none.
     pub zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)>,
+    /// Of `zones`, those that are not enabled now: another moment of the story has them.
+    pub disabled: Vec<String>,
     /// `zonal_shift:`; none: no shift.
     pub zonal_shift: Option<Spanned<String>>,
     /// By port.
@@ -501,6 +503,15 @@ pub enum Verb {
         target: Spanned<String>,
         /// Register.
         registered: bool,
+    },
+    /// Changes a setting.
+    Set {
+        /// Dotted path.
+        path: Spanned<String>,
+        /// The new value as compact YAML; none: removed.
+        value: Option<String>,
+        /// The lab with this and all earlier changes; none before that was worked out (see `story`).
+        after: Option<Box<Body>>,
     },
     /// Runs a program.
     Run {

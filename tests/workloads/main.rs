@@ -16,5 +16,6 @@ mod kit;
 mod links;
 mod names;
 mod proxy_protocol;
+mod settings;
 mod steps;
 mod tls;

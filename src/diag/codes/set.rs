@@ -17,6 +17,9 @@ pub const SET_CONFLICT: Code = Code(205);
 /// A step's name.
 pub const SET_RENAMES: Code = Code(206);
 
+/// What the step `set` cannot change.
+pub const SET_WHILE_RUNNING: Code = Code(207);
+
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -91,6 +94,17 @@ Right:  set:
 
 Wrong:  set: { steps.talk.as: again }
 Right:  set: { steps.talk.timeout: 1s }
+",
+    },
+    Rule {
+        code: SET_WHILE_RUNNING,
+        title: "the step `set` changes what cannot change while the lab runs",
+        page: "\
+Hosts, balancers and target groups are there for the whole story; their settings can change, as an operator changes
+them. Targets come and go by `register` and `deregister`.
+
+Wrong:  - set: { path: hosts.web1.zone, value: b }
+Right:  - set: { path: target_groups.web.attributes.preserve_client_ip.enabled, value: false }
 ",
     },
 ];

@@ -134,6 +134,7 @@ fn dials(
         | Verb::Stop { .. }
         | Verb::Kill { .. }
         | Verb::Registration { .. }
+        | Verb::Set { .. }
         | Verb::Fault(_)
         | Verb::Run { .. } => return,
     };

@@ -93,6 +93,7 @@ fn details(plan: &Plan, step: &Step) -> String {
                 .collect();
             format!("{} of {}", listed(&names), group.name)
         }
+        Verb::Set { .. } => String::new(),
         Verb::Run {
             command, timeout, ..
         } => format!(

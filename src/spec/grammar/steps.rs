@@ -113,9 +113,9 @@ pub static STEPS: Variants = Variants {
         },
         Variant {
             name: "set",
-            section: &LATER,
-            text: Some("path"),
-            later: true,
+            section: &SET,
+            text: None,
+            later: false,
         },
         Variant {
             name: "freeze",
@@ -500,6 +500,25 @@ static DEREGISTER: Section = Section {
     name: "`deregister`",
     doc: "Deregisters a target from its group (AWS: DeregisterTargets).",
     fields: &[AS, TARGET],
+};
+static SET: Section = Section {
+    name: "`set`",
+    doc: "Changes a setting while the story runs, as an operator would.",
+    fields: &[
+        AS,
+        field(
+            "path",
+            Required,
+            Type::Line,
+            "A dotted path, as in a case's `set`: settings of balancers, target groups, security groups, network ACLs and links.",
+        ),
+        field(
+            "value",
+            Required,
+            Type::Any,
+            "Its new value; `null` removes.",
+        ),
+    ],
 };
 static LATER: Section = Section {
     name: "a change",

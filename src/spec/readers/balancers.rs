@@ -96,6 +96,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         scheme: fields.value("scheme")?,
         ip_address_type: fields.value("ip_address_type")?,
         zones,
+        disabled: Vec::new(),
         zonal_shift: fields.written("zonal_shift"),
         listeners: listeners.collect::<Option<_>>()?,
         attributes: fields.free("attributes"),

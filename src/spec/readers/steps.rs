@@ -125,6 +125,11 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             target: fields.value("target")?,
             registered: name == "register",
         },
+        "set" => Verb::Set {
+            path: fields.value("path")?,
+            value: None,
+            after: None,
+        },
         "run" => Verb::Run {
             on_host: fields.value("on_host")?,
             command: fields

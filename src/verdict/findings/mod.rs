@@ -25,8 +25,8 @@ mod stale_dns_address;
 mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
-mod unhealthy_reset;
 mod udp_pinned;
+mod unhealthy_reset;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;

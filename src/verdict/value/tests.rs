@@ -96,6 +96,7 @@ fn evidence(plan: &Plan) -> Evidence {
         | Verb::Stop { .. }
         | Verb::Kill { .. }
         | Verb::Registration { .. }
+        | Verb::Set { .. }
         | Verb::Fault(
             Fault::Freeze(_) | Fault::PowerOff(_) | Fault::LinkDown(_) | Fault::Heal { .. },
         ) => Detail::Plain,

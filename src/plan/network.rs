@@ -1,0 +1,115 @@
+//! The network of one moment of a lab: everything but its story, with every name resolved.
+
+use super::addresses::{self, Addresses};
+use super::balancers::{self, Balancer};
+use super::clock::Clock;
+use super::groups::{self, Groups};
+use super::hosts::{self, Hosts};
+use super::sink::Sink;
+use super::text::Places;
+use super::{Host, Step, Verb, guards, lower, vpcs};
+use crate::diag::Diagnostic;
+use crate::diag::codes::spec as code;
+use crate::fabric;
+use crate::spec::Body;
+
+/// What a body says of its network.
+pub(super) struct Network<'a> {
+    pub(super) drafts: Hosts<'a>,
+    pub(super) addresses: Addresses,
+    pub(super) groups: Groups<'a>,
+    pub(super) balancers: Vec<Balancer<'a>>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) clock: Clock,
+    body: &'a Body,
+}
+
+impl<'a> Network<'a> {
+    /// Resolves it, and says what is wrong with it.
+    pub(super) fn of(body: &'a Body, sink: &mut Sink) -> Self {
+        let clock = Clock::of(body);
+        hosts::zones(body, sink);
+        let drafts = hosts::expand(body, sink);
+        let addresses = addresses::give_out(body, &drafts, sink);
+        let groups = groups::resolve(body, &drafts, clock, sink);
+        let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
+        balancers::served(body, &balancers, &groups, &drafts, sink);
+        guards::check(body, sink);
+        vpcs::check(body, &drafts, &groups, &balancers, sink);
+        let places = Places {
+            hosts: &drafts,
+            addresses: &addresses,
+        };
+        let hosts = drafts
+            .list
+            .iter()
+            .zip(&addresses.hosts)
+            .map(|(draft, addresses)| hosts::build(draft, *addresses, &places))
+            .collect();
+        Self {
+            drafts,
+            addresses,
+            groups,
+            balancers,
+            hosts,
+            clock,
+            body,
+        }
+    }
+
+    /// As the fabric takes it.
+    pub(super) fn config(&self, seed: u64) -> fabric::Config {
+        let mut config = lower::lower(
+            seed,
+            &self.drafts,
+            &self.hosts,
+            &self.groups,
+            &self.balancers,
+            &self.addresses,
+            self.clock,
+        );
+        config.vpcs = vpcs::lower(self.body, &self.drafts, &config);
+        config.guards = guards::lower(self.body, &self.drafts, &config, self.clock);
+        config
+    }
+
+    /// The network after a step `set`. What is wrong with it and was not before is said.
+    pub(super) fn after(body: &Body, seed: u64, sink: &mut Sink) -> fabric::Config {
+        let mut own = sink.fresh();
+        let config = Network::of(body, &mut own).config(seed);
+        sink.settle(&own);
+        let known: Vec<_> = sink.problems.sorted().into_iter().cloned().collect();
+        for problem in own.problems.sorted() {
+            if !known.contains(problem) {
+                sink.push(problem.clone());
+            }
+        }
+        config
+    }
+}
+
+/// Zonal addresses have their kernels from the beginning, or never: a step cannot begin or end TLS there.
+pub(super) fn same_kernels(body: &Body, fabric: &fabric::Config, steps: &[Step], sink: &mut Sink) {
+    let kernels = |config: &fabric::Config| -> Vec<(String, bool)> {
+        let ports = config.ports.iter();
+        ports
+            .map(|port| (port.name.clone(), port.terminates))
+            .collect()
+    };
+    for (step, written) in steps.iter().zip(&body.steps) {
+        if let Verb::Set { network, path, .. } = &step.verb
+            && kernels(network) != kernels(fabric)
+        {
+            sink.push(
+                Diagnostic::new(
+                    code::SET_WHILE_RUNNING,
+                    written.span,
+                    format!(
+                        "`{path}` cannot begin or end TLS, or health checks, while the lab runs"
+                    ),
+                )
+                .help("give the listener its protocol and its target group from the start"),
+            );
+        }
+    }
+}
