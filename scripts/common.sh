@@ -35,6 +35,12 @@ need() {
     $as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"' sh "$@" >&2
 }
 
+# What apt-get needs to find a package that is only to be unpacked; a fresh machine may not have it.
+need_package_lists() {
+    ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 && return 0
+    [ "$(id -u)" = 0 ] && apt-get -qq update >&2 || true
+}
+
 # The device that every lab needs; present wherever the module is loaded.
 need_tun() {
     [ -e /dev/net/tun ] && return 0

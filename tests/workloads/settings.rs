@@ -45,7 +45,10 @@ fn each_setting_acts_from_its_step_on() {
     let case = lab.case("plain");
     has(case.step("first"), json!({ "ok": true, "via": "front/a" }));
     has(case.step("added"), json!({ "ok": true, "target": "web2" }));
-    has(case.step("preserved"), json!({ "ok": true, "target": "web1" }));
+    has(
+        case.step("preserved"),
+        json!({ "ok": true, "target": "web1" }),
+    );
     has(
         case.step("disabled"),
         json!({ "ok": false, "error": "deadline" }),
