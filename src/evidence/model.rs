@@ -120,6 +120,13 @@ pub enum Detail {
         /// Packets it took.
         dropped: i64,
     },
+    /// `register` that was not accepted: nothing is registered.
+    Refused {
+        /// With which target group.
+        group: String,
+        /// Instances of another VPC than the group's load balancer.
+        targets: Vec<String>,
+    },
     /// `run`
     Run {
         /// -1 when a signal or the limit ended it.

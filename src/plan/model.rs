@@ -325,6 +325,9 @@ pub enum Verb {
         targets: Vec<usize>,
         /// Register.
         registered: bool,
+        /// Those of them that cannot be registered: instances of another VPC than the group's balancer. One of them,
+        /// and the whole call is refused (AWS: `InvalidTarget`).
+        foreign: Vec<usize>,
     },
     /// Settings of the network change.
     Set {

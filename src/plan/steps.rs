@@ -10,6 +10,7 @@ use super::groups::Groups;
 use super::hosts::Hosts;
 use super::network::Network;
 use super::text::Places;
+use super::vpcs;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};
@@ -207,10 +208,22 @@ impl Resolver<'_> {
                     .scene
                     .groups
                     .registration(target, self.scene.hosts, sink)?;
+                let mut foreign = Vec::new();
+                if *registered {
+                    foreign = vpcs::foreign(
+                        self.body,
+                        self.scene.hosts,
+                        self.scene.groups,
+                        self.scene.balancers,
+                        usize::from(place.0.0),
+                    );
+                    foreign.retain(|target| place.1.contains(target));
+                }
                 Verb::Registration {
                     group: place.0,
                     targets: place.1,
                     registered: *registered,
+                    foreign,
                 }
             }
             spec::Verb::Set { path, value, after } => Verb::Set {

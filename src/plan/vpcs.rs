@@ -207,7 +207,37 @@ fn check_peerings(body: &Body, sink: &mut Sink) {
     }
 }
 
-/// An instance is registered by its id in its own VPC only; by its address from a peered one too.
+/// The places of a group's targets that are instances of another VPC than a balancer that uses the group: by id they
+/// cannot be registered.
+pub(super) fn foreign(
+    body: &Body,
+    hosts: &Hosts<'_>,
+    groups: &Groups<'_>,
+    balancers: &[Balancer<'_>],
+    group: usize,
+) -> Vec<usize> {
+    if body.vpcs.is_empty() || body.target_groups[group].1.target_type.value != "instance" {
+        return Vec::new();
+    }
+    let vpcs: Vec<usize> = body
+        .load_balancers
+        .iter()
+        .zip(balancers)
+        .filter(|(_, balancer)| balancer.listeners.iter().any(|l| l.group == group))
+        .map(|((_, section), _)| number(body, section.vpc.as_ref()))
+        .collect();
+    let targets = groups.list[group].targets.iter().enumerate();
+    targets
+        .filter(|(_, target)| {
+            let own = number(body, hosts.get(target.host).section.vpc.as_ref());
+            vpcs.iter().any(|vpc| *vpc != own)
+        })
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// An instance is registered by its id in its own VPC only; by its address from a peered one too. What only a step
+/// registers is refused when it comes to that (see [`foreign`]), as it is in AWS.
 fn check_targets(
     body: &Body,
     hosts: &Hosts<'_>,
@@ -231,6 +261,9 @@ fn check_targets(
                     continue;
                 }
                 if group_section.target_type.value == "instance" {
+                    if !target.registered {
+                        continue;
+                    }
                     sink.push(
                         Diagnostic::new(
                             code::INSTANCE_OF_ANOTHER_VPC,
@@ -291,5 +324,60 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config) -> Vpcs {
         ports,
         balancers,
         peered: peered.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::Verb;
+    use crate::plan::tests::planned;
+
+    /// Of each case: targets that its `register` step names, and those of them that it is refused for.
+    #[test]
+    fn instances_of_another_vpc_are_registered_in_vain() {
+        let plans = planned(
+            "
+title: t
+vpcs: { shared: {} }
+peerings: { one: { between: [default, shared] } }
+hosts:
+  client: {}
+  near: { zone: a, serve: { 80: echo } }
+  far: { zone: a, vpc: shared, count: 2, serve: { 80: echo } }
+target_groups: { web: { targets: [near] } }
+load_balancers: { front: { zones: [a], listeners: { 80: web } } }
+steps:
+  - register: { as: join, target: web/far }
+  - connect: { as: visit, from: client, to: front }
+works: [visit.ok]
+cases:
+  by-id: { kind: control }
+  again: { kind: control, set: { steps.join.target: web/near } }
+  by-address: { kind: control, set: { target_groups.web.target_type: ip } }
+  moved: { kind: control, set: { hosts.far.vpc: default } }
+  beside: { kind: control, set: { load_balancers.front.vpc: shared, target_groups.web.targets: [] } }
+  leaves: { kind: control, set: { steps.join: { deregister: web/near } } }
+",
+        );
+        let found: Vec<(&str, usize, usize)> = plans
+            .iter()
+            .map(|plan| match &plan.steps[0].verb {
+                Verb::Registration {
+                    targets, foreign, ..
+                } => (plan.case.as_str(), targets.len(), foreign.len()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("by-id", 2, 2),
+                ("again", 1, 0),
+                ("by-address", 2, 0),
+                ("moved", 2, 0),
+                ("beside", 2, 0),
+                ("leaves", 1, 0)
+            ]
+        );
     }
 }

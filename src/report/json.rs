@@ -125,6 +125,9 @@ fn steps(evidence: &Evidence) -> Vec<Value> {
 fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
     match &step.detail {
         Detail::Plain => Map::new(),
+        Detail::Refused { group, targets } => {
+            object(json!({ "refused": { "target_group": group, "targets": targets } }))
+        }
         Detail::Connect { connection } => evidence
             .connections
             .get(*connection)

@@ -15,6 +15,7 @@ mod load;
 mod metrics;
 mod names;
 mod probe;
+mod registration;
 mod server;
 mod story;
 mod terminator;

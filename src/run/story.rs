@@ -171,6 +171,7 @@ impl Story {
             | Detail::Transfer { .. }
             | Detail::TransferAll { .. }
             | Detail::Drop { .. }
+            | Detail::Refused { .. }
             | Detail::Run { .. } => began.elapsed(),
         };
         let result = StepResult {
@@ -239,19 +240,10 @@ impl Story {
                 group,
                 targets,
                 registered,
+                foreign,
             } => {
-                for target in targets.iter().copied() {
-                    let group = *group;
-                    self.world
-                        .driver()
-                        .apply(if *registered {
-                            Change::Register { group, target }
-                        } else {
-                            Change::Deregister { group, target }
-                        })
-                        .await;
-                }
-                (Fault::default(), Detail::Plain)
+                self.registration(*group, targets, *registered, foreign)
+                    .await
             }
             Verb::Set { network, .. } => {
                 let change = Change::Configure(network.clone());

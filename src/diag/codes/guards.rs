@@ -211,6 +211,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "an instance of another VPC as a target",
         page: "Targets are registered by instance id in the load balancer's own VPC only. An instance of a peered VPC is\n\
         registered by its address. (Client IP preservation is off for such groups unless it is switched on.)\n\
+        A step `register` may try it all the same: it is refused when it runs.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { web1: { zone: a, vpc: shared, ... } }\n\

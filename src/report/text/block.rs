@@ -110,6 +110,10 @@ fn named(step: &StepResult) -> String {
 fn result(detail: &Detail) -> String {
     match detail {
         Detail::Plain | Detail::Connect { .. } => String::new(),
+        Detail::Refused { group, targets } => format!(
+            ", {} not in the VPC of {group}'s load balancer",
+            targets.join(", ")
+        ),
         Detail::Load(load) => format!(
             ", {} of {} connected, {} failed, {} with more than one SYN",
             load.connected, load.attempts, load.failed, load.retried

@@ -17,6 +17,7 @@ pub const RECOGNISED: &[&str] = &[
     "port-exhaustion",
     "flow-table-full",
     "provisioning-failed",
+    "registration-refused",
     "target-not-in-use",
     "stale-dns-address",
     "no-listener",

@@ -493,7 +493,7 @@ const TARGET: Field = field(
 );
 static REGISTER: Section = Section {
     name: "`register`",
-    doc: "Registers a target with its group (AWS: RegisterTargets).",
+    doc: "Registers a target with its group (AWS: RegisterTargets). An instance of another VPC is `refused`, as by AWS.",
     fields: &[AS, TARGET],
 };
 static DEREGISTER: Section = Section {

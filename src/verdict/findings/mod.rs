@@ -20,6 +20,7 @@ mod provisioning_failed;
 mod proxy_protocol_mismatch;
 mod proxy_protocol_stall;
 mod refused;
+mod registration_refused;
 mod stale_connection;
 mod stale_dns_address;
 mod syn_unanswered;
@@ -43,6 +44,7 @@ pub const KINDS: &[&str] = &[
     port_exhaustion::KIND,
     flow_table_full::KIND,
     provisioning_failed::KIND,
+    registration_refused::KIND,
     target_not_in_use::KIND,
     stale_dns_address::KIND,
     no_listener::KIND,
@@ -73,6 +75,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(provisioning_failed::find(&trace));
+    findings.extend(registration_refused::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));

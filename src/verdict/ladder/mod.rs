@@ -115,6 +115,7 @@ fn choose(evidence: &Evidence) -> Vec<usize> {
         | Detail::Transfer { .. }
         | Detail::TransferAll { .. }
         | Detail::Drop { .. }
+        | Detail::Refused { .. }
         | Detail::Run { .. } => None,
     });
     let named: Vec<usize> = named.take(CONNECTIONS).collect();

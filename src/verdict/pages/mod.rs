@@ -21,6 +21,10 @@ const PAGES: &[(&str, &str)] = &[
         "provisioning-failed",
         include_str!("provisioning-failed.txt"),
     ),
+    (
+        "registration-refused",
+        include_str!("registration-refused.txt"),
+    ),
     ("target-not-in-use", include_str!("target-not-in-use.txt")),
     ("stale-dns-address", include_str!("stale-dns-address.txt")),
     ("no-listener", include_str!("no-listener.txt")),

@@ -99,6 +99,7 @@ impl<'a> Trace<'a> {
             | Detail::Transfer { .. }
             | Detail::TransferAll { .. }
             | Detail::Drop { .. }
+            | Detail::Refused { .. }
             | Detail::Run { .. } => step.name.clone(),
         }
     }
