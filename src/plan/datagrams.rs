@@ -40,24 +40,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
 }
 
 fn opens_datagrams(verb: &Verb) -> bool {
-    match verb {
-        Verb::Connect { dial, .. } => dial.udp,
-        Verb::Load { dials, .. } => dials.iter().any(|dial| dial.udp),
-        Verb::Send(_)
-        | Verb::Exchange(_)
-        | Verb::Receive(_)
-        | Verb::Close { .. }
-        | Verb::Abort { .. }
-        | Verb::Shutdown { .. }
-        | Verb::Wait { .. }
-        | Verb::WaitUntil { .. }
-        | Verb::Stop { .. }
-        | Verb::Kill { .. }
-        | Verb::Registration { .. }
-        | Verb::Set { .. }
-        | Verb::Run { .. }
-        | Verb::Fault(_) => false,
-    }
+    verb.dials().iter().any(|dial| dial.udp)
 }
 
 fn is_over_datagrams(over: StepId, steps: &[Step]) -> bool {

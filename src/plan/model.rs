@@ -368,3 +368,27 @@ pub enum Fault {
         drops: Vec<StepId>,
     },
 }
+
+impl Verb {
+    /// From where to where its connections go; empty for a verb that opens none.
+    pub fn dials(&self) -> &[Dial] {
+        match self {
+            Verb::Connect { dial, .. } => std::slice::from_ref(dial),
+            Verb::Load { dials, .. } => dials,
+            Verb::Exchange(_)
+            | Verb::Send(_)
+            | Verb::Receive(_)
+            | Verb::Close { .. }
+            | Verb::Abort { .. }
+            | Verb::Shutdown { .. }
+            | Verb::Wait { .. }
+            | Verb::WaitUntil { .. }
+            | Verb::Stop { .. }
+            | Verb::Kill { .. }
+            | Verb::Fault(_)
+            | Verb::Registration { .. }
+            | Verb::Set { .. }
+            | Verb::Run { .. } => &[],
+        }
+    }
+}

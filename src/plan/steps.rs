@@ -338,23 +338,7 @@ impl Resolver<'_> {
 
 /// True for steps that `over` can name.
 pub(super) fn opens(verb: &spec::Verb) -> bool {
-    match verb {
-        spec::Verb::Connect { .. } | spec::Verb::Load { .. } => true,
-        spec::Verb::Exchange(_)
-        | spec::Verb::Send(_)
-        | spec::Verb::Receive(_)
-        | spec::Verb::Close { .. }
-        | spec::Verb::Abort { .. }
-        | spec::Verb::Shutdown { .. }
-        | spec::Verb::Wait { .. }
-        | spec::Verb::WaitUntil { .. }
-        | spec::Verb::Stop { .. }
-        | spec::Verb::Kill { .. }
-        | spec::Verb::Registration { .. }
-        | spec::Verb::Set { .. }
-        | spec::Verb::Run { .. }
-        | spec::Verb::Fault(_) => false,
-    }
+    matches!(verb, spec::Verb::Connect { .. } | spec::Verb::Load { .. })
 }
 
 /// A step in words, and whether the story goes on at once.
@@ -447,50 +431,24 @@ fn ports_suffice(connections: &Spanned<u32>, dial: &Dial, sink: &mut Sink) {
 }
 
 fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink) {
-    let mut total: u64 = 0;
-    for step in steps {
-        total += match &step.verb {
-            Verb::Connect { .. } => 1,
-            Verb::Load {
-                dials, connections, ..
-            } => u64::from(*connections) * dials.len() as u64,
-            Verb::Exchange(_)
-            | Verb::Send(_)
-            | Verb::Receive(_)
-            | Verb::Close { .. }
-            | Verb::Abort { .. }
-            | Verb::Shutdown { .. }
-            | Verb::Wait { .. }
-            | Verb::WaitUntil { .. }
-            | Verb::Stop { .. }
-            | Verb::Kill { .. }
-            | Verb::Registration { .. }
-            | Verb::Set { .. }
-            | Verb::Run { .. }
-            | Verb::Fault(_) => 0,
+    let opened = |step: &Step| {
+        let each = if let Verb::Load { connections, .. } = &step.verb {
+            u64::from(*connections)
+        } else {
+            1
         };
-    }
+        each * step.verb.dials().len() as u64
+    };
+    let total: u64 = steps.iter().map(opened).sum();
     if total > MOST_CONNECTIONS {
         let span = body
             .steps
             .iter()
-            .find_map(|step| match &step.verb {
-                spec::Verb::Load { connections, .. } => Some(connections.span),
-                spec::Verb::Connect { .. }
-                | spec::Verb::Exchange(_)
-                | spec::Verb::Send(_)
-                | spec::Verb::Receive(_)
-                | spec::Verb::Close { .. }
-                | spec::Verb::Abort { .. }
-                | spec::Verb::Shutdown { .. }
-                | spec::Verb::Wait { .. }
-                | spec::Verb::WaitUntil { .. }
-                | spec::Verb::Stop { .. }
-                | spec::Verb::Kill { .. }
-                | spec::Verb::Registration { .. }
-                | spec::Verb::Set { .. }
-                | spec::Verb::Run { .. }
-                | spec::Verb::Fault(_) => None,
+            .find_map(|step| {
+                let spec::Verb::Load { connections, .. } = &step.verb else {
+                    return None;
+                };
+                Some(connections.span)
             })
             .unwrap_or_default();
         sink.push(
@@ -513,66 +471,33 @@ fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     }
     let mut open: HashMap<(HostId, u16, SocketAddr, bool), usize> = HashMap::new();
     for (number, step) in steps.iter().enumerate() {
-        match &step.verb {
-            Verb::Connect {
-                dial,
-                source_port: Some(port),
-                ..
-            } => {
-                let [only] = dial.to.as_slice() else { continue };
-                let tuple = (dial.from, *port, only.address, dial.udp);
-                let first = *open.entry(tuple).or_insert(number);
-                if first != number {
-                    sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));
-                }
+        if let Verb::Connect {
+            dial,
+            source_port: Some(port),
+            ..
+        } = &step.verb
+        {
+            let [only] = dial.to.as_slice() else { continue };
+            let tuple = (dial.from, *port, only.address, dial.udp);
+            let first = *open.entry(tuple).or_insert(number);
+            if first != number {
+                sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));
             }
-            Verb::Close { over } | Verb::Abort { over } => {
-                open.retain(|_, opener| *opener != over.0 as usize);
-            }
-            Verb::Connect {
-                source_port: None, ..
-            }
-            | Verb::Load { .. }
-            | Verb::Exchange(_)
-            | Verb::Send(_)
-            | Verb::Receive(_)
-            | Verb::Shutdown { .. }
-            | Verb::Wait { .. }
-            | Verb::WaitUntil { .. }
-            | Verb::Stop { .. }
-            | Verb::Kill { .. }
-            | Verb::Registration { .. }
-            | Verb::Set { .. }
-            | Verb::Run { .. }
-            | Verb::Fault(_) => {}
+        } else if let Verb::Close { over } | Verb::Abort { over } = &step.verb {
+            open.retain(|_, opener| *opener != over.0 as usize);
         }
     }
 }
 
 fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
-    let span = match &step.verb {
-        spec::Verb::Connect {
-            source_port: Some(port),
-            ..
-        } => port.span,
-        spec::Verb::Connect {
-            source_port: None, ..
-        }
-        | spec::Verb::Load { .. }
-        | spec::Verb::Exchange(_)
-        | spec::Verb::Send(_)
-        | spec::Verb::Receive(_)
-        | spec::Verb::Close { .. }
-        | spec::Verb::Abort { .. }
-        | spec::Verb::Shutdown { .. }
-        | spec::Verb::Wait { .. }
-        | spec::Verb::WaitUntil { .. }
-        | spec::Verb::Stop { .. }
-        | spec::Verb::Kill { .. }
-        | spec::Verb::Registration { .. }
-        | spec::Verb::Set { .. }
-        | spec::Verb::Run { .. }
-        | spec::Verb::Fault(_) => step.span,
+    let span = if let spec::Verb::Connect {
+        source_port: Some(port),
+        ..
+    } = &step.verb
+    {
+        port.span
+    } else {
+        step.span
     };
     Diagnostic::new(
         code::SAME_TUPLE,

@@ -120,25 +120,7 @@ fn dials(
     owner: &[String],
     edges: &mut BTreeSet<(String, String, String)>,
 ) {
-    let dials = match verb {
-        Verb::Connect { dial, .. } => std::slice::from_ref(dial),
-        Verb::Load { dials, .. } => dials.as_slice(),
-        Verb::Exchange(_)
-        | Verb::Send(_)
-        | Verb::Receive(_)
-        | Verb::Close { .. }
-        | Verb::Abort { .. }
-        | Verb::Shutdown { .. }
-        | Verb::Wait { .. }
-        | Verb::WaitUntil { .. }
-        | Verb::Stop { .. }
-        | Verb::Kill { .. }
-        | Verb::Registration { .. }
-        | Verb::Set { .. }
-        | Verb::Fault(_)
-        | Verb::Run { .. } => return,
-    };
-    for dial in dials {
+    for dial in verb.dials() {
         for to in &dial.to {
             if let Some(node) = node_of(plan, to, owner) {
                 let from = owner[dial.from.0 as usize].clone();
