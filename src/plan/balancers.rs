@@ -3,11 +3,12 @@
 use super::addresses::faces_internet;
 use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, DENY_IPV6, Holder, TCP_IDLE};
 use super::clock::Clock;
+use super::forward::{self, Share, used};
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
 use super::{Sink, ipv6, zones};
 use crate::diag::codes::{health, plan as code, proxy};
-use crate::diag::{Diagnostic, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
     ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
 };
@@ -68,16 +69,14 @@ pub(super) struct Balancer<'a> {
 }
 
 /// A listener, resolved.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Listener {
     /// 1..=65535
     pub(super) port: u16,
     /// Toward the clients.
     pub(super) protocol: Protocol,
-    /// Index into the groups.
-    pub(super) group: usize,
-    /// As balancer and group say together.
-    pub(super) cross_zone: bool,
+    /// At least one.
+    pub(super) forward: Vec<Share>,
     /// Real time.
     pub(super) idle_timeout: Duration,
     /// TLS ends here.
@@ -105,9 +104,12 @@ pub(super) fn resolve<'a>(
             let mut listeners = Vec::with_capacity(section.listeners.len());
             let mut groups_known = true;
             for (port, listens) in &section.listeners {
-                let all = listener(port, listens, groups, cross_zone, clock, sink);
-                if let Some(one) = all.first() {
-                    ipv6::check_listener(section, listens, &groups.list[one.group], sink);
+                let shares = forward::resolve(listens, groups, cross_zone, body, sink);
+                ipv6::check_listener(section, listens, sink);
+                let all = listener(port, listens, &shares, groups, clock, sink);
+                for share in &shares {
+                    let group = &groups.list[share.group];
+                    ipv6::check_group(section, share.span, group, sink);
                 }
                 groups_known &= !all.is_empty();
                 listeners.extend(all);
@@ -173,9 +175,10 @@ pub(super) fn resolve<'a>(
 
 /// True when a balancer's zonal addresses have a kernel of their own.
 pub(super) fn has_kernels(listeners: &[Listener], groups: &Groups<'_>) -> bool {
-    listeners
-        .iter()
-        .any(|listener| listener.terminates || groups.list[listener.group].health_check.is_some())
+    listeners.iter().any(|listener| {
+        let mut shares = listener.forward.iter();
+        listener.terminates || shares.any(|share| groups.list[share.group].health_check.is_some())
+    })
 }
 
 /// A zonal address with a kernel of its own shares its ports with it.
@@ -206,40 +209,42 @@ fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
     knob.map(|word| word.value.as_str())
 }
 
-/// A listener, as one for each protocol it takes; none when its group is not there.
+/// A listener, as one for each protocol it takes; none when no group of it is there.
 fn listener(
     port: &Spanned<u16>,
     section: &spec::Listener,
+    shares: &[Share],
     groups: &Groups<'_>,
-    balancer_cross_zone: bool,
     clock: Clock,
     sink: &mut Sink,
 ) -> Vec<Listener> {
     let listens = Carries::of(&section.protocol);
     let idle = idle_timeouts(section, listens, clock, sink);
-    let Some(group) = groups.resolve(&section.target_group, sink) else {
+    if shares.is_empty() {
         return Vec::new();
-    };
-    protocols_match(listens, section, &groups.list[group], sink);
-    if listens == Carries::Tls && groups.list[group].preserve_client_ip {
-        sink.push(preserves_over_tls(section, &groups.list[group]));
+    }
+    for share in shares {
+        let group = &groups.list[share.group];
+        protocols_match(listens, share.span, group, sink);
+        if listens == Carries::Tls && group.preserve_client_ip {
+            sink.push(preserves_over_tls(share.span, group));
+        }
     }
     idle.into_iter()
         .map(|(protocol, idle_timeout)| Listener {
             port: port.value,
             protocol,
-            group,
-            cross_zone: groups.list[group].cross_zone.unwrap_or(balancer_cross_zone),
+            forward: shares.to_vec(),
             idle_timeout,
             terminates: listens == Carries::Tls,
         })
         .collect()
 }
 
-fn preserves_over_tls(section: &spec::Listener, group: &Group<'_>) -> Diagnostic {
+fn preserves_over_tls(named: Span, group: &Group<'_>) -> Diagnostic {
     Diagnostic::new(
         proxy::PRESERVATION_OVER_TLS,
-        section.target_group.span,
+        named,
         format!(
             "`{}` preserves the client's address, which is not emulated behind a TLS listener",
             group.name.value
@@ -313,14 +318,14 @@ fn may_forward(listens: Carries, group: Carries) -> bool {
     }
 }
 
-fn protocols_match(listens: Carries, section: &spec::Listener, group: &Group<'_>, sink: &mut Sink) {
+fn protocols_match(listens: Carries, named: Span, group: &Group<'_>, sink: &mut Sink) {
     if may_forward(listens, group.protocol) {
         return;
     }
     sink.push(
         Diagnostic::new(
             code::PROTOCOLS_DIFFER,
-            section.target_group.span,
+            named,
             format!(
                 "a {} listener cannot forward to the {} group `{}`",
                 listens.name(),
@@ -415,9 +420,7 @@ fn preferred(
         .unwrap_or_default()
         .iter()
         .collect();
-    let mut used: Vec<usize> = listeners.iter().map(|listener| listener.group).collect();
-    used.sort_unstable();
-    used.dedup();
+    let used = used(listeners);
     let mut by_group = used.iter().map(|group| {
         let targets = &groups.list[*group].targets;
         (0..targets.len())
@@ -478,14 +481,16 @@ pub(super) fn served(
 ) {
     let mut checked = HashSet::new();
     let runs = runs_programs(body);
-    for listener in balancers.iter().flat_map(|balancer| &balancer.listeners) {
-        let group = &groups.list[listener.group];
+    let listeners = balancers.iter().flat_map(|balancer| &balancer.listeners);
+    let forwards = listeners.flat_map(|one| one.forward.iter().map(move |share| (one, share)));
+    for (listener, share) in forwards {
+        let group = &groups.list[share.group];
         let takes = match listener.protocol {
             Protocol::Tcp if listener.terminates => Carries::Tls,
             Protocol::Tcp => Carries::Tcp,
             Protocol::Udp => Carries::Udp,
         };
-        let key = (listener.group, listener.port, listener.protocol);
+        let key = (share.group, listener.port, listener.protocol);
         if !may_forward(takes, group.protocol) || !checked.insert(key) {
             continue;
         }

@@ -161,14 +161,12 @@ fn check_mtu(host: &spec::Host, sink: &mut Sink) {
     }
 }
 
-/// What a listener of one family or two may forward to.
+/// What a listener of one family or two may be.
 pub(super) fn check_listener(
     balancer: &spec::Balancer,
     listener: &spec::Listener,
-    group: &Group<'_>,
     sink: &mut Sink,
 ) {
-    let (name, span) = (&group.name.value, listener.target_group.span);
     if is_dualstack(balancer) && Carries::of(&listener.protocol) == Carries::Tls {
         sink.push(
             Diagnostic::new(
@@ -182,6 +180,16 @@ pub(super) fn check_listener(
             ),
         );
     }
+}
+
+/// What a listener of one family or two may forward to, and where it says so.
+pub(super) fn check_group(
+    balancer: &spec::Balancer,
+    span: Span,
+    group: &Group<'_>,
+    sink: &mut Sink,
+) {
+    let name = &group.name.value;
     if group.ipv6 && !is_dualstack(balancer) {
         sink.push(
             Diagnostic::new(

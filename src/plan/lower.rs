@@ -4,11 +4,12 @@ use super::Host;
 use super::addresses::Addresses;
 use super::balancers::{Balancer, has_kernels};
 use super::clock::Clock;
+use super::forward::Share;
 use super::groups::{Carries, Groups};
 use super::hosts::Hosts;
 use crate::fabric::config::{
-    self, Config, Forward, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target,
-    TargetGroup, Zonal,
+    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
+    Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -115,7 +116,8 @@ pub(super) fn settles(
             .zip(&addresses.failures)
             .filter(|(balancer, failure)| balancer.settles && failure.is_none())
             .flat_map(|(balancer, _)| &balancer.listeners)
-            .any(|listener| listener.group == group)
+            .flat_map(|listener| &listener.forward)
+            .any(|share| share.group == group)
     };
     let checked = |group: usize| groups.list[group].health_check.is_some();
     (0..groups.list.len())
@@ -217,14 +219,8 @@ fn lower_balancer(
             .map(|listener| Listener {
                 port: listener.port,
                 protocol: listener.protocol,
-                forward: vec![Forward {
-                    group: GroupId(
-                        u16::try_from(listener.group).expect("the number of groups is limited"),
-                    ),
-                    weight: 1,
-                    cross_zone: listener.cross_zone,
-                }],
-                group_stickiness: false,
+                forward: listener.forward.iter().map(Share::lower).collect(),
+                group_stickiness: listener.forward.iter().any(|share| share.sticky),
                 idle_timeout: listener.idle_timeout,
                 terminates: listener.terminates,
             })

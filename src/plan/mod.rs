@@ -16,6 +16,7 @@ mod datagrams;
 mod destination_text;
 mod destinations;
 mod faults;
+mod forward;
 mod groups;
 mod guards;
 mod hosts;

@@ -3,6 +3,7 @@
 use super::Sink;
 use super::addresses::is_private;
 use super::balancers::Balancer;
+use super::forward::used;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::diag::codes::guards as code;
@@ -223,7 +224,7 @@ pub(super) fn foreign(
         .load_balancers
         .iter()
         .zip(balancers)
-        .filter(|(_, balancer)| balancer.listeners.iter().any(|l| l.group == group))
+        .filter(|(_, balancer)| used(&balancer.listeners).contains(&group))
         .map(|((_, section), _)| number(body, section.vpc.as_ref()))
         .collect();
     let targets = groups.list[group].targets.iter().enumerate();
@@ -250,10 +251,7 @@ fn check_targets(
     }
     for ((_, section), balancer) in body.load_balancers.iter().zip(balancers) {
         let own = number(body, section.vpc.as_ref());
-        let mut used: Vec<usize> = balancer.listeners.iter().map(|l| l.group).collect();
-        used.sort_unstable();
-        used.dedup();
-        for group in used {
+        for group in used(&balancer.listeners) {
             let group_section = &body.target_groups[group].1;
             for target in &groups.list[group].targets {
                 let host = hosts.get(target.host);

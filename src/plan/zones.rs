@@ -84,8 +84,8 @@ pub(super) fn may_shift(
         return;
     }
     let mut said = Vec::new();
-    for listener in listeners {
-        let group = &groups.list[listener.group];
+    for share in listeners.iter().flat_map(|listener| &listener.forward) {
+        let group = &groups.list[share.group];
         let section = body
             .target_groups
             .iter()
@@ -114,10 +114,10 @@ pub(super) fn may_shift(
         } else {
             continue;
         };
-        if said.contains(&listener.group) {
+        if said.contains(&share.group) {
             continue;
         }
-        said.push(listener.group);
+        said.push(share.group);
         sink.push(
             Diagnostic::new(
                 code::SHIFT_UNSUPPORTED,

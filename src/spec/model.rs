@@ -366,8 +366,10 @@ pub struct Listener {
     pub span: Span,
     /// `TCP`, `UDP`, ...
     pub protocol: Spanned<String>,
-    /// Name of a target group.
-    pub target_group: Spanned<String>,
+    /// Name of a target group; a listener has this or `target_groups`.
+    pub target_group: Option<Spanned<String>>,
+    /// Names of target groups, each with its weight, 0..=999.
+    pub target_groups: Vec<(Spanned<String>, Spanned<u16>)>,
     /// AWS attribute names verbatim; values as text.
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
 }

@@ -40,6 +40,10 @@ fn last_case(text: &str) -> Case {
     lab(text).cases.pop().expect("a case")
 }
 
+fn group_of(listener: &Listener) -> &str {
+    &listener.target_group.as_ref().expect("one group").value
+}
+
 #[test]
 fn the_flagship_is_read() {
     let lab = lab(FLAGSHIP);
@@ -48,7 +52,7 @@ fn the_flagship_is_read() {
     let (name, front) = &lab.body.load_balancers[0];
     assert_eq!(name.value, "front");
     assert_eq!(front.zones.len(), 2);
-    assert_eq!(front.listeners[0].1.target_group.value, "web");
+    assert_eq!(group_of(&front.listeners[0].1), "web");
     assert_eq!(front.emulate.prefer[0].1[0].value, "web1");
     let Verb::Connect {
         to,
@@ -136,7 +140,7 @@ fn set_goes_into_short_forms() {
          hosts.web1.serve.80.echo.idle_close: 5s }",
     ));
     let listener = &case.body.load_balancers[0].1.listeners[0].1;
-    assert_eq!(listener.target_group.value, "web");
+    assert_eq!(group_of(listener), "web");
     assert_eq!(listener.attributes[0].0.value, "tcp.idle_timeout.seconds");
     assert_eq!(listener.attributes[0].1.value, "3600");
     let idle_close = Some(Duration::from_secs(5));

@@ -19,3 +19,4 @@ mod proxy_protocol;
 mod settings;
 mod steps;
 mod tls;
+mod weights;

@@ -12,6 +12,12 @@ pub const DRAINING_NEEDS_NO_TERMINATION: Code = Code(562);
 pub const DNS_BELOW_ROUTING: Code = Code(563);
 /// Termination where there is nothing to reset.
 pub const TERMINATION_OVER_UDP: Code = Code(564);
+/// A listener with both of `target_group` and `target_groups`, or neither.
+pub const ONE_OF_BOTH: Code = Code(565);
+/// Several groups of one listener, in a profile older than that.
+pub const WEIGHTS_TOO_NEW: Code = Code(566);
+/// Groups of one listener that AWS does not let stand beside each other.
+pub const MIXED_GROUPS: Code = Code(567);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -66,5 +72,38 @@ pub(super) const RULES: &[Rule] = &[
         `target_health_state.unhealthy.connection_termination.enabled: true` for UDP groups.\n\
         \n\
         Right: leave the attribute out.",
+    },
+    Rule {
+        code: ONE_OF_BOTH,
+        title: "a listener with both of `target_group` and `target_groups`, or neither",
+        page: "A listener forwards to one target group, or to several by weight; it says so in one place.\n\
+        \n\
+        Wrong:\n\
+        \x20   80: { target_group: blue, target_groups: { green: 10 } }\n\
+        Right:\n\
+        \x20   80: { target_groups: { blue: 90, green: 10 } }",
+    },
+    Rule {
+        code: WEIGHTS_TOO_NEW,
+        title: "several target groups of one listener in an old profile",
+        page: "A Network Load Balancer of `profile: aws-2020` forwards to one target group an action. Weights came later.\n\
+        \n\
+        Wrong:\n\
+        \x20   profile: aws-2020\n\
+        \x20   80: { target_groups: { blue: 90, green: 10 } }\n\
+        Right:\n\
+        \x20   80: blue",
+    },
+    Rule {
+        code: MIXED_GROUPS,
+        title: "target groups of one listener that differ in kind",
+        page: "Behind a TLS listener all weighted groups are TCP, or all are TLS; behind a dualstack balancer all are IPv4, or\n\
+        all are IPv6. AWS refuses the mixture.\n\
+        \n\
+        Wrong:\n\
+        \x20   target_groups: { blue: { protocol: TCP, targets: [web1] }, green: { protocol: TLS, targets: [web2] } }\n\
+        \x20   443: { protocol: TLS, target_groups: { blue: 90, green: 10 } }\n\
+        Right:\n\
+        \x20   target_groups: { blue: { protocol: TLS, targets: [web1] }, green: { protocol: TLS, targets: [web2] } }",
     },
 ];

@@ -356,9 +356,20 @@ pub static LISTENER: Section = Section {
         ),
         field(
             "target_group",
-            Required,
+            Optional,
             Type::Name,
             "The target group it forwards to.",
+        ),
+        field(
+            "target_groups",
+            Optional,
+            Type::Map {
+                key: Key::Name,
+                of: &Type::Int { min: 0, max: 999 },
+                item: "weight",
+            },
+            "Several, each with its share of new connections: `{ blue: 90, green: 10 }`. When one of them is sticky, so is the \
+                choice among them, as AWS demands.",
         ),
         field(
             "attributes",

@@ -113,14 +113,15 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
 fn listener(node: &Node, span: Span) -> Option<Listener> {
     let fields = Fields::new(node, &LISTENER, span);
     let target_group = if node.scalar().is_some() {
-        scalar(node)
+        Some(scalar(node)?)
     } else {
-        fields.value("target_group")
+        fields.written("target_group")
     };
     Some(Listener {
         span,
         protocol: fields.value("protocol")?,
-        target_group: target_group?,
+        target_group,
+        target_groups: fields.items("target_groups", |weight, _| scalar(weight))?,
         attributes: fields.free("attributes"),
     })
 }
