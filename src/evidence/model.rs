@@ -360,6 +360,9 @@ pub struct GroupEvidence {
     pub metrics: BTreeMap<String, i64>,
     /// By target name.
     pub targets: BTreeMap<String, TargetEvidence>,
+    /// Where an address of a load balancer forwards to it, after the last step; none when it is behind no listener.
+    #[serde(default)]
+    pub zones: Vec<String>,
 }
 
 /// A target's record.

@@ -19,7 +19,7 @@ use crate::fabric::record::{
 use crate::fabric::targets::TargetHealth;
 use crate::fabric::{Config, Fabric};
 use crate::plan::Plan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) struct Books {
     pub(super) health: Vec<Vec<TargetHealth>>,
     /// By group and target (AWS: `AdministrativeOverride.State`).
     pub(super) overrides: Vec<Vec<&'static str>>,
+    /// By group, the zones that lead to it.
+    pub(super) zones: Vec<Vec<String>>,
     pub(super) listings: Vec<record::Listing>,
     /// Who is meant by the addresses in all of these.
     pub(super) stand_ins: StandIns,
@@ -65,6 +67,7 @@ pub(super) async fn books(story: &Story) -> Books {
                 .collect(),
             health: health(fabric),
             overrides: overrides(fabric.config()),
+            zones: zones(fabric.config()),
             listings: fabric.listings().to_vec(),
             stand_ins: fabric.stand_ins().clone(),
             offset,
@@ -106,6 +109,25 @@ fn overrides(config: &Config) -> Vec<Vec<&'static str>> {
         group.targets.iter().map(of_target).collect()
     };
     groups.map(of_group).collect()
+}
+
+/// The zones in which an address forwards to each group: of balancers that came up, and enabled now.
+fn zones(config: &Config) -> Vec<Vec<String>> {
+    let leading = |id: GroupId| {
+        let up = config.balancers.iter().filter(|b| b.failure.is_none());
+        let forwarding = up.filter(|balancer| {
+            let mut forwards = balancer.listeners.iter().flat_map(|l| &l.forward);
+            forwards.any(|forward| forward.group == id)
+        });
+        let zonal = forwarding.flat_map(|balancer| &balancer.zonal);
+        let enabled = zonal.filter(|zonal| zonal.enabled);
+        let names: BTreeSet<&String> = enabled.map(|zonal| &zonal.zone).collect();
+        names.into_iter().cloned().collect()
+    };
+    (0u16..)
+        .zip(&config.groups)
+        .map(|(number, _)| leading(GroupId(number)))
+        .collect()
 }
 
 impl Books {
@@ -212,6 +234,7 @@ pub(super) fn groups(
                 GroupEvidence {
                     metrics: metrics.of_group(GroupId(number as u16)),
                     targets: targets.collect(),
+                    zones: books.zones[number].clone(),
                 },
             )
         });

@@ -1,7 +1,8 @@
 //! `stale-connection`: alive at one end only, and that end has not been told.
 //!
 //! The kernel's socket tables after the last step are the witnesses. Where two connections are one 4-tuple to the
-//! target, a socket there belongs to the one that came to stand last.
+//! target, a socket there belongs to the one that came to stand last. A connection that the balancer's own kernel
+//! answers (a TLS listener's) has no socket at the target even when all is well: nothing is said of it.
 
 use super::{cite, counters, distinct, name_all, quoted};
 use crate::evidence::Connection;
@@ -22,6 +23,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         if !connection.error.is_empty()
             || !own
             || !trace.evidence.hosts.contains_key(&connection.target)
+            || ends_elsewhere(trace, i)
         {
             continue;
         }
@@ -99,6 +101,15 @@ fn owner(trace: &Trace, connection: usize) -> usize {
         .max_by(|a, b| when(a).total_cmp(&when(b)))
         .copied()
         .unwrap_or(connection)
+}
+
+/// What the client sent came to another kernel than the target's.
+fn ends_elsewhere(trace: &Trace, connection: usize) -> bool {
+    let target = &trace.evidence.connections[connection].target;
+    trace.by_connection[connection].iter().any(|p| {
+        let packet = trace.ended(*p);
+        trace.passages[*p].toward_target && packet.fate == "forwarded" && packet.receiver != *target
+    })
 }
 
 /// The client's FIN or RST arrived: the server is about to notice.

@@ -315,6 +315,18 @@ fn a_connection_reset_at_the_server_alone_is_stale() {
 }
 
 #[test]
+fn a_connection_that_the_balancer_itself_answers_is_not_stale() {
+    let mut kit = harmless();
+    kit.of(0).server_state = String::new();
+    for packet in &mut kit.evidence.packets {
+        if packet.flow == Some(0) && packet.receiver == "web1" {
+            packet.receiver = "front/a".into();
+        }
+    }
+    assert_eq!(kinds(&kit), [""; 0]);
+}
+
+#[test]
 fn a_server_that_nobody_told_is_stale_until_the_goodbye_arrives() {
     let mut kit = harmless();
     kit.of(0).client_state = String::new();

@@ -146,6 +146,7 @@ fn evidence(plan: &Plan) -> Evidence {
     let group = GroupEvidence {
         metrics: zeros(&group_metrics),
         targets: [("web-1".to_string(), target)].into(),
+        zones: Vec::new(),
     };
     Evidence {
         steps: plan.steps.iter().map(result).collect(),
