@@ -104,6 +104,7 @@ pub(super) fn resolve<'a>(
             let mut listeners = Vec::with_capacity(section.listeners.len());
             let mut groups_known = true;
             for (port, listens) in &section.listeners {
+                idle_is_fixed(body, listens, sink);
                 let shares = forward::resolve(listens, groups, cross_zone, body, sink);
                 ipv6::check_listener(section, listens, sink);
                 let all = listener(port, listens, &shares, groups, clock, sink);
@@ -340,6 +341,24 @@ fn protocols_match(listens: Carries, named: Span, group: &Group<'_>, sink: &mut 
             group.name.value
         )),
     );
+}
+
+/// AWS: the idle timeout of TCP listeners can be changed since September 2024.
+fn idle_is_fixed(body: &Body, listener: &spec::Listener, sink: &mut Sink) {
+    let mut attributes = listener.attributes.iter();
+    if body.profile.value == "aws-2020"
+        && let Some((name, _)) = attributes.find(|(name, _)| name.value == TCP_IDLE)
+    {
+        sink.push(
+            Diagnostic::new(
+                code::ATTRIBUTE_FIXED,
+                name.span,
+                format!("the idle timeout is {TCP_IDLE_SECONDS} s under `aws-2020` and cannot be changed"),
+            )
+            .also(body.profile.span, "the profile")
+            .help("remove the attribute, or the profile: listeners have it since September 2024"),
+        );
+    }
 }
 
 /// `prefer` as the fabric takes it: indexes into the targets of whichever group a flow goes to.

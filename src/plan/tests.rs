@@ -300,3 +300,16 @@ fn only_a_balancer_with_checks_has_kernels_at_its_zonal_addresses() {
     // AWS: 10 s for TCP; and three checkers.
     assert_eq!((check.timeout.as_secs(), check.checkers), (10, 3));
 }
+
+#[test]
+fn the_idle_timeout_of_2020_is_fixed() {
+    let attribute = "{ target_group: web, attributes: { tcp.idle_timeout.seconds: 400 } }";
+    let written = FLAGSHIP.replace("{ 80: web }", &format!("{{ 80: {attribute} }}"));
+    assert_eq!(printed(&written), "");
+    let old = written.replace("hosts:\n", "profile: aws-2020\nhosts:\n");
+    assert!(
+        printed(&old).contains("under `aws-2020`"),
+        "{}",
+        printed(&old)
+    );
+}
