@@ -12,6 +12,30 @@ pub(super) struct Node {
     pub kind: Kind,
 }
 
+impl Node {
+    /// It says how numbers lie to each other.
+    pub(super) fn compares(&self) -> bool {
+        match &self.kind {
+            Kind::Binary(op, ..) => op.is_ordering() || matches!(op, Op::Equal | Op::NotEqual),
+            Kind::Call(function, _) => *function == Function::Between,
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Text(_)
+            | Kind::List(_)
+            | Kind::Name(_)
+            | Kind::Field(..)
+            | Kind::Index(..)
+            | Kind::Not(_)
+            | Kind::Negate(_)
+            | Kind::Choose(..)
+            | Kind::Has(_)
+            | Kind::Each { .. } => false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Null,

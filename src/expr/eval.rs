@@ -5,6 +5,7 @@
 
 use super::ast::{Each, Function, Kind, Node, Op};
 use super::binomial;
+use crate::diag::Span;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -34,6 +35,10 @@ pub(super) struct Evaluator<'a> {
     roots: &'a Value,
     scope: Vec<(&'a str, Item<'a>)>,
     budget: u64,
+    /// Comparisons of times, and how far those may be off, milliseconds.
+    timed: (&'a [Span], f64),
+    /// How far numbers may be off in the comparison that is being computed.
+    leeway: f64,
 }
 
 impl<'a> Item<'a> {
@@ -134,12 +139,39 @@ impl<'a> Evaluator<'a> {
             roots,
             scope: Vec::new(),
             budget: BUDGET,
+            timed: (&[], 0.0),
+            leeway: 0.0,
+        }
+    }
+
+    /// The same where the times in these comparisons may be off by so many milliseconds.
+    pub(super) fn with_leeway(self, timed: &'a [Span], leeway: f64) -> Self {
+        Self {
+            timed: (timed, leeway),
+            ..self
         }
     }
 
     /// The value of a boolean expression.
     pub(super) fn truth(&mut self, node: &'a Node) -> Told<bool> {
         self.item(node)?.bool()
+    }
+
+    /// Computes a node; where it compares times, with their leeway.
+    fn leniently(
+        &mut self,
+        node: &Node,
+        compute: impl FnOnce(&mut Self) -> Told<Item<'a>>,
+    ) -> Told<Item<'a>> {
+        let (timed, leeway) = self.timed;
+        let outer = self.leeway;
+        self.leeway = match timed.contains(&node.span) {
+            true => leeway,
+            false => 0.0,
+        };
+        let told = compute(self);
+        self.leeway = outer;
+        told
     }
 
     fn spend(&mut self, steps: usize) -> Told<()> {
@@ -204,7 +236,9 @@ impl<'a> Evaluator<'a> {
                 Item::Int(n) => Item::Int(n.checked_neg().ok_or("an integer overflowed")?),
                 other => Item::Float(-other.number()?),
             },
-            Kind::Binary(op, _, left, right) => self.binary(*op, left, right)?,
+            Kind::Binary(op, _, left, right) => {
+                self.leniently(node, |this| this.binary(*op, left, right))?
+            }
             Kind::Choose(condition, then, otherwise) => {
                 let chosen = if self.truth(condition)? {
                     then
@@ -213,7 +247,9 @@ impl<'a> Evaluator<'a> {
                 };
                 self.item(chosen)?
             }
-            Kind::Call(function, arguments) => self.call(*function, arguments)?,
+            Kind::Call(function, arguments) => {
+                self.leniently(node, |this| this.call(*function, arguments))?
+            }
             Kind::Has(path) => match &path.kind {
                 Kind::Field(base, field) => match self.item(base)? {
                     Item::Map(map) => Item::Bool(map.contains_key(field)),
@@ -358,10 +394,14 @@ impl<'a> Evaluator<'a> {
                 Ok(a.cmp(b))
             }
             (Item::Int(a), Item::Int(b)) => Ok(a.cmp(b)),
-            _ => a
-                .number()?
-                .partial_cmp(&b.number()?)
-                .ok_or_else(|| "a number is not finite".into()),
+            _ => {
+                let (a, b) = (a.number()?, b.number()?);
+                if self.leeway > 0.0 && (a - b).abs() <= self.leeway {
+                    return Err(format!("{a} and {b} are too close to be told apart"));
+                }
+                a.partial_cmp(&b)
+                    .ok_or_else(|| "a number is not finite".into())
+            }
         }
     }
 

@@ -63,8 +63,8 @@ pub struct Shape {
 pub struct Expr {
     /// Its source.
     pub text: String,
-    /// It mentions a [`Type::Millis`].
-    pub time_bound: bool,
+    /// Its comparisons in which a [`Type::Millis`] is mentioned.
+    timed: Arc<[Span]>,
     root: Arc<ast::Node>,
 }
 
@@ -84,12 +84,12 @@ pub enum Truth {
 /// None when anything is wrong, with at least one diagnostic in the sink.
 pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) -> Option<Expr> {
     let text = &source.value;
-    let (root, faults, time_bound) = match parse::parse(text) {
+    let (root, faults, timed) = match parse::parse(text) {
         Ok(root) => {
             let checked = check::check(text, &root, shape);
-            (Some(root), checked.faults, checked.time_bound)
+            (Some(root), checked.faults, checked.timed)
         }
-        Err(fault) => (None, vec![fault], false),
+        Err(fault) => (None, vec![fault], Vec::new()),
     };
     let sound = faults.is_empty();
     for fault in faults {
@@ -98,7 +98,7 @@ pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) 
     let root = root.filter(|_| sound)?;
     Some(Expr {
         text: text.clone(),
-        time_bound,
+        timed: timed.into(),
         root: Arc::new(root),
     })
 }
@@ -120,7 +120,23 @@ fn placed(mut fault: Diagnostic, text: &str, whole: Span) -> Diagnostic {
 impl Expr {
     /// What it comes to on this evidence, an object of roots.
     pub fn eval(&self, evidence: &Value) -> Truth {
-        match eval::Evaluator::new(&self.text, evidence).truth(&self.root) {
+        self.told(eval::Evaluator::new(&self.text, evidence))
+    }
+
+    /// True when it compares times.
+    pub fn is_time_bound(&self) -> bool {
+        !self.timed.is_empty()
+    }
+
+    /// The same where times are known only to `leeway` ms: a comparison of times that would come out otherwise within
+    /// it is unknown.
+    pub fn eval_within(&self, evidence: &Value, leeway: f64) -> Truth {
+        let evaluator = eval::Evaluator::new(&self.text, evidence);
+        self.told(evaluator.with_leeway(&self.timed, leeway))
+    }
+
+    fn told<'a>(&'a self, mut evaluator: eval::Evaluator<'a>) -> Truth {
+        match evaluator.truth(&self.root) {
             Ok(true) => Truth::True,
             Ok(false) => Truth::False,
             Err(why) => Truth::Unknown(why),

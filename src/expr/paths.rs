@@ -80,8 +80,15 @@ fn is_path(node: &Node, bound: &[&str]) -> bool {
     }
 }
 
+/// Of a float, digits behind the point that print shows: times are milliseconds, measured in microseconds.
+const DECIMALS: i32 = 3;
+
 /// The value for print.
 pub(super) fn printable(item: &Item) -> Value {
+    if let Item::Float(number) = item {
+        let unit = 10f64.powi(DECIMALS);
+        return ((number * unit).round() / unit).into();
+    }
     match item.to_value_within(MAX_LEAVES) {
         Ok(value) => value,
         Err(size) => format!("({size} entries)").into(),

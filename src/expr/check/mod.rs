@@ -15,8 +15,8 @@ use ty::Ty;
 /// What the checker found out.
 pub(super) struct Checked {
     pub faults: Vec<Diagnostic>,
-    /// A [`Type::Millis`] is mentioned.
-    pub time_bound: bool,
+    /// Comparisons in which a [`Type::Millis`](super::Type::Millis) is mentioned.
+    pub timed: Vec<Span>,
 }
 
 /// Checks a whole expression, which must be boolean.
@@ -26,7 +26,8 @@ pub(super) fn check(text: &str, root: &Node, shape: &Shape) -> Checked {
         shape,
         scope: Vec::new(),
         faults: Vec::new(),
-        time_bound: false,
+        times: 0,
+        timed: Vec::new(),
     };
     let ty = checker.ty(root);
     if !matches!(ty, Ty::Any | Ty::Bool) {
@@ -40,7 +41,7 @@ pub(super) fn check(text: &str, root: &Node, shape: &Shape) -> Checked {
     }
     Checked {
         faults: checker.faults,
-        time_bound: checker.time_bound,
+        timed: checker.timed,
     }
 }
 
@@ -50,7 +51,9 @@ struct Checker<'s, 'n> {
     /// Variables of the macros around.
     scope: Vec<(&'n str, Ty<'s>)>,
     faults: Vec<Diagnostic>,
-    time_bound: bool,
+    /// Times mentioned so far.
+    times: usize,
+    timed: Vec<Span>,
 }
 
 impl<'s, 'n> Checker<'s, 'n> {
@@ -67,6 +70,7 @@ impl<'s, 'n> Checker<'s, 'n> {
     }
 
     fn ty(&mut self, node: &'n Node) -> Ty<'s> {
+        let before = self.times;
         let ty = match &node.kind {
             Kind::Null => self.fault(
                 codes::NULL,
@@ -127,7 +131,10 @@ impl<'s, 'n> Checker<'s, 'n> {
             }
             Kind::Each { how, over, variable, body } => self.each(*how, over, variable, body),
         };
-        self.time_bound |= ty == Ty::Millis;
+        self.times += usize::from(ty == Ty::Millis);
+        if self.times > before && node.compares() {
+            self.timed.push(node.span);
+        }
         ty
     }
 

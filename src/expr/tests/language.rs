@@ -384,12 +384,39 @@ fn time_bound_is_what_mentions_a_time() {
         ("staff.connect_ms.p50 < 1", true),
         ("new.ok && new.syns == 1", false),
     ] {
-        assert_eq!(expr(text).time_bound, bound, "{text}");
+        assert_eq!(expr(text).is_time_bound(), bound, "{text}");
+    }
+}
+
+#[test]
+fn within_a_leeway_only_comparisons_of_times_become_unknown() {
+    let evidence = json!({ "new": { "ok": true, "ms": 8.0, "at": 1.0, "syns": 2 } });
+    for (text, told) in [
+        ("new.ms < 5.0", None),
+        ("new.ms > 5.0", None),
+        ("new.ms == 8.0", None),
+        ("between(new.ms, 7.0, 20.0)", None),
+        ("new.ms < 100.0", Some(true)),
+        ("new.ms > 100.0", Some(false)),
+        ("between(new.ms, 50.0, 60.0)", Some(false)),
+        ("!(new.ms > 5.0)", None),
+        ("new.ms > 5.0 && !new.ok", Some(false)),
+        ("new.ms > 5.0 || new.ok", Some(true)),
+        ("share(new.syns, 3) > 0.5", Some(true)),
+    ] {
+        let truth = match expr(text).eval_within(&evidence, 10.0) {
+            Truth::True => Some(true),
+            Truth::False => Some(false),
+            Truth::Unknown(_) => None,
+        };
+        assert_eq!(truth, told, "{text}");
     }
 }
 
 #[test]
 fn values_are_the_longest_paths_in_order() {
+    let short = expr("new.ms < 10.0").values(&json!({ "new": { "ms": 1013.499_383_000_000_1 } }));
+    assert_eq!(short, [("new.ms".to_owned(), json!(1013.499))]);
     let text = "new.ok && new.syns == 2 && hosts[\"web-2\"].counters.TcpNone == 0 && new.ok && \
                 hosts.web1.sockets.exists(s, s.state == again.error) && findings[0].packets == [] && hosts.all(h, h != '')";
     let socket = json!([{ "state": "ESTABLISHED", "local": "10.0.0.1:80" }]);

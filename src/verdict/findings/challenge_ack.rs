@@ -6,7 +6,7 @@
 
 use super::{cite, count, counters, distinct, lapse, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Challenge, Trace};
+use crate::verdict::trace::{Challenge, Trace, delivered, is_syn_ack};
 
 pub(super) const KIND: &str = "challenge-ack";
 
@@ -15,10 +15,10 @@ const COUNTER: &str = "TcpExtTCPSYNChallenge";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
-    let counting = evidence
-        .hosts
-        .iter()
-        .filter(|(_, h)| h.counters.get(COUNTER).is_some_and(|n| *n > 0));
+    let counting = evidence.hosts.iter().filter(|(name, h)| {
+        let counted = h.counters.get(COUNTER).copied().unwrap_or(0);
+        counted > 0 && counted > repeated_answers(trace, name)
+    });
     let counting: Vec<&str> = counting.map(|(name, _)| name.as_str()).collect();
     let summary = match trace.challenges.as_slice() {
         [] if counting.is_empty() => return None,
@@ -61,6 +61,21 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         connections: connections.into_iter().collect(),
         counters: counted,
     })
+}
+
+/// SYN-ACKs that reached a client whose connection stood already: its kernel counts each as it counts a SYN that comes
+/// too late, and acknowledges it again (RFC 9293 section 3.10.7.4). A lost SYN-ACK is repeated by both sides at once.
+fn repeated_answers(trace: &Trace, host: &str) -> i64 {
+    let connections = trace.evidence.connections.iter().enumerate();
+    let own = connections.filter(|(_, connection)| connection.from == host);
+    own.map(|(connection, _)| {
+        let answers = trace.by_connection[connection].iter().filter(|p| {
+            let passage = &trace.passages[**p];
+            !passage.toward_target && is_syn_ack(trace.sent(**p)) && delivered(trace.ended(**p))
+        });
+        (answers.count() as i64 - 1).max(0)
+    })
+    .sum()
 }
 
 /// Only a counter tells.
@@ -215,4 +230,29 @@ pub(in crate::verdict) fn held_in_time_wait(trace: &Trace, challenge: &Challenge
         })
     };
     matches!((fin(false), fin(true)), (Some(target), Some(client)) if target < client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTER, KIND};
+    use crate::verdict::findings::recognise;
+    use crate::verdict::kit::{Kit, OLD};
+
+    #[test]
+    fn a_syn_ack_that_came_twice_is_no_challenge() {
+        let mut kit = Kit::new();
+        let visit = kit.connect("visit", 40000, "front/a", "web1");
+        kit.handshake(visit, OLD);
+        kit.down(visit, "S.", OLD.server, OLD.client + 1, 0);
+        kit.up(visit, ".", OLD.client + 1, OLD.server + 1, 0);
+        let told = |kit: &Kit| recognise(&kit.evidence).iter().any(|f| f.kind == KIND);
+        kit.counter("client", COUNTER, 1);
+        assert!(!told(&kit));
+        // One more than the repeated answer accounts for.
+        kit.counter("client", COUNTER, 2);
+        assert!(told(&kit));
+        kit.counter("client", COUNTER, 0)
+            .counter("web1", COUNTER, 1);
+        assert!(told(&kit));
+    }
 }

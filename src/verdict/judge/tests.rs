@@ -224,6 +224,10 @@ fn a_late_machine_makes_a_missed_time_inconclusive() {
     assert_eq!(late("good.ms < 1", 3.1), Ruling::Inconclusive);
     assert_eq!(late("good.ms < 10", 3.1), Ruling::Holds);
     assert_eq!(late(FALSE, 3.1), Ruling::Fails);
+    // Missed by more than all the lateness together, or by something that is no time.
+    assert_eq!(late("good.ms > 100", 3.1), Ruling::Fails);
+    assert_eq!(late("good.ms > 100", 10.0), Ruling::Inconclusive);
+    assert_eq!(late("good.ms < 1 && bad.ok", 3.1), Ruling::Fails);
     // Nor does a missed time break a promise.
     let fault = judge_with(
         &plan(Kind::Fault, &["good.ms < 1"], &[]),
