@@ -4,13 +4,13 @@ pub mod findings;
 mod judge;
 #[cfg(test)]
 pub(crate) mod kit;
-mod ladder;
+pub mod ladder;
 mod model;
 pub mod pages;
 mod trace;
 mod value;
 
 pub use judge::{judge, judge_with};
-pub use ladder::{cited, ladder};
+pub use ladder::cited;
 pub use model::*;
 pub use value::value;

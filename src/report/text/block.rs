@@ -6,7 +6,8 @@ use crate::plan::{Change, Kind};
 use crate::report::metrics;
 use crate::report::wrap::wrap;
 use crate::report::{Outcome, kind_word};
-use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, ladder};
+use crate::verdict::ladder::ladder;
+use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
 
 const INDENT: usize = 11;
 

@@ -1,21 +1,26 @@
-//! The packet ladder: chosen connections packet by packet, as text that fits a terminal.
+//! The packet ladder: chosen connections packet by packet, as rows that every report draws in its own way.
 //!
-//! Client at the left, the balancer's addresses between, the target at the right; each packet one line, with its
+//! Client at the left, the balancer's addresses between, the target at the right; each packet one row, with its
 //! numbers relative to its own connection, and where the numbers are another connection's, that one's name beside
-//! them. Not here: which packet is whose (see `trace`), what is drawn where (see `lanes`), the remarks (`notes`).
+//! them. Not here: which packet is whose (see `trace`), who stands in which lane (see `lanes`), the remarks (`notes`),
+//! the drawing for a terminal (`text`).
 
+mod cut;
 mod lanes;
+mod model;
 mod notes;
+mod text;
+
+pub use cut::{Height, LINES, cut};
+pub use model::{Arrow, Ladder, Lane, PacketRow, Place, Role, Row, Stop, Tuple, Weight};
+pub use text::text;
 
 use super::findings;
 use super::model::Finding;
-use super::trace::{Place, Trace, target_side};
+use super::trace::{self, Trace, target_side};
 use crate::evidence::{Detail, Evidence, Packet};
 use lanes::Lanes;
-use notes::{Notes, Weight};
-
-/// Lines of a ladder at most, its head left out.
-const LINES: usize = 60;
+use notes::Notes;
 
 /// Connections in one ladder when nobody chose any; more are hard to follow.
 const CONNECTIONS: usize = 4;
@@ -23,6 +28,11 @@ const CONNECTIONS: usize = 4;
 /// The ladder of `connections` in lines of at most `width` columns (60 or more). With none given it chooses those
 /// that findings cite, else those with a name. Empty when there is no packet to show.
 pub fn ladder(evidence: &Evidence, connections: &[usize], width: usize) -> String {
+    text(&rows(evidence, connections), width)
+}
+
+/// Every packet of the ladder, in the order of sending; [`cut`] makes it short enough to read.
+pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
     let trace = Trace::new(evidence);
     let mut chosen = if connections.is_empty() {
         choose(evidence)
@@ -45,46 +55,31 @@ pub fn ladder(evidence: &Evidence, connections: &[usize], width: usize) -> Strin
     passages.sort_unstable();
     passages.dedup();
     let Some(first) = passages.first() else {
-        return String::new();
+        return Ladder::default();
     };
     let start = trace.sent(*first).t;
-    let names = Names::new(&trace, &chosen);
-    let lanes = Lanes::new(&trace, &chosen, names.width + 10, width.max(60));
+    let lanes = Lanes::new(&trace, &chosen);
     let mut notes = Notes::new(&trace);
-    let items: Vec<Item> = passages
-        .iter()
-        .map(|passage| {
-            let note = notes.on(*passage);
-            let time = trace.sent(*passage).t - start;
-            let margin = format!(
-                "{time:>9.2} {}",
-                names.of(trace.passages[*passage].connection)
-            );
-            let mut lines = vec![lanes.row(&trace, *passage, &margin, &words(&trace, *passage))];
-            lines.extend(note.iter().flat_map(|note| lanes.note(note)));
-            Item {
-                lines,
-                time,
-                weight: notes::weight(trace.sent(*passage), note.as_deref()),
-            }
-        })
-        .collect();
-    let mut text = head(&trace, &chosen, &names, width.max(60));
-    for line in lanes.head().iter().chain(&cut(items)) {
-        text.push_str(line.trim_end());
-        text.push('\n');
+    let rows = passages.iter().map(|passage| {
+        let note = notes.on(*passage);
+        let sent = trace.sent(*passage);
+        let connection = trace.passages[*passage].connection;
+        PacketRow {
+            time: sent.t - start,
+            connection: connection.and_then(|c| chosen.iter().position(|one| *one == c)),
+            words: words(&trace, *passage),
+            arrow: lanes.arrow(&trace, *passage),
+            weight: notes::weight(sent, note.as_deref()),
+            note,
+        }
+    });
+    let rows = rows.map(Row::Packet).collect();
+    Ladder {
+        tuples: chosen.iter().map(|c| tuple(&trace, *c)).collect(),
+        lanes: lanes.told(),
+        rows,
+        left_out,
     }
-    if left_out > 0 {
-        text.push_str(&format!("      ... {left_out} more connections\n"));
-    }
-    text
-}
-
-/// One packet's line, with what is remarked under it.
-struct Item {
-    lines: Vec<String>,
-    time: f64,
-    weight: Weight,
 }
 
 /// The connections of findings that are worth a ladder, in the order of the findings: all of a few, of many the
@@ -126,63 +121,23 @@ fn choose(evidence: &Evidence) -> Vec<usize> {
     }
 }
 
-/// The connections' names in a column of their own.
-struct Names {
-    list: Vec<(usize, String)>,
-    width: usize,
-}
-
-impl Names {
-    fn new(trace: &Trace, chosen: &[usize]) -> Self {
-        let list: Vec<(usize, String)> = chosen
-            .iter()
-            .map(|c| (*c, clip(&trace.name(*c), 12)))
-            .collect();
-        let width = list
-            .iter()
-            .map(|(_, name)| name.chars().count())
-            .max()
-            .unwrap_or(0);
-        Self { list, width }
-    }
-
-    fn of(&self, connection: Option<usize>) -> String {
-        let name = self
-            .list
-            .iter()
-            .find(|(c, _)| Some(*c) == connection)
-            .map_or("", |(_, name)| name);
-        format!("{name:<width$}", width = self.width)
-    }
-}
-
-/// What each connection is called by its client and by its target.
-fn head(trace: &Trace, chosen: &[usize], names: &Names, width: usize) -> String {
-    let mut text = String::new();
-    for connection in chosen {
-        let c = &trace.evidence.connections[*connection];
-        let client = format!("{} -> {}", c.local, c.remote);
-        let seen =
-            target_side(trace.evidence, c).map(|(client, target)| format!("{client} -> {target}"));
-        let via = if c.via == c.target {
+/// What a connection is called by its client and by its target.
+fn tuple(trace: &Trace, connection: usize) -> Tuple {
+    let c = &trace.evidence.connections[connection];
+    let at_client = format!("{} -> {}", c.local, c.remote);
+    let at_target =
+        target_side(trace.evidence, c).map(|(client, target)| format!("{client} -> {target}"));
+    Tuple {
+        name: trace.name(connection),
+        via: if c.via == c.target {
             String::new()
         } else {
-            format!(" ({})", c.via)
-        };
-        let mut line = format!("{:>9} {} {client}{via}", "", names.of(Some(*connection)));
-        if let Some(seen) = seen.filter(|seen| *seen != client) {
-            let more = format!(", at {} {seen}", c.target);
-            if line.chars().count() + more.chars().count() > width {
-                text.push_str(&format!("{line},\n"));
-                line = format!("{:>9} {} at {} {seen}", "", names.of(None), c.target);
-            } else {
-                line.push_str(&more);
-            }
-        }
-        text.push_str(&line);
-        text.push('\n');
+            c.via.clone()
+        },
+        target: c.target.clone(),
+        at_target: at_target.filter(|seen| *seen != at_client),
+        at_client,
     }
-    text
 }
 
 /// Flags in words, then the numbers as tcpdump has them: `PSH-ACK seq 1:65 ack 1`.
@@ -194,8 +149,8 @@ fn words(trace: &Trace, passage: usize) -> String {
     }
     let bearer = places.connection;
     let has_ack = packet.flags.contains('.');
-    let foreign = |place: Place| place.of.filter(|of| Some(*of) != bearer);
-    let number = |place: Place, named: bool| match foreign(place) {
+    let foreign = |place: trace::Place| place.of.filter(|of| Some(*of) != bearer);
+    let number = |place: trace::Place, named: bool| match foreign(place) {
         Some(of) if named => format!("{} (of {})", place.at, clip(&trace.name(of), 16)),
         Some(_) => place.at.to_string(),
         None if place.of.is_none() && place.at != 0 => format!("{} (absolute)", place.at),
@@ -238,59 +193,6 @@ fn flag_words(packet: &Packet) -> String {
     } else {
         words.join("-")
     }
-}
-
-/// Cuts the middle out of runs of packets that tell nothing new until what is left fits, and, should that not be
-/// enough, the middle of the whole.
-fn cut(items: Vec<Item>) -> Vec<String> {
-    let lines = |items: &[Item]| items.iter().map(|item| item.lines.len()).sum::<usize>();
-    if lines(&items) <= LINES {
-        return items.into_iter().flat_map(|item| item.lines).collect();
-    }
-    let gentle = [4, 2, 1, 0].map(|keep| (Weight::Repeated, keep));
-    for (least, keep) in gentle.into_iter().chain([(Weight::Telling, 1)]) {
-        let shorter = cut_runs(&items, least, keep);
-        if shorter.len() <= LINES {
-            return shorter;
-        }
-    }
-    cut_middle(cut_runs(&items, Weight::Telling, 0))
-}
-
-/// Keeps `keep` items at both ends of each run of items lighter than `least`.
-fn cut_runs(items: &[Item], least: Weight, keep: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for run in items.chunk_by(|a, b| a.weight < least && b.weight < least) {
-        if run.len() < 2 * keep + 2 {
-            lines.extend(run.iter().flat_map(|item| item.lines.iter().cloned()));
-            continue;
-        }
-        let (first, rest) = run.split_at(keep);
-        let (middle, last) = rest.split_at(rest.len() - keep);
-        lines.extend(first.iter().flat_map(|item| item.lines.iter().cloned()));
-        if let [begin, .., end] = middle {
-            lines.push(format!(
-                "      ... {} more, {:.1} to {:.1} ms",
-                middle.len(),
-                begin.time,
-                end.time
-            ));
-        }
-        lines.extend(last.iter().flat_map(|item| item.lines.iter().cloned()));
-    }
-    lines
-}
-
-fn cut_middle(mut lines: Vec<String>) -> Vec<String> {
-    if lines.len() > LINES {
-        let (first, last) = (LINES * 2 / 3, LINES / 3 - 1);
-        let end = lines.split_off(lines.len() - last);
-        let dropped = lines.len() - first;
-        lines.truncate(first);
-        lines.push(format!("      ... {dropped} more lines"));
-        lines.extend(end);
-    }
-    lines
 }
 
 fn clip(text: &str, width: usize) -> String {

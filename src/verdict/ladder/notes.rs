@@ -5,6 +5,7 @@ use crate::verdict::findings;
 use crate::verdict::trace::{
     Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const SAME_BYTES: &str = "the same bytes again";
@@ -205,7 +206,8 @@ impl<'a, 'b> Notes<'a, 'b> {
 }
 
 /// How much a packet tells, for cutting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Weight {
     /// One of many.
     Common,

@@ -1,0 +1,126 @@
+//! A ladder as plain data: the same for a terminal and for a picture.
+
+use serde::{Deserialize, Serialize};
+
+pub use super::notes::Weight;
+
+/// Chosen connections, packet by packet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// The connections; [`PacketRow::connection`] is an index into them.
+    pub tuples: Vec<Tuple>,
+    /// The lifelines, from left to right: clients, addresses of balancers, targets.
+    pub lanes: Vec<Lane>,
+    /// From top to bottom; empty when there is no packet to show.
+    pub rows: Vec<Row>,
+    /// Connections asked for and not drawn.
+    pub left_out: usize,
+}
+
+/// What a connection is called.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tuple {
+    /// As the lab names it: `old`, `staff #12`.
+    pub name: String,
+    /// `198.51.100.7:40000 -> 203.0.113.10:80`, by the client's kernel.
+    pub at_client: String,
+    /// `front/a`; empty where the target itself was dialled.
+    pub via: String,
+    /// The target's host; empty when it was sent to none.
+    pub target: String,
+    /// The same by the target's kernel; none when it is no different.
+    pub at_target: Option<String>,
+}
+
+/// A lifeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Whose it is.
+    pub role: Role,
+    /// `client`, `front/a`, `web1`
+    pub name: String,
+    /// As far as it is one; may be empty.
+    pub address: String,
+}
+
+/// What stands at a lifeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A host that dials.
+    Client,
+    /// A balancer's address in a zone.
+    Zonal,
+    /// A host that is dialled.
+    Target,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Row {
+    /// A packet.
+    Packet(PacketRow),
+    /// Packets that are left out.
+    More {
+        /// How many.
+        count: usize,
+        /// When the first was sent, ms.
+        begin: f64,
+        /// When the last was.
+        end: f64,
+    },
+}
+
+/// A packet's row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PacketRow {
+    /// Since the first packet shown, ms.
+    pub time: f64,
+    /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.
+    pub connection: Option<usize>,
+    /// `PSH-ACK seq 1:65 ack 1`
+    pub words: String,
+    /// Where it went.
+    pub arrow: Arrow,
+    /// The remark on it.
+    pub note: Option<String>,
+    /// How much it tells.
+    pub weight: Weight,
+}
+
+/// A packet's way; numbers are indexes into [`Ladder::lanes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrow {
+    /// Where it began.
+    pub from: usize,
+    /// Where it was bound for.
+    pub to: usize,
+    /// The balancer's address that translates it.
+    pub via: Option<usize>,
+    /// Where it came to its end; none: it arrived.
+    pub stop: Option<Stop>,
+}
+
+/// The end of a packet that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Where.
+    pub place: Place,
+    /// A link still has it; else it was dropped or answered there.
+    pub held: bool,
+}
+
+/// Where a packet came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// It never left the host: short of everything else.
+    Start,
+    /// At the address that would have translated it.
+    Via,
+    /// Past that address.
+    Past,
+    /// Between two hosts.
+    Way,
+}

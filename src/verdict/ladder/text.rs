@@ -1,0 +1,272 @@
+//! The ladder for a terminal: one line a packet, its remark under it.
+
+use super::clip;
+use super::cut::cut;
+use super::model::{Arrow, Ladder, PacketRow, Place, Role, Row};
+
+/// Longest name of a connection in the margin.
+const LABEL: usize = 12;
+/// Longest name over a lifeline.
+const NAME: usize = 14;
+/// Between a lifeline and the next, besides the longest name.
+const GAP: usize = 4;
+/// Right of the first lifeline, for words on arrows, at least.
+const WORDS: usize = 24;
+/// Right of the last lifeline.
+const RIGHT: usize = 5;
+
+/// The ladder in lines of at most `width` columns (60 or more), long stories cut; empty when there is no packet.
+pub fn text(ladder: &Ladder, width: usize) -> String {
+    if ladder.rows.is_empty() {
+        return String::new();
+    }
+    let width = width.max(60);
+    let names: Vec<String> = ladder.tuples.iter().map(|t| clip(&t.name, LABEL)).collect();
+    let label = names.iter().map(|name| length(name)).max().unwrap_or(0);
+    let page = Page::new(ladder, label + 10, width);
+    let name_of = |connection: Option<usize>| {
+        let name = connection.and_then(|c| names.get(c));
+        format!("{:<label$}", name.map_or("", String::as_str))
+    };
+    let lines_of = |row: &PacketRow| {
+        let margin = format!("{:>9.2} {}", row.time, name_of(row.connection));
+        let mut lines = vec![page.row(&row.arrow, &margin, &row.words)];
+        lines.extend(row.note.iter().flat_map(|note| page.note(note)));
+        lines
+    };
+    let rows = cut(&ladder.rows, &|row| lines_of(row).len());
+    let body = rows.iter().flat_map(|row| match row {
+        Row::Packet(packet) => lines_of(packet),
+        Row::More { count, begin, end } => {
+            vec![format!("      ... {count} more, {begin:.1} to {end:.1} ms")]
+        }
+    });
+    let mut text = head(ladder, &name_of, width);
+    for line in page.head().into_iter().chain(body) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    if ladder.left_out > 0 {
+        text.push_str(&format!("      ... {} more connections\n", ladder.left_out));
+    }
+    text
+}
+
+/// What each connection is called by its client and by its target.
+fn head(ladder: &Ladder, name_of: &dyn Fn(Option<usize>) -> String, width: usize) -> String {
+    let mut text = String::new();
+    for (i, tuple) in ladder.tuples.iter().enumerate() {
+        let via = if tuple.via.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", tuple.via)
+        };
+        let mut line = format!("{:>9} {} {}{via}", "", name_of(Some(i)), tuple.at_client);
+        if let Some(seen) = &tuple.at_target {
+            let more = format!(", at {} {seen}", tuple.target);
+            if length(&line) + length(&more) > width {
+                text.push_str(&format!("{line},\n"));
+                line = format!("{:>9} {} at {} {seen}", "", name_of(None), tuple.target);
+            } else {
+                line.push_str(&more);
+            }
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Columns for the lifelines.
+struct Page<'a> {
+    ladder: &'a Ladder,
+    /// The column of each lane.
+    x: Vec<usize>,
+    width: usize,
+    /// Columns between two lifelines.
+    step: usize,
+}
+
+impl<'a> Page<'a> {
+    /// Right of a margin.
+    fn new(ladder: &'a Ladder, margin: usize, width: usize) -> Self {
+        let lanes = &ladder.lanes;
+        let wanted = lanes.iter().map(|lane| length(&lane.name)).max();
+        let wanted = wanted.unwrap_or(0).min(NAME) + GAP;
+        let room =
+            width.saturating_sub(margin + WORDS + RIGHT) / lanes.len().max(2).saturating_sub(1);
+        let step = wanted.min(room).max(GAP);
+        // Right to left each lane takes what it needs; the first client's side, where the words stand, gets the rest.
+        let mut next = width.saturating_sub(RIGHT + 1);
+        let mut x = Vec::new();
+        for i in (0..lanes.len()).rev() {
+            x.push(if i == 0 { margin + 1 } else { next });
+            next = next.saturating_sub(step).max(margin + 1 + i);
+        }
+        x.reverse();
+        Self {
+            ladder,
+            x,
+            width,
+            step,
+        }
+    }
+
+    /// Names and addresses over the lifelines.
+    fn head(&self) -> Vec<String> {
+        let mut names = vec![' '; self.width];
+        let mut addresses = vec![' '; self.width];
+        for (i, lane) in self.ladder.lanes.iter().enumerate() {
+            let address = match lane.role {
+                Role::Client | Role::Target => "",
+                Role::Zonal => lane.address.as_str(),
+            };
+            let tail = address
+                .rsplit_once('.')
+                .map(|(_, tail)| format!(".{tail}"))
+                .unwrap_or_default();
+            for (row, text) in [
+                (&mut names, clip(&lane.name, self.step - 2)),
+                (&mut addresses, tail),
+            ] {
+                let middle = self.x[i].saturating_sub(length(&text) / 2);
+                // The first stands over its lane and what is right of it, the last keeps within the width.
+                let start = if i == 0 {
+                    self.x[i]
+                } else {
+                    middle.min(self.width - length(&text))
+                };
+                put(row, start, &text);
+            }
+        }
+        let zonal = self
+            .ladder
+            .lanes
+            .iter()
+            .any(|lane| lane.role == Role::Zonal);
+        let mut lines = vec![names.into_iter().collect::<String>()];
+        if zonal {
+            lines.push(addresses.into_iter().collect());
+        }
+        lines
+    }
+
+    /// A packet's line: margin, arrow, words on the arrow.
+    fn row(&self, arrow: &Arrow, margin: &str, words: &str) -> String {
+        let mut row = self.lifelines();
+        put(&mut row, 0, margin);
+        let via = arrow.via.map(|lane| self.x[lane]);
+        let (begin, end) = (self.at(arrow.from), self.end(arrow));
+        let (left, right) = (begin.min(end), begin.max(end));
+        for (x, cell) in row.iter_mut().enumerate().take(right).skip(left + 1) {
+            *cell = if *cell == '|' && Some(x) != via {
+                '|'
+            } else {
+                '-'
+            };
+        }
+        if let Some(x) = via.filter(|x| left < *x && *x < right) {
+            row[x] = 'o';
+        }
+        match arrow.stop {
+            Some(stop) => row[end] = if stop.held { '~' } else { 'x' },
+            None if begin < end => row[end - 1] = '>',
+            None => row[end + 1] = '<',
+        }
+        self.write_on(&mut row, left, right, words);
+        row.into_iter().collect()
+    }
+
+    fn at(&self, lane: usize) -> usize {
+        self.x.get(lane).copied().unwrap_or(0)
+    }
+
+    /// The column where a packet comes to its end.
+    fn end(&self, arrow: &Arrow) -> usize {
+        let (begin, goal) = (self.at(arrow.from), self.at(arrow.to));
+        let via = arrow.via.map_or(begin, |lane| self.at(lane));
+        match arrow.stop.map(|stop| stop.place) {
+            None => goal,
+            Some(Place::Start) => (begin * 2 + goal) / 3,
+            Some(Place::Past) => usize::midpoint(via, goal),
+            Some(Place::Via) => via,
+            Some(Place::Way) if begin == goal => (begin + 2).min(self.width - 1),
+            // Beside any lifeline that is not concerned.
+            Some(Place::Way) => {
+                let middle = usize::midpoint(begin, goal);
+                if self.x.contains(&middle) {
+                    middle + 1
+                } else {
+                    middle
+                }
+            }
+        }
+    }
+
+    /// A remark under a packet, wrapped, in the clients' part of the ladder.
+    fn note(&self, note: &str) -> Vec<String> {
+        let indent = self.x.first().map_or(0, |x| *x) + 6;
+        let mut lines: Vec<String> = Vec::new();
+        for word in note.split_whitespace() {
+            match lines.last_mut() {
+                Some(line) if length(line) + 1 + length(word) + indent <= self.width => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                Some(_) | None => lines.push(word.to_owned()),
+            }
+        }
+        lines
+            .iter()
+            .enumerate()
+            .map(|(i, line)| {
+                let mut row = self.lifelines();
+                put(&mut row, indent - 2, if i == 0 { "^ " } else { "  " });
+                put(&mut row, indent, &format!("{line} "));
+                row.truncate(self.width);
+                row.into_iter().collect()
+            })
+            .collect()
+    }
+
+    fn lifelines(&self) -> Vec<char> {
+        let mut row = vec![' '; self.width];
+        for x in &self.x {
+            row[*x] = '|';
+        }
+        row
+    }
+
+    /// Puts the words on the arrow, near the client, never over an end or a lifeline; left of it where it is short.
+    fn write_on(&self, row: &mut [char], left: usize, right: usize, words: &str) {
+        let inside = self.x.iter().copied().filter(|x| left < *x && *x < right);
+        let edges: Vec<usize> = std::iter::once(left).chain(inside).chain([right]).collect();
+        let longest = edges
+            .windows(2)
+            .max_by_key(|pair| (pair[1] - pair[0], usize::MAX - pair[0]));
+        let Some([from, to]) = longest else { return };
+        let room = (to - from).saturating_sub(7);
+        let lanes: Vec<usize> = self.x.iter().copied().take_while(|x| *x <= left).collect();
+        let gap = lanes
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0], pair[1]))
+            .max();
+        let (room_before, end) = gap.map_or((0, 0), |(gap, end)| (gap.saturating_sub(3), end));
+        if room < length(words) && room_before > room {
+            let words = clip(words, room_before);
+            put(row, end - 1 - length(&words), &words);
+        } else if room >= 3 {
+            put(row, from + 3, &format!(" {} ", clip(words, room)));
+        }
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn put(row: &mut [char], at: usize, text: &str) {
+    for (cell, letter) in row.iter_mut().skip(at).zip(text.chars()) {
+        *cell = letter;
+    }
+}
