@@ -196,7 +196,7 @@ fn the_schema_refuses_slips_and_what_comes_later() {
         fs::read_to_string(root().join("tests/schema/everything.yaml")).expect("a readable lab");
     for (right, wrong) in [
         ("zone: a", "zoen: a"),
-        ("zone: a", "behind: client"),
+        ("zone: a", "link: { duplicate: 1% }"),
         ("kind: fault", "kind: fualt"),
         ("- kill:", "- deregister:"),
         ("hold: true", "hold: maybe"),

@@ -13,6 +13,7 @@
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
 //! | resolver, in zones | 10.0.0.2 (AWS: base plus two) | 169.254.169.253, which it always has |
 //! | resolver, on the internet | 198.51.100.2 | .. 198.51.100.9 |
+//! | host behind another | see `segments` | - |
 //!
 //! | IPv6 | see `ipv6` | - |
 //!
@@ -21,7 +22,8 @@
 
 use super::attributes::SECONDARY_IPS;
 use super::hosts::Hosts;
-use super::{Sink, ipv6, vpcs};
+use super::segments::{self, Segments};
+use super::{HostId, Sink, ipv6, vpcs};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{LINK_LOCAL_RESOLVER, StandIns};
@@ -76,6 +78,8 @@ pub(super) struct Addresses {
     pub(super) resolver: (Ipv4Addr, Ipv4Addr),
     /// Every IPv6 address of the above.
     pub(super) stand_ins: StandIns,
+    /// Hosts behind others.
+    pub(super) segments: Segments,
 }
 
 impl Addresses {
@@ -93,15 +97,16 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         .enumerate()
         .map(|(number, zone)| (zone.value.as_str(), number))
         .collect();
+    let segments = segments::resolve(hosts, sink);
     let mut book = Book::default();
     reserve_hosts(body, &mut book, sink);
     let failures = reserve_balancers(body, &mut book, sink);
     let mut pools = Pools::new(body.zones.len(), &vpcs::ranges(body));
     let mut ipv6 = ipv6::Pools::new(body, sink);
-    let hosts = hosts
-        .list
-        .iter()
-        .map(|host| {
+    let hosts = (0..)
+        .map(HostId)
+        .zip(&hosts.list)
+        .map(|(id, host)| {
             let section = host.section;
             let zone = section
                 .zone
@@ -109,9 +114,10 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
                 .map(|zone| zones.get(zone.value.as_str()).copied().unwrap_or(0))
                 .map(|zone| (vpcs::number(body, section.vpc.as_ref()), zone));
             HostAddresses {
-                private: match &section.address {
-                    Some(fixed) => fixed.value,
-                    None => pools.host(zone).next(&book, host.key.span, sink),
+                private: match (segments.address(id), &section.address) {
+                    (Some(inside), _) => inside,
+                    (None, Some(fixed)) => fixed.value,
+                    (None, None) => pools.host(zone).next(&book, host.key.span, sink),
                 },
                 public: match section.public_address.as_ref().map(|public| public.value) {
                     None | Some(PublicAddress::None) => None,
@@ -179,6 +185,7 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         failures,
         resolver: resolver(&book),
         stand_ins: ipv6.stand_ins,
+        segments,
     }
 }
 
@@ -282,7 +289,9 @@ impl Book {
 }
 
 fn reserve_hosts(body: &Body, book: &mut Book, sink: &mut Sink) {
-    for (name, host) in &body.hosts {
+    // Addresses behind a host are known only there.
+    let on_fabric = body.hosts.iter().filter(|(_, host)| host.behind.is_none());
+    for (name, host) in on_fabric {
         if let Some(address) = &host.address {
             if usable(address, sink) {
                 check_side(address, host.zone.is_some(), &name.value, sink);

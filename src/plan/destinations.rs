@@ -11,7 +11,7 @@ use super::destination_text::{Family, Parts, Wanted};
 use super::hosts::Hosts;
 use super::literal::address_place;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{plan as code, segments};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
 use crate::spec::ServePort;
@@ -256,7 +256,9 @@ impl<'a> Destinations<'a> {
         })
     }
 
+    /// A host behind another stands where its router does: it goes out under the router's address.
     pub(super) fn side(&self, client: HostId) -> Side {
+        let client = self.addresses.segments.router(client).unwrap_or(client);
         let addresses = self.addresses.hosts[client.0 as usize];
         match (
             &self.hosts.get(client).section.zone,
@@ -353,6 +355,16 @@ impl<'a> Destinations<'a> {
     ) -> Result<Endpoint, Box<Diagnostic>> {
         let draft = self.hosts.get(host);
         let addresses = self.addresses.hosts[host.0 as usize];
+        let segments = &self.addresses.segments;
+        if let Some(router) = segments.router(host) {
+            if client != router && segments.router(client) != Some(router) {
+                return Err(Box::new(self.behind(client, host, router, to)));
+            }
+            return Ok(Endpoint {
+                label: draft.name.clone(),
+                address: SocketAddr::from((addresses.private, port)),
+            });
+        }
         let on_internet = draft.section.zone.is_none();
         let side = self.side(client);
         let wants_public = public || (side == Side::Internet && !on_internet);
@@ -374,6 +386,29 @@ impl<'a> Destinations<'a> {
             label,
             address: SocketAddr::from((address, port)),
         })
+    }
+
+    fn behind(
+        &self,
+        client: HostId,
+        host: HostId,
+        router: HostId,
+        to: &Spanned<String>,
+    ) -> Diagnostic {
+        let (host, router) = (self.hosts.get(host), &self.hosts.get(router).name);
+        Diagnostic::new(
+            segments::DIALLED_FROM_OUTSIDE,
+            to.span,
+            format!("`{}` is behind `{router}`", host.name),
+        )
+        .label(format!(
+            "`{}` knows no way to its address",
+            self.hosts.get(client).name
+        ))
+        .also(host.key.span, "the host")
+        .help(format!(
+            "publish a port with a `dnat` in the `nft` of `{router}`, and dial `{router}:80`"
+        ))
     }
 
     fn no_public(&self, client: HostId, host: HostId, to: &Spanned<String>) -> Diagnostic {

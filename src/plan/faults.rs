@@ -4,7 +4,7 @@ use super::balancers::Balancer;
 use super::hosts::Hosts;
 use super::steps::Named;
 use super::{Fault, HostId, Sink, StepId};
-use crate::diag::codes::flows as code;
+use crate::diag::codes::{flows as code, segments};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{BalancerId, PortId, ZonalId};
 use crate::fabric::faults::{DropRule, End, flag};
@@ -31,10 +31,14 @@ impl Scene<'_> {
             let found = self.hosts.resolve(name, sink);
             (!found.is_empty()).then_some(found)
         };
+        let linked = |name: &Spanned<String>, sink: &mut Sink| {
+            self.on_fabric(name, sink);
+            hosts(name, sink)
+        };
         Some(match fault {
             spec::Fault::Freeze { host } => Fault::Freeze(hosts(host, sink)?),
-            spec::Fault::PowerOff { host } => Fault::PowerOff(hosts(host, sink)?),
-            spec::Fault::LinkDown { host } => Fault::LinkDown(hosts(host, sink)?),
+            spec::Fault::PowerOff { host } => Fault::PowerOff(linked(host, sink)?),
+            spec::Fault::LinkDown { host } => Fault::LinkDown(linked(host, sink)?),
             spec::Fault::Drop {
                 from,
                 to,
@@ -77,9 +81,28 @@ impl Scene<'_> {
         })
     }
 
+    /// What the fabric does to packets, it does to those of hosts that are on it.
+    fn on_fabric(self, name: &Spanned<String>, sink: &mut Sink) {
+        let hosts = self.hosts.all(&name.value).unwrap_or_default();
+        let mut inside = hosts.iter().map(|id| self.hosts.get(*id));
+        if let Some(host) = inside.find(|host| host.section.behind.is_some()) {
+            sink.push(
+                Diagnostic::new(
+                    segments::NO_LINK,
+                    name.span,
+                    format!("`{}` has no link to the fabric", name.value),
+                )
+                .label("its packets leave by its router")
+                .also(host.key.span, "behind another host")
+                .help("name the router; inside of it, `run` can do what an operator would: `ip link set veth1 down`"),
+            );
+        }
+    }
+
     /// A host, a group of hosts, a balancer, or one of its zonal addresses.
     fn end(self, name: &Spanned<String>, sink: &mut Sink) -> Option<End> {
         if let Some(hosts) = self.hosts.all(&name.value) {
+            self.on_fabric(name, sink);
             return Some(End::Hosts(hosts.iter().map(|id| PortId(id.0)).collect()));
         }
         let (balancer, zone) = match name.value.split_once('/') {

@@ -4,7 +4,7 @@ use super::attributes::{
     self, CROSS_ZONE, Checked, HEADER_PLACEMENT, Holder, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
 };
 use super::clock::Clock;
-use super::hosts::Hosts;
+use super::hosts::{Draft, Hosts};
 use super::{HostId, Sink, checks, ipv6, targets};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -240,7 +240,7 @@ fn registered(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> 
         let port = own_port.as_ref().map(|port| port.value).or(group_port);
         for host in known_targets(name, hosts, sink) {
             if hosts.get(host).section.zone.is_none() {
-                sink.push(without_zone(name, &hosts.get(host).name));
+                sink.push(without_zone(name, hosts.get(host)));
             }
             if let Some(earlier) = first.insert((host, port), name) {
                 // The same word twice in one list is the readers' business.
@@ -288,14 +288,24 @@ fn known_targets(name: &Spanned<String>, hosts: &Hosts<'_>, sink: &mut Sink) -> 
     }
 }
 
-fn without_zone(name: &Spanned<String>, host: &str) -> Diagnostic {
+fn without_zone(name: &Spanned<String>, host: &Draft<'_>) -> Diagnostic {
+    let (place, help) = match host.section.behind {
+        None => (
+            "out on the internet",
+            format!("give it a zone: `{}: {{ zone: a, ... }}`", host.name),
+        ),
+        Some(_) => (
+            "behind another host",
+            "register that host, and let it pass connections on".to_owned(),
+        ),
+    };
     Diagnostic::new(
         code::TARGET_WITHOUT_ZONE,
         name.span,
-        format!("target `{host}` is out on the internet"),
+        format!("target `{}` is {place}", host.name),
     )
     .label("a target is in a zone of the VPC")
-    .help(format!("give it a zone: `{host}: {{ zone: a, ... }}`"))
+    .help(help)
 }
 
 /// Groups whose targets are registered by address.

@@ -66,7 +66,9 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
     for (host, section) in &body.hosts {
         let groups = &section.security_groups;
         groups.iter().for_each(|name| known(name, sink));
-        if let (None, Some(first)) = (&section.zone, groups.first()) {
+        if let (None, Some(first)) = (&section.zone, groups.first())
+            && section.behind.is_none()
+        {
             sink.push(
                 Diagnostic::new(
                     code::GUARD_ON_THE_INTERNET,
@@ -125,6 +127,7 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
     let mut ports: Vec<HostInterface> = hosts
         .list
         .iter()
+        .take(hosts.on_fabric)
         .map(|host| HostInterface {
             groups: names.listed(&host.section.security_groups),
             subnet: {

@@ -21,8 +21,10 @@ pub(super) struct Draft<'a> {
 /// All hosts, found by name.
 #[derive(Debug)]
 pub(super) struct Hosts<'a> {
-    /// By number.
+    /// By number; those on the fabric first.
     pub(super) list: Vec<Draft<'a>>,
+    /// How many of them are on the fabric.
+    pub(super) on_fabric: usize,
     /// Names that stand for several.
     pub(super) groups: Vec<(String, Vec<HostId>)>,
     by_name: HashMap<String, HostId>,
@@ -109,12 +111,17 @@ impl Hosts<'_> {
 pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
     let mut hosts = Hosts {
         list: Vec::new(),
+        on_fabric: 0,
         groups: Vec::new(),
         by_name: HashMap::new(),
         group_by_name: HashMap::new(),
     };
     let mut first_use: HashMap<String, Span> = HashMap::new();
-    for (key, section) in &body.hosts {
+    let (on_fabric, inside): (Vec<_>, Vec<_>) = body
+        .hosts
+        .iter()
+        .partition(|(_, section)| section.behind.is_none());
+    for (key, section) in on_fabric.into_iter().chain(inside) {
         check(key, section, body, sink);
         let names: Vec<String> = match &section.count {
             None => vec![key.value.clone()],
@@ -129,6 +136,7 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
                 HostId(u32::try_from(hosts.list.len()).expect("the number of hosts is limited"));
             hosts.by_name.entry(name.clone()).or_insert(id);
             members.push(id);
+            hosts.on_fabric += usize::from(section.behind.is_none());
             hosts.list.push(Draft { name, key, section });
         }
         if section.count.is_some() {
@@ -266,7 +274,7 @@ fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Sink
     let Some(public) = &host.public_address else {
         return;
     };
-    if host.zone.is_none() && public.value != spec::PublicAddress::None {
+    if host.zone.is_none() && host.behind.is_none() && public.value != spec::PublicAddress::None {
         sink.push(
             Diagnostic::new(
                 code::PUBLIC_WITHOUT_ZONE,
@@ -324,14 +332,18 @@ fn quirks(host: &spec::Host, sink: &mut Sink) {
 
 /// The finished host.
 pub(super) fn build(
+    id: HostId,
     draft: &Draft<'_>,
     addresses: HostAddresses,
     places: &text::Places<'_>,
 ) -> super::Host {
     let section = draft.section;
+    let segments = &places.addresses.segments;
     let text = |text: &Option<Spanned<String>>| text.as_ref().map(|t| places.fill(&t.value));
     super::Host {
         name: draft.name.clone(),
+        attachment: segments.attachment(id),
+        bridges: segments.bridges(id),
         address: addresses.private,
         addresses: section.addresses.iter().map(|a| a.value).collect(),
         public_address: addresses.public,

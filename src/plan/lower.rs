@@ -22,7 +22,7 @@ const DNS_TTL: Duration = Duration::from_secs(60);
 /// CloudWatch has a data point of each metric every minute ("CloudWatch metrics for your Network Load Balancer").
 const METRIC_PERIOD: Duration = Duration::from_secs(60);
 
-/// The fabric's configuration. Ports are hosts, in order; then the zonal addresses that have a kernel.
+/// The fabric's configuration. Ports are the hosts on it, in order; then the zonal addresses that have a kernel.
 pub(super) fn lower(
     seed: u64,
     drafts: &Hosts<'_>,
@@ -36,6 +36,7 @@ pub(super) fn lower(
         .list
         .iter()
         .zip(hosts)
+        .take(drafts.on_fabric)
         .map(|(draft, host)| port(draft.section, host, addresses))
         .collect();
     let mut lowered: Vec<config::Balancer> = balancers

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use crate::spec::{App, Kind};
 
-/// Index into [`Plan::hosts`]; the same number is the host's [`fabric::config::PortId`].
+/// Index into [`Plan::hosts`]; of a host on the fabric, the same number is its [`fabric::config::PortId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostId(pub u32);
 
@@ -56,7 +56,7 @@ pub struct Plan {
     pub seed: u64,
     /// Cloud time runs this many times faster.
     pub time_scale: f64,
-    /// Hosts with `count` expanded.
+    /// Hosts with `count` expanded; those on the fabric first.
     pub hosts: Vec<Host>,
     /// Names that stand for several hosts (`count`).
     pub groups: Vec<(String, Vec<HostId>)>,
@@ -64,17 +64,45 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What expressions may say in this very lab.
     pub shape: Shape,
-    /// The network between the hosts. Its `ports` are `hosts`, one to one, and behind them the zonal addresses that
-    /// have a kernel.
+    /// The network between the hosts. Its `ports` are the `hosts` on it, one to one, and behind them the zonal addresses
+    /// that have a kernel.
     pub fabric: fabric::Config,
     /// Groups whose targets' states must have settled before the story starts.
     pub settles: Vec<fabric::config::GroupId>,
 }
 
 impl Plan {
+    /// How many of the hosts are on the fabric: they are the first ones, and its first ports.
+    pub fn on_fabric(&self) -> usize {
+        self.hosts
+            .partition_point(|host| host.attachment == Attachment::Fabric)
+    }
+
+    /// Where a host's packets meet the fabric: at its own port, or at that of the host it is inside of.
+    pub fn port(&self, host: HostId) -> fabric::config::PortId {
+        match &self.hosts[host.0 as usize].attachment {
+            Attachment::Fabric => fabric::config::PortId(host.0),
+            Attachment::Inside(veth) => fabric::config::PortId(veth.parent.0),
+        }
+    }
+
+    /// The host of an address, as seen from another one: addresses inside a host are known only there.
+    pub fn host_of(&self, address: IpAddr, from: HostId) -> Option<HostId> {
+        let port = self.port(from);
+        let known = |(id, host): &(HostId, &Host)| {
+            let visible = host.attachment == Attachment::Fabric || self.port(*id) == port;
+            visible && (host.has(address) || host.public_address.map(IpAddr::from) == Some(address))
+        };
+        (0..)
+            .map(HostId)
+            .zip(&self.hosts)
+            .find(known)
+            .map(|(id, _)| id)
+    }
+
     /// True for an end of a zonal address's own kernel: nothing but its health checks comes from there.
     pub fn is_of_kernel(&self, end: SocketAddr) -> bool {
-        let kernels = &self.fabric.ports[self.hosts.len()..];
+        let kernels = &self.fabric.ports[self.on_fabric()..];
         let inside = self.fabric.stand_ins.inside(end).map(|end| *end.ip());
         fabric::config::KERNEL_PORTS.contains(&end.port())
             && kernels.iter().any(|port| {
@@ -116,7 +144,11 @@ pub struct Claim {
 pub struct Host {
     /// Its name.
     pub name: String,
-    /// On eth0, /32.
+    /// Where its eth0 leads.
+    pub attachment: Attachment,
+    /// Bridges in its namespace, for the hosts behind it.
+    pub bridges: Vec<Bridge>,
+    /// On eth0; on the fabric and by a routed veth, /32.
     pub address: Ipv4Addr,
     /// Further ones on eth0, /32.
     pub addresses: Vec<Ipv4Addr>,
@@ -140,6 +172,55 @@ pub struct Host {
     pub servers: Vec<Server>,
     /// How long its clients keep the addresses of a name.
     pub dns_cache: DnsCache,
+}
+
+/// Where a host's `eth0` leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// It is a TUN, and the fabric sees every packet.
+    Fabric,
+    /// It is a veth, and its other end is in the namespace of a host on the fabric.
+    Inside(Veth),
+}
+
+/// The way from a host into the one it is inside of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Veth {
+    /// In whose namespace the other end is; it forwards.
+    pub parent: HostId,
+    /// What the other end is called there, at most 15 bytes; different for each of a parent.
+    pub name: String,
+    /// What the other end is there.
+    pub wiring: Wiring,
+}
+
+/// What the other end of a [`Veth`] is in the parent's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wiring {
+    /// A port of a bridge.
+    Bridged {
+        /// The bridge's name: one of the parent's `bridges`.
+        bridge: String,
+        /// Of the segment's network, 1..=30.
+        prefix: u8,
+        /// The host's default route.
+        gateway: Ipv4Addr,
+    },
+    /// By itself, with a route to the host's one address, as the VPC CNI attaches pods ("Proposal: CNI plugin for
+    /// Kubernetes networking over AWS VPC"): the pod has a /32, and its default route leads to 169.254.1.1, a neighbour
+    /// that it knows by a static entry.
+    Routed,
+}
+
+/// A bridge in a host's namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// `lan0`
+    pub name: String,
+    /// The host's own address on it.
+    pub address: Ipv4Addr,
+    /// Of the segment's network, 1..=30.
+    pub prefix: u8,
 }
 
 /// What a client does with the resolver's answer.

@@ -7,7 +7,7 @@ use super::groups::{self, Groups};
 use super::hosts::{self, Hosts};
 use super::sink::Sink;
 use super::text::Places;
-use super::{Host, Step, Verb, guards, lower, vpcs};
+use super::{Host, HostId, Step, Verb, guards, lower, vpcs};
 use crate::diag::Diagnostic;
 use crate::diag::codes::spec as code;
 use crate::fabric;
@@ -40,11 +40,11 @@ impl<'a> Network<'a> {
             hosts: &drafts,
             addresses: &addresses,
         };
-        let hosts = drafts
-            .list
-            .iter()
+        let hosts = (0..)
+            .map(HostId)
+            .zip(&drafts.list)
             .zip(&addresses.hosts)
-            .map(|(draft, addresses)| hosts::build(draft, *addresses, &places))
+            .map(|((id, draft), addresses)| hosts::build(id, draft, *addresses, &places))
             .collect();
         Self {
             drafts,

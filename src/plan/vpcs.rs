@@ -76,7 +76,7 @@ pub(super) fn check(
     for (_, host) in &body.hosts {
         if let Some(vpc) = &host.vpc {
             known(vpc, body, sink);
-            if host.zone.is_none() {
+            if host.zone.is_none() && host.behind.is_none() {
                 sink.push(
                     Diagnostic::new(
                         code::VPC_WITHOUT_ZONE,
@@ -301,6 +301,7 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config) -> Vpcs {
     let mut ports: Vec<VpcId> = hosts
         .list
         .iter()
+        .take(hosts.on_fabric)
         .map(|host| id(host.section.vpc.as_ref()))
         .collect();
     ports.resize(config.ports.len(), VpcId(0));

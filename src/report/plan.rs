@@ -9,6 +9,7 @@ macro_rules! line {
     };
 }
 
+mod devices;
 mod graph;
 mod guards;
 mod steps;
@@ -18,10 +19,10 @@ pub use graph::{Graph, graph};
 use super::kind_word;
 use super::wrap::{count, cut, wrap};
 use crate::fabric::config::{
-    Balancer, Config, Forward, GroupId, Link, Listener, OnCollision, OnMissingFlow, Protocol,
+    Balancer, Config, Forward, GroupId, Link, Listener, OnCollision, OnMissingFlow, Port, Protocol,
     Target, ZonalId,
 };
-use crate::plan::{App, Host, Plan, Server};
+use crate::plan::{App, Attachment, Host, HostId, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
 use std::fmt::Write;
 use std::net::SocketAddrV4;
@@ -125,10 +126,7 @@ fn hosts(plan: &Plan, out: &mut String) {
             (Some(one), Some(other)) => format!(", {one} .. {other}"),
             (_, _) => String::new(),
         };
-        let place = match &first.zone {
-            Some(zone) => format!("zone {zone}"),
-            None => "on the internet".to_owned(),
-        };
+        let place = devices::place(plan, first);
         let further = match first.addresses.as_slice() {
             [] => String::new(),
             some => format!(
@@ -301,27 +299,14 @@ fn operations(plan: &Plan, out: &mut String) {
     line!(out, "\nKERNEL OPERATIONS, BY HOST AND IN ORDER");
     let mut first = 0;
     for (name, hosts) in runs(plan) {
-        let port = &plan.fabric.ports[first];
-        first += hosts.len();
-        let host = &hosts[0];
+        let (id, host) = (HostId(first), &hosts[0]);
+        first += u32::try_from(hosts.len()).expect("the number of hosts is limited");
         if hosts.len() == 1 {
             line!(out, "  {name}");
         } else {
             line!(out, "  {name} (alike; this is {})", host.name);
         }
-        line!(out, "    unshare net, mnt; TUN eth0 with vnet headers");
-        line!(
-            out,
-            "    ip addr add {}/32 dev eth0; ip link set eth0 mtu {} up; ip route add default dev eth0",
-            host.address,
-            host.mtu
-        );
-        if let Some(ipv6) = host.ipv6 {
-            line!(
-                out,
-                "    sysctl -w net.ipv6.conf.eth0.disable_ipv6=0; ip addr add {ipv6}/128 dev eth0 nodad; ip -6 route add default dev eth0"
-            );
-        }
+        devices::devices(plan, id, out);
         for (key, value) in &host.sysctls {
             line!(out, "    sysctl -w {key}=\"{value}\"");
         }
@@ -340,21 +325,28 @@ fn operations(plan: &Plan, out: &mut String) {
         for server in &host.servers {
             line!(out, "    {}", serves(server));
         }
-        for (direction, link) in [("up", &port.up), ("down", &port.down)] {
-            if *link != Link::default() {
-                line!(
-                    out,
-                    "    link {direction}, in the fabric: {}",
-                    link_text(link)
-                );
-            }
+        if host.attachment == Attachment::Fabric {
+            edge(&plan.fabric.ports[id.0 as usize], out);
         }
-        if port.quirks.syn_resend_classic {
+    }
+}
+
+/// What the fabric does to the packets of a port.
+fn edge(port: &Port, out: &mut String) {
+    for (direction, link) in [("up", &port.up), ("down", &port.down)] {
+        if *link != Link::default() {
             line!(
                 out,
-                "    kernel quirk, in the fabric: a SYN re-sent within 0.9 s never leaves"
+                "    link {direction}, in the fabric: {}",
+                link_text(link)
             );
         }
+    }
+    if port.quirks.syn_resend_classic {
+        line!(
+            out,
+            "    kernel quirk, in the fabric: a SYN re-sent within 0.9 s never leaves"
+        );
     }
 }
 

@@ -126,7 +126,12 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                         remote: socket.remote.to_string(),
                     })
                     .collect(),
-                self_sourced: books.self_sourced[number] as i64,
+                // What is not on the fabric is delivered nothing by it.
+                self_sourced: books
+                    .self_sourced
+                    .get(number)
+                    .filter(|_| number < plan.on_fabric())
+                    .map_or(0, |count| *count as i64),
                 broken_headers: story.servers[number]
                     .served()
                     .iter()

@@ -7,7 +7,7 @@ use super::story::Story;
 use crate::evidence::{Connection, Flow};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Party, Tuple};
-use crate::plan::{Host, Plan};
+use crate::plan::Plan;
 use crate::world::proc;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -98,10 +98,7 @@ fn connection(
             flow.target_address.clone(),
         ),
         // What a host sends to itself never meets the fabric.
-        None if conversation.is_some()
-            || client.udp
-            || plan.hosts[client.from.0 as usize].has(client.to.address.ip()) =>
-        {
+        None if conversation.is_some() || client.udp || own_or_inside(plan, client) => {
             direct(plan, client)
         }
         None => Default::default(),
@@ -195,16 +192,25 @@ fn header_word(served: &Arc<Served>) -> &'static str {
     }
 }
 
+/// True when a client dials its own host, or one of those inside the same host: that never meets the fabric.
+fn own_or_inside(plan: &Plan, client: &Client) -> bool {
+    let to = client.to.address.ip();
+    let host = plan.host_of(to, client.from);
+    host.is_some_and(|host| {
+        plan.hosts[host.0 as usize].has(to) && plan.port(host) == plan.port(client.from)
+    })
+}
+
 /// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
 fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
     let remote = client.to.address;
-    let from = &plan.hosts[client.from.0 as usize];
-    let known = |host: &&Host| {
-        host.has(remote.ip()) || host.public_address.map(IpAddr::from) == Some(remote.ip())
-    };
-    let Some(host) = plan.hosts.iter().find(known) else {
+    let Some(id) = plan.host_of(remote.ip(), client.from) else {
         return Default::default();
     };
+    let (host, from) = (
+        &plan.hosts[id.0 as usize],
+        &plan.hosts[client.from.0 as usize],
+    );
     let (source, destination) = match remote {
         SocketAddr::V6(_) => (from.ipv6.map(IpAddr::from), remote.ip()),
         SocketAddr::V4(_) => {

@@ -7,7 +7,7 @@ use super::word::Fault as Word;
 use crate::evidence::Detail;
 use crate::fabric::change::Change;
 use crate::fabric::config::PortId;
-use crate::plan::{Fault, HostId};
+use crate::plan::{Attachment, Fault, HostId};
 use std::sync::PoisonError;
 
 impl Story {
@@ -54,7 +54,9 @@ impl Story {
                     }
                 }
                 for host in hosts {
-                    driver.apply(Change::LinkUp(port(host))).await;
+                    if self.plan.hosts[host.0 as usize].attachment == Attachment::Fabric {
+                        driver.apply(Change::LinkUp(port(host))).await;
+                    }
                     self.servers[host.0 as usize].freeze(false).await;
                 }
             }

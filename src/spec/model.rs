@@ -150,8 +150,21 @@ pub struct Host {
     pub dns_cache: Option<Spanned<String>>,
     /// `vpc:`; none: the default one.
     pub vpc: Option<Spanned<String>>,
+    /// `behind:`; none: on the fabric.
+    pub behind: Option<Behind>,
+    /// `gateway:`; none: the bridge that it hangs on.
+    pub gateway: Option<Spanned<Ipv4Addr>>,
     /// `security_groups:`; empty: unguarded.
     pub security_groups: Vec<Spanned<String>>,
+}
+
+/// A host's `behind`.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// Where it is written.
+    pub span: Span,
+    /// Routers, each with the name of a segment; none: its first one. There should be one.
+    pub routers: Vec<(Spanned<String>, Option<Spanned<String>>)>,
 }
 
 /// A host's `public_address`.

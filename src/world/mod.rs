@@ -6,6 +6,7 @@
 
 pub mod driver;
 pub mod error;
+mod inside;
 pub mod lag;
 pub mod namespace;
 mod netlink;
@@ -20,7 +21,7 @@ mod tun;
 pub use error::Error;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
-use crate::plan::{Host as HostPlan, HostId, Plan};
+use crate::plan::{Attachment, Host as HostPlan, HostId, Plan};
 use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
@@ -39,6 +40,8 @@ const SETUP_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct World {
     hosts: Vec<Arc<Host>>,
+    /// How many of them have a port of the fabric.
+    on_fabric: usize,
     zonals: Vec<Namespace>,
     driver: Driver,
 }
@@ -78,49 +81,50 @@ impl World {
     /// # Errors
     /// The first operation that failed; what was built by then is gone when the error arrives.
     pub async fn build(plan: &Plan) -> Result<Self, Error> {
-        let names: Arc<str> = plan
-            .hosts
-            .iter()
-            .flat_map(|host| {
-                let addresses = [Some(host.address.into()), host.ipv6.map(IpAddr::from)];
-                let lines = addresses.into_iter().flatten();
-                lines.map(|address| format!("{address} {}\n", host.name))
-            })
-            .collect::<String>()
-            .into();
+        let names = names(plan);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
-        let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.hosts.len());
-        for host in &plan.hosts {
-            let (namespace, device) = spawn_host(host)?;
+        let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
+        let mut doors: Vec<Pending<OwnedFd>> = Vec::new();
+        for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
+            let (namespace, descriptor) = match &host.attachment {
+                Attachment::Fabric => spawn_host(host)?,
+                Attachment::Inside(_) => inside::spawn(host)?,
+            };
+            let port = plan.port(id);
             hosts.push(Arc::new(Host {
                 name: host.name.clone(),
                 namespace,
                 has_ipv6: host.ipv6.is_some(),
-                resolver: match host.zone {
-                    Some(_) => plan.fabric.resolver.private,
-                    None => plan.fabric.resolver.public,
+                resolver: match plan.fabric.ports[port.0 as usize].internet {
+                    false => plan.fabric.resolver.private,
+                    true => plan.fabric.resolver.public,
                 },
-                names: Arc::clone(&names),
+                names: Arc::clone(&names[port.0 as usize]),
                 inside: OnceLock::new(),
             }));
-            pending.push(device);
+            match &host.attachment {
+                Attachment::Fabric => pending.push(descriptor),
+                Attachment::Inside(_) => doors.push(descriptor),
+            }
         }
-        let kernels = &plan.fabric.ports[plan.hosts.len()..];
+        let kernels = &plan.fabric.ports[plan.on_fabric()..];
         let mut zonals = Vec::with_capacity(kernels.len());
         for port in kernels {
             let (namespace, device) = spawn_zonal(plan, port, reserved(plan, port))?;
             zonals.push(namespace);
             pending.push(device);
         }
-        let devices = tokio::task::block_in_place(|| {
-            pending
-                .into_iter()
-                .map(Pending::wait)
-                .collect::<Result<Vec<_>, _>>()
-        })?;
+        let wait_all = |pending: Vec<Pending<OwnedFd>>| {
+            let results = pending.into_iter().map(Pending::wait);
+            results.collect::<Result<Vec<_>, _>>()
+        };
+        let (devices, doors) =
+            tokio::task::block_in_place(|| Ok::<_, Error>((wait_all(pending)?, wait_all(doors)?)))?;
+        inside::attach(plan, &hosts, doors).await?;
         let driver = Driver::start(plan.fabric.clone(), devices)?;
         let world = Self {
             hosts,
+            on_fabric: plan.on_fabric(),
             zonals,
             driver,
         };
@@ -142,7 +146,7 @@ impl World {
 
     /// The namespace of a zonal address that has a kernel. Panics for any other port.
     pub fn zonal(&self, port: PortId) -> &Namespace {
-        &self.zonals[port.0 as usize - self.hosts.len()]
+        &self.zonals[port.0 as usize - self.on_fabric]
     }
 
     /// The fabric's driver.
@@ -151,11 +155,37 @@ impl World {
     }
 }
 
+/// Names and addresses, as /etc/hosts has them, by port of the fabric: what is inside a host is known there only.
+fn names(plan: &Plan) -> Vec<Arc<str>> {
+    let line = |host: &HostPlan| -> String {
+        let addresses = [Some(host.address.into()), host.ipv6.map(IpAddr::from)];
+        let lines = addresses.into_iter().flatten();
+        lines
+            .map(|address| format!("{address} {}\n", host.name))
+            .collect()
+    };
+    let (on_fabric, inside) = plan.hosts.split_at(plan.on_fabric());
+    let common: Arc<str> = on_fabric.iter().map(line).collect::<String>().into();
+    let mut own = vec![String::new(); on_fabric.len()];
+    for host in inside {
+        if let Attachment::Inside(veth) = &host.attachment {
+            own[veth.parent.0 as usize].push_str(&line(host));
+        }
+    }
+    own.into_iter()
+        .map(|own| match own.is_empty() {
+            true => Arc::clone(&common),
+            false => format!("{common}{own}").into(),
+        })
+        .collect()
+}
+
 fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
-    let further = plan.addresses.clone();
+    let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
     Namespace::spawn(&plan.name, move || {
         let device = open_device(address, &further, ipv6, mtu)?;
+        inside::add_bridges(&bridges, mtu)?;
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
         }
@@ -172,13 +202,13 @@ fn open_device(
 ) -> Result<OwnedFd, Error> {
     sysctl::quiet_ipv6()?;
     let device = tun::create()?;
-    sysctl::plain_defaults()?;
+    sysctl::plain_defaults(&[tun::NAME])?;
     let index = nix::net::if_::if_nametoindex(tun::NAME)
         .map_err(|errno| Error::system("find eth0", errno))?;
     let mut netlink = Netlink::open()?;
     netlink.configure(index, mtu, address)?;
     for address in further {
-        netlink.add_address(index, *address)?;
+        netlink.add_address(index, *address, 32)?;
     }
     if let Some(ipv6) = ipv6 {
         sysctl::use_ipv6()?;

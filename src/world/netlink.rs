@@ -1,6 +1,7 @@
 //! Links, addresses and routes of the calling thread's network namespace, over one blocking netlink socket.
 //!
-//! The messages are `rtnetlink`'s; the socket is plain because a host needs four requests and no event loop.
+//! The messages are `rtnetlink`'s; the socket is plain because a host needs four requests and no event loop. What hosts
+//! inside other hosts need besides is in `inside`.
 
 use super::error::Error;
 use nix::errno::Errno;
@@ -45,17 +46,17 @@ impl Netlink {
         })
     }
 
-    /// Gives the device `index` one more /32 address.
+    /// Gives the device `index` an address, and the route to its network.
     ///
     /// # Errors
     /// What the kernel refused, with its extended answer.
-    pub fn add_address(&mut self, index: u32, address: Ipv4Addr) -> Result<(), Error> {
+    pub fn add_address(&mut self, index: u32, address: Ipv4Addr, prefix: u8) -> Result<(), Error> {
         let message = AddressMessageBuilder::<Ipv4Addr>::new()
             .index(index)
-            .address(address, 32)
+            .address(address, prefix)
             .build();
         self.request(
-            "add an address to eth0",
+            "add an address",
             RouteNetlinkMessage::NewAddress(message),
             NLM_F_CREATE | NLM_F_EXCL,
         )
@@ -67,17 +68,7 @@ impl Netlink {
     /// The first request the kernel refused, with its extended answer.
     pub fn configure(&mut self, index: u32, mtu: u16, address: Ipv4Addr) -> Result<(), Error> {
         let create = NLM_F_CREATE | NLM_F_EXCL;
-        self.request(
-            "bring up lo",
-            RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
-            0,
-        )?;
-        self.add_address(index, address)?;
-        let link = LinkUnspec::new_with_index(index)
-            .mtu(u32::from(mtu))
-            .up()
-            .build();
-        self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)?;
+        self.bring_up(index, mtu, address, 32)?;
         // No ARP on a TUN: an on-link default route and the fabric as everybody's neighbour.
         let route = RouteMessageBuilder::<Ipv4Addr>::new()
             .output_interface(index)
@@ -89,6 +80,30 @@ impl Netlink {
             RouteNetlinkMessage::NewRoute(route),
             create,
         )
+    }
+
+    /// Brings up `lo`, and the device `index` with an MTU and an address.
+    ///
+    /// # Errors
+    /// The first request the kernel refused, with its extended answer.
+    pub fn bring_up(
+        &mut self,
+        index: u32,
+        mtu: u16,
+        address: Ipv4Addr,
+        prefix: u8,
+    ) -> Result<(), Error> {
+        self.request(
+            "bring up lo",
+            RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
+            0,
+        )?;
+        self.add_address(index, address, prefix)?;
+        let link = LinkUnspec::new_with_index(index)
+            .mtu(u32::from(mtu))
+            .up()
+            .build();
+        self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)
     }
 
     /// Adds a /128 address and the default route of IPv6, usable at once.
@@ -131,7 +146,11 @@ impl Netlink {
         )
     }
 
-    fn request(
+    /// One request and its answer; `flags` besides those that every request has.
+    ///
+    /// # Errors
+    /// What the kernel refused, with its extended answer.
+    pub fn request(
         &mut self,
         operation: &str,
         message: RouteNetlinkMessage,

@@ -57,11 +57,12 @@ pub fn use_ipv6() -> Result<(), Error> {
 }
 
 /// A new namespace inherits these from the machine's first one, where distributions differ; labs start from the kernel's own.
+/// `devices`: those that exist already; others take what is written here when they come.
 ///
 /// # Errors
 /// When one cannot be written.
-pub fn plain_defaults() -> Result<(), Error> {
-    for device in ["all", "default", "eth0"] {
+pub fn plain_defaults(devices: &[&str]) -> Result<(), Error> {
+    for device in ["all", "default"].iter().chain(devices) {
         for setting in ["rp_filter", "accept_local"] {
             write(&format!("net.ipv4.conf.{device}.{setting}"), "0")?;
         }

@@ -16,6 +16,7 @@ mod kit;
 mod links;
 mod names;
 mod proxy_protocol;
+mod segments;
 mod settings;
 mod steps;
 mod tls;

@@ -1,8 +1,8 @@
 //! A drawing of the topology: who dials what, and where each zonal address can send.
 
-use super::{group_name, protocol, runs};
+use super::{devices, group_name, protocol, runs};
 use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
-use crate::plan::{Endpoint, Plan, Verb};
+use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -38,10 +38,11 @@ fn draw(plan: &Plan) -> Drawing {
     let mut number = 0;
     for (name, hosts) in runs(plan) {
         let id = format!("host {}", hosts[0].name);
-        let place = hosts[0]
-            .zone
-            .as_ref()
-            .map_or("internet".to_owned(), |zone| format!("zone {zone}"));
+        let place = match (&hosts[0].attachment, &hosts[0].zone) {
+            (Attachment::Inside(_), _) => devices::place(plan, &hosts[0]),
+            (Attachment::Fabric, Some(zone)) => format!("zone {zone}"),
+            (Attachment::Fabric, None) => "internet".to_owned(),
+        };
         let mut lines = vec![name, hosts[0].address.to_string()];
         lines.extend(hosts[0].ipv6.map(|ipv6| ipv6.to_string()));
         lines.push(place);
@@ -52,6 +53,16 @@ fn draw(plan: &Plan) -> Drawing {
         }
     }
     let mut edges = BTreeSet::new();
+    for (host, owner_of_it) in plan.hosts.iter().zip(&owner) {
+        if let Attachment::Inside(veth) = &host.attachment {
+            let way = match &veth.wiring {
+                Wiring::Bridged { bridge, .. } => format!("by {bridge}"),
+                Wiring::Routed => "by its veth".to_owned(),
+            };
+            let parent = owner[veth.parent.0 as usize].clone();
+            edges.insert((owner_of_it.clone(), parent, way));
+        }
+    }
     for balancer in &plan.fabric.balancers {
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);
@@ -122,7 +133,7 @@ fn dials(
 ) {
     for dial in verb.dials() {
         for to in &dial.to {
-            if let Some(node) = node_of(plan, to, owner) {
+            if let Some(node) = node_of(plan, dial.from, to, owner) {
                 let from = owner[dial.from.0 as usize].clone();
                 edges.insert((from, node, format!("dials {}", to.address.port())));
             }
@@ -131,7 +142,7 @@ fn dials(
 }
 
 /// The node that has the address; none when nothing in the lab has.
-fn node_of(plan: &Plan, to: &Endpoint, owner: &[String]) -> Option<String> {
+fn node_of(plan: &Plan, from: HostId, to: &Endpoint, owner: &[String]) -> Option<String> {
     let address = *plan.fabric.stand_ins.inside(to.address)?.ip();
     for balancer in &plan.fabric.balancers {
         for zonal in &balancer.zonal {
@@ -140,10 +151,8 @@ fn node_of(plan: &Plan, to: &Endpoint, owner: &[String]) -> Option<String> {
             }
         }
     }
-    plan.hosts
-        .iter()
-        .position(|host| host.has(to.address.ip()) || host.public_address == Some(address))
-        .map(|host| owner[host].clone())
+    plan.host_of(to.address.ip(), from)
+        .map(|host| owner[host.0 as usize].clone())
 }
 
 fn dot(plan: &Plan, drawing: &Drawing) -> String {

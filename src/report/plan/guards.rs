@@ -38,6 +38,7 @@ fn having(plan: &Plan, id: SecurityGroupId) -> String {
         .hosts
         .iter()
         .zip(&guards.ports)
+        .take(plan.on_fabric())
         .filter(|(_, interface)| interface.groups.contains(&id))
         .map(|(host, _)| host.name.as_str());
     let balancers = plan

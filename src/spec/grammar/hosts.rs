@@ -109,8 +109,26 @@ pub static HOST: Section = Section {
             Type::Name,
             "The VPC it is in. Without it, the default one.",
         ),
-        later("behind", "The host that routes for it."),
-        later("gateway", "Its default route."),
+        field(
+            "behind",
+            Optional,
+            Type::OneOf(&[
+                Type::Name,
+                Type::Map {
+                    key: Key::Name,
+                    of: &Type::Name,
+                    item: "router",
+                },
+            ]),
+            "The host that routes for it: it hangs on that host's bridge `lan0`, and has its own address there. \
+                `{ router: members }` is a second segment, with a bridge of that name.",
+        ),
+        field(
+            "gateway",
+            Optional,
+            Type::Address,
+            "Its default route, when it is `behind` a router: an address of its segment. Without it, the bridge's.",
+        ),
         later("nat", "The NAT gateway that it uses."),
         field(
             "security_groups",

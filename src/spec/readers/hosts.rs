@@ -3,7 +3,7 @@
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
-use crate::spec::model::{App, Host, Http, Link, PublicAddress, Serve, ServePort};
+use crate::spec::model::{App, Behind, Host, Http, Link, PublicAddress, Serve, ServePort};
 use crate::spec::node::{Node, Value};
 use crate::spec::scalar::FromText;
 use crate::units::{Percent, Rate};
@@ -37,8 +37,28 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         kernel: fields.free("kernel"),
         dns_cache: fields.written("dns_cache"),
         vpc: fields.written("vpc"),
+        behind: fields.node("behind").map(behind),
+        gateway: fields.written("gateway"),
         security_groups: fields.names("security_groups"),
     })
+}
+
+/// A router's name, or a map of routers and segments.
+fn behind(node: &Node) -> Behind {
+    Behind {
+        span: node.span,
+        routers: match &node.value {
+            Value::Scalar(_) => scalar(node)
+                .map(|router| (router, None))
+                .into_iter()
+                .collect(),
+            Value::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), scalar(&entry.value)))
+                .collect(),
+            Value::Null | Value::List(_) => Vec::new(),
+        },
+    }
 }
 
 /// One direction of a link: its own values, else those for both.

@@ -1,0 +1,209 @@
+//! Hosts inside other hosts: bridges, and veth pairs between two namespaces without names.
+//!
+//! A pair is made in the parent's namespace with one end put into the other by descriptor, so no device ever has a
+//! wrong place or name. Everything goes with the namespaces. What real equipment does it: a Linux router with a bridge
+//! for its network, a container engine's `docker0`, the VPC CNI's `eni*` devices.
+
+use super::error::Error;
+use super::namespace::{Namespace, Pending};
+use super::netlink::Netlink;
+use super::{Host, sysctl, tun};
+use crate::plan::{Attachment, Bridge, Host as HostPlan, Plan, Veth, Wiring};
+use nix::net::if_::if_nametoindex;
+use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth};
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+/// Where a pod's default route leads ("Proposal: CNI plugin for Kubernetes networking over AWS VPC").
+const POD_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+
+const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+/// Bridges of the calling thread's namespace, which forwards from then on.
+///
+/// # Errors
+/// The first request the kernel refused.
+pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
+    if bridges.is_empty() {
+        return Ok(());
+    }
+    let mut netlink = Netlink::open()?;
+    for bridge in bridges {
+        // With an address of its own it keeps it, whoever hangs on it.
+        let link = LinkBridge::new(&bridge.name)
+            .address(hardware_address(HOST_SIDE, bridge.address))
+            .mtu(u32::from(mtu))
+            .build();
+        netlink.request(
+            &format!("add the bridge {}", bridge.name),
+            RouteNetlinkMessage::NewLink(link),
+            CREATE,
+        )?;
+        netlink.add_address(index(&bridge.name)?, bridge.address, bridge.prefix)?;
+    }
+    Ok(())
+}
+
+/// A namespace whose `eth0` will come from its parent. Its descriptor is the namespace's.
+///
+/// # Errors
+/// When no thread can be had.
+pub fn spawn(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+    Namespace::spawn(&plan.name, || {
+        sysctl::quiet_ipv6()?;
+        sysctl::plain_defaults(&[])?;
+        let path = "/proc/thread-self/ns/net";
+        let door = File::open(path).map_err(|error| Error::io(format!("open {path}"), &error))?;
+        Ok(door.into())
+    })
+}
+
+/// Connects every host that is inside another one; `doors` are their namespaces, in order.
+///
+/// # Errors
+/// The first operation that failed.
+pub async fn attach(plan: &Plan, hosts: &[Arc<Host>], doors: Vec<OwnedFd>) -> Result<(), Error> {
+    let first = plan.on_fabric();
+    let mut by_parent: BTreeMap<usize, Vec<(HostPlan, Veth, OwnedFd)>> = BTreeMap::new();
+    for (host, door) in plan.hosts[first..].iter().zip(doors) {
+        if let Attachment::Inside(veth) = &host.attachment {
+            let own = by_parent.entry(veth.parent.0 as usize).or_default();
+            own.push((host.clone(), veth.clone(), door));
+        }
+    }
+    for (parent, inside) in by_parent {
+        let live = &hosts[parent];
+        let wired = live.namespace.call(move || wire(&inside)).await;
+        wired.map_err(|error| error.on(&live.name))?;
+    }
+    for (plan, live) in plan.hosts.iter().zip(hosts).skip(first) {
+        let host = plan.clone();
+        let configured = live.namespace.call(move || configure(&host)).await;
+        configured.map_err(|error| error.on(&live.name))?;
+    }
+    Ok(())
+}
+
+/// In the parent: a pair for each host, its own end ready.
+fn wire(inside: &[(HostPlan, Veth, OwnedFd)]) -> Result<(), Error> {
+    sysctl::write("net.ipv4.ip_forward", "1")?;
+    let mut netlink = Netlink::open()?;
+    for (host, veth, door) in inside {
+        let mtu = u32::from(host.mtu);
+        let peer = LinkUnspec::new_with_name(tun::NAME)
+            .address(hardware_address(GUEST_SIDE, host.address))
+            .mtu(mtu)
+            .setns_by_fd(door.as_raw_fd())
+            .build();
+        let link = LinkVeth::new(&veth.name, tun::NAME)
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
+            .address(hardware_address(PORT_SIDE, host.address))
+            .mtu(mtu);
+        let link = match &veth.wiring {
+            Wiring::Bridged { bridge, .. } => link.controller(index(bridge)?),
+            Wiring::Routed => link,
+        };
+        netlink.request(
+            &format!("add the veth pair of {}", host.name),
+            RouteNetlinkMessage::NewLink(link.up().build()),
+            CREATE,
+        )?;
+        if veth.wiring == Wiring::Routed {
+            let route = RouteMessageBuilder::<Ipv4Addr>::new()
+                .destination_prefix(host.address, 32)
+                .output_interface(index(&veth.name)?)
+                .scope(RouteScope::Link)
+                .build();
+            netlink.request(
+                &format!("add the route to {}", host.name),
+                RouteNetlinkMessage::NewRoute(route),
+                CREATE,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// In the host: its end, its routes, its settings.
+fn configure(host: &HostPlan) -> Result<(), Error> {
+    let Attachment::Inside(veth) = &host.attachment else {
+        return Ok(());
+    };
+    let device = index(tun::NAME)?;
+    let mut netlink = Netlink::open()?;
+    let (prefix, gateway) = match veth.wiring {
+        Wiring::Bridged {
+            prefix, gateway, ..
+        } => (prefix, gateway),
+        Wiring::Routed => (32, POD_GATEWAY),
+    };
+    netlink.bring_up(device, host.mtu, host.address, prefix)?;
+    if veth.wiring == Wiring::Routed {
+        let route = RouteMessageBuilder::<Ipv4Addr>::new()
+            .destination_prefix(POD_GATEWAY, 32)
+            .output_interface(device)
+            .scope(RouteScope::Link)
+            .build();
+        netlink.request(
+            "add the route to the gateway",
+            RouteNetlinkMessage::NewRoute(route),
+            CREATE,
+        )?;
+        netlink.request(
+            "add the gateway as a neighbour",
+            RouteNetlinkMessage::NewNeighbour(pod_gateway(device, host.address)),
+            CREATE,
+        )?;
+    }
+    let route = RouteMessageBuilder::<Ipv4Addr>::new()
+        .gateway(gateway)
+        .output_interface(device)
+        .build();
+    netlink.request(
+        "add the default route",
+        RouteNetlinkMessage::NewRoute(route),
+        CREATE,
+    )?;
+    for (name, value) in &host.sysctls {
+        sysctl::write(name, value)?;
+    }
+    Ok(())
+}
+
+/// The static entry for a pod's gateway: the other end of its veth.
+fn pod_gateway(device: u32, pod: Ipv4Addr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.ifindex = device;
+    message.header.state = NeighbourState::Permanent;
+    message.attributes = vec![
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(POD_GATEWAY)),
+        NeighbourAttribute::LinkLayerAddress(hardware_address(PORT_SIDE, pod)),
+    ];
+    message
+}
+
+/// Second bytes of hardware addresses, so that nothing on a segment shares one.
+const GUEST_SIDE: u8 = 0x42; // as Docker has it
+const PORT_SIDE: u8 = 0x43;
+const HOST_SIDE: u8 = 0x44;
+
+/// A locally administered address with the IPv4 address in it, as Docker makes them: always the same for a lab.
+fn hardware_address(side: u8, address: Ipv4Addr) -> Vec<u8> {
+    let [a, b, c, d] = address.octets();
+    vec![0x02, side, a, b, c, d]
+}
+
+fn index(device: &str) -> Result<u32, Error> {
+    if_nametoindex(device).map_err(|errno| Error::system(format!("find {device}"), errno))
+}
