@@ -153,12 +153,31 @@ pub struct Load {
     pub retried: i64,
     /// By error word; dense.
     pub errors: BTreeMap<String, i64>,
-    /// By HTTP status; empty without HTTP.
+    /// HTTP requests made on them.
+    #[serde(default)]
+    pub requests: i64,
+    /// HTTP answers by status, those that came.
     pub status: BTreeMap<String, i64>,
+    /// The answers, in the order of the connections.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
     /// Attempts by the target they were sent to; dense over the hosts.
     pub by_target: BTreeMap<String, i64>,
     /// Of those that came to stand.
     pub connect_ms: Quantiles,
+}
+
+/// An answer to an HTTP request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// Index into [`Evidence::connections`].
+    pub connection: usize,
+    /// When it was asked for.
+    pub at: f64,
+    /// From then to its last byte.
+    pub ms: f64,
+    /// Its status.
+    pub status: i64,
 }
 
 /// A distribution, milliseconds; all 0 when empty.

@@ -68,7 +68,7 @@ fn opening(written: &spec::Step, sink: &mut Sink) {
         );
     }
     if let spec::Verb::Load {
-        request: Some(request),
+        request: Some(spec::Request::Bytes(request)),
         ..
     } = &written.verb
     {

@@ -27,6 +27,7 @@ pub mod model;
 mod network;
 mod nft;
 mod over_ipv6;
+mod requests;
 mod segments;
 pub mod shape;
 mod sink;

@@ -318,6 +318,30 @@ pub struct Transfer {
     pub timeout: Duration,
 }
 
+/// What a load does on each of its connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Bytes to send and to get back.
+    Bytes(u32),
+    /// HTTP requests.
+    Http(HttpRequest),
+}
+
+/// GET over HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Request target.
+    pub path: String,
+    /// Host header; none: the name or address that was dialled.
+    pub host: Option<String>,
+    /// How often, at least 1.
+    pub times: u32,
+    /// Pause between two times.
+    pub every: Duration,
+    /// False: `Connection: close`.
+    pub keep_alive: bool,
+}
+
 /// What a step does.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -344,8 +368,8 @@ pub enum Verb {
         rate: Option<f64>,
         /// Keep them open to the end.
         hold: bool,
-        /// Bytes to exchange on each before it is closed.
-        request: Option<u32>,
+        /// What to do on each before it is closed.
+        request: Option<Request>,
         /// As for `Connect`.
         keepalive: Option<Duration>,
         /// For each connection.

@@ -283,13 +283,23 @@ fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
         ("failed", Type::Int),
         ("retried", Type::Int),
         ("errors", errors()),
-        ("status", map(Type::Int)),
+        ("requests", Type::Int),
+        ("status", status()),
         ("by_target", counts(names.hosts.iter().copied())),
         (
             "connect_ms",
             record(quantiles.map(|name| (name, Type::Millis))),
         ),
     ]
+}
+
+/// Dense over all there can be.
+fn status() -> Type {
+    Type::Record(
+        words::STATUSES
+            .map(|code| (code.to_string(), Type::Int))
+            .collect(),
+    )
 }
 
 fn transfer() -> Vec<(&'static str, Type)> {

@@ -5,13 +5,13 @@ use super::claims::Compiler;
 use super::clock::Clock;
 use super::destination_text::Wanted;
 use super::destinations::Destinations;
-use super::faults;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use super::network::Network;
 use super::text::Places;
 use super::vpcs;
 use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb};
+use super::{faults, requests};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
@@ -156,12 +156,15 @@ impl Resolver<'_> {
                     return None;
                 }
                 ports_suffice(connections, &dials[0], sink);
+                let request = request
+                    .as_ref()
+                    .map(|request| requests::resolve(request, &dials[0], to, clock, sink));
                 Verb::Load {
                     dials,
                     connections: connections.value,
                     rate: rate.as_ref().map(|rate| rate.value),
                     hold: *hold,
-                    request: request.as_ref().map(|bytes| bytes.value),
+                    request,
                     keepalive,
                     timeout,
                 }

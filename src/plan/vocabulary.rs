@@ -1,6 +1,7 @@
 //! The closed vocabularies of the evidence: what a result's words can be.
 
 use crate::fabric::metric::{Dimensions, TABLE};
+use std::ops::RangeInclusive;
 
 /// Mechanisms that are recognised in the evidence.
 pub use crate::spec::grammar::cases::RECOGNISED as FINDINGS;
@@ -43,6 +44,9 @@ pub const TCP_STATES: &[&str] = &[
     "CLOSING",
     "NEW_SYN_RECV",
 ];
+
+/// HTTP statuses (RFC 9110 section 15).
+pub const STATUSES: RangeInclusive<i64> = 100..=599;
 
 /// CloudWatch names of what the emulator counts.
 pub use crate::fabric::metric::NAMES as METRICS;

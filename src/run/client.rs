@@ -44,8 +44,8 @@ pub struct Client {
     pub fault: Fault,
     stream: Mutex<Option<Arc<Wire>>>,
     state: Mutex<State>,
-    sent: AtomicU64,
-    received: AtomicU64,
+    sent: Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -162,8 +162,8 @@ impl Client {
             fault: Fault::default(),
             stream: Mutex::new(None),
             state: Mutex::default(),
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
+            sent: Arc::default(),
+            received: Arc::default(),
         }
     }
 
@@ -379,8 +379,19 @@ impl Client {
         self.slot().is_some()
     }
 
-    fn stream(&self) -> Option<Arc<Wire>> {
+    /// Its socket, while there is one.
+    pub(super) fn stream(&self) -> Option<Arc<Wire>> {
         self.slot().clone()
+    }
+
+    /// Counts what others write to its socket.
+    pub(super) fn sent(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
+    }
+
+    /// Counts what others read from its socket.
+    pub(super) fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Wire>>> {
@@ -405,7 +416,7 @@ impl Client {
     }
 
     /// The kernel tells an error once; whoever meets it keeps it here.
-    fn note(&self, fault: Fault) {
+    pub(super) fn note(&self, fault: Fault) {
         let ended = match fault.word {
             "reset" => "reset",
             "timeout" => "timeout",

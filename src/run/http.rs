@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// The largest request head, bytes.
@@ -46,7 +46,7 @@ async fn answer(
     http: &Http,
 ) -> io::Result<()> {
     let mut head = Vec::new();
-    while head.len() <= HEAD_LIMIT && stream.read_buf(&mut head).await? > 0 {
+    while head.len() <= HEAD_LIMIT && read(stream, &mut head, http).await? > 0 {
         // RFC 9112 section 2.2: empty lines before a request line are none.
         let empty = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         head.drain(..empty.count());
@@ -57,8 +57,12 @@ async fn answer(
             let text = String::from_utf8_lossy(&head[..end]).into_owned();
             head.drain(..end + 4);
             let host = header(&text, "host").unwrap_or_default();
-            let close = header(&text, "connection")
-                .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            let close = !http.keep_alive
+                || header(&text, "connection")
+                    .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            if let Some(delay) = http.delay {
+                tokio::time::sleep(delay).await;
+            }
             let status = match &http.host {
                 Some(name) if !is_for(&host, name) => 404,
                 Some(_) | None => http.status,
@@ -85,6 +89,21 @@ async fn answer(
         }
     }
     Ok(())
+}
+
+/// More of a request; 0 when there will be none: the client has closed, or has been idle for too long.
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    head: &mut Vec<u8>,
+    http: &Http,
+) -> io::Result<usize> {
+    match http.idle_close {
+        Some(idle) if head.is_empty() => match timeout(idle, stream.read_buf(head)).await {
+            Ok(count) => count,
+            Err(_) => Ok(0),
+        },
+        Some(_) | None => stream.read_buf(head).await,
+    }
 }
 
 /// What a server does with something that is no HTTP: 400, and the connection is closed.

@@ -1,10 +1,11 @@
 //! `load`: many connections from many clients.
 
 use super::client::{Client, Ending};
+use super::request::{self, Talk};
 use super::story::{Story, dense_errors};
 use super::word::Fault;
-use crate::evidence::{Detail, Load};
-use crate::plan::{Dial, Verb};
+use crate::evidence::{Answer, Detail, Load};
+use crate::plan::{Dial, Request, Verb};
 use crate::world::socket::ClientOptions;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -27,7 +28,8 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
         ..Load::default()
     };
     let mut worst = Fault::default();
-    for (client, fault) in by_client.into_iter().flatten() {
+    for (client, talk) in by_client.into_iter().flatten() {
+        let fault = talk.fault;
         load.attempts += 1;
         load.connected += i64::from(client.fault.is_none());
         if !fault.is_none() {
@@ -35,13 +37,24 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
             *load.errors.entry(fault.word.to_owned()).or_default() += 1;
             worst = fault;
         }
-        load.connections.push(story.add(client));
+        let connection = story.add(client);
+        load.connections.push(connection);
+        load.requests += i64::from(talk.requests);
+        for answer in talk.answers {
+            *load.status.entry(answer.status.to_string()).or_default() += 1;
+            load.answers.push(Answer {
+                connection,
+                at: story.millis(answer.asked),
+                ms: answer.took.as_secs_f64() * 1e3,
+                status: answer.status.into(),
+            });
+        }
     }
     (worst, Detail::Load(load))
 }
 
-/// A client's connections, in the order they were started, each with the first thing that went wrong on it.
-async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fault)> {
+/// A client's connections, in the order they were started, each with what was said on it.
+async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Talk)> {
     let Verb::Load {
         connections, rate, ..
     } = &story.plan.steps[number].verb
@@ -74,7 +87,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Fau
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Fault) {
+async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Talk) {
     let Verb::Load {
         hold,
         request,
@@ -91,13 +104,22 @@ async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Fault) {
         udp: dial.udp,
     };
     let client = story.open(number, dial, options, *timeout).await;
-    let mut fault = client.fault;
-    if let (true, Some(bytes)) = (fault.is_none(), request) {
-        fault = client.exchange(*bytes, *timeout).await.fault;
+    let mut talk = Talk {
+        fault: client.fault,
+        ..Talk::default()
+    };
+    match request {
+        Some(Request::Bytes(bytes)) if talk.fault.is_none() => {
+            talk.fault = client.exchange(*bytes, *timeout).await.fault;
+        }
+        Some(Request::Http(request)) if talk.fault.is_none() => {
+            talk = request::make(&client, dial.name.as_deref(), request, *timeout).await;
+        }
+        Some(_) | None => {}
     }
     if !hold && client.stands() {
         let closed = client.end(Ending::Close);
         tracing::trace!(?closed, "a load's connection closed");
     }
-    (client, fault)
+    (client, talk)
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod names;
 mod probe;
 mod registration;
+mod request;
 mod server;
 mod story;
 mod terminator;

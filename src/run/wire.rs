@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -218,6 +219,31 @@ impl Wire {
             Self::Secured(secured) => secured.stream.readable().await,
             // An ICMP error makes a UDP socket ready without making it readable.
             Self::Datagram(socket) => socket.ready(NEWS).await.map(drop),
+        }
+    }
+
+    /// As [`Wire::readable`], for those who poll.
+    ///
+    /// # Errors
+    /// When it cannot be watched any more.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => stream.poll_read_ready(cx),
+            Self::Secured(secured) if secured.has_some() => Poll::Ready(Ok(())),
+            Self::Secured(secured) => secured.stream.poll_read_ready(cx),
+            Self::Datagram(socket) => socket.poll_recv_ready(cx),
+        }
+    }
+
+    /// As [`Wire::writable`], for those who poll.
+    ///
+    /// # Errors
+    /// When it cannot be watched any more.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => stream.poll_write_ready(cx),
+            Self::Secured(secured) => secured.stream.poll_write_ready(cx),
+            Self::Datagram(socket) => socket.poll_send_ready(cx),
         }
     }
 

@@ -259,6 +259,12 @@ pub struct Http {
     pub host: Option<String>,
     /// Of every other answer.
     pub status: u16,
+    /// From a request to its answer.
+    pub delay: Option<Duration>,
+    /// Close (FIN) a connection that had no request for this long.
+    pub idle_close: Option<Duration>,
+    /// False: close after each answer.
+    pub keep_alive: bool,
 }
 
 /// One direction of `link:`; none: not impaired in that way.
@@ -454,8 +460,8 @@ pub enum Verb {
         rate: Option<Spanned<f64>>,
         /// Keep them open.
         hold: bool,
-        /// Bytes to send and get back on each connection before it is closed (`request: 64`); none: only connect.
-        request: Option<Spanned<u32>>,
+        /// What to do on each connection before it is closed; none: only connect.
+        request: Option<Request>,
         /// See `Connect`.
         family: Option<Spanned<String>>,
         /// See `Connect`.
@@ -581,6 +587,30 @@ pub enum Fault {
         /// Step name of a `drop`.
         drop: Option<Spanned<String>>,
     },
+}
+
+/// A load's `request`.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// `64`: bytes to send and to get back.
+    Bytes(Spanned<u32>),
+    /// `GET /path`, or the map.
+    Http(HttpRequest),
+}
+
+/// A load's HTTP requests on each connection.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// Request target.
+    pub path: Spanned<String>,
+    /// Host header; none: what was dialled.
+    pub host: Option<Spanned<String>>,
+    /// How often.
+    pub times: Spanned<u32>,
+    /// Pause between.
+    pub every: Option<Spanned<Lapse>>,
+    /// The connection is to stay open.
+    pub keep_alive: Spanned<bool>,
 }
 
 /// `send`, `exchange`, `receive`

@@ -14,6 +14,7 @@ const LAPSE: &str = "^[0-9]+(\\.[0-9]+)?(us|ms|s|m|h)( +cloud)?$";
 const RATE: &str = "^[0-9]+(\\.[0-9]+)?(bit|kbit|mbit|gbit)$";
 const PERCENT: &str = "^[0-9]+(\\.[0-9]+)?%$";
 const BYTES: &str = "^[0-9]+(\\.[0-9]+)?(B|kB|MB|GB|KiB|MiB|GiB)?$";
+const REQUEST: &str = "^([0-9]+(\\.[0-9]+)?(B|kB|MB|GB|KiB|MiB|GiB)?|GET +/[!-~]*)$";
 const ADDRESS: &str = "^(auto|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
 const IPV6_ADDRESS: &str = "^(auto|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$";
 const PUBLIC_ADDRESS: &str = "^(auto|none|[0-9]{1,3}(\\.[0-9]{1,3}){3})$";
@@ -132,6 +133,9 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
         Type::Percent => text(PERCENT),
         Type::Bytes { max } => {
             json!({ "type": ["integer", "string"], "minimum": 1, "maximum": max, "pattern": BYTES })
+        }
+        Type::Request { max } => {
+            json!({ "type": ["integer", "string"], "minimum": 1, "maximum": max, "pattern": REQUEST })
         }
         Type::Address => text(ADDRESS),
         Type::PublicAddress => text(PUBLIC_ADDRESS),

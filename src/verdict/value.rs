@@ -9,6 +9,7 @@ use crate::evidence::{
     BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, Load, Packet,
     StepResult, Transition,
 };
+use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
 use serde_json::{Map, Value, json};
 
@@ -224,6 +225,18 @@ fn connection(c: &Connection) -> Value {
     })
 }
 
+/// A map over a closed vocabulary has all its keys.
+fn status(load: &Load) -> Value {
+    STATUSES
+        .map(|code| {
+            let code = code.to_string();
+            let count = load.status.get(&code).copied().unwrap_or(0);
+            (code, count.into())
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 fn load(load: &Load) -> Value {
     json!({
         "attempts": load.attempts,
@@ -231,7 +244,8 @@ fn load(load: &Load) -> Value {
         "failed": load.failed,
         "retried": load.retried,
         "errors": load.errors,
-        "status": load.status,
+        "requests": load.requests,
+        "status": status(load),
         "by_target": load.by_target,
         "connect_ms": {
             "min": load.connect_ms.min,

@@ -11,6 +11,7 @@ mod datagrams;
 mod errors;
 mod faults;
 mod hosts;
+mod http;
 mod ipv6;
 mod kit;
 mod links;

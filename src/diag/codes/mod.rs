@@ -7,6 +7,7 @@ pub mod expr;
 pub mod flows;
 pub mod guards;
 pub mod health;
+pub mod http;
 pub mod ipv6;
 pub mod plan;
 pub mod proxy;
@@ -44,7 +45,7 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
 /// 0530.. health checks, 0540.. guards, 0560.. targets, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol
-/// and TLS, 0680.. hosts behind hosts.
+/// and TLS, 0660.. HTTP, 0680.. hosts behind hosts.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -61,6 +62,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         ipv6::RULES,
         flows::RULES,
         proxy::RULES,
+        http::RULES,
         segments::RULES,
     ]
     .into_iter()

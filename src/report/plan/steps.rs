@@ -1,7 +1,7 @@
 //! The steps of a plan, with what they resolve to.
 
 use super::{WIDTH, bytes, listed, time};
-use crate::plan::{Dial, Fault, HostId, Plan, Step, Transfer, Verb};
+use crate::plan::{Dial, Fault, HostId, Plan, Request, Step, Transfer, Verb};
 use crate::report::wrap::{count, cut};
 use std::fmt::Write;
 use std::time::Duration;
@@ -65,8 +65,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             let clients = count(dials.len(), "client");
             let first = dials.first().map_or(String::new(), dialled);
             let rate = rate.map_or(String::new(), |rate| format!(", {rate} a second"));
-            let request =
-                request.map_or(String::new(), |size| format!(", {} each way", bytes(size)));
+            let request = request.as_ref().map_or(String::new(), asked);
             let hold = if *hold { ", kept open" } else { "" };
             format!(
                 "{clients}, {first}{rate}{request}{hold}{}, limit {}",
@@ -102,6 +101,24 @@ fn details(plan: &Plan, step: &Step) -> String {
             time(*timeout)
         ),
         Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
+    }
+}
+
+fn asked(request: &Request) -> String {
+    match request {
+        Request::Bytes(size) => format!(", {} each way", bytes(*size)),
+        Request::Http(http) => {
+            let host = http
+                .host
+                .as_ref()
+                .map_or(String::new(), |host| format!(" of {host}"));
+            let times = match http.times {
+                1 => String::new(),
+                times => format!(", {times} times every {}", time(http.every)),
+            };
+            let close = if http.keep_alive { "" } else { ", then closed" };
+            format!(", GET {}{host}{times}{close}", http.path)
+        }
     }
 }
 

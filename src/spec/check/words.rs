@@ -19,6 +19,7 @@ pub fn single(kind: &Type) -> bool {
         | Type::Rate => true,
         Type::Percent
         | Type::Bytes { .. }
+        | Type::Request { .. }
         | Type::Address
         | Type::PublicAddress
         | Type::Range
@@ -43,6 +44,7 @@ pub fn shape(kind: &Type) -> &'static str {
         Type::OneOf(kinds) => match kinds {
             [Type::List { .. }, ..] => "a list or a map",
             [_, Type::List { .. }] => "a name or a list",
+            [_, Type::Section(_)] => "a single value or a map",
             _ => "a name, a list or a map",
         },
         Type::Text | Type::Line | Type::Expression => "text",
@@ -56,7 +58,8 @@ pub fn shape(kind: &Type) -> &'static str {
         | Type::Lapse { .. }
         | Type::Rate
         | Type::Percent
-        | Type::Bytes { .. } => "a single value",
+        | Type::Bytes { .. }
+        | Type::Request { .. } => "a single value",
         Type::Address | Type::PublicAddress | Type::Ipv6Address => "a single value",
         Type::Rule(_) | Type::Range | Type::Word(_) | Type::Any => "a single value",
     }
@@ -95,6 +98,7 @@ fn plain(kind: &Type) -> &'static str {
         Type::Rate => "a rate",
         Type::Percent => "a share",
         Type::Bytes { .. } => "a number of bytes",
+        Type::Request { .. } => "a number of bytes or an HTTP request",
         Type::Address | Type::PublicAddress => "an IPv4 address",
         Type::Rule(_) => "a rule",
         Type::Range => "a range of addresses",
@@ -139,6 +143,7 @@ pub fn example(kind: &Type) -> String {
         Type::Rate => "50mbit".to_owned(),
         Type::Percent => "1%".to_owned(),
         Type::Bytes { .. } => "64".to_owned(),
+        Type::Request { .. } => "GET /".to_owned(),
         Type::Address | Type::PublicAddress => "192.0.2.10".to_owned(),
         Type::Range => "10.1.0.0/16".to_owned(),
         Type::Rule(RuleKind::Ingress) => "tcp/80 from 10.0.0.0/8".to_owned(),

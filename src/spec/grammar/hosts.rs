@@ -356,7 +356,7 @@ static SOURCE: Section = Section {
         ),
     ],
 };
-const HTTP_FIELDS: [Field; 3] = [
+const HTTP_FIELDS: [Field; 6] = [
     PROXY_PROTOCOL,
     field(
         "host",
@@ -370,6 +370,24 @@ const HTTP_FIELDS: [Field; 3] = [
         Type::Int { min: 200, max: 599 },
         "The status of its answers.",
     ),
+    field(
+        "delay",
+        Optional,
+        Type::Time { zero: false },
+        "Time from a request to its answer.",
+    ),
+    field(
+        "idle_close",
+        Optional,
+        Type::Time { zero: false },
+        "Closes a connection that had no request for this long, as nginx does after `keepalive_timeout`.",
+    ),
+    field(
+        "keep_alive",
+        Default("true"),
+        Type::Bool,
+        "False: closes the connection after each answer, and says so in it.",
+    ),
 ];
 static HTTP: Section = Section {
     name: "an HTTP server",
@@ -377,12 +395,15 @@ static HTTP: Section = Section {
     fields: &HTTP_FIELDS,
 };
 static HTTPS: Section = {
-    const FIELDS: [Field; 4] = {
-        let [proxy_protocol, host, status] = HTTP_FIELDS;
+    const FIELDS: [Field; 7] = {
+        let [proxy_protocol, host, status, delay, idle_close, keep_alive] = HTTP_FIELDS;
         [
             proxy_protocol,
             host,
             status,
+            delay,
+            idle_close,
+            keep_alive,
             field(
                 "tls",
                 Optional,

@@ -99,6 +99,11 @@ pub enum Type {
         /// Largest.
         max: u64,
     },
+    /// `64`, `16KiB`, or `GET /path`
+    Request {
+        /// Most bytes.
+        max: u64,
+    },
     /// An IPv4 address.
     Address,
     /// `none`, `auto` or an IPv4 address.

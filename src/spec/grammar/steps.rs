@@ -285,13 +285,44 @@ static LOAD: Section = Section {
         field(
             "request",
             Optional,
-            Type::Bytes { max: 1 << 20 },
-            "Bytes to send and to get back on each connection before it is closed. Without it, each is only opened.",
+            Type::OneOf(&[Type::Request { max: 1 << 20 }, Type::Section(&REQUEST)]),
+            "What each connection is for before it is closed: bytes to send and to get back, or an HTTP request: \
+                `GET /path`. Without it, each is only opened.",
         ),
         FAMILY,
         KEEPALIVE,
         timeout("5s"),
         BACKGROUND,
+    ],
+};
+/// How the short form of an HTTP request begins.
+pub const GET: &str = "GET ";
+
+/// The long form.
+pub static REQUEST: Section = Section {
+    name: "an HTTP request",
+    doc: "What a load asks for over HTTP/1.1 on each of its connections.",
+    fields: &[
+        field(
+            "path",
+            Default("/"),
+            Type::Line,
+            "The request target of the GET.",
+        ),
+        field(
+            "host",
+            Optional,
+            Type::Line,
+            "The Host header. Without it, the name or address that was dialled.",
+        ),
+        TIMES,
+        EVERY,
+        field(
+            "keep_alive",
+            Default("true"),
+            Type::Bool,
+            "False: asks for the connection to be closed after the answer.",
+        ),
     ],
 };
 static SEND: Section = Section {

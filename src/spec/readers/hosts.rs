@@ -169,5 +169,8 @@ fn http(fields: &Fields<'_>) -> Option<Http> {
     Some(Http {
         host: fields.written::<String>("host").map(|host| host.value),
         status: fields.value("status")?.value,
+        delay: fields.written("delay").map(|time| time.value),
+        idle_close: fields.written("idle_close").map(|time| time.value),
+        keep_alive: fields.value("keep_alive")?.value,
     })
 }

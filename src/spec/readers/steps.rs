@@ -2,8 +2,8 @@
 
 use super::Fields;
 use crate::diag::{Span, Spanned};
-use crate::spec::grammar::steps::STEPS;
-use crate::spec::model::{Fault, Step, Transfer, Verb};
+use crate::spec::grammar::steps::{GET, REQUEST, STEPS};
+use crate::spec::model::{Fault, HttpRequest, Request, Step, Transfer, Verb};
 use crate::spec::node::{Entry, Node, Value};
 
 /// `steps`
@@ -68,7 +68,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             connections: fields.value("connections")?,
             rate: fields.written("rate"),
             hold: fields.value("hold")?.value,
-            request: fields.written("request"),
+            request: request(fields),
             family: fields.written("family"),
             keepalive: fields.written("keepalive"),
             timeout: fields.value("timeout")?,
@@ -140,6 +140,41 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
         },
         _ => return None,
     })
+}
+
+/// A load's request: a number of bytes, `GET /path`, or the map of the latter.
+fn request(fields: &Fields<'_>) -> Option<Request> {
+    let node = fields.node("request")?;
+    let http = match &node.value {
+        Value::Map(_) => node.clone(),
+        Value::Scalar(text) => match text.text.strip_prefix(GET) {
+            None => return fields.written("request").map(Request::Bytes),
+            Some(path) => {
+                let place = node.text_span();
+                let span = Span {
+                    start: place.start + GET.len(),
+                    ..place
+                };
+                let key = Spanned::new("path".to_owned(), span);
+                Node::map(
+                    vec![Entry {
+                        key,
+                        value: Node::plain(path.trim_start(), span),
+                    }],
+                    span,
+                )
+            }
+        },
+        Value::Null | Value::List(_) => return None,
+    };
+    let fields = Fields::new(&http, &REQUEST, http.span);
+    Some(Request::Http(HttpRequest {
+        path: fields.value("path")?,
+        host: fields.written("host"),
+        times: fields.value("times")?,
+        every: fields.written("every"),
+        keep_alive: fields.value("keep_alive")?,
+    }))
 }
 
 fn transfer(fields: &Fields<'_>) -> Option<Transfer> {

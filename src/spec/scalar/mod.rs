@@ -10,10 +10,11 @@ mod typed;
 pub use names::{boolean_word, key_problem};
 pub use typed::FromText;
 
+use super::grammar::steps::GET;
 use super::grammar::{Type, Words};
 use super::model::Lapse;
 use super::node::{Scalar, Style};
-use crate::diag::codes::{Code, ipv6 as ipv6_code, spec as code, yaml};
+use crate::diag::codes::{Code, http, ipv6 as ipv6_code, spec as code, yaml};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::units::{Bytes, Percent, Rate, Time};
 use names::{name, result, zonal};
@@ -72,6 +73,16 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
             Err(why) => Some(
                 wrong(code::BYTES, format!("`{text}` is no size: {why}"))
                     .help("write it as `64` or `16KiB`"),
+            ),
+        },
+        Type::Request { max } => match text.parse::<Bytes>() {
+            Ok(Bytes(size)) if (1..=*max).contains(&size) => None,
+            Ok(_) => Some(range(text, span, what, "1", &Bytes(*max).to_string())),
+            Err(_) if text.starts_with(GET) => None,
+            Err(_) => Some(
+                wrong(http::REQUEST, format!("`{}` is no request", short(text))).help(
+                    "write a number of bytes like `64`, or `GET /path`; no other method is there",
+                ),
             ),
         },
         Type::Address | Type::PublicAddress => address(kind, text, span),

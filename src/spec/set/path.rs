@@ -228,6 +228,7 @@ impl<'a> Path<'a> {
             | Type::Rate => Err(self.inside(at, node)),
             Type::Percent
             | Type::Bytes { .. }
+            | Type::Request { .. }
             | Type::Address
             | Type::PublicAddress
             | Type::Range

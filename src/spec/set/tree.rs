@@ -46,6 +46,7 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Rate
         | Type::Percent
         | Type::Bytes { .. }
+        | Type::Request { .. }
         | Type::Address
         | Type::PublicAddress
         | Type::Range

@@ -1,0 +1,224 @@
+//! HTTP requests of a load, over one of its connections.
+//!
+//! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
+
+use super::client::Client;
+use super::wire::Wire;
+use super::word::Fault;
+use crate::plan::HttpRequest;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// What a client calls itself.
+const AGENT: &str = concat!("hairpin/", env!("CARGO_PKG_VERSION"));
+
+/// A whole answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// When its request was sent.
+    pub asked: Instant,
+    /// From then to its last byte.
+    pub took: Duration,
+}
+
+/// What came of the requests over one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Talk {
+    /// In order.
+    pub answers: Vec<Answer>,
+    /// Requests that were begun.
+    pub requests: u32,
+    /// What the first one met that got no answer; none when all did.
+    pub fault: Fault,
+}
+
+/// Makes all requests, one after the other; the first without an answer ends them, and so does a server that closes.
+/// `name`: what the client dialled, when it was not an address.
+pub async fn make(
+    client: &Client,
+    name: Option<&str>,
+    request: &HttpRequest,
+    limit: Duration,
+) -> Talk {
+    let mut talk = Talk::default();
+    let Some(wire) = client.stream() else {
+        talk.fault = Fault::NOT_CONNECTED;
+        return talk;
+    };
+    let stream = TokioIo::new(Stream {
+        wire,
+        sent: client.sent(),
+        received: client.received(),
+    });
+    let (mut sender, connection) = match http1::handshake::<_, Empty<Bytes>>(stream).await {
+        Ok(halves) => halves,
+        Err(error) => {
+            talk.fault = fault(&error);
+            return talk;
+        }
+    };
+    let connection = tokio::spawn(connection);
+    let host = match &request.host {
+        Some(host) => host.clone(),
+        None => dialled(client.to.address, name),
+    };
+    let began = Instant::now();
+    for turn in 0..request.times {
+        sleep_until(began + request.every * turn).await;
+        talk.requests += 1;
+        match timeout(limit, ask(&mut sender, request, &host)).await {
+            Ok(Ok((answer, closes))) => {
+                talk.answers.push(answer);
+                if closes {
+                    break;
+                }
+            }
+            Ok(Err(error)) => {
+                talk.fault = fault(&error);
+                break;
+            }
+            Err(_) => {
+                talk.fault = Fault::DEADLINE;
+                break;
+            }
+        }
+    }
+    client.note(talk.fault);
+    // The socket is the client's; nobody else may be left who reads from it.
+    drop(sender);
+    connection.abort();
+    let ended = connection.await;
+    tracing::trace!(?ended, "the requests of a connection");
+    talk
+}
+
+/// One request to the last byte of its answer, and whether the connection is over with it.
+async fn ask(
+    sender: &mut http1::SendRequest<Empty<Bytes>>,
+    request: &HttpRequest,
+    host: &str,
+) -> hyper::Result<(Answer, bool)> {
+    let mut head = hyper::Request::get(&request.path)
+        .header(HOST, host)
+        .header(USER_AGENT, AGENT);
+    if !request.keep_alive {
+        head = head.header(CONNECTION, "close");
+    }
+    let head = head
+        .body(Empty::new())
+        .expect("the plan lets no other paths and hosts through");
+    sender.ready().await?;
+    let asked = Instant::now();
+    let response = sender.send_request(head).await?;
+    let status = response.status().as_u16();
+    let closes = response
+        .headers()
+        .get(CONNECTION)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    response.into_body().collect().await?;
+    let took = asked.elapsed();
+    let answer = Answer {
+        status,
+        asked,
+        took,
+    };
+    Ok((answer, closes))
+}
+
+/// The Host header of a client that was given no name: an address, with the port where it is not HTTP's.
+fn dialled(address: SocketAddr, name: Option<&str>) -> String {
+    match (address, name) {
+        (address, Some(name)) if address.port() == 80 => name.to_owned(),
+        (address, Some(name)) => format!("{name}:{}", address.port()),
+        (SocketAddr::V4(address), None) if address.port() == 80 => address.ip().to_string(),
+        (SocketAddr::V6(address), None) if address.port() == 80 => format!("[{}]", address.ip()),
+        (address, None) => address.to_string(),
+    }
+}
+
+/// The word for what a request met.
+fn fault(error: &hyper::Error) -> Fault {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(error) = inner.downcast_ref::<io::Error>() {
+            return Fault::from(error);
+        }
+        cause = inner.source();
+    }
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return Fault::EOF;
+    }
+    Fault::word("failed")
+}
+
+/// The client's socket as a stream, with what it carries counted.
+struct Stream {
+    wire: Arc<Wire>,
+    sent: Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.wire.poll_readable(cx))?;
+            match self.wire.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    self.received.fetch_add(count as u64, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.wire.poll_writable(cx))?;
+            match self.wire.try_write(bytes) {
+                Ok(count) => {
+                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The socket is the client's, which closes it.
+        Poll::Ready(Ok(()))
+    }
+}

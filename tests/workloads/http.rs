@@ -1,0 +1,78 @@
+//! HTTP requests of loads, and the servers that answer them.
+
+use super::kit::*;
+use serde_json::json;
+
+#[test]
+fn requests_are_counted_by_status_and_those_without_an_answer_have_failed() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: { zone: b }
+  web:
+    zone: a
+    serve:
+      80: http
+      81: { http: { status: 503, host: shop.example } }
+      82: { http: { keep_alive: false } }
+      83: { http: { delay: 60ms } }
+      84: { http: { idle_close: 50ms } }
+      85: name
+      86: { http: { delay: 2s } }
+steps:
+  - load: { as: pages, from: client, to: "web:80", connections: 3, request: { path: "/a?b=c", times: 4 } }
+  - load: { as: named, from: client, to: "web:81", request: { host: shop.example } }
+  - load: { as: unknown, from: client, to: "web:81", request: GET / }
+  - load: { as: closed, from: client, to: "web:82", request: { times: 3 } }
+  - load: { as: asked, from: client, to: "web:80", request: { keep_alive: false } }
+  - load: { as: slow, from: client, to: "web:83", request: GET / }
+  - load: { as: idle, from: client, to: "web:84", request: { times: 2, every: 300ms } }
+  - load: { as: garbage, from: client, to: "web:85", request: GET / }
+  - load: { as: late, from: client, to: "web:86", request: GET /, timeout: 100ms }
+  - load: { as: nobody, from: client, to: "web:99", request: GET / }
+"#,
+    ) else {
+        return;
+    };
+    let load = |name: &str| &case.step(name)["detail"]["load"];
+    has(
+        load("pages"),
+        json!({ "attempts": 3, "failed": 0, "requests": 12, "status": { "200": 12 } }),
+    );
+    has(
+        load("named"),
+        json!({ "status": { "503": 1 }, "failed": 0 }),
+    );
+    has(load("unknown"), json!({ "status": { "404": 1 } }));
+    // The server says that it closes, and the client believes it.
+    has(
+        load("closed"),
+        json!({ "requests": 1, "status": { "200": 1 }, "failed": 0 }),
+    );
+    has(
+        load("asked"),
+        json!({ "status": { "200": 1 }, "failed": 0 }),
+    );
+    let answer = &load("slow")["answers"][0];
+    assert!(answer["ms"].as_f64() >= Some(60.0), "{answer}");
+    has(
+        load("idle"),
+        json!({ "requests": 2, "status": { "200": 1 }, "failed": 1 }),
+    );
+    assert_eq!(load("idle")["errors"]["eof"], 1);
+    has(load("garbage"), json!({ "status": {}, "failed": 1 }));
+    assert_eq!(load("garbage")["errors"]["failed"], 1);
+    assert_eq!(load("late")["errors"]["deadline"], 1);
+    has(load("nobody"), json!({ "requests": 0, "status": {} }));
+    assert_eq!(load("nobody")["errors"]["refused"], 1);
+
+    let requests = case.evidence["hosts"]["web"]["requests"].as_array();
+    let requests = requests.expect("a list");
+    let asked: Vec<_> = requests
+        .iter()
+        .filter(|one| one["path"] == "/a?b=c")
+        .collect();
+    assert_eq!(asked.len(), 12, "{requests:?}");
+    let address = case.evidence["hosts"]["web"]["address"].as_str();
+    assert!(asked.iter().all(|one| one["host"].as_str() == address));
+}
