@@ -135,7 +135,7 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
             .unwrap_or_default(),
         Detail::Load(load) => object(json!({
             "attempts": load.attempts, "connected": load.connected, "failed": load.failed, "retried": load.retried,
-            "errors": load.errors, "status": load.status, "by_target": load.by_target, "connect_ms": load.connect_ms,
+            "errors": load.errors, "requests": load.requests, "status": load.status, "by_target": load.by_target, "connect_ms": load.connect_ms,
         })),
         Detail::Transfer {
             sent,
