@@ -46,6 +46,9 @@ pub struct Evidence {
     pub metrics: Vec<MetricEvidence>,
     /// Every flow the balancers made, in the order they were made.
     pub flows: Vec<Flow>,
+    /// Every connection of a proxying balancer to a target, with the client's that led to it, in the order they came about.
+    #[serde(default)]
+    pub pairs: Vec<Pair>,
     /// Network interfaces inside the VPC: those of hosts, then those of balancers.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
@@ -221,6 +224,12 @@ pub struct Connection {
     pub target_address: String,
     /// Index into [`Evidence::flows`]; none for a direct connection.
     pub flow: Option<usize>,
+    /// It goes to a balancer that is a proxy.
+    #[serde(default)]
+    pub proxied: bool,
+    /// Index into [`Evidence::pairs`] of the first connection to a target that it led to.
+    #[serde(default)]
+    pub pair: Option<usize>,
     /// Error word of connect(2); empty when it came to stand.
     pub error: String,
     /// errno of connect(2).
@@ -330,6 +339,12 @@ pub struct Request {
 /// A balancer's record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BalancerEvidence {
+    /// `network`, `classic`, `application`
+    #[serde(default)]
+    pub kind: String,
+    /// Of a classic balancer, by name.
+    #[serde(default)]
+    pub instances: BTreeMap<String, InstanceEvidence>,
     /// CloudWatch names; dense over what the emulator counts.
     pub metrics: BTreeMap<String, i64>,
     /// `active`, `failed`
@@ -350,6 +365,23 @@ pub struct BalancerEvidence {
     pub ipv6_addresses: BTreeMap<String, String>,
     /// Flows made during the steps.
     pub flows: i64,
+}
+
+/// An instance of a classic balancer (elb `InstanceState`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct InstanceEvidence {
+    /// `InService`, `OutOfService`, `Unknown`
+    pub state: String,
+    /// `ELB`, `Instance`, `N/A`
+    pub reason_code: String,
+    /// In AWS's words.
+    pub description: String,
+    /// Health checks of it.
+    pub checks: i64,
+    /// Of those, failed.
+    pub failed_checks: i64,
+    /// Connections made to it.
+    pub connections: i64,
 }
 
 /// From this moment on a balancer's name had the addresses of these zones.
@@ -460,6 +492,41 @@ pub struct Flow {
     pub terminated: bool,
     /// The flow that has its way back now; none: it has it itself.
     pub displaced: Option<Displaced>,
+}
+
+/// A client's connection to a proxying balancer, and one to a target that what came over it went to. Bytes are payload.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Pair {
+    /// The balancer's name.
+    pub balancer: String,
+    /// `chat/a`
+    pub via: String,
+    /// The listener's.
+    pub port: i64,
+    /// The target's host name.
+    pub target: String,
+    /// `address:port` of the client, as the balancer sees it.
+    pub client: String,
+    /// `address:port` of the balancer toward the target.
+    pub seen_as: String,
+    /// `address:port` of the target.
+    pub target_address: String,
+    /// When the connection to the target stood.
+    pub opened: f64,
+    /// Bytes the balancer's program took from the client.
+    pub from_client: i64,
+    /// Bytes of them that it gave to its kernel for the target.
+    pub to_target: i64,
+    /// Bytes it took from the target.
+    pub from_target: i64,
+    /// Bytes of them that it gave to its kernel for the client.
+    pub to_client: i64,
+    /// When it gave the connection to the target up, or saw it end; none: it did not.
+    pub target_closed: Option<f64>,
+    /// When the client's connection had ended as well.
+    pub closed: Option<f64>,
+    /// Why: `finished`, `client-reset`, `target-reset`, `idle`, `out-of-service`; empty while it is open.
+    pub why: String,
 }
 
 /// A flow lost its way back.

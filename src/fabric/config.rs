@@ -4,6 +4,7 @@
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
 mod groups;
+mod kinds;
 
 pub use groups::{
     CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
@@ -12,6 +13,7 @@ pub use groups::{
 
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
+pub use kinds::{Classic, Kind, OnBackendReset, OnDeregister};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -145,7 +147,8 @@ pub struct Port {
     pub down: Link,
     /// Kernel behaviour of other releases, emulated at this edge.
     pub quirks: Quirks,
-    /// A zonal address's kernel that terminates TLS: not all that it sends belongs to health checks.
+    /// A zonal address's kernel at which clients' connections end, because it terminates TLS or is a proxy: not all that
+    /// it sends belongs to health checks.
     pub terminates: bool,
 }
 
@@ -201,11 +204,13 @@ pub enum Protocol {
     Udp,
 }
 
-/// A Network Load Balancer.
+/// A load balancer.
 #[derive(Clone, Debug)]
 pub struct Balancer {
     /// Its name in the lab.
     pub name: String,
+    /// What it does with connections. What is about flows below is of a network balancer alone.
+    pub kind: Kind,
     /// Why it could not be set up (AWS: its state is `failed`): nothing of it is there then. None: it is active.
     pub failure: Option<String>,
     /// One per enabled zone.
@@ -299,7 +304,8 @@ pub struct Zonal {
 /// client address is not preserved; a listener in this range keeps its port.
 pub const KERNEL_PORTS: RangeInclusive<u16> = 57_344..=u16::MAX;
 
-/// Of [`KERNEL_PORTS`], those from which a kernel that terminates TLS connects to targets; its health checks use the rest.
+/// Of [`KERNEL_PORTS`], those from which a kernel that clients' connections end at connects to targets; its health checks
+/// use the rest.
 pub const BACKEND_PORTS: RangeInclusive<u16> = 57_344..=61_439;
 
 /// A balancer's listener.
@@ -318,6 +324,15 @@ pub struct Listener {
     /// It ends TLS itself: its flows go to the kernel of the zonal address, which every zonal address then has, and
     /// from there a second connection leads to the target.
     pub terminates: bool,
+    /// Of a classic balancer: the port of its instances.
+    pub instance_port: Option<u16>,
+}
+
+impl Listener {
+    /// The port at which a target gets this listener's connections.
+    pub fn port_at(&self, target: &Target) -> u16 {
+        target.port.or(self.instance_port).unwrap_or(self.port)
+    }
 }
 
 /// A target group of a listener's action.

@@ -109,7 +109,7 @@ impl Listening {
                     .iter()
                     .map(|&index| {
                         let target = &group.targets[index];
-                        let port = target.port.unwrap_or(listener.port);
+                        let port = listener.port_at(target);
                         Candidate {
                             index,
                             address: SocketAddrV4::new(target.address, port),
@@ -172,6 +172,19 @@ impl Listening {
             proxy_protocol: forwarding.proxy_protocol,
             fail_open: pool.fail_open,
         })
+    }
+
+    /// Chooses a target of one of its groups for a proxy's connection, in turn.
+    pub fn rotate(&self, zonal: ZonalId, group: GroupId, turn: usize) -> Option<(Candidate, bool)> {
+        let mut forwarding = self.forwarding.iter();
+        let forwarding = forwarding.find(|forwarding| forwarding.group == group)?;
+        let pool = &forwarding.pools[zonal.0 as usize];
+        let in_turn = || {
+            pool.eligible
+                .get(turn % pool.eligible.len().max(1))
+                .copied()
+        };
+        Some((pool.preferred.or_else(in_turn)?, pool.fail_open))
     }
 
     /// What is hashed; with stickiness the source address and the protocol alone.

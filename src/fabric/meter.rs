@@ -19,7 +19,7 @@ const WINDOW_SECONDS: f64 = 10.0;
 /// Periods kept: a day of the cloud's time.
 const PERIODS: usize = 1440;
 /// Metrics that are levels.
-const LEVELS: usize = 7;
+const LEVELS: usize = 8;
 
 /// A zonal address, among those of all balancers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +212,22 @@ impl Meter {
             let level = cell.values[metric as usize].saturating_add_signed(change);
             cell.set(now, metric, level);
         }
+    }
+
+    /// Counts what a proxy did at a zonal address, and for a target group: events, or the change of a level.
+    pub fn tell(&mut self, node: NodeId, group: Option<GroupId>, metric: Metric, change: i64) {
+        let now = self.now;
+        let places = [None, group];
+        let count = 1 + usize::from(group.is_some());
+        for group in &places[..count] {
+            let cell = self.cell(node, *group);
+            let value = cell.values[metric as usize].saturating_add_signed(change);
+            match level(metric) {
+                Some(_) => cell.set(now, metric, value),
+                None => cell.values[metric as usize] = value,
+            }
+        }
+        self.busy = true;
     }
 
     /// A flow is made, `fail_open` when its target was chosen regardless of health.
@@ -441,7 +457,7 @@ const fn level(metric: Metric) -> Option<usize> {
 }
 
 const _: () = assert!(
-    matches!(level(Metric::ZonalHealthStatus), Some(last) if last + 1 == LEVELS),
+    matches!(level(Metric::SurgeQueueLength), Some(last) if last + 1 == LEVELS),
     "a place for every level"
 );
 

@@ -1,8 +1,10 @@
-//! The metrics of a Network Load Balancer as CloudWatch publishes them (`AWS/NetworkELB`): one table of names, what
-//! they measure, for which dimensions they exist and when they are reported.
+//! The metrics of load balancers as CloudWatch publishes them: one table of names, what they measure, in which namespaces
+//! and for which dimensions they exist and when they are reported.
 //!
-//! Source: "CloudWatch metrics for your Network Load Balancer". Left out are billing (`ConsumedLCUs`) and QUIC. Not
+//! Sources: "CloudWatch metrics for your Network Load Balancer", "... for your Classic Load Balancer". Left out are billing (`ConsumedLCUs`) and QUIC. Not
 //! here: the counting (see `meter`).
+
+use super::config::Kind;
 
 /// How a metric comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,50 @@ pub enum Criterion {
     Registered,
 }
 
+/// Where CloudWatch has the metrics of one kind of load balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// `AWS/NetworkELB`
+    Network,
+    /// `AWS/ELB`
+    Classic,
+    /// `AWS/ApplicationELB`
+    Application,
+}
+
+impl Namespace {
+    /// CloudWatch's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "AWS/NetworkELB",
+            Self::Classic => "AWS/ELB",
+            Self::Application => "AWS/ApplicationELB",
+        }
+    }
+
+    /// The metrics it has, in the order of [`TABLE`].
+    pub fn rows(self) -> impl Iterator<Item = &'static Row> {
+        TABLE
+            .iter()
+            .filter(move |row| row.namespaces.contains(&self))
+    }
+}
+
+impl From<&Kind> for Namespace {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Network => Self::Network,
+            Kind::Classic(_) => Self::Classic,
+            Kind::Application => Self::Application,
+        }
+    }
+}
+
+/// Metrics of network balancers alone, and so on.
+const N: &[Namespace] = &[Namespace::Network];
+const C: &[Namespace] = &[Namespace::Classic];
+const NC: &[Namespace] = &[Namespace::Network, Namespace::Classic];
+
 /// The sets of dimensions that a metric is published for, beside which `LoadBalancer` always stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimensions {
@@ -44,6 +90,8 @@ pub struct Row {
     pub metric: Metric,
     /// Its name on CloudWatch.
     pub name: &'static str,
+    /// Where it exists.
+    pub namespaces: &'static [Namespace],
     /// How it comes about.
     pub measure: Measure,
     /// When it is reported.
@@ -56,7 +104,7 @@ pub struct Row {
 
 /// The enum and its table from one list.
 macro_rules! metrics {
-    ($($metric:ident = $name:literal, $measure:ident, $criterion:ident, $dimensions:ident, $unit:literal;)*) => {
+    ($($metric:ident = $name:literal, $namespaces:ident, $measure:ident, $criterion:ident, $dimensions:ident, $unit:literal;)*) => {
         /// A metric. Closed: whatever a balancer counts is one of these.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Metric {
@@ -71,52 +119,55 @@ macro_rules! metrics {
             $(Row {
                 metric: Metric::$metric,
                 name: $name,
+                namespaces: $namespaces,
                 measure: Measure::$measure,
                 criterion: Criterion::$criterion,
                 dimensions: Dimensions::$dimensions,
                 unit: $unit,
             },)*
         ];
-
-        /// Every name, in the order of [`TABLE`].
-        pub const NAMES: &[&str] = &[$($name),*];
     };
 }
 
 metrics! {
-    ActiveFlowCount = "ActiveFlowCount", Level, Always, BalancerAndGroup, "Count";
-    ActiveFlowCountTcp = "ActiveFlowCount_TCP", Level, Nonzero, BalancerAndGroup, "Count";
-    ActiveFlowCountTls = "ActiveFlowCount_TLS", Level, Nonzero, BalancerAndGroup, "Count";
-    ActiveFlowCountUdp = "ActiveFlowCount_UDP", Level, Nonzero, BalancerAndGroup, "Count";
-    NewFlowCount = "NewFlowCount", Sum, Always, BalancerAndGroup, "Count";
-    NewFlowCountTcp = "NewFlowCount_TCP", Sum, Nonzero, BalancerAndGroup, "Count";
-    NewFlowCountTls = "NewFlowCount_TLS", Sum, Nonzero, BalancerAndGroup, "Count";
-    NewFlowCountUdp = "NewFlowCount_UDP", Sum, Nonzero, BalancerAndGroup, "Count";
-    ProcessedBytes = "ProcessedBytes", Sum, Always, Balancer, "Bytes";
-    ProcessedBytesTcp = "ProcessedBytes_TCP", Sum, Nonzero, Balancer, "Bytes";
-    ProcessedBytesTls = "ProcessedBytes_TLS", Sum, Nonzero, Balancer, "Bytes";
-    ProcessedBytesUdp = "ProcessedBytes_UDP", Sum, Nonzero, Balancer, "Bytes";
-    ProcessedPackets = "ProcessedPackets", Sum, Always, Balancer, "Count";
-    PeakBytesPerSecond = "PeakBytesPerSecond", Peak, Always, Balancer, "Bytes/Second";
-    PeakPacketsPerSecond = "PeakPacketsPerSecond", Peak, Always, Balancer, "Count/Second";
-    HealthyHostCount = "HealthyHostCount", Level, Registered, Group, "Count";
-    UnHealthyHostCount = "UnHealthyHostCount", Level, Registered, Group, "Count";
-    UnhealthyRoutingFlowCount = "UnhealthyRoutingFlowCount", Sum, Nonzero, BalancerAndGroup, "Count";
-    ZonalHealthStatus = "ZonalHealthStatus", Level, Always, Balancer, "Count";
-    TcpClientResetCount = "TCP_Client_Reset_Count", Sum, Always, Balancer, "Count";
-    TcpTargetResetCount = "TCP_Target_Reset_Count", Sum, Always, Balancer, "Count";
-    TcpElbResetCount = "TCP_ELB_Reset_Count", Sum, Always, Balancer, "Count";
-    PortAllocationErrorCount = "PortAllocationErrorCount", Sum, Always, Balancer, "Count";
-    RejectedFlowCount = "RejectedFlowCount", Sum, Always, Balancer, "Count";
-    RejectedFlowCountTcp = "RejectedFlowCount_TCP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedInboundTcp = "SecurityGroupBlockedFlowCount_Inbound_TCP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedInboundUdp = "SecurityGroupBlockedFlowCount_Inbound_UDP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedInboundIcmp = "SecurityGroupBlockedFlowCount_Inbound_ICMP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedOutboundTcp = "SecurityGroupBlockedFlowCount_Outbound_TCP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedOutboundUdp = "SecurityGroupBlockedFlowCount_Outbound_UDP", Sum, Nonzero, Balancer, "Count";
-    SecurityGroupBlockedOutboundIcmp = "SecurityGroupBlockedFlowCount_Outbound_ICMP", Sum, Nonzero, Balancer, "Count";
-    ClientTlsNegotiationErrorCount = "ClientTLSNegotiationErrorCount", Sum, Nonzero, Balancer, "Count";
-    TargetTlsNegotiationErrorCount = "TargetTLSNegotiationErrorCount", Sum, Nonzero, Balancer, "Count";
+    ActiveFlowCount = "ActiveFlowCount", N, Level, Always, BalancerAndGroup, "Count";
+    ActiveFlowCountTcp = "ActiveFlowCount_TCP", N, Level, Nonzero, BalancerAndGroup, "Count";
+    ActiveFlowCountTls = "ActiveFlowCount_TLS", N, Level, Nonzero, BalancerAndGroup, "Count";
+    ActiveFlowCountUdp = "ActiveFlowCount_UDP", N, Level, Nonzero, BalancerAndGroup, "Count";
+    NewFlowCount = "NewFlowCount", N, Sum, Always, BalancerAndGroup, "Count";
+    NewFlowCountTcp = "NewFlowCount_TCP", N, Sum, Nonzero, BalancerAndGroup, "Count";
+    NewFlowCountTls = "NewFlowCount_TLS", N, Sum, Nonzero, BalancerAndGroup, "Count";
+    NewFlowCountUdp = "NewFlowCount_UDP", N, Sum, Nonzero, BalancerAndGroup, "Count";
+    ProcessedBytes = "ProcessedBytes", N, Sum, Always, Balancer, "Bytes";
+    ProcessedBytesTcp = "ProcessedBytes_TCP", N, Sum, Nonzero, Balancer, "Bytes";
+    ProcessedBytesTls = "ProcessedBytes_TLS", N, Sum, Nonzero, Balancer, "Bytes";
+    ProcessedBytesUdp = "ProcessedBytes_UDP", N, Sum, Nonzero, Balancer, "Bytes";
+    ProcessedPackets = "ProcessedPackets", N, Sum, Always, Balancer, "Count";
+    PeakBytesPerSecond = "PeakBytesPerSecond", N, Peak, Always, Balancer, "Bytes/Second";
+    PeakPacketsPerSecond = "PeakPacketsPerSecond", N, Peak, Always, Balancer, "Count/Second";
+    HealthyHostCount = "HealthyHostCount", NC, Level, Registered, Group, "Count";
+    UnHealthyHostCount = "UnHealthyHostCount", NC, Level, Registered, Group, "Count";
+    UnhealthyRoutingFlowCount = "UnhealthyRoutingFlowCount", N, Sum, Nonzero, BalancerAndGroup, "Count";
+    ZonalHealthStatus = "ZonalHealthStatus", N, Level, Always, Balancer, "Count";
+    TcpClientResetCount = "TCP_Client_Reset_Count", N, Sum, Always, Balancer, "Count";
+    TcpTargetResetCount = "TCP_Target_Reset_Count", N, Sum, Always, Balancer, "Count";
+    TcpElbResetCount = "TCP_ELB_Reset_Count", N, Sum, Always, Balancer, "Count";
+    PortAllocationErrorCount = "PortAllocationErrorCount", N, Sum, Always, Balancer, "Count";
+    RejectedFlowCount = "RejectedFlowCount", N, Sum, Always, Balancer, "Count";
+    RejectedFlowCountTcp = "RejectedFlowCount_TCP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedInboundTcp = "SecurityGroupBlockedFlowCount_Inbound_TCP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedInboundUdp = "SecurityGroupBlockedFlowCount_Inbound_UDP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedInboundIcmp = "SecurityGroupBlockedFlowCount_Inbound_ICMP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedOutboundTcp = "SecurityGroupBlockedFlowCount_Outbound_TCP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedOutboundUdp = "SecurityGroupBlockedFlowCount_Outbound_UDP", N, Sum, Nonzero, Balancer, "Count";
+    SecurityGroupBlockedOutboundIcmp = "SecurityGroupBlockedFlowCount_Outbound_ICMP", N, Sum, Nonzero, Balancer, "Count";
+    ClientTlsNegotiationErrorCount = "ClientTLSNegotiationErrorCount", N, Sum, Nonzero, Balancer, "Count";
+    TargetTlsNegotiationErrorCount = "TargetTLSNegotiationErrorCount", N, Sum, Nonzero, Balancer, "Count";
+    RequestCount = "RequestCount", C, Sum, Nonzero, Balancer, "Count";
+    BackendConnectionErrors = "BackendConnectionErrors", C, Sum, Nonzero, Balancer, "Count";
+    SpilloverCount = "SpilloverCount", C, Sum, Nonzero, Balancer, "Count";
+    SurgeQueueLength = "SurgeQueueLength", C, Level, Always, Balancer, "Count";
+    EstimatedProcessedBytes = "EstimatedProcessedBytes", C, Sum, Always, Balancer, "Bytes";
 }
 
 impl Metric {

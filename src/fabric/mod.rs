@@ -51,8 +51,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
-use targets::{Probe, TargetHealth};
+use targets::{Probe, Standing, TargetHealth};
 
+pub use balancer::{Assigned, Place};
 pub use config::Config;
 pub use meter::Meter;
 pub use metric::Metric;
@@ -291,6 +292,30 @@ impl Fabric {
         let target = &self.config.groups[usize::from(group.0)].targets[index];
         let port = target.port.unwrap_or(listener.port());
         Some((group, SocketAddrV4::new(target.address, port)))
+    }
+
+    /// The target whose turn it is, for a connection of a proxy to one of the groups that its listener forwards to. None:
+    /// there is nobody to choose from.
+    pub fn next_target(&mut self, at: Place, group: GroupId) -> Option<Assigned> {
+        self.balancers.next_target(at, group)
+    }
+
+    /// How a target stands, as the zonal address of a proxy sees it. It may change with every change of
+    /// [`Fabric::works`]. Panics when the configuration has no such group or target.
+    pub fn standing(&self, at: Place, group: GroupId, target: usize) -> Standing {
+        let standing = self.balancers.standing(&self.config, at, group, target);
+        standing.unwrap_or(Standing::Gone)
+    }
+
+    /// Another number whenever something that decides about targets has changed: health, registrations, settings.
+    pub fn works(&self) -> u64 {
+        self.balancers.works()
+    }
+
+    /// Counts what a proxy did, `group` when the metric has target groups too: events of a metric that is a sum, or the
+    /// change of a level.
+    pub fn tell(&mut self, at: Place, group: Option<GroupId>, metric: Metric, change: i64) {
+        self.balancers.tell(at, group, metric, change);
     }
 
     /// Counts a TLS handshake that failed at a zonal address: with a client, or with a target.

@@ -267,6 +267,9 @@ impl Fabric {
         out: &mut impl Output,
     ) {
         let ends = (source, destination);
+        if let Err(reason) = self.reach_proxy(port, transient) {
+            return self.finish(transient, Fate::Dropped(reason));
+        }
         if let Err(reason) = self.between_hosts(at, from, port, transient, ends) {
             return self.finish(transient, Fate::Dropped(reason));
         }
@@ -279,13 +282,38 @@ impl Fabric {
         if headers.is_opening() {
             self.balancers.make_way(headers);
         }
-        match self.routes.kernel_of(from) {
+        let kernel = self.routes.kernel_of(from).or(self.routes.kernel_of(port));
+        match kernel {
             Some((balancer, zonal)) if transient.passage.probe => {
                 self.balancers.checked(balancer, zonal, headers)
             }
             Some(_) | None => self.note(transient, None),
         }
         self.come_to(at, port, transient, None, out);
+    }
+
+    /// Whether a packet may come to a proxy's kernel, when it is for one: listeners, and what answers the kernel's own
+    /// sockets.
+    fn reach_proxy(&mut self, to: PortId, transient: &mut Transient<'_>) -> Result<(), Reason> {
+        let Some((balancer, zonal)) = self.routes.kernel_of(to) else {
+            return Ok(());
+        };
+        let headers = &transient.headers;
+        if !self.config.balancers[balancer.0 as usize].zonal[zonal.0 as usize].enabled {
+            return Err(Reason::ZoneDisabled);
+        }
+        match headers.protocol {
+            TCP if !headers.has_ports() => Err(Reason::Fragment),
+            TCP => {
+                let port = headers.to.port();
+                transient.passage.probe = !self.is_of_terminator(to, port);
+                let listens = self.balancers.listens(balancer, port, Protocol::Tcp);
+                let known = listens || is_kernel_port(port);
+                known.then_some(()).ok_or(Reason::NoListener)
+            }
+            ICMP => Ok(()),
+            _ => Err(Reason::ProtocolUnsupported),
+        }
     }
 
     /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
@@ -297,7 +325,8 @@ impl Fabric {
             && !self.balancers.listens(balancer, port, Protocol::Tcp)
     }
 
-    /// True for a port of a kernel that terminates TLS, at which it listens or from which it connects to targets.
+    /// True for a port of a kernel that clients' connections end at, at which it listens or from which it connects to
+    /// targets.
     fn is_of_terminator(&self, kernel: PortId, port: u16) -> bool {
         let section = &self.config.ports[kernel.0 as usize];
         section.terminates && (section.is_backend_port(port) || !is_kernel_port(port))

@@ -48,7 +48,7 @@ pub enum Course {
         /// The host.
         port: PortId,
     },
-    /// To a balancer, which sees this source.
+    /// To a balancer that is no proxy, which sees this source.
     Balancer {
         /// Source behind the gateway.
         source: Ipv4Addr,
@@ -97,8 +97,12 @@ impl Routes {
             }
             for (index, zonal) in balancer.zonal.iter().enumerate() {
                 let zone = ZonalId(index as u8);
-                places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
                 kernels.extend(zonal.port.map(|port| (port, (id, zone))));
+                if balancer.kind.is_proxy() {
+                    // Its kernels are hosts.
+                    continue;
+                }
+                places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
                 if let Some(public) = zonal.public {
                     places.insert(public, Place::PublicZonal(id, zone));
                 }
@@ -118,10 +122,15 @@ impl Routes {
         let mut hosts = Vec::with_capacity(config.ports.len());
         for (index, port) in config.ports.iter().enumerate() {
             let id = PortId(index as u32);
+            let kernel = index.checked_sub(first_kernel);
+            let of_proxy = kernel.is_some_and(|kernel| {
+                let (_, (balancer, _)) = kernels[kernel];
+                config.balancers[balancer.0 as usize].kind.is_proxy()
+            });
             if let Some(public) = port.public_address {
                 places.insert(public, Place::PublicHost(id));
             }
-            if index < first_kernel {
+            if kernel.is_none() || of_proxy {
                 for &address in port.addresses.iter().chain([&port.address]) {
                     places.insert(address, Place::Host(id));
                 }

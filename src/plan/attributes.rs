@@ -1,12 +1,14 @@
 //! AWS attributes by their AWS names: which exist and what they may say.
 //!
-//! The table is the elbv2 API's list for Network Load Balancers. What it does not do is act: see `groups`, `targets`,
+//! The table is the elbv2 API's list for Network Load Balancers, and the elb API's for classic ones. What it does not do is act: see `groups`, `targets`,
 //! `balancers` and `zones`. Attributes about logs to S3 and deletion change no packet.
 
 use super::Sink;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
 
+/// Cross-zone, of a classic balancer.
+pub(super) const CLASSIC_CROSS_ZONE: &str = "CrossZoneLoadBalancing.Enabled";
 /// Cross-zone, of a balancer or of a target group.
 pub(super) const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
 /// Client IP preservation, of a target group.
@@ -34,6 +36,7 @@ pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     Balancer,
+    Classic,
     Group,
     Listener,
 }
@@ -42,6 +45,7 @@ impl Holder {
     fn name(self) -> &'static str {
         match self {
             Holder::Balancer => "load balancer",
+            Holder::Classic => "classic load balancer",
             Holder::Group => "target group",
             Holder::Listener => "listener",
         }
@@ -97,6 +101,12 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool),
     attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }),
     attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool),
+    attribute(Holder::Classic, "AccessLog.Enabled", Kind::Bool),
+    attribute(Holder::Classic, "ConnectionDraining.Enabled", Kind::Bool),
+    attribute(Holder::Classic, "ConnectionDraining.Timeout", Kind::Seconds { min: 1, max: 3600 }),
+    attribute(Holder::Classic, "ConnectionSettings.IdleTimeout", Kind::Seconds { min: 1, max: 4000 }),
+    attribute(Holder::Classic, CLASSIC_CROSS_ZONE, Kind::Bool),
+    attribute(Holder::Classic, "ProxyProtocolPolicyType.ProxyProtocol", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",
         Kind::Seconds { min: 0, max: 3600 }),
@@ -185,7 +195,7 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         )
         .label(format!("this is a {}", holder.name()))
         .help(match other.holder {
-            Holder::Balancer => "write it under `load_balancers.NAME.attributes`",
+            Holder::Balancer | Holder::Classic => "write it under `load_balancers.NAME.attributes`",
             Holder::Group => "write it under `target_groups.NAME.attributes`",
             Holder::Listener => {
                 "write it under a listener: `80: { target_group: web, attributes: { ... } }`"
@@ -202,7 +212,12 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         name.span,
         format!("no {} attribute is called `{}`", holder.name(), name.value),
     )
-    .label("a Network Load Balancer has none of this name")
+    .label(match holder {
+        Holder::Classic => "a Classic Load Balancer has none of this name",
+        Holder::Balancer | Holder::Group | Holder::Listener => {
+            "a Network Load Balancer has none of this name"
+        }
+    })
     .help(help)
 }
 

@@ -6,11 +6,12 @@ use super::clock::Clock;
 use super::forward::{self, Share, used};
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
-use super::{Sink, ipv6, zones};
+use super::{Sink, classic, ipv6, zones};
 use crate::diag::codes::{health, plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
-    ClientRouting, KERNEL_PORTS, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol, ZonalId,
+    ClientRouting, KERNEL_PORTS, Kind, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol,
+    ZonalId,
 };
 use crate::spec::{self, Body};
 use std::collections::HashSet;
@@ -46,6 +47,10 @@ pub(super) struct Balancer<'a> {
     pub(super) settles: bool,
     /// All zones and groups it names are there; else what it lacks is an echo of that.
     pub(super) complete: bool,
+    /// Its zonal addresses have a kernel of their own.
+    pub(super) kernels: bool,
+    /// What it does with connections.
+    pub(super) kind: Kind,
     /// See [`crate::fabric::config::Balancer::prefer`].
     pub(super) prefer: Vec<(ZonalId, Vec<usize>)>,
     /// See [`crate::fabric::config::Balancer::ipv6_from_internet`].
@@ -77,6 +82,8 @@ pub(super) struct Listener {
     pub(super) protocol: Protocol,
     /// At least one.
     pub(super) forward: Vec<Share>,
+    /// Of a classic balancer: the port of its instances.
+    pub(super) instance_port: Option<u16>,
     /// Real time.
     pub(super) idle_timeout: Duration,
     /// TLS ends here.
@@ -93,8 +100,16 @@ pub(super) fn resolve<'a>(
 ) -> Vec<Balancer<'a>> {
     body.load_balancers
         .iter()
-        .map(|(name, section)| {
-            let attributes = attributes::check(Holder::Balancer, &section.attributes, sink);
+        .enumerate()
+        .map(|(number, (name, section))| {
+            let is_classic = classic::is(section);
+            let none = Vec::new();
+            let written = if is_classic {
+                &none
+            } else {
+                &section.attributes
+            };
+            let attributes = attributes::check(Holder::Balancer, written, sink);
             let cross_zone = attributes.flag(CROSS_ZONE, false);
             let mut zones_known = true;
             for (zone, _) in &section.zones {
@@ -103,7 +118,19 @@ pub(super) fn resolve<'a>(
             }
             let mut listeners = Vec::with_capacity(section.listeners.len());
             let mut groups_known = true;
-            for (port, listens) in &section.listeners {
+            let mut kind = Kind::Network;
+            if is_classic {
+                (kind, listeners) = classic::resolve(number, section, groups, clock, sink);
+                groups_known = listeners.len() == section.listeners.len();
+            } else {
+                classic::only_of_classic(section, sink);
+            }
+            for (port, listens) in section.listeners.iter().filter(|_| !is_classic) {
+                if listens.instance_port.is_some() {
+                    // Its group is not there, and that has been said.
+                    groups_known = false;
+                    continue;
+                }
                 idle_is_fixed(body, listens, sink);
                 let shares = forward::resolve(listens, groups, cross_zone, body, sink);
                 ipv6::check_listener(section, listens, sink);
@@ -116,10 +143,13 @@ pub(super) fn resolve<'a>(
                 listeners.extend(all);
             }
             let emulate = &section.emulate;
+            let kernels = has_kernels(&kind, &listeners, groups);
             zones::may_shift(&attributes, &listeners, groups, body, sink);
-            room_for_checks(section, &listeners, groups, sink);
+            room_for_checks(section, kernels, sink);
             Balancer {
                 name,
+                kind,
+                kernels,
                 zones: section
                     .zones
                     .iter()
@@ -130,7 +160,10 @@ pub(super) fn resolve<'a>(
                     .iter()
                     .map(|(zone, _)| !section.disabled.contains(&zone.value))
                     .collect(),
-                shifted: zones::shifted(name, section, &attributes, sink),
+                shifted: match is_classic {
+                    true => None,
+                    false => zones::shifted(name, section, &attributes, sink),
+                },
                 prefer: prefer(name, section, &listeners, groups, hosts, sink),
                 complete: zones_known && groups_known,
                 listeners,
@@ -175,24 +208,20 @@ pub(super) fn resolve<'a>(
 }
 
 /// True when a balancer's zonal addresses have a kernel of their own.
-pub(super) fn has_kernels(listeners: &[Listener], groups: &Groups<'_>) -> bool {
-    listeners.iter().any(|listener| {
+fn has_kernels(kind: &Kind, listeners: &[Listener], groups: &Groups<'_>) -> bool {
+    let needed = |listener: &Listener| {
         let mut shares = listener.forward.iter();
         listener.terminates || shares.any(|share| groups.list[share.group].health_check.is_some())
-    })
+    };
+    kind.is_proxy() || listeners.iter().any(needed)
 }
 
 /// A zonal address with a kernel of its own shares its ports with it.
-fn room_for_checks(
-    section: &spec::Balancer,
-    listeners: &[Listener],
-    groups: &Groups<'_>,
-    sink: &mut Sink,
-) {
+fn room_for_checks(section: &spec::Balancer, kernels: bool, sink: &mut Sink) {
     let Some(ports) = &section.emulate.snat_ports else {
         return;
     };
-    if ports.value > u32::from(SHARED_PORTS) && has_kernels(listeners, groups) {
+    if ports.value > u32::from(SHARED_PORTS) && kernels {
         sink.push(
             Diagnostic::new(
                 health::SNAT_PORTS_OF_CHECKS,
@@ -236,6 +265,7 @@ fn listener(
             port: port.value,
             protocol,
             forward: shares.to_vec(),
+            instance_port: None,
             idle_timeout,
             terminates: listens == Carries::Tls,
         })
@@ -509,13 +539,17 @@ pub(super) fn served(
             Protocol::Tcp => Carries::Tcp,
             Protocol::Udp => Carries::Udp,
         };
-        let key = (share.group, listener.port, listener.protocol);
+        let port = listener.instance_port.unwrap_or(listener.port);
+        let key = (share.group, port, listener.protocol);
         if !may_forward(takes, group.protocol) || !checked.insert(key) {
             continue;
         }
         for target in &group.targets {
             let host = hosts.get(target.host);
-            let port = target.port.unwrap_or(listener.port);
+            let port = target
+                .port
+                .or(listener.instance_port)
+                .unwrap_or(listener.port);
             let udp = listener.protocol == Protocol::Udp;
             let own_way = host.section.setup.is_some()
                 || host.section.nft.is_some()

@@ -29,13 +29,25 @@ pub(super) fn resolve(
     sink: &mut Sink,
 ) -> Option<HealthCheck> {
     let check = group.health_check.as_ref()?;
+    let checkers = group.emulate.checkers.as_ref();
+    let checkers = checkers.and_then(|checkers| u8::try_from(checkers.value).ok());
+    Some(of(check, checkers.unwrap_or(CHECKERS), clock, sink))
+}
+
+/// A health check as the fabric takes it, of so many checkers of each zonal address.
+pub(super) fn of(
+    check: &spec::HealthCheck,
+    checkers: u8,
+    clock: Clock,
+    sink: &mut Sink,
+) -> HealthCheck {
     let protocol = match check.protocol.value.as_str() {
         "HTTP" => CheckProtocol::Http,
         "HTTPS" => CheckProtocol::Https,
         _ => CheckProtocol::Tcp,
     };
     only_over_http(check, protocol, sink);
-    Some(HealthCheck {
+    HealthCheck {
         protocol,
         port: port(&check.port, sink),
         path: path(check, sink),
@@ -47,13 +59,8 @@ pub(super) fn resolve(
             Some(text) => matcher(text, sink),
             None => vec![200..=399],
         },
-        checkers: group
-            .emulate
-            .checkers
-            .as_ref()
-            .and_then(|checkers| u8::try_from(checkers.value).ok())
-            .unwrap_or(CHECKERS),
-    })
+        checkers,
+    }
 }
 
 /// A TCP check asks for nothing and gets no status.

@@ -29,6 +29,17 @@ pub(super) struct Share {
 }
 
 impl Share {
+    /// The only one of a listener.
+    pub(super) fn only(group: usize, cross_zone: bool, span: Span) -> Self {
+        Self {
+            group,
+            weight: 1,
+            cross_zone,
+            sticky: false,
+            span,
+        }
+    }
+
     /// As the fabric takes it.
     pub(super) fn lower(&self) -> Forward {
         Forward {

@@ -5,7 +5,7 @@ use super::attributes::{
 };
 use super::clock::Clock;
 use super::hosts::{Draft, Hosts};
-use super::{HostId, Sink, checks, ipv6, targets};
+use super::{HostId, Sink, checks, classic, ipv6, targets};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{GroupAttributes, GroupEmulate, HealthCheck, Placement};
@@ -17,6 +17,8 @@ use std::collections::HashMap;
 pub(super) struct Group<'a> {
     /// Its name.
     pub(super) name: &'a Spanned<String>,
+    /// The balancer whose instances these are; none: a target group of the lab.
+    pub(super) owner: Option<usize>,
     /// Toward the targets.
     pub(super) protocol: Carries,
     /// It has its targets' IPv6 addresses.
@@ -102,6 +104,7 @@ pub(super) fn resolve<'a>(
         let protocol = Carries::of(&group.protocol);
         list.push(Group {
             name,
+            owner: None,
             protocol,
             ipv6: group.ip_address_type.value == "ipv6",
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
@@ -115,7 +118,15 @@ pub(super) fn resolve<'a>(
             attributes: targets::attributes(protocol, &attributes, old, clock, sink),
             emulate: targets::emulate(&group.emulate, clock),
             port: group.port.as_ref().map(|port| port.value),
-            targets: registered(group, hosts, sink),
+            targets: registered(
+                group
+                    .targets
+                    .iter()
+                    .map(|(name, port)| (name, port.as_ref())),
+                group.port.as_ref(),
+                hosts,
+                sink,
+            ),
             unknown: group
                 .targets
                 .iter()
@@ -125,6 +136,7 @@ pub(super) fn resolve<'a>(
         });
     }
     let mut groups = Groups { list, by_name };
+    classic::add_groups(body, &mut groups, hosts, clock, sink);
     targets::add_registered(body, &mut groups, hosts);
     for group in &groups.list {
         ipv6::check_targets(group, hosts, sink);
@@ -232,12 +244,18 @@ fn proxy_protocol(
     }
 }
 
-fn registered(group: &spec::TargetGroup, hosts: &Hosts<'_>, sink: &mut Sink) -> Vec<Target> {
+/// Targets as written, each with its own port; `port` is that of all others.
+pub(super) fn registered<'a>(
+    written: impl Iterator<Item = (&'a Spanned<String>, Option<&'a Spanned<u16>>)>,
+    port: Option<&Spanned<u16>>,
+    hosts: &Hosts<'_>,
+    sink: &mut Sink,
+) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut first: HashMap<(HostId, Option<u16>), &Spanned<String>> = HashMap::new();
-    let group_port = group.port.as_ref().map(|port| port.value);
-    for (name, own_port) in &group.targets {
-        let port = own_port.as_ref().map(|port| port.value).or(group_port);
+    let common = port.map(|port| port.value);
+    for (name, own_port) in written {
+        let port = own_port.map(|port| port.value).or(common);
         for host in known_targets(name, hosts, sink) {
             if hosts.get(host).section.zone.is_none() {
                 sink.push(without_zone(name, hosts.get(host)));

@@ -2,7 +2,7 @@
 
 use super::Host;
 use super::addresses::Addresses;
-use super::balancers::{Balancer, has_kernels};
+use super::balancers::Balancer;
 use super::clock::Clock;
 use super::forward::Share;
 use super::groups::{Carries, Groups};
@@ -45,13 +45,16 @@ pub(super) fn lower(
         .map(|(number, balancer)| lower_balancer(number, balancer, addresses))
         .collect();
     for (balancer, resolved) in lowered.iter_mut().zip(balancers) {
-        if balancer.failure.is_none() && has_kernels(&resolved.listeners, groups) {
+        if balancer.failure.is_none() && resolved.kernels {
             for zonal in &mut balancer.zonal {
                 let number = u32::try_from(ports.len()).expect("the number of ports is limited");
                 zonal.port = Some(PortId(number));
+                let proxy = balancer.kind.is_proxy();
                 let terminates = resolved.listeners.iter().any(|one| one.terminates);
                 ports.push(Port {
-                    terminates,
+                    terminates: terminates || proxy,
+                    // It is a host then.
+                    public_address: zonal.public.filter(|_| proxy),
                     ..kernel_port(&balancer.name, zonal)
                 });
             }
@@ -191,6 +194,7 @@ fn lower_balancer(
     let active = failure.is_none();
     config::Balancer {
         name: balancer.name.value.clone(),
+        kind: balancer.kind.clone(),
         failure,
         zonal: balancer
             .zones
@@ -224,6 +228,7 @@ fn lower_balancer(
                 group_stickiness: listener.forward.iter().any(|share| share.sticky),
                 idle_timeout: listener.idle_timeout,
                 terminates: listener.terminates,
+                instance_port: listener.instance_port,
             })
             .collect(),
         prefer: balancer.prefer.clone(),

@@ -11,6 +11,7 @@ mod balancers;
 mod cases;
 mod checks;
 mod claims;
+mod classic;
 mod clock;
 mod datagrams;
 mod destination_text;
@@ -218,6 +219,19 @@ fn resolve(
         groups: groups
             .list
             .iter()
+            .filter(|group| group.owner.is_none())
+            .map(|group| {
+                let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
+                (
+                    group.name.value.as_str(),
+                    targets.map(String::as_str).collect(),
+                )
+            })
+            .collect(),
+        instances: groups
+            .list
+            .iter()
+            .filter(|group| group.owner.is_some())
             .map(|group| {
                 let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
                 (

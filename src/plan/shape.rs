@@ -4,6 +4,7 @@
 
 use super::vocabulary as words;
 use crate::expr::{Shape, Type};
+use crate::fabric::metric::Namespace;
 use crate::spec::{Balancer, Body, Fault, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,6 +15,8 @@ pub(super) struct Names<'a> {
     pub(super) hosts: Vec<&'a str>,
     /// Group name and the names of its targets.
     pub(super) groups: Vec<(&'a str, Vec<&'a str>)>,
+    /// The same of classic balancers and their instances.
+    pub(super) instances: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// The shape of a case's evidence.
@@ -30,10 +33,11 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         .filter(|step| step.named)
         .map(|step| (step.name.value.clone(), result(step, &loads, names)))
         .collect();
-    let balancers = body
-        .load_balancers
-        .iter()
-        .map(|(name, section)| (name.value.as_str(), balancer(section)));
+    let balancers = body.load_balancers.iter().map(|(name, section)| {
+        let own = names.instances.iter().find(|(one, _)| *one == name.value);
+        let instances = own.map(|(_, instances)| instances.as_slice());
+        (name.value.as_str(), balancer(section, instances))
+    });
     let groups = names
         .groups
         .iter()
@@ -96,8 +100,13 @@ fn host() -> Type {
     ])
 }
 
-fn balancer(section: &Balancer) -> Type {
-    let metrics = || counts(words::METRICS.iter().copied());
+/// `instances`: of a classic balancer.
+fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
+    let namespace = match instances {
+        Some(_) => Namespace::Classic,
+        None => Namespace::Network,
+    };
+    let metrics = || counts(words::metrics(namespace));
     let zones = section.zones.iter().map(|(zone, _)| zone.value.as_str());
     let zone = |name| {
         (
@@ -105,7 +114,7 @@ fn balancer(section: &Balancer) -> Type {
             record([("in_dns", Type::Bool), ("metrics", metrics())]),
         )
     };
-    record([
+    let mut fields = vec![
         ("metrics", metrics()),
         ("state", Type::Word(words::BALANCER_STATES)),
         ("reason", Type::Text),
@@ -113,6 +122,23 @@ fn balancer(section: &Balancer) -> Type {
         ("zones", record(zones.map(zone))),
         ("ipv6_addresses", map(Type::Text)),
         ("flows", Type::Int),
+    ];
+    if let Some(instances) = instances {
+        let all = instances.iter().map(|name| (*name, instance()));
+        fields.push(("instances", record(all)));
+    }
+    record(fields)
+}
+
+/// An instance of a classic balancer.
+fn instance() -> Type {
+    record([
+        ("state", Type::Word(words::INSTANCE_STATES)),
+        ("reason_code", Type::Text),
+        ("description", Type::Text),
+        ("checks", Type::Int),
+        ("failed_checks", Type::Int),
+        ("connections", Type::Int),
     ])
 }
 

@@ -1,6 +1,6 @@
 //! The closed vocabularies of the evidence: what a result's words can be.
 
-use crate::fabric::metric::{Dimensions, TABLE};
+use crate::fabric::metric::{Dimensions, Namespace};
 use std::ops::RangeInclusive;
 
 /// Mechanisms that are recognised in the evidence.
@@ -49,11 +49,13 @@ pub const TCP_STATES: &[&str] = &[
 pub const STATUSES: RangeInclusive<i64> = 100..=599;
 
 /// CloudWatch names of what the emulator counts.
-pub use crate::fabric::metric::NAMES as METRICS;
+pub fn metrics(namespace: Namespace) -> impl Iterator<Item = &'static str> {
+    namespace.rows().map(|row| row.name)
+}
 
-/// Of those, the ones that exist for a target group.
+/// Of those, the ones that exist for a network balancer's target group.
 pub fn group_metrics() -> impl Iterator<Item = &'static str> {
-    let rows = TABLE.iter();
+    let rows = Namespace::Network.rows();
     rows.filter(|row| row.dimensions != Dimensions::Balancer)
         .map(|row| row.name)
 }
@@ -67,6 +69,9 @@ pub const ADMINISTRATIVE_OVERRIDES: &[&str] = &[
     "zonal_shift_active",
     "zonal_shift_delegated_to_dns",
 ];
+
+/// States of a classic balancer's instance (elb `InstanceState.State`).
+pub const INSTANCE_STATES: &[&str] = &["InService", "OutOfService", "Unknown"];
 
 /// States of a target (elbv2 `TargetHealth.State`).
 pub const TARGET_STATES: &[&str] = &[

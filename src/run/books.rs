@@ -4,11 +4,12 @@ use super::interfaces;
 use super::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
-    BalancerEvidence, Displaced, Flow, GroupEvidence, Listing, Packet, Refusal, TargetEvidence,
-    Transition, ZoneEvidence,
+    BalancerEvidence, Displaced, Flow, GroupEvidence, InstanceEvidence, Listing, Packet, Pair,
+    Refusal, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::fabric::config::{
-    BalancerId, GroupId, Listener, PortId, Protocol, StandIns, Target, TargetGroup, Zonal, ZonalId,
+    BalancerId, Classic, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target, TargetGroup,
+    Zonal, ZonalId,
 };
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
@@ -16,7 +17,7 @@ use crate::fabric::record::{
     self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, PacketRecord,
     Totals,
 };
-use crate::fabric::targets::TargetHealth;
+use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
 use crate::fabric::{Config, Fabric};
 use crate::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +146,7 @@ pub(super) fn balancers(
     plan: &Plan,
     books: &Books,
     metrics: &Metrics<'_>,
+    pairs: &[Pair],
 ) -> BTreeMap<String, BalancerEvidence> {
     let list = plan
         .fabric
@@ -187,9 +189,16 @@ pub(super) fn balancers(
                 .iter()
                 .filter(|flow| flow.balancer == id)
                 .count() as i64;
+            let (kind, instances) = match &balancer.kind {
+                Kind::Network => ("network", BTreeMap::new()),
+                Kind::Application => ("application", BTreeMap::new()),
+                Kind::Classic(classic) => ("classic", instances(plan, books, classic, pairs)),
+            };
             (
                 balancer.name.clone(),
                 BalancerEvidence {
+                    kind: kind.to_owned(),
+                    instances,
                     metrics: metrics.of_balancer(id, None),
                     state: if active { "active" } else { "failed" }.to_owned(),
                     reason: balancer.failure.clone().unwrap_or_default(),
@@ -204,6 +213,77 @@ pub(super) fn balancers(
     list.collect()
 }
 
+/// As `describe-instance-health` tells it.
+fn instances(
+    plan: &Plan,
+    books: &Books,
+    classic: &Classic,
+    pairs: &[Pair],
+) -> BTreeMap<String, InstanceEvidence> {
+    let number = usize::from(classic.group.0);
+    let group = &plan.fabric.groups[number];
+    let own = |pair: &&Pair| pair.balancer == group.name;
+    let instance = |(target, health): (&Target, &TargetHealth)| {
+        let (state, reason_code, description) = instance_state(health.now().0, health.now().1);
+        let to_it = |pair: &&Pair| pair.target == target.name;
+        let evidence = InstanceEvidence {
+            state: state.to_owned(),
+            reason_code: reason_code.to_owned(),
+            description: description.to_owned(),
+            checks: health.checks as i64,
+            failed_checks: health.failed_checks as i64,
+            connections: pairs.iter().filter(own).filter(to_it).count() as i64,
+        };
+        (target.name.clone(), evidence)
+    };
+    let targets = group.targets.iter();
+    targets.zip(&books.health[number]).map(instance).collect()
+}
+
+/// State, reason code and description (elb API, `InstanceState`).
+fn instance_state(
+    state: HealthState,
+    reason: HealthReason,
+) -> (&'static str, &'static str, &'static str) {
+    match state {
+        HealthState::Healthy => ("InService", "N/A", "N/A"),
+        HealthState::Draining => (
+            "InService",
+            "N/A",
+            "Instance deregistration currently in progress.",
+        ),
+        HealthState::Initial => (
+            "OutOfService",
+            "ELB",
+            "Instance registration is still in progress.",
+        ),
+        HealthState::Unhealthy | HealthState::UnhealthyDraining => (
+            "OutOfService",
+            "Instance",
+            "Instance has failed at least the UnhealthyThreshold number of health checks consecutively.",
+        ),
+        HealthState::Unused if reason == HealthReason::NotInUse => (
+            "OutOfService",
+            "ELB",
+            "Instance is in the EC2 Availability Zone for which LoadBalancer is not configured to route traffic to.",
+        ),
+        HealthState::Unused => (
+            "OutOfService",
+            "Instance",
+            "Instance is not currently registered with the LoadBalancer.",
+        ),
+    }
+}
+
+/// True for the instances of a classic balancer: no target group of the lab.
+fn is_of_classic(plan: &Plan, group: usize) -> bool {
+    let mut kinds = plan.fabric.balancers.iter().map(|balancer| &balancer.kind);
+    kinds.any(|kind| match kind {
+        Kind::Classic(classic) => usize::from(classic.group.0) == group,
+        Kind::Network | Kind::Application => false,
+    })
+}
+
 pub(super) fn groups(
     plan: &Plan,
     books: &Books,
@@ -214,6 +294,7 @@ pub(super) fn groups(
         .groups
         .iter()
         .enumerate()
+        .filter(|(number, _)| !is_of_classic(plan, *number))
         .map(|(number, group)| {
             let targets = group.targets.iter().enumerate().map(|(index, target)| {
                 let flows = books

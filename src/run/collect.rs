@@ -5,6 +5,7 @@ use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet
 use super::connections::connections;
 use super::interfaces::interfaces;
 use super::metrics::Metrics;
+use super::pairs::pairs;
 use super::server::Header;
 use super::story::Story;
 use crate::evidence::{
@@ -80,7 +81,8 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .iter()
         .map(|flow| flow_evidence(plan, &books, flow))
         .collect();
-    let connections = connections(story, &books, &flows, &sockets);
+    let pairs = pairs(story);
+    let connections = connections(story, &books, &flows, &pairs, &sockets);
     let metrics = Metrics::new(plan, &books.readings);
     let mut evidence = Evidence {
         lab: plan.lab.clone(),
@@ -103,7 +105,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .iter()
             .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
             .collect(),
-        load_balancers: balancers(plan, &books, &metrics),
+        load_balancers: balancers(plan, &books, &metrics, &pairs),
         target_groups: groups(plan, &books, &metrics),
         metrics: metrics.published(),
         interfaces: interfaces(plan),
@@ -155,6 +157,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     }
     evidence.lookups = lookups(story);
     evidence.flows = flows;
+    evidence.pairs = pairs;
     evidence.connections = connections;
     Ok(evidence)
 }

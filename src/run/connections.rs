@@ -2,11 +2,12 @@
 
 use super::books::Books;
 use super::client::Client;
+use super::pairs;
 use super::server::{Header, Served};
 use super::story::Story;
-use crate::evidence::{Connection, Flow};
+use crate::evidence::{Connection, Flow, Pair};
 use crate::fabric::config::Protocol;
-use crate::fabric::record::{Conversation, Party, Tuple};
+use crate::fabric::record::{Conversation, Ended, Party, Tuple};
 use crate::plan::Plan;
 use crate::world::proc;
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ pub(super) fn connections(
     story: &Story,
     books: &Books,
     flows: &[Flow],
+    pairs: &[Pair],
     sockets: &[Vec<proc::TcpSocket>],
 ) -> Vec<Connection> {
     let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
@@ -62,7 +64,32 @@ pub(super) fn connections(
                     .and_then(|local| latest.get(&tuple(books, client, local)?))
                     .copied(),
             };
-            connection(story, client, conversation, flow, flows, sockets, &served)
+            let pair = pairs::of_client(story, client, pairs);
+            let ended = conversation.and_then(|conversation| {
+                let of_target = pair.and_then(|pair| {
+                    let pair = &pairs[pair];
+                    let behind = Tuple {
+                        protocol: Protocol::Tcp,
+                        from: pair.seen_as.parse().ok()?,
+                        to: pair.target_address.parse().ok()?,
+                    };
+                    let mut attempts = attempts.get(&behind)?.iter();
+                    attempts.find_map(|attempt| attempt.ended)
+                });
+                let proxied = pairs::proxied(&story.plan, client.to.address).is_some();
+                ender(conversation, of_target, proxied)
+            });
+            let leads = Leads { flow, pair, ended };
+            connection(
+                story,
+                client,
+                conversation,
+                leads,
+                flows,
+                pairs,
+                sockets,
+                &served,
+            )
         })
         .collect()
 }
@@ -80,18 +107,49 @@ fn tuple(books: &Books, client: &Client, local: SocketAddr) -> Option<Tuple> {
     })
 }
 
+/// Where a client's connection went, and who ended it.
+struct Leads {
+    /// The balancer's flow.
+    flow: Option<usize>,
+    /// The proxy's connection to a target.
+    pair: Option<usize>,
+    ended: Option<Party>,
+}
+
+/// Who sent the first FIN or RST. Of a connection that ends at a proxy it is the server when the server had ended the other
+/// one before, else the proxy itself.
+fn ender(conversation: &Conversation, of_target: Option<Ended>, proxied: bool) -> Option<Party> {
+    let ended = conversation.ended?;
+    if !proxied || ended.by != Party::Server {
+        return Some(ended.by);
+    }
+    let before = of_target.filter(|other| other.by == Party::Server && other.at <= ended.at);
+    Some(before.map_or(Party::Fabric, |other| other.by))
+}
+
+#[expect(clippy::too_many_arguments)]
 fn connection(
     story: &Story,
     client: &Client,
     conversation: Option<&Conversation>,
-    flow: Option<usize>,
+    Leads { flow, pair, ended }: Leads,
     flows: &[Flow],
+    pairs: &[Pair],
     sockets: &[Vec<proc::TcpSocket>],
     served: &[Vec<Arc<Served>>],
 ) -> Connection {
     let plan = &story.plan;
     let end = client.examine();
+    let carried = pair.map(|pair| &pairs[pair]);
+    let proxied = pairs::proxied(plan, client.to.address).is_some();
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
+        _ if proxied => carried.map_or_else(Default::default, |pair| {
+            (
+                pair.target.clone(),
+                pair.seen_as.clone(),
+                pair.target_address.clone(),
+            )
+        }),
         Some(flow) => (
             flow.target.clone(),
             flow.seen_as.clone(),
@@ -123,7 +181,13 @@ fn connection(
         })
     });
     let acknowledged = end.info.bytes_acked.saturating_sub(1).min(end.sent);
-    let delivered = accepted.map_or(acknowledged, |served| served.delivered());
+    let unknown = match (proxied, carried) {
+        // A real program does not say what it read.
+        (true, Some(pair)) => acknowledged.min(pair.to_target.cast_unsigned()),
+        (true, None) => 0,
+        (false, _) => acknowledged,
+    };
+    let delivered = accepted.map_or(unknown, |served| served.delivered());
     let state_of = |host: Option<usize>, local: Option<SocketAddr>, remote: Option<SocketAddr>| {
         let socket = host.and_then(|host| {
             sockets[host]
@@ -132,7 +196,6 @@ fn connection(
         });
         socket.map_or(String::new(), |socket| socket.state.to_owned())
     };
-    let ended = conversation.and_then(|conversation| conversation.ended);
     Connection {
         step: client.step,
         protocol: if client.udp { "udp" } else { "tcp" }.to_owned(),
@@ -150,6 +213,8 @@ fn connection(
         seen_as,
         target_address,
         flow,
+        proxied,
+        pair,
         error: client.fault.word.to_owned(),
         errno: client.fault.errno,
         at: story.millis(client.began),
@@ -161,8 +226,8 @@ fn connection(
         lost: acknowledged.saturating_sub(delivered) as i64,
         unacked: end.info.unacked as i64,
         ended: end.ended.to_owned(),
-        ended_by: ended.map_or(String::new(), |ended| {
-            match ended.by {
+        ended_by: ended.map_or(String::new(), |by| {
+            match by {
                 Party::Client => "client",
                 Party::Server => "server",
                 Party::Fabric => "fabric",

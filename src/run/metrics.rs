@@ -2,9 +2,9 @@
 
 use crate::evidence::clock::{EPOCH, timestamp};
 use crate::evidence::{Datapoint, Dimension, MetricEvidence, MetricStatistics, resource_id};
-use crate::fabric::config::{BalancerId, GroupId, ZonalId};
+use crate::fabric::config::{BalancerId, GroupId, Kind, ZonalId};
 use crate::fabric::meter::{Reading, Statistics};
-use crate::fabric::metric::{Criterion, Dimensions, Measure, Metric, Row, TABLE};
+use crate::fabric::metric::{Criterion, Dimensions, Measure, Metric, Namespace, Row};
 use crate::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,8 +64,8 @@ impl<'a> Metrics<'a> {
                 })
                 .sum(),
         };
-        TABLE
-            .iter()
+        self.namespace(balancer)
+            .rows()
             .map(|row| (row.name.to_owned(), whole(value(row))))
             .collect()
     }
@@ -76,8 +76,8 @@ impl<'a> Metrics<'a> {
             .balancers()
             .filter(|balancer| self.groups(*balancer).contains(&group))
             .collect();
-        TABLE
-            .iter()
+        Namespace::Network
+            .rows()
             .filter(|row| row.dimensions != Dimensions::Balancer)
             .map(|row| {
                 let values = balancers.iter().map(|balancer| {
@@ -115,7 +115,7 @@ impl<'a> Metrics<'a> {
                     });
                 }
             }
-            for row in TABLE {
+            for row in self.namespace(balancer).rows() {
                 for place in &places {
                     let exists = match row.dimensions {
                         Dimensions::Balancer => place.group.is_none(),
@@ -133,6 +133,11 @@ impl<'a> Metrics<'a> {
 
     fn balancers(&self) -> impl Iterator<Item = BalancerId> + use<> {
         (0..self.plan.fabric.balancers.len() as u16).map(BalancerId)
+    }
+
+    fn namespace(&self, balancer: BalancerId) -> Namespace {
+        let balancer = &self.plan.fabric.balancers[usize::from(balancer.0)];
+        Namespace::from(&balancer.kind)
     }
 
     /// The groups that a balancer forwards to.
@@ -198,7 +203,7 @@ impl<'a> Metrics<'a> {
             .filter(|point| told(&point.statistics))
             .collect();
         Some(MetricEvidence {
-            namespace: "AWS/NetworkELB".to_owned(),
+            namespace: self.namespace(place.balancer).name().to_owned(),
             metric_name: row.name.to_owned(),
             dimensions: self.dimensions(place),
             unit: row.unit.to_owned(),
@@ -214,13 +219,22 @@ impl<'a> Metrics<'a> {
             value,
         };
         let id = resource_id(&balancer.name);
-        let name = format!("net/{}/{id}", balancer.name);
-        let mut dimensions = vec![dimension("LoadBalancer", name)];
+        let mut dimensions = vec![match self.namespace(place.balancer) {
+            Namespace::Network => dimension("LoadBalancer", format!("net/{}/{id}", balancer.name)),
+            Namespace::Application => {
+                dimension("LoadBalancer", format!("app/{}/{id}", balancer.name))
+            }
+            Namespace::Classic => dimension("LoadBalancerName", balancer.name.clone()),
+        }];
         if let Some(zonal) = place.zonal {
             let zone = balancer.zonal[usize::from(zonal.0)].zone.clone();
             dimensions.push(dimension("AvailabilityZone", zone));
         }
-        if let Some(group) = place.group {
+        // Instances of a classic balancer are in no group that anybody knows.
+        let group = place
+            .group
+            .filter(|_| !matches!(balancer.kind, Kind::Classic(_)));
+        if let Some(group) = group {
             let name = &self.plan.fabric.groups[usize::from(group.0)].name;
             let name = format!("targetgroup/{name}/{}", resource_id(name));
             dimensions.push(dimension("TargetGroup", name));

@@ -14,12 +14,13 @@ mod interfaces;
 mod load;
 mod metrics;
 mod names;
+mod pairs;
 mod probe;
+mod proxy;
 mod registration;
 mod request;
 mod server;
 mod story;
-mod terminator;
 mod tls;
 mod wire;
 mod word;
@@ -28,11 +29,11 @@ use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::{Error, World, lag, proc};
 use probe::Probes;
+use proxy::Proxies;
 use server::Servers;
 use std::sync::Arc;
 use std::time::Duration;
 use story::Story;
-use terminator::Terminators;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -48,7 +49,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
         servers.push(Servers::start(live, &host.first_addresses(), &host.servers).await?);
     }
-    let terminators = Terminators::start(plan, &world)?;
+    let proxies = Proxies::start(plan, &world)?;
     let probes = Probes::start(plan, &world);
     let mut interrupted = cancel.clone();
     tokio::select! {
@@ -68,14 +69,21 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
         })
         .await;
     let start = Instant::from_std(driver.start_time() + began);
-    let story = Arc::new(Story::new(Arc::clone(plan), world, servers, before, start));
+    let story = Arc::new(Story::new(
+        Arc::clone(plan),
+        world,
+        servers,
+        Arc::clone(proxies.journal()),
+        before,
+        start,
+    ));
     story.tell(cancel).await?;
     let seconds = story.start().elapsed().as_secs_f64();
     let lag = window.worst();
     probes.stop().await;
     settle(&story).await;
     let mut evidence = collect::evidence(&story).await?;
-    drop(terminators);
+    drop(proxies);
     evidence.seconds = seconds;
     evidence.lag_ms = lag.as_secs_f64() * 1e3;
     Ok(evidence)

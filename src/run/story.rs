@@ -3,6 +3,7 @@
 use super::client::{Client, Ending, Moved};
 use super::collect;
 use super::names::{self, Names};
+use super::proxy::Journal;
 use super::server::{Order, Servers};
 use super::word::Fault;
 use super::{Baseline, Cancel, load};
@@ -45,6 +46,8 @@ pub struct Story {
     pub world: Arc<World>,
     /// By host.
     pub servers: Vec<Servers>,
+    /// What proxies did.
+    pub journal: Arc<Journal>,
     /// Counters before the first step.
     pub before: Baseline,
     start: Instant,
@@ -63,6 +66,7 @@ impl Story {
         plan: Arc<Plan>,
         world: Arc<World>,
         servers: Vec<Servers>,
+        journal: Arc<Journal>,
         before: Baseline,
         start: Instant,
     ) -> Self {
@@ -71,6 +75,7 @@ impl Story {
             plan,
             world,
             servers,
+            journal,
             before,
             start,
             clients: Mutex::default(),

@@ -366,6 +366,10 @@ pub struct Balancer {
     pub zonal_shift: Option<Spanned<String>>,
     /// By port.
     pub listeners: Vec<(Spanned<u16>, Listener)>,
+    /// `instances:`, of a classic balancer; none: not written.
+    pub instances: Option<Spanned<Vec<Spanned<String>>>>,
+    /// `health_check:`, of a classic balancer; none: no checks.
+    pub health_check: Option<HealthCheck>,
     /// AWS attribute names verbatim; values as text.
     pub attributes: Vec<(Spanned<String>, Spanned<String>)>,
     /// `settled` or `cold`
@@ -385,8 +389,10 @@ pub struct Listener {
     pub span: Span,
     /// `TCP`, `UDP`, ...
     pub protocol: Spanned<String>,
-    /// Name of a target group; a listener has this or `target_groups`.
+    /// Name of a target group; a network balancer's listener has this or `target_groups`.
     pub target_group: Option<Spanned<String>>,
+    /// The port of the instances; a classic balancer's listener has this.
+    pub instance_port: Option<Spanned<u16>>,
     /// Names of target groups, each with its weight, 0..=999.
     pub target_groups: Vec<(Spanned<String>, Spanned<u16>)>,
     /// AWS attribute names verbatim; values as text.
@@ -413,6 +419,12 @@ pub struct Emulate {
     pub flow_capacity: Option<Spanned<u32>>,
     /// Cloud time after FIN or RST in which a SYN goes the old flow's way.
     pub flow_reuse: Option<Spanned<Duration>>,
+    /// `close`, `reset`, `blackhole`, `drain`
+    pub on_deregister: Option<Spanned<String>>,
+    /// `propagate`, `ignore`
+    pub on_backend_reset: Option<Spanned<String>>,
+    /// Connections that may wait at each zonal address.
+    pub surge_queue: Option<Spanned<u32>>,
 }
 
 /// One step.

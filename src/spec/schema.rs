@@ -122,6 +122,9 @@ fn kind(kind_: &'static Type, defs: &mut Map<String, Value>) -> Value {
         Type::Line | Type::Text => json!({ "type": ["string", "number"], "minLength": 1 }),
         Type::Expression => json!({ "type": ["string", "boolean"], "minLength": 1 }),
         Type::Name => text(NAME),
+        Type::GroupOrPort => {
+            json!({ "anyOf": [text(NAME), kind(&super::grammar::PORT, defs)] })
+        }
         Type::Result => text(RESULT),
         Type::Zonal => text(ZONAL),
         Type::Bool => json!({ "type": "boolean" }),

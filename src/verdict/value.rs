@@ -6,8 +6,8 @@
 use super::Finding;
 use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
-    BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, Load, Packet,
-    StepResult, Transition,
+    BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, InstanceEvidence,
+    Load, Packet, StepResult, Transition,
 };
 use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
@@ -95,7 +95,7 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
             )
         })
         .collect();
-    json!({
+    let mut value = json!({
         "metrics": balancer.metrics,
         "state": balancer.state,
         "reason": balancer.reason,
@@ -103,6 +103,24 @@ fn balancer(balancer: &BalancerEvidence) -> Value {
         "zones": zones,
         "ipv6_addresses": balancer.ipv6_addresses,
         "flows": balancer.flows,
+    });
+    if balancer.kind == "classic"
+        && let Value::Object(fields) = &mut value
+    {
+        let instances = by_name(&balancer.instances, instance);
+        fields.insert("instances".to_owned(), instances);
+    }
+    value
+}
+
+fn instance(instance: &InstanceEvidence) -> Value {
+    json!({
+        "state": instance.state,
+        "reason_code": instance.reason_code,
+        "description": instance.description,
+        "checks": instance.checks,
+        "failed_checks": instance.failed_checks,
+        "connections": instance.connections,
     })
 }
 

@@ -16,6 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 type Question = Box<dyn FnOnce(&mut Fabric, &mut Devices, Duration) + Send>;
 
@@ -32,6 +33,7 @@ const WAKE: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Driver {
     questions: Option<mpsc::Sender<Question>>,
+    news: watch::Receiver<u64>,
     wake: Arc<EventFd>,
     thread: Option<JoinHandle<()>>,
     start: Instant,
@@ -58,6 +60,7 @@ impl Driver {
             watch(device, number as u64)?;
         }
         let (questions, inbox) = mpsc::channel();
+        let (announce, news) = watch::channel(0);
         let start = Instant::now();
         let mut engine = Engine {
             fabric: Fabric::new(config),
@@ -65,6 +68,7 @@ impl Driver {
             epoll,
             wake: Arc::clone(&wake),
             inbox,
+            announce,
             start,
         };
         let thread = std::thread::Builder::new()
@@ -73,6 +77,7 @@ impl Driver {
             .map_err(|error| Error::io("start a thread", &error))?;
         Ok(Self {
             questions: Some(questions),
+            news,
             wake,
             thread: Some(thread),
             start,
@@ -82,6 +87,11 @@ impl Driver {
     /// The moment the fabric's time counts from.
     pub fn start_time(&self) -> Instant {
         self.start
+    }
+
+    /// Another number whenever something that decides about targets may have changed (see [`Fabric::works`]).
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.clone()
     }
 
     /// Asks the fabric and waits for the answer.
@@ -150,6 +160,7 @@ struct Engine {
     epoll: Epoll,
     wake: Arc<EventFd>,
     inbox: mpsc::Receiver<Question>,
+    announce: watch::Sender<u64>,
     start: Instant,
 }
 
@@ -208,6 +219,14 @@ impl Engine {
                     self.read(event.data() as usize, &mut buffer);
                 }
             }
+            self.announce();
+        }
+    }
+
+    fn announce(&self) {
+        let works = self.fabric.works();
+        if works != *self.announce.borrow() {
+            self.announce.send_replace(works);
         }
     }
 

@@ -90,6 +90,7 @@ pub fn config() -> Config {
         group_stickiness: false,
         idle_timeout: IDLE,
         terminates: false,
+        instance_port: None,
     };
     Config {
         seed: 1,
@@ -101,6 +102,7 @@ pub fn config() -> Config {
         ],
         balancers: vec![Balancer {
             name: "front".to_owned(),
+            kind: Kind::Network,
             failure: None,
             zonal: vec![
                 zonal("a", FRONT_A_PRIVATE, FRONT_A),

@@ -15,6 +15,7 @@ mod links;
 mod metrics;
 mod probes;
 mod properties;
+mod proxies;
 mod proxy_protocol;
 mod recycle;
 mod resolver;

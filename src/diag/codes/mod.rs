@@ -3,6 +3,7 @@
 //! One table an area. A code is never reused; each has at least one file under `tests/diagnostics/`.
 
 mod cases;
+pub mod classic;
 pub mod expr;
 pub mod flows;
 pub mod guards;
@@ -45,7 +46,7 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
 /// 0530.. health checks, 0540.. guards, 0560.. targets, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol
-/// and TLS, 0660.. HTTP, 0680.. hosts behind hosts.
+/// and TLS, 0640.. classic balancers, 0660.. HTTP, 0680.. hosts behind hosts.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -62,6 +63,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         ipv6::RULES,
         flows::RULES,
         proxy::RULES,
+        classic::RULES,
         http::RULES,
         segments::RULES,
     ]

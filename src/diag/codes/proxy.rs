@@ -1,4 +1,4 @@
-//! PROXY protocol and TLS: 0630..0649.
+//! PROXY protocol and TLS: 0630..0639.
 
 use super::{Code, Rule};
 

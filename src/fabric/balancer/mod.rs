@@ -1,8 +1,10 @@
-//! The Network Load Balancers: which flow a packet belongs to, what becomes of it, what is counted.
+//! The load balancers: which flow a packet belongs to, what becomes of it, what is counted.
 //!
 //! Observed on: AWS Network Load Balancer. It terminates nothing. It changes the destination (and, without client
 //! IP preservation, the source) of what clients send, and undoes that for what targets send. It does not look
 //! whether two flows get the same addresses and ports at a target: that is the failure this project is about.
+//!
+//! Of balancers that are proxies only the choice of targets is made here (see `proxying`), and what they count is counted.
 //!
 //! Deciding only: no packet is changed and no answer is made here. `now` must not run backwards.
 
@@ -10,6 +12,7 @@ mod closing;
 mod guarded;
 mod health;
 mod opening;
+mod proxying;
 mod stray;
 mod termination;
 
@@ -29,10 +32,12 @@ use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
 use crate::packet::{Headers, TCP, UDP};
 use health::Refused;
+use rustc_hash::FxHashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 use termination::Terminations;
 
+pub use proxying::{Assigned, Place};
 pub use termination::Farewell;
 
 /// What a balancer does with a packet.
@@ -77,6 +82,8 @@ pub struct Balancers {
     proxy_headers: ProxyHeaders,
     /// How often [`Balancers::listen`] worked.
     works: u64,
+    /// Whose turn is next, for each place and group of a proxy.
+    turns: FxHashMap<(Place, GroupId), usize>,
 }
 
 struct State {
@@ -134,6 +141,7 @@ impl Balancers {
             meter: Meter::new(config),
             proxy_headers: ProxyHeaders::default(),
             works: 0,
+            turns: FxHashMap::default(),
         };
         all.listen(config);
         all

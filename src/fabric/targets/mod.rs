@@ -15,7 +15,7 @@ use opinion::{Checker, Opinion, Verdict, consensus};
 use std::time::Duration;
 
 pub use routing::{Scope, zone_in_dns};
-pub use state::{HealthReason, HealthState, Probe, TargetHealth, Transition};
+pub use state::{HealthReason, HealthState, Probe, Standing, TargetHealth, Transition};
 
 /// The targets of all groups.
 pub struct Targets {

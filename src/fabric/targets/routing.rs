@@ -2,7 +2,7 @@
 //! zonal address.
 
 use super::super::config::{Balancer, BalancerId, Config, Forward, GroupId, Listener, ZonalId};
-use super::{Group, Live, Membership, Targets};
+use super::{Group, Live, Membership, Standing, Targets};
 use std::time::Duration;
 
 /// Where a decision is made: a zonal address, and a group it forwards to.
@@ -81,6 +81,29 @@ impl Targets {
             return false;
         };
         self.now >= from && !group.choice(self.now, scope).fail_open
+    }
+
+    /// How a target stands at one zonal address.
+    pub fn standing(&self, target: usize, scope: Scope<'_>) -> Standing {
+        let group = self.group(scope.forward.group);
+        let delay = group.config.attributes.deregistration_delay;
+        let live = &group.targets[target];
+        match live.membership {
+            Membership::Absent => Standing::Gone,
+            Membership::Deregistered { at } if self.now < at + delay => Standing::Draining,
+            Membership::Deregistered { .. } => Standing::Gone,
+            Membership::Registered { .. } => {
+                let unhealthy = group.viewer(scope).is_some_and(|viewer| {
+                    let opinion = &live.views[viewer].opinion;
+                    group.verdict(opinion) == Some(false)
+                        && self.now >= opinion.since + group.config.emulate.unhealthy_propagation
+                });
+                match unhealthy {
+                    true => Standing::Unhealthy,
+                    false => Standing::InService,
+                }
+            }
+        }
     }
 
     /// False when a group behind the zonal address has fewer healthy targets than `dns_failover` wants.

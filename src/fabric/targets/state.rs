@@ -100,6 +100,19 @@ impl TargetHealth {
     }
 }
 
+/// What a proxy's connections to a target are to go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is against them.
+    InService,
+    /// The target is being deregistered, and the group's delay runs.
+    Draining,
+    /// The target has failed its checks, as one zonal address sees it.
+    Unhealthy,
+    /// The target is not registered.
+    Gone,
+}
+
 /// One result of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {

@@ -7,7 +7,7 @@
 
 mod check;
 
-use crate::fabric::config::{BalancerId, GroupId, HealthCheck, PortId, Zonal, ZonalId};
+use crate::fabric::config::{BalancerId, GroupId, HealthCheck, Listener, PortId, Zonal, ZonalId};
 use crate::fabric::random::{hash, pick};
 use crate::fabric::targets::Probe;
 use crate::plan::Plan;
@@ -135,16 +135,16 @@ fn watches(plan: &Plan) -> Vec<Watch> {
         let listeners = balancer.listeners.iter();
         let groups = listeners.flat_map(|listener| {
             let forward = listener.forward.iter();
-            forward.map(|forward| (forward.group, listener.port))
+            forward.map(move |forward| (forward.group, listener))
         });
-        for (group, port) in groups {
+        for (group, listener) in groups {
             if seen.contains(&group) {
                 continue;
             }
             seen.push(group);
             for (zonal_number, zonal) in (0u8..).zip(&balancer.zonal) {
                 let place = (BalancerId(number), ZonalId(zonal_number));
-                watches.extend(from(plan, place, zonal, group, port));
+                watches.extend(from(plan, place, zonal, group, listener));
             }
         }
     }
@@ -157,7 +157,7 @@ fn from(
     (balancer, zonal_id): (BalancerId, ZonalId),
     zonal: &Zonal,
     group_id: GroupId,
-    listener: u16,
+    listener: &Listener,
 ) -> Vec<Watch> {
     let group = &plan.fabric.groups[usize::from(group_id.0)];
     let (Some(check), Some(port)) = (&group.health_check, zonal.port) else {
@@ -177,8 +177,7 @@ fn from(
                 u64::from(checker),
             ];
             let stand_ins = &plan.fabric.stand_ins;
-            let traffic =
-                SocketAddrV4::new(registered.address, registered.port.unwrap_or(listener));
+            let traffic = SocketAddrV4::new(registered.address, listener.port_at(registered));
             let traffic = stand_ins.end(traffic);
             // From the address of the target's family, which is also what Host names.
             let own = match (traffic, zonal.ipv6) {
@@ -193,7 +192,9 @@ fn from(
                 checker,
                 port,
                 traffic,
-                host: stand_ins.end(SocketAddrV4::new(own, listener)).to_string(),
+                host: stand_ins
+                    .end(SocketAddrV4::new(own, listener.port))
+                    .to_string(),
                 interval: check.interval,
                 phase: hash(plan.seed, &words),
                 awaited,

@@ -9,6 +9,7 @@ pub fn single(kind: &Type) -> bool {
         | Type::Text
         | Type::Expression
         | Type::Name
+        | Type::GroupOrPort
         | Type::Result
         | Type::Zonal
         | Type::Bool => true,
@@ -49,6 +50,7 @@ pub fn shape(kind: &Type) -> &'static str {
         },
         Type::Text | Type::Line | Type::Expression => "text",
         Type::Name
+        | Type::GroupOrPort
         | Type::Result
         | Type::Zonal
         | Type::Bool
@@ -106,6 +108,7 @@ fn plain(kind: &Type) -> &'static str {
         Type::Expression => "an expression",
         Type::Line | Type::Text => "text",
         Type::Name | Type::Result => "a name",
+        Type::GroupOrPort => "a target group's name",
         Type::Zonal => "a zonal address",
         Type::List { .. }
         | Type::Map { .. }
@@ -158,6 +161,7 @@ pub fn example(kind: &Type) -> String {
         Type::OneOf(kinds) => kinds.first().map_or("...".to_owned(), example),
         Type::Result => "new".to_owned(),
         Type::Name => "web1".to_owned(),
+        Type::GroupOrPort => "web".to_owned(),
         Type::Line
         | Type::Text
         | Type::Map { .. }

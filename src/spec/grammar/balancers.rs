@@ -6,7 +6,7 @@ use super::{Key, PORT, Section, Type, Words, field, later};
 /// AWS protocol names.
 pub static PROTOCOLS: Words = Words {
     now: &["TCP", "TLS", "UDP", "TCP_UDP"],
-    later: &["QUIC", "TCP_QUIC", "HTTP", "HTTPS"],
+    later: &["QUIC", "TCP_QUIC", "HTTP", "HTTPS", "SSL"],
 };
 /// What a health check speaks.
 pub static CHECK_PROTOCOLS: Words = Words {
@@ -25,8 +25,8 @@ pub static TARGET_TYPES: Words = Words {
 };
 /// AWS balancer types.
 pub static BALANCER_TYPES: Words = Words {
-    now: &["network"],
-    later: &["classic", "application", "gateway"],
+    now: &["network", "classic"],
+    later: &["application", "gateway"],
 };
 /// AWS schemes.
 pub static SCHEMES: Words = Words {
@@ -57,6 +57,18 @@ pub static ON_MISSING_FLOW: Words = Words {
 /// What becomes of the flows of a zone that is disabled.
 pub static ON_ZONE_DISABLED: Words = Words {
     now: &["drop", "keep"],
+    later: &[],
+};
+
+/// What becomes of the connections of a classic balancer's instance that is not in service any more.
+pub static ON_DEREGISTER: Words = Words {
+    now: &["close", "reset", "blackhole", "drain"],
+    later: &[],
+};
+
+/// What a classic balancer's client learns of its instance's reset.
+pub static ON_BACKEND_RESET: Words = Words {
+    now: &["propagate", "ignore"],
     later: &[],
 };
 
@@ -184,6 +196,56 @@ pub static HEALTH_CHECK: Section = Section {
             Optional,
             Type::Line,
             "Statuses that pass, over HTTP and HTTPS: `200`, `200,202`, `200-399`. Default: `200-399`.",
+        ),
+    ],
+};
+
+/// `load_balancers.X.health_check`
+pub static CLASSIC_CHECK: Section = Section {
+    name: "a health check",
+    doc: "How every zonal address of a classic balancer checks the instances; seconds of the cloud's time.",
+    fields: &[
+        field(
+            "protocol",
+            Default("TCP"),
+            Type::Word(&CHECK_PROTOCOLS),
+            "TCP: a handshake is enough. HTTP and HTTPS: the status must be 200.",
+        ),
+        field(
+            "port",
+            Default("traffic-port"),
+            Type::Line,
+            "A port of its own. Default: that of the first listener's instances.",
+        ),
+        field(
+            "path",
+            Optional,
+            Type::Line,
+            "What is asked for, over HTTP and HTTPS. Default: `/`.",
+        ),
+        field(
+            "interval",
+            Default("30"),
+            Type::Int { min: 5, max: 300 },
+            "Cloud seconds between two checks of one zonal address.",
+        ),
+        field(
+            "timeout",
+            Default("5"),
+            Type::Int { min: 2, max: 60 },
+            "Cloud seconds after which a check has failed, fewer than `interval`.",
+        ),
+        field(
+            "healthy_threshold",
+            Default("10"),
+            Type::Int { min: 2, max: 10 },
+            "Checks in a row that an unhealthy instance must pass.",
+        ),
+        field(
+            "unhealthy_threshold",
+            Default("2"),
+            Type::Int { min: 2, max: 10 },
+            "Checks in a row that a healthy instance must fail.",
         ),
     ],
 };
@@ -318,7 +380,21 @@ pub static BALANCER: Section = Section {
             Type::Section(&EMULATE),
             "Settings of the emulator: what AWS does not document.",
         ),
-        later("instances", "The targets of a classic balancer."),
+        field(
+            "instances",
+            Optional,
+            Type::List {
+                of: &Type::Name,
+                min: 0,
+            },
+            "The instances of a classic balancer, which has these instead of target groups.",
+        ),
+        field(
+            "health_check",
+            Optional,
+            Type::Section(&CLASSIC_CHECK),
+            "How a classic balancer checks its instances. Without it, they are not checked, and all are in service.",
+        ),
         field(
             "vpc",
             Optional,
@@ -357,8 +433,14 @@ pub static LISTENER: Section = Section {
         field(
             "target_group",
             Optional,
-            Type::Name,
-            "The target group it forwards to.",
+            Type::GroupOrPort,
+            "The target group it forwards to. In short, of a classic balancer, the port of its instances.",
+        ),
+        field(
+            "instance_port",
+            Optional,
+            PORT,
+            "The port of a classic balancer's instances.",
         ),
         field(
             "target_groups",
@@ -452,13 +534,28 @@ pub static EMULATE: Section = Section {
             Type::Time { zero: true },
             "Cloud time after FIN or RST in which a SYN from the same port still goes to the old flow's target. Default: 0s.",
         ),
-        later(
+        field(
             "on_deregister",
-            "What becomes of a deregistered target's flows.",
+            Optional,
+            Type::Word(&ON_DEREGISTER),
+            "What becomes of the connections of a classic balancer's instance that was deregistered or is unhealthy, when \
+                they are not drained (any more): both are closed, the client's is reset, it goes on and leads nowhere, \
+                both go on. Default: close.",
         ),
-        later(
+        field(
             "on_backend_reset",
-            "Whether a proxy passes on the target's reset.",
+            Optional,
+            Type::Word(&ON_BACKEND_RESET),
+            "Whether a classic balancer's client learns of its instance's reset. Default: propagate.",
+        ),
+        field(
+            "surge_queue",
+            Optional,
+            Type::Int {
+                min: 0,
+                max: 100_000,
+            },
+            "Connections that may wait for an instance at each address of a classic balancer. Default: 1024, as AWS says.",
         ),
         later(
             "propagation_delay",

@@ -60,6 +60,8 @@ pub enum Type {
     Expression,
     /// A name of the topology: `web-1`.
     Name,
+    /// A target group's name, or the port of a classic balancer's instances.
+    GroupOrPort,
     /// A step's name, which is its result's: `again`.
     Result,
     /// A balancer's zonal address `front/a`, or its zone `a`.

@@ -2,8 +2,9 @@
 
 use super::{Fields, names, scalar};
 use crate::diag::{Span, Spanned};
+use crate::spec::grammar::Section;
 use crate::spec::grammar::balancers::{
-    BALANCER, EMULATE, GROUP, GROUP_EMULATE, HEALTH_CHECK, LISTENER, TARGET,
+    BALANCER, CLASSIC_CHECK, EMULATE, GROUP, GROUP_EMULATE, HEALTH_CHECK, LISTENER, TARGET,
 };
 use crate::spec::model::{Balancer, Emulate, GroupEmulate, HealthCheck, Listener, TargetGroup};
 use crate::spec::node::{Node, Value};
@@ -32,7 +33,7 @@ pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
         targets,
         attributes: fields.free("attributes"),
         health_check: match fields.entry("health_check") {
-            Some((key, node)) => Some(health_check(node, key)?),
+            Some((key, node)) => Some(health_check(node, &HEALTH_CHECK, key)?),
             None => None,
         },
         emulate: fields
@@ -42,18 +43,20 @@ pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
     })
 }
 
-fn health_check(node: &Node, span: Span) -> Option<HealthCheck> {
-    let fields = Fields::new(node, &HEALTH_CHECK, span);
+fn health_check(node: &Node, section: &'static Section, span: Span) -> Option<HealthCheck> {
+    let fields = Fields::new(node, section, span);
     Some(HealthCheck {
         span,
         protocol: fields.value("protocol")?,
         port: fields.value("port")?,
         path: fields.written("path"),
         interval: fields.value("interval")?,
-        timeout: fields.written("timeout"),
+        timeout: fields.value("timeout"),
         healthy_threshold: fields.value("healthy_threshold")?,
         unhealthy_threshold: fields.value("unhealthy_threshold")?,
-        matcher: fields.written("matcher"),
+        matcher: section
+            .field("matcher")
+            .and_then(|field| fields.written(field.name)),
     })
 }
 
@@ -99,6 +102,13 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         disabled: Vec::new(),
         zonal_shift: fields.written("zonal_shift"),
         listeners: listeners.collect::<Option<_>>()?,
+        instances: fields
+            .entry("instances")
+            .map(|(key, node)| Spanned::new(names(node), key)),
+        health_check: match fields.entry("health_check") {
+            Some((key, node)) => Some(health_check(node, &CLASSIC_CHECK, key)?),
+            None => None,
+        },
         attributes: fields.free("attributes"),
         vpc: fields.written("vpc"),
         security_groups: fields.names("security_groups"),
@@ -112,15 +122,21 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
 
 fn listener(node: &Node, span: Span) -> Option<Listener> {
     let fields = Fields::new(node, &LISTENER, span);
-    let target_group = if node.scalar().is_some() {
-        Some(scalar(node)?)
-    } else {
-        fields.written("target_group")
+    let (target_group, instance_port) = match node.scalar() {
+        Some(_) => match scalar::<u16>(node) {
+            Some(port) => (None, Some(port)),
+            None => (Some(scalar(node)?), None),
+        },
+        None => (
+            fields.written("target_group"),
+            fields.written("instance_port"),
+        ),
     };
     Some(Listener {
         span,
         protocol: fields.value("protocol")?,
         target_group,
+        instance_port,
         target_groups: fields.items("target_groups", |weight, _| scalar(weight))?,
         attributes: fields.free("attributes"),
     })
@@ -144,5 +160,8 @@ fn emulate(node: &Node, span: Span) -> Emulate {
         snat_ports: fields.written("snat_ports"),
         flow_capacity: fields.written("flow_capacity"),
         flow_reuse: fields.written("flow_reuse"),
+        on_deregister: fields.written("on_deregister"),
+        on_backend_reset: fields.written("on_backend_reset"),
+        surge_queue: fields.written("surge_queue"),
     }
 }

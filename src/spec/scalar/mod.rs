@@ -34,7 +34,10 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
                 .help("shorten it; longer words belong to `story`"),
         ),
         Type::Line | Type::Text | Type::Expression => None,
-        Type::Name => name(scalar, span),
+        Type::GroupOrPort if scalar.text.bytes().all(|b| b.is_ascii_digit()) => {
+            integer(scalar, span, what, 1, 65535)
+        }
+        Type::Name | Type::GroupOrPort => name(scalar, span),
         Type::Result => result(scalar, span),
         Type::Zonal => zonal(scalar, span),
         Type::Range => rules::range_problem(scalar, span),

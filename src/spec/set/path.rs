@@ -218,6 +218,7 @@ impl<'a> Path<'a> {
             | Type::Text
             | Type::Expression
             | Type::Name
+            | Type::GroupOrPort
             | Type::Result
             | Type::Zonal
             | Type::Bool => Err(self.inside(at, node)),

@@ -36,6 +36,7 @@ pub fn leads_on(kind: &Type) -> bool {
         | Type::Text
         | Type::Expression
         | Type::Name
+        | Type::GroupOrPort
         | Type::Result
         | Type::Zonal
         | Type::Bool

@@ -5,6 +5,7 @@ use crate::evidence::{
     Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::expr::{Truth, Type};
+use crate::fabric::metric::Namespace;
 use crate::plan::{Fault, Plan, Verb, vocabulary};
 use crate::verdict::findings;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ target_groups:
   web: { targets: [web-1] }
 load_balancers:
   front: { zones: [a], listeners: { 80: web } }
+  chat: { type: classic, zones: [a], instances: [web-1], listeners: { 80: 80 } }
 steps:
   - connect:  { as: one, from: client, to: front }
   - load:     { as: many, from: client, to: front, connections: 2, hold: true }
@@ -116,12 +118,16 @@ fn evidence(plan: &Plan) -> Evidence {
         requests: vec![Request::default()],
         ..HostEvidence::default()
     };
-    let metrics = zeros(vocabulary::METRICS);
+    let names = |namespace| vocabulary::metrics(namespace).collect::<Vec<_>>();
+    let metrics = zeros(&names(Namespace::Network));
+    let classic_metrics = zeros(&names(Namespace::Classic));
     let zone = ZoneEvidence {
         in_dns: true,
         metrics: metrics.clone(),
     };
     let balancer = BalancerEvidence {
+        kind: "network".into(),
+        instances: BTreeMap::new(),
         metrics,
         zones: [("a".to_string(), zone)].into(),
         reason: String::new(),
@@ -130,6 +136,24 @@ fn evidence(plan: &Plan) -> Evidence {
         dns: Vec::new(),
         ipv6_addresses: Default::default(),
         flows: 1,
+    };
+    let instance = InstanceEvidence {
+        state: "InService".into(),
+        ..InstanceEvidence::default()
+    };
+    let classic = BalancerEvidence {
+        kind: "classic".into(),
+        instances: [("web-1".to_string(), instance)].into(),
+        metrics: classic_metrics.clone(),
+        zones: [(
+            "a".to_string(),
+            ZoneEvidence {
+                in_dns: true,
+                metrics: classic_metrics,
+            },
+        )]
+        .into(),
+        ..balancer.clone()
     };
     let target = TargetEvidence {
         reason: String::new(),
@@ -154,7 +178,11 @@ fn evidence(plan: &Plan) -> Evidence {
         hosts: ["client", "web-1"]
             .map(|name| (name.to_string(), host.clone()))
             .into(),
-        load_balancers: [("front".to_string(), balancer)].into(),
+        load_balancers: [
+            ("front".to_string(), balancer),
+            ("chat".to_string(), classic),
+        ]
+        .into(),
         target_groups: [("web".to_string(), group)].into(),
         packets: vec![Packet {
             protocol: "tcp".into(),

@@ -1,0 +1,88 @@
+//! Classic balancers: 0640..0659.
+
+use super::{Code, Rule};
+
+/// A word of other kinds of balancer.
+pub const NOT_OF_CLASSIC: Code = Code(640);
+
+/// A word of classic balancers in another one.
+pub const ONLY_OF_CLASSIC: Code = Code(641);
+
+/// A listener that is not TCP.
+pub const TCP_ONLY: Code = Code(642);
+
+/// A listener without a port of its instances.
+pub const NO_INSTANCE_PORT: Code = Code(643);
+
+/// `ConnectionDraining.Timeout` without `ConnectionDraining.Enabled`.
+pub const DRAINING_IS_OFF: Code = Code(644);
+
+/// A classic balancer called as a target group.
+pub const NAME_OF_GROUP: Code = Code(645);
+
+/// The rules of this area.
+pub static RULES: &[Rule] = &[
+    Rule {
+        code: NOT_OF_CLASSIC,
+        title: "a classic balancer has no such setting",
+        page: "A classic balancer is a proxy with instances. It has no target groups and no flows, so nothing that is about\n\
+        those: zonal shift, address families, what happens to flows that collide or expire.\n\
+        \n\
+        Wrong:\n\
+        \x20   chat: { type: classic, zones: [a], listeners: { 5222: servers } }\n\
+        Right:\n\
+        \x20   chat: { type: classic, zones: [a], instances: [blue, green], listeners: { 5222: 5222 } }",
+    },
+    Rule {
+        code: ONLY_OF_CLASSIC,
+        title: "only a classic balancer has this setting",
+        page: "Network balancers forward to target groups, which name the targets and say how they are checked.\n\
+        \n\
+        Wrong:\n\
+        \x20   front: { zones: [a], instances: [web1], listeners: { 80: 80 } }\n\
+        Right:\n\
+        \x20   target_groups: { web: { targets: [web1] } }\n\
+        \x20   load_balancers: { front: { zones: [a], listeners: { 80: web } } }",
+    },
+    Rule {
+        code: TCP_ONLY,
+        title: "a listener of a classic balancer that is not TCP",
+        page: "AWS has TCP, SSL, HTTP and HTTPS listeners here. This release emulates the proxy of bytes, TCP.\n\
+        \n\
+        Wrong:\n\
+        \x20   listeners: { 5222: { protocol: TLS, instance_port: 5222 } }\n\
+        Right:\n\
+        \x20   listeners: { 5222: 5222 }",
+    },
+    Rule {
+        code: NO_INSTANCE_PORT,
+        title: "a listener of a classic balancer without a port of its instances",
+        page: "Each listener of a classic balancer leads to one port of all its instances.\n\
+        \n\
+        Wrong:\n\
+        \x20   listeners: { 5222: {} }\n\
+        Right:\n\
+        \x20   listeners: { 5222: 5222 }",
+    },
+    Rule {
+        code: DRAINING_IS_OFF,
+        title: "a timeout of connection draining that is off",
+        page: "The API's default is off, and without draining the connections of an instance are closed at once.\n\
+        \n\
+        Wrong:\n\
+        \x20   attributes: { ConnectionDraining.Timeout: 300 }\n\
+        Right:\n\
+        \x20   attributes: { ConnectionDraining.Enabled: true, ConnectionDraining.Timeout: 300 }",
+    },
+    Rule {
+        code: NAME_OF_GROUP,
+        title: "a classic balancer called as a target group",
+        page: "Steps name an instance as they name a target: `chat/blue`.\n\
+        \n\
+        Wrong:\n\
+        \x20   target_groups: { chat: { targets: [blue] } }\n\
+        \x20   load_balancers: { chat: { type: classic, zones: [a], instances: [blue], listeners: { 80: 80 } } }\n\
+        Right:\n\
+        \x20   target_groups: { servers: { targets: [blue] } }",
+    },
+];

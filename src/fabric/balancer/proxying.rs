@@ -1,0 +1,73 @@
+//! What the fabric does for balancers that are proxies: it chooses their targets, says how those stand, and counts.
+//!
+//! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection.
+
+use super::super::config::{BalancerId, Config, GroupId, Protocol, ZonalId};
+use super::super::metric::Metric;
+use super::super::targets::{Scope, Standing};
+use super::Balancers;
+use std::net::SocketAddrV4;
+
+/// Where a proxy works: one of its listeners at one of its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which balancer.
+    pub balancer: BalancerId,
+    /// At which of its addresses.
+    pub zonal: ZonalId,
+    /// At which of its listeners, by its port.
+    pub port: u16,
+}
+
+/// A target for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// Which: its place in the group.
+    pub target: usize,
+    /// Where it is reached.
+    pub address: SocketAddrV4,
+    /// Too few targets were healthy, so health did not count.
+    pub fail_open: bool,
+}
+
+impl Balancers {
+    /// The target whose turn it is, of one of the groups that a proxy's listener forwards to.
+    pub fn next_target(&mut self, at: Place, group: GroupId) -> Option<Assigned> {
+        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
+        let listener = listeners
+            .iter()
+            .find(|listener| listener.port == at.port && listener.protocol == Protocol::Tcp)?;
+        let turn = self.turns.entry((at, group)).or_default();
+        let (candidate, fail_open) = listener.rotate(at.zonal, group, *turn)?;
+        *turn = turn.wrapping_add(1);
+        Some(Assigned {
+            target: candidate.index,
+            address: candidate.address,
+            fail_open,
+        })
+    }
+
+    /// How a target stands, as the zonal address of a proxy sees it. None: the listener does not forward to the group.
+    pub fn standing(
+        &self,
+        config: &Config,
+        at: Place,
+        group: GroupId,
+        target: usize,
+    ) -> Option<Standing> {
+        let balancer = &config.balancers[usize::from(at.balancer.0)];
+        let listener = balancer
+            .listeners
+            .iter()
+            .find(|listener| listener.port == at.port && listener.protocol == Protocol::Tcp)?;
+        let mut scopes = Scope::at(at.balancer, balancer, at.zonal, listener);
+        let scope = scopes.find(|scope| scope.forward.group == group)?;
+        Some(self.targets.standing(target, scope))
+    }
+
+    /// Counts what a proxy did: events of a metric that is a sum, or the change of a level.
+    pub fn tell(&mut self, at: Place, group: Option<GroupId>, metric: Metric, change: i64) {
+        let node = self.meter.node(at.balancer, at.zonal);
+        self.meter.tell(node, group, metric, change);
+    }
+}

@@ -1,0 +1,87 @@
+//! What proxies did, as evidence: pairs of connections, and which of them a client's connection was.
+
+use super::client::Client;
+use super::proxy::Closed;
+use super::story::Story;
+use crate::evidence::Pair;
+use crate::plan::{Host, Plan};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Every pair, in the order they came about.
+pub(super) fn pairs(story: &Story) -> Vec<Pair> {
+    let plan = &story.plan;
+    let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed) as i64;
+    let of = |pair: &super::proxy::Pair| {
+        let balancer = &plan.fabric.balancers[usize::from(pair.place.balancer.0)];
+        let zonal = &balancer.zonal[usize::from(pair.place.zonal.0)];
+        let group = &plan.fabric.groups[usize::from(pair.group.0)];
+        let closed = pair.closed.get();
+        Pair {
+            balancer: balancer.name.clone(),
+            via: format!("{}/{}", balancer.name, zonal.zone),
+            port: pair.place.port.into(),
+            target: group.targets[pair.target].name.clone(),
+            client: pair.client.to_string(),
+            seen_as: pair.local.to_string(),
+            target_address: pair.address.to_string(),
+            opened: story.millis(pair.opened),
+            from_client: count(&pair.bytes.from_client),
+            to_target: count(&pair.bytes.to_target),
+            from_target: count(&pair.bytes.from_target),
+            to_client: count(&pair.bytes.to_client),
+            target_closed: pair.target_closed.get().map(|at| story.millis(*at)),
+            closed: closed.map(|(at, _)| story.millis(*at)),
+            why: closed.map_or("", |(_, why)| word(*why)).to_owned(),
+        }
+    };
+    let pairs = story.journal.pairs();
+    pairs.iter().map(|pair| of(pair)).collect()
+}
+
+fn word(why: Closed) -> &'static str {
+    match why {
+        Closed::Finished => "finished",
+        Closed::ClientReset => "client-reset",
+        Closed::TargetReset => "target-reset",
+        Closed::Idle => "idle",
+        Closed::OutOfService => "out-of-service",
+    }
+}
+
+/// The first pair of a client's connection, by its place in `pairs`. A port that was used again is told by the time.
+pub(super) fn of_client(story: &Story, client: &Client, pairs: &[Pair]) -> Option<usize> {
+    let began = story.millis(client.began);
+    let local = client.local?;
+    let host = &story.plan.hosts[client.from.0 as usize];
+    let zonal = proxied(&story.plan, client.to.address)?;
+    let mut numbered = pairs.iter().enumerate();
+    let found = numbered.find(|(_, pair)| {
+        let seen = pair.client.parse::<SocketAddr>();
+        pair.via == zonal
+            && i64::from(client.to.address.port()) == pair.port
+            && pair.opened >= began
+            && seen.is_ok_and(|seen| seen.port() == local.port() && is(host, seen.ip()))
+    });
+    found.map(|(number, _)| number)
+}
+
+/// An address of a host, or the one it has at the internet gateway.
+fn is(host: &Host, address: IpAddr) -> bool {
+    host.has(address) || host.public_address.map(IpAddr::from) == Some(address)
+}
+
+/// The zonal address (`chat/a`) that a destination is, when it is one of a proxy.
+pub(super) fn proxied(plan: &Plan, destination: SocketAddr) -> Option<String> {
+    let proxies = plan
+        .fabric
+        .balancers
+        .iter()
+        .filter(|one| one.kind.is_proxy());
+    let mut places = proxies.flat_map(|one| one.zonal.iter().map(move |zonal| (one, zonal)));
+    let inside = plan.fabric.stand_ins.inside(destination)?;
+    let at = |address: Option<std::net::Ipv4Addr>| address == Some(*inside.ip());
+    let (balancer, zonal) =
+        places.find(|(_, zonal)| at(Some(zonal.private)) || at(zonal.public) || at(zonal.ipv6))?;
+    Some(format!("{}/{}", balancer.name, zonal.zone))
+}

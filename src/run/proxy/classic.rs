@@ -1,0 +1,352 @@
+//! Classic balancers: a proxy of bytes between a client and the instance whose turn it was.
+//!
+//! Observed on: AWS Classic Load Balancer, TCP listeners. What the client says is acknowledged here, whatever became of
+//! the instance; a FIN or a RST of one side is passed on to the other. Connections of clients for which there is no
+//! instance wait in the surge queue. How long an attempt to connect may take, and when the next one is made, AWS does not
+//! say (see [`Classic::retry`]); a connection waits no longer than its idle timeout.
+
+use super::journal::{Bytes, Closed, Pair};
+use super::relay::{self, Activity, Side, Way};
+use super::{Station, accept};
+use crate::fabric::config::{Classic, Kind, OnBackendReset, OnDeregister};
+use crate::fabric::metric::Metric;
+use crate::fabric::targets::Standing;
+use crate::fabric::{Assigned, Fabric};
+use crate::world::socket::reset_on_close;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// What a listener's connections go by.
+struct View {
+    settings: Classic,
+    /// By instance.
+    standings: Vec<Standing>,
+}
+
+type Views = watch::Receiver<Arc<View>>;
+
+/// Begins to take a listener's connections.
+pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let station = Arc::new(station);
+        let news = station.world.driver().news();
+        let Some(first) = view(&station).await else {
+            return;
+        };
+        let (sender, views) = watch::channel(Arc::new(first));
+        let carry = |stream, client| {
+            let connection = Connection {
+                station: Arc::clone(&station),
+                views: views.clone(),
+                client,
+            };
+            connection.carry(stream)
+        };
+        tokio::select! {
+            () = accept(listener, carry) => {}
+            () = keep_looking(&station, news, &sender) => {}
+        }
+    })
+}
+
+/// Tells connections whenever something may have changed.
+async fn keep_looking(
+    station: &Station,
+    mut news: watch::Receiver<u64>,
+    views: &watch::Sender<Arc<View>>,
+) {
+    while news.changed().await.is_ok() {
+        match view(station).await {
+            Some(view) => views.send_replace(Arc::new(view)),
+            None => return,
+        };
+    }
+}
+
+/// None: it is no classic balancer any more, which does not happen.
+async fn view(station: &Station) -> Option<View> {
+    let id = usize::from(station.place.balancer.0);
+    let driver = station.world.driver();
+    let settings = driver
+        .ask(
+            move |fabric: &mut Fabric, _| match &fabric.config().balancers[id].kind {
+                Kind::Classic(settings) => Some(settings.clone()),
+                Kind::Network | Kind::Application => None,
+            },
+        )
+        .await?;
+    Some(View {
+        standings: station.standings(settings.group).await,
+        settings,
+    })
+}
+
+/// A client's connection.
+struct Connection {
+    station: Arc<Station>,
+    views: Views,
+    client: SocketAddrV4,
+}
+
+/// How a client's connection is ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    Close,
+    Reset,
+}
+
+impl Connection {
+    fn settings(&self) -> Classic {
+        self.views.borrow().settings.clone()
+    }
+
+    /// From the client's handshake to the end.
+    async fn carry(mut self, stream: TcpStream) {
+        let Some((assigned, backend)) = self.find_instance().await else {
+            return;
+        };
+        self.station.tell(Metric::RequestCount, 1).await;
+        let settings = self.settings();
+        let Ok(SocketAddr::V4(local)) = backend.local_addr() else {
+            return;
+        };
+        let pair = self.station.journal.add(Pair {
+            place: self.station.place,
+            client: self.client,
+            local,
+            group: settings.group,
+            target: assigned.target,
+            address: assigned.address,
+            opened: Instant::now(),
+            bytes: Bytes::default(),
+            target_closed: OnceLock::new(),
+            closed: OnceLock::new(),
+        });
+        let mut backend = backend;
+        if settings.proxy_protocol {
+            let header = header(self.client, self.station.address);
+            if backend.write_all(header.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+        let (why, farewell) = self.relay(&stream, backend, &pair).await;
+        if farewell == Farewell::Reset {
+            reset(&stream);
+        }
+        pair.closed.get_or_init(|| (Instant::now(), why));
+    }
+
+    /// Connects to the instance whose turn it is, and waits for one in the surge queue as long as there is none. None:
+    /// the client's connection is closed.
+    async fn find_instance(&mut self) -> Option<(Assigned, TcpStream)> {
+        let until = Instant::now() + self.settings().idle_timeout;
+        let station = Arc::clone(&self.station);
+        let mut waits = false;
+        let found = timeout_at(until, self.try_instances(&mut waits)).await;
+        if waits {
+            station.shared.surge.leave();
+            station.tell(Metric::SurgeQueueLength, -1).await;
+        }
+        found.ok().flatten()
+    }
+
+    async fn try_instances(&mut self, waits: &mut bool) -> Option<(Assigned, TcpStream)> {
+        let mut failed = 0;
+        loop {
+            let settings = self.settings();
+            let Some(assigned) = self.station.next_target(settings.group).await else {
+                self.wait(&settings, waits).await?;
+                self.views.changed().await.ok()?;
+                continue;
+            };
+            let station = Arc::clone(&self.station);
+            let mut attempt = pin!(station.connect(assigned.address));
+            let connected = match timeout(settings.retry, &mut attempt).await {
+                Ok(connected) => connected,
+                Err(_) => {
+                    self.wait(&settings, waits).await?;
+                    attempt.await
+                }
+            };
+            match connected {
+                Ok(stream) => return Some((assigned, stream)),
+                Err(error) => {
+                    tracing::debug!(target = %assigned.address, %error, "a connection to an instance");
+                    self.station.tell(Metric::BackendConnectionErrors, 1).await;
+                }
+            }
+            failed += 1;
+            // Once round all of them without success.
+            if failed % self.in_service().max(1) == 0 {
+                self.wait(&settings, waits).await?;
+                sleep(settings.retry).await;
+            }
+        }
+    }
+
+    fn in_service(&self) -> usize {
+        let view = self.views.borrow();
+        let in_service = |standing: &&Standing| **standing == Standing::InService;
+        view.standings.iter().filter(in_service).count()
+    }
+
+    /// Enters the surge queue, if it is not in there. None: the queue is full.
+    async fn wait(&self, settings: &Classic, waits: &mut bool) -> Option<()> {
+        if *waits {
+            return Some(());
+        }
+        if !self.station.shared.surge.enter(settings.surge_queue) {
+            self.station.tell(Metric::SpilloverCount, 1).await;
+            return None;
+        }
+        *waits = true;
+        self.station.tell(Metric::SurgeQueueLength, 1).await;
+        Some(())
+    }
+
+    /// Carries bytes until the connection is over.
+    async fn relay(
+        &mut self,
+        client: &TcpStream,
+        backend: TcpStream,
+        pair: &Pair,
+    ) -> (Closed, Farewell) {
+        let activity = Activity::new();
+        let bytes = &pair.bytes;
+        let end = {
+            let up = Way {
+                from: (client, Side::Client),
+                to: (&backend, Side::Target),
+                counts: (&bytes.from_client, &bytes.to_target),
+            };
+            let down = Way {
+                from: (&backend, Side::Target),
+                to: (client, Side::Client),
+                counts: (&bytes.from_target, &bytes.to_client),
+            };
+            self.both_ways(&up, &down, &activity, pair).await
+        };
+        pair.target_closed.get_or_init(Instant::now);
+        let settings = self.settings();
+        match end {
+            Closed::Finished | Closed::Idle => (end, Farewell::Close),
+            Closed::ClientReset => {
+                reset(&backend);
+                (end, Farewell::Close)
+            }
+            Closed::TargetReset => match settings.on_backend_reset {
+                OnBackendReset::Propagate => (end, Farewell::Reset),
+                OnBackendReset::Ignore => {
+                    drop(backend);
+                    self.swallow(client, pair, &activity).await
+                }
+            },
+            Closed::OutOfService => match settings.on_deregister {
+                OnDeregister::Close | OnDeregister::Drain => (end, Farewell::Close),
+                OnDeregister::Reset => (end, Farewell::Reset),
+                OnDeregister::Blackhole => {
+                    drop(backend);
+                    self.swallow(client, pair, &activity).await
+                }
+            },
+        }
+    }
+
+    /// Passes on what both say, until there is a reason to end.
+    async fn both_ways(
+        &mut self,
+        up: &Way<'_>,
+        down: &Way<'_>,
+        activity: &Activity,
+        pair: &Pair,
+    ) -> Closed {
+        let (mut toward_target, mut toward_client) =
+            (pin!(up.carry(activity)), pin!(down.carry(activity)));
+        let (mut client_done, mut target_done) = (false, false);
+        let broken = |side| match side {
+            Side::Client => Closed::ClientReset,
+            Side::Target => Closed::TargetReset,
+        };
+        loop {
+            if client_done && target_done {
+                return Closed::Finished;
+            }
+            if self.is_over(pair.target) {
+                return Closed::OutOfService;
+            }
+            let limit = self.settings().idle_timeout;
+            tokio::select! {
+                done = &mut toward_target, if !client_done => match done {
+                    Ok(()) => client_done = true,
+                    Err(side) => return broken(side),
+                },
+                done = &mut toward_client, if !target_done => match done {
+                    Ok(()) => target_done = true,
+                    Err(side) => return broken(side),
+                },
+                () = relay::broken(up.from.0), if client_done => return Closed::ClientReset,
+                () = relay::broken(down.from.0), if target_done => return Closed::TargetReset,
+                () = activity.idle(limit) => return Closed::Idle,
+                changed = self.views.changed() => if changed.is_err() {
+                    return Closed::Finished;
+                },
+            }
+        }
+    }
+
+    /// True when the connections of an instance are not to go on.
+    fn is_over(&self, instance: usize) -> bool {
+        let view = self.views.borrow();
+        if view.settings.on_deregister == OnDeregister::Drain {
+            return false;
+        }
+        match view.standings[instance] {
+            Standing::InService | Standing::Draining => false,
+            Standing::Unhealthy => !view.settings.draining,
+            Standing::Gone => true,
+        }
+    }
+
+    /// The client's connection leads nowhere: what it says is acknowledged and forgotten.
+    async fn swallow(
+        &self,
+        client: &TcpStream,
+        pair: &Pair,
+        activity: &Activity,
+    ) -> (Closed, Farewell) {
+        let limit: Duration = self.settings().idle_timeout;
+        tokio::select! {
+            done = relay::swallow(client, &pair.bytes.from_client, activity) => match done {
+                Ok(()) => (Closed::Finished, Farewell::Close),
+                Err(()) => (Closed::ClientReset, Farewell::Close),
+            },
+            () = activity.idle(limit) => (Closed::Idle, Farewell::Close),
+        }
+    }
+}
+
+/// Makes the close of a connection a RST.
+fn reset(stream: &TcpStream) {
+    if let Err(errno) = reset_on_close(stream.as_fd()) {
+        tracing::debug!(%errno, "a connection that cannot be reset");
+    }
+}
+
+/// PROXY protocol, version 1 (HAProxy's `proxy-protocol.txt`, section 2.1).
+fn header(client: SocketAddrV4, listener: SocketAddrV4) -> String {
+    format!(
+        "PROXY TCP4 {} {} {} {}\r\n",
+        client.ip(),
+        listener.ip(),
+        client.port(),
+        listener.port()
+    )
+}

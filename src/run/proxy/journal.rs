@@ -1,0 +1,83 @@
+//! What proxies did: the connections of clients and the ones to targets that they led to, in the order of the latter.
+
+use crate::fabric::Place;
+use crate::fabric::config::GroupId;
+use std::net::SocketAddrV4;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::time::Instant;
+
+/// All pairs of connections of a running case.
+#[derive(Debug, Default)]
+pub struct Journal(Mutex<Vec<Arc<Pair>>>);
+
+/// A client's connection and one to a target that what came over it went to.
+#[derive(Debug)]
+pub struct Pair {
+    /// The listener.
+    pub place: Place,
+    /// The client's end, as the listener sees it.
+    pub client: SocketAddrV4,
+    /// The proxy's end toward the target.
+    pub local: SocketAddrV4,
+    /// The target's group.
+    pub group: GroupId,
+    /// Its place in it.
+    pub target: usize,
+    /// Its end.
+    pub address: SocketAddrV4,
+    /// When the connection to the target stood.
+    pub opened: Instant,
+    /// Bytes of the payload.
+    pub bytes: Bytes,
+    /// When the proxy gave the connection to the target up, or saw it end.
+    pub target_closed: OnceLock<Instant>,
+    /// When the client's connection ended too, and why.
+    pub closed: OnceLock<(Instant, Closed)>,
+}
+
+/// Bytes that a proxy passed on, or did not.
+#[derive(Debug, Default)]
+pub struct Bytes {
+    /// Taken from the client.
+    pub from_client: AtomicU64,
+    /// Given to the kernel for the target.
+    pub to_target: AtomicU64,
+    /// Taken from the target.
+    pub from_target: AtomicU64,
+    /// Given to the kernel for the client.
+    pub to_client: AtomicU64,
+}
+
+/// Why a proxied connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Both ends had finished.
+    Finished,
+    /// The client reset it.
+    ClientReset,
+    /// The target reset it.
+    TargetReset,
+    /// Nothing was said for as long as the idle timeout.
+    Idle,
+    /// Its target is not in service any more.
+    OutOfService,
+}
+
+impl Journal {
+    /// Adds a pair.
+    pub fn add(&self, pair: Pair) -> Arc<Pair> {
+        let pair = Arc::new(pair);
+        let mut pairs = self.0.lock().expect("no holder of this lock panics");
+        pairs.push(Arc::clone(&pair));
+        pair
+    }
+
+    /// All pairs so far.
+    pub fn pairs(&self) -> Vec<Arc<Pair>> {
+        self.0
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+}

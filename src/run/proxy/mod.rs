@@ -1,0 +1,224 @@
+//! Balancers at which clients' connections end: listeners in the zonal addresses' own kernels, and connections from there
+//! to targets. All of them are real sockets.
+//!
+//! Here is what every kind of proxy needs: its listeners' life, where it is, sockets toward targets, and what it asks of
+//! the fabric (whose turn it is, how a target stands, that something be counted). What a proxy does with a connection is
+//! in `tls` and `classic`; what is kept of it for the evidence in `journal`.
+
+mod classic;
+mod journal;
+mod relay;
+mod surge;
+mod tls;
+
+use crate::fabric::config::{BACKEND_PORTS, BalancerId, GroupId, Kind, PortId, Zonal, ZonalId};
+use crate::fabric::metric::Metric;
+use crate::fabric::targets::Standing;
+use crate::fabric::{Assigned, Place};
+use crate::plan::Plan;
+use crate::world::socket::{self, ClientOptions, Family};
+use crate::world::{Error, World};
+use nix::errno::Errno;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use surge::Surge;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use journal::{Closed, Journal, Pair};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// All proxies of a running case. They end with it, and so do their connections.
+#[derive(Debug)]
+pub struct Proxies {
+    tasks: Vec<JoinHandle<()>>,
+    journal: Arc<Journal>,
+}
+
+/// A listener at one zonal address.
+struct Station {
+    plan: Arc<Plan>,
+    world: Arc<World>,
+    journal: Arc<Journal>,
+    /// Which, as the fabric knows it.
+    place: Place,
+    /// The kernel it is in.
+    kernel: PortId,
+    /// Its own end.
+    address: SocketAddrV4,
+    shared: Arc<Shared>,
+}
+
+/// What the listeners of one zonal address have in common.
+#[derive(Default)]
+struct Shared {
+    /// Counts connections to targets; each has a port of its own.
+    ports: AtomicU16,
+    surge: Surge,
+}
+
+impl Proxies {
+    /// Starts every proxy of a plan.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub fn start(plan: &Arc<Plan>, world: &Arc<World>) -> Result<Self, Error> {
+        let mut proxies = Self {
+            tasks: Vec::new(),
+            journal: Arc::default(),
+        };
+        for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
+            for (place, zonal) in (0u8..).zip(&balancer.zonal) {
+                let Some(kernel) = zonal.port else { continue };
+                let shared = Arc::new(Shared::default());
+                for listener in &balancer.listeners {
+                    let station = || Station {
+                        plan: Arc::clone(plan),
+                        world: Arc::clone(world),
+                        journal: Arc::clone(&proxies.journal),
+                        place: Place {
+                            balancer: BalancerId(number),
+                            zonal: ZonalId(place),
+                            port: listener.port,
+                        },
+                        kernel,
+                        address: SocketAddrV4::new(zonal.private, listener.port),
+                        shared: Arc::clone(&shared),
+                    };
+                    let task = match &balancer.kind {
+                        Kind::Network if listener.terminates => {
+                            let socket =
+                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
+                            tls::start(station(), socket)?
+                        }
+                        Kind::Classic(_) => {
+                            let socket =
+                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
+                            classic::start(station(), socket)
+                        }
+                        Kind::Network | Kind::Application => continue,
+                    };
+                    proxies.tasks.push(task);
+                }
+            }
+        }
+        Ok(proxies)
+    }
+
+    /// What became of the connections.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+}
+
+impl Drop for Proxies {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A listening socket in a zonal address's own kernel.
+fn listen(
+    world: &World,
+    balancer: &str,
+    zonal: &Zonal,
+    kernel: PortId,
+    port: u16,
+) -> Result<TcpListener, Error> {
+    let name = format!("{balancer}/{}", zonal.zone);
+    let like = (Ipv4Addr::UNSPECIFIED, port).into();
+    let socket = socket::listener(world.zonal(kernel), like, BACKLOG)
+        .map_err(|errno| Error::system(format!("listen on port {port}"), errno).on(&name))?;
+    TcpListener::from_std(socket)
+        .map_err(|error| Error::io(format!("watch port {port}"), &error).on(&name))
+}
+
+/// Accepts connections and carries each of them; they end when this ends.
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    carry: impl Fn(TcpStream, SocketAddrV4) -> F,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, SocketAddr::V4(client))) = accepted {
+                    connections.spawn(carry(stream, client));
+                }
+            }
+            Some(ended) = connections.join_next() => tracing::trace!(?ended, "a connection"),
+        }
+    }
+}
+
+impl Station {
+    /// The target whose turn it is, of a group that the listener forwards to.
+    async fn next_target(&self, group: GroupId) -> Option<Assigned> {
+        let place = self.place;
+        let driver = self.world.driver();
+        driver
+            .ask(move |fabric, _| fabric.next_target(place, group))
+            .await
+    }
+
+    /// How every target of a group stands.
+    async fn standings(&self, group: GroupId) -> Vec<Standing> {
+        let place = self.place;
+        let driver = self.world.driver();
+        let targets = self.plan.fabric.groups[usize::from(group.0)].targets.len();
+        let all = move |fabric: &mut crate::fabric::Fabric, _| {
+            let targets = 0..targets;
+            targets
+                .map(|target| fabric.standing(place, group, target))
+                .collect()
+        };
+        driver.ask(all).await
+    }
+
+    /// Counts events, or the change of a level.
+    async fn tell(&self, metric: Metric, change: i64) {
+        let place = self.place;
+        let driver = self.world.driver();
+        driver
+            .ask(move |fabric, _| fabric.tell(place, None, metric, change))
+            .await;
+    }
+
+    /// Connects to a target, from the next port that the kernel lets it have.
+    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
+        let first = *BACKEND_PORTS.start();
+        let count = *BACKEND_PORTS.end() - first + 1;
+        let mut tried = 0;
+        loop {
+            let place = self.shared.ports.fetch_add(1, Ordering::Relaxed) % count;
+            let options = ClientOptions {
+                source_port: Some(first + place),
+                ..ClientOptions::default()
+            };
+            let namespace = self.world.zonal(self.kernel);
+            let stream = match socket::client(namespace, Family::Ipv4, options).await {
+                Ok(fd) => {
+                    let socket = TcpSocket::from_std_stream(StdStream::from(fd));
+                    socket.connect(target.into()).await
+                }
+                Err(errno) => Err(errno.into()),
+            };
+            let taken = |error: &io::Error| {
+                let code = error.raw_os_error();
+                code == Some(Errno::EADDRNOTAVAIL as i32) || code == Some(Errno::EADDRINUSE as i32)
+            };
+            tried += 1;
+            match stream {
+                Err(error) if taken(&error) && tried < count => {}
+                done => return done,
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! TLS listeners: a client's connection ends in the zonal address's own kernel, and another one leads to the target.
+//!
+//! Observed on: AWS Network Load Balancer. One connection to a target for each of a client, nothing is shared. Which
+//! target it is the fabric has decided with the client's SYN. The target's certificate is not validated. A connection
+//! whose handshake fails, or whose target cannot be reached, is closed.
+
+use super::super::tls::{self, Versions};
+use super::{Station, accept};
+use crate::fabric::Place;
+use crate::fabric::record::Party;
+use crate::packet::proxy_protocol;
+use crate::world::Error;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::{IpAddr, SocketAddrV4};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// A listener, and what it needs to speak TLS on both sides.
+struct Terminator {
+    station: Station,
+    acceptor: TlsAcceptor,
+    connector: TlsConnector,
+}
+
+/// Begins to take a listener's connections.
+///
+/// # Errors
+/// A certificate that cannot be made.
+pub(super) fn start(station: Station, listener: TcpListener) -> Result<JoinHandle<()>, Error> {
+    let name = &station.plan.fabric.balancers[usize::from(station.place.balancer.0)].name;
+    let config = tls::server(vec![name.clone()], Versions::Both)
+        .map_err(|why| Error::other("make a certificate", why).on(name))?;
+    let terminator = Arc::new(Terminator {
+        station,
+        acceptor: TlsAcceptor::from(config),
+        connector: TlsConnector::from(tls::trusting_client(Versions::Both)),
+    });
+    Ok(tokio::spawn(accept(listener, move |stream, client| {
+        carry(Arc::clone(&terminator), stream, client)
+    })))
+}
+
+/// One connection of a client, from its handshake to its end.
+async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) {
+    let secured = match place.acceptor.accept(stream).await {
+        Ok(secured) => secured,
+        Err(error) => {
+            tracing::debug!(%client, %error, "a handshake with a client");
+            return place.failed(Party::Client).await;
+        }
+    };
+    let station = &place.station;
+    let listener = station.address;
+    let driver = station.world.driver();
+    let Some((group, target)) = driver
+        .ask(move |fabric, _| fabric.behind(listener, client))
+        .await
+    else {
+        return;
+    };
+    let group = &station.plan.fabric.groups[usize::from(group.0)];
+    let header = group
+        .proxy_protocol
+        .map(|_| proxy_protocol::proxy(client.into(), listener.into(), None));
+    let connected = async {
+        let mut stream = station.connect(target).await?;
+        if let Some(header) = header {
+            stream.write_all(&header).await?;
+        }
+        io::Result::Ok(stream)
+    };
+    let stream = match connected.await {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%target, %error, "a connection to a target");
+            return;
+        }
+    };
+    if !group.tls {
+        return pass(secured, stream).await;
+    }
+    let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
+    match place.connector.connect(name, stream).await {
+        Ok(stream) => pass(secured, stream).await,
+        Err(error) => {
+            tracing::debug!(%target, %error, "a handshake with a target");
+            place.failed(Party::Server).await;
+        }
+    }
+}
+
+/// Carries bytes until both sides have ended, or one has broken off.
+async fn pass(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    mut target: impl AsyncRead + AsyncWrite + Unpin,
+) {
+    let carried = copy_bidirectional(&mut client, &mut target).await;
+    tracing::trace!(?carried, "a connection ended");
+}
+
+impl Terminator {
+    async fn failed(&self, with: Party) {
+        let Place {
+            balancer, zonal, ..
+        } = self.station.place;
+        let driver = self.station.world.driver();
+        driver
+            .ask(move |fabric, _| fabric.handshake_failed(balancer, zonal, with))
+            .await;
+    }
+}

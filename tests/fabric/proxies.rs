@@ -1,0 +1,255 @@
+//! Balancers that are proxies: their zonal addresses are hosts, and they are told whose turn it is.
+
+use crate::kit::*;
+use hairpin::fabric::change::Change;
+use hairpin::fabric::config::*;
+use hairpin::fabric::metric::Metric;
+use hairpin::fabric::record::*;
+use hairpin::fabric::targets::{Probe, Standing};
+use hairpin::fabric::{Config, Place};
+use std::time::Duration;
+
+/// The kernel of front/a.
+const KERNEL_A: PortId = PortId(4);
+/// Where the kernel of front/a connects to targets from.
+const BACKEND: u16 = *BACKEND_PORTS.start();
+const AT_A: Place = Place {
+    balancer: FRONT,
+    zonal: ZonalId(0),
+    port: 80,
+};
+
+/// [`config`] with the balancer as a classic one: port 80 leads to port 8080 of both.
+fn classic() -> Config {
+    let mut config = config();
+    let balancer = &mut config.balancers[0];
+    balancer.listeners.truncate(1);
+    balancer.listeners[0].instance_port = Some(8080);
+    balancer.kind = Kind::Classic(Classic {
+        group: GroupId(0),
+        idle_timeout: Duration::from_secs(60),
+        draining: false,
+        proxy_protocol: false,
+        on_deregister: OnDeregister::Close,
+        on_backend_reset: OnBackendReset::Propagate,
+        surge_queue: 1024,
+        retry: Duration::from_secs(1),
+    });
+    config.groups[0].attributes.deregistration_delay = Duration::ZERO;
+    config.groups[0].attributes.routing = Threshold::default();
+    for number in 0..2 {
+        let zonal = &mut config.balancers[0].zonal[number];
+        zonal.port = Some(PortId(config.ports.len() as u32));
+        config.ports.push(Port {
+            terminates: true,
+            name: format!("front/{}", zonal.zone),
+            address: zonal.private,
+            addresses: Vec::new(),
+            public_address: zonal.public,
+            ipv6: None,
+            internet: false,
+            zone: None,
+            up: Link::default(),
+            down: Link::default(),
+            quirks: Quirks::default(),
+        });
+    }
+    config
+}
+
+#[test]
+fn a_client_and_the_kernel_of_a_zonal_address_talk_through_the_gateway() {
+    let mut net = Net::new(classic());
+    let (client, public) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    let private = end(FRONT_A_PRIVATE, 80);
+    let came = net.forward(CLIENT, segment(client, public, SYN, 1, 0));
+    assert_eq!(came.to, KERNEL_A);
+    assert_eq!((came.headers().from, came.headers().to), (client, private));
+    let came = net.forward(KERNEL_A, segment(private, client, SYN | ACK, 9, 2));
+    assert_eq!(came.to, CLIENT);
+    assert_eq!((came.headers().from, came.headers().to), (public, client));
+    net.forward(KERNEL_A, segment(private, client, RST | ACK, 10, 2));
+    let all = net.fabric.conversations();
+    let [one] = all else { panic!("{all:?}") };
+    assert_eq!((one.tuple.from, one.tuple.to), (client, public));
+    assert_eq!(one.ended.map(|ended| ended.by), Some(Party::Server));
+    assert!(net.fabric.flows().is_empty());
+    assert!(net.fabric.records().iter().all(|record| !record.probe));
+}
+
+#[test]
+fn a_client_inside_dials_either_address() {
+    let mut net = Net::new(classic());
+    let private = end(FRONT_A_PRIVATE, 80);
+    for (from, to, seen) in [
+        (INSIDE_IP, FRONT_A_PRIVATE, INSIDE_IP),
+        (INSIDE_IP, FRONT_A, INSIDE_PUBLIC),
+    ] {
+        let came = net.forward(INSIDE, segment(end(from, 9), end(to, 80), SYN, 1, 0));
+        assert_eq!(came.to, KERNEL_A);
+        assert_eq!(
+            (came.headers().from, came.headers().to),
+            (end(seen, 9), private)
+        );
+        let came = net.forward(KERNEL_A, segment(private, end(seen, 9), SYN | ACK, 9, 2));
+        assert_eq!(came.to, INSIDE);
+        assert_eq!(
+            (came.headers().from, came.headers().to),
+            (end(to, 80), end(from, 9))
+        );
+    }
+}
+
+#[test]
+fn the_connection_to_a_target_is_traffic_and_no_health_check() {
+    let mut net = Net::new(classic());
+    let (own, web) = (end(FRONT_A_PRIVATE, BACKEND), end(WEB1_IP, 8080));
+    let came = net.forward(KERNEL_A, segment(own, web, SYN, 1, 0));
+    assert_eq!((came.to, came.headers().from), (WEB1, own));
+    let came = net.forward(WEB1, segment(web, own, SYN | ACK, 9, 2));
+    assert_eq!((came.to, came.headers().from), (KERNEL_A, web));
+    assert_eq!(net.fabric.conversations().len(), 1);
+    assert!(net.fabric.records().iter().all(|record| !record.probe));
+    // A check is told apart by its port.
+    let own = end(FRONT_A_PRIVATE, *KERNEL_PORTS.end());
+    net.forward(KERNEL_A, segment(own, web, SYN, 1, 0));
+    net.forward(WEB1, segment(web, own, SYN | ACK, 9, 2));
+    assert!(net.fabric.records()[2..].iter().all(|record| record.probe));
+}
+
+#[test]
+fn a_port_without_a_listener_takes_nothing() {
+    let mut net = Net::new(classic());
+    let syn = segment(end(CLIENT_IP, 1), end(FRONT_A, 81), SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::NoListener);
+    let datagram = datagram(end(CLIENT_IP, 1), end(FRONT_A, 80), 8);
+    assert_eq!(net.dropped(CLIENT, datagram), Reason::ProtocolUnsupported);
+}
+
+#[test]
+fn instances_take_turns_at_each_address() {
+    let mut net = Net::new(classic());
+    let mut next = |at| net.fabric.next_target(at, GroupId(0)).map(|one| one.target);
+    let b = Place {
+        zonal: ZonalId(1),
+        ..AT_A
+    };
+    let turns: Vec<_> = (0..4).map(|_| next(AT_A)).collect();
+    assert_eq!(turns, [Some(0), Some(1), Some(0), Some(1)]);
+    assert_eq!(next(b), Some(0));
+    let other = Place { port: 81, ..AT_A };
+    assert_eq!(next(other), None);
+    let address = net
+        .fabric
+        .next_target(AT_A, GroupId(0))
+        .map(|one| one.address);
+    assert_eq!(address, Some(end(WEB1_IP, 8080)));
+}
+
+#[test]
+fn without_cross_zone_an_address_has_the_instances_of_its_zone() {
+    let mut config = classic();
+    config.balancers[0].listeners[0].forward[0].cross_zone = false;
+    let mut net = Net::new(config);
+    for _ in 0..3 {
+        let next = net.fabric.next_target(AT_A, GroupId(0));
+        assert_eq!(next.map(|one| one.target), Some(0));
+    }
+}
+
+#[test]
+fn what_is_preferred_is_taken_as_long_as_it_is_in_service() {
+    let mut config = classic();
+    config.balancers[0].prefer = vec![(ZonalId(0), vec![1])];
+    let mut net = Net::new(config);
+    let works = net.fabric.works();
+    let next = |net: &mut Net| {
+        net.fabric
+            .next_target(AT_A, GroupId(0))
+            .map(|one| one.target)
+    };
+    assert_eq!((next(&mut net), next(&mut net)), (Some(1), Some(1)));
+    net.apply(Change::Deregister {
+        group: GroupId(0),
+        target: 1,
+    });
+    assert_ne!(net.fabric.works(), works);
+    assert_eq!((next(&mut net), next(&mut net)), (Some(0), Some(0)));
+    net.apply(Change::Deregister {
+        group: GroupId(0),
+        target: 0,
+    });
+    assert_eq!(next(&mut net), None);
+}
+
+#[test]
+fn a_deregistered_instance_drains_for_as_long_as_the_delay() {
+    let mut config = classic();
+    config.groups[0].attributes.deregistration_delay = ms(500);
+    let mut net = Net::new(config);
+    let standing = |net: &Net| net.fabric.standing(AT_A, GroupId(0), 0);
+    assert_eq!(standing(&net), Standing::InService);
+    net.apply(Change::Deregister {
+        group: GroupId(0),
+        target: 0,
+    });
+    assert_eq!(standing(&net), Standing::Draining);
+    let works = net.fabric.works();
+    net.pass(ms(499));
+    assert_eq!(
+        (standing(&net), net.fabric.works()),
+        (Standing::Draining, works)
+    );
+    net.pass(ms(1));
+    assert_eq!(standing(&net), Standing::Gone);
+    assert_ne!(net.fabric.works(), works);
+}
+
+#[test]
+fn an_unhealthy_instance_gets_nothing_and_all_of_them_get_nothing() {
+    let mut config = classic();
+    config.groups[0].health_check = Some(HealthCheck {
+        protocol: CheckProtocol::Tcp,
+        port: None,
+        path: "/".to_owned(),
+        interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+        healthy_threshold: 10,
+        unhealthy_threshold: 2,
+        matcher: Vec::new(),
+        checkers: 1,
+    });
+    let mut net = Net::new(config);
+    let mut check = |target, passed, times| {
+        for _ in 0..times {
+            let probe = Probe {
+                balancer: FRONT,
+                zonal: ZonalId(0),
+                group: GroupId(0),
+                target,
+                checker: 0,
+                passed,
+            };
+            net.fabric.probe_done(net.now, probe);
+        }
+        let next = net.fabric.next_target(AT_A, GroupId(0));
+        let standing = net.fabric.standing(AT_A, GroupId(0), target);
+        (next.map(|one| one.target), standing)
+    };
+    assert_eq!(check(1, true, 1), (Some(1), Standing::InService));
+    assert_eq!(check(0, false, 2), (Some(1), Standing::Unhealthy));
+    // No failing open.
+    assert_eq!(check(1, false, 2), (None, Standing::Unhealthy));
+}
+
+#[test]
+fn what_a_proxy_tells_is_counted() {
+    let mut net = Net::new(classic());
+    net.fabric.tell(AT_A, None, Metric::RequestCount, 3);
+    net.fabric.tell(AT_A, None, Metric::SurgeQueueLength, 2);
+    net.fabric.tell(AT_A, None, Metric::SurgeQueueLength, -1);
+    assert_eq!(net.metric("RequestCount"), 3);
+    let readings = net.fabric.meter().readings(ms(1));
+    let surge = readings[0].of(Metric::SurgeQueueLength);
+    assert_eq!((surge.value, surge.maximum), (1.0, 2.0));
+}
