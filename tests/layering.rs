@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "diag", "spec", "plan", "world", "run", "evidence", "verdict", "report",
+            "units", "diag", "spec", "plan", "world", "run", "evidence", "verdict", "report",
         ],
     ),
 ];

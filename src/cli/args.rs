@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use crate::units::Bytes;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -62,7 +63,8 @@ Examples:
   hairpin run nlb/source-port-collision                  one lab, by name or by file
   hairpin run nlb/source-port-collision/as-deployed -e   one case, explained packet by packet
   hairpin run labs/nlb --report json=out.json            a folder, with a report for machines
-  hairpin run nlb/collision-rate --repeat 50             how often does it hold?")]
+  hairpin run nlb/collision-rate --repeat 50             how often does it hold?
+  hairpin run nlb/loopback-timeout --capture=/tmp/pcap   packets for Wireshark, each with its fate")]
     Run(RunArgs),
     /// Find every problem of lab files, without privilege
     #[command(after_help = "\
@@ -156,6 +158,17 @@ pub struct RunArgs {
     /// Keep everything recorded, a folder for each case (for judge and explain)
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
+    /// Keep every packet as pcapng, one file for the case and one for each host, in its folder under
+    /// DIR; without DIR beside the evidence, which is then kept under evidence/ where --evidence names
+    /// no folder; with --repeat that of each case's first failure
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub capture: Option<Option<PathBuf>>,
+    /// Keep at most this much of each case's packets, the latest of them
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", requires = "capture", value_parser = capture_limit)]
+    pub capture_limit: Bytes,
+    /// Write only the first N bytes of each packet
+    #[arg(long, value_name = "N", requires = "capture", value_parser = clap::value_parser!(u32).range(1..=65_575))]
+    pub capture_snaplen: Option<u32>,
     /// Explain every case: what it changes, claims with values, findings, the packet ladder
     #[arg(short, long)]
     pub explain: bool,
@@ -166,7 +179,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// The same with `--format json` as the report that it is.
+    /// The same with `--format json` as the report that it is, and `--capture` with the evidence it goes to.
     pub fn settled(mut self) -> Self {
         let output = ReportTarget {
             format: ReportFormat::Json,
@@ -175,7 +188,19 @@ impl RunArgs {
         if self.format == OutputFormat::Json && !self.report.contains(&output) {
             self.report.push(output);
         }
+        if self.capture == Some(None) && self.evidence.is_none() && self.repeat == 1 {
+            self.evidence = Some(EVIDENCE.into());
+        }
         self
+    }
+}
+
+/// A ring of packets has room for one super-packet at least.
+fn capture_limit(text: &str) -> Result<Bytes, String> {
+    let size: Bytes = text.parse().map_err(|error| format!("{error}"))?;
+    match size.0 {
+        0x2_0000..=0x10_0000_0000 => Ok(size),
+        _ => Err("from 128KiB to 64GiB".to_owned()),
     }
 }
 

@@ -55,6 +55,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 verdict: Some(verdict),
                 failure: None,
                 saved: place,
+                capture: store::capture_beside(&saved.folder),
             })
         })
         .collect::<Result<Vec<Outcome>, Mistake>>()?;

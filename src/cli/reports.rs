@@ -112,6 +112,7 @@ fn failures(outcomes: &[Outcome]) -> Vec<Outcome> {
             verdict: outcome.verdict.clone(),
             failure: outcome.failure.clone(),
             saved: outcome.saved.clone(),
+            capture: outcome.capture.clone(),
             ..*outcome
         })
         .collect()

@@ -3,10 +3,12 @@
 use super::args::{self, OutputFormat, RunArgs};
 use super::{Status, reports, terminal};
 use crate::evidence::Evidence;
-use crate::evidence::store::{self, CaseFile};
+use crate::evidence::capture::Files;
+use crate::evidence::store::{self, CaseFile, StoreError};
 use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Word};
-use crate::run;
+use crate::run::capture::Capture;
+use crate::run::{self, Recorded};
 use crate::verdict::{self, Ruling};
 use crate::world::{Error, World, probe};
 use std::collections::BTreeMap;
@@ -75,7 +77,9 @@ async fn all(
         .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
     let gate = Arc::new(Semaphore::new(permits));
     let progress = terminal::Progress::new(jobs.len());
-    let (results, mut inbox) = mpsc::unbounded_channel();
+    // With room for a few only: results may hold captures, and they are taken up one after the other.
+    let (results, mut inbox) = mpsc::channel(processors);
+    let capture = capture_limit(args);
     let total = jobs.len();
     for (number, job) in jobs.into_iter().enumerate() {
         let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
@@ -87,9 +91,9 @@ async fn all(
             if *cancelled.borrow() {
                 return;
             }
-            let result = one(&job.plan, cancelled).await;
+            let result = one(&job.plan, cancelled, capture).await;
             // The reader stops early only when the user interrupts.
-            drop(results.send((number, job, result)));
+            drop(results.send((number, job, result)).await);
         });
     }
     drop(results);
@@ -121,7 +125,7 @@ async fn all(
             "{}/{}: {reason}; running it again, alone",
             job.plan.lab, job.plan.case
         ));
-        let result = one(&job.plan, cancelled.clone()).await;
+        let result = one(&job.plan, cancelled.clone(), capture).await;
         outcomes.push((number, keeper.outcome(&job, result)));
     }
     outcomes.sort_by_key(|(number, _)| *number);
@@ -175,17 +179,27 @@ pub fn status(outcomes: &[Outcome]) -> Status {
 }
 
 /// Builds, runs and takes down one case.
-async fn one(plan: &Arc<Plan>, cancelled: run::Cancel) -> Result<Evidence, Error> {
+async fn one(
+    plan: &Arc<Plan>,
+    cancelled: run::Cancel,
+    capture: Option<usize>,
+) -> Result<Recorded, Error> {
     let began = Instant::now();
-    let world = Arc::new(World::build(plan).await?);
+    let world = Arc::new(World::build(plan, capture).await?);
     let up = began.elapsed();
     let result = run::run(plan, Arc::clone(&world), cancelled).await;
     let began = Instant::now();
     drop(world);
-    let mut evidence = result?;
-    evidence.up_ms = up.as_secs_f64() * 1e3;
-    evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;
-    Ok(evidence)
+    let mut recorded = result?;
+    recorded.evidence.up_ms = up.as_secs_f64() * 1e3;
+    recorded.evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;
+    Ok(recorded)
+}
+
+/// How much to keep of the packets of each case, bytes; none: nothing.
+fn capture_limit(args: &RunArgs) -> Option<usize> {
+    let limit = usize::try_from(args.capture_limit.0).unwrap_or(usize::MAX);
+    args.capture.is_some().then_some(limit)
 }
 
 /// Judges, saves, and lets go of evidence that nobody will look at.
@@ -199,7 +213,7 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    fn outcome(&mut self, job: &Job, result: Result<Evidence, Error>) -> Outcome {
+    fn outcome(&mut self, job: &Job, result: Result<Recorded, Error>) -> Outcome {
         let plan = &job.plan;
         let mut outcome = Outcome {
             case: CaseInfo::from(&**plan),
@@ -208,12 +222,13 @@ impl Keeper<'_> {
             verdict: None,
             failure: None,
             saved: None,
+            capture: None,
         };
         match result {
             Err(error) => outcome.failure = Some(error.to_string()),
-            Ok(evidence) => {
+            Ok(Recorded { evidence, capture }) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
-                self.save(&mut outcome, plan, &evidence);
+                self.save(&mut outcome, plan, &evidence, capture);
                 // Of many repetitions only the numbers are needed, and of a failure everything.
                 outcome.evidence = if self.args.repeat > 1 && outcome.holds() {
                     Some(slim(evidence))
@@ -225,12 +240,17 @@ impl Keeper<'_> {
         outcome
     }
 
-    fn save(&mut self, outcome: &mut Outcome, plan: &Plan, evidence: &Evidence) {
+    fn save(
+        &mut self,
+        outcome: &mut Outcome,
+        plan: &Plan,
+        evidence: &Evidence,
+        capture: Option<Capture>,
+    ) {
         let repeated = self.args.repeat > 1;
         let folder = match &self.args.evidence {
-            Some(folder) => folder.as_path(),
-            None if repeated => Path::new(args::EVIDENCE),
-            None => return,
+            Some(folder) => Some(folder.as_path()),
+            None => repeated.then_some(Path::new(args::EVIDENCE)),
         };
         let key = (plan.lab.clone(), plan.case.clone());
         // Runs end in any order; the first failure is the one of the lowest attempt.
@@ -238,19 +258,43 @@ impl Keeper<'_> {
         if repeated && (outcome.holds() || self.kept.get(&key).is_some_and(earlier)) {
             return;
         }
+        self.kept.insert(key, outcome.attempt);
         let text = self.texts.get(&plan.file).map_or("", String::as_str);
         let case = CaseFile::new(&plan.file, &plan.lab, &plan.case, plan.seed);
-        match store::save(folder, text, &case, evidence) {
-            Ok(place) => {
-                self.kept.insert(key, outcome.attempt);
-                outcome.saved = Some(place.display().to_string());
-            }
-            // The verdict stands all the same.
-            Err(error) => {
-                terminal::complain(&format!("the evidence is not kept: {error}"));
-                self.unsaved = true;
+        if let Some(folder) = folder {
+            match store::save(folder, text, &case, evidence) {
+                Ok(place) => outcome.saved = Some(place.display().to_string()),
+                Err(error) => return self.complain("the evidence", &error),
             }
         }
+        let folder = match &self.args.capture {
+            Some(Some(folder)) => Some(folder.as_path()),
+            Some(None) => folder,
+            None => None,
+        };
+        if let (Some(folder), Some(mut capture)) = (folder, capture) {
+            let snaplen = self.args.capture_snaplen;
+            let (attachments, cut) = (capture.attachments(), capture.cut());
+            let name = (plan.lab.as_str(), plan.case.as_str());
+            let saved = store::save_capture(folder, name, &attachments, |attachment, file| {
+                capture.write(attachment, snaplen, file)
+            });
+            match saved {
+                Ok(files) => {
+                    outcome.capture = Some(Files {
+                        cut: Some(cut),
+                        ..files
+                    });
+                }
+                Err(error) => return self.complain("the capture", &error),
+            }
+        }
+    }
+
+    /// The verdict stands all the same.
+    fn complain(&mut self, what: &str, error: &StoreError) {
+        terminal::complain(&format!("{what} is not kept: {error}"));
+        self.unsaved = true;
     }
 
     /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced.
@@ -259,6 +303,7 @@ impl Keeper<'_> {
             let key = (outcome.case.lab.clone(), outcome.case.name.clone());
             if self.kept.get(&key) != Some(&outcome.attempt) {
                 outcome.saved = None;
+                outcome.capture = None;
             }
         }
     }

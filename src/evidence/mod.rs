@@ -1,5 +1,6 @@
 //! Everything recorded in a case, the same in memory and on disk.
 
+pub mod capture;
 pub mod clock;
 pub mod flow_log_text;
 pub mod flow_logs;

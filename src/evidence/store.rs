@@ -1,9 +1,11 @@
 //! Evidence on disk: `DIR/<lab>/<case>/` with `evidence.json`, the lab's own text as `lab.yaml`, and `case.json`,
-//! which says what it is. A lab's name makes as many folders as it has parts.
+//! which says what it is. A lab's name makes as many folders as it has parts. Captures, `capture.pcapng` of the case and
+//! `capture.<attachment>.pcapng`, stand beside them, or in folders of the same names elsewhere.
 //!
 //! `case.json` is written last, so a folder that has it is whole. Not here: reading the lab (see `spec`, `plan`),
 //! judging it again (see `verdict`).
 
+use super::capture::Files;
 use super::flow_logs::flow_logs;
 use super::target_health::target_health;
 use super::{Evidence, flow_log_text};
@@ -24,6 +26,10 @@ const LAB: &str = "lab.yaml";
 const FLOW_LOGS: &str = "flow-logs.txt";
 const FLOW_LOGS_5: &str = "flow-logs-v5.txt";
 const TARGET_HEALTH: &str = "target-health.json";
+const CAPTURE: &str = "capture";
+/// The ending of a file that is being written.
+const DRAFT: &str = "draft";
+const PCAPNG: &str = "pcapng";
 
 /// Every file of a case.
 const FILES: [&str; 6] = [CASE, EVIDENCE, LAB, FLOW_LOGS, FLOW_LOGS_5, TARGET_HEALTH];
@@ -206,7 +212,7 @@ fn vacate(folder: &Path, case: &CaseFile) -> Result<(), StoreError> {
         let entry = entry.map_err(io_error("look into", folder))?;
         let name = PathBuf::from(entry.file_name());
         let ours = |file: &&str| name == Path::new(file) || name == draft(Path::new(file));
-        if !FILES.iter().any(ours) {
+        if !FILES.iter().any(ours) && !is_capture(&name) {
             return occupied(format!(
                 "holds `{}`, which is no evidence",
                 entry.file_name().to_string_lossy()
@@ -218,13 +224,79 @@ fn vacate(folder: &Path, case: &CaseFile) -> Result<(), StoreError> {
         Ok(there)
             if there.file == case.file && there.lab == case.lab && there.case == case.case =>
         {
-            fs::remove_file(&mark).map_err(io_error("replace", &mark))
+            fs::remove_file(&mark).map_err(io_error("replace", &mark))?;
+            remove_captures(folder)
         }
         Ok(there) => occupied(format!("holds case `{}` of {}", there.case, there.file)),
         // Without the mark a save was interrupted: it is nobody's evidence.
-        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            remove_captures(folder)
+        }
         Err(error) => Err(error),
     }
+}
+
+/// `capture.pcapng`, `capture.web1.pcapng`, or the draft of one.
+fn is_capture(name: &Path) -> bool {
+    let text = name.to_str().unwrap_or_default();
+    let rest = text.strip_prefix(CAPTURE).unwrap_or_default();
+    let ending = rest.rsplit_once('.').map_or("", |(_, ending)| ending);
+    rest.starts_with('.') && (ending == PCAPNG || ending == DRAFT)
+}
+
+/// A capture of an earlier run tells of other packets.
+fn remove_captures(folder: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("look into", folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(io_error("look into", folder))?;
+        if is_capture(Path::new(&entry.file_name())) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(io_error("replace", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Saves a case's capture in its folder under `dir`: a file for all attachments, and one for each of those named.
+/// `write` gets the attachment's name, none for the case. What an earlier run left there is removed.
+pub fn save_capture(
+    dir: &Path,
+    (lab, case): (&str, &str),
+    attachments: &[String],
+    mut write: impl FnMut(Option<&str>, &mut BufWriter<fs::File>) -> io::Result<()>,
+) -> Result<Files, StoreError> {
+    let folder = folder(dir, lab, case);
+    fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
+    remove_captures(&folder)?;
+    let path = folder.join(format!("{CAPTURE}.{PCAPNG}"));
+    self::write(&path, |file| write(None, file))?;
+    let mut files = Files {
+        case: path.display().to_string(),
+        ..Files::default()
+    };
+    for name in attachments {
+        // Names have no dots, so no two are the same file.
+        let parts: Vec<String> = name.split('/').map(file_name).collect();
+        let path = folder.join(format!("{CAPTURE}.{}.{PCAPNG}", parts.join(".")));
+        self::write(&path, |file| write(Some(name), file))?;
+        files
+            .attachments
+            .insert(name.clone(), path.display().to_string());
+    }
+    Ok(files)
+}
+
+/// The capture beside a saved case, the file of the whole case only.
+pub fn capture_beside(folder: &Path) -> Option<Files> {
+    let path = folder.join(format!("{CAPTURE}.{PCAPNG}"));
+    path.is_file().then(|| Files {
+        case: path.display().to_string(),
+        ..Files::default()
+    })
 }
 
 fn search(dir: &Path, depth: usize, folders: &mut Vec<PathBuf>) -> Result<(), StoreError> {
@@ -300,7 +372,7 @@ fn write(
 
 /// What a file is called while it is being written.
 fn draft(path: &Path) -> PathBuf {
-    path.with_extension("draft")
+    path.with_extension(DRAFT)
 }
 
 fn io_error<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {

@@ -143,11 +143,12 @@ impl Fabric {
             return self.finish(transient, Fate::Dropped(Reason::TwRecycle));
         }
         let Transient {
+            passage,
             vnet,
             headers,
             packet,
-            ..
         } = transient;
+        out.leaving(passage.id);
         let taken = if is_stand_in(headers.destination()) {
             self.deliver_ipv6(to, vnet, headers, packet, out)
         } else {

@@ -6,6 +6,7 @@
 use super::passage::Passage;
 use super::record::{Fate, PacketRecord, Reason, Totals, Tuple};
 use crate::packet::Headers;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The books.
@@ -15,6 +16,17 @@ pub struct Ledger {
     limit: usize,
     totals: Totals,
     next_id: u64,
+    latest: Option<Latest>,
+}
+
+/// The end of a story that is too long for the books.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    /// The latest records of those cut, in the order they happened.
+    pub records: VecDeque<PacketRecord>,
+    /// The packets that a super-packet turned out to be besides its first: their number, and that of the first.
+    pub parts: VecDeque<(u64, u64)>,
+    limit: usize,
 }
 
 impl Ledger {
@@ -24,6 +36,19 @@ impl Ledger {
             limit,
             ..Self::default()
         }
+    }
+
+    /// Remembers the latest `limit` of everything that the books have no room for.
+    pub fn keep_latest(&mut self, limit: usize) {
+        self.latest = Some(Latest {
+            limit,
+            ..Latest::default()
+        });
+    }
+
+    /// What is remembered besides.
+    pub fn latest(&self) -> Option<&Latest> {
+        self.latest.as_ref()
     }
 
     /// The records kept.
@@ -56,11 +81,15 @@ impl Ledger {
 
     /// A super-packet turns out to be one packet more. Gives the number of that one.
     pub fn split(&mut self, passage: &Passage) -> u64 {
-        if passage.sender.is_some() {
+        let id = if passage.sender.is_some() {
             self.received()
         } else {
             self.originated()
+        };
+        if let Some(latest) = &mut self.latest {
+            push(&mut latest.parts, latest.limit, (id, passage.id));
         }
+        id
     }
 
     /// A packet waits in a link. Only its first wait is recorded.
@@ -99,12 +128,15 @@ impl Ledger {
     }
 
     fn record(&mut self, at: Duration, passage: &Passage, headers: &Headers, fate: Fate) {
-        if self.records.len() >= self.limit {
+        let full = self.records.len() >= self.limit;
+        if full {
             self.totals.records_cut += 1;
-            return;
+            if self.latest.is_none() {
+                return;
+            }
         }
         let protocol = passage.before.protocol;
-        self.records.push(PacketRecord {
+        let record = PacketRecord {
             at,
             id: passage.id,
             sender: passage.sender,
@@ -125,6 +157,18 @@ impl Ledger {
             wire_bytes: headers.wire_bytes() as u32,
             fate,
             probe: passage.probe,
-        });
+        };
+        match &mut self.latest {
+            Some(latest) if full => push(&mut latest.records, latest.limit, record),
+            Some(_) | None => self.records.push(record),
+        }
     }
+}
+
+/// Appends to a list that forgets its oldest.
+fn push<T>(list: &mut VecDeque<T>, limit: usize, item: T) {
+    if list.len() >= limit {
+        list.pop_front();
+    }
+    list.push_back(item);
 }

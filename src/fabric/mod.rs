@@ -55,6 +55,7 @@ use targets::{Probe, Standing, TargetHealth};
 
 pub use balancer::{Assigned, Place};
 pub use config::Config;
+pub use ledger::Latest;
 pub use meter::Meter;
 pub use metric::Metric;
 
@@ -84,6 +85,12 @@ pub trait Output {
     ) -> bool {
         self.deliver(to, header, &[head, body].concat())
     }
+
+    /// A host's packet has come in: its number, and the bytes as the host wrote them. For captures.
+    fn entered(&mut self, _id: u64, _from: PortId, _header: &VnetHeader, _packet: &[u8]) {}
+
+    /// The packet that is handed out next has this number. For captures.
+    fn leaving(&mut self, _id: u64) {}
 }
 
 /// The network. One owner, no lock, no clock: every call says what time it is, since the fabric started. Time that
@@ -234,6 +241,17 @@ impl Fabric {
     /// The packets' passages, in the order they happened, at most `record_limit`.
     pub fn records(&self) -> &[PacketRecord] {
         self.ledger.records()
+    }
+
+    /// Remembers what a capture needs besides: the latest `limit` records of those that [`Fabric::records`] has no
+    /// room for, and which packets were cut from which.
+    pub fn keep_latest(&mut self, limit: usize) {
+        self.ledger.keep_latest(limit);
+    }
+
+    /// See [`Fabric::keep_latest`]; none without it.
+    pub fn latest(&self) -> Option<&Latest> {
+        self.ledger.latest()
     }
 
     /// What guards refused, in the order it happened, at most `record_limit`.

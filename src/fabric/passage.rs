@@ -71,10 +71,12 @@ impl Fabric {
         mut packet: &mut [u8],
         out: &mut impl Output,
     ) {
+        let id = self.ledger.received();
+        out.entered(id, from, &vnet, packet);
         let (parsed, is_ipv6) = self.read(&mut vnet, &mut packet);
         let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
         let passage = Passage {
-            id: self.ledger.received(),
+            id,
             sender: Some(from),
             before: tuple(&headers),
             flow: None,

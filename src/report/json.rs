@@ -67,6 +67,9 @@ fn case(outcome: &Outcome) -> Value {
         "metrics": evidence.map(|e| json!(e.metrics)).unwrap_or_else(|| json!([])),
         "drops": evidence.map(|e| json!(e.drops)).unwrap_or_else(|| json!({})),
         "evidence": outcome.saved,
+        "capture": outcome.capture.as_ref().map(|files| json!({
+            "file": files.case, "attachments": files.attachments, "cut": files.cut,
+        })),
     })
 }
 

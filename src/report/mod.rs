@@ -19,6 +19,7 @@ pub use repeat::{repeat, wilson};
 pub use text::{Style, summary, text};
 
 use crate::evidence::Evidence;
+use crate::evidence::capture::Files;
 use crate::plan::{Change, Kind, Plan};
 use crate::verdict::{Ruling, Verdict};
 
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// Where its evidence was saved, as the user may type it.
     pub saved: Option<String>,
+    /// Where its packets were saved.
+    pub capture: Option<Files>,
 }
 
 /// What reports tell about a case itself.

@@ -81,6 +81,7 @@ fn fault() -> Outcome {
         evidence: Some(evidence),
         failure: None,
         saved: None,
+        capture: None,
     }
 }
 
@@ -111,6 +112,7 @@ fn fix() -> Outcome {
         verdict: Some(verdict(Ruling::Holds, works, Vec::new())),
         failure: None,
         saved: None,
+        capture: None,
     }
 }
 
@@ -119,6 +121,7 @@ fn failed() -> Outcome {
     let mut outcome = Outcome {
         case: info("another-source-port", Kind::Fix),
         saved: Some("out/x".into()),
+        capture: None,
         ..fault()
     };
     let verdict = outcome.verdict.as_mut().expect("a verdict");

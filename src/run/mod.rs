@@ -4,6 +4,7 @@
 
 mod apps;
 mod books;
+pub mod capture;
 mod client;
 mod collect;
 mod connections;
@@ -28,6 +29,7 @@ mod word;
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::{Error, World, lag, proc};
+use capture::Capture;
 use probe::Probes;
 use proxy::Proxies;
 use server::Servers;
@@ -40,11 +42,19 @@ use tokio::time::Instant;
 /// Becomes true when the user asked to stop.
 pub type Cancel = watch::Receiver<bool>;
 
+/// What a case leaves.
+pub struct Recorded {
+    /// Everything known about it.
+    pub evidence: Evidence,
+    /// Its packets, byte for byte, when the world was built to capture.
+    pub capture: Option<Capture>,
+}
+
 /// Runs a case in a world, and leaves the world as it is after the last step.
 ///
 /// # Errors
 /// What the machine refused (a port, a program, /proc).
-pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<Evidence, Error> {
+pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<Recorded, Error> {
     let mut servers = Vec::with_capacity(plan.hosts.len());
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
         servers.push(Servers::start(live, &host.first_addresses(), &host.servers).await?);
@@ -86,7 +96,8 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
     drop(proxies);
     evidence.seconds = seconds;
     evidence.lag_ms = lag.as_secs_f64() * 1e3;
-    Ok(evidence)
+    let capture = Capture::take(&story, &evidence).await;
+    Ok(Recorded { evidence, capture })
 }
 
 /// No packet for this long counts as quiet: longer than a host takes to answer one.

@@ -4,6 +4,7 @@
 //! Not here: any decision about a packet (see `fabric`).
 
 use super::error::Error;
+use super::tap::{self, Entry, Tap};
 use crate::fabric::change::Change;
 use crate::fabric::config::{Config, PortId};
 use crate::fabric::{Fabric, Frame, Output};
@@ -15,7 +16,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
 type Question = Box<dyn FnOnce(&mut Fabric, &mut Devices, Duration) + Send>;
@@ -37,14 +38,20 @@ pub struct Driver {
     wake: Arc<EventFd>,
     thread: Option<JoinHandle<()>>,
     start: Instant,
+    /// The wall clock at `start`.
+    epoch: SystemTime,
 }
 
 impl Driver {
-    /// Starts the thread. `devices[n]` is `PortId(n)`'s TUN.
+    /// Starts the thread. `devices[n]` is `PortId(n)`'s TUN. `capture`: bytes of packets to keep, none without.
     ///
     /// # Errors
     /// When epoll or a thread cannot be had.
-    pub fn start(config: Config, devices: Vec<OwnedFd>) -> Result<Self, Error> {
+    pub fn start(
+        config: Config,
+        devices: Vec<OwnedFd>,
+        capture: Option<usize>,
+    ) -> Result<Self, Error> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|errno| Error::system("create an epoll", errno))?;
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
@@ -61,10 +68,20 @@ impl Driver {
         }
         let (questions, inbox) = mpsc::channel();
         let (announce, news) = watch::channel(0);
-        let start = Instant::now();
+        let mut fabric = Fabric::new(config);
+        if let Some(limit) = capture {
+            fabric.keep_latest(tap::most_entries(limit));
+        }
+        let tap = capture.map(|limit| Tap::new(limit, devices.len()));
+        let (start, epoch) = (Instant::now(), SystemTime::now());
         let mut engine = Engine {
-            fabric: Fabric::new(config),
-            devices: Devices(devices),
+            fabric,
+            devices: Devices {
+                files: devices,
+                tap,
+                now: Duration::ZERO,
+                leaving: 0,
+            },
             epoll,
             wake: Arc::clone(&wake),
             inbox,
@@ -81,6 +98,7 @@ impl Driver {
             wake,
             thread: Some(thread),
             start,
+            epoch,
         })
     }
 
@@ -92,6 +110,19 @@ impl Driver {
     /// Another number whenever something that decides about targets may have changed (see [`Fabric::works`]).
     pub fn news(&self) -> watch::Receiver<u64> {
         self.news.clone()
+    }
+
+    /// The wall clock's time of the moment the fabric's time counts from.
+    pub fn epoch(&self) -> SystemTime {
+        self.epoch
+    }
+
+    /// Takes what was captured so far, and ends capturing. None when there was nothing to capture.
+    ///
+    /// # Panics
+    /// As [`Driver::ask`].
+    pub async fn take_tap(&self) -> Option<Tap> {
+        self.send(|_, devices, _| devices.tap.take()).await
     }
 
     /// Asks the fabric and waits for the answer.
@@ -164,10 +195,47 @@ struct Engine {
     start: Instant,
 }
 
-/// The devices as the fabric's output.
-struct Devices(Vec<OwnedFd>);
+/// The devices as the fabric's output, and the tap on them.
+struct Devices {
+    files: Vec<OwnedFd>,
+    tap: Option<Tap>,
+    /// The time that a captured packet gets.
+    now: Duration,
+    /// The number of the packet that is handed out next.
+    leaving: u64,
+}
+
+impl Devices {
+    fn capture(
+        &mut self,
+        (id, port, inbound): (u64, PortId, bool),
+        vnet: &VnetHeader,
+        head: &[u8],
+        body: &[u8],
+    ) {
+        if let Some(tap) = &mut self.tap {
+            let entry = Entry {
+                at: self.now,
+                id,
+                port,
+                inbound,
+                vnet: *vnet,
+                len: 0,
+            };
+            tap.push(entry, head, body);
+        }
+    }
+}
 
 impl Output for Devices {
+    fn entered(&mut self, id: u64, from: PortId, header: &VnetHeader, packet: &[u8]) {
+        self.capture((id, from, false), header, packet, &[]);
+    }
+
+    fn leaving(&mut self, id: u64) {
+        self.leaving = id;
+    }
+
     fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool {
         self.deliver_pieces(to, header, packet, &[])
     }
@@ -181,8 +249,11 @@ impl Output for Devices {
     ) -> bool {
         let bytes = header.to_bytes();
         let slices = [IoSlice::new(&bytes), IoSlice::new(head), IoSlice::new(body)];
-        match nix::sys::uio::writev(&self.0[to.0 as usize], &slices) {
-            Ok(_) => true,
+        match nix::sys::uio::writev(&self.files[to.0 as usize], &slices) {
+            Ok(_) => {
+                self.capture((self.leaving, to, true), header, head, body);
+                true
+            }
             Err(errno) => {
                 tracing::debug!(
                     ?errno,
@@ -209,7 +280,8 @@ impl Engine {
                     .next_deadline()
                     .map(|at| at.saturating_sub(self.start.elapsed())),
             );
-            self.fabric.advance(self.start.elapsed(), &mut self.devices);
+            let now = self.now();
+            self.fabric.advance(now, &mut self.devices);
             for event in &events[..ready] {
                 if event.data() == WAKE {
                     if !self.answer() {
@@ -230,6 +302,13 @@ impl Engine {
         }
     }
 
+    /// The fabric's time, also for what is captured from now on.
+    fn now(&mut self) -> Duration {
+        let now = self.start.elapsed();
+        self.devices.now = now;
+        now
+    }
+
     /// False when nobody can ask any more.
     fn answer(&mut self) -> bool {
         // Empty is fine: an earlier round may have taken the number.
@@ -238,7 +317,8 @@ impl Engine {
         loop {
             match self.inbox.try_recv() {
                 Ok(question) => {
-                    question(&mut self.fabric, &mut self.devices, self.start.elapsed());
+                    let now = self.now();
+                    question(&mut self.fabric, &mut self.devices, now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return true,
                 Err(mpsc::TryRecvError::Disconnected) => return false,
@@ -248,7 +328,7 @@ impl Engine {
 
     fn read(&mut self, number: usize, buffer: &mut [u8]) {
         for _ in 0..BATCH {
-            let length = match nix::unistd::read(&self.devices.0[number], buffer) {
+            let length = match nix::unistd::read(&self.devices.files[number], buffer) {
                 Ok(length) => length,
                 Err(Errno::EAGAIN | Errno::EINTR) => return,
                 Err(errno) => {
@@ -260,8 +340,9 @@ impl Engine {
                 continue;
             };
             let header = VnetHeader::read(header).expect("split at its length");
+            let now = self.now();
             self.fabric.receive(
-                self.start.elapsed(),
+                now,
                 PortId(number as u32),
                 Frame { header, packet },
                 &mut self.devices,

@@ -16,6 +16,7 @@ pub mod program;
 pub mod socket;
 pub mod supervise;
 mod sysctl;
+pub mod tap;
 mod tun;
 
 pub use error::Error;
@@ -77,10 +78,11 @@ impl Host {
 
 impl World {
     /// Builds all hosts of a plan and starts its fabric. Rules and set-up scripts have run when it returns.
+    /// `capture`: bytes of packets to keep for a capture, none without.
     ///
     /// # Errors
     /// The first operation that failed; what was built by then is gone when the error arrives.
-    pub async fn build(plan: &Plan) -> Result<Self, Error> {
+    pub async fn build(plan: &Plan, capture: Option<usize>) -> Result<Self, Error> {
         let names = names(plan);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
@@ -121,7 +123,7 @@ impl World {
         let (devices, doors) =
             tokio::task::block_in_place(|| Ok::<_, Error>((wait_all(pending)?, wait_all(doors)?)))?;
         inside::attach(plan, &hosts, doors).await?;
-        let driver = Driver::start(plan.fabric.clone(), devices)?;
+        let driver = Driver::start(plan.fabric.clone(), devices, capture)?;
         let world = Self {
             hosts,
             on_fabric: plan.on_fabric(),

@@ -4,7 +4,7 @@ use super::{Style, paint};
 use crate::evidence::{Detail, Evidence, StepResult};
 use crate::plan::{Change, Kind};
 use crate::report::metrics;
-use crate::report::wrap::wrap;
+use crate::report::wrap::{count, wrap};
 use crate::report::{Outcome, kind_word};
 use crate::verdict::ladder::ladder;
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
@@ -72,6 +72,16 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
             INDENT,
             &format!("{:<9} hairpin explain {saved}", "evidence"),
         );
+    }
+    if let Some(capture) = &outcome.capture {
+        let cut = match capture.cut {
+            Some(cut) if cut > 0 => {
+                format!(" (without the oldest {})", count(cut as usize, "packet"))
+            }
+            Some(_) | None => String::new(),
+        };
+        let case = &capture.case;
+        block.line(INDENT, &format!("{:<9} {case}{cut}", "capture"));
     }
     let again = format!(
         "hairpin run {} --case {} --seed {} --explain",
