@@ -134,11 +134,12 @@ fn a_pod_keeps_its_address_on_the_way_through_its_node() {
         .expect("a runtime");
     let evidence: Evidence = runtime.block_on(async {
         let plan = Arc::new(pods());
-        let world = World::build(&plan).await.expect("a world");
+        let world = World::build(&plan, None).await.expect("a world");
         let (_stop, cancel) = watch::channel(false);
         hairpin::run::run(&plan, Arc::new(world), cancel)
             .await
             .expect("a story")
+            .evidence
     });
     for step in &evidence.steps {
         assert!(step.ok, "{step:?}");
