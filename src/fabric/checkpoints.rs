@@ -24,6 +24,19 @@ pub(super) fn view(headers: &Headers) -> View {
     }
 }
 
+/// The same as its sender's subnet saw it, before a NAT gateway translated it.
+fn as_left(transient: &Transient<'_>) -> View {
+    let now = view(&transient.headers);
+    match transient.passage.mapping {
+        None => now,
+        Some(_) => View {
+            from: transient.passage.before.from,
+            to: transient.passage.before.to,
+            ..now
+        },
+    }
+}
+
 /// The packet that an ICMP error is about.
 fn quoted(transient: &Transient<'_>) -> Option<View> {
     if transient.headers.protocol != ICMP {
@@ -94,11 +107,12 @@ impl Fabric {
         let Some(watch) = &mut self.watch else {
             return Ok(());
         };
-        let as_left = view(&transient.headers);
+        let as_left = as_left(transient);
+        let entered = view(&transient.headers);
         let as_entered = View {
-            from: behind(as_left.from, source),
-            to: behind(as_left.to, destination),
-            ..as_left
+            from: behind(entered.from, source),
+            to: behind(entered.to, destination),
+            ..entered
         };
         let borders = Borders {
             leaves: watch.subnet(from),
@@ -122,10 +136,11 @@ impl Fabric {
         let Some(watch) = &mut self.watch else {
             return Ok(());
         };
-        let as_left = view(&transient.headers);
+        let as_left = as_left(transient);
+        let entered = view(&transient.headers);
         let as_entered = View {
-            from: behind(as_left.from, source),
-            ..as_left
+            from: behind(entered.from, source),
+            ..entered
         };
         let borders = Borders {
             leaves: watch.subnet(from),
@@ -183,19 +198,24 @@ impl Fabric {
         transient: &Transient<'_>,
         (balancer, zonal): (BalancerId, ZonalId),
     ) -> Result<(), Reason> {
-        let Some(watch) = &mut self.watch else {
+        if self.watch.is_none() {
             return Ok(());
-        };
+        }
         let as_entered = view(&transient.headers);
         // A client inside that dialled the public address is known there by its own public address.
         let course = self.routes.course(to, *as_entered.from.ip());
         let seen = match course {
             Ok(Course::Balancer { source, .. }) => source,
-            Ok(Course::Host { .. } | Course::Resolver) | Err(_) => *as_entered.to.ip(),
+            Ok(Course::Host { .. } | Course::Resolver | Course::Gateway { .. }) | Err(_) => self
+                .outside_of(&transient.passage)
+                .unwrap_or(*as_entered.to.ip()),
         };
         let as_left = View {
             to: behind(as_entered.to, seen),
             ..as_entered
+        };
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
         };
         let borders = Borders {
             leaves: watch.zonal_subnet(balancer, zonal),

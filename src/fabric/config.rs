@@ -5,11 +5,13 @@
 
 mod groups;
 mod kinds;
+mod nat;
 
 pub use groups::{
     CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
     TerminationReset, Threshold,
 };
+pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOrder};
 
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
@@ -48,6 +50,8 @@ pub struct Config {
     pub balancers: Vec<Balancer>,
     /// The target groups.
     pub groups: Vec<TargetGroup>,
+    /// The NAT gateways.
+    pub nat_gateways: Vec<NatGateway>,
     /// What may refuse packets.
     pub guards: Guards,
     /// Who is in which VPC.
@@ -150,6 +154,8 @@ pub struct Port {
     /// A zonal address's kernel at which clients' connections end, because it terminates TLS or is a proxy: not all that
     /// it sends belongs to health checks.
     pub terminates: bool,
+    /// The NAT gateway by which it reaches the internet, when it has no public address.
+    pub nat: Option<GatewayId>,
 }
 
 impl Port {
@@ -162,7 +168,7 @@ impl Port {
 impl Port {
     /// True when packets of this host can leave for the internet, and answers come back.
     pub fn reaches_internet(&self) -> bool {
-        self.internet || self.public_address.is_some()
+        self.internet || self.public_address.is_some() || self.nat.is_some()
     }
 }
 

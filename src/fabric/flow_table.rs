@@ -44,7 +44,7 @@ impl Key {
     }
 
     /// Only a place in a table hangs on this, never a decision.
-    fn hash(&self) -> u64 {
+    pub fn hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         hasher.write_u64(self.addresses);
         hasher.write_u64(self.rest);

@@ -60,7 +60,8 @@ pub fn toward_target(balancers: &Balancers, quote: &Quote) -> Option<Translated>
     })
 }
 
-fn protocol(quote: &Quote) -> Option<Protocol> {
+/// The transport of a quoted packet, when its ports are there.
+pub fn protocol(quote: &Quote) -> Option<Protocol> {
     match quote.protocol {
         _ if !quote.has_ports() => None,
         TCP => Some(Protocol::Tcp),

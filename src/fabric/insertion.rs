@@ -65,6 +65,8 @@ impl Fabric {
                 sender: None,
                 before: tuple(&headers),
                 flow: Some(flow),
+                mapping: None,
+                gateway: None,
                 held: false,
                 probe: false,
                 shifted: 0,

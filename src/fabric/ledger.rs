@@ -148,6 +148,8 @@ impl Ledger {
                 to: headers.to,
             },
             flow: passage.flow,
+            mapping: passage.mapping,
+            gateway: passage.gateway,
             flags: headers.flags,
             seq: headers.seq,
             ack: headers.ack,

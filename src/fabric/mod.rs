@@ -1,4 +1,4 @@
-//! The emulated network between the hosts: routes, links, internet gateway, load balancers. Pure: it has no
+//! The emulated network between the hosts: routes, links, internet gateway, NAT gateways, load balancers. Pure: it has no
 //! clock and does no I/O. Give it a packet and the time, it hands the outcome to an [`Output`].
 //!
 //! Not here: TUN devices, threads, sockets (`world` drives this), names of YAML (`plan` lowers to [`Config`]).
@@ -12,6 +12,7 @@ pub mod faults;
 pub mod guard;
 pub mod meter;
 pub mod metric;
+pub mod nat;
 pub mod record;
 pub mod targets;
 
@@ -43,7 +44,10 @@ use faults::Faults;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
-use record::{Conversation, FlowRecord, Listing, PacketRecord, Party, Refusal, Totals, Tuple};
+use nat::{Gateways, NatCounters};
+use record::{
+    Conversation, FlowRecord, Listing, MappingRecord, PacketRecord, Party, Refusal, Totals, Tuple,
+};
 use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
@@ -102,6 +106,7 @@ pub struct Fabric {
     routes: Routes,
     links: Links,
     balancers: Balancers,
+    gateways: Gateways,
     resolver: Resolver,
     /// What names said and when, and the state of the balancers that is in it.
     listings: Vec<Listing>,
@@ -147,6 +152,7 @@ impl Fabric {
             routes: Routes::new(&config),
             links: Links::new(&config),
             balancers: Balancers::new(&config),
+            gateways: Gateways::new(&config),
             resolver: Resolver::new(&config),
             listings: Vec::new(),
             noted: 0,
@@ -195,7 +201,7 @@ impl Fabric {
         self.control(self.now, out);
     }
 
-    /// What balancers do by themselves.
+    /// What balancers and gateways do by themselves.
     fn control(&mut self, at: Duration, out: &mut impl Output) {
         self.balancers.advance(at, &self.config);
         if self.noted != self.balancers.works() {
@@ -207,6 +213,8 @@ impl Fabric {
         while let Some(flow) = self.balancers.next_header_retry(at) {
             self.send_proxy_header(at, flow, out);
         }
+        self.gateways.advance(at);
+        self.bid_gateway_farewells(at, out);
     }
 
     /// Writes down what balancers' names say now, where it is not what they said before.
@@ -235,7 +243,8 @@ impl Fabric {
     pub fn next_deadline(&self) -> Option<Duration> {
         let arrival = self.arrivals.peek().map(|&Reverse((due, ..))| due);
         let check = self.balancers.next_check();
-        arrival.into_iter().chain(check).min()
+        let expiry = self.gateways.next_check();
+        arrival.into_iter().chain(check).chain(expiry).min()
     }
 
     /// The packets' passages, in the order they happened, at most `record_limit`.
@@ -264,6 +273,16 @@ impl Fabric {
         self.balancers.table().records()
     }
 
+    /// Every mapping that a NAT gateway ever made; [`record::MappingId`] is the index. Put together on demand.
+    pub fn mappings(&self) -> Vec<MappingRecord> {
+        self.gateways.records()
+    }
+
+    /// What each NAT gateway counts.
+    pub fn nat_counters(&self) -> Vec<NatCounters> {
+        self.gateways.counters()
+    }
+
     /// Every connection attempt, in the order they began.
     pub fn conversations(&self) -> &[Conversation] {
         self.conversations.all()
@@ -284,8 +303,9 @@ impl Fabric {
         self.balancers.meter()
     }
 
-    /// What the balancers count begins now, with the first minute; levels stay as they are.
+    /// What balancers and gateways count begins now, with the first minute; levels stay as they are.
     pub fn restart_meter(&mut self, now: Duration) {
+        self.gateways.restart_counters();
         self.balancers.meter_mut().restart(now);
     }
 

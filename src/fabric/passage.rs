@@ -4,12 +4,12 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, PortId, Protocol, is_stand_in};
+use super::config::{BalancerId, GatewayId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
 use super::edge::unreadable;
 use super::flow_table::TERMINATED;
 use super::link::Stage;
-use super::record::{Ended, Fate, FlowId, Party, Reason, Tuple};
+use super::record::{Ended, Fate, FlowId, MappingId, Party, Reason, Tuple};
 use super::routes::{Course, is_kernel_port};
 use super::{Fabric, Output, icmp};
 use crate::packet::answer::IcmpError;
@@ -34,6 +34,10 @@ pub struct Passage {
     pub before: Tuple,
     /// The flow it belongs to.
     pub flow: Option<FlowId>,
+    /// The NAT gateway's mapping by which it goes.
+    pub mapping: Option<MappingId>,
+    /// The NAT gateway at which it ended, or that made it.
+    pub gateway: Option<GatewayId>,
     /// It has waited in a link.
     pub held: bool,
     /// It belongs to a health check.
@@ -80,6 +84,8 @@ impl Fabric {
             sender: Some(from),
             before: tuple(&headers),
             flow: None,
+            mapping: None,
+            gateway: None,
             held: false,
             probe: self.routes.kernel_of(from).is_some()
                 && !self.is_of_terminator(from, headers.from.port()),
@@ -163,20 +169,24 @@ impl Fabric {
         }
     }
 
-    /// Packets of targets by their way back, before any routing; then balancers; then the gateway; then hosts.
-    fn decide(
+    /// Packets of targets by their way back, before any routing; then the NAT gateway of their sender; then balancers; then
+    /// the internet gateway; then hosts.
+    pub(super) fn decide(
         &mut self,
         at: Duration,
         from: PortId,
         transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
-        let headers = &transient.headers;
         let way_back = if self.is_target[from.0 as usize] {
-            self.balancers.way_back(headers)
+            self.balancers.way_back(&transient.headers)
         } else {
             None
         };
+        if way_back.is_none() && !self.outward(at, from, transient, out) {
+            return;
+        }
+        let headers = &transient.headers;
         let (decision, party) = if let Some(flow) = way_back {
             if headers.fragment {
                 return self.finish(transient, Fate::Dropped(Reason::Fragment));
@@ -204,6 +214,9 @@ impl Fabric {
                     return self.direct(at, from, transient, ends, port, out);
                 }
                 Ok(Course::Resolver) => return self.resolve(at, from, transient, out),
+                Ok(Course::Gateway { source, gateway }) => {
+                    return self.reach_gateway(at, from, transient, (source, gateway), out);
+                }
                 Ok(Course::Balancer {
                     source,
                     balancer,
@@ -243,6 +256,11 @@ impl Fabric {
                 rewrite(transient.packet, &mut transient.headers, from, to);
                 if !self.balancers.proxy_headers().is_empty() {
                     self.shift(at, flow, party, transient, out);
+                }
+                if let Some(gateway) = self.gateways.at(*to.ip())
+                    && self.homeward(at, gateway, transient).is_none()
+                {
+                    return;
                 }
                 self.note(transient, Some(party));
                 self.toward_host(at, transient, flow, party, out);
@@ -318,6 +336,25 @@ impl Fabric {
         }
     }
 
+    /// From a host to a NAT gateway's address, which sees this source, and on to the host behind it.
+    fn reach_gateway(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &mut Transient<'_>,
+        (source, gateway): (Ipv4Addr, GatewayId),
+        out: &mut impl Output,
+    ) {
+        let sent_from = transient.headers.from;
+        let seen = SocketAddrV4::new(source, sent_from.port());
+        let to = transient.headers.to;
+        rewrite(transient.packet, &mut transient.headers, seen, to);
+        if let Some(host) = self.homeward(at, gateway, transient) {
+            let ends = (source, transient.headers.destination());
+            self.direct(at, from, transient, ends, host, out);
+        }
+    }
+
     /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
     fn answers_probe(&self, from: PortId, balancer: BalancerId, headers: &Headers) -> bool {
         let port = headers.to.port();
@@ -375,9 +412,15 @@ impl Fabric {
             == Some(&DESTINATION_UNREACHABLE)
             && headers.payload > headers.transport;
         let quote = Quote::read(transient.packet, headers);
+        let mut translated = quote
+            .filter(|_| unreachable)
+            .and_then(|quote| icmp::toward_client(&self.balancers, &quote));
+        if translated.is_none() && !self.error_outward(from, transient) {
+            return;
+        }
+        let headers = &transient.headers;
+        let quote = Quote::read(transient.packet, headers);
         let about_flow = quote.filter(|_| unreachable);
-        let mut translated =
-            about_flow.and_then(|quote| icmp::toward_client(&self.balancers, &quote));
         if let Some(new) = translated {
             if let Err(reason) = self.back_to_balancer(at, from, transient, new.flow) {
                 return self.finish(transient, Fate::Dropped(reason));
@@ -415,6 +458,12 @@ impl Fabric {
                     ..
                 }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
                     return self.reach_kernel(at, transient, kernel, out);
+                }
+                Ok(Course::Gateway { source, gateway }) => {
+                    if let Some((host, inside)) = self.error_homeward(gateway, source, transient) {
+                        self.direct(at, from, transient, (source, inside), host, out);
+                    }
+                    return;
                 }
                 Ok(Course::Resolver) => {
                     let fate = Fate::Dropped(Reason::IcmpUnsupported);
@@ -457,6 +506,11 @@ impl Fabric {
                 quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
                 let end = |address| SocketAddrV4::new(address, 0);
                 rewrite(transient.packet, headers, end(new.from), end(new.to));
+                if let Some(gateway) = self.gateways.at(new.to)
+                    && self.error_homeward(gateway, new.from, transient).is_none()
+                {
+                    return;
+                }
                 self.toward_host(at, transient, new.flow, Party::Server, out);
             }
             (None, _) | (_, None) => {
@@ -539,7 +593,7 @@ impl Fabric {
     }
 
     /// To a host. `through`: the balancer whose target it is.
-    fn come_to(
+    pub(super) fn come_to(
         &mut self,
         at: Duration,
         port: PortId,

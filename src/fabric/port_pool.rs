@@ -1,11 +1,13 @@
 //! Source ports for flows whose client address is not preserved: one pool for each (zonal address, target).
 //!
 //! Observed on: AWS gives about 55,000 to each (load balancer address, target address and port). In which order is
-//! not documented; here from a seeded start upwards, so that a port comes back as late as possible.
+//! not documented; here from a seeded start upwards, so that a port comes back as late as possible. NAT gateways have
+//! pools of the same kind, and orders of their own.
 
 use super::random;
 use rustc_hash::FxHashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::RangeInclusive;
 
 /// The first port of every pool.
 pub const FIRST_PORT: u16 = 1024;
@@ -47,6 +49,34 @@ impl PortPools {
         pool.set(index);
         pool.next = (index + 1) % pool.size;
         Some(FIRST_PORT + index as u16)
+    }
+
+    /// Takes the first free port of a range from `start` on, around its end; none when all of it is taken, or `most` of
+    /// the whole pool.
+    pub fn take_within(
+        &mut self,
+        own: Ipv4Addr,
+        remote: SocketAddrV4,
+        range: &RangeInclusive<u16>,
+        start: u16,
+        most: u16,
+    ) -> Option<u16> {
+        let seed = self.seed;
+        let pool = self
+            .pools
+            .entry((own, remote))
+            .or_insert_with(|| Pool::new(seed, own, remote, u16::MAX));
+        if pool.in_use >= usize::from(most) {
+            return None;
+        }
+        let index = |port: u16| usize::from(port.saturating_sub(FIRST_PORT));
+        let (first, end) = (index(*range.start()), index(*range.end()) + 1);
+        let start = index(start).clamp(first, end);
+        let found = pool
+            .free_in(start, end)
+            .or_else(|| pool.free_in(first, start))?;
+        pool.set(found);
+        Some(FIRST_PORT + found as u16)
     }
 
     /// Takes this very port again. False: somebody else has it.
@@ -163,6 +193,19 @@ mod tests {
         assert!(pools.take(ZONAL, TARGET, 1).is_some());
         assert!(pools.take(ZONAL, other, 1).is_some());
         assert!(pools.take(ZONAL, TARGET, 1).is_none());
+    }
+
+    #[test]
+    fn a_range_is_taken_from_its_start_around_its_end() {
+        let mut pools = PortPools::new(3);
+        let range = 2000..=2003;
+        let mut take = |start, most| pools.take_within(ZONAL, TARGET, &range, start, most);
+        assert_eq!(take(2002, 99), Some(2002));
+        assert_eq!(take(2002, 99), Some(2003));
+        assert_eq!(take(2002, 99), Some(2000));
+        assert_eq!(take(2002, 3), None, "three are taken");
+        assert_eq!(take(9, 99), Some(2001));
+        assert_eq!(take(2000, 99), None);
     }
 
     #[test]

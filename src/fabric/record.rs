@@ -2,7 +2,7 @@
 //!
 //! Plain data, copied out by `run` into evidence. Times are since the fabric started.
 
-use super::config::{BalancerId, GroupId, PortId, Protocol, ZonalId};
+use super::config::{BalancerId, GatewayId, GroupId, PortId, Protocol, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum Fate {
 pub enum Answer {
     /// RST: the segment belongs to no flow.
     ResetNoFlow,
-    /// RST: the segment belongs to a flow that expired.
+    /// RST: the segment belongs to a flow, or to a NAT gateway's mapping, that expired.
     ResetExpired,
     /// RST: the flow's target is unhealthy.
     ResetUnhealthy,
@@ -71,11 +71,13 @@ pub enum Reason {
     ProtocolUnsupported,
     /// No target is registered or eligible at this zonal address.
     NoTarget,
-    /// All source ports toward this target are taken (`PortAllocationErrorCount`).
+    /// All source ports toward this target are taken (`PortAllocationErrorCount`); at a NAT gateway, toward this
+    /// destination (`ErrorPortAllocation`).
     PortAllocation,
     /// The flow table is full.
     FlowTableFull,
-    /// A segment of no flow, where the balancer was told to stay silent (or a RST, which is never answered).
+    /// A segment of no flow, where the balancer was told to stay silent (or a RST, which is never answered); a packet for
+    /// a NAT gateway that nobody behind it has asked for.
     MissingFlow,
     /// A segment of an expired flow, where the balancer was told to stay silent (or a RST).
     ExpiredFlow,
@@ -178,6 +180,10 @@ pub struct PacketRecord {
     pub after: Tuple,
     /// The flow it belongs to, if any.
     pub flow: Option<FlowId>,
+    /// The NAT gateway's mapping by which it was translated, if any.
+    pub mapping: Option<MappingId>,
+    /// The NAT gateway at which it ended, or that made it.
+    pub gateway: Option<GatewayId>,
     /// TCP flags byte (RFC 9293: CWR ECE URG ACK PSH RST SYN FIN, low bit FIN); 0 for other protocols.
     pub flags: u8,
     /// TCP sequence number.
@@ -212,6 +218,29 @@ pub struct Listing {
 /// Index into the fabric's flow records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub u32);
+
+/// Index into the fabric's mapping records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MappingId(pub u32);
+
+/// A NAT gateway's mapping, living or gone.
+#[derive(Clone, Debug)]
+pub struct MappingRecord {
+    /// Whose mapping.
+    pub gateway: GatewayId,
+    /// The host behind the gateway.
+    pub host: PortId,
+    /// As the host sends: from itself, to the destination.
+    pub inside: Tuple,
+    /// As the destination receives: from the gateway, to the destination.
+    pub outside: Tuple,
+    /// First packet.
+    pub opened: Duration,
+    /// Last packet in either direction.
+    pub last: Duration,
+    /// How far its connection got, as seen from the packets.
+    pub state: FlowState,
+}
 
 /// A balancer's flow, living or gone.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What the fabric says by itself: RSTs of balancers, ICMP errors of the router it is, the resolver's answers.
+//! What the fabric says by itself: RSTs of balancers and NAT gateways, ICMP errors of the router it is, the resolver's answers.
 
 use super::balancer::Farewell;
 use super::config::{PortId, is_stand_in};
@@ -37,6 +37,7 @@ impl Fabric {
             Some(flow) => self.balancers.table().client_side(flow),
             None => passage.before,
         };
+        let client_side = self.gateways.as_written(client_side);
         self.end_conversation(&client_side, true, Party::Fabric);
         if let Some(mut made) = reset(transient.packet, &transient.headers) {
             self.originate(at, passage, &mut made, out);
@@ -131,7 +132,9 @@ impl Fabric {
                 Ok(Course::Balancer {
                     balancer, zonal, ..
                 }) => (balancer, zonal),
-                Ok(Course::Host { .. } | Course::Resolver) | Err(_) => return Ok(()),
+                Ok(Course::Host { .. } | Course::Resolver | Course::Gateway { .. }) | Err(_) => {
+                    return Ok(());
+                }
             },
         };
         self.beyond_balancer(at, to, transient, place)
@@ -140,6 +143,7 @@ impl Fabric {
     /// Tells both ends, or one, that a balancer has ended their flow.
     pub(super) fn bid_farewell(&mut self, at: Duration, farewell: Farewell, out: &mut impl Output) {
         let client_side = self.balancers.table().client_side(farewell.flow);
+        let client_side = self.gateways.as_written(client_side);
         self.end_conversation(&client_side, true, Party::Fabric);
         for reset in farewell.client.into_iter().chain(farewell.target) {
             let mut packet = unasked_reset(reset.from, reset.to, reset.seq, reset.ack);
@@ -153,6 +157,8 @@ impl Fabric {
                     sender: None,
                     before: tuple(&headers),
                     flow: Some(farewell.flow),
+                    mapping: None,
+                    gateway: None,
                     held: false,
                     probe: false,
                     shifted: 0,
@@ -161,6 +167,11 @@ impl Fabric {
                 headers,
                 packet: &mut packet,
             };
+            if let Some(gateway) = self.gateways.at(*reset.to.ip())
+                && self.homeward(at, gateway, &mut transient).is_none()
+            {
+                continue;
+            }
             self.toward_host(at, &mut transient, farewell.flow, Party::Fabric, out);
         }
     }
@@ -183,6 +194,8 @@ impl Fabric {
                 sender: None,
                 before: tuple(&headers),
                 flow: about.flow,
+                mapping: about.mapping,
+                gateway: about.gateway,
                 held: false,
                 probe: about.probe,
                 shifted: 0,
@@ -191,6 +204,11 @@ impl Fabric {
             headers,
             packet,
         };
+        if let Some(gateway) = self.gateways.at(*headers.to.ip())
+            && self.homeward(at, gateway, &mut transient).is_none()
+        {
+            return;
+        }
         match self.answer_passes(at, to, about, &transient) {
             Ok(()) => self.through(at, Stage::Down(to), &mut transient, out),
             Err(reason) => self.finish(&transient, Fate::Dropped(reason)),

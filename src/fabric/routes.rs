@@ -1,10 +1,11 @@
-//! Who has which address, and what the internet gateway does to those that cross it.
+//! Who has which address, and what the internet gateway does to those that cross it. NAT gateways are in `nat`.
 //!
 //! Observed on: an AWS internet gateway translates one to one between a private address and a public one, keeps no
 //! state, and lets nothing private pass; IPv6 passes it as it is. Hosts inside the zones reach each other directly.
 
 use super::config::{
-    BalancerId, Config, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, Vpcs, ZonalId, is_stand_in,
+    BalancerId, Config, GatewayId, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, Vpcs, ZonalId,
+    is_stand_in,
 };
 use super::record::Reason;
 use rustc_hash::FxHashMap;
@@ -23,6 +24,8 @@ pub enum Place {
     PublicZonal(BalancerId, ZonalId),
     /// The resolver; true: by its address on the internet.
     Resolver(bool),
+    /// A NAT gateway, by an address on the internet.
+    Gateway(GatewayId),
     /// A balancer, by an IPv6 address.
     Ipv6Zonal {
         /// Which.
@@ -61,6 +64,13 @@ pub enum Course {
     },
     /// To the resolver.
     Resolver,
+    /// To a NAT gateway, which sees this source.
+    Gateway {
+        /// Source behind the internet gateway.
+        source: Ipv4Addr,
+        /// Which one.
+        gateway: GatewayId,
+    },
 }
 
 /// The addresses of this world.
@@ -79,6 +89,8 @@ struct Host {
     ipv6: Option<Ipv4Addr>,
     public_address: Option<Ipv4Addr>,
     internet: bool,
+    /// It is behind a NAT gateway.
+    translated: bool,
 }
 
 impl Routes {
@@ -90,6 +102,10 @@ impl Routes {
         places.insert(config.resolver.private, Place::Resolver(false));
         places.insert(LINK_LOCAL_RESOLVER, Place::Resolver(false));
         places.insert(config.resolver.public, Place::Resolver(true));
+        for (id, gateway) in (0u16..).map(GatewayId).zip(&config.nat_gateways) {
+            let addresses = gateway.addresses.iter();
+            places.extend(addresses.map(|address| (*address, Place::Gateway(id))));
+        }
         for (index, balancer) in config.balancers.iter().enumerate() {
             let id = BalancerId(index as u16);
             if balancer.failure.is_some() {
@@ -144,6 +160,7 @@ impl Routes {
                 ipv6: port.ipv6,
                 public_address: port.public_address,
                 internet: port.internet,
+                translated: port.nat.is_some(),
             });
         }
         Self {
@@ -175,6 +192,7 @@ impl Routes {
             | Place::Zonal(..)
             | Place::PublicZonal(..)
             | Place::Resolver(_)
+            | Place::Gateway(_)
             | Place::Ipv6Zonal { .. } => None,
         }
     }
@@ -183,9 +201,11 @@ impl Routes {
     pub fn kernel_at(&self, address: Ipv4Addr) -> Option<PortId> {
         match self.places.get(&address)? {
             Place::Zonal(_, _, kernel) | Place::Ipv6Zonal { kernel, .. } => *kernel,
-            Place::Host(_) | Place::PublicHost(_) | Place::PublicZonal(..) | Place::Resolver(_) => {
-                None
-            }
+            Place::Host(_)
+            | Place::PublicHost(_)
+            | Place::PublicZonal(..)
+            | Place::Resolver(_)
+            | Place::Gateway(_) => None,
         }
     }
 
@@ -193,6 +213,18 @@ impl Routes {
     pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
         let host = &self.hosts[port.0 as usize];
         address == host.address || Some(address) == host.ipv6 || host.addresses.contains(&address)
+    }
+
+    /// True for an address on the internet, to which there is a way: that of a NAT gateway, from a host behind one.
+    pub fn is_outside(&self, address: Ipv4Addr) -> bool {
+        match self.places.get(&address) {
+            Some(Place::Host(port)) => {
+                self.hosts[port.0 as usize].internet && !is_stand_in(address)
+            }
+            Some(Place::PublicHost(_) | Place::PublicZonal(..) | Place::Gateway(_)) => true,
+            Some(Place::Resolver(public)) => *public,
+            Some(Place::Zonal(..) | Place::Ipv6Zonal { .. }) | None => false,
+        }
     }
 
     /// Where a packet of `sender` to `destination` goes, when its source is the main address.
@@ -278,6 +310,10 @@ impl Routes {
                 sender.outside(source).map(|_| Course::Resolver)
             }
             Place::Resolver(_) => Ok(Course::Resolver),
+            Place::Gateway(gateway) => Ok(Course::Gateway {
+                source: sender.outside(source)?,
+                gateway,
+            }),
         }
     }
 }
@@ -293,9 +329,11 @@ impl Host {
         self.ipv6.ok_or(Reason::NotRoutable)
     }
 
-    /// As whom the internet sees this host, when it sends from this address. Only the main one has a public address.
+    /// As whom the internet sees this host, when it sends from this address. Only the main one has a public address; one
+    /// that is not the host's own is its NAT gateway's.
     fn outside(&self, source: Ipv4Addr) -> Result<Ipv4Addr, Reason> {
-        if self.internet {
+        let is_own = || source == self.address || self.addresses.contains(&source);
+        if self.internet || (self.translated && !is_own()) {
             return Ok(source);
         }
         self.public_address

@@ -22,6 +22,13 @@ pub const CWR: u8 = 0x80;
 /// The header without options.
 pub const MIN_HEADER_LEN: usize = 20;
 
+/// To the later of two sequence numbers (RFC 9293 section 3.4).
+pub fn raise(known: &mut u32, seen: u32) {
+    if seen.wrapping_sub(*known).cast_signed() > 0 {
+        *known = seen;
+    }
+}
+
 /// Bytes that are known to hold a TCP header with its options.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpPacket<T>(T);

@@ -95,6 +95,7 @@ pub(super) fn lower(
                 emulate: group.emulate.clone(),
             })
             .collect(),
+        nat_gateways: Vec::new(),
         guards: Default::default(),
         vpcs: Default::default(),
         stand_ins: addresses.stand_ins.clone(),
@@ -146,6 +147,7 @@ fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
             tcp_tw_recycle: quirk(section, "tcp_tw_recycle", "1"),
         },
         terminates: false,
+        nat: None,
     }
 }
 
@@ -168,6 +170,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         down: Link::default(),
         quirks: Quirks::default(),
         terminates: false,
+        nat: None,
     }
 }
 

@@ -61,6 +61,7 @@ pub fn config() -> Config {
         down: Link::default(),
         quirks: Quirks::default(),
         terminates: false,
+        nat: None,
     };
     let target = |name: &str, address: &str, zone: &str| Target {
         name: name.to_owned(),
@@ -130,6 +131,7 @@ pub fn config() -> Config {
             attributes: GroupAttributes::default(),
             emulate: GroupEmulate::default(),
         }],
+        nat_gateways: Vec::new(),
         guards: Default::default(),
         vpcs: Default::default(),
         stand_ins: StandIns::default(),

@@ -24,6 +24,7 @@ fn with_kernels(mut config: Config) -> Config {
         zonal.port = Some(PortId(config.ports.len() as u32));
         config.ports.push(Port {
             terminates: false,
+            nat: None,
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             addresses: Vec::new(),

@@ -53,10 +53,10 @@ impl Balancers {
         if headers.flags & tcp::SYN != 0 {
             *receiver = end;
         } else {
-            raise(receiver, end);
+            tcp::raise(receiver, end);
         }
         if headers.flags & tcp::ACK != 0 {
-            raise(sender, ack);
+            tcp::raise(sender, ack);
         }
     }
 
@@ -102,12 +102,5 @@ impl Balancers {
             (false, true) => self.meter.active(node, group, family),
             (true, true) | (false, false) => {}
         }
-    }
-}
-
-/// To the later of two sequence numbers (RFC 9293 section 3.4).
-fn raise(known: &mut u32, seen: u32) {
-    if seen.wrapping_sub(*known).cast_signed() > 0 {
-        *known = seen;
     }
 }

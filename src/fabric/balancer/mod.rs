@@ -38,7 +38,7 @@ use std::time::Duration;
 use termination::Terminations;
 
 pub use proxying::{Assigned, Place};
-pub use termination::Farewell;
+pub use termination::{Farewell, Reset};
 
 /// What a balancer does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
