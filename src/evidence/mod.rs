@@ -6,8 +6,10 @@ pub mod flow_log_text;
 pub mod flow_logs;
 pub mod metrics;
 pub mod model;
+pub mod nat;
 pub mod store;
 pub mod target_health;
 
 pub use metrics::*;
 pub use model::*;
+pub use nat::*;

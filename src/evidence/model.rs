@@ -3,7 +3,7 @@
 //! Times are milliseconds since the first step began, as `f64`; counts are `i64` because that is what
 //! expressions compute with. Not here: judgement (see `verdict`).
 
-use super::MetricEvidence;
+use super::{GatewayEvidence, Mapping, MetricEvidence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,10 @@ pub struct Evidence {
     pub load_balancers: BTreeMap<String, BalancerEvidence>,
     /// By group name.
     pub target_groups: BTreeMap<String, GroupEvidence>,
-    /// What CloudWatch would have of the balancers.
+    /// By NAT gateway name.
+    #[serde(default)]
+    pub nat_gateways: BTreeMap<String, GatewayEvidence>,
+    /// What CloudWatch would have of balancers, and their vendors' monitoring of NAT gateways.
     #[serde(default)]
     pub metrics: Vec<MetricEvidence>,
     /// Every flow the balancers made, in the order they were made.
@@ -49,6 +52,9 @@ pub struct Evidence {
     /// Every connection of a proxying balancer to a target, with the client's that led to it, in the order they came about.
     #[serde(default)]
     pub pairs: Vec<Pair>,
+    /// Every mapping the NAT gateways made, in the order they were made.
+    #[serde(default)]
+    pub mappings: Vec<Mapping>,
     /// Network interfaces inside the VPC: those of hosts, then those of balancers.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
@@ -635,6 +641,12 @@ pub struct Packet {
     pub fate: String,
     /// Index into [`Evidence::flows`].
     pub flow: Option<usize>,
+    /// Index into [`Evidence::mappings`].
+    #[serde(default)]
+    pub mapping: Option<usize>,
+    /// The NAT gateway that dropped, answered or made it; empty: none.
+    #[serde(default)]
+    pub gateway: String,
     /// A health probe.
     pub probe: bool,
 }

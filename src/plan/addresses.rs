@@ -11,6 +11,7 @@
 //! | secondary zonal address | the same, after all others | - |
 //! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
+//! | public address of a NAT gateway | 192.0.2.10 .. 192.0.2.254 (RFC 5737) | - |
 //! | resolver, in zones | 10.0.0.2 (AWS: base plus two) | 169.254.169.253, which it always has |
 //! | resolver, on the internet | 198.51.100.2 | .. 198.51.100.9 |
 //! | host behind another | see `segments` | - |
@@ -72,6 +73,8 @@ pub(super) struct Addresses {
     pub(super) balancers: Vec<Vec<ZonalAddresses>>,
     /// Secondary ones, by balancer and its zones: inside the VPC, and none for clients.
     pub(super) secondary: Vec<Vec<Vec<Ipv4Addr>>>,
+    /// By NAT gateway.
+    pub(super) gateways: Vec<Vec<Ipv4Addr>>,
     /// By balancer: why it cannot be set up.
     pub(super) failures: Vec<Option<String>>,
     /// The resolver's for hosts in zones and for those on the internet.
@@ -178,8 +181,16 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         });
         zones.collect()
     });
+    let secondary = secondary.collect();
+    let gateways = body.nat_gateways.iter().map(|(name, gateway)| {
+        let count = gateway.addresses.value;
+        let mut next = || pools.gateways.next(&book, name.span, sink);
+        (0..count).map(|_| next()).collect()
+    });
+    let gateways = gateways.collect();
     Addresses {
-        secondary: secondary.collect(),
+        gateways,
+        secondary,
         hosts,
         balancers,
         failures,
@@ -491,6 +502,7 @@ struct Pools {
     internet: Pool,
     host_public: Pool,
     zonal_public: Pool,
+    gateways: Pool,
     /// By VPC and zone: for hosts, for zonal addresses.
     zones: Vec<Vec<(Pool, Pool)>>,
 }
@@ -547,6 +559,7 @@ impl Pools {
                 [203, 0, 113, 127],
             )
             .then([198, 19, 0, 1], [198, 19, 127, 254]),
+            gateways: Pool::new("NAT gateways", [192, 0, 2, 10], [192, 0, 2, 254]),
             host_public: Pool::new(
                 "public addresses of hosts",
                 [203, 0, 113, 128],

@@ -1,7 +1,7 @@
 //! `to:` - from text to the addresses a kernel dials.
 //!
 //! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
-//! from where it stands: one that can reach the internet (it is out there, or has a public address) dials the
+//! from where it stands: one that can reach the internet (it is out there, has a public address, or a NAT gateway) dials the
 //! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
 //! a VPC's resolver would have it. Over IPv6 there is one address for all.
 
@@ -53,7 +53,7 @@ pub(super) enum Place {
 pub(super) enum Side {
     /// Out there.
     Internet,
-    /// In a zone, with a public address.
+    /// In a zone, with a public address or behind a NAT gateway.
     Both,
     /// In a zone without one.
     Vpc,
@@ -262,7 +262,7 @@ impl<'a> Destinations<'a> {
         let addresses = self.addresses.hosts[client.0 as usize];
         match (
             &self.hosts.get(client).section.zone,
-            addresses.public.is_some(),
+            addresses.public.is_some() || self.hosts.get(client).section.nat.is_some(),
         ) {
             (None, _) => Side::Internet,
             (Some(_), true) => Side::Both,
@@ -445,8 +445,11 @@ impl<'a> Destinations<'a> {
             format!("`{}` has no way to the internet", draft.name),
         )
         .label(format!("`{label}` is out there"))
-        .also(draft.key.span, "a host in a zone without a public address")
-        .help("add `public_address: auto` to it")
+        .also(
+            draft.key.span,
+            "a host in a zone without a public address or `nat`",
+        )
+        .help("add `public_address: auto` to it, or put it behind a gateway: `nat: NAME`")
     }
 }
 

@@ -25,6 +25,7 @@ mod ipv6;
 mod literal;
 mod lower;
 pub mod model;
+mod nat;
 mod network;
 mod nft;
 mod over_ipv6;

@@ -7,7 +7,7 @@ use super::groups::{self, Groups};
 use super::hosts::{self, Hosts};
 use super::sink::Sink;
 use super::text::Places;
-use super::{Host, HostId, Step, Verb, guards, lower, vpcs};
+use super::{Host, HostId, Step, Verb, guards, lower, nat, vpcs};
 use crate::diag::Diagnostic;
 use crate::diag::codes::spec as code;
 use crate::fabric;
@@ -21,6 +21,7 @@ pub(super) struct Network<'a> {
     pub(super) balancers: Vec<Balancer<'a>>,
     pub(super) hosts: Vec<Host>,
     pub(super) clock: Clock,
+    nat_gateways: Vec<fabric::config::NatGateway>,
     body: &'a Body,
 }
 
@@ -36,6 +37,7 @@ impl<'a> Network<'a> {
         balancers::served(body, &balancers, &groups, &drafts, sink);
         guards::check(body, sink);
         vpcs::check(body, &drafts, &groups, &balancers, sink);
+        let nat_gateways = nat::resolve(body, &addresses.gateways, clock, sink);
         let places = Places {
             hosts: &drafts,
             addresses: &addresses,
@@ -53,6 +55,7 @@ impl<'a> Network<'a> {
             balancers,
             hosts,
             clock,
+            nat_gateways,
             body,
         }
     }
@@ -68,6 +71,15 @@ impl<'a> Network<'a> {
             &self.addresses,
             self.clock,
         );
+        config.nat_gateways = self.nat_gateways.clone();
+        for (port, draft) in config
+            .ports
+            .iter_mut()
+            .zip(&self.drafts.list)
+            .take(self.drafts.on_fabric)
+        {
+            port.nat = nat::behind(self.body, draft.section);
+        }
         config.vpcs = vpcs::lower(self.body, &self.drafts, &config);
         config.guards = guards::lower(self.body, &self.drafts, &config, self.clock);
         config

@@ -2,10 +2,11 @@
 //!
 //! The values come from `verdict::value`; a test there holds the two together.
 
+use super::nat;
 use super::vocabulary as words;
 use crate::expr::{Shape, Type};
 use crate::fabric::metric::Namespace;
-use crate::spec::{Balancer, Body, Fault, Step, Verb};
+use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a shape is made from.
@@ -46,6 +47,9 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
     roots.insert("hosts".to_owned(), record(hosts));
     roots.insert("load_balancers".to_owned(), record(balancers));
     roots.insert("target_groups".to_owned(), record(groups));
+    let gateways = body.nat_gateways.iter();
+    let gateways = gateways.map(|(name, section)| (name.value.as_str(), gateway(section)));
+    roots.insert("nat_gateways".to_owned(), record(gateways));
     roots.insert("findings".to_owned(), findings());
     roots.insert("packets".to_owned(), packets());
     roots.insert("flow_logs".to_owned(), flow_logs());
@@ -139,6 +143,15 @@ fn instance() -> Type {
         ("checks", Type::Int),
         ("failed_checks", Type::Int),
         ("connections", Type::Int),
+    ])
+}
+
+fn gateway(section: &NatGateway) -> Type {
+    let metrics = nat::profile(section).metrics().iter();
+    record([
+        ("metrics", counts(metrics.map(|metric| metric.name))),
+        ("addresses", list(Type::Text)),
+        ("mappings", Type::Int),
     ])
 }
 

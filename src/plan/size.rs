@@ -11,7 +11,7 @@ const HOSTS: usize = 4000;
 const TARGETS: usize = 1000;
 /// Listeners of one balancer (AWS: 50).
 const LISTENERS: usize = 50;
-/// Load balancers of one case, and target groups.
+/// Load balancers of one case, target groups, NAT gateways.
 const ITEMS: usize = 200;
 /// Steps of one case.
 const STEPS: usize = 1000;
@@ -34,6 +34,12 @@ pub(super) fn bearable(body: &Body, sink: &mut Sink) -> bool {
             ITEMS,
             "target groups",
             place(&body.target_groups),
+        ),
+        (
+            body.nat_gateways.len(),
+            ITEMS,
+            "NAT gateways",
+            place(&body.nat_gateways),
         ),
         (body.steps.len(), STEPS, "steps", step),
     ];

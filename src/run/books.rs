@@ -8,14 +8,15 @@ use crate::evidence::{
     Refusal, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::fabric::config::{
-    BalancerId, Classic, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target, TargetGroup,
-    Zonal, ZonalId,
+    BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target,
+    TargetGroup, Zonal, ZonalId,
 };
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
+use crate::fabric::nat::NatCounters;
 use crate::fabric::record::{
-    self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, PacketRecord,
-    Totals,
+    self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, MappingRecord,
+    PacketRecord, Totals,
 };
 use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
 use crate::fabric::{Config, Fabric};
@@ -42,6 +43,9 @@ pub(super) struct Books {
     /// By group, the zones that lead to it.
     pub(super) zones: Vec<Vec<String>>,
     pub(super) listings: Vec<record::Listing>,
+    pub(super) mappings: Vec<MappingRecord>,
+    /// By NAT gateway.
+    pub(super) nat_counters: Vec<NatCounters>,
     /// Who is meant by the addresses in all of these.
     pub(super) stand_ins: StandIns,
     /// From the fabric's start to the first step.
@@ -70,6 +74,8 @@ pub(super) async fn books(story: &Story) -> Books {
             overrides: overrides(fabric.config()),
             zones: zones(fabric.config()),
             listings: fabric.listings().to_vec(),
+            mappings: fabric.mappings(),
+            nat_counters: fabric.nat_counters(),
             stand_ins: fabric.stand_ins().clone(),
             offset,
         })
@@ -133,11 +139,11 @@ fn zones(config: &Config) -> Vec<Vec<String>> {
 
 impl Books {
     /// An end as hosts know it.
-    fn end(&self, end: SocketAddrV4) -> String {
+    pub(super) fn end(&self, end: SocketAddrV4) -> String {
         self.stand_ins.end(end).to_string()
     }
 
-    fn millis(&self, at: Duration) -> f64 {
+    pub(super) fn millis(&self, at: Duration) -> f64 {
         (at.as_secs_f64() - self.offset.as_secs_f64()) * 1e3
     }
 }
@@ -370,11 +376,7 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
     let balancer = &plan.fabric.balancers[usize::from(flow.balancer.0)];
     let group = &plan.fabric.groups[usize::from(flow.group.0)];
     Flow {
-        protocol: match flow.client_side.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        }
-        .to_owned(),
+        protocol: protocol(flow.client_side.protocol),
         balancer: balancer.name.clone(),
         via: format!(
             "{}/{}",
@@ -399,7 +401,15 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
     }
 }
 
-fn state_word(state: FlowState) -> &'static str {
+pub(super) fn protocol(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    }
+    .to_owned()
+}
+
+pub(super) fn state_word(state: FlowState) -> &'static str {
     match state {
         FlowState::SynSent => "syn-sent",
         FlowState::Established => "established",
@@ -411,7 +421,11 @@ fn state_word(state: FlowState) -> &'static str {
 
 pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packet {
     let host = |port: PortId| plan.fabric.ports[port.0 as usize].name.clone();
+    let gateway = |id: GatewayId| plan.fabric.nat_gateways[usize::from(id.0)].name.clone();
     let maker = || {
+        if let Some(id) = record.gateway {
+            return gateway(id);
+        }
         record.flow.map_or_else(
             || "fabric".to_owned(),
             |flow| {
@@ -464,6 +478,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         wire_bytes: record.wire_bytes.into(),
         fate,
         flow: record.flow.map(|flow| flow.0 as usize),
+        mapping: record.mapping.map(|mapping| mapping.0 as usize),
+        gateway: record.gateway.map_or(String::new(), gateway),
         probe: record.probe,
     }
 }

@@ -5,6 +5,7 @@ use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet
 use super::connections::connections;
 use super::interfaces::interfaces;
 use super::metrics::Metrics;
+use super::nat;
 use super::pairs::pairs;
 use super::server::Header;
 use super::story::Story;
@@ -107,7 +108,13 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .collect(),
         load_balancers: balancers(plan, &books, &metrics, &pairs),
         target_groups: groups(plan, &books, &metrics),
-        metrics: metrics.published(),
+        nat_gateways: nat::gateways(plan, &books),
+        mappings: nat::mappings(plan, &books),
+        metrics: {
+            let mut all = metrics.published();
+            all.extend(nat::published(plan, &books));
+            all
+        },
         interfaces: interfaces(plan),
         ..Evidence::default()
     };

@@ -2,13 +2,14 @@
 
 use super::books::Books;
 use super::client::Client;
+use super::nat;
 use super::pairs;
 use super::server::{Header, Served};
 use super::story::Story;
 use crate::evidence::{Connection, Flow, Pair};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Ended, Party, Tuple};
-use crate::plan::Plan;
+use crate::plan::{Attachment, Plan};
 use crate::world::proc;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -28,12 +29,17 @@ pub(super) fn connections(
             .or_default()
             .push(conversation);
     }
+    let written = nat::as_written(&books.mappings);
+    let mappings = nat::ByInside::new(&books.mappings);
     let latest: HashMap<Tuple, usize> = books
         .flows
         .iter()
         .enumerate()
         .filter(|(_, flow)| flow.client_side.protocol == Protocol::Udp)
-        .map(|(number, flow)| (flow.client_side, number))
+        .map(|(number, flow)| {
+            let shown = flow.client_side;
+            (*written.get(&shown).unwrap_or(&shown), number)
+        })
         .collect();
     let served: Vec<Vec<Arc<Served>>> = story
         .servers
@@ -79,7 +85,16 @@ pub(super) fn connections(
                 let proxied = pairs::proxied(&story.plan, client.to.address).is_some();
                 ender(conversation, of_target, proxied)
             });
-            let leads = Leads { flow, pair, ended };
+            let translated = client.local.and_then(|local| {
+                let record = mappings.since(&tuple(books, client, local)?, began)?;
+                Some(books.end(record.outside.from))
+            });
+            let leads = Leads {
+                flow,
+                pair,
+                ended,
+                translated,
+            };
             connection(
                 story,
                 client,
@@ -114,6 +129,8 @@ struct Leads {
     /// The proxy's connection to a target.
     pair: Option<usize>,
     ended: Option<Party>,
+    /// `address:port` that a NAT gateway shows instead of the client's.
+    translated: Option<String>,
 }
 
 /// Who sent the first FIN or RST. Of a connection that ends at a proxy it is the server when the server had ended the other
@@ -132,7 +149,12 @@ fn connection(
     story: &Story,
     client: &Client,
     conversation: Option<&Conversation>,
-    Leads { flow, pair, ended }: Leads,
+    Leads {
+        flow,
+        pair,
+        ended,
+        translated,
+    }: Leads,
     flows: &[Flow],
     pairs: &[Pair],
     sockets: &[Vec<proc::TcpSocket>],
@@ -157,7 +179,7 @@ fn connection(
         ),
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some() || client.udp || own_or_inside(plan, client) => {
-            direct(plan, client)
+            direct(plan, client, translated)
         }
         None => Default::default(),
     };
@@ -267,7 +289,7 @@ fn own_or_inside(plan: &Plan, client: &Client) -> bool {
 }
 
 /// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
-fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
+fn direct(plan: &Plan, client: &Client, translated: Option<String>) -> (String, String, String) {
     let remote = client.to.address;
     let Some(id) = plan.host_of(remote.ip(), client.from) else {
         return Default::default();
@@ -276,11 +298,18 @@ fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
         &plan.hosts[id.0 as usize],
         &plan.hosts[client.from.0 as usize],
     );
+    let crosses_gateway = host.zone.is_none() || !host.has(remote.ip());
+    // What its NAT gateway dropped went nowhere.
+    let behind = from.attachment == Attachment::Fabric
+        && plan.fabric.ports[client.from.0 as usize].nat.is_some()
+        && remote.is_ipv4();
+    if behind && crosses_gateway && translated.is_none() {
+        return Default::default();
+    }
     let (source, destination) = match remote {
         SocketAddr::V6(_) => (from.ipv6.map(IpAddr::from), remote.ip()),
         SocketAddr::V4(_) => {
             // A host with a public address appears under it wherever its packet passes the internet gateway.
-            let crosses_gateway = host.zone.is_none() || !host.has(remote.ip());
             let public = from.public_address.filter(|_| crosses_gateway);
             let destination = match host.has(remote.ip()) {
                 true => remote.ip(),
@@ -289,10 +318,11 @@ fn direct(plan: &Plan, client: &Client) -> (String, String, String) {
             (Some(public.unwrap_or(from.address).into()), destination)
         }
     };
-    let seen_as = match (client.local, source) {
+    let own = match (client.local, source) {
         (Some(local), Some(source)) => SocketAddr::new(source, local.port()).to_string(),
         (_, _) => String::new(),
     };
+    let seen_as = translated.unwrap_or(own);
     let target = SocketAddr::new(destination, remote.port());
     (host.name.clone(), seen_as, target.to_string())
 }

@@ -15,6 +15,7 @@ mod interfaces;
 mod load;
 mod metrics;
 mod names;
+mod nat;
 mod pairs;
 mod probe;
 mod proxy;

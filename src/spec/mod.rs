@@ -9,6 +9,7 @@ pub mod grammar;
 pub mod guards;
 pub mod model;
 mod moments;
+pub mod nat;
 pub mod node;
 mod readers;
 mod repair;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use guards::*;
 pub use model::*;
+pub use nat::*;
 pub use schema::schema;
 
 use crate::diag::codes::{spec as code, yaml as yaml_code};

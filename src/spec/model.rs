@@ -4,6 +4,7 @@
 //! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
 
 use super::guards::{NetworkAcl, Peering, SecurityGroup, Vpc};
+use super::nat::NatGateway;
 use crate::diag::{Span, Spanned};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -107,6 +108,8 @@ pub struct Body {
     pub vpcs: Vec<(Spanned<String>, Vpc)>,
     /// In order of writing.
     pub peerings: Vec<(Spanned<String>, Peering)>,
+    /// In order of writing.
+    pub nat_gateways: Vec<(Spanned<String>, NatGateway)>,
     /// The story.
     pub steps: Vec<Step>,
 }
@@ -154,6 +157,8 @@ pub struct Host {
     pub behind: Option<Behind>,
     /// `gateway:`; none: the bridge that it hangs on.
     pub gateway: Option<Spanned<Ipv4Addr>>,
+    /// `nat:`; none: it reaches the internet by a public address of its own, or not at all.
+    pub nat: Option<Spanned<String>>,
     /// `security_groups:`; empty: unguarded.
     pub security_groups: Vec<Spanned<String>>,
 }

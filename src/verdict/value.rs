@@ -6,8 +6,8 @@
 use super::Finding;
 use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
-    BalancerEvidence, Connection, Detail, Evidence, GroupEvidence, HostEvidence, InstanceEvidence,
-    Load, Packet, StepResult, Transition,
+    BalancerEvidence, Connection, Detail, Evidence, GatewayEvidence, GroupEvidence, HostEvidence,
+    InstanceEvidence, Load, Packet, StepResult, Transition,
 };
 use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
@@ -26,6 +26,10 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
     roots.insert(
         "target_groups".into(),
         by_name(&evidence.target_groups, group),
+    );
+    roots.insert(
+        "nat_gateways".into(),
+        by_name(&evidence.nat_gateways, gateway),
     );
     roots.insert("findings".into(), findings.iter().map(finding).collect());
     roots.insert(
@@ -121,6 +125,14 @@ fn instance(instance: &InstanceEvidence) -> Value {
         "checks": instance.checks,
         "failed_checks": instance.failed_checks,
         "connections": instance.connections,
+    })
+}
+
+fn gateway(gateway: &GatewayEvidence) -> Value {
+    json!({
+        "metrics": gateway.metrics,
+        "addresses": gateway.addresses,
+        "mappings": gateway.mappings,
     })
 }
 

@@ -10,6 +10,7 @@ pub mod guards;
 pub mod health;
 pub mod http;
 pub mod ipv6;
+pub mod nat;
 pub mod plan;
 pub mod proxy;
 pub mod segments;
@@ -46,7 +47,7 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
 /// 0530.. health checks, 0540.. guards, 0560.. targets, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol
-/// and TLS, 0640.. classic balancers, 0660.. HTTP, 0680.. hosts behind hosts.
+/// and TLS, 0640.. classic balancers, 0660.. HTTP, 0680.. hosts behind hosts, 0730.. NAT gateways.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -66,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         classic::RULES,
         http::RULES,
         segments::RULES,
+        nat::RULES,
     ]
     .into_iter()
     .flatten()

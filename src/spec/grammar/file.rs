@@ -2,7 +2,8 @@
 
 use super::Need::{Default, Optional, Required};
 use super::{
-    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, steps, vpcs,
+    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, nat, steps,
+    vpcs,
 };
 
 /// Vendor profiles: which defaults the emulator takes.
@@ -17,6 +18,7 @@ static GROUP: Type = Type::Section(&balancers::GROUP);
 static BALANCER: Type = Type::Section(&balancers::BALANCER);
 static SECURITY_GROUP: Type = Type::Section(&guards::SECURITY_GROUP);
 static NETWORK_ACL: Type = Type::Section(&guards::NETWORK_ACL);
+static NAT_GATEWAY: Type = Type::Section(&nat::NAT_GATEWAY);
 static VPC: Type = Type::Section(&vpcs::VPC);
 static PEERING: Type = Type::Section(&vpcs::PEERING);
 static STEP: Type = Type::Variants(&steps::STEPS);
@@ -155,9 +157,15 @@ static FIELDS: [Field; 22] = [
         },
         "Links between two VPCs each: `between: [default, shared]`.",
     ),
-    later(
+    field(
         "nat_gateways",
-        "Address translation for hosts without a public address.",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &NAT_GATEWAY,
+            item: "NAT gateway",
+        },
+        "Address translation for hosts without a public address, which name one with `nat:`.",
     ),
     later("endpoint_services", "Balancers offered over private links."),
     later("endpoints", "Private links to an endpoint service."),

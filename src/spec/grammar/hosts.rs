@@ -129,7 +129,12 @@ pub static HOST: Section = Section {
             Type::Address,
             "Its default route, when it is `behind` a router: an address of its segment. Without it, the bridge's.",
         ),
-        later("nat", "The NAT gateway that it uses."),
+        field(
+            "nat",
+            Optional,
+            Type::Name,
+            "The NAT gateway by which it reaches the internet. Without it and without a public address, it does not.",
+        ),
         field(
             "security_groups",
             Optional,

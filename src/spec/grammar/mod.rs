@@ -9,6 +9,7 @@ pub mod cases;
 pub mod file;
 pub mod guards;
 pub mod hosts;
+pub mod nat;
 pub mod steps;
 pub mod vpcs;
 

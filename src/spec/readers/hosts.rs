@@ -39,6 +39,7 @@ pub fn host(node: &Node, span: Span) -> Option<Host> {
         vpc: fields.written("vpc"),
         behind: fields.node("behind").map(behind),
         gateway: fields.written("gateway"),
+        nat: fields.written("nat"),
         security_groups: fields.names("security_groups"),
     })
 }

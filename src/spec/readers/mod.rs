@@ -6,6 +6,7 @@
 pub mod balancers;
 pub mod guards;
 pub mod hosts;
+pub mod nat;
 pub mod steps;
 
 use super::grammar::{Need, Section, file::FILE};
@@ -142,6 +143,7 @@ pub fn body(root: &Node) -> Option<Body> {
         network_acls: fields.items("network_acls", guards::network_acl)?,
         vpcs: fields.items("vpcs", guards::vpc)?,
         peerings: fields.items("peerings", guards::peering)?,
+        nat_gateways: fields.items("nat_gateways", nat::gateway)?,
         steps: steps::steps(fields.node("steps")?)?,
     })
 }
