@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::evidence::{Evidence, MetricEvidence};
+use crate::fabric::config::NatProfile;
 use crate::fabric::metric::{Measure, Metric, TABLE};
 use serde_json::{Value, json};
 
@@ -16,6 +17,11 @@ enum Statistic {
 impl Statistic {
     /// "The most useful statistic" of AWS's page; of levels the extreme, which a story of seconds is about.
     fn of(name: &str) -> Self {
+        let vendors = [NatProfile::Aws, NatProfile::Azure, NatProfile::Google];
+        let mut gateways = vendors.iter().flat_map(|vendor| vendor.metrics());
+        if gateways.any(|metric| metric.name == name && metric.is_level) {
+            return Self::Maximum;
+        }
         let row = TABLE.iter().find(|row| row.name == name);
         match row.map(|row| (row.metric, row.measure)) {
             Some((Metric::ZonalHealthStatus, _)) => Self::Minimum,
@@ -71,8 +77,25 @@ pub fn table(evidence: &Evidence) -> String {
             out.push_str(&one(&title, &metrics, &zones));
         }
     }
+    for gateway in evidence.nat_gateways.keys() {
+        let own = |metric: &&MetricEvidence| {
+            let names = GATEWAYS.iter().filter_map(|name| name_of(metric, name));
+            names.into_iter().any(|name| name == gateway)
+        };
+        let metrics: Vec<&MetricEvidence> = evidence.metrics.iter().filter(own).collect();
+        if metrics.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&one(gateway, &metrics, &[]));
+    }
     out
 }
+
+/// Dimensions that name a NAT gateway, by vendor.
+const GATEWAYS: [&str; 3] = ["NatGatewayId", "ResourceId", "gateway_name"];
 
 /// `front` of `net/front/0123456789abcdef`.
 fn name_of<'a>(metric: &'a MetricEvidence, dimension: &str) -> Option<&'a str> {
@@ -135,7 +158,15 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// What went wrong by the balancers' own count, for one line: `front TCP_ELB_Reset_Count 2`.
+/// What a NAT gateway counts when it cannot do as it should.
+const GATEWAY_TROUBLES: [&str; 4] = [
+    "ErrorPortAllocation",
+    "IdleTimeoutCount",
+    "SnatConnectionCount.Failed",
+    "dropped_sent_packets_count.OUT_OF_RESOURCES",
+];
+
+/// What went wrong by the balancers' and gateways' own count, for one line: `front TCP_ELB_Reset_Count 2`.
 pub(super) fn troubles(evidence: &Evidence) -> Vec<String> {
     let telling = [
         Metric::TcpElbResetCount,
@@ -153,6 +184,13 @@ pub(super) fn troubles(evidence: &Evidence) -> Vec<String> {
         Metric::ClientTlsNegotiationErrorCount,
         Metric::TargetTlsNegotiationErrorCount,
     ];
+    let gateways = evidence.nat_gateways.iter();
+    let gateways = gateways.flat_map(|(name, record)| {
+        GATEWAY_TROUBLES.iter().filter_map(move |metric| {
+            let value = record.metrics.get(*metric).filter(|value| **value > 0)?;
+            Some(format!("{name} {metric} {value}"))
+        })
+    });
     let balancers = evidence.load_balancers.iter();
     balancers
         .flat_map(|(balancer, record)| {
@@ -162,6 +200,7 @@ pub(super) fn troubles(evidence: &Evidence) -> Vec<String> {
                 Some(format!("{balancer} {name} {value}"))
             })
         })
+        .chain(gateways)
         .collect()
 }
 

@@ -12,6 +12,7 @@ macro_rules! line {
 mod devices;
 mod graph;
 mod guards;
+mod nat;
 mod steps;
 
 pub use graph::{Graph, graph};
@@ -39,6 +40,7 @@ pub fn plan(plan: &Plan) -> String {
     head(plan, &mut out);
     changes(plan, &mut out);
     hosts(plan, &mut out);
+    nat::gateways(plan, &mut out);
     balancers(plan, &mut out);
     groups(plan, &mut out);
     guards::guards(plan, &mut out);

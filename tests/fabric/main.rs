@@ -13,6 +13,7 @@ mod ipv6;
 mod kit;
 mod links;
 mod metrics;
+mod nat;
 mod probes;
 mod properties;
 mod proxies;

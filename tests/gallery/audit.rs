@@ -229,6 +229,30 @@ impl<'a> Case<'a> {
     }
 
     /// What CloudWatch would have agrees with what expressions see, and its minutes with the whole.
+    /// What a NAT gateway counted, against the packets that ended there.
+    fn of_gateway(&self, gateway: &str, metric: &Value) -> Option<String> {
+        let name = metric["MetricName"].as_str().expect("a name");
+        let ended = |prefix: &'static str| {
+            let packets = list(self.evidence, "packets").iter();
+            let ended = packets.filter(move |p| {
+                let fate = p["fate"].as_str().expect("text");
+                p["gateway"] == gateway && fate.starts_with(prefix)
+            });
+            ended.count() as f64
+        };
+        let counted = match name {
+            "ErrorPortAllocation"
+            | "SnatConnectionCount.Failed"
+            | "dropped_sent_packets_count.OUT_OF_RESOURCES" => ended("dropped: port-allocation"),
+            "PacketsDropCount" => ended("dropped: "),
+            _ => return None,
+        };
+        let sum = metric["Statistics"]["Sum"].as_f64().expect("a number");
+        let record = &self.evidence["nat_gateways"][gateway]["metrics"][name];
+        let agree = sum == counted && record.as_f64() == Some(counted);
+        (!agree).then(|| format!("{gateway} {name}: {sum} and {record}, counted {counted}"))
+    }
+
     fn published(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for metric in list(self.evidence, "metrics") {
@@ -239,7 +263,12 @@ impl<'a> Case<'a> {
             };
             let of = |value: Option<&'a str>| value.and_then(|value| value.split('/').nth(1));
             let name = metric["MetricName"].as_str().expect("a name");
-            let balancer = of(dimension("LoadBalancer")).expect("a load balancer");
+            let Some(balancer) = of(dimension("LoadBalancer")) else {
+                let names = ["NatGatewayId", "ResourceId", "gateway_name"];
+                let gateway = names.iter().find_map(|name| of(dimension(name)));
+                complaints.extend(self.of_gateway(gateway.expect("a NAT gateway"), metric));
+                continue;
+            };
             let record = &self.evidence["load_balancers"][balancer];
             let record = match dimension("AvailabilityZone") {
                 Some(zone) => &record["zones"][zone],

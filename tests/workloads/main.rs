@@ -16,6 +16,7 @@ mod ipv6;
 mod kit;
 mod links;
 mod names;
+mod nat;
 mod proxy_protocol;
 mod segments;
 mod settings;

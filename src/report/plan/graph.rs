@@ -76,6 +76,12 @@ fn draw(plan: &Plan) -> Drawing {
             forwards(plan, balancer, listener, &owner, &mut edges);
         }
     }
+    for gateway in &plan.fabric.nat_gateways {
+        let mut lines = vec![gateway.name.clone()];
+        lines.extend(gateway.addresses.iter().map(ToString::to_string));
+        lines.push(format!("zone {}", gateway.zone));
+        nodes.push((format!("gateway {}", gateway.name), lines));
+    }
     for step in &plan.steps {
         dials(plan, &step.verb, &owner, &mut edges);
     }
@@ -135,10 +141,39 @@ fn dials(
         for to in &dial.to {
             if let Some(node) = node_of(plan, dial.from, to, owner) {
                 let from = owner[dial.from.0 as usize].clone();
-                edges.insert((from, node, format!("dials {}", to.address.port())));
+                let text = format!("dials {}", to.address.port());
+                match gateway_of(plan, dial.from, to) {
+                    Some(gateway) => {
+                        edges.insert((from, gateway.clone(), text.clone()));
+                        edges.insert((gateway, node, text));
+                    }
+                    None => {
+                        edges.insert((from, node, text));
+                    }
+                }
             }
         }
     }
+}
+
+/// The NAT gateway by which a host on the fabric gets there; none: it does not go by one.
+fn gateway_of(plan: &Plan, from: HostId, to: &Endpoint) -> Option<String> {
+    if plan.hosts[from.0 as usize].attachment != Attachment::Fabric {
+        return None;
+    }
+    let id = plan.fabric.ports[from.0 as usize].nat?;
+    let address = *plan.fabric.stand_ins.inside(to.address)?.ip();
+    let inside = plan
+        .fabric
+        .balancers
+        .iter()
+        .flat_map(|balancer| &balancer.zonal);
+    let inside = inside.map(|zonal| zonal.private);
+    let hosts = plan.hosts.iter().filter(|host| host.zone.is_some());
+    let mut inside = inside.chain(hosts.map(|host| host.address));
+    let leaves = to.address.is_ipv4() && !inside.any(|known| known == address);
+    let gateway = &plan.fabric.nat_gateways[usize::from(id.0)];
+    leaves.then(|| format!("gateway {}", gateway.name))
 }
 
 /// The node that has the address; none when nothing in the lab has.

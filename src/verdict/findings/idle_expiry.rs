@@ -1,11 +1,13 @@
-//! `idle-expiry`: a balancer forgot an idle flow; whoever spoke next was reset, or met silence.
+//! `idle-expiry`: a balancer or a NAT gateway forgot an idle flow; whoever spoke next was reset, or met silence.
 //!
-//! Observed on: AWS Network Load Balancers (350 s by default, RST to the next to speak), and in silence on other
-//! clouds.
+//! Observed on: AWS Network Load Balancers (350 s by default, RST to the next to speak), AWS NAT gateways (350 s, RST to
+//! the host behind it; the other side meets silence), and in silence on other clouds. Azure can reset both ends at the
+//! moment of expiry.
 
 use super::{cite, lapse, name_all};
+use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, answer, drop_reason};
+use crate::verdict::trace::{Trace, answer, drop_reason, is_reset};
 
 pub(super) const KIND: &str = "idle-expiry";
 
@@ -21,7 +23,9 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let late: Vec<usize> = (0..trace.passages.len())
         .filter(|p| reset(*p) || silent(*p))
         .collect();
-    let first = *late.first()?;
+    let Some(&first) = late.first() else {
+        return ended_in_time(trace);
+    };
     let mut connections: Vec<usize> = late
         .iter()
         .filter_map(|p| trace.passages[*p].connection)
@@ -34,6 +38,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     } else {
         name_all(trace, &connections)
     };
+    let who = who(trace.ended(first));
     let silence = idle_before(trace, first)
         .map(|ms| {
             let cloud = ms * trace.evidence.time_scale / 1000.0;
@@ -56,7 +61,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "The balancer forgot {names}{silence}. {} was the first to speak again: {then}. The other end was told \
+            "{who} forgot {names}{silence}. {} was the first to speak again: {then}. The other end was told \
              nothing.",
             packet.sender
         ),
@@ -64,6 +69,45 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         connections,
         counters: Vec::new(),
     })
+}
+
+/// A NAT gateway reset both ends of connections at the moment they had been idle for too long.
+fn ended_in_time(trace: &Trace) -> Option<Finding> {
+    let unasked = |p: &usize| {
+        let sent = trace.sent(*p);
+        let made = !sent.gateway.is_empty() && sent.sender == sent.gateway;
+        made && is_reset(sent) && sent.mapping.is_some()
+    };
+    let resets: Vec<usize> = (0..trace.passages.len()).filter(unasked).collect();
+    let first = *resets.first()?;
+    let mut connections: Vec<usize> = resets
+        .iter()
+        .filter_map(|p| trace.passages[*p].connection)
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    let names = match connections.is_empty() {
+        true => format!("a flow of {}", trace.sent(first).to),
+        false => name_all(trace, &connections),
+    };
+    let who = who(trace.sent(first));
+    Some(Finding {
+        kind: KIND.into(),
+        summary: format!(
+            "{who} had seen no packet of {names} for its idle timeout, and reset both ends."
+        ),
+        packets: cite(trace, resets),
+        connections,
+        counters: Vec::new(),
+    })
+}
+
+/// Who forgot.
+fn who(packet: &Packet) -> String {
+    match packet.gateway.as_str() {
+        "" => "The balancer".to_owned(),
+        gateway => format!("The NAT gateway {gateway}"),
+    }
 }
 
 /// Milliseconds since the packet before this one on the same connection.

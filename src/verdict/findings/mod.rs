@@ -210,6 +210,8 @@ fn lapse(ms: f64) -> String {
 }
 
 #[cfg(test)]
+mod gateway_tests;
+#[cfg(test)]
 mod target_tests;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,8 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some(format!("dropped: {reason}{again}"));
         }
         if let Some(how) = answer(ended) {
-            return Some(format!("answered by the balancer itself: {how}"));
+            let who = maker(ended);
+            return Some(format!("answered by {who} itself: {how}"));
         }
         if ended.fate == "held" {
             return Some("still under way when the record ends".into());
@@ -70,7 +71,7 @@ impl<'a, 'b> Notes<'a, 'b> {
             ));
         }
         if !self.trace.evidence.hosts.contains_key(&sent.sender) {
-            return Some("made by the balancer".into());
+            return Some(format!("made by {}", maker(sent)));
         }
         let note = self
             .reset(passage, ended)
@@ -226,5 +227,13 @@ pub fn weight(packet: &Packet, note: Option<&str>) -> Weight {
         // One more RST of many for the same reason.
         None if packet.flags.contains('R') => Weight::Repeated,
         None => Weight::Common,
+    }
+}
+
+/// Who in the fabric dealt with a packet.
+fn maker(packet: &Packet) -> &'static str {
+    match packet.gateway.is_empty() {
+        true => "the balancer",
+        false => "the NAT gateway",
     }
 }
