@@ -525,11 +525,10 @@ fn any_gateway() -> impl Strategy<Value = NatGateway> {
         Allocation::PerHost(2),
     ];
     let closed = vec![Duration::ZERO, ms(700)];
-    let choice = prop::sample::select;
     (
-        choice(orders),
-        choice(allocations),
-        choice(closed),
+        prop::sample::select(orders),
+        prop::sample::select(allocations),
+        prop::sample::select(closed),
         any::<bool>(),
         any::<bool>(),
     )
