@@ -74,6 +74,7 @@ fn resets_at_the_moment_of_expiry_are_found_and_others_are_not() {
     let packet = kit.evidence.packets.last_mut().expect("a packet");
     packet.mapping = Some(0);
     assert_eq!(summaries(&kit, "idle-expiry"), [""; 0], "the target's own");
+    let packet = kit.evidence.packets.last_mut().expect("a packet");
     (packet.sender, packet.gateway) = ("egress".into(), "egress".into());
     assert_eq!(
         summaries(&kit, "idle-expiry"),
