@@ -42,6 +42,7 @@ fn classic() -> Config {
         zonal.port = Some(PortId(config.ports.len() as u32));
         config.ports.push(Port {
             terminates: true,
+            nat: None,
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             addresses: Vec::new(),
