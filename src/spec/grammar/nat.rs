@@ -58,7 +58,7 @@ pub static NAT_GATEWAY: Section = Section {
 
 /// `nat_gateways.X.emulate`
 pub static NAT_EMULATE: Section = Section {
-    name: "the emulator",
+    name: "the emulator of a NAT gateway",
     doc: "What vendors do not document, and a lab may therefore choose.",
     fields: &[
         field(
