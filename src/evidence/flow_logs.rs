@@ -90,7 +90,8 @@ pub struct FlowLog {
 pub fn flow_logs(evidence: &Evidence) -> Vec<FlowLog> {
     let mut book = Book::new(evidence);
     let mut waiting: HashMap<i64, &Packet> = HashMap::new();
-    for packet in &evidence.packets {
+    let by_fabric = evidence.packets.iter().filter(|p| p.seen_at.is_empty());
+    for packet in by_fabric {
         let sent = waiting.remove(&packet.id).unwrap_or(packet);
         if packet.fate == "held" {
             waiting.insert(packet.id, sent);

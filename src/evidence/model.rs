@@ -58,12 +58,12 @@ pub struct Evidence {
     /// Network interfaces inside the VPC: those of hosts, then those of balancers.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
-    /// The packets, in the order the fabric saw them.
+    /// The packets, in the order the fabric saw them; then those seen on devices inside hosts, in order.
     pub packets: Vec<Packet>,
     /// What guards refused, in the order it happened; also of health checks before the first step.
     #[serde(default)]
     pub refusals: Vec<Refusal>,
-    /// Packets the fabric saw and did not keep a record of.
+    /// Packets the fabric or a device saw, and of which no record was kept.
     pub packets_cut: i64,
     /// Drops by reason (kebab-case), over all hosts.
     pub drops: BTreeMap<String, i64>,
@@ -220,6 +220,9 @@ pub struct Connection {
     pub lookup: Option<usize>,
     /// `address:port`
     pub local: String,
+    /// Its own end as the fabric saw it, when its router translated it; empty: as `local`, or it never came there.
+    #[serde(default)]
+    pub left_as: String,
     /// `address:port`; empty when there was no address.
     pub remote: String,
     /// Host that its SYN was sent to; empty when the fabric sent it nowhere.
@@ -244,7 +247,7 @@ pub struct Connection {
     pub at: f64,
     /// How long it took.
     pub ms: f64,
-    /// SYNs the fabric saw.
+    /// SYNs that left its host.
     pub syns: i64,
     /// Bytes written by the client.
     pub sent: i64,
@@ -611,6 +614,10 @@ pub struct Packet {
     pub sender: String,
     /// Receiving host; empty when it reached none.
     pub receiver: String,
+    /// The host and the device there that saw it, as `docker veth1`: the fabric did not, or saw it elsewhere on its way;
+    /// empty: the fabric saw it.
+    #[serde(default)]
+    pub seen_at: String,
     /// `tcp`, `udp`, `icmp`, else the protocol's number; only the first two have ports.
     pub protocol: String,
     /// Source as sent.
@@ -637,7 +644,7 @@ pub struct Packet {
     /// Their bytes, IP and transport headers included.
     #[serde(default)]
     pub wire_bytes: i64,
-    /// `forwarded`, `held`, `answered: ...`, `dropped: reason`
+    /// `forwarded`, `held`, `answered: ...`, `dropped: reason`; `seen` on a device
     pub fate: String,
     /// Index into [`Evidence::flows`].
     pub flow: Option<usize>,

@@ -200,6 +200,7 @@ fn packets() -> Type {
         ("t", Type::Millis),
         ("sender", Type::Text),
         ("receiver", Type::Text),
+        ("seen_at", Type::Text),
         ("protocol", Type::Word(&["tcp", "udp"])),
         ("from", Type::Text),
         ("to", Type::Text),

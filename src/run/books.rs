@@ -460,6 +460,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         t: books.millis(record.at),
         sender: record.sender.map_or_else(maker, host),
         receiver,
+        seen_at: String::new(),
         protocol: protocol_word(record.protocol),
         from: books.end(record.before.from),
         to: books.end(record.before.to),
@@ -548,7 +549,7 @@ fn protocol_word(protocol: u8) -> String {
 }
 
 /// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`
-fn flags_text(flags: u8) -> String {
+pub(super) fn flags_text(flags: u8) -> String {
     let letters = [
         (0x02, 'S'),
         (0x01, 'F'),

@@ -8,6 +8,7 @@ use super::metrics::Metrics;
 use super::nat;
 use super::pairs::pairs;
 use super::server::Header;
+use super::sightings::sightings;
 use super::story::Story;
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
@@ -83,7 +84,8 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .map(|flow| flow_evidence(plan, &books, flow))
         .collect();
     let pairs = pairs(story);
-    let connections = connections(story, &books, &flows, &pairs, &sockets);
+    let sightings = sightings(story);
+    let connections = connections(story, &books, &flows, &pairs, &sockets, &sightings);
     let metrics = Metrics::new(plan, &books.readings);
     let mut evidence = Evidence {
         lab: plan.lab.clone(),
@@ -99,7 +101,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .map(|record| packet(plan, &books, record))
             .collect(),
         refusals: refusals(plan, &books),
-        packets_cut: books.totals.records_cut as i64,
+        packets_cut: (books.totals.records_cut + sightings.missed) as i64,
         drops: books
             .totals
             .dropped
@@ -118,6 +120,11 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         interfaces: interfaces(plan),
         ..Evidence::default()
     };
+    let next = books
+        .records
+        .last()
+        .map_or(0, |record| record.id as i64 + 1);
+    evidence.packets.extend(sightings.packets(story, next));
     for (number, host) in plan.hosts.iter().enumerate() {
         let requests = story.servers[number].requests();
         evidence.hosts.insert(

@@ -5,6 +5,7 @@ use super::client::Client;
 use super::nat;
 use super::pairs;
 use super::server::{Header, Served};
+use super::sightings::{self, Arrival, Sightings, Way};
 use super::story::Story;
 use crate::evidence::{Connection, Flow, Pair};
 use crate::fabric::config::Protocol;
@@ -21,6 +22,7 @@ pub(super) fn connections(
     flows: &[Flow],
     pairs: &[Pair],
     sockets: &[Vec<proc::TcpSocket>],
+    sightings: &Sightings,
 ) -> Vec<Connection> {
     let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
     for conversation in &books.conversations {
@@ -31,6 +33,7 @@ pub(super) fn connections(
     }
     let written = nat::as_written(&books.mappings);
     let mappings = nat::ByInside::new(&books.mappings);
+    let by_isn = sightings::by_isn(&books.conversations);
     let latest: HashMap<Tuple, usize> = books
         .flows
         .iter()
@@ -52,7 +55,15 @@ pub(super) fn connections(
         .iter()
         .map(|client| {
             let began = client.began.into_std().saturating_duration_since(start);
-            let conversation = client.local.and_then(|local| {
+            let way = way(story, client, sightings);
+            // What its router made of its own end, the fabric knows; its sequence number tells whose it is.
+            let joined = way.and_then(|way| {
+                let to = books.stand_ins.inside(client.to.address)?;
+                let mut same = by_isn.get(&way.isn)?.iter();
+                same.find(|c| c.tuple.to == to && c.opened >= began)
+                    .copied()
+            });
+            let own = client.local.filter(|_| way.is_none()).and_then(|local| {
                 let tuple = tuple(books, client, local)?;
                 attempts
                     .get(&tuple)?
@@ -60,6 +71,7 @@ pub(super) fn connections(
                     .find(|conversation| conversation.opened >= began)
                     .copied()
             });
+            let conversation = joined.or(own);
             let flow = match client.udp {
                 false => conversation
                     .and_then(|conversation| conversation.flow)
@@ -70,7 +82,7 @@ pub(super) fn connections(
                     .and_then(|local| latest.get(&tuple(books, client, local)?))
                     .copied(),
             };
-            let pair = pairs::of_client(story, client, pairs);
+            let pair = pairs::of_client(story, client, joined.map(|c| c.tuple.from.into()), pairs);
             let ended = conversation.and_then(|conversation| {
                 let of_target = pair.and_then(|pair| {
                     let pair = &pairs[pair];
@@ -89,7 +101,14 @@ pub(super) fn connections(
                 let record = mappings.since(&tuple(books, client, local)?, began)?;
                 Some(books.end(record.outside.from))
             });
+            let arrival = match (way, conversation) {
+                (Some(way), _) => sightings.arrival(way.isn),
+                (None, Some(conversation)) => sightings.arrival(conversation.isn),
+                (None, None) => None,
+            };
             let leads = Leads {
+                way,
+                arrival,
                 flow,
                 pair,
                 ended,
@@ -122,8 +141,22 @@ fn tuple(books: &Books, client: &Client, local: SocketAddr) -> Option<Tuple> {
     })
 }
 
+/// How the connection of a client inside another host travelled there; none for a client on the fabric.
+fn way(story: &Story, client: &Client, sightings: &Sightings) -> Option<Way> {
+    let inside = client.from.0 as usize >= story.plan.on_fabric();
+    if !inside || client.udp {
+        return None;
+    }
+    let began = story.millis(client.began);
+    sightings.way(client.from, client.local?, client.to.address, began)
+}
+
 /// Where a client's connection went, and who ended it.
 struct Leads {
+    /// Inside the host that its client is inside of.
+    way: Option<Way>,
+    /// At the server, when that is inside a host.
+    arrival: Option<Arrival>,
     /// The balancer's flow.
     flow: Option<usize>,
     /// The proxy's connection to a target.
@@ -150,6 +183,8 @@ fn connection(
     client: &Client,
     conversation: Option<&Conversation>,
     Leads {
+        way,
+        arrival,
         flow,
         pair,
         ended,
@@ -162,6 +197,10 @@ fn connection(
 ) -> Connection {
     let plan = &story.plan;
     let end = client.examine();
+    let own_end = |conversation: &Conversation| SocketAddr::from(conversation.tuple.from);
+    let left_as = conversation
+        .map(own_end)
+        .filter(|end| way.is_some() && Some(*end) != client.local);
     let carried = pair.map(|pair| &pairs[pair]);
     let proxied = pairs::proxied(plan, client.to.address).is_some();
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
@@ -172,6 +211,12 @@ fn connection(
                 pair.target_address.clone(),
             )
         }),
+        // It never met the fabric, whatever was dialled.
+        None if let (None, Some(arrival)) = (conversation, arrival) => (
+            plan.hosts[arrival.host.0 as usize].name.clone(),
+            arrival.from.to_string(),
+            arrival.to.to_string(),
+        ),
         Some(flow) => (
             flow.target.clone(),
             flow.seen_as.clone(),
@@ -179,15 +224,21 @@ fn connection(
         ),
         // What a host sends to itself never meets the fabric.
         None if conversation.is_some() || client.udp || own_or_inside(plan, client) => {
-            direct(plan, client, translated)
+            direct(plan, client, left_as, translated)
         }
         None => Default::default(),
     };
-    let server = plan.hosts.iter().position(|host| host.name == target);
-    let (seen, at) = (
-        seen_as.parse::<SocketAddr>().ok(),
-        target_address.parse::<SocketAddr>().ok(),
-    );
+    // Whose socket is at the other end: the target's, or one inside of it that it passed the SYN on to.
+    let (server, seen, at) = match arrival {
+        Some(Arrival { host, from, to }) => {
+            (Some(host.0 as usize), Some(from.into()), Some(to.into()))
+        }
+        None => (
+            plan.hosts.iter().position(|host| host.name == target),
+            seen_as.parse::<SocketAddr>().ok(),
+            target_address.parse::<SocketAddr>().ok(),
+        ),
+    };
     let stood = client.began + client.took;
     // Two connections may show one tuple to a server: ours is the one accepted nearest to when it came to stand.
     let accepted = server.and_then(|server| {
@@ -226,6 +277,7 @@ fn connection(
         local: client
             .local
             .map_or(String::new(), |local| local.to_string()),
+        left_as: left_as.map_or(String::new(), |end| end.to_string()),
         lookup: client.lookup,
         remote: match client.to.address.port() {
             0 => String::new(),
@@ -241,7 +293,11 @@ fn connection(
         errno: client.fault.errno,
         at: story.millis(client.began),
         ms: client.took.as_secs_f64() * 1e3,
-        syns: conversation.map_or(0, |conversation| i64::from(conversation.syns)),
+        syns: match (way, conversation) {
+            (Some(way), _) => way.syns,
+            (None, Some(conversation)) => i64::from(conversation.syns),
+            (None, None) => 0,
+        },
         sent: end.sent as i64,
         received: end.received as i64,
         delivered: delivered as i64,
@@ -289,7 +345,12 @@ fn own_or_inside(plan: &Plan, client: &Client) -> bool {
 }
 
 /// Target, the client's address there, and the target's own, of a connection that met no balancer's flow.
-fn direct(plan: &Plan, client: &Client, translated: Option<String>) -> (String, String, String) {
+fn direct(
+    plan: &Plan,
+    client: &Client,
+    left_as: Option<SocketAddr>,
+    translated: Option<String>,
+) -> (String, String, String) {
     let remote = client.to.address;
     let Some(id) = plan.host_of(remote.ip(), client.from) else {
         return Default::default();
@@ -306,6 +367,12 @@ fn direct(plan: &Plan, client: &Client, translated: Option<String>) -> (String, 
     if behind && crosses_gateway && translated.is_none() {
         return Default::default();
     }
+    // What leaves a router leaves as its own.
+    let sender = match left_as {
+        Some(_) => plan.port(client.from).0,
+        None => client.from.0,
+    };
+    let (host, from) = (&plan.hosts[id.0 as usize], &plan.hosts[sender as usize]);
     let (source, destination) = match remote {
         SocketAddr::V6(_) => (from.ipv6.map(IpAddr::from), remote.ip()),
         SocketAddr::V4(_) => {
@@ -318,7 +385,7 @@ fn direct(plan: &Plan, client: &Client, translated: Option<String>) -> (String, 
             (Some(public.unwrap_or(from.address).into()), destination)
         }
     };
-    let own = match (client.local, source) {
+    let own = match (left_as.or(client.local), source) {
         (Some(local), Some(source)) => SocketAddr::new(source, local.port()).to_string(),
         (_, _) => String::new(),
     };

@@ -22,6 +22,7 @@ mod proxy;
 mod registration;
 mod request;
 mod server;
+mod sightings;
 mod story;
 mod tls;
 mod wire;

@@ -50,10 +50,16 @@ fn word(why: Closed) -> &'static str {
 }
 
 /// The first pair of a client's connection, by its place in `pairs`. A port that was used again is told by the time.
-pub(super) fn of_client(story: &Story, client: &Client, pairs: &[Pair]) -> Option<usize> {
+/// `left_as`: its own end as it entered the fabric, for a client inside another host.
+pub(super) fn of_client(
+    story: &Story,
+    client: &Client,
+    left_as: Option<SocketAddr>,
+    pairs: &[Pair],
+) -> Option<usize> {
     let began = story.millis(client.began);
-    let local = client.local?;
-    let host = &story.plan.hosts[client.from.0 as usize];
+    let local = left_as.or(client.local)?;
+    let host = &story.plan.hosts[story.plan.port(client.from).0 as usize];
     let zonal = proxied(&story.plan, client.to.address)?;
     let mut numbered = pairs.iter().enumerate();
     let found = numbered.find(|(_, pair)| {
@@ -61,7 +67,9 @@ pub(super) fn of_client(story: &Story, client: &Client, pairs: &[Pair]) -> Optio
         pair.via == zonal
             && i64::from(client.to.address.port()) == pair.port
             && pair.opened >= began
-            && seen.is_ok_and(|seen| seen.port() == local.port() && is(host, seen.ip()))
+            && seen.is_ok_and(|seen| {
+                seen == local || seen.port() == local.port() && is(host, seen.ip())
+            })
     });
     found.map(|(number, _)| number)
 }

@@ -176,6 +176,7 @@ fn packet(packet: &Packet) -> Value {
         "t": packet.t,
         "sender": packet.sender,
         "receiver": packet.receiver,
+        "seen_at": packet.seen_at,
         "protocol": packet.protocol,
         "from": packet.from,
         "to": packet.to,

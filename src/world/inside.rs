@@ -7,9 +7,10 @@
 use super::error::Error;
 use super::namespace::{Namespace, Pending};
 use super::netlink::Netlink;
+use super::observer::Observer;
 use super::{Host, sysctl, tun};
-use crate::plan::{Attachment, Bridge, Host as HostPlan, Plan, Veth, Wiring};
-use nix::net::if_::if_nametoindex;
+use crate::plan::{Attachment, Bridge, Host as HostPlan, HostId, Plan, Veth, Wiring};
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth};
 use rtnetlink::packet_route::neighbour::{
@@ -18,18 +19,23 @@ use rtnetlink::packet_route::neighbour::{
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Where a pod's default route leads ("Proposal: CNI plugin for Kubernetes networking over AWS VPC").
 const POD_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
+/// A carrier is there within a millisecond or a few; how long it is waited for, and how often it is looked for.
+const CARRIER_LIMIT: Duration = Duration::from_secs(5);
+const CARRIER_LOOK: Duration = Duration::from_micros(200);
+
 const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
-/// Bridges of the calling thread's namespace, which forwards from then on.
+/// Bridges of the calling thread's namespace, down until their ports are ready (see [`attach`]).
 ///
 /// # Errors
 /// The first request the kernel refused.
@@ -43,6 +49,7 @@ pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
         let link = LinkBridge::new(&bridge.name)
             .address(hardware_address(HOST_SIDE, bridge.address))
             .mtu(u32::from(mtu))
+            .down()
             .build();
         netlink.request(
             &format!("add the bridge {}", bridge.name),
@@ -72,33 +79,115 @@ pub fn spawn(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
 ///
 /// # Errors
 /// The first operation that failed.
-pub async fn attach(plan: &Plan, hosts: &[Arc<Host>], doors: Vec<OwnedFd>) -> Result<(), Error> {
+pub async fn attach(
+    plan: &Plan,
+    hosts: &[Arc<Host>],
+    doors: Vec<OwnedFd>,
+) -> Result<Vec<Observed>, Error> {
     let first = plan.on_fabric();
-    let mut by_parent: BTreeMap<usize, Vec<(HostPlan, Veth, OwnedFd)>> = BTreeMap::new();
-    for (host, door) in plan.hosts[first..].iter().zip(doors) {
+    let mut by_parent: BTreeMap<usize, Vec<Guest>> = BTreeMap::new();
+    let inside = (0..).map(HostId).zip(&plan.hosts).skip(first);
+    for ((id, host), door) in inside.zip(doors) {
         if let Attachment::Inside(veth) = &host.attachment {
             let own = by_parent.entry(veth.parent.0 as usize).or_default();
-            own.push((host.clone(), veth.clone(), door));
+            own.push(Guest {
+                id,
+                host: host.clone(),
+                veth: veth.clone(),
+                door,
+            });
         }
     }
-    for (parent, inside) in by_parent {
+    let mut observers = Vec::with_capacity(by_parent.len());
+    for (parent, guests) in by_parent {
         let live = &hosts[parent];
-        let wired = live.namespace.call(move || wire(&inside)).await;
-        wired.map_err(|error| error.on(&live.name))?;
+        let wired = live.namespace.call(move || wire(&guests)).await;
+        observers.push(wired.map_err(|error| error.on(&live.name))?);
     }
     for (plan, live) in plan.hosts.iter().zip(hosts).skip(first) {
         let host = plan.clone();
         let configured = live.namespace.call(move || configure(&host)).await;
         configured.map_err(|error| error.on(&live.name))?;
     }
+    let parents = (0..).map(HostId).zip(&plan.hosts[..first]).zip(hosts);
+    for ((id, parent), live) in parents {
+        let veths: Vec<String> = plan.hosts[first..]
+            .iter()
+            .filter_map(|host| match &host.attachment {
+                Attachment::Inside(veth) if veth.parent == id => Some(veth.name.clone()),
+                Attachment::Inside(_) | Attachment::Fabric => None,
+            })
+            .collect();
+        if veths.is_empty() {
+            continue;
+        }
+        let bridges = parent.bridges.clone();
+        let opened = live.namespace.call(move || open(&veths, &bridges)).await;
+        opened.map_err(|error| error.on(&live.name))?;
+    }
+    Ok(observers)
+}
+
+/// In the parent: waits for its ends to have a carrier, and brings the bridges up.
+///
+/// The kernel notices a carrier in a work queue, and until then a device drops what it is given. That is at once for a
+/// veth, but for a bridge that was up before its first port up to a second later (net/core/link_watch.c); a bridge
+/// brought up with live ports is ready when the request returns. So is a veth that was brought up again.
+fn open(veths: &[String], bridges: &[Bridge]) -> Result<(), Error> {
+    let until = Instant::now() + CARRIER_LIMIT;
+    while !all_running(veths)? {
+        if Instant::now() > until {
+            let why = format!("no carrier after {CARRIER_LIMIT:?}");
+            return Err(Error::other("bring up veths", why));
+        }
+        std::thread::sleep(CARRIER_LOOK);
+    }
+    let mut netlink = Netlink::open()?;
+    let bridges = bridges.iter().map(|bridge| &bridge.name);
+    for device in veths.iter().chain(bridges) {
+        let link = LinkUnspec::new_with_index(index(device)?).up().build();
+        netlink.request(
+            &format!("bring up {device}"),
+            RouteNetlinkMessage::SetLink(link),
+            0,
+        )?;
+    }
     Ok(())
 }
 
-/// In the parent: a pair for each host, its own end ready.
-fn wire(inside: &[(HostPlan, Veth, OwnedFd)]) -> Result<(), Error> {
+fn all_running(devices: &[String]) -> Result<bool, Error> {
+    let interfaces =
+        nix::ifaddrs::getifaddrs().map_err(|errno| Error::system("list the devices", errno))?;
+    let running: HashSet<String> = interfaces
+        .filter(|one| one.flags.contains(InterfaceFlags::IFF_RUNNING))
+        .map(|one| one.interface_name)
+        .collect();
+    Ok(devices.iter().all(|device| running.contains(device)))
+}
+
+/// A host to be connected.
+struct Guest {
+    id: HostId,
+    host: HostPlan,
+    veth: Veth,
+    door: OwnedFd,
+}
+
+/// Who sees what passes the veths in one parent, and whose they are, by the device's index there.
+pub type Observed = (Observer, HashMap<u32, HostId>);
+
+/// In the parent: a pair for each host, its own end ready and observed.
+fn wire(guests: &[Guest]) -> Result<Observed, Error> {
     sysctl::write("net.ipv4.ip_forward", "1")?;
     let mut netlink = Netlink::open()?;
-    for (host, veth, door) in inside {
+    let mut devices = HashMap::with_capacity(guests.len());
+    for Guest {
+        id,
+        host,
+        veth,
+        door,
+    } in guests
+    {
         let mtu = u32::from(host.mtu);
         let peer = LinkUnspec::new_with_name(tun::NAME)
             .address(hardware_address(GUEST_SIDE, host.address))
@@ -118,10 +207,12 @@ fn wire(inside: &[(HostPlan, Veth, OwnedFd)]) -> Result<(), Error> {
             RouteNetlinkMessage::NewLink(link.up().build()),
             CREATE,
         )?;
+        let device = index(&veth.name)?;
+        devices.insert(device, *id);
         if veth.wiring == Wiring::Routed {
             let route = RouteMessageBuilder::<Ipv4Addr>::new()
                 .destination_prefix(host.address, 32)
-                .output_interface(index(&veth.name)?)
+                .output_interface(device)
                 .scope(RouteScope::Link)
                 .build();
             netlink.request(
@@ -131,7 +222,9 @@ fn wire(inside: &[(HostPlan, Veth, OwnedFd)]) -> Result<(), Error> {
             )?;
         }
     }
-    Ok(())
+    let first = devices.keys().min().copied().unwrap_or_default();
+    let last = devices.keys().max().copied().unwrap_or_default();
+    Ok((Observer::start(first..=last)?, devices))
 }
 
 /// In the host: its end, its routes, its settings.

@@ -10,6 +10,7 @@ mod inside;
 pub mod lag;
 pub mod namespace;
 mod netlink;
+pub mod observer;
 pub mod probe;
 pub mod proc;
 pub mod program;
@@ -26,7 +27,9 @@ use crate::plan::{Attachment, Host as HostPlan, HostId, Plan};
 use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
+use observer::Observer;
 use program::Inside;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
@@ -44,6 +47,7 @@ pub struct World {
     /// How many of them have a port of the fabric.
     on_fabric: usize,
     zonals: Vec<Namespace>,
+    observers: Vec<inside::Observed>,
     driver: Driver,
 }
 
@@ -122,12 +126,13 @@ impl World {
         };
         let (devices, doors) =
             tokio::task::block_in_place(|| Ok::<_, Error>((wait_all(pending)?, wait_all(doors)?)))?;
-        inside::attach(plan, &hosts, doors).await?;
+        let observers = inside::attach(plan, &hosts, doors).await?;
         let driver = Driver::start(plan.fabric.clone(), devices, capture)?;
         let world = Self {
             hosts,
             on_fabric: plan.on_fabric(),
             zonals,
+            observers,
             driver,
         };
         for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
@@ -149,6 +154,11 @@ impl World {
     /// The namespace of a zonal address that has a kernel. Panics for any other port.
     pub fn zonal(&self, port: PortId) -> &Namespace {
         &self.zonals[port.0 as usize - self.on_fabric]
+    }
+
+    /// Who sees the packets of hosts inside others, with their hosts by device.
+    pub fn observers(&self) -> &[(Observer, HashMap<u32, HostId>)] {
+        &self.observers
     }
 
     /// The fabric's driver.

@@ -48,6 +48,18 @@ steps:
     has(case.step("elsewhere"), json!({ "stdout": "0\n" }));
     let local = case.step("out")["local"].as_str().expect("text");
     assert!(local.starts_with("192.168.1.2:"), "{local}");
+    // Joined with the fabric's conversation by the SYN's sequence number: the router chose another port, or kept it.
+    has(
+        case.step("out"),
+        json!({ "target": "web", "syns": 1, "delivered": 200_000, "lost": 0 }),
+    );
+    let via = case.step("out")["via"].as_str().expect("text");
+    assert!(via.starts_with("front/"), "{via}");
+    let out = &case.evidence["connections"][0];
+    let left_as = out["left_as"].as_str().expect("text");
+    let router = case.evidence["hosts"]["router"]["address"].as_str();
+    assert_eq!(left_as.split(':').next(), router, "{out}");
+    assert_eq!(out["flow"], 0, "{out}");
     has(case.step("neighbour"), json!({ "target": "desk-2" }));
     has(case.step("across"), json!({ "target": "desk-2" }));
 }
@@ -82,6 +94,12 @@ steps:
         case.step("route"),
         json!({ "stdout": "00000000\t0708090A\n" }),
     );
+    has(
+        case.step("visit"),
+        json!({ "target": "router", "delivered": 100_000, "lost": 0 }),
+    );
+    let visit = &case.evidence["connections"][0];
+    assert_eq!(visit["server_state"], "ESTABLISHED", "{visit}");
     let forwarded = case.evidence["hosts"]["detour"]["counters"]["IpForwDatagrams"].as_i64();
     assert!(forwarded.is_some_and(|count| count > 0), "{forwarded:?}");
 }

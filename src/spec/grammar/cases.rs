@@ -14,6 +14,7 @@ pub const RECOGNISED: &[&str] = &[
     "flow-collision",
     "challenge-ack",
     "loopback",
+    "hairpin-bypass",
     "port-exhaustion",
     "flow-table-full",
     "provisioning-failed",
@@ -42,7 +43,7 @@ pub const RECOGNISED: &[&str] = &[
 /// What `finds` may name.
 pub static FINDINGS: Words = Words {
     now: RECOGNISED,
-    later: &["hairpin-bypass", "reverse-path-drop", "black-hole"],
+    later: &["reverse-path-drop", "black-hole"],
 };
 
 /// `cases.X`

@@ -10,6 +10,7 @@ mod fail_open;
 mod flow_collision;
 mod flow_table_full;
 mod guard_drop;
+mod hairpin_bypass;
 mod half_open;
 mod health_check_host_header;
 mod idle_expiry;
@@ -41,6 +42,7 @@ pub const KINDS: &[&str] = &[
     flow_collision::KIND,
     challenge_ack::KIND,
     loopback::KIND,
+    hairpin_bypass::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
     provisioning_failed::KIND,
@@ -72,6 +74,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = flow_collision::find(&trace);
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
+    findings.extend(hairpin_bypass::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(provisioning_failed::find(&trace));

@@ -211,10 +211,26 @@ fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
         .sum();
     if sent == 0 {
         " No SYN of theirs ever reached the network.".into()
+    } else if seen_inside(trace, unanswered) {
+        " None came to the network: they were seen only inside the host that the client is inside of.".into()
     } else {
         format!(
             " Where they went is not recorded ({} packets were cut).",
             trace.evidence.packets_cut
         )
     }
+}
+
+/// Their SYNs were seen on a device.
+fn seen_inside(trace: &Trace, unanswered: &[usize]) -> bool {
+    let connections = &trace.evidence.connections;
+    let mut seen = trace
+        .evidence
+        .packets
+        .iter()
+        .filter(|p| !p.seen_at.is_empty());
+    seen.any(|packet| {
+        let mut unanswered = unanswered.iter().map(|c| &connections[*c]);
+        unanswered.any(|c| c.from == packet.sender && c.local == packet.from)
+    })
 }

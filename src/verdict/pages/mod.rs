@@ -15,6 +15,7 @@ const PAGES: &[(&str, &str)] = &[
     ("flow-collision", include_str!("flow-collision.txt")),
     ("challenge-ack", include_str!("challenge-ack.txt")),
     ("loopback", include_str!("loopback.txt")),
+    ("hairpin-bypass", include_str!("hairpin-bypass.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
     (

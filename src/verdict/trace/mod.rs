@@ -186,9 +186,14 @@ impl<'a> Index<'a> {
         };
         for (i, connection) in evidence.connections.iter().enumerate() {
             if !connection.local.is_empty() {
+                // As the fabric sees them: behind what translates them on the way there.
+                let local = match connection.left_as.as_str() {
+                    "" => &connection.local,
+                    left_as => left_as,
+                };
                 index
                     .client
-                    .entry((&connection.protocol, &connection.local, &connection.remote))
+                    .entry((&connection.protocol, local, &connection.remote))
                     .or_default()
                     .push(i);
             }
@@ -218,7 +223,7 @@ impl<'a> Index<'a> {
             .packets
             .iter()
             .enumerate()
-            .filter(|(_, p)| !p.probe)
+            .filter(|(_, p)| !p.probe && p.seen_at.is_empty())
         {
             let place = match held.get(&packet.id) {
                 Some(place) => {

@@ -1,0 +1,199 @@
+//! Packets between hosts that are inside one host, as its devices saw them; and what joins them with the fabric's.
+//!
+//! A router may translate addresses and ports of what leaves it. What it does not touch is the sequence number of the
+//! SYN: random in 32 bits (RFC 6528), and the same at every place that sees it. With the destination it tells whose
+//! connection the fabric's conversation is, whatever the router's rules are, and needs no table of the router's own:
+//! conntrack's would be gone with its rules, and is not there for a router that translates without it.
+
+use super::books::flags_text;
+use super::story::Story;
+use crate::evidence::Packet;
+use crate::fabric::record::Conversation;
+use crate::packet::{Headers, VnetHeader};
+use crate::plan::{Attachment, HostId};
+use std::collections::HashMap;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// What [`Packet::fate`] says of a packet that was seen on a device.
+const SEEN: &str = "seen";
+
+/// Everything seen inside hosts since the first step.
+#[derive(Debug, Default)]
+pub(super) struct Sightings {
+    list: Vec<Seen>,
+    /// Packets for which there was no room.
+    pub(super) missed: u64,
+}
+
+/// A packet on the device of a host that is inside another one.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Whose device.
+    host: HostId,
+    /// Toward that host; else from it.
+    inward: bool,
+    /// Milliseconds since the first step.
+    t: f64,
+    headers: Headers,
+}
+
+/// How a client's SYN travelled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// Its initial sequence number.
+    pub(super) isn: u32,
+    /// How often it left its host.
+    pub(super) syns: i64,
+}
+
+/// Where a SYN came to a host that is inside another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// Who got it.
+    pub(super) host: HostId,
+    /// From where, as that host saw it.
+    pub(super) from: SocketAddrV4,
+    /// To where.
+    pub(super) to: SocketAddrV4,
+}
+
+/// Reads what the observers have.
+pub(super) fn sightings(story: &Story) -> Sightings {
+    let mut sightings = Sightings::default();
+    let (now, clock) = (Instant::now(), SystemTime::now());
+    let age = |at: Duration| {
+        let then = UNIX_EPOCH + at;
+        clock.duration_since(then).unwrap_or_default()
+    };
+    for (observer, hosts) in story.world.observers() {
+        sightings.missed += observer.missed();
+        for sighting in observer.seen() {
+            let Some(host) = hosts.get(&sighting.device) else {
+                continue;
+            };
+            let Some(at) = now.checked_sub(age(sighting.at)) else {
+                continue;
+            };
+            if at < story.start() {
+                continue;
+            }
+            let mut bytes = sighting.bytes;
+            bytes.resize(sighting.length, 0);
+            if let Ok(headers) = Headers::parse(&VnetHeader::default(), &bytes) {
+                sightings.list.push(Seen {
+                    host: *host,
+                    inward: sighting.inward,
+                    t: story.millis(at),
+                    headers,
+                });
+            }
+        }
+    }
+    sightings
+        .list
+        .sort_by(|one, other| one.t.total_cmp(&other.t));
+    sightings
+}
+
+impl Sightings {
+    /// How the SYNs of a client's connection travelled, that began at `t`; none when none was seen.
+    pub(super) fn way(
+        &self,
+        from: HostId,
+        local: SocketAddr,
+        to: SocketAddr,
+        t: f64,
+    ) -> Option<Way> {
+        let (SocketAddr::V4(local), SocketAddr::V4(to)) = (local, to) else {
+            return None;
+        };
+        // Two clocks tell the time; both round.
+        let own = self.syns(false).filter(|seen| {
+            seen.host == from
+                && seen.headers.from == local
+                && seen.headers.to == to
+                && seen.t > t - 1.0
+        });
+        let isn = own.clone().next()?.headers.seq;
+        Some(Way {
+            isn,
+            syns: own.filter(|seen| seen.headers.seq == isn).count() as i64,
+        })
+    }
+
+    /// Where a SYN came inside a host, the last time; none when it came to none there.
+    pub(super) fn arrival(&self, isn: u32) -> Option<Arrival> {
+        let seen = self
+            .syns(true)
+            .filter(|seen| seen.headers.seq == isn)
+            .last()?;
+        Some(Arrival {
+            host: seen.host,
+            from: seen.headers.from,
+            to: seen.headers.to,
+        })
+    }
+
+    fn syns(&self, inward: bool) -> impl Iterator<Item = &Seen> + Clone {
+        let opening = move |seen: &&Seen| seen.headers.is_opening() && seen.inward == inward;
+        self.list.iter().filter(opening)
+    }
+
+    /// As packets of the evidence; `first` is the number of the first one.
+    pub(super) fn packets(&self, story: &Story, first: i64) -> Vec<Packet> {
+        let numbered = (first..).zip(&self.list);
+        numbered.map(|(id, seen)| packet(story, id, seen)).collect()
+    }
+}
+
+fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
+    let host = &story.plan.hosts[seen.host.0 as usize];
+    let parent = &story.plan.hosts[story.plan.port(seen.host).0 as usize];
+    let device = match &host.attachment {
+        Attachment::Inside(veth) => veth.name.as_str(),
+        Attachment::Fabric => "eth0",
+    };
+    let (sender, receiver) = match seen.inward {
+        true => (parent, host),
+        false => (host, parent),
+    };
+    let headers = &seen.headers;
+    Packet {
+        id,
+        t: seen.t,
+        sender: sender.name.clone(),
+        receiver: receiver.name.clone(),
+        seen_at: format!("{} {device}", parent.name),
+        protocol: "tcp".to_owned(),
+        from: headers.from.to_string(),
+        to: headers.to.to_string(),
+        from_after: headers.from.to_string(),
+        to_after: headers.to.to_string(),
+        flags: flags_text(headers.flags),
+        seq: headers.seq.into(),
+        ack: match headers.flags & 0x10 {
+            0 => 0,
+            _ => headers.ack.into(),
+        },
+        len: headers.payload_len() as i64,
+        window: headers.window.into(),
+        wire_packets: 1,
+        wire_bytes: headers.total_len as i64,
+        fate: SEEN.to_owned(),
+        flow: None,
+        gateway: Default::default(),
+        mapping: Default::default(),
+        probe: false,
+    }
+}
+
+/// The fabric's conversations by the initial sequence number of their clients.
+pub(super) fn by_isn(conversations: &[Conversation]) -> HashMap<u32, Vec<&Conversation>> {
+    let mut map: HashMap<u32, Vec<&Conversation>> = HashMap::new();
+    for conversation in conversations {
+        map.entry(conversation.isn).or_default().push(conversation);
+    }
+    map
+}

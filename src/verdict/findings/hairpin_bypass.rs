@@ -1,0 +1,228 @@
+//! `hairpin-bypass`: the answer to a SYN took a shorter way home than the SYN had come, past whatever would have
+//! translated it back. The client gets a SYN-ACK from an address it never dialled, and resets it.
+//!
+//! Seen on the devices of hosts inside another host, since the fabric sees at most the SYN.
+//! Observed on: Docker's bridge with a published port and no userland proxy, without br_netfilter; a Kubernetes node that
+//! is chosen by a client-preserving balancer for a pod of its own.
+
+use super::{CITED, count, counters, distinct, ip, name_all};
+use crate::evidence::Packet;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
+use std::collections::HashMap;
+
+pub(super) const KIND: &str = "hairpin-bypass";
+
+/// A SYN, the answer from elsewhere, and what the client said to it: indexes of packets.
+struct Bypass {
+    syn: usize,
+    answer: usize,
+    reset: usize,
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let found = bypasses(&evidence.packets);
+    let first = found.first()?;
+    let syns = found.iter().map(|bypass| &evidence.packets[bypass.syn]);
+    let mut connections: Vec<usize> = syns.clone().filter_map(|syn| opened(trace, syn)).collect();
+    connections.sort_unstable();
+    connections.dedup();
+    let (syn, answer) = (
+        &evidence.packets[first.syn],
+        &evidence.packets[first.answer],
+    );
+    let summary = format!(
+        "{} of {} from {} to {} {} answered from {}, an address that was never dialled; {} reset the answer each time. \
+         {} The answer passed {}, and was not translated back there.",
+        count(found.len(), "SYN"),
+        match connections.is_empty() {
+            true => "a program".to_owned(),
+            false => name_all(trace, &connections),
+        },
+        syn.sender,
+        syn.to,
+        if found.len() == 1 { "was" } else { "were" },
+        answer.from,
+        syn.sender,
+        route(trace, syn),
+        answer.seen_at,
+    );
+    let mut packets: Vec<usize> = found
+        .iter()
+        .flat_map(|bypass| [bypass.syn, bypass.answer, bypass.reset])
+        .take(CITED)
+        .collect();
+    packets.sort_unstable();
+    packets.dedup();
+    let clients = distinct(syns.clone().map(|syn| syn.sender.as_str()));
+    let servers = distinct(
+        found
+            .iter()
+            .filter_map(|bypass| owner(trace, &evidence.packets[bypass.answer].from)),
+    );
+    let mut numbers = counters(evidence, clients, &["TcpOutRsts"]);
+    numbers.extend(counters(evidence, servers, &["TcpExtEmbryonicRsts"]));
+    Some(Finding {
+        kind: KIND.into(),
+        summary,
+        packets,
+        connections,
+        counters: numbers,
+    })
+}
+
+/// Every SYN that was answered from elsewhere and whose answer was reset, in order.
+fn bypasses(packets: &[Packet]) -> Vec<Bypass> {
+    // By the client and its own end: the latest SYN, and the answer to it from elsewhere.
+    let mut syns: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut astray: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
+    let mut found = Vec::new();
+    let seen = packets.iter().enumerate();
+    for (i, packet) in seen.filter(|(_, packet)| !packet.seen_at.is_empty()) {
+        if is_syn(packet) {
+            syns.insert((&packet.sender, &packet.from), i);
+        } else if is_syn_ack(packet) {
+            let client = (packet.receiver.as_str(), packet.to.as_str());
+            let Some(syn) = syns.get(&client) else {
+                continue;
+            };
+            let asked = &packets[*syn];
+            if packet.ack == (asked.seq + 1) & 0xffff_ffff && packet.from != asked.to {
+                astray.insert(client, (*syn, i));
+            }
+        } else if is_reset(packet) {
+            let client = (packet.sender.as_str(), packet.from.as_str());
+            let Some((syn, answer)) = astray.get(&client).copied() else {
+                continue;
+            };
+            let refused = &packets[answer];
+            if packet.to == refused.from && packet.seq == refused.ack {
+                astray.remove(&client);
+                found.push(Bypass {
+                    syn,
+                    answer,
+                    reset: i,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The client's connection that a SYN opened.
+fn opened(trace: &Trace, syn: &Packet) -> Option<usize> {
+    let mut connections = trace.evidence.connections.iter();
+    connections.rposition(|c| {
+        c.from == syn.sender && c.local == syn.from && c.remote == syn.to && c.at <= syn.t + 1.0
+    })
+}
+
+/// Whether the fabric saw the SYN: by its sequence number, which no translation changes.
+fn route(trace: &Trace, syn: &Packet) -> &'static str {
+    let mut passages = (0..trace.passages.len()).map(|passage| trace.sent(passage));
+    match passages.any(|packet| is_syn(packet) && packet.seq == syn.seq) {
+        true => "The SYN went out to the network and came back; the answer never went there.",
+        false => "Neither the SYN nor the answer ever left the host that both are inside of.",
+    }
+}
+
+/// The host of an address.
+fn owner<'a>(trace: &Trace<'a>, end: &str) -> Option<&'a str> {
+    let address = ip(end);
+    let mut hosts = trace.evidence.hosts.iter();
+    hosts
+        .find(|(_, host)| host.address == address)
+        .map(|(name, _)| name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KIND, find};
+    use crate::evidence::Packet;
+    use crate::verdict::kit::Kit;
+    use crate::verdict::trace::Trace;
+
+    const CLIENT: &str = "172.17.0.2:41000";
+    const DIALLED: &str = "192.0.2.10:80";
+    const SERVER: &str = "172.17.0.3:8080";
+
+    /// On the veth of a host inside another one.
+    fn seen(kit: &mut Kit, inward: bool, ends: [&str; 2], flags: &str, numbers: [i64; 2]) {
+        let [sender, receiver] = match inward {
+            true => ["docker", "shell"],
+            false => ["shell", "docker"],
+        };
+        kit.now += 0.1;
+        let packet = Packet {
+            id: kit.evidence.packets.len() as i64,
+            t: kit.now,
+            sender: sender.into(),
+            receiver: receiver.into(),
+            seen_at: "docker veth1".into(),
+            protocol: "tcp".into(),
+            from: ends[0].into(),
+            to: ends[1].into(),
+            flags: flags.into(),
+            seq: numbers[0],
+            ack: numbers[1],
+            fate: "seen".into(),
+            ..Packet::default()
+        };
+        kit.evidence.packets.push(packet);
+    }
+
+    fn astray(kit: &mut Kit) {
+        seen(kit, false, [CLIENT, DIALLED], "S", [1000, 0]);
+        seen(kit, true, [SERVER, CLIENT], "S.", [7000, 1001]);
+    }
+
+    #[test]
+    fn a_syn_ack_from_an_address_that_was_never_dialled() {
+        let mut kit = Kit::new();
+        astray(&mut kit);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [1001, 0]);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert_eq!(found.kind, KIND);
+        assert_eq!(found.packets, [0, 1, 2]);
+        assert!(found.summary.contains(SERVER), "{}", found.summary);
+        assert!(found.summary.contains("ever left"), "{}", found.summary);
+    }
+
+    #[test]
+    fn silent_without_the_reset() {
+        let mut kit = Kit::new();
+        astray(&mut kit);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [9, 0]);
+        assert!(find(&Trace::new(&kit.evidence)).is_none());
+    }
+
+    #[test]
+    fn silent_when_the_answer_comes_from_where_the_syn_went() {
+        let mut kit = Kit::new();
+        seen(&mut kit, false, [CLIENT, DIALLED], "S", [1000, 0]);
+        seen(&mut kit, true, [DIALLED, CLIENT], "S.", [7000, 1001]);
+        seen(&mut kit, false, [CLIENT, DIALLED], "R", [1001, 0]);
+        assert!(find(&Trace::new(&kit.evidence)).is_none());
+    }
+
+    #[test]
+    fn silent_when_it_answers_another_syn() {
+        let mut kit = Kit::new();
+        seen(&mut kit, false, [CLIENT, DIALLED], "S", [1000, 0]);
+        seen(&mut kit, true, [SERVER, CLIENT], "S.", [7000, 5]);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [5, 0]);
+        assert!(find(&Trace::new(&kit.evidence)).is_none());
+    }
+
+    #[test]
+    fn silent_on_what_the_fabric_saw() {
+        let mut kit = Kit::new();
+        astray(&mut kit);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [1001, 0]);
+        for packet in &mut kit.evidence.packets {
+            packet.seen_at = String::new();
+        }
+        assert!(find(&Trace::new(&kit.evidence)).is_none());
+    }
+}

@@ -1,0 +1,242 @@
+//! What passes the veths of hosts inside another host: a packet socket in the parent's namespace with a ring of memory.
+//!
+//! The fabric sees only what leaves the parent; the rest is seen here, as tcpdump would on those devices, and by nobody
+//! else. The kernel writes the headers of TCP segments into the ring until it is full; frames are never given back, so
+//! observing costs a running lab no wake-up, its memory is bounded, and what came first is kept. Not here: what a packet
+//! means (see `run`'s sightings). The layout is that of TPACKET_V2 (packet(7), linux/if_packet.h).
+
+use super::error::Error;
+use nix::errno::Errno;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// One packet's room in the ring, bytes: 80 for the kernel's own header, then IP and TCP headers with all their options.
+const FRAME: usize = 256;
+/// Bytes of a packet that are kept, at most.
+const KEPT: u32 = 128;
+/// Memory is had in blocks of this size, bytes.
+const BLOCK: usize = 64 * 1024;
+/// Packets kept for one parent, some 8 MiB; a gallery lab has some thousands.
+const FRAMES: usize = 32 * 1024;
+
+/// `struct tpacket2_hdr` begins with status, length, kept length, then the offset of the network header and the time.
+const STATUS: usize = 0;
+const LENGTH: usize = 4;
+const SNAPSHOT: usize = 8;
+const NETWORK: usize = 14;
+const SECONDS: usize = 16;
+const NANOSECONDS: usize = 20;
+/// `struct sockaddr_ll` follows it, aligned to 16: protocol at 2, interface at 4, kind of packet at 10.
+const INTERFACE: usize = 32 + 4;
+const KIND: usize = 32 + 10;
+
+/// A packet as a veth's end in the parent saw it.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// Since 1970.
+    pub at: Duration,
+    /// Index of the device in the parent's namespace.
+    pub device: u32,
+    /// From the parent to the host inside; else from it.
+    pub inward: bool,
+    /// From the IP header on, as much as was kept.
+    pub bytes: Vec<u8>,
+    /// Bytes of the whole.
+    pub length: usize,
+}
+
+/// An observer of some devices of one namespace.
+#[derive(Debug)]
+pub struct Observer {
+    socket: OwnedFd,
+    ring: NonNull<u8>,
+    missed: AtomicU64,
+}
+
+// SAFETY: the ring is memory of this process for as long as the observer lives; it is only read here, each frame after
+// its status said, with acquire ordering, that the kernel has done with it for good.
+unsafe impl Send for Observer {}
+// SAFETY: as above; nothing is written.
+unsafe impl Sync for Observer {}
+
+impl Observer {
+    /// Observes devices of the calling thread's namespace from now on.
+    ///
+    /// # Errors
+    /// The operation that the kernel refused.
+    pub fn start(devices: RangeInclusive<u32>) -> Result<Self, Error> {
+        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+        // SAFETY: no memory is involved. Protocol 0 receives nothing until the socket is bound.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
+        let fd = Errno::result(fd).map_err(|errno| Error::system("open a packet socket", errno))?;
+        // SAFETY: the descriptor was just made, and nobody else has it.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let version: libc::c_int = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
+        set(&socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
+        let blocks = FRAMES * FRAME / BLOCK;
+        let request = libc::tpacket_req {
+            tp_block_size: BLOCK as u32,
+            tp_block_nr: blocks as u32,
+            tp_frame_size: FRAME as u32,
+            tp_frame_nr: FRAMES as u32,
+        };
+        set(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        let mut code = filter(&devices);
+        let program = libc::sock_fprog {
+            len: code.len() as u16,
+            filter: code.as_mut_ptr(),
+        };
+        set(&socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
+        // SAFETY: a new mapping of the socket's ring, whose size was set above.
+        let ring = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                FRAMES * FRAME,
+                libc::PROT_READ,
+                libc::MAP_SHARED,
+                socket.as_raw_fd(),
+                0,
+            )
+        };
+        if ring == libc::MAP_FAILED {
+            return Err(Error::system(
+                "map the ring of a packet socket",
+                Errno::last(),
+            ));
+        }
+        let observer = Self {
+            socket,
+            ring: NonNull::new(ring.cast()).expect("a mapping is not at 0"),
+            missed: AtomicU64::new(0),
+        };
+        observer.bind()?;
+        Ok(observer)
+    }
+
+    /// All protocols, since only then the kernel shows what it sends as well; the filter chooses.
+    fn bind(&self) -> Result<(), Error> {
+        // SAFETY: all zero is a valid `sockaddr_ll`.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        // SAFETY: the kernel reads the length given, which is the structure's.
+        let bound = unsafe {
+            libc::bind(
+                self.socket.as_raw_fd(),
+                (&raw const address).cast(),
+                size_of_val(&address) as libc::socklen_t,
+            )
+        };
+        Errno::result(bound).map_err(|errno| Error::system("bind a packet socket", errno))?;
+        Ok(())
+    }
+
+    /// Everything seen so far, in order.
+    pub fn seen(&self) -> Vec<Sighting> {
+        (0..FRAMES).map_while(|number| self.frame(number)).collect()
+    }
+
+    /// Packets for which there was no room.
+    pub fn missed(&self) -> u64 {
+        let mut statistics = [0u32; 2];
+        let mut length = size_of_val(&statistics) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` bytes of `struct tpacket_stats`, which is two numbers.
+        let got = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                statistics.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        // Reading sets them to 0.
+        let new = if got == 0 {
+            u64::from(statistics[1])
+        } else {
+            0
+        };
+        self.missed.fetch_add(new, Ordering::Relaxed) + new
+    }
+
+    /// A frame that the kernel has filled.
+    fn frame(&self, number: usize) -> Option<Sighting> {
+        // SAFETY: `number` is less than FRAMES, so the frame is within the mapping, and FRAME keeps it aligned.
+        let frame = unsafe { self.ring.add(number * FRAME) };
+        // SAFETY: the status is a 32-bit word, aligned, written by the kernel.
+        let status = unsafe { AtomicU32::from_ptr(frame.add(STATUS).as_ptr().cast()) };
+        if status.load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
+            return None;
+        }
+        // SAFETY: the frame is the kernel's no more, and is never given back to it.
+        let frame = unsafe { std::slice::from_raw_parts(frame.as_ptr(), FRAME) };
+        let word = |at: usize| {
+            u32::from_ne_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
+        };
+        let start = usize::from(u16::from_ne_bytes([frame[NETWORK], frame[NETWORK + 1]]));
+        let kept = frame.get(start..start + word(SNAPSHOT) as usize)?;
+        Some(Sighting {
+            at: Duration::new(word(SECONDS).into(), word(NANOSECONDS)),
+            device: word(INTERFACE),
+            inward: frame[KIND] == libc::PACKET_OUTGOING,
+            bytes: kept.to_vec(),
+            length: word(LENGTH) as usize,
+        })
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made in `start` with this length, and nothing refers to it any more.
+        let unmapped = unsafe { libc::munmap(self.ring.as_ptr().cast(), FRAMES * FRAME) };
+        debug_assert_eq!(unmapped, 0, "the mapping was made with this length");
+    }
+}
+
+fn set<T>(
+    socket: &OwnedFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+) -> Result<(), Error> {
+    // SAFETY: the kernel reads the length given, which is the value's.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            std::ptr::from_ref(value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    };
+    Errno::result(done).map_err(|errno| Error::system("set up a packet socket", errno))?;
+    Ok(())
+}
+
+/// TCP over IPv4 on these devices, in the socket filter's own language (linux/filter.h).
+fn filter(devices: &RangeInclusive<u32>) -> Vec<libc::sock_filter> {
+    const LOAD_WORD: u16 = 0x20;
+    const LOAD_BYTE: u16 = 0x30;
+    const EQUAL: u16 = 0x15;
+    const GREATER: u16 = 0x25;
+    const AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    // SKF_AD_OFF with SKF_AD_PROTOCOL and SKF_AD_IFINDEX.
+    const PROTOCOL: u32 = 0xffff_f000;
+    const DEVICE: u32 = PROTOCOL + 8;
+    let code = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    vec![
+        code(LOAD_WORD, 0, 0, DEVICE),
+        code(AT_LEAST, 0, 6, *devices.start()),
+        code(GREATER, 5, 0, *devices.end()),
+        code(LOAD_WORD, 0, 0, PROTOCOL),
+        code(EQUAL, 0, 3, libc::ETH_P_IP as u32),
+        code(LOAD_BYTE, 0, 0, 9),
+        code(EQUAL, 0, 1, libc::IPPROTO_TCP as u32),
+        code(RETURN, 0, 0, KEPT),
+        code(RETURN, 0, 0, 0),
+    ]
+}
