@@ -10,6 +10,8 @@ mod asking;
 mod judging;
 #[path = "cli/repeating.rs"]
 mod repeating;
+#[path = "cli/reporting.rs"]
+mod reporting;
 #[path = "cli/running.rs"]
 mod running;
 #[path = "cli/streams.rs"]

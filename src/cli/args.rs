@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use crate::report::Shard;
 use crate::units::Bytes;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,7 +63,7 @@ Examples:
   hairpin run                                            every lab under labs/
   hairpin run nlb/source-port-collision                  one lab, by name or by file
   hairpin run nlb/source-port-collision/as-deployed -e   one case, explained packet by packet
-  hairpin run labs/nlb --report json=out.json            a folder, with a report for machines
+  hairpin run labs/nlb --report html=out.html            a folder, with a report to read and to hand on
   hairpin run nlb/collision-rate --repeat 50             how often does it hold?
   hairpin run nlb/loopback-timeout --capture=/tmp/pcap   packets for Wireshark, each with its fate")]
     Run(RunArgs),
@@ -99,6 +100,13 @@ Examples:
   hairpin judge evidence                              as recorded
   hairpin judge evidence --lab my-lab.yaml            against expectations written since")]
     Judge(JudgeArgs),
+    /// Write reports of earlier runs, several of them as one
+    #[command(after_help = "\
+Examples:
+  hairpin report run.json --report html=run.html            any report from the report for machines
+  hairpin report evidence --report junit=junit.xml          or from saved evidence
+  hairpin report --merge 1.json 2.json --report html=all.html   the shards of a run as the whole")]
+    Report(ReportArgs),
     /// Show the CloudWatch metrics of recorded cases
     #[command(after_help = "\
 Examples:
@@ -152,7 +160,12 @@ pub struct RunArgs {
     /// kept of each case's first failure only, under evidence/ where --evidence names no folder
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub repeat: u32,
-    /// Write a report: json=FILE (- for standard output)
+    /// Run only part K of N, cases picked by their names: the parts have no case in common, and all of them together
+    /// every case
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+    /// Write a report: html=FILE, junit=FILE, json=FILE, tap=FILE, markdown=FILE, several with commas (- for standard
+    /// output)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     pub report: Vec<ReportTarget>,
     /// Keep everything recorded, a folder for each case (for judge and explain)
@@ -225,28 +238,60 @@ pub struct ReportTarget {
 /// The writers of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
+    /// One page, complete in itself.
+    Html,
+    /// XML for Jenkins, GitLab and others.
+    Junit,
     /// One object with `cases`.
     Json,
+    /// Test Anything Protocol.
+    Tap,
+    /// What GitHub shows under a step.
+    Markdown,
+}
+
+impl ReportFormat {
+    const ALL: [(&'static str, Self); 5] = [
+        ("html", Self::Html),
+        ("junit", Self::Junit),
+        ("json", Self::Json),
+        ("tap", Self::Tap),
+        ("markdown", Self::Markdown),
+    ];
 }
 
 impl std::str::FromStr for ReportTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) = text
+        let (word, file) = text
             .split_once('=')
             .ok_or_else(|| format!("`{text}` has no `=`: write `json={text}`"))?;
-        let format = match format {
-            "json" => ReportFormat::Json,
-            other => return Err(format!("no report is called `{other}`; there is: json")),
+        let known = ReportFormat::ALL.iter().find(|(name, _)| *name == word);
+        let Some((_, format)) = known else {
+            let names = ReportFormat::ALL.map(|(name, _)| name).join(", ");
+            return Err(format!("no report is called `{word}`; there are: {names}"));
         };
         if file.is_empty() {
             return Err("the file's name is missing".to_owned());
         }
         Ok(Self {
-            format,
+            format: *format,
             file: file.into(),
         })
+    }
+}
+
+/// `2/5`
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/');
+    let numbers = parts.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
+        Some((number, of)) => Err(format!(
+            "there is no part {number} of {of}: the parts are 1/{of} to {of}/{of}"
+        )),
+        None => Err("write the part and how many there are, as `1/3`".to_owned()),
     }
 }
 
@@ -333,7 +378,23 @@ pub struct JudgeArgs {
     /// Explain every case
     #[arg(short, long)]
     pub explain: bool,
-    /// Write a report: json=FILE (- for standard output)
+    /// Write a report: html=FILE, junit=FILE, json=FILE, tap=FILE, markdown=FILE, several with commas (- for standard
+    /// output)
+    #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
+    pub report: Vec<ReportTarget>,
+}
+
+/// `hairpin report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Reports for machines (json), or folders of evidence
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub sources: Vec<PathBuf>,
+    /// Make one report of several; a case that is in more than one of them was run more than once
+    #[arg(long)]
+    pub merge: bool,
+    /// Write a report: html=FILE, junit=FILE, json=FILE, tap=FILE, markdown=FILE, several with commas (- for standard
+    /// output)
     #[arg(long, value_name = "FORMAT=FILE", value_delimiter = ',')]
     pub report: Vec<ReportTarget>,
 }

@@ -4,7 +4,7 @@ use super::args::ExplainArgs;
 use super::terminal::{self, Stream};
 use super::{Mistake, Status, judge, select, worker};
 use crate::diag::{self, Code, codes};
-use crate::report;
+use crate::report::{self, Outcome};
 use crate::verdict::findings::KINDS;
 use crate::verdict::pages;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
     if path.is_dir() {
         let outcomes = judge::outcomes(path, None)?;
         terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
-        return Ok(worker::status(&outcomes) as u8);
+        return Ok(worker::status(outcomes.iter().map(Outcome::word)) as u8);
     }
     if select::files(std::slice::from_ref(what)).is_ok() {
         return Err(Mistake(format!(

@@ -6,7 +6,7 @@ use super::{Mistake, count, reports, worker};
 use crate::diag;
 use crate::evidence::store::{self, Saved};
 use crate::plan::{self, Plan};
-use crate::report::{self, CaseInfo, Outcome};
+use crate::report::{self, CaseInfo, Outcome, Report};
 use crate::spec;
 use crate::verdict;
 use std::path::Path;
@@ -17,8 +17,8 @@ pub fn judge(args: &JudgeArgs) -> Result<u8, Mistake> {
     let outcomes = outcomes(&args.folder, args.lab.as_deref())?;
     let table = reports::beside(&args.report);
     table.print(&report::text(&outcomes, &table.style(args.explain)));
-    let written = reports::write(&args.report, &outcomes);
-    Ok(worker::status(&outcomes).max(written) as u8)
+    let written = reports::write(&args.report, &Report::new(&outcomes, None));
+    Ok(worker::status(outcomes.iter().map(Outcome::word)).max(written) as u8)
 }
 
 /// Judged evidence of a folder, in the order of a run. A lab given picks its own cases where there are any by its
@@ -56,6 +56,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 failure: None,
                 saved: place,
                 capture: store::capture_beside(&saved.folder),
+                retried: None,
             })
         })
         .collect::<Result<Vec<Outcome>, Mistake>>()?;

@@ -10,6 +10,7 @@ mod judge;
 mod list;
 mod metrics;
 mod plan;
+mod report;
 mod reports;
 mod run;
 mod select;
@@ -73,6 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::List(args) => list::list(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Judge(args) => judge::judge(&args),
+        Command::Report(args) => report::report(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Schema => {

@@ -3,9 +3,8 @@
 use super::args::{ReportFormat, ReportTarget};
 use super::terminal::{self, Stream};
 use super::{Mistake, Status};
-use crate::report::{self, Outcome};
+use crate::report::{self, Report};
 use nix::unistd::{AccessFlags, access};
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -47,11 +46,15 @@ pub fn beside(targets: &[ReportTarget]) -> Stream {
 }
 
 /// Writes every report asked for; what cannot be written is said, and nothing else is lost by it.
-pub fn write(targets: &[ReportTarget], outcomes: &[Outcome]) -> Status {
+pub fn write(targets: &[ReportTarget], report: &Report) -> Status {
     let mut status = Status::Held;
     for target in targets {
         let text = match target.format {
-            ReportFormat::Json => report::json(outcomes),
+            ReportFormat::Html => report::html(report),
+            ReportFormat::Junit => report::junit(report),
+            ReportFormat::Json => report::json(report),
+            ReportFormat::Tap => report::tap(report),
+            ReportFormat::Markdown => report::markdown(report),
         };
         if on_output(target) {
             terminal::print(&text);
@@ -77,43 +80,19 @@ pub fn for_github() -> bool {
 
 /// Under GitHub Actions: an annotation at the line of each case that did not hold, and the result in the step's
 /// summary. GitHub reads annotations from either stream.
-pub fn annotate(outcomes: &[Outcome], repeated: bool, stream: Stream) {
+pub fn annotate(report: &Report, stream: Stream) {
     if !for_github() {
         return;
     }
-    stream.print(&report::github(&failures(outcomes)));
+    stream.print(&report::github(report));
     if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        let summary = if repeated {
-            format!("```\n{}```\n", report::repeat(outcomes))
-        } else {
-            report::markdown(outcomes)
-        };
         let appended = fs::OpenOptions::new()
             .append(true)
             .create(true)
             .open(&file)
-            .and_then(|mut file| file.write_all(summary.as_bytes()));
+            .and_then(|mut file| file.write_all(report::markdown(report).as_bytes()));
         if let Err(error) = appended {
             terminal::complain(&format!("cannot write the step summary: {error}"));
         }
     }
-}
-
-/// The first failure of each case: GitHub shows ten annotations of a step, and `--repeat` could fill them with one case.
-fn failures(outcomes: &[Outcome]) -> Vec<Outcome> {
-    let mut seen = BTreeSet::new();
-    outcomes
-        .iter()
-        .filter(|outcome| !outcome.holds())
-        .filter(|outcome| seen.insert((&outcome.case.file, &outcome.case.name)))
-        .map(|outcome| Outcome {
-            case: outcome.case.clone(),
-            evidence: None,
-            verdict: outcome.verdict.clone(),
-            failure: outcome.failure.clone(),
-            saved: outcome.saved.clone(),
-            capture: outcome.capture.clone(),
-            ..*outcome
-        })
-        .collect()
 }

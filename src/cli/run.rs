@@ -13,7 +13,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     let args = &args.clone().settled();
     reports::writable(&args.report)?;
     let sources = select::read(select::files(&args.labs)?)?;
-    let plans = select::plans(&sources, &args.cases, args.filter.as_deref(), args.seed)?;
+    let mut plans = select::plans(&sources, &args.cases, args.filter.as_deref(), args.seed)?;
+    if let Some(shard) = args.shard {
+        plans.retain(|plan| select::is_in(shard, &plan.lab, &plan.case));
+    }
     if args.evidence.is_some() || args.repeat > 1 {
         named_once(&plans)?;
     }

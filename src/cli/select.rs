@@ -4,6 +4,7 @@ use super::terminal::Stream;
 use super::{Mistake, count, reports};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
+use crate::report::Shard;
 use std::path::{Path, PathBuf};
 
 /// Where labs are looked for by name.
@@ -309,4 +310,73 @@ fn complain(problems: &Diagnostics, source: &Source) {
 pub fn reseed(plan: &mut Plan, seed: u64) {
     plan.seed = seed;
     plan.fabric.seed = seed;
+}
+
+/// True for a case in this part of a run that is split. Its name alone decides, so that no case changes its part when
+/// labs come or go.
+pub fn is_in(shard: Shard, lab: &str, case: &str) -> bool {
+    // FNV-1a, mixed: its low bits alone follow the last letters.
+    let name = lab.bytes().chain([b'/']).chain(case.bytes());
+    let hash = name.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    (hash ^ hash >> 33) % u64::from(shard.of) == u64::from(shard.number - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_case_is_in_one_part(lab in "[a-z/-]{1,30}", case in "[a-z-]{1,30}", of in 1u32..50) {
+            let parts = (1..=of).filter(|number| is_in(Shard { number: *number, of }, &lab, &case));
+            prop_assert_eq!(parts.count(), 1);
+        }
+    }
+
+    #[test]
+    fn parts_stay_as_they_are_from_release_to_release() {
+        let part = |lab: &str, case: &str| {
+            (1..=4).find(|number| {
+                is_in(
+                    Shard {
+                        number: *number,
+                        of: 4,
+                    },
+                    lab,
+                    case,
+                )
+            })
+        };
+        let cases = [
+            "as-deployed",
+            "cross-zone-off",
+            "another-client",
+            "keep-the-old",
+        ];
+        let parts: Vec<_> = cases
+            .map(|case| part("nlb/source-port-collision", case))
+            .into();
+        assert_eq!(parts, [Some(3), Some(1), Some(1), Some(3)]);
+    }
+
+    #[test]
+    fn parts_are_about_equal() {
+        let of_four = |number| {
+            let shard = Shard { number, of: 4 };
+            (0..1000)
+                .filter(|n| is_in(shard, "nlb/lab", &format!("case-{n}")))
+                .count()
+        };
+        for number in 1..=4 {
+            let size = of_four(number);
+            assert!(
+                (200..300).contains(&size),
+                "{size} of 1000 in part {number}"
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::evidence::store::{self, CaseFile, StoreError};
 use crate::plan::Plan;
-use crate::report::{self, CaseInfo, Outcome, Word};
+use crate::report::{self, CaseInfo, Outcome, Report, Word};
 use crate::run::capture::Capture;
 use crate::run::{self, Recorded};
 use crate::verdict::{self, Ruling};
@@ -126,7 +126,9 @@ async fn all(
             job.plan.lab, job.plan.case
         ));
         let result = one(&job.plan, cancelled.clone(), capture).await;
-        outcomes.push((number, keeper.outcome(&job, result)));
+        let mut outcome = keeper.outcome(&job, result);
+        outcome.retried = Some(reason);
+        outcomes.push((number, outcome));
     }
     outcomes.sort_by_key(|(number, _)| *number);
     let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
@@ -150,27 +152,29 @@ async fn all(
     } else {
         Status::Held
     };
-    status(&outcomes).max(published).max(saved)
+    let words = outcomes.iter().map(Outcome::word);
+    status(words).max(published).max(saved)
 }
 
 fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) -> Status {
     let table = reports::beside(&args.report);
     let mut style = table.style(args.explain);
     style.wall = Some(began.elapsed().as_secs_f64());
+    let report = Report::new(outcomes, args.shard);
     match args.format {
         // It is among the reports.
         OutputFormat::Json => {}
-        OutputFormat::Human if args.repeat > 1 => table.print(&report::repeat(outcomes)),
+        OutputFormat::Human if args.repeat > 1 => table.print(&report::repeat(&report)),
         OutputFormat::Human => table.print(&report::text(outcomes, &style)),
     }
-    let written = reports::write(&args.report, outcomes);
-    reports::annotate(outcomes, args.repeat > 1, table);
+    let written = reports::write(&args.report, &report);
+    reports::annotate(&report, table);
     written
 }
 
 /// The worst that happened decides.
-pub fn status(outcomes: &[Outcome]) -> Status {
-    let each = outcomes.iter().map(|outcome| match outcome.word() {
+pub fn status(words: impl Iterator<Item = Word>) -> Status {
+    let each = words.map(|word| match word {
         Word::Ruled(Ruling::Holds) => Status::Held,
         Word::Ruled(Ruling::Fails | Ruling::Inconclusive) => Status::Failed,
         Word::Failure => Status::Unable,
@@ -223,6 +227,7 @@ impl Keeper<'_> {
             failure: None,
             saved: None,
             capture: None,
+            retried: None,
         };
         match result {
             Err(error) => outcome.failure = Some(error.to_string()),

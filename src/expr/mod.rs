@@ -143,6 +143,24 @@ impl Expr {
         }
     }
 
+    /// What it claims one by one, where `&&` joins several: each as written, with what it came to.
+    pub fn parts(&self, evidence: &Value) -> Vec<(String, Truth)> {
+        let mut nodes = Vec::new();
+        conjuncts(&self.root, &mut nodes);
+        let told = |node: &ast::Node| match eval::Evaluator::new(&self.text, evidence).truth(node) {
+            Ok(true) => Truth::True,
+            Ok(false) => Truth::False,
+            Err(why) => Truth::Unknown(why),
+        };
+        let part = |node: &ast::Node| {
+            (
+                self.text[node.span.start..node.span.end].to_owned(),
+                told(node),
+            )
+        };
+        nodes.into_iter().map(part).collect()
+    }
+
     /// Each longest path it mentions, as written and in order, with its value: `("new.syns", 1)`.
     ///
     /// Null where the evidence has no such value. A list too long to print is told by its length, as text.
@@ -159,5 +177,31 @@ impl Expr {
             }
         }
         list
+    }
+}
+
+/// The operands of a chain of `&&`, in the order of the text.
+fn conjuncts<'n>(node: &'n ast::Node, list: &mut Vec<&'n ast::Node>) {
+    match &node.kind {
+        ast::Kind::Binary(ast::Op::And, _, a, b) => {
+            conjuncts(a, list);
+            conjuncts(b, list);
+        }
+        ast::Kind::Null
+        | ast::Kind::Bool(_)
+        | ast::Kind::Int(_)
+        | ast::Kind::Float(_)
+        | ast::Kind::Text(_)
+        | ast::Kind::List(_)
+        | ast::Kind::Name(_)
+        | ast::Kind::Field(..)
+        | ast::Kind::Index(..)
+        | ast::Kind::Not(_)
+        | ast::Kind::Negate(_)
+        | ast::Kind::Binary(..)
+        | ast::Kind::Choose(..)
+        | ast::Kind::Call(..)
+        | ast::Kind::Has(_)
+        | ast::Kind::Each { .. } => list.push(node),
     }
 }

@@ -1,63 +1,30 @@
-//! What GitHub Actions shows: annotations at the lab's line, and a table for the step's summary.
+//! What GitHub Actions shows beside the lab: annotations at its lines.
 
-use super::{Outcome, Word, kind_word, machine_word};
-use crate::verdict::Ruling;
+use super::tally::tallies;
+use super::told;
+use super::{Report, machine_word};
 use std::fmt::Write;
 
-/// One `::error` line for each case that did not come out as claimed; nothing when all did.
-pub fn github(outcomes: &[Outcome]) -> String {
+/// One `::error` line for each case that did not come out as claimed; nothing when all did. Of several runs of a case
+/// only the first failure: GitHub shows ten annotations of a step, and `--repeat` could fill them with one case.
+pub fn github(report: &Report) -> String {
     let mut text = String::new();
-    for outcome in outcomes.iter().filter(|outcome| !outcome.holds()) {
-        let case = &outcome.case;
-        let title = format!(
-            "{}/{}: {}",
-            case.lab,
-            case.name,
-            machine_word(outcome.word())
-        );
+    for tally in tallies(report) {
+        let Some(record) = tally.failed() else {
+            continue;
+        };
+        let title = format!("{}: {}", record.name(), machine_word(record.verdict));
         writeln!(
             text,
             "::error file={},line={},title={}::{}",
-            property(&case.file),
-            case.line,
+            property(&record.file),
+            record.line,
             property(&title),
-            message(&why(outcome))
+            message(&told::message(&tally))
         )
         .expect("a string takes everything");
     }
     text
-}
-
-/// A Markdown table, one row a case.
-pub fn markdown(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("| lab | case | kind | result | why |\n|---|---|---|---|---|\n");
-    for outcome in outcomes {
-        let case = &outcome.case;
-        let result = match outcome.word() {
-            Word::Ruled(Ruling::Holds) => "holds",
-            Word::Ruled(Ruling::Fails) => "**fails**",
-            Word::Ruled(Ruling::Inconclusive) => "inconclusive",
-            Word::Failure => "**could not run**",
-        };
-        let why = why(outcome).replace('|', "\\|").replace('\n', " ");
-        writeln!(
-            text,
-            "| {} | {} | {} | {result} | {why} |",
-            case.lab,
-            case.name,
-            kind_word(case.kind)
-        )
-        .expect("a string takes everything");
-    }
-    text
-}
-
-fn why(outcome: &Outcome) -> String {
-    match (&outcome.failure, &outcome.verdict) {
-        (Some(failure), _) => failure.clone(),
-        (None, Some(verdict)) => verdict.reason.clone(),
-        (None, None) => String::new(),
-    }
 }
 
 /// Escapes of a workflow command's message.

@@ -3,21 +3,40 @@
 //! One file a format. Not here: judgement (see `verdict`), files, terminals and exit statuses (see `cli`).
 
 mod actions;
+mod html;
 mod json;
+mod junit;
 mod listing;
+mod markdown;
 mod metrics;
+mod nearest;
 pub mod plan;
+mod record;
 mod repeat;
+mod tally;
+mod tap;
 mod text;
+mod told;
 mod wrap;
 
-pub use actions::{github, markdown};
+pub use actions::github;
+pub use html::html;
 pub use json::json;
+pub use junit::junit;
 pub use listing::{ListedCase, ListedLab, list};
+pub use markdown::markdown;
 pub use metrics::{metrics, metrics_json};
-pub use repeat::{repeat, wilson};
+pub use nearest::{Nearest, nearest};
+pub use record::{
+    Captured, Changed, Claimed, Counted, Found, Record, Report, Shard, Stated, Stepped, Summary,
+    Targeted, Truth, VERSION,
+};
+pub use repeat::repeat;
+pub use tally::{Tally, Times, tallies, wilson};
+pub use tap::tap;
 pub use text::{Style, summary, text};
 
+use self::plan::Drawing;
 use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::plan::{Change, Kind, Plan};
@@ -40,6 +59,8 @@ pub struct Outcome {
     pub saved: Option<String>,
     /// Where its packets were saved.
     pub capture: Option<Files>,
+    /// Why an earlier run of it could not be told, after which it was run once more, alone.
+    pub retried: Option<String>,
 }
 
 /// What reports tell about a case itself.
@@ -63,6 +84,12 @@ pub struct CaseInfo {
     pub changes: Vec<Change>,
     /// The seed in force.
     pub seed: u64,
+    /// What happens in the lab, and why; may be empty.
+    pub story: String,
+    /// Links.
+    pub sources: Vec<String>,
+    /// Who is where, and who talks to whom.
+    pub topology: Drawing,
 }
 
 impl From<&Plan> for CaseInfo {
@@ -77,6 +104,9 @@ impl From<&Plan> for CaseInfo {
             line: plan.line,
             changes: plan.changes.clone(),
             seed: plan.seed,
+            story: plan.story.clone(),
+            sources: plan.sources.clone(),
+            topology: plan::draw(plan),
         }
     }
 }

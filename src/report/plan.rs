@@ -15,7 +15,7 @@ mod guards;
 mod nat;
 mod steps;
 
-pub use graph::{Graph, graph};
+pub use graph::{Drawing, Graph, Node, draw, graph};
 
 use super::kind_word;
 use super::wrap::{count, cut, wrap};

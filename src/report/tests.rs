@@ -18,6 +18,7 @@ fn claim((words, that): (&str, &str), truth: ClaimTruth, values: &[(&str, Value)
         line: 40,
         truth,
         why: String::new(),
+        parts: Vec::new(),
         values: values
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
@@ -36,6 +37,9 @@ fn info(name: &str, kind: Kind) -> CaseInfo {
         line: 44,
         changes: Vec::new(),
         seed: 1,
+        story: String::new(),
+        sources: Vec::new(),
+        topology: Drawing::default(),
     }
 }
 
@@ -52,7 +56,7 @@ fn verdict(ruling: Ruling, works: Vec<ClaimVerdict>, expect: Vec<ClaimVerdict>) 
 }
 
 /// The flagship as deployed: reproduced.
-fn fault() -> Outcome {
+pub(super) fn fault() -> Outcome {
     let evidence = flagship().evidence;
     let works = vec![
         claim(
@@ -82,11 +86,12 @@ fn fault() -> Outcome {
         failure: None,
         saved: None,
         capture: None,
+        retried: None,
     }
 }
 
 /// A fix that holds.
-fn fix() -> Outcome {
+pub(super) fn fix() -> Outcome {
     let works = vec![
         claim(
             ONE_SYN,
@@ -113,11 +118,12 @@ fn fix() -> Outcome {
         failure: None,
         saved: None,
         capture: None,
+        retried: None,
     }
 }
 
 /// A fix that does not.
-fn failed() -> Outcome {
+pub(super) fn failed() -> Outcome {
     let mut outcome = Outcome {
         case: info("another-source-port", Kind::Fix),
         saved: Some("out/x".into()),
@@ -132,7 +138,7 @@ fn failed() -> Outcome {
     outcome
 }
 
-fn broken() -> Outcome {
+pub(super) fn broken() -> Outcome {
     Outcome {
         case: CaseInfo {
             lab: "nlb/loopback-timeout".into(),
@@ -321,12 +327,15 @@ fn colours_are_only_there_when_wanted_and_change_nothing_else() {
 
 #[test]
 fn json_has_what_a_machine_asks_for() {
-    let report: Value = serde_json::from_str(&json(&[fault(), failed(), broken()])).expect("JSON");
+    let report: Value =
+        serde_json::from_str(&json(&Report::new(&[fault(), failed(), broken()], None)))
+            .expect("JSON");
     assert_eq!(
         report["summary"],
         value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1})
     );
-    let case = &report["cases"][0];
+    // Sorted by lab: the one that could not be run comes first.
+    let case = &report["cases"][2];
     let wanted = [
         "lab", "case", "kind", "verdict", "seconds", "up_ms", "down_ms", "works", "expect",
         "findings", "lag_ms", "file", "line", "title", "reason", "steps", "seed",
@@ -350,7 +359,7 @@ fn json_has_what_a_machine_asks_for() {
     assert_eq!(case["steps"][1]["name"], "new");
     assert_eq!(case["steps"][1]["syns"], 2);
     assert_eq!(case["counters"]["web1"]["TcpExtTCPSYNChallenge"], 1);
-    let broken = &report["cases"][2];
+    let broken = &report["cases"][0];
     assert_eq!(broken["verdict"], "error");
     assert!(
         broken["error"]
@@ -393,14 +402,16 @@ fn repeated_runs_are_counted_and_the_first_failure_is_named() {
     outcomes.push(bad);
     outcomes.extend((1..=4).map(|attempt| Outcome { attempt, ..fix() }));
     assert_eq!(
-        repeat(&outcomes),
+        repeat(&Report::new(&outcomes, None)),
         "\
-nlb/source-port-collision as-deployed     fault      10/11     90.9 %  95 % interval 62.3 to 98.4 %
+nlb/source-port-collision as-deployed     fault      10/11     90.9 %  95 % interval 62.3 to 98.4 %  seconds 2.10 min, 2.10 p50, 2.10 p90, 2.10 max
     first FAILED in run 11, seed 11: this does not hold: the second connection opens with one SYN
     its evidence: out/x
-nlb/source-port-collision cross-zone-off  fix         4/4     100.0 %  95 % interval 51.0 to 100.0 %
+nlb/source-port-collision cross-zone-off  fix         4/4     100.0 %  95 % interval 51.0 to 100.0 %  seconds 0.10 min, 0.10 p50, 0.10 p90, 0.10 max
 2 cases, 15 runs: 1 case did not always hold.
 "
     );
-    assert!(repeat(&[fault()]).ends_with("1 case, 1 run: every run held.\n"));
+    assert!(repeat(&Report::new(&[fault()], None)).ends_with("1 case, 1 run: every run held.\n"));
 }
+
+mod formats;

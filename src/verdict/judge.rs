@@ -75,13 +75,28 @@ fn tell(claim: &Claim, roots: &Value, lag_ms: f64) -> ClaimVerdict {
         Truth::False => (ClaimTruth::False, String::new()),
         Truth::Unknown(why) => (ClaimTruth::Unknown, why),
     };
+    let parts = claim.expr.parts(roots).into_iter();
+    let mut parts: Vec<(String, ClaimTruth)> =
+        parts.map(|(that, truth)| (that, word(&truth))).collect();
+    if parts.len() == 1 {
+        parts.clear();
+    }
     ClaimVerdict {
         claim: claim.words.clone(),
         that: claim.that.clone(),
         line: claim.line,
         truth,
         why,
+        parts,
         values: claim.expr.values(roots),
+    }
+}
+
+fn word(truth: &Truth) -> ClaimTruth {
+    match truth {
+        Truth::True => ClaimTruth::True,
+        Truth::False => ClaimTruth::False,
+        Truth::Unknown(_) => ClaimTruth::Unknown,
     }
 }
 

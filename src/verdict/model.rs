@@ -62,6 +62,8 @@ pub struct ClaimVerdict {
     pub truth: ClaimTruth,
     /// Why it cannot be told; empty unless unknown.
     pub why: String,
+    /// Where `&&` joins several claims: each as written, with what it came to; else empty.
+    pub parts: Vec<(String, ClaimTruth)>,
     /// What it mentions, with the values met: `("new.syns", 1)`; null for what the evidence does not have.
     pub values: Vec<(String, Value)>,
 }

@@ -109,10 +109,12 @@ fn a_choice_of_nothing_is_a_mistake_with_a_hint() {
         (&["--seed", "many"], &["invalid digit"]),
         (
             &["--report", "xml=x"],
-            &["no report is called `xml`; there is: json"],
+            &["no report is called `xml`; there are: html, junit, json, tap, markdown"],
         ),
         (&["--report", "x.json"], &["write `json=x.json`"]),
         (&["--report", "json="], &["the file's name is missing"]),
+        (&["--shard", "3/2"], &["there is no part 3 of 2"]),
+        (&["--shard", "2"], &["as `1/3`"]),
         (&["--bogus"], &["unexpected argument '--bogus'"]),
     ] {
         mistake(&desk.hairpin(&[&["run"], arguments].concat()), words);

@@ -101,11 +101,11 @@ fn github_gets_an_annotation_at_the_case_and_a_summary() {
         out(&output)
     );
     let summary = desk.read("summary.md");
-    assert!(summary.starts_with("before\n| lab |"), "{summary}");
     assert!(
-        summary.contains("| quick | bad | control | **fails** |"),
+        summary.starts_with("before\n## hairpin: 1 lab, 2 cases: 1 fail\n"),
         "{summary}"
     );
+    assert!(summary.contains("false: hello.syns == 7"), "{summary}");
 
     let output = desk.with(
         &["run", "quick", "--repeat", "5", "--evidence", "kept"],

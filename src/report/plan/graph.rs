@@ -3,6 +3,7 @@
 use super::{devices, group_name, protocol, runs};
 use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
 use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -15,12 +16,24 @@ pub enum Graph {
     Mermaid,
 }
 
-/// What is drawn, in both languages.
-struct Drawing {
-    /// Identifier and lines of text.
-    nodes: Vec<(String, Vec<String>)>,
-    /// From, to, text on the arrow.
-    edges: BTreeSet<(String, String, String)>,
+/// What is drawn, whatever the language.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawing {
+    /// Hosts in the order of the lab, then balancers' addresses.
+    pub nodes: Vec<Node>,
+    /// Who dials what, and where each zonal address can send: from, to, text on the arrow.
+    pub edges: BTreeSet<(String, String, String)>,
+}
+
+/// A host, several of a kind, a balancer's address, or a NAT gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// `host web1`, `zonal front/a`, `gateway egress`
+    pub id: String,
+    /// Name, addresses, and of a host its place.
+    pub lines: Vec<String>,
+    /// Empty: on the internet.
+    pub zone: String,
 }
 
 /// The topology of one case.
@@ -32,7 +45,8 @@ pub fn graph(plan: &Plan, language: Graph) -> String {
     }
 }
 
-fn draw(plan: &Plan) -> Drawing {
+/// Everything that a drawing of the case shows.
+pub fn draw(plan: &Plan) -> Drawing {
     let mut nodes = Vec::new();
     let mut owner = vec![String::new(); plan.hosts.len()];
     let mut number = 0;
@@ -46,7 +60,11 @@ fn draw(plan: &Plan) -> Drawing {
         let mut lines = vec![name, hosts[0].address.to_string()];
         lines.extend(hosts[0].ipv6.map(|ipv6| ipv6.to_string()));
         lines.push(place);
-        nodes.push((id.clone(), lines));
+        nodes.push(Node {
+            id: id.clone(),
+            lines,
+            zone: hosts[0].zone.clone().unwrap_or_default(),
+        });
         for _ in hosts {
             owner[number].clone_from(&id);
             number += 1;
@@ -70,7 +88,11 @@ fn draw(plan: &Plan) -> Drawing {
             let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
             let mut lines = vec![name.clone(), address];
             lines.extend(ipv6.map(|ipv6| ipv6.to_string()));
-            nodes.push((format!("zonal {name}"), lines));
+            nodes.push(Node {
+                id: format!("zonal {name}"),
+                lines,
+                zone: zonal.zone.clone(),
+            });
         }
         for listener in &balancer.listeners {
             forwards(plan, balancer, listener, &owner, &mut edges);
@@ -80,7 +102,11 @@ fn draw(plan: &Plan) -> Drawing {
         let mut lines = vec![gateway.name.clone()];
         lines.extend(gateway.addresses.iter().map(ToString::to_string));
         lines.push(format!("zone {}", gateway.zone));
-        nodes.push((format!("gateway {}", gateway.name), lines));
+        nodes.push(Node {
+            id: format!("gateway {}", gateway.name),
+            lines,
+            zone: gateway.zone.clone(),
+        });
     }
     for step in &plan.steps {
         dials(plan, &step.verb, &owner, &mut edges);
@@ -195,7 +221,7 @@ fn dot(plan: &Plan, drawing: &Drawing) -> String {
     let title = quoted(&format!("{}/{}", plan.lab, plan.case));
     let mut line = |text: String| writeln!(out, "  {text}").expect("a string takes everything");
     line(format!("label={title}"));
-    for (id, lines) in &drawing.nodes {
+    for Node { id, lines, .. } in &drawing.nodes {
         line(format!(
             "{} [label={}]",
             quoted(id),
@@ -226,11 +252,14 @@ fn quoted(text: &str) -> String {
 fn mermaid(drawing: &Drawing) -> String {
     let mut out = String::from("flowchart LR\n");
     let id = |name: &str| {
-        let place = drawing.nodes.iter().position(|(node, _)| node == name);
+        let place = drawing.nodes.iter().position(|node| node.id == name);
         format!("n{}", place.unwrap_or(drawing.nodes.len()))
     };
     let mut line = |text: String| writeln!(out, "  {text}").expect("a string takes everything");
-    for (name, lines) in &drawing.nodes {
+    for Node {
+        id: name, lines, ..
+    } in &drawing.nodes
+    {
         line(format!("{}[\"{}\"]", id(name), lines.join("<br/>")));
     }
     for (from, to, text) in &drawing.edges {

@@ -4,10 +4,11 @@ use super::{Style, paint};
 use crate::evidence::{Detail, Evidence, StepResult};
 use crate::plan::{Change, Kind};
 use crate::report::metrics;
+use crate::report::nearest::{drawn, nearest};
 use crate::report::wrap::{count, wrap};
 use crate::report::{Outcome, kind_word};
 use crate::verdict::ladder::ladder;
-use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 
 const INDENT: usize = 11;
 
@@ -27,15 +28,23 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
     if let Some(failure) = &outcome.failure {
         block.entry("error", failure);
     }
+    if let Some(why) = &outcome.retried {
+        block.entry("retried", &format!("alone, because at first {why}"));
+    }
     if let Some(verdict) = &outcome.verdict {
         if !verdict.reason.is_empty() {
             block.entry("reason", &verdict.reason);
+        }
+        // The packets are in the ladder.
+        let nearest = nearest(outcome);
+        for (i, line) in nearest.claims.iter().chain(&nearest.instead).enumerate() {
+            block.entry(if i == 0 { "nearest" } else { "" }, line);
         }
         block.claims("works", &verdict.works, style);
         block.claims("expect", &verdict.expect, style);
         block.finds(verdict, info.kind, style);
         if let Some(evidence) = &outcome.evidence {
-            let ladder = ladder(evidence, &cited(&verdict.findings), style.width - 4);
+            let ladder = ladder(evidence, &drawn(outcome), style.width - 4);
             if !ladder.is_empty() {
                 block.out.push('\n');
                 for line in ladder.lines() {
@@ -72,6 +81,8 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
             INDENT,
             &format!("{:<9} hairpin explain {saved}", "evidence"),
         );
+    } else if outcome.evidence.is_some() && !outcome.holds() {
+        block.entry("evidence", KEEP);
     }
     if let Some(capture) = &outcome.capture {
         let cut = match capture.cut {
@@ -104,6 +115,9 @@ fn change_line(change: &Change) -> String {
         part(&change.after, "(removed)")
     )
 }
+
+/// Said of a case that failed and left nothing.
+const KEEP: &str = "not kept; with --evidence DIR all of it is: packets, counters, sockets, flows";
 
 /// Steps that a report lists of one case.
 const STEPS: usize = 16;

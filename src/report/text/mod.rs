@@ -208,7 +208,16 @@ fn row(outcome: &Outcome, name_width: usize, style: &Style) -> String {
     let word = table_word(info.kind, outcome.word());
     let used = 2 + 7 + 2 + name_width + 2 + 12 + 2;
     let room = style.width.saturating_sub(used + 8);
-    let detail = detail(outcome, room);
+    let detail = match outcome.retried {
+        Some(_) => {
+            let second = "second try, alone: ";
+            format!(
+                "{second}{}",
+                detail(outcome, room.saturating_sub(length(second)))
+            )
+        }
+        None => detail(outcome, room),
+    };
     let line = format!(
         "  {:<7}  {:<name_width$}  {}  {:<room$}{seconds}",
         kind_word(info.kind),

@@ -1,0 +1,381 @@
+//! A case on the page.
+
+use super::charts::{Load, Metric, Target, load, metric, percent, strip};
+use super::{anchor, case_anchor, changes, ladder, mark, topology};
+use crate::report::plan::Drawing;
+use crate::report::tally::{Tally, Times};
+use crate::report::told::{self, result_word};
+use crate::report::{Claimed, Record, Stepped, Truth, kind_word, machine_word};
+use crate::verdict::ladder::Ladder;
+use minijinja::Value;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// Steps listed of one case; the middle of many is left out.
+const STEPS: usize = 40;
+
+#[derive(Serialize)]
+pub(super) struct Case {
+    id: String,
+    name: String,
+    kind: &'static str,
+    word: &'static str,
+    state: &'static str,
+    mark: &'static str,
+    shows: String,
+    /// Unfolded from the beginning.
+    open: bool,
+    why: String,
+    nearest: Vec<String>,
+    retried: Option<String>,
+    rate: Option<String>,
+    times: Vec<(String, String, String, String, String)>,
+    changes: Vec<(String, String, String)>,
+    works: Vec<Claim>,
+    expect: Vec<Claim>,
+    findings: Vec<Finding>,
+    missing: Vec<(String, String)>,
+    unwanted: Vec<String>,
+    /// None where it is the lab's own.
+    topology: Option<Value>,
+    tuples: Vec<Tuple>,
+    ladder: Option<Value>,
+    steps: Vec<Step>,
+    loads: Vec<Load>,
+    targets: Vec<Target>,
+    metrics: Vec<Metric>,
+    counters: Vec<(String, String)>,
+    drops: Vec<(String, i64)>,
+    facts: Vec<(&'static str, String)>,
+    again: String,
+    evidence: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Claim {
+    words: Option<String>,
+    that: String,
+    state: &'static str,
+    mark: &'static str,
+    word: &'static str,
+    values: Vec<(String, String)>,
+    false_parts: Vec<String>,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    kind: String,
+    page: String,
+    summary: String,
+    counters: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Tuple {
+    colour: usize,
+    name: String,
+    at_client: String,
+    via: String,
+    target: String,
+    at_target: String,
+}
+
+#[derive(Serialize)]
+struct Step {
+    name: String,
+    label: String,
+    /// Empty: it is a gap, of which `label` tells.
+    at: String,
+    ms: String,
+    ok: bool,
+    result: String,
+    left: String,
+    width: String,
+}
+
+impl Case {
+    pub(super) fn new(tally: &Tally, lab: Option<&Drawing>) -> Self {
+        let record = tally.shown();
+        // The drawing stands at the first run of a case.
+        let own = tally.runs.iter().find_map(|run| run.topology.as_ref());
+        let differs = own.filter(|own| Some(*own) != lab);
+        Self {
+            id: case_anchor(record),
+            name: record.case.clone(),
+            kind: kind_word(record.kind),
+            word: result_word(record),
+            state: machine_word(record.verdict),
+            mark: mark(record.verdict),
+            shows: record.shows.clone(),
+            open: !record.holds(),
+            why: if record.holds() {
+                String::new()
+            } else {
+                told::message(tally)
+            },
+            nearest: record.nearest.clone(),
+            retried: record.retried.clone(),
+            rate: tally.rate(),
+            times: times(tally),
+            changes: changes(record),
+            works: record.works.iter().map(Claim::new).collect(),
+            expect: record.expect.iter().map(Claim::new).collect(),
+            findings: findings(record),
+            missing: record
+                .missing_finds
+                .iter()
+                .map(|kind| (kind.clone(), page(kind)))
+                .collect(),
+            unwanted: record.unwanted_finds.clone(),
+            topology: differs.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
+            tuples: record.ladder.as_ref().map(tuples).unwrap_or_default(),
+            ladder: record
+                .ladder
+                .as_ref()
+                .map(|rows| Value::from_safe_string(ladder::svg(rows))),
+            steps: steps(record),
+            loads: record.steps.iter().filter_map(load).collect(),
+            targets: record
+                .targets
+                .iter()
+                .filter_map(|target| strip(target, end_of(record)))
+                .collect(),
+            metrics: record.metrics.iter().filter_map(metric).collect(),
+            counters: counters(record),
+            drops: record
+                .drops
+                .iter()
+                .map(|(reason, n)| (reason.clone(), *n))
+                .collect(),
+            facts: facts(record),
+            again: record.again(),
+            evidence: record.evidence.clone(),
+        }
+    }
+}
+
+fn page(kind: &str) -> String {
+    format!("page-{}", anchor(kind))
+}
+
+impl Claim {
+    fn new(claim: &Claimed) -> Self {
+        let (state, mark, word) = match claim.verdict {
+            Truth::Holds => ("holds", "\u{2713}", "true"),
+            Truth::Fails => ("fails", "\u{2717}", "false"),
+            Truth::Inconclusive => ("inconclusive", "?", "unknown"),
+        };
+        let untrue = claim
+            .parts
+            .iter()
+            .filter(|(_, truth)| *truth != Truth::Holds);
+        Self {
+            words: claim.claim.clone(),
+            that: claim.that.clone(),
+            state,
+            mark,
+            word,
+            values: claim
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
+            false_parts: untrue.map(|(that, _)| that.clone()).collect(),
+            why: claim.why.clone(),
+        }
+    }
+}
+
+fn findings(record: &Record) -> Vec<Finding> {
+    let told = record.findings.iter().map(|finding| Finding {
+        kind: finding.kind.clone(),
+        page: page(&finding.kind),
+        summary: finding.summary.clone(),
+        counters: finding
+            .counters
+            .iter()
+            .map(|c| format!("{} {} {}", c.host, c.counter, c.value))
+            .collect(),
+    });
+    told.collect()
+}
+
+fn tuples(ladder: &Ladder) -> Vec<Tuple> {
+    let told = ladder.tuples.iter().enumerate().map(|(i, tuple)| Tuple {
+        colour: i % ladder::COLOURS,
+        name: tuple.name.clone(),
+        at_client: tuple.at_client.clone(),
+        via: tuple.via.clone(),
+        target: tuple.target.clone(),
+        at_target: tuple
+            .at_target
+            .clone()
+            .unwrap_or_else(|| tuple.at_client.clone()),
+    });
+    told.collect()
+}
+
+/// Milliseconds from the first step to the end of the last.
+fn end_of(record: &Record) -> f64 {
+    let ends = record.steps.iter().map(|step| step.at + step.ms);
+    ends.fold(record.seconds.unwrap_or(0.0) * 1e3, f64::max)
+        .max(1e-3)
+}
+
+fn steps(record: &Record) -> Vec<Step> {
+    let end = end_of(record);
+    let row = |step: &Stepped| Step {
+        name: if step.name.contains(' ') {
+            String::new()
+        } else {
+            step.name.clone()
+        },
+        label: step.label.clone(),
+        at: format!("{:.1}", step.at),
+        ms: format!("{:.1}", step.ms),
+        ok: step.ok,
+        result: result(step),
+        left: percent(100.0 * step.at / end),
+        width: percent(100.0 * step.ms / end),
+    };
+    let all = &record.steps;
+    if all.len() <= STEPS {
+        return all.iter().map(row).collect();
+    }
+    let (first, last) = (&all[..STEPS / 2], &all[all.len() - STEPS / 2..]);
+    let gap = Step {
+        name: String::new(),
+        label: format!("... {} more", all.len() - STEPS),
+        at: String::new(),
+        ms: String::new(),
+        ok: true,
+        result: String::new(),
+        left: String::new(),
+        width: String::new(),
+    };
+    let rows = first.iter().map(row).chain([gap]);
+    rows.chain(last.iter().map(row)).collect()
+}
+
+/// `ok, 2 SYNs, to web1`; what else a kind of step tells.
+fn result(step: &Stepped) -> String {
+    let mut parts = vec![if step.ok {
+        "ok".to_owned()
+    } else {
+        step.error.clone()
+    }];
+    let number = |name: &str| step.fields.get(name).and_then(Json::as_i64);
+    let text = |name: &str| {
+        step.fields
+            .get(name)
+            .and_then(Json::as_str)
+            .filter(|t| !t.is_empty())
+    };
+    let mut add = |n: Option<i64>, words: &str| {
+        if let Some(n) = n {
+            parts.push(format!("{n} {words}"));
+        }
+    };
+    let syns = number("syns");
+    add(syns, if syns == Some(1) { "SYN" } else { "SYNs" });
+    if syns.is_none() {
+        add(number("connected"), "connected");
+        add(number("failed").filter(|n| *n > 0), "failed");
+        add(
+            number("retried").filter(|n| *n > 0),
+            "with more than one SYN",
+        );
+        add(number("sent"), "bytes sent");
+        add(number("received"), "received");
+        add(number("dropped"), "dropped");
+    }
+    add(
+        number("unacked").filter(|n| *n > 0),
+        "bytes not acknowledged",
+    );
+    if let Some(target) = text("target") {
+        parts.push(format!("to {target}"));
+    }
+    if let Some(ended) = text("ended") {
+        let by = text("ended_by").map_or(String::new(), |by| format!(" by {by}"));
+        parts.push(format!("in the end {ended}{by}"));
+    }
+    if let Some(status) = number("exit_code") {
+        parts.push(format!("exit status {status}"));
+    }
+    parts.join(", ")
+}
+
+/// A line for each host with counters that moved.
+fn counters(record: &Record) -> Vec<(String, String)> {
+    let moved = record
+        .counters
+        .iter()
+        .filter(|(_, counters)| !counters.is_empty());
+    let words = |counters: &std::collections::BTreeMap<String, i64>| {
+        let words: Vec<String> = counters
+            .iter()
+            .map(|(name, n)| format!("{name}\u{a0}{n}"))
+            .collect();
+        words.join(", ")
+    };
+    moved
+        .map(|(host, counters)| (host.clone(), words(counters)))
+        .collect()
+}
+
+fn facts(record: &Record) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("lab file", format!("{}:{}", record.file, record.line)),
+        ("seed", record.seed.to_string()),
+    ];
+    let mut add =
+        |name: &'static str, text: Option<String>| facts.extend(text.map(|text| (name, text)));
+    add("kernel", record.kernel.clone());
+    add("took", record.seconds.map(|s| format!("{s:.2} s")));
+    add(
+        "cloud time",
+        record.time_scale.map(|scale| {
+            if scale == 1.0 {
+                "real".to_owned()
+            } else {
+                format!("{scale} times faster")
+            }
+        }),
+    );
+    add(
+        "timers at most",
+        record.lag_ms.map(|ms| format!("{ms:.1} ms late")),
+    );
+    add("built in", record.up_ms.map(|ms| format!("{ms:.1} ms")));
+    add("capture", record.capture.as_ref().map(|c| c.file.clone()));
+    add(
+        "taken down in",
+        record.down_ms.map(|ms| format!("{ms:.1} ms")),
+    );
+    facts
+}
+
+/// Of several runs: what, min, p50, p90, max.
+fn times(tally: &Tally) -> Vec<(String, String, String, String, String)> {
+    if tally.runs.len() < 2 {
+        return Vec::new();
+    }
+    let row = |name: String, times: Times, digits: usize| {
+        let text = |value: f64| format!("{value:.digits$}");
+        (
+            name,
+            text(times.min),
+            text(times.p50),
+            text(times.p90),
+            text(times.max),
+        )
+    };
+    let whole = tally
+        .seconds()
+        .map(|times| row("all steps, s".to_owned(), times, 2));
+    let steps = tally.steps().into_iter();
+    let steps = steps.map(|(name, times)| row(format!("{name}, ms"), times, 1));
+    whole.into_iter().chain(steps).take(STEPS).collect()
+}

@@ -1,0 +1,396 @@
+//! One page, complete in itself: it asks for nothing outside of its file, needs no script, and can be printed.
+//!
+//! Here is what the page says, as values for its template (`page.html`), which escapes all of them; the drawings are
+//! made here as SVG. Not here: what any of it means (see `verdict`).
+
+mod case;
+mod charts;
+mod ladder;
+mod topology;
+
+use super::tally::{Tally, by_lab};
+use super::told::{self, result_word};
+use super::wrap::count;
+use super::{Record, Report, Word, kind_word, machine_word};
+use crate::plan::Kind;
+use crate::verdict::{Ruling, pages};
+use case::Case;
+use minijinja::value::Serde;
+use minijinja::{Environment, Value};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+
+/// The document.
+pub fn html(report: &Report) -> String {
+    let mut environment = Environment::new();
+    environment
+        .add_template("page.html", PAGE)
+        .expect("the template is part of the program and tested");
+    let template = environment
+        .get_template("page.html")
+        .expect("it has just been added");
+    let page = template
+        .render(Serde(Page::new(report)))
+        .expect("the template asks for nothing that a page has not");
+    // The template engine takes the last line feed away.
+    page + "\n"
+}
+
+/// Everything on the page.
+#[derive(Serialize)]
+struct Page {
+    style: Value,
+    tool: String,
+    title: String,
+    headline: String,
+    kernels: String,
+    missing: Vec<String>,
+    labs: Vec<Lab>,
+    /// Cases that did not come out as claimed.
+    bad: Vec<Chip>,
+    /// Manual pages of the findings met.
+    pages: Vec<Manual>,
+}
+
+/// A lab, its cases side by side.
+#[derive(Serialize)]
+struct Lab {
+    id: String,
+    name: String,
+    title: String,
+    file: String,
+    seconds: String,
+    story: Vec<Paragraph>,
+    sources: Vec<Source>,
+    /// What breaks: each fault with the mechanisms found in it.
+    breaks: Vec<Broken>,
+    /// What mends it: each fix with what it changes.
+    mends: Vec<Mended>,
+    /// By kind: faults, fixes, partial, controls.
+    columns: Vec<Vec<Chip>>,
+    topology: Option<Value>,
+    cases: Vec<Case>,
+}
+
+#[derive(Serialize)]
+struct Paragraph {
+    /// It is drawn with letters, so its lines stay as they are.
+    drawn: bool,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Source {
+    text: String,
+    /// It leads somewhere.
+    link: bool,
+}
+
+/// A case in few words.
+#[derive(Serialize)]
+struct Chip {
+    id: String,
+    name: String,
+    lab: String,
+    kind: &'static str,
+    word: &'static str,
+    /// For colours: `holds`, `fails`, ...
+    state: &'static str,
+    mark: &'static str,
+    why: String,
+    rate: String,
+}
+
+#[derive(Serialize)]
+struct Broken {
+    id: String,
+    name: String,
+    shows: String,
+    findings: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Mended {
+    id: String,
+    name: String,
+    shows: String,
+    changes: Vec<(String, String, String)>,
+}
+
+#[derive(Serialize)]
+struct Manual {
+    kind: String,
+    text: &'static str,
+}
+
+impl Page {
+    fn new(report: &Report) -> Self {
+        let labs: Vec<Lab> = by_lab(report)
+            .iter()
+            .map(|(name, tallies)| Lab::new(name, tallies))
+            .collect();
+        let kernels: BTreeSet<&str> = report
+            .cases
+            .iter()
+            .filter_map(|c| c.kernel.as_deref())
+            .collect();
+        let kinds: BTreeSet<&str> = report
+            .cases
+            .iter()
+            .flat_map(|case| {
+                case.findings
+                    .iter()
+                    .map(|f| f.kind.as_str())
+                    .chain(case.missing_finds.iter().map(String::as_str))
+            })
+            .collect();
+        let manual = |kind: &&str| {
+            Some(Manual {
+                kind: (*kind).to_owned(),
+                text: pages::page(kind)?,
+            })
+        };
+        let bad = by_lab(report)
+            .iter()
+            .flat_map(|(_, tallies)| {
+                tallies
+                    .iter()
+                    .filter(|t| t.failed().is_some())
+                    .map(Chip::new)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let cases: usize = labs.iter().map(|lab| lab.cases.len()).sum();
+        let title = match labs.as_slice() {
+            [lab] => lab.name.clone(),
+            _ => format!("{}, {}", count(labs.len(), "lab"), count(cases, "case")),
+        };
+        Self {
+            style: Value::from_safe_string(STYLE.to_owned()),
+            tool: report.tool.clone(),
+            title,
+            headline: headline(report),
+            kernels: kernels.into_iter().collect::<Vec<_>>().join(", "),
+            missing: report
+                .missing()
+                .iter()
+                .map(|shard| format!("Shard {} of {} is missing.", shard.number, shard.of))
+                .collect(),
+            labs,
+            bad,
+            pages: kinds.iter().filter_map(manual).collect(),
+        }
+    }
+}
+
+/// `3 faults reproduced, 5 fixes hold, 1 fails`
+fn headline(report: &Report) -> String {
+    let held = |kind: Kind| {
+        report
+            .cases
+            .iter()
+            .filter(|c| c.holds() && c.kind == kind)
+            .count()
+    };
+    let mut parts = Vec::new();
+    let mut part = |n: usize, one: &str, many: &str| match n {
+        0 => {}
+        1 => parts.push(format!("1 {one}")),
+        n => parts.push(format!("{n} {many}")),
+    };
+    part(held(Kind::Fault), "fault reproduced", "faults reproduced");
+    part(held(Kind::Fix), "fix holds", "fixes hold");
+    part(
+        held(Kind::Partial),
+        "partial as claimed",
+        "partial as claimed",
+    );
+    part(held(Kind::Control), "control holds", "controls hold");
+    let summary = report.summary;
+    part(summary.fails, "fails", "fail");
+    part(summary.inconclusive, "inconclusive", "inconclusive");
+    part(summary.errors, "could not run", "could not run");
+    if parts.is_empty() {
+        parts.push("nothing was run".to_owned());
+    }
+    parts.join(", ")
+}
+
+impl Lab {
+    fn new(name: &str, tallies: &[Tally]) -> Self {
+        // The story stands at the first run of a case.
+        let first = tallies[0].runs[0];
+        let topology = tallies
+            .iter()
+            .find_map(|tally| tally.runs.iter().find_map(|run| run.topology.as_ref()));
+        let of_kind = |kind: Kind| {
+            tallies
+                .iter()
+                .filter(move |tally| tally.runs[0].kind == kind)
+        };
+        let seconds = tallies.iter().flat_map(|tally| &tally.runs);
+        let seconds: f64 = seconds.filter_map(|run| run.seconds).sum();
+        Self {
+            id: anchor(name),
+            name: name.to_owned(),
+            title: first.title.clone(),
+            file: first.file.clone(),
+            seconds: format!("{seconds:.1} s"),
+            story: paragraphs(&first.story),
+            sources: first.sources.iter().map(|text| Source::new(text)).collect(),
+            breaks: of_kind(Kind::Fault)
+                .map(|tally| Broken::new(tally.shown()))
+                .collect(),
+            mends: of_kind(Kind::Fix)
+                .filter(|tally| tally.failed().is_none())
+                .map(|tally| Mended::new(tally.shown()))
+                .collect(),
+            columns: [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control]
+                .map(|kind| of_kind(kind).map(Chip::new).collect())
+                .into(),
+            topology: topology.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
+            cases: tallies
+                .iter()
+                .map(|tally| Case::new(tally, topology))
+                .collect(),
+        }
+    }
+}
+
+impl Source {
+    fn new(text: &str) -> Self {
+        // No other scheme may be followed from a page that a stranger's lab made.
+        let link = text.starts_with("https://") || text.starts_with("http://");
+        Self {
+            text: text.to_owned(),
+            link: link && !text.contains(char::is_whitespace),
+        }
+    }
+}
+
+impl Chip {
+    fn new(tally: &Tally) -> Self {
+        let record = tally.shown();
+        Self {
+            id: case_anchor(record),
+            name: record.case.clone(),
+            lab: record.lab.clone(),
+            kind: kind_word(record.kind),
+            word: result_word(record),
+            state: machine_word(record.verdict),
+            mark: mark(record.verdict),
+            why: if record.holds() {
+                String::new()
+            } else {
+                told::message(tally)
+            },
+            rate: if tally.runs.len() > 1 {
+                format!("{}/{}", tally.held(), tally.runs.len())
+            } else {
+                String::new()
+            },
+        }
+    }
+}
+
+impl Broken {
+    fn new(record: &Record) -> Self {
+        let findings = record.findings.iter();
+        Self {
+            id: case_anchor(record),
+            name: record.case.clone(),
+            shows: record.shows.clone(),
+            findings: findings
+                .map(|f| (f.kind.clone(), f.summary.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl Mended {
+    fn new(record: &Record) -> Self {
+        Self {
+            id: case_anchor(record),
+            name: record.case.clone(),
+            shows: record.shows.clone(),
+            changes: changes(record),
+        }
+    }
+}
+
+/// Path, before, after.
+fn changes(record: &Record) -> Vec<(String, String, String)> {
+    let or = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+    let changes = record.set.iter();
+    changes
+        .map(|c| {
+            (
+                c.path.clone(),
+                or(&c.before, "(not set)"),
+                or(&c.after, "(removed)"),
+            )
+        })
+        .collect()
+}
+
+fn mark(word: Word) -> &'static str {
+    match word {
+        Word::Ruled(Ruling::Holds) => "\u{2713}",
+        Word::Ruled(Ruling::Fails) => "\u{2717}",
+        Word::Ruled(Ruling::Inconclusive) => "?",
+        Word::Failure => "!",
+    }
+}
+
+/// The story's paragraphs; one whose lines are indented is a drawing.
+fn paragraphs(story: &str) -> Vec<Paragraph> {
+    let mut list: Vec<Paragraph> = Vec::new();
+    for block in story.split("\n\n").filter(|block| !block.trim().is_empty()) {
+        let drawn = block.lines().any(|line| line.starts_with("  "));
+        let text = if drawn {
+            block.trim_matches('\n').to_owned()
+        } else {
+            block.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        list.push(Paragraph { drawn, text });
+    }
+    list
+}
+
+/// A name as the end of a link within the page.
+fn anchor(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(plain).collect()
+}
+
+fn case_anchor(record: &Record) -> String {
+    format!("{}.{}", anchor(&record.lab), anchor(&record.case))
+}
+
+/// Text within SVG.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            other if other.is_control() => out.push(' '),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Markdown, as GitHub shows it under a step: what did not come out as claimed unfolded, then every lab with its
+//! cases side by side.
+
+use super::tally::{Tally, by_lab};
+use super::told::{self, result_word};
+use super::{Report, Word, kind_word};
+use crate::plan::Kind;
+use crate::report::wrap::count;
+use crate::verdict::Ruling;
+
+/// Cases told at length. GitHub takes 1 MiB of a step, and nobody reads more.
+const UNFOLDED: usize = 20;
+
+/// The document.
+pub fn markdown(report: &Report) -> String {
+    let labs = by_lab(report);
+    let tallies: Vec<&Tally> = labs.iter().flat_map(|(_, cases)| cases).collect();
+    let bad: Vec<&Tally> = tallies.iter().copied().filter(|t| !is_good(t)).collect();
+    let mut out = format!("## {}\n\n", headline(&tallies));
+    for shard in report.missing() {
+        out.push_str(&format!(
+            "**Shard {} of {} is missing.**\n\n",
+            shard.number, shard.of
+        ));
+    }
+    for tally in bad.iter().take(UNFOLDED) {
+        out.push_str(&unfolded(tally));
+    }
+    if bad.len() > UNFOLDED {
+        out.push_str(&format!(
+            "... and {} more, see the table.\n\n",
+            bad.len() - UNFOLDED
+        ));
+    }
+    out.push_str(&table(&labs));
+    out.push_str(&remarks(&tallies));
+    out
+}
+
+fn is_good(tally: &Tally) -> bool {
+    tally.word() == Word::Ruled(Ruling::Holds)
+}
+
+/// `hairpin: 34 labs, 310 cases, all as claimed`
+fn headline(tallies: &[&Tally]) -> String {
+    let mut labs: Vec<&str> = tallies
+        .iter()
+        .map(|tally| tally.shown().lab.as_str())
+        .collect();
+    labs.dedup();
+    let came_to = |word: Word| tallies.iter().filter(|tally| tally.word() == word).count();
+    let mut parts = Vec::new();
+    for (word, text) in [
+        (Word::Ruled(Ruling::Fails), "fail"),
+        (Word::Ruled(Ruling::Inconclusive), "inconclusive"),
+        (Word::Failure, "could not run"),
+    ] {
+        let n = came_to(word);
+        if n > 0 {
+            parts.push(format!("{n} {text}"));
+        }
+    }
+    let rest = if parts.is_empty() {
+        "all as claimed".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    format!(
+        "hairpin: {}, {}: {rest}",
+        count(labs.len(), "lab"),
+        count(tallies.len(), "case")
+    )
+}
+
+/// A case that did not come out as claimed.
+fn unfolded(tally: &Tally) -> String {
+    let record = tally.shown();
+    let mut out = format!(
+        "### {} {} `{}`: {}\n\n{}\n\n",
+        mark(tally),
+        kind_word(record.kind),
+        record.name().replace('`', "'"),
+        result_word(record),
+        escaped(&told::message(tally))
+    );
+    out.push_str(&fenced(&told::failure(record)));
+    for finding in &record.findings {
+        out.push_str(&format!(
+            "- **{}**: {}\n",
+            escaped(&finding.kind),
+            escaped(&finding.summary)
+        ));
+    }
+    if let Some(ladder) = &record.ladder {
+        out.push_str("\n<details><summary>packet by packet</summary>\n\n");
+        out.push_str(&fenced(&crate::verdict::ladder::text(ladder, 110)));
+        out.push_str("</details>\n");
+    }
+    out.push('\n');
+    out
+}
+
+/// A block of text as it is, whatever it holds.
+fn fenced(text: &str) -> String {
+    let mut fence = String::from("```");
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    format!("{fence}text\n{}\n{fence}\n\n", text.trim_end())
+}
+
+/// A row a lab, a column a kind of case.
+fn table(labs: &[(&str, Vec<Tally>)]) -> String {
+    let mut out = String::from(
+        "| lab | faults | fixes | partial | controls | seconds |\n|---|---|---|---|---|--:|\n",
+    );
+    for (lab, tallies) in labs {
+        let cell = |kind: Kind| {
+            let of_kind = tallies.iter().filter(|tally| tally.shown().kind == kind);
+            let cases: Vec<String> = of_kind.map(entry).collect();
+            cases.join("<br>")
+        };
+        let seconds = tallies.iter().flat_map(|tally| &tally.runs);
+        let seconds: f64 = seconds.filter_map(|run| run.seconds).sum();
+        out.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {seconds:.1} |\n",
+            escaped(lab),
+            cell(Kind::Fault),
+            cell(Kind::Fix),
+            cell(Kind::Partial),
+            cell(Kind::Control)
+        ));
+    }
+    out
+}
+
+/// A case in its cell; what did not hold stands out.
+fn entry(tally: &Tally) -> String {
+    let name = escaped(&tally.shown().case);
+    let rate = if tally.runs.len() > 1 {
+        format!(" {}/{}", tally.held(), tally.runs.len())
+    } else {
+        String::new()
+    };
+    let mark = mark(tally);
+    if is_good(tally) {
+        format!("{mark} {name}{rate}")
+    } else {
+        format!("{mark} **{name}**{rate}")
+    }
+}
+
+fn mark(tally: &Tally) -> &'static str {
+    match tally.word() {
+        Word::Ruled(Ruling::Holds) => "\u{2705}",
+        Word::Ruled(Ruling::Fails) => "\u{274c}",
+        Word::Ruled(Ruling::Inconclusive) => "\u{2753}",
+        Word::Failure => "\u{26a0}\u{fe0f}",
+    }
+}
+
+/// What else a reader should know of cases: pass rates, second tries.
+fn remarks(tallies: &[&Tally]) -> String {
+    let mut out = String::new();
+    for tally in tallies {
+        let record = tally.shown();
+        let name = escaped(&record.name());
+        if let Some(rate) = tally.rate() {
+            let times = tally.seconds().map_or(String::new(), |t| {
+                format!(
+                    "; seconds {:.2} min, {:.2} p50, {:.2} p90, {:.2} max",
+                    t.min, t.p50, t.p90, t.max
+                )
+            });
+            out.push_str(&format!("- {name}: {rate}{times}\n"));
+        }
+        if let Some(why) = &record.retried {
+            out.push_str(&format!(
+                "- {name} was run again, alone, because at first {}\n",
+                escaped(why)
+            ));
+        }
+    }
+    if out.is_empty() {
+        out
+    } else {
+        format!("\n{out}")
+    }
+}
+
+/// Text on one line, with nothing in it that Markdown or HTML would take for its own.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            other if other.is_control() => out.push(' '),
+            other => out.push(other),
+        }
+    }
+    out
+}

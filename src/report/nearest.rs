@@ -1,0 +1,292 @@
+//! What is nearest to what a case had to show and did not: the part of the claim that is false, the last packets of
+//! the connections it speaks of, what the kernels it speaks of counted instead.
+
+use super::Outcome;
+use crate::evidence::{Detail, Evidence, Packet};
+use crate::plan::Kind;
+use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
+use serde_json::Value;
+
+/// Packets told of one connection.
+const PACKETS: usize = 6;
+/// Connections told of.
+const CONNECTIONS: usize = 3;
+/// Counters told of one host.
+const COUNTERS: usize = 12;
+/// Beginnings of counters that traffic itself moves, whatever went wrong.
+const DULL: &[&str] = &[
+    "IpExt",
+    "IpIn",
+    "IpOut",
+    "Ip6",
+    "Icmp",
+    "TcpInSegs",
+    "TcpOutSegs",
+    "TcpCurrEstab",
+    "TcpActiveOpens",
+    "TcpPassiveOpens",
+    "TcpExtTCPAutoCorking",
+    "TcpExtTCPDelivered",
+    "TcpExtTCPHP",
+    "TcpExtTCPOrigDataSent",
+    "TcpExtTCPPureAcks",
+    "UdpIn",
+    "UdpOut",
+];
+
+/// What is nearest, of a case that did not come out as claimed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nearest {
+    /// What was claimed and is not true, with the values met.
+    pub claims: Vec<String>,
+    /// The connections spoken of, as indexes into the evidence's.
+    pub connections: Vec<usize>,
+    /// Their last packets.
+    pub packets: Vec<String>,
+    /// What else the evidence has.
+    pub instead: Vec<String>,
+}
+
+impl Nearest {
+    /// All of it, the most telling first.
+    pub fn lines(self) -> Vec<String> {
+        let Self {
+            claims,
+            connections: _,
+            packets,
+            instead,
+        } = self;
+        [claims, packets, instead].concat()
+    }
+}
+
+/// Empty for a case that came out as claimed or could not be run.
+pub fn nearest(outcome: &Outcome) -> Nearest {
+    let mut nearest = Nearest::default();
+    let (Some(verdict), Some(evidence)) = (&outcome.verdict, &outcome.evidence) else {
+        return nearest;
+    };
+    if outcome.holds() {
+        return nearest;
+    }
+    let claims = missed(verdict, outcome.case.kind);
+    nearest.claims = claims.iter().flat_map(|claim| parts(claim)).collect();
+    let paths = || {
+        claims
+            .iter()
+            .flat_map(|claim| &claim.values)
+            .map(|(path, _)| path)
+    };
+    for connection in paths().filter_map(|path| spoken_of(evidence, path)) {
+        let connections = &mut nearest.connections;
+        if !connections.contains(&connection) && connections.len() < CONNECTIONS {
+            connections.push(connection);
+        }
+    }
+    let told = nearest.connections.iter();
+    nearest.packets = told.flat_map(|c| last_packets(evidence, *c)).collect();
+    let mut hosts: Vec<&str> = paths()
+        .filter_map(|path| path.strip_prefix("hosts.")?.split('.').next())
+        .collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    nearest.instead = hosts
+        .iter()
+        .filter_map(|host| counted(evidence, host))
+        .collect();
+    if !verdict.missing_finds.is_empty() && !verdict.findings.is_empty() {
+        let found: Vec<&str> = verdict.findings.iter().map(|f| f.kind.as_str()).collect();
+        let found = found.join(", ");
+        nearest
+            .instead
+            .push(format!("the evidence shows instead: {found}"));
+    }
+    nearest
+}
+
+/// The connections worth a ladder: those that a missed claim speaks of, then those that findings cite.
+pub fn drawn(outcome: &Outcome) -> Vec<usize> {
+    let mut list = nearest(outcome).connections;
+    let findings = outcome
+        .verdict
+        .as_ref()
+        .map(|verdict| cited(&verdict.findings));
+    for connection in findings.unwrap_or_default() {
+        if !list.contains(&connection) {
+            list.push(connection);
+        }
+    }
+    list
+}
+
+/// The claims that decided against the case; of a fault that broke nothing, the promise.
+fn missed(verdict: &Verdict, kind: Kind) -> Vec<&ClaimVerdict> {
+    let untrue = |claims: &'_ [ClaimVerdict]| -> Vec<usize> {
+        let untrue =
+            |(i, claim): (usize, &ClaimVerdict)| (claim.truth != ClaimTruth::True).then_some(i);
+        claims.iter().enumerate().filter_map(untrue).collect()
+    };
+    let mut list: Vec<&ClaimVerdict> = untrue(&verdict.expect)
+        .into_iter()
+        .map(|i| &verdict.expect[i])
+        .collect();
+    match kind {
+        Kind::Fix | Kind::Control => {
+            list.extend(
+                untrue(&verdict.works)
+                    .into_iter()
+                    .map(|i| &verdict.works[i]),
+            );
+        }
+        Kind::Fault if list.is_empty() => list.extend(&verdict.works),
+        Kind::Fault | Kind::Partial => {}
+    }
+    list
+}
+
+/// Of several claims joined by `&&` those that are not true, with what they mention.
+fn parts(claim: &ClaimVerdict) -> Vec<String> {
+    let whole = [(claim.that.clone(), claim.truth)];
+    let parts = if claim.parts.is_empty() {
+        whole.as_slice()
+    } else {
+        claim.parts.as_slice()
+    };
+    parts
+        .iter()
+        .filter(|(_, truth)| *truth != ClaimTruth::True)
+        .map(|(that, truth)| {
+            let word = match truth {
+                ClaimTruth::True => "true",
+                ClaimTruth::False => "false",
+                ClaimTruth::Unknown => "unknown",
+            };
+            let met = claim.values.iter().filter(|(path, _)| mentions(that, path));
+            let met: Vec<String> = met
+                .map(|(path, value)| format!("{path} is {}", said(value)))
+                .collect();
+            if met.is_empty() {
+                format!("{word}: {that}")
+            } else {
+                format!("{word}: {that}, and {}", met.join(", "))
+            }
+        })
+        .collect()
+}
+
+/// The path stands in the expression, not merely the beginning of a longer one.
+fn mentions(that: &str, path: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_';
+    that.match_indices(path).any(|(at, _)| {
+        let before = that[..at].chars().next_back();
+        let after = that[at + path.len()..].chars().next();
+        !before.is_some_and(|c| goes_on(c) || c == '.') && !after.is_some_and(goes_on)
+    })
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::Null => "not in the evidence".to_owned(),
+        Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// The connection that a path is about, by its step's name; of a load, the first that failed, or else the first.
+fn spoken_of(evidence: &Evidence, path: &str) -> Option<usize> {
+    let name = path.split(['.', '[']).next()?;
+    let step = evidence.steps.iter().find(|step| step.name == name)?;
+    match &step.detail {
+        Detail::Connect { connection } => Some(*connection),
+        Detail::Load(load) => {
+            let failed = |c: &&usize| {
+                let connection = evidence.connections.get(**c);
+                connection.is_some_and(|connection| !connection.error.is_empty())
+            };
+            load.connections
+                .iter()
+                .find(failed)
+                .or(load.connections.first())
+                .copied()
+        }
+        Detail::Plain
+        | Detail::Transfer { .. }
+        | Detail::TransferAll { .. }
+        | Detail::Drop { .. }
+        | Detail::Refused { .. }
+        | Detail::Run { .. } => None,
+    }
+}
+
+/// `last packets of "new" (198.51.100.7:40000 -> 203.0.113.11:80, SYN-SENT at the client):` and they.
+fn last_packets(evidence: &Evidence, connection: usize) -> Vec<String> {
+    let Some(c) = evidence.connections.get(connection) else {
+        return Vec::new();
+    };
+    let ours = |packet: &&Packet| {
+        let toward_target = packet.from == c.local && packet.to == c.remote;
+        let toward_client = packet.from_after == c.remote && packet.to_after == c.local;
+        packet.protocol == c.protocol && (toward_target || toward_client)
+    };
+    let packets: Vec<&Packet> = evidence.packets.iter().filter(ours).collect();
+    let name = evidence
+        .steps
+        .get(c.step)
+        .map_or("", |step| step.name.as_str());
+    let state = if c.client_state.is_empty() {
+        "no socket"
+    } else {
+        c.client_state.as_str()
+    };
+    let head = format!(
+        "\"{name}\" {} -> {}, {state} at {}",
+        c.local, c.remote, c.from
+    );
+    if packets.is_empty() {
+        return vec![format!("{head}: the network saw no packet of it")];
+    }
+    let shown = packets.len().min(PACKETS);
+    let mut lines = vec![format!("{head}; its last packets of {}:", packets.len())];
+    lines.extend(
+        packets[packets.len() - shown..]
+            .iter()
+            .map(|p| packet_line(p)),
+    );
+    lines
+}
+
+/// `  20.10 ms  web1 -> client  10.0.1.10:80 > 198.51.100.7:40000 [S.] len 0, forwarded`
+fn packet_line(packet: &Packet) -> String {
+    let receiver = if packet.receiver.is_empty() {
+        "nobody"
+    } else {
+        packet.receiver.as_str()
+    };
+    format!(
+        "  {:.2} ms  {} to {receiver}  {} > {} [{}] len {}, {}",
+        packet.t, packet.sender, packet.from, packet.to, packet.flags, packet.len, packet.fate
+    )
+}
+
+/// What the kernel of a host counted.
+fn counted(evidence: &Evidence, host: &str) -> Option<String> {
+    let record = evidence.hosts.get(host)?;
+    let moved = record.counters.iter().filter(|(_, delta)| **delta != 0);
+    let telling = moved.filter(|(name, _)| !DULL.iter().any(|dull| name.starts_with(dull)));
+    let words: Vec<String> = telling
+        .map(|(name, delta)| format!("{name} {delta}"))
+        .collect();
+    let more = words.len().saturating_sub(COUNTERS);
+    let mut text = words[..words.len() - more].join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    Some(if text.is_empty() {
+        format!("{host}'s kernel counted nothing but the traffic itself")
+    } else {
+        format!("{host}'s kernel counted {text}")
+    })
+}

@@ -1,0 +1,428 @@
+//! What reports tell of a run, as plain data: made of outcomes, or read from the machine's reports of earlier runs.
+//!
+//! It is the machine's report itself: names are stable, fields are added, never renamed. Times are milliseconds where
+//! the name ends in `_ms` or is `at` or `ms`, else seconds. Not here: how any report looks.
+
+mod build;
+
+use super::Word;
+use super::plan::Drawing;
+use crate::plan::Kind;
+use crate::verdict::Ruling;
+use crate::verdict::ladder::Ladder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Of the report. One that is higher was written by a later release.
+pub const VERSION: u32 = 1;
+
+/// Everything that was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of the layout.
+    pub version: u32,
+    /// `hairpin 0.1.0`
+    pub tool: String,
+    /// What became of the runs.
+    pub summary: Summary,
+    /// The parts of a run that was split (`--shard`) that are in here; empty for a whole run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<Shard>,
+    /// One for each run of a case.
+    pub cases: Vec<Record>,
+}
+
+/// Counts of runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// All.
+    pub cases: usize,
+    /// That showed everything they had to show.
+    pub holds: usize,
+    /// That did not.
+    pub fails: usize,
+    /// That could not be told.
+    pub inconclusive: usize,
+    /// That could not be run.
+    pub errors: usize,
+}
+
+/// A part of a run that was split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+/// One run of one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The lab's name.
+    pub lab: String,
+    /// The case's name.
+    pub case: String,
+    /// Its kind.
+    #[serde(with = "words::kind")]
+    pub kind: Kind,
+    /// What it came to.
+    #[serde(with = "words::word")]
+    pub verdict: Word,
+    /// Why it fails or is inconclusive; else empty.
+    pub reason: String,
+    /// Why it could not be run.
+    pub error: Option<String>,
+    /// The lab's file as given on the command line.
+    pub file: String,
+    /// Line of the case in it, from 1.
+    pub line: usize,
+    /// The lab's title.
+    pub title: String,
+    /// What the case shows; may be empty.
+    pub shows: String,
+    /// What it changes.
+    pub set: Vec<Changed>,
+    /// The seed in force.
+    pub seed: u64,
+    /// Which of several runs of the case, from 1.
+    pub attempt: u32,
+    /// Why an earlier run could not be told, after which it was run once more, alone.
+    #[serde(default)]
+    pub retried: Option<String>,
+    /// Cloud time divided by this.
+    pub time_scale: Option<f64>,
+    /// `uname -r`
+    pub kernel: Option<String>,
+    /// From the first step to the last.
+    pub seconds: Option<f64>,
+    /// Building the world.
+    pub up_ms: Option<f64>,
+    /// Taking it down.
+    pub down_ms: Option<f64>,
+    /// Worst lateness of a timer while the steps ran.
+    pub lag_ms: Option<f64>,
+    /// The lab's promise.
+    pub works: Vec<Claimed>,
+    /// What the case claims beyond it.
+    pub expect: Vec<Claimed>,
+    /// Mechanisms recognised.
+    pub findings: Vec<Found>,
+    /// Those that the case names and that were not.
+    pub missing_finds: Vec<String>,
+    /// Those that a fix or control must not show, and shows.
+    pub unwanted_finds: Vec<String>,
+    /// In order.
+    pub steps: Vec<Stepped>,
+    /// Kernel counters that moved, by host.
+    pub counters: BTreeMap<String, BTreeMap<String, i64>>,
+    /// By group, as `aws elbv2 describe-target-health` prints it.
+    pub target_health: Value,
+    /// Which states each target was in.
+    #[serde(default)]
+    pub targets: Vec<Targeted>,
+    /// As `GetMetricStatistics` names their parts.
+    pub metrics: Vec<crate::evidence::MetricEvidence>,
+    /// Packets that did not arrive, by reason.
+    pub drops: BTreeMap<String, i64>,
+    /// Where its evidence was saved.
+    pub evidence: Option<String>,
+    /// Where its packets were saved.
+    #[serde(default)]
+    pub capture: Option<Captured>,
+    /// What is nearest to what it had to show; only of a case that did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nearest: Vec<String>,
+    /// What happens in the lab; left out of further runs of the same case.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub story: String,
+    /// Links; left out likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Who is where, and who talks to whom; left out likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Drawing>,
+    /// The connections that tell most, packet by packet, long stories cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
+}
+
+/// The files of a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// Of the whole case.
+    pub file: String,
+    /// Of each attachment that had packets.
+    pub attachments: BTreeMap<String, String>,
+    /// Packets that are no longer in it for want of room, if that is known.
+    pub cut: Option<u64>,
+}
+
+/// One entry of `set`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Dotted path.
+    pub path: String,
+    /// Compact YAML; none: not written before.
+    pub before: Option<String>,
+    /// Compact YAML; none: removed.
+    pub after: Option<String>,
+}
+
+/// What a claim came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// It is true.
+    Holds,
+    /// It is not.
+    Fails,
+    /// It cannot be told.
+    Inconclusive,
+}
+
+/// A claim and what it came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// In words, if the lab has any.
+    pub claim: Option<String>,
+    /// The expression.
+    pub that: String,
+    /// Line in the lab's file.
+    pub line: usize,
+    /// What it came to.
+    pub verdict: Truth,
+    /// Why it cannot be told; else empty.
+    pub why: String,
+    /// Where `&&` joins several: each, with what it came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<(String, Truth)>,
+    /// What it mentions, with the values met.
+    pub values: Map<String, Value>,
+}
+
+/// A mechanism recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// `flow-collision`
+    pub kind: String,
+    /// Sentences.
+    pub summary: String,
+    /// Indexes into the evidence's packets.
+    pub packets: Vec<usize>,
+    /// Indexes into the evidence's connections.
+    pub connections: Vec<usize>,
+    /// What the kernels counted.
+    pub counters: Vec<Counted>,
+}
+
+/// A kernel counter that a finding cites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Whose.
+    pub host: String,
+    /// nstat's name.
+    pub counter: String,
+    /// Over the steps.
+    pub value: i64,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stepped {
+    /// `as`, or `step N`.
+    pub name: String,
+    /// `connect client -> front/a`
+    pub label: String,
+    /// Without error.
+    pub ok: bool,
+    /// Error word; empty when ok.
+    pub error: String,
+    /// 0 when there was none.
+    pub errno: i64,
+    /// How long it took.
+    pub ms: f64,
+    /// When it began.
+    pub at: f64,
+    /// What only its kind has.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// A target's states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Targeted {
+    /// The target group.
+    pub group: String,
+    /// The target.
+    pub target: String,
+    /// When it came into which; a moment before the first step is negative.
+    pub states: Vec<Stated>,
+}
+
+/// A target came into a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stated {
+    /// When.
+    pub at: f64,
+    /// `healthy`, ...
+    pub state: String,
+    /// AWS reason code; may be empty.
+    pub reason: String,
+}
+
+impl Record {
+    /// `nlb/source-port-collision/as-deployed`
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.lab, self.case)
+    }
+
+    /// Everything it had to show was shown.
+    pub fn holds(&self) -> bool {
+        self.verdict == Word::Ruled(Ruling::Holds)
+    }
+
+    /// Why it did not hold; empty when it did.
+    pub fn why(&self) -> &str {
+        self.error.as_deref().unwrap_or(&self.reason)
+    }
+
+    /// The command that runs it again and tells everything about it.
+    pub fn again(&self) -> String {
+        format!(
+            "hairpin run {} --case {} --seed {} --explain",
+            self.file, self.case, self.seed
+        )
+    }
+
+    /// Claims that did not come out true and that the case had to keep.
+    pub fn broken(&self) -> impl Iterator<Item = &Claimed> {
+        let promised = match self.kind {
+            // A fault must break it.
+            Kind::Fault | Kind::Partial => &[],
+            Kind::Fix | Kind::Control => self.works.as_slice(),
+        };
+        let claims = promised.iter().chain(&self.expect);
+        claims.filter(|claim| claim.verdict != Truth::Holds)
+    }
+}
+
+impl Report {
+    /// Of records in any order, sorted by lab, place in the file, and run.
+    pub fn of(mut cases: Vec<Record>, shards: Vec<Shard>) -> Self {
+        cases.sort_by(|a, b| {
+            let key = |r: &Record| (r.lab.clone(), r.line, r.case.clone(), r.attempt);
+            key(a).cmp(&key(b))
+        });
+        let count = |word: Word| cases.iter().filter(|case| case.verdict == word).count();
+        Self {
+            version: VERSION,
+            tool: concat!("hairpin ", env!("CARGO_PKG_VERSION")).to_owned(),
+            summary: Summary {
+                cases: cases.len(),
+                holds: count(Word::Ruled(Ruling::Holds)),
+                fails: count(Word::Ruled(Ruling::Fails)),
+                inconclusive: count(Word::Ruled(Ruling::Inconclusive)),
+                errors: count(Word::Failure),
+            },
+            shards,
+            cases,
+        }
+    }
+
+    /// Reads a machine's report.
+    ///
+    /// # Errors
+    /// Words that say why the text is none.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let head: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        match head["version"].as_u64() {
+            None => return Err("it has no `version`, so it is no report of hairpin".to_owned()),
+            Some(version) if version > u64::from(VERSION) => {
+                return Err(format!(
+                    "it has version {version}, and this hairpin knows up to {VERSION}"
+                ));
+            }
+            Some(_) => {}
+        }
+        serde_json::from_value(head).map_err(|error| error.to_string())
+    }
+
+    /// Several reports as one. What is in two of them word by word is taken once; another run of a case that is there
+    /// already counts as a further one.
+    pub fn merge(reports: Vec<Report>) -> Self {
+        let mut shards: Vec<Shard> = reports.iter().flat_map(|r| r.shards.clone()).collect();
+        shards.sort();
+        shards.dedup();
+        let mut cases: Vec<Record> = Vec::new();
+        let mut runs: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+        for mut record in reports.into_iter().flat_map(|report| report.cases) {
+            let key = (record.lab.clone(), record.case.clone());
+            let others = runs.entry(key).or_default();
+            if others.iter().any(|other| cases[*other] == record) {
+                continue;
+            }
+            let taken = |attempt| others.iter().any(|other| cases[*other].attempt == attempt);
+            while taken(record.attempt) {
+                record.attempt += 1;
+            }
+            others.push(cases.len());
+            cases.push(record);
+        }
+        Self::of(cases, shards)
+    }
+
+    /// Parts of a split run that are not in here.
+    pub fn missing(&self) -> Vec<Shard> {
+        let of: std::collections::BTreeSet<u32> = self.shards.iter().map(|s| s.of).collect();
+        of.into_iter()
+            .flat_map(|of| (1..=of).map(move |number| Shard { number, of }))
+            .filter(|shard| !self.shards.contains(shard))
+            .collect()
+    }
+}
+
+/// Words for what the rest of the program has as enums.
+mod words {
+    pub mod kind {
+        use crate::plan::Kind;
+        use crate::report::kind_word;
+        use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        pub fn serialize<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
+            to.serialize_str(kind_word(*kind))
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
+            let word = String::deserialize(from)?;
+            [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control]
+                .into_iter()
+                .find(|kind| kind_word(*kind) == word)
+                .ok_or_else(|| D::Error::custom(format!("no kind is called `{word}`")))
+        }
+    }
+
+    pub mod word {
+        use crate::report::{Word, machine_word};
+        use crate::verdict::Ruling;
+        use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        pub fn serialize<S: Serializer>(word: &Word, to: S) -> Result<S::Ok, S::Error> {
+            to.serialize_str(machine_word(*word))
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error> {
+            let text = String::deserialize(from)?;
+            [
+                Word::Ruled(Ruling::Holds),
+                Word::Ruled(Ruling::Fails),
+                Word::Ruled(Ruling::Inconclusive),
+                Word::Failure,
+            ]
+            .into_iter()
+            .find(|word| machine_word(*word) == text)
+            .ok_or_else(|| D::Error::custom(format!("no verdict is called `{text}`")))
+        }
+    }
+}

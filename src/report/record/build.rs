@@ -1,0 +1,282 @@
+//! From outcomes to records.
+
+use super::{
+    Captured, Changed, Claimed, Counted, Found, Record, Report, Shard, Stated, Stepped, Targeted,
+    Truth,
+};
+use crate::evidence::target_health::target_health;
+use crate::evidence::{Connection, Detail, Evidence, Load, StepResult};
+use crate::report::Outcome;
+use crate::report::nearest::{drawn, nearest};
+use crate::verdict::ladder::{self, Ladder};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Finding};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Columns that a remark may take where a ladder is drawn as a picture.
+const NOTE: usize = 96;
+
+impl Report {
+    /// Of a run, or of a part of one.
+    pub fn new(outcomes: &[Outcome], shard: Option<Shard>) -> Self {
+        let cases = outcomes.iter().map(Record::from).collect();
+        Self::of(cases, shard.into_iter().collect())
+    }
+}
+
+impl From<&Outcome> for Record {
+    fn from(outcome: &Outcome) -> Self {
+        let info = &outcome.case;
+        let evidence = outcome.evidence.as_ref();
+        let verdict = outcome.verdict.as_ref();
+        let set = info.changes.iter().map(|change| Changed {
+            path: change.path.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+        });
+        // Further runs of the same case have the same story.
+        let first = outcome.attempt == 1;
+        Self {
+            lab: info.lab.clone(),
+            case: info.name.clone(),
+            kind: info.kind,
+            verdict: outcome.word(),
+            reason: verdict.map(|v| v.reason.clone()).unwrap_or_default(),
+            error: outcome.failure.clone(),
+            file: info.file.clone(),
+            line: info.line,
+            title: info.title.clone(),
+            shows: info.shows.clone(),
+            set: set.collect(),
+            seed: info.seed,
+            attempt: outcome.attempt,
+            retried: outcome.retried.clone(),
+            time_scale: evidence.map(|e| e.time_scale),
+            kernel: evidence.map(|e| e.kernel.clone()),
+            seconds: evidence.map(|e| e.seconds),
+            up_ms: evidence.map(|e| e.up_ms),
+            down_ms: evidence.map(|e| e.down_ms),
+            lag_ms: evidence.map(|e| e.lag_ms),
+            works: verdict.map(|v| claims(&v.works)).unwrap_or_default(),
+            expect: verdict.map(|v| claims(&v.expect)).unwrap_or_default(),
+            findings: verdict.map(|v| findings(&v.findings)).unwrap_or_default(),
+            missing_finds: verdict.map(|v| v.missing_finds.clone()).unwrap_or_default(),
+            unwanted_finds: verdict
+                .map(|v| v.unwanted_finds.clone())
+                .unwrap_or_default(),
+            steps: evidence.map(steps).unwrap_or_default(),
+            counters: evidence.map(counters).unwrap_or_default(),
+            target_health: evidence.map_or_else(|| json!({}), |e| json!(target_health(e))),
+            targets: evidence.map(targets).unwrap_or_default(),
+            metrics: evidence.map(|e| e.metrics.clone()).unwrap_or_default(),
+            drops: evidence.map(|e| e.drops.clone()).unwrap_or_default(),
+            evidence: outcome.saved.clone(),
+            capture: outcome.capture.as_ref().map(|files| Captured {
+                file: files.case.clone(),
+                attachments: files.attachments.clone(),
+                cut: files.cut,
+            }),
+            nearest: nearest(outcome).lines(),
+            story: if first {
+                info.story.clone()
+            } else {
+                String::new()
+            },
+            sources: if first {
+                info.sources.clone()
+            } else {
+                Vec::new()
+            },
+            topology: first.then(|| info.topology.clone()),
+            ladder: evidence.and_then(|e| shown(e, outcome)),
+        }
+    }
+}
+
+/// The ladder worth a picture; none when there is no packet to show.
+fn shown(evidence: &Evidence, outcome: &Outcome) -> Option<Ladder> {
+    let mut ladder = ladder::rows(evidence, &drawn(outcome));
+    let height = |note: &Option<String>| {
+        let length = note.as_ref().map_or(0, |note| note.chars().count());
+        1 + length.div_ceil(NOTE)
+    };
+    ladder.rows = ladder::cut(&ladder.rows, &|row| height(&row.note));
+    (!ladder.rows.is_empty()).then_some(ladder)
+}
+
+fn truth(truth: ClaimTruth) -> Truth {
+    match truth {
+        ClaimTruth::True => Truth::Holds,
+        ClaimTruth::False => Truth::Fails,
+        ClaimTruth::Unknown => Truth::Inconclusive,
+    }
+}
+
+fn claims(list: &[ClaimVerdict]) -> Vec<Claimed> {
+    let parts = |claim: &ClaimVerdict| {
+        let parts = claim.parts.iter();
+        parts
+            .map(|(that, word)| (that.clone(), truth(*word)))
+            .collect()
+    };
+    list.iter()
+        .map(|claim| Claimed {
+            claim: claim.claim.clone(),
+            that: claim.that.clone(),
+            line: claim.line,
+            verdict: truth(claim.truth),
+            why: claim.why.clone(),
+            parts: parts(claim),
+            values: claim.values.iter().cloned().collect(),
+        })
+        .collect()
+}
+
+fn findings(list: &[Finding]) -> Vec<Found> {
+    let counted = |(host, counter, value): &(String, String, i64)| Counted {
+        host: host.clone(),
+        counter: counter.clone(),
+        value: *value,
+    };
+    list.iter()
+        .map(|finding| Found {
+            kind: finding.kind.clone(),
+            summary: finding.summary.clone(),
+            packets: finding.packets.clone(),
+            connections: finding.connections.clone(),
+            counters: finding.counters.iter().map(counted).collect(),
+        })
+        .collect()
+}
+
+/// The steps' results with the fields that expressions see.
+fn steps(evidence: &Evidence) -> Vec<Stepped> {
+    let step = |step: &StepResult| Stepped {
+        name: step.name.clone(),
+        label: step.label.clone(),
+        ok: step.ok,
+        error: step.error.clone(),
+        errno: step.errno,
+        ms: step.ms,
+        at: step.at,
+        fields: detail(step, evidence),
+    };
+    evidence.steps.iter().map(step).collect()
+}
+
+fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
+    match &step.detail {
+        Detail::Plain => Map::new(),
+        Detail::Refused { group, targets } => {
+            object(json!({ "refused": { "target_group": group, "targets": targets } }))
+        }
+        Detail::Connect { connection } => evidence
+            .connections
+            .get(*connection)
+            .map(connect)
+            .unwrap_or_default(),
+        Detail::Load(load) => object(json!({
+            "attempts": load.attempts, "connected": load.connected, "failed": load.failed, "retried": load.retried,
+            "errors": load.errors, "requests": load.requests, "status": load.status, "by_target": load.by_target, "connect_ms": load.connect_ms,
+            "connect_histogram": histogram(load, evidence),
+        })),
+        Detail::Transfer {
+            sent,
+            received,
+            unacked,
+            text,
+        } => object(json!({
+            "sent": sent, "received": received, "unacked": unacked, "text": text,
+        })),
+        Detail::TransferAll {
+            attempts,
+            failed,
+            errors,
+        } => object(json!({
+            "attempts": attempts, "failed": failed, "errors": errors,
+        })),
+        Detail::Drop { dropped } => object(json!({ "dropped": dropped })),
+        Detail::Run {
+            exit_code,
+            stdout,
+            stderr,
+        } => object(json!({
+            "exit_code": exit_code, "stdout": stdout, "stderr": stderr,
+        })),
+    }
+}
+
+fn connect(connection: &Connection) -> Map<String, Value> {
+    object(json!({
+        "syns": connection.syns, "local": connection.local, "remote": connection.remote, "via": connection.via,
+        "target": connection.target, "sent": connection.sent, "received": connection.received,
+        "delivered": connection.delivered, "lost": connection.lost, "unacked": connection.unacked,
+        "ended": connection.ended, "ended_by": connection.ended_by,
+    }))
+}
+
+/// Connections of a load that came to stand, by how long it took: pairs of an upper bound in ms, which doubles, and a
+/// count. Empty when none did.
+fn histogram(load: &Load, evidence: &Evidence) -> Vec<(f64, usize)> {
+    let connections = load
+        .connections
+        .iter()
+        .filter_map(|c| evidence.connections.get(*c));
+    let times = connections.filter(|c| c.error.is_empty()).map(|c| c.ms);
+    let mut counts: BTreeMap<i32, usize> = BTreeMap::new();
+    for ms in times {
+        let power = ms.max(0.125).log2().ceil() as i32;
+        *counts.entry(power).or_default() += 1;
+    }
+    let (Some(low), Some(high)) = (counts.keys().next(), counts.keys().last()) else {
+        return Vec::new();
+    };
+    (*low..=*high)
+        .map(|power| {
+            (
+                f64::from(power).exp2(),
+                counts.get(&power).copied().unwrap_or(0),
+            )
+        })
+        .collect()
+}
+
+/// Counters that moved, by host.
+fn counters(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let moved = |counters: &BTreeMap<String, i64>| {
+        let moved = counters.iter().filter(|(_, delta)| **delta != 0);
+        moved.map(|(name, delta)| (name.clone(), *delta)).collect()
+    };
+    let hosts = evidence.hosts.iter();
+    hosts
+        .map(|(name, host)| (name.clone(), moved(&host.counters)))
+        .collect()
+}
+
+fn targets(evidence: &Evidence) -> Vec<Targeted> {
+    let mut list = Vec::new();
+    for (group, record) in &evidence.target_groups {
+        for (target, record) in &record.targets {
+            let states = record.transitions.iter().map(|transition| Stated {
+                at: transition.at,
+                state: transition.state.clone(),
+                reason: transition.reason.clone(),
+            });
+            list.push(Targeted {
+                group: group.clone(),
+                target: target.clone(),
+                states: states.collect(),
+            });
+        }
+    }
+    list
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}

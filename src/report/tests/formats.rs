@@ -1,0 +1,167 @@
+//! Reports of every format from the same outcomes, and what is put together of several.
+
+use super::*;
+use crate::report;
+
+/// All kinds of outcomes, one of them after a second try.
+fn mixed() -> Report {
+    let retried = Outcome {
+        case: info("one-address", Kind::Control),
+        retried: Some("this cannot be told: it opens at once".into()),
+        ..fix()
+    };
+    let mut doubtful = fix();
+    doubtful.case.name = "doubtful".into();
+    let verdict = doubtful.verdict.as_mut().expect("a verdict");
+    verdict.ruling = Ruling::Inconclusive;
+    verdict.reason = "this cannot be told: it opens at once".into();
+    Report::new(
+        &[fault(), fix(), failed(), retried, doubtful, broken()],
+        None,
+    )
+}
+
+/// Times of the ladder aside, the same for ever.
+fn without_ladders(mut report: Report) -> Report {
+    for case in &mut report.cases {
+        case.ladder = None;
+    }
+    report
+}
+
+#[test]
+fn junit_is_red_where_something_was_not_shown() {
+    insta::assert_snapshot!(junit(&without_ladders(mixed())));
+}
+
+#[test]
+fn junit_has_what_schemas_allow_and_no_more() {
+    let text = junit(&mixed());
+    let allowed: &[(&str, &[&str])] = &[
+        (
+            "testsuites",
+            &["name", "tests", "failures", "errors", "time"],
+        ),
+        (
+            "testsuite",
+            &["name", "tests", "skipped", "errors", "failures", "time"],
+        ),
+        ("properties", &[]),
+        ("property", &["name", "value"]),
+        ("testcase", &["name", "classname", "time"]),
+        ("failure", &["message", "type"]),
+        ("error", &["message", "type"]),
+        ("flakyError", &["message", "type"]),
+        ("system-out", &[]),
+    ];
+    for tag in text.split('<').skip(2).filter(|tag| !tag.starts_with('/')) {
+        let tag = tag.split('>').next().unwrap_or_default();
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        let found = allowed.iter().find(|(known, _)| *known == name);
+        let (_, attributes) = found.unwrap_or_else(|| panic!("<{tag}>"));
+        for attribute in tag.split("=\"").filter_map(|part| part.rsplit_once(' ')) {
+            let known =
+                attributes.contains(&attribute.1) || !tag.contains(&format!(" {}=\"", attribute.1));
+            assert!(known, "{} in <{tag}>", attribute.1);
+        }
+    }
+    assert_eq!(text.matches("<failure ").count(), 1);
+    assert_eq!(text.matches("<error ").count(), 2);
+    assert_eq!(text.matches("<flakyError ").count(), 1);
+}
+
+#[test]
+fn tap_says_ok_only_where_it_is() {
+    insta::assert_snapshot!(tap(&mixed()));
+}
+
+#[test]
+fn markdown_unfolds_what_failed() {
+    insta::assert_snapshot!(markdown(&without_ladders(mixed())));
+}
+
+#[test]
+fn a_lab_cannot_write_markdown_or_directives() {
+    let mut outcome = failed();
+    outcome.case.lab = "x|<b>`*".into();
+    outcome.case.name = "a # SKIP".into();
+    let report = Report::new(&[outcome], None);
+    let table = markdown(&report);
+    let row = table
+        .lines()
+        .find(|line| line.contains("a \\# SKIP"))
+        .expect("a row");
+    assert!(row.starts_with("| x\\|&lt;b&gt;\\`\\* |"), "{row}");
+    assert!(tap(&report).contains("not ok 1 - x|<b>`*/a \\# SKIP (fix fails)\n"));
+}
+
+#[test]
+fn what_is_written_for_machines_reads_back_the_same() {
+    let report = mixed();
+    assert_eq!(Report::read(&json(&report)), Ok(report));
+    assert!(Report::read("{}").is_err_and(|why| why.contains("version")));
+    assert!(Report::read("{\"version\": 99}").is_err_and(|why| why.contains("99")));
+}
+
+#[test]
+fn parts_of_a_run_make_the_whole() {
+    let whole = mixed();
+    let part = |number: u32| {
+        let cases = whole.cases.iter().zip(0u32..);
+        let mine = cases
+            .filter(|(_, i)| i % 2 + 1 == number)
+            .map(|(case, _)| case.clone());
+        Report::of(mine.collect(), vec![Shard { number, of: 2 }])
+    };
+    let merged = Report::merge(vec![part(2), part(1)]);
+    assert_eq!(merged.missing(), []);
+    assert_eq!(
+        (&merged.cases, merged.summary),
+        (&whole.cases, whole.summary)
+    );
+    assert_eq!(part(1).missing(), [Shard { number: 2, of: 2 }]);
+    // The same file twice is no second run; another run is.
+    assert_eq!(Report::merge(vec![part(1), part(1)]).cases, part(1).cases);
+    let mut again = part(1);
+    again.cases.iter_mut().for_each(|case| case.seed += 1);
+    let twice = Report::merge(vec![part(1), again]);
+    assert_eq!(tallies(&twice).len(), part(1).cases.len());
+    assert!(tallies(&twice).iter().all(|tally| tally.runs.len() == 2));
+}
+
+#[test]
+fn times_are_told_by_nearest_rank() {
+    let runs = (1..=10).map(|attempt| {
+        let mut outcome = Outcome { attempt, ..fix() };
+        outcome.evidence.as_mut().expect("evidence").seconds = f64::from(attempt);
+        outcome
+    });
+    let report = Report::new(&runs.collect::<Vec<_>>(), None);
+    let times = tallies(&report)[0].seconds();
+    let wanted = Times {
+        min: 1.0,
+        p50: 5.0,
+        p90: 9.0,
+        max: 10.0,
+    };
+    assert_eq!(times, Some(wanted));
+}
+
+#[test]
+fn the_nearest_evidence_is_the_false_part_and_its_packets() {
+    let mut outcome = failed();
+    let verdict = outcome.verdict.as_mut().expect("a verdict");
+    verdict.works[0].parts = vec![
+        ("new.ok".into(), ClaimTruth::True),
+        ("new.syns == 1".into(), ClaimTruth::False),
+    ];
+    let nearest = nearest(&outcome);
+    assert_eq!(nearest.claims[0], "false: new.syns == 1, and new.syns is 2");
+    assert_eq!(nearest.connections, [1]);
+    assert!(
+        nearest.packets[0].starts_with("\"new\" 198.51.100.7:40000 -> 203.0.113.11:80, "),
+        "{nearest:?}"
+    );
+    assert_eq!(nearest.packets.len(), 7, "{nearest:?}");
+    assert_eq!(report::nearest(&fix()), Nearest::default());
+}

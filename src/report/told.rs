@@ -1,0 +1,137 @@
+//! A run in words, line by line: what JUnit and TAP carry beside a result.
+
+use super::tally::Tally;
+use super::{Record, Word, kind_word, machine_word};
+use crate::report::record::{Claimed, Truth};
+use crate::verdict::Ruling;
+use crate::verdict::ladder;
+
+/// Columns of the ladder.
+const WIDTH: usize = 110;
+
+/// What a case came to, in words that fit its kind.
+pub(super) fn result_word(record: &Record) -> &'static str {
+    use crate::plan::Kind;
+    match (record.verdict, record.kind) {
+        (Word::Ruled(Ruling::Holds), Kind::Fault) => "reproduced",
+        (Word::Ruled(Ruling::Holds), Kind::Partial) => "as claimed",
+        (Word::Ruled(Ruling::Holds), Kind::Fix | Kind::Control) => "holds",
+        (Word::Ruled(Ruling::Fails), _) => "fails",
+        (Word::Ruled(Ruling::Inconclusive), _) => "inconclusive",
+        (Word::Failure, _) => "could not run",
+    }
+}
+
+/// One sentence, why a case did not hold; of several runs also how often it did.
+pub(super) fn message(tally: &Tally) -> String {
+    let shown = tally.shown();
+    match tally.rate() {
+        None => shown.why().to_owned(),
+        Some(rate) => format!(
+            "{rate}; the first that did not is run {}, seed {}: {}",
+            shown.attempt,
+            shown.seed,
+            shown.why()
+        ),
+    }
+}
+
+/// Why it did not come out as claimed: the claims with their values, what is nearest, how to look closer.
+pub(super) fn failure(record: &Record) -> String {
+    let mut out = format!("{}:{}: {}\n", record.file, record.line, record.why());
+    for claim in record.broken() {
+        out.push_str(&claim_text(claim));
+    }
+    for missing in &record.missing_finds {
+        out.push_str(&format!(
+            "not found: {missing} (hairpin explain {missing} tells how it shows)\n"
+        ));
+    }
+    for unwanted in &record.unwanted_finds {
+        let kind = kind_word(record.kind);
+        out.push_str(&format!(
+            "found, and a {kind} must not show it: {unwanted}\n"
+        ));
+    }
+    if !record.nearest.is_empty() {
+        out.push_str("nearest:\n");
+        for line in &record.nearest {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
+    if let Some(evidence) = &record.evidence {
+        out.push_str(&format!("evidence: hairpin explain {evidence}\n"));
+    }
+    if let Some(capture) = &record.capture {
+        out.push_str(&format!("capture: {}\n", capture.file));
+    }
+    out.push_str(&format!("again: {}\n", record.again()));
+    out
+}
+
+/// A claim and what it came to, with the values met.
+pub(super) fn claim_text(claim: &Claimed) -> String {
+    let word = match claim.verdict {
+        Truth::Holds => "true",
+        Truth::Fails => "false",
+        Truth::Inconclusive => "unknown",
+    };
+    let words = claim
+        .claim
+        .as_ref()
+        .map_or(String::new(), |words| format!("{words}: "));
+    let mut out = format!("{word}: {words}{}\n", claim.that);
+    for (name, value) in &claim.values {
+        out.push_str(&format!("  {name} = {value}\n"));
+    }
+    if !claim.why.is_empty() {
+        out.push_str(&format!("  {}\n", claim.why));
+    }
+    out
+}
+
+/// Everything about a case for one who has only the text: what it changes, its claims, its findings, the ladder.
+pub(super) fn explanation(record: &Record) -> String {
+    let mut out = format!(
+        "{} {} ({}): {}\n",
+        kind_word(record.kind),
+        record.name(),
+        record.title,
+        result_word(record)
+    );
+    let mut line = |label: &str, text: &str| {
+        if !text.is_empty() {
+            out.push_str(&format!("{label}: {text}\n"));
+        }
+    };
+    line("file", &format!("{}:{}", record.file, record.line));
+    line("shows", &record.shows);
+    for change in &record.set {
+        let before = change.before.as_deref().unwrap_or("(not set)");
+        let after = change.after.as_deref().unwrap_or("(removed)");
+        line("changes", &format!("{}: {before} -> {after}", change.path));
+    }
+    line("seed", &record.seed.to_string());
+    line("verdict", machine_word(record.verdict));
+    if let Some(why) = &record.retried {
+        line("run again, alone", &format!("because at first {why}"));
+    }
+    if let Some(kernel) = &record.kernel {
+        line("kernel", kernel);
+    }
+    if let (Some(scale), Some(lag)) = (record.time_scale, record.lag_ms) {
+        line("time_scale", &scale.to_string());
+        line("timers at most late", &format!("{lag:.1} ms"));
+    }
+    for claim in record.works.iter().chain(&record.expect) {
+        out.push_str(&claim_text(claim));
+    }
+    for finding in &record.findings {
+        out.push_str(&format!("{}: {}\n", finding.kind, finding.summary));
+    }
+    if let Some(ladder) = &record.ladder {
+        out.push('\n');
+        out.push_str(&ladder::text(ladder, WIDTH));
+    }
+    out
+}
