@@ -5,6 +5,7 @@
 //! not ask for them pays nothing. Source: "Flow log records", "Flow log record examples" and "Flow log limitations" of
 //! the VPC user guide. Not here: their text (see `flow_log_text`).
 
+mod gateways;
 mod reading;
 
 use super::clock::cloud_seconds;
@@ -24,7 +25,7 @@ const REGION: &str = "us-east-1";
 /// A record, with every field of versions 2 to 5 under its documented name, `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FlowLog {
-    /// Not AWS's: whose interface it is, `web1` or `front/a`.
+    /// Not AWS's: whose interface it is, `web1`, `front/a` or `nat/egress`.
     pub interface: String,
     /// Highest version among the fields.
     pub version: i64,
@@ -172,7 +173,13 @@ impl<'a> Book<'a> {
         }
         let mut way = Vec::with_capacity(4);
         self.sent(sent, &mut way);
-        self.balanced(sent, ended, &mut way);
+        if self.is_outward(sent, ended) {
+            self.translated(sent, ended, &mut way);
+            self.balanced(sent, ended, &mut way);
+        } else {
+            self.balanced(sent, ended, &mut way);
+            self.translated(sent, ended, &mut way);
+        }
         if ended.fate == "forwarded"
             && let Some(interface) = self.by_name.get(ended.receiver.as_str()).copied()
         {
@@ -211,8 +218,16 @@ impl<'a> Book<'a> {
         let Some(node) = self.node(sent, ended) else {
             return;
         };
-        let (from, to) = (end(&sent.from), end(&sent.to));
-        let (from_after, to_after) = (end(&ended.from_after), end(&ended.to_after));
+        let outside = self.mapping(ended).map(|mapping| end(&mapping.outside));
+        let outward = self.is_outward(sent, ended);
+        let as_sent = end(&sent.from);
+        let (from, to) = (
+            outside.filter(|_| outward).unwrap_or(as_sent),
+            end(&sent.to),
+        );
+        let from_after = end(&ended.from_after);
+        let came = end(&ended.to_after);
+        let to_after = outside.filter(|_| !outward).unwrap_or(came);
         let toward_target = self.flow(ended).is_none_or(|flow| flow.listener == sent.to);
         let own = self.own(node, to.0);
         let accepted = !is_of_no_connection(&ended.fate);
@@ -395,7 +410,8 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Which way what leaves goes. What a target says goes back to its balancer, whatever the address.
+    /// Which way what leaves goes. What a target says goes back to its balancer, whatever the address; a NAT gateway is in the
+    /// VPC too.
     fn path(&self, packet: &Packet, key: &Key<'_>) -> String {
         let flow = self.flow(packet);
         let to_balancer = flow.is_some_and(|flow| end(&flow.target_address) == key.from);
@@ -403,7 +419,10 @@ impl<'a> Book<'a> {
             .by_address
             .get(key.packet.1)
             .is_some_and(|number| self.evidence.interfaces[*number].public_address != key.packet.1);
-        match (key.egress, inside || to_balancer) {
+        let name = &self.evidence.interfaces[key.interface].name;
+        let mut gateways = self.evidence.nat_gateways.values();
+        let to_gateway = gateways.any(|gateway| gateway.hosts.contains(name));
+        match (key.egress, inside || to_balancer || to_gateway) {
             (false, _) => "-",
             (true, true) => "1",
             (true, false) => "8",

@@ -579,7 +579,7 @@ pub struct Refusal {
 /// A network interface. Its ids are made up, and always the same for the same names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Interface {
-    /// `web1`, `front/a`
+    /// `web1`, `front/a`, `nat/egress`
     pub name: String,
     /// `eni-...`
     pub id: String,

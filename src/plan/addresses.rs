@@ -9,6 +9,7 @@
 //! | host in zone number i | 10.0.(16 i).10 .. within 10.0.(16 i + 14).0 | - |
 //! | private zonal address in zone i | 10.0.(16 i + 15).10 .. 10.0.(16 i + 15).254 | - |
 //! | secondary zonal address | the same, after all others | - |
+//! | private address of a NAT gateway | the same, after these | - |
 //! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
 //! | public address of a NAT gateway | 192.0.2.10 .. 192.0.2.254 (RFC 5737) | - |
@@ -73,8 +74,8 @@ pub(super) struct Addresses {
     pub(super) balancers: Vec<Vec<ZonalAddresses>>,
     /// Secondary ones, by balancer and its zones: inside the VPC, and none for clients.
     pub(super) secondary: Vec<Vec<Vec<Ipv4Addr>>>,
-    /// By NAT gateway.
-    pub(super) gateways: Vec<Vec<Ipv4Addr>>,
+    /// By NAT gateway: inside the VPC, and on the internet.
+    pub(super) gateways: Vec<(Ipv4Addr, Vec<Ipv4Addr>)>,
     /// By balancer: why it cannot be set up.
     pub(super) failures: Vec<Option<String>>,
     /// The resolver's for hosts in zones and for those on the internet.
@@ -185,7 +186,11 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
     let gateways = body.nat_gateways.iter().map(|(name, gateway)| {
         let count = gateway.addresses.value;
         let mut next = || pools.gateways.next(&book, name.span, sink);
-        (0..count).map(|_| next()).collect()
+        let public = (0..count).map(|_| next()).collect();
+        let zone = zones.get(gateway.zone.value.as_str()).copied().unwrap_or(0);
+        let vpc = vpcs::number(body, gateway.vpc.as_ref());
+        let private = pools.zonal(vpc, zone).next(&book, name.span, sink);
+        (private, public)
     });
     let gateways = gateways.collect();
     Addresses {

@@ -124,7 +124,7 @@ pub(super) fn profile(section: &spec::NatGateway) -> NatProfile {
 /// Every gateway, and what is wrong with it or with those behind it.
 pub(super) fn resolve(
     body: &Body,
-    addresses: &[Vec<Ipv4Addr>],
+    addresses: &[(Ipv4Addr, Vec<Ipv4Addr>)],
     clock: Clock,
     sink: &mut Sink,
 ) -> Vec<NatGateway> {
@@ -146,7 +146,7 @@ fn lower(
     body: &Body,
     name: &Spanned<String>,
     section: &spec::NatGateway,
-    addresses: &[Ipv4Addr],
+    (private, public): &(Ipv4Addr, Vec<Ipv4Addr>),
     clock: Clock,
     sink: &mut Sink,
 ) -> NatGateway {
@@ -167,7 +167,8 @@ fn lower(
         name: name.value.clone(),
         zone: section.zone.value.clone(),
         profile,
-        addresses: addresses.to_vec(),
+        private: *private,
+        addresses: public.clone(),
         allocation,
         port_order: match emulate
             .port_order

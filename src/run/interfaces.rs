@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 /// The account that owns the hosts: the one of the examples in AWS's pages.
 const ACCOUNT: &str = "123456789010";
 
-/// Interfaces of the hosts that are inside, then of the balancers.
+/// Interfaces of the hosts that are inside, then of the balancers, then of the NAT gateways.
 pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
     let zones = zones(plan);
     let az_id = |zone: &str| {
@@ -60,6 +60,18 @@ pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
             });
         }
     }
+    for gateway in &plan.fabric.nat_gateways {
+        let address = gateway.private.to_string();
+        list.push(Interface {
+            // Under its public ones it is reached by what it has asked for only.
+            addresses: vec![address.clone()],
+            address,
+            public_address: gateway.addresses[0].to_string(),
+            account_id: "unknown".to_owned(),
+            instance_id: "-".to_owned(),
+            ..place(&format!("nat/{}", gateway.name), &gateway.zone)
+        });
+    }
     list
 }
 
@@ -76,7 +88,9 @@ fn zones(plan: &Plan) -> Vec<&str> {
         .balancers
         .iter()
         .flat_map(|balancer| &balancer.zonal);
+    let gateways = plan.fabric.nat_gateways.iter();
     let mut zones: Vec<&str> = hosts
+        .chain(gateways.map(|gateway| gateway.zone.as_str()))
         .chain(zonal.map(|zonal| zonal.zone.as_str()))
         .collect();
     zones.sort_unstable();

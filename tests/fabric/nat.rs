@@ -35,6 +35,7 @@ fn gateway() -> NatGateway {
         name: "egress".to_owned(),
         zone: "a".to_owned(),
         profile: NatProfile::Aws,
+        private: ip("10.0.1.6"),
         addresses: vec![ip(EGRESS)],
         allocation: Allocation::PerDestination(55_000),
         port_order: PortOrder::Sequential,

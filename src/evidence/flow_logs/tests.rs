@@ -339,3 +339,73 @@ fn the_resolver_and_what_is_no_packet_are_left_out() {
     ];
     assert_eq!(told(&evidence), [""; 0]);
 }
+
+/// The example of the VPC user guide: an instance, a NAT gateway's interface, a host on the internet, there and back.
+#[test]
+fn a_nat_gateways_interface_sees_both_of_its_sides() {
+    let mut evidence = evidence();
+    let gateway = Interface {
+        addresses: vec!["10.0.0.220".into()],
+        ..interface("nat/egress", "10.0.0.220", "192.0.2.10")
+    };
+    evidence.interfaces.push(gateway);
+    let behind = crate::evidence::GatewayEvidence {
+        hosts: vec!["app".into()],
+        ..Default::default()
+    };
+    evidence.nat_gateways.insert("egress".into(), behind);
+    evidence.mappings.push(crate::evidence::Mapping {
+        gateway: "egress".into(),
+        inside: "10.0.1.20:5000".into(),
+        outside: "192.0.2.10:1024".into(),
+        remote: "198.51.100.9:443".into(),
+        ..Default::default()
+    });
+    let there = Packet {
+        from_after: "192.0.2.10:1024".into(),
+        mapping: Some(0),
+        ..packet(1, "app", "10.0.1.20:5000", "198.51.100.9:443", "S")
+    };
+    let back = Packet {
+        to_after: "10.0.1.20:5000".into(),
+        receiver: "app".into(),
+        fate: "forwarded".into(),
+        mapping: Some(0),
+        ..packet(2, "service", "198.51.100.9:443", "192.0.2.10:1024", "S.")
+    };
+    let uninvited = Packet {
+        gateway: "egress".into(),
+        fate: "dropped: missing-flow".into(),
+        ..packet(3, "service", "198.51.100.9:444", "192.0.2.10:7", "S")
+    };
+    evidence.packets = vec![there, back, uninvited];
+    let told: Vec<String> = flow_logs(&evidence)
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} {}:{} {}:{} {} {} {}",
+                one.interface,
+                one.flow_direction,
+                one.srcaddr,
+                one.srcport,
+                one.dstaddr,
+                one.dstport,
+                one.pkt_srcaddr,
+                one.pkt_dstaddr,
+                one.traffic_path
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "app egress 10.0.1.20:5000 198.51.100.9:443 10.0.1.20 198.51.100.9 1",
+            "nat/egress ingress 10.0.1.20:5000 10.0.0.220:443 10.0.1.20 198.51.100.9 -",
+            "nat/egress egress 10.0.0.220:1024 198.51.100.9:443 10.0.0.220 198.51.100.9 8",
+            "nat/egress ingress 198.51.100.9:443 10.0.0.220:1024 198.51.100.9 10.0.0.220 -",
+            "nat/egress egress 10.0.0.220:443 10.0.1.20:5000 198.51.100.9 10.0.1.20 1",
+            "app ingress 198.51.100.9:443 10.0.1.20:5000 198.51.100.9 10.0.1.20 -",
+            "nat/egress ingress 198.51.100.9:444 10.0.0.220:7 198.51.100.9 10.0.0.220 -",
+        ]
+    );
+}

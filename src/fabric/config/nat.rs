@@ -29,6 +29,8 @@ pub struct NatGateway {
     pub zone: String,
     /// Whose counters it has.
     pub profile: NatProfile,
+    /// Its address inside the VPC, which the internet gateway translates to the first of `addresses`.
+    pub private: Ipv4Addr,
     /// As whom the internet sees the hosts behind it; at least one.
     pub addresses: Vec<Ipv4Addr>,
     /// Which ports a new connection may get.
