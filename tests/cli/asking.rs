@@ -6,7 +6,7 @@ use hairpin::diag::codes;
 use hairpin::verdict::findings::KINDS;
 use std::path::Path;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "run",
     "check",
     "plan",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 10] = [
     "explain",
     "judge",
     "metrics",
+    "report",
     "doctor",
     "schema",
     "completions",
