@@ -136,6 +136,8 @@ pub struct Port {
     pub address: Ipv4Addr,
     /// Further addresses on its device.
     pub addresses: Vec<Ipv4Addr>,
+    /// Further addresses of its interface that its kernel passes on to what is inside the host: its pods'.
+    pub routed: Vec<Ipv4Addr>,
     /// Its 1:1 address at the internet gateway, when it has one.
     pub public_address: Option<Ipv4Addr>,
     /// What stands for its IPv6 address, when it has one. IPv6 has no gateway that translates: it is reached under it

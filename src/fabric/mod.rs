@@ -23,6 +23,7 @@ mod crossing;
 mod edge;
 mod flow_table;
 mod icmp;
+mod injection;
 mod insertion;
 mod ledger;
 mod link;
@@ -143,7 +144,9 @@ impl Fabric {
                 let mut targets = config.groups.iter().flat_map(|group| &group.targets);
                 port.terminates
                     || targets.any(|target| {
-                        target.address == port.address || Some(target.address) == port.ipv6
+                        target.address == port.address
+                            || Some(target.address) == port.ipv6
+                            || port.routed.contains(&target.address)
                     })
             })
             .collect();

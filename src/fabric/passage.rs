@@ -97,7 +97,7 @@ impl Fabric {
             Err(
                 Malformed::Truncated | Malformed::Length | Malformed::Checksum | Malformed::Offload,
             ) => Some(Reason::Malformed),
-            Ok(_) if !self.routes.is_own(from, headers.source()) => Some(Reason::SpoofedSource),
+            Ok(_) if !self.routes.may_send(from, headers.source()) => Some(Reason::SpoofedSource),
             // No address that any host can have; here it would be taken for another's.
             Ok(_) if !is_ipv6 && is_stand_in(headers.destination()) => Some(Reason::NoRoute),
             Ok(_) if passage.probe => None,

@@ -86,6 +86,7 @@ pub struct Routes {
 struct Host {
     address: Ipv4Addr,
     addresses: Vec<Ipv4Addr>,
+    routed: Vec<Ipv4Addr>,
     ipv6: Option<Ipv4Addr>,
     public_address: Option<Ipv4Addr>,
     internet: bool,
@@ -147,7 +148,8 @@ impl Routes {
                 places.insert(public, Place::PublicHost(id));
             }
             if kernel.is_none() || of_proxy {
-                for &address in port.addresses.iter().chain([&port.address]) {
+                let own = port.addresses.iter().chain([&port.address]);
+                for &address in own.chain(&port.routed) {
                     places.insert(address, Place::Host(id));
                 }
                 if let Some(ipv6) = port.ipv6 {
@@ -157,6 +159,7 @@ impl Routes {
             hosts.push(Host {
                 address: port.address,
                 addresses: port.addresses.clone(),
+                routed: port.routed.clone(),
                 ipv6: port.ipv6,
                 public_address: port.public_address,
                 internet: port.internet,
@@ -225,6 +228,12 @@ impl Routes {
             Some(Place::Resolver(public)) => *public,
             Some(Place::Zonal(..) | Place::Ipv6Zonal { .. }) | None => false,
         }
+    }
+
+    /// True for the addresses that a host may send from: those of its interface.
+    pub fn may_send(&self, port: PortId, address: Ipv4Addr) -> bool {
+        let routed = &self.hosts[port.0 as usize].routed;
+        self.is_own(port, address) || routed.contains(&address)
     }
 
     /// Where a packet of `sender` to `destination` goes, when its source is the main address.

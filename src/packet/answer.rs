@@ -57,6 +57,29 @@ pub fn unasked_reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32, ack: Option
     packet
 }
 
+/// A segment with ACK and PSH, its sequence and acknowledgement number, and `length` bytes of payload that are all 0.
+pub fn segment(
+    from: SocketAddrV4,
+    to: SocketAddrV4,
+    (seq, ack): (u32, u32),
+    length: u16,
+) -> Vec<u8> {
+    let mut packet = vec![0; 40 + usize::from(length)];
+    ip_header(&mut packet, *from.ip(), *to.ip(), TCP);
+    put16(&mut packet, 20, from.port());
+    put16(&mut packet, 22, to.port());
+    put32(&mut packet, 24, seq);
+    put32(&mut packet, 28, ack);
+    packet[32] = 5 << 4;
+    packet[33] = tcp::ACK | tcp::PSH;
+    // A full window, unscaled.
+    put16(&mut packet, 34, u16::MAX);
+    if let Ok(made) = Headers::parse(&VnetHeader::default(), &packet) {
+        fill_checksums(&mut packet, &made);
+    }
+    packet
+}
+
 /// A UDP datagram. The payload must fit into a packet.
 pub fn datagram(from: SocketAddrV4, to: SocketAddrV4, payload: &[u8]) -> Vec<u8> {
     let start = super::ipv4::MIN_HEADER_LEN;

@@ -520,7 +520,7 @@ fn preferred(
 }
 
 /// A target must serve the port it gets connections on, else every client is refused for a reason that no story
-/// tells. Hosts that run programs of their own or rewrite ports are trusted.
+/// tells. Hosts that run programs of their own or rewrite ports are trusted, and so are nodes.
 pub(super) fn served(
     body: &Body,
     balancers: &[Balancer<'_>],
@@ -551,7 +551,8 @@ pub(super) fn served(
                 .or(listener.instance_port)
                 .unwrap_or(listener.port);
             let udp = listener.protocol == Protocol::Udp;
-            let own_way = host.section.setup.is_some()
+            let own_way = hosts.cluster.is_node(&host.name)
+                || host.section.setup.is_some()
                 || host.section.nft.is_some()
                 || host.section.iptables.is_some()
                 || runs.contains(host.name.as_str());
@@ -594,6 +595,7 @@ fn runs_programs(body: &Body) -> HashSet<&str> {
             | spec::Verb::Receive(_)
             | spec::Verb::Close { .. }
             | spec::Verb::Abort { .. }
+            | spec::Verb::Inject { .. }
             | spec::Verb::Shutdown { .. }
             | spec::Verb::Wait { .. }
             | spec::Verb::WaitUntil { .. }

@@ -27,6 +27,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             Verb::Connect { .. }
             | Verb::Load { .. }
             | Verb::Close { .. }
+            | Verb::Inject { .. }
             | Verb::Wait { .. }
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }

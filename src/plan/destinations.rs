@@ -9,14 +9,18 @@ use super::addresses::Addresses;
 use super::balancers::Balancer;
 use super::destination_text::{Family, Parts, Wanted};
 use super::hosts::Hosts;
+use super::kubernetes::Service;
 use super::literal::address_place;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::codes::{plan as code, segments};
+use crate::diag::codes::{kubernetes, plan as code, segments};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
 use crate::spec::ServePort;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+
+/// What follows the slash for a service's own address.
+const CLUSTER_IP: &str = "clusterIP";
 
 /// Everything a destination can name.
 #[derive(Debug)]
@@ -44,6 +48,12 @@ pub(super) enum Place {
         public: bool,
         port: ServePort,
     },
+    /// A service's address within its cluster.
+    Service {
+        address: SocketAddrV4,
+        name: String,
+        udp: bool,
+    },
     /// As written, and whether over UDP.
     Address(SocketAddr, bool),
 }
@@ -63,6 +73,7 @@ impl Place {
     fn is_udp(&self) -> bool {
         match self {
             Self::Zonal { port, .. } | Self::Hosts { port, .. } => port.udp,
+            Self::Service { udp, .. } => *udp,
             Self::Address(_, udp) => *udp,
         }
     }
@@ -121,7 +132,10 @@ impl<'a> Destinations<'a> {
                 let zone = zones.first().map_or("", |zone| balancer.zones[*zone]);
                 Some(format!("{zone}.{}", balancer.name.value))
             }
-            Place::Zonal { .. } | Place::Hosts { .. } | Place::Address(..) => None,
+            Place::Zonal { .. }
+            | Place::Hosts { .. }
+            | Place::Service { .. }
+            | Place::Address(..) => None,
         };
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
@@ -148,6 +162,12 @@ impl<'a> Destinations<'a> {
         if let Ok(address) = parts.name.parse::<IpAddr>() {
             return address_place(address, &parts, wanted, sink);
         }
+        let service = self.hosts.cluster.service(parts.name);
+        if let Some(service) = service
+            && (service.balancer.is_none() || parts.sub == Some(CLUSTER_IP))
+        {
+            return self.service_place(service, &parts, to, sink);
+        }
         if let Some(balancer) = self.balancer_by_name.get(parts.name) {
             return self.zonal_place(*balancer, &parts, to, sink);
         }
@@ -158,6 +178,13 @@ impl<'a> Destinations<'a> {
             .balancers
             .iter()
             .map(|balancer| balancer.name.value.as_str())
+            .chain(
+                self.hosts
+                    .cluster
+                    .services
+                    .iter()
+                    .map(|service| service.name.value.as_str()),
+            )
             .chain(self.hosts.names());
         let help = sink.help(parts.name, known);
         sink.push(
@@ -215,6 +242,68 @@ impl<'a> Destinations<'a> {
         })
     }
 
+    fn service_place(
+        &self,
+        service: &Service,
+        parts: &Parts<'_>,
+        to: &Spanned<String>,
+        sink: &mut Sink,
+    ) -> Option<Place> {
+        if let Some(sub) = parts.sub.filter(|sub| *sub != CLUSTER_IP) {
+            sink.push(
+                Diagnostic::new(
+                    code::DESTINATION_SYNTAX,
+                    to.span,
+                    format!("`{}` is a service and has no `/{sub}`", parts.name),
+                )
+                .label("only load balancers have zonal addresses")
+                .help(format!("write `{}`", parts.name)),
+            );
+            return None;
+        }
+        let ports: Vec<ServePort> = service
+            .ports
+            .iter()
+            .map(|port| ServePort {
+                port: port.port,
+                udp: port.udp,
+            })
+            .collect();
+        let port = port_or_only(parts, &ports, "has", to, sink)?;
+        Some(Place::Service {
+            address: SocketAddrV4::new(service.cluster_ip, port.port),
+            name: to.value.clone(),
+            udp: port.udp,
+        })
+    }
+
+    /// The rules that know a service's address are on the nodes.
+    pub(super) fn service(
+        &self,
+        client: HostId,
+        address: SocketAddrV4,
+        name: &str,
+        to: &Spanned<String>,
+    ) -> Result<Endpoint, Box<Diagnostic>> {
+        let draft = self.hosts.get(client);
+        if self.hosts.node_of(client).is_none() && !self.hosts.cluster.is_node(&draft.name) {
+            return Err(Box::new(
+                Diagnostic::new(
+                    kubernetes::OUTSIDE_THE_CLUSTER,
+                    to.span,
+                    format!("`{}` is not in the cluster", draft.name),
+                )
+                .label(format!("{} is known on its nodes only", address.ip()))
+                .also(draft.key.span, "the client")
+                .help("dial the service's balancer, or a node's port: `n1:31468`"),
+            ));
+        }
+        Ok(Endpoint {
+            label: name.to_owned(),
+            address: address.into(),
+        })
+    }
+
     fn host_place(
         &self,
         hosts: &[HostId],
@@ -258,7 +347,8 @@ impl<'a> Destinations<'a> {
 
     /// A host behind another stands where its router does: it goes out under the router's address.
     pub(super) fn side(&self, client: HostId) -> Side {
-        let client = self.addresses.segments.router(client).unwrap_or(client);
+        let router = self.addresses.segments.router(client);
+        let client = router.or(self.hosts.node_of(client)).unwrap_or(client);
         let addresses = self.addresses.hosts[client.0 as usize];
         match (
             &self.hosts.get(client).section.zone,
@@ -280,6 +370,7 @@ impl<'a> Destinations<'a> {
         let over_ipv6 = match place {
             Place::Address(address, _) => address.is_ipv6(),
             Place::Zonal { .. } | Place::Hosts { .. } => wanted.family() == Family::Ipv6,
+            Place::Service { .. } => false,
         };
         if over_ipv6 {
             return self.over_ipv6(client, place, to);
@@ -302,6 +393,9 @@ impl<'a> Destinations<'a> {
                 .iter()
                 .map(|host| self.host(client, *host, *public, port.port, to))
                 .collect(),
+            Place::Service { address, name, .. } => {
+                self.service(client, *address, name, to).map(|e| vec![e])
+            }
             Place::Address(SocketAddr::V4(address), _) => {
                 self.address(client, *address, to).map(|e| vec![e])
             }

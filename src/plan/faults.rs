@@ -84,8 +84,8 @@ impl Scene<'_> {
     /// What the fabric does to packets, it does to those of hosts that are on it.
     fn on_fabric(self, name: &Spanned<String>, sink: &mut Sink) {
         let hosts = self.hosts.all(&name.value).unwrap_or_default();
-        let mut inside = hosts.iter().map(|id| self.hosts.get(*id));
-        if let Some(host) = inside.find(|host| host.section.behind.is_some()) {
+        let inside = hosts.iter().find(|id| self.hosts.is_inside(**id));
+        if let Some(host) = inside.map(|id| self.hosts.get(*id)) {
             sink.push(
                 Diagnostic::new(
                     segments::NO_LINK,

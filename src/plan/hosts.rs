@@ -1,6 +1,7 @@
 //! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
 
 use super::addresses::{HostAddresses, MOST_ZONES};
+use super::kubernetes::{Cluster, Expanded};
 use super::{HostId, Sink, nft, text};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -27,11 +28,25 @@ pub(super) struct Hosts<'a> {
     pub(super) on_fabric: usize,
     /// Names that stand for several.
     pub(super) groups: Vec<(String, Vec<HostId>)>,
+    /// Further names of single hosts.
+    pub(super) aliases: Vec<(String, HostId)>,
+    /// Whose nodes and pods some of them are.
+    pub(super) cluster: &'a Cluster,
     by_name: HashMap<String, HostId>,
     group_by_name: HashMap<String, usize>,
 }
 
-impl Hosts<'_> {
+impl<'a> Hosts<'a> {
+    /// The host whose namespace it is inside of, when it is a pod.
+    pub(super) fn node_of(&self, host: HostId) -> Option<HostId> {
+        self.one(self.cluster.node_of(&self.get(host).name)?)
+    }
+
+    /// True for a host that is not on the fabric, but inside of another one.
+    pub(super) fn is_inside(&self, host: HostId) -> bool {
+        host.0 as usize >= self.on_fabric
+    }
+
     /// The host of a name, not a group.
     pub(super) fn one(&self, name: &str) -> Option<HostId> {
         self.by_name.get(name).copied()
@@ -50,12 +65,13 @@ impl Hosts<'_> {
         &self.list[host.0 as usize]
     }
 
-    /// Every name there is: groups and hosts.
+    /// Every name there is: groups, hosts, further names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.groups
             .iter()
             .map(|(name, _)| name.as_str())
             .chain(self.list.iter().map(|host| host.name.as_str()))
+            .chain(self.aliases.iter().map(|(name, _)| name.as_str()))
     }
 
     /// The host or group of a name, or the problem.
@@ -108,20 +124,23 @@ impl Hosts<'_> {
 }
 
 /// Expands `count` and checks what concerns one host.
-pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
+pub(super) fn expand<'a>(expanded: &'a Expanded<'_>, sink: &mut Sink) -> Hosts<'a> {
+    let Expanded { body, cluster } = expanded;
     let mut hosts = Hosts {
         list: Vec::new(),
         on_fabric: 0,
         groups: Vec::new(),
+        aliases: Vec::new(),
+        cluster,
         by_name: HashMap::new(),
         group_by_name: HashMap::new(),
     };
     let mut first_use: HashMap<String, Span> = HashMap::new();
-    let (on_fabric, inside): (Vec<_>, Vec<_>) = body
-        .hosts
-        .iter()
-        .partition(|(_, section)| section.behind.is_none());
-    for (key, section) in on_fabric.into_iter().chain(inside) {
+    let (on_fabric, inside): (Vec<_>, Vec<_>) = body.hosts.iter().partition(|(key, section)| {
+        section.behind.is_none() && cluster.node_of(&key.value).is_none()
+    });
+    let outside = on_fabric.len();
+    for (place, (key, section)) in on_fabric.into_iter().chain(inside).enumerate() {
         check(key, section, body, sink);
         let names: Vec<String> = match &section.count {
             None => vec![key.value.clone()],
@@ -136,7 +155,7 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
                 HostId(u32::try_from(hosts.list.len()).expect("the number of hosts is limited"));
             hosts.by_name.entry(name.clone()).or_insert(id);
             members.push(id);
-            hosts.on_fabric += usize::from(section.behind.is_none());
+            hosts.on_fabric += usize::from(place < outside);
             hosts.list.push(Draft { name, key, section });
         }
         if section.count.is_some() {
@@ -147,7 +166,32 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Hosts<'a> {
             hosts.groups.push((key.value.clone(), members));
         }
     }
+    name_pods(cluster, &mut hosts, &mut first_use, sink);
     hosts
+}
+
+/// Names of pods that are not those of hosts: of several, and of those in their node's namespace.
+fn name_pods(
+    cluster: &Cluster,
+    hosts: &mut Hosts<'_>,
+    first_use: &mut HashMap<String, Span>,
+    sink: &mut Sink,
+) {
+    for (alias, node) in &cluster.aliases {
+        unique(&alias.value, alias, first_use, sink);
+        let Some(node) = hosts.one(node) else {
+            continue;
+        };
+        hosts.by_name.entry(alias.value.clone()).or_insert(node);
+        hosts.aliases.push((alias.value.clone(), node));
+    }
+    for (group, pods) in &cluster.groups {
+        unique(&group.value, group, first_use, sink);
+        let members = pods.iter().filter_map(|pod| hosts.one(pod)).collect();
+        let number = hosts.groups.len();
+        hosts.group_by_name.insert(group.value.clone(), number);
+        hosts.groups.push((group.value.clone(), members));
+    }
 }
 
 /// A name stands for one thing.
@@ -338,11 +382,14 @@ pub(super) fn build(
     places: &text::Places<'_>,
 ) -> super::Host {
     let section = draft.section;
-    let segments = &places.addresses.segments;
+    let (hosts, segments) = (places.hosts, &places.addresses.segments);
     let text = |text: &Option<Spanned<String>>| text.as_ref().map(|t| places.fill(&t.value));
     super::Host {
         name: draft.name.clone(),
-        attachment: segments.attachment(id),
+        attachment: hosts
+            .cluster
+            .attachment(&draft.name, hosts)
+            .unwrap_or_else(|| segments.attachment(id)),
         bridges: segments.bridges(id),
         address: addresses.private,
         addresses: section.addresses.iter().map(|a| a.value).collect(),
@@ -355,6 +402,7 @@ pub(super) fn build(
             .iter()
             .map(|(name, value)| (name.value.clone(), value.value.clone()))
             .collect(),
+        rules: None,
         nft: text(&section.nft).map(|text| nft::separated(&text)),
         iptables: text(&section.iptables),
         setup: text(&section.setup),

@@ -1,12 +1,12 @@
 //! From what is resolved to what the fabric knows.
 
-use super::Host;
 use super::addresses::Addresses;
 use super::balancers::Balancer;
 use super::clock::Clock;
 use super::forward::Share;
 use super::groups::{Carries, Groups};
 use super::hosts::Hosts;
+use super::{Host, HostId};
 use crate::fabric::config::{
     self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
     Zonal,
@@ -39,6 +39,11 @@ pub(super) fn lower(
         .take(drafts.on_fabric)
         .map(|(draft, host)| port(draft.section, host, addresses))
         .collect();
+    for (number, host) in (0..).map(HostId).zip(hosts) {
+        if let Some(node) = drafts.node_of(number) {
+            ports[node.0 as usize].routed.push(host.address);
+        }
+    }
     let mut lowered: Vec<config::Balancer> = balancers
         .iter()
         .enumerate()
@@ -136,6 +141,7 @@ fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
         name: host.name.clone(),
         address: host.address,
         addresses: host.addresses.clone(),
+        routed: Vec::new(),
         public_address: host.public_address,
         ipv6: addresses.of_ipv6(host),
         internet: host.zone.is_none(),
@@ -162,6 +168,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         name: format!("{balancer}/{}", zonal.zone),
         address: zonal.private,
         addresses: Vec::new(),
+        routed: Vec::new(),
         public_address: None,
         ipv6: zonal.ipv6,
         internet: false,

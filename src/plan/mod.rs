@@ -22,6 +22,7 @@ mod groups;
 mod guards;
 mod hosts;
 mod ipv6;
+mod kubernetes;
 mod literal;
 mod lower;
 pub mod model;
@@ -164,11 +165,12 @@ fn plan_case(
         expect: resolved.expect,
         finds: case.finds.iter().map(|f| f.value.clone()).collect(),
         fault_finds: cases::fault_finds(lab),
-        ip_groups: groups::by_address(&case.body),
+        ip_groups: resolved.ip_groups,
         seed,
         time_scale: resolved.time_scale,
         hosts: resolved.hosts,
         groups: resolved.groups,
+        aliases: resolved.aliases,
         steps: resolved.steps,
         shape: resolved.shape,
         fabric: resolved.fabric,
@@ -182,7 +184,9 @@ struct Resolved {
     expect: Vec<Claim>,
     time_scale: f64,
     hosts: Vec<Host>,
+    ip_groups: Vec<String>,
     groups: Vec<(String, Vec<HostId>)>,
+    aliases: Vec<(String, HostId)>,
     steps: Vec<Step>,
     shape: Shape,
     fabric: fabric::Config,
@@ -201,7 +205,9 @@ fn resolve(
     if !size::bearable(body, sink) {
         return None;
     }
-    let network = Network::of(body, sink);
+    let expanded = kubernetes::expand(body, sink);
+    let body: &Body = &expanded.body;
+    let network = Network::of(&expanded, sink);
     let Network {
         drafts,
         addresses,
@@ -217,6 +223,11 @@ fn resolve(
     };
     let names = shape::Names {
         hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
+        aliases: drafts
+            .aliases
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect(),
         groups: groups
             .list
             .iter()
@@ -265,7 +276,9 @@ fn resolve(
         expect,
         time_scale: clock.scale(),
         hosts: network.hosts,
+        ip_groups: groups::by_address(body),
         groups: network.drafts.groups,
+        aliases: network.drafts.aliases,
         steps,
         shape,
         fabric,

@@ -60,6 +60,8 @@ pub struct Plan {
     pub hosts: Vec<Host>,
     /// Names that stand for several hosts (`count`).
     pub groups: Vec<(String, Vec<HostId>)>,
+    /// Further names of single hosts: pods that run in their node's namespace.
+    pub aliases: Vec<(String, HostId)>,
     /// The story.
     pub steps: Vec<Step>,
     /// What expressions may say in this very lab.
@@ -86,11 +88,11 @@ impl Plan {
         }
     }
 
-    /// The host of an address, as seen from another one: addresses inside a host are known only there.
+    /// The host of an address, as seen from another one: addresses on a bridge inside a host are known only there.
     pub fn host_of(&self, address: IpAddr, from: HostId) -> Option<HostId> {
         let port = self.port(from);
         let known = |(id, host): &(HostId, &Host)| {
-            let visible = host.attachment == Attachment::Fabric || self.port(*id) == port;
+            let visible = host.is_known_everywhere() || self.port(*id) == port;
             visible && (host.has(address) || host.public_address.map(IpAddr::from) == Some(address))
         };
         (0..)
@@ -162,6 +164,8 @@ pub struct Host {
     pub mtu: u16,
     /// Written in order, before anything runs: dotted name, value.
     pub sysctls: Vec<(String, String)>,
+    /// Of a node: what stands for kube-proxy's rules and the VPC CNI's, as `nft` text; loaded before all others.
+    pub rules: Option<String>,
     /// Loaded with `nft -f`; names of hosts already replaced by addresses.
     pub nft: Option<String>,
     /// Loaded with `iptables-restore`.
@@ -236,6 +240,14 @@ pub enum DnsCache {
 }
 
 impl Host {
+    /// True when others than its neighbours inside the same host know its address.
+    pub fn is_known_everywhere(&self) -> bool {
+        match &self.attachment {
+            Attachment::Fabric => true,
+            Attachment::Inside(veth) => veth.wiring == Wiring::Routed,
+        }
+    }
+
     /// The first address on its device, of each family.
     pub fn first_addresses(&self) -> Vec<IpAddr> {
         let ipv6 = self.ipv6.map(IpAddr::from);
@@ -391,6 +403,15 @@ pub enum Verb {
         /// The connection or load.
         over: StepId,
     },
+    /// One segment more to the client, as from the server.
+    Inject {
+        /// The connection.
+        over: StepId,
+        /// Bytes after the end of the last segment that came.
+        beyond: u32,
+        /// Of payload, at most 1400.
+        bytes: u16,
+    },
     /// shutdown(SHUT_WR).
     Shutdown {
         /// The connection or load.
@@ -485,6 +506,7 @@ impl Verb {
             | Verb::Receive(_)
             | Verb::Close { .. }
             | Verb::Abort { .. }
+            | Verb::Inject { .. }
             | Verb::Shutdown { .. }
             | Verb::Wait { .. }
             | Verb::WaitUntil { .. }

@@ -1,10 +1,11 @@
 //! The network of one moment of a lab: everything but its story, with every name resolved.
 
-use super::addresses::{self, Addresses};
+use super::addresses::{self, Addresses, ZonalAddresses};
 use super::balancers::{self, Balancer};
 use super::clock::Clock;
 use super::groups::{self, Groups};
 use super::hosts::{self, Hosts};
+use super::kubernetes::{self, Expanded};
 use super::sink::Sink;
 use super::text::Places;
 use super::{Host, HostId, Step, Verb, guards, lower, nat, vpcs};
@@ -27,10 +28,11 @@ pub(super) struct Network<'a> {
 
 impl<'a> Network<'a> {
     /// Resolves it, and says what is wrong with it.
-    pub(super) fn of(body: &'a Body, sink: &mut Sink) -> Self {
+    pub(super) fn of(expanded: &'a Expanded<'_>, sink: &mut Sink) -> Self {
+        let body: &Body = &expanded.body;
         let clock = Clock::of(body);
         hosts::zones(body, sink);
-        let drafts = hosts::expand(body, sink);
+        let drafts = hosts::expand(expanded, sink);
         let addresses = addresses::give_out(body, &drafts, sink);
         let groups = groups::resolve(body, &drafts, clock, sink);
         let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
@@ -42,12 +44,20 @@ impl<'a> Network<'a> {
             hosts: &drafts,
             addresses: &addresses,
         };
-        let hosts = (0..)
+        let mut hosts: Vec<Host> = (0..)
             .map(HostId)
             .zip(&drafts.list)
             .zip(&addresses.hosts)
             .map(|((id, draft), addresses)| hosts::build(id, draft, *addresses, &places))
             .collect();
+        let zonal = |own: &Vec<ZonalAddresses>| {
+            let public = own.iter().filter_map(|zonal| zonal.public);
+            public
+                .chain(own.iter().map(|zonal| zonal.private))
+                .collect()
+        };
+        let vips: Vec<Vec<_>> = addresses.balancers.iter().map(zonal).collect();
+        kubernetes::write_rules(&expanded.cluster, &mut hosts, &vips);
         Self {
             drafts,
             addresses,
@@ -88,7 +98,10 @@ impl<'a> Network<'a> {
     /// The network after a step `set`. What is wrong with it and was not before is said.
     pub(super) fn after(body: &Body, seed: u64, sink: &mut Sink) -> fabric::Config {
         let mut own = sink.fresh();
-        let config = Network::of(body, &mut own).config(seed);
+        let config = {
+            let expanded = kubernetes::expand(body, &mut own);
+            Network::of(&expanded, &mut own).config(seed)
+        };
         sink.settle(&own);
         let known: Vec<_> = sink.problems.sorted().into_iter().cloned().collect();
         for problem in own.problems.sorted() {

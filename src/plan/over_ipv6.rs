@@ -45,6 +45,10 @@ impl Destinations<'_> {
         }
         };
         match place {
+            // Of the cluster's own addresses there are none of IPv6.
+            Place::Service { address, name, .. } => {
+                self.service(client, *address, name, to).map(|e| vec![e])
+            }
             Place::Address(address, _) => Ok(vec![Endpoint {
                 label: address.to_string(),
                 address: *address,

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, HashSet};
 pub(super) struct Names<'a> {
     /// All hosts.
     pub(super) hosts: Vec<&'a str>,
+    /// Further names of some of them.
+    pub(super) aliases: Vec<&'a str>,
     /// Group name and the names of its targets.
     pub(super) groups: Vec<(&'a str, Vec<&'a str>)>,
     /// The same of classic balancers and their instances.
@@ -43,7 +45,8 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         .groups
         .iter()
         .map(|(name, targets)| (*name, group(targets)));
-    let hosts = names.hosts.iter().map(|name| (*name, host()));
+    let hosts = names.hosts.iter().chain(&names.aliases);
+    let hosts = hosts.map(|name| (*name, host()));
     roots.insert("hosts".to_owned(), record(hosts));
     roots.insert("load_balancers".to_owned(), record(balancers));
     roots.insert("target_groups".to_owned(), record(groups));
@@ -277,6 +280,7 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         ]),
         Verb::Close { .. }
         | Verb::Abort { .. }
+        | Verb::Inject { .. }
         | Verb::Shutdown { .. }
         | Verb::Wait { .. }
         | Verb::WaitUntil { .. }

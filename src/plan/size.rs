@@ -100,9 +100,21 @@ fn weight(body: &Body, claims: usize) -> usize {
 }
 
 fn host_count(body: &Body) -> usize {
+    let kubernetes = body.kubernetes.iter();
+    let cluster = kubernetes.flat_map(|kubernetes| {
+        let pods = kubernetes.pods.iter();
+        pods.map(|(_, pod)| {
+            pod.host
+                .count
+                .as_ref()
+                .map_or(1, |count| count.value as usize)
+        })
+        .chain([kubernetes.nodes.len()])
+    });
     body.hosts
         .iter()
         .map(|(_, host)| host.count.as_ref().map_or(1, |count| count.value as usize))
+        .chain(cluster)
         .fold(0, usize::saturating_add)
 }
 

@@ -180,6 +180,15 @@ impl Resolver<'_> {
             spec::Verb::Abort { over } => Verb::Abort {
                 over: self.over(number, over, sink)?,
             },
+            spec::Verb::Inject {
+                over,
+                beyond,
+                bytes,
+            } => Verb::Inject {
+                over: self.over(number, over, sink)?,
+                beyond: beyond.value,
+                bytes: bytes.value,
+            },
             spec::Verb::Shutdown { over } => Verb::Shutdown {
                 over: self.over(number, over, sink)?,
             },
@@ -369,6 +378,7 @@ fn describe(step: &spec::Step) -> (String, bool) {
         spec::Verb::Receive(t) => (format!("receive over {}", t.over.value), t.background),
         spec::Verb::Close { over: name } => over("close", name),
         spec::Verb::Abort { over: name } => over("abort", name),
+        spec::Verb::Inject { over: name, .. } => over("inject", name),
         spec::Verb::Shutdown { over: name } => over("shutdown", name),
         spec::Verb::Wait { span } => (
             format!(

@@ -18,7 +18,7 @@ const DEFAULT: &str = "default";
 /// More than any lab needs.
 const MOST: usize = 100;
 /// As in AWS's default VPC.
-const DEFAULT_RANGE: Cidr = Cidr {
+pub(super) const DEFAULT_RANGE: Cidr = Cidr {
     address: Ipv4Addr::new(10, 0, 0, 0),
     prefix: 16,
 };

@@ -313,6 +313,7 @@ fn operations(plan: &Plan, out: &mut String) {
             line!(out, "    sysctl -w {key}=\"{value}\"");
         }
         for (command, text) in [
+            ("nft -f -", &host.rules),
             ("nft -f -", &host.nft),
             ("iptables-restore", &host.iptables),
             ("/bin/sh -e", &host.setup),

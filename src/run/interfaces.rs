@@ -28,13 +28,19 @@ pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
         ..Interface::default()
     };
     let mut list = Vec::new();
-    for host in &plan.hosts {
+    for (host, port) in plan
+        .hosts
+        .iter()
+        .zip(&plan.fabric.ports)
+        .take(plan.on_fabric())
+    {
         let Some(zone) = &host.zone else { continue };
         let public = host.public_address.map(|address| address.to_string());
         let address = real(host.address);
         list.push(Interface {
             addresses: std::iter::once(address.clone())
                 .chain(public.clone())
+                .chain(port.routed.iter().map(ToString::to_string))
                 .collect(),
             address,
             public_address: public.unwrap_or_default(),

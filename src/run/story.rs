@@ -16,6 +16,7 @@ use crate::world::{Error, World, program, socket::ClientOptions};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -226,6 +227,11 @@ impl Story {
             Verb::Receive(transfer) => self.transfer(Way::In, transfer).await,
             Verb::Close { over } => (self.end(*over, Ending::Close), Detail::Plain),
             Verb::Abort { over } => (self.end(*over, Ending::Abort), Detail::Plain),
+            Verb::Inject {
+                over,
+                beyond,
+                bytes,
+            } => (self.inject(*over, *beyond, *bytes).await, Detail::Plain),
             Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown), Detail::Plain),
             Verb::Wait { lapse } => {
                 sleep(*lapse).await;
@@ -358,6 +364,20 @@ impl Story {
             .map(|(fault, _)| fault)
             .find(|fault| !fault.is_none())
             .unwrap_or_default()
+    }
+
+    /// To every connection of a step that something has come to already.
+    async fn inject(&self, over: StepId, beyond: u32, bytes: u16) -> Fault {
+        let mut fault = Fault::NOT_CONNECTED;
+        for client in self.over(over) {
+            let Some(SocketAddr::V4(end)) = client.local else {
+                continue;
+            };
+            if self.world.driver().inject(end, beyond, bytes).await {
+                fault = Fault::default();
+            }
+        }
+        fault
     }
 
     pub(super) async fn order(&self, hosts: &[HostId], order: Order) -> Fault {

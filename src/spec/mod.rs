@@ -7,6 +7,7 @@ pub mod check;
 mod claims;
 pub mod grammar;
 pub mod guards;
+pub mod kubernetes;
 pub mod model;
 mod moments;
 pub mod nat;

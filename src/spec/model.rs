@@ -4,6 +4,7 @@
 //! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
 
 use super::guards::{NetworkAcl, Peering, SecurityGroup, Vpc};
+use super::kubernetes::Kubernetes;
 use super::nat::NatGateway;
 use crate::diag::{Span, Spanned};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -108,6 +109,8 @@ pub struct Body {
     pub vpcs: Vec<(Spanned<String>, Vpc)>,
     /// In order of writing.
     pub peerings: Vec<(Spanned<String>, Peering)>,
+    /// `kubernetes:`; none: no cluster.
+    pub kubernetes: Option<Kubernetes>,
     /// In order of writing.
     pub nat_gateways: Vec<(Spanned<String>, NatGateway)>,
     /// The story.
@@ -503,6 +506,15 @@ pub enum Verb {
     Abort {
         /// Step name of the connection.
         over: Spanned<String>,
+    },
+    /// One segment more to the client, as from the server.
+    Inject {
+        /// Step name of the connection.
+        over: Spanned<String>,
+        /// Bytes after the end of the last segment.
+        beyond: Spanned<u32>,
+        /// Of payload.
+        bytes: Spanned<u16>,
     },
     /// FIN, and go on reading: `shutdown(2)` for writing.
     Shutdown {

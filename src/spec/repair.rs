@@ -25,7 +25,6 @@ const DOUBTFUL: &[Code] = &[
     code::SET_CONFLICT,
     code::PORT,
     code::LATER_FIELD,
-    code::LATER_VERB,
     code::LATER_VALUE,
 ];
 

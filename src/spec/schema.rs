@@ -223,12 +223,7 @@ fn variants(of: &'static Variants, defs: &mut Map<String, Value>) -> Value {
     });
     let mut ways = vec![one];
     if of.bare {
-        let words: Vec<&str> = of
-            .list
-            .iter()
-            .filter(|variant| !variant.later)
-            .map(|variant| variant.name)
-            .collect();
+        let words: Vec<&str> = of.list.iter().map(|variant| variant.name).collect();
         ways.insert(0, json!({ "enum": words }));
     }
     if let Some(other) = of.other {
@@ -241,9 +236,6 @@ fn variants(of: &'static Variants, defs: &mut Map<String, Value>) -> Value {
 }
 
 fn variant(variant: &'static Variant, defs: &mut Map<String, Value>) -> Value {
-    if variant.later {
-        return json!({ "description": format!("{} {NOT_YET}", variant.section.doc), "not": {} });
-    }
     let mut ways = vec![reference(variant.section, defs)];
     if let Some(name) = variant.text {
         let field = variant

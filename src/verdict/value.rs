@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 /// A number that is not finite becomes null, which expressions treat as unknown. Times are milliseconds.
 pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
     let mut roots = Map::new();
-    roots.insert("hosts".into(), by_name(&evidence.hosts, host));
+    roots.insert("hosts".into(), hosts(plan, evidence));
     roots.insert(
         "load_balancers".into(),
         by_name(&evidence.load_balancers, balancer),
@@ -65,6 +65,15 @@ fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: fn(&T) -> Valu
         .map(|(name, item)| (name.clone(), one(item)))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// Hosts by name, and by their further names.
+fn hosts(plan: &Plan, evidence: &Evidence) -> Value {
+    let mut hosts = by_name(&evidence.hosts, host);
+    for (alias, id) in &plan.aliases {
+        hosts[alias] = hosts[&plan.hosts[id.0 as usize].name].clone();
+    }
+    hosts
 }
 
 fn host(host: &HostEvidence) -> Value {

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io::IoSlice;
+use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -143,6 +144,15 @@ impl Driver {
     pub async fn apply(&self, change: Change) {
         self.send(move |fabric, devices, now| fabric.apply(now, change, devices))
             .await;
+    }
+
+    /// Puts one segment more into the network, see [`Fabric::inject`].
+    ///
+    /// # Panics
+    /// As [`Driver::ask`].
+    pub async fn inject(&self, end: SocketAddrV4, beyond: u32, length: u16) -> bool {
+        self.send(move |fabric, devices, now| fabric.inject(now, end, beyond, length, devices))
+            .await
     }
 
     async fn send<T: Send + 'static>(

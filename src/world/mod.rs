@@ -266,6 +266,7 @@ fn reserved(plan: &Plan, port: &Port) -> String {
 /// Rules first, then the operator's script, as a machine boots.
 async fn set_up(host: &Host, plan: &HostPlan) -> Result<(), Error> {
     let texts = [
+        ("the cluster's rules", "nft", &["-f", "-"][..], &plan.rules),
         ("nft", "nft", &["-f", "-"][..], &plan.nft),
         ("iptables", "iptables-restore", &[][..], &plan.iptables),
         ("setup", "/bin/sh", &["-e"][..], &plan.setup),

@@ -48,3 +48,49 @@ fn of_a_balancer_that_failed_nothing_is_there() {
     let syn = segment(end(INSIDE_IP, 40_000), end(FRONT_A_PRIVATE, 80), SYN, 1, 0);
     assert_eq!(net.dropped(INSIDE, syn.bytes()), Reason::NoRoute);
 }
+
+/// Addresses of what is inside a host belong to its interface: as senders, as receivers and as targets. They are no
+/// addresses of its own, so a packet from one of them that comes back is none from itself.
+#[test]
+fn what_is_inside_a_host_is_reached_through_it() {
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].routed = vec![ip(SECOND)];
+    config.groups[0].targets[0].address = ip(SECOND);
+    let mut net = Net::new(config);
+    let pod = end(SECOND, 80);
+    let arrived = net.connect(INSIDE, end(INSIDE_IP, 40_000), pod, 1);
+    assert_eq!((arrived.port, arrived.to), (WEB1, pod));
+    // As a target its answers find their way back.
+    let arrived = net.connect(CLIENT, end(CLIENT_IP, 40_000), end(FRONT_A, 80), 1);
+    assert_eq!((arrived.port, arrived.to), (WEB1, pod));
+    // A client itself, it may be sent back to the host it is inside of.
+    let arrived = net.syn(WEB1, end(SECOND, 5000), end(FRONT_A_PRIVATE, 80), 7);
+    assert_eq!((arrived.port, arrived.from), (WEB1, end(SECOND, 5000)));
+    assert_eq!(net.fabric.self_sourced(WEB1), 0);
+    let stolen = segment(end(SECOND, 5002), end(INSIDE_IP, 80), SYN, 1, 0);
+    assert_eq!(net.dropped(WEB2, stolen.bytes()), Reason::SpoofedSource);
+}
+
+/// A segment that a story injects comes to the client as the last one did, from another place in the stream.
+#[test]
+fn an_injected_segment_goes_the_way_of_the_last_one() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    assert!(!inject(&mut net, client).is_some(), "nothing has come yet");
+    let arrived = net.connect(CLIENT, client, front, 1);
+    assert!(
+        !inject(&mut net, client).is_some(),
+        "a SYN-ACK is no place in a stream"
+    );
+    net.forward(WEB1, segment(arrived.to, arrived.from, ACK, 9001, 2));
+    let came = inject(&mut net, client).expect("a packet");
+    let headers = came.headers();
+    assert_eq!((headers.from, headers.to), (front, client));
+    assert_eq!((headers.seq, headers.ack), (9101, 2));
+}
+
+/// A byte, 100 bytes after the end of what came last.
+fn inject(net: &mut Net, client: std::net::SocketAddrV4) -> Option<Delivery> {
+    net.fabric.inject(net.now, client, 100, 1, &mut net.out);
+    net.out.delivered.pop()
+}

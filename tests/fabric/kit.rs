@@ -53,6 +53,7 @@ pub fn config() -> Config {
         name: name.to_owned(),
         address: ip(address),
         addresses: Vec::new(),
+        routed: Vec::new(),
         public_address: public.map(ip),
         internet: zone.is_none(),
         zone: zone.map(str::to_owned),

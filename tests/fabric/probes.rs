@@ -28,6 +28,7 @@ fn with_kernels(mut config: Config) -> Config {
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             addresses: Vec::new(),
+            routed: Vec::new(),
             public_address: None,
             ipv6: None,
             internet: false,

@@ -46,6 +46,7 @@ fn classic() -> Config {
             name: format!("front/{}", zonal.zone),
             address: zonal.private,
             addresses: Vec::new(),
+            routed: Vec::new(),
             public_address: zonal.public,
             ipv6: None,
             internet: false,

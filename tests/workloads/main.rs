@@ -14,6 +14,7 @@ mod hosts;
 mod http;
 mod ipv6;
 mod kit;
+mod kubernetes;
 mod links;
 mod names;
 mod nat;

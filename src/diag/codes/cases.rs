@@ -14,8 +14,6 @@ pub const EMPTY_FIX: Code = Code(153);
 pub const PARTIAL_WITHOUT_EXPECT: Code = Code(154);
 /// A field that this release does not run.
 pub const LATER_FIELD: Code = Code(190);
-/// A verb that this release does not run.
-pub const LATER_VERB: Code = Code(191);
 /// A value that this release does not run.
 pub const LATER_VALUE: Code = Code(192);
 
@@ -95,16 +93,6 @@ that is written.
 
 Wrong:  web1: { behind: router }
 Right:  web1: {}
-",
-    },
-    Rule {
-        code: LATER_VERB,
-        title: "a verb that this release does not run yet",
-        page: "\
-The verb belongs to the language, and a later release will run it.
-
-Wrong:  - deregister: { target: web/web1 }
-Right:  - stop: web1
 ",
     },
     Rule {

@@ -100,6 +100,12 @@ fn details(plan: &Plan, step: &Step) -> String {
             cut(command.trim(), WIDTH).replace('\n', "; "),
             time(*timeout)
         ),
+        Verb::Inject {
+            beyond, bytes: n, ..
+        } => format!(
+            "to the client, {}, {beyond} bytes after the last segment's end",
+            bytes(u32::from(*n))
+        ),
         Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
     }
 }

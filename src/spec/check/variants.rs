@@ -131,20 +131,6 @@ fn variant_of(
     span: Span,
     sink: &mut Diagnostics,
 ) {
-    if variant.later {
-        sink.push(
-            Diagnostic::new(
-                code::LATER_VERB,
-                span,
-                format!(
-                    "`{}` is part of the language, but this release does not run it yet",
-                    variant.name
-                ),
-            )
-            .help("leave the step out to run the rest of the lab"),
-        );
-        return;
-    }
     let at = At {
         what: variant.name,
         span,

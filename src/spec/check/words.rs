@@ -174,12 +174,7 @@ pub fn example(kind: &Type) -> String {
 
 /// The words to choose from.
 pub fn choices(variants: &Variants) -> String {
-    let names: Vec<&str> = variants
-        .list
-        .iter()
-        .filter(|variant| !variant.later)
-        .map(|variant| variant.name)
-        .collect();
+    let names: Vec<&str> = variants.list.iter().map(|variant| variant.name).collect();
     let other = variants.other.map_or(String::new(), |section| {
         format!(", {{ {}: ... }}", section.fields[0].name)
     });

@@ -15,6 +15,8 @@ pub const RECOGNISED: &[&str] = &[
     "challenge-ack",
     "loopback",
     "hairpin-bypass",
+    "reverse-path-drop",
+    "conntrack-invalid",
     "port-exhaustion",
     "flow-table-full",
     "provisioning-failed",
@@ -43,7 +45,7 @@ pub const RECOGNISED: &[&str] = &[
 /// What `finds` may name.
 pub static FINDINGS: Words = Words {
     now: RECOGNISED,
-    later: &["reverse-path-drop", "black-hole"],
+    later: &["black-hole"],
 };
 
 /// `cases.X`

@@ -2,8 +2,8 @@
 
 use super::Need::{Default, Optional, Required};
 use super::{
-    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, later, nat, steps,
-    vpcs,
+    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, kubernetes, later,
+    nat, steps, vpcs,
 };
 
 /// Vendor profiles: which defaults the emulator takes.
@@ -116,7 +116,12 @@ static FIELDS: [Field; 22] = [
         },
         "Emulated load balancers.",
     ),
-    later("kubernetes", "Nodes, pods and services."),
+    field(
+        "kubernetes",
+        Optional,
+        Type::Section(&kubernetes::KUBERNETES),
+        "A Kubernetes cluster: nodes, pods and services.",
+    ),
     field(
         "security_groups",
         Optional,

@@ -9,6 +9,7 @@ pub mod cases;
 pub mod file;
 pub mod guards;
 pub mod hosts;
+pub mod kubernetes;
 pub mod nat;
 pub mod steps;
 pub mod vpcs;
@@ -217,8 +218,6 @@ pub struct Variant {
     pub section: &'static Section,
     /// The field that a single text stands for.
     pub text: Option<&'static str>,
-    /// It belongs to the language, and this release does not run it yet.
-    pub later: bool,
 }
 
 impl Section {

@@ -25,133 +25,111 @@ pub static STEPS: Variants = Variants {
             name: "connect",
             section: &CONNECT,
             text: None,
-            later: false,
         },
         Variant {
             name: "load",
             section: &LOAD,
             text: None,
-            later: false,
         },
         Variant {
             name: "send",
             section: &SEND,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "exchange",
             section: &EXCHANGE,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "receive",
             section: &RECEIVE,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "close",
             section: &CLOSE,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "abort",
             section: &ABORT,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "shutdown",
             section: &SHUTDOWN,
             text: Some("over"),
-            later: false,
         },
         Variant {
             name: "wait",
             section: &WAIT,
             text: Some("for"),
-            later: false,
         },
         Variant {
             name: "wait_until",
             section: &WAIT_UNTIL,
             text: Some("that"),
-            later: false,
         },
         Variant {
             name: "stop",
             section: &STOP,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "kill",
             section: &KILL,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "run",
             section: &RUN,
             text: None,
-            later: false,
         },
         Variant {
             name: "register",
             section: &REGISTER,
             text: Some("target"),
-            later: false,
         },
         Variant {
             name: "deregister",
             section: &DEREGISTER,
             text: Some("target"),
-            later: false,
         },
         Variant {
             name: "set",
             section: &SET,
             text: None,
-            later: false,
         },
         Variant {
             name: "freeze",
             section: &FREEZE,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "power_off",
             section: &POWER_OFF,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "link_down",
             section: &LINK_DOWN,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "drop",
             section: &DROP,
             text: None,
-            later: false,
         },
         Variant {
             name: "heal",
             section: &HEAL,
             text: Some("host"),
-            later: false,
         },
         Variant {
             name: "inject",
-            section: &LATER,
-            text: None,
-            later: true,
+            section: &INJECT,
+            text: Some("over"),
         },
     ],
 };
@@ -551,8 +529,27 @@ static SET: Section = Section {
         ),
     ],
 };
-static LATER: Section = Section {
-    name: "a change",
-    doc: "A change to the running lab.",
-    fields: &[AS],
+static INJECT: Section = Section {
+    name: "`inject`",
+    doc: "Puts a segment into the network as if the server had sent it: to the client, from where the last one came, with \
+        another place in the stream.",
+    fields: &[
+        AS,
+        OVER,
+        field(
+            "beyond",
+            Default("1000000000"),
+            Type::Int {
+                min: 0,
+                max: u32::MAX as u64,
+            },
+            "How many bytes after the end of the last segment it begins, modulo 2^32: far outside the window by default.",
+        ),
+        field(
+            "bytes",
+            Default("1"),
+            Type::Int { min: 0, max: 1400 },
+            "Bytes of payload.",
+        ),
+    ],
 };

@@ -142,7 +142,8 @@ fn listener(node: &Node, span: Span) -> Option<Listener> {
     })
 }
 
-fn emulate(node: &Node, span: Span) -> Emulate {
+/// `load_balancers.X.emulate`
+pub fn emulate(node: &Node, span: Span) -> Emulate {
     let fields = Fields::new(node, &EMULATE, span);
     let prefer = match fields.node("prefer").map(|node| (&node.value, node)) {
         Some((Value::Map(entries), _)) => entries

@@ -6,6 +6,7 @@
 pub mod balancers;
 pub mod guards;
 pub mod hosts;
+pub mod kubernetes;
 pub mod nat;
 pub mod steps;
 
@@ -143,6 +144,10 @@ pub fn body(root: &Node) -> Option<Body> {
         network_acls: fields.items("network_acls", guards::network_acl)?,
         vpcs: fields.items("vpcs", guards::vpc)?,
         peerings: fields.items("peerings", guards::peering)?,
+        kubernetes: match fields.entry("kubernetes") {
+            Some((key, node)) => Some(kubernetes::kubernetes(node, key)?),
+            None => None,
+        },
         nat_gateways: fields.items("nat_gateways", nat::gateway)?,
         steps: steps::steps(fields.node("steps")?)?,
     })

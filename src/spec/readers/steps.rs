@@ -19,9 +19,7 @@ fn step(node: &Node, index: usize) -> Option<Step> {
     let [entry] = node.entries()? else {
         return None;
     };
-    let variant = STEPS
-        .variant(&entry.key.value)
-        .filter(|variant| !variant.later)?;
+    let variant = STEPS.variant(&entry.key.value)?;
     let short;
     let body = match (&entry.value.value, variant.text) {
         (Value::Scalar(_), Some(text)) => {
@@ -82,6 +80,11 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
         },
         "abort" => Verb::Abort {
             over: fields.value("over")?,
+        },
+        "inject" => Verb::Inject {
+            over: fields.value("over")?,
+            beyond: fields.value("beyond")?,
+            bytes: fields.value("bytes")?,
         },
         "shutdown" => Verb::Shutdown {
             over: fields.value("over")?,

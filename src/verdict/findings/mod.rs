@@ -5,6 +5,7 @@
 
 mod accept_queue_full;
 mod challenge_ack;
+mod conntrack_invalid;
 mod draining_terminated;
 mod fail_open;
 mod flow_collision;
@@ -22,6 +23,7 @@ mod proxy_protocol_mismatch;
 mod proxy_protocol_stall;
 mod refused;
 mod registration_refused;
+mod reverse_path_drop;
 mod stale_connection;
 mod stale_dns_address;
 mod syn_unanswered;
@@ -43,6 +45,8 @@ pub const KINDS: &[&str] = &[
     challenge_ack::KIND,
     loopback::KIND,
     hairpin_bypass::KIND,
+    reverse_path_drop::KIND,
+    conntrack_invalid::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
     provisioning_failed::KIND,
@@ -75,6 +79,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
     findings.extend(hairpin_bypass::find(&trace));
+    findings.extend(reverse_path_drop::find(&trace));
+    findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(provisioning_failed::find(&trace));

@@ -70,6 +70,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         time_scale: 1.0,
         hosts: Vec::new(),
         groups: Vec::new(),
+        aliases: Vec::new(),
         steps: vec![step("good"), step("bad")],
         shape: shape(),
         fabric: fabric::Config::default(),

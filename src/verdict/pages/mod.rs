@@ -16,6 +16,8 @@ const PAGES: &[(&str, &str)] = &[
     ("challenge-ack", include_str!("challenge-ack.txt")),
     ("loopback", include_str!("loopback.txt")),
     ("hairpin-bypass", include_str!("hairpin-bypass.txt")),
+    ("reverse-path-drop", include_str!("reverse-path-drop.txt")),
+    ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
     (

@@ -92,6 +92,7 @@ fn evidence(plan: &Plan) -> Evidence {
         },
         Verb::Close { .. }
         | Verb::Abort { .. }
+        | Verb::Inject { .. }
         | Verb::Shutdown { .. }
         | Verb::Wait { .. }
         | Verb::WaitUntil { .. }

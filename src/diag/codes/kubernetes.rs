@@ -1,0 +1,176 @@
+//! Rules of the area `kubernetes`: nodes, pods, services (0700..).
+
+use super::{Code, Rule};
+
+/// An annotation that the controller does not have.
+pub const ANNOTATION_UNKNOWN: Code = Code(700);
+/// An annotation's value.
+pub const ANNOTATION_VALUE: Code = Code(701);
+/// Annotations of a service without a balancer, and other settings that nothing reads.
+pub const SETTING_UNUSED: Code = Code(702);
+/// A pod on a node that the cluster does not have.
+pub const UNKNOWN_NODE: Code = Code(703);
+/// A selector that selects nothing.
+pub const UNKNOWN_PODS: Code = Code(704);
+/// A service's balancer or target group, and another of the same name.
+pub const SERVICE_NAME_TAKEN: Code = Code(705);
+/// Two services on one port of the nodes.
+pub const NODE_PORT_TAKEN: Code = Code(706);
+/// Two pods on one port of their node.
+pub const SERVED_TWICE: Code = Code(707);
+/// What a pod without a namespace of its own has not.
+pub const OF_THE_NODE: Code = Code(708);
+/// An address within the cluster that cannot be one.
+pub const CLUSTER_IP: Code = Code(709);
+/// A service whose pods do not listen.
+pub const ENDPOINT_SERVES_NOTHING: Code = Code(710);
+/// A service's address dialled from outside of its cluster.
+pub const OUTSIDE_THE_CLUSTER: Code = Code(711);
+/// A cluster without nodes.
+pub const NO_NODES: Code = Code(712);
+
+/// In order of their codes.
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: ANNOTATION_UNKNOWN,
+        title: "no such annotation",
+        page: "Annotations of a service are those of the AWS Load Balancer Controller, with their whole names; each begins\n\
+        with `service.beta.kubernetes.io/aws-load-balancer-`. In a real cluster, a misspelt one is ignored without a\n\
+        word.\n\
+        \n\
+        Wrong:\n\
+        \x20   annotations: { service.beta.kubernetes.io/aws-load-balancer-target-type: ip }\n\
+        Right:\n\
+        \x20   annotations: { service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip }",
+    },
+    Rule {
+        code: ANNOTATION_VALUE,
+        title: "not a value of this annotation",
+        page: "Attributes are pairs with an equals sign, commas between them; other annotations have a few words, or numbers.\n\
+        \n\
+        Wrong:\n\
+        \x20   service.beta.kubernetes.io/aws-load-balancer-target-group-attributes: preserve_client_ip.enabled\n\
+        Right:\n\
+        \x20   service.beta.kubernetes.io/aws-load-balancer-target-group-attributes: preserve_client_ip.enabled=false",
+    },
+    Rule {
+        code: SETTING_UNUSED,
+        title: "a setting that this service does not use",
+        page: "Only a service of type LoadBalancer has a balancer to annotate; only one with the policy Local has its nodes\n\
+        checked on a port of their own.\n\
+        \n\
+        Wrong:\n\
+        \x20   web: { type: ClusterIP, annotations: { ... }, ... }\n\
+        Right:\n\
+        \x20   web: { type: LoadBalancer, annotations: { ... }, ... }",
+    },
+    Rule {
+        code: UNKNOWN_NODE,
+        title: "a pod on a node that there is not",
+        page: "A pod's `node` is one of `kubernetes.nodes`.\n\
+        \n\
+        Wrong:\n\
+        \x20   nodes: { n1: { zone: a } }\n\
+        \x20   pods: { shell: { node: n2 } }\n\
+        Right:\n\
+        \x20   pods: { shell: { node: n1 } }",
+    },
+    Rule {
+        code: UNKNOWN_PODS,
+        title: "a selector that selects nothing",
+        page: "A service's `selector` is the name of one of `kubernetes.pods`; with `count`, it means all of them.\n\
+        \n\
+        Wrong:\n\
+        \x20   pods: { nginx: { count: 3 } }\n\
+        \x20   services: { web: { selector: apache, ports: [{ port: 80 }] } }\n\
+        Right:\n\
+        \x20   services: { web: { selector: nginx, ports: [{ port: 80 }] } }",
+    },
+    Rule {
+        code: SERVICE_NAME_TAKEN,
+        title: "a service's balancer or target group has the name of another one",
+        page: "A service of type LoadBalancer brings a load balancer and target groups of its own name.\n\
+        \n\
+        Wrong:\n\
+        \x20   load_balancers: { web: { ... } }\n\
+        \x20   kubernetes: { services: { web: { ... } }, ... }\n\
+        Right:\n\
+        \x20   load_balancers: { front: { ... } }",
+    },
+    Rule {
+        code: NODE_PORT_TAKEN,
+        title: "two services on one port of the nodes",
+        page: "Every node takes connections for a service on its `nodePort`, so a port belongs to one service.\n\
+        \n\
+        Wrong:\n\
+        \x20   one:   { ports: [{ port: 80, nodePort: 31468 }], ... }\n\
+        \x20   other: { ports: [{ port: 81, nodePort: 31468 }], ... }\n\
+        Right, or leave `nodePort` out:\n\
+        \x20   other: { ports: [{ port: 81, nodePort: 31469 }], ... }",
+    },
+    Rule {
+        code: SERVED_TWICE,
+        title: "two pods on one port of their node",
+        page: "A pod with `hostNetwork: true` listens on its node's own ports, and each of them takes one listener.\n\
+        \n\
+        Wrong:\n\
+        \x20   nodes: { n1: { zone: a } }\n\
+        \x20   pods: { proxy: { count: 2, hostNetwork: true, serve: { 80: echo } } }\n\
+        Right:\n\
+        \x20   nodes: { n1: { zone: a }, n2: { zone: b } }",
+    },
+    Rule {
+        code: OF_THE_NODE,
+        title: "a setting of a network namespace, for a pod that has none",
+        page: "A pod with `hostNetwork: true` runs in its node's namespace: kernel settings and rules are the node's.\n\
+        \n\
+        Wrong:\n\
+        \x20   pods: { shell: { hostNetwork: true, sysctls: { ... } } }\n\
+        Right:\n\
+        \x20   nodes: { n1: { zone: a, sysctls: { ... } } }",
+    },
+    Rule {
+        code: CLUSTER_IP,
+        title: "an address that no service can have",
+        page: "Addresses of services are of 172.20.0.0/16, the range that EKS gives a cluster in a VPC of 10.0.0.0/8; each\n\
+        belongs to one service, and 172.20.0.1 to the API server.\n\
+        \n\
+        Wrong:\n\
+        \x20   web: { clusterIP: 10.0.0.80, ... }\n\
+        Right:\n\
+        \x20   web: { clusterIP: 172.20.0.80, ... }",
+    },
+    Rule {
+        code: ENDPOINT_SERVES_NOTHING,
+        title: "a service whose pods serve nothing on the port",
+        page: "A service passes connections on to the `targetPort` of its pods, which is its `port` when not written; they must\n\
+        serve it, else every client is refused.\n\
+        \n\
+        Wrong:\n\
+        \x20   pods: { nginx: { serve: { 8080: echo } } }\n\
+        \x20   services: { web: { selector: nginx, ports: [{ port: 80 }] } }\n\
+        Right:\n\
+        \x20   services: { web: { selector: nginx, ports: [{ port: 80, targetPort: 8080 }] } }",
+    },
+    Rule {
+        code: OUTSIDE_THE_CLUSTER,
+        title: "a service's own address, dialled from outside of the cluster",
+        page: "The rules that turn a `clusterIP` into a pod's address are on the nodes: only pods and nodes can dial it. Others\n\
+        dial the service's balancer, or `node:nodePort`.\n\
+        \n\
+        Wrong:\n\
+        \x20   - connect: { from: client, to: web/clusterIP }\n\
+        Right:\n\
+        \x20   - connect: { from: client, to: web }",
+    },
+    Rule {
+        code: NO_NODES,
+        title: "a cluster without nodes",
+        page: "Pods run on nodes, and a service's balancer is in the zones of the nodes.\n\
+        \n\
+        Wrong:\n\
+        \x20   kubernetes: { nodes: {}, pods: { shell: {} } }\n\
+        Right:\n\
+        \x20   kubernetes: { nodes: { n1: { zone: a } }, pods: { shell: {} } }",
+    },
+];

@@ -1,0 +1,271 @@
+//! Annotations of the AWS Load Balancer Controller, by their names.
+//!
+//! Source: its documentation, "Service annotations", and `pkg/service/model_builder.go` for the defaults. What an
+//! attribute may be is the business of `attributes`, what a health check may be that of `checks`.
+
+use crate::diag::codes::kubernetes as code;
+use crate::diag::{Diagnostic, Span, Spanned};
+use crate::plan::sink::Sink;
+use crate::spec::HealthCheck;
+
+/// What all of them begin with.
+pub(in crate::plan) const PREFIX: &str = "service.beta.kubernetes.io/aws-load-balancer-";
+
+const NAMES: &[&str] = &[
+    "attributes",
+    "cross-zone-load-balancing-enabled",
+    "healthcheck-healthy-threshold",
+    "healthcheck-interval",
+    "healthcheck-path",
+    "healthcheck-port",
+    "healthcheck-protocol",
+    "healthcheck-success-codes",
+    "healthcheck-timeout",
+    "healthcheck-unhealthy-threshold",
+    "ip-address-type",
+    "nlb-target-type",
+    "proxy-protocol",
+    "scheme",
+    "target-group-attributes",
+    "type",
+];
+/// `...-listener-attributes.TCP-80`
+const LISTENER: &str = "listener-attributes.";
+/// The attribute that an older annotation stands for.
+const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
+const PROXY_PROTOCOL: &str = "proxy_protocol_v2.enabled";
+
+/// AWS's names and values, each with the place of its annotation.
+pub(in crate::plan) type Attributes = Vec<(Spanned<String>, Spanned<String>)>;
+
+/// What annotations say, as the sections of a balancer and a target group would.
+#[derive(Debug, Default)]
+pub(in crate::plan) struct Wishes {
+    /// `instance` or `ip`
+    pub(in crate::plan) target_type: Option<Spanned<String>>,
+    /// `internal` or `internet-facing`
+    pub(in crate::plan) scheme: Option<Spanned<String>>,
+    /// Of the balancer.
+    pub(in crate::plan) attributes: Attributes,
+    /// Of its target groups.
+    pub(in crate::plan) group_attributes: Attributes,
+    /// Of listeners, by protocol and port: `TCP-80`.
+    pub(in crate::plan) listener_attributes: Vec<(Spanned<String>, Attributes)>,
+    /// `healthcheck-*`, without that: some, and targets are checked.
+    pub(in crate::plan) checks: Vec<(&'static str, Spanned<String>)>,
+}
+
+/// Reads annotations, and says what is wrong with them.
+pub(in crate::plan) fn read(
+    written: &[(Spanned<String>, Spanned<String>)],
+    ports: &[String],
+    sink: &mut Sink,
+) -> Wishes {
+    let mut wishes = Wishes::default();
+    for (name, value) in written {
+        let short = name.value.strip_prefix(PREFIX);
+        if let Some(port) = short.and_then(|short| short.strip_prefix(LISTENER)) {
+            listener(name, port, value, ports, &mut wishes, sink);
+            continue;
+        }
+        let known = short.and_then(|short| NAMES.iter().find(|known| **known == short));
+        match known {
+            Some(known) => one(known, value, &mut wishes, sink),
+            None => sink.push(unknown(name, sink)),
+        }
+    }
+    wishes
+}
+
+fn unknown(name: &Spanned<String>, sink: &Sink) -> Diagnostic {
+    let all: Vec<String> = NAMES
+        .iter()
+        .map(|known| format!("{PREFIX}{known}"))
+        .collect();
+    let help = match name.value.strip_prefix(PREFIX) {
+        Some(short) => sink.help(short, NAMES.iter().copied()),
+        None => sink.help(&name.value, all.iter().map(String::as_str)),
+    };
+    Diagnostic::new(
+        code::ANNOTATION_UNKNOWN,
+        name.span,
+        format!("no annotation is called `{}`", name.value),
+    )
+    .label(format!("behind `{PREFIX}` there is none of this name"))
+    .help(help)
+}
+
+fn one(name: &'static str, value: &Spanned<String>, wishes: &mut Wishes, sink: &mut Sink) {
+    let flag = |attribute: &str| {
+        let key = Spanned::new(attribute.to_owned(), value.span);
+        (key, value.clone())
+    };
+    match name {
+        "nlb-target-type" => wishes.target_type = word(name, value, &["instance", "ip"], sink),
+        "scheme" => wishes.scheme = word(name, value, &["internal", "internet-facing"], sink),
+        "type" => {
+            let kind = word(name, value, &["external", "nlb", "nlb-ip"], sink);
+            if kind.is_some_and(|kind| kind.value == "nlb-ip") {
+                let ip = Spanned::new("ip".to_owned(), value.span);
+                wishes.target_type.get_or_insert(ip);
+            }
+        }
+        "ip-address-type" => {
+            word(name, value, &["ipv4"], sink);
+        }
+        "proxy-protocol" => {
+            if let Some(all) = word(name, value, &["*"], sink) {
+                let key = Spanned::new(PROXY_PROTOCOL.to_owned(), all.span);
+                let on = Spanned::new("true".to_owned(), all.span);
+                wishes.group_attributes.push((key, on));
+            }
+        }
+        "cross-zone-load-balancing-enabled" => wishes.attributes.push(flag(CROSS_ZONE)),
+        "attributes" => wishes.attributes.extend(pairs(name, value, sink)),
+        "target-group-attributes" => wishes.group_attributes.extend(pairs(name, value, sink)),
+        checks => {
+            let check = checks.strip_prefix("healthcheck-").unwrap_or(checks);
+            wishes.checks.push((check, value.clone()));
+        }
+    }
+}
+
+fn listener(
+    name: &Spanned<String>,
+    port: &str,
+    value: &Spanned<String>,
+    ports: &[String],
+    wishes: &mut Wishes,
+    sink: &mut Sink,
+) {
+    if !ports.iter().any(|known| known == port) {
+        let help = sink.help(port, ports.iter().map(String::as_str));
+        sink.push(
+            Diagnostic::new(
+                code::ANNOTATION_UNKNOWN,
+                name.span,
+                format!("the service has no listener `{port}`"),
+            )
+            .label("a protocol and a port of the service")
+            .help(help),
+        );
+        return;
+    }
+    let attributes = pairs("listener-attributes", value, sink);
+    let port = Spanned::new(port.to_owned(), name.span);
+    wishes.listener_attributes.push((port, attributes));
+}
+
+fn word(
+    name: &str,
+    value: &Spanned<String>,
+    words: &[&str],
+    sink: &mut Sink,
+) -> Option<Spanned<String>> {
+    if words.contains(&value.value.as_str()) {
+        return Some(value.clone());
+    }
+    let known: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    sink.push(wrong(name, value).help(format!("write {}", known.join(" or "))));
+    None
+}
+
+fn wrong(name: &str, value: &Spanned<String>) -> Diagnostic {
+    Diagnostic::new(
+        code::ANNOTATION_VALUE,
+        value.span,
+        format!("`{name}` cannot be `{}`", value.value),
+    )
+}
+
+/// `a=1,b=2`
+fn pairs(name: &str, value: &Spanned<String>, sink: &mut Sink) -> Attributes {
+    let mut found = Vec::new();
+    for pair in value.value.split(',') {
+        let Some((key, text)) = pair.split_once('=') else {
+            sink.push(
+                wrong(name, value)
+                    .label(format!("`{}` is no pair", pair.trim()))
+                    .help("write pairs with commas between: `preserve_client_ip.enabled=false,stickiness.enabled=true`"),
+            );
+            continue;
+        };
+        let spanned = |text: &str| Spanned::new(text.trim().to_owned(), value.span);
+        found.push((spanned(key), spanned(text)));
+    }
+    found
+}
+
+/// The controller's health check; none, when the annotations ask for none.
+///
+/// Its defaults: interval 10 s, timeout 10 s, three checks either way; for nodes of a service whose traffic stays
+/// local: HTTP, `/healthz` on the `healthCheckNodePort`, 6 s, two checks.
+pub(in crate::plan) fn health_check(
+    wishes: &Wishes,
+    local: Option<u16>,
+    span: Span,
+    sink: &mut Sink,
+) -> Option<HealthCheck> {
+    let (_, first) = wishes.checks.first()?;
+    let place = first.span;
+    let written = |name: &str| {
+        let mut checks = wishes.checks.iter();
+        checks
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.clone())
+    };
+    let text = |name: &str, default: &str| {
+        written(name).unwrap_or_else(|| Spanned::new(default.to_owned(), place))
+    };
+    let protocol = {
+        let upper = text("protocol", if local.is_some() { "HTTP" } else { "TCP" });
+        let upper = Spanned::new(upper.value.to_ascii_uppercase(), upper.span);
+        word(
+            "healthcheck-protocol",
+            &upper,
+            &["TCP", "HTTP", "HTTPS"],
+            sink,
+        )?
+    };
+    let over_http = protocol.value != "TCP";
+    let (seconds, times) = match local {
+        Some(_) => (6, 2),
+        None => (10, 3),
+    };
+    let mut number = |name: &'static str, range: std::ops::RangeInclusive<u64>, default: u64| {
+        let Some(value) = written(name) else {
+            return Spanned::new(default, place);
+        };
+        let found = value
+            .value
+            .parse()
+            .ok()
+            .filter(|number| range.contains(number));
+        if found.is_none() {
+            let name = format!("healthcheck-{name}");
+            let (least, most) = (range.start(), range.end());
+            sink.push(wrong(&name, &value).help(format!("write a number from {least} to {most}")));
+        }
+        Spanned::new(found.unwrap_or(default), value.span)
+    };
+    let thresholds = |number: Spanned<u64>| {
+        Spanned::new(u32::try_from(number.value).unwrap_or(u32::MAX), number.span)
+    };
+    Some(HealthCheck {
+        span,
+        interval: number("interval", 5..=300, 10),
+        timeout: Some(number("timeout", 2..=120, seconds)),
+        healthy_threshold: thresholds(number("healthy-threshold", 2..=10, times)),
+        unhealthy_threshold: thresholds(number("unhealthy-threshold", 2..=10, times)),
+        path: written("path").or_else(|| {
+            let path = if local.is_some() { "/healthz" } else { "/" };
+            over_http.then(|| Spanned::new(path.to_owned(), place))
+        }),
+        port: match local {
+            Some(port) => text("port", &port.to_string()),
+            None => text("port", "traffic-port"),
+        },
+        matcher: written("success-codes"),
+        protocol,
+    })
+}

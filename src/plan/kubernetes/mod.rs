@@ -1,0 +1,299 @@
+//! A cluster as what it is made of: nodes are hosts, pods are hosts inside of nodes, a service brings a balancer and
+//! target groups.
+//!
+//! [`expand`] rewrites a body before anything else looks at it, so that every rule of hosts, groups and balancers goes
+//! for these too. What only a cluster has stays in [`Cluster`]: who is on which node, and services, from which each
+//! node's rules are written once addresses are known (see `kube_proxy`, `vpc_cni`).
+
+mod annotations;
+mod kube_proxy;
+mod services;
+mod vpc_cni;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use services::Service;
+
+use super::hosts::Hosts;
+use super::model::{Attachment, Host, Veth, Wiring};
+use super::sink::Sink;
+use super::vpcs;
+use crate::diag::codes::kubernetes as code;
+use crate::diag::{Diagnostic, Span, Spanned};
+use crate::spec::kubernetes::{Kubernetes, Pod};
+use crate::spec::{self, Body};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
+
+/// A body in which clusters are hosts, groups and balancers.
+#[derive(Debug)]
+pub(super) struct Expanded<'a> {
+    /// With nodes and pods among the hosts.
+    pub(super) body: Cow<'a, Body>,
+    /// What is left to know of the cluster.
+    pub(super) cluster: Cluster,
+}
+
+/// A cluster. The default is none.
+#[derive(Debug, Default)]
+pub(super) struct Cluster {
+    /// Names of nodes.
+    nodes: HashSet<String>,
+    /// Name of a pod, and of its node.
+    pods: HashMap<String, String>,
+    /// Pods of one `count`, in order.
+    pub(super) groups: Vec<(Spanned<String>, Vec<String>)>,
+    /// Pods that run in their node's namespace, and the node.
+    pub(super) aliases: Vec<(Spanned<String>, String)>,
+    /// In order of the lab.
+    pub(super) services: Vec<Service>,
+    drop_invalid: bool,
+}
+
+impl Cluster {
+    /// True for the key of a node.
+    pub(super) fn is_node(&self, name: &str) -> bool {
+        self.nodes.contains(name)
+    }
+
+    /// The node of a pod that has a namespace of its own.
+    pub(super) fn node_of(&self, pod: &str) -> Option<&str> {
+        self.pods.get(pod).map(String::as_str)
+    }
+
+    /// The service of a name.
+    pub(super) fn service(&self, name: &str) -> Option<&Service> {
+        self.services
+            .iter()
+            .find(|service| service.name.value == name)
+    }
+
+    /// Where a pod's packets go: into its node's namespace.
+    pub(super) fn attachment(&self, pod: &str, hosts: &Hosts<'_>) -> Option<Attachment> {
+        let parent = hosts.one(self.node_of(pod)?)?;
+        Some(Attachment::Inside(Veth {
+            parent,
+            name: vpc_cni::device(pod),
+            wiring: Wiring::Routed,
+        }))
+    }
+}
+
+/// The body with its cluster taken apart.
+pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
+    let Some(kubernetes) = &body.kubernetes else {
+        return Expanded {
+            body: Cow::Borrowed(body),
+            cluster: Cluster::default(),
+        };
+    };
+    let mut body = body.clone();
+    let mut cluster = Cluster {
+        drop_invalid: kubernetes.drop_invalid,
+        ..Cluster::default()
+    };
+    let first = body.hosts.len();
+    for (name, node) in &kubernetes.nodes {
+        let mut host = node.host.clone();
+        let own = host.sysctls.iter().map(|(name, _)| name.value.clone());
+        let own: HashSet<String> = own.collect();
+        for (key, value) in vpc_cni::SYSCTLS {
+            if !own.contains(*key) {
+                let spanned = |text: &str| Spanned::new(text.to_owned(), name.span);
+                host.sysctls.insert(0, (spanned(key), spanned(value)));
+            }
+        }
+        cluster.nodes.insert(name.value.clone());
+        body.hosts.push((name.clone(), host));
+    }
+    if kubernetes.nodes.is_empty() {
+        sink.push(
+            Diagnostic::new(
+                code::NO_NODES,
+                place(kubernetes),
+                "the cluster has no nodes",
+            )
+            .label("nothing to run on")
+            .help("add one: `nodes: { n1: { zone: a } }`"),
+        );
+        return Expanded {
+            body: Cow::Owned(body),
+            cluster,
+        };
+    }
+    let mut placed = Vec::with_capacity(kubernetes.pods.len());
+    for (name, pod) in &kubernetes.pods {
+        placed.push(place_pods(
+            name,
+            pod,
+            kubernetes,
+            &mut cluster,
+            &mut body,
+            first,
+            sink,
+        ));
+    }
+    services::expand(kubernetes, &placed, &mut cluster, &mut body, first, sink);
+    Expanded {
+        body: Cow::Owned(body),
+        cluster,
+    }
+}
+
+/// Somewhere in a section that has no nodes.
+fn place(kubernetes: &Kubernetes) -> Span {
+    let pods = kubernetes.pods.first().map(|(name, _)| name.span);
+    let services = kubernetes.services.first().map(|(name, _)| name.span);
+    pods.or(services).unwrap_or_default()
+}
+
+/// Pods of one key: each with its own name, and the number of its node.
+type Placed = Vec<(String, usize)>;
+
+fn place_pods(
+    name: &Spanned<String>,
+    pod: &Pod,
+    kubernetes: &Kubernetes,
+    cluster: &mut Cluster,
+    body: &mut Body,
+    first: usize,
+    sink: &mut Sink,
+) -> Placed {
+    let fixed = match &pod.node {
+        None => None,
+        Some(wanted) => match number(wanted, kubernetes, sink) {
+            Some(number) => Some(number),
+            None => return Vec::new(),
+        },
+    };
+    let placed: Placed = match &pod.host.count {
+        None => vec![(name.value.clone(), fixed.unwrap_or(0))],
+        Some(count) => (0..count.value as usize)
+            .map(|place| {
+                let node = fixed.unwrap_or(place % kubernetes.nodes.len());
+                (format!("{}-{}", name.value, place + 1), node)
+            })
+            .collect(),
+    };
+    for (own, node) in &placed {
+        let key = Spanned::new(own.clone(), name.span);
+        let (node_name, node_section) = &kubernetes.nodes[*node];
+        if pod.host_network.is_some() {
+            let serve = pod.host.serve.clone();
+            serve_on_node(&mut body.hosts[first + node].1, serve, own, sink);
+            cluster.aliases.push((key, node_name.value.clone()));
+            continue;
+        }
+        cluster.pods.insert(own.clone(), node_name.value.clone());
+        let host = spec::Host {
+            zone: node_section.host.zone.clone(),
+            count: None,
+            ..pod.host.clone()
+        };
+        body.hosts.push((key, host));
+    }
+    if let Some(here) = pod.host_network {
+        of_the_node(name, pod, here, sink);
+    }
+    if pod.host.count.is_some() {
+        let members = placed.iter().map(|(own, _)| own.clone()).collect();
+        cluster.groups.push((name.clone(), members));
+    }
+    placed
+}
+
+fn number(wanted: &Spanned<String>, kubernetes: &Kubernetes, sink: &mut Sink) -> Option<usize> {
+    let mut nodes = kubernetes.nodes.iter();
+    let found = nodes.position(|(name, _)| name.value == wanted.value);
+    if found.is_none() {
+        let names = kubernetes.nodes.iter().map(|(name, _)| name.value.as_str());
+        let help = sink.help(&wanted.value, names);
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_NODE,
+                wanted.span,
+                format!("there is no node `{}`", wanted.value),
+            )
+            .label("not under `kubernetes.nodes`")
+            .help(help),
+        );
+    }
+    found
+}
+
+/// A pod without a namespace listens on its node.
+fn serve_on_node(
+    node: &mut spec::Host,
+    serve: Vec<(Spanned<spec::ServePort>, spec::Serve)>,
+    pod: &str,
+    sink: &mut Sink,
+) {
+    for (port, app) in serve {
+        let mut taken = node.serve.iter();
+        if taken.any(|(known, _)| known.value == port.value) {
+            sink.push(
+                Diagnostic::new(
+                    code::SERVED_TWICE,
+                    port.span,
+                    format!("`{pod}` cannot listen on port {}", port.value.port),
+                )
+                .label("another pod on its node has it already")
+                .help("give the pods nodes of their own, or ports"),
+            );
+            continue;
+        }
+        node.serve.push((port, app));
+    }
+}
+
+/// Settings of a namespace belong to the node there.
+fn of_the_node(name: &Spanned<String>, pod: &Pod, host_network: Span, sink: &mut Sink) {
+    let texts = [
+        ("nft", &pod.host.nft),
+        ("iptables", &pod.host.iptables),
+        ("setup", &pod.host.setup),
+    ];
+    let written = texts
+        .into_iter()
+        .filter_map(|(field, text)| Some((field, text.as_ref()?.span)));
+    let sysctls = pod
+        .host
+        .sysctls
+        .first()
+        .map(|(key, _)| ("sysctls", key.span));
+    for (field, span) in written.chain(sysctls) {
+        sink.push(
+            Diagnostic::new(
+                code::OF_THE_NODE,
+                span,
+                format!("`{}` has no namespace of its own for `{field}`", name.value),
+            )
+            .also(host_network, "it runs in its node's")
+            .help(format!("write `{field}` with the node")),
+        );
+    }
+}
+
+/// Gives every node its rules.
+pub(super) fn write_rules(cluster: &Cluster, hosts: &mut [Host], vips: &[Vec<Ipv4Addr>]) {
+    if cluster.nodes.is_empty() {
+        return;
+    }
+    let addresses = hosts.iter().map(|host| (host.name.clone(), host.address));
+    let addresses: HashMap<String, Ipv4Addr> = addresses.collect();
+    let services: Vec<kube_proxy::Service> = cluster
+        .services
+        .iter()
+        .flat_map(|service| service.lower(&addresses, vips))
+        .collect();
+    for host in hosts
+        .iter_mut()
+        .filter(|host| cluster.nodes.contains(&host.name))
+    {
+        let mut text = kube_proxy::rules(&services, &host.name, cluster.drop_invalid);
+        text.push_str(&vpc_cni::rules(vpcs::DEFAULT_RANGE, host.address));
+        host.rules = Some(text);
+    }
+}

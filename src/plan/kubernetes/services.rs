@@ -1,0 +1,495 @@
+//! Services: ports and addresses given out, endpoints found; those of type LoadBalancer become a balancer and target
+//! groups, as the AWS Load Balancer Controller makes them.
+
+use super::annotations::{self, Wishes};
+use super::{Cluster, Placed, kube_proxy};
+use crate::diag::codes::kubernetes as code;
+use crate::diag::{Diagnostic, Span, Spanned};
+use crate::plan::sink::Sink;
+use crate::spec::kubernetes::{self, Kubernetes, ServicePort};
+use crate::spec::{App, Balancer, Body, GroupEmulate, Http, Listener, Serve, TargetGroup};
+use ring::digest::{SHA256, digest};
+use std::collections::{HashMap, HashSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// kube-apiserver's default `--service-node-port-range`: its first port, and how many there are.
+const NODE_PORTS: (u16, u16) = (30_000, 2768);
+/// What EKS gives a cluster in a VPC of 10.0.0.0/8; the first address is the API server's.
+const CLUSTER_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 20, 0, 0), 16);
+const API_SERVER: Ipv4Addr = Ipv4Addr::new(172, 20, 0, 1);
+/// Given out from here on.
+const FIRST_CLUSTER_IP: Ipv4Addr = Ipv4Addr::new(172, 20, 0, 100);
+
+/// A service, before its endpoints have addresses.
+#[derive(Debug)]
+pub(in crate::plan) struct Service {
+    /// Its key.
+    pub(in crate::plan) name: Spanned<String>,
+    /// `clusterIP`
+    pub(in crate::plan) cluster_ip: Ipv4Addr,
+    /// In order of the lab.
+    pub(in crate::plan) ports: Vec<Port>,
+    /// It has a balancer: its number in the body.
+    pub(in crate::plan) balancer: Option<usize>,
+    vip: bool,
+    local: bool,
+    health_check: Option<u16>,
+    /// Host name (of a pod without a namespace: its node), and the node.
+    endpoints: Vec<(String, String)>,
+}
+
+/// A port of a service.
+#[derive(Debug)]
+pub(in crate::plan) struct Port {
+    /// The service's.
+    pub(in crate::plan) port: u16,
+    /// It carries datagrams.
+    pub(in crate::plan) udp: bool,
+    target: u16,
+    /// None: it cannot be reached from outside.
+    node_port: Option<u16>,
+}
+
+impl Service {
+    /// As kube-proxy sees it.
+    pub(super) fn lower(
+        &self,
+        addresses: &HashMap<String, Ipv4Addr>,
+        vips: &[Vec<Ipv4Addr>],
+    ) -> Vec<kube_proxy::Service> {
+        let own = self
+            .balancer
+            .filter(|_| self.vip)
+            .and_then(|number| vips.get(number));
+        let lower = |port: &Port| kube_proxy::Service {
+            name: match self.ports.len() {
+                1 => format!("default/{}", self.name.value),
+                _ => format!("default/{}:p{}", self.name.value, port.port),
+            },
+            udp: port.udp,
+            cluster: SocketAddrV4::new(self.cluster_ip, port.port),
+            node_port: port.node_port,
+            vips: own.cloned().unwrap_or_default(),
+            local: self.local,
+            health_check: self.health_check,
+            endpoints: self
+                .endpoints
+                .iter()
+                .filter_map(|(host, node)| {
+                    Some(kube_proxy::Endpoint {
+                        address: SocketAddrV4::new(*addresses.get(host)?, port.target),
+                        node: node.clone(),
+                    })
+                })
+                .collect(),
+        };
+        self.ports.iter().map(lower).collect()
+    }
+}
+
+/// Ports of the nodes and addresses of the cluster that are in use.
+#[derive(Default)]
+struct Book {
+    node_ports: HashMap<(u16, bool), Span>,
+    cluster_ips: HashSet<Ipv4Addr>,
+}
+
+/// Adds every service to the cluster, and what it brings to the body. `first` is the number of the first node there.
+pub(super) fn expand(
+    kubernetes: &Kubernetes,
+    placed: &[Placed],
+    cluster: &mut Cluster,
+    body: &mut Body,
+    first: usize,
+    sink: &mut Sink,
+) {
+    let mut book = Book::default();
+    for (_, service) in &kubernetes.services {
+        book.reserve(service, sink);
+    }
+    for (name, service) in &kubernetes.services {
+        let endpoints = endpoints(service, kubernetes, placed, sink);
+        let outside = service.kind.value != "ClusterIP";
+        let ports: Vec<Port> = service
+            .ports
+            .iter()
+            .map(|port| Port {
+                port: port.port.value,
+                udp: port.udp,
+                target: port.target(),
+                node_port: outside.then(|| book.node_port(name, port)),
+            })
+            .collect();
+        let health_check = (service.local.is_some() && outside).then(|| {
+            let seed = format!("{}/healthz", name.value);
+            let written = service
+                .health_check_node_port
+                .as_ref()
+                .map(|port| port.value);
+            written.unwrap_or_else(|| book.free_port(&seed, false))
+        });
+        unused(name, service, sink);
+        if let Some(port) = health_check {
+            answer_checks(port, &endpoints, kubernetes, service, body, first);
+        }
+        let mut made = Service {
+            name: name.clone(),
+            cluster_ip: book.cluster_ip(service),
+            ports,
+            balancer: None,
+            vip: service.vip,
+            local: service.local.is_some(),
+            health_check,
+            endpoints: endpoints
+                .iter()
+                .map(|(pod, node)| {
+                    let node = kubernetes.nodes[*node].0.value.clone();
+                    let alias = cluster.aliases.iter().any(|(alias, _)| alias.value == *pod);
+                    (if alias { node.clone() } else { pod.clone() }, node)
+                })
+                .collect(),
+        };
+        if service.kind.value == "LoadBalancer" {
+            made.balancer = Some(body.load_balancers.len());
+            let pods: Vec<&str> = endpoints.iter().map(|(pod, _)| pod.as_str()).collect();
+            bring_balancer(name, service, &made, &pods, kubernetes, body, sink);
+        }
+        cluster.services.push(made);
+    }
+}
+
+impl Book {
+    fn reserve(&mut self, service: &kubernetes::Service, sink: &mut Sink) {
+        let ports = service.ports.iter();
+        let written = ports.filter_map(|port| Some((port.node_port.as_ref()?, port.udp)));
+        let check = service
+            .health_check_node_port
+            .iter()
+            .map(|port| (port, false));
+        for (port, udp) in written.chain(check) {
+            if let Some(first) = self.node_ports.insert((port.value, udp), port.span) {
+                sink.push(
+                    Diagnostic::new(
+                        code::NODE_PORT_TAKEN,
+                        port.span,
+                        format!("port {} of the nodes is taken already", port.value),
+                    )
+                    .also(first, "here")
+                    .help("choose another, or leave it out and one is given out"),
+                );
+            }
+        }
+        let Some(address) = &service.cluster_ip else {
+            return;
+        };
+        let range = address.value.to_bits() >> (32 - CLUSTER_RANGE.1)
+            == CLUSTER_RANGE.0.to_bits() >> (32 - CLUSTER_RANGE.1);
+        let reason = if !range {
+            format!("not one of {}/{}", CLUSTER_RANGE.0, CLUSTER_RANGE.1)
+        } else if address.value == API_SERVER {
+            "the API server's".to_owned()
+        } else if self.cluster_ips.insert(address.value) {
+            return;
+        } else {
+            "another service has it".to_owned()
+        };
+        sink.push(
+            Diagnostic::new(
+                code::CLUSTER_IP,
+                address.span,
+                format!("{} cannot be a service's address", address.value),
+            )
+            .label(reason)
+            .help("leave it out and one is given out, or choose another of 172.20.0.0/16"),
+        );
+    }
+
+    fn cluster_ip(&mut self, service: &kubernetes::Service) -> Ipv4Addr {
+        if let Some(written) = &service.cluster_ip {
+            return written.value;
+        }
+        let mut address = FIRST_CLUSTER_IP;
+        while !self.cluster_ips.insert(address) {
+            address = Ipv4Addr::from_bits(address.to_bits() + 1);
+        }
+        address
+    }
+
+    fn node_port(&mut self, service: &Spanned<String>, port: &ServicePort) -> u16 {
+        match &port.node_port {
+            Some(written) => written.value,
+            None => self.free_port(&format!("{}:{}", service.value, port.port.value), port.udp),
+        }
+    }
+
+    /// Kubernetes takes a random one; here the same lab always has the same.
+    fn free_port(&mut self, seed: &str, udp: bool) -> u16 {
+        let hash = digest(&SHA256, seed.as_bytes());
+        let bytes = hash.as_ref();
+        let mut offset = u16::from_be_bytes([bytes[0], bytes[1]]) % NODE_PORTS.1;
+        loop {
+            let port = NODE_PORTS.0 + offset;
+            if let std::collections::hash_map::Entry::Vacant(free) =
+                self.node_ports.entry((port, udp))
+            {
+                free.insert(Span::default());
+                return port;
+            }
+            offset = (offset + 1) % NODE_PORTS.1;
+        }
+    }
+}
+
+/// Pods that a service selects, each with the number of its node.
+fn endpoints(
+    service: &kubernetes::Service,
+    kubernetes: &Kubernetes,
+    placed: &[Placed],
+    sink: &mut Sink,
+) -> Placed {
+    let selector = &service.selector;
+    let mut pods = kubernetes.pods.iter().zip(placed);
+    let Some(((key, pod), placed)) = pods.find(|((name, _), _)| name.value == selector.value)
+    else {
+        let names = kubernetes.pods.iter().map(|(name, _)| name.value.as_str());
+        let help = sink.help(&selector.value, names);
+        sink.push(
+            Diagnostic::new(
+                code::UNKNOWN_PODS,
+                selector.span,
+                format!("there are no pods `{}`", selector.value),
+            )
+            .label("not under `kubernetes.pods`")
+            .help(help),
+        );
+        return Vec::new();
+    };
+    let own_way = pod.host.setup.is_some() || pod.host.nft.is_some() || pod.host.iptables.is_some();
+    for port in &service.ports {
+        let target = port.target();
+        let serves =
+            |served: &crate::spec::ServePort| served.port == target && served.udp == port.udp;
+        if !own_way && !pod.serve().iter().any(|(served, _)| serves(&served.value)) {
+            let place = port.target_port.as_ref().unwrap_or(&port.port).span;
+            sink.push(
+                Diagnostic::new(
+                    code::ENDPOINT_SERVES_NOTHING,
+                    place,
+                    format!("pods `{}` serve nothing on port {target}", selector.value),
+                )
+                .label("where the service leads")
+                .also(key.span, "these pods")
+                .help(format!("add `serve: {{ {target}: echo }}` to them, or write the `targetPort` that they serve")),
+            );
+        }
+    }
+    placed.clone()
+}
+
+/// Settings that nothing would read.
+fn unused(name: &Spanned<String>, service: &kubernetes::Service, sink: &mut Sink) {
+    let mut complain = |span: Span, what: &str, help: &str| {
+        sink.push(
+            Diagnostic::new(
+                code::SETTING_UNUSED,
+                span,
+                format!("`{}` does not use its {what}", name.value),
+            )
+            .also(service.kind.span, "the service's type")
+            .help(help),
+        );
+    };
+    if service.kind.value != "LoadBalancer"
+        && let Some((first, _)) = service.annotations.first()
+    {
+        complain(
+            first.span,
+            "annotations",
+            "make it a `type: LoadBalancer`, or remove them",
+        );
+    }
+    if let Some(port) = &service.health_check_node_port
+        && (service.local.is_none() || service.kind.value == "ClusterIP")
+    {
+        complain(
+            port.span,
+            "`healthCheckNodePort`",
+            "add `externalTrafficPolicy: Local`, or remove it",
+        );
+    }
+}
+
+/// kube-proxy's own server on every node: 200 with a pod of the service there, else 503.
+fn answer_checks(
+    port: u16,
+    endpoints: &Placed,
+    kubernetes: &Kubernetes,
+    service: &kubernetes::Service,
+    body: &mut Body,
+    first: usize,
+) {
+    for node in 0..kubernetes.nodes.len() {
+        let here = endpoints.iter().any(|(_, own)| *own == node);
+        let status = if here { 200 } else { 503 };
+        let key = crate::spec::ServePort { port, udp: false };
+        let serve = Serve {
+            app: App::Http(Http {
+                host: None,
+                status,
+                delay: None,
+                idle_close: None,
+                keep_alive: true,
+            }),
+            proxy_protocol: None,
+        };
+        let place = service.local.unwrap_or(service.span);
+        body.hosts[first + node]
+            .1
+            .serve
+            .push((Spanned::new(key, place), serve));
+    }
+}
+
+fn bring_balancer(
+    name: &Spanned<String>,
+    service: &kubernetes::Service,
+    made: &Service,
+    pods: &[&str],
+    kubernetes: &Kubernetes,
+    body: &mut Body,
+    sink: &mut Sink,
+) {
+    let listeners: Vec<String> = made.ports.iter().map(Port::listener_name).collect();
+    let wishes = annotations::read(&service.annotations, &listeners, sink);
+    let default = |text: &str| Spanned::new(text.to_owned(), name.span);
+    let by_address = wishes
+        .target_type
+        .as_ref()
+        .is_some_and(|kind| kind.value == "ip");
+    let local = made.health_check.filter(|_| !by_address);
+    let health_check = annotations::health_check(&wishes, local, service.span, sink);
+    let mut listens = Vec::with_capacity(made.ports.len());
+    for (port, written) in made.ports.iter().zip(&service.ports) {
+        let group = match made.ports.len() {
+            1 => name.clone(),
+            _ => Spanned::new(format!("{}-{}", name.value, port.port), name.span),
+        };
+        name_is_free(&group, body, sink);
+        let protocol = default(if port.udp { "UDP" } else { "TCP" });
+        let (target_port, names): (u16, Vec<String>) = if by_address {
+            (
+                port.target,
+                pods.iter().map(|pod| (*pod).to_owned()).collect(),
+            )
+        } else {
+            let nodes = kubernetes
+                .nodes
+                .iter()
+                .filter(|(_, node)| node.service_target);
+            let names = nodes.map(|(name, _)| name.value.clone()).collect();
+            (port.node_port.unwrap_or(port.port), names)
+        };
+        let spanned = |name: String| (Spanned::new(name, service.selector.span), None);
+        body.target_groups.push((
+            group.clone(),
+            TargetGroup {
+                span: service.span,
+                target_type: wishes
+                    .target_type
+                    .clone()
+                    .unwrap_or_else(|| default("instance")),
+                protocol: protocol.clone(),
+                ip_address_type: default("ipv4"),
+                port: Some(Spanned::new(target_port, written.port.span)),
+                targets: names.into_iter().map(spanned).collect(),
+                attributes: wishes.group_attributes.clone(),
+                health_check: health_check.clone(),
+                emulate: GroupEmulate::default(),
+            },
+        ));
+        listens.push((
+            written.port.clone(),
+            Listener {
+                span: service.span,
+                protocol,
+                target_group: Some(group),
+                instance_port: None,
+                target_groups: Vec::new(),
+                attributes: of_listener(&wishes, port),
+            },
+        ));
+    }
+    if body
+        .load_balancers
+        .iter()
+        .any(|(other, _)| other.value == name.value)
+    {
+        sink.push(taken(name, "load balancer"));
+    }
+    let mut zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> = Vec::new();
+    for zone in kubernetes
+        .nodes
+        .iter()
+        .filter_map(|(_, node)| node.host.zone.as_ref())
+    {
+        if !zones.iter().any(|(known, _)| known.value == zone.value) {
+            zones.push((zone.clone(), None));
+        }
+    }
+    body.load_balancers.push((
+        name.clone(),
+        Balancer {
+            span: service.span,
+            kind: default("network"),
+            scheme: wishes.scheme.clone().unwrap_or_else(|| default("internal")),
+            ip_address_type: default("ipv4"),
+            zones,
+            disabled: Vec::new(),
+            instances: None,
+            health_check: None,
+            zonal_shift: None,
+            listeners: listens,
+            attributes: wishes.attributes.clone(),
+            start: default("settled"),
+            vpc: None,
+            security_groups: Vec::new(),
+            emulate: service.emulate.clone(),
+        },
+    ));
+}
+
+impl Port {
+    /// As annotations name listeners: `TCP-80`.
+    fn listener_name(&self) -> String {
+        format!("{}-{}", if self.udp { "UDP" } else { "TCP" }, self.port)
+    }
+}
+
+fn of_listener(wishes: &Wishes, port: &Port) -> annotations::Attributes {
+    let name = port.listener_name();
+    let own = wishes
+        .listener_attributes
+        .iter()
+        .filter(|(listener, _)| listener.value == name);
+    own.flat_map(|(_, attributes)| attributes.clone()).collect()
+}
+
+fn name_is_free(group: &Spanned<String>, body: &Body, sink: &mut Sink) {
+    if body
+        .target_groups
+        .iter()
+        .any(|(other, _)| other.value == group.value)
+    {
+        sink.push(taken(group, "target group"));
+    }
+}
+
+fn taken(name: &Spanned<String>, what: &str) -> Diagnostic {
+    Diagnostic::new(
+        code::SERVICE_NAME_TAKEN,
+        name.span,
+        format!("there is a {what} `{}` already", name.value),
+    )
+    .label("the service brings one of this name")
+    .help("rename one of the two")
+}

@@ -1,0 +1,169 @@
+//! Clusters, planned: who is where, what services bring, and each node's rules.
+
+use crate::plan::tests::planned;
+use crate::plan::{Attachment, Host, Plan, Verb};
+use std::net::Ipv4Addr;
+
+const LAB: &str = "
+title: t
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b }, n3: { zone: b, service_target: false } }
+  pods:
+    shell: { node: n1 }
+    nginx: { count: 2, serve: { 80: echo } }
+    exporter: { node: n2, hostNetwork: true, serve: { 9100: echo } }
+  services:
+    web: { selector: nginx, ports: [{ port: 80, nodePort: 31468 }] }
+    metrics: { type: ClusterIP, selector: exporter, ports: [{ port: 9100 }] }
+steps:
+  - load: { as: curl, from: shell, to: web, connections: 1 }
+  - connect: { as: scrape, from: exporter, to: metrics }
+works: [curl.ok]
+cases:
+  plain: { kind: control }
+  ip:
+    kind: control
+    set:
+      kubernetes.services.web.annotations:
+        service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip
+  local: { kind: control, set: { kubernetes.services.web.externalTrafficPolicy: Local } }
+  checked:
+    kind: control
+    set:
+      kubernetes.services.web.externalTrafficPolicy: Local
+      kubernetes.services.web.healthCheckNodePort: 32000
+      kubernetes.services.web.annotations:
+        service.beta.kubernetes.io/aws-load-balancer-healthcheck-interval: 20
+  vip: { kind: control, set: { kubernetes.services.web.ipMode: VIP, kubernetes.emulate.drop_invalid: false } }
+";
+
+fn host<'a>(plan: &'a Plan, name: &str) -> &'a Host {
+    let mut hosts = plan.hosts.iter();
+    hosts
+        .find(|host| host.name == name)
+        .expect("a host of the lab")
+}
+
+fn rules<'a>(plan: &'a Plan, node: &str) -> &'a str {
+    host(plan, node).rules.as_deref().expect("a node has rules")
+}
+
+#[test]
+fn pods_are_inside_their_nodes_with_addresses_of_the_nodes_interface() {
+    let plans = planned(LAB);
+    let plan = &plans[0];
+    let names: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    assert_eq!(names, ["n1", "n2", "n3", "shell", "nginx-1", "nginx-2"]);
+    for (pod, node, zone) in [("shell", 0, "a"), ("nginx-1", 0, "a"), ("nginx-2", 1, "b")] {
+        let pod = host(plan, pod);
+        let Attachment::Inside(veth) = &pod.attachment else {
+            panic!("{} is on the fabric", pod.name)
+        };
+        assert_eq!(veth.parent.0, node);
+        assert_eq!(pod.zone.as_deref(), Some(zone));
+        assert!(
+            plan.fabric.ports[node as usize]
+                .routed
+                .contains(&pod.address)
+        );
+    }
+    assert_eq!(plan.on_fabric(), 3);
+    assert_eq!(plan.groups[0].0, "nginx");
+    assert_eq!(
+        plan.aliases,
+        [("exporter".to_owned(), crate::plan::HostId(1))]
+    );
+    assert_eq!(host(plan, "n2").servers[0].port, 9100);
+}
+
+#[test]
+fn a_service_brings_a_balancer_and_its_group() {
+    let plans = planned(LAB);
+    let targets = |plan: &Plan| -> Vec<(String, Option<u16>)> {
+        let targets = plan.fabric.groups[0].targets.iter();
+        targets
+            .map(|target| (target.name.clone(), target.port))
+            .collect()
+    };
+    let named = |name: &str, port| (name.to_owned(), Some(port));
+    assert_eq!(targets(&plans[0]), [named("n1", 31468), named("n2", 31468)]);
+    assert!(plans[0].fabric.groups[0].preserve_client_ip);
+    assert_eq!(
+        targets(&plans[1]),
+        [named("nginx-1", 80), named("nginx-2", 80)]
+    );
+    assert!(!plans[1].fabric.groups[0].preserve_client_ip);
+    assert_eq!(plans[1].ip_groups, ["web"]);
+    let web = &plans[0].fabric.balancers[0];
+    let zones: Vec<&str> = web.zonal.iter().map(|zonal| zonal.zone.as_str()).collect();
+    assert_eq!((web.name.as_str(), zones), ("web", vec!["a", "b"]));
+    assert!(
+        web.zonal.iter().all(|zonal| zonal.public.is_none()),
+        "internal by default"
+    );
+}
+
+#[test]
+fn checks_only_where_the_lab_asks_for_them() {
+    let plans = planned(LAB);
+    assert!(plans[2].fabric.groups[0].health_check.is_none());
+    let check = plans[3].fabric.groups[0]
+        .health_check
+        .as_ref()
+        .expect("a check");
+    assert_eq!((check.port, check.path.as_str()), (Some(32000), "/healthz"));
+    assert_eq!((check.interval.as_secs(), check.healthy_threshold), (20, 2));
+    let answers = |node: &str| format!("{:?}", host(&plans[3], node).servers);
+    assert!(answers("n1").contains("status: 200"), "{}", answers("n1"));
+    assert!(answers("n3").contains("status: 503"), "{}", answers("n3"));
+}
+
+#[test]
+fn a_cluster_ip_is_dialled_from_within() {
+    let plans = planned(LAB);
+    let Verb::Connect { dial, .. } = &plans[0].steps[1].verb else {
+        panic!("the second step connects")
+    };
+    assert_eq!(dial.from.0, 1, "the exporter's node");
+    assert_eq!(*dial.to[0].address.ip().to_string(), *"172.20.0.101");
+}
+
+#[test]
+fn the_rules_of_a_node_read_like_kube_proxys() {
+    insta::assert_snapshot!(rules(&planned(LAB)[0], "n1"));
+}
+
+#[test]
+fn a_local_policy_keeps_to_the_nodes_own_pods() {
+    let plans = planned(LAB);
+    let (with, without) = (rules(&plans[2], "n1"), rules(&plans[2], "n3"));
+    assert!(with.contains("chain KUBE-SVL-"), "{with}");
+    assert!(!with.contains("has no local endpoints"), "{with}");
+    assert!(!without.contains("KUBE-SVL-"), "{without}");
+    assert!(
+        without.contains("tcp dport 31468 drop comment \"default/web has no local endpoints\""),
+        "{without}"
+    );
+}
+
+#[test]
+fn knobs_show_in_the_rules() {
+    let plans = planned(LAB);
+    let (plain, vip) = (rules(&plans[0], "n1"), rules(&plans[4], "n1"));
+    assert!(plain.contains("ct state invalid drop") && !vip.contains("invalid"));
+    let address: Ipv4Addr = plans[4].fabric.balancers[0].zonal[0].private;
+    let shortcut = format!("ip daddr {address} tcp dport 80 jump KUBE-EXT-");
+    assert!(
+        vip.contains(&shortcut) && !plain.contains(&shortcut),
+        "{vip}"
+    );
+}
+
+/// Hashes as a real kube-proxy makes them: `KUBE-SVC-NPX46M4PTMTKRN6Y` is known from every cluster.
+#[test]
+fn hashes_are_kube_proxys() {
+    assert_eq!(
+        super::kube_proxy::hash("default/kubernetes:httpstcp"),
+        "NPX46M4PTMTKRN6Y"
+    );
+}

@@ -1,0 +1,261 @@
+//! Kubernetes: nodes, pods, services. Names as in its API (core/v1), where it has them.
+
+use super::Need::{Default, Optional, Required};
+use super::balancers;
+use super::hosts::HOST;
+use super::{Field, Key, PORT, Section, Type, Words, field};
+
+/// `kubernetes`
+pub static KUBERNETES: Section = Section {
+    name: "kubernetes",
+    doc: "A cluster: nodes with kube-proxy's and the VPC CNI's rules, pods inside of them, and services.",
+    fields: &[
+        field(
+            "nodes",
+            Required,
+            Type::Map {
+                key: Key::Name,
+                of: &Type::Section(&NODE),
+                item: "node",
+            },
+            "Machines of the cluster: hosts that forward to the pods inside of them.",
+        ),
+        field(
+            "pods",
+            Optional,
+            Type::Map {
+                key: Key::Name,
+                of: &Type::Section(&POD),
+                item: "pod",
+            },
+            "Pods: each a network namespace of its own on a node, with an address of the VPC.",
+        ),
+        field(
+            "services",
+            Optional,
+            Type::Map {
+                key: Key::Name,
+                of: &Type::Section(&SERVICE),
+                item: "service",
+            },
+            "Services: names for pods. One of type LoadBalancer brings the balancer and the target group of its name.",
+        ),
+        field(
+            "emulate",
+            Optional,
+            Type::Section(&EMULATE),
+            "What the emulated kube-proxy does where releases differ.",
+        ),
+    ],
+};
+
+/// `kubernetes.emulate`
+pub static EMULATE: Section = Section {
+    name: "what kube-proxy does",
+    doc: "Knobs of the emulated kube-proxy.",
+    fields: &[field(
+        "drop_invalid",
+        Default("true"),
+        Type::Bool,
+        "Packets that connection tracking calls INVALID are dropped before they reach a pod, as kube-proxy does since \
+            1.15. `false`: an older one, which lets them pass untranslated.",
+    )],
+};
+
+/// A field that hosts have too.
+const fn of_host(name: &str) -> Field {
+    let mut number = 0;
+    while number < HOST.fields.len() {
+        let shared = &HOST.fields[number];
+        if same(shared.name, name) {
+            return field(shared.name, shared.need, shared.kind, shared.doc);
+        }
+        number += 1;
+    }
+    panic!("a host has no such field")
+}
+
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
+}
+
+/// `kubernetes.nodes.X`
+pub static NODE: Section = Section {
+    name: "a node",
+    doc: "A machine of the cluster: a host in a zone, with the rules of kube-proxy and of the VPC CNI.",
+    fields: &NODE_FIELDS,
+};
+static NODE_FIELDS: [Field; 12] = [
+    field("zone", Required, Type::Name, "The zone it is in."),
+    field(
+        "service_target",
+        Default("true"),
+        Type::Bool,
+        "Whether balancers of services register it. `false` stands for the label \
+            `node.kubernetes.io/exclude-from-external-load-balancers`.",
+    ),
+    of_host("address"),
+    of_host("public_address"),
+    of_host("sysctls"),
+    of_host("nft"),
+    of_host("iptables"),
+    of_host("setup"),
+    of_host("link"),
+    of_host("mtu"),
+    of_host("kernel"),
+    of_host("security_groups"),
+];
+
+/// `kubernetes.pods.X`
+pub static POD: Section = Section {
+    name: "a pod",
+    doc: "A pod, or `count` of them that are alike.",
+    fields: &POD_FIELDS,
+};
+static POD_FIELDS: [Field; 9] = [
+    field(
+        "node",
+        Optional,
+        Type::Name,
+        "The node it is on. Without it, pods are spread over the nodes in order.",
+    ),
+    of_host("count"),
+    of_host("serve"),
+    field(
+        "hostNetwork",
+        Default("false"),
+        Type::Bool,
+        "It has no namespace of its own: it runs in its node's, under the node's address.",
+    ),
+    of_host("sysctls"),
+    of_host("nft"),
+    of_host("iptables"),
+    of_host("setup"),
+    of_host("dns_cache"),
+];
+
+/// `kubernetes.services.X.type`
+pub static SERVICE_TYPES: Words = Words {
+    now: &["LoadBalancer", "NodePort", "ClusterIP"],
+    later: &[],
+};
+/// `kubernetes.services.X.externalTrafficPolicy`
+pub static TRAFFIC_POLICIES: Words = Words {
+    now: &["Cluster", "Local"],
+    later: &[],
+};
+/// `kubernetes.services.X.ipMode`
+pub static IP_MODES: Words = Words {
+    now: &["VIP", "Proxy"],
+    later: &[],
+};
+static PROTOCOLS: Words = Words {
+    now: &["TCP", "UDP"],
+    later: &[],
+};
+/// kube-apiserver's default `--service-node-port-range`.
+const NODE_PORT: Type = Type::Int {
+    min: 30_000,
+    max: 32_767,
+};
+
+/// `kubernetes.services.X`
+pub static SERVICE: Section = Section {
+    name: "a service",
+    doc: "A service: one name and one address for the pods that it selects.",
+    fields: &[
+        field(
+            "type",
+            Default("LoadBalancer"),
+            Type::Word(&SERVICE_TYPES),
+            "How it can be reached; each type can what those after it can.",
+        ),
+        field(
+            "selector",
+            Required,
+            Type::Name,
+            "The pods behind it: one of `kubernetes.pods`.",
+        ),
+        field(
+            "ports",
+            Required,
+            Type::List {
+                of: &Type::Section(&SERVICE_PORT),
+                min: 1,
+            },
+            "Its ports: `[{ port: 80, nodePort: 31468 }]`.",
+        ),
+        field(
+            "externalTrafficPolicy",
+            Default("Cluster"),
+            Type::Word(&TRAFFIC_POLICIES),
+            "`Cluster`: a node passes connections on to pods anywhere, under its own address. `Local`: only to pods of \
+                its own, which then see the client's.",
+        ),
+        field(
+            "healthCheckNodePort",
+            Optional,
+            NODE_PORT,
+            "With the policy `Local`, where nodes answer HTTP checks: 200 with a pod behind the service, else 503. \
+                Without it, one is given out.",
+        ),
+        field(
+            "clusterIP",
+            Optional,
+            Type::Address,
+            "Its address within the cluster. Without it, one is given out of 172.20.0.0/16.",
+        ),
+        field(
+            "ipMode",
+            Default("Proxy"),
+            Type::Word(&IP_MODES),
+            "`VIP`: the balancer's addresses are in the service's status, and nodes handle what pods send there \
+                themselves. `Proxy`: it goes to the balancer, as with AWS, whose status has a name only.",
+        ),
+        field(
+            "emulate",
+            Optional,
+            Type::Section(&balancers::EMULATE),
+            "What the emulated balancer does where AWS's documentation is silent.",
+        ),
+        field(
+            "annotations",
+            Optional,
+            Type::Free,
+            "Annotations of the AWS Load Balancer Controller, \
+                `service.beta.kubernetes.io/aws-load-balancer-...`.",
+        ),
+    ],
+};
+
+/// An item of `kubernetes.services.X.ports`
+pub static SERVICE_PORT: Section = Section {
+    name: "a port of a service",
+    doc: "A port of a service, and where it leads.",
+    fields: &[
+        field("port", Required, PORT, "The service's port."),
+        field(
+            "targetPort",
+            Optional,
+            PORT,
+            "The pods' port. Without it, the same.",
+        ),
+        field(
+            "nodePort",
+            Optional,
+            NODE_PORT,
+            "The nodes' port. Without it, one is given out.",
+        ),
+        field(
+            "protocol",
+            Default("TCP"),
+            Type::Word(&PROTOCOLS),
+            "What it carries.",
+        ),
+    ],
+};

@@ -1,0 +1,211 @@
+//! `conntrack-invalid`: a segment far outside of its stream was answered with RST, because a NAT on the way did not
+//! translate it.
+//!
+//! A socket that knows the connection answers such a segment with an ACK (RFC 9293 section 3.10.7.4), never with RST. Linux'
+//! connection tracking calls it INVALID and leaves it untranslated; what gets it then knows no such connection.
+//! Observed on: Kubernetes nodes with kube-proxy before 1.15, which lets INVALID packets pass to pods.
+
+use super::{cite, count, counters, distinct, name_all};
+use crate::evidence::Packet;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, delivered};
+use std::collections::HashMap;
+
+pub(super) const KIND: &str = "conntrack-invalid";
+/// Further off than that, no window of these labs' connections reaches (Linux: `tcp_rmem`, 6 MiB at most).
+const OFF: i64 = 8 << 20;
+const NUMBERS: i64 = 1 << 32;
+
+/// A stray segment and the RST to it: passages.
+struct Stray {
+    segment: usize,
+    reset: usize,
+    off: i64,
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let found = strays(trace);
+    let first = found.first()?;
+    let (segment, reset) = (trace.ended(first.segment), trace.sent(first.reset));
+    let ends = trace.evidence.connections.iter().enumerate();
+    let connections: Vec<usize> = ends
+        .filter(|(_, c)| {
+            found
+                .iter()
+                .any(|stray| trace.sent(stray.reset).from == c.local)
+        })
+        .map(|(i, _)| i)
+        .collect();
+    let whose = match connections.is_empty() {
+        true => String::new(),
+        false => format!(", a segment of {}", name_all(trace, &connections)),
+    };
+    let summary = format!(
+        "{} from {} to {}{whose}, {} bytes off its stream, {} answered with RST instead of ACK: connection tracking called \
+         it INVALID and did not translate it, so it came from an address that {} had never dialled. The RST went to {}, and \
+         ended the live connection there.",
+        count(found.len(), "segment"),
+        segment.from_after,
+        segment.to_after,
+        first.off,
+        if found.len() == 1 { "was" } else { "were" },
+        reset.from,
+        reset.to,
+    );
+    let passages = found.iter().flat_map(|stray| [stray.segment, stray.reset]);
+    let clients = connections
+        .iter()
+        .map(|c| trace.evidence.connections[*c].from.as_str());
+    let servers = found
+        .iter()
+        .filter_map(|stray| owner(trace, &trace.sent(stray.reset).to));
+    let mut numbers = counters(trace.evidence, distinct(clients), &["TcpOutRsts"]);
+    numbers.extend(counters(
+        trace.evidence,
+        distinct(servers),
+        &["TcpEstabResets"],
+    ));
+    Some(Finding {
+        kind: KIND.into(),
+        summary,
+        packets: cite(trace, passages),
+        connections,
+        counters: numbers,
+    })
+}
+
+fn strays(trace: &Trace) -> Vec<Stray> {
+    // By a stream's two ends: where its last segment ended; and the last stray one.
+    let mut streams: HashMap<(&str, &str), i64> = HashMap::new();
+    let mut astray: HashMap<(&str, &str), (usize, i64)> = HashMap::new();
+    let mut found = Vec::new();
+    for passage in 0..trace.passages.len() {
+        let (sent, packet) = (trace.sent(passage), trace.ended(passage));
+        if packet.protocol != "tcp" {
+            continue;
+        }
+        let stream = (packet.from_after.as_str(), packet.to_after.as_str());
+        if packet.flags.contains('R') {
+            let answered = (sent.to.as_str(), sent.from.as_str());
+            let Some((segment, off)) = astray.get(&answered).copied() else {
+                continue;
+            };
+            if sent.seq == trace.ended(segment).ack {
+                astray.remove(&answered);
+                found.push(Stray {
+                    segment,
+                    reset: passage,
+                    off,
+                });
+            }
+            continue;
+        }
+        let end = (packet.seq + length(packet)) % NUMBERS;
+        if packet.flags.contains('S') {
+            streams.insert(stream, end);
+        } else if let Some(last) = streams.get_mut(&stream) {
+            let off = (packet.seq - *last).rem_euclid(NUMBERS);
+            if !(OFF..NUMBERS - OFF).contains(&off) {
+                *last = end;
+            } else if delivered(packet) && packet.flags.contains('.') {
+                astray.insert(stream, (passage, off.min(NUMBERS - off)));
+            }
+        }
+    }
+    found
+}
+
+/// In sequence numbers: SYN and FIN take one each.
+fn length(packet: &Packet) -> i64 {
+    let letters = packet
+        .flags
+        .chars()
+        .filter(|flag| matches!(flag, 'S' | 'F'));
+    packet.len + letters.count() as i64
+}
+
+/// The host of an end.
+fn owner<'a>(trace: &Trace<'a>, end: &str) -> Option<&'a str> {
+    let mut hosts = trace.evidence.hosts.iter();
+    let address = super::ip(end);
+    hosts
+        .find(|(_, host)| host.address == address)
+        .map(|(name, _)| name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KIND, find};
+    use crate::evidence::{Evidence, Packet};
+    use crate::verdict::trace::Trace;
+
+    const POD: &str = "10.0.0.11:40000";
+    const SERVER: &str = "10.0.16.11:80";
+
+    fn packet(evidence: &mut Evidence, ends: [&str; 2], flags: &str, numbers: [i64; 2], len: i64) {
+        evidence.packets.push(Packet {
+            id: evidence.packets.len() as i64,
+            t: evidence.packets.len() as f64,
+            sender: "n1".into(),
+            receiver: "n2".into(),
+            protocol: "tcp".into(),
+            from: ends[0].into(),
+            to: ends[1].into(),
+            from_after: ends[0].into(),
+            to_after: ends[1].into(),
+            flags: flags.into(),
+            seq: numbers[0],
+            ack: numbers[1],
+            len,
+            fate: "forwarded".into(),
+            ..Packet::default()
+        });
+    }
+
+    fn talk() -> Evidence {
+        let mut evidence = Evidence::default();
+        packet(&mut evidence, [POD, SERVER], "S", [1000, 0], 0);
+        packet(&mut evidence, [SERVER, POD], "S.", [4_294_967_295, 1001], 0);
+        packet(&mut evidence, [SERVER, POD], "P.", [0, 1065], 64);
+        evidence
+    }
+
+    #[test]
+    fn a_stray_segment_and_its_reset() {
+        let mut evidence = talk();
+        packet(&mut evidence, [SERVER, POD], "P.", [1_000_000_064, 1065], 1);
+        packet(&mut evidence, [POD, SERVER], "R", [1065, 0], 0);
+        let found = find(&Trace::new(&evidence)).expect("a finding");
+        assert_eq!(found.kind, KIND);
+        assert_eq!(found.packets, [3, 4]);
+        assert!(
+            found.summary.contains("1000000000 bytes off"),
+            "{}",
+            found.summary
+        );
+    }
+
+    #[test]
+    fn silent_when_it_is_answered_with_an_ack() {
+        let mut evidence = talk();
+        packet(&mut evidence, [SERVER, POD], "P.", [1_000_000_064, 1065], 1);
+        packet(&mut evidence, [POD, SERVER], ".", [1065, 64], 0);
+        assert!(find(&Trace::new(&evidence)).is_none());
+    }
+
+    #[test]
+    fn silent_on_an_abort_in_the_middle_of_a_stream() {
+        let mut evidence = talk();
+        packet(&mut evidence, [SERVER, POD], "P.", [64, 1065], 1400);
+        packet(&mut evidence, [POD, SERVER], "R", [1065, 0], 0);
+        assert!(find(&Trace::new(&evidence)).is_none());
+    }
+
+    #[test]
+    fn silent_when_the_reset_answers_something_else() {
+        let mut evidence = talk();
+        packet(&mut evidence, [SERVER, POD], "P.", [1_000_000_064, 1065], 1);
+        packet(&mut evidence, [POD, SERVER], "R.", [2000, 64], 0);
+        assert!(find(&Trace::new(&evidence)).is_none());
+    }
+}
