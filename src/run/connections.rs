@@ -82,7 +82,14 @@ pub(super) fn connections(
                     .and_then(|local| latest.get(&tuple(books, client, local)?))
                     .copied(),
             };
-            let pair = pairs::of_client(story, client, joined.map(|c| c.tuple.from.into()), pairs);
+            let entered = joined.map(|joined| joined.tuple);
+            let own = || tuple(books, client, client.local?);
+            let mapping = entered
+                .or_else(own)
+                .and_then(|inside| mappings.since(&inside, began));
+            let outside = mapping.map(|mapping| mapping.outside);
+            let left_as = outside.or(entered).map(|tuple| tuple.from.into());
+            let pair = pairs::of_client(story, client, left_as, pairs);
             let ended = conversation.and_then(|conversation| {
                 let of_target = pair.and_then(|pair| {
                     let pair = &pairs[pair];
@@ -97,10 +104,6 @@ pub(super) fn connections(
                 let proxied = pairs::proxied(&story.plan, client.to.address).is_some();
                 ender(conversation, of_target, proxied)
             });
-            let translated = client.local.and_then(|local| {
-                let record = mappings.since(&tuple(books, client, local)?, began)?;
-                Some(books.end(record.outside.from))
-            });
             let arrival = match (way, conversation) {
                 (Some(way), _) => sightings.arrival(way.isn),
                 (None, Some(conversation)) => sightings.arrival(conversation.isn),
@@ -112,7 +115,7 @@ pub(super) fn connections(
                 flow,
                 pair,
                 ended,
-                translated,
+                translated: outside.map(|outside| books.end(outside.from)),
             };
             connection(
                 story,

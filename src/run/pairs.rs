@@ -50,7 +50,7 @@ fn word(why: Closed) -> &'static str {
 }
 
 /// The first pair of a client's connection, by its place in `pairs`. A port that was used again is told by the time.
-/// `left_as`: its own end as it entered the fabric, for a client inside another host.
+/// `left_as`: its own end as it entered the fabric, for a client inside another host, or as its NAT gateway made it.
 pub(super) fn of_client(
     story: &Story,
     client: &Client,

@@ -115,3 +115,43 @@ fn every_order_gives_each_connection_a_port_of_its_own() {
         assert_eq!(metrics["ActiveConnectionCount"], 400, "{order}");
     }
 }
+
+const BEYOND: &str = "
+hosts:
+  app: { zone: a, nat: egress }
+  router:
+    zone: a
+    nat: egress
+    nft: |
+      table ip nat {
+        chain post { type nat hook postrouting priority srcnat; oifname \"eth0\" masquerade }
+      }
+  desk: { behind: router }
+  service: { serve: { 443: echo } }
+  web: { zone: b, serve: { 80: echo } }
+nat_gateways:
+  egress: { zone: a }
+load_balancers:
+  old: { type: classic, zones: [b], instances: [web], listeners: { 80: 80 } }
+steps:
+  - connect: { as: visit, from: app, to: old }
+  - exchange: { as: page, over: visit }
+  - connect: { as: session, from: desk, to: service }
+  - exchange: { as: talk, over: session }
+";
+
+#[test]
+fn a_proxy_before_the_target_and_a_router_before_the_gateway() {
+    let Some(case) = once(BEYOND) else { return };
+    for step in ["visit", "page", "session", "talk"] {
+        assert_eq!(case.step(step)["ok"], true, "{step}: {}", case.step(step));
+    }
+    let connections = case.evidence["connections"]
+        .as_array()
+        .expect("connections");
+    assert_eq!(connections[0]["target"], "web", "{}", connections[0]);
+    assert_eq!(connections[1]["target"], "service", "{}", connections[1]);
+    let seen = connections[1]["seen_as"].as_str().expect("text");
+    assert!(seen.starts_with("192.0.2.10:"), "{seen}");
+    assert_eq!(connections[1]["server_state"], "ESTABLISHED");
+}
