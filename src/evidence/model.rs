@@ -340,6 +340,9 @@ pub struct Request {
     /// Who asked, `address:port`: as a PROXY protocol header told, else as the server sees it.
     #[serde(default)]
     pub client: String,
+    /// X-Forwarded-For; empty without one.
+    #[serde(default)]
+    pub forwarded_for: String,
     /// A load balancer's health check asked.
     #[serde(default)]
     pub probe: bool,

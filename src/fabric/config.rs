@@ -8,14 +8,14 @@ mod kinds;
 mod nat;
 
 pub use groups::{
-    CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
+    Algorithm, CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
     TerminationReset, Threshold,
 };
 pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOrder};
 
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
-pub use kinds::{Classic, Kind, OnBackendReset, OnDeregister};
+pub use kinds::{Application, Classic, Kind, OnBackendReset, OnDeregister};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;

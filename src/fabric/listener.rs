@@ -187,6 +187,27 @@ impl Listening {
         Some((pool.preferred.or_else(in_turn)?, pool.fail_open))
     }
 
+    /// All targets of one of its groups that a proxy may choose, the one whose turn it is first.
+    pub fn candidates(
+        &self,
+        zonal: ZonalId,
+        group: GroupId,
+        turn: usize,
+    ) -> (Vec<Candidate>, bool) {
+        let mut forwarding = self.forwarding.iter();
+        let Some(forwarding) = forwarding.find(|forwarding| forwarding.group == group) else {
+            return (Vec::new(), false);
+        };
+        let pool = &forwarding.pools[zonal.0 as usize];
+        let mut all = pool.eligible.clone();
+        if let Some(preferred) = pool.preferred {
+            all = vec![preferred];
+        }
+        let first = turn % all.len().max(1);
+        all.rotate_left(first);
+        (all, pool.fail_open)
+    }
+
     /// What is hashed; with stickiness the source address and the protocol alone.
     fn words(&self, opening: Opening, sticky: bool) -> [u64; 4] {
         let protocol: u64 = match self.protocol {

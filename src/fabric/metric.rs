@@ -1,7 +1,8 @@
 //! The metrics of load balancers as CloudWatch publishes them: one table of names, what they measure, in which namespaces
 //! and for which dimensions they exist and when they are reported.
 //!
-//! Sources: "CloudWatch metrics for your Network Load Balancer", "... for your Classic Load Balancer". Left out are billing (`ConsumedLCUs`) and QUIC. Not
+//! Sources: "CloudWatch metrics for your Network Load Balancer", "... for your Classic Load Balancer", "... for your
+//! Application Load Balancer". Left out are billing (`ConsumedLCUs`) and QUIC. Not
 //! here: the counting (see `meter`).
 
 use super::config::Kind;
@@ -62,7 +63,7 @@ impl From<&Kind> for Namespace {
         match kind {
             Kind::Network => Self::Network,
             Kind::Classic(_) => Self::Classic,
-            Kind::Application => Self::Application,
+            Kind::Application(_) => Self::Application,
         }
     }
 }
@@ -70,7 +71,12 @@ impl From<&Kind> for Namespace {
 /// Metrics of network balancers alone, and so on.
 const N: &[Namespace] = &[Namespace::Network];
 const C: &[Namespace] = &[Namespace::Classic];
-const NC: &[Namespace] = &[Namespace::Network, Namespace::Classic];
+const A: &[Namespace] = &[Namespace::Application];
+const ALL: &[Namespace] = &[
+    Namespace::Network,
+    Namespace::Classic,
+    Namespace::Application,
+];
 
 /// The sets of dimensions that a metric is published for, beside which `LoadBalancer` always stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,8 +151,8 @@ metrics! {
     ProcessedPackets = "ProcessedPackets", N, Sum, Always, Balancer, "Count";
     PeakBytesPerSecond = "PeakBytesPerSecond", N, Peak, Always, Balancer, "Bytes/Second";
     PeakPacketsPerSecond = "PeakPacketsPerSecond", N, Peak, Always, Balancer, "Count/Second";
-    HealthyHostCount = "HealthyHostCount", NC, Level, Registered, Group, "Count";
-    UnHealthyHostCount = "UnHealthyHostCount", NC, Level, Registered, Group, "Count";
+    HealthyHostCount = "HealthyHostCount", ALL, Level, Registered, Group, "Count";
+    UnHealthyHostCount = "UnHealthyHostCount", ALL, Level, Registered, Group, "Count";
     UnhealthyRoutingFlowCount = "UnhealthyRoutingFlowCount", N, Sum, Nonzero, BalancerAndGroup, "Count";
     ZonalHealthStatus = "ZonalHealthStatus", N, Level, Always, Balancer, "Count";
     TcpClientResetCount = "TCP_Client_Reset_Count", N, Sum, Always, Balancer, "Count";
@@ -168,6 +174,22 @@ metrics! {
     SpilloverCount = "SpilloverCount", C, Sum, Nonzero, Balancer, "Count";
     SurgeQueueLength = "SurgeQueueLength", C, Level, Always, Balancer, "Count";
     EstimatedProcessedBytes = "EstimatedProcessedBytes", C, Sum, Always, Balancer, "Bytes";
+    ActiveConnectionCount = "ActiveConnectionCount", A, Level, Nonzero, Balancer, "Count";
+    NewConnectionCount = "NewConnectionCount", A, Sum, Nonzero, Balancer, "Count";
+    ForwardedRequestCount = "RequestCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    UnhealthyRoutingRequestCount = "UnhealthyRoutingRequestCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    TargetConnectionErrorCount = "TargetConnectionErrorCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    HttpCodeElb3xx = "HTTPCode_ELB_3XX_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb4xx = "HTTPCode_ELB_4XX_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb5xx = "HTTPCode_ELB_5XX_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb500 = "HTTPCode_ELB_500_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb502 = "HTTPCode_ELB_502_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb503 = "HTTPCode_ELB_503_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeElb504 = "HTTPCode_ELB_504_Count", A, Sum, Nonzero, Balancer, "Count";
+    HttpCodeTarget2xx = "HTTPCode_Target_2XX_Count", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    HttpCodeTarget3xx = "HTTPCode_Target_3XX_Count", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    HttpCodeTarget4xx = "HTTPCode_Target_4XX_Count", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    HttpCodeTarget5xx = "HTTPCode_Target_5XX_Count", A, Sum, Nonzero, BalancerAndGroup, "Count";
 }
 
 impl Metric {

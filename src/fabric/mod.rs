@@ -341,6 +341,11 @@ impl Fabric {
         self.balancers.next_target(at, group)
     }
 
+    /// All targets that a request at a proxy may go to, the one whose turn it is first.
+    pub fn candidates(&mut self, at: Place, group: GroupId) -> Vec<Assigned> {
+        self.balancers.candidates(at, group)
+    }
+
     /// How a target stands, as the zonal address of a proxy sees it. It may change with every change of
     /// [`Fabric::works`]. Panics when the configuration has no such group or target.
     pub fn standing(&self, at: Place, group: GroupId, target: usize) -> Standing {

@@ -36,6 +36,7 @@ pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     Balancer,
+    Application,
     Classic,
     Group,
     Listener,
@@ -45,6 +46,7 @@ impl Holder {
     fn name(self) -> &'static str {
         match self {
             Holder::Balancer => "load balancer",
+            Holder::Application => "application load balancer",
             Holder::Classic => "classic load balancer",
             Holder::Group => "target group",
             Holder::Listener => "listener",
@@ -101,6 +103,13 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Balancer, CROSS_ZONE, Kind::Bool),
     attribute(Holder::Balancer, SECONDARY_IPS, Kind::Number { min: 0, max: 7 }),
     attribute(Holder::Balancer, ZONAL_SHIFT, Kind::Bool),
+    attribute(Holder::Application, "access_logs.s3.bucket", Kind::Text),
+    attribute(Holder::Application, "access_logs.s3.enabled", Kind::Bool),
+    attribute(Holder::Application, "access_logs.s3.prefix", Kind::Text),
+    attribute(Holder::Application, "client_keep_alive.seconds", Kind::Seconds { min: 60, max: 604_800 }),
+    attribute(Holder::Application, "deletion_protection.enabled", Kind::Bool),
+    attribute(Holder::Application, "idle_timeout.timeout_seconds", Kind::Seconds { min: 1, max: 4000 }),
+    attribute(Holder::Application, CROSS_ZONE, Kind::Bool),
     attribute(Holder::Classic, "AccessLog.Enabled", Kind::Bool),
     attribute(Holder::Classic, "ConnectionDraining.Enabled", Kind::Bool),
     attribute(Holder::Classic, "ConnectionDraining.Timeout", Kind::Seconds { min: 1, max: 3600 }),
@@ -110,6 +119,8 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",
         Kind::Seconds { min: 0, max: 3600 }),
+    attribute(Holder::Group, "load_balancing.algorithm.type",
+        Kind::Word(&["round_robin", "least_outstanding_requests"])),
     attribute(Holder::Group, CROSS_ZONE,
         Kind::Word(&["true", "false", "use_load_balancer_configuration"])),
     attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool),
@@ -195,7 +206,9 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         )
         .label(format!("this is a {}", holder.name()))
         .help(match other.holder {
-            Holder::Balancer | Holder::Classic => "write it under `load_balancers.NAME.attributes`",
+            Holder::Balancer | Holder::Application | Holder::Classic => {
+                "write it under `load_balancers.NAME.attributes`"
+            }
             Holder::Group => "write it under `target_groups.NAME.attributes`",
             Holder::Listener => {
                 "write it under a listener: `80: { target_group: web, attributes: { ... } }`"
@@ -213,6 +226,9 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         format!("no {} attribute is called `{}`", holder.name(), name.value),
     )
     .label(match holder {
+        Holder::Application => {
+            "an Application Load Balancer has none of this name, or it is not emulated"
+        }
         Holder::Classic => "a Classic Load Balancer has none of this name",
         Holder::Balancer | Holder::Group | Holder::Listener => {
             "a Network Load Balancer has none of this name"

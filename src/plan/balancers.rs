@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::forward::{self, Share, used};
 use super::groups::{Carries, Group, Groups};
 use super::hosts::{Hosts, known_zone};
-use super::{Sink, classic, ipv6, zones};
+use super::{Sink, application, classic, ipv6, zones};
 use crate::diag::codes::{health, plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
@@ -102,15 +102,13 @@ pub(super) fn resolve<'a>(
         .iter()
         .enumerate()
         .map(|(number, (name, section))| {
-            let is_classic = classic::is(section);
+            let (is_classic, is_application) = (classic::is(section), application::is(section));
             let none = Vec::new();
-            let written = if is_classic {
-                &none
-            } else {
-                &section.attributes
-            };
+            let others = is_classic || is_application;
+            let written = if others { &none } else { &section.attributes };
             let attributes = attributes::check(Holder::Balancer, written, sink);
-            let cross_zone = attributes.flag(CROSS_ZONE, false);
+            // AWS: that of an application balancer is always on.
+            let cross_zone = attributes.flag(CROSS_ZONE, is_application);
             let mut zones_known = true;
             for (zone, _) in &section.zones {
                 known_zone(zone, body, sink);
@@ -125,6 +123,9 @@ pub(super) fn resolve<'a>(
             } else {
                 classic::only_of_classic(section, sink);
             }
+            if is_application {
+                kind = application::resolve(section, clock, sink);
+            }
             for (port, listens) in section.listeners.iter().filter(|_| !is_classic) {
                 if listens.instance_port.is_some() {
                     // Its group is not there, and that has been said.
@@ -134,10 +135,12 @@ pub(super) fn resolve<'a>(
                 idle_is_fixed(body, listens, sink);
                 let shares = forward::resolve(listens, groups, cross_zone, body, sink);
                 ipv6::check_listener(section, listens, sink);
+                application::check_listener(section, listens, sink);
                 let all = listener(port, listens, &shares, groups, clock, sink);
                 for share in &shares {
                     let group = &groups.list[share.group];
                     ipv6::check_group(section, share.span, group, sink);
+                    application::check_group(section, listens, share.span, group, sink);
                 }
                 groups_known &= !all.is_empty();
                 listeners.extend(all);
@@ -160,7 +163,7 @@ pub(super) fn resolve<'a>(
                     .iter()
                     .map(|(zone, _)| !section.disabled.contains(&zone.value))
                     .collect(),
-                shifted: match is_classic {
+                shifted: match others {
                     true => None,
                     false => zones::shifted(name, section, &attributes, sink),
                 },
@@ -302,6 +305,8 @@ fn idle_timeouts(
     };
     let udp = |sink: &mut Sink| (Protocol::Udp, clock.idle(&or(UDP_IDLE_SECONDS), sink));
     match (listens, &written) {
+        // An application balancer's is in its attributes.
+        (Carries::Http, _) => vec![(Protocol::Tcp, Duration::ZERO)],
         (Carries::Tcp, _) => vec![tcp(sink)],
         (Carries::Tls, None) => {
             vec![(Protocol::Tcp, clock.idle(&or(TCP_IDLE_SECONDS), sink))]
@@ -341,11 +346,13 @@ fn may_forward(listens: Carries, group: Carries) -> bool {
         (Carries::Tcp, Carries::Tcp | Carries::Both)
         | (Carries::Tls, Carries::Tcp | Carries::Tls)
         | (Carries::Udp, Carries::Udp | Carries::Both)
-        | (Carries::Both, Carries::Both) => true,
-        (Carries::Tcp, Carries::Udp | Carries::Tls)
-        | (Carries::Tls, Carries::Udp | Carries::Both)
-        | (Carries::Udp, Carries::Tcp | Carries::Tls)
-        | (Carries::Both, Carries::Tcp | Carries::Tls | Carries::Udp) => false,
+        | (Carries::Both, Carries::Both)
+        | (Carries::Http, Carries::Http) => true,
+        (Carries::Tcp, Carries::Udp | Carries::Tls | Carries::Http)
+        | (Carries::Tls, Carries::Udp | Carries::Both | Carries::Http)
+        | (Carries::Udp, Carries::Tcp | Carries::Tls | Carries::Http)
+        | (Carries::Both, Carries::Tcp | Carries::Tls | Carries::Udp | Carries::Http)
+        | (Carries::Http, Carries::Tcp | Carries::Tls | Carries::Udp | Carries::Both) => false,
     }
 }
 
@@ -536,6 +543,7 @@ pub(super) fn served(
         let group = &groups.list[share.group];
         let takes = match listener.protocol {
             Protocol::Tcp if listener.terminates => Carries::Tls,
+            Protocol::Tcp if group.protocol == Carries::Http => Carries::Http,
             Protocol::Tcp => Carries::Tcp,
             Protocol::Udp => Carries::Udp,
         };

@@ -2,7 +2,7 @@
 
 use super::Sink;
 use super::clock::{Clock, show};
-use crate::diag::codes::health as code;
+use crate::diag::codes::{health as code, http};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{CheckProtocol, HealthCheck};
 use crate::spec;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// AWS: cloud seconds after which an HTTP check has failed.
 const HTTP_TIMEOUT: u64 = 6;
+/// AWS: the same for Application Load Balancers.
+const APPLICATION_TIMEOUT: u64 = 5;
 /// AWS: the same for TCP and HTTPS.
 const OTHER_TIMEOUT: u64 = 10;
 /// AWS does not say how many there are, only that they agree by consensus: the fewest that can outvote one.
@@ -28,10 +30,37 @@ pub(super) fn resolve(
     clock: Clock,
     sink: &mut Sink,
 ) -> Option<HealthCheck> {
-    let check = group.health_check.as_ref()?;
+    let mut check = group.health_check.clone()?;
     let checkers = group.emulate.checkers.as_ref();
     let checkers = checkers.and_then(|checkers| u8::try_from(checkers.value).ok());
-    Some(of(check, checkers.unwrap_or(CHECKERS), clock, sink))
+    let mut fewest = CHECKERS;
+    if group.protocol.value == "HTTP" {
+        fewest = 1;
+        of_requests(group, &mut check, sink);
+    }
+    Some(of(&check, checkers.unwrap_or(fewest), clock, sink))
+}
+
+/// Defaults of an Application Load Balancer, whose checks are HTTP or HTTPS.
+fn of_requests(group: &spec::TargetGroup, check: &mut spec::HealthCheck, sink: &mut Sink) {
+    let or = |value| Spanned::new(value, check.span);
+    let timeout = or(APPLICATION_TIMEOUT.min(check.interval.value));
+    check.timeout.get_or_insert(timeout);
+    let matcher = Spanned::new("200".to_owned(), check.span);
+    check.matcher.get_or_insert(matcher);
+    if check.protocol.value == "TCP" {
+        sink.push(
+            Diagnostic::new(
+                http::CHECKED_OVER_TCP,
+                check.protocol.span,
+                "an HTTP group is checked over HTTP or HTTPS",
+            )
+            .also(group.protocol.span, "the group's protocol")
+            .help("remove `protocol` from the health check"),
+        );
+        // The rest of it is right.
+        check.protocol.value = "HTTP".to_owned();
+    }
 }
 
 /// A health check as the fabric takes it, of so many checkers of each zonal address.

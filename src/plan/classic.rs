@@ -68,6 +68,7 @@ pub(super) fn add_groups<'a>(
         groups.list.push(Group {
             name,
             owner: Some(number),
+            inner: None,
             protocol: Carries::Tcp,
             ipv6: false,
             preserve_client_ip: false,

@@ -1,5 +1,6 @@
 //! Target groups: targets resolved, preservation decided.
 
+use super::application::{self, Inner};
 use super::attributes::{
     self, CROSS_ZONE, Checked, HEADER_PLACEMENT, Holder, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
 };
@@ -19,6 +20,8 @@ pub(super) struct Group<'a> {
     pub(super) name: &'a Spanned<String>,
     /// The balancer whose instances these are; none: a target group of the lab.
     pub(super) owner: Option<usize>,
+    /// The application balancer that is its target; it has no others then.
+    pub(super) inner: Option<Inner>,
     /// Toward the targets.
     pub(super) protocol: Carries,
     /// It has its targets' IPv6 addresses.
@@ -102,9 +105,11 @@ pub(super) fn resolve<'a>(
         by_name.entry(name.value.as_str()).or_insert(list.len());
         let attributes = attributes::check(Holder::Group, &group.attributes, sink);
         let protocol = Carries::of(&group.protocol);
+        let outer = application::is_outer(group);
         list.push(Group {
             name,
             owner: None,
+            inner: application::inner(body, name, group, sink),
             protocol,
             ipv6: group.ip_address_type.value == "ipv6",
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
@@ -115,13 +120,17 @@ pub(super) fn resolve<'a>(
                 Some(_) | None => None,
             },
             health_check: checks::resolve(group, clock, sink),
-            attributes: targets::attributes(protocol, &attributes, old, clock, sink),
+            attributes: GroupAttributes {
+                algorithm: application::algorithm(group, sink),
+                ..targets::attributes(protocol, &attributes, old, clock, sink)
+            },
             emulate: targets::emulate(&group.emulate, clock),
             port: group.port.as_ref().map(|port| port.value),
             targets: registered(
                 group
                     .targets
                     .iter()
+                    .filter(|_| !outer)
                     .map(|(name, port)| (name, port.as_ref())),
                 group.port.as_ref(),
                 hosts,
@@ -130,6 +139,7 @@ pub(super) fn resolve<'a>(
             unknown: group
                 .targets
                 .iter()
+                .filter(|_| !outer)
                 .map(|(name, _)| name.value.as_str())
                 .filter(|name| hosts.all(name).is_none())
                 .collect(),
@@ -155,6 +165,8 @@ pub(super) enum Carries {
     Udp,
     /// `TCP_UDP`: both, on one port.
     Both,
+    /// `HTTP`: requests of an application balancer.
+    Http,
 }
 
 impl Carries {
@@ -164,6 +176,7 @@ impl Carries {
             "TLS" => Self::Tls,
             "UDP" => Self::Udp,
             "TCP_UDP" => Self::Both,
+            "HTTP" => Self::Http,
             _ => Self::Tcp,
         }
     }
@@ -175,6 +188,7 @@ impl Carries {
             Self::Tls => "TLS",
             Self::Udp => "UDP",
             Self::Both => "TCP_UDP",
+            Self::Http => "HTTP",
         }
     }
 }
@@ -191,6 +205,8 @@ fn preserves(
         Carries::Tcp | Carries::Tls => {
             attributes.flag(PRESERVE_CLIENT_IP, group.target_type.value != "ip")
         }
+        // It says so in a header.
+        Carries::Http => false,
         Carries::Udp | Carries::Both => {
             if let Some(value) = attributes.text(PRESERVE_CLIENT_IP)
                 && value.value == "false"
@@ -221,6 +237,7 @@ fn proxy_protocol(
         return None;
     }
     match protocol {
+        Carries::Http => None,
         Carries::Tcp | Carries::Tls => Some(
             match attributes.text(HEADER_PLACEMENT).map(|v| v.value.as_str()) {
                 Some("on_first_ack") => Placement::OnFirstAck,

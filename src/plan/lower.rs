@@ -1,6 +1,7 @@
 //! From what is resolved to what the fabric knows.
 
 use super::addresses::Addresses;
+use super::application::Inner;
 use super::balancers::Balancer;
 use super::clock::Clock;
 use super::forward::Share;
@@ -65,41 +66,44 @@ pub(super) fn lower(
             }
         }
     }
+    let groups = groups
+        .list
+        .iter()
+        .map(|group| TargetGroup {
+            name: group.name.value.clone(),
+            preserve_client_ip: group.preserve_client_ip,
+            health_check: group.health_check.clone(),
+            proxy_protocol: group.proxy_protocol,
+            tls: group.protocol == Carries::Tls,
+            http: group.protocol == Carries::Http,
+            targets: group
+                .targets
+                .iter()
+                .map(|target| {
+                    let host = &hosts[target.host.0 as usize];
+                    Target {
+                        name: host.name.clone(),
+                        address: match group.ipv6 {
+                            // Without one, the plan has a problem that says so.
+                            true => addresses.of_ipv6(host).unwrap_or(host.address),
+                            false => host.address,
+                        },
+                        port: target.port,
+                        zone: host.zone.clone(),
+                        registered: target.registered,
+                    }
+                })
+                .chain(group.inner.iter().flat_map(|inner| within(inner, &lowered)))
+                .collect(),
+            attributes: group.attributes.clone(),
+            emulate: group.emulate.clone(),
+        })
+        .collect();
     Config {
         seed,
         ports,
         balancers: lowered,
-        groups: groups
-            .list
-            .iter()
-            .map(|group| TargetGroup {
-                name: group.name.value.clone(),
-                preserve_client_ip: group.preserve_client_ip,
-                health_check: group.health_check.clone(),
-                proxy_protocol: group.proxy_protocol,
-                tls: group.protocol == Carries::Tls,
-                targets: group
-                    .targets
-                    .iter()
-                    .map(|target| {
-                        let host = &hosts[target.host.0 as usize];
-                        Target {
-                            name: host.name.clone(),
-                            address: match group.ipv6 {
-                                // Without one, the plan has a problem that says so.
-                                true => addresses.of_ipv6(host).unwrap_or(host.address),
-                                false => host.address,
-                            },
-                            port: target.port,
-                            zone: host.zone.clone(),
-                            registered: target.registered,
-                        }
-                    })
-                    .collect(),
-                attributes: group.attributes.clone(),
-                emulate: group.emulate.clone(),
-            })
-            .collect(),
+        groups,
         nat_gateways: Vec::new(),
         guards: Default::default(),
         vpcs: Default::default(),
@@ -112,6 +116,21 @@ pub(super) fn lower(
         },
         metric_period: clock.cloud(METRIC_PERIOD),
     }
+}
+
+/// The zonal addresses of an application balancer, as targets; none of one that could not be set up.
+fn within(inner: &Inner, balancers: &[config::Balancer]) -> Vec<Target> {
+    let balancer = &balancers[inner.balancer];
+    let zonal = balancer.zonal.iter().filter(|zonal| zonal.enabled);
+    zonal
+        .map(|zonal| Target {
+            name: format!("{}/{}", balancer.name, zonal.zone),
+            address: zonal.private,
+            port: Some(inner.port),
+            zone: Some(zonal.zone.clone()),
+            registered: true,
+        })
+        .collect()
 }
 
 /// The checked groups behind balancers for which the story waits, in order.

@@ -6,6 +6,7 @@
 //! a lab is read (see `spec`), how a plan is built (see `world`).
 
 mod addresses;
+mod application;
 mod attributes;
 mod balancers;
 mod cases;
@@ -221,6 +222,7 @@ fn resolve(
         hosts: drafts,
         addresses,
     };
+    let inner = application::all_zonal_names(groups, body);
     let names = shape::Names {
         hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
         aliases: drafts
@@ -228,12 +230,15 @@ fn resolve(
             .iter()
             .map(|(name, _)| name.as_str())
             .collect(),
+        inner: inner.iter().flatten().map(String::as_str).collect(),
         groups: groups
             .list
             .iter()
-            .filter(|group| group.owner.is_none())
-            .map(|group| {
+            .zip(&inner)
+            .filter(|(group, _)| group.owner.is_none())
+            .map(|(group, inner)| {
                 let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
+                let targets = targets.chain(inner);
                 (
                     group.name.value.as_str(),
                     targets.map(String::as_str).collect(),

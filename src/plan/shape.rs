@@ -16,6 +16,8 @@ pub(super) struct Names<'a> {
     pub(super) hosts: Vec<&'a str>,
     /// Further names of some of them.
     pub(super) aliases: Vec<&'a str>,
+    /// Zonal addresses of application balancers that are targets.
+    pub(super) inner: Vec<&'a str>,
     /// Group name and the names of its targets.
     pub(super) groups: Vec<(&'a str, Vec<&'a str>)>,
     /// The same of classic balancers and their instances.
@@ -41,10 +43,17 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         let instances = own.map(|(_, instances)| instances.as_slice());
         (name.value.as_str(), balancer(section, instances))
     });
-    let groups = names
-        .groups
-        .iter()
-        .map(|(name, targets)| (*name, group(targets)));
+    let groups = names.groups.iter().map(|(name, targets)| {
+        let http = body
+            .target_groups
+            .iter()
+            .any(|(group, section)| group.value == *name && section.protocol.value == "HTTP");
+        let namespace = match http {
+            true => Namespace::Application,
+            false => Namespace::Network,
+        };
+        (*name, group(targets, namespace))
+    });
     let hosts = names.hosts.iter().chain(&names.aliases);
     let hosts = hosts.map(|name| (*name, host()));
     roots.insert("hosts".to_owned(), record(hosts));
@@ -100,6 +109,7 @@ fn host() -> Type {
                 ("path", Type::Text),
                 ("status", Type::Int),
                 ("client", Type::Text),
+                ("forwarded_for", Type::Text),
                 ("probe", Type::Bool),
             ])),
         ),
@@ -111,6 +121,7 @@ fn host() -> Type {
 fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
     let namespace = match instances {
         Some(_) => Namespace::Classic,
+        None if section.kind.value == "application" => Namespace::Application,
         None => Namespace::Network,
     };
     let metrics = || counts(words::metrics(namespace));
@@ -158,7 +169,7 @@ fn gateway(section: &NatGateway) -> Type {
     ])
 }
 
-fn group(targets: &[&str]) -> Type {
+fn group(targets: &[&str], namespace: Namespace) -> Type {
     let target = || {
         record([
             ("state", Type::Word(words::TARGET_STATES)),
@@ -181,7 +192,7 @@ fn group(targets: &[&str]) -> Type {
         ])
     };
     record([
-        ("metrics", counts(words::group_metrics())),
+        ("metrics", counts(words::group_metrics(namespace))),
         (
             "targets",
             record(targets.iter().map(|name| (*name, target()))),
@@ -329,7 +340,10 @@ fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
         ("errors", errors()),
         ("requests", Type::Int),
         ("status", status()),
-        ("by_target", counts(names.hosts.iter().copied())),
+        (
+            "by_target",
+            counts(names.hosts.iter().chain(&names.inner).copied()),
+        ),
         (
             "connect_ms",
             record(quantiles.map(|name| (name, Type::Millis))),

@@ -8,7 +8,9 @@ use super::groups::{Carries, Group, Groups, Target};
 use super::hosts::Hosts;
 use crate::diag::codes::targets as code;
 use crate::diag::{Diagnostic, Spanned};
-use crate::fabric::config::{GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold};
+use crate::fabric::config::{
+    Algorithm, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
+};
 use crate::spec::{self, Body};
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ pub(super) fn attributes(
     };
     // With datagrams in it, a group has what AWS says of UDP.
     let udp = match protocol {
-        Carries::Tcp | Carries::Tls => false,
+        Carries::Tcp | Carries::Tls | Carries::Http => false,
         Carries::Udp | Carries::Both => true,
     };
     let terminate_unhealthy = written.flag(TERMINATE_UNHEALTHY, !udp);
@@ -84,6 +86,7 @@ pub(super) fn attributes(
         routing,
         dns_failover,
         stickiness: written.flag(STICKINESS, false),
+        algorithm: Algorithm::default(),
     }
 }
 

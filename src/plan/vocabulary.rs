@@ -53,9 +53,9 @@ pub fn metrics(namespace: Namespace) -> impl Iterator<Item = &'static str> {
     namespace.rows().map(|row| row.name)
 }
 
-/// Of those, the ones that exist for a network balancer's target group.
-pub fn group_metrics() -> impl Iterator<Item = &'static str> {
-    let rows = Namespace::Network.rows();
+/// Of those, the ones that exist for a target group.
+pub fn group_metrics(namespace: Namespace) -> impl Iterator<Item = &'static str> {
+    let rows = namespace.rows();
     rows.filter(|row| row.dimensions != Dimensions::Balancer)
         .map(|row| row.name)
 }

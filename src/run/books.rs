@@ -197,7 +197,7 @@ pub(super) fn balancers(
                 .count() as i64;
             let (kind, instances) = match &balancer.kind {
                 Kind::Network => ("network", BTreeMap::new()),
-                Kind::Application => ("application", BTreeMap::new()),
+                Kind::Application(_) => ("application", BTreeMap::new()),
                 Kind::Classic(classic) => ("classic", instances(plan, books, classic, pairs)),
             };
             (
@@ -286,7 +286,7 @@ fn is_of_classic(plan: &Plan, group: usize) -> bool {
     let mut kinds = plan.fabric.balancers.iter().map(|balancer| &balancer.kind);
     kinds.any(|kind| match kind {
         Kind::Classic(classic) => usize::from(classic.group.0) == group,
-        Kind::Network | Kind::Application => false,
+        Kind::Network | Kind::Application(_) => false,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
     StepResult,
 };
+use crate::plan::Plan;
 use crate::world::{Error, World, proc};
 use futures_util::future::join_all;
 
@@ -160,6 +161,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                     .filter(|request| request.at >= story.start())
                     .map(|request| Request {
                         client: request.client.to_string(),
+                        forwarded_for: request.forwarded_for,
                         probe: plan.is_of_kernel(request.peer),
                         host: request.host,
                         path: request.path,
@@ -221,7 +223,9 @@ fn steps(story: &Story, connections: &[Connection], books: &Books) -> Vec<StepRe
                     .plan
                     .hosts
                     .iter()
-                    .map(|host| (host.name.clone(), 0))
+                    .map(|host| host.name.clone())
+                    .chain(inner_targets(&story.plan))
+                    .map(|name| (name, 0))
                     .collect();
                 for connection in own
                     .iter()
@@ -239,6 +243,13 @@ fn steps(story: &Story, connections: &[Connection], books: &Books) -> Vec<StepRe
             result
         })
         .collect()
+}
+
+/// The zonal addresses of application balancers that are targets.
+fn inner_targets(plan: &Plan) -> impl Iterator<Item = String> {
+    let targets = plan.fabric.groups.iter().flat_map(|group| &group.targets);
+    let inner = targets.filter(|target| target.name.contains('/'));
+    inner.map(|target| target.name.clone())
 }
 
 fn quantiles(mut values: Vec<f64>) -> Quantiles {

@@ -69,6 +69,7 @@ async fn answer(
             };
             let request = Request {
                 host,
+                forwarded_for: header(&text, "x-forwarded-for").unwrap_or_default(),
                 path: text.split_whitespace().nth(1).unwrap_or("/").to_owned(),
                 status,
                 peer: served.peer,
@@ -114,6 +115,7 @@ async fn refuse(
 ) -> io::Result<()> {
     let request = Request {
         host: String::new(),
+        forwarded_for: String::new(),
         path: String::new(),
         status: 400,
         peer: served.peer,

@@ -76,7 +76,11 @@ impl<'a> Metrics<'a> {
             .balancers()
             .filter(|balancer| self.groups(*balancer).contains(&group))
             .collect();
-        Namespace::Network
+        let namespace = match self.plan.fabric.groups[usize::from(group.0)].http {
+            true => Namespace::Application,
+            false => Namespace::Network,
+        };
+        namespace
             .rows()
             .filter(|row| row.dimensions != Dimensions::Balancer)
             .map(|row| {

@@ -109,6 +109,8 @@ pub(super) struct Program {
 pub struct Request {
     /// Host header.
     pub host: String,
+    /// X-Forwarded-For; empty without one.
+    pub forwarded_for: String,
     /// Request target.
     pub path: String,
     /// Status of the answer.

@@ -85,7 +85,7 @@ fn host(host: &HostEvidence) -> Value {
     let requests: Vec<_> = host
         .requests
         .iter()
-        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "client": r.client, "probe": r.probe }))
+        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "client": r.client, "forwarded_for": r.forwarded_for, "probe": r.probe }))
         .collect();
     json!({
         "address": host.address,

@@ -155,6 +155,20 @@ impl Driver {
             .await
     }
 
+    /// Tells the fabric something and does not wait; what is asked afterwards is answered later. Without a fabric any more,
+    /// nothing happens.
+    pub fn tell(&self, news: impl FnOnce(&mut Fabric) + Send + 'static) {
+        let Some(questions) = &self.questions else {
+            return;
+        };
+        if questions
+            .send(Box::new(move |fabric, _, _| news(fabric)))
+            .is_ok()
+        {
+            self.wake.write(1).expect("an eventfd takes a small number");
+        }
+    }
+
     async fn send<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Fabric, &mut Devices, Duration) -> T + Send + 'static,

@@ -3,6 +3,7 @@
 //! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection.
 
 use super::super::config::{BalancerId, Config, GroupId, Protocol, ZonalId};
+use super::super::listener::{Candidate, Listening};
 use super::super::metric::Metric;
 use super::super::targets::{Scope, Standing};
 use super::Balancers;
@@ -45,6 +46,25 @@ impl Balancers {
             address: candidate.address,
             fail_open,
         })
+    }
+
+    /// All targets that a request may go to, the one whose turn it is first.
+    pub fn candidates(&mut self, at: Place, group: GroupId) -> Vec<Assigned> {
+        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
+        let mut listeners = listeners.iter();
+        let listens = |one: &&Listening| one.port == at.port && one.protocol == Protocol::Tcp;
+        let Some(listener) = listeners.find(listens) else {
+            return Vec::new();
+        };
+        let turn = self.turns.entry((at, group)).or_default();
+        let (all, fail_open) = listener.candidates(at.zonal, group, *turn);
+        *turn = turn.wrapping_add(1);
+        let assigned = |candidate: Candidate| Assigned {
+            target: candidate.index,
+            address: candidate.address,
+            fail_open,
+        };
+        all.into_iter().map(assigned).collect()
     }
 
     /// How a target stands, as the zonal address of a proxy sees it. None: the listener does not forward to the group.

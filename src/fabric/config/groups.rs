@@ -20,6 +20,8 @@ pub struct TargetGroup {
     pub proxy_protocol: Option<Placement>,
     /// Connections of a balancer that terminates TLS to its targets are TLS again.
     pub tls: bool,
+    /// Requests are passed on to its targets, not connections.
+    pub http: bool,
     /// AWS's own settings.
     pub attributes: GroupAttributes,
     /// What AWS does not document.
@@ -92,6 +94,18 @@ pub struct GroupAttributes {
     pub dns_failover: Threshold,
     /// `stickiness.enabled`, of type `source_ip`.
     pub stickiness: bool,
+    /// `load_balancing.algorithm.type`, of HTTP groups.
+    pub algorithm: Algorithm,
+}
+
+/// How an Application Load Balancer chooses the target of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests that wait for an answer.
+    LeastOutstandingRequests,
 }
 
 impl Default for GroupAttributes {
@@ -104,6 +118,7 @@ impl Default for GroupAttributes {
             routing: Threshold::ONE,
             dns_failover: Threshold::ONE,
             stickiness: false,
+            algorithm: Algorithm::RoundRobin,
         }
     }
 }

@@ -12,7 +12,7 @@ pub enum Kind {
     /// They end at it, and another one leads to an instance (AWS: Classic Load Balancer, TCP listeners).
     Classic(Classic),
     /// They end at it, and requests go on (AWS: Application Load Balancer).
-    Application,
+    Application(Application),
 }
 
 impl Kind {
@@ -21,9 +21,20 @@ impl Kind {
     pub fn is_proxy(&self) -> bool {
         match self {
             Self::Network => false,
-            Self::Classic(_) | Self::Application => true,
+            Self::Classic(_) | Self::Application(_) => true,
         }
     }
+}
+
+/// Settings of an Application Load Balancer, in real time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// `idle_timeout.timeout_seconds`: of connections of clients, and of those to targets.
+    pub idle_timeout: Duration,
+    /// `client_keep_alive.seconds`: a client's connection is not older than that.
+    pub client_keep_alive: Duration,
+    /// A connection to a target must stand within this (AWS: 10 s).
+    pub connect_timeout: Duration,
 }
 
 /// Settings of a Classic Load Balancer, in real time.

@@ -79,7 +79,7 @@ async fn view(station: &Station) -> Option<View> {
         .ask(
             move |fabric: &mut Fabric, _| match &fabric.config().balancers[id].kind {
                 Kind::Classic(settings) => Some(settings.clone()),
-                Kind::Network | Kind::Application => None,
+                Kind::Network | Kind::Application(_) => None,
             },
         )
         .await?;

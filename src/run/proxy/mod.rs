@@ -3,8 +3,9 @@
 //!
 //! Here is what every kind of proxy needs: its listeners' life, where it is, sockets toward targets, and what it asks of
 //! the fabric (whose turn it is, how a target stands, that something be counted). What a proxy does with a connection is
-//! in `tls` and `classic`; what is kept of it for the evidence in `journal`.
+//! in `tls`, `classic` and `application`; what is kept of it for the evidence in `journal`.
 
+mod application;
 mod classic;
 mod journal;
 mod relay;
@@ -101,7 +102,12 @@ impl Proxies {
                                 listen(world, &balancer.name, zonal, kernel, listener.port)?;
                             classic::start(station(), socket)
                         }
-                        Kind::Network | Kind::Application => continue,
+                        Kind::Application(_) => {
+                            let socket =
+                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
+                            application::start(station(), listener.forward[0].group, socket)
+                        }
+                        Kind::Network => continue,
                     };
                     proxies.tasks.push(task);
                 }

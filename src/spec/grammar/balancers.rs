@@ -5,8 +5,8 @@ use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// AWS protocol names.
 pub static PROTOCOLS: Words = Words {
-    now: &["TCP", "TLS", "UDP", "TCP_UDP"],
-    later: &["QUIC", "TCP_QUIC", "HTTP", "HTTPS", "SSL"],
+    now: &["TCP", "TLS", "UDP", "TCP_UDP", "HTTP"],
+    later: &["QUIC", "TCP_QUIC", "HTTPS", "SSL"],
 };
 /// What a health check speaks.
 pub static CHECK_PROTOCOLS: Words = Words {
@@ -20,13 +20,13 @@ pub static STARTS: Words = Words {
 };
 /// AWS target types.
 pub static TARGET_TYPES: Words = Words {
-    now: &["instance", "ip"],
-    later: &["alb", "lambda"],
+    now: &["instance", "ip", "alb"],
+    later: &["lambda"],
 };
 /// AWS balancer types.
 pub static BALANCER_TYPES: Words = Words {
-    now: &["network", "classic"],
-    later: &["application", "gateway"],
+    now: &["network", "classic", "application"],
+    later: &["gateway"],
 };
 /// AWS schemes.
 pub static SCHEMES: Words = Words {
@@ -87,13 +87,14 @@ pub static GROUP: Section = Section {
             "target_type",
             Default("instance"),
             Type::Word(&TARGET_TYPES),
-            "How targets are registered; decides whether the client's address is preserved.",
+            "How targets are registered; decides whether the client's address is preserved. `alb`: its one target is an \
+                application balancer.",
         ),
         field(
             "protocol",
             Default("TCP"),
             Type::Word(&PROTOCOLS),
-            "The protocol toward the targets.",
+            "The protocol toward the targets. HTTP for groups of application balancers.",
         ),
         field(
             "ip_address_type",
@@ -121,7 +122,7 @@ pub static GROUP: Section = Section {
                     item: "target",
                 },
             ]),
-            "Its targets: hosts by name, as a list, or as a map when one has a port of its own.",
+            "Its targets: hosts (of `alb` one application balancer) by name, as a list, or as a map when one has a port of its own.",
         ),
         field(
             "attributes",
@@ -151,9 +152,10 @@ pub static HEALTH_CHECK: Section = Section {
     fields: &[
         field(
             "protocol",
-            Default("TCP"),
+            Optional,
             Type::Word(&CHECK_PROTOCOLS),
-            "TCP: a handshake is enough. HTTP and HTTPS: the status decides.",
+            "TCP: a handshake is enough. HTTP and HTTPS: the status decides. Default: TCP; HTTP where the group's protocol is, \
+                and of `alb` groups.",
         ),
         field(
             "port",
@@ -177,7 +179,7 @@ pub static HEALTH_CHECK: Section = Section {
             "timeout",
             Optional,
             Type::Int { min: 2, max: 120 },
-            "Cloud seconds after which a check has failed. Default: 6 for HTTP, 10 for TCP and HTTPS, and never more than `interval`.",
+            "Cloud seconds after which a check has failed. Default: 6 for HTTP, 10 for TCP and HTTPS, 5 where the group's protocol is HTTP, and never more than `interval`.",
         ),
         field(
             "healthy_threshold",
@@ -195,7 +197,7 @@ pub static HEALTH_CHECK: Section = Section {
             "matcher",
             Optional,
             Type::Line,
-            "Statuses that pass, over HTTP and HTTPS: `200`, `200,202`, `200-399`. Default: `200-399`.",
+            "Statuses that pass, over HTTP and HTTPS: `200`, `200,202`, `200-399`. Default: `200-399`; `200` where the group's protocol is HTTP.",
         ),
     ],
 };
@@ -426,9 +428,9 @@ pub static LISTENER: Section = Section {
     fields: &[
         field(
             "protocol",
-            Default("TCP"),
+            Optional,
             Type::Word(&PROTOCOLS),
-            "The protocol toward the clients.",
+            "The protocol toward the clients. Default: TCP; HTTP of an application balancer.",
         ),
         field(
             "target_group",

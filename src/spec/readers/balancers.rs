@@ -24,16 +24,22 @@ pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
         Some((_, node)) => names(node).into_iter().map(|name| (name, None)).collect(),
         None => Vec::new(),
     };
+    let (target_type, protocol): (Spanned<String>, Spanned<String>) =
+        (fields.value("target_type")?, fields.value("protocol")?);
+    let checked_over = match (target_type.value.as_str(), protocol.value.as_str()) {
+        ("alb", _) | (_, "HTTP") => "HTTP",
+        _ => "TCP",
+    };
     Some(TargetGroup {
         span,
-        target_type: fields.value("target_type")?,
-        protocol: fields.value("protocol")?,
+        target_type,
+        protocol,
         ip_address_type: fields.value("ip_address_type")?,
         port: fields.written("port"),
         targets,
         attributes: fields.free("attributes"),
         health_check: match fields.entry("health_check") {
-            Some((key, node)) => Some(health_check(node, &HEALTH_CHECK, key)?),
+            Some((key, node)) => Some(health_check(node, &HEALTH_CHECK, checked_over, key)?),
             None => None,
         },
         emulate: fields
@@ -43,11 +49,18 @@ pub fn group(node: &Node, span: Span) -> Option<TargetGroup> {
     })
 }
 
-fn health_check(node: &Node, section: &'static Section, span: Span) -> Option<HealthCheck> {
+/// `default`: its protocol when none is written.
+fn health_check(
+    node: &Node,
+    section: &'static Section,
+    default: &str,
+    span: Span,
+) -> Option<HealthCheck> {
     let fields = Fields::new(node, section, span);
+    let default = || Spanned::new(default.to_owned(), span);
     Some(HealthCheck {
         span,
-        protocol: fields.value("protocol")?,
+        protocol: fields.value("protocol").unwrap_or_else(default),
         port: fields.value("port")?,
         path: fields.written("path"),
         interval: fields.value("interval")?,
@@ -86,16 +99,21 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
         }
     };
     let listeners = fields.node("listeners")?.entries()?;
+    let kind: Spanned<String> = fields.value("type")?;
+    let default = match kind.value.as_str() {
+        "application" => "HTTP",
+        _ => "TCP",
+    };
     let listeners = listeners.iter().map(|entry| {
         let port: u16 = entry.key.value.parse().ok()?;
         Some((
             Spanned::new(port, entry.key.span),
-            listener(&entry.value, entry.key.span)?,
+            listener(&entry.value, default, entry.key.span)?,
         ))
     });
     Some(Balancer {
         span,
-        kind: fields.value("type")?,
+        kind,
         scheme: fields.value("scheme")?,
         ip_address_type: fields.value("ip_address_type")?,
         zones,
@@ -106,7 +124,7 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
             .entry("instances")
             .map(|(key, node)| Spanned::new(names(node), key)),
         health_check: match fields.entry("health_check") {
-            Some((key, node)) => Some(health_check(node, &CLASSIC_CHECK, key)?),
+            Some((key, node)) => Some(health_check(node, &CLASSIC_CHECK, "TCP", key)?),
             None => None,
         },
         attributes: fields.free("attributes"),
@@ -120,7 +138,8 @@ pub fn balancer(node: &Node, span: Span) -> Option<Balancer> {
     })
 }
 
-fn listener(node: &Node, span: Span) -> Option<Listener> {
+/// `default`: its protocol when none is written.
+fn listener(node: &Node, default: &str, span: Span) -> Option<Listener> {
     let fields = Fields::new(node, &LISTENER, span);
     let (target_group, instance_port) = match node.scalar() {
         Some(_) => match scalar::<u16>(node) {
@@ -132,9 +151,10 @@ fn listener(node: &Node, span: Span) -> Option<Listener> {
             fields.written("instance_port"),
         ),
     };
+    let default = || Spanned::new(default.to_owned(), span);
     Some(Listener {
         span,
-        protocol: fields.value("protocol")?,
+        protocol: fields.written("protocol").unwrap_or_else(default),
         target_group,
         instance_port,
         target_groups: fields.items("target_groups", |weight, _| scalar(weight))?,

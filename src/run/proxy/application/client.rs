@@ -1,0 +1,112 @@
+//! A client's connection, from its first byte to its end.
+
+use super::activity::{Activity, Noted};
+use super::answer::page;
+use super::{Event, Proxy, Surroundings};
+use hyper::StatusCode;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+/// Says that a connection is over, when it is dropped.
+pub(super) struct Closed<S: Surroundings>(Arc<Proxy<S>>);
+
+impl<S: Surroundings> Drop for Closed<S> {
+    fn drop(&mut self) {
+        self.0.surroundings.tell(Event::Closed);
+    }
+}
+
+impl<S: Surroundings> Proxy<S> {
+    /// Counts the end of a connection once the result is dropped.
+    pub(super) fn closed(self: &Arc<Self>) -> Closed<S> {
+        Closed(Arc::clone(self))
+    }
+
+    /// Serves a client until one of the two closes.
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, client: SocketAddrV4) {
+        self.surroundings.tell(Event::Opened);
+        let _closed = self.closed();
+        let _left = Left(&self, client);
+        let activity = Activity::new();
+        let noted = Noted {
+            stream,
+            activity: Arc::clone(&activity),
+        };
+        let asked = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            asked.store(true, Ordering::Relaxed);
+            let (proxy, activity) = (Arc::clone(&self), Arc::clone(&activity));
+            async move {
+                activity.begin();
+                let busy = Busy(activity);
+                let answer = proxy.answer(client, request).await;
+                drop(busy);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let mut connection = http1::Builder::new().serve_connection(TokioIo::new(noted), service);
+        let oldest = Instant::now() + self.surroundings.limits().client_keep_alive;
+        let mut closing = false;
+        loop {
+            tokio::select! {
+                ended = &mut connection => {
+                    if ended.as_ref().is_err_and(hyper::Error::is_parse) {
+                        self.surroundings.tell(Event::Own(400));
+                    }
+                    tracing::trace!(?ended, %client, "a connection of a client");
+                    return;
+                }
+                () = sleep_until(oldest), if !closing => {
+                    closing = true;
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                }
+                () = activity.idle(self.surroundings.limits().idle) => break,
+            }
+        }
+        let parts = connection.into_parts();
+        // Between two requests a client owes nothing; before the first, and in the middle of one, it does.
+        if !asked.load(Ordering::Relaxed) || !parts.read_buf.is_empty() {
+            self.timed_out(parts.io.into_inner().stream).await;
+        }
+    }
+
+    /// 408, and the end.
+    async fn timed_out(&self, mut stream: TcpStream) {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        self.surroundings.tell(Event::Own(status.as_u16()));
+        let body = page(status);
+        let head = format!(
+            "HTTP/1.1 {status}\r\nServer: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let said = stream.write_all(head.as_bytes()).await;
+        tracing::trace!(?said, "a client that said nothing");
+    }
+}
+
+/// Says that a client has gone, when it is dropped.
+struct Left<'a, S: Surroundings>(&'a Proxy<S>, SocketAddrV4);
+
+impl<S: Surroundings> Drop for Left<'_, S> {
+    fn drop(&mut self) {
+        self.0.surroundings.left(self.1);
+    }
+}
+
+/// A request is under way.
+struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

@@ -1,0 +1,431 @@
+//! The proxy against small servers on the loopback interface.
+
+use super::*;
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Long enough for a machine that does other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const LIMITS: Limits = Limits {
+    idle: Duration::from_secs(5),
+    client_keep_alive: Duration::from_secs(60),
+    connect: Duration::from_secs(5),
+};
+
+/// Targets that are there, in turn, and everything that was counted.
+struct Fake {
+    targets: Vec<SocketAddrV4>,
+    turn: AtomicUsize,
+    told: Arc<Mutex<Vec<Event>>>,
+    connects: bool,
+    limits: Limits,
+    gone: watch::Receiver<bool>,
+}
+
+impl Surroundings for Fake {
+    async fn choose(&self, _: &Outstanding) -> Option<Choice> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let target = turn.checked_rem(self.targets.len())?;
+        Some(Choice {
+            group: GroupId(0),
+            target,
+            address: self.targets[target],
+            fail_open: false,
+        })
+    }
+
+    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
+        if !self.connects {
+            std::future::pending::<()>().await;
+        }
+        TcpStream::connect(target).await
+    }
+
+    async fn gone(&self, _: Choice) {
+        let mut gone = self.gone.clone();
+        if gone.wait_for(|gone| *gone).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn carries(&self, _: SocketAddrV4, _: Choice, _: SocketAddrV4) {}
+
+    fn left(&self, _: SocketAddrV4) {}
+
+    fn tell(&self, event: Event) {
+        let mut told = self.told.lock().expect("no holder of this lock panics");
+        told.push(event);
+    }
+}
+
+/// A proxy with an address of its own.
+struct Stand {
+    address: SocketAddrV4,
+    told: Arc<Mutex<Vec<Event>>>,
+    gone: watch::Sender<bool>,
+}
+
+impl Stand {
+    async fn with(targets: Vec<SocketAddrV4>, limits: Limits) -> Self {
+        Self::new(targets, limits, true).await
+    }
+
+    async fn new(targets: Vec<SocketAddrV4>, limits: Limits, connects: bool) -> Self {
+        let (gone, told) = (watch::Sender::new(false), Arc::default());
+        let fake = Fake {
+            targets,
+            turn: AtomicUsize::new(0),
+            told: Arc::clone(&told),
+            connects,
+            limits,
+            gone: gone.subscribe(),
+        };
+        let proxy = Arc::new(Proxy::new(fake, 8080));
+        let (listener, address) = listen().await;
+        tokio::spawn(async move {
+            while let Ok((stream, client)) = listener.accept().await {
+                tokio::spawn(Arc::clone(&proxy).serve(stream, v4(client)));
+            }
+        });
+        Self {
+            address,
+            told,
+            gone,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    fn count(&self, what: impl Fn(&Event) -> bool) -> usize {
+        let told = self.told.lock().expect("no holder of this lock panics");
+        told.iter().filter(|event| what(event)).count()
+    }
+
+    async fn wait_for(&self, event: Event) {
+        let found = async {
+            while self.count(|told| *told == event) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let found = timeout(PATIENCE, found).await;
+        assert!(found.is_ok(), "no {event:?} in {:?}", self.told);
+    }
+}
+
+fn v4(address: std::net::SocketAddr) -> SocketAddrV4 {
+    match address {
+        std::net::SocketAddr::V4(address) => address,
+        std::net::SocketAddr::V6(address) => panic!("{address} is no IPv4 address"),
+    }
+}
+
+async fn listen() -> (TcpListener, SocketAddrV4) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a port of the loopback interface");
+    let address = v4(listener.local_addr().expect("it is bound"));
+    (listener, address)
+}
+
+/// What a target does with its requests, one after the other, over whichever connections they come.
+#[derive(Clone, Copy)]
+enum Say {
+    /// These bytes.
+    Text(&'static str),
+    /// These bytes, and it closes.
+    Last(&'static str),
+    /// RST.
+    Reset,
+    /// Nothing.
+    Silence,
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A target: its address, the connections it accepted, the requests it got.
+async fn target(script: Vec<Say>) -> (SocketAddrV4, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>) {
+    let (listener, address) = listen().await;
+    let (accepted, asked) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(Mutex::new(Vec::new())),
+    );
+    let script = Arc::new(Mutex::new(VecDeque::from(script)));
+    let (count, heard) = (Arc::clone(&accepted), Arc::clone(&asked));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let (script, heard) = (Arc::clone(&script), Arc::clone(&heard));
+            tokio::spawn(async move {
+                while let Some(head) = head(&mut stream).await {
+                    let say = script.lock().expect("no panic").pop_front();
+                    heard.lock().expect("no panic").push(head);
+                    let (text, last) = match say.unwrap_or(Say::Text(OK)) {
+                        Say::Text(text) => (text, false),
+                        Say::Last(text) => (text, true),
+                        Say::Reset => {
+                            crate::world::socket::reset_on_close(std::os::fd::AsFd::as_fd(&stream))
+                                .expect("a socket");
+                            return;
+                        }
+                        Say::Silence => {
+                            std::future::pending::<()>().await;
+                            return;
+                        }
+                    };
+                    if stream.write_all(text.as_bytes()).await.is_err() || last {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, accepted, asked)
+}
+
+/// The next head without body; none at the end.
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        text.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(text).ok()
+}
+
+const GET: &str = "GET /page HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+
+/// Asks, and gives the answer's head; its body of known length is read away.
+async fn ask(stream: &mut TcpStream, text: &str) -> String {
+    stream.write_all(text.as_bytes()).await.expect("it is open");
+    answer(stream).await
+}
+
+async fn answer(stream: &mut TcpStream) -> String {
+    let head = timeout(PATIENCE, head(stream)).await.expect("an answer");
+    let head = head.expect("a whole head").to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    stream
+        .read_exact(&mut vec![0; length])
+        .await
+        .expect("a body");
+    head
+}
+
+fn status(head: &str) -> &str {
+    head.split(' ').nth(1).expect("a status line")
+}
+
+async fn status_with(script: Vec<Say>, limits: Limits) -> (String, Stand) {
+    let (target, ..) = target(script).await;
+    let stand = Stand::with(vec![target], limits).await;
+    let head = ask(&mut stand.connect().await, GET).await;
+    (status(&head).to_owned(), stand)
+}
+
+#[tokio::test]
+async fn one_connection_to_the_target_carries_the_requests_of_many_clients() {
+    let (target, accepted, asked) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = stand.connect().await;
+        assert_eq!(status(&ask(&mut client, GET).await), "200");
+        clients.push(client);
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 1);
+    assert_eq!(asked.lock().expect("no panic").len(), 10);
+    assert_eq!(stand.count(|event| *event == Event::Opened), 11);
+    let told = |event: &Event| matches!(event, Event::Target(GroupId(0), 200));
+    assert_eq!(stand.count(told), 10);
+}
+
+#[tokio::test]
+async fn a_target_that_closes_after_each_answer_gets_a_connection_for_each_request() {
+    let close = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+    let (target, accepted, _) = target(vec![Say::Last(close); 3]).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    for _ in 0..3 {
+        let head = ask(&mut client, GET).await;
+        assert_eq!(status(&head), "200");
+        assert!(!head.contains("connection: close"), "{head}");
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn the_target_is_told_who_asked_and_nothing_that_ends_at_the_proxy() {
+    let (target, _, asked) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let text = "GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n";
+    ask(&mut stand.connect().await, text).await;
+    let asked = asked.lock().expect("no panic")[0].to_lowercase();
+    for line in [
+        "host: shop.example",
+        "x-forwarded-for: 192.0.2.1, 127.0.0.1",
+        "x-forwarded-proto: http",
+        "x-forwarded-port: 8080",
+    ] {
+        assert!(asked.contains(&format!("{line}\r\n")), "{line} in {asked}");
+    }
+    assert!(!asked.contains("x-hop"), "{asked}");
+}
+
+#[tokio::test]
+async fn without_a_target_it_is_503_and_no_request_is_counted() {
+    let stand = Stand::with(Vec::new(), LIMITS).await;
+    let head = ask(&mut stand.connect().await, GET).await;
+    assert_eq!(status(&head), "503");
+    assert!(head.contains("server: awselb/2.0"), "{head}");
+    assert_eq!(stand.count(|event| *event == Event::Own(503)), 1);
+    assert_eq!(stand.count(|event| matches!(event, Event::Request(_))), 0);
+}
+
+#[tokio::test]
+async fn what_a_target_breaks_is_502() {
+    let refused = {
+        let (listener, address) = listen().await;
+        drop(listener);
+        address
+    };
+    let stand = Stand::with(vec![refused], LIMITS).await;
+    assert_eq!(status(&ask(&mut stand.connect().await, GET).await), "502");
+    let error = Event::ConnectionError(GroupId(0));
+    assert_eq!(stand.count(|event| *event == error), 1);
+
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok";
+    for script in [
+        Say::Reset,
+        Say::Last(""),
+        Say::Last("nonsense\r\n\r\n"),
+        Say::Last(short),
+    ] {
+        let (status, stand) = status_with(vec![script], LIMITS).await;
+        assert_eq!(status, "502");
+        assert_eq!(stand.count(|event| *event == Event::Own(502)), 1);
+        assert_eq!(stand.count(|event| matches!(event, Event::Target(..))), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_504() {
+    let limits = Limits {
+        idle: Duration::from_millis(200),
+        ..LIMITS
+    };
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok";
+    for script in [Say::Silence, Say::Text(short)] {
+        let (status, stand) = status_with(vec![script], limits).await;
+        assert_eq!(status, "504");
+        assert_eq!(stand.count(|event| *event == Event::Own(504)), 1);
+    }
+    let limits = Limits {
+        connect: Duration::from_millis(200),
+        ..LIMITS
+    };
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+    let stand = Stand::new(vec![address], limits, false).await;
+    assert_eq!(status(&ask(&mut stand.connect().await, GET).await), "504");
+}
+
+#[tokio::test]
+async fn a_target_whose_time_is_up_costs_its_request() {
+    let (target, _, asked) = target(vec![Say::Silence]).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    client.write_all(GET.as_bytes()).await.expect("it is open");
+    let arrived = async {
+        while asked.lock().expect("no panic").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, arrived).await.expect("a request");
+    stand.gone.send_replace(true);
+    assert_eq!(status(&answer(&mut client).await), "502");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_answer_is_460() {
+    let (target, _, asked) = target(vec![Say::Silence]).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    client.write_all(GET.as_bytes()).await.expect("it is open");
+    let arrived = async {
+        while asked.lock().expect("no panic").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, arrived).await.expect("a request");
+    drop(client);
+    stand.wait_for(Event::Own(460)).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_is_408_and_one_between_requests_is_closed() {
+    let limits = Limits {
+        idle: Duration::from_millis(200),
+        ..LIMITS
+    };
+    for unfinished in ["", "GET / HT"] {
+        let stand = Stand::with(Vec::new(), limits).await;
+        let head = ask(&mut stand.connect().await, unfinished).await;
+        assert_eq!(status(&head), "408");
+        assert_eq!(stand.count(|event| *event == Event::Own(408)), 1);
+    }
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], limits).await;
+    let mut client = stand.connect().await;
+    ask(&mut client, GET).await;
+    let began = Instant::now();
+    let end = timeout(PATIENCE, client.read_u8()).await.expect("an end");
+    assert!(end.is_err(), "{end:?}");
+    assert!(began.elapsed() >= Duration::from_millis(150));
+    assert_eq!(stand.count(|event| *event == Event::Own(408)), 0);
+    // That to the target has had its time too: all that was opened is closed.
+    let closed = async {
+        while stand.count(|event| *event == Event::Closed) < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("both are closed");
+}
+
+#[tokio::test]
+async fn a_clients_connection_has_an_age_at_which_it_ends() {
+    let limits = Limits {
+        client_keep_alive: Duration::from_millis(200),
+        ..LIMITS
+    };
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], limits).await;
+    let mut client = stand.connect().await;
+    assert_eq!(status(&ask(&mut client, GET).await), "200");
+    let end = timeout(PATIENCE, client.read_u8()).await.expect("an end");
+    assert!(end.is_err(), "{end:?}");
+}
+
+#[tokio::test]
+async fn outstanding_requests_are_counted_until_they_are_answered() {
+    let outstanding = Outstanding::default();
+    let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80);
+    let first = outstanding.begin(target);
+    let second = outstanding.begin(target);
+    assert_eq!(outstanding.of(target), 2);
+    drop(first);
+    assert_eq!(outstanding.of(target), 1);
+    drop(second);
+    assert_eq!(outstanding.of(target), 0);
+}
