@@ -159,6 +159,103 @@ fn nginx_is_checked_over_http_and_curl_gets_the_healthy_one() {
     assert!(log("web2").iter().all(|line| line[2] == "/healthz"));
 }
 
+/// A reverse proxy that keeps connections to what is behind it, waits a second for an answer, and tries nobody else.
+fn proxy_configuration(folder: &Path) -> String {
+    let folder = folder.display();
+    let location = |port: u16, name: &str| {
+        format!(
+            "upstream {name} {{ server $web:{port}; keepalive 8; }}\nserver {{ listen {port}; location / {{\n\
+             proxy_pass http://{name}; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+             proxy_read_timeout 1s; proxy_next_upstream off; }} }}\n"
+        )
+    };
+    let locations = [
+        location(80, "well"),
+        location(81, "resets"),
+        location(82, "silent"),
+    ]
+    .concat();
+    format!(
+        "user root;\nworker_processes 1;\ndaemon off;\npid {folder}/proxy.pid;\nerror_log stderr;\nevents {{}}\n\
+         http {{\naccess_log off;\n\
+         client_body_temp_path {folder}/proxy-body;\nproxy_temp_path {folder}/proxy-proxy;\n\
+         fastcgi_temp_path {folder}/proxy-fastcgi;\nuwsgi_temp_path {folder}/proxy-uwsgi;\n\
+         scgi_temp_path {folder}/proxy-scgi;\n{locations}}}\n"
+    )
+}
+
+/// Two proxies before the same servers: an emulated application balancer, and nginx. On 81 the target resets the
+/// connection of a request, on 82 it says nothing.
+const PROXIES: &str = r#"
+title: nginx beside an application balancer
+hosts:
+  client: { zone: a }
+  proxy:
+    zone: a
+    address: 10.0.0.80
+    serve: { 80: { command: "exec NGINX -e stderr -c FOLDER/proxy.conf" } }
+  web:
+    zone: a
+    address: 10.0.0.90
+    # What comes after the handshake is answered with RST.
+    nft: |
+      table ip lab { chain in { type filter hook input priority 0; tcp dport 81 tcp flags & psh == psh reject with tcp reset } }
+    serve: { 80: http, 81: http, 82: sink }
+target_groups:
+  well: { protocol: HTTP, targets: [web] }
+load_balancers:
+  app:
+    type: application
+    scheme: internal
+    zones: [a]
+    listeners: { 80: well, 81: well, 82: well }
+    attributes: { idle_timeout.timeout_seconds: 1 }
+steps:
+  - load: { as: well, from: client, to: "TO:80", connections: 20, request: GET / }
+  - load: { as: reset, from: client, to: "TO:81", connections: 3, request: GET / }
+  - load: { as: silent, from: client, to: "TO:82", request: GET / }
+works: [true]
+cases:
+  only: { kind: control }
+"#;
+
+#[test]
+fn nginx_as_a_reverse_proxy_and_an_application_balancer_answer_alike() {
+    let scratch = Scratch::new("nginx-proxy");
+    if !can_run_labs() {
+        return;
+    }
+    let Some(nginx) = nginx(&scratch) else { return };
+    let configuration = proxy_configuration(&scratch.0).replace("$web", "10.0.0.90");
+    scratch.file("proxy.conf", &configuration);
+    for to in ["app", "proxy"] {
+        let lab = PROXIES
+            .replace("NGINX", &nginx.display().to_string())
+            .replace("FOLDER", &scratch.0.display().to_string())
+            .replace("TO", to);
+        let file = scratch.file(&format!("{to}.yaml"), &lab);
+        let evidence = scratch.0.join(format!("evidence-{to}"));
+        let output = hairpin()
+            .args(["run", &file, "--evidence"])
+            .arg(&evidence)
+            .output()
+            .expect("the binary starts");
+        assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+        let record = find(&evidence).expect("saved evidence");
+        let record: Value = serde_json::from_str(&record).expect("the evidence is JSON");
+        let status = |step: usize| &record["steps"][step]["detail"]["load"]["status"];
+        assert_eq!(*status(0), serde_json::json!({ "200": 20 }), "{to}");
+        assert_eq!(*status(1), serde_json::json!({ "502": 3 }), "{to}");
+        assert_eq!(*status(2), serde_json::json!({ "504": 1 }), "{to}");
+        // Twenty clients, and of their connections few at the target: those of port 80, three that were reset, one silent.
+        let opened = record["hosts"]["web"]["counters"]["TcpPassiveOpens"].as_i64();
+        assert!(
+            opened.is_some_and(|opened| opened <= 4 + 3),
+            "{to}: {opened:?}"
+        );
+    }
+}
+
 /// The one `evidence.json` below a folder.
 fn find(folder: &Path) -> Option<String> {
     for entry in std::fs::read_dir(folder).ok()? {

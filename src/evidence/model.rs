@@ -411,6 +411,9 @@ pub struct ZoneEvidence {
     /// Its address is in the balancer's name, after the last step.
     #[serde(default)]
     pub in_dns: bool,
+    /// Registered targets in reach of its address, by target group.
+    #[serde(default)]
+    pub reach: BTreeMap<String, i64>,
     /// As for the whole balancer.
     pub metrics: BTreeMap<String, i64>,
 }

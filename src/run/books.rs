@@ -8,7 +8,7 @@ use crate::evidence::{
     Refusal, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::fabric::config::{
-    BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target,
+    Balancer, BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target,
     TargetGroup, Zonal, ZonalId,
 };
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
@@ -180,7 +180,13 @@ pub(super) fn balancers(
                 let in_dns = dns
                     .last()
                     .is_some_and(|listing| listing.zones.contains(&place));
-                (zonal.zone.clone(), ZoneEvidence { in_dns, metrics })
+                let reach = reach(plan, books, balancer, place);
+                let evidence = ZoneEvidence {
+                    in_dns,
+                    reach,
+                    metrics,
+                };
+                (zonal.zone.clone(), evidence)
             });
             let named = |listing: &&record::Listing| Listing {
                 at: books.millis(listing.at),
@@ -217,6 +223,22 @@ pub(super) fn balancers(
             )
         });
     list.collect()
+}
+
+/// How many registered targets a zonal address may send to, by group.
+fn reach(plan: &Plan, books: &Books, balancer: &Balancer, zonal: ZonalId) -> BTreeMap<String, i64> {
+    let forwards = balancer.listeners.iter().flat_map(|one| &one.forward);
+    forwards
+        .map(|forward| {
+            let number = usize::from(forward.group.0);
+            let group = &plan.fabric.groups[number];
+            let targets = group.targets.iter().zip(&books.health[number]);
+            let registered = targets.filter(|(target, health)| {
+                health.now().0 != HealthState::Unused && balancer.reaches(zonal, forward, target)
+            });
+            (group.name.clone(), registered.count() as i64)
+        })
+        .collect()
 }
 
 /// As `describe-instance-health` tells it.

@@ -127,6 +127,7 @@ pub fn config() -> Config {
             preserve_client_ip: true,
             proxy_protocol: None,
             tls: false,
+            http: false,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
             health_check: None,
             attributes: GroupAttributes::default(),

@@ -192,9 +192,12 @@ fn from(
                 checker,
                 port,
                 traffic,
-                host: stand_ins
-                    .end(SocketAddrV4::new(own, listener.port))
-                    .to_string(),
+                host: if group.http {
+                    of_target(traffic)
+                } else {
+                    let own = SocketAddrV4::new(own, listener.port);
+                    stand_ins.end(own).to_string()
+                },
                 interval: check.interval,
                 phase: hash(plan.seed, &words),
                 awaited,
@@ -202,6 +205,14 @@ fn from(
             }
         })
         .collect()
+}
+
+/// The Host header of an Application Load Balancer: the target's address, with the port where it is not HTTP's.
+fn of_target(target: SocketAddr) -> String {
+    match target.port() {
+        80 => target.ip().to_string(),
+        _ => target.to_string(),
+    }
 }
 
 /// A checker's life: the first check at once where the story waits for it, then one an interval, in its own phase.

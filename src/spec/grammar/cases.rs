@@ -22,6 +22,7 @@ pub const RECOGNISED: &[&str] = &[
     "provisioning-failed",
     "registration-refused",
     "target-not-in-use",
+    "zone-without-targets",
     "stale-dns-address",
     "no-listener",
     "security-group-drop",

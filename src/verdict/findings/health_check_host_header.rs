@@ -61,8 +61,8 @@ mod tests {
             host: host.into(),
             path: path.into(),
             status,
-            client: String::new(),
             probe,
+            ..Request::default()
         }
     }
 

@@ -31,6 +31,7 @@ mod target_not_in_use;
 mod tw_recycle;
 mod udp_pinned;
 mod unhealthy_reset;
+mod zone_without_targets;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
@@ -52,6 +53,7 @@ pub const KINDS: &[&str] = &[
     provisioning_failed::KIND,
     registration_refused::KIND,
     target_not_in_use::KIND,
+    zone_without_targets::KIND,
     stale_dns_address::KIND,
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
@@ -86,6 +88,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(provisioning_failed::find(&trace));
     findings.extend(registration_refused::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
+    findings.extend(zone_without_targets::find(&trace));
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));

@@ -29,6 +29,10 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("registration-refused.txt"),
     ),
     ("target-not-in-use", include_str!("target-not-in-use.txt")),
+    (
+        "zone-without-targets",
+        include_str!("zone-without-targets.txt"),
+    ),
     ("stale-dns-address", include_str!("stale-dns-address.txt")),
     ("no-listener", include_str!("no-listener.txt")),
     (

@@ -124,6 +124,7 @@ fn evidence(plan: &Plan) -> Evidence {
     let classic_metrics = zeros(&names(Namespace::Classic));
     let zone = ZoneEvidence {
         in_dns: true,
+        reach: BTreeMap::new(),
         metrics: metrics.clone(),
     };
     let balancer = BalancerEvidence {
@@ -150,6 +151,7 @@ fn evidence(plan: &Plan) -> Evidence {
             "a".to_string(),
             ZoneEvidence {
                 in_dns: true,
+                reach: BTreeMap::new(),
                 metrics: classic_metrics,
             },
         )]
@@ -167,7 +169,7 @@ fn evidence(plan: &Plan) -> Evidence {
         }],
         ..TargetEvidence::default()
     };
-    let group_metrics: Vec<&str> = vocabulary::group_metrics().collect();
+    let group_metrics: Vec<&str> = vocabulary::group_metrics(Namespace::Network).collect();
     let group = GroupEvidence {
         metrics: zeros(&group_metrics),
         targets: [("web-1".to_string(), target)].into(),
