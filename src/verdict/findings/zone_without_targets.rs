@@ -35,33 +35,38 @@ fn of_balancer(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> 
     let zones = balancer.zones.iter();
     zones
         .filter(|(_, zone)| !others.is_empty() && !has_targets(zone) && refused(zone) > 0)
-        .map(|(zone, at)| {
+        .filter_map(|(zone, at)| {
             let place = format!("{name}/{zone}");
+            let answers = answers(evidence, &place);
+            if answers.is_empty() {
+                return None;
+            }
             let groups: Vec<String> = at.reach.keys().cloned().collect();
-            Finding {
+            Some(Finding {
                 kind: KIND.into(),
                 summary: format!(
                     "{place} answered {} with 503 by itself: of target group {} it may send to targets in zone {zone} only, \
                      cross-zone load balancing is off, and none is there. {} had targets.",
-                    count(usize::try_from(refused(at)).unwrap_or(0), "request"),
+                    count(answers.len(), "request"),
                     join(&groups),
                     join(&others),
                 ),
-                packets: answers(evidence, &place),
+                packets: answers.into_iter().take(CITED).collect(),
                 connections: connections(evidence, &place),
                 counters: Vec::new(),
-            }
+            })
         })
         .collect()
 }
 
-/// What the address said to clients.
+/// What the address said to clients, which are hosts: health checks of another balancer come from a zonal address. One of
+/// its own answers is a packet.
 fn answers(evidence: &Evidence, place: &str) -> Vec<usize> {
     let packets = evidence.packets.iter().enumerate();
     packets
         .filter(|(_, packet)| packet.sender == place && packet.len > 0 && !packet.probe)
+        .filter(|(_, packet)| !packet.receiver.contains('/'))
         .map(|(record, _)| record)
-        .take(CITED)
         .collect()
 }
 
@@ -94,12 +99,23 @@ fn connections(evidence: &Evidence, place: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::{KIND, REFUSED};
-    use crate::evidence::{BalancerEvidence, ZoneEvidence};
+    use crate::evidence::{BalancerEvidence, Packet, ZoneEvidence};
     use crate::verdict::findings::recognise;
     use crate::verdict::kit::Kit;
 
-    /// An application balancer, by zone: how many targets each address may send to, and how often it said 503.
-    fn told(kind: &str, zones: &[(&str, i64, i64)]) -> Option<String> {
+    /// An application balancer, by zone: how many targets each address may send to, and how often it said 503, to whom.
+    fn told(kind: &str, zones: &[(&str, i64, i64)], to: &str) -> Option<String> {
+        let mut kit = Kit::new();
+        for (zone, _, refused) in zones {
+            for _ in 0..*refused {
+                kit.evidence.packets.push(Packet {
+                    sender: format!("app/{zone}"),
+                    receiver: to.to_owned(),
+                    len: 107,
+                    ..Packet::default()
+                });
+            }
+        }
         let zones = zones.iter().map(|(zone, targets, refused)| {
             let at = ZoneEvidence {
                 reach: [("web".to_owned(), *targets)].into(),
@@ -113,7 +129,6 @@ mod tests {
             zones: zones.collect(),
             ..BalancerEvidence::default()
         };
-        let mut kit = Kit::new();
         kit.evidence.load_balancers.insert("app".into(), balancer);
         let found = recognise(&kit.evidence);
         let found = found.into_iter().find(|finding| finding.kind == KIND);
@@ -122,7 +137,7 @@ mod tests {
 
     #[test]
     fn one_address_answers_for_want_of_targets_that_another_one_has() {
-        let said = told("application", &[("a", 2, 0), ("b", 0, 31)]);
+        let said = told("application", &[("a", 2, 0), ("b", 0, 31)], "client");
         assert_eq!(
             said.expect("the finding"),
             "app/b answered 31 requests with 503 by itself: of target group web it may send to targets in zone b only, \
@@ -131,10 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn no_targets_at_all_503_of_targets_and_zones_without_requests_are_something_else() {
-        assert_eq!(told("application", &[("a", 0, 9), ("b", 0, 9)]), None);
-        assert_eq!(told("application", &[("a", 2, 9), ("b", 2, 9)]), None);
-        assert_eq!(told("application", &[("a", 2, 0), ("b", 0, 0)]), None);
-        assert_eq!(told("network", &[("a", 2, 0), ("b", 0, 31)]), None);
+    fn no_targets_at_all_503_of_targets_health_checks_and_zones_without_requests_are_something_else()
+     {
+        for (kind, zones, to) in [
+            ("application", [("a", 0, 9), ("b", 0, 9)], "client"),
+            ("application", [("a", 2, 9), ("b", 2, 9)], "client"),
+            ("application", [("a", 2, 0), ("b", 0, 0)], "client"),
+            ("application", [("a", 2, 0), ("b", 0, 31)], "front/b"),
+            ("network", [("a", 2, 0), ("b", 0, 31)], "client"),
+        ] {
+            assert_eq!(told(kind, &zones, to), None);
+        }
     }
 }
