@@ -8,8 +8,8 @@ use crate::evidence::{
     Refusal, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::fabric::config::{
-    Balancer, BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns, Target,
-    TargetGroup, Zonal, ZonalId,
+    Balancer, BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns,
+    Target, TargetGroup, Zonal, ZonalId,
 };
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
