@@ -121,7 +121,7 @@ pub(super) fn check_listener(section: &spec::Balancer, listener: &spec::Listener
             code::LISTENER_PROTOCOL,
             listener.protocol.span,
             format!(
-                "a {} balancer has no {} listeners",
+                "no {} balancer has {} listeners",
                 kind.value, listener.protocol.value
             ),
         )
@@ -158,7 +158,7 @@ pub(super) fn algorithm(group: &spec::TargetGroup, sink: &mut Sink) -> Algorithm
                 Diagnostic::new(
                     code::ATTRIBUTE_OF_OTHERS,
                     name.span,
-                    format!("a {} group has no `{}`", group.protocol.value, name.value),
+                    format!("no {} group has `{}`", group.protocol.value, name.value),
                 )
                 .also(group.protocol.span, "the group's protocol")
                 .help("remove the attribute"),
@@ -355,7 +355,7 @@ pub(super) fn zonal_names(group: &Group<'_>, body: &Body) -> Vec<String> {
         .collect()
 }
 
-/// An application balancer that is no group's concern but a network balancer's target is set up before it.
+/// The same of every group.
 pub(super) fn all_zonal_names(groups: &Groups<'_>, body: &Body) -> Vec<Vec<String>> {
     let groups = groups.list.iter();
     groups.map(|group| zonal_names(group, body)).collect()
