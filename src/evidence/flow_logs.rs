@@ -204,7 +204,7 @@ impl<'a> Book<'a> {
         let by_name = |name: &str| self.by_name.get(name).copied();
         let speaker = if self.is_made_here(sent) {
             match self.flow(sent) {
-                Some(flow) => by_name(&flow.via),
+                Some(flow) => by_name(&flow.endpoint).or_else(|| by_name(&flow.via)),
                 None => self.by_address.get(from.0).copied(),
             }
         } else {
@@ -229,26 +229,33 @@ impl<'a> Book<'a> {
         let came = end(&ended.to_after);
         let to_after = outside.filter(|_| !outward).unwrap_or(came);
         let toward_target = self.flow(ended).is_none_or(|flow| flow.listener == sent.to);
-        let own = self.own(node, to.0);
+        // Between an endpoint's interface and the balancer's nothing is logged.
+        let entrance = self.flow(ended).map(|flow| flow.endpoint.as_str());
+        let entrance = entrance.and_then(|name| self.by_name.get(name).copied());
+        let (comes_to, leaves_by) = match toward_target {
+            true => (entrance.unwrap_or(node), node),
+            false => (node, entrance.unwrap_or(node)),
+        };
+        let own = self.own(comes_to, to.0);
         let accepted = !is_of_no_connection(&ended.fate);
         let sighting = Sighting {
             accepted,
             ..Sighting::coming(
-                node,
+                comes_to,
                 (self.outside(from.0, to.0), from.1),
                 if toward_target { (own, to.1) } else { to },
             )
         };
         way.push((ended.t, sighting));
         if accepted && (from, to) != (from_after, to_after) {
-            let own = self.own(node, from_after.0);
+            let own = self.own(leaves_by, from_after.0);
             let (from, to) = if toward_target {
                 (from_after, to_after)
             } else {
                 let client = self.outside(to_after.0, from_after.0);
                 ((own, from_after.1), (client, to_after.1))
             };
-            way.push((ended.t, Sighting::leaving(node, from, to)));
+            way.push((ended.t, Sighting::leaving(leaves_by, from, to)));
         }
     }
 

@@ -39,6 +39,9 @@ pub struct Evidence {
     pub hosts: BTreeMap<String, HostEvidence>,
     /// By balancer name.
     pub load_balancers: BTreeMap<String, BalancerEvidence>,
+    /// By endpoint name.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, EndpointEvidence>,
     /// By group name.
     pub target_groups: BTreeMap<String, GroupEvidence>,
     /// By NAT gateway name.
@@ -55,7 +58,7 @@ pub struct Evidence {
     /// Every mapping the NAT gateways made, in the order they were made.
     #[serde(default)]
     pub mappings: Vec<Mapping>,
-    /// Network interfaces inside the VPC: those of hosts, then those of balancers.
+    /// Network interfaces inside the VPC: those of hosts, of balancers, of endpoints.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
     /// The packets, in the order the fabric saw them; then those seen on devices inside hosts, in order.
@@ -396,6 +399,23 @@ pub struct InstanceEvidence {
     pub connections: i64,
 }
 
+/// A VPC endpoint's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct EndpointEvidence {
+    /// `vpce-...`
+    pub id: String,
+    /// `available`: whatever becomes of the service's balancers.
+    pub state: String,
+    /// The endpoint service's name.
+    pub service: String,
+    /// By zone.
+    pub addresses: BTreeMap<String, String>,
+    /// By zone, the zonal address that its interface leads to, `front/a`; empty before its first packet.
+    pub leads_to: BTreeMap<String, String>,
+    /// CloudWatch names (`AWS/PrivateLinkEndpoints`); dense over what the emulator counts.
+    pub metrics: BTreeMap<String, i64>,
+}
+
 /// From this moment on a balancer's name had the addresses of these zones.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Listing {
@@ -484,6 +504,9 @@ pub struct Flow {
     pub balancer: String,
     /// `front/a`
     pub via: String,
+    /// The endpoint's interface that it came by, `ep/a`; empty: by none.
+    #[serde(default)]
+    pub endpoint: String,
     /// The target group's name.
     pub group: String,
     /// The target's host name.

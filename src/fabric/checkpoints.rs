@@ -4,7 +4,8 @@
 //! A network without guards pays one comparison at each of these.
 
 use super::Fabric;
-use super::config::{BalancerId, PortId, ZonalId};
+use super::balancer::Arrival;
+use super::config::{BalancerId, EndpointPlace, PortId, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
 use super::guard::{Crossing, Watch};
 use super::passage::Transient;
@@ -124,14 +125,14 @@ impl Fabric {
         cross(watch, at, transient, &borders)
     }
 
-    /// From a host to a zonal address, which sees this source.
+    /// From a host to a zonal address, or to the interface of an endpoint; what is between that and the balancer passes
+    /// no guard (AWS: it is no traffic of either VPC).
     pub(super) fn toward_balancer(
         &mut self,
         at: Duration,
         from: PortId,
         transient: &Transient<'_>,
-        (balancer, zonal): (BalancerId, ZonalId),
-        source: Ipv4Addr,
+        arrival: Arrival,
     ) -> Result<(), Reason> {
         let Some(watch) = &mut self.watch else {
             return Ok(());
@@ -139,13 +140,16 @@ impl Fabric {
         let as_left = as_left(transient);
         let entered = view(&transient.headers);
         let as_entered = View {
-            from: behind(entered.from, source),
+            from: behind(entered.from, arrival.source),
             ..entered
         };
         let borders = Borders {
             leaves: watch.subnet(from),
             as_left,
-            enters: watch.zonal_subnet(balancer, zonal),
+            enters: match arrival.endpoint {
+                Some(place) => watch.endpoint_subnet(place),
+                None => watch.zonal_subnet(arrival.balancer, arrival.zonal),
+            },
             as_entered,
             by_gateway: as_entered != as_left,
         };
@@ -187,16 +191,18 @@ impl Fabric {
             return Ok(());
         }
         let place = self.balancers.table().place(flow);
-        self.beyond_balancer(at, to, transient, place)
+        let endpoint = self.routes.endpoint_at(transient.headers.source());
+        self.beyond_balancer(at, to, transient, place, endpoint)
     }
 
-    /// From a zonal address to a host: a target, or a client. Translated already.
+    /// From a zonal address to a host: a target, or a client, perhaps by the endpoint it came by. Translated already.
     pub(super) fn beyond_balancer(
         &mut self,
         at: Duration,
         to: PortId,
         transient: &Transient<'_>,
         (balancer, zonal): (BalancerId, ZonalId),
+        endpoint: Option<EndpointPlace>,
     ) -> Result<(), Reason> {
         if self.watch.is_none() {
             return Ok(());
@@ -206,7 +212,13 @@ impl Fabric {
         let course = self.routes.course(to, *as_entered.from.ip());
         let seen = match course {
             Ok(Course::Balancer { source, .. }) => source,
-            Ok(Course::Host { .. } | Course::Resolver | Course::Gateway { .. }) | Err(_) => self
+            Ok(
+                Course::Host { .. }
+                | Course::Endpoint(_)
+                | Course::Resolver
+                | Course::Gateway { .. },
+            )
+            | Err(_) => self
                 .outside_of(&transient.passage)
                 .unwrap_or(*as_entered.to.ip()),
         };
@@ -218,7 +230,10 @@ impl Fabric {
             return Ok(());
         };
         let borders = Borders {
-            leaves: watch.zonal_subnet(balancer, zonal),
+            leaves: match endpoint {
+                Some(place) => watch.endpoint_subnet(place),
+                None => watch.zonal_subnet(balancer, zonal),
+            },
             as_left,
             enters: watch.subnet(to),
             as_entered,

@@ -3,10 +3,12 @@
 //! Not here: behaviour (see the elements) and anything about the machine (see `world`).
 //! All durations are real time: whoever lowers a plan has already divided cloud time by `time_scale`.
 
+mod endpoints;
 mod groups;
 mod kinds;
 mod nat;
 
+pub use endpoints::{Endpoint, EndpointId, EndpointPlace, EndpointZonal};
 pub use groups::{
     Algorithm, CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
     TerminationReset, Threshold,
@@ -35,7 +37,7 @@ pub struct BalancerId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u16);
 
-/// Index into [`Balancer::zonal`].
+/// Index into [`Balancer::zonal`], or [`Endpoint::zonal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ZonalId(pub u8);
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub ports: Vec<Port>,
     /// The load balancers.
     pub balancers: Vec<Balancer>,
+    /// The VPC endpoints.
+    pub endpoints: Vec<Endpoint>,
     /// The target groups.
     pub groups: Vec<TargetGroup>,
     /// The NAT gateways.

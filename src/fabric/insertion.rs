@@ -26,9 +26,11 @@ impl Fabric {
         } = transient;
         match sender {
             Party::Client => {
+                let endpoint = self.balancers.table().record(flow).endpoint;
+                let id = endpoint.map(|(id, _)| &*self.config.endpoints[usize::from(id.0)].id);
                 let streams = self.balancers.proxy_headers_mut();
                 let real = |end| self.stand_ins.end(end);
-                let toward = streams.toward_target(at, flow, headers, real);
+                let toward = streams.toward_target(at, flow, headers, id, real);
                 if toward.by == 0 {
                     return;
                 }

@@ -21,6 +21,7 @@ mod checkpoints;
 mod conversation;
 mod crossing;
 mod edge;
+mod endpoints;
 mod flow_table;
 mod icmp;
 mod injection;
@@ -41,6 +42,7 @@ use crate::packet::VnetHeader;
 use balancer::Balancers;
 use config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use conversation::Conversations;
+use endpoints::Endpoints;
 use faults::Faults;
 use guard::Watch;
 use ledger::Ledger;
@@ -60,6 +62,7 @@ use targets::{Probe, Standing, TargetHealth};
 
 pub use balancer::{Assigned, Place};
 pub use config::Config;
+pub use endpoints::EndpointReading;
 pub use ledger::Latest;
 pub use meter::Meter;
 pub use metric::Metric;
@@ -108,6 +111,7 @@ pub struct Fabric {
     links: Links,
     balancers: Balancers,
     gateways: Gateways,
+    endpoints: Endpoints,
     resolver: Resolver,
     /// What names said and when, and the state of the balancers that is in it.
     listings: Vec<Listing>,
@@ -156,6 +160,7 @@ impl Fabric {
             links: Links::new(&config),
             balancers: Balancers::new(&config),
             gateways: Gateways::new(&config),
+            endpoints: Endpoints::new(&config),
             resolver: Resolver::new(&config),
             listings: Vec::new(),
             noted: 0,
@@ -371,6 +376,11 @@ impl Fabric {
             Party::Server | Party::Fabric => Metric::TargetTlsNegotiationErrorCount,
         };
         self.balancers.handshake_failed(balancer, zonal, metric);
+    }
+
+    /// What the interfaces of VPC endpoints came to.
+    pub fn endpoint_readings(&self) -> Vec<EndpointReading> {
+        self.endpoints.readings()
     }
 
     /// True when a target is to be checked: it is registered and the registration is through, or it is draining.

@@ -4,7 +4,7 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, GatewayId, PortId, Protocol, is_stand_in};
+use super::config::{BalancerId, EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
 use super::edge::unreadable;
 use super::flow_table::TERMINATED;
@@ -223,30 +223,35 @@ impl Fabric {
                     zonal,
                     kernel,
                 }) => {
-                    if headers.fragment {
-                        let fate = Fate::Dropped(Reason::Fragment);
-                        return self.finish(transient, fate);
-                    }
                     let kernel =
                         kernel.filter(|_| self.answers_probe(from, balancer, &transient.headers));
                     transient.passage.probe = kernel.is_some();
-                    let place = (balancer, zonal);
-                    if let Err(reason) = self.toward_balancer(at, from, transient, place, source) {
-                        return self.finish(transient, Fate::Dropped(reason));
-                    }
-                    if let Some(kernel) = kernel {
-                        return self.reach_kernel(at, transient, kernel, out);
-                    }
                     let arrival = Arrival {
                         source,
                         balancer,
                         zonal,
+                        endpoint: None,
                         packet: transient.passage.id,
                     };
-                    let gate = self.watch.as_deref_mut();
-                    let headers = &transient.headers;
-                    let decision = self.balancers.toward_target(at, headers, arrival, gate);
-                    (decision, Party::Client)
+                    let offered = match kernel {
+                        Some(kernel) => {
+                            return self.offer_kernel(at, from, transient, arrival, kernel, out);
+                        }
+                        None => self.offer_balancer(at, from, transient, arrival),
+                    };
+                    match offered {
+                        Ok(decision) => (decision, Party::Client),
+                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
+                    }
+                }
+                Ok(Course::Endpoint(place)) => {
+                    let offered = self
+                        .by_endpoint(place, transient)
+                        .and_then(|arrival| self.offer_balancer(at, from, transient, arrival));
+                    match offered {
+                        Ok(decision) => (decision, Party::Client),
+                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
+                    }
                 }
             }
         };
@@ -263,6 +268,11 @@ impl Fabric {
                     return;
                 }
                 self.note(transient, Some(party));
+                if !self.config.endpoints.is_empty()
+                    && let Some(place) = self.balancers.table().record(flow).endpoint
+                {
+                    self.endpoints.carried(place, party, &transient.headers);
+                }
                 self.toward_host(at, transient, flow, party, out);
             }
             Decision::Reset { answer, flow } => {
@@ -273,6 +283,61 @@ impl Fabric {
                 transient.passage.flow = flow;
                 self.finish(transient, Fate::Dropped(reason));
             }
+        }
+    }
+
+    /// A packet that came to an endpoint's interface, as the balancer behind it meets it.
+    fn by_endpoint(
+        &mut self,
+        place: EndpointPlace,
+        transient: &Transient<'_>,
+    ) -> Result<Arrival, Reason> {
+        let (balancer, zonal) = self
+            .endpoints
+            .behind(&self.config, place)
+            .ok_or(Reason::EndpointWithoutService)?;
+        Ok(Arrival {
+            source: transient.headers.source(),
+            balancer,
+            zonal,
+            endpoint: Some(place),
+            packet: transient.passage.id,
+        })
+    }
+
+    /// What a balancer does with a packet for one of its listeners.
+    fn offer_balancer(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &Transient<'_>,
+        arrival: Arrival,
+    ) -> Result<Decision, Reason> {
+        if transient.headers.fragment {
+            return Err(Reason::Fragment);
+        }
+        self.toward_balancer(at, from, transient, arrival)?;
+        let gate = self.watch.as_deref_mut();
+        let headers = &transient.headers;
+        Ok(self.balancers.toward_target(at, headers, arrival, gate))
+    }
+
+    /// A target's answer to the kernel of a zonal address.
+    fn offer_kernel(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &mut Transient<'_>,
+        arrival: Arrival,
+        kernel: PortId,
+        out: &mut impl Output,
+    ) {
+        if transient.headers.fragment {
+            return self.finish(transient, Fate::Dropped(Reason::Fragment));
+        }
+        match self.toward_balancer(at, from, transient, arrival) {
+            Ok(()) => self.reach_kernel(at, transient, kernel, out),
+            Err(reason) => self.finish(transient, Fate::Dropped(reason)),
         }
     }
 
@@ -475,25 +540,25 @@ impl Fabric {
                     zonal,
                     ..
                 }) => {
-                    let place = (balancer, zonal);
-                    if let Err(reason) = self.toward_balancer(at, from, transient, place, source) {
-                        return self.finish(transient, Fate::Dropped(reason));
-                    }
-                    translated =
-                        about_flow.and_then(|quote| icmp::toward_target(&self.balancers, &quote));
-                    let at_balancer = Arrival {
+                    let arrival = Arrival {
                         source,
                         balancer,
                         zonal,
+                        endpoint: None,
                         packet: transient.passage.id,
                     };
-                    let watch = self.watch.as_deref_mut();
-                    if translated.is_none()
-                        && let Err(reason) =
-                            self.balancers
-                                .message(watch, at, &transient.headers, at_balancer)
-                    {
-                        return self.finish(transient, Fate::Dropped(reason));
+                    match self.offer_error(at, from, transient, arrival, about_flow.as_ref()) {
+                        Ok(new) => translated = new,
+                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
+                    }
+                }
+                Ok(Course::Endpoint(place)) => {
+                    let offered = self.by_endpoint(place, transient).and_then(|arrival| {
+                        self.offer_error(at, from, transient, arrival, about_flow.as_ref())
+                    });
+                    match offered {
+                        Ok(new) => translated = new,
+                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
                     }
                 }
             }
@@ -522,6 +587,25 @@ impl Fabric {
                 self.finish(transient, Fate::Dropped(reason));
             }
         }
+    }
+
+    /// An ICMP error for a balancer, as the target of the flow it is about gets it; none: it is about no flow.
+    fn offer_error(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &Transient<'_>,
+        arrival: Arrival,
+        about: Option<&Quote>,
+    ) -> Result<Option<icmp::Translated>, Reason> {
+        self.toward_balancer(at, from, transient, arrival)?;
+        let translated = about.and_then(|quote| icmp::toward_target(&self.balancers, quote));
+        if translated.is_none() {
+            let watch = self.watch.as_deref_mut();
+            self.balancers
+                .message(watch, at, &transient.headers, arrival)?;
+        }
+        Ok(translated)
     }
 
     /// Tells the conversations of SYN-ACK, FIN and RST, and of the flow a SYN took. `party`: who sent it, of a

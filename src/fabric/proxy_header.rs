@@ -137,12 +137,14 @@ impl ProxyHeaders {
         self.by_flow.is_empty()
     }
 
-    /// A client's segment, as it arrived, on its way to the target. `real`: an end as hosts know it.
+    /// A client's segment, as it arrived, on its way to the target. `endpoint`: the id of the VPC endpoint it came by.
+    /// `real`: an end as hosts know it.
     pub fn toward_target(
         &mut self,
         now: Duration,
         flow: FlowId,
         headers: &Headers,
+        endpoint: Option<&str>,
         real: impl Fn(SocketAddrV4) -> SocketAddr,
     ) -> Toward {
         let Some(header) = self.by_flow.get_mut(&flow) else {
@@ -164,7 +166,8 @@ impl ProxyHeaders {
                     return Toward::default();
                 }
                 let (client, listener) = header.ends;
-                header.bytes = proxy_protocol::proxy(real(client), real(listener), None).into();
+                let told = proxy_protocol::proxy(real(client), real(listener), endpoint);
+                header.bytes = told.into();
                 header.stage = Stage::Sent {
                     segment: Vec::new(),
                 };

@@ -2,7 +2,7 @@
 //!
 //! Plain data, copied out by `run` into evidence. Times are since the fabric started.
 
-use super::config::{BalancerId, GatewayId, GroupId, PortId, Protocol, ZonalId};
+use super::config::{BalancerId, EndpointPlace, GatewayId, GroupId, PortId, Protocol, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -76,6 +76,8 @@ pub enum Reason {
     PortAllocation,
     /// The flow table is full.
     FlowTableFull,
+    /// No load balancer of the endpoint's service has an address in the zone of the endpoint's interface.
+    EndpointWithoutService,
     /// A segment of no flow, where the balancer was told to stay silent (or a RST, which is never answered); a packet for
     /// a NAT gateway that nobody behind it has asked for.
     MissingFlow,
@@ -249,6 +251,8 @@ pub struct FlowRecord {
     pub balancer: BalancerId,
     /// At which zonal address.
     pub zonal: ZonalId,
+    /// The VPC endpoint's interface that it came by.
+    pub endpoint: Option<EndpointPlace>,
     /// Which target group.
     pub group: GroupId,
     /// Index of the target in its group.

@@ -39,6 +39,9 @@ impl Fabric {
         };
         let client_side = self.gateways.as_written(client_side);
         self.end_conversation(&client_side, true, Party::Fabric);
+        if let Some(place) = self.routes.endpoint_at(transient.headers.destination()) {
+            self.endpoints.answered_with_reset(place);
+        }
         if let Some(mut made) = reset(transient.packet, &transient.headers) {
             self.originate(at, passage, &mut made, out);
         }
@@ -126,18 +129,25 @@ impl Fabric {
         if self.watch.is_none() || !transient.headers.is_reset() {
             return Ok(());
         }
-        let place = match about.flow {
-            Some(flow) => self.balancers.table().place(flow),
-            None => match self.routes.course(to, *about.before.to.ip()) {
+        let endpoint = self.routes.endpoint_at(transient.headers.source());
+        let place = match (about.flow, endpoint) {
+            (Some(flow), _) => Some(self.balancers.table().place(flow)),
+            (None, Some(endpoint)) => self.endpoints.behind(&self.config, endpoint),
+            (None, None) => match self.routes.course(to, *about.before.to.ip()) {
                 Ok(Course::Balancer {
                     balancer, zonal, ..
-                }) => (balancer, zonal),
-                Ok(Course::Host { .. } | Course::Resolver | Course::Gateway { .. }) | Err(_) => {
-                    return Ok(());
-                }
+                }) => Some((balancer, zonal)),
+                Ok(
+                    Course::Host { .. }
+                    | Course::Endpoint(_)
+                    | Course::Resolver
+                    | Course::Gateway { .. },
+                )
+                | Err(_) => None,
             },
         };
-        self.beyond_balancer(at, to, transient, place)
+        let Some(place) = place else { return Ok(()) };
+        self.beyond_balancer(at, to, transient, place, endpoint)
     }
 
     /// Tells both ends, or one, that a balancer has ended their flow.
@@ -167,6 +177,9 @@ impl Fabric {
                 headers,
                 packet: &mut packet,
             };
+            if let Some(place) = self.routes.endpoint_at(transient.headers.source()) {
+                self.endpoints.answered_with_reset(place);
+            }
             if let Some(gateway) = self.gateways.at(*reset.to.ip())
                 && self.homeward(at, gateway, &mut transient).is_none()
             {

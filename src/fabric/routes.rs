@@ -4,8 +4,8 @@
 //! state, and lets nothing private pass; IPv6 passes it as it is. Hosts inside the zones reach each other directly.
 
 use super::config::{
-    BalancerId, Config, GatewayId, KERNEL_PORTS, LINK_LOCAL_RESOLVER, PortId, Vpcs, ZonalId,
-    is_stand_in,
+    BalancerId, Config, EndpointId, EndpointPlace, GatewayId, KERNEL_PORTS, LINK_LOCAL_RESOLVER,
+    PortId, VpcId, Vpcs, ZonalId, is_stand_in,
 };
 use super::record::Reason;
 use rustc_hash::FxHashMap;
@@ -22,6 +22,8 @@ pub enum Place {
     Zonal(BalancerId, ZonalId, Option<PortId>),
     /// A balancer, by an address on the internet.
     PublicZonal(BalancerId, ZonalId),
+    /// A VPC endpoint, by the address of one of its interfaces.
+    Endpoint(EndpointPlace),
     /// The resolver; true: by its address on the internet.
     Resolver(bool),
     /// A NAT gateway, by an address on the internet.
@@ -62,6 +64,8 @@ pub enum Course {
         /// The kernel that has this address too.
         kernel: Option<PortId>,
     },
+    /// To a balancer behind a VPC endpoint, which sees the source as it is.
+    Endpoint(EndpointPlace),
     /// To the resolver.
     Resolver,
     /// To a NAT gateway, which sees this source.
@@ -81,6 +85,8 @@ pub struct Routes {
     /// Whose kernel each port behind the hosts' is.
     kernels: Vec<(BalancerId, ZonalId)>,
     vpcs: Vpcs,
+    /// By endpoint.
+    endpoints: Vec<VpcId>,
 }
 
 struct Host {
@@ -134,6 +140,11 @@ impl Routes {
                 }
             }
         }
+        for (id, endpoint) in (0..).map(EndpointId).zip(&config.endpoints) {
+            for (zonal, interface) in (0..).map(ZonalId).zip(&endpoint.zonal) {
+                places.insert(interface.address, Place::Endpoint((id, zonal)));
+            }
+        }
         kernels.sort_unstable();
         let first_kernel = config.ports.len() - kernels.len();
         let mut hosts = Vec::with_capacity(config.ports.len());
@@ -168,6 +179,7 @@ impl Routes {
         }
         Self {
             vpcs: config.vpcs.clone(),
+            endpoints: config.endpoints.iter().map(|one| one.vpc).collect(),
             places,
             hosts,
             kernels: kernels.into_iter().map(|(_, place)| place).collect(),
@@ -194,6 +206,7 @@ impl Routes {
             Place::PublicHost(_)
             | Place::Zonal(..)
             | Place::PublicZonal(..)
+            | Place::Endpoint(_)
             | Place::Resolver(_)
             | Place::Gateway(_)
             | Place::Ipv6Zonal { .. } => None,
@@ -207,8 +220,23 @@ impl Routes {
             Place::Host(_)
             | Place::PublicHost(_)
             | Place::PublicZonal(..)
+            | Place::Endpoint(_)
             | Place::Resolver(_)
             | Place::Gateway(_) => None,
+        }
+    }
+
+    /// The endpoint's interface that has this address.
+    pub fn endpoint_at(&self, address: Ipv4Addr) -> Option<EndpointPlace> {
+        match self.places.get(&address)? {
+            Place::Endpoint(place) => Some(*place),
+            Place::Host(_)
+            | Place::PublicHost(_)
+            | Place::Zonal(..)
+            | Place::PublicZonal(..)
+            | Place::Resolver(_)
+            | Place::Gateway(_)
+            | Place::Ipv6Zonal { .. } => None,
         }
     }
 
@@ -311,6 +339,12 @@ impl Routes {
                 zonal,
                 kernel: None,
             }),
+            Place::Endpoint((endpoint, _))
+                if sender.internet || !reach(self.endpoints[usize::from(endpoint.0)]) =>
+            {
+                Err(Reason::NotRoutable)
+            }
+            Place::Endpoint(place) => Ok(Course::Endpoint(place)),
             Place::Resolver(public) if sender.internet != public => {
                 // The internet's resolver is out there: reached as the internet is.
                 if sender.internet {

@@ -10,6 +10,7 @@
 //! | private zonal address in zone i | 10.0.(16 i + 15).10 .. 10.0.(16 i + 15).254 | - |
 //! | secondary zonal address | the same, after all others | - |
 //! | private address of a NAT gateway | the same, after these | - |
+//! | interface of an endpoint | the same, after all of these | - |
 //! | public zonal address | 203.0.113.10 .. 203.0.113.127 (RFC 5737) | 198.19.0.0/17 |
 //! | public address of a host | 203.0.113.128 .. 203.0.113.254 | 198.19.128.0/17 |
 //! | public address of a NAT gateway | 192.0.2.10 .. 192.0.2.254 (RFC 5737) | - |
@@ -76,6 +77,8 @@ pub(super) struct Addresses {
     pub(super) secondary: Vec<Vec<Vec<Ipv4Addr>>>,
     /// By NAT gateway: inside the VPC, and on the internet.
     pub(super) gateways: Vec<(Ipv4Addr, Vec<Ipv4Addr>)>,
+    /// By endpoint and its zones, in the order of the lab.
+    pub(super) endpoints: Vec<Vec<Ipv4Addr>>,
     /// By balancer: why it cannot be set up.
     pub(super) failures: Vec<Option<String>>,
     /// The resolver's for hosts in zones and for those on the internet.
@@ -193,8 +196,17 @@ pub(super) fn give_out(body: &Body, hosts: &Hosts<'_>, sink: &mut Sink) -> Addre
         (private, public)
     });
     let gateways = gateways.collect();
+    let endpoints = body.endpoints.iter().map(|(name, section)| {
+        let vpc = vpcs::number(body, section.vpc.as_ref());
+        let zones = section.zones.iter().map(|zone| {
+            let number = zones.get(zone.value.as_str()).copied().unwrap_or(0);
+            pools.zonal(vpc, number).next(&book, name.span, sink)
+        });
+        zones.collect()
+    });
     Addresses {
         gateways,
+        endpoints: endpoints.collect(),
         secondary,
         hosts,
         balancers,

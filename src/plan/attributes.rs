@@ -32,6 +32,10 @@ pub(super) const DENY_IPV6: &str = "ipv6.deny_all_igw_traffic";
 /// Which zones a host is told of.
 pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 
+/// Whether a balancer's inbound rules are for what comes by PrivateLink. AWS: `on`; a parameter of SetSecurityGroups.
+pub(super) const ENFORCE_ON_PRIVATE_LINK: &str =
+    "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+
 /// What has attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
@@ -93,6 +97,7 @@ const PERCENT: Kind = Kind::NumberOrOff { min: 1, max: 100 };
 /// groups and listeners).
 #[rustfmt::skip]
 static ATTRIBUTES: &[Attribute] = &[
+    attribute(Holder::Balancer, ENFORCE_ON_PRIVATE_LINK, Kind::Word(&["on", "off"])),
     attribute(Holder::Balancer, "access_logs.s3.bucket", Kind::Text),
     attribute(Holder::Balancer, "access_logs.s3.enabled", Kind::Bool),
     attribute(Holder::Balancer, "access_logs.s3.prefix", Kind::Text),

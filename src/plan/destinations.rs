@@ -8,6 +8,7 @@
 use super::addresses::Addresses;
 use super::balancers::Balancer;
 use super::destination_text::{Family, Parts, Wanted};
+use super::endpoints::Endpoint as PrivateEndpoint;
 use super::hosts::Hosts;
 use super::kubernetes::Service;
 use super::literal::address_place;
@@ -29,6 +30,7 @@ pub(super) struct Destinations<'a> {
     pub(super) balancers: &'a [Balancer<'a>],
     pub(super) addresses: &'a Addresses,
     balancer_by_name: HashMap<&'a str, usize>,
+    pub(super) endpoints: &'a [PrivateEndpoint<'a>],
 }
 
 /// A destination's text, taken apart and found.
@@ -37,6 +39,14 @@ pub(super) enum Place {
     /// Zonal addresses of a balancer by index.
     Zonal {
         balancer: usize,
+        zones: Vec<usize>,
+        /// No zone is written: the resolver knows.
+        by_name: bool,
+        port: ServePort,
+    },
+    /// Interfaces of a VPC endpoint by index.
+    Endpoint {
+        endpoint: usize,
         zones: Vec<usize>,
         /// No zone is written: the resolver knows.
         by_name: bool,
@@ -72,7 +82,9 @@ pub(super) enum Side {
 impl Place {
     fn is_udp(&self) -> bool {
         match self {
-            Self::Zonal { port, .. } | Self::Hosts { port, .. } => port.udp,
+            Self::Zonal { port, .. } | Self::Endpoint { port, .. } | Self::Hosts { port, .. } => {
+                port.udp
+            }
             Self::Service { udp, .. } => *udp,
             Self::Address(_, udp) => *udp,
         }
@@ -84,6 +96,7 @@ impl<'a> Destinations<'a> {
     pub(super) fn new(
         hosts: &'a Hosts<'a>,
         balancers: &'a [Balancer<'a>],
+        endpoints: &'a [PrivateEndpoint<'a>],
         addresses: &'a Addresses,
         sink: &mut Sink,
     ) -> Self {
@@ -105,7 +118,31 @@ impl<'a> Destinations<'a> {
                 );
             }
         }
+        for endpoint in endpoints {
+            let name = endpoint.name.value.as_str();
+            let host = hosts.all(name).and_then(|all| all.first());
+            let taken = match balancer_by_name.get(name) {
+                Some(balancer) => {
+                    let balancer: &Balancer<'_> = &balancers[*balancer];
+                    Some((balancer.name.span, "load balancer"))
+                }
+                None => host.map(|host| (hosts.get(*host).key.span, "host")),
+            };
+            if let Some((span, what)) = taken {
+                sink.push(
+                    Diagnostic::new(
+                        code::DESTINATION_NAME_TWICE,
+                        endpoint.name.span,
+                        format!("`{name}` is an endpoint and a {what}"),
+                    )
+                    .label("`to:` could not tell them apart")
+                    .also(span, format!("the {what}"))
+                    .help("rename one of the two"),
+                );
+            }
+        }
         Self {
+            endpoints,
             hosts,
             balancers,
             addresses,
@@ -132,7 +169,13 @@ impl<'a> Destinations<'a> {
                 let zone = zones.first().map_or("", |zone| balancer.zones[*zone]);
                 Some(format!("{zone}.{}", balancer.name.value))
             }
+            Place::Endpoint {
+                endpoint,
+                by_name: true,
+                ..
+            } => Some(self.endpoints[*endpoint].name.value.clone()),
             Place::Zonal { .. }
+            | Place::Endpoint { .. }
             | Place::Hosts { .. }
             | Place::Service { .. }
             | Place::Address(..) => None,
@@ -171,6 +214,10 @@ impl<'a> Destinations<'a> {
         if let Some(balancer) = self.balancer_by_name.get(parts.name) {
             return self.zonal_place(*balancer, &parts, to, sink);
         }
+        let mut endpoints = self.endpoints.iter();
+        if let Some(place) = endpoints.position(|one| one.name.value == parts.name) {
+            return self.endpoint_place(place, &parts, to, sink);
+        }
         if let Some(hosts) = self.hosts.all(parts.name) {
             return self.host_place(hosts, &parts, to, sink);
         }
@@ -185,6 +232,7 @@ impl<'a> Destinations<'a> {
                     .iter()
                     .map(|service| service.name.value.as_str()),
             )
+            .chain(self.endpoints.iter().map(|one| one.name.value.as_str()))
             .chain(self.hosts.names());
         let help = sink.help(parts.name, known);
         sink.push(
@@ -304,6 +352,47 @@ impl<'a> Destinations<'a> {
         })
     }
 
+    fn endpoint_place(
+        &self,
+        index: usize,
+        parts: &Parts<'_>,
+        to: &Spanned<String>,
+        sink: &mut Sink,
+    ) -> Option<Place> {
+        let endpoint = &self.endpoints[index];
+        let zones: Vec<usize> = match parts.sub {
+            None => (0..endpoint.zones.len()).collect(),
+            Some(zone) => match endpoint.zones.iter().position(|known| *known == zone) {
+                Some(zone) => vec![zone],
+                None => {
+                    sink.push(endpoint.not_in_zone(zone, to.span));
+                    return None;
+                }
+            },
+        };
+        let balancers = endpoint.balancers.iter().map(|one| &self.balancers[*one]);
+        let mut listening: Vec<ServePort> = balancers
+            .flat_map(|balancer| &balancer.listeners)
+            .map(|listener| ServePort {
+                port: listener.port,
+                udp: listener.protocol == Protocol::Udp,
+            })
+            .collect();
+        listening.sort_by_key(|port| (port.udp, port.port));
+        listening.dedup();
+        // What is missing has been said.
+        if listening.is_empty() && parts.port.is_none() {
+            return None;
+        }
+        let port = port_or_only(parts, &listening, "leads to", to, sink)?;
+        Some(Place::Endpoint {
+            endpoint: index,
+            zones,
+            by_name: parts.sub.is_none(),
+            port,
+        })
+    }
+
     fn host_place(
         &self,
         hosts: &[HostId],
@@ -369,7 +458,9 @@ impl<'a> Destinations<'a> {
         let to = wanted.to;
         let over_ipv6 = match place {
             Place::Address(address, _) => address.is_ipv6(),
-            Place::Zonal { .. } | Place::Hosts { .. } => wanted.family() == Family::Ipv6,
+            Place::Zonal { .. } | Place::Endpoint { .. } | Place::Hosts { .. } => {
+                wanted.family() == Family::Ipv6
+            }
             Place::Service { .. } => false,
         };
         if over_ipv6 {
@@ -384,6 +475,15 @@ impl<'a> Destinations<'a> {
             } => zones
                 .iter()
                 .map(|zone| self.zonal(client, *balancer, *zone, port.port, to))
+                .collect(),
+            Place::Endpoint {
+                endpoint,
+                zones,
+                by_name: _,
+                port,
+            } => zones
+                .iter()
+                .map(|zone| self.interface(client, *endpoint, *zone, port.port, to))
                 .collect(),
             Place::Hosts {
                 hosts,
@@ -436,6 +536,25 @@ impl<'a> Destinations<'a> {
         Ok(Endpoint {
             label: format!("{}/{}", section.name.value, section.zones[zone]),
             address: SocketAddr::from((address, port)),
+        })
+    }
+
+    fn interface(
+        &self,
+        client: HostId,
+        endpoint: usize,
+        zone: usize,
+        port: u16,
+        to: &Spanned<String>,
+    ) -> Result<Endpoint, Box<Diagnostic>> {
+        let section = &self.endpoints[endpoint];
+        if self.side(client) == Side::Internet {
+            let client = &self.hosts.get(client).name;
+            return Err(Box::new(section.from_internet(client, to.span)));
+        }
+        Ok(Endpoint {
+            label: format!("{}/{}", section.name.value, section.zones[zone]),
+            address: SocketAddr::from((self.addresses.endpoints[endpoint][zone], port)),
         })
     }
 

@@ -3,6 +3,7 @@
 //! A security group's members are the private addresses of the hosts and zonal addresses that list it. The subnets
 //! are the zones of each VPC: a host and a zonal address of one zone and one VPC are in one subnet.
 
+use super::attributes::ENFORCE_ON_PRIVATE_LINK;
 use super::clock::Clock;
 use super::hosts::{Hosts, known_zone};
 use super::{Sink, vpcs};
@@ -157,6 +158,10 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
                 .iter()
                 .map(|zonal| subnet(section.vpc.as_ref(), &zonal.zone))
                 .collect(),
+            spare_private_link: section
+                .attributes
+                .iter()
+                .any(|(name, on)| name.value == ENFORCE_ON_PRIVATE_LINK && on.value == "off"),
         });
     }
     let security_groups = (0..)
@@ -175,6 +180,16 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
             .collect(),
         ports,
         balancers,
+        endpoints: body
+            .endpoints
+            .iter()
+            .map(|(_, section)| {
+                let zones = section.zones.iter();
+                zones
+                    .map(|zone| subnet(section.vpc.as_ref(), &zone.value))
+                    .collect()
+            })
+            .collect(),
         tracking: tracking(clock),
     }
 }

@@ -105,6 +105,7 @@ pub(super) fn lower(
         balancers: lowered,
         groups,
         nat_gateways: Vec::new(),
+        endpoints: Default::default(),
         guards: Default::default(),
         vpcs: Default::default(),
         stand_ins: addresses.stand_ins.clone(),

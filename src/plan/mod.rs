@@ -17,6 +17,7 @@ mod clock;
 mod datagrams;
 mod destination_text;
 mod destinations;
+mod endpoints;
 mod faults;
 mod forward;
 mod groups;
@@ -214,6 +215,7 @@ fn resolve(
         addresses,
         groups,
         balancers,
+        endpoints,
         hosts,
         clock,
         ..
@@ -259,7 +261,7 @@ fn resolve(
             .collect(),
     };
     let shape = shape::shape(body, &names);
-    let destinations = Destinations::new(drafts, balancers, addresses, sink);
+    let destinations = Destinations::new(drafts, balancers, endpoints, addresses, sink);
     let mut compiler = Compiler::new(&shape, lines);
     let scene = steps::Scene {
         hosts: drafts,

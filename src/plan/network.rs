@@ -3,6 +3,7 @@
 use super::addresses::{self, Addresses, ZonalAddresses};
 use super::balancers::{self, Balancer};
 use super::clock::Clock;
+use super::endpoints::{self, Endpoint};
 use super::groups::{self, Groups};
 use super::hosts::{self, Hosts};
 use super::kubernetes::{self, Expanded};
@@ -20,6 +21,7 @@ pub(super) struct Network<'a> {
     pub(super) addresses: Addresses,
     pub(super) groups: Groups<'a>,
     pub(super) balancers: Vec<Balancer<'a>>,
+    pub(super) endpoints: Vec<Endpoint<'a>>,
     pub(super) hosts: Vec<Host>,
     pub(super) clock: Clock,
     nat_gateways: Vec<fabric::config::NatGateway>,
@@ -37,6 +39,7 @@ impl<'a> Network<'a> {
         let groups = groups::resolve(body, &drafts, clock, sink);
         let balancers = balancers::resolve(body, &drafts, &groups, clock, sink);
         balancers::served(body, &balancers, &groups, &drafts, sink);
+        let endpoints = endpoints::resolve(body, sink);
         guards::check(body, sink);
         vpcs::check(body, &drafts, &groups, &balancers, sink);
         let nat_gateways = nat::resolve(body, &addresses.gateways, clock, sink);
@@ -63,6 +66,7 @@ impl<'a> Network<'a> {
             addresses,
             groups,
             balancers,
+            endpoints,
             hosts,
             clock,
             nat_gateways,
@@ -90,6 +94,7 @@ impl<'a> Network<'a> {
         {
             port.nat = nat::behind(self.body, draft.section);
         }
+        config.endpoints = endpoints::lower(self.body, &self.endpoints, &self.addresses.endpoints);
         config.vpcs = vpcs::lower(self.body, &self.drafts, &config);
         config.guards = guards::lower(self.body, &self.drafts, &config, self.clock);
         config

@@ -60,6 +60,19 @@ impl Destinations<'_> {
                     endpoint(name, self.addresses.hosts[host.0 as usize].ipv6, port.port)
                 })
                 .collect(),
+            Place::Endpoint {
+                endpoint: index,
+                zones,
+                port,
+                by_name: _,
+            } => {
+                let section = &self.endpoints[*index];
+                let label = |zone: usize| format!("{}/{}", section.name.value, section.zones[zone]);
+                let zones = zones.iter();
+                zones
+                    .map(|zone| endpoint(label(*zone), None, port.port))
+                    .collect()
+            }
             Place::Zonal {
                 balancer,
                 zones,

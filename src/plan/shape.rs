@@ -58,6 +58,9 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
     let hosts = hosts.map(|name| (*name, host()));
     roots.insert("hosts".to_owned(), record(hosts));
     roots.insert("load_balancers".to_owned(), record(balancers));
+    let endpoints = body.endpoints.iter();
+    let endpoints = endpoints.map(|(name, _)| (name.value.as_str(), endpoint()));
+    roots.insert("endpoints".to_owned(), record(endpoints));
     roots.insert("target_groups".to_owned(), record(groups));
     let gateways = body.nat_gateways.iter();
     let gateways = gateways.map(|(name, section)| (name.value.as_str(), gateway(section)));
@@ -166,6 +169,17 @@ fn gateway(section: &NatGateway) -> Type {
         ("metrics", counts(metrics.map(|metric| metric.name))),
         ("addresses", list(Type::Text)),
         ("mappings", Type::Int),
+    ])
+}
+
+fn endpoint() -> Type {
+    record([
+        ("id", Type::Text),
+        ("state", Type::Word(words::ENDPOINT_STATES)),
+        ("service", Type::Text),
+        ("addresses", map(Type::Text)),
+        ("leads_to", map(Type::Text)),
+        ("metrics", counts(words::ENDPOINT_METRICS.iter().copied())),
     ])
 }
 

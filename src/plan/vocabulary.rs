@@ -63,6 +63,17 @@ pub fn group_metrics(namespace: Namespace) -> impl Iterator<Item = &'static str>
 /// States of a balancer.
 pub const BALANCER_STATES: &[&str] = &["active", "failed"];
 
+/// CloudWatch names of what is counted of an endpoint (`AWS/PrivateLinkEndpoints`).
+pub const ENDPOINT_METRICS: &[&str] = &[
+    "ActiveConnections",
+    "NewConnections",
+    "BytesProcessed",
+    "RstPacketsReceived",
+];
+
+/// States of an endpoint.
+pub const ENDPOINT_STATES: &[&str] = &["available"];
+
 /// What a zonal shift does to a target (elbv2 `AdministrativeOverride.State`).
 pub const ADMINISTRATIVE_OVERRIDES: &[&str] = &[
     "no_override",

@@ -99,6 +99,7 @@ pub(super) fn check(
     check_targets(body, hosts, groups, balancers, sink);
 }
 
+/// Says of a name that it is no VPC's.
 pub(super) fn known(vpc: &Spanned<String>, body: &Body, sink: &mut Sink) {
     let names =
         || std::iter::once(DEFAULT).chain(body.vpcs.iter().map(|(name, _)| name.value.as_str()));

@@ -10,6 +10,7 @@ macro_rules! line {
 }
 
 mod devices;
+mod endpoints;
 mod graph;
 mod guards;
 mod nat;
@@ -42,6 +43,7 @@ pub fn plan(plan: &Plan) -> String {
     hosts(plan, &mut out);
     nat::gateways(plan, &mut out);
     balancers(plan, &mut out);
+    endpoints::endpoints(plan, &mut out);
     groups(plan, &mut out);
     guards::guards(plan, &mut out);
     operations(plan, &mut out);

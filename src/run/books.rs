@@ -19,7 +19,7 @@ use crate::fabric::record::{
     PacketRecord, Totals,
 };
 use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
-use crate::fabric::{Config, Fabric};
+use crate::fabric::{Config, EndpointReading, Fabric};
 use crate::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
@@ -33,6 +33,7 @@ pub(super) struct Books {
     pub(super) conversations: Vec<Conversation>,
     pub(super) totals: Totals,
     pub(super) readings: Vec<Reading>,
+    pub(super) endpoints: Vec<EndpointReading>,
     pub(super) self_sourced: Vec<u64>,
     /// By drop rule.
     pub(super) dropped: Vec<u64>,
@@ -66,6 +67,7 @@ pub(super) async fn books(story: &Story) -> Books {
             conversations: fabric.conversations().to_vec(),
             totals: fabric.totals().clone(),
             readings: fabric.meter().readings(now),
+            endpoints: fabric.endpoint_readings(),
             dropped: fabric.dropped_by_rule(),
             self_sourced: (0..fabric.config().ports.len() as u32)
                 .map(|number| fabric.self_sourced(PortId(number)))
@@ -405,6 +407,11 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
             balancer.name,
             balancer.zonal[usize::from(flow.zonal.0)].zone
         ),
+        endpoint: flow.endpoint.map_or(String::new(), |(endpoint, zonal)| {
+            let endpoint = &plan.fabric.endpoints[usize::from(endpoint.0)];
+            let zone = &endpoint.zonal[usize::from(zonal.0)].zone;
+            format!("{}/{zone}", endpoint.name)
+        }),
         group: group.name.clone(),
         target: group.targets[flow.target].name.clone(),
         client: books.end(flow.client_side.from),

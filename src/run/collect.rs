@@ -3,6 +3,7 @@
 use super::Baseline;
 use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
 use super::connections::connections;
+use super::endpoints::endpoints;
 use super::interfaces::interfaces;
 use super::metrics::Metrics;
 use super::nat;
@@ -110,6 +111,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
             .collect(),
         load_balancers: balancers(plan, &books, &metrics, &pairs),
+        endpoints: endpoints(plan, &books),
         target_groups: groups(plan, &books, &metrics),
         nat_gateways: nat::gateways(plan, &books),
         mappings: nat::mappings(plan, &books),

@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 /// The account that owns the hosts: the one of the examples in AWS's pages.
 const ACCOUNT: &str = "123456789010";
 
-/// Interfaces of the hosts that are inside, then of the balancers, then of the NAT gateways.
+/// Interfaces of the hosts that are inside, then of the balancers, the NAT gateways and the endpoints.
 pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
     let zones = zones(plan);
     let az_id = |zone: &str| {
@@ -78,6 +78,18 @@ pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
             ..place(&format!("nat/{}", gateway.name), &gateway.zone)
         });
     }
+    for endpoint in &plan.fabric.endpoints {
+        for zonal in &endpoint.zonal {
+            let address = real(zonal.address);
+            list.push(Interface {
+                addresses: vec![address.clone()],
+                address,
+                account_id: "unknown".to_owned(),
+                instance_id: "-".to_owned(),
+                ..place(&format!("{}/{}", endpoint.name, zonal.zone), &zonal.zone)
+            });
+        }
+    }
     list
 }
 
@@ -95,9 +107,11 @@ fn zones(plan: &Plan) -> Vec<&str> {
         .iter()
         .flat_map(|balancer| &balancer.zonal);
     let gateways = plan.fabric.nat_gateways.iter();
+    let private = plan.fabric.endpoints.iter().flat_map(|one| &one.zonal);
     let mut zones: Vec<&str> = hosts
         .chain(gateways.map(|gateway| gateway.zone.as_str()))
         .chain(zonal.map(|zonal| zonal.zone.as_str()))
+        .chain(private.map(|zonal| zonal.zone.as_str()))
         .collect();
     zones.sort_unstable();
     zones.dedup();

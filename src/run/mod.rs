@@ -8,6 +8,7 @@ pub mod capture;
 mod client;
 mod collect;
 mod connections;
+mod endpoints;
 mod faults;
 mod header;
 mod http;

@@ -75,6 +75,35 @@ pub struct Peering {
     pub between: Vec<Spanned<String>>,
 }
 
+/// `endpoint_services.X`
+#[derive(Clone, Debug, Default)]
+pub struct EndpointService {
+    /// The item's place.
+    pub span: Span,
+    /// `load_balancer:`
+    pub load_balancer: Option<Spanned<String>>,
+    /// `load_balancers:`
+    pub load_balancers: Vec<Spanned<String>>,
+}
+
+impl EndpointService {
+    /// All that it names.
+    pub fn named(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.load_balancer.iter().chain(&self.load_balancers)
+    }
+}
+
+/// `endpoints.X`
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `vpc:`; none: the default one.
+    pub vpc: Option<Spanned<String>>,
+    /// In order of writing.
+    pub zones: Vec<Spanned<String>>,
+    /// `service:`
+    pub service: Spanned<String>,
+}
+
 /// `10.0.0.0/8`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRange {

@@ -3,7 +3,7 @@
 //! A lab's cases differ by `set`, which patches the tree before it is typed; so each case has its own [`Body`].
 //! Values are as written: names are not resolved, cloud durations not scaled (see `plan`).
 
-use super::guards::{NetworkAcl, Peering, SecurityGroup, Vpc};
+use super::guards::{Endpoint, EndpointService, NetworkAcl, Peering, SecurityGroup, Vpc};
 use super::kubernetes::Kubernetes;
 use super::nat::NatGateway;
 use crate::diag::{Span, Spanned};
@@ -113,6 +113,10 @@ pub struct Body {
     pub kubernetes: Option<Kubernetes>,
     /// In order of writing.
     pub nat_gateways: Vec<(Spanned<String>, NatGateway)>,
+    /// In order of writing.
+    pub endpoint_services: Vec<(Spanned<String>, EndpointService)>,
+    /// In order of writing.
+    pub endpoints: Vec<(Spanned<String>, Endpoint)>,
     /// The story.
     pub steps: Vec<Step>,
 }

@@ -110,6 +110,7 @@ impl Kit {
                     protocol: "tcp".into(),
                     balancer: balancer.into(),
                     via: via.into(),
+                    endpoint: String::new(),
                     group: "web".into(),
                     target: target.into(),
                     client: local.clone(),

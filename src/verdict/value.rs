@@ -6,8 +6,8 @@
 use super::Finding;
 use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
-    BalancerEvidence, Connection, Detail, Evidence, GatewayEvidence, GroupEvidence, HostEvidence,
-    InstanceEvidence, Load, Packet, StepResult, Transition,
+    BalancerEvidence, Connection, Detail, EndpointEvidence, Evidence, GatewayEvidence,
+    GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, Transition,
 };
 use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
@@ -23,6 +23,7 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
         "load_balancers".into(),
         by_name(&evidence.load_balancers, balancer),
     );
+    roots.insert("endpoints".into(), by_name(&evidence.endpoints, endpoint));
     roots.insert(
         "target_groups".into(),
         by_name(&evidence.target_groups, group),
@@ -142,6 +143,17 @@ fn gateway(gateway: &GatewayEvidence) -> Value {
         "metrics": gateway.metrics,
         "addresses": gateway.addresses,
         "mappings": gateway.mappings,
+    })
+}
+
+fn endpoint(endpoint: &EndpointEvidence) -> Value {
+    json!({
+        "id": endpoint.id,
+        "state": endpoint.state,
+        "service": endpoint.service,
+        "addresses": endpoint.addresses,
+        "leads_to": endpoint.leads_to,
+        "metrics": endpoint.metrics,
     })
 }
 

@@ -81,7 +81,9 @@ fn open(mut config: Config) -> Config {
         security_groups: vec![group("web-sg", vec![], out(), &[WEB1_IP, WEB2_IP]), front],
         subnets: vec![subnet("a"), subnet("b")],
         ports: vec![place(None), place(a), place(b), place(a)],
+        endpoints: Vec::new(),
         balancers: vec![BalancerInterfaces {
+            spare_private_link: false,
             groups: Vec::new(),
             subnets: vec![SubnetId(0), SubnetId(1)],
         }],

@@ -134,6 +134,7 @@ pub fn config() -> Config {
             emulate: GroupEmulate::default(),
         }],
         nat_gateways: Vec::new(),
+        endpoints: Vec::new(),
         guards: Default::default(),
         vpcs: Default::default(),
         stand_ins: StandIns::default(),

@@ -4,6 +4,7 @@
 mod addresses;
 mod balancing;
 mod collisions;
+mod endpoints;
 mod errors;
 mod faults;
 mod gateway;

@@ -13,6 +13,7 @@ pub mod ipv6;
 pub mod kubernetes;
 pub mod nat;
 pub mod plan;
+pub mod private_link;
 pub mod proxy;
 pub mod segments;
 mod set;
@@ -70,6 +71,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         segments::RULES,
         kubernetes::RULES,
         nat::RULES,
+        private_link::RULES,
     ]
     .into_iter()
     .flatten()

@@ -10,6 +10,7 @@ pub(super) const UNSERVED: &[&str] = &[
     "dropped: no-listener",
     "dropped: no-target",
     "dropped: port-allocation",
+    "dropped: endpoint-without-service",
     "dropped: flow-table-full",
     "dropped: fragment",
     "dropped: icmp-unsupported",

@@ -35,6 +35,7 @@ fn evidence() -> Evidence {
         load_balancers: [("front".to_string(), BalancerEvidence::default())].into(),
         flows: vec![Flow {
             balancer: "front".into(),
+            endpoint: String::new(),
             via: "front/a".into(),
             client: CLIENT.into(),
             listener: FRONT.into(),

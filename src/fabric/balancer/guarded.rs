@@ -24,6 +24,12 @@ impl Balancers {
         (from, to): (SocketAddrV4, SocketAddrV4),
     ) -> Result<(), Reason> {
         let Some(watch) = watch else { return Ok(()) };
+        if at.endpoint.is_some()
+            && direction == Direction::In
+            && !watch.judges_private_link(at.balancer)
+        {
+            return Ok(());
+        }
         let crossing = Crossing {
             at: now,
             packet: at.packet,

@@ -17,8 +17,8 @@ mod stray;
 mod termination;
 
 use super::config::{
-    Balancer, BalancerId, Config, GroupId, OnCollision, OnMissingFlow, OnZoneDisabled, Protocol,
-    ZonalId,
+    Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow,
+    OnZoneDisabled, Protocol, ZonalId,
 };
 use super::flow_table::{ANSWERED, FlowTable, Key};
 use super::guard::Watch;
@@ -375,6 +375,8 @@ pub struct Arrival {
     pub balancer: BalancerId,
     /// At which of its addresses.
     pub zonal: ZonalId,
+    /// The VPC endpoint's interface that it came by.
+    pub endpoint: Option<EndpointPlace>,
     /// The packet's number.
     pub packet: u64,
 }

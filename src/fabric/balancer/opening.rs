@@ -61,7 +61,7 @@ impl Balancers {
         let own_family = is_stand_in(*seen.ip()) == over_ipv6;
         let source = if terminates {
             Some((seen, SourcePort::Own))
-        } else if chosen.preserve_client_ip && own_family {
+        } else if chosen.preserve_client_ip && own_family && at.endpoint.is_none() {
             self.preserved(at.balancer, protocol, seen, target.address, isn)
                 .map(|source| (source, SourcePort::Own))
         } else {
@@ -87,6 +87,7 @@ impl Balancers {
         let record = FlowRecord {
             balancer: at.balancer,
             zonal: at.zonal,
+            endpoint: at.endpoint,
             group: chosen.group,
             target: target.index,
             client_side: tuple(headers.from, headers.to),

@@ -8,7 +8,7 @@ pub mod rules;
 mod network_acl;
 mod security_group;
 
-use super::config::{BalancerId, Config, PortId, ZonalId};
+use super::config::{BalancerId, Config, EndpointPlace, PortId, ZonalId};
 use super::record::{GuardKind, Interface, Reason, Refusal};
 use crate::packet::Headers;
 use network_acl::Denied;
@@ -80,6 +80,18 @@ impl Watch {
     pub fn zonal_subnet(&self, balancer: BalancerId, zonal: ZonalId) -> Option<SubnetId> {
         let interfaces = self.rules.balancers.get(balancer.0 as usize)?;
         interfaces.subnets.get(zonal.0 as usize).copied()
+    }
+
+    /// The subnet of an endpoint's interface.
+    pub fn endpoint_subnet(&self, (endpoint, zonal): EndpointPlace) -> Option<SubnetId> {
+        let subnets = self.rules.endpoints.get(usize::from(endpoint.0))?;
+        subnets.get(usize::from(zonal.0)).copied()
+    }
+
+    /// True when a balancer's inbound rules are for what comes by an endpoint too.
+    pub fn judges_private_link(&self, balancer: BalancerId) -> bool {
+        let interfaces = self.rules.balancers.get(usize::from(balancer.0));
+        interfaces.is_none_or(|interfaces| !interfaces.spare_private_link)
     }
 
     /// A packet before a host's interface. `through`: the load balancer that it comes through. `quoted`: the packet

@@ -24,6 +24,8 @@ pub struct Guards {
     pub ports: Vec<HostInterface>,
     /// The interfaces of the load balancers, by balancer.
     pub balancers: Vec<BalancerInterfaces>,
+    /// The subnets of the endpoints' interfaces, by endpoint.
+    pub endpoints: Vec<Vec<SubnetId>>,
     /// How long a security group remembers.
     pub tracking: Tracking,
 }
@@ -57,6 +59,9 @@ pub struct BalancerInterfaces {
     pub groups: Vec<SecurityGroupId>,
     /// By zonal address.
     pub subnets: Vec<SubnetId>,
+    /// Inbound rules are not for what comes by a VPC endpoint (AWS:
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic` is `off`).
+    pub spare_private_link: bool,
 }
 
 /// A security group: what it lets in, what it lets out, and who has it.

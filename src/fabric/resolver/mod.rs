@@ -7,11 +7,16 @@
 //! order addresses come (here each answer to a host begins one address further), and what a zonal name says while
 //! its zone is out (here its one address: a record without an alternative fails open).
 //!
+//! An endpoint's names are public ones with private addresses: everybody is told them, and whoever is in another VPC
+//! finds no way there.
+//!
 //! Not here: bytes of messages (see `wire`), and what makes a zone unfit (see `targets`).
 
 pub mod wire;
 
-use super::config::{Balancer, BalancerId, ClientRouting, Config, Port, PortId, ZonalId};
+use super::config::{
+    Balancer, BalancerId, ClientRouting, Config, EndpointId, EndpointPlace, Port, PortId, ZonalId,
+};
 use super::random;
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,6 +31,8 @@ enum Owner {
     Host(PortId),
     Balancer(BalancerId),
     Zonal(BalancerId, ZonalId),
+    Endpoint(EndpointId),
+    EndpointZonal(EndpointPlace),
 }
 
 /// The names of a network.
@@ -54,6 +61,13 @@ impl Resolver {
             for (zonal, place) in (0..).zip(&balancer.zonal) {
                 let name = format!("{}.{}", place.zone, balancer.name);
                 add(&name, Owner::Zonal(id, ZonalId(zonal)));
+            }
+        }
+        for (id, endpoint) in (0..).map(EndpointId).zip(&config.endpoints) {
+            add(&endpoint.name, Owner::Endpoint(id));
+            for (zonal, interface) in (0..).map(ZonalId).zip(&endpoint.zonal) {
+                let name = format!("{}.{}", interface.zone, endpoint.name);
+                add(&name, Owner::EndpointZonal((id, zonal)));
             }
         }
         Self {
@@ -103,6 +117,28 @@ impl Resolver {
                     (Wants::Ipv6, _) => Answer::Addresses(real(config, host.ipv6)),
                     (Wants::Other, _) => Answer::Addresses(Vec::new()),
                 }
+            }
+            Owner::Endpoint(id) => {
+                let endpoint = &config.endpoints[usize::from(id.0)];
+                let mut addresses: Vec<IpAddr> = match wants {
+                    Wants::Ipv4 => endpoint.zonal.iter().map(|z| z.address.into()).collect(),
+                    Wants::Ipv6 | Wants::Other => Vec::new(),
+                };
+                if !addresses.is_empty() {
+                    let given = self.given.entry((asker, owner, wants)).or_default();
+                    let by = (*given % addresses.len() as u64) as usize;
+                    *given += 1;
+                    addresses.rotate_left(by);
+                }
+                Answer::Addresses(addresses)
+            }
+            Owner::EndpointZonal((id, zonal)) => {
+                let endpoint = &config.endpoints[usize::from(id.0)];
+                let address = endpoint.zonal[usize::from(zonal.0)].address.into();
+                Answer::Addresses(match wants {
+                    Wants::Ipv4 => vec![address],
+                    Wants::Ipv6 | Wants::Other => Vec::new(),
+                })
             }
             Owner::Zonal(id, zonal) => {
                 let balancer = &config.balancers[id.0 as usize];

@@ -1,5 +1,6 @@
 //! A drawing of the topology: who dials what, and where each zonal address can send.
 
+use super::endpoints::candidates;
 use super::{devices, group_name, protocol, runs};
 use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
 use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
@@ -108,6 +109,17 @@ pub fn draw(plan: &Plan) -> Drawing {
             zone: gateway.zone.clone(),
         });
     }
+    for endpoint in &plan.fabric.endpoints {
+        for zonal in &endpoint.zonal {
+            let name = format!("{}/{}", endpoint.name, zonal.zone);
+            let id = format!("endpoint {name}");
+            for behind in candidates(&plan.fabric, endpoint, zonal) {
+                let text = format!("service {}", endpoint.service);
+                edges.insert((id.clone(), format!("zonal {behind}"), text));
+            }
+            nodes.push((id, vec![name, zonal.address.to_string()]));
+        }
+    }
     for step in &plan.steps {
         dials(plan, &step.verb, &owner, &mut edges);
     }
@@ -210,6 +222,12 @@ fn node_of(plan: &Plan, from: HostId, to: &Endpoint, owner: &[String]) -> Option
             if zonal.private == address || [zonal.public, zonal.ipv6].contains(&Some(address)) {
                 return Some(format!("zonal {}/{}", balancer.name, zonal.zone));
             }
+        }
+    }
+    for endpoint in &plan.fabric.endpoints {
+        let mut zonal = endpoint.zonal.iter();
+        if let Some(zonal) = zonal.find(|zonal| zonal.address == address) {
+            return Some(format!("endpoint {}/{}", endpoint.name, zonal.zone));
         }
     }
     plan.host_of(to.address.ip(), from)

@@ -21,6 +21,8 @@ static NETWORK_ACL: Type = Type::Section(&guards::NETWORK_ACL);
 static NAT_GATEWAY: Type = Type::Section(&nat::NAT_GATEWAY);
 static VPC: Type = Type::Section(&vpcs::VPC);
 static PEERING: Type = Type::Section(&vpcs::PEERING);
+static ENDPOINT_SERVICE: Type = Type::Section(&vpcs::ENDPOINT_SERVICE);
+static ENDPOINT: Type = Type::Section(&vpcs::ENDPOINT);
 static STEP: Type = Type::Variants(&steps::STEPS);
 static CASE: Type = Type::Section(&cases::CASE);
 
@@ -172,8 +174,26 @@ static FIELDS: [Field; 22] = [
         },
         "Address translation for hosts without a public address, which name one with `nat:`.",
     ),
-    later("endpoint_services", "Balancers offered over private links."),
-    later("endpoints", "Private links to an endpoint service."),
+    field(
+        "endpoint_services",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &ENDPOINT_SERVICE,
+            item: "endpoint service",
+        },
+        "Balancers offered to other VPCs: AWS PrivateLink's side of the provider.",
+    ),
+    field(
+        "endpoints",
+        Optional,
+        Type::Map {
+            key: Key::Name,
+            of: &ENDPOINT,
+            item: "endpoint",
+        },
+        "Private links to an endpoint service: AWS PrivateLink's side of the consumer.",
+    ),
     later("dns", "The resolver's records and delays."),
     field(
         "steps",

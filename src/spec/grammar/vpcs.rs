@@ -1,4 +1,4 @@
-//! VPCs and the peerings between them.
+//! VPCs, the peerings between them, and private links.
 
 use super::Need::{Optional, Required};
 use super::{Section, Type, field};
@@ -28,4 +28,56 @@ pub static PEERING: Section = Section {
         },
         "The two VPCs; `default` is where everything is that names none.",
     )],
+};
+
+/// `endpoint_services.X`
+pub static ENDPOINT_SERVICE: Section = Section {
+    name: "an endpoint service",
+    doc: "Network Load Balancers offered to other VPCs (AWS PrivateLink): `{ load_balancer: front }`.",
+    fields: &[
+        field(
+            "load_balancer",
+            Optional,
+            Type::Name,
+            "The balancer behind it.",
+        ),
+        field(
+            "load_balancers",
+            Optional,
+            Type::List {
+                of: &Type::Name,
+                min: 1,
+            },
+            "Several: each interface of an endpoint takes one in its own zone at random, and stays with it.",
+        ),
+    ],
+};
+
+/// `endpoints.X`
+pub static ENDPOINT: Section = Section {
+    name: "an endpoint",
+    doc: "A way to an endpoint service by private addresses of a VPC of its own, one in each of its zones.",
+    fields: &[
+        field(
+            "vpc",
+            Optional,
+            Type::Name,
+            "The VPC of its clients. Default: the default one.",
+        ),
+        field(
+            "zones",
+            Required,
+            Type::List {
+                of: &Type::Name,
+                min: 1,
+            },
+            "Where it has a network interface; the service must be there too.",
+        ),
+        field(
+            "service",
+            Required,
+            Type::Name,
+            "The endpoint service that it leads to.",
+        ),
+    ],
 };

@@ -1,10 +1,12 @@
-//! Reads security groups, network ACLs, VPCs and peerings.
+//! Reads security groups, network ACLs, VPCs, peerings and private links.
 
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::guards::{NETWORK_ACL, SECURITY_GROUP};
-use crate::spec::grammar::vpcs::{PEERING, VPC};
-use crate::spec::guards::{GuardRule, NetworkAcl, Peering, SecurityGroup, Vpc};
+use crate::spec::grammar::vpcs::{ENDPOINT, ENDPOINT_SERVICE, PEERING, VPC};
+use crate::spec::guards::{
+    Endpoint, EndpointService, GuardRule, NetworkAcl, Peering, SecurityGroup, Vpc,
+};
 use crate::spec::node::Node;
 
 /// `security_groups.X`
@@ -60,5 +62,25 @@ pub fn peering(node: &Node, span: Span) -> Option<Peering> {
     let fields = Fields::new(node, &PEERING, span);
     Some(Peering {
         between: fields.names("between"),
+    })
+}
+
+/// `endpoint_services.X`
+pub fn endpoint_service(node: &Node, span: Span) -> Option<EndpointService> {
+    let fields = Fields::new(node, &ENDPOINT_SERVICE, span);
+    Some(EndpointService {
+        span,
+        load_balancer: fields.written("load_balancer"),
+        load_balancers: fields.names("load_balancers"),
+    })
+}
+
+/// `endpoints.X`
+pub fn endpoint(node: &Node, span: Span) -> Option<Endpoint> {
+    let fields = Fields::new(node, &ENDPOINT, span);
+    Some(Endpoint {
+        vpc: fields.written("vpc"),
+        zones: fields.names("zones"),
+        service: fields.value("service")?,
     })
 }

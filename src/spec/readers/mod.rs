@@ -149,6 +149,8 @@ pub fn body(root: &Node) -> Option<Body> {
             None => None,
         },
         nat_gateways: fields.items("nat_gateways", nat::gateway)?,
+        endpoint_services: fields.items("endpoint_services", guards::endpoint_service)?,
+        endpoints: fields.items("endpoints", guards::endpoint)?,
         steps: steps::steps(fields.node("steps")?)?,
     })
 }

@@ -9,6 +9,7 @@ use super::{cite, count, name_all};
 use crate::evidence::GatewayEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, drop_reason};
+use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "port-exhaustion";
 
@@ -65,10 +66,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     } else {
         format!(" of {}", name_all(trace, &connections))
     };
+    let since = dropped.first().map(|p| trace.sent(*p).t);
+    let full = since.map_or(String::new(), |since| full_pools(trace, since));
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{who} had no source port left toward its {toward}, so {}{whose} went nowhere.",
+            "{who} had no source port left toward its {toward}, so {}{whose} went nowhere.{full}",
             count(total, what)
         ),
         packets: cite(trace, dropped),
@@ -89,4 +92,46 @@ fn errors(gateway: &GatewayEvidence) -> Option<(&str, i64)> {
         .filter_map(|name| Some((*name, *gateway.metrics.get(*name)?)));
     let mut told = counted.filter(|(_, errors)| *errors > 0);
     told.next()
+}
+
+/// What the pools held at a moment when one of them was full: flows with a balancer's own address at their target, for
+/// each address, target and endpoint.
+fn full_pools(trace: &Trace, at: f64) -> String {
+    let mut pools: BTreeMap<(&str, &str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
+    for flow in &trace.evidence.flows {
+        let over = ["closed", "expired"].contains(&flow.state.as_str()) && flow.last < at;
+        let own = |end: &str| end.rsplit_once(':').map(|(address, _)| address.to_owned());
+        if flow.opened > at || over || own(&flow.seen_as) == own(&flow.client) {
+            continue;
+        }
+        let source = flow.seen_as.rsplit_once(':').map_or("", |(ip, _)| ip);
+        let pool = (source, flow.target.as_str(), flow.target_address.as_str());
+        *pools
+            .entry(pool)
+            .or_default()
+            .entry(&flow.endpoint)
+            .or_default() += 1;
+    }
+    let most = pools.values().map(|by| by.values().sum::<usize>()).max();
+    let mut text = String::new();
+    for ((source, target, address), by) in &pools {
+        let total: usize = by.values().sum();
+        if Some(total) != most {
+            continue;
+        }
+        let ways: Vec<String> = by
+            .iter()
+            .filter(|(endpoint, _)| !endpoint.is_empty())
+            .map(|(endpoint, n)| format!("{n} by the endpoint {endpoint}"))
+            .collect();
+        let ways = match ways.as_slice() {
+            [] => String::new(),
+            some => format!(", {}", super::join(some)),
+        };
+        text.push_str(&format!(
+            " When the first was dropped, {source} had {} to {target} ({address}){ways}.",
+            count(total, "connection")
+        ));
+    }
+    text
 }
