@@ -254,7 +254,7 @@ impl Routes {
             }
             Some(Place::PublicHost(_) | Place::PublicZonal(..) | Place::Gateway(_)) => true,
             Some(Place::Resolver(public)) => *public,
-            Some(Place::Zonal(..) | Place::Ipv6Zonal { .. }) | None => false,
+            Some(Place::Zonal(..) | Place::Endpoint(_) | Place::Ipv6Zonal { .. }) | None => false,
         }
     }
 
