@@ -209,6 +209,12 @@ fn check_peerings(body: &Body, sink: &mut Sink) {
     }
 }
 
+/// Targets are registered by their instance id. Behind the lab's groups are those that classic balancers have.
+fn holds_instances(body: &Body, group: usize) -> bool {
+    let written = body.target_groups.get(group);
+    written.is_none_or(|(_, section)| section.target_type.value == "instance")
+}
+
 /// The places of a group's targets that are instances of another VPC than a balancer that uses the group: by id they
 /// cannot be registered.
 pub(super) fn foreign(
@@ -218,7 +224,7 @@ pub(super) fn foreign(
     balancers: &[Balancer<'_>],
     group: usize,
 ) -> Vec<usize> {
-    if body.vpcs.is_empty() || body.target_groups[group].1.target_type.value != "instance" {
+    if body.vpcs.is_empty() || !holds_instances(body, group) {
         return Vec::new();
     }
     let vpcs: Vec<usize> = body
@@ -253,13 +259,12 @@ fn check_targets(
     for ((_, section), balancer) in body.load_balancers.iter().zip(balancers) {
         let own = number(body, section.vpc.as_ref());
         for group in used(&balancer.listeners) {
-            let group_section = &body.target_groups[group].1;
             for target in &groups.list[group].targets {
                 let host = hosts.get(target.host);
                 if number(body, host.section.vpc.as_ref()) == own {
                     continue;
                 }
-                if group_section.target_type.value == "instance" {
+                if holds_instances(body, group) {
                     if !target.registered {
                         continue;
                     }
