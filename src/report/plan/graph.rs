@@ -29,7 +29,7 @@ pub struct Drawing {
 /// A host, several of a kind, a balancer's address, or a NAT gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// `host web1`, `zonal front/a`, `gateway egress`
+    /// `host web1`, `zonal front/a`, `gateway egress`, `endpoint ep/a`
     pub id: String,
     /// Name, addresses, and of a host its place.
     pub lines: Vec<String>,
@@ -117,7 +117,11 @@ pub fn draw(plan: &Plan) -> Drawing {
                 let text = format!("service {}", endpoint.service);
                 edges.insert((id.clone(), format!("zonal {behind}"), text));
             }
-            nodes.push((id, vec![name, zonal.address.to_string()]));
+            nodes.push(Node {
+                id,
+                lines: vec![name, zonal.address.to_string()],
+                zone: zonal.zone.clone(),
+            });
         }
     }
     for step in &plan.steps {
