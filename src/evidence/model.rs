@@ -68,6 +68,9 @@ pub struct Evidence {
     pub refusals: Vec<Refusal>,
     /// Packets the fabric or a device saw, and of which no record was kept.
     pub packets_cut: i64,
+    /// Why no host has [`HostEvidence::kernel_drops`]; empty when they have them.
+    #[serde(default)]
+    pub no_kernel_drops: String,
     /// Drops by reason (kebab-case), over all hosts.
     pub drops: BTreeMap<String, i64>,
 }
@@ -308,6 +311,10 @@ pub struct HostEvidence {
     pub ipv6: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
+    /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
+    /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`].
+    #[serde(default)]
+    pub kernel_drops: Option<BTreeMap<String, i64>>,
     /// TCP sockets after the last step (listening ones left out).
     pub sockets: Vec<Socket>,
     /// Packets delivered to it that carried its own address as source.
@@ -329,6 +336,22 @@ pub struct Socket {
     pub local: String,
     /// `address:port`
     pub remote: String,
+    /// Bytes written and not acknowledged, those not sent yet included.
+    #[serde(default)]
+    pub send_queue: i64,
+    /// Bytes received and not read.
+    #[serde(default)]
+    pub recv_queue: i64,
+    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
+    /// closed window); empty: nothing.
+    #[serde(default)]
+    pub timer: String,
+    /// How long still, ms, in steps of 10.
+    #[serde(default)]
+    pub timer_ms: i64,
+    /// How often it has sent again what was not acknowledged, without an answer since.
+    #[serde(default)]
+    pub retransmits: i64,
 }
 
 /// A served request.

@@ -103,6 +103,11 @@ fn host() -> Type {
                 ("state", Type::Word(words::TCP_STATES)),
                 ("local", Type::Text),
                 ("remote", Type::Text),
+                ("send_queue", Type::Int),
+                ("recv_queue", Type::Int),
+                ("timer", Type::Word(words::TCP_TIMERS)),
+                ("timer_ms", Type::Int),
+                ("retransmits", Type::Int),
             ])),
         ),
         (

@@ -28,6 +28,9 @@ pub const ENDINGS: &[&str] = &["", "open", "eof", "reset", "closed", "timeout"];
 /// Who sent the first FIN or RST; empty when nobody did.
 pub const ENDED_BY: &[&str] = &["", "client", "server", "fabric"];
 
+/// What a TCP socket waits for, in the words of `ss`; empty: nothing.
+pub const TCP_TIMERS: &[&str] = &["", "on", "keepalive", "timewait", "persist"];
+
 /// TCP states as `ss` names them, with underscores; empty when there is no socket.
 pub const TCP_STATES: &[&str] = &[
     "",

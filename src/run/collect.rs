@@ -16,6 +16,7 @@ use crate::evidence::{
     StepResult,
 };
 use crate::plan::Plan;
+use crate::world::drops::{self, Drops};
 use crate::world::{Error, World, proc};
 use futures_util::future::join_all;
 
@@ -24,7 +25,11 @@ use futures_util::future::join_all;
 /// # Errors
 /// When /proc cannot be read.
 pub async fn counters(world: &World) -> Result<Baseline, Error> {
-    join_all(world.hosts().iter().map(|host| {
+    let drops = match drops::watch() {
+        Ok(drops) => Ok(kernel_drops(world, drops).await?),
+        Err(why) => Err(why),
+    };
+    let counters = join_all(world.hosts().iter().map(|host| {
         let has_ipv6 = host.has_ipv6;
         host.namespace.call(move || {
             let mut counters = proc::counters()?;
@@ -36,7 +41,17 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
     }))
     .await
     .into_iter()
-    .collect()
+    .collect::<Result<Vec<_>, _>>()?;
+    Ok(Baseline { counters, drops })
+}
+
+/// What every host's kernel has dropped so far.
+async fn kernel_drops(world: &World, drops: &Drops) -> Result<Vec<proc::Counters>, Error> {
+    let hosts = world.hosts().iter();
+    let namespaces = join_all(hosts.map(|host| host.namespace.call(proc::namespace))).await;
+    let counted = drops.counted()?;
+    let of = |namespace: Result<u32, Error>| Ok(drops.of(&counted, namespace?));
+    namespaces.into_iter().map(of).collect()
 }
 
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
@@ -121,6 +136,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             all
         },
         interfaces: interfaces(plan),
+        no_kernel_drops: after.drops.as_ref().err().map_or("", |why| why).to_owned(),
         ..Evidence::default()
     };
     let next = books
@@ -135,7 +151,14 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             HostEvidence {
                 address: host.address.to_string(),
                 ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
-                counters: proc::delta(&story.before[number], &after[number]),
+                counters: proc::delta(&story.before.counters[number], &after.counters[number]),
+                kernel_drops: match (&story.before.drops, &after.drops) {
+                    (Ok(before), Ok(after)) => {
+                        let delta = proc::delta(&before[number], &after[number]);
+                        Some(delta.into_iter().filter(|(_, count)| *count != 0).collect())
+                    }
+                    (Err(_), _) | (_, Err(_)) => None,
+                },
                 sockets: sockets[number]
                     .iter()
                     .filter(|socket| socket.state != "LISTEN")
@@ -143,6 +166,11 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                         state: socket.state.to_owned(),
                         local: socket.local.to_string(),
                         remote: socket.remote.to_string(),
+                        send_queue: socket.send_queue as i64,
+                        recv_queue: socket.recv_queue as i64,
+                        timer: socket.timer.to_owned(),
+                        timer_ms: socket.timer_ms as i64,
+                        retransmits: socket.retransmits as i64,
                     })
                     .collect(),
                 // What is not on the fabric is delivered nothing by it.

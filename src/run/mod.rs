@@ -123,4 +123,9 @@ async fn settle(story: &Story) {
 }
 
 /// Counters of every host at one moment, in the plan's order.
-type Baseline = Vec<proc::Counters>;
+#[derive(Debug)]
+struct Baseline {
+    counters: Vec<proc::Counters>,
+    /// What its kernel dropped, by its own reasons; or why that is not known.
+    drops: Result<Vec<proc::Counters>, &'static str>,
+}

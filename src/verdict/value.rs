@@ -81,7 +81,12 @@ fn host(host: &HostEvidence) -> Value {
     let sockets: Vec<_> = host
         .sockets
         .iter()
-        .map(|s| json!({ "state": s.state, "local": s.local, "remote": s.remote }))
+        .map(|s| {
+            json!({
+                "state": s.state, "local": s.local, "remote": s.remote, "send_queue": s.send_queue,
+                "recv_queue": s.recv_queue, "timer": s.timer, "timer_ms": s.timer_ms, "retransmits": s.retransmits,
+            })
+        })
         .collect();
     let requests: Vec<_> = host
         .requests

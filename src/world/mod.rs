@@ -5,6 +5,7 @@
 //! (see `run`) and any decision about a packet (see `fabric`).
 
 pub mod driver;
+pub mod drops;
 pub mod error;
 mod inside;
 pub mod lag;

@@ -1,6 +1,7 @@
 //! What this machine can do: each ability is tried by its last needed operation, since some systems let a namespace
 //! be created and then deny everything inside it.
 
+use super::drops;
 use super::error::Error;
 use super::namespace::Namespace;
 use super::{netlink::Netlink, program::Inside, tun};
@@ -55,6 +56,12 @@ pub fn all() -> Vec<Ability> {
         "iptables",
         "labs with `iptables:` text",
         program("iptables-restore", "iptables"),
+        true,
+    ));
+    list.push(ability(
+        "drop reasons",
+        "`--explain`: why hosts' kernels dropped packets, in their own words",
+        drops::watch().err().map(str::to_owned),
         true,
     ));
     let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)

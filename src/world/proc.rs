@@ -75,6 +75,17 @@ pub struct TcpSocket {
     pub local: SocketAddr,
     /// The other end.
     pub remote: SocketAddr,
+    /// Bytes written and not acknowledged, those not sent yet included; of a listening socket 0.
+    pub send_queue: u64,
+    /// Bytes received and not read; of a listening socket connections not accepted.
+    pub recv_queue: u64,
+    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
+    /// closed window); empty: nothing.
+    pub timer: &'static str,
+    /// How long still, milliseconds, in steps of 10.
+    pub timer_ms: u64,
+    /// How often it has sent again what was not acknowledged, without an answer since.
+    pub retransmits: u64,
 }
 
 /// All TCP sockets of this thread's namespace, listening ones included. An IPv4 connection of an IPv6 socket (a
@@ -126,10 +137,29 @@ pub fn listens(port: u16, udp: bool) -> Result<bool, Error> {
 fn parse_socket(line: &str) -> Option<TcpSocket> {
     let mut fields = line.split_whitespace().skip(1);
     let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+    let mut pair = || {
+        let (first, second) = fields.next()?.split_once(':')?;
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        Some((number(first)?, number(second)?))
+    };
+    let ((send_queue, recv_queue), (timer, ticks)) = (pair()?, pair()?);
+    let retransmits = u64::from_str_radix(fields.next()?, 16).ok()?;
     Some(TcpSocket {
         state: state_name(u8::from_str_radix(state, 16).ok()?),
         local: parse_address(local)?,
         remote: parse_address(remote)?,
+        send_queue,
+        recv_queue,
+        timer: match timer {
+            1 => "on",
+            2 => "keepalive",
+            3 => "timewait",
+            4 => "persist",
+            _ => "",
+        },
+        // The kernel tells of its timers in hundredths of a second (USER_HZ).
+        timer_ms: ticks * 10,
+        retransmits,
     })
 }
 
@@ -151,6 +181,18 @@ fn parse_address(text: &str) -> Option<SocketAddr> {
         _ => return None,
     };
     Some(SocketAddr::new(address, port))
+}
+
+/// The inode number of this thread's network namespace.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn namespace() -> Result<u32, Error> {
+    use std::os::unix::fs::MetadataExt;
+    let path = "/proc/thread-self/ns/net";
+    let data = fs::metadata(path).map_err(|error| Error::io(format!("look at {path}"), &error))?;
+    // The kernel keeps it in 32 bits.
+    Ok(data.ino() as u32)
 }
 
 /// Linux's numbering of TCP states (`include/net/tcp_states.h`).
@@ -191,7 +233,7 @@ mod tests {
 
     #[test]
     fn sockets_are_read_in_host_byte_order() {
-        let line = "   1: 0A00000A:0050 0A6433C6:9C40 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 20 4 30 10 -1";
+        let line = "   1: 0A00000A:0050 0A6433C6:9C40 01 00000040:00000003 01:0000001F 00000002     0        0 1 1 0 20 4 30 10 -1";
         let socket = parse_socket(line).expect("a line of /proc/net/tcp");
         if cfg!(target_endian = "little") {
             assert_eq!(socket.local, "10.0.0.10:80".parse().expect("an address"));
@@ -201,6 +243,9 @@ mod tests {
             );
         }
         assert_eq!(socket.state, "ESTABLISHED");
+        assert_eq!((socket.send_queue, socket.recv_queue), (64, 3));
+        assert_eq!((socket.timer, socket.timer_ms), ("on", 310));
+        assert_eq!(socket.retransmits, 2);
         if cfg!(target_endian = "little") {
             let six = parse_address("B80D0120000000000000000001000000:01BB");
             assert_eq!(six, "[2001:db8::1]:443".parse().ok());

@@ -13,6 +13,7 @@ mod faults;
 mod hosts;
 mod http;
 mod ipv6;
+mod kernel;
 mod kit;
 mod kubernetes;
 mod links;

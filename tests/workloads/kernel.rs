@@ -1,0 +1,85 @@
+//! What hosts' kernels say of themselves: why they dropped packets, and what their sockets wait for.
+
+use crate::kit::play;
+use serde_json::Value;
+
+/// Drops of a host's kernel by its own reasons; none where it cannot be asked, which must be said then.
+fn drops<'a>(evidence: &'a Value, host: &str) -> Option<&'a Value> {
+    let drops = &evidence["hosts"][host]["kernel_drops"];
+    let why = evidence["no_kernel_drops"].as_str().expect("a text");
+    if drops.is_null() {
+        assert!(!why.is_empty(), "absence is explained");
+        eprintln!("SKIPPED: {why}");
+        return None;
+    }
+    assert_eq!(why, "");
+    Some(drops)
+}
+
+#[test]
+fn drops_have_the_kernels_own_reasons_at_the_host_that_dropped() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  client: { zone: b }
+  web: { zone: a, serve: { 80: echo } }
+  other: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: "web:81", timeout: 300ms }
+  - connect: { as: beside, from: client, to: other }
+"#,
+        &[
+            ("closed-port", "{}"),
+            (
+                "filter",
+                "{ hosts.web.nft: \"table ip f { chain in { type filter hook input priority 0; tcp dport 81 drop; } }\" }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    for (case, reason) in [("closed-port", "NO_SOCKET"), ("filter", "NETFILTER_DROP")] {
+        let evidence = &lab.case(case).evidence;
+        let Some(web) = drops(evidence, "web") else {
+            return;
+        };
+        assert!(web[reason].as_i64() >= Some(1), "{case}: {web}");
+        let other = drops(evidence, "other").expect("it is the same kernel");
+        assert!(other[reason].is_null(), "{case}: {other}");
+    }
+    let closed = drops(&lab.case("closed-port").evidence, "web").expect("as above");
+    assert_eq!(closed["NO_SOCKET"], 1);
+    assert!(closed["NETFILTER_DROP"].is_null());
+}
+
+#[test]
+fn a_socket_tells_what_it_waits_for() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  client: { zone: b }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: web }
+  - exchange: { over: call, as: before, bytes: 10 }
+  - drop: { from: client }
+  - send: { over: call, as: lost, bytes: 64 }
+  - wait_until: { that: "hosts.client.sockets.exists(s, s.retransmits >= 2)", as: twice, timeout: 20s }
+"#,
+        &[("only", "{}")],
+    ) else {
+        return;
+    };
+    let evidence = &lab.case("only").evidence;
+    let socket = &evidence["hosts"]["client"]["sockets"][0];
+    assert_eq!(socket["state"], "ESTABLISHED", "{socket}");
+    assert_eq!(socket["send_queue"], 64, "{socket}");
+    assert_eq!(socket["timer"], "on", "{socket}");
+    assert!(socket["retransmits"].as_i64() >= Some(2), "{socket}");
+    let there = &evidence["hosts"]["web"]["sockets"][0];
+    assert_eq!(
+        (&there["send_queue"], &there["timer"]),
+        (&0.into(), &"".into()),
+        "{there}"
+    );
+}
