@@ -291,7 +291,7 @@ impl Keeper<'_> {
                         ..files
                     });
                 }
-                Err(error) => return self.complain("the capture", &error),
+                Err(error) => self.complain("the capture", &error),
             }
         }
     }

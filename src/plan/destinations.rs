@@ -550,7 +550,7 @@ impl<'a> Destinations<'a> {
         let section = &self.endpoints[endpoint];
         if self.side(client) == Side::Internet {
             let client = &self.hosts.get(client).name;
-            return Err(Box::new(section.from_internet(client, to.span)));
+            return Err(Box::new(section.dialled_from_internet(client, to.span)));
         }
         Ok(Endpoint {
             label: format!("{}/{}", section.name.value, section.zones[zone]),

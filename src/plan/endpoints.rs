@@ -41,7 +41,7 @@ impl Endpoint<'_> {
     }
 
     /// Dialled by a client that is out there.
-    pub(super) fn from_internet(&self, client: &str, to: Span) -> Diagnostic {
+    pub(super) fn dialled_from_internet(&self, client: &str, to: Span) -> Diagnostic {
         Diagnostic::new(
             code::ENDPOINT_FROM_INTERNET,
             to,

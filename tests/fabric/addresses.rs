@@ -76,10 +76,10 @@ fn what_is_inside_a_host_is_reached_through_it() {
 fn an_injected_segment_goes_the_way_of_the_last_one() {
     let mut net = Net::new(one_target());
     let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
-    assert!(!inject(&mut net, client).is_some(), "nothing has come yet");
+    assert!(inject(&mut net, client).is_none(), "nothing has come yet");
     let arrived = net.connect(CLIENT, client, front, 1);
     assert!(
-        !inject(&mut net, client).is_some(),
+        inject(&mut net, client).is_none(),
         "a SYN-ACK is no place in a stream"
     );
     net.forward(WEB1, segment(arrived.to, arrived.from, ACK, 9001, 2));
