@@ -1,0 +1,97 @@
+//! Application balancers with real sockets on both sides.
+
+use super::kit::*;
+use serde_json::json;
+
+const NETWORK: &str = r#"
+hosts:
+  client: { zone: a }
+  fast: { zone: a, serve: { 80: http } }
+  slow: { zone: a, serve: { 80: { http: { delay: 300ms } } } }
+target_groups:
+  web: { protocol: HTTP, targets: [fast, slow] }
+load_balancers:
+  app: { type: application, scheme: internal, zones: [a], listeners: { 80: web } }
+"#;
+
+#[test]
+fn the_target_with_the_fewest_waiting_requests_gets_the_next() {
+    let body = format!(
+        "{NETWORK}steps:\n  - load: {{ as: curl, from: client, to: app, connections: 12, rate: 40, request: GET / }}\n"
+    );
+    let set = "{ target_groups.web.attributes: { load_balancing.algorithm.type: least_outstanding_requests } }";
+    let Some(lab) = play(&body, &[("in-turn", "{}"), ("fewest", set)]) else {
+        return;
+    };
+    let served = |case: &str, host: &str| {
+        let requests = lab.case(case).evidence["hosts"][host]["requests"].as_array();
+        requests.expect("a list").len()
+    };
+    assert_eq!(
+        (served("in-turn", "fast"), served("in-turn", "slow")),
+        (6, 6)
+    );
+    // A request every 25 ms: while the slow one works on its first, the other gets the rest, whatever is under way.
+    assert!(served("fewest", "fast") > served("fewest", "slow"));
+    assert_eq!(served("fewest", "fast") + served("fewest", "slow"), 12);
+}
+
+#[test]
+fn a_deregistered_target_has_its_delay_to_answer_and_then_it_is_502() {
+    let body = NETWORK
+        .replace("[fast, slow]", "[slow]")
+        .replace("300ms", "1500ms");
+    let body = format!(
+        "time_scale: 10\n{body}steps:\n  - load: {{ as: curl, from: client, to: app, request: GET /, background: true }}\n  \
+         - wait: 200ms\n  - deregister: web/slow\n  - wait: 300ms\n  \
+         - load: {{ as: later, from: client, to: app, request: GET / }}\n"
+    );
+    let delay = "{ target_groups.web.attributes: { deregistration_delay.timeout_seconds: 3 } }";
+    let Some(lab) = play(&body, &[("long", "{}"), ("short", delay)]) else {
+        return;
+    };
+    has(
+        lab.case("long").step("curl"),
+        json!({ "status": { "200": 1 } }),
+    );
+    let short = lab.case("short");
+    has(short.step("curl"), json!({ "status": { "502": 1 } }));
+    assert_eq!(short.metric("app", "HTTPCode_ELB_502_Count"), 1);
+    // Nobody is left.
+    has(short.step("later"), json!({ "status": { "503": 1 } }));
+}
+
+#[test]
+fn a_group_without_healthy_targets_fails_open() {
+    let body = NETWORK
+        .replace(
+            "serve: { 80: http }",
+            "serve: { 80: http, 81: { http: { status: 500 } } }",
+        )
+        .replace(
+            "[fast, slow]",
+            "[fast], health_check: { port: 81, interval: 5 }",
+        );
+    let body = format!(
+        "time_scale: 20\n{body}steps:\n  - load: {{ as: curl, from: client, to: app, connections: 3, request: GET / }}\n  \
+         - wait: 600ms\n"
+    );
+    let Some(case) = once(&body) else { return };
+    has(case.step("curl"), json!({ "status": { "200": 3 } }));
+    assert_eq!(
+        case.evidence["target_groups"]["web"]["targets"]["fast"]["state"],
+        "unhealthy"
+    );
+    assert_eq!(case.metric("app", "UnhealthyRoutingRequestCount"), 3);
+    let requests = case.evidence["hosts"]["fast"]["requests"].as_array();
+    let checks = requests.expect("a list").iter();
+    let checks: Vec<_> = checks.filter(|one| one["probe"] == true).collect();
+    assert!(!checks.is_empty());
+    let address = case.evidence["hosts"]["fast"]["address"]
+        .as_str()
+        .expect("an address");
+    // The Host header of its checks is the target's.
+    for check in checks {
+        assert_eq!(check["host"], address);
+    }
+}
