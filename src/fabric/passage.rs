@@ -367,12 +367,19 @@ impl Fabric {
         if headers.is_opening() {
             self.balancers.make_way(headers);
         }
-        let kernel = self.routes.kernel_of(from).or(self.routes.kernel_of(port));
+        let sender = self.routes.kernel_of(from);
+        let kernel_sends = sender.is_some();
+        let kernel = sender.or(self.routes.kernel_of(port));
         match kernel {
             Some((balancer, zonal)) if transient.passage.probe => {
                 self.balancers.checked(balancer, zonal, headers)
             }
-            Some(_) | None => self.note(transient, None),
+            Some(place) => {
+                self.balancers
+                    .proxied(&self.config, place, kernel_sends, headers);
+                self.note(transient, None);
+            }
+            None => self.note(transient, None),
         }
         self.come_to(at, port, transient, None, out);
     }

@@ -1,9 +1,9 @@
-//! The PROXY protocol's header, version 2: bytes in front of a connection's stream that say who the client is.
+//! The PROXY protocol's header, versions 2 and 1: bytes in front of a connection's stream that say who the client is.
 //!
 //! Source: HAProxy's `proxy-protocol.txt`, section 2.2. What a Network Load Balancer writes was seen on the wire
 //! (github.com/quakeservices/master issue 1, 2020): 84 bytes behind the fixed part, which are the addresses, a CRC32c
-//! and padding; the destination is the balancer's private address. Version 1 (text) is not here: no Network Load
-//! Balancer sends it.
+//! and padding; the destination is the balancer's private address. Version 1 (text, section 2.1) is what Classic Load
+//! Balancers write.
 
 use super::be16;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -13,6 +13,11 @@ pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Signature, version and command, family, length.
 pub const FIXED_LEN: usize = 16;
+
+/// What every header of version 1 begins with.
+const SIGNATURE_V1: &[u8] = b"PROXY ";
+/// The longest header of version 1, its end of line included.
+const LONGEST_V1: usize = 107;
 
 /// Version 2, command LOCAL: the balancer speaks for itself (a health check); who connects is who it is for.
 const LOCAL: u8 = 0x20;
@@ -80,6 +85,17 @@ pub fn proxy(client: SocketAddr, listener: SocketAddr, endpoint: Option<&str>) -
     header
 }
 
+/// The header of version 1 that a Classic Load Balancer puts before what `client` sends to `listener`.
+pub fn proxy_v1(client: SocketAddrV4, listener: SocketAddrV4) -> String {
+    format!(
+        "PROXY TCP4 {} {} {} {}\r\n",
+        client.ip(),
+        listener.ip(),
+        client.port(),
+        listener.port()
+    )
+}
+
 /// The header of a connection that the balancer opens for itself: a health check. It names no client.
 ///
 /// That it carries no addresses is an assumption; a receiver must not look at them.
@@ -122,7 +138,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 pub enum Beginning {
     /// Not enough bytes to tell.
     Incomplete,
-    /// No header of version 2, or one that contradicts itself. A server closes the connection.
+    /// No header, or one that contradicts itself. A server closes the connection.
     Broken,
     /// A header.
     Header(Told),
@@ -141,6 +157,9 @@ pub struct Told {
 
 /// Reads the header at the beginning of a stream. TLVs of types it does not know are skipped, as the protocol asks.
 pub fn read(stream: &[u8]) -> Beginning {
+    if begins_v1(stream) {
+        return read_v1(stream);
+    }
     let seen = stream.len().min(SIGNATURE.len());
     if stream[..seen] != SIGNATURE[..seen] {
         return Beginning::Broken;
@@ -177,8 +196,49 @@ pub fn read(stream: &[u8]) -> Beginning {
     })
 }
 
-/// How long the header at the beginning of a stream is, as far as can be told: at least [`FIXED_LEN`].
+/// True for a stream that may begin with a header of version 1.
+fn begins_v1(stream: &[u8]) -> bool {
+    let seen = stream.len().min(SIGNATURE_V1.len());
+    seen > 0 && stream[..seen] == SIGNATURE_V1[..seen]
+}
+
+fn read_v1(stream: &[u8]) -> Beginning {
+    let end = stream.windows(2).position(|two| two == b"\r\n");
+    let Some(end) = end.filter(|end| end + 2 <= LONGEST_V1) else {
+        return match stream.len() < LONGEST_V1 {
+            true => Beginning::Incomplete,
+            false => Beginning::Broken,
+        };
+    };
+    let Ok(line) = std::str::from_utf8(&stream[..end]) else {
+        return Beginning::Broken;
+    };
+    let words: Vec<&str> = line.split(' ').collect();
+    let client = match words[..] {
+        ["PROXY", "TCP4" | "TCP6", from, to, from_port, to_port] => {
+            let end =
+                |ip: &str, port: &str| Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?));
+            let (Some(client), Some(_)) = (end(from, from_port), end(to, to_port)) else {
+                return Beginning::Broken;
+            };
+            Some(client)
+        }
+        // The rest of the line is to be ignored.
+        ["PROXY", "UNKNOWN", ..] => None,
+        _ => return Beginning::Broken,
+    };
+    Beginning::Header(Told {
+        len: end + 2,
+        client,
+        endpoint: None,
+    })
+}
+
+/// How long the header at the beginning of a stream is, as far as can be told. Of version 1 that is seen byte by byte.
 pub fn len(stream: &[u8]) -> usize {
+    if begins_v1(stream) {
+        return stream.len() + 1;
+    }
     match stream.get(14..FIXED_LEN) {
         Some(len) => FIXED_LEN + usize::from(be16(len, 0)),
         None => FIXED_LEN,
@@ -310,5 +370,39 @@ mod tests {
         let mut unknown_command = local();
         unknown_command[12] = 0x2f;
         assert_eq!(read(&unknown_command), Beginning::Broken);
+    }
+
+    #[test]
+    fn a_header_of_version_1_is_read_back() {
+        let client = SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 22), 35_646);
+        let listener = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 7), 80);
+        let header = proxy_v1(client, listener);
+        assert_eq!(header, "PROXY TCP4 198.51.100.22 203.0.113.7 35646 80\r\n");
+        let told = Told {
+            len: header.len(),
+            client: Some(client.into()),
+            endpoint: None,
+        };
+        let stream = format!("{header}GET / HTTP/1.1\r\n");
+        assert_eq!(read(stream.as_bytes()), Beginning::Header(told));
+        for end in 1..header.len() {
+            let part = &header.as_bytes()[..end];
+            assert_eq!(read(part), Beginning::Incomplete, "{end}");
+            assert!(len(part) > end && len(part) <= header.len());
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_version_1_is_broken() {
+        for text in [
+            "PROXY TCP4 1.2.3.4\r\n",
+            "PROXYING\r\n",
+            "PROXY TCP4 a b 1 2\r\n",
+        ] {
+            assert_eq!(read(text.as_bytes()), Beginning::Broken, "{text}");
+        }
+        let long = format!("PROXY {}", "x".repeat(LONGEST_V1));
+        assert_eq!(read(long.as_bytes()), Beginning::Broken);
+        assert!(matches!(read(b"PROXY UNKNOWN\r\n"), Beginning::Header(_)));
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn resolve(
         fewest = 1;
         of_requests(group, &mut check, sink);
     }
-    Some(of(&check, checkers.unwrap_or(fewest), clock, sink))
+    Some(of(&check, &[200..=399], checkers.unwrap_or(fewest), clock, sink))
 }
 
 /// Defaults of an Application Load Balancer, whose checks are HTTP or HTTPS.
@@ -63,9 +63,10 @@ fn of_requests(group: &spec::TargetGroup, check: &mut spec::HealthCheck, sink: &
     }
 }
 
-/// A health check as the fabric takes it, of so many checkers of each zonal address.
+/// A health check as the fabric takes it, of so many checkers of each zonal address. `statuses` pass unless it says others.
 pub(super) fn of(
     check: &spec::HealthCheck,
+    statuses: &[RangeInclusive<u16>],
     checkers: u8,
     clock: Clock,
     sink: &mut Sink,
@@ -86,7 +87,7 @@ pub(super) fn of(
         unhealthy_threshold: check.unhealthy_threshold.value,
         matcher: match &check.matcher {
             Some(text) => matcher(text, sink),
-            None => vec![200..=399],
+            None => statuses.to_vec(),
         },
         checkers,
     }

@@ -16,6 +16,7 @@ use crate::fabric::config::{
     Threshold,
 };
 use crate::spec::{self, Body};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 const IDLE: &str = "ConnectionSettings.IdleTimeout";
@@ -30,6 +31,8 @@ const DRAINING_SECONDS: u64 = 300;
 const SURGE_QUEUE: usize = 1024;
 /// Undocumented: cloud time between two attempts to connect to an instance. A kernel sends its SYN again after as much.
 const RETRY: Duration = Duration::from_secs(1);
+/// AWS: the only status that passes.
+const PASSES: RangeInclusive<u16> = 200..=200;
 /// Undocumented: one checker for each zonal address.
 const CHECKERS: u8 = 1;
 
@@ -63,6 +66,7 @@ pub(super) fn add_groups<'a>(
                 .help("rename one of the two"),
             );
         }
+        // What is wrong with them is said once, by `resolve`.
         let attributes =
             attributes::check(Holder::Classic, &section.attributes, &mut Sink::default());
         groups.list.push(Group {
@@ -77,7 +81,7 @@ pub(super) fn add_groups<'a>(
             health_check: section
                 .health_check
                 .as_ref()
-                .map(|check| checks::of(check, CHECKERS, clock, sink)),
+                .map(|check| checks::of(check, &[PASSES], CHECKERS, clock, sink)),
             attributes: group_attributes(&attributes, clock),
             emulate: GroupEmulate::default(),
             port: None,

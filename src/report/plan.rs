@@ -21,8 +21,8 @@ pub use graph::{Drawing, Graph, Node, draw, graph};
 use super::kind_word;
 use super::wrap::{count, cut, wrap};
 use crate::fabric::config::{
-    Balancer, Config, Forward, GroupId, Link, Listener, OnCollision, OnMissingFlow, Port, Protocol,
-    Target, ZonalId,
+    Balancer, Classic, Config, Forward, GroupId, Kind, Link, Listener, OnBackendReset, OnCollision,
+    OnDeregister, OnMissingFlow, Port, Protocol, Target, ZonalId,
 };
 use crate::plan::{App, Attachment, Host, HostId, Plan, Server};
 use crate::units::{Bytes, Percent, Rate, Time};
@@ -158,7 +158,7 @@ fn balancers(plan: &Plan, out: &mut String) {
             line!(out, "  {}: failed, because {why}", balancer.name);
             continue;
         }
-        line!(out, "  {}: network, {}", balancer.name, knobs(balancer));
+        line!(out, "  {}: {}", balancer.name, knobs(balancer));
         for zonal in &balancer.zonal {
             let name = format!("{}/{}", balancer.name, zonal.zone);
             let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
@@ -179,6 +179,28 @@ fn balancers(plan: &Plan, out: &mut String) {
 }
 
 fn knobs(balancer: &Balancer) -> String {
+    match &balancer.kind {
+        Kind::Network => format!("network, {}", flow_knobs(balancer)),
+        Kind::Classic(classic) => format!("classic, {}", classic_knobs(classic)),
+        Kind::Application(_) => "application".to_owned(),
+    }
+}
+
+fn classic_knobs(classic: &Classic) -> String {
+    let deregistered = match classic.on_deregister {
+        OnDeregister::Close => "closes the connections of an instance out of service",
+        OnDeregister::Reset => "resets the clients of an instance out of service",
+        OnDeregister::Blackhole => "swallows what clients of an instance out of service say",
+        OnDeregister::Drain => "lets the connections of an instance out of service go on",
+    };
+    let reset = match classic.on_backend_reset {
+        OnBackendReset::Propagate => "passes an instance's reset on",
+        OnBackendReset::Ignore => "keeps an instance's reset to itself",
+    };
+    format!("{deregistered}, {reset}")
+}
+
+fn flow_knobs(balancer: &Balancer) -> String {
     let collision = match balancer.on_collision {
         OnCollision::Newest => "on collision the newest flow wins",
         OnCollision::KeepOld => "on collision the old flow wins",
@@ -226,7 +248,10 @@ fn forward_lines(
     for (zonal, place) in (0u8..).zip(&balancer.zonal) {
         let reach = reach(&plan.fabric, balancer, listener, forward, ZonalId(zonal));
         let text = if reach.is_empty() {
-            "no target: a new connection is dropped".to_owned()
+            match balancer.kind.is_proxy() {
+                true => "no target: a new connection waits".to_owned(),
+                false => "no target: a new connection is dropped".to_owned(),
+            }
         } else {
             listed(&reach)
         };
@@ -259,10 +284,9 @@ fn reach(
         format!(
             "{} {}",
             target.name,
-            config.stand_ins.end(SocketAddrV4::new(
-                target.address,
-                target.port.unwrap_or(listener.port)
-            ))
+            config
+                .stand_ins
+                .end(SocketAddrV4::new(target.address, listener.port_at(target)))
         )
     };
     match preferred {
@@ -284,7 +308,12 @@ fn groups(plan: &Plan, out: &mut String) {
         return;
     }
     line!(out, "\nTARGET GROUPS");
-    for group in &plan.fabric.groups {
+    let kinds = || plan.fabric.balancers.iter().map(|balancer| &balancer.kind);
+    for (number, group) in (0u16..).map(GroupId).zip(&plan.fabric.groups) {
+        // Instances of a classic balancer are no group of the lab.
+        if kinds().any(|kind| matches!(kind, Kind::Classic(classic) if classic.group == number)) {
+            continue;
+        }
         line!(
             out,
             "  {}: {}, {}",

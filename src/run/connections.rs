@@ -50,6 +50,7 @@ pub(super) fn connections(
         .map(super::server::Servers::served)
         .collect();
     let start = story.world.driver().start_time();
+    let found = pairs::Index::new(pairs);
     story
         .clients()
         .iter()
@@ -89,7 +90,7 @@ pub(super) fn connections(
                 .and_then(|inside| mappings.since(&inside, began));
             let outside = mapping.map(|mapping| mapping.outside);
             let left_as = outside.or(entered).map(|tuple| tuple.from.into());
-            let pair = pairs::of_client(story, client, left_as, pairs);
+            let pair = found.of_client(story, client, left_as);
             let ended = conversation.and_then(|conversation| {
                 let of_target = pair.and_then(|pair| {
                     let pair = &pairs[pair];

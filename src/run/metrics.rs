@@ -171,8 +171,12 @@ impl<'a> Metrics<'a> {
         let values = all.iter().map(|one| one.value);
         match (row.measure, row.dimensions) {
             (Measure::Level, Dimensions::Group) | (Measure::Peak, _) => values.fold(0.0, f64::max),
-            (Measure::Level, Dimensions::Balancer) => values.fold(f64::INFINITY, f64::min).min(1.0),
-            (Measure::Level, Dimensions::BalancerAndGroup) | (Measure::Sum, _) => values.sum(),
+            // The worst zone.
+            (Measure::Level, Dimensions::Balancer) if row.metric == Metric::ZonalHealthStatus => {
+                values.fold(f64::INFINITY, f64::min).min(1.0)
+            }
+            (Measure::Level, Dimensions::Balancer | Dimensions::BalancerAndGroup)
+            | (Measure::Sum, _) => values.sum(),
         }
     }
 

@@ -5,6 +5,7 @@ use super::proxy::Closed;
 use super::story::Story;
 use crate::evidence::Pair;
 use crate::plan::{Host, Plan};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,29 +50,47 @@ fn word(why: Closed) -> &'static str {
     }
 }
 
-/// The first pair of a client's connection, by its place in `pairs`. A port that was used again is told by the time.
-/// `left_as`: its own end as it entered the fabric, for a client inside another host, or as its NAT gateway made it.
-pub(super) fn of_client(
-    story: &Story,
-    client: &Client,
-    left_as: Option<SocketAddr>,
-    pairs: &[Pair],
-) -> Option<usize> {
-    let began = story.millis(client.began);
-    let local = left_as.or(client.local)?;
-    let host = &story.plan.hosts[story.plan.port(client.from).0 as usize];
-    let zonal = proxied(&story.plan, client.to.address)?;
-    let mut numbered = pairs.iter().enumerate();
-    let found = numbered.find(|(_, pair)| {
-        let seen = pair.client.parse::<SocketAddr>();
-        pair.via == zonal
-            && i64::from(client.to.address.port()) == pair.port
-            && pair.opened >= began
-            && seen.is_ok_and(|seen| {
-                seen == local || seen.port() == local.port() && is(host, seen.ip())
-            })
-    });
-    found.map(|(number, _)| number)
+/// Pairs by what a client knows of them.
+pub(super) struct Index<'a> {
+    pairs: &'a [Pair],
+    /// By zonal address, listener's port and client's port.
+    found: HashMap<(&'a str, i64, u16), Vec<usize>>,
+}
+
+impl<'a> Index<'a> {
+    /// Makes them ready to be found.
+    pub(super) fn new(pairs: &'a [Pair]) -> Self {
+        let mut found: HashMap<_, Vec<usize>> = HashMap::new();
+        for (number, pair) in pairs.iter().enumerate() {
+            if let Ok(client) = pair.client.parse::<SocketAddr>() {
+                let key = (pair.via.as_str(), pair.port, client.port());
+                found.entry(key).or_default().push(number);
+            }
+        }
+        Self { pairs, found }
+    }
+
+    /// The first pair of a client's connection, by its place. A port that was used again is told by the time.
+    /// `left_as`: its own end as it entered the fabric, for a client inside another host, or as its NAT gateway made it.
+    pub(super) fn of_client(
+        &self,
+        story: &Story,
+        client: &Client,
+        left_as: Option<SocketAddr>,
+    ) -> Option<usize> {
+        let began = story.millis(client.began);
+        let local = left_as.or(client.local)?;
+        let host = &story.plan.hosts[story.plan.port(client.from).0 as usize];
+        let zonal = proxied(&story.plan, client.to.address)?;
+        let port = i64::from(client.to.address.port());
+        let candidates = self.found.get(&(zonal.as_str(), port, local.port()))?;
+        let own = |number: &&usize| {
+            let pair = &self.pairs[**number];
+            let seen = pair.client.parse::<SocketAddr>();
+            pair.opened >= began && seen.is_ok_and(|seen| seen == local || is(host, seen.ip()))
+        };
+        candidates.iter().find(own).copied()
+    }
 }
 
 /// An address of a host, or the one it has at the internet gateway.

@@ -10,6 +10,9 @@ pub(crate) struct Kit {
     next_id: i64,
 }
 
+/// Where a proxy of the kit listens.
+const LISTENER: &str = "10.0.1.5:80";
+
 /// Initial sequence numbers of a connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Isn {
@@ -86,6 +89,28 @@ impl Kit {
     /// flow to `target`; via the target's own name it is direct.
     pub(crate) fn connect(&mut self, name: &str, port: u16, via: &str, target: &str) -> usize {
         self.connect_from("client", name, port, via, target)
+    }
+
+    /// The same to a balancer that is a proxy: the packets of [`Kit::up`] and [`Kit::down`] are the client's and the
+    /// balancer's, `port` is the client's and the balancer's toward the target.
+    pub(crate) fn proxied(&mut self, name: &str, port: u16, via: &str, target: &str) -> usize {
+        let connection = self.connect(name, port, via, target);
+        self.evidence.flows.pop();
+        let pair = self.evidence.pairs.len();
+        let c = &mut self.evidence.connections[connection];
+        (c.proxied, c.flow, c.pair) = (true, None, Some(pair));
+        c.seen_as = format!("10.0.1.5:{port}");
+        self.evidence.pairs.push(Pair {
+            via: via.into(),
+            port: 80,
+            target: target.into(),
+            client: c.local.clone(),
+            seen_as: c.seen_as.clone(),
+            target_address: c.target_address.clone(),
+            opened: self.now,
+            ..Pair::default()
+        });
+        connection
     }
 
     /// The same from another host.
@@ -198,11 +223,19 @@ impl Kit {
         let c = self.evidence.connections[connection].clone();
         self.push(Packet {
             sender: c.from,
-            receiver: c.target,
+            receiver: if c.proxied { c.via } else { c.target },
+            from_after: if c.proxied {
+                c.local.clone()
+            } else {
+                c.seen_as
+            },
+            to_after: if c.proxied {
+                LISTENER.into()
+            } else {
+                c.target_address
+            },
             from: c.local,
             to: c.remote,
-            from_after: c.seen_as,
-            to_after: c.target_address,
             flow: c.flow,
             ..packet(flags, seq, ack, len)
         })
@@ -219,10 +252,18 @@ impl Kit {
     ) -> usize {
         let c = self.evidence.connections[connection].clone();
         self.push(Packet {
-            sender: c.target,
+            sender: if c.proxied { c.via } else { c.target },
             receiver: c.from,
-            from: c.target_address,
-            to: c.seen_as,
+            from: if c.proxied {
+                LISTENER.into()
+            } else {
+                c.target_address
+            },
+            to: if c.proxied {
+                c.local.clone()
+            } else {
+                c.seen_as
+            },
             from_after: c.remote,
             to_after: c.local,
             flow: c.flow,

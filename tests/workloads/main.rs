@@ -8,6 +8,7 @@ mod application;
 mod apps;
 mod balancer;
 mod checks;
+mod classic;
 mod datagrams;
 mod errors;
 mod faults;

@@ -2,11 +2,12 @@
 //!
 //! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection.
 
-use super::super::config::{BalancerId, Config, GroupId, Protocol, ZonalId};
+use super::super::config::{BalancerId, Config, GroupId, Kind, Protocol, ZonalId};
 use super::super::listener::{Candidate, Listening};
 use super::super::metric::Metric;
 use super::super::targets::{Scope, Standing};
 use super::Balancers;
+use crate::packet::Headers;
 use std::net::SocketAddrV4;
 
 /// Where a proxy works: one of its listeners at one of its addresses.
@@ -83,6 +84,25 @@ impl Balancers {
         let mut scopes = Scope::at(at.balancer, balancer, at.zonal, listener);
         let scope = scopes.find(|scope| scope.forward.group == group)?;
         Some(self.targets.standing(target, scope))
+    }
+
+    /// Counts a packet between a client and a proxy's kernel; `sent`: by the kernel.
+    pub fn proxied(
+        &mut self,
+        config: &Config,
+        (balancer, zonal): (BalancerId, ZonalId),
+        sent: bool,
+        headers: &Headers,
+    ) {
+        let own = if sent { headers.from } else { headers.to };
+        let metric = match config.balancers[usize::from(balancer.0)].kind {
+            Kind::Classic(_) => Metric::EstimatedProcessedBytes,
+            Kind::Network | Kind::Application(_) => return,
+        };
+        if self.listens(balancer, own.port(), Protocol::Tcp) {
+            let node = self.meter.node(balancer, zonal);
+            self.meter.add(node, metric, headers.payload_len() as u64);
+        }
     }
 
     /// Counts what a proxy did: events of a metric that is a sum, or the change of a level.

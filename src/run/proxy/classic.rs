@@ -12,6 +12,7 @@ use crate::fabric::config::{Classic, Kind, OnBackendReset, OnDeregister};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Fabric};
+use crate::packet::proxy_protocol;
 use crate::world::socket::reset_on_close;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
@@ -132,7 +133,7 @@ impl Connection {
         });
         let mut backend = backend;
         if settings.proxy_protocol {
-            let header = header(self.client, self.station.address);
+            let header = proxy_protocol::proxy_v1(self.client, self.station.address);
             if backend.write_all(header.as_bytes()).await.is_err() {
                 return;
             }
@@ -338,15 +339,4 @@ fn reset(stream: &TcpStream) {
     if let Err(errno) = reset_on_close(stream.as_fd()) {
         tracing::debug!(%errno, "a connection that cannot be reset");
     }
-}
-
-/// PROXY protocol, version 1 (HAProxy's `proxy-protocol.txt`, section 2.1).
-fn header(client: SocketAddrV4, listener: SocketAddrV4) -> String {
-    format!(
-        "PROXY TCP4 {} {} {} {}\r\n",
-        client.ip(),
-        listener.ip(),
-        client.port(),
-        listener.port()
-    )
 }

@@ -156,11 +156,20 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, SocketAddr::V4(client))) = accepted {
+                    at_once(&stream);
                     connections.spawn(carry(stream, client));
                 }
             }
             Some(ended) = connections.join_next() => tracing::trace!(?ended, "a connection"),
         }
+    }
+}
+
+/// What one side says goes to the other at once, as proxies do: held back by Nagle's algorithm it would wait for an ACK that
+/// the receiver delays.
+fn at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
     }
 }
 
@@ -223,7 +232,11 @@ impl Station {
             tried += 1;
             match stream {
                 Err(error) if taken(&error) && tried < count => {}
-                done => return done,
+                Err(error) => return Err(error),
+                Ok(stream) => {
+                    at_once(&stream);
+                    return Ok(stream);
+                }
             }
         }
     }

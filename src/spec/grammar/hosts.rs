@@ -307,10 +307,10 @@ const PROXY_PROTOCOL: Field = field(
     "proxy_protocol",
     Optional,
     Type::Word(&Words {
-        now: &["v2"],
+        now: &["v2", "v1"],
         later: &[],
     }),
-    "Reads a PROXY protocol header first, and closes a connection that does not begin with one.",
+    "Reads a PROXY protocol header first, of either version as nginx does, and closes a connection that does not begin with one.",
 );
 
 static ECHO: Section = Section {

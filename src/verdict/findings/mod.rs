@@ -4,6 +4,7 @@
 //! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
 
 mod accept_queue_full;
+mod black_hole;
 mod challenge_ack;
 mod conntrack_invalid;
 mod draining_terminated;
@@ -58,6 +59,7 @@ pub const KINDS: &[&str] = &[
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
+    black_hole::KIND,
     draining_terminated::KIND,
     idle_expiry::KIND,
     unhealthy_reset::KIND,
@@ -92,6 +94,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
+    findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(idle_expiry::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));

@@ -44,11 +44,26 @@ impl Lanes {
         let client = self.find(toward_target, &sent.sender, &ended.receiver, true);
         let target = self.find(toward_target, &sent.sender, &ended.receiver, false);
         let made_here = !trace.evidence.hosts.contains_key(&sent.sender);
+        let proxy = self.proxy(trace, passage);
+        let (client, target) = match proxy {
+            Some(zonal) if trace.passages[passage].behind => (zonal, target),
+            Some(zonal) => (client, zonal),
+            None => (client, target),
+        };
         let (begin, to) = if toward_target {
             (client, target)
         } else {
             (target, client)
         };
+        if proxy.is_some() {
+            let stop = (!delivered(ended)).then(|| stopped(begin, None, ended));
+            return Arrow {
+                from: begin,
+                to,
+                via: None,
+                stop,
+            };
+        }
         let from = if made_here {
             via.unwrap_or(begin)
         } else {
@@ -61,6 +76,17 @@ impl Lanes {
             via,
             stop,
         }
+    }
+
+    /// The lane of the balancer's address at which a proxied connection ends.
+    fn proxy(&self, trace: &Trace, passage: usize) -> Option<usize> {
+        let connection = &trace.evidence.connections[trace.passages[passage].connection?];
+        let own = |lane: &Lane| lane.role == Role::Zonal && lane.name == connection.via;
+        let lanes = self.list.iter();
+        lanes
+            .enumerate()
+            .find(|(_, lane)| connection.proxied && own(lane))
+            .map(|(place, _)| place)
     }
 
     /// The lane of the balancer's address that translates it.

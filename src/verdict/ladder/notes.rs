@@ -70,7 +70,9 @@ impl<'a, 'b> Notes<'a, 'b> {
                 ended.receiver
             ));
         }
-        if !self.trace.evidence.hosts.contains_key(&sent.sender) {
+        let connection = self.trace.passages[passage].connection;
+        let proxied = connection.is_some_and(|c| self.trace.evidence.connections[c].proxied);
+        if !proxied && !self.trace.evidence.hosts.contains_key(&sent.sender) {
             return Some(format!("made by {}", maker(sent)));
         }
         let note = self

@@ -26,6 +26,8 @@ pub struct Passage {
     pub connection: Option<usize>,
     /// From the client's side; else toward the client.
     pub toward_target: bool,
+    /// It belongs to the connection of a proxying balancer to the target, which has numbers of its own.
+    pub behind: bool,
     /// Its sequence number.
     pub seq: Place,
     /// Its acknowledgement number; meaningless without ACK.
@@ -114,26 +116,32 @@ impl<'a> Trace<'a> {
 
     /// Passages of a connection's SYNs, in order.
     pub fn syns(&self, connection: usize) -> impl Iterator<Item = usize> + '_ {
-        self.by_connection[connection]
-            .iter()
-            .copied()
-            .filter(|p| self.passages[*p].toward_target && is_syn(self.sent(*p)))
+        self.by_connection[connection].iter().copied().filter(|p| {
+            let passage = &self.passages[*p];
+            passage.toward_target && !passage.behind && is_syn(self.sent(*p))
+        })
     }
 
     /// Gives every number to a connection, following the numbers used so far in the order of sending.
     fn number(&mut self) {
-        let mut spaces: Vec<Spaces> = vec![Spaces::default(); self.evidence.connections.len()];
+        let count = self.evidence.connections.len();
+        // Those of connections behind proxies follow.
+        let mut spaces: Vec<Spaces> = vec![Spaces::default(); 2 * count];
         for i in 0..self.passages.len() {
             let packet = self.sent(i);
             if packet.protocol != "tcp" {
                 continue;
             }
             let passage = &self.passages[i];
-            let Some(bearer) = passage.connection else {
+            let Some(connection) = passage.connection else {
                 continue;
             };
+            let (bearer, lookalikes) = match passage.behind {
+                true => (connection + count, &[][..]),
+                false => (connection, self.lookalikes(connection)),
+            };
             let family: Vec<usize> = std::iter::once(bearer)
-                .chain(self.lookalikes(bearer).iter().copied())
+                .chain(lookalikes.iter().copied())
                 .collect();
             let (seq, ack) = if passage.toward_target {
                 if is_syn(packet) {
@@ -158,8 +166,12 @@ impl<'a> Trace<'a> {
                 }
                 (seq, ack)
             };
+            let told = |place: Place| Place {
+                of: place.of.map(|of| of % count),
+                ..place
+            };
             let passage = &mut self.passages[i];
-            (passage.seq, passage.ack) = (seq, ack);
+            (passage.seq, passage.ack) = (told(seq), told(ack));
         }
     }
 }
@@ -238,6 +250,7 @@ impl<'a> Index<'a> {
                         ended: i,
                         connection: None,
                         toward_target,
+                        behind: false,
                         seq: nowhere,
                         ack: nowhere,
                     });
@@ -256,6 +269,9 @@ impl<'a> Index<'a> {
                 &evidence.packets[passage.ended],
             );
             (passage.connection, passage.toward_target) = self.bearer(sent, ended);
+            let proxied = passage.connection.map(|c| &evidence.connections[c]);
+            passage.behind = proxied
+                .is_some_and(|c| c.proxied && [&sent.from, &sent.to].contains(&&c.target_address));
             passage.seq.at = sent.seq;
             passage.ack.at = sent.ack;
         }
