@@ -10,18 +10,15 @@ use super::balancers::Balancer;
 use super::destination_text::{Family, Parts, Wanted};
 use super::endpoints::Endpoint as PrivateEndpoint;
 use super::hosts::Hosts;
-use super::kubernetes::Service;
 use super::literal::address_place;
+use super::service_places::CLUSTER_IP;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::codes::{kubernetes, plan as code, segments};
+use crate::diag::codes::{plan as code, segments};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::Protocol;
 use crate::spec::ServePort;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
-
-/// What follows the slash for a service's own address.
-const CLUSTER_IP: &str = "clusterIP";
 
 /// Everything a destination can name.
 #[derive(Debug)]
@@ -287,68 +284,6 @@ impl<'a> Destinations<'a> {
             zones,
             by_name: parts.sub.is_none(),
             port,
-        })
-    }
-
-    fn service_place(
-        &self,
-        service: &Service,
-        parts: &Parts<'_>,
-        to: &Spanned<String>,
-        sink: &mut Sink,
-    ) -> Option<Place> {
-        if let Some(sub) = parts.sub.filter(|sub| *sub != CLUSTER_IP) {
-            sink.push(
-                Diagnostic::new(
-                    code::DESTINATION_SYNTAX,
-                    to.span,
-                    format!("`{}` is a service and has no `/{sub}`", parts.name),
-                )
-                .label("only load balancers have zonal addresses")
-                .help(format!("write `{}`", parts.name)),
-            );
-            return None;
-        }
-        let ports: Vec<ServePort> = service
-            .ports
-            .iter()
-            .map(|port| ServePort {
-                port: port.port,
-                udp: port.udp,
-            })
-            .collect();
-        let port = port_or_only(parts, &ports, "has", to, sink)?;
-        Some(Place::Service {
-            address: SocketAddrV4::new(service.cluster_ip, port.port),
-            name: to.value.clone(),
-            udp: port.udp,
-        })
-    }
-
-    /// The rules that know a service's address are on the nodes.
-    pub(super) fn service(
-        &self,
-        client: HostId,
-        address: SocketAddrV4,
-        name: &str,
-        to: &Spanned<String>,
-    ) -> Result<Endpoint, Box<Diagnostic>> {
-        let draft = self.hosts.get(client);
-        if self.hosts.node_of(client).is_none() && !self.hosts.cluster.is_node(&draft.name) {
-            return Err(Box::new(
-                Diagnostic::new(
-                    kubernetes::OUTSIDE_THE_CLUSTER,
-                    to.span,
-                    format!("`{}` is not in the cluster", draft.name),
-                )
-                .label(format!("{} is known on its nodes only", address.ip()))
-                .also(draft.key.span, "the client")
-                .help("dial the service's balancer, or a node's port: `n1:31468`"),
-            ));
-        }
-        Ok(Endpoint {
-            label: name.to_owned(),
-            address: address.into(),
         })
     }
 
@@ -667,7 +602,7 @@ impl<'a> Destinations<'a> {
 }
 
 /// The port that is written, else the only one: of TCP, and where there is none, of UDP.
-fn port_or_only(
+pub(super) fn port_or_only(
     parts: &Parts<'_>,
     known: &[ServePort],
     does: &str,

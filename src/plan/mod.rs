@@ -34,6 +34,7 @@ mod nft;
 mod over_ipv6;
 mod requests;
 mod segments;
+mod service_places;
 pub mod shape;
 mod sink;
 mod size;

@@ -16,7 +16,18 @@ pub fn body(root: &Node, sink: &mut Diagnostics) {
     for step in steps {
         run_one_text(step, sink);
     }
-    for host in root.get("hosts").and_then(Node::entries).unwrap_or(&[]) {
+    let cluster = root.get("kubernetes");
+    let sections = [
+        root.get("hosts"),
+        cluster.and_then(|cluster| cluster.get("nodes")),
+        cluster.and_then(|cluster| cluster.get("pods")),
+    ];
+    for host in sections
+        .into_iter()
+        .flatten()
+        .filter_map(Node::entries)
+        .flatten()
+    {
         nft_begins_with_a_word(&host.value, sink);
     }
 }
