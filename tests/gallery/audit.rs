@@ -89,7 +89,9 @@ fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 impl<'a> Case<'a> {
     fn new(evidence: &'a Value) -> Self {
         let mut passages: BTreeMap<i64, Passage> = BTreeMap::new();
-        for packet in list(evidence, "packets") {
+        // What devices inside hosts saw is no packet of the network's.
+        let packets = list(evidence, "packets").iter();
+        for packet in packets.filter(|packet| packet["seen_at"] == "") {
             let id = packet["id"].as_i64().expect("a number");
             let passage = passages.entry(id).or_insert(Passage {
                 sent: packet,
