@@ -38,7 +38,13 @@ pub(super) fn resolve(
         fewest = 1;
         of_requests(group, &mut check, sink);
     }
-    Some(of(&check, &[200..=399], checkers.unwrap_or(fewest), clock, sink))
+    Some(of(
+        &check,
+        &[200..=399],
+        checkers.unwrap_or(fewest),
+        clock,
+        sink,
+    ))
 }
 
 /// Defaults of an Application Load Balancer, whose checks are HTTP or HTTPS.

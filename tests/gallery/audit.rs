@@ -200,6 +200,10 @@ impl<'a> Case<'a> {
         let expected = self.expected();
         let mut complaints = Vec::new();
         for (balancer, record) in self.evidence["load_balancers"].as_object().expect("a map") {
+            // Only network balancers count flows and packets.
+            if record["metrics"].get("NewFlowCount").is_none() {
+                continue;
+            }
             for metric in COUNTED {
                 let mut sum = 0;
                 // An IPv6 header is longer by 20 bytes, and a packet that changes its family has both in its turn; what
@@ -230,7 +234,6 @@ impl<'a> Case<'a> {
         complaints
     }
 
-    /// What CloudWatch would have agrees with what expressions see, and its minutes with the whole.
     /// What a NAT gateway counted, against the packets that ended there.
     fn of_gateway(&self, gateway: &str, metric: &Value) -> Option<String> {
         let name = metric["MetricName"].as_str().expect("a name");
@@ -255,6 +258,7 @@ impl<'a> Case<'a> {
         (!agree).then(|| format!("{gateway} {name}: {sum} and {record}, counted {counted}"))
     }
 
+    /// What CloudWatch would have agrees with what expressions see, and its minutes with the whole.
     fn published(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for metric in list(self.evidence, "metrics") {
@@ -265,6 +269,10 @@ impl<'a> Case<'a> {
             };
             let of = |value: Option<&'a str>| value.and_then(|value| value.split('/').nth(1));
             let name = metric["MetricName"].as_str().expect("a name");
+            // A classic balancer's metrics are those of its connections, which are no packets.
+            if dimension("LoadBalancerName").is_some() {
+                continue;
+            }
             let Some(balancer) = of(dimension("LoadBalancer")) else {
                 let names = ["NatGatewayId", "ResourceId", "gateway_name"];
                 let gateway = names.iter().find_map(|name| of(dimension(name)));

@@ -40,6 +40,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("security-group-drop.txt"),
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
+    ("black-hole", include_str!("black-hole.txt")),
     (
         "draining-terminated",
         include_str!("draining-terminated.txt"),
@@ -47,7 +48,6 @@ const PAGES: &[(&str, &str)] = &[
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("fail-open", include_str!("fail-open.txt")),
-    ("black-hole", include_str!("black-hole.txt")),
     ("half-open", include_str!("half-open.txt")),
     ("udp-pinned", include_str!("udp-pinned.txt")),
     ("tw-recycle", include_str!("tw-recycle.txt")),
