@@ -398,7 +398,8 @@ impl Fabric {
             TCP if !headers.has_ports() => Err(Reason::Fragment),
             TCP => {
                 let port = headers.to.port();
-                transient.passage.probe = !self.is_of_terminator(to, port);
+                // A check by another balancer is one at a listener too.
+                transient.passage.probe |= !self.is_of_terminator(to, port);
                 let listens = self.balancers.listens(balancer, port, Protocol::Tcp);
                 let known = listens || is_kernel_port(port);
                 known.then_some(()).ok_or(Reason::NoListener)

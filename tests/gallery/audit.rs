@@ -113,6 +113,14 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The zonal address behind an endpoint's interface; itself, of any other.
+    fn leads_to(&self, name: &'a str) -> &'a str {
+        let behind = name.split_once('/').and_then(|(endpoint, zone)| {
+            self.evidence["endpoints"][endpoint]["leads_to"][zone].as_str()
+        });
+        behind.unwrap_or(name)
+    }
+
     /// No host and no zonal address's kernel sent it.
     fn is_made(&self, passage: &Passage) -> bool {
         let sender = passage.text("sender");
@@ -133,8 +141,8 @@ impl<'a> Case<'a> {
         for passage in &self.passages {
             let to = self.by_address.get(address(passage.text("to")));
             let is_reset = passage.text("flags").contains('R');
-            // What a guard turns away at the border is never the balancer's.
-            let turned = ["network-acl", "security-group-egress"];
+            // What a guard turns away at the border is never the balancer's, nor what has no way to begin with.
+            let turned = ["network-acl", "security-group-egress", "not-routable"];
             if passage.is_probe() && turned.iter().any(|word| passage.fate().contains(word)) {
                 continue;
             }
@@ -148,6 +156,8 @@ impl<'a> Case<'a> {
             }
             let flow = self.flow(passage);
             let via = flow.and_then(|flow| flow["via"].as_str());
+            // What comes to an endpoint comes to a balancer.
+            let to = to.map(|name| self.leads_to(name));
             if self.is_made(passage) {
                 let from = self.by_address.get(address(passage.text("from")));
                 if let (true, Some(node)) = (is_reset, via.or(from.copied())) {
@@ -365,8 +375,15 @@ impl<'a> Case<'a> {
             let flow = self.flow(passage);
             if let (true, Some(flow), false) = (passage.is_translated(), flow, made) {
                 let node = flow["via"].as_str().expect("a zonal address");
-                add(node, "ingress");
-                add(node, "egress");
+                // What passes between an endpoint and its balancer is not logged.
+                let private = flow["endpoint"].as_str().is_some_and(|one| !one.is_empty());
+                let from_client = flow["listener"] == passage.sent["to"];
+                if !private || !from_client {
+                    add(node, "ingress");
+                }
+                if !private || from_client {
+                    add(node, "egress");
+                }
             } else if made && let Some(flow) = flow {
                 add(flow["via"].as_str().expect("a zonal address"), "egress");
             }
