@@ -15,11 +15,18 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
-use tokio::sync::{Semaphore, mpsc, watch};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::time::sleep;
 
-/// Cases at a time for each processor. Most of a case's time is waiting for the kernel's timers.
+/// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
 const JOBS_PER_PROCESSOR: usize = 16;
+
+/// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
+/// processors, and stories with timers of their own would be told too slowly.
+const BREATH: Duration = Duration::from_millis(10);
+/// After so long it begins all the same: a machine that is busy with other things stays so.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One run of one case.
 #[derive(Clone, Debug)]
@@ -76,6 +83,7 @@ async fn all(
         .jobs
         .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
     let gate = Arc::new(Semaphore::new(permits));
+    let turn = Arc::new(Mutex::new(()));
     let progress = terminal::Progress::new(jobs.len());
     // With room for a few only: results may hold captures, and they are taken up one after the other.
     let (results, mut inbox) = mpsc::channel(processors);
@@ -83,11 +91,13 @@ async fn all(
     let total = jobs.len();
     for (number, job) in jobs.into_iter().enumerate() {
         let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
+        let turn = Arc::clone(&turn);
         tokio::spawn(async move {
             let _permit = gate
                 .acquire_owned()
                 .await
                 .expect("the gate is never closed");
+            breathe(&turn).await;
             if *cancelled.borrow() {
                 return;
             }
@@ -154,6 +164,19 @@ async fn all(
     };
     let words = outcomes.iter().map(Outcome::word);
     status(words).max(published).max(saved)
+}
+
+/// Waits until this machine keeps up with what runs already; one case after the other.
+async fn breathe(turn: &Mutex<()>) {
+    let _turn = turn.lock().await;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let began = Instant::now();
+        sleep(BREATH).await;
+        if began.elapsed() <= BREATH * 2 || Instant::now() >= until {
+            return;
+        }
+    }
 }
 
 fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) -> Status {
