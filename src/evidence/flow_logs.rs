@@ -204,6 +204,7 @@ impl<'a> Book<'a> {
         let by_name = |name: &str| self.by_name.get(name).copied();
         let speaker = if self.is_made_here(sent) {
             match self.flow(sent) {
+                Some(flow) if sent.to == flow.target_address => by_name(&flow.via),
                 Some(flow) => by_name(&flow.endpoint).or_else(|| by_name(&flow.via)),
                 None => self.by_address.get(from.0).copied(),
             }

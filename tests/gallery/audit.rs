@@ -113,6 +113,14 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// True for a zonal address of a network balancer: only those count flows and packets.
+    fn counts_packets(&self, name: &str) -> bool {
+        name.split_once('/').is_some_and(|(balancer, _)| {
+            let metrics = &self.evidence["load_balancers"][balancer]["metrics"];
+            metrics.get("NewFlowCount").is_some()
+        })
+    }
+
     /// The zonal address behind an endpoint's interface; itself, of any other.
     fn leads_to(&self, name: &'a str) -> &'a str {
         let behind = name.split_once('/').and_then(|(endpoint, zone)| {
@@ -147,9 +155,12 @@ impl<'a> Case<'a> {
                 continue;
             }
             if passage.is_probe() {
+                // A proxy that is checked sends as a host does.
                 let sender = passage.text("sender");
-                let node = Some(&sender).filter(|name| name.contains('/')).or(to);
-                if let Some(node) = node.filter(|name| name.contains('/')) {
+                let node = Some(&sender)
+                    .filter(|name| self.counts_packets(name))
+                    .or(to);
+                if let Some(node) = node.filter(|name| self.counts_packets(name)) {
                     add(node, "ProcessedPackets", passage.count("wire_packets"));
                 }
                 continue;
@@ -210,7 +221,6 @@ impl<'a> Case<'a> {
         let expected = self.expected();
         let mut complaints = Vec::new();
         for (balancer, record) in self.evidence["load_balancers"].as_object().expect("a map") {
-            // Only network balancers count flows and packets.
             if record["metrics"].get("NewFlowCount").is_none() {
                 continue;
             }
