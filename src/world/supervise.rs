@@ -5,6 +5,7 @@
 //! and every process of the PID namespace dies with init, programs that became daemons too.
 
 use super::error::Error;
+use super::sysctl;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -217,6 +218,7 @@ fn prepare_init() -> Result<(), Error> {
     if let Err(errno) = mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>) {
         tracing::debug!(?errno, "no /proc of our own");
     }
+    sysctl::own_connection_tables();
     Ok(())
 }
 
