@@ -26,7 +26,11 @@ fn every_lab_holds() {
             )
         })
         .collect();
-    assert_eq!(ran, listed(), "every case of every lab was run, once");
+    assert_eq!(
+        ran,
+        listed(),
+        "every case of every lab that needs no asking was run, once"
+    );
     for case in cases {
         assert_eq!(case["verdict"], "holds", "{case}");
         assert!(
@@ -94,7 +98,8 @@ fn listed() -> BTreeSet<String> {
         .expect("the binary starts");
     let labs: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let mut all = BTreeSet::new();
-    for lab in labs.as_array().expect("labs") {
+    let labs = labs.as_array().expect("labs");
+    for lab in labs.iter().filter(|lab| lab["opt_in"].is_null()) {
         for case in lab["cases"].as_array().expect("cases") {
             all.insert(format!(
                 "{}/{}",

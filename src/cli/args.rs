@@ -147,7 +147,7 @@ pub struct RunArgs {
     /// Only cases of this name (may be given again)
     #[arg(long = "case", value_name = "CASE")]
     pub cases: Vec<String>,
-    /// Only cases whose LAB/CASE contains this text
+    /// Only cases whose LAB/CASE contains this text; asks for opt-in labs whose word is in it
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// Cases at a time, at most; none: 16 for each processor (most of a case is waiting)

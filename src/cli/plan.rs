@@ -14,8 +14,11 @@ pub fn plan(args: &PlanArgs) -> Result<u8, Mistake> {
         )));
     }
     let cases: Vec<String> = args.case.iter().cloned().collect();
-    let plans = select::plans(&select::read(files)?, &cases, None, None)?;
-    let first = plans.first().expect("an empty selection is a mistake");
+    let meant = select::plans(&select::read(files)?, &cases, None, None)?;
+    let first = meant
+        .plans
+        .first()
+        .expect("an empty selection is a mistake");
     terminal::print(&match args.graph {
         None => describe(first),
         Some(GraphFormat::Dot) => graph(first, Graph::Dot),

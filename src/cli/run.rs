@@ -13,7 +13,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     let args = &args.clone().settled();
     reports::writable(&args.report)?;
     let sources = select::read(select::files(&args.labs)?)?;
-    let mut plans = select::plans(&sources, &args.cases, args.filter.as_deref(), args.seed)?;
+    let select::Meant {
+        mut plans,
+        left_out,
+    } = select::plans(&sources, &args.cases, args.filter.as_deref(), args.seed)?;
     if let Some(shard) = args.shard {
         plans.retain(|plan| select::is_in(shard, &plan.lab, &plan.case));
     }
@@ -45,7 +48,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
         }
     }
     drop(plans);
-    match supervise::enter(|cancel| worker::work(args, jobs, texts, cancel)) {
+    match supervise::enter(|cancel| worker::work(args, jobs, texts, &left_out, cancel)) {
         Ok(status) => Ok(status),
         Err(error) => {
             terminal::complain(&worker::unable(&error));

@@ -5,6 +5,7 @@ use super::{Mistake, count, reports};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
 use crate::report::Shard;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where labs are looked for by name.
@@ -19,13 +20,26 @@ pub struct Selected {
     pub file: PathBuf,
     /// None: all.
     pub cases: Vec<String>,
+    /// It was named itself, not found in a folder.
+    pub named: bool,
 }
 
 impl Selected {
-    fn whole(file: PathBuf) -> Self {
+    fn whole(file: PathBuf, named: bool) -> Self {
         Self {
             file,
             cases: Vec::new(),
+            named,
+        }
+    }
+
+    /// The same file, meant once more.
+    fn join(&mut self, other: Self) {
+        self.named |= other.named;
+        if self.cases.is_empty() || other.cases.is_empty() {
+            self.cases.clear();
+        } else {
+            self.cases.extend(other.cases);
         }
     }
 }
@@ -41,9 +55,17 @@ pub struct Source {
     pub plans: Result<Vec<Plan>, Diagnostics>,
     /// The cases asked for; none: all.
     pub cases: Vec<String>,
+    /// The lab was named itself, not found in a folder.
+    named: bool,
 }
 
 impl Source {
+    /// A lab that wants to be asked for is meant when it was named, or when the filter has its word in it.
+    fn is_asked_for(&self, plan: &Plan, filter: Option<&str>) -> bool {
+        let by_filter = |word: &String| filter.is_some_and(|text| text.contains(word));
+        self.named || plan.opt_in.as_ref().is_none_or(by_filter)
+    }
+
     /// A case asked for that the lab does not have is a mistake.
     pub fn knows_its_cases(&self, plans: &[Plan]) -> Result<(), Mistake> {
         let known: Vec<&str> = plans.iter().map(|plan| plan.case.as_str()).collect();
@@ -77,8 +99,7 @@ pub fn files(names: &[String]) -> Result<Vec<Selected>, Mistake> {
         for found in find(name)? {
             match all.iter_mut().find(|one| same(&one.file, &found.file)) {
                 None => all.push(found),
-                Some(one) if one.cases.is_empty() || found.cases.is_empty() => one.cases.clear(),
-                Some(one) => one.cases.extend(found.cases),
+                Some(one) => one.join(found),
             }
         }
     }
@@ -95,7 +116,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
         return folder(path);
     }
     if path.is_file() {
-        return Ok(vec![Selected::whole(path.to_owned())]);
+        return Ok(vec![Selected::whole(path.to_owned(), true)]);
     }
     let by_name = Path::new(HOME).join(name);
     if by_name.is_dir() {
@@ -104,7 +125,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
     for base in [path.to_owned(), by_name] {
         let file = with_yaml(&base);
         if file.is_file() {
-            return Ok(vec![Selected::whole(file)]);
+            return Ok(vec![Selected::whole(file, true)]);
         }
         // LAB/CASE
         let (Some(parent), Some(case)) = (base.parent(), base.file_name()) else {
@@ -115,6 +136,7 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
                 return Ok(vec![Selected {
                     file,
                     cases: vec![case.to_string_lossy().into_owned()],
+                    named: true,
                 }]);
             }
         }
@@ -195,7 +217,8 @@ fn folder(path: &Path) -> Result<Vec<Selected>, Mistake> {
         )));
     }
     files.sort();
-    Ok(files.into_iter().map(Selected::whole).collect())
+    let found = files.into_iter();
+    Ok(found.map(|file| Selected::whole(file, false)).collect())
 }
 
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
@@ -231,9 +254,52 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
                 text,
                 plans,
                 cases: selected.cases,
+                named: selected.named,
             })
         })
         .collect()
+}
+
+/// What a command line comes to.
+#[derive(Debug)]
+pub struct Meant {
+    /// Of the cases that are meant; one at least.
+    pub plans: Vec<Plan>,
+    /// What would have been among them, had it been asked for.
+    pub left_out: LeftOut,
+}
+
+/// Cases of labs that want to be asked for, and were not.
+#[derive(Debug, Default)]
+pub struct LeftOut {
+    labs: BTreeSet<String>,
+    words: BTreeSet<String>,
+    cases: usize,
+}
+
+impl LeftOut {
+    fn add(&mut self, plan: &Plan) {
+        self.labs.insert(plan.lab.clone());
+        self.words.extend(plan.opt_in.clone());
+        self.cases += 1;
+    }
+
+    /// How many, and how to run them; none when nothing was left out.
+    pub fn told(&self) -> Option<String> {
+        let filters: Vec<String> = self
+            .words
+            .iter()
+            .map(|word| format!("`--filter {word}`"))
+            .collect();
+        (self.cases > 0).then(|| {
+            format!(
+                "left out: {} of {}, to be asked for by name or with {}",
+                count(self.cases, "case"),
+                count(self.labs.len(), "opt-in lab"),
+                filters.join(", ")
+            )
+        })
+    }
 }
 
 /// Plans of the cases that are meant. Problems are printed to standard error; then there is nothing to run.
@@ -242,8 +308,9 @@ pub fn plans(
     cases: &[String],
     filter: Option<&str>,
     seed: Option<u64>,
-) -> Result<Vec<Plan>, Mistake> {
+) -> Result<Meant, Mistake> {
     let mut plans = Vec::new();
+    let mut left_out = LeftOut::default();
     let mut broken = 0;
     let mut names = Vec::new();
     for source in sources {
@@ -257,7 +324,13 @@ pub fn plans(
                         && filter
                             .is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
                 };
-                plans.extend(list.iter().filter(meant).cloned());
+                for plan in list.iter().filter(meant) {
+                    if source.is_asked_for(plan, filter) {
+                        plans.push(plan.clone());
+                    } else {
+                        left_out.add(plan);
+                    }
+                }
             }
             Err(problems) => {
                 broken += problems.len();
@@ -280,11 +353,14 @@ pub fn plans(
         )));
     }
     if plans.is_empty() {
-        return Err(Mistake(match filter {
-            Some(text) => format!(
+        return Err(Mistake(match (left_out.told(), filter) {
+            (Some(left_out), _) => format!("nothing is left to run; {left_out}"),
+            (None, Some(text)) => format!(
                 "nothing is left to run: no LAB/CASE that is meant contains `{text}`; `hairpin list` shows them"
             ),
-            None => "nothing is left to run: no case is meant by all of this at once".to_owned(),
+            (None, None) => {
+                "nothing is left to run: no case is meant by all of this at once".to_owned()
+            }
         }));
     }
     if let Some(seed) = seed {
@@ -292,7 +368,7 @@ pub fn plans(
             reseed(plan, seed);
         }
     }
-    Ok(plans)
+    Ok(Meant { plans, left_out })
 }
 
 /// Shows what is wrong with a lab, also where GitHub Actions looks for it.

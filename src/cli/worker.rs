@@ -1,6 +1,7 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
 use super::args::{self, OutputFormat, RunArgs};
+use super::select::LeftOut;
 use super::{Status, reports, terminal};
 use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
@@ -42,6 +43,7 @@ pub fn work(
     args: &RunArgs,
     jobs: Vec<Job>,
     texts: BTreeMap<String, String>,
+    left_out: &LeftOut,
     cancel: OwnedFd,
 ) -> u8 {
     raise_descriptor_limit();
@@ -59,7 +61,7 @@ pub fn work(
             return Status::Unable as u8;
         }
     };
-    let status = runtime.block_on(all(args, jobs, texts, cancel));
+    let status = runtime.block_on(all(args, jobs, texts, left_out, cancel));
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
     status as u8
@@ -74,6 +76,7 @@ async fn all(
     args: &RunArgs,
     jobs: Vec<Job>,
     texts: BTreeMap<String, String>,
+    left_out: &LeftOut,
     cancel: OwnedFd,
 ) -> Status {
     let began = Instant::now();
@@ -149,7 +152,7 @@ async fn all(
         "{} of {total} runs died without a result; what they said stands above",
         total - outcomes.len()
     );
-    let published = publish(args, &outcomes, began);
+    let published = publish(args, &outcomes, left_out, began);
     if interrupted {
         terminal::note(&format!(
             "interrupted after {} of {total} runs; everything is torn down",
@@ -179,7 +182,7 @@ async fn breathe(turn: &Mutex<()>) {
     }
 }
 
-fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) -> Status {
+fn publish(args: &RunArgs, outcomes: &[Outcome], left_out: &LeftOut, began: Instant) -> Status {
     let table = reports::beside(&args.report);
     let mut style = table.style(args.explain);
     style.wall = Some(began.elapsed().as_secs_f64());
@@ -189,6 +192,12 @@ fn publish(args: &RunArgs, outcomes: &[Outcome], began: Instant) -> Status {
         OutputFormat::Json => {}
         OutputFormat::Human if args.repeat > 1 => table.print(&report::repeat(&report)),
         OutputFormat::Human => table.print(&report::text(outcomes, &style)),
+    }
+    if let Some(told) = left_out.told() {
+        match args.format {
+            OutputFormat::Json => terminal::note(&told),
+            OutputFormat::Human => table.print(&format!("{told}\n")),
+        }
     }
     let written = reports::write(&args.report, &report);
     reports::annotate(&report, table);

@@ -156,6 +156,7 @@ fn plan_case(
             .as_ref()
             .map_or(String::new(), |s| s.value.clone()),
         sources: lab.sources.iter().map(|s| s.value.clone()).collect(),
+        opt_in: lab.opt_in.as_ref().map(|word| word.value.clone()),
         case: case.name.value.clone(),
         kind: case.kind.value,
         shows: case

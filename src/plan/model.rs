@@ -32,6 +32,8 @@ pub struct Plan {
     pub story: String,
     /// Links.
     pub sources: Vec<String>,
+    /// The word that asks for the lab in runs of whole folders; none: it needs no asking.
+    pub opt_in: Option<String>,
     /// The case's name.
     pub case: String,
     /// Its kind.

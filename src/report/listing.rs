@@ -14,6 +14,9 @@ pub struct ListedLab {
     pub file: String,
     /// One line.
     pub title: String,
+    /// The word of `--filter` that asks for it in runs of whole folders; none: it needs no asking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opt_in: Option<String>,
     /// Its cases, in order.
     pub cases: Vec<ListedCase>,
 }
@@ -42,6 +45,7 @@ impl From<&[Plan]> for ListedLab {
             lab: first.lab.clone(),
             file: first.file.clone(),
             title: first.title.clone(),
+            opt_in: first.opt_in.clone(),
             cases: cases.collect(),
         }
     }
@@ -62,7 +66,12 @@ pub fn list(labs: &[ListedLab], colour: bool) -> String {
         .unwrap_or(0);
     let mut text = String::new();
     for lab in labs {
-        writeln!(text, "{bold}{}{off}  {}", lab.lab, lab.title).expect("a string takes everything");
+        let opt_in = match &lab.opt_in {
+            Some(word) => format!("  (opt-in: `--filter {word}`)"),
+            None => String::new(),
+        };
+        writeln!(text, "{bold}{}{off}  {}{opt_in}", lab.lab, lab.title)
+            .expect("a string takes everything");
         for case in &lab.cases {
             writeln!(
                 text,
@@ -93,11 +102,27 @@ mod tests {
             lab: "nlb/x".to_owned(),
             file: "labs/nlb/x.yaml".to_owned(),
             title: "A title".to_owned(),
+            opt_in: None,
             cases: vec![case("long-name", ""), case("b", "why")],
         };
         assert_eq!(
             list(&[lab], false),
             "nlb/x  A title\n  fix      long-name\n  fix      b          why\n"
+        );
+    }
+
+    #[test]
+    fn a_lab_that_wants_to_be_asked_for_says_so() {
+        let lab = ListedLab {
+            lab: "scale/x".to_owned(),
+            file: "labs/scale/x.yaml".to_owned(),
+            title: "A title".to_owned(),
+            opt_in: Some("scale".to_owned()),
+            cases: Vec::new(),
+        };
+        assert_eq!(
+            list(&[lab], false),
+            "scale/x  A title  (opt-in: `--filter scale`)\n"
         );
     }
 }

@@ -215,6 +215,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
         title: one_line(fields.value("title")?),
         story: fields.written("story"),
         sources: fields.names("sources"),
+        opt_in: fields.written("opt_in"),
         works: claims::read(root.get("works")),
         body: moments::body(&body, sink)?,
         cases,

@@ -23,6 +23,8 @@ pub struct Lab {
     pub story: Option<Spanned<String>>,
     /// Links.
     pub sources: Vec<Spanned<String>>,
+    /// The word that asks for this lab where it is not named itself; none: it needs no asking.
+    pub opt_in: Option<Spanned<String>>,
     /// The promise, in the user's words.
     pub works: Vec<Claim>,
     /// The lab as written, without any `set`.

@@ -53,7 +53,7 @@ pub fn without_doubt(mut lab: Lab, root: &Node, left: &Diagnostics) -> Option<La
 }
 
 /// Sections that nothing else refers to.
-const ASIDE: &[&str] = &["story", "sources", "works"];
+const ASIDE: &[&str] = &["story", "sources", "opt_in", "works"];
 
 /// Repairs a value of a type, and all in it.
 pub fn repair(node: &mut Node, kind: &'static Type) {

@@ -67,6 +67,41 @@ fn labs_and_cases_are_chosen_in_many_ways() {
 }
 
 #[test]
+fn a_lab_that_wants_to_be_asked_for_is_left_out_of_whole_folders() {
+    let desk = Desk::new("asked-for");
+    desk.file("labs/scale/large.yaml", &format!("opt_in: scale\n{LAB}"));
+    let folder = ["run", "labs/scale", "--format", "json"];
+    mistake(
+        &desk.hairpin(&folder),
+        &["left out: 2 cases of 1 opt-in lab", "`--filter scale`"],
+    );
+    let listed = desk.hairpin(&["list", "labs"]);
+    assert!(out(&listed).contains("opt-in: `--filter scale`"));
+    if !can_run_labs() {
+        return;
+    }
+    for arguments in [
+        &["labs", "--filter", "scale", "--case", "good"][..],
+        &["labs/scale/large.yaml/good"],
+        &["scale/large", "--case", "good"],
+        &["labs", "scale/large", "--case", "good"],
+    ] {
+        let output = desk.hairpin(&[&["run", "--format", "json"], arguments].concat());
+        assert_eq!(
+            verdicts(&json(&out(&output))),
+            ["good holds"],
+            "{arguments:?}"
+        );
+    }
+    desk.file("labs/small.yaml", LAB);
+    let output = desk.hairpin(&["run", "--case", "good"]);
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    let told = "left out: 1 case of 1 opt-in lab, to be asked for by name or with `--filter scale`";
+    assert!(out(&output).contains(told), "{}", everything(&output));
+    assert!(!out(&output).contains("scale/large"));
+}
+
+#[test]
 fn a_choice_of_nothing_is_a_mistake_with_a_hint() {
     let desk = Desk::new("nothing");
     desk.file("labs/nlb/source-port.yaml", LAB);

@@ -36,7 +36,7 @@ Right:  set: { hosts.web1.zone: b }
         code: SET_FIXED,
         title: "`set` changes what makes the lab",
         page: "\
-Cases are compared by one promise. A case that changes `title`, `story`, `sources`, `works` or `cases` would be
+Cases are compared by one promise. A case that changes `title`, `story`, `sources`, `opt_in`, `works` or `cases` would be
 another lab.
 
 Wrong:  set: { works: [] }

@@ -33,7 +33,7 @@ pub static FILE: Section = Section {
     fields: &FIELDS,
 };
 
-static FIELDS: [Field; 22] = [
+static FIELDS: [Field; 23] = [
     field(
         "title",
         Required,
@@ -54,6 +54,12 @@ static FIELDS: [Field; 22] = [
             min: 0,
         },
         "Links to where the failure was described.",
+    ),
+    field(
+        "opt_in",
+        Optional,
+        Type::Name,
+        "For a lab that needs a large machine, or long: left out of runs of whole folders, unless `--filter` has this word in it.",
     ),
     field(
         "seed",

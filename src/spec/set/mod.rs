@@ -14,7 +14,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span};
 use path::Path;
 
 /// What a case cannot change: it would be another lab.
-pub const FIXED: &[&str] = &["title", "story", "sources", "works", "cases"];
+pub const FIXED: &[&str] = &["title", "story", "sources", "opt_in", "works", "cases"];
 
 /// The part of a lab that cases can change.
 pub fn body(root: &Node) -> Node {

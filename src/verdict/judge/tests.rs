@@ -56,6 +56,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         title: String::new(),
         story: String::new(),
         sources: Vec::new(),
+        opt_in: None,
         case: String::new(),
         kind,
         shows: String::new(),
