@@ -352,6 +352,10 @@ fn slim(evidence: Evidence) -> Evidence {
         connections: Vec::new(),
         flows: Vec::new(),
         hosts: BTreeMap::new(),
+        lookups: Vec::new(),
+        pairs: Vec::new(),
+        mappings: Vec::new(),
+        refusals: Vec::new(),
         ..evidence
     }
 }

@@ -299,6 +299,9 @@ pub struct Lookup {
     pub addresses: Vec<String>,
     /// `no-address` when there are none.
     pub error: String,
+    /// How long the answer may be kept, real ms; 0 when there are no addresses.
+    #[serde(default)]
+    pub keep_ms: f64,
 }
 
 /// A host's record.

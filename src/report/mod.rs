@@ -28,8 +28,8 @@ pub use markdown::markdown;
 pub use metrics::{metrics, metrics_json};
 pub use nearest::{Nearest, nearest};
 pub use record::{
-    Captured, Changed, Claimed, Counted, Found, Record, Report, Shard, Stated, Stepped, Summary,
-    Targeted, Truth, VERSION,
+    Asked, Captured, Changed, Claimed, Counted, Found, Gateway, Leg, Mapped, Named, Network,
+    Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted, Truth, VERSION,
 };
 pub use repeat::repeat;
 pub use tally::{Tally, Times, tallies, wilson};

@@ -34,6 +34,11 @@ const DULL: &[&str] = &[
     "UdpOut",
 ];
 
+/// Traffic itself moves this counter.
+pub(super) fn is_dull(counter: &str) -> bool {
+    DULL.iter().any(|dull| counter.starts_with(dull))
+}
+
 /// What is nearest, of a case that did not come out as claimed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nearest {
@@ -275,7 +280,7 @@ fn packet_line(packet: &Packet) -> String {
 fn counted(evidence: &Evidence, host: &str) -> Option<String> {
     let record = evidence.hosts.get(host)?;
     let moved = record.counters.iter().filter(|(_, delta)| **delta != 0);
-    let telling = moved.filter(|(name, _)| !DULL.iter().any(|dull| name.starts_with(dull)));
+    let telling = moved.filter(|(name, _)| !is_dull(name));
     let words: Vec<String> = telling
         .map(|(name, delta)| format!("{name} {delta}"))
         .collect();

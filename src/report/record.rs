@@ -4,6 +4,12 @@
 //! the name ends in `_ms` or is `at` or `ms`, else seconds. Not here: how any report looks.
 
 mod build;
+mod network;
+mod over_time;
+
+pub(super) use over_time::OverTime;
+
+pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
 
 use super::Word;
 use super::plan::Drawing;
@@ -126,6 +132,9 @@ pub struct Record {
     pub metrics: Vec<crate::evidence::MetricEvidence>,
     /// Packets that did not arrive, by reason.
     pub drops: BTreeMap<String, i64>,
+    /// What the boxes of the network and the kernels have on record.
+    #[serde(default, skip_serializing_if = "Network::is_empty")]
+    pub network: Network,
     /// Where its evidence was saved.
     pub evidence: Option<String>,
     /// Where its packets were saved.

@@ -1,6 +1,10 @@
 //! Reports of hand-made outcomes, read by eye.
 
 use super::*;
+use crate::evidence::{
+    Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket,
+    StepResult,
+};
 use crate::verdict::kit::{flagship, harmless};
 use crate::verdict::{ClaimTruth, ClaimVerdict, findings};
 use serde_json::{Value, json as value};
@@ -149,6 +153,165 @@ pub(super) fn broken() -> Outcome {
         failure: Some("cannot open /dev/net/tun in the namespace of web1: EACCES".into()),
         ..fault()
     }
+}
+
+/// A case in which every box of the network and every kernel has something on record.
+pub(super) fn recorded() -> Outcome {
+    let mut outcome = fault();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    evidence.time_scale = 100.0;
+    let first = evidence.connections[0].clone();
+    evidence.steps.push(StepResult {
+        name: "staff".into(),
+        ..StepResult::default()
+    });
+    let staff = evidence.steps.len() - 1;
+    evidence.connections.extend((0..5).map(|i| Connection {
+        step: staff,
+        lookup: Some(0),
+        at: 10.0 * f64::from(i),
+        error: if i > 2 {
+            "deadline".into()
+        } else {
+            String::new()
+        },
+        ..first.clone()
+    }));
+    evidence.lookups.push(Lookup {
+        from: "client".into(),
+        name: "front".into(),
+        addresses: vec!["203.0.113.10".into(), "203.0.113.11".into()],
+        keep_ms: 600.0,
+        ..Lookup::default()
+    });
+    let front = evidence.load_balancers.get_mut("front");
+    front.expect("a balancer").dns = [(-5.0, &["a", "b"][..]), (300.0, &["b"])]
+        .map(|(at, zones)| Listing {
+            at,
+            zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
+        })
+        .into();
+    let refused = Refusal {
+        guards: vec!["locked".into()],
+        interface: "web1".into(),
+        direction: "ingress".into(),
+        protocol: "tcp".into(),
+        from: "198.51.100.7:40001".into(),
+        to: "10.0.1.10:80".into(),
+        flags: "S".into(),
+        ..Refusal::default()
+    };
+    evidence.refusals = vec![
+        refused.clone(),
+        Refusal {
+            from: "198.51.100.7:40002".into(),
+            ..refused
+        },
+        Refusal {
+            guards: vec!["b".into()],
+            direction: "outbound".into(),
+            rule: Some(50),
+            ..Refusal::default()
+        },
+    ];
+    evidence.packets.push(Packet {
+        fate: "answered: reset, expired flow".into(),
+        ..Packet::default()
+    });
+    evidence.pairs.push(Pair {
+        via: "chat/a".into(),
+        from_client: 44_000,
+        to_target: 4_000,
+        target_closed: Some(285.0),
+        ..Pair::default()
+    });
+    let gateway = GatewayEvidence {
+        ports: 8,
+        ..GatewayEvidence::default()
+    };
+    evidence.nat_gateways.insert("egress".into(), gateway);
+    evidence.mappings.push(Mapping {
+        inside: "10.0.1.10:41000".into(),
+        outside: "192.0.2.10:1024".into(),
+        ..Mapping::default()
+    });
+    let web1 = evidence.hosts.get_mut("web1").expect("a host");
+    web1.kernel_drops = Some([("NO_SOCKET".to_owned(), 3)].into());
+    web1.counters.insert("TcpInSegs".into(), 9);
+    web1.sockets.push(Socket {
+        state: "ESTABLISHED".into(),
+        send_queue: 64,
+        retransmits: 5,
+        timer: "on".into(),
+        timer_ms: 3_300,
+        ..Socket::default()
+    });
+    outcome
+}
+
+#[test]
+fn the_text_tells_what_boxes_and_kernels_have_on_record() {
+    let style = Style {
+        explain: true,
+        width: 400,
+        ..Style::default()
+    };
+    let all = text(&[recorded()], &style);
+    for part in [
+        "staff: client by front/a to web1: 5 connections, 3 stood, deadline 2\n",
+        "lookups   client asked for front at 0.0 ms: 203.0.113.10, 203.0.113.11 (may be kept 600 ms; 5 connections used \
+         it, the last begun at 40.0 ms)\n",
+        "names     front from -5.0 ms on: zones a, b\n",
+        "refused   security group locked at web1, ingress: no rule allows tcp 198.51.100.7 > 10.0.1.10:80 [S]: 2 \
+         packets\n",
+        "network ACL of zone b's subnet, outbound: rule 50 denies",
+        "the network answered 1 packet by itself: reset, expired flow\n",
+        "44000 bytes from the client and 4000 on to the target",
+        "the target's side over at 285.0 ms, the client's open\n",
+        "room for 8 connections at a time toward one destination; 0 mappings made\n",
+        "10.0.1.10:41000 is 192.0.2.10:1024 toward",
+        "kernel    web1 dropped NO_SOCKET 3\n",
+        "64 bytes not acknowledged, sent again 5 times without an answer, timer on in 3300 ms\n",
+    ] {
+        assert!(all.contains(part), "no {part:?} in\n{all}");
+    }
+    let mut bad = recorded();
+    bad.verdict.as_mut().expect("a verdict").ruling = Ruling::Fails;
+    let short = text(&[bad], &Style::default());
+    assert!(
+        short.contains("refused   ") && !short.contains("lookups   "),
+        "{short}"
+    );
+}
+
+#[test]
+fn what_is_alike_stands_once_and_lists_end() {
+    let mut outcome = recorded();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let pair = |i: u16| Pair {
+        via: "app/a".into(),
+        client: format!("198.51.100.7:{}", 40_000 + i),
+        why: "finished".into(),
+        from_client: 10,
+        to_target: 10,
+        ..Pair::default()
+    };
+    evidence.pairs = (0..30).map(pair).collect();
+    evidence.lookups = (0..25)
+        .map(|i| Lookup {
+            from: format!("desk-{i}"),
+            ..Lookup::default()
+        })
+        .collect();
+    let network = Network::of(evidence);
+    assert_eq!(network.legs.len(), 1);
+    let leg = &network.legs[0];
+    assert_eq!(
+        (leg.connections, leg.from_client, leg.client.as_str()),
+        (30, 300, "198.51.100.7")
+    );
+    assert_eq!(network.lookups.len(), 20);
+    assert_eq!(network.left_out.get("lookups"), Some(&5));
 }
 
 #[test]

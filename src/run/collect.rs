@@ -210,9 +210,15 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
 
 fn lookups(story: &Story) -> Vec<Lookup> {
     let lookups = story.names().lookups();
+    let keep_ms = story.plan.fabric.resolver.ttl.as_secs_f64() * 1e3;
     lookups
         .into_iter()
         .map(|lookup| Lookup {
+            keep_ms: if lookup.addresses.is_empty() {
+                0.0
+            } else {
+                keep_ms
+            },
             from: story.plan.hosts[lookup.from.0 as usize].name.clone(),
             at: story.millis(lookup.began),
             ms: lookup.took.as_secs_f64() * 1e3,

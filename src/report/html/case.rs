@@ -1,7 +1,9 @@
 //! A case on the page.
 
-use super::charts::{Load, Metric, Target, load, metric, percent, strip};
+use super::charts::{Load, Target, load, percent, strip};
+use super::tables::{Clock, Table, tables};
 use super::{anchor, case_anchor, changes, ladder, mark, topology};
+use crate::plan::Kind;
 use crate::report::plan::Drawing;
 use crate::report::tally::{Tally, Times};
 use crate::report::told::{self, result_word};
@@ -41,11 +43,14 @@ pub(super) struct Case {
     tuples: Vec<Tuple>,
     ladder: Option<Value>,
     steps: Vec<Step>,
+    /// Cloud time runs faster.
+    scaled: bool,
     loads: Vec<Load>,
     targets: Vec<Target>,
-    metrics: Vec<Metric>,
-    counters: Vec<(String, String)>,
     drops: Vec<(String, i64)>,
+    answered: Vec<(String, i64)>,
+    tables: Vec<Table>,
+    no_kernel_drops: String,
     facts: Vec<(&'static str, String)>,
     again: String,
     evidence: Option<String>,
@@ -87,6 +92,8 @@ struct Step {
     label: String,
     /// Empty: it is a gap, of which `label` tells.
     at: String,
+    /// The same in cloud time; empty where that is no other.
+    cloud: String,
     ms: String,
     ok: bool,
     result: String,
@@ -95,11 +102,16 @@ struct Step {
 }
 
 impl Case {
-    pub(super) fn new(tally: &Tally, lab: Option<&Drawing>) -> Self {
+    /// `brief`: what came out as claimed is told in short.
+    pub(super) fn new(tally: &Tally, lab: Option<&Drawing>, brief: bool) -> Self {
         let record = tally.shown();
+        let brief = brief && record.holds();
+        let plain = matches!(record.kind, Kind::Fix | Kind::Control);
+        let ladder = record.ladder.as_ref().filter(|_| !(brief && plain));
         // The drawing stands at the first run of a case.
         let own = tally.runs.iter().find_map(|run| run.topology.as_ref());
         let differs = own.filter(|own| Some(*own) != lab);
+        let clock = Clock(record.time_scale.unwrap_or(1.0));
         Self {
             id: case_anchor(record),
             name: record.case.clone(),
@@ -129,30 +141,29 @@ impl Case {
                 .collect(),
             unwanted: record.unwanted_finds.clone(),
             topology: differs.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
-            tuples: record.ladder.as_ref().map(tuples).unwrap_or_default(),
-            ladder: record
-                .ladder
-                .as_ref()
-                .map(|rows| Value::from_safe_string(ladder::svg(rows))),
+            tuples: ladder.map(tuples).unwrap_or_default(),
+            ladder: ladder.map(|rows| Value::from_safe_string(ladder::svg(rows))),
             steps: steps(record),
+            scaled: record.time_scale.is_some_and(|scale| scale != 1.0),
             loads: record.steps.iter().filter_map(load).collect(),
             targets: record
                 .targets
                 .iter()
-                .filter_map(|target| strip(target, end_of(record)))
+                .filter_map(|target| strip(target, end_of(record), clock))
                 .collect(),
-            metrics: record.metrics.iter().filter_map(metric).collect(),
-            counters: counters(record),
-            drops: record
-                .drops
-                .iter()
-                .map(|(reason, n)| (reason.clone(), *n))
-                .collect(),
+            drops: pairs(&record.drops),
+            answered: pairs(&record.network.answered),
+            tables: tables(record, brief),
+            no_kernel_drops: record.network.no_kernel_drops.clone(),
             facts: facts(record),
             again: record.again(),
             evidence: record.evidence.clone(),
         }
     }
+}
+
+fn pairs(counts: &std::collections::BTreeMap<String, i64>) -> Vec<(String, i64)> {
+    counts.iter().map(|(what, n)| (what.clone(), *n)).collect()
 }
 
 fn page(kind: &str) -> String {
@@ -225,6 +236,7 @@ fn end_of(record: &Record) -> f64 {
 
 fn steps(record: &Record) -> Vec<Step> {
     let end = end_of(record);
+    let clock = Clock(record.time_scale.unwrap_or(1.0));
     let row = |step: &Stepped| Step {
         name: if step.name.contains(' ') {
             String::new()
@@ -233,6 +245,7 @@ fn steps(record: &Record) -> Vec<Step> {
         },
         label: step.label.clone(),
         at: format!("{:.1}", step.at),
+        cloud: clock.cloud(step.at),
         ms: format!("{:.1}", step.ms),
         ok: step.ok,
         result: result(step),
@@ -248,6 +261,7 @@ fn steps(record: &Record) -> Vec<Step> {
         name: String::new(),
         label: format!("... {} more", all.len() - STEPS),
         at: String::new(),
+        cloud: String::new(),
         ms: String::new(),
         ok: true,
         result: String::new(),
@@ -301,28 +315,20 @@ fn result(step: &Stepped) -> String {
         let by = text("ended_by").map_or(String::new(), |by| format!(" by {by}"));
         parts.push(format!("in the end {ended}{by}"));
     }
+    if let Some(refused) = step.fields.get("refused") {
+        let targets = refused.get("targets").and_then(Json::as_array);
+        let targets = targets.into_iter().flatten().filter_map(Json::as_str);
+        let group = refused.get("target_group").and_then(Json::as_str);
+        parts.push(format!(
+            "not accepted: {} not in the VPC of {}'s load balancer",
+            targets.collect::<Vec<_>>().join(", "),
+            group.unwrap_or_default()
+        ));
+    }
     if let Some(status) = number("exit_code") {
         parts.push(format!("exit status {status}"));
     }
     parts.join(", ")
-}
-
-/// A line for each host with counters that moved.
-fn counters(record: &Record) -> Vec<(String, String)> {
-    let moved = record
-        .counters
-        .iter()
-        .filter(|(_, counters)| !counters.is_empty());
-    let words = |counters: &std::collections::BTreeMap<String, i64>| {
-        let words: Vec<String> = counters
-            .iter()
-            .map(|(name, n)| format!("{name}\u{a0}{n}"))
-            .collect();
-        words.join(", ")
-    };
-    moved
-        .map(|(host, counters)| (host.clone(), words(counters)))
-        .collect()
 }
 
 fn facts(record: &Record) -> Vec<(&'static str, String)> {

@@ -1,6 +1,8 @@
-//! What is drawn with bars: connects of loads, states of targets, metrics by minute.
+//! What is drawn: connects of loads, states of targets, metrics by minute.
 
-use crate::evidence::MetricEvidence;
+use super::tables::{Clock, figure};
+use crate::evidence::Datapoint;
+use crate::report::record::OverTime;
 use crate::report::{Stepped, Targeted};
 use minijinja::Value;
 use serde::Serialize;
@@ -11,8 +13,13 @@ pub(super) struct Load {
     name: String,
     summary: String,
     by_target: Vec<(String, String)>,
+    /// By error word, by status of HTTP answers.
+    errors: Vec<(String, String)>,
+    status: Vec<(String, String)>,
     /// Upper bound, count, share of the largest in percent.
     bars: Vec<(String, u64, String)>,
+    /// What it is about, and the picture.
+    charts: Vec<(&'static str, Value)>,
 }
 
 #[derive(Serialize)]
@@ -20,16 +27,6 @@ pub(super) struct Target {
     name: String,
     /// Share of the width, state, words.
     states: Vec<(String, String, String)>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Metric {
-    of: String,
-    name: String,
-    unit: String,
-    sum: String,
-    peak: String,
-    minutes: Value,
 }
 
 /// A share for a style.
@@ -48,8 +45,38 @@ pub(super) fn load(step: &Stepped) -> Option<Load> {
         .get("connect_histogram")
         .and_then(|list| serde_json::from_value(list.clone()).ok())
         .unwrap_or_default();
+    let tally = |name: &str| -> Vec<(String, String)> {
+        let counts = step.fields.get(name).and_then(Json::as_object);
+        let counts = counts.into_iter().flatten();
+        counts
+            .filter(|(_, n)| n.as_i64() != Some(0))
+            .map(|(what, n)| (what.clone(), n.to_string()))
+            .collect()
+    };
+    let chart = |name: &str, title: &'static str| {
+        let over: OverTime = serde_json::from_value(step.fields.get(name)?.clone()).ok()?;
+        Some((title, Value::from_safe_string(over_time(&over, title))))
+    };
+    let charts: Vec<_> = [
+        chart(
+            "connect_over_time",
+            "connect(2) by the time when it was called",
+        ),
+        chart(
+            "answer_over_time",
+            "HTTP answers by the time when they were asked for",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // The picture over time has the same counts at its right.
+    let histogram = if charts.is_empty() {
+        histogram
+    } else {
+        Vec::new()
+    };
     let most = histogram.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
-    let by_target = step.fields.get("by_target").and_then(Json::as_object);
     Some(Load {
         name: step.name.clone(),
         summary: format!(
@@ -61,12 +88,9 @@ pub(super) fn load(step: &Stepped) -> Option<Load> {
             quantile("p99"),
             quantile("max")
         ),
-        by_target: by_target
-            .into_iter()
-            .flatten()
-            .filter(|(_, n)| n.as_i64() != Some(0))
-            .map(|(target, n)| (target.clone(), n.to_string()))
-            .collect(),
+        by_target: tally("by_target"),
+        errors: tally("errors"),
+        status: tally("status"),
         bars: histogram
             .iter()
             .map(|(bound, n)| {
@@ -77,11 +101,80 @@ pub(super) fn load(step: &Stepped) -> Option<Load> {
                 )
             })
             .collect(),
+        charts,
     })
 }
 
+/// Of a cell of the chart.
+const CELL: (usize, usize) = (11, 15);
+/// Left of the cells.
+const LEFT: usize = 92;
+/// Right of them, for the sum of a row.
+const RIGHT: usize = 56;
+
+/// A column a span of time, a row a span of durations, the darker the more; what failed is a row of its own.
+fn over_time(over: &OverTime, title: &str) -> String {
+    let powers = || over.took.iter().map(|(_, power, _)| *power);
+    let (low, high) = (powers().min().unwrap_or(0), powers().max().unwrap_or(-1));
+    let top = usize::from(!over.failed.is_empty());
+    let rows = (high - low + 1).max(0) as usize + top;
+    let (width, height) = (LEFT + CELL.0 * over.columns + RIGHT, CELL.1 * rows + 22);
+    let failed: usize = over.failed.iter().map(|(_, n)| *n).sum();
+    let took: usize = over.took.iter().map(|(_, _, n)| *n).sum();
+    let mut out = format!(
+        "<svg class=\"times\" role=\"img\" aria-label=\"{title}: {took} ended well, {failed} failed\" width=\"{width}\" \
+         height=\"{height}\" viewBox=\"0 0 {width} {height}\">"
+    );
+    let right = LEFT + CELL.0 * over.columns;
+    let mut label = |row: usize, text: &str, sum: usize| {
+        let y = CELL.1 * row + 11;
+        out.push_str(&format!(
+            "<text x=\"{}\" y=\"{y}\">{text}</text><text class=\"first\" x=\"{}\" y=\"{y}\">{sum}</text>",
+            LEFT - 6,
+            right + 6
+        ));
+    };
+    if top > 0 {
+        label(0, "failed", failed);
+    }
+    let row_of = |power: i32| top + (high - power) as usize;
+    for power in low..=high {
+        let of_row = over.took.iter().filter(|(_, one, _)| *one == power);
+        let sum = of_row.map(|(_, _, n)| *n).sum();
+        label(
+            row_of(power),
+            &format!("to {} ms", f64::from(power).exp2()),
+            sum,
+        );
+    }
+    let most = over.took.iter().map(|(_, _, n)| *n).max().unwrap_or(1);
+    let mut cell = |column: usize, row: usize, n: usize, most: usize, class: &str| {
+        let (x, y) = (LEFT + CELL.0 * column, CELL.1 * row + 1);
+        let opacity = 0.3 + 0.7 * n as f64 / most.max(1) as f64;
+        out.push_str(&format!(
+            "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" fill-opacity=\"{opacity:.2}\"><title>{n}</title></rect>",
+            CELL.0 - 1,
+            CELL.1 - 2
+        ));
+    };
+    let worst = over.failed.iter().map(|(_, n)| *n).max().unwrap_or(1);
+    for (column, n) in &over.failed {
+        cell(*column, 0, *n, worst, " class=\"no\"");
+    }
+    for (column, power, n) in &over.took {
+        cell(*column, row_of(*power), *n, most, "");
+    }
+    out.push_str(&format!(
+        "<text class=\"first\" x=\"{LEFT}\" y=\"{y}\">{:.0} ms</text><text x=\"{right}\" y=\"{y}\">{:.0} ms</text></svg>",
+        over.begin,
+        over.end,
+        y = height - 6
+    ));
+    out
+}
+
 /// The states of a target as a strip; none of one that kept its first.
-pub(super) fn strip(target: &Targeted, end: f64) -> Option<Target> {
+pub(super) fn strip(target: &Targeted, end: f64, clock: Clock) -> Option<Target> {
     if target.states.len() < 2 {
         return None;
     }
@@ -94,7 +187,7 @@ pub(super) fn strip(target: &Targeted, end: f64) -> Option<Target> {
         } else {
             format!(" ({})", state.reason)
         };
-        let words = format!("{}{reason} from {:.0} ms", state.state, state.at);
+        let words = format!("{}{reason} from {}", state.state, clock.both(state.at));
         (
             percent(100.0 * (until - state.at) / whole),
             state.state.clone(),
@@ -107,58 +200,47 @@ pub(super) fn strip(target: &Targeted, end: f64) -> Option<Target> {
     })
 }
 
-/// Of all zones together; none of a part.
-pub(super) fn metric(metric: &MetricEvidence) -> Option<Metric> {
-    if metric.dimension("AvailabilityZone").is_some() || metric.statistics.maximum <= 0.0 {
-        return None;
-    }
-    let name = |dimension: &str| {
-        let value = metric.dimension(dimension)?;
-        value.split('/').nth(1).map(str::to_owned)
-    };
-    let mut of = name("LoadBalancer").unwrap_or_default();
-    if let Some(group) = name("TargetGroup") {
-        of = format!("{of}, {group}");
-    }
-    let sums: Vec<f64> = metric
-        .datapoints
-        .iter()
-        .map(|point| point.statistics.sum)
-        .collect();
-    Some(Metric {
-        of,
-        name: metric.metric_name.clone(),
-        unit: metric.unit.clone(),
-        sum: figure(metric.statistics.sum),
-        peak: figure(metric.statistics.maximum),
-        minutes: Value::from_safe_string(minutes(&sums)),
-    })
-}
+/// Data points whose figures are told; of more there are bars alone.
+const FIGURES: usize = 8;
 
-/// A bar for each minute.
-fn minutes(sums: &[f64]) -> String {
+/// A bar for each minute from the first data point to the last; nothing of one that has a single one.
+pub(super) fn minutes(points: &[Datapoint]) -> Value {
+    if points.len() < 2 {
+        return Value::from("");
+    }
+    let sums: Vec<f64> = points.iter().map(|point| point.statistics.sum).collect();
     let most = sums.iter().copied().fold(1e-9, f64::max);
+    let minute = |point: &Datapoint| minute(&point.timestamp);
+    let first = minute(&points[0]);
+    let places: Vec<usize> = points
+        .iter()
+        .map(|p| minute(p) - first.min(minute(p)))
+        .collect();
     let words: Vec<String> = sums.iter().map(|sum| figure(*sum)).collect();
+    let width = 10 * (places.iter().max().copied().unwrap_or(0) + 1).min(120);
     let mut out = format!(
-        "<svg class=\"minutes\" role=\"img\" aria-label=\"by minute: {}\" width=\"{w}\" height=\"18\" viewBox=\"0 0 {w} 18\">",
+        "<svg class=\"minutes\" role=\"img\" aria-label=\"{}\" width=\"{width}\" height=\"18\" viewBox=\"0 0 {width} 18\">",
         words.join(", "),
-        w = 10 * sums.len().max(1)
     );
-    for (i, sum) in sums.iter().enumerate() {
+    for (place, sum) in places.iter().zip(&sums) {
         let height = (16.0 * sum / most).clamp(1.0, 16.0);
-        let (x, y) = (10 * i + 1, 17.0 - height);
+        let (x, y) = (10 * place + 1, 17.0 - height);
         out.push_str(&format!(
             "<rect x=\"{x}\" y=\"{y:.1}\" width=\"8\" height=\"{height:.1}\"/>"
         ));
     }
     out.push_str("</svg>");
-    out
+    if words.len() <= FIGURES {
+        out.push_str(&format!(" {}", words.join(" ")));
+    }
+    Value::from_safe_string(out)
 }
 
-fn figure(value: f64) -> String {
-    if value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
-    }
+/// The minute of a timestamp `2026-01-01T00:05:00Z` within its month; 0 of what is none.
+fn minute(timestamp: &str) -> usize {
+    let part = |range: std::ops::Range<usize>| {
+        let digits = timestamp.get(range).and_then(|text| text.parse().ok());
+        digits.unwrap_or(0usize)
+    };
+    (part(8..10) * 24 + part(11..13)) * 60 + part(14..16)
 }

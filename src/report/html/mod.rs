@@ -6,6 +6,8 @@
 mod case;
 mod charts;
 mod ladder;
+mod sides;
+mod tables;
 mod topology;
 
 use super::tally::{Tally, by_lab};
@@ -18,6 +20,7 @@ use case::Case;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use serde::Serialize;
+use sides::Sides;
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("page.html");
@@ -47,6 +50,8 @@ struct Page {
     title: String,
     headline: String,
     kernels: String,
+    /// What is left out of a page of many cases; may be empty.
+    brief: String,
     missing: Vec<String>,
     labs: Vec<Lab>,
     /// Cases that did not come out as claimed.
@@ -71,6 +76,7 @@ struct Lab {
     mends: Vec<Mended>,
     /// By kind: faults, fixes, partial, controls.
     columns: Vec<Vec<Chip>>,
+    sides: Option<Sides>,
     topology: Option<Value>,
     cases: Vec<Case>,
 }
@@ -109,6 +115,7 @@ struct Broken {
     id: String,
     name: String,
     shows: String,
+    /// Kind, and its summary where no fault before has told of that mechanism.
     findings: Vec<(String, String)>,
 }
 
@@ -126,11 +133,24 @@ struct Manual {
     text: &'static str,
 }
 
+/// Said on a page on which not all is told at length.
+const BRIEF: &str = "So that a page with so many cases opens at once, those that came out as claimed are told in short: \
+                     without the tables of all metrics, of counters that any traffic moves, and of what kernels \
+                     dropped, and fixes and controls without their packets. A report of one lab has all of it.";
+
+/// Cases on one page, all of which are told at length.
+const AT_LENGTH: usize = 100;
+
 impl Page {
     fn new(report: &Report) -> Self {
+        let cases: usize = by_lab(report)
+            .iter()
+            .map(|(_, tallies)| tallies.len())
+            .sum();
+        let brief = cases > AT_LENGTH;
         let labs: Vec<Lab> = by_lab(report)
             .iter()
-            .map(|(name, tallies)| Lab::new(name, tallies))
+            .map(|(name, tallies)| Lab::new(name, tallies, brief))
             .collect();
         let kernels: BTreeSet<&str> = report
             .cases
@@ -163,7 +183,6 @@ impl Page {
                     .collect::<Vec<_>>()
             })
             .collect();
-        let cases: usize = labs.iter().map(|lab| lab.cases.len()).sum();
         let title = match labs.as_slice() {
             [lab] => lab.name.clone(),
             _ => format!("{}, {}", count(labs.len(), "lab"), count(cases, "case")),
@@ -174,6 +193,11 @@ impl Page {
             title,
             headline: headline(report),
             kernels: kernels.into_iter().collect::<Vec<_>>().join(", "),
+            brief: if brief {
+                BRIEF.to_owned()
+            } else {
+                String::new()
+            },
             missing: report
                 .missing()
                 .iter()
@@ -220,7 +244,7 @@ fn headline(report: &Report) -> String {
 }
 
 impl Lab {
-    fn new(name: &str, tallies: &[Tally]) -> Self {
+    fn new(name: &str, tallies: &[Tally], brief: bool) -> Self {
         // The story stands at the first run of a case.
         let first = tallies[0].runs[0];
         let topology = tallies
@@ -241,9 +265,7 @@ impl Lab {
             seconds: format!("{seconds:.1} s"),
             story: paragraphs(&first.story),
             sources: first.sources.iter().map(|text| Source::new(text)).collect(),
-            breaks: of_kind(Kind::Fault)
-                .map(|tally| Broken::new(tally.shown()))
-                .collect(),
+            breaks: breaks(of_kind(Kind::Fault).map(Tally::shown)),
             mends: of_kind(Kind::Fix)
                 .filter(|tally| tally.failed().is_none())
                 .map(|tally| Mended::new(tally.shown()))
@@ -251,10 +273,11 @@ impl Lab {
             columns: [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control]
                 .map(|kind| of_kind(kind).map(Chip::new).collect())
                 .into(),
+            sides: Sides::new(tallies),
             topology: topology.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
             cases: tallies
                 .iter()
-                .map(|tally| Case::new(tally, topology))
+                .map(|tally| Case::new(tally, topology, brief))
                 .collect(),
         }
     }
@@ -296,18 +319,25 @@ impl Chip {
     }
 }
 
-impl Broken {
-    fn new(record: &Record) -> Self {
-        let findings = record.findings.iter();
-        Self {
-            id: case_anchor(record),
-            name: record.case.clone(),
-            shows: record.shows.clone(),
-            findings: findings
-                .map(|f| (f.kind.clone(), f.summary.clone()))
-                .collect(),
-        }
-    }
+/// The faults, each mechanism explained once.
+fn breaks<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<Broken> {
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    records
+        .map(|record| {
+            let findings = record.findings.iter();
+            let findings = findings.enumerate().map(|(i, f)| {
+                let new = i == 0 && told.insert(&f.kind);
+                let summary = if new { f.summary.as_str() } else { "" };
+                (f.kind.clone(), summary.to_owned())
+            });
+            Broken {
+                id: case_anchor(record),
+                name: record.case.clone(),
+                shows: record.shows.clone(),
+                findings: findings.collect(),
+            }
+        })
+        .collect()
 }
 
 impl Mended {

@@ -164,3 +164,84 @@ fn many_runs_of_a_case_are_one_with_a_rate() {
     );
     assert!(page.contains("Times over all runs"));
 }
+
+#[test]
+fn boxes_kernels_and_names_have_their_tables() {
+    let page = page(&[tests::recorded()]);
+    for part in [
+        "<h4>Where the connections went</h4>",
+        "<td>staff</td><td>client</td><td>front/a</td><td>web1</td><td class=\"n\">5</td><td class=\"n\">3</td>",
+        "<td>deadline 2</td>",
+        "<h4>Names asked for</h4>",
+        "<td>203.0.113.10, 203.0.113.11</td><td>600 ms (60 s of cloud time)</td><td class=\"n\">5</td>",
+        "<h4>What the names said</h4>",
+        "<h4>Refused by guards</h4>",
+        "<td>security group locked at web1</td><td>ingress</td><td>no rule allows it</td><td>tcp S</td>\
+         <td>198.51.100.7</td><td>10.0.1.10:80</td><td>the story</td><td class=\"n\">2</td>",
+        "<td>network ACL of zone b's subnet</td><td>outbound</td><td>rule 50 denies it</td>",
+        "the network answered by itself: reset, expired flow, 1 times",
+        "<h4>Proxied connections, both sides</h4>",
+        "<td class=\"n\">44000</td><td class=\"n\">4000</td>",
+        "<td>target's side over at 285.0 ms, client's side open</td>",
+        "<h4>NAT gateways</h4>",
+        "<h4>Mappings of the NAT gateways</h4>",
+        "<td>10.0.1.10:41000</td><td>192.0.2.10:1024</td>",
+        "<details class=\"more\"><summary>What the kernels dropped, by their own reasons</summary>",
+        "<td>web1</td><td>NO_SOCKET 3</td>",
+        "<summary>Sockets that wait for something</summary>",
+        "<h4>Kernel counters that tell something</h4>",
+        "<th class=\"n\">web1</th>",
+        "<td>TcpExtTCPSYNChallenge</td>",
+        "<summary>Other kernel counters that moved</summary>",
+    ] {
+        let text = page.replace("&#x27;", "'");
+        assert!(text.contains(part), "no {part}\n{text}");
+    }
+    assert_eq!(unbalanced(&page), Vec::<String>::new());
+}
+
+#[test]
+fn fault_and_fixes_stand_side_by_side() {
+    let page = page(&[tests::fault(), tests::fix()]);
+    let table = page
+        .split("<table class=\"sides\">")
+        .nth(1)
+        .expect("a table");
+    let table = table.split("</table>").next().unwrap_or_default();
+    let rows: Vec<&str> = table.split("<tr>").skip(2).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(table.contains("<th scope=\"col\">the first connection lives on</th>"));
+    let (broken, kept) = (
+        "<span class=\"fails\">\u{2717}&nbsp;broken",
+        "\u{2713}&nbsp;kept",
+    );
+    assert!(rows[0].contains("as-deployed") && rows[0].contains(broken) && !rows[0].contains(kept));
+    assert!(rows[0].contains("new.syns = 2") && rows[0].contains("flow-collision"));
+    assert!(
+        rows[1].contains("cross-zone-off") && rows[1].contains(kept) && !rows[1].contains(broken)
+    );
+}
+
+#[test]
+fn a_page_of_many_cases_says_what_it_leaves_out() {
+    let many = |kind: Kind| {
+        (0..60).map(move |i| {
+            let mut outcome = tests::recorded();
+            outcome.case.name = format!("{}-{i}", crate::report::kind_word(kind));
+            outcome.case.kind = kind;
+            outcome
+        })
+    };
+    let few: Vec<Outcome> = many(Kind::Fault).collect();
+    let all: Vec<Outcome> = many(Kind::Fault).chain(many(Kind::Fix)).collect();
+    let (few, all) = (page(&few), page(&all));
+    let (brief, ladder) = ("told in short", "<svg class=\"ladder\"");
+    let dull = "<summary>Other kernel counters that moved";
+    assert!(!few.contains(brief) && few.contains(dull));
+    assert!(all.contains(brief) && !all.contains(dull));
+    assert_eq!(
+        (few.matches(ladder).count(), all.matches(ladder).count()),
+        (60, 60),
+        "faults keep their packets"
+    );
+}

@@ -1,8 +1,9 @@
 //! From outcomes to records.
 
+use super::over_time::power;
 use super::{
-    Captured, Changed, Claimed, Counted, Found, Record, Report, Shard, Stated, Stepped, Targeted,
-    Truth,
+    Captured, Changed, Claimed, Counted, Found, Network, OverTime, Record, Report, Shard, Stated,
+    Stepped, Targeted, Truth,
 };
 use crate::evidence::target_health::target_health;
 use crate::evidence::{Connection, Detail, Evidence, Load, StepResult};
@@ -70,6 +71,7 @@ impl From<&Outcome> for Record {
             targets: evidence.map(targets).unwrap_or_default(),
             metrics: evidence.map(|e| e.metrics.clone()).unwrap_or_default(),
             drops: evidence.map(|e| e.drops.clone()).unwrap_or_default(),
+            network: evidence.map(Network::of).unwrap_or_default(),
             evidence: outcome.saved.clone(),
             capture: outcome.capture.as_ref().map(|files| Captured {
                 file: files.case.clone(),
@@ -179,6 +181,8 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
             "attempts": load.attempts, "connected": load.connected, "failed": load.failed, "retried": load.retried,
             "errors": load.errors, "requests": load.requests, "status": load.status, "by_target": load.by_target, "connect_ms": load.connect_ms,
             "connect_histogram": histogram(load, evidence),
+            "connect_over_time": OverTime::of_connects(load, evidence),
+            "answer_over_time": OverTime::of_answers(load),
         })),
         Detail::Transfer {
             sent,
@@ -225,17 +229,16 @@ fn histogram(load: &Load, evidence: &Evidence) -> Vec<(f64, usize)> {
     let times = connections.filter(|c| c.error.is_empty()).map(|c| c.ms);
     let mut counts: BTreeMap<i32, usize> = BTreeMap::new();
     for ms in times {
-        let power = ms.max(0.125).log2().ceil() as i32;
-        *counts.entry(power).or_default() += 1;
+        *counts.entry(power(ms)).or_default() += 1;
     }
     let (Some(low), Some(high)) = (counts.keys().next(), counts.keys().last()) else {
         return Vec::new();
     };
     (*low..=*high)
-        .map(|power| {
+        .map(|bound| {
             (
-                f64::from(power).exp2(),
-                counts.get(&power).copied().unwrap_or(0),
+                f64::from(bound).exp2(),
+                counts.get(&bound).copied().unwrap_or(0),
             )
         })
         .collect()

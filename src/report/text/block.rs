@@ -1,12 +1,12 @@
 //! Everything about one case, under its line in the table.
 
-use super::{Style, paint};
-use crate::evidence::{Detail, Evidence, HostEvidence, Socket, StepResult};
+use super::{Style, network, paint};
+use crate::evidence::{Detail, Evidence, StepResult};
 use crate::plan::{Change, Kind};
 use crate::report::metrics;
 use crate::report::nearest::{drawn, nearest};
 use crate::report::wrap::{count, wrap};
-use crate::report::{Outcome, kind_word};
+use crate::report::{Network, Outcome, kind_word};
 use crate::verdict::ladder::ladder;
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 
@@ -58,7 +58,7 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
         block.steps(&evidence.steps);
         block.targets(evidence, style);
         block.metrics(evidence, style);
-        block.kernels(evidence, style);
+        block.network(evidence, style);
         block.entry(
             "world",
             &format!(
@@ -165,39 +165,6 @@ fn result(detail: &Detail) -> String {
     }
 }
 
-/// Sockets that a report lists of one host.
-const SOCKETS: usize = 4;
-
-/// Sockets with something unread, not acknowledged, or sent again.
-fn stuck(name: &str, host: &HostEvidence) -> Vec<String> {
-    let stuck =
-        |socket: &&Socket| socket.send_queue > 0 || socket.recv_queue > 0 || socket.retransmits > 0;
-    let all: Vec<&Socket> = host.sockets.iter().filter(stuck).collect();
-    let mut lines: Vec<String> = all
-        .iter()
-        .take(SOCKETS)
-        .map(|socket| {
-            let timer = match socket.timer.as_str() {
-                "" => String::new(),
-                timer => format!(", timer {timer} in {} ms", socket.timer_ms),
-            };
-            format!(
-                "{name} {} {} > {}: send queue {}, receive queue {}, sent again {}{timer}",
-                socket.state,
-                socket.local,
-                socket.remote,
-                count(socket.send_queue as usize, "byte"),
-                count(socket.recv_queue as usize, "byte"),
-                count(socket.retransmits as usize, "time"),
-            )
-        })
-        .collect();
-    if all.len() > SOCKETS {
-        lines.push(format!("{name}: {} more such sockets", all.len() - SOCKETS));
-    }
-    lines
-}
-
 /// A case's details under its line: labels at the left, text wrapped beside them.
 struct Block {
     out: String,
@@ -289,26 +256,15 @@ impl Block {
         }
     }
 
-    /// What the hosts' kernels have to say: what they dropped, and which sockets wait for something.
-    fn kernels(&mut self, evidence: &Evidence, style: &Style) {
-        if !style.explain {
-            return;
-        }
-        let mut lines = Vec::new();
-        for (name, host) in &evidence.hosts {
-            let drops = host.kernel_drops.iter().flatten();
-            let drops: Vec<String> = drops.map(|(reason, n)| format!("{reason} {n}")).collect();
-            if !drops.is_empty() {
-                lines.push(format!("{name} dropped {}", drops.join(", ")));
+    /// What the network's boxes and the hosts' kernels have on record; short of everything, what they refused.
+    fn network(&mut self, evidence: &Evidence, style: &Style) {
+        let record = Network::of(evidence);
+        let mut last = "";
+        for (label, line) in network::lines(&record) {
+            if style.explain || label == network::REFUSED {
+                self.entry(if label == last { "" } else { label }, &line);
+                last = label;
             }
-            lines.extend(stuck(name, host));
-        }
-        if !evidence.no_kernel_drops.is_empty() {
-            let why = &evidence.no_kernel_drops;
-            lines.push(format!("what it dropped is not known: {why}"));
-        }
-        for (i, line) in lines.iter().enumerate() {
-            self.entry(if i == 0 { "kernel" } else { "" }, line);
         }
     }
 

@@ -3,6 +3,7 @@
 //! values, its findings as sentences, and the packet ladder.
 
 mod block;
+mod network;
 
 use super::wrap::{count, cut, length};
 use super::{CaseInfo, Outcome, Word, kind_word};
