@@ -312,6 +312,9 @@ pub struct HostEvidence {
     /// On eth0 besides; empty: none.
     #[serde(default)]
     pub ipv6: String,
+    /// The host that it is inside of, a node or a router; empty: it is on the network itself.
+    #[serde(default)]
+    pub inside: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
     /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
@@ -675,6 +678,12 @@ pub struct Packet {
     pub seen_at: String,
     /// `tcp`, `udp`, `icmp`, else the protocol's number; only the first two have ports.
     pub protocol: String,
+    /// IPv4's identification field, which nothing on a packet's way changes; 0 for many that are no part of a stream.
+    #[serde(default)]
+    pub ip_id: i64,
+    /// [`Packet::id`] of the same packet at the place before, where that was seen too: on a device, or by the fabric.
+    #[serde(default)]
+    pub follows: Option<i64>,
     /// Source as sent.
     pub from: String,
     /// Destination as sent.

@@ -50,6 +50,7 @@ pub(super) fn unreadable(len: usize) -> Headers {
         from: nowhere,
         to: nowhere,
         protocol: 0,
+        identification: 0,
         fragment: false,
         transport: 0,
         payload: 0,

@@ -141,6 +141,7 @@ impl Ledger {
             id: passage.id,
             sender: passage.sender,
             protocol: headers.protocol,
+            identification: headers.identification,
             before: passage.before,
             after: Tuple {
                 protocol,

@@ -176,6 +176,8 @@ pub struct PacketRecord {
     /// IP protocol number: 6 TCP, 17 UDP, 1 ICMP ... For others than TCP and UDP the ports of both tuples are 0
     /// and their `protocol` means nothing.
     pub protocol: u8,
+    /// IPv4's identification, the same at every place that a packet passes.
+    pub identification: u16,
     /// Addresses as the sender wrote them.
     pub before: Tuple,
     /// Addresses as the receiver gets them; equal to `before` when nothing was translated.

@@ -16,6 +16,8 @@ pub struct Headers {
     pub to: SocketAddrV4,
     /// IP protocol number.
     pub protocol: u8,
+    /// IPv4's identification; 0 for IPv6.
+    pub identification: u16,
     /// A fragment: more follow, or it is not the first.
     pub fragment: bool,
     /// Where the transport header begins, bytes.
@@ -52,6 +54,7 @@ impl Headers {
             from: SocketAddrV4::new(ip.source_address(), 0),
             to: SocketAddrV4::new(ip.destination_address(), 0),
             protocol: ip.protocol(),
+            identification: ip.identification(),
             fragment: later_fragment || ip.more_fragments(),
             transport,
             payload: transport,

@@ -124,6 +124,7 @@ fn parse_ipv6(vnet: &VnetHeader, packet: &[u8]) -> Option<Headers> {
         from: nowhere,
         to: nowhere,
         protocol: upper.protocol,
+        identification: 0,
         fragment: upper.fragment.is_some(),
         transport: upper.offset,
         payload: upper.offset,

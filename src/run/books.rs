@@ -491,6 +491,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         receiver,
         seen_at: String::new(),
         protocol: protocol_word(record.protocol),
+        ip_id: record.identification.into(),
+        follows: None,
         from: books.end(record.before.from),
         to: books.end(record.before.to),
         from_after: books.end(record.after.from),
@@ -568,7 +570,7 @@ fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
     }
 }
 
-fn protocol_word(protocol: u8) -> String {
+pub(super) fn protocol_word(protocol: u8) -> String {
     match protocol {
         1 => "icmp".to_owned(),
         6 => "tcp".to_owned(),

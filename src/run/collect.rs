@@ -11,11 +11,12 @@ use super::pairs::pairs;
 use super::server::Header;
 use super::sightings::sightings;
 use super::story::Story;
+use super::ways;
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
     StepResult,
 };
-use crate::plan::Plan;
+use crate::plan::{Attachment, Plan};
 use crate::world::drops::{self, Drops};
 use crate::world::{Error, World, proc};
 use futures_util::future::join_all;
@@ -144,6 +145,9 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .last()
         .map_or(0, |record| record.id as i64 + 1);
     evidence.packets.extend(sightings.packets(story, next));
+    if !story.world.observers().is_empty() {
+        ways::link(&mut evidence.packets);
+    }
     for (number, host) in plan.hosts.iter().enumerate() {
         let requests = story.servers[number].requests();
         evidence.hosts.insert(
@@ -151,6 +155,10 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
             HostEvidence {
                 address: host.address.to_string(),
                 ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
+                inside: match &host.attachment {
+                    Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
+                    Attachment::Fabric => String::new(),
+                },
                 counters: proc::delta(&story.before.counters[number], &after.counters[number]),
                 kernel_drops: match (&story.before.drops, &after.drops) {
                     (Ok(before), Ok(after)) => {

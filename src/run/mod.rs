@@ -26,6 +26,7 @@ mod server;
 mod sightings;
 mod story;
 mod tls;
+mod ways;
 mod wire;
 mod word;
 

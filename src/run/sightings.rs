@@ -5,7 +5,7 @@
 //! connection the fabric's conversation is, whatever the router's rules are, and needs no table of the router's own:
 //! conntrack's would be gone with its rules, and is not there for a router that translates without it.
 
-use super::books::flags_text;
+use super::books::{flags_text, protocol_word};
 use super::story::Story;
 use crate::evidence::Packet;
 use crate::fabric::record::Conversation;
@@ -166,7 +166,9 @@ fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
         sender: sender.name.clone(),
         receiver: receiver.name.clone(),
         seen_at: format!("{} {device}", parent.name),
-        protocol: "tcp".to_owned(),
+        protocol: protocol_word(headers.protocol),
+        ip_id: headers.identification.into(),
+        follows: None,
         from: headers.from.to_string(),
         to: headers.to.to_string(),
         from_after: headers.from.to_string(),

@@ -1,7 +1,7 @@
 //! What passes the veths of hosts inside another host: a packet socket in the parent's namespace with a ring of memory.
 //!
 //! The fabric sees only what leaves the parent; the rest is seen here, as tcpdump would on those devices, and by nobody
-//! else. The kernel writes the headers of TCP segments into the ring until it is full; frames are never given back, so
+//! else. The kernel writes the headers of packets into the ring until it is full; frames are never given back, so
 //! observing costs a running lab no wake-up, its memory is bounded, and what came first is kept. Not here: what a packet
 //! means (see `run`'s sightings). The layout is that of TPACKET_V2 (packet(7), linux/if_packet.h).
 
@@ -216,7 +216,7 @@ fn set<T>(
     Ok(())
 }
 
-/// TCP over IPv4 on these devices, in the socket filter's own language (linux/filter.h).
+/// TCP and UDP over IPv4 on these devices, in the socket filter's own language (linux/filter.h).
 fn filter(devices: &RangeInclusive<u32>) -> Vec<libc::sock_filter> {
     const LOAD_WORD: u16 = 0x20;
     const LOAD_BYTE: u16 = 0x30;
@@ -230,12 +230,13 @@ fn filter(devices: &RangeInclusive<u32>) -> Vec<libc::sock_filter> {
     let code = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     vec![
         code(LOAD_WORD, 0, 0, DEVICE),
-        code(AT_LEAST, 0, 6, *devices.start()),
-        code(GREATER, 5, 0, *devices.end()),
+        code(AT_LEAST, 0, 7, *devices.start()),
+        code(GREATER, 6, 0, *devices.end()),
         code(LOAD_WORD, 0, 0, PROTOCOL),
-        code(EQUAL, 0, 3, libc::ETH_P_IP as u32),
+        code(EQUAL, 0, 4, libc::ETH_P_IP as u32),
         code(LOAD_BYTE, 0, 0, 9),
-        code(EQUAL, 0, 1, libc::IPPROTO_TCP as u32),
+        code(EQUAL, 1, 0, libc::IPPROTO_TCP as u32),
+        code(EQUAL, 0, 1, libc::IPPROTO_UDP as u32),
         code(RETURN, 0, 0, KEPT),
         code(RETURN, 0, 0, 0),
     ]

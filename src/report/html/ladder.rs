@@ -172,8 +172,14 @@ impl<'a> Page<'a> {
             )),
         }
         let between = |x: f64| begin.min(end) < x && x < begin.max(end);
-        if let Some(x) = arrow.via.map(|lane| self.at(lane)).filter(|x| between(*x)) {
-            out.push_str(&format!("<circle cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"3.5\"/>"));
+        for through in &arrow.through {
+            let x = self.at(through.lane);
+            let radius = if through.translated { 3.5 } else { 1.8 };
+            if between(x) {
+                out.push_str(&format!(
+                    "<circle cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"{radius}\"/>"
+                ));
+            }
         }
     }
 
@@ -184,14 +190,15 @@ impl<'a> Page<'a> {
     /// Where a packet comes to its end.
     fn end(&self, arrow: &Arrow) -> f64 {
         let (begin, goal) = (self.at(arrow.from), self.at(arrow.to));
-        let via = arrow.via.map_or(begin, |lane| self.at(lane));
+        let last = arrow
+            .through
+            .last()
+            .map_or(begin, |past| self.at(past.lane));
         match arrow.stop.map(|stop| stop.place) {
-            None => goal,
+            None | Some(Place::End) => goal,
             Some(Place::Start) => (begin * 2.0 + goal) / 3.0,
-            Some(Place::Past) => f64::midpoint(via, goal),
-            Some(Place::Via) => via,
             Some(Place::Way) if begin == goal => begin + 24.0,
-            Some(Place::Way) => f64::midpoint(begin, goal),
+            Some(Place::Way) => f64::midpoint(last, goal),
         }
     }
 }

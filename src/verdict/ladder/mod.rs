@@ -1,25 +1,30 @@
 //! The packet ladder: chosen connections packet by packet, as rows that every report draws in its own way.
 //!
-//! Client at the left, the balancer's addresses between, the target at the right; each packet one row, with its
-//! numbers relative to its own connection, and where the numbers are another connection's, that one's name beside
-//! them. Not here: which packet is whose (see `trace`), who stands in which lane (see `lanes`), the remarks (`notes`),
-//! the drawing for a terminal (`text`).
+//! Client at the left, routers, NAT gateways and the balancer's addresses between, the target at the right; each packet
+//! one row from where it was sent to where it ended, more where its way turns, with its numbers relative to its own
+//! connection, and where the numbers are another connection's, that one's name beside them. Not here: which packet is
+//! whose (see `trace`), who stands in which lane (see `lanes`), what connections and packets are called (`tuples`,
+//! `words`), the remarks (`notes`), the drawing for a terminal (`text`).
 
 mod cut;
 mod lanes;
 mod model;
 mod notes;
 mod text;
+mod tuples;
+mod words;
 
 pub use cut::{Height, LINES, cut};
-pub use model::{Arrow, Ladder, Lane, PacketRow, Place, Role, Row, Stop, Tuple, Weight};
+pub use model::{
+    Arrow, Ladder, Lane, Leg, PacketRow, Place, Role, Row, Stop, Through, Tuple, Weight,
+};
 pub use text::text;
 
 use super::findings;
 use super::model::Finding;
-use super::trace::{self, Trace, target_side};
-use crate::evidence::{Detail, Evidence, Packet};
-use lanes::Lanes;
+use super::trace::Trace;
+use crate::evidence::{Detail, Evidence};
+use lanes::{Chosen, Lanes};
 use notes::Notes;
 
 /// Connections in one ladder when nobody chose any; more are hard to follow.
@@ -34,52 +39,77 @@ pub fn ladder(evidence: &Evidence, connections: &[usize], width: usize) -> Strin
 /// Every packet of the ladder, in the order of sending; [`cut`] makes it short enough to read.
 pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
     let trace = Trace::new(evidence);
-    let mut chosen = if connections.is_empty() {
+    let journeys = trace.journeys();
+    let mut wanted = if connections.is_empty() {
         choose(evidence)
     } else {
         connections.to_vec()
     };
-    chosen.retain(|c| {
-        trace
-            .by_connection
-            .get(*c)
-            .is_some_and(|passages| !passages.is_empty())
-    });
     let mut seen = std::collections::HashSet::new();
-    chosen.retain(|c| seen.insert(*c));
-    let left_out = chosen.split_off(Lanes::fitting(&trace, &chosen)).len();
-    let mut passages: Vec<usize> = chosen
-        .iter()
-        .flat_map(|c| trace.by_connection[*c].iter().copied())
-        .collect();
-    passages.sort_unstable();
-    passages.dedup();
-    let Some(first) = passages.first() else {
+    wanted.retain(|c| seen.insert(*c) && journeys.iter().any(|j| j.connection == Some(*c)));
+    if wanted.is_empty() {
         return Ladder::default();
-    };
-    let start = trace.sent(*first).t;
+    }
+    let mut chosen = Chosen::new(&trace, &journeys, wanted);
+    let left_out = chosen.fit(&trace);
     let lanes = Lanes::new(&trace, &chosen);
-    let mut notes = Notes::new(&trace);
-    let rows = passages.iter().map(|passage| {
-        let note = notes.on(*passage);
-        let sent = trace.sent(*passage);
-        let connection = trace.passages[*passage].connection;
-        PacketRow {
-            time: sent.t - start,
-            connection: connection.and_then(|c| chosen.iter().position(|one| *one == c)),
-            words: words(&trace, *passage),
-            arrow: lanes.arrow(&trace, *passage),
-            weight: notes::weight(sent, note.as_deref()),
-            note,
+    let mut notes = Notes::new(&trace, &journeys);
+    let place = |c: usize| chosen.connections.iter().position(|one| *one == c);
+    let legs = legs(&trace, &chosen.connections);
+    let mut drawn = Vec::new();
+    for journey in journeys
+        .iter()
+        .filter(|j| j.connection.is_some_and(|c| place(c).is_some()))
+    {
+        let note = notes.on(journey);
+        let leg = journey.passage.and_then(|p| trace.passages[p].leg);
+        let tuple = match leg {
+            None => journey.connection.and_then(place),
+            Some(leg) => {
+                let at = legs.iter().position(|one| *one == leg);
+                at.map(|at| chosen.connections.len() + at)
+            }
+        };
+        let sent = &evidence.packets[journey.stretches[0].sent];
+        let weight = notes::weight(sent, note.as_deref());
+        let arrows = lanes.arrows(&trace, journey);
+        let last = arrows.len().saturating_sub(1);
+        for (number, (arrow, begins, ends)) in arrows.into_iter().enumerate() {
+            let stretches = &journey.stretches[begins..=ends];
+            drawn.push(PacketRow {
+                time: evidence.packets[stretches[0].sent].t,
+                connection: tuple,
+                words: match number {
+                    0 => words::words(&trace, journey),
+                    _ => format!(".. {}", words::words(&trace, journey)),
+                },
+                way: stretches.iter().map(|s| words::way(&trace, *s)).collect(),
+                arrow,
+                weight,
+                note: note.clone().filter(|_| number == last),
+            });
         }
+    }
+    let start = drawn.first().map_or(0.0, |row| row.time);
+    let rows = drawn.into_iter().map(|row| {
+        Row::Packet(PacketRow {
+            time: row.time - start,
+            ..row
+        })
     });
-    let rows = rows.map(Row::Packet).collect();
     Ladder {
-        tuples: chosen.iter().map(|c| tuple(&trace, *c)).collect(),
+        rows: rows.collect(),
+        tuples: tuples::tuples(&trace, &journeys, &chosen.connections, &legs),
         lanes: lanes.told(),
-        rows,
         left_out,
     }
+}
+
+/// The connections of proxies to targets that some connections led to, in order.
+fn legs(trace: &Trace, connections: &[usize]) -> Vec<usize> {
+    let legs = trace.legs.iter().enumerate();
+    let own = legs.filter(|(_, leg)| leg.connections.iter().any(|c| connections.contains(c)));
+    own.map(|(number, _)| number).collect()
 }
 
 /// The connections of findings that are worth a ladder, in the order of the findings: all of a few, of many the
@@ -118,80 +148,6 @@ fn choose(evidence: &Evidence) -> Vec<usize> {
         (0..evidence.connections.len()).take(2).collect()
     } else {
         named
-    }
-}
-
-/// What a connection is called by its client and by its target.
-fn tuple(trace: &Trace, connection: usize) -> Tuple {
-    let c = &trace.evidence.connections[connection];
-    let at_client = format!("{} -> {}", c.local, c.remote);
-    let at_target =
-        target_side(trace.evidence, c).map(|(client, target)| format!("{client} -> {target}"));
-    Tuple {
-        name: trace.name(connection),
-        via: if c.via == c.target {
-            String::new()
-        } else {
-            c.via.clone()
-        },
-        target: c.target.clone(),
-        at_target: at_target.filter(|seen| *seen != at_client),
-        at_client,
-    }
-}
-
-/// Flags in words, then the numbers as tcpdump has them: `PSH-ACK seq 1:65 ack 1`.
-fn words(trace: &Trace, passage: usize) -> String {
-    let packet = trace.sent(passage);
-    let places = &trace.passages[passage];
-    if packet.protocol != "tcp" {
-        return format!("{} {} bytes", packet.protocol, packet.len);
-    }
-    let bearer = places.connection;
-    let has_ack = packet.flags.contains('.');
-    let foreign = |place: trace::Place| place.of.filter(|of| Some(*of) != bearer);
-    let number = |place: trace::Place, named: bool| match foreign(place) {
-        Some(of) if named => format!("{} (of {})", place.at, clip(&trace.name(of), 16)),
-        Some(_) => place.at.to_string(),
-        None if place.of.is_none() && place.at != 0 => format!("{} (absolute)", place.at),
-        None => place.at.to_string(),
-    };
-    // When both numbers are another connection's, its name once behind them is enough.
-    let alike = has_ack && foreign(places.seq).is_some() && places.seq.of == places.ack.of;
-    let mut text = format!("{} seq {}", flag_words(packet), number(places.seq, !alike));
-    if packet.len > 0 && places.seq.of == bearer {
-        text.push_str(&format!(":{}", places.seq.at + packet.len));
-    }
-    if has_ack {
-        text.push_str(&format!(" ack {}", number(places.ack, true)));
-    }
-    let held = trace.ended(passage).t - packet.t;
-    // Links that delay nothing pass a packet on within the same microseconds.
-    if held >= 0.05 {
-        text.push_str(&format!(", in {held:.1} ms"));
-    }
-    text
-}
-
-/// `SYN-ACK`, `PSH-ACK`, `FIN-ACK`, `RST`, ...
-fn flag_words(packet: &Packet) -> String {
-    let names = [
-        ('S', "SYN"),
-        ('F', "FIN"),
-        ('R', "RST"),
-        ('P', "PSH"),
-        ('U', "URG"),
-        ('.', "ACK"),
-    ];
-    let words: Vec<&str> = names
-        .iter()
-        .filter(|(letter, _)| packet.flags.contains(*letter))
-        .map(|(_, word)| *word)
-        .collect();
-    if words.is_empty() {
-        "no flags".into()
-    } else {
-        words.join("-")
     }
 }
 

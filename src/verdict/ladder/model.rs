@@ -9,7 +9,8 @@ pub use super::notes::Weight;
 pub struct Ladder {
     /// The connections; [`PacketRow::connection`] is an index into them.
     pub tuples: Vec<Tuple>,
-    /// The lifelines, from left to right: clients, addresses of balancers, targets.
+    /// The lifelines, from left to right: clients and what they are inside of, NAT gateways, addresses of balancers,
+    /// targets.
     pub lanes: Vec<Lane>,
     /// From top to bottom; empty when there is no packet to show.
     pub rows: Vec<Row>,
@@ -30,6 +31,22 @@ pub struct Tuple {
     pub target: String,
     /// The same by the target's kernel; none when it is no different.
     pub at_target: Option<String>,
+    /// The same by whoever else sees it as something else, from the client to the target: behind a router, behind a NAT
+    /// gateway, in a pod.
+    #[serde(default)]
+    pub legs: Vec<Leg>,
+    /// It is a proxy's own connection to a target, and these are the connections that it serves.
+    #[serde(default)]
+    pub serves: Vec<String>,
+}
+
+/// A connection as one place on its way sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// `at n1`, `behind egress`
+    pub place: String,
+    /// `198.51.100.7:40000 -> 10.0.1.10:80`
+    pub ends: String,
 }
 
 /// A lifeline.
@@ -49,6 +66,10 @@ pub struct Lane {
 pub enum Role {
     /// A host that dials.
     Client,
+    /// A host that others are inside of: a router, a bridge's host, a node.
+    Router,
+    /// A NAT gateway.
+    Gateway,
     /// A balancer's address in a zone.
     Zonal,
     /// A host that is dialled.
@@ -79,6 +100,9 @@ pub struct PacketRow {
     pub time: f64,
     /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.
     pub connection: Option<usize>,
+    /// Where it was seen and under which addresses, for every place on this part of its way.
+    #[serde(default)]
+    pub way: Vec<String>,
     /// `PSH-ACK seq 1:65 ack 1`
     pub words: String,
     /// Where it went.
@@ -89,17 +113,27 @@ pub struct PacketRow {
     pub weight: Weight,
 }
 
-/// A packet's way; numbers are indexes into [`Ladder::lanes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A packet's way, or the part of it that goes one direction; numbers are indexes into [`Ladder::lanes`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrow {
     /// Where it began.
     pub from: usize,
     /// Where it was bound for.
     pub to: usize,
-    /// The balancer's address that translates it.
-    pub via: Option<usize>,
+    /// What it passed on the way there, in order.
+    #[serde(default)]
+    pub through: Vec<Through>,
     /// Where it came to its end; none: it arrived.
     pub stop: Option<Stop>,
+}
+
+/// Something that passes a packet on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Through {
+    /// Where.
+    pub lane: usize,
+    /// The packet leaves it under other addresses than it came with.
+    pub translated: bool,
 }
 
 /// The end of a packet that did not arrive.
@@ -117,10 +151,8 @@ pub struct Stop {
 pub enum Place {
     /// It never left the host: short of everything else.
     Start,
-    /// At the address that would have translated it.
-    Via,
-    /// Past that address.
-    Past,
-    /// Between two hosts.
+    /// Where it was bound for: what would have passed it on.
+    End,
+    /// On the last part of the way.
     Way,
 }

@@ -1,12 +1,13 @@
 //! Remarks on the packets that matter.
 
+use super::lanes::has_inside;
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
-    Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
+    Journey, Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const SAME_BYTES: &str = "the same bytes again";
 
@@ -21,19 +22,27 @@ pub struct Notes<'a, 'b> {
     holder: HashMap<(&'a str, &'a str), usize>,
     /// Connections about which it was said that the target knows them no more.
     disowned: Vec<usize>,
+    /// Numbers that were acknowledged to a client, by connection.
+    answered: HashSet<(usize, i64)>,
     /// Remarks made of packets that may be many.
     said: Vec<String>,
 }
 
 impl<'a, 'b> Notes<'a, 'b> {
     /// Nothing said yet.
-    pub fn new(trace: &'b Trace<'a>) -> Self {
+    pub fn new(trace: &'b Trace<'a>, journeys: &[Journey]) -> Self {
         let mut challenges = HashMap::new();
         for (i, challenge) in trace.challenges.iter().enumerate() {
             challenges.insert(challenge.ack, i);
         }
+        let packets = &trace.evidence.packets;
+        let answers = journeys.iter().filter(|journey| !journey.toward_target);
+        let answered = answers.filter_map(|journey| {
+            Some((journey.connection?, packets[journey.stretches[0].sent].ack))
+        });
         Self {
             trace,
+            answered: answered.collect(),
             challenges,
             sent: HashMap::new(),
             holder: HashMap::new(),
@@ -43,12 +52,77 @@ impl<'a, 'b> Notes<'a, 'b> {
     }
 
     /// The remark on a packet, if it deserves one.
-    pub fn on(&mut self, passage: usize) -> Option<String> {
+    pub fn on(&mut self, journey: &Journey) -> Option<String> {
+        let by_network = journey.passage.and_then(|passage| self.on_passage(passage));
+        by_network.or_else(|| self.seen(journey))
+    }
+
+    /// What is known from the devices inside hosts.
+    fn seen(&mut self, journey: &Journey) -> Option<String> {
+        let trace = self.trace;
+        let packets = &trace.evidence.packets;
+        let (first, last) = (journey.stretches.first()?, journey.stretches.last()?);
+        let (sent, ended) = (&packets[first.sent], &packets[last.ended]);
+        let number = journey.connection?;
+        let connection = &trace.evidence.connections[number];
+        let again = match journey.passage {
+            None => self.again(number, journey.toward_target, sent),
+            Some(_) => None,
+        };
+        if !has_inside(trace, &ended.receiver) || sent.protocol != "tcp" {
+            return again;
+        }
+        let note = if journey.toward_target {
+            let own = (&sent.from, &sent.to) == (&connection.local, &connection.remote);
+            if is_reset(sent) && !own && sent.sender == connection.from {
+                Some(format!(
+                    "{} resets it: it never dialled {}",
+                    sent.sender, sent.to
+                ))
+            } else if is_syn(sent)
+                && trace.evidence.hosts[&ended.receiver].inside.is_empty()
+                && !self
+                    .answered
+                    .contains(&(number, (sent.seq + 1) & 0xffff_ffff))
+            {
+                Some(format!(
+                    "seen no further than {}, and not answered",
+                    ended.receiver
+                ))
+            } else {
+                None
+            }
+        } else if ended.receiver == connection.from && ended.from_after != connection.remote {
+            Some(format!(
+                "comes from {}, not from {} that {} dialled: past whatever would translate it back",
+                ended.from_after, connection.remote, connection.from
+            ))
+        } else {
+            None
+        };
+        let again_too = again.as_ref().map(|again| format!("; {again}"));
+        match note.filter(|note| self.first_time(note)) {
+            Some(note) => Some(note + &again_too.unwrap_or_default()),
+            None => again,
+        }
+    }
+
+    /// What is known from the fabric's record.
+    fn on_passage(&mut self, passage: usize) -> Option<String> {
         let (sent, ended) = (self.trace.sent(passage), self.trace.ended(passage));
         if !left(ended) {
             return Some("withheld: the kernel emulated here would not send it yet".into());
         }
-        let again = self.again(passage, sent);
+        let place = &self.trace.passages[passage];
+        let again = match (place.connection, place.leg) {
+            (Some(connection), None) => self.again(connection, place.toward_target, sent),
+            // A leg's numbers are its own, whomever it serves.
+            (Some(_), Some(leg)) => {
+                let after_all = self.trace.evidence.connections.len();
+                self.again(after_all + leg, place.toward_target, sent)
+            }
+            (None, _) => None,
+        };
         let disowned = self.disowned(passage, sent, ended);
         if let Some(reason) = drop_reason(ended) {
             let again = again.map(|again| format!("; {again}")).unwrap_or_default();
@@ -134,13 +208,12 @@ impl<'a, 'b> Notes<'a, 'b> {
     }
 
     /// The same SYN or the same bytes once more.
-    fn again(&mut self, passage: usize, packet: &Packet) -> Option<String> {
-        let place = &self.trace.passages[passage];
+    fn again(&mut self, whose: usize, toward_target: bool, packet: &Packet) -> Option<String> {
         let syn = is_syn(packet);
         if packet.protocol != "tcp" || (packet.len == 0 && !syn) {
             return None;
         }
-        let key = (place.connection?, place.toward_target, packet.seq, syn);
+        let key = (whose, toward_target, packet.seq, syn);
         let before = self.sent.insert(key, packet.t)?;
         let what = if syn {
             "the same SYN again"
@@ -187,6 +260,7 @@ impl<'a, 'b> Notes<'a, 'b> {
         }
         let bearer = place.connection?;
         if !place.toward_target
+            || place.leg.is_some()
             || sent.len == 0
             || !delivered(ended)
             || self.disowned.contains(&bearer)

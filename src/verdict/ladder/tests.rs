@@ -1,6 +1,7 @@
 //! Ladders of hand-made evidence, read by eye.
 
 use super::*;
+use crate::evidence::Packet;
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::clip;
 use super::cut::cut;
-use super::model::{Arrow, Ladder, PacketRow, Place, Role, Row};
+use super::model::{Arrow, Ladder, PacketRow, Place, Role, Row, Tuple};
 
 /// Longest name of a connection in the margin.
 const LABEL: usize = 12;
@@ -52,29 +52,43 @@ pub fn text(ladder: &Ladder, width: usize) -> String {
     text
 }
 
-/// What each connection is called by its client and by its target.
+/// What each connection is called by its client, by whoever sees it as something else, and by its target.
 fn head(ladder: &Ladder, name_of: &dyn Fn(Option<usize>) -> String, width: usize) -> String {
     let mut text = String::new();
     for (i, tuple) in ladder.tuples.iter().enumerate() {
-        let via = if tuple.via.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", tuple.via)
-        };
-        let mut line = format!("{:>9} {} {}{via}", "", name_of(Some(i)), tuple.at_client);
-        if let Some(seen) = &tuple.at_target {
-            let more = format!(", at {} {seen}", tuple.target);
-            if length(&line) + length(&more) > width {
+        let margin = |name: Option<usize>| format!("{:>9} {} ", "", name_of(name));
+        let mut line = margin(Some(i));
+        for (number, piece) in pieces(tuple).into_iter().enumerate() {
+            if number > 0 && length(&line) + length(&piece) + 3 > width {
                 text.push_str(&format!("{line},\n"));
-                line = format!("{:>9} {} at {} {seen}", "", name_of(None), tuple.target);
-            } else {
-                line.push_str(&more);
+                line = margin(None);
+            } else if number > 0 {
+                line.push_str(", ");
             }
+            line.push_str(&piece);
         }
         text.push_str(&line);
         text.push('\n');
     }
     text
+}
+
+fn pieces(tuple: &Tuple) -> Vec<String> {
+    let via = match tuple.via.as_str() {
+        "" => String::new(),
+        via => format!(" ({via})"),
+    };
+    let mut pieces = vec![format!("{}{via}", tuple.at_client)];
+    let legs = tuple.legs.iter();
+    pieces.extend(legs.map(|leg| format!("{} {}", leg.place, leg.ends)));
+    if !tuple.serves.is_empty() {
+        pieces.push(format!(
+            "to {} for {}",
+            tuple.target,
+            tuple.serves.join(", ")
+        ));
+    }
+    pieces
 }
 
 /// Columns for the lifelines.
@@ -118,15 +132,15 @@ impl<'a> Page<'a> {
         let mut addresses = vec![' '; self.width];
         for (i, lane) in self.ladder.lanes.iter().enumerate() {
             let address = match lane.role {
-                Role::Client | Role::Target => "",
-                Role::Zonal => lane.address.as_str(),
+                Role::Client | Role::Router | Role::Target => "",
+                Role::Gateway | Role::Zonal => lane.address.as_str(),
             };
             let tail = address
                 .rsplit_once('.')
                 .map(|(_, tail)| format!(".{tail}"))
                 .unwrap_or_default();
             for (row, text) in [
-                (&mut names, clip(&lane.name, self.step - 2)),
+                (&mut names, shorten(&lane.name, self.step - 2)),
                 (&mut addresses, tail),
             ] {
                 let middle = self.x[i].saturating_sub(length(&text) / 2);
@@ -143,7 +157,7 @@ impl<'a> Page<'a> {
             .ladder
             .lanes
             .iter()
-            .any(|lane| lane.role == Role::Zonal);
+            .any(|lane| matches!(lane.role, Role::Gateway | Role::Zonal));
         let mut lines = vec![names.into_iter().collect::<String>()];
         if zonal {
             lines.push(addresses.into_iter().collect());
@@ -155,18 +169,20 @@ impl<'a> Page<'a> {
     fn row(&self, arrow: &Arrow, margin: &str, words: &str) -> String {
         let mut row = self.lifelines();
         put(&mut row, 0, margin);
-        let via = arrow.via.map(|lane| self.x[lane]);
         let (begin, end) = (self.at(arrow.from), self.end(arrow));
         let (left, right) = (begin.min(end), begin.max(end));
         for (x, cell) in row.iter_mut().enumerate().take(right).skip(left + 1) {
-            *cell = if *cell == '|' && Some(x) != via {
+            *cell = if *cell == '|' && self.x.contains(&x) {
                 '|'
             } else {
                 '-'
             };
         }
-        if let Some(x) = via.filter(|x| left < *x && *x < right) {
-            row[x] = 'o';
+        for through in &arrow.through {
+            let x = self.at(through.lane);
+            if left < x && x < right {
+                row[x] = if through.translated { 'o' } else { '+' };
+            }
         }
         match arrow.stop {
             Some(stop) => row[end] = if stop.held { '~' } else { 'x' },
@@ -184,16 +200,17 @@ impl<'a> Page<'a> {
     /// The column where a packet comes to its end.
     fn end(&self, arrow: &Arrow) -> usize {
         let (begin, goal) = (self.at(arrow.from), self.at(arrow.to));
-        let via = arrow.via.map_or(begin, |lane| self.at(lane));
+        let last = arrow
+            .through
+            .last()
+            .map_or(begin, |past| self.at(past.lane));
         match arrow.stop.map(|stop| stop.place) {
-            None => goal,
+            None | Some(Place::End) => goal,
             Some(Place::Start) => (begin * 2 + goal) / 3,
-            Some(Place::Past) => usize::midpoint(via, goal),
-            Some(Place::Via) => via,
             Some(Place::Way) if begin == goal => (begin + 2).min(self.width - 1),
             // Beside any lifeline that is not concerned.
             Some(Place::Way) => {
-                let middle = usize::midpoint(begin, goal);
+                let middle = usize::midpoint(last, goal);
                 if self.x.contains(&middle) {
                     middle + 1
                 } else {
@@ -259,6 +276,18 @@ impl<'a> Page<'a> {
             put(row, from + 3, &format!(" {} ", clip(words, room)));
         }
     }
+}
+
+/// Keeps the end as well: that is where names of many alike differ.
+fn shorten(name: &str, width: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= width || width < 5 {
+        return clip(name, width);
+    }
+    let tail = (width - 2) / 2;
+    let head: String = letters[..width - 2 - tail].iter().collect();
+    let tail: String = letters[letters.len() - tail..].iter().collect();
+    format!("{head}..{tail}")
 }
 
 fn length(text: &str) -> usize {

@@ -7,9 +7,11 @@
 //! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
 
 mod challenges;
+mod journeys;
 mod numbers;
 
 pub use challenges::Challenge;
+pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 
 use crate::evidence::{Connection, Detail, Evidence, Packet};
@@ -28,10 +30,36 @@ pub struct Passage {
     pub toward_target: bool,
     /// It belongs to the connection of a proxying balancer to the target, which has numbers of its own.
     pub behind: bool,
+    /// Index into [`Trace::legs`] of that connection.
+    pub leg: Option<usize>,
     /// Its sequence number.
     pub seq: Place,
     /// Its acknowledgement number; meaningless without ACK.
     pub ack: Place,
+}
+
+/// A connection of a proxying balancer to a target.
+pub struct Leg {
+    /// `app/a`
+    pub via: String,
+    /// The target's host.
+    pub target: String,
+    /// The balancer's end.
+    pub seen_as: String,
+    /// The target's end.
+    pub target_address: String,
+    /// The clients' connections that it served, in order, each with when it began to.
+    pub connections: Vec<usize>,
+    since: Vec<f64>,
+}
+
+impl Leg {
+    /// Whom it served at that time; before anybody, the first.
+    fn serves(&self, t: f64) -> Option<usize> {
+        // The proxy's clock and the fabric's both round.
+        let place = self.since.iter().rposition(|since| *since <= t + 0.5);
+        self.connections.get(place.unwrap_or(0)).copied()
+    }
 }
 
 /// The packets of a case, sorted out.
@@ -42,6 +70,8 @@ pub struct Trace<'a> {
     pub passages: Vec<Passage>,
     /// For each connection the passages that bear its addresses.
     pub by_connection: Vec<Vec<usize>>,
+    /// What proxies opened toward targets for a client's connection, in the order they came about.
+    pub legs: Vec<Leg>,
     /// In the order of their ACKs.
     pub challenges: Vec<Challenge>,
     /// For each connection those that the target cannot tell from it, itself left out.
@@ -59,6 +89,7 @@ impl<'a> Trace<'a> {
             by_connection: vec![Vec::new(); evidence.connections.len()],
             challenges: Vec::new(),
             lookalikes: index.lookalikes(),
+            legs: index.legs,
         };
         trace.number();
         for (i, passage) in trace.passages.iter().enumerate() {
@@ -126,7 +157,7 @@ impl<'a> Trace<'a> {
     fn number(&mut self) {
         let count = self.evidence.connections.len();
         // Those of connections behind proxies follow.
-        let mut spaces: Vec<Spaces> = vec![Spaces::default(); 2 * count];
+        let mut spaces: Vec<Spaces> = vec![Spaces::default(); count + self.legs.len()];
         for i in 0..self.passages.len() {
             let packet = self.sent(i);
             if packet.protocol != "tcp" {
@@ -136,9 +167,9 @@ impl<'a> Trace<'a> {
             let Some(connection) = passage.connection else {
                 continue;
             };
-            let (bearer, lookalikes) = match passage.behind {
-                true => (connection + count, &[][..]),
-                false => (connection, self.lookalikes(connection)),
+            let (bearer, lookalikes) = match passage.leg {
+                Some(leg) => (leg + count, &[][..]),
+                None => (connection, self.lookalikes(connection)),
             };
             let family: Vec<usize> = std::iter::once(bearer)
                 .chain(lookalikes.iter().copied())
@@ -167,7 +198,7 @@ impl<'a> Trace<'a> {
                 (seq, ack)
             };
             let told = |place: Place| Place {
-                of: place.of.map(|of| of % count),
+                of: place.of.map(|of| if of < count { of } else { connection }),
                 ..place
             };
             let passage = &mut self.passages[i];
@@ -186,6 +217,9 @@ struct Index<'a> {
     flow: HashMap<usize, usize>,
     /// When each was started.
     started: Vec<f64>,
+    legs: Vec<Leg>,
+    /// Legs by the balancer's end and the target's.
+    behind: HashMap<(&'a str, &'a str), usize>,
 }
 
 impl<'a> Index<'a> {
@@ -195,7 +229,10 @@ impl<'a> Index<'a> {
             target: HashMap::new(),
             flow: HashMap::new(),
             started: evidence.connections.iter().map(|c| c.at).collect(),
+            legs: Vec::new(),
+            behind: HashMap::new(),
         };
+        index.find_legs(evidence);
         for (i, connection) in evidence.connections.iter().enumerate() {
             if !connection.local.is_empty() {
                 // As the fabric sees them: behind what translates them on the way there.
@@ -209,7 +246,8 @@ impl<'a> Index<'a> {
                     .or_default()
                     .push(i);
             }
-            if let Some((client, target)) = target_side(evidence, connection) {
+            let target_side = target_side(evidence, connection);
+            if let Some((client, target)) = target_side.filter(|_| connection.pair.is_none()) {
                 let tuple = (connection.protocol.as_str(), client, target);
                 index.target.entry(tuple).or_default().push(i);
             }
@@ -218,6 +256,54 @@ impl<'a> Index<'a> {
             }
         }
         index
+    }
+
+    /// From one pair of a client's connection to the first of the next one, all that have its end are its own.
+    fn find_legs(&mut self, evidence: &'a Evidence) {
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        for (number, connection) in evidence.connections.iter().enumerate() {
+            if let Some(pair) = connection.pair {
+                first.insert(pair, number);
+            }
+        }
+        let mut owner: HashMap<(&str, i64, &str), usize> = HashMap::new();
+        for (number, pair) in evidence.pairs.iter().enumerate() {
+            let end = (pair.via.as_str(), pair.port, pair.client.as_str());
+            if let Some(connection) = first.get(&number) {
+                owner.insert(end, *connection);
+            }
+            let Some(connection) = owner.get(&end).copied() else {
+                continue;
+            };
+            let ends = (pair.seen_as.as_str(), pair.target_address.as_str());
+            let place = *self.behind.entry(ends).or_insert(self.legs.len());
+            if place == self.legs.len() {
+                self.legs.push(Leg {
+                    via: pair.via.clone(),
+                    target: pair.target.clone(),
+                    seen_as: pair.seen_as.clone(),
+                    target_address: pair.target_address.clone(),
+                    connections: Vec::new(),
+                    since: Vec::new(),
+                });
+            }
+            let leg = &mut self.legs[place];
+            if leg.connections.last() != Some(&connection) {
+                leg.connections.push(connection);
+                leg.since.push(pair.opened);
+            }
+        }
+    }
+
+    /// The connection of a proxy to a target that a packet belongs to, and whether it goes to the target.
+    fn leg(&self, sent: &Packet, ended: &Packet) -> Option<(usize, bool)> {
+        let toward = self.behind.get(&(sent.from.as_str(), sent.to.as_str()));
+        let back = || {
+            self.behind
+                .get(&(ended.to_after.as_str(), ended.from_after.as_str()))
+        };
+        let toward = toward.map(|leg| (*leg, true));
+        toward.or_else(|| back().map(|leg| (*leg, false)))
     }
 
     /// The one of `list` that was current at `t`: a tuple that is used again belongs to its latest user.
@@ -251,6 +337,7 @@ impl<'a> Index<'a> {
                         connection: None,
                         toward_target,
                         behind: false,
+                        leg: None,
                         seq: nowhere,
                         ack: nowhere,
                     });
@@ -268,10 +355,14 @@ impl<'a> Index<'a> {
                 &evidence.packets[passage.sent],
                 &evidence.packets[passage.ended],
             );
-            (passage.connection, passage.toward_target) = self.bearer(sent, ended);
-            let proxied = passage.connection.map(|c| &evidence.connections[c]);
-            passage.behind = proxied
-                .is_some_and(|c| c.proxied && [&sent.from, &sent.to].contains(&&c.target_address));
+            match self.leg(sent, ended) {
+                Some((leg, toward)) => {
+                    passage.connection = self.legs[leg].serves(sent.t);
+                    passage.toward_target = toward;
+                    (passage.behind, passage.leg) = (true, Some(leg));
+                }
+                None => (passage.connection, passage.toward_target) = self.bearer(sent, ended),
+            }
             passage.seq.at = sent.seq;
             passage.ack.at = sent.ack;
         }

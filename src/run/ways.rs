@@ -1,0 +1,174 @@
+//! Packets that were seen in several places on their way: which record is the same packet a place further.
+//!
+//! Nothing on the way changes a packet's identification, flags, sequence numbers and length, whatever becomes of its
+//! addresses; and it goes on from where it came to. Not here: whose packet it is (see `verdict`).
+
+use crate::evidence::Packet;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// A host passes a packet on within this, ms; a segment is sent again after 200 ms at the earliest (TCP_RTO_MIN).
+const DWELL: f64 = 150.0;
+/// The fabric's clock is read once for packets that are there together, a device's for each, ms.
+const BATCH: f64 = 2.0;
+
+/// What stays the same.
+type Same<'a> = (&'a str, i64, &'a str, i64, i64, i64);
+
+/// A packet from one place to the next: one record, or two and more of one that links held.
+struct Stretch {
+    id: i64,
+    first: usize,
+    last: usize,
+}
+
+/// Fills [`Packet::follows`].
+pub(super) fn link(packets: &mut [Packet]) {
+    let mut before: HashMap<i64, i64> = HashMap::new();
+    for mut same in sorted(packets).into_values() {
+        same.sort_by(|a, b| packets[a.first].t.total_cmp(&packets[b.first].t));
+        let mut taken = vec![false; same.len()];
+        // All before this one are too old for what is to come.
+        let mut oldest = 0;
+        for stretch in &same {
+            let begins = packets[stretch.first].t;
+            let late = |place: &usize| packets[same[*place].last].t + DWELL < begins;
+            oldest += (oldest..same.len()).take_while(late).count();
+            let found = (oldest..same.len())
+                .take_while(|place| packets[same[*place].first].t <= begins + BATCH)
+                .filter(|place| !taken[*place] && precedes(packets, &same[*place], stretch))
+                .max_by(|a, b| likelier(packets, &same[*a], &same[*b], stretch));
+            if let Some(place) = found {
+                taken[place] = true;
+                before.insert(stretch.id, same[place].id);
+            }
+        }
+    }
+    for packet in packets {
+        packet.follows = before.get(&packet.id).copied();
+    }
+}
+
+/// Stretches by what stays the same, health checks left out.
+fn sorted(packets: &[Packet]) -> HashMap<Same<'_>, Vec<Stretch>> {
+    let mut sorted: HashMap<Same, Vec<Stretch>> = HashMap::new();
+    for (place, packet) in packets.iter().enumerate().filter(|(_, p)| !p.probe) {
+        let same = (
+            packet.protocol.as_str(),
+            packet.ip_id,
+            packet.flags.as_str(),
+            packet.seq,
+            packet.ack,
+            packet.len,
+        );
+        let list = sorted.entry(same).or_default();
+        match list.iter_mut().rfind(|stretch| stretch.id == packet.id) {
+            Some(held) => held.last = place,
+            None => list.push(Stretch {
+                id: packet.id,
+                first: place,
+                last: place,
+            }),
+        }
+    }
+    sorted
+}
+
+/// Which of two stretches `next` rather follows: a datagram that its sender did not number is told by the end that was
+/// not translated, one that was sent again by the time.
+fn likelier(packets: &[Packet], one: &Stretch, other: &Stretch, next: &Stretch) -> Ordering {
+    let goes = &packets[next.first];
+    let shared = |stretch: &Stretch| {
+        let came = &packets[stretch.last];
+        u8::from(came.from_after == goes.from) + u8::from(came.to_after == goes.to)
+    };
+    let end = |stretch: &Stretch| packets[stretch.last].t;
+    shared(one)
+        .cmp(&shared(other))
+        .then(end(one).total_cmp(&end(other)))
+}
+
+/// True when a packet that went the one stretch may have gone on by the other.
+fn precedes(packets: &[Packet], one: &Stretch, other: &Stretch) -> bool {
+    let (came, goes) = (&packets[one.last], &packets[other.first]);
+    let dwelt = goes.t - came.t;
+    one.id != other.id
+        && came.receiver == goes.sender
+        && !came.receiver.is_empty()
+        // One that only comes back the same way would be its own mirror image.
+        && (came.seen_at.is_empty() || came.seen_at != goes.seen_at)
+        && (-BATCH..DWELL).contains(&dwelt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::link;
+    use crate::evidence::Packet;
+
+    fn seen(id: i64, t: f64, place: &str, sender: &str, receiver: &str) -> Packet {
+        Packet {
+            id,
+            t,
+            seen_at: place.to_owned(),
+            sender: sender.to_owned(),
+            receiver: receiver.to_owned(),
+            protocol: "tcp".to_owned(),
+            flags: "S".to_owned(),
+            seq: 77,
+            ..Packet::default()
+        }
+    }
+
+    fn links(packets: &mut [Packet]) -> Vec<Option<i64>> {
+        link(packets);
+        packets.iter().map(|packet| packet.follows).collect()
+    }
+
+    #[test]
+    fn a_packet_is_followed_out_to_the_network_and_back() {
+        // The fabric's clock is a little behind the devices'.
+        let mut packets = [
+            seen(1, 0.9, "", "n1", "n1"),
+            seen(2, 1.0, "n1 eni0", "pod", "n1"),
+            seen(3, 1.1, "n1 eni1", "n1", "web"),
+        ];
+        assert_eq!(links(&mut packets), [Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn each_sending_has_a_way_of_its_own() {
+        let mut packets = [
+            seen(1, 0.0, "r veth1", "desk", "r"),
+            seen(2, 1000.0, "r veth1", "desk", "r"),
+            seen(3, 1000.1, "", "r", "web"),
+        ];
+        assert_eq!(links(&mut packets), [None, None, Some(2)]);
+    }
+
+    #[test]
+    fn what_a_link_held_goes_on_from_where_it_came_to() {
+        let held = Packet {
+            fate: "held".to_owned(),
+            ..seen(1, 0.0, "", "client", "")
+        };
+        let mut packets = [
+            held,
+            seen(1, 300.0, "", "client", "n1"),
+            seen(2, 300.1, "n1 eni0", "n1", "pod"),
+        ];
+        assert_eq!(links(&mut packets), [None, None, Some(1)]);
+    }
+
+    #[test]
+    fn another_packet_is_another() {
+        let mut packets = [
+            seen(1, 0.0, "r veth1", "desk", "r"),
+            Packet {
+                seq: 78,
+                ..seen(2, 0.1, "", "r", "web")
+            },
+            seen(3, 0.1, "", "elsewhere", "web"),
+        ];
+        assert_eq!(links(&mut packets), [None, None, None]);
+    }
+}

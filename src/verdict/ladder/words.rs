@@ -1,0 +1,84 @@
+//! A packet in words.
+
+use super::clip;
+use crate::evidence::Packet;
+use crate::verdict::trace::{Journey, Place, Stretch, Trace};
+
+/// Flags in words, then the numbers as tcpdump has them: `PSH-ACK seq 1:65 ack 1`.
+pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
+    let packets = &trace.evidence.packets;
+    let packet = &packets[journey.stretches[0].sent];
+    if packet.protocol != "tcp" {
+        return format!("{} {} bytes", packet.protocol, packet.len);
+    }
+    let bearer = journey.connection;
+    let has_ack = packet.flags.contains('.');
+    let foreign = |place: Place| place.of.filter(|of| Some(*of) != bearer);
+    let number = |place: Place, named: bool| match foreign(place) {
+        Some(of) if named => format!("{} (of {})", place.at, clip(&trace.name(of), 16)),
+        Some(_) => place.at.to_string(),
+        None if place.of.is_none() && place.at != 0 => format!("{} (absolute)", place.at),
+        None => place.at.to_string(),
+    };
+    // When both numbers are another connection's, its name once behind them is enough.
+    let alike = has_ack && foreign(journey.seq).is_some() && journey.seq.of == journey.ack.of;
+    let mut text = format!("{} seq {}", flag_words(packet), number(journey.seq, !alike));
+    if packet.len > 0 && journey.seq.of == bearer {
+        text.push_str(&format!(":{}", journey.seq.at + packet.len));
+    }
+    if has_ack {
+        text.push_str(&format!(" ack {}", number(journey.ack, true)));
+    }
+    let held = journey.stretches.iter();
+    let held: f64 = held.map(|s| packets[s.ended].t - packets[s.sent].t).sum();
+    // Links that delay nothing pass a packet on within the same microseconds.
+    if held >= 0.05 {
+        text.push_str(&format!(", in {held:.1} ms"));
+    }
+    text
+}
+
+/// `SYN-ACK`, `PSH-ACK`, `FIN-ACK`, `RST`, ...
+fn flag_words(packet: &Packet) -> String {
+    let names = [
+        ('S', "SYN"),
+        ('F', "FIN"),
+        ('R', "RST"),
+        ('P', "PSH"),
+        ('U', "URG"),
+        ('.', "ACK"),
+    ];
+    let words: Vec<&str> = names
+        .iter()
+        .filter(|(letter, _)| packet.flags.contains(*letter))
+        .map(|(_, word)| *word)
+        .collect();
+    if words.is_empty() {
+        "no flags".into()
+    } else {
+        words.join("-")
+    }
+}
+
+/// One part of a packet's way, with its addresses there: `on n1 eth0`.
+pub(super) fn way(trace: &Trace, stretch: Stretch) -> String {
+    let packets = &trace.evidence.packets;
+    let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
+    let ends = format!("{} > {}", sent.from, sent.to);
+    if !sent.seen_at.is_empty() {
+        return format!(
+            "{} to {}, on {}: {ends}",
+            sent.sender, sent.receiver, sent.seen_at
+        );
+    }
+    let after = format!("{} > {}", ended.from_after, ended.to_after);
+    let became = match ends == after {
+        true => String::new(),
+        false => format!(" became {after}"),
+    };
+    let to = match ended.receiver.as_str() {
+        "" => ended.fate.clone(),
+        receiver => format!("to {receiver}"),
+    };
+    format!("{} {to}, by the network: {ends}{became}", sent.sender)
+}

@@ -1,0 +1,232 @@
+//! Packets on their whole way: what the fabric and the devices inside hosts saw of one and the same packet, in order.
+//!
+//! Whose it is, its addresses tell where it starts; every pair of addresses that the packet then bore, in whatever place,
+//! is its connection's too, and so are those of the answer. Not here: connections that a balancer mixes up (see `super`):
+//! what the fabric knows of a packet has the last word.
+
+use super::numbers::{Place, Space, place};
+use super::{Trace, is_syn, is_syn_ack};
+use crate::evidence::Packet;
+use std::collections::HashMap;
+
+/// From one place to the next: indexes of its first and last record, the same unless a link held it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// How it was sent.
+    pub sent: usize,
+    /// How it ended.
+    pub ended: usize,
+}
+
+/// A packet's whole way.
+pub struct Journey {
+    /// In order; at least one.
+    pub stretches: Vec<Stretch>,
+    /// The first of the fabric's passages on it.
+    pub passage: Option<usize>,
+    /// Whose addresses it bears.
+    pub connection: Option<usize>,
+    /// From the client's side; else toward the client.
+    pub toward_target: bool,
+    /// Its sequence number.
+    pub seq: Place,
+    /// Its acknowledgement number; meaningless without ACK.
+    pub ack: Place,
+}
+
+/// Addresses in a place: the host among whose devices they were seen, empty for the fabric; protocol, source, destination.
+type Ends<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+impl Trace<'_> {
+    /// Every packet that is no health check, in the order of sending.
+    pub fn journeys(&self) -> Vec<Journey> {
+        let mut journeys = self.joined();
+        let packets = &self.evidence.packets;
+        journeys.sort_by(|a, b| {
+            let begin = |journey: &Journey| packets[journey.stretches[0].sent].t;
+            begin(a).total_cmp(&begin(b))
+        });
+        let mut book = Book::new(self);
+        for journey in &mut journeys {
+            book.assign(journey);
+        }
+        journeys
+    }
+
+    /// Stretches put together, nobody's as yet.
+    fn joined(&self) -> Vec<Journey> {
+        let packets = &self.evidence.packets;
+        let passages = self.passages.iter().enumerate().map(|(number, passage)| {
+            let (sent, ended) = (passage.sent, passage.ended);
+            (Stretch { sent, ended }, Some(number))
+        });
+        let seen = packets.iter().enumerate();
+        let seen = seen.filter(|(_, packet)| !packet.seen_at.is_empty() && !packet.probe);
+        let sightings = seen.map(|(at, _)| {
+            (
+                Stretch {
+                    sent: at,
+                    ended: at,
+                },
+                None,
+            )
+        });
+        let stretches: Vec<(Stretch, Option<usize>)> = passages.chain(sightings).collect();
+        let by_id: HashMap<i64, usize> = stretches
+            .iter()
+            .enumerate()
+            .map(|(at, (stretch, _))| (packets[stretch.sent].id, at))
+            .collect();
+        let before = |stretch: &Stretch| by_id.get(&packets[stretch.sent].follows?).copied();
+        let mut next: HashMap<usize, usize> = HashMap::new();
+        let mut heads = Vec::new();
+        for (at, (stretch, _)) in stretches.iter().enumerate() {
+            match before(stretch) {
+                Some(before) if before != at && !next.contains_key(&before) => {
+                    next.insert(before, at);
+                }
+                Some(_) | None => heads.push(at),
+            }
+        }
+        let chain = |head: usize| std::iter::successors(Some(head), |at| next.get(at).copied());
+        let journey = |head: usize| Journey {
+            stretches: chain(head).map(|at| stretches[at].0).collect(),
+            passage: chain(head).find_map(|at| stretches[at].1),
+            connection: None,
+            toward_target: false,
+            seq: nowhere(packets[stretches[head].0.sent].seq),
+            ack: nowhere(packets[stretches[head].0.sent].ack),
+        };
+        heads.into_iter().map(journey).collect()
+    }
+}
+
+fn nowhere(at: i64) -> Place {
+    Place { of: None, at }
+}
+
+/// What is known of connections while packets are gone through in order.
+struct Book<'t, 'e> {
+    trace: &'t Trace<'e>,
+    /// Connections by the host that dialled, their own end and the other, in the order they were started.
+    dialled: HashMap<Ends<'e>, Vec<usize>>,
+    /// Addresses that a connection's packets bore somewhere toward its target: the latest whose they were.
+    learnt: HashMap<Ends<'e>, usize>,
+    /// Numbers of the client and of the server.
+    numbers: HashMap<usize, (Option<Space>, Option<Space>)>,
+}
+
+impl<'t, 'e> Book<'t, 'e> {
+    fn new(trace: &'t Trace<'e>) -> Self {
+        let mut dialled: HashMap<Ends<'e>, Vec<usize>> = HashMap::new();
+        for (number, c) in trace.evidence.connections.iter().enumerate() {
+            let ends = (c.from.as_str(), &*c.protocol, &*c.local, &*c.remote);
+            dialled.entry(ends).or_default().push(number);
+        }
+        Self {
+            trace,
+            dialled,
+            learnt: HashMap::new(),
+            numbers: HashMap::new(),
+        }
+    }
+
+    fn assign(&mut self, journey: &mut Journey) {
+        let trace = self.trace;
+        if let Some(passage) = journey.passage.map(|passage| &trace.passages[passage]) {
+            (journey.connection, journey.toward_target) =
+                (passage.connection, passage.toward_target);
+            (journey.seq, journey.ack) = (passage.seq, passage.ack);
+        }
+        if journey.connection.is_none() {
+            let known = self.bearer(journey);
+            journey.connection = known.map(|(connection, _)| connection);
+            journey.toward_target = known.is_some_and(|(_, toward)| toward);
+        }
+        let Some(connection) = journey.connection else {
+            return;
+        };
+        self.learn(journey, connection);
+        let packet = &trace.evidence.packets[journey.stretches[0].sent];
+        let behind = journey.passage.is_some_and(|p| trace.passages[p].behind);
+        if packet.protocol == "tcp" && !behind {
+            self.number(journey, connection, packet);
+        }
+    }
+
+    /// The connection of a packet of which the fabric knows none, and whether it goes toward the target.
+    fn bearer(&self, journey: &Journey) -> Option<(usize, bool)> {
+        let packets = &self.trace.evidence.packets;
+        let sent = &packets[journey.stretches[0].sent];
+        let own = (&*sent.sender, &*sent.protocol, &*sent.from, &*sent.to);
+        if let Some(connection) = self.dialled.get(&own).and_then(|list| {
+            let connections = &self.trace.evidence.connections;
+            // connect(2) is timed by the client, the packet by a device; both round.
+            let begun = |c: &&usize| connections[**c].at <= sent.t + 1.0;
+            list.iter().rfind(begun).copied()
+        }) {
+            return Some((connection, true));
+        }
+        journey.stretches.iter().find_map(|stretch| {
+            let bore = self.bore(*stretch);
+            let there = bore.iter().find_map(|ends| self.learnt.get(ends));
+            let back = |(place, protocol, from, to): Ends<'e>| (place, protocol, to, from);
+            let answer = || bore.iter().find_map(|ends| self.learnt.get(&back(*ends)));
+            let toward = there.map(|connection| (*connection, true));
+            toward.or_else(|| answer().map(|connection| (*connection, false)))
+        })
+    }
+
+    /// Its addresses as sent and as they arrived.
+    fn bore(&self, stretch: Stretch) -> [Ends<'e>; 2] {
+        let packets = &self.trace.evidence.packets;
+        let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
+        let place = sent.seen_at.split(' ').next().unwrap_or_default();
+        [
+            (place, &sent.protocol, &sent.from, &sent.to),
+            (place, &sent.protocol, &ended.from_after, &ended.to_after),
+        ]
+    }
+
+    fn learn(&mut self, journey: &Journey, connection: usize) {
+        for stretch in &journey.stretches {
+            for (place, protocol, from, to) in self.bore(*stretch) {
+                let ends = match journey.toward_target {
+                    true => (place, protocol, from, to),
+                    false => (place, protocol, to, from),
+                };
+                // What only an answer bore is learnt as well, unless a request bore it before.
+                match journey.toward_target {
+                    true => {
+                        self.learnt.insert(ends, connection);
+                    }
+                    false => {
+                        self.learnt.entry(ends).or_insert(connection);
+                    }
+                }
+            }
+        }
+    }
+
+    /// In the connection's own count, where the fabric has not numbered it.
+    fn number(&mut self, journey: &mut Journey, connection: usize, packet: &Packet) {
+        let (client, server) = self.numbers.entry(connection).or_default();
+        if is_syn(packet) {
+            *client = Some(Space::begin(packet.seq));
+        } else if is_syn_ack(packet) {
+            *server = Some(Space::begin(packet.seq));
+        }
+        if journey
+            .passage
+            .is_some_and(|p| self.trace.passages[p].connection.is_some())
+        {
+            return;
+        }
+        let (own, other) = match journey.toward_target {
+            true => (*client, *server),
+            false => (*server, *client),
+        };
+        journey.seq = place(packet.seq, &[connection], |_| own);
+        journey.ack = place(packet.ack, &[connection], |_| other);
+    }
+}
