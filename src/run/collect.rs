@@ -9,11 +9,11 @@ use super::metrics::Metrics;
 use super::nat;
 use super::pairs::pairs;
 use super::server::Header;
-use super::sightings::sightings;
+use super::sightings::{Sightings, sightings};
 use super::story::Story;
 use super::ways;
 use crate::evidence::{
-    Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Quantiles, Request, Socket,
+    Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Packet, Quantiles, Request, Socket,
     StepResult,
 };
 use crate::plan::{Attachment, Plan};
@@ -103,7 +103,10 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .collect();
     let pairs = pairs(story);
     let sightings = sightings(story);
-    let connections = connections(story, &books, &flows, &pairs, &sockets, &sightings);
+    let packets = packets(story, &books, &sightings);
+    let connections = connections(
+        story, &books, &flows, &pairs, &sockets, &sightings, &packets,
+    );
     let metrics = Metrics::new(plan, &books.readings);
     let mut evidence = Evidence {
         lab: plan.lab.clone(),
@@ -112,12 +115,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         time_scale: plan.time_scale,
         kernel: kernel_release(),
         steps: steps(story, &connections, &books),
-        packets: books
-            .records
-            .iter()
-            .filter(|record| record.at >= books.offset)
-            .map(|record| packet(plan, &books, record))
-            .collect(),
+        packets,
         refusals: refusals(plan, &books),
         packets_cut: (books.totals.records_cut + sightings.missed) as i64,
         drops: books
@@ -140,14 +138,6 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         no_kernel_drops: after.drops.as_ref().err().map_or("", |why| why).to_owned(),
         ..Evidence::default()
     };
-    let next = books
-        .records
-        .last()
-        .map_or(0, |record| record.id as i64 + 1);
-    evidence.packets.extend(sightings.packets(story, next));
-    if !story.world.observers().is_empty() {
-        ways::link(&mut evidence.packets);
-    }
     for (number, host) in plan.hosts.iter().enumerate() {
         let requests = story.servers[number].requests();
         evidence.hosts.insert(
@@ -214,6 +204,26 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     evidence.pairs = pairs;
     evidence.connections = connections;
     Ok(evidence)
+}
+
+/// What the fabric saw, then what devices inside hosts did.
+fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
+    let since = books
+        .records
+        .iter()
+        .filter(|record| record.at >= books.offset);
+    let mut packets: Vec<Packet> = since
+        .map(|record| packet(&story.plan, books, record))
+        .collect();
+    let next = books
+        .records
+        .last()
+        .map_or(0, |record| record.id as i64 + 1);
+    packets.extend(sightings.packets(story, next));
+    if !story.world.observers().is_empty() {
+        ways::link(&mut packets);
+    }
+    packets
 }
 
 fn lookups(story: &Story) -> Vec<Lookup> {

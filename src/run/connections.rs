@@ -2,12 +2,13 @@
 
 use super::books::Books;
 use super::client::Client;
+use super::datagrams::Datagrams;
 use super::nat;
 use super::pairs;
 use super::server::{Header, Served};
 use super::sightings::{self, Arrival, Sightings, Way};
 use super::story::Story;
-use crate::evidence::{Connection, Flow, Pair};
+use crate::evidence::{Connection, Flow, Packet, Pair};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Ended, Party, Tuple};
 use crate::plan::{Attachment, Plan};
@@ -23,6 +24,7 @@ pub(super) fn connections(
     pairs: &[Pair],
     sockets: &[Vec<proc::TcpSocket>],
     sightings: &Sightings,
+    packets: &[Packet],
 ) -> Vec<Connection> {
     let mut attempts: HashMap<Tuple, Vec<&Conversation>> = HashMap::new();
     for conversation in &books.conversations {
@@ -51,6 +53,7 @@ pub(super) fn connections(
         .collect();
     let start = story.world.driver().start_time();
     let found = pairs::Index::new(pairs);
+    let datagrams = Datagrams::new(packets);
     story
         .clients()
         .iter()
@@ -73,17 +76,31 @@ pub(super) fn connections(
                     .copied()
             });
             let conversation = joined.or(own);
+            let way = way.or_else(|| match conversation {
+                None if !client.udp => {
+                    let began = story.millis(client.began);
+                    sightings.way_inside(&story.plan, client.from, client.local?, began)
+                }
+                None | Some(_) => None,
+            });
+            let lead = match client.udp {
+                true => datagrams.lead(story, client),
+                false => None,
+            };
             let flow = match client.udp {
                 false => conversation
                     .and_then(|conversation| conversation.flow)
                     .map(|flow| flow.0 as usize),
                 // Its datagrams may have made several, one after the other.
-                true => client
-                    .local
-                    .and_then(|local| latest.get(&tuple(books, client, local)?))
-                    .copied(),
+                true => lead.as_ref().and_then(|lead| lead.flow).or_else(|| {
+                    let tuple = tuple(books, client, client.local?)?;
+                    latest.get(&tuple).copied()
+                }),
             };
-            let entered = joined.map(|joined| joined.tuple);
+            let of_datagrams = lead.as_ref().and_then(|lead| lead.entered);
+            let entered = joined
+                .map(|joined| joined.tuple)
+                .or_else(|| tuple(books, client, of_datagrams?));
             let own = || tuple(books, client, client.local?);
             let mapping = entered
                 .or_else(own)
@@ -105,12 +122,23 @@ pub(super) fn connections(
                 let proxied = pairs::proxied(&story.plan, client.to.address).is_some();
                 ender(conversation, of_target, proxied)
             });
+            let ended = ended.or_else(|| match (conversation, way) {
+                (None, Some(_)) => {
+                    let began = story.millis(client.began);
+                    let own = (client.from, client.local?);
+                    sightings.ender(&story.plan, own, client.to.address, began)
+                }
+                (_, _) => None,
+            });
             let arrival = match (way, conversation) {
                 (Some(way), _) => sightings.arrival(way.isn),
                 (None, Some(conversation)) => sightings.arrival(conversation.isn),
-                (None, None) => None,
+                (None, None) => lead.as_ref().and_then(|lead| lead.arrival),
             };
+            let own_end = entered.map(|tuple| SocketAddr::from(tuple.from));
             let leads = Leads {
+                left_as: own_end.filter(|end| Some(*end) != client.local),
+                crossed: conversation.is_some() || of_datagrams.is_some(),
                 way,
                 arrival,
                 flow,
@@ -157,6 +185,10 @@ fn way(story: &Story, client: &Client, sightings: &Sightings) -> Option<Way> {
 
 /// Where a client's connection went, and who ended it.
 struct Leads {
+    /// Its own end as it came to the network, where its router made another one of it.
+    left_as: Option<SocketAddr>,
+    /// It came to the network.
+    crossed: bool,
     /// Inside the host that its client is inside of.
     way: Option<Way>,
     /// At the server, when that is inside a host.
@@ -187,6 +219,8 @@ fn connection(
     client: &Client,
     conversation: Option<&Conversation>,
     Leads {
+        left_as,
+        crossed,
         way,
         arrival,
         flow,
@@ -201,10 +235,6 @@ fn connection(
 ) -> Connection {
     let plan = &story.plan;
     let end = client.examine();
-    let own_end = |conversation: &Conversation| SocketAddr::from(conversation.tuple.from);
-    let left_as = conversation
-        .map(own_end)
-        .filter(|end| way.is_some() && Some(*end) != client.local);
     let carried = pair.map(|pair| &pairs[pair]);
     let proxied = pairs::proxied(plan, client.to.address).is_some();
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
@@ -216,7 +246,7 @@ fn connection(
             )
         }),
         // It never met the fabric, whatever was dialled.
-        None if let (None, Some(arrival)) = (conversation, arrival) => (
+        None if let (false, Some(arrival)) = (crossed, arrival) => (
             plan.hosts[arrival.host.0 as usize].name.clone(),
             arrival.from.to_string(),
             arrival.to.to_string(),

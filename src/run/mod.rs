@@ -8,6 +8,7 @@ pub mod capture;
 mod client;
 mod collect;
 mod connections;
+mod datagrams;
 mod endpoints;
 mod faults;
 mod header;

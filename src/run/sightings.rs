@@ -8,13 +8,16 @@
 use super::books::{flags_text, protocol_word};
 use super::story::Story;
 use crate::evidence::Packet;
-use crate::fabric::record::Conversation;
+use crate::fabric::record::{Conversation, Party};
 use crate::packet::{Headers, VnetHeader};
-use crate::plan::{Attachment, HostId};
+use crate::plan::{Attachment, HostId, Plan};
 use std::collections::HashMap;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+
+const FIN: u8 = 0x01;
+const RST: u8 = 0x04;
 
 /// What [`Packet::fate`] says of a packet that was seen on a device.
 const SEEN: &str = "seen";
@@ -121,6 +124,73 @@ impl Sightings {
             isn,
             syns: own.filter(|seen| seen.headers.seq == isn).count() as i64,
         })
+    }
+
+    /// How the SYNs of a client travelled that is on the network itself, into a host inside of its own one.
+    pub(super) fn way_inside(
+        &self,
+        plan: &Plan,
+        from: HostId,
+        local: SocketAddr,
+        t: f64,
+    ) -> Option<Way> {
+        let own = self.syns(true).filter(|seen| {
+            plan.port(seen.host).0 == from.0
+                && SocketAddr::from(seen.headers.from) == local
+                && seen.t > t - 1.0
+        });
+        let isn = own.clone().next()?.headers.seq;
+        Some(Way {
+            isn,
+            syns: own.filter(|seen| seen.headers.seq == isn).count() as i64,
+        })
+    }
+
+    /// Who sent the first FIN or RST of a connection that never came to the network; none while nobody did, and when it
+    /// was neither of its ends.
+    pub(super) fn ender(
+        &self,
+        plan: &Plan,
+        (from, local): (HostId, SocketAddr),
+        remote: SocketAddr,
+        t: f64,
+    ) -> Option<Party> {
+        let ends = |seen: &Seen| {
+            let ends = (seen.headers.from.into(), seen.headers.to.into());
+            (ends.0, ends.1)
+        };
+        // At its client's device, or at those of the hosts inside of its client.
+        let own = |seen: &&Seen| {
+            seen.host == from
+                || (plan.port(seen.host).0 == from.0 && from.0 < plan.on_fabric() as u32)
+        };
+        let last = self.list.iter().filter(own).find_map(|seen| {
+            let ends: (SocketAddr, SocketAddr) = ends(seen);
+            let by_client = ends == (local, remote);
+            let ending = seen.headers.flags & (FIN | RST) != 0 && seen.t > t - 1.0;
+            let its = by_client || ends == (remote, local);
+            (ending && its).then_some((seen, by_client))
+        });
+        let (seen, by_client) = last?;
+        if by_client {
+            return Some(Party::Client);
+        }
+        let same = |other: &&Seen| {
+            !other.inward
+                && other.host != from
+                && (
+                    other.headers.identification,
+                    other.headers.seq,
+                    other.headers.flags,
+                ) == (
+                    seen.headers.identification,
+                    seen.headers.seq,
+                    seen.headers.flags,
+                )
+        };
+        let dialled = plan.host_of(remote.ip(), from);
+        let by_parent = dialled.is_some_and(|host| host.0 == plan.port(from).0);
+        (by_parent || self.list.iter().any(|other| same(&other))).then_some(Party::Server)
     }
 
     /// Where a SYN came inside a host, the last time; none when it came to none there.

@@ -94,7 +94,7 @@ impl<'a, 'b> Notes<'a, 'b> {
             }
         } else if ended.receiver == connection.from && ended.from_after != connection.remote {
             Some(format!(
-                "comes from {}, not from {} that {} dialled: past whatever would translate it back",
+                "comes from {}, not from {} that {} dialled: nothing translated it back",
                 ended.from_after, connection.remote, connection.from
             ))
         } else {
