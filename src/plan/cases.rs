@@ -8,11 +8,38 @@ use std::collections::BTreeSet;
 
 /// Rules between the cases of a lab.
 pub(super) fn check(lab: &Lab, sink: &mut Sink) {
+    let of_faults = fault_finds(lab);
     for case in &lab.cases {
         match case.kind.value {
-            Kind::Fix | Kind::Control => finds_nothing(case, sink),
-            Kind::Fault | Kind::Partial => {}
+            Kind::Fix | Kind::Control => {
+                finds_nothing(case, sink);
+                let judged = |kind: &str| of_faults.iter().any(|named| named == kind);
+                may_not_find(case, judged, "this case must not show it", sink);
+            }
+            Kind::Fault | Kind::Partial => {
+                let judged = |kind: &str| case.finds.iter().any(|find| find.value == kind);
+                may_not_find(case, judged, "this case must show it", sink);
+            }
         }
+    }
+}
+
+/// What a case is judged by is not left open.
+fn may_not_find(case: &Case, judged: impl Fn(&str) -> bool, why: &str, sink: &mut Sink) {
+    for find in case.may_find.iter().filter(|find| judged(&find.value)) {
+        sink.push(
+            Diagnostic::new(
+                code::MAY_FIND_WHAT_IS_JUDGED,
+                find.span,
+                format!(
+                    "`{}` is what `{}` is judged by",
+                    find.value, case.name.value
+                ),
+            )
+            .label(why)
+            .also(case.kind.span, "this kind of case")
+            .help(format!("remove `{}` from `may_find`", find.value)),
+        );
     }
 }
 

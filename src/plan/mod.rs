@@ -168,6 +168,7 @@ fn plan_case(
         works: resolved.works,
         expect: resolved.expect,
         finds: case.finds.iter().map(|f| f.value.clone()).collect(),
+        may_find: case.may_find.iter().map(|f| f.value.clone()).collect(),
         fault_finds: cases::fault_finds(lab),
         ip_groups: resolved.ip_groups,
         seed,

@@ -50,6 +50,8 @@ pub struct Plan {
     pub expect: Vec<Claim>,
     /// Findings the case must show.
     pub finds: Vec<String>,
+    /// Findings the case may show beside those.
+    pub may_find: Vec<String>,
     /// Findings named by any fault of the lab: a fix or control must show none of them.
     pub fault_finds: Vec<String>,
     /// Target groups whose targets are registered by address instead of instance id.

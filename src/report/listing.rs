@@ -30,6 +30,10 @@ pub struct ListedCase {
     pub kind: &'static str,
     /// What it shows; may be empty.
     pub shows: String,
+    /// Findings it must show.
+    pub finds: Vec<String>,
+    /// Findings it may show beside those.
+    pub may_find: Vec<String>,
 }
 
 impl From<&[Plan]> for ListedLab {
@@ -40,6 +44,8 @@ impl From<&[Plan]> for ListedLab {
             case: plan.case.clone(),
             kind: kind_word(plan.kind),
             shows: plan.shows.clone(),
+            finds: plan.finds.clone(),
+            may_find: plan.may_find.clone(),
         });
         Self {
             lab: first.lab.clone(),
@@ -97,6 +103,8 @@ mod tests {
             case: case.to_owned(),
             kind: "fix",
             shows: shows.to_owned(),
+            finds: Vec::new(),
+            may_find: Vec::new(),
         };
         let lab = ListedLab {
             lab: "nlb/x".to_owned(),

@@ -463,6 +463,9 @@ fn claims(plan: &Plan, out: &mut String) {
     if !plan.finds.is_empty() {
         line!(out, "\nIT MUST SHOW\n  {}", plan.finds.join(", "));
     }
+    if !plan.may_find.is_empty() {
+        line!(out, "\nIT MAY SHOW\n  {}", plan.may_find.join(", "));
+    }
 }
 
 fn protocol(protocol: Protocol) -> &'static str {

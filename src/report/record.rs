@@ -224,6 +224,9 @@ pub struct Found {
     pub connections: Vec<usize>,
     /// What the kernels counted.
     pub counters: Vec<Counted>,
+    /// What else shows it, as expressions name it, with the values met.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub values: Map<String, Value>,
 }
 
 /// A kernel counter that a finding cites.

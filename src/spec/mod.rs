@@ -284,6 +284,7 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
         shows: fields.written("shows").map(one_line),
         set,
         finds: fields.names("finds"),
+        may_find: fields.names("may_find"),
         expect: claims::read(fields.node("expect")),
         body: moments::body(&patched, sink)?,
     })

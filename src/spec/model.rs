@@ -56,6 +56,8 @@ pub struct Case {
     pub set: Vec<Patch>,
     /// Findings it must show.
     pub finds: Vec<Spanned<String>>,
+    /// Findings it may show beside those.
+    pub may_find: Vec<Spanned<String>>,
     /// What it claims.
     pub expect: Vec<Claim>,
     /// The lab's body after `set`.

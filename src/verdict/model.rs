@@ -81,4 +81,7 @@ pub struct Finding {
     pub connections: Vec<usize>,
     /// Host, counter, delta over the steps.
     pub counters: Vec<(String, String, i64)>,
+    /// What else shows it, as expressions name it, with the values met:
+    /// `("load_balancers.front.state", "failed")`.
+    pub values: Vec<(String, Value)>,
 }

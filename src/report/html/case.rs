@@ -207,6 +207,12 @@ fn findings(record: &Record) -> Vec<Finding> {
             .counters
             .iter()
             .map(|c| format!("{} {} {}", c.host, c.counter, c.value))
+            .chain(
+                finding
+                    .values
+                    .iter()
+                    .map(|(path, value)| format!("{path} = {value}")),
+            )
             .collect(),
     });
     told.collect()

@@ -147,6 +147,7 @@ fn findings(list: &[Finding]) -> Vec<Found> {
             packets: finding.packets.clone(),
             connections: finding.connections.clone(),
             counters: finding.counters.iter().map(counted).collect(),
+            values: finding.values.iter().cloned().collect(),
         })
         .collect()
 }

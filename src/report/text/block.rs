@@ -230,7 +230,10 @@ impl Block {
                 .iter()
                 .map(|(host, counter, value)| format!("{host} {counter} {value}"))
                 .collect();
-            for line in wrap(&counters.join(", "), self.width - INDENT - 12) {
+            let values = finding.values.iter();
+            let values = values.map(|(path, value)| format!("{path} = {value}"));
+            let witnesses: Vec<String> = counters.into_iter().chain(values).collect();
+            for line in wrap(&witnesses.join(", "), self.width - INDENT - 12) {
                 self.line(INDENT + 12, &line);
             }
         }

@@ -79,6 +79,15 @@ pub static CASE: Section = Section {
             "Mechanisms that must be recognised in the evidence.",
         ),
         field(
+            "may_find",
+            Optional,
+            Type::List {
+                of: &Type::Word(&FINDINGS),
+                min: 0,
+            },
+            "Mechanisms that are at work beside those, or are in some runs and not in others; no case is judged by them.",
+        ),
+        field(
             "expect",
             Optional,
             Type::Claims,

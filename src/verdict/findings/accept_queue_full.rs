@@ -28,6 +28,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: Vec::new(),
         connections: Vec::new(),
         counters: overflows,
+        values: Vec::new(),
     })
 }
 

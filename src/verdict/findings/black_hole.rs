@@ -60,6 +60,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, packets),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

@@ -60,6 +60,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, packets),
         connections: connections.into_iter().collect(),
         counters: counted,
+        values: Vec::new(),
     })
 }
 

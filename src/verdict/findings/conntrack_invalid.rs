@@ -2,11 +2,13 @@
 //! translate it.
 //!
 //! A socket that knows the connection answers such a segment with an ACK (RFC 9293 section 3.10.7.4), never with RST. Linux'
-//! connection tracking calls it INVALID and leaves it untranslated; what gets it then knows no such connection.
+//! connection tracking calls it INVALID and leaves it untranslated; what gets it then knows no such connection: it comes
+//! from an address that the connection there was never opened to. Without that, a segment off its stream and a RST are
+//! two connections of one 4-tuple (see `flow_collision`).
 //! Observed on: Kubernetes nodes with kube-proxy before 1.15, which lets INVALID packets pass to pods.
 
 use super::{cite, count, counters, distinct, name_all};
-use crate::evidence::Packet;
+use crate::evidence::{Connection, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 use std::collections::HashMap;
@@ -24,29 +26,20 @@ struct Stray {
 }
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let found = strays(trace);
+    let mut found = strays(trace);
+    found.retain(|stray| untranslated(trace, stray).is_some());
     let first = found.first()?;
     let (segment, reset) = (trace.ended(first.segment), trace.sent(first.reset));
-    let ends = trace.evidence.connections.iter().enumerate();
-    let connections: Vec<usize> = ends
-        .filter(|(_, c)| {
-            found
-                .iter()
-                .any(|stray| trace.sent(stray.reset).from == c.local)
-        })
-        .map(|(i, _)| i)
-        .collect();
-    let whose = match connections.is_empty() {
-        true => String::new(),
-        false => format!(", a segment of {}", name_all(trace, &connections)),
-    };
+    let whose = found.iter().filter_map(|stray| untranslated(trace, stray));
+    let connections: Vec<usize> = distinct(whose);
     let summary = format!(
-        "{} from {} to {}{whose}, {} bytes off its stream, {} answered with RST instead of ACK: connection tracking called \
+        "{} from {} to {}, a segment of {}, {} bytes off its stream, {} answered with RST instead of ACK: connection tracking called \
          it INVALID and did not translate it, so it came from an address that {} had never dialled. The RST went to {}, and \
          ended the live connection there.",
         count(found.len(), "segment"),
         segment.from_after,
         segment.to_after,
+        name_all(trace, &connections),
         first.off,
         if found.len() == 1 { "was" } else { "were" },
         reset.from,
@@ -71,7 +64,22 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, passages),
         connections,
         counters: numbers,
+        values: Vec::new(),
     })
+}
+
+/// The connection whose end answered, if it was opened to another address than the segment came from.
+fn untranslated(trace: &Trace, stray: &Stray) -> Option<usize> {
+    let (from, at) = (
+        &trace.ended(stray.segment).from_after,
+        &trace.sent(stray.reset).from,
+    );
+    let connections = &trace.evidence.connections;
+    let there = |c: &&Connection| c.local == *at;
+    if connections.iter().filter(there).any(|c| c.remote == *from) {
+        return None;
+    }
+    connections.iter().position(|c| c.local == *at)
 }
 
 fn strays(trace: &Trace) -> Vec<Stray> {
@@ -136,11 +144,12 @@ fn owner<'a>(trace: &Trace<'a>, end: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::{KIND, find};
-    use crate::evidence::{Evidence, Packet};
+    use crate::evidence::{Connection, Evidence, Packet};
     use crate::verdict::trace::Trace;
 
     const POD: &str = "10.0.0.11:40000";
     const SERVER: &str = "10.0.16.11:80";
+    const SERVICE: &str = "10.100.0.10:80";
 
     fn packet(evidence: &mut Evidence, ends: [&str; 2], flags: &str, numbers: [i64; 2], len: i64) {
         evidence.packets.push(Packet {
@@ -164,6 +173,13 @@ mod tests {
 
     fn talk() -> Evidence {
         let mut evidence = Evidence::default();
+        evidence.connections.push(Connection {
+            protocol: "tcp".into(),
+            from: "shell".into(),
+            local: POD.into(),
+            remote: SERVICE.into(),
+            ..Connection::default()
+        });
         packet(&mut evidence, [POD, SERVER], "S", [1000, 0], 0);
         packet(&mut evidence, [SERVER, POD], "S.", [4_294_967_295, 1001], 0);
         packet(&mut evidence, [SERVER, POD], "P.", [0, 1065], 64);
@@ -183,6 +199,18 @@ mod tests {
             "{}",
             found.summary
         );
+    }
+
+    #[test]
+    fn silent_when_it_came_from_where_the_connection_was_opened_to() {
+        let mut evidence = talk();
+        packet(&mut evidence, [SERVER, POD], "P.", [1_000_000_064, 1065], 1);
+        packet(&mut evidence, [POD, SERVER], "R", [1065, 0], 0);
+        evidence.connections[0].remote = SERVER.into();
+        assert!(find(&Trace::new(&evidence)).is_none());
+        // A RST that the balancer says in the name of an address of its own.
+        evidence.connections.clear();
+        assert!(find(&Trace::new(&evidence)).is_none());
     }
 
     #[test]

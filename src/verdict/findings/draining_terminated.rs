@@ -58,5 +58,6 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, told),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! Observed on: AWS Network Load Balancers, which count them in `UnhealthyRoutingFlowCount`.
 
-use super::count;
-use crate::evidence::Evidence;
+use super::{cite, count, item};
+use crate::evidence::{Evidence, Flow};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -12,61 +12,99 @@ pub(super) const KIND: &str = "fail-open";
 const METRIC: &str = "UnhealthyRoutingFlowCount";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let balancers = trace.evidence.load_balancers.iter();
-    let open: Vec<String> = balancers
-        .filter_map(|(name, balancer)| {
-            let flows = balancer.metrics.get(METRIC).copied().unwrap_or(0);
-            let flows = usize::try_from(flows).ok().filter(|flows| *flows > 0)?;
-            Some(format!(
-                "{name} ({METRIC} {flows}) had too few healthy targets and failed open: {} went to any of them{}.",
-                count(flows, "new flow"),
-                unhealthy(trace.evidence, name)
-            ))
-        })
+    let evidence = trace.evidence;
+    let mut sentences = Vec::new();
+    let mut values = Vec::new();
+    let mut astray = Vec::new();
+    for (name, balancer) in &evidence.load_balancers {
+        let flows = balancer.metrics.get(METRIC).copied().unwrap_or(0);
+        let Some(counted) = usize::try_from(flows).ok().filter(|flows| *flows > 0) else {
+            continue;
+        };
+        let known = to_unhealthy(evidence, name);
+        let of_them = match known.len().min(counted) {
+            0 => String::new(),
+            some => format!(", {some} of them to targets that were unhealthy"),
+        };
+        sentences.push(format!(
+            "{name} ({METRIC} {counted}) had too few healthy targets and failed open: {} went to any of them{of_them}.",
+            count(counted, "new flow"),
+        ));
+        let path = item("load_balancers", name);
+        values.push((format!("{path}.metrics.{METRIC}"), flows.into()));
+        astray.extend(known);
+    }
+    let flows = evidence.connections.iter().enumerate();
+    let connections: Vec<usize> = flows
+        .filter(|(_, connection)| connection.flow.is_some_and(|flow| astray.contains(&flow)))
+        .map(|(index, _)| index)
         .collect();
-    (!open.is_empty()).then(|| Finding {
+    let first = connections.iter().filter_map(|one| trace.syns(*one).next());
+    (!sentences.is_empty()).then(|| Finding {
         kind: KIND.into(),
-        summary: open.join(" "),
-        packets: Vec::new(),
-        connections: Vec::new(),
+        summary: sentences.join(" "),
+        packets: cite(trace, first),
+        connections: connections.clone(),
         counters: Vec::new(),
+        values,
     })
 }
 
-/// `, 12 of them to targets that are unhealthy`, of the flows that are known.
-fn unhealthy(evidence: &Evidence, balancer: &str) -> String {
-    let state = |group: &str, target: &str| {
-        let group = evidence.target_groups.get(group)?;
-        group.targets.get(target).map(|target| &target.state)
-    };
-    let flows = evidence.flows.iter().filter(|flow| {
-        flow.balancer == balancer
-            && state(&flow.group, &flow.target).is_some_and(|state| state.starts_with("unhealthy"))
-    });
-    match flows.count() {
-        0 => String::new(),
-        some => format!(", {some} of them to targets that are unhealthy"),
-    }
+/// Flows of a balancer to targets that were unhealthy when they were opened.
+fn to_unhealthy(evidence: &Evidence, balancer: &str) -> Vec<usize> {
+    let flows = evidence.flows.iter().enumerate();
+    flows
+        .filter(|(_, flow)| flow.balancer == balancer && was_unhealthy(evidence, flow))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn was_unhealthy(evidence: &Evidence, flow: &Flow) -> bool {
+    let group = evidence.target_groups.get(&flow.group);
+    group
+        .and_then(|group| group.targets.get(&flow.target))
+        .is_some_and(|target| {
+            let before = target.transitions.iter().rev();
+            let state = before.clone().find(|came| came.at <= flow.opened);
+            let state = state.map_or(&target.state, |came| &came.state);
+            state.starts_with("unhealthy")
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::recognise;
-    use crate::evidence::{GroupEvidence, TargetEvidence};
+    use crate::evidence::{GroupEvidence, TargetEvidence, Transition};
     use crate::verdict::kit::{Kit, harmless};
 
     #[test]
     fn it_speaks_of_the_metric_and_of_where_the_flows_went() {
         let mut kit = Kit::new();
-        kit.connect("one", 40000, "front/a", "web1");
-        kit.connect("two", 40001, "front/a", "web2");
+        let one = kit.connect("one", 40000, "front/a", "web1");
+        kit.up(one, "S", 1000, 0, 0);
+        // This target was healthy when its first flow was opened, and was not when the second was.
+        kit.connect("early", 40001, "front/a", "web2");
+        kit.now = 50.0;
+        kit.connect("two", 40002, "front/a", "web2");
         let front = kit.evidence.load_balancers.get_mut("front");
         let metrics = &mut front.expect("a balancer").metrics;
         metrics.insert(super::METRIC.into(), 2);
         let mut group = GroupEvidence::default();
-        for (name, state) in [("web1", "unhealthy"), ("web2", "unhealthy.draining")] {
+        let came = |at, state: &str| Transition {
+            at,
+            state: state.into(),
+            ..Transition::default()
+        };
+        for (name, states) in [
+            ("web1", vec![came(-10.0, "unhealthy")]),
+            (
+                "web2",
+                vec![came(-10.0, "healthy"), came(20.0, "unhealthy.draining")],
+            ),
+        ] {
             let target = TargetEvidence {
-                state: state.into(),
+                state: "unhealthy".into(),
+                transitions: states,
                 ..TargetEvidence::default()
             };
             group.targets.insert(name.into(), target);
@@ -74,10 +112,20 @@ mod tests {
         kit.evidence.target_groups.insert("web".into(), group);
         let found = recognise(&kit.evidence);
         let found = found.iter().find(|f| f.kind == super::KIND);
+        let found = found.expect("the finding");
+        assert_eq!(found.packets, [0]);
+        assert_eq!(found.connections, [0, 2]);
         assert_eq!(
-            found.expect("the finding").summary,
+            found.values,
+            [(
+                "load_balancers.front.metrics.UnhealthyRoutingFlowCount".to_owned(),
+                2.into()
+            )]
+        );
+        assert_eq!(
+            found.summary,
             "front (UnhealthyRoutingFlowCount 2) had too few healthy targets and failed open: 2 new flows went to any \
-             of them, 2 of them to targets that are unhealthy."
+             of them, 2 of them to targets that were unhealthy."
         );
     }
 

@@ -243,6 +243,7 @@ fn finding(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> Finding {
         packets: cite(trace, packets),
         connections,
         counters: counters(trace.evidence, targets, &names),
+        values: Vec::new(),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, dropped),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Observed on: an AWS VPC. Neither RST nor ICMP: a refused client waits as if nobody were there.
 
-use super::{CITED, count, join, name_all};
+use super::{CITED, count, ip, join, name_all, states};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
+use serde_json::Value;
 use std::collections::HashMap;
 
 pub(super) const SECURITY_GROUP: &str = "security-group-drop";
@@ -106,7 +107,20 @@ impl<'a, 'b> Books<'a, 'b> {
             packets,
             connections: self.connections(refusals),
             counters: Vec::new(),
+            values: self.unchecked(refusals),
         }
+    }
+
+    /// What became of the targets whose health checks were refused. The checks themselves may be from before the record.
+    fn unchecked(&self, refusals: &[&Refusal]) -> Vec<(String, Value)> {
+        let evidence = self.trace.evidence;
+        let checked = |host: &str| {
+            let address = &evidence.hosts[host].address;
+            let mut checks = refusals.iter().filter(|refusal| refusal.probe);
+            checks.any(|check| [ip(&check.to), ip(&check.from)].contains(&address.as_str()))
+        };
+        let hosts = evidence.hosts.keys().filter(|host| checked(host));
+        hosts.flat_map(|host| states(evidence, host)).collect()
     }
 
     fn connections(&self, refusals: &[&Refusal]) -> Vec<usize> {

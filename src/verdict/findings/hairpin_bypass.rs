@@ -69,6 +69,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets,
         connections,
         counters: numbers,
+        values: Vec::new(),
     })
 }
 

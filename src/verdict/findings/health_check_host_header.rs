@@ -3,7 +3,7 @@
 //! Observed on: AWS Network Load Balancers, whose checks carry the zonal address and the listener's port as Host.
 //! Said only where the server answered the same path well under another name: else the path may be what is wrong.
 
-use super::{count, distinct, join};
+use super::{CITED, count, distinct, join, states};
 use crate::evidence::Request;
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
@@ -12,6 +12,8 @@ pub(super) const KIND: &str = "health-check-host-header";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut parts = Vec::new();
+    let mut packets = Vec::new();
+    let mut values = Vec::new();
     for (name, host) in &trace.evidence.hosts {
         let refused: Vec<&Request> = host
             .requests
@@ -33,6 +35,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
                 .filter(|request| request.status < 400)
                 .map(|request| format!("\"{}\"", request.host)),
         );
+        let said = trace.evidence.packets.iter().enumerate();
+        let answers = said.filter(|(_, packet)| {
+            packet.probe && packet.sender == *name && packet.len > 0 && packet.seen_at.is_empty()
+        });
+        packets.extend(answers.map(|(record, _)| record));
+        values.extend(states(trace.evidence, name));
         parts.push(format!(
             "{name} answered {} with {}: the Host header of a check is the zonal address and the listener's port (\"{}\"), and it serves {}.",
             count(refused.len(), "health check"),
@@ -44,9 +52,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     (!parts.is_empty()).then(|| Finding {
         kind: KIND.into(),
         summary: parts.join(" "),
-        packets: Vec::new(),
+        packets: packets.into_iter().take(CITED).collect(),
         connections: Vec::new(),
         counters: Vec::new(),
+        values,
     })
 }
 

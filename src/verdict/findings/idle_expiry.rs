@@ -68,6 +68,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, late),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 
@@ -99,6 +100,7 @@ fn ended_in_time(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, resets),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

@@ -51,6 +51,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             seen.keys().copied(),
             &["TcpExtEmbryonicRsts", "TcpExtIPReversePathFilter"],
         ),
+        values: Vec::new(),
     })
 }
 

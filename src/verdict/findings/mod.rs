@@ -40,6 +40,7 @@ pub(super) use loopback::came_home;
 use super::Finding;
 use super::trace::Trace;
 use crate::evidence::Evidence;
+use serde_json::Value;
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -187,6 +188,30 @@ fn count(n: usize, noun: &str) -> String {
     } else {
         format!("{n} {noun}s")
     }
+}
+
+/// `load_balancers.front`, `load_balancers["front-1"]`: an item of a map, as expressions name it.
+fn item(map: &str, name: &str) -> String {
+    if name.contains(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_') {
+        format!("{map}[\"{name}\"]")
+    } else {
+        format!("{map}.{name}")
+    }
+}
+
+/// What a host is as a target: each state that some group has of it, as expressions name it.
+fn states(evidence: &Evidence, host: &str) -> Vec<(String, Value)> {
+    let groups = evidence.target_groups.iter();
+    groups
+        .flat_map(|(group, record)| {
+            let path = format!("{}.targets", item("target_groups", group));
+            let targets = record.targets.iter().filter(|(name, _)| *name == host);
+            targets.map(move |(name, target)| {
+                let state = target.state.as_str().into();
+                (format!("{}.state", item(&path, name)), state)
+            })
+        })
+        .collect()
 }
 
 /// Distinct, in order of first appearance.

@@ -49,5 +49,6 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, dropped),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }

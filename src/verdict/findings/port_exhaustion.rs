@@ -77,6 +77,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, dropped),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Observed on: AWS Network Load Balancers. The state is `failed`, the name has no address, nothing listens.
 
-use super::name_all;
+use super::{item, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -43,6 +43,10 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 packets: Vec::new(),
                 connections,
                 counters: Vec::new(),
+                values: vec![(
+                    format!("{}.state", item("load_balancers", name)),
+                    balancer.state.as_str().into(),
+                )],
             }
         })
         .collect()
@@ -72,6 +76,8 @@ mod tests {
              \"visit\" found no address under its name."
         );
         assert_eq!(finding.connections, [0]);
+        let state = ("load_balancers.front.state".to_owned(), "failed".into());
+        assert_eq!(finding.values, [state]);
     }
 
     #[test]

@@ -31,5 +31,6 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: Vec::new(),
         connections: stuck,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }

@@ -47,5 +47,6 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, resets),
         connections: refused,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }

@@ -28,6 +28,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 packets: Vec::new(),
                 connections: Vec::new(),
                 counters: Vec::new(),
+                values: vec![(format!("{}.error", step.name), step.error.as_str().into())],
             })
         })
         .collect()

@@ -51,6 +51,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             hosts.iter().map(|(host, _)| *host),
             &[COUNTER],
         ),
+        values: Vec::new(),
     })
 }
 

@@ -79,6 +79,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
                 "TcpOutRsts",
             ],
         ),
+        values: Vec::new(),
     })
 }
 

@@ -46,6 +46,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 packets: Vec::new(),
                 connections,
                 counters: Vec::new(),
+                values: Vec::new(),
             }
         })
         .collect()

@@ -93,6 +93,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             targets,
             &["TcpExtTCPACKSkippedChallenge", "TcpExtListenDrops"],
         ),
+        values: Vec::new(),
     })
 }
 

@@ -4,7 +4,7 @@
 //! `Target.NotInUse`, with cross-zone load balancing too. So is one whose group is behind no listener, or behind a
 //! balancer that never came up: nobody meant it to serve, or another mechanism says why it does not.
 
-use super::join;
+use super::{item, join};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -21,6 +21,11 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 .filter(|(_, target)| !group.zones.contains(&target.zone))
                 .map(|(target, _)| target.clone())
                 .collect();
+            let path = format!("{}.targets", item("target_groups", name));
+            let reason = |target: &String| {
+                let reason = group.targets[target].reason.as_str().into();
+                (format!("{}.reason", item(&path, target)), reason)
+            };
             let (is, it) = match unused.len() {
                 _ if group.zones.is_empty() => return None,
                 0 => return None,
@@ -38,6 +43,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 packets: Vec::new(),
                 connections: Vec::new(),
                 counters: Vec::new(),
+                values: unused.iter().map(reason).collect(),
             })
         })
         .collect()

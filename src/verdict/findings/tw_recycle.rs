@@ -55,6 +55,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: dropped.into_iter().take(CITED).collect(),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

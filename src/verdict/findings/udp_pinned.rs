@@ -66,6 +66,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
             packets: cite(trace, datagrams),
             connections,
             counters: Vec::new(),
+            values: Vec::new(),
         });
     }
     findings

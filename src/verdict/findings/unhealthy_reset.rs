@@ -40,6 +40,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         packets: cite(trace, refused),
         connections,
         counters: Vec::new(),
+        values: Vec::new(),
     })
 }
 

@@ -54,6 +54,7 @@ fn of_balancer(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> 
                 packets: answers.into_iter().take(CITED).collect(),
                 connections: connections(evidence, &place),
                 counters: Vec::new(),
+                values: Vec::new(),
             })
         })
         .collect()

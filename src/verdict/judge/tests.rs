@@ -65,6 +65,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         works: claims(works),
         expect: claims(expect),
         finds: Vec::new(),
+        may_find: Vec::new(),
         fault_finds: Vec::new(),
         ip_groups: Vec::new(),
         seed: 1,
