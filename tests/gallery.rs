@@ -16,8 +16,15 @@ fn every_lab_holds() {
     }
     let kept = Scratch::new("evidence");
     let (output, report) = run(&["--evidence", &kept.0.display().to_string()]);
-    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
     let cases = report["cases"].as_array().expect("cases");
+    let differences = matrix::differences(&matrix::named(), cases).join("\n");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{differences}\n{}",
+        everything(&output)
+    );
+    assert!(differences.is_empty(), "{differences}");
     let ran: BTreeSet<String> = cases
         .iter()
         .map(|case| {
@@ -51,8 +58,6 @@ fn every_lab_holds() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     let bare: Vec<String> = cases.iter().flat_map(without_witness).collect();
     assert!(bare.is_empty(), "{}", bare.join("\n"));
-    let differences = matrix::differences(&matrix::named(), cases);
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// Findings that cite nothing of the evidence.
