@@ -5,7 +5,7 @@
 //! machine at this moment: a bare hash map of as many 16-byte keys asked in random order, and a walk through as many
 //! cache lines where each says which is next. Rounds of all of them alternate. A round's figure is its median batch, which
 //! a machine with other work to do preempts seldom, and the table has the medians of these. With `BENCH_JSON` the
-//! rows go into that file.
+//! rows go into that file; arguments that are numbers are other sizes of the table.
 
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::FlowState;
@@ -64,12 +64,13 @@ static ALLOCATOR: Counting = Counting;
 
 fn main() {
     println!(
-        "{:>9}  {:<38} {:>7} {:>8} {:>8} {:>8} {:>11}",
+        "{:>9}  {:<50} {:>7} {:>8} {:>8} {:>8} {:>11}",
         "flows", "what", "ns", "of map", "of chase", "allocs", "bytes/flow"
     );
     let mut rows = Vec::new();
-    for flows in SIZES {
-        rows.extend(measure(flows));
+    let asked: Vec<usize> = std::env::args().flat_map(|word| word.parse()).collect();
+    for flows in if asked.is_empty() { &SIZES } else { &*asked } {
+        rows.extend(measure(*flows));
     }
     if let Ok(file) = std::env::var("BENCH_JSON") {
         let report = serde_json::json!({ "bench": "fabric", "rows": rows });
@@ -92,11 +93,11 @@ fn measure(flows: usize) -> Vec<serde_json::Value> {
     }
     let (map, chase) = (median(map), median(chase));
     println!(
-        "{flows:>9}  {:<38} {map:>7.1} {:>8} {:>8}",
+        "{flows:>9}  {:<50} {map:>7.1} {:>8} {:>8}",
         "(a hash map)", "1.00", ""
     );
     println!(
-        "{flows:>9}  {:<38} {chase:>7.1} {:>8} {:>8}",
+        "{flows:>9}  {:<50} {chase:>7.1} {:>8} {:>8}",
         "(one cache line after the other)", "", "1.00"
     );
     let mut rows = vec![
@@ -110,7 +111,7 @@ fn measure(flows: usize) -> Vec<serde_json::Value> {
             let per_packet = result.allocations as f64 / (ROUNDS * BATCHES * BATCH) as f64;
             let what = format!("{}, {}", network.shape.name, traffic.name);
             println!(
-                "{flows:>9}  {what:<38} {ns:>7.1} {of_map:>8.2} {of_chase:>8.2} {per_packet:>8.2} {:>11.0}",
+                "{flows:>9}  {what:<50} {ns:>7.1} {of_map:>8.2} {of_chase:>8.2} {per_packet:>8.2} {:>11.0}",
                 network.bytes_per_flow,
             );
             rows.push(serde_json::json!({
@@ -133,31 +134,29 @@ struct Traffic {
     name: &'static str,
     reply: bool,
     burst: bool,
+    /// The fabric is not told beforehand which packets come.
+    single: bool,
 }
 
 impl Traffic {
-    const ALL: [Self; 4] = [
-        Self {
-            name: "forward, random",
-            reply: false,
-            burst: false,
-        },
-        Self {
-            name: "reply, random",
-            reply: true,
-            burst: false,
-        },
-        Self {
-            name: "forward, bursts",
-            reply: false,
-            burst: true,
-        },
-        Self {
-            name: "reply, bursts",
-            reply: true,
-            burst: true,
-        },
-    ];
+    const ALL: [Self; 6] = {
+        const fn traffic(name: &'static str, reply: bool, burst: bool, single: bool) -> Traffic {
+            Traffic {
+                name,
+                reply,
+                burst,
+                single,
+            }
+        }
+        [
+            traffic("forward, random", false, false, false),
+            traffic("reply, random", true, false, false),
+            traffic("forward, bursts", false, true, false),
+            traffic("reply, bursts", true, true, false),
+            traffic("forward, random, one by one", false, false, true),
+            traffic("reply, random, one by one", true, false, true),
+        ]
+    };
 }
 
 /// What is special about a network.
@@ -237,6 +236,9 @@ impl Network {
             };
             let (target, from_seen, to_seen) = send(port, from, FRONT, SYN);
             send(target, to_seen, from_seen, SYN | ACK);
+            // Each side has said something, as in any connection that is used.
+            send(port, from, FRONT, ACK | PSH);
+            send(target, to_seen, from_seen, ACK | PSH);
             replies.push((to_seen, from_seen));
         }
         let used = BYTES.load(Ordering::Relaxed) - before - own;
@@ -266,7 +268,7 @@ impl Network {
                 self.fill(traffic, &mut random);
                 let allocations = ALLOCATIONS.load(Ordering::Relaxed);
                 let began = Instant::now();
-                self.handle(&mut sink);
+                self.handle(traffic, &mut sink);
                 nanos.push(per_packet(began));
                 self.results[number].allocations +=
                     ALLOCATIONS.load(Ordering::Relaxed) - allocations;
@@ -291,7 +293,11 @@ impl Network {
         }
     }
 
-    fn handle(&mut self, sink: &mut Sink) {
+    fn handle(&mut self, traffic: Traffic, sink: &mut Sink) {
+        if !traffic.single {
+            let packets = self.batch.iter().map(|bytes| (sender(bytes), &bytes[..]));
+            self.fabric.foresee(packets);
+        }
         for bytes in &mut self.batch {
             self.clock += Duration::from_nanos(100);
             let port = sender(bytes);

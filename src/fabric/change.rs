@@ -64,6 +64,8 @@ impl Fabric {
                 self.config = *config;
             }
         }
+        self.epoch += 1;
         self.control(self.now, out);
+        self.wake();
     }
 }

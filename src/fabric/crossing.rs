@@ -4,12 +4,12 @@
 
 use super::config::{PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
-use super::passage::{Transient, tuple};
+use super::passage::{Passage, Transient, tuple};
 use super::record::{Fate, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::segment::segment;
-use crate::packet::{Ipv4Packet, VnetHeader, tcp};
+use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -154,16 +154,28 @@ impl Fabric {
         } else {
             Some(out.deliver(to, vnet, packet))
         };
-        let fate = match taken {
-            Some(true) => {
-                if self.routes.is_own(to, headers.source()) {
-                    self.self_sourced[to.0 as usize] += 1;
-                }
-                Fate::Forwarded(to)
-            }
-            Some(false) => Fate::Dropped(Reason::DeviceRefused),
-            None => Fate::Dropped(Reason::Untranslatable),
+        let Some(taken) = taken else {
+            return self.finish(transient, Fate::Dropped(Reason::Untranslatable));
         };
-        self.finish(transient, fate);
+        if taken && self.routes.is_own(to, headers.source()) {
+            self.self_sourced[to.0 as usize] += 1;
+        }
+        self.handed_over(to, taken, &transient.passage, &transient.headers);
+    }
+
+    /// A packet's end at its receiver's device, which took it or refused it.
+    #[inline]
+    pub(super) fn handed_over(
+        &mut self,
+        to: PortId,
+        taken: bool,
+        passage: &Passage,
+        headers: &Headers,
+    ) {
+        let fate = match taken {
+            true => Fate::Forwarded(to),
+            false => Fate::Dropped(Reason::DeviceRefused),
+        };
+        self.ledger.finished(self.now, passage, headers, fate);
     }
 }

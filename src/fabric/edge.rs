@@ -9,21 +9,18 @@ use crate::packet::{Headers, Malformed, VnetHeader, siit};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 impl Fabric {
-    /// Reads what a host sent; an IPv6 packet is translated in place, and `packet` begins later then. True: it was one.
-    pub(super) fn read(
+    /// Reads an IPv6 packet that a host sent: it is translated in place, and `packet` begins later then.
+    pub(super) fn read_ipv6(
         &mut self,
         vnet: &mut VnetHeader,
         packet: &mut &mut [u8],
-    ) -> (Result<Headers, Malformed>, bool) {
-        let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
-        if !is_ipv6 || self.stand_ins.is_empty() {
-            return (Headers::parse(vnet, packet), is_ipv6);
+    ) -> Result<Headers, Malformed> {
+        if self.stand_ins.is_empty() {
+            return Headers::parse(vnet, packet);
         }
-        let parsed = siit::enter(vnet, packet, &mut self.stand_ins).and_then(|start| {
-            *packet = &mut std::mem::take(packet)[start..];
-            Headers::parse(vnet, packet)
-        });
-        (parsed, is_ipv6)
+        let start = siit::enter(vnet, packet, &mut self.stand_ins)?;
+        *packet = &mut std::mem::take(packet)[start..];
+        Headers::parse(vnet, packet)
     }
 
     /// Hands an IPv6 packet to a host's device, see [`Output`]. None: it cannot be one.

@@ -150,6 +150,11 @@ impl Faults {
         self.down.contains(&port)
     }
 
+    /// True when no link is down and no rule is in force.
+    pub fn is_quiet(&self) -> bool {
+        self.down.is_empty() && !self.rules.iter().any(|active| active.in_force)
+    }
+
     /// Puts a rule in force.
     pub fn add(&mut self, rule: DropRule, config: &Config) {
         self.rules.push(Active {

@@ -5,23 +5,25 @@
 //! is only the table. One for all balancers, because a target cannot tell two balancers apart either.
 //!
 //! Flows are never forgotten: an expired one stays as a tombstone, else the target's next packet would travel
-//! un-translated. The packet path touches one [`Entry`], which is one cache line; the [`FlowRecord`] beside it has
-//! what changes seldom.
+//! un-translated. The packet path touches one [`Entry`], which is one cache line; what changes seldom is beside it.
 
-use super::config::{BalancerId, GroupId, Protocol, ZonalId};
+use super::config::{BalancerId, EndpointId, EndpointPlace, GroupId, PortId, Protocol, ZonalId};
+use super::flow_index::{FlowIndex, prefetch};
 use super::meter::NodeId;
 use super::metric::Family;
-use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
-use hashbrown::HashTable;
-use rustc_hash::FxHasher;
+use super::record::{Displaced, FlowId, FlowRecord, FlowState, Party, Tuple};
+use crate::packet::{TCP, UDP};
+use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::hash::Hasher;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-/// Nanoseconds in which idle limits are kept: four bytes hold more than eleven hours, and AWS's longest is 6000 s.
+/// Nanoseconds in which limits are kept: four bytes hold more than eleven hours, and AWS's longest is 6000 s.
 const IDLE_UNIT: u64 = 10_000;
+
+/// Packets that are foreseen at once.
+pub const FORESIGHT: usize = 64;
 
 /// The two ends of a packet and its protocol, packed for comparing and hashing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +45,32 @@ impl Key {
         }
     }
 
-    /// Only a place in a table hangs on this, never a decision.
+    /// The key of the first bytes of a packet, when these are an IPv4 header without options, TCP or UDP.
+    #[inline]
+    fn glimpse(packet: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 24] = packet.get(..24)?.try_into().ok()?;
+        let protocol = match (bytes[0], bytes[9]) {
+            (0x45, TCP) => Protocol::Tcp,
+            (0x45, UDP) => Protocol::Udp,
+            _ => return None,
+        };
+        let end = |at: usize, port: usize| {
+            let address = Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+            SocketAddrV4::new(address, u16::from_be_bytes([bytes[port], bytes[port + 1]]))
+        };
+        Some(Self::new(protocol, end(12, 20), end(16, 22)))
+    }
+
+    /// Only a place in a table hangs on this, never a decision. One wide multiplication, both halves of which count.
+    #[inline]
     pub fn hash(&self) -> u64 {
-        let mut hasher = FxHasher::default();
-        hasher.write_u64(self.addresses);
-        hasher.write_u64(self.rest);
-        hasher.finish()
+        let (one, other) = (0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9);
+        let product = u128::from(self.addresses ^ one) * u128::from(self.rest ^ other);
+        (product >> 64) as u64 ^ product as u64
+    }
+
+    fn short_hash(&self) -> u32 {
+        (self.hash() >> 32) as u32
     }
 }
 
@@ -61,6 +83,20 @@ pub const ANSWERED: u8 = 4;
 
 /// A flow ends at a kernel of the balancer, which terminates TLS.
 pub const TERMINATED: u8 = 8;
+
+/// What a flow's client sends may go the [`Way`].
+const TOWARD_TARGET: u8 = 16;
+/// What a flow's target sends may go the [`Way`].
+const TOWARD_CLIENT: u8 = 32;
+
+/// The ports between which a flow's packets travel, when nothing on their way had anything to say of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Way {
+    /// Of all that could have had a say: a number that changes with it.
+    epoch: u32,
+    client: u16,
+    target: u16,
+}
 
 /// What the packet path needs of a flow: one cache line.
 #[derive(Clone, Debug)]
@@ -78,8 +114,6 @@ pub struct Entry {
     last: u64,
     /// Limit for being idle, in [`IDLE_UNIT`].
     idle: u32,
-    /// When its target must have answered, nanoseconds.
-    answer_by: u64,
     /// Sequence number of the latest SYN.
     pub isn: u32,
     /// Where it is counted.
@@ -94,10 +128,45 @@ pub struct Entry {
     pub protocol: Protocol,
     /// As the packets show it. Unlike the record's, this becomes `Expired` even after `Closed`.
     pub state: FlowState,
-    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`].
+    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`], [`TERMINATED`], and which directions have a way.
     marks: u8,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
+    way: Way,
+}
+
+/// What changes seldom.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    /// Nanoseconds.
+    opened: u64,
+    /// Limit for the target's first answer, in [`IDLE_UNIT`].
+    half_open: u32,
+    /// Place in its group.
+    target: u32,
+    group: GroupId,
+    /// [`NO_ENDPOINT`]: none.
+    endpoint: EndpointId,
+    endpoint_zonal: ZonalId,
+    zonal: ZonalId,
+    /// As [`FlowRecord::state`].
+    state: FlowState,
+    terminated: bool,
+}
+
+const NO_ENDPOINT: EndpointId = EndpointId(u16::MAX);
+
+const _: () = assert!(size_of::<Rest>() == 24, "little beside a cache line");
+
+impl Rest {
+    fn endpoint(&self) -> Option<EndpointPlace> {
+        (self.endpoint != NO_ENDPOINT).then_some((self.endpoint, self.endpoint_zonal))
+    }
+
+    fn answer_by(&self) -> u64 {
+        self.opened
+            .saturating_add(u64::from(self.half_open) * IDLE_UNIT)
+    }
 }
 
 /// Where the source port that a target sees came from.
@@ -135,18 +204,55 @@ impl Entry {
         self.marks &= !marks;
     }
 
-    /// True when the target has not answered, and it is too late now.
-    pub fn is_unanswered(&self, now: Duration) -> bool {
-        !self.has(ANSWERED) && nanos(now) >= self.answer_by
-    }
-
     /// When it is over unless something happens: a TCP flow without an answer does not wait for its idle limit.
-    fn limit(&self) -> u64 {
+    fn limit(&self, rest: &Rest) -> u64 {
         let idle = self.last.saturating_add(u64::from(self.idle) * IDLE_UNIT);
         match self.protocol {
-            Protocol::Tcp if !self.has(ANSWERED) => idle.min(self.answer_by),
+            Protocol::Tcp if !self.has(ANSWERED) => idle.min(rest.answer_by()),
             Protocol::Tcp | Protocol::Udp => idle,
         }
+    }
+
+    /// Where a packet from this port, sent by this side, goes when nothing has changed since another one went there.
+    #[inline]
+    pub fn way(&self, epoch: u32, from: PortId, by: Party) -> Option<PortId> {
+        let Way {
+            epoch: of,
+            client,
+            target,
+        } = self.way;
+        let (mark, sender, receiver) = match by {
+            Party::Client => (TOWARD_TARGET, client, target),
+            Party::Server => (TOWARD_CLIENT, target, client),
+            Party::Fabric => return None,
+        };
+        let known = of == epoch
+            && self.has(mark | ANSWERED)
+            && self.state == FlowState::Established
+            && from.0 == u32::from(sender);
+        known.then_some(PortId(receiver.into()))
+    }
+
+    /// A packet, sent by this side, has gone from one port to the other and nothing had anything to say of it.
+    pub fn remember_way(&mut self, epoch: u32, from: PortId, to: PortId, by: Party) {
+        let (Ok(from), Ok(to)) = (u16::try_from(from.0), u16::try_from(to.0)) else {
+            return;
+        };
+        let (mark, client, target) = match by {
+            Party::Client => (TOWARD_TARGET, from, to),
+            Party::Server => (TOWARD_CLIENT, to, from),
+            Party::Fabric => return,
+        };
+        let way = Way {
+            epoch,
+            client,
+            target,
+        };
+        if self.way != way {
+            self.unmark(TOWARD_TARGET | TOWARD_CLIENT);
+            self.way = way;
+        }
+        self.mark(mark);
     }
 
     /// Since the last packet on it.
@@ -172,17 +278,27 @@ impl Entry {
     }
 }
 
+/// A moment at which a flow is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(packed(4))]
+struct Check {
+    /// Nanoseconds.
+    at: u64,
+    flow: u32,
+}
+
 /// The flows.
 #[derive(Default)]
 pub struct FlowTable {
     entries: Vec<Entry>,
-    /// `last` is not kept up here, but in the entry.
-    records: Vec<FlowRecord>,
-    by_client: HashTable<u32>,
-    by_target: HashTable<u32>,
+    rest: Vec<Rest>,
+    /// Seldom many.
+    displaced: FxHashMap<u32, Displaced>,
+    by_client: FlowIndex,
+    by_target: FlowIndex,
     /// One moment for each flow that may expire. Packets do not move it: when it comes, the flow is looked at and
     /// perhaps put back, so a flow costs one heap operation per idle period, whatever its traffic.
-    checks: BinaryHeap<Reverse<(u64, u32)>>,
+    checks: BinaryHeap<Reverse<Check>>,
 }
 
 /// Saturates after 584 years.
@@ -190,43 +306,74 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// In [`IDLE_UNIT`], not less than asked for.
+fn units(limit: Duration) -> u32 {
+    u32::try_from(nanos(limit).div_ceil(IDLE_UNIT)).unwrap_or(u32::MAX)
+}
+
 impl FlowTable {
     /// Every flow ever made.
     pub fn records(&self) -> Vec<FlowRecord> {
-        self.records
-            .iter()
-            .zip(&self.entries)
-            .map(|(record, entry)| FlowRecord {
-                last: Duration::from_nanos(entry.last),
-                ..record.clone()
-            })
+        (0..self.entries.len() as u32)
+            .map(|flow| self.record(FlowId(flow)))
             .collect()
+    }
+
+    /// Everything that is known of a flow, put together.
+    pub fn record(&self, flow: FlowId) -> FlowRecord {
+        let (entry, rest) = (self.entry(flow), &self.rest[flow.0 as usize]);
+        let protocol = entry.protocol;
+        let tuple = |from, to| Tuple { protocol, from, to };
+        FlowRecord {
+            balancer: entry.balancer,
+            zonal: rest.zonal,
+            endpoint: rest.endpoint(),
+            group: rest.group,
+            target: rest.target as usize,
+            client_side: tuple(entry.client, entry.zonal),
+            target_side: tuple(entry.source, entry.target),
+            opened: Duration::from_nanos(rest.opened),
+            last: Duration::from_nanos(entry.last),
+            displaced: self.displaced.get(&flow.0).copied(),
+            state: rest.state,
+            terminated: rest.terminated,
+        }
     }
 
     /// What the client of a flow sends.
     pub fn client_side(&self, flow: FlowId) -> Tuple {
-        self.records[flow.0 as usize].client_side
+        self.record(flow).client_side
     }
 
     /// Where a flow meets its balancer.
     pub fn place(&self, flow: FlowId) -> (BalancerId, ZonalId) {
-        let record = &self.records[flow.0 as usize];
-        (record.balancer, record.zonal)
+        let zonal = self.rest[flow.0 as usize].zonal;
+        (self.entry(flow).balancer, zonal)
     }
 
     /// The group of a flow's target.
     pub fn group(&self, flow: FlowId) -> GroupId {
-        self.records[flow.0 as usize].group
+        self.rest[flow.0 as usize].group
     }
 
-    /// What is known of a flow beyond its entry; `last` is not kept up here.
-    pub fn record(&self, flow: FlowId) -> &FlowRecord {
-        &self.records[flow.0 as usize]
+    /// The VPC endpoint's interface that a flow came by.
+    pub fn endpoint(&self, flow: FlowId) -> Option<EndpointPlace> {
+        self.rest[flow.0 as usize].endpoint()
     }
 
     /// The balancer ends a flow by itself.
     pub fn terminated(&mut self, flow: FlowId) {
-        self.records[flow.0 as usize].terminated = true;
+        self.rest[flow.0 as usize].terminated = true;
+    }
+
+    /// The balancer has ended a flow by itself.
+    pub fn is_terminated(&self, flow: FlowId) -> bool {
+        self.rest[flow.0 as usize].terminated
+    }
+
+    /// True when a flow's target has not answered, and it is too late now.
+    pub fn is_unanswered(&self, now: Duration, flow: FlowId) -> bool {
+        !self.entry(flow).has(ANSWERED) && nanos(now) >= self.rest[flow.0 as usize].answer_by()
     }
 
     /// The flows that are alive now.
@@ -247,12 +394,10 @@ impl FlowTable {
     }
 
     /// The flow of a packet that a client sends.
+    #[inline]
     pub fn by_client(&self, key: Key) -> Option<FlowId> {
-        self.by_client
-            .find(key.hash(), |&index| {
-                self.entries[index as usize].client_key() == key
-            })
-            .map(|&index| FlowId(index))
+        let same = |flow: u32| self.entries[flow as usize].client_key() == key;
+        self.by_client.find(key.short_hash(), same).map(FlowId)
     }
 
     /// True when what the client sends is found to belong to this flow, and not to a later one.
@@ -261,38 +406,77 @@ impl FlowTable {
     }
 
     /// The flow of a packet that a target sends.
+    #[inline]
     pub fn by_target(&self, key: Key) -> Option<FlowId> {
-        self.by_target
-            .find(key.hash(), |&index| {
-                self.entries[index as usize].target_key() == key
-            })
-            .map(|&index| FlowId(index))
+        let same = |flow: u32| self.entries[flow as usize].target_key() == key;
+        self.by_target.find(key.short_hash(), same).map(FlowId)
+    }
+
+    /// Has fetched what finding the flows of these packets needs, all of it at once: of each packet, whether a target sent
+    /// it, and the packet. More than [`FORESIGHT`] are not looked at.
+    pub fn foresee<'a>(&self, packets: impl Iterator<Item = (bool, &'a [u8])>) {
+        let mut hashes = [(0, false); FORESIGHT];
+        let keys = packets.filter_map(|(by_target, packet)| {
+            Some((Key::glimpse(packet)?.short_hash(), by_target))
+        });
+        let mut count = 0;
+        for (slot, (hash, by_target)) in hashes.iter_mut().zip(keys) {
+            self.index(by_target).fetch(hash);
+            *slot = (hash, by_target);
+            count += 1;
+        }
+        for (hash, by_target) in &hashes[..count] {
+            if let Some(flow) = self.index(*by_target).guess(*hash) {
+                prefetch(&self.entries[flow as usize]);
+            }
+        }
+    }
+
+    fn index(&self, by_target: bool) -> &FlowIndex {
+        match by_target {
+            true => &self.by_target,
+            false => &self.by_client,
+        }
     }
 
     /// Adds a flow, found by its client's side from now on, and not yet by its target's.
-    pub fn insert(&mut self, now: Duration, entry: Entry, record: FlowRecord) -> FlowId {
+    pub fn insert(&mut self, now: Duration, new: NewFlow) -> FlowId {
         let index = self.entries.len() as u32;
-        let key = entry.client_key();
         let now = nanos(now);
+        let (endpoint, endpoint_zonal) = new.endpoint.unwrap_or((NO_ENDPOINT, ZonalId(0)));
+        let rest = Rest {
+            opened: now,
+            half_open: units(new.half_open),
+            target: new.target_index as u32,
+            group: new.group,
+            endpoint,
+            endpoint_zonal,
+            zonal: new.at,
+            state: FlowState::SynSent,
+            terminated: false,
+        };
         let entry = Entry {
             last: now,
-            answer_by: now.saturating_add(entry.answer_by),
-            ..entry
+            ..new.into()
         };
-        self.checks.push(Reverse((entry.limit(), index)));
-        self.entries.push(entry);
-        self.records.push(record);
-        let entries = &self.entries;
-        let hash = key.hash();
-        let same = |&other: &u32| entries[other as usize].client_key() == key;
-        match self.by_client.find_mut(hash, same) {
-            Some(slot) => *slot = index,
-            None => {
-                self.by_client.insert_unique(hash, index, |&other| {
-                    entries[other as usize].client_key().hash()
-                });
-            }
+        let key = entry.client_key();
+        let check = Check {
+            at: entry.limit(&rest),
+            flow: index,
+        };
+        // An eighth more each time: a million flows take what they need and little else.
+        let more = self.entries.len() / 8 + 64;
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(more);
+            self.rest.reserve_exact(more);
+            self.checks.reserve_exact(more);
         }
+        self.checks.push(Reverse(check));
+        self.entries.push(entry);
+        self.rest.push(rest);
+        let entries = &self.entries;
+        let same = |other: u32| entries[other as usize].client_key() == key;
+        self.by_client.replace(key.short_hash(), index, same);
         FlowId(index)
     }
 
@@ -311,36 +495,27 @@ impl FlowTable {
     pub fn take_way_back(&mut self, now: Duration, flow: FlowId) {
         let entries = &self.entries;
         let key = entries[flow.0 as usize].target_key();
-        let hash = key.hash();
-        let same = |&other: &u32| entries[other as usize].target_key() == key;
-        match self.by_target.find_mut(hash, same) {
-            Some(slot) => {
-                let old = std::mem::replace(slot, flow.0) as usize;
-                self.records[old].displaced = Some(Displaced {
-                    at: now,
-                    by: flow,
-                    was: entries[old].state,
-                });
-            }
-            None => {
-                self.by_target.insert_unique(hash, flow.0, |&other| {
-                    entries[other as usize].target_key().hash()
-                });
-            }
+        let same = |other: u32| entries[other as usize].target_key() == key;
+        let old = self.by_target.replace(key.short_hash(), flow.0, same);
+        if let Some(old) = old {
+            let displaced = Displaced {
+                at: now,
+                by: flow,
+                was: entries[old as usize].state,
+            };
+            self.displaced.insert(old, displaced);
         }
-        self.records[flow.0 as usize].displaced = None;
+        self.displaced.remove(&flow.0);
     }
 
     /// Forgets the way back `key` if the flow that has it is over.
     pub fn free_way_back(&mut self, key: Key) {
         let entries = &self.entries;
-        let over = |&index: &u32| {
-            let entry = &entries[index as usize];
+        let over = |flow: u32| {
+            let entry = &entries[flow as usize];
             entry.target_key() == key && !entry.is_live()
         };
-        if let Ok(slot) = self.by_target.find_entry(key.hash(), over) {
-            slot.remove();
-        }
+        self.by_target.remove(key.short_hash(), over);
     }
 
     /// A packet travels on a flow.
@@ -352,30 +527,29 @@ impl FlowTable {
     pub fn set_state(&mut self, flow: FlowId, state: FlowState) {
         let entry = &mut self.entries[flow.0 as usize];
         if !(entry.state == FlowState::Closed && state == FlowState::Expired) {
-            self.records[flow.0 as usize].state = state;
+            self.rest[flow.0 as usize].state = state;
         }
         entry.state = state;
     }
 
     /// When [`FlowTable::next_idle`] may have something to say.
     pub fn next_check(&self) -> Option<Duration> {
-        self.checks
-            .peek()
-            .map(|&Reverse((at, _))| Duration::from_nanos(at))
+        let Reverse(check) = self.checks.peek()?;
+        Some(Duration::from_nanos(check.at))
     }
 
     /// The next flow that has been idle or without an answer for too long; each is given once.
     pub fn next_idle(&mut self, now: Duration) -> Option<FlowId> {
         let now = nanos(now);
-        while let Some(&Reverse((at, index))) = self.checks.peek()
+        while let Some(&Reverse(Check { at, flow })) = self.checks.peek()
             && at <= now
         {
             self.checks.pop();
-            let limit = self.entries[index as usize].limit();
+            let limit = self.entries[flow as usize].limit(&self.rest[flow as usize]);
             if limit <= now {
-                return Some(FlowId(index));
+                return Some(FlowId(flow));
             }
-            self.checks.push(Reverse((limit, index)));
+            self.checks.push(Reverse(Check { at: limit, flow }));
         }
         None
     }
@@ -387,6 +561,14 @@ pub struct NewFlow {
     pub protocol: Protocol,
     /// Whose flow.
     pub balancer: BalancerId,
+    /// At which of its addresses.
+    pub at: ZonalId,
+    /// The VPC endpoint's interface that it came by.
+    pub endpoint: Option<EndpointPlace>,
+    /// The group of its target.
+    pub group: GroupId,
+    /// The target's place in it.
+    pub target_index: usize,
     /// Where it is counted.
     pub node: NodeId,
     /// The client, as it writes itself.
@@ -415,9 +597,7 @@ impl From<NewFlow> for Entry {
             source: new.source,
             target: new.target,
             last: 0,
-            idle: u32::try_from(nanos(new.idle).div_ceil(IDLE_UNIT)).unwrap_or(u32::MAX),
-            // From when it is put into the table.
-            answer_by: nanos(new.half_open),
+            idle: units(new.idle),
             isn: new.isn,
             node: new.node,
             client_next: 0,
@@ -427,6 +607,7 @@ impl From<NewFlow> for Entry {
             state: FlowState::SynSent,
             marks: 0,
             source_port: new.source_port,
+            way: Way::default(),
         }
     }
 }

@@ -26,7 +26,7 @@ impl Fabric {
         } = transient;
         match sender {
             Party::Client => {
-                let endpoint = self.balancers.table().record(flow).endpoint;
+                let endpoint = self.balancers.table().endpoint(flow);
                 let id = endpoint.map(|(id, _)| &*self.config.endpoints[usize::from(id.0)].id);
                 let streams = self.balancers.proxy_headers_mut();
                 let real = |end| self.stand_ins.end(end);

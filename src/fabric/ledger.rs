@@ -111,6 +111,7 @@ impl Ledger {
     }
 
     /// A packet's end. `fate` is not [`Fate::Held`].
+    #[inline]
     pub fn finished(&mut self, now: Duration, passage: &Passage, headers: &Headers, fate: Fate) {
         if passage.sender.is_some() {
             match fate {
@@ -127,14 +128,23 @@ impl Ledger {
         self.totals.dropped.entry(reason).or_insert(0)
     }
 
+    #[inline]
     fn record(&mut self, at: Duration, passage: &Passage, headers: &Headers, fate: Fate) {
         let full = self.records.len() >= self.limit;
-        if full {
-            self.totals.records_cut += 1;
-            if self.latest.is_none() {
-                return;
-            }
+        self.totals.records_cut += u64::from(full);
+        if !full || self.latest.is_some() {
+            self.write(at, passage, headers, fate, full);
         }
+    }
+
+    fn write(
+        &mut self,
+        at: Duration,
+        passage: &Passage,
+        headers: &Headers,
+        fate: Fate,
+        full: bool,
+    ) {
         let protocol = passage.before.protocol;
         let record = PacketRecord {
             at,

@@ -328,6 +328,16 @@ impl Meter {
         cell.set(now, Metric::ZonalHealthStatus, healthy.into());
     }
 
+    /// Time passes, and no period ends.
+    pub fn tick(&mut self, now: Duration) {
+        self.now = self.now.max(nanos(now));
+    }
+
+    /// When the period now ends.
+    pub fn period_end(&self) -> Duration {
+        Duration::from_nanos(self.period.saturating_add(self.length))
+    }
+
     /// Time passes: ends the periods that are over. Quiet ones leave nothing: CloudWatch has no data points of them.
     pub fn roll(&mut self, now: Duration) {
         let now = nanos(now);

@@ -77,7 +77,15 @@ impl Fabric {
     ) {
         let id = self.ledger.received();
         out.entered(id, from, &vnet, packet);
-        let (parsed, is_ipv6) = self.read(&mut vnet, &mut packet);
+        if self.takes_short_way((id, from), &vnet, packet, out) {
+            return;
+        }
+        self.catch_up(out);
+        let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        let parsed = match is_ipv6 {
+            true => self.read_ipv6(&mut vnet, &mut packet),
+            false => Headers::parse(&vnet, packet),
+        };
         let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
         let passage = Passage {
             id,
@@ -269,7 +277,7 @@ impl Fabric {
                 }
                 self.note(transient, Some(party));
                 if !self.config.endpoints.is_empty()
-                    && let Some(place) = self.balancers.table().record(flow).endpoint
+                    && let Some(place) = self.balancers.table().endpoint(flow)
                 {
                     self.endpoints.carried(place, party, &transient.headers);
                 }
@@ -677,6 +685,7 @@ impl Fabric {
         if let Err(reason) = self.beyond_flow(at, port, transient, flow) {
             return self.finish(transient, Fate::Dropped(reason));
         }
+        self.remember_way(port, transient, flow, sender);
         let through = match sender {
             Party::Client => Some(balancer),
             Party::Server | Party::Fabric => None,

@@ -137,6 +137,11 @@ impl ProxyHeaders {
         self.by_flow.is_empty()
     }
 
+    /// True for a flow that carries one, or is going to.
+    pub fn has(&self, flow: FlowId) -> bool {
+        self.by_flow.contains_key(&flow)
+    }
+
     /// A client's segment, as it arrived, on its way to the target. `endpoint`: the id of the VPC endpoint it came by.
     /// `real`: an end as hosts know it.
     pub fn toward_target(

@@ -5,6 +5,7 @@ use super::{TCP, UDP};
 use std::net::Ipv4Addr;
 
 /// Ones' complement sum of big-endian 16-bit words, not folded. An odd last byte counts as a high byte.
+#[inline]
 pub fn sum(bytes: &[u8]) -> u64 {
     let mut words = bytes.chunks_exact(4);
     let mut total: u64 = words
@@ -19,6 +20,7 @@ pub fn sum(bytes: &[u8]) -> u64 {
 }
 
 /// Folds the carries back in.
+#[inline]
 pub fn fold(mut sum: u64) -> u16 {
     sum = (sum >> 32) + (sum & 0xffff_ffff);
     sum = (sum >> 32) + (sum & 0xffff_ffff);

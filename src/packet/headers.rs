@@ -43,6 +43,7 @@ pub struct Headers {
 impl Headers {
     /// Reads and checks: version, lengths, IPv4 header checksum, transport header, and that the virtio-net header
     /// fits the packet. Does not verify transport checksums: a receiving kernel does.
+    #[inline(always)]
     pub fn parse(vnet: &VnetHeader, packet: &[u8]) -> Result<Self, Malformed> {
         let ip = Ipv4Packet::new_checked(packet)?;
         if !ip.verify_checksum() {
@@ -73,6 +74,7 @@ impl Headers {
         Ok(headers)
     }
 
+    #[inline(always)]
     fn read_transport(&mut self, segment: &[u8]) -> Result<(), Malformed> {
         match self.protocol {
             TCP => {
@@ -101,6 +103,7 @@ impl Headers {
     }
 
     /// The kernel trusts what a device's header says, so it must be true before it is handed on.
+    #[inline(always)]
     fn read_offload(&mut self, vnet: &VnetHeader) -> Result<(), Malformed> {
         if vnet.needs_csum() {
             let start = usize::from(vnet.csum_start);

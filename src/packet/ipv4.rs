@@ -100,8 +100,15 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
     }
 
     /// True when the header's sum is right.
+    #[inline]
     pub fn verify_checksum(&self) -> bool {
-        checksum::fold(checksum::sum(&self.bytes()[..self.header_len()])) == 0xffff
+        let header = &self.bytes()[..self.header_len()];
+        let sum = match <&[u8; MIN_HEADER_LEN]>::try_from(header) {
+            // A known length needs no loop.
+            Ok(header) => checksum::sum(header),
+            Err(_) => checksum::sum(header),
+        };
+        checksum::fold(sum) == 0xffff
     }
 }
 
@@ -145,6 +152,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Ipv4Packet<T> {
     }
 
     /// One hop further: TTL less one, checksum updated. The TTL must not be 0.
+    #[inline]
     pub fn decrement_time_to_live(&mut self) {
         let ttl = self.time_to_live();
         let protocol = self.protocol();

@@ -10,6 +10,7 @@ use std::net::SocketAddrV4;
 
 /// Writes new ends into a packet and its headers, all sums updated (RFC 1624, or the partial form). Ports are
 /// written only where the packet has them. `headers` must be this packet's.
+#[inline(always)]
 pub fn rewrite(packet: &mut [u8], headers: &mut Headers, from: SocketAddrV4, to: SocketAddrV4) {
     let addresses = Delta::default()
         .address(headers.source(), *from.ip())

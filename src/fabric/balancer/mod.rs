@@ -8,6 +8,7 @@
 //!
 //! Deciding only: no packet is changed and no answer is made here. `now` must not run backwards.
 
+mod carrying;
 mod closing;
 mod guarded;
 mod health;
@@ -283,14 +284,14 @@ impl Balancers {
     pub fn toward_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         let balancer = self.table.entry(flow).balancer;
         if !self.state(balancer).disabled.is_empty() {
-            let zonal = self.table.record(flow).zonal;
+            let (_, zonal) = self.table.place(flow);
             if let Some(gone) = self.gone(balancer, zonal, Some(flow), headers) {
                 return gone;
             }
         }
         let entry = self.table.entry(flow);
-        let (node, family) = (entry.node, entry.family());
-        if entry.is_unanswered(now) {
+        let node = entry.node;
+        if self.table.is_unanswered(now, flow) {
             return Decision::Drop {
                 reason: Reason::HalfOpen,
                 flow: Some(flow),
@@ -299,14 +300,20 @@ impl Balancers {
         if entry.state == FlowState::Expired {
             return self.stray(balancer, node, headers, Some(flow));
         }
-        let (from, to) = (entry.zonal, entry.client);
         self.table.entry_mut(flow).mark(ANSWERED);
+        self.forward_to_client(now, flow, headers)
+    }
+
+    fn forward_to_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.touch(now, flow);
         if self.accepts(flow, headers) {
             self.enter(flow, FlowState::Established);
         }
         self.finish(flow, headers, Side::Target);
         self.track(flow, headers, Side::Target);
+        let entry = self.table.entry(flow);
+        let (node, family) = (entry.node, entry.family());
+        let (from, to) = (entry.zonal, entry.client);
         self.meter.carried(node, family, headers);
         if headers.is_reset() {
             // Of a terminated connection the balancer's own kernel is the other end.

@@ -8,7 +8,7 @@ use super::super::listener::Opening;
 use super::super::metric::Metric;
 use super::super::port_pool::FIRST_PORT;
 use super::super::random;
-use super::super::record::{FlowId, FlowRecord, FlowState, Reason, Tuple};
+use super::super::record::{FlowId, FlowState, Reason};
 use super::{Arrival, Balancers};
 use crate::packet::Headers;
 use std::net::SocketAddrV4;
@@ -83,24 +83,13 @@ impl Balancers {
             self.meter.add(node, Metric::PortAllocationErrorCount, 1);
             return Err(Reason::PortAllocation);
         };
-        let tuple = |from, to| Tuple { protocol, from, to };
-        let record = FlowRecord {
-            balancer: at.balancer,
-            zonal: at.zonal,
-            endpoint: at.endpoint,
-            group: chosen.group,
-            target: target.index,
-            client_side: tuple(headers.from, headers.to),
-            target_side: tuple(source, destination),
-            opened: now,
-            last: now,
-            displaced: None,
-            state: FlowState::SynSent,
-            terminated: false,
-        };
         let new = NewFlow {
             protocol,
             balancer: at.balancer,
+            at: at.zonal,
+            endpoint: at.endpoint,
+            group: chosen.group,
+            target_index: target.index,
             node,
             client: headers.from,
             zonal: headers.to,
@@ -111,7 +100,7 @@ impl Balancers {
             half_open,
             source_port,
         };
-        let flow = self.table.insert(now, new.into(), record);
+        let flow = self.table.insert(now, new);
         if terminates {
             self.table.entry_mut(flow).mark(TERMINATED);
         }

@@ -1,0 +1,121 @@
+//! The short way of a packet: its flow stands, another packet of the flow went the whole way before it, nothing on that
+//! way had anything to say of it, and nothing has changed there since.
+//!
+//! The whole way (see `passage`) asks links, faults, guards, gateways, routes and the health of targets at every packet.
+//! Where all of them let a packet pass as it is, the flow remembers the ports, together with the fabric's *epoch*, a
+//! number that changes with everything that could make one of them answer otherwise. What is done on the short way is
+//! done by the same functions as on the whole one; only the questions are left out. Observed on: the kernel's flowtable
+//! (`nft add flowtable`), and every load balancer with a fast path.
+
+use super::config::{PortId, is_stand_in};
+use super::flow_table::TERMINATED;
+use super::link::Stage;
+use super::passage::{Passage, Transient, tuple};
+use super::record::{FlowId, Party};
+use super::{Fabric, Output};
+use crate::packet::rewrite::rewrite;
+use crate::packet::{Headers, Ipv4Packet, TCP, UDP, VnetHeader, tcp};
+
+/// Flags by which a segment does more than to carry bytes and acknowledge some.
+const CONTROL: u8 = tcp::SYN | tcp::FIN | tcp::RST;
+/// The first byte of an IPv4 header without options.
+const PLAIN_IPV4: u8 = 0x45;
+
+impl Fabric {
+    /// Lets a packet go the short way. False: it has none, and nothing was done.
+    pub(super) fn takes_short_way(
+        &mut self,
+        (id, from): (u64, PortId),
+        vnet: &VnetHeader,
+        packet: &mut [u8],
+        out: &mut impl Output,
+    ) -> bool {
+        if !self.links.get(Stage::Up(from)).is_plain() || packet.first() != Some(&PLAIN_IPV4) {
+            return false;
+        }
+        let Ok(mut headers) = Headers::parse(vnet, packet) else {
+            return false;
+        };
+        if headers.flags & CONTROL != 0 || headers.fragment {
+            return false;
+        }
+        let packet = &mut packet[..headers.total_len];
+        let by = match self.is_target[from.0 as usize] {
+            true => Party::Server,
+            false => Party::Client,
+        };
+        let Some((flow, to)) = self.balancers.short_way(self.epoch, from, by, &headers) else {
+            return false;
+        };
+        match Ipv4Packet::new_checked(&mut *packet) {
+            Ok(mut ip) if ip.time_to_live() > 1 => ip.decrement_time_to_live(),
+            Ok(_) | Err(_) => return false,
+        }
+        let before = tuple(&headers);
+        let ends = self.balancers.carry(self.now, flow, by, &headers);
+        rewrite(packet, &mut headers, ends.0, ends.1);
+        let passage = Passage {
+            id,
+            sender: Some(from),
+            before,
+            flow: Some(flow),
+            mapping: None,
+            gateway: None,
+            held: false,
+            probe: false,
+            shifted: 0,
+        };
+        out.leaving(id);
+        let taken = out.deliver(to, vnet, packet);
+        self.handed_over(to, taken, &passage, &headers);
+        self.rest();
+        true
+    }
+
+    /// A packet of a flow has come as far as its receiver's link, and passed. When nothing had anything to say of it, the
+    /// next ones of its kind need not ask.
+    pub(super) fn remember_way(
+        &mut self,
+        to: PortId,
+        transient: &Transient<'_>,
+        flow: FlowId,
+        by: Party,
+    ) {
+        let Transient {
+            passage, headers, ..
+        } = transient;
+        let carries = (headers.protocol == TCP || headers.protocol == UDP)
+            && headers.flags & CONTROL == 0
+            && !headers.fragment;
+        let untouched = passage.mapping.is_none()
+            && passage.gateway.is_none()
+            && !passage.probe
+            && !passage.held
+            && passage.shifted == 0;
+        let (Some(from), true, true) = (passage.sender, carries, untouched) else {
+            return;
+        };
+        let between = self.watch.is_none()
+            && self.faults.is_quiet()
+            && self.links.get(Stage::Up(from)).is_plain()
+            && self.links.get(Stage::Down(to)).is_plain();
+        let usual = !self.routes.is_own(to, headers.source())
+            && [
+                passage.before.from,
+                passage.before.to,
+                headers.from,
+                headers.to,
+            ]
+            .iter()
+            .all(|end| !is_stand_in(*end.ip()));
+        let table = self.balancers.table();
+        let of_flow = !table.entry(flow).has(TERMINATED)
+            && table.endpoint(flow).is_none()
+            && !self.balancers.proxy_headers().has(flow)
+            && self.is_target[from.0 as usize] == (by == Party::Server);
+        if between && usual && of_flow {
+            self.balancers
+                .remember_way(self.epoch, flow, (from, to), by);
+        }
+    }
+}
