@@ -2,6 +2,7 @@
 //! comes in. No privilege, no clock, no device. Every packet that leaves it is verified by `etherparse`.
 
 mod addresses;
+mod allocations;
 mod balancing;
 mod collisions;
 mod endpoints;
@@ -21,6 +22,7 @@ mod proxies;
 mod proxy_protocol;
 mod recycle;
 mod resolver;
+mod short_way;
 mod targets;
 mod timeouts;
 mod translation;

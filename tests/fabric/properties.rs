@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Something that happens to the network.
 #[derive(Clone, Debug)]
-enum Event {
+pub enum Event {
     /// The client sends a segment.
     Client {
         port: u16,
@@ -34,7 +34,7 @@ enum Event {
 }
 
 /// Few ports and sequence numbers, so that things meet.
-fn event() -> impl Strategy<Value = Event> {
+pub fn event() -> impl Strategy<Value = Event> {
     let flags = prop::sample::select(vec![
         SYN,
         SYN,
@@ -67,7 +67,7 @@ fn policy() -> impl Strategy<Value = OnCollision> {
 }
 
 /// A network with short timers, small tables and bad links.
-fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) -> Config {
+pub fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) -> Config {
     let mut config = config();
     config.seed = seed;
     config.groups[0].preserve_client_ip = preserve;
@@ -94,7 +94,7 @@ fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) -> C
     config
 }
 
-fn play(net: &mut Net, event: &Event) {
+pub fn play(net: &mut Net, event: &Event) {
     match *event {
         Event::Client {
             port,
