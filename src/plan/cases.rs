@@ -3,7 +3,7 @@
 use super::{Change, Sink};
 use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
-use crate::spec::{Case, Kind, Lab};
+use crate::spec::{self, Case, Kind, Lab};
 use std::collections::BTreeSet;
 
 /// Rules between the cases of a lab.
@@ -86,14 +86,24 @@ pub(super) fn attribute(own: &Sink, case: &Case, sink: &mut Sink) {
 
 /// What `set` changes, for reports.
 pub(super) fn changes(case: &Case) -> Vec<Change> {
-    case.set
-        .iter()
-        .map(|patch| Change {
-            path: patch.path.value.clone(),
-            before: patch.before.clone(),
-            after: patch.after.clone(),
-        })
-        .collect()
+    let whole = |patch: &spec::Patch| Change {
+        path: patch.path.value.clone(),
+        before: patch.before.clone(),
+        after: patch.after.clone(),
+    };
+    let part = |part: &spec::Part| Change {
+        path: part.path.clone(),
+        before: part.before.clone(),
+        after: part.after.clone(),
+    };
+    let told = case.set.iter().flat_map(|patch| {
+        if patch.parts.is_empty() {
+            vec![whole(patch)]
+        } else {
+            patch.parts.iter().map(part).collect()
+        }
+    });
+    told.collect()
 }
 
 /// Everything that faults of the lab name, sorted.

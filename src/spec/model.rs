@@ -73,6 +73,19 @@ pub struct Patch {
     pub before: Option<String>,
     /// What stands there now, as compact YAML; none: removed.
     pub after: Option<String>,
+    /// Where a map stood and stands: the entries that differ; else empty.
+    pub parts: Vec<Part>,
+}
+
+/// An entry of a map that a patch changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The dotted path to it.
+    pub path: String,
+    /// As of [`Patch`]; none: not there.
+    pub before: Option<String>,
+    /// Likewise.
+    pub after: Option<String>,
 }
 
 /// What a case is for.

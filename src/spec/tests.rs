@@ -357,3 +357,26 @@ proptest! {
         let _ = read_all(&text, "test.yaml");
     }
 }
+
+#[test]
+fn of_maps_only_what_differs_is_a_change() {
+    let text = "title: t\nhosts: { a: { serve: { 80: echo, 81: echo } } }\nsteps:\n  \
+                - connect: { as: hello, from: a, to: \"a:80\" }\n  - { stop: { as: push, host: a } }\nworks: [hello.ok]\n\
+                cases:\n  c:\n    kind: partial\n    set:\n      \
+                hosts.a.serve: { 81: sink, 82: echo }\n      steps.hello: { connect: { from: a, to: \"a:81\" } }\n      \
+                steps.push: { kill: a }\n    expect: [hello.ok]\n";
+    let lab = read(text, "t.yaml").expect("a lab");
+    let parts = |i: usize| {
+        let parts = lab.cases[0].set[i].parts.iter();
+        let or = |text: &Option<String>| text.clone().unwrap_or("-".into());
+        parts
+            .map(|p| format!("{}: {} {}", p.path, or(&p.before), or(&p.after)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        parts(0),
+        ["hosts.a.serve.81: echo sink", "hosts.a.serve.82: - echo"]
+    );
+    assert_eq!(parts(1), ["steps.hello.connect.to: a:80 a:81"]);
+    assert_eq!(parts(2), [""; 0], "another verb is another step");
+}

@@ -158,19 +158,30 @@ fn forward_edges(
         group_name(&plan.fabric, forward.group)
     );
     for target in &group.targets {
-        let Some(host) = plan.hosts.iter().position(|host| host.name == target.name) else {
-            continue;
+        let host = plan.hosts.iter().position(|host| host.name == target.name);
+        let goal = match host {
+            Some(host) => owner[host].clone(),
+            None if is_zonal(plan, &target.name) => format!("zonal {}", target.name),
+            None => continue,
         };
         for (id, zonal) in (0u8..).zip(&balancer.zonal) {
             if balancer.reaches(ZonalId(id), forward, target) {
                 edges.insert((
                     format!("zonal {}/{}", balancer.name, zonal.zone),
-                    owner[host].clone(),
+                    goal.clone(),
                     text.clone(),
                 ));
             }
         }
     }
+}
+
+/// An address of a balancer, which another one has as its target.
+fn is_zonal(plan: &Plan, name: &str) -> bool {
+    let balancers = plan.fabric.balancers.iter();
+    let mut zonal =
+        balancers.flat_map(|b| b.zonal.iter().map(|z| format!("{}/{}", b.name, z.zone)));
+    zonal.any(|zonal| zonal == name)
 }
 
 fn dials(
@@ -298,6 +309,24 @@ mod tests {
     #[test]
     fn graphviz() {
         insta::assert_snapshot!(graph(&plans()[0], Graph::Dot));
+    }
+
+    #[test]
+    fn a_balancer_behind_a_balancer_is_reached() {
+        let lab = "title: x\nhosts: { client: {}, web: { zone: a, serve: { 80: http } } }\n\
+                   target_groups: { inner: { target_type: alb, targets: [app] }, web: { protocol: HTTP, targets: [web] } }\n\
+                   load_balancers:\n  front: { zones: [a, b], listeners: { 80: inner } }\n  \
+                   app: { type: application, scheme: internal, zones: [a, b], listeners: { 80: web } }\n\
+                   steps: [{ connect: { as: c, from: client, to: front/a } }]\nworks: [c.ok]\n\
+                   cases: { c: { kind: control } }\n";
+        let lab = crate::spec::read(lab, "x.yaml").expect("a lab");
+        let drawing = draw(&crate::plan::plan(&lab, "c", None).expect("a plan"));
+        let edge = |from: &str, to: &str| {
+            let mut edges = drawing.edges.iter();
+            edges.any(|(a, b, _)| a == from && b == to)
+        };
+        assert!(edge("zonal front/a", "zonal app/a"), "{:?}", drawing.edges);
+        assert!(!edge("zonal front/a", "zonal app/b"), "cross-zone is off");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Follows a dotted path through the tree, led by the grammar.
 
-use super::tree::{child, leads_on, put, spell_out, without_nulls};
+use super::tree::{child, differences, leads_on, put, spell_out, without_nulls};
 use super::{FIXED, step_name};
 use crate::diag::codes::spec as code;
 use crate::diag::{Diagnostic, Span, Spanned, did_you_mean};
@@ -17,7 +17,7 @@ pub struct Path<'a> {
 }
 
 /// What an applied path changed: before and after.
-pub type Change = (Option<String>, Option<String>);
+pub type Change = (Option<Node>, Option<Node>);
 
 impl<'a> Path<'a> {
     /// A path that can be one: names with dots between, none of [`FIXED`].
@@ -48,10 +48,15 @@ impl<'a> Path<'a> {
     /// Changes what the path names.
     pub fn apply(&self, body: &mut Node, value: &Node) -> Result<Patch, Diagnostic> {
         let (before, after) = self.section(body, &FILE, 0, value)?;
+        let mut parts = Vec::new();
+        if let (Some(before), Some(after)) = (&before, &after) {
+            differences(&self.whole.value, before, after, &mut parts);
+        }
         Ok(Patch {
             path: self.whole.clone(),
-            before,
-            after,
+            before: before.map(|node| node.compact()),
+            after: after.map(|node| node.compact()),
+            parts,
         })
     }
 
@@ -352,7 +357,7 @@ impl<'a> Path<'a> {
             let problem = self.names_nothing(at, "step", known.iter().map(String::as_str));
             return Err(problem);
         };
-        let before = steps[index].compact();
+        let before = steps[index].clone();
         if at + 1 < self.segments.len() {
             return self.step_field(&mut steps[index], variants, at + 1, value);
         }
@@ -361,9 +366,8 @@ impl<'a> Path<'a> {
             return Ok((Some(before), None));
         }
         let replaced = self.named(value, variants, name, at)?;
-        let after = replaced.compact();
-        steps[index] = replaced;
-        Ok((Some(before), Some(after)))
+        steps[index] = replaced.clone();
+        Ok((Some(before), Some(replaced)))
     }
 
     fn step_field(

@@ -3,6 +3,7 @@
 use super::path::Change;
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::Type;
+use crate::spec::model::Part;
 use crate::spec::node::{Entry, Node, Value};
 
 /// `80: web` becomes `80: { target_group: web }`.
@@ -85,7 +86,7 @@ pub fn put(node: &mut Node, name: &str, kind: &'static Type, value: &Node, span:
         unreachable!("callers have seen that it is a map")
     };
     let index = entries.iter().position(|entry| entry.key.value == name);
-    let before = index.map(|index| entries[index].value.compact());
+    let before = index.map(|index| entries[index].value.clone());
     if matches!(value.value, Value::Null) {
         if let Some(index) = index {
             entries.remove(index);
@@ -96,19 +97,56 @@ pub fn put(node: &mut Node, name: &str, kind: &'static Type, value: &Node, span:
         Some(index) => {
             merge(&mut entries[index].value, kind, value);
             entries[index].key.span = span;
-            entries[index].value.compact()
+            entries[index].value.clone()
         }
         None => {
             let value = without_nulls(value);
-            let after = value.compact();
             entries.push(Entry {
                 key: Spanned::new(name.to_owned(), span),
-                value,
+                value: value.clone(),
             });
-            after
+            value
         }
     };
     (before, Some(after))
+}
+
+/// Where two maps differ, key by key, as dotted paths below `path`; nothing when they have no key in common.
+pub fn differences(path: &str, before: &Node, after: &Node, parts: &mut Vec<Part>) {
+    let (Value::Map(old), Value::Map(new)) = (&before.value, &after.value) else {
+        return;
+    };
+    let find = |name: &str, entries: &'_ [Entry]| -> Option<Node> {
+        let found = entries.iter().find(|entry| entry.key.value == name);
+        found.map(|entry| entry.value.clone())
+    };
+    let common = |entry: &&Entry| find(&entry.key.value, new).is_some();
+    if !old.iter().any(|entry| common(&entry)) {
+        return;
+    }
+    let added = new
+        .iter()
+        .filter(|entry| find(&entry.key.value, old).is_none());
+    for entry in old.iter().chain(added) {
+        let name = &entry.key.value;
+        let (before, after) = (find(name, old), find(name, new));
+        let text = |node: &Option<Node>| node.as_ref().map(Node::compact);
+        if text(&before) == text(&after) {
+            continue;
+        }
+        let path = format!("{path}.{name}");
+        let told = parts.len();
+        if let (Some(before), Some(after)) = (&before, &after) {
+            differences(&path, before, after, parts);
+        }
+        if parts.len() == told {
+            parts.push(Part {
+                path,
+                before: text(&before),
+                after: text(&after),
+            });
+        }
+    }
 }
 
 /// Maps merge, all else replaces.
