@@ -12,6 +12,8 @@ mod judging;
 mod repeating;
 #[path = "cli/reporting.rs"]
 mod reporting;
+#[path = "cli/retrying.rs"]
+mod retrying;
 #[path = "cli/running.rs"]
 mod running;
 #[path = "cli/streams.rs"]

@@ -5,22 +5,29 @@ use super::told;
 use super::{Report, machine_word};
 use std::fmt::Write;
 
-/// One `::error` line for each case that did not come out as claimed; nothing when all did. Of several runs of a case
-/// only the first failure: GitHub shows ten annotations of a step, and `--repeat` could fill them with one case.
+/// One `::error` line for each case that did not come out as claimed, one `::notice` for each that did so only when it
+/// was run again, alone; nothing of the others. Of several runs of a case only the first failure: GitHub shows ten
+/// annotations of a step, and `--repeat` could fill them with one case.
 pub fn github(report: &Report) -> String {
     let mut text = String::new();
     for tally in tallies(report) {
-        let Some(record) = tally.failed() else {
-            continue;
+        let record = tally.shown();
+        let (level, title, words) = match (tally.failed(), &record.retried) {
+            (Some(_), _) => ("error", machine_word(record.verdict), told::message(&tally)),
+            (None, Some(first)) => (
+                "notice",
+                "held at the second try",
+                format!("run again, alone, because at first {first}"),
+            ),
+            (None, None) => continue,
         };
-        let title = format!("{}: {}", record.name(), machine_word(record.verdict));
         writeln!(
             text,
-            "::error file={},line={},title={}::{}",
+            "::{level} file={},line={},title={}::{}",
             property(&record.file),
             record.line,
-            property(&title),
-            message(&told::message(&tally))
+            property(&format!("{}: {title}", record.name())),
+            message(&words)
         )
         .expect("a string takes everything");
     }
@@ -42,6 +49,25 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::{Outcome, tests};
+
+    #[test]
+    fn annotations_stand_at_the_line_of_the_case() {
+        let mut again = tests::fix();
+        again.retried = Some("this cannot be told: 50 %".into());
+        let report = |outcomes: &[Outcome]| github(&Report::new(outcomes, None));
+        let file =
+            "file=labs/nlb/source-port-collision.yaml,line=44,title=nlb/source-port-collision";
+        assert_eq!(
+            report(&[tests::fault(), again.clone(), tests::failed()]),
+            format!(
+                "::error {file}/another-source-port%3A fails::this does not hold: the second connection opens with one \
+                 SYN\n::notice {file}/cross-zone-off%3A held at the second try::run again, alone, because at first this \
+                 cannot be told: 50 %25\n"
+            )
+        );
+        assert_eq!(report(&[tests::fault(), tests::fix()]), "");
+    }
 
     #[test]
     fn properties_hide_what_would_end_them() {

@@ -22,11 +22,17 @@ pub(super) fn result_word(record: &Record) -> &'static str {
     }
 }
 
-/// One sentence, why a case did not hold; of several runs also how often it did.
+/// One sentence, why a case did not hold; of several runs also how often it did, and whether it was a second try.
 pub(super) fn message(tally: &Tally) -> String {
     let shown = tally.shown();
     match tally.rate() {
-        None => shown.why().to_owned(),
+        None => match &shown.retried {
+            None => shown.why().to_owned(),
+            Some(first) => format!(
+                "{}; this was the second try, alone, because at first {first}",
+                shown.why()
+            ),
+        },
         Some(rate) => format!(
             "{rate}; the first that did not is run {}, seed {}: {}",
             shown.attempt,
@@ -39,6 +45,9 @@ pub(super) fn message(tally: &Tally) -> String {
 /// Why it did not come out as claimed: the claims with their values, what is nearest, how to look closer.
 pub(super) fn failure(record: &Record) -> String {
     let mut out = format!("{}:{}: {}\n", record.file, record.line, record.why());
+    if let Some(first) = &record.retried {
+        out.push_str(&format!("run again, alone: because at first {first}\n"));
+    }
     for claim in record.broken() {
         out.push_str(&claim_text(claim));
     }

@@ -15,6 +15,7 @@ fn mixed() -> Report {
     let verdict = doubtful.verdict.as_mut().expect("a verdict");
     verdict.ruling = Ruling::Inconclusive;
     verdict.reason = "this cannot be told: it opens at once".into();
+    doubtful.retried = Some("this cannot be told: it opens at all".into());
     Report::new(
         &[fault(), fix(), failed(), retried, doubtful, broken()],
         None,
@@ -164,4 +165,37 @@ fn the_nearest_evidence_is_the_false_part_and_its_packets() {
     );
     assert_eq!(nearest.packets.len(), 7, "{nearest:?}");
     assert_eq!(report::nearest(&fix()), Nearest::default());
+}
+
+#[test]
+fn a_second_try_is_told_in_every_format() {
+    let mut outcomes = [fix(), fix()];
+    for (outcome, first) in outcomes.iter_mut().zip(["the bird sings", "the cat purrs"]) {
+        outcome.retried = Some(first.into());
+    }
+    outcomes[1].case.name = "never-told".into();
+    let verdict = outcomes[1].verdict.as_mut().expect("a verdict");
+    verdict.ruling = Ruling::Inconclusive;
+    verdict.reason = "the dog barks".into();
+    let report = Report::new(&outcomes, None);
+    let explained = Style {
+        explain: true,
+        ..Style::default()
+    };
+    let formats = [
+        ("text", text(&outcomes, &explained)),
+        ("HTML", html(&report)),
+        ("JSON", json(&report)),
+        ("JUnit", junit(&report)),
+        ("TAP", tap(&report)),
+        ("Markdown", markdown(&report)),
+        ("GitHub", github(&report)),
+    ];
+    for (format, text) in formats {
+        for part in ["the bird sings", "the cat purrs", "the dog barks"] {
+            assert!(text.contains(part), "no {part:?} in {format}\n{text}");
+        }
+    }
+    let short = text(&outcomes, &Style::default());
+    assert_eq!(short.matches("second try, alone: ").count(), 2, "{short}");
 }
