@@ -1,6 +1,6 @@
 //! What concerns a case as a whole: its place in the file, what it changes, what the lab's faults name.
 
-use super::{Change, Sink};
+use super::{Change, Fix, Sink};
 use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
 use crate::spec::{self, Case, Kind, Lab};
@@ -104,6 +104,25 @@ pub(super) fn changes(case: &Case) -> Vec<Change> {
         }
     });
     told.collect()
+}
+
+/// What the lab offers against a fault.
+pub(super) fn fixes(lab: &Lab, case: &Case) -> Vec<Fix> {
+    let wanted = case.kind.value == Kind::Fault;
+    let fixes = lab
+        .cases
+        .iter()
+        .filter(|other| wanted && other.kind.value == Kind::Fix);
+    fixes
+        .map(|fix| Fix {
+            case: fix.name.value.clone(),
+            shows: fix
+                .shows
+                .as_ref()
+                .map_or(String::new(), |shows| shows.value.clone()),
+            changes: changes(fix),
+        })
+        .collect()
 }
 
 /// Everything that faults of the lab name, sorted.

@@ -170,6 +170,7 @@ fn plan_case(
         finds: case.finds.iter().map(|f| f.value.clone()).collect(),
         may_find: case.may_find.iter().map(|f| f.value.clone()).collect(),
         fault_finds: cases::fault_finds(lab),
+        fixes: cases::fixes(lab, case),
         ip_groups: resolved.ip_groups,
         seed,
         time_scale: resolved.time_scale,

@@ -54,6 +54,8 @@ pub struct Plan {
     pub may_find: Vec<String>,
     /// Findings named by any fault of the lab: a fix or control must show none of them.
     pub fault_finds: Vec<String>,
+    /// The lab's fixes, in the order of the file; of a fault only.
+    pub fixes: Vec<Fix>,
     /// Target groups whose targets are registered by address instead of instance id.
     pub ip_groups: Vec<String>,
     /// The seed in force.
@@ -128,6 +130,17 @@ pub struct Change {
     pub before: Option<String>,
     /// Compact YAML; none: removed.
     pub after: Option<String>,
+}
+
+/// A fix that the lab offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// The case.
+    pub case: String,
+    /// What it shows; may be empty.
+    pub shows: String,
+    /// What it changes.
+    pub changes: Vec<Change>,
 }
 
 /// A checked claim.

@@ -1,6 +1,7 @@
 //! Markdown, as GitHub shows it under a step: what did not come out as claimed unfolded, then every lab with its
 //! cases side by side.
 
+use super::proof;
 use super::tally::{Tally, by_lab};
 use super::told::{self, result_word};
 use super::{Report, Word, kind_word};
@@ -33,6 +34,7 @@ pub fn markdown(report: &Report) -> String {
         ));
     }
     out.push_str(&table(&labs));
+    out.push_str(&proven(&labs));
     out.push_str(&remarks(&tallies));
     out
 }
@@ -90,6 +92,9 @@ fn unfolded(tally: &Tally) -> String {
             escaped(&finding.kind),
             escaped(&finding.summary)
         ));
+        for sentence in proof::sentences(&finding.fixes) {
+            out.push_str(&format!("  {}\n", escaped(&sentence)));
+        }
     }
     if let Some(ladder) = &record.ladder {
         out.push_str("\n<details><summary>packet by packet</summary>\n\n");
@@ -132,6 +137,36 @@ fn table(labs: &[(&str, Vec<Tally>)]) -> String {
         ));
     }
     out
+}
+
+/// What the fixes of each lab are worth against what was found in its faults.
+fn proven(labs: &[(&str, Vec<Tally>)]) -> String {
+    let mut out = String::new();
+    for (lab, tallies) in labs {
+        let faults = tallies.iter().map(|tally| tally.shown());
+        let faults = faults.filter(|record| record.kind == Kind::Fault);
+        let mut told: Vec<&str> = Vec::new();
+        for finding in faults.flat_map(|record| &record.findings) {
+            if told.contains(&finding.kind.as_str()) {
+                continue;
+            }
+            told.push(&finding.kind);
+            for sentence in proof::sentences(&finding.fixes) {
+                out.push_str(&format!(
+                    "- {} **{}**: {}\n",
+                    escaped(lab),
+                    escaped(&finding.kind),
+                    escaped(&sentence)
+                ));
+            }
+        }
+    }
+    match out.as_str() {
+        "" => out,
+        _ => format!(
+            "\n<details><summary>which fix is proven against which finding</summary>\n\n{out}\n</details>\n"
+        ),
+    }
 }
 
 /// A case in its cell; what did not hold stands out.

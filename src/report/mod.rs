@@ -11,6 +11,7 @@ mod markdown;
 mod metrics;
 mod nearest;
 pub mod plan;
+mod proof;
 mod record;
 mod repeat;
 mod tally;
@@ -27,6 +28,7 @@ pub use listing::{ListedCase, ListedLab, list};
 pub use markdown::markdown;
 pub use metrics::{metrics, metrics_json};
 pub use nearest::{Nearest, nearest};
+pub use proof::{Offered, Proof, Remedy};
 pub use record::{
     Asked, Captured, Changed, Claimed, Counted, Found, Gateway, Leg, Mapped, Named, Network,
     Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted, Truth, VERSION,
@@ -39,7 +41,7 @@ pub use text::{Style, summary, text};
 use self::plan::Drawing;
 use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
-use crate::plan::{Change, Kind, Plan};
+use crate::plan::{Change, Fix, Kind, Plan};
 use crate::verdict::{Ruling, Verdict};
 
 /// One run of one case, as reports need it.
@@ -90,6 +92,8 @@ pub struct CaseInfo {
     pub sources: Vec<String>,
     /// Who is where, and who talks to whom.
     pub topology: Drawing,
+    /// What the lab offers against it; of a fault only.
+    pub fixes: Vec<Fix>,
 }
 
 impl From<&Plan> for CaseInfo {
@@ -107,6 +111,7 @@ impl From<&Plan> for CaseInfo {
             story: plan.story.clone(),
             sources: plan.sources.clone(),
             topology: plan::draw(plan),
+            fixes: plan.fixes.clone(),
         }
     }
 }

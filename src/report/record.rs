@@ -13,6 +13,7 @@ pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
 
 use super::Word;
 use super::plan::Drawing;
+use super::proof::{Offered, Remedy, prove};
 use crate::plan::Kind;
 use crate::verdict::Ruling;
 use crate::verdict::ladder::Ladder;
@@ -115,6 +116,9 @@ pub struct Record {
     pub expect: Vec<Claimed>,
     /// Mechanisms recognised.
     pub findings: Vec<Found>,
+    /// What the lab offers against it, run or not; of a fault only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Offered>,
     /// Those that the case names and that were not.
     pub missing_finds: Vec<String>,
     /// Those that a fix or control must not show, and shows.
@@ -227,6 +231,9 @@ pub struct Found {
     /// What else shows it, as expressions name it, with the values met.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub values: Map<String, Value>,
+    /// What the lab's fixes are worth against it; of a fault's findings only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Remedy>,
 }
 
 /// A kernel counter that a finding cites.
@@ -327,6 +334,7 @@ impl Report {
             let key = |r: &Record| (r.lab.clone(), r.line, r.case.clone(), r.attempt);
             key(a).cmp(&key(b))
         });
+        prove(&mut cases);
         let count = |word: Word| cases.iter().filter(|case| case.verdict == word).count();
         Self {
             version: VERSION,

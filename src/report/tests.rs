@@ -44,6 +44,7 @@ fn info(name: &str, kind: Kind) -> CaseInfo {
         story: String::new(),
         sources: Vec::new(),
         topology: Drawing::default(),
+        fixes: Vec::new(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A run in words, line by line: what JUnit and TAP carry beside a result.
 
+use super::proof;
 use super::tally::Tally;
 use super::{Record, Word, kind_word, machine_word};
+use crate::plan::Change;
 use crate::report::record::{Claimed, Truth};
 use crate::verdict::Ruling;
 use crate::verdict::ladder;
@@ -20,6 +22,19 @@ pub(super) fn result_word(record: &Record) -> &'static str {
         (Word::Ruled(Ruling::Inconclusive), _) => "inconclusive",
         (Word::Failure, _) => "could not run",
     }
+}
+
+/// `cross_zone.enabled: false`
+pub(super) fn in_short(changes: &[Change]) -> String {
+    let short = |change: &Change| {
+        let words: Vec<&str> = change.path.split('.').collect();
+        let tail = words[words.len().saturating_sub(2)..].join(".");
+        match &change.after {
+            Some(after) => format!("{tail}: {after}"),
+            None => format!("{tail} removed"),
+        }
+    };
+    changes.iter().map(short).collect::<Vec<_>>().join(", ")
 }
 
 /// One sentence, why a case did not hold; of several runs also how often it did, and whether it was a second try.
@@ -137,6 +152,9 @@ pub(super) fn explanation(record: &Record) -> String {
     }
     for finding in &record.findings {
         out.push_str(&format!("{}: {}\n", finding.kind, finding.summary));
+        for sentence in proof::sentences(&finding.fixes) {
+            out.push_str(&format!("  {sentence}\n"));
+        }
     }
     if let Some(ladder) = &record.ladder {
         out.push('\n');

@@ -5,6 +5,7 @@ use super::tables::{Clock, Table, tables};
 use super::{anchor, case_anchor, changes, ladder, mark, topology};
 use crate::plan::Kind;
 use crate::report::plan::Drawing;
+use crate::report::proof;
 use crate::report::tally::{Tally, Times};
 use crate::report::told::{self, result_word};
 use crate::report::{Claimed, Record, Stepped, Truth, kind_word, machine_word};
@@ -74,6 +75,8 @@ struct Finding {
     page: String,
     summary: String,
     counters: Vec<String>,
+    /// What the lab's fixes are worth against it.
+    fixes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -214,6 +217,7 @@ fn findings(record: &Record) -> Vec<Finding> {
                     .map(|(path, value)| format!("{path} = {value}")),
             )
             .collect(),
+        fixes: proof::sentences(&finding.fixes),
     });
     told.collect()
 }

@@ -9,6 +9,7 @@ use crate::evidence::target_health::target_health;
 use crate::evidence::{Connection, Detail, Evidence, Load, StepResult};
 use crate::report::Outcome;
 use crate::report::nearest::{drawn, nearest};
+use crate::report::proof::Offered;
 use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Finding};
 use serde_json::{Map, Value, json};
@@ -61,6 +62,7 @@ impl From<&Outcome> for Record {
             works: verdict.map(|v| claims(&v.works)).unwrap_or_default(),
             expect: verdict.map(|v| claims(&v.expect)).unwrap_or_default(),
             findings: verdict.map(|v| findings(&v.findings)).unwrap_or_default(),
+            fixes: info.fixes.iter().map(Offered::new).collect(),
             missing_finds: verdict.map(|v| v.missing_finds.clone()).unwrap_or_default(),
             unwanted_finds: verdict
                 .map(|v| v.unwanted_finds.clone())
@@ -148,6 +150,7 @@ fn findings(list: &[Finding]) -> Vec<Found> {
             connections: finding.connections.clone(),
             counters: finding.counters.iter().map(counted).collect(),
             values: finding.values.iter().cloned().collect(),
+            fixes: Vec::new(),
         })
         .collect()
 }

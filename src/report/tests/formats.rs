@@ -199,3 +199,72 @@ fn a_second_try_is_told_in_every_format() {
     let short = text(&outcomes, &Style::default());
     assert_eq!(short.matches("second try, alone: ").count(), 2, "{short}");
 }
+
+/// The flagship as deployed, of a lab that offers two fixes.
+fn fault_with_fixes() -> Outcome {
+    let mut fault = fault();
+    fault.case.fixes = ["cross-zone-off", "another-port"]
+        .map(|case| Fix {
+            case: case.into(),
+            shows: format!("why {case}"),
+            changes: Vec::new(),
+        })
+        .into();
+    fault
+}
+
+#[test]
+fn every_report_says_which_fixes_are_proven() {
+    let outcomes = [fault_with_fixes(), fix()];
+    let report = Report::new(&outcomes, None);
+    let told = value!(report.cases[0].findings[0].fixes);
+    assert_eq!(
+        told,
+        value!([
+            { "case": "cross-zone-off", "title": "why cross-zone-off", "proof": "proven", "why": "" },
+            { "case": "another-port", "title": "why another-port", "proof": "not-run", "why": "not run" },
+        ])
+    );
+    assert!(report.cases[1].fixes.is_empty() && report.cases[1].findings.is_empty());
+    let proven = "Proven here: cross-zone-off (why cross-zone-off) held without it.";
+    let open = "Not proven here: another-port (why another-port) [not run].";
+    for page in [html(&report), junit(&report)] {
+        assert!(page.contains(proven) && page.contains(open), "{page}");
+    }
+    assert!(markdown(&report).contains(proven));
+    let short = text(&outcomes, &Style::default());
+    let kinds = "flow-collision, challenge-ack, stale-connection";
+    for line in [
+        format!("\n  proven    against {kinds}: cross-zone-off\n"),
+        format!("\n  unproven  against {kinds}: another-port [not run]\n"),
+    ] {
+        assert!(short.contains(&line), "{short}");
+    }
+    let style = Style {
+        explain: true,
+        width: 200,
+        ..Style::default()
+    };
+    let long = text(&outcomes, &style);
+    assert!(long.contains(proven) && !long.contains("  proven  "));
+}
+
+#[test]
+fn what_one_part_did_not_run_another_one_proves() {
+    let part = |outcome: Outcome| Report::new(&[outcome], None);
+    let proof = |report: &Report| report.cases[0].findings[0].fixes[0].proof;
+    let alone = part(fault_with_fixes());
+    assert_eq!(proof(&alone), Proof::NotRun);
+    let read = Report::read(&json(&alone)).expect("its own report");
+    assert_eq!(
+        proof(&Report::merge(vec![read, part(fix())])),
+        Proof::Proven
+    );
+    // Another lab's case of the same name.
+    let mut other = fix();
+    other.case.lab = "nlb/z".into();
+    assert_eq!(
+        proof(&Report::merge(vec![alone, part(other)])),
+        Proof::NotRun
+    );
+}

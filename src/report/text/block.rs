@@ -2,9 +2,10 @@
 
 use super::{Style, network, paint};
 use crate::evidence::{Detail, Evidence, StepResult};
-use crate::plan::{Change, Kind};
+use crate::plan::Change;
 use crate::report::metrics;
 use crate::report::nearest::{drawn, nearest};
+use crate::report::proof::{self, Offered, Run};
 use crate::report::wrap::{count, wrap};
 use crate::report::{Network, Outcome, kind_word};
 use crate::verdict::ladder::ladder;
@@ -13,7 +14,7 @@ use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 const INDENT: usize = 11;
 
 /// Everything about one case.
-pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
+pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
     let info = &outcome.case;
     let mut block = Block {
         out: String::new(),
@@ -42,7 +43,7 @@ pub(super) fn block(outcome: &Outcome, style: &Style) -> String {
         }
         block.claims("works", &verdict.works, style);
         block.claims("expect", &verdict.expect, style);
-        block.finds(verdict, info.kind, style);
+        block.finds(outcome, verdict, runs, style);
         if let Some(evidence) = &outcome.evidence {
             let ladder = ladder(evidence, &drawn(outcome), style.width - 4);
             if !ladder.is_empty() {
@@ -209,7 +210,9 @@ impl Block {
         }
     }
 
-    fn finds(&mut self, verdict: &Verdict, kind: Kind, style: &Style) {
+    fn finds(&mut self, outcome: &Outcome, verdict: &Verdict, runs: &[Run], style: &Style) {
+        let kind = outcome.case.kind;
+        let fixes: Vec<Offered> = outcome.case.fixes.iter().map(Offered::new).collect();
         for (i, finding) in verdict.findings.iter().enumerate() {
             let unwanted = verdict.unwanted_finds.contains(&finding.kind);
             let head = if unwanted {
@@ -235,6 +238,11 @@ impl Block {
             let witnesses: Vec<String> = counters.into_iter().chain(values).collect();
             for line in wrap(&witnesses.join(", "), self.width - INDENT - 12) {
                 self.line(INDENT + 12, &line);
+            }
+            for sentence in proof::sentences(&proof::remedies(&fixes, runs, &finding.kind)) {
+                for line in wrap(&sentence, self.width - INDENT - 12) {
+                    self.line(INDENT + 12, &line);
+                }
             }
         }
         for missing in &verdict.missing_finds {

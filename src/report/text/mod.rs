@@ -5,9 +5,12 @@
 mod block;
 mod network;
 
-use super::wrap::{count, cut, length};
-use super::{CaseInfo, Outcome, Word, kind_word};
-use crate::plan::{Change, Kind};
+use super::proof::{self, Offered, Run};
+use super::told::in_short;
+use super::wrap::{count, cut, length, wrap};
+use super::{Outcome, Word, kind_word};
+use crate::plan::Kind;
+use crate::verdict::findings::KINDS;
 use crate::verdict::{ClaimTruth, Ruling, Verdict};
 use anstyle::{AnsiColor, Effects};
 use serde_json::Value;
@@ -63,19 +66,45 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
             out.push_str(&title);
         }
         out.push('\n');
+        let runs: Vec<Run> = cases.iter().map(|outcome| Run::from(*outcome)).collect();
         let names = cases.iter().map(|o| length(&o.case.name));
         let name_width = names.max().unwrap_or(0).clamp(10, 40);
-        for outcome in cases {
+        for outcome in &cases {
             out.push_str(&row(outcome, name_width, style));
             if style.explain || !outcome.holds() {
-                out.push_str(&block::block(outcome, style));
+                out.push_str(&block::block(outcome, &runs, style));
             }
+        }
+        if !style.explain {
+            out.push_str(&closing(&cases, &runs, style));
         }
         if !out.ends_with("\n\n") {
             out.push('\n');
         }
     }
     out.push_str(&summary(outcomes, style));
+    out
+}
+
+/// What the lab's fixes are worth against what was found in its faults.
+fn closing(cases: &[&Outcome], runs: &[Run], style: &Style) -> String {
+    let mut fixes: Vec<Offered> = Vec::new();
+    let mut kinds: Vec<&str> = Vec::new();
+    for outcome in cases.iter().filter(|one| one.case.kind == Kind::Fault) {
+        fixes = outcome.case.fixes.iter().map(Offered::new).collect();
+        let findings = outcome.verdict.iter().flat_map(|verdict| &verdict.findings);
+        kinds.extend(findings.map(|finding| finding.kind.as_str()));
+    }
+    let place = |kind: &&str| KINDS.iter().position(|known| known == kind);
+    kinds.sort_by_key(place);
+    kinds.dedup();
+    let mut out = String::new();
+    for (word, line) in proof::closing(&fixes, runs, &kinds) {
+        for (i, line) in wrap(&line, style.width - 12).iter().enumerate() {
+            let word = if i == 0 { word } else { "" };
+            out.push_str(&format!("  {word:<8}  {line}\n"));
+        }
+    }
     out
 }
 
@@ -251,7 +280,7 @@ fn detail(outcome: &Outcome, room: usize) -> String {
         }
         (Ruling::Holds, Kind::Fix | Kind::Partial | Kind::Control) => {
             let words = if info.shows.is_empty() {
-                changes_in_short(info)
+                in_short(&info.changes)
             } else {
                 info.shows.clone()
             };
@@ -294,23 +323,6 @@ fn broken(verdict: &Verdict) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// `cross_zone.enabled: false`
-fn changes_in_short(info: &CaseInfo) -> String {
-    let short = |change: &Change| {
-        let words: Vec<&str> = change.path.split('.').collect();
-        let tail = words[words.len().saturating_sub(2)..].join(".");
-        match &change.after {
-            Some(after) => format!("{tail}: {after}"),
-            None => format!("{tail} removed"),
-        }
-    };
-    info.changes
-        .iter()
-        .map(short)
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 fn plain(value: &Value) -> String {

@@ -67,6 +67,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         finds: Vec::new(),
         may_find: Vec::new(),
         fault_finds: Vec::new(),
+        fixes: Vec::new(),
         ip_groups: Vec::new(),
         seed: 1,
         time_scale: 1.0,
