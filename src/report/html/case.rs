@@ -2,7 +2,7 @@
 
 use super::charts::{Load, Target, load, percent, strip};
 use super::tables::{Clock, Table, tables};
-use super::{anchor, case_anchor, changes, ladder, mark, topology};
+use super::{Setting, anchor, case_anchor, changes, ladder, mark, topology};
 use crate::plan::Kind;
 use crate::report::plan::Drawing;
 use crate::report::proof;
@@ -33,7 +33,7 @@ pub(super) struct Case {
     retried: Option<String>,
     rate: Option<String>,
     times: Vec<(String, String, String, String, String)>,
-    changes: Vec<(String, String, String)>,
+    changes: Vec<Setting>,
     works: Vec<Claim>,
     expect: Vec<Claim>,
     findings: Vec<Finding>,

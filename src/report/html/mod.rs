@@ -124,7 +124,7 @@ struct Mended {
     id: String,
     name: String,
     shows: String,
-    changes: Vec<(String, String, String)>,
+    changes: Vec<Setting>,
 }
 
 #[derive(Serialize)]
@@ -351,19 +351,46 @@ impl Mended {
     }
 }
 
-/// Path, before, after.
-fn changes(record: &Record) -> Vec<(String, String, String)> {
+/// One setting that a case changes.
+#[derive(Serialize)]
+struct Setting {
+    path: String,
+    before: String,
+    after: String,
+    /// Of texts of several lines: the lines that go and come, with a sign before them; else empty.
+    lines: Vec<String>,
+}
+
+fn changes(record: &Record) -> Vec<Setting> {
     let or = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
     let changes = record.set.iter();
     changes
-        .map(|c| {
-            (
-                c.path.clone(),
-                or(&c.before, "(not set)"),
-                or(&c.after, "(removed)"),
-            )
+        .map(|c| Setting {
+            path: c.path.clone(),
+            before: or(&c.before, "(not set)"),
+            after: or(&c.after, "(removed)"),
+            lines: differing(c.before.as_deref(), c.after.as_deref()),
         })
         .collect()
+}
+
+/// What differs between two texts, one of which has several lines.
+fn differing(before: Option<&str>, after: Option<&str>) -> Vec<String> {
+    // Compact YAML has such a text in double quotes, in which it writes as JSON does.
+    let text = |compact: Option<&str>| compact.and_then(|text| serde_json::from_str(text).ok());
+    let (before, after): (Option<String>, Option<String>) = (text(before), text(after));
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    if !before.trim_end().contains('\n') && !after.trim_end().contains('\n') {
+        return Vec::new();
+    }
+    let only = |sign: char, of: &str, other: &str| {
+        let new = of
+            .lines()
+            .filter(|line| !other.lines().any(|o| o.trim() == line.trim()));
+        new.map(|line| format!("{sign} {}", line.trim()))
+            .collect::<Vec<_>>()
+    };
+    [only('-', &before, &after), only('+', &after, &before)].concat()
 }
 
 fn mark(word: Word) -> &'static str {

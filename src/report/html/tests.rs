@@ -245,3 +245,44 @@ fn a_page_of_many_cases_says_what_it_leaves_out() {
         "faults keep their packets"
     );
 }
+
+#[test]
+fn each_kind_has_its_column_and_each_claim_its_word() {
+    let page = page(&[tests::fault(), tests::fix()]);
+    let cell = |class: &str| {
+        let opening = format!("<td class=\"{class}\">");
+        let cell = page.split(opening.as_str()).nth(1).expect("a cell");
+        cell.split("</td>").next().unwrap_or_default().to_owned()
+    };
+    assert!(cell("faults").contains("as-deployed"), "{}", cell("faults"));
+    assert!(
+        cell("fixes").contains("cross-zone-off"),
+        "{}",
+        cell("fixes")
+    );
+    let claims = page
+        .split("<table class=\"claims\">")
+        .nth(1)
+        .expect("claims");
+    let rows: Vec<&str> = claims.split("<tr>").collect();
+    let row = |words: &str| {
+        let row = rows.iter().find(|row| row.contains(words));
+        row.unwrap_or_else(|| panic!("no {words}"))
+    };
+    assert!(row("the first connection lives on").contains("\u{2717}&nbsp;false"));
+    assert!(row("nobody tells the first").contains("\u{2713}&nbsp;true"));
+}
+
+#[test]
+fn of_texts_with_lines_only_those_that_differ_are_told() {
+    let differing = |before: &str, after: &str| super::differing(Some(before), Some(after));
+    let text = r#""table ip nat {\n  masquerade\n}\n""#;
+    let other = r#""table ip nat {\n  snat to 10.0.0.1\n}\n""#;
+    assert_eq!(
+        differing(text, other),
+        ["- masquerade", "+ snat to 10.0.0.1"]
+    );
+    assert_eq!(super::differing(None, Some(other)).len(), 3);
+    assert_eq!(differing("true", "false"), [""; 0]);
+    assert_eq!(differing("\"a: b\"", "\"c\""), [""; 0]);
+}

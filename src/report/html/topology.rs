@@ -17,6 +17,10 @@ const PAD: f64 = 14.0;
 const LINE: f64 = 16.0;
 /// Over the nodes of a box, for its title.
 const TITLE: f64 = 24.0;
+/// That fit into a node's line.
+const LETTERS: usize = 24;
+/// Width of a letter of the words on an arrow.
+const LETTER: f64 = 6.7;
 /// Arrows that bear their words; more would cover each other.
 const WORDED: usize = 8;
 
@@ -120,7 +124,7 @@ pub(super) fn svg(drawing: &Drawing) -> String {
         top = end + 12.0;
     }
     // Arrows between nodes of one column go around at its right.
-    let width = column(first + 1) + WIDTH + PAD + GAP / 2.0;
+    let width = column(first + 1) + WIDTH + PAD + GAP;
     let height = bottom + 4.0;
     let mut out = format!(
         "<svg class=\"topology\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
@@ -171,7 +175,7 @@ fn node(place: &Placed, out: &mut String) {
             "<text class=\"{class}\" x=\"{:.0}\" y=\"{:.0}\">{}</text>",
             place.x + WIDTH / 2.0,
             place.y + 17.0 + LINE * i as f64,
-            escape(&cut(line, 26))
+            escape(&cut(line, LETTERS))
         ));
     }
 }
@@ -207,7 +211,14 @@ fn edges(drawing: &Drawing, placed: &[Placed], out: &mut String) {
             -tip,
             escape(text)
         ));
-        let (x, y) = (f64::midpoint(x1, x2), f64::midpoint(y1, y2) - 5.0);
+        let told = cut(text, 22);
+        let x = if a.x == b.x {
+            // Beside the bend, which goes three quarters of the way to its handles.
+            x1 + 0.75 * bend + 4.0 + LETTER * told.chars().count() as f64 / 2.0
+        } else {
+            f64::midpoint(x1, x2)
+        };
+        let y = f64::midpoint(y1, y2) - 5.0;
         let crowded = said
             .iter()
             .any(|(u, v)| (u - x).abs() < 80.0 && (v - y).abs() < 13.0);
@@ -215,7 +226,7 @@ fn edges(drawing: &Drawing, placed: &[Placed], out: &mut String) {
             said.push((x, y));
             words.push_str(&format!(
                 "<text class=\"edge\" x=\"{x:.0}\" y=\"{y:.0}\">{}</text>",
-                escape(&cut(text, 22))
+                escape(&told)
             ));
         }
     }
