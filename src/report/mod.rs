@@ -92,6 +92,8 @@ pub struct CaseInfo {
     pub sources: Vec<String>,
     /// Who is where, and who talks to whom.
     pub topology: Drawing,
+    /// The boxes of the network with the settings in force, in lines; may be empty.
+    pub configured: String,
     /// What the lab offers against it; of a fault only.
     pub fixes: Vec<Fix>,
 }
@@ -111,6 +113,7 @@ impl From<&Plan> for CaseInfo {
             story: plan.story.clone(),
             sources: plan.sources.clone(),
             topology: plan::draw(plan),
+            configured: plan::configured(plan),
             fixes: plan.fixes.clone(),
         }
     }

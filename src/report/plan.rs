@@ -41,15 +41,26 @@ pub fn plan(plan: &Plan) -> String {
     head(plan, &mut out);
     changes(plan, &mut out);
     hosts(plan, &mut out);
-    nat::gateways(plan, &mut out);
-    balancers(plan, &mut out);
-    endpoints::endpoints(plan, &mut out);
-    groups(plan, &mut out);
-    guards::guards(plan, &mut out);
+    network(plan, &mut out);
     operations(plan, &mut out);
     steps::steps(plan, &mut out);
     claims(plan, &mut out);
     out
+}
+
+/// The boxes of the network between the hosts, with the settings in force.
+pub(crate) fn configured(plan: &Plan) -> String {
+    let mut out = String::new();
+    network(plan, &mut out);
+    out.trim().to_owned()
+}
+
+fn network(plan: &Plan, out: &mut String) {
+    nat::gateways(plan, out);
+    balancers(plan, out);
+    endpoints::endpoints(plan, out);
+    groups(plan, out);
+    guards::guards(plan, out);
 }
 
 fn head(plan: &Plan, out: &mut String) {
@@ -232,9 +243,18 @@ fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &m
             } else {
                 "each zone to its own targets"
             },
-            cloud(listener.idle_timeout, scale)
+            cloud(idle_timeout(balancer, listener), scale)
         );
         forward_lines(plan, balancer, listener, forward, out);
+    }
+}
+
+/// Of connections: a proxy has it itself, of others each listener has its own.
+fn idle_timeout(balancer: &Balancer, listener: &Listener) -> Duration {
+    match &balancer.kind {
+        Kind::Network => listener.idle_timeout,
+        Kind::Classic(classic) => classic.idle_timeout,
+        Kind::Application(application) => application.idle_timeout,
     }
 }
 
@@ -248,9 +268,10 @@ fn forward_lines(
     for (zonal, place) in (0u8..).zip(&balancer.zonal) {
         let reach = reach(&plan.fabric, balancer, listener, forward, ZonalId(zonal));
         let text = if reach.is_empty() {
-            match balancer.kind.is_proxy() {
-                true => "no target: a new connection waits".to_owned(),
-                false => "no target: a new connection is dropped".to_owned(),
+            match balancer.kind {
+                Kind::Application(_) => "no target: requests are answered with 503".to_owned(),
+                Kind::Classic(_) => "no target: a new connection waits".to_owned(),
+                Kind::Network => "no target: a new connection is dropped".to_owned(),
             }
         } else {
             listed(&reach)

@@ -156,6 +156,9 @@ pub struct Record {
     /// Who is where, and who talks to whom; left out likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology: Option<Drawing>,
+    /// The boxes of the network with the settings in force, in lines; left out likewise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub configured: String,
     /// The connections that tell most, packet by packet, long stories cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Ladder>,

@@ -44,6 +44,7 @@ fn info(name: &str, kind: Kind) -> CaseInfo {
         story: String::new(),
         sources: Vec::new(),
         topology: Drawing::default(),
+        configured: "LOAD BALANCERS\n  front: network".into(),
         fixes: Vec::new(),
     }
 }

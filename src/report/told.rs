@@ -37,6 +37,12 @@ pub(super) fn in_short(changes: &[Change]) -> String {
     changes.iter().map(short).collect::<Vec<_>>().join(", ")
 }
 
+/// The boxes of the network as a case has them; its first run tells of them.
+pub(super) fn configured<'a>(tally: &Tally<'a>) -> &'a str {
+    let mut told = tally.runs.iter().map(|run| run.configured.as_str());
+    told.find(|text| !text.is_empty()).unwrap_or_default()
+}
+
 /// One sentence, why a case did not hold; of several runs also how often it did, and whether it was a second try.
 pub(super) fn message(tally: &Tally) -> String {
     let shown = tally.shown();

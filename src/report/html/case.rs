@@ -41,6 +41,8 @@ pub(super) struct Case {
     unwanted: Vec<String>,
     /// None where it is the lab's own.
     topology: Option<Value>,
+    /// Empty where it is the lab's own.
+    configured: String,
     tuples: Vec<Tuple>,
     ladder: Option<Value>,
     steps: Vec<Step>,
@@ -105,15 +107,15 @@ struct Step {
 }
 
 impl Case {
-    /// `brief`: what came out as claimed is told in short.
-    pub(super) fn new(tally: &Tally, lab: Option<&Drawing>, brief: bool) -> Self {
+    /// `lab`: its topology and its configuration, which stand with it. `brief`: what came out as claimed is told in short.
+    pub(super) fn new(tally: &Tally, lab: (Option<&Drawing>, &str), brief: bool) -> Self {
         let record = tally.shown();
         let brief = brief && record.holds();
         let plain = matches!(record.kind, Kind::Fix | Kind::Control);
         let ladder = record.ladder.as_ref().filter(|_| !(brief && plain));
         // The drawing stands at the first run of a case.
         let own = tally.runs.iter().find_map(|run| run.topology.as_ref());
-        let differs = own.filter(|own| Some(*own) != lab);
+        let differs = own.filter(|own| Some(*own) != lab.0);
         let clock = Clock(record.time_scale.unwrap_or(1.0));
         Self {
             id: case_anchor(record),
@@ -144,6 +146,10 @@ impl Case {
                 .collect(),
             unwanted: record.unwanted_finds.clone(),
             topology: differs.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
+            configured: Some(told::configured(tally))
+                .filter(|own| *own != lab.1)
+                .unwrap_or_default()
+                .to_owned(),
             tuples: ladder.map(tuples).unwrap_or_default(),
             ladder: ladder.map(|rows| Value::from_safe_string(ladder::svg(rows))),
             steps: steps(record),

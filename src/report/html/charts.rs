@@ -38,6 +38,7 @@ pub(super) fn percent(value: f64) -> String {
 pub(super) fn load(step: &Stepped) -> Option<Load> {
     let number = |name: &str| step.fields.get(name).and_then(Json::as_i64);
     let attempts = number("attempts")?;
+    let connected = number("connected").unwrap_or(0);
     let quantiles = step.fields.get("connect_ms")?;
     let quantile = |name: &str| quantiles.get(name).and_then(Json::as_f64).unwrap_or(0.0);
     let histogram: Vec<(f64, u64)> = step
@@ -79,15 +80,18 @@ pub(super) fn load(step: &Stepped) -> Option<Load> {
     let most = histogram.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
     Some(Load {
         name: step.name.clone(),
-        summary: format!(
-            "{} of {attempts} connected; connect(2) took {:.1} ms at least, {:.1} p50, {:.1} p90, {:.1} p99, {:.1} at most",
-            number("connected").unwrap_or(0),
-            quantile("min"),
-            quantile("p50"),
-            quantile("p90"),
-            quantile("p99"),
-            quantile("max")
-        ),
+        summary: if connected == 0 {
+            format!("0 of {attempts} connected")
+        } else {
+            format!(
+                "{connected} of {attempts} connected; connect(2) took {:.1} ms at least, {:.1} p50, {:.1} p90, {:.1} p99, {:.1} at most",
+                quantile("min"),
+                quantile("p50"),
+                quantile("p90"),
+                quantile("p99"),
+                quantile("max")
+            )
+        },
         by_target: tally("by_target"),
         errors: tally("errors"),
         status: tally("status"),

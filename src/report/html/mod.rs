@@ -78,6 +78,7 @@ struct Lab {
     columns: Vec<Vec<Chip>>,
     sides: Option<Sides>,
     topology: Option<Value>,
+    configured: String,
     cases: Vec<Case>,
 }
 
@@ -250,6 +251,7 @@ impl Lab {
         let topology = tallies
             .iter()
             .find_map(|tally| tally.runs.iter().find_map(|run| run.topology.as_ref()));
+        let configured = told::configured(&tallies[0]);
         let of_kind = |kind: Kind| {
             tallies
                 .iter()
@@ -275,9 +277,10 @@ impl Lab {
                 .into(),
             sides: Sides::new(tallies),
             topology: topology.map(|drawing| Value::from_safe_string(topology::svg(drawing))),
+            configured: configured.to_owned(),
             cases: tallies
                 .iter()
-                .map(|tally| Case::new(tally, topology, brief))
+                .map(|tally| Case::new(tally, (topology, configured), brief))
                 .collect(),
         }
     }

@@ -116,6 +116,7 @@ fn what_a_lab_says_is_text() {
         "javascript:alert(1)".into(),
         "https://a\"b".into(),
     ];
+    case.configured = evil.into();
     case.topology = Drawing {
         nodes: vec![Node {
             id: "host a".into(),
@@ -198,6 +199,28 @@ fn boxes_kernels_and_names_have_their_tables() {
         assert!(text.contains(part), "no {part}\n{text}");
     }
     assert_eq!(unbalanced(&page), Vec::<String>::new());
+}
+
+#[test]
+fn the_settings_in_force_stand_with_the_lab_and_with_cases_that_differ() {
+    let mut other = tests::fix();
+    other.case.configured = "TARGET GROUPS\n  web: another".into();
+    let page = page(&[tests::fault(), other]);
+    let places: Vec<usize> = page
+        .match_indices("What is configured")
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(
+        places.len(),
+        2,
+        "once for the lab, once for the case that differs"
+    );
+    assert!(
+        page[places[0]..].contains(
+            ", as as-deployed has it</summary><pre>LOAD BALANCERS\n  front: network</pre>"
+        )
+    );
+    assert!(page[places[1]..].contains("<pre>TARGET GROUPS\n  web: another</pre>"));
 }
 
 #[test]

@@ -91,6 +91,11 @@ impl From<&Outcome> for Record {
             } else {
                 Vec::new()
             },
+            configured: if first {
+                info.configured.clone()
+            } else {
+                String::new()
+            },
             topology: first.then(|| info.topology.clone()),
             ladder: evidence.and_then(|e| shown(e, outcome)),
         }

@@ -127,12 +127,15 @@ fn parts_of_a_run_make_the_whole() {
     again.cases.iter_mut().for_each(|case| case.seed += 1);
     let twice = Report::merge(vec![part(1), again]);
     assert_eq!(tallies(&twice).len(), part(1).cases.len());
-    assert!(tallies(&twice).iter().all(|tally| tally.runs.len() == 2));
+    for tally in tallies(&twice) {
+        let attempts: Vec<u32> = tally.runs.iter().map(|run| run.attempt).collect();
+        assert_eq!(attempts, [1, 2], "each run has its number");
+    }
 }
 
 #[test]
 fn times_are_told_by_nearest_rank() {
-    let runs = (1..=10).map(|attempt| {
+    let runs = (1..=11).map(|attempt| {
         let mut outcome = Outcome { attempt, ..fix() };
         outcome.evidence.as_mut().expect("evidence").seconds = f64::from(attempt);
         outcome
@@ -141,11 +144,29 @@ fn times_are_told_by_nearest_rank() {
     let times = tallies(&report)[0].seconds();
     let wanted = Times {
         min: 1.0,
-        p50: 5.0,
-        p90: 9.0,
-        max: 10.0,
+        p50: 6.0,
+        p90: 10.0,
+        max: 11.0,
     };
     assert_eq!(times, Some(wanted));
+}
+
+#[test]
+fn steps_that_failed_are_not_timed() {
+    let runs = (1..=3).map(|attempt| {
+        let mut outcome = Outcome { attempt, ..fix() };
+        let evidence = outcome.evidence.as_mut().expect("evidence");
+        let step = &mut evidence.steps[0];
+        (step.name, step.ok, step.ms) = ("hello".into(), attempt < 3, f64::from(attempt));
+        outcome
+    });
+    let report = Report::new(&runs.collect::<Vec<_>>(), None);
+    let steps = tallies(&report)[0].steps();
+    let hello = steps
+        .iter()
+        .find(|(name, _)| *name == "hello")
+        .expect("a step");
+    assert_eq!((hello.1.min, hello.1.max), (1.0, 2.0));
 }
 
 #[test]
@@ -266,5 +287,80 @@ fn what_one_part_did_not_run_another_one_proves() {
     assert_eq!(
         proof(&Report::merge(vec![alone, part(other)])),
         Proof::NotRun
+    );
+}
+
+#[test]
+fn tap_and_markdown_keep_what_a_lab_says_within_its_marks() {
+    let mut outcome = failed();
+    outcome.verdict.as_mut().expect("a verdict").reason = "it says \"no\\\" ```".into();
+    let report = Report::new(&[outcome], None);
+    let stream = tap(&report);
+    assert!(
+        stream.contains(r#"  message: "it says \"no\\\" ```""#),
+        "{stream}"
+    );
+    // A fence ends with one that is as long.
+    assert!(
+        markdown(&report).contains("\n````text\n"),
+        "{}",
+        markdown(&report)
+    );
+}
+
+#[test]
+fn the_nearest_counters_and_values_are_those_of_the_claim() {
+    let mut outcome = failed();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let count = |n: i64| [("TcpExtListenDrops".to_owned(), n)].into();
+    evidence.hosts.get_mut("client").expect("a host").counters = count(7);
+    evidence.hosts.get_mut("web1").expect("a host").counters = count(8);
+    outcome.verdict.as_mut().expect("a verdict").works = vec![claim(
+        ("", "hosts.web1.counters.TcpExtListenDrops == 0"),
+        ClaimTruth::False,
+        &[
+            ("hosts.web1.counters.TcpExtListen", value!(3)),
+            ("hosts.web1.counters.TcpExtListenDrops", value!(8)),
+        ],
+    )];
+    let nearest = nearest(&outcome);
+    let that = "hosts.web1.counters.TcpExtListenDrops";
+    assert_eq!(
+        nearest.claims,
+        [format!("false: {that} == 0, and {that} is 8")]
+    );
+    assert!(
+        nearest
+            .instead
+            .contains(&"web1's kernel counted TcpExtListenDrops 8".to_owned()),
+        "{nearest:?}"
+    );
+}
+
+#[test]
+fn of_a_fault_that_does_as_claimed_a_broken_promise_is_not_near() {
+    let mut outcome = fault();
+    let verdict = outcome.verdict.as_mut().expect("a verdict");
+    verdict.ruling = Ruling::Fails;
+    verdict.expect[0].truth = ClaimTruth::False;
+    let nearest = nearest(&outcome);
+    assert_eq!(nearest.claims.len(), 1, "{nearest:?}");
+    assert!(nearest.claims[0].contains("again.error"), "{nearest:?}");
+}
+
+#[test]
+fn of_several_runs_the_first_failure_and_the_worst_word_count() {
+    let mut runs = [fix(), failed(), failed(), fix()];
+    for (attempt, run) in (1..).zip(&mut runs) {
+        run.attempt = attempt;
+        run.case.name = "one".into();
+    }
+    runs[3].verdict.as_mut().expect("a verdict").ruling = Ruling::Inconclusive;
+    let report = Report::new(&runs, None);
+    let tally = &tallies(&report)[0];
+    assert_eq!((tally.shown().attempt, tally.held()), (2, 1));
+    assert_eq!(tally.word(), Word::Ruled(Ruling::Fails));
+    assert!(
+        junit(&report).contains("1 of 4 runs held") && junit(&report).contains("run 2, seed 1")
     );
 }
