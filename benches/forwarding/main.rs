@@ -1,0 +1,88 @@
+//! Traffic through the emulated NLB, beside the kernel's own NAT and beside HAProxy: `cargo bench --bench forwarding`.
+//!
+//! The same client and server on every path. Paths alternate within a round; the table shows medians over the rounds, and
+//! each as a ratio to the kernel's. It needs what labs need, `ip`, `nft` and `haproxy`.
+
+mod paths;
+mod peer;
+
+use paths::Path;
+use peer::Figures;
+use serde_json::json;
+use std::time::Duration;
+
+const MTUS: [u32; 3] = [1500, 9001, 65_000];
+/// Rounds, unless `ROUNDS` says another number.
+const ROUNDS: usize = 5;
+/// How long each figure is measured.
+const TIME: Duration = Duration::from_millis(600);
+/// Of a figure: its name, whether less is better, and how it is read.
+const COLUMNS: [(&str, bool, fn(&Figures) -> f64); 4] = [
+    ("1 stream Gbit/s", false, |figures| figures.one_stream),
+    ("4 streams Gbit/s", false, |figures| figures.four_streams),
+    ("connections/s", false, |figures| figures.connections),
+    ("latency us", true, |figures| figures.latency),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match words.as_slice() {
+        ["peer", "serve", port] => peer::serve(port.parse().expect("a port")),
+        ["peer", "measure", to, millis, file] => {
+            let time = Duration::from_millis(millis.parse().expect("milliseconds"));
+            let text = serde_json::to_string(&peer::measure(to, time)).expect("JSON");
+            std::fs::write(file, text).expect("a file");
+        }
+        _ => compare(),
+    }
+}
+
+fn compare() {
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(ROUNDS);
+    let mut rows = Vec::new();
+    for mtu in MTUS {
+        let mut all = Path::ALL.map(|path| (path, Vec::new()));
+        for _ in 0..rounds {
+            for (path, figures) in &mut all {
+                figures.extend(path.measure(mtu, TIME));
+            }
+        }
+        print!("{:<26}", format!("MTU {mtu}"));
+        for (name, _, _) in COLUMNS {
+            print!(" {name:>24}");
+        }
+        println!();
+        for (path, figures) in &all {
+            print!("{:<26}", path.name());
+            for (name, less, read) in COLUMNS {
+                // Each round's path beside the same round's reference: what slows the machine slows both.
+                let ratios = figures.iter().zip(&all[0].1).map(|(own, reference)| {
+                    let ratio = read(own) / read(reference);
+                    if less { 1.0 / ratio } else { ratio }
+                });
+                let ratio = median(ratios.collect());
+                let value = median(figures.iter().map(read).collect());
+                match value.zip(ratio) {
+                    Some((value, ratio)) => print!(" {:>24}", format!("{value:.2} ({ratio:.2}x)")),
+                    None => print!(" {:>24}", "not measured"),
+                }
+                rows.push(json!({ "mtu": mtu, "path": path.name(), "figure": name, "median": value, "ratio": ratio }));
+            }
+            println!();
+        }
+    }
+    if let Some(file) = std::env::var_os("BENCH_JSON") {
+        let text = json!({ "bench": "forwarding", "rounds": rounds, "rows": rows }).to_string();
+        std::fs::write(file, text).expect("the file that BENCH_JSON names");
+    }
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}

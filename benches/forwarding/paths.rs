@@ -1,0 +1,165 @@
+//! The ways between the two: through hairpin's emulated balancer, through the kernel's own NAT, through a real proxy.
+
+use super::peer::Figures;
+use std::fmt::Write;
+use std::path::{Path as File, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The port that the server listens on, and the balancer.
+const PORT: u16 = 5000;
+
+/// A way from the client to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// Two veth pairs and a namespace between them, DNAT by nftables with conntrack: the reference.
+    KernelDnat,
+    /// The emulated NLB with client IP preservation.
+    Preserved,
+    /// The emulated NLB without: addresses and ports are translated both ways.
+    Translated,
+    /// The two veth pairs, and HAProxy in TCP mode in between.
+    Haproxy,
+}
+
+impl Path {
+    /// In the order in which a round goes through them, the reference first.
+    pub const ALL: [Self; 4] = [
+        Self::KernelDnat,
+        Self::Preserved,
+        Self::Translated,
+        Self::Haproxy,
+    ];
+
+    /// As tables print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KernelDnat => "veth + nftables DNAT",
+            Self::Preserved => "hairpin NLB, preserved",
+            Self::Translated => "hairpin NLB, translated",
+            Self::Haproxy => "HAProxy, TCP mode",
+        }
+    }
+
+    /// One round. None when a program that it needs is not there.
+    pub fn measure(self, mtu: u32, time: Duration) -> Option<Figures> {
+        let result = scratch(&format!("{self:?}-{mtu}.json"));
+        // There may be none.
+        let _ = std::fs::remove_file(&result);
+        match self {
+            Self::KernelDnat if !there("nft") => return None,
+            Self::Haproxy if !there("haproxy") => return None,
+            Self::KernelDnat | Self::Haproxy => self.by_the_kernel(mtu, time, &result),
+            Self::Preserved => by_hairpin(true, mtu, time, &result),
+            Self::Translated => by_hairpin(false, mtu, time, &result),
+        }
+        let text = std::fs::read_to_string(&result).expect("the client wrote its figures");
+        Some(serde_json::from_str(&text).expect("figures"))
+    }
+
+    /// In namespaces of its own that go with the script's processes.
+    fn by_the_kernel(self, mtu: u32, time: Duration, result: &File) {
+        let mut script = String::from("set -e; mount -t tmpfs tmpfs /run; ip link set lo up\n");
+        for (host, own, far) in [
+            ("client", "10.1.0.2", "10.1.0.1"),
+            ("server", "10.2.0.2", "10.2.0.1"),
+        ] {
+            writeln!(
+                script,
+                "ip netns add {host}; ip link add to-{host} type veth peer name eth0 netns {host}
+                 ip link set to-{host} mtu {mtu} up; ip addr add {far}/24 dev to-{host}
+                 ip -n {host} link set lo up; ip -n {host} link set eth0 mtu {mtu} up
+                 ip -n {host} addr add {own}/24 dev eth0; ip -n {host} route add default via {far}"
+            )
+            .expect("a string takes everything");
+        }
+        match self {
+            Self::Haproxy => {
+                let file = scratch("haproxy.cfg");
+                std::fs::write(&file, haproxy()).expect("a configuration");
+                writeln!(script, "haproxy -db -q -f {} & proxy=$!", file.display())
+            }
+            Self::KernelDnat | Self::Preserved | Self::Translated => {
+                writeln!(
+                    script,
+                    "sysctl -qw net.ipv4.ip_forward=1
+                     nft 'table ip t {{ chain p {{ type nat hook prerouting priority -100; tcp dport {PORT} dnat to 10.2.0.2:{PORT}; }}; }}'"
+                )
+            }
+        }
+        .expect("a string takes everything");
+        let this = this();
+        writeln!(
+            script,
+            "ip netns exec server {this} peer serve {PORT} & server=$!
+             ip netns exec client {this} peer measure 10.1.0.1:{PORT} {} {}
+             kill $server $proxy",
+            time.as_millis(),
+            result.display()
+        )
+        .expect("a string takes everything");
+        let output = Command::new("unshare")
+            .args(["--mount", "--net", "--pid", "--fork", "--kill-child"])
+            .args(["sh", "-c", &script])
+            .env("PATH", path())
+            .output()
+            .expect("unshare starts");
+        assert!(
+            result.exists(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// As many threads as HAProxy takes by itself.
+fn haproxy() -> String {
+    format!(
+        "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
+         listen l\n  bind :{PORT}\n  server s 10.2.0.2:{PORT}\n"
+    )
+}
+
+fn by_hairpin(preserve: bool, mtu: u32, time: Duration, result: &File) {
+    let this = this();
+    let (millis, file) = (time.as_millis(), result.display());
+    let lab = format!(
+        "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }} }} }}\n\
+         target_groups:\n  g: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
+         load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: g }} }}\n\
+         steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {millis} {file}\", timeout: 60s }}\n\
+         works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
+    );
+    let lab_file = scratch(&format!("forwarding-{preserve}-{mtu}.yaml"));
+    std::fs::write(&lab_file, lab).expect("a lab file");
+    let output = Command::new(env!("CARGO_BIN_EXE_hairpin"))
+        .arg("run")
+        .arg(&lab_file)
+        .output()
+        .expect("the binary starts");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Programs of administrators are not on everybody's path.
+fn path() -> String {
+    let own = std::env::var("PATH").unwrap_or_default();
+    format!("{own}:/usr/sbin:/sbin")
+}
+
+fn there(program: &str) -> bool {
+    std::env::split_paths(&path()).any(|folder| folder.join(program).exists())
+}
+
+fn this() -> String {
+    let this = std::env::current_exe().expect("this program's file");
+    this.display().to_string()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    File::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}

@@ -1,0 +1,201 @@
+//! The traffic that every path carries: one server and one client, plain sockets and threads, the same in all of them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// What a connection is for, told by its first byte.
+const SINK: u8 = b's';
+const ECHO: u8 = b'e';
+const BRIEF: u8 = b'b';
+/// Bytes a write or read.
+const CHUNK: usize = 256 * 1024;
+/// Threads that open and close connections, and that answer them.
+const HANDS: usize = 4;
+
+/// What one round on one path gave.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub struct Figures {
+    /// Goodput with one stream, Gbit/s.
+    pub one_stream: f64,
+    /// Goodput with four streams together, Gbit/s.
+    pub four_streams: f64,
+    /// Connections opened, used for a byte each way and closed, per second.
+    pub connections: f64,
+    /// Median time of a byte there and a byte back, microseconds.
+    pub latency: f64,
+}
+
+/// Serves `port` until the process is ended.
+pub fn serve(port: u16) {
+    let listener = TcpListener::bind(("0.0.0.0", port)).expect("a free port");
+    std::thread::scope(|scope| {
+        for _ in 0..HANDS {
+            scope.spawn(|| {
+                loop {
+                    let (stream, _) = listener.accept().expect("a connection");
+                    answer(stream);
+                }
+            });
+        }
+    });
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut kind = [0];
+    if stream.read_exact(&mut kind).is_err() {
+        return;
+    }
+    match kind[0] {
+        BRIEF => {
+            // The client may have gone already.
+            let _ = stream.write_all(&kind);
+        }
+        ECHO => {
+            std::thread::spawn(move || echo(stream));
+        }
+        _ => {
+            std::thread::spawn(move || swallow(stream));
+        }
+    }
+}
+
+fn echo(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("a socket");
+    let mut byte = [0];
+    while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+}
+
+/// Reads to the end, then tells how many bytes there were.
+fn swallow(mut stream: TcpStream) {
+    let mut buffer = vec![0; CHUNK];
+    let mut sum = 0u64;
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => sum += length as u64,
+        }
+    }
+    let _ = stream.write_all(&sum.to_be_bytes());
+}
+
+/// Measures a path whose near end is `to` (`name:port`), `time` for each figure.
+pub fn measure(to: &str, time: Duration) -> Figures {
+    let address = reachable(to);
+    Figures {
+        one_stream: goodput(address, 1, time),
+        four_streams: goodput(address, 4, time),
+        connections: brief(address, time),
+        latency: latency(address, time),
+    }
+}
+
+/// Where it is, as soon as somebody answers there.
+fn reachable(to: &str) -> SocketAddr {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let address = to.to_socket_addrs().ok().and_then(|mut all| all.next());
+        let answered = address.filter(|address| {
+            let wait = Duration::from_secs(1);
+            TcpStream::connect_timeout(address, wait)
+                .and_then(|mut stream| {
+                    stream.set_read_timeout(Some(wait))?;
+                    stream.write_all(&[BRIEF])?;
+                    stream.read_exact(&mut [0])
+                })
+                .is_ok()
+        });
+        if let Some(address) = answered {
+            return address;
+        }
+        assert!(Instant::now() < deadline, "nobody answers at {to}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn goodput(to: SocketAddr, streams: usize, time: Duration) -> f64 {
+    let began = Instant::now();
+    let sum: u64 = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..streams)
+            .map(|_| scope.spawn(|| push(to, time)))
+            .collect();
+        all.into_iter()
+            .map(|one| one.join().expect("a stream"))
+            .sum()
+    });
+    sum as f64 * 8.0 / 1e9 / began.elapsed().as_secs_f64()
+}
+
+/// The bytes that arrived, as the other side counts them.
+fn push(to: SocketAddr, time: Duration) -> u64 {
+    let mut stream = TcpStream::connect(to).expect("a connection");
+    stream.write_all(&[SINK]).expect("the first byte");
+    let chunk = vec![0; CHUNK];
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        stream.write_all(&chunk).expect("bytes");
+    }
+    stream.shutdown(std::net::Shutdown::Write).expect("the end");
+    let mut sum = [0; 8];
+    stream.read_exact(&mut sum).expect("the sum");
+    u64::from_be_bytes(sum)
+}
+
+fn brief(to: SocketAddr, time: Duration) -> f64 {
+    let began = Instant::now();
+    let end = began + time;
+    let sum: u64 = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..HANDS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut count = 0;
+                    while Instant::now() < end {
+                        once(to);
+                        count += 1;
+                    }
+                    count
+                })
+            })
+            .collect();
+        all.into_iter().map(|one| one.join().expect("a hand")).sum()
+    });
+    sum as f64 / began.elapsed().as_secs_f64()
+}
+
+fn once(to: SocketAddr) {
+    let mut stream = TcpStream::connect(to).expect("a connection");
+    stream.write_all(&[BRIEF]).expect("a byte");
+    stream.read_exact(&mut [0]).expect("an answer");
+    // With a reset: TIME_WAIT would use up the ports within a second, on every path.
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: the pointer and the length are those of `linger`.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        );
+    }
+}
+
+fn latency(to: SocketAddr, time: Duration) -> f64 {
+    let mut stream = TcpStream::connect(to).expect("a connection");
+    stream.set_nodelay(true).expect("a socket");
+    stream.write_all(&[ECHO]).expect("the first byte");
+    let end = Instant::now() + time;
+    let mut taken = Vec::new();
+    while Instant::now() < end {
+        let began = Instant::now();
+        stream.write_all(&[1]).expect("a byte");
+        stream.read_exact(&mut [0]).expect("the byte");
+        taken.push(began.elapsed().as_nanos() as f64 / 1e3);
+    }
+    taken.sort_by(f64::total_cmp);
+    taken[taken.len() / 2]
+}
