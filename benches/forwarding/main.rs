@@ -17,10 +17,11 @@ const ROUNDS: usize = 5;
 /// How long each figure is measured.
 const TIME: Duration = Duration::from_millis(600);
 /// Of a figure: its name, whether less is better, and how it is read.
-const COLUMNS: [(&str, bool, fn(&Figures) -> f64); 4] = [
+const COLUMNS: [(&str, bool, fn(&Figures) -> f64); 5] = [
     ("1 stream Gbit/s", false, |figures| figures.one_stream),
     ("4 streams Gbit/s", false, |figures| figures.four_streams),
-    ("connections/s", false, |figures| figures.connections),
+    ("conn/s, 4 threads", false, |figures| figures.by_threads),
+    ("conn/s, 64 events", false, |figures| figures.by_events),
     ("latency us", true, |figures| figures.latency),
 ];
 
@@ -29,6 +30,7 @@ fn main() {
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     match words.as_slice() {
         ["peer", "serve", port] => peer::serve(port.parse().expect("a port")),
+        ["peer", "serve-by-events", port] => peer::serve_by_events(port.parse().expect("a port")),
         ["peer", "measure", to, millis, file] => {
             let time = Duration::from_millis(millis.parse().expect("milliseconds"));
             let text = serde_json::to_string(&peer::measure(to, time)).expect("JSON");
@@ -53,7 +55,7 @@ fn compare() {
         }
         print!("{:<26}", format!("MTU {mtu}"));
         for (name, _, _) in COLUMNS {
-            print!(" {name:>24}");
+            print!(" {name:>19}");
         }
         println!();
         for (path, figures) in &all {
@@ -67,8 +69,8 @@ fn compare() {
                 let ratio = median(ratios.collect());
                 let value = median(figures.iter().map(read).collect());
                 match value.zip(ratio) {
-                    Some((value, ratio)) => print!(" {:>24}", format!("{value:.2} ({ratio:.2}x)")),
-                    None => print!(" {:>24}", "not measured"),
+                    Some((value, ratio)) => print!(" {:>19}", format!("{value:.2} ({ratio:.2}x)")),
+                    None => print!(" {:>19}", "not measured"),
                 }
                 rows.push(json!({ "mtu": mtu, "path": path.name(), "figure": name, "median": value, "ratio": ratio }));
             }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// The port that the server listens on, and the balancer.
 const PORT: u16 = 5000;
+/// The server's second port, for the event-driven client.
+const EVENTS: u16 = PORT + 1;
 
 /// A way from the client to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Path {
                 writeln!(
                     script,
                     "sysctl -qw net.ipv4.ip_forward=1
-                     nft 'table ip t {{ chain p {{ type nat hook prerouting priority -100; tcp dport {PORT} dnat to 10.2.0.2:{PORT}; }}; }}'"
+                     nft 'table ip t {{ chain p {{ type nat hook prerouting priority -100; tcp dport {{ {PORT}, {EVENTS} }} dnat to 10.2.0.2; }}; }}'"
                 )
             }
         }
@@ -92,8 +94,9 @@ impl Path {
         writeln!(
             script,
             "ip netns exec server {this} peer serve {PORT} & server=$!
+             ip netns exec server {this} peer serve-by-events {EVENTS} & events=$!
              ip netns exec client {this} peer measure 10.1.0.1:{PORT} {} {}
-             kill $server $proxy",
+             kill $server $events $proxy",
             time.as_millis(),
             result.display()
         )
@@ -116,7 +119,8 @@ impl Path {
 fn haproxy() -> String {
     format!(
         "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
-         listen l\n  bind :{PORT}\n  server s 10.2.0.2:{PORT}\n"
+         listen threads\n  bind :{PORT}\n  server s 10.2.0.2:{PORT}\n\
+         listen events\n  bind :{EVENTS}\n  server s 10.2.0.2:{EVENTS}\n"
     )
 }
 
@@ -124,9 +128,10 @@ fn by_hairpin(preserve: bool, mtu: u32, time: Duration, result: &File) {
     let this = this();
     let (millis, file) = (time.as_millis(), result.display());
     let lab = format!(
-        "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }} }} }}\n\
-         target_groups:\n  g: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
-         load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: g }} }}\n\
+        "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
+         target_groups:\n  threads: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
+         \x20 events: {{ targets: [server], port: {EVENTS}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
+         load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }} }}\n\
          steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {millis} {file}\", timeout: 60s }}\n\
          works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
     );

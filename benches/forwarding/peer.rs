@@ -1,9 +1,13 @@
-//! The traffic that every path carries: one server and one client, plain sockets and threads, the same in all of them.
+//! The traffic that every path carries: one server and one client, the same in all of them.
+//!
+//! Bulk, latency and four connections at a time come from threads that block, as in simple programs; sixty-four at a time
+//! come from one thread that waits for all of them, as in proxies and load generators.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a connection is for, told by its first byte.
 const SINK: u8 = b's';
@@ -13,6 +17,8 @@ const BRIEF: u8 = b'b';
 const CHUNK: usize = 256 * 1024;
 /// Threads that open and close connections, and that answer them.
 const HANDS: usize = 4;
+/// Connections that the event-driven client has under way.
+const MANY: usize = 64;
 
 /// What one round on one path gave.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
@@ -21,13 +27,15 @@ pub struct Figures {
     pub one_stream: f64,
     /// Goodput with four streams together, Gbit/s.
     pub four_streams: f64,
-    /// Connections opened, used for a byte each way and closed, per second.
-    pub connections: f64,
+    /// Connections opened, used for a byte each way and closed, per second: by four threads that block.
+    pub by_threads: f64,
+    /// The same, by one thread with 64 under way, to a server of the same kind.
+    pub by_events: f64,
     /// Median time of a byte there and a byte back, microseconds.
     pub latency: f64,
 }
 
-/// Serves `port` until the process is ended.
+/// Serves `port` by threads, until the process is ended.
 pub fn serve(port: u16) {
     let listener = TcpListener::bind(("0.0.0.0", port)).expect("a free port");
     std::thread::scope(|scope| {
@@ -61,6 +69,34 @@ fn answer(mut stream: TcpStream) {
     }
 }
 
+/// Serves `port` by events, until the process is ended.
+pub fn serve_by_events(port: u16) {
+    runtime().block_on(answer_all(port));
+}
+
+async fn answer_all(port: u16) {
+    let listener = tokio::net::TcpListener::bind(("0.0.0.0", port))
+        .await
+        .expect("a free port");
+    loop {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        tokio::spawn(async move {
+            let mut byte = [0];
+            // Until the client resets it.
+            while stream.read_exact(&mut byte).await.is_ok()
+                && stream.write_all(&byte).await.is_ok()
+            {}
+        });
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 fn echo(mut stream: TcpStream) {
     stream.set_nodelay(true).expect("a socket");
     let mut byte = [0];
@@ -86,7 +122,8 @@ pub fn measure(to: &str, time: Duration) -> Figures {
     Figures {
         one_stream: goodput(address, 1, time),
         four_streams: goodput(address, 4, time),
-        connections: brief(address, time),
+        by_threads: by_threads(address, time),
+        by_events: runtime().block_on(by_events(address, time)),
         latency: latency(address, time),
     }
 }
@@ -142,7 +179,7 @@ fn push(to: SocketAddr, time: Duration) -> u64 {
     u64::from_be_bytes(sum)
 }
 
-fn brief(to: SocketAddr, time: Duration) -> f64 {
+fn by_threads(to: SocketAddr, time: Duration) -> f64 {
     let began = Instant::now();
     let end = began + time;
     let sum: u64 = std::thread::scope(|scope| {
@@ -182,6 +219,34 @@ fn once(to: SocketAddr) {
             size_of::<libc::linger>() as libc::socklen_t,
         );
     }
+}
+
+async fn by_events(to: SocketAddr, time: Duration) -> f64 {
+    let to = SocketAddr::new(to.ip(), to.port() + 1);
+    let began = Instant::now();
+    let end = began + time;
+    let all: Vec<_> = (0..MANY)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut count = 0u64;
+                while Instant::now() < end {
+                    let mut stream = tokio::net::TcpStream::connect(to)
+                        .await
+                        .expect("a connection");
+                    stream.write_all(&[BRIEF]).await.expect("a byte");
+                    stream.read_exact(&mut [0]).await.expect("an answer");
+                    stream.set_zero_linger().expect("a socket");
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let mut sum = 0;
+    for one in all {
+        sum += one.await.expect("a task");
+    }
+    sum as f64 / began.elapsed().as_secs_f64()
 }
 
 fn latency(to: SocketAddr, time: Duration) -> f64 {
