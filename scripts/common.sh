@@ -35,6 +35,28 @@ need() {
     $as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"' sh "$@" >&2
 }
 
+# need_unpacked PROGRAM PACKAGE: as `need`, for a package that would start a service when installed. It is unpacked into
+# target/programs, with the libraries that are missing here, and a script of the program's name goes first on the path.
+need_unpacked() {
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null && return 0
+    folder=$PWD/target/programs/$2
+    if [ ! -x "$folder/run/$1" ]; then
+        say "unpacking $2 (for $1)"
+        need_package_lists
+        mkdir -p "$folder/partial" "$folder/run"
+        (
+            cd "$folder"
+            apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$folder" install "$2" >&2
+            for package in *.deb; do dpkg-deb -x "$package" .; done
+        )
+        binary=$(find "$folder/usr" -path "*bin/$1" | head -n 1)
+        libraries=$(find "$folder/usr/lib" -maxdepth 1 -mindepth 1 -type d | tr '\n' ':')
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$binary" > "$folder/run/$1"
+        chmod +x "$folder/run/$1"
+    fi
+    PATH="$folder/run:$PATH"
+}
+
 # What apt-get needs to find a package that is only to be unpacked; a fresh machine may not have it.
 need_package_lists() {
     ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 && return 0

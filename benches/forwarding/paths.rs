@@ -20,16 +20,19 @@ pub enum Path {
     Preserved,
     /// The emulated NLB without: addresses and ports are translated both ways.
     Translated,
+    /// As [`Path::Preserved`], with every packet captured into files.
+    Captured,
     /// The two veth pairs, and HAProxy in TCP mode in between.
     Haproxy,
 }
 
 impl Path {
     /// In the order in which a round goes through them, the reference first.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::KernelDnat,
         Self::Preserved,
         Self::Translated,
+        Self::Captured,
         Self::Haproxy,
     ];
 
@@ -39,6 +42,7 @@ impl Path {
             Self::KernelDnat => "veth + nftables DNAT",
             Self::Preserved => "hairpin NLB, preserved",
             Self::Translated => "hairpin NLB, translated",
+            Self::Captured => "hairpin NLB, captured",
             Self::Haproxy => "HAProxy, TCP mode",
         }
     }
@@ -52,8 +56,9 @@ impl Path {
             Self::KernelDnat if !there("nft") => return None,
             Self::Haproxy if !there("haproxy") => return None,
             Self::KernelDnat | Self::Haproxy => self.by_the_kernel(mtu, time, &result),
-            Self::Preserved => by_hairpin(true, mtu, time, &result),
-            Self::Translated => by_hairpin(false, mtu, time, &result),
+            Self::Preserved | Self::Translated | Self::Captured => {
+                self.by_hairpin(mtu, time, &result);
+            }
         }
         let text = std::fs::read_to_string(&result).expect("the client wrote its figures");
         Some(serde_json::from_str(&text).expect("figures"))
@@ -81,7 +86,7 @@ impl Path {
                 std::fs::write(&file, haproxy()).expect("a configuration");
                 writeln!(script, "haproxy -db -q -f {} & proxy=$!", file.display())
             }
-            Self::KernelDnat | Self::Preserved | Self::Translated => {
+            Self::KernelDnat | Self::Preserved | Self::Translated | Self::Captured => {
                 writeln!(
                     script,
                     "sysctl -qw net.ipv4.ip_forward=1
@@ -113,6 +118,35 @@ impl Path {
             String::from_utf8_lossy(&output.stderr)
         );
     }
+
+    /// In a lab of one client, one server and the balancer between them.
+    fn by_hairpin(self, mtu: u32, time: Duration, result: &File) {
+        let preserve = self != Self::Translated;
+        let this = this();
+        let (millis, file) = (time.as_millis(), result.display());
+        let lab = format!(
+            "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
+             target_groups:\n  threads: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
+             \x20 events: {{ targets: [server], port: {EVENTS}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
+             load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }} }}\n\
+             steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {millis} {file}\", timeout: 60s }}\n\
+             works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
+        );
+        let lab_file = scratch(&format!("{self:?}-{mtu}.yaml"));
+        std::fs::write(&lab_file, lab).expect("a lab file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hairpin"));
+        command.arg("run").arg(&lab_file);
+        if self == Self::Captured {
+            command.arg(format!("--capture={}", scratch("captures").display()));
+        }
+        let output = command.output().expect("the binary starts");
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }
 
 /// As many threads as HAProxy takes by itself.
@@ -122,32 +156,6 @@ fn haproxy() -> String {
          listen threads\n  bind :{PORT}\n  server s 10.2.0.2:{PORT}\n\
          listen events\n  bind :{EVENTS}\n  server s 10.2.0.2:{EVENTS}\n"
     )
-}
-
-fn by_hairpin(preserve: bool, mtu: u32, time: Duration, result: &File) {
-    let this = this();
-    let (millis, file) = (time.as_millis(), result.display());
-    let lab = format!(
-        "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
-         target_groups:\n  threads: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
-         \x20 events: {{ targets: [server], port: {EVENTS}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
-         load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }} }}\n\
-         steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {millis} {file}\", timeout: 60s }}\n\
-         works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
-    );
-    let lab_file = scratch(&format!("forwarding-{preserve}-{mtu}.yaml"));
-    std::fs::write(&lab_file, lab).expect("a lab file");
-    let output = Command::new(env!("CARGO_BIN_EXE_hairpin"))
-        .arg("run")
-        .arg(&lab_file)
-        .output()
-        .expect("the binary starts");
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 /// Programs of administrators are not on everybody's path.
