@@ -29,10 +29,11 @@ const BATCH: usize = 64;
 const HEADER: usize = 10;
 /// The largest IP packet, bytes: the payload length of IPv6 leaves out the header.
 const LARGEST: usize = 40 + 65_535;
-/// What is read before the fabric gets it, bytes. Small packets are handed over many at once, so that the fabric can fetch
-/// their flows from memory beforehand; of super-packets hardly two fit, so that each is still in the cache when it is
-/// written.
-const BUFFER: usize = 2 * (HEADER + LARGEST);
+/// Packets up to this many bytes, header included, are read many at once, so that the fabric can fetch their flows from
+/// memory beforehand. A larger one is handed over as it comes: it is written while it is still in the cache.
+const SMALL: usize = 2048;
+/// As many as are read at once, however large the last one is.
+const BUFFER: usize = (BATCH - 1) * SMALL + HEADER + LARGEST;
 /// Marks the wake-up descriptor among the devices' numbers.
 const WAKE: u64 = u64::MAX;
 
@@ -365,7 +366,7 @@ impl Engine {
         }
     }
 
-    /// Reads until the device has no more, there are `most`, or another packet might not fit.
+    /// Reads until the device has no more, there are `most`, or one was not small.
     fn take(&self, number: usize, most: usize, buffer: &mut [u8]) -> Read {
         let mut read = Read {
             lengths: [0; BATCH],
@@ -373,12 +374,15 @@ impl Engine {
             drained: false,
         };
         let mut begin = 0;
-        while read.count < most && buffer.len() - begin >= HEADER + LARGEST {
+        while read.count < most {
             match nix::unistd::read(&self.devices.files[number], &mut buffer[begin..]) {
                 Ok(length) => {
                     read.lengths[read.count] = length;
                     read.count += 1;
                     begin += length;
+                    if length > SMALL {
+                        break;
+                    }
                 }
                 Err(errno) => {
                     if !matches!(errno, Errno::EAGAIN | Errno::EINTR) {
