@@ -212,6 +212,7 @@ pub(super) fn recorded() -> Outcome {
         Refusal {
             guards: vec!["b".into()],
             direction: "outbound".into(),
+            protocol: "tcp".into(),
             rule: Some(50),
             ..Refusal::default()
         },
