@@ -58,6 +58,8 @@ fn it_is_one_page_that_asks_for_nothing() {
     ] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
+    // Paper is white, whatever the screen.
+    assert!(page.contains("@media screen and (prefers-color-scheme: dark)"));
     // Links lead within the page or to the sources that a lab names.
     for link in values(&page, "href") {
         let goal = link.strip_prefix('#').unwrap_or_else(|| panic!("{link}"));
