@@ -68,7 +68,7 @@ pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
 pub fn spawn(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     Namespace::spawn(&plan.name, || {
         sysctl::quiet_ipv6()?;
-        sysctl::plain_defaults(&[])?;
+        sysctl::plain_defaults()?;
         let path = "/proc/thread-self/ns/net";
         let door = File::open(path).map_err(|error| Error::io(format!("open {path}"), &error))?;
         Ok(door.into())

@@ -214,8 +214,8 @@ fn open_device(
     mtu: u16,
 ) -> Result<OwnedFd, Error> {
     sysctl::quiet_ipv6()?;
+    sysctl::plain_defaults()?;
     let device = tun::create()?;
-    sysctl::plain_defaults(&[tun::NAME])?;
     let index = nix::net::if_::if_nametoindex(tun::NAME)
         .map_err(|errno| Error::system("find eth0", errno))?;
     let mut netlink = Netlink::open()?;
