@@ -12,6 +12,7 @@ mod metrics;
 mod plan;
 mod report;
 mod reports;
+mod room;
 mod run;
 mod select;
 mod terminal;

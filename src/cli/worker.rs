@@ -1,6 +1,7 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
 use super::args::{self, OutputFormat, RunArgs};
+use super::room::{Part, Room};
 use super::select::LeftOut;
 use super::{Status, reports, terminal};
 use crate::evidence::Evidence;
@@ -61,7 +62,14 @@ pub fn work(
             return Status::Unable as u8;
         }
     };
-    let status = runtime.block_on(all(args, jobs, texts, left_out, cancel));
+    let room = match Room::new(jobs.iter().map(|job| &*job.plan)) {
+        Ok(room) => Arc::new(room),
+        Err(error) => {
+            terminal::complain(&unable(&error));
+            return Status::Unable as u8;
+        }
+    };
+    let status = runtime.block_on(all(args, jobs, texts, left_out, room, cancel));
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
     status as u8
@@ -77,6 +85,7 @@ async fn all(
     jobs: Vec<Job>,
     texts: BTreeMap<String, String>,
     left_out: &LeftOut,
+    room: Arc<Room>,
     cancel: OwnedFd,
 ) -> Status {
     let began = Instant::now();
@@ -94,17 +103,14 @@ async fn all(
     let total = jobs.len();
     for (number, job) in jobs.into_iter().enumerate() {
         let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
-        let turn = Arc::clone(&turn);
+        let (turn, room) = (Arc::clone(&turn), Arc::clone(&room));
         tokio::spawn(async move {
             let _permit = gate
                 .acquire_owned()
                 .await
                 .expect("the gate is never closed");
-            breathe(&turn).await;
-            if *cancelled.borrow() {
-                return;
-            }
-            let result = one(&job.plan, cancelled, capture).await;
+            let result = one(&job.plan, &room, Some(&turn), cancelled, capture).await;
+            let Some(result) = result else { return };
             // The reader stops early only when the user interrupts.
             drop(results.send((number, job, result)).await);
         });
@@ -138,7 +144,9 @@ async fn all(
             "{}/{}: {reason}; running it again, alone",
             job.plan.lab, job.plan.case
         ));
-        let result = one(&job.plan, cancelled.clone(), capture).await;
+        let Some(result) = one(&job.plan, &room, None, cancelled.clone(), capture).await else {
+            break;
+        };
         let mut outcome = keeper.outcome(&job, result);
         outcome.retried = Some(reason);
         outcomes.push((number, outcome));
@@ -214,19 +222,41 @@ pub fn status(words: impl Iterator<Item = Word>) -> Status {
     each.max().unwrap_or(Status::Held)
 }
 
-/// Builds, runs and takes down one case.
+/// Builds, runs and takes down one case, when there is room for it and its `turn` has come. None when the user asked to
+/// stop before.
 async fn one(
     plan: &Arc<Plan>,
+    room: &Room,
+    turn: Option<&Mutex<()>>,
+    mut cancelled: run::Cancel,
+    capture: Option<usize>,
+) -> Option<Result<Recorded, Error>> {
+    let part = match room.take(plan, &mut cancelled).await {
+        Ok(part) => part?,
+        Err(lack) => return Some(Err(lack)),
+    };
+    if let Some(turn) = turn {
+        breathe(turn).await;
+    }
+    if *cancelled.borrow() {
+        return None;
+    }
+    Some(build_and_run(plan, part, cancelled, capture).await)
+}
+
+async fn build_and_run(
+    plan: &Arc<Plan>,
+    part: Part,
     cancelled: run::Cancel,
     capture: Option<usize>,
 ) -> Result<Recorded, Error> {
     let began = Instant::now();
     let world = Arc::new(World::build(plan, capture).await?);
     let up = began.elapsed();
-    let result = run::run(plan, Arc::clone(&world), cancelled).await;
+    let result = run::run(plan, Arc::clone(&world), part.sockets, cancelled).await;
     let began = Instant::now();
     // Nobody waits for it: a thousand threads and devices take some tenths of a second to go.
-    tokio::task::spawn_blocking(move || drop(world));
+    tokio::task::spawn_blocking(move || drop((world, part)));
     let mut recorded = result?;
     recorded.evidence.up_ms = up.as_secs_f64() * 1e3;
     recorded.evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;

@@ -2,24 +2,26 @@
 //!
 //! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
+use super::line::Line;
+use super::request::{self, Talk};
+use super::slot::{self, Slot};
 use super::tls::{self, Versions};
 use super::wire::Wire;
 use super::word::Fault;
-use crate::plan::{Endpoint, HostId};
+use crate::plan::{Endpoint, HostId, HttpRequest};
+use crate::world::annex::{self, Seat};
 use crate::world::namespace::Namespace;
-use crate::world::socket::{self, ClientOptions, Family, TcpInfo};
+use crate::world::socket::{self, ClientOptions, Family};
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustls::pki_types::ServerName;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-/// Bytes of what came that are kept as text.
-const TEXT_LIMIT: usize = 1024;
+pub use super::line::{End, Ending, Moved};
 
 /// A connection, or the attempt to open one.
 #[derive(Debug)]
@@ -42,59 +44,11 @@ pub struct Client {
     pub took: Duration,
     /// Why it does not stand; none when it does.
     pub fault: Fault,
-    stream: Mutex<Option<Arc<Wire>>>,
-    state: Mutex<State>,
-    sent: Arc<AtomicU64>,
-    received: Arc<AtomicU64>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct State {
-    /// Taken before the socket went.
-    last: TcpInfo,
-    /// How it ended, once that is known.
-    ended: &'static str,
-}
-
-/// What a transfer did.
-#[derive(Clone, Debug, Default)]
-pub struct Moved {
-    /// Why it stopped; none when all was done.
-    pub fault: Fault,
-    /// Bytes the kernel took.
-    pub sent: u64,
-    /// Bytes that came.
-    pub received: u64,
-    /// The beginning of what came.
-    pub text: Vec<u8>,
-}
-
-/// The end of a connection as its client knows it.
-#[derive(Clone, Copy, Debug)]
-pub struct End {
-    /// Bytes written.
-    pub sent: u64,
-    /// Bytes read.
-    pub received: u64,
-    /// The socket's last reading.
-    pub info: TcpInfo,
-    /// `open`, `eof`, `reset`, `closed`, `timeout`; empty when it never stood.
-    pub ended: &'static str,
-}
-
-/// How to end a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// close(2).
-    Close,
-    /// RST.
-    Abort,
-    /// shutdown(2) for writing.
-    Shutdown,
+    line: Arc<Line>,
 }
 
 impl Client {
-    /// Opens a connection, or fails to; never an error.
+    /// Opens a connection, or fails to; never an error. With a seat its socket lives in an annex.
     pub async fn open(
         step: usize,
         from: HostId,
@@ -102,28 +56,42 @@ impl Client {
         to: Endpoint,
         options: ClientOptions,
         limit: Duration,
+        seat: Option<Seat>,
     ) -> Self {
+        let family = Family::of(to.address);
         let mut client = Self {
             udp: options.udp,
-            ..Self::new(step, from, to, Instant::now())
+            ..Self::new(step, from, to, Instant::now(), Slot::new(seat))
         };
-        match socket::client(namespace, Family::of(client.to.address), options).await {
-            Ok(fd) => client.connect(fd, limit).await,
-            Err(errno) => client.fault = errno.into(),
+        match client.line.slot.annex() {
+            None => {
+                let socket = socket::client(namespace, family, options).await;
+                client.connect(socket, limit).await;
+                client
+            }
+            Some(annex) => {
+                let place = namespace.place().await;
+                let opened = async move {
+                    let socket = annex::enter(place)
+                        .and_then(|()| socket::client_of_this_thread(family, options));
+                    client.connect(socket, limit).await;
+                    client
+                };
+                annex::inside(Some(annex), opened).await
+            }
         }
-        client
     }
 
     /// The same under TLS, within the limit of its opening; any certificate will do. What fails to become TLS does not
     /// stand.
     pub async fn secured(mut self, limit: Duration) -> Self {
-        let wire = self.slot().take().and_then(Arc::into_inner);
+        let wire = self.line.slot.take().and_then(Arc::into_inner);
         let Some(wire) = wire else { return self };
         let config = tls::trusting_client(Versions::Both);
         let name = ServerName::IpAddress(self.to.address.ip().into());
         let until = self.began + limit;
         match timeout_at(until, wire.secured(config, name)).await {
-            Ok(Ok(wire)) => *self.slot() = Some(Arc::new(wire)),
+            Ok(Ok(wire)) => self.line.slot.put(Arc::new(wire)),
             Ok(Err(error)) => self.fault = Fault::from(&error),
             Err(_) => self.fault = Fault::DEADLINE,
         }
@@ -140,7 +108,7 @@ impl Client {
         Self {
             took: began.elapsed(),
             fault,
-            ..Self::new(step, from, to, began)
+            ..Self::new(step, from, to, began, Slot::new(None))
         }
     }
 
@@ -149,7 +117,7 @@ impl Client {
         Self { lookup, ..self }
     }
 
-    fn new(step: usize, from: HostId, to: Endpoint, began: Instant) -> Self {
+    fn new(step: usize, from: HostId, to: Endpoint, began: Instant, slot: Slot<Wire>) -> Self {
         Self {
             step,
             from,
@@ -160,14 +128,18 @@ impl Client {
             began,
             took: Duration::ZERO,
             fault: Fault::default(),
-            stream: Mutex::new(None),
-            state: Mutex::default(),
-            sent: Arc::default(),
-            received: Arc::default(),
+            line: Arc::new(Line::new(slot)),
         }
     }
 
-    async fn connect(&mut self, fd: OwnedFd, limit: Duration) {
+    async fn connect(&mut self, socket: Result<OwnedFd, Errno>, limit: Duration) {
+        let fd = match socket {
+            Ok(fd) => fd,
+            Err(errno) => {
+                self.fault = errno.into();
+                return;
+            }
+        };
         self.began = Instant::now();
         let started = socket::start_connect(fd.as_fd(), self.to.address);
         self.local = socket::local_end(fd.as_fd());
@@ -190,7 +162,7 @@ impl Client {
             // The error of a connect is delivered once, here.
             Ok(Ok(())) => match getsockopt(&stream, sockopt::SocketError) {
                 Ok(0) => {
-                    *self.slot() = Some(Arc::new(stream));
+                    self.line.slot.put(Arc::new(stream));
                     Fault::default()
                 }
                 Ok(code) => Errno::from_raw(code).into(),
@@ -202,7 +174,7 @@ impl Client {
     fn keep(&self, fd: OwnedFd) -> Fault {
         match Wire::new(fd) {
             Ok(stream) => {
-                *self.slot() = Some(Arc::new(stream));
+                self.line.slot.put(Arc::new(stream));
                 Fault::default()
             }
             Err(error) => Fault::from(&error),
@@ -211,246 +183,56 @@ impl Client {
 
     /// Writes so many bytes within a limit.
     pub async fn send(&self, bytes: u32, limit: Duration) -> Moved {
-        let mut moved = Moved::default();
-        let Some(stream) = self.stream() else {
-            return self.unusable();
-        };
-        let work = async {
-            let chunk = pattern(bytes, stream.is_datagram());
-            while moved.sent < u64::from(bytes) {
-                if let Err(error) = stream.writable().await {
-                    return Fault::from(&error);
-                }
-                let left = (u64::from(bytes) - moved.sent) as usize;
-                match stream.try_write(&chunk[..left.min(chunk.len())]) {
-                    Ok(count) => moved.sent += count as u64,
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Fault::from(&error),
-                }
-            }
-            match stream.flush().await {
-                Ok(()) => Fault::default(),
-                Err(error) => Fault::from(&error),
-            }
-        };
-        let fault = timeout(limit, work).await.unwrap_or(Fault::DEADLINE);
-        self.note(fault);
-        moved.fault = fault;
-        self.sent.fetch_add(moved.sent, Ordering::Relaxed);
-        moved
+        self.there(async move |line| line.send(bytes, limit).await)
+            .await
     }
 
     /// Reads so many bytes, or one datagram, within a limit.
     pub async fn receive(&self, bytes: u32, limit: Duration) -> Moved {
-        let mut moved = Moved::default();
-        let Some(stream) = self.stream() else {
-            return self.unusable();
-        };
-        let work = async {
-            let whole = stream.is_datagram();
-            let size = if whole { u32::from(u16::MAX) } else { bytes };
-            let mut buffer = vec![0; (size as usize).clamp(1, 64 * 1024)];
-            while moved.received < u64::from(bytes) {
-                if let Err(error) = stream.readable().await {
-                    return Fault::from(&error);
-                }
-                let left = (u64::from(size) - moved.received) as usize;
-                let room = left.min(buffer.len());
-                match stream.try_read(&mut buffer[..room]) {
-                    Ok(0) if !whole => return Fault::EOF,
-                    Ok(count) => {
-                        moved.received += count as u64;
-                        let keep = count.min(TEXT_LIMIT.saturating_sub(moved.text.len()));
-                        moved.text.extend_from_slice(&buffer[..keep]);
-                        if whole {
-                            break;
-                        }
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Fault::from(&error),
-                }
-            }
-            Fault::default()
-        };
-        let fault = timeout(limit, work).await.unwrap_or(Fault::DEADLINE);
-        self.note(fault);
-        moved.fault = fault;
-        self.received.fetch_add(moved.received, Ordering::Relaxed);
-        moved
+        self.there(async move |line| line.receive(bytes, limit).await)
+            .await
     }
 
-    /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back;
-    /// what came late for an earlier one is no answer to this one.
+    /// Writes so many bytes and reads as many, see [`Line::exchange`].
     pub async fn exchange(&self, bytes: u32, limit: Duration) -> Moved {
-        if let Some(stream) = self.stream().filter(|stream| stream.is_datagram()) {
-            stream.discard();
-        }
-        let until = Instant::now() + limit;
-        // Both at once: an echo of more than the buffers hold would block a writer that does not read.
-        let (sent, received) = tokio::join!(self.send(bytes, limit), async {
-            self.receive(bytes, until.saturating_duration_since(Instant::now()))
-                .await
-        });
-        // When the write failed, the read met the same end or waited for nothing.
-        let fault = if sent.fault.is_none() || sent.fault == Fault::DEADLINE {
-            received.fault
-        } else {
-            sent.fault
-        };
-        Moved {
-            fault,
-            sent: sent.sent,
-            received: received.received,
-            text: received.text,
-        }
+        self.there(async move |line| line.exchange(bytes, limit).await)
+            .await
+    }
+
+    /// Makes HTTP requests, see [`request::make`].
+    pub async fn talk(&self, name: Option<&str>, what: &HttpRequest, limit: Duration) -> Talk {
+        let (to, name, what) = (self.to.address, name.map(str::to_owned), what.clone());
+        self.there(async move |line| request::make(&line, to, name.as_deref(), &what, limit).await)
+            .await
     }
 
     /// Ends the connection from this side.
-    pub fn end(&self, ending: Ending) -> Fault {
-        let Some(stream) = self.stream() else {
-            return self.unusable().fault;
-        };
-        let result = match ending {
-            Ending::Shutdown => {
-                nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write)
-            }
-            Ending::Close => Ok(()),
-            // connect(AF_UNSPEC) resets at once; a close with linger 0 would wait for whoever still reads.
-            Ending::Abort => disconnect(&stream),
-        };
-        if ending != Ending::Shutdown {
-            let mut state = self.state.lock().expect("no holder of this lock panics");
-            if ending == Ending::Close {
-                state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
-            }
-            if state.ended.is_empty() {
-                state.ended = "closed";
-            }
-            drop(state);
-            self.slot().take();
-        }
-        result.err().map(Fault::from).unwrap_or_default()
+    pub async fn end(&self, ending: Ending) -> Fault {
+        self.there(async move |line| line.end(ending)).await
     }
 
     /// Bytes written and not acknowledged now.
-    pub fn unacked(&self) -> u64 {
-        self.stream()
-            .filter(|stream| !stream.is_datagram())
-            .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
-            .map_or(0, |info| info.unacked)
-    }
-
-    /// Reads the socket without closing it.
-    pub fn examine(&self) -> End {
-        let mut state = *self.state.lock().expect("no holder of this lock panics");
-        if let Some(stream) = self.stream() {
-            state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
-            if stream.is_datagram() {
-                state.ended = "open";
-            } else if state.ended.is_empty() || state.ended == "eof" {
-                state.ended = match crate::world::proc::state_name(state.last.state) {
-                    "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
-                    "CLOSE" => {
-                        match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
-                            Ok(Errno::ETIMEDOUT) => "timeout",
-                            Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
-                            // No error: this side was shut down and the peer closed as well, in order.
-                            Ok(_) | Err(_) => "eof",
-                        }
-                    }
-                    _ => "open",
-                };
-            }
-        }
-        self.state
-            .lock()
-            .expect("no holder of this lock panics")
-            .ended = state.ended;
-        End {
-            sent: self.sent.load(Ordering::Relaxed),
-            received: self.received.load(Ordering::Relaxed),
-            info: state.last,
-            ended: state.ended,
-        }
+    pub async fn unacked(&self) -> u64 {
+        self.there(async |line| line.unacked()).await
     }
 
     /// True while there is a socket.
     pub fn stands(&self) -> bool {
-        self.slot().is_some()
+        self.line.slot.is_taken()
     }
 
-    /// Its socket, while there is one.
-    pub(super) fn stream(&self) -> Option<Arc<Wire>> {
-        self.slot().clone()
-    }
-
-    /// Counts what others write to its socket.
-    pub(super) fn sent(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.sent)
-    }
-
-    /// Counts what others read from its socket.
-    pub(super) fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.received)
-    }
-
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Wire>>> {
-        self.stream.lock().expect("no holder of this lock panics")
-    }
-
-    fn unusable(&self) -> Moved {
-        let closed = self
-            .state
-            .lock()
-            .expect("no holder of this lock panics")
-            .ended
-            == "closed";
-        Moved {
-            fault: if closed {
-                Fault::word("closed")
-            } else {
-                Fault::NOT_CONNECTED
-            },
-            ..Moved::default()
-        }
-    }
-
-    /// The kernel tells an error once; whoever meets it keeps it here.
-    pub(super) fn note(&self, fault: Fault) {
-        let ended = match fault.word {
-            "reset" => "reset",
-            "timeout" => "timeout",
-            "eof" => "eof",
-            _ => return,
-        };
-        let mut state = self.state.lock().expect("no holder of this lock panics");
-        if state.ended.is_empty() || state.ended == "eof" {
-            state.ended = ended;
-        }
+    /// Works where the socket is.
+    async fn there<T, F>(&self, work: impl FnOnce(Arc<Line>) -> F) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        annex::inside(self.line.slot.annex(), work(Arc::clone(&self.line))).await
     }
 }
 
-/// RST now, whoever else holds the socket.
-fn disconnect(stream: &Wire) -> Result<(), Errno> {
-    let unspecified = libc::sockaddr {
-        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
-        sa_data: [0; 14],
-    };
-    // SAFETY: the kernel reads the length given, which is the structure's.
-    let done = unsafe {
-        libc::connect(
-            stream.as_raw_fd(),
-            &raw const unspecified,
-            size_of::<libc::sockaddr>() as libc::socklen_t,
-        )
-    };
-    Errno::result(done).map(drop)
-}
-
-/// Bytes to send: readable, and different enough to see a shift. A datagram goes as a whole.
-fn pattern(bytes: u32, whole: bool) -> Vec<u8> {
-    let count = if whole { bytes } else { bytes.min(64 * 1024) };
-    (0..count)
-        .map(|position| b'a' + (position % 26) as u8)
-        .collect()
+/// Reads the sockets of all, in order, without closing them: a walk through each annex, not a way there for each socket.
+pub async fn examine(clients: &[Arc<Client>]) -> Vec<End> {
+    let lines = clients.iter().map(|client| Arc::clone(&client.line));
+    slot::all(lines, |line| line.slot.annex(), Line::examine).await
 }

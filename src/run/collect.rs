@@ -106,7 +106,8 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let packets = packets(story, &books, &sightings);
     let connections = connections(
         story, &books, &flows, &pairs, &sockets, &sightings, &packets,
-    );
+    )
+    .await;
     let metrics = Metrics::new(plan, &books.readings);
     let mut evidence = Evidence {
         lab: plan.lab.clone(),

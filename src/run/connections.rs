@@ -1,11 +1,11 @@
 //! Client connections as evidence: what the client's socket, the fabric and the server know of each, put together.
 
 use super::books::Books;
-use super::client::Client;
+use super::client::{self, Client, End};
 use super::datagrams::Datagrams;
 use super::nat;
 use super::pairs;
-use super::server::{Header, Served};
+use super::server::{self, Header, Served};
 use super::sightings::{self, Arrival, Sightings, Way};
 use super::story::Story;
 use crate::evidence::{Connection, Flow, Packet, Pair};
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-pub(super) fn connections(
+pub(super) async fn connections(
     story: &Story,
     books: &Books,
     flows: &[Flow],
@@ -46,18 +46,20 @@ pub(super) fn connections(
             (*written.get(&shown).unwrap_or(&shown), number)
         })
         .collect();
-    let served: Vec<Vec<Arc<Served>>> = story
-        .servers
-        .iter()
-        .map(super::server::Servers::served)
-        .collect();
+    let mut served = Vec::with_capacity(story.servers.len());
+    for server in &story.servers {
+        served.push(ByEnds::new(server.served()).await);
+    }
+    let states: Vec<States> = sockets.iter().map(|list| states(list)).collect();
+    let clients = story.clients();
+    let ends = client::examine(&clients).await;
     let start = story.world.driver().start_time();
     let found = pairs::Index::new(pairs);
     let datagrams = Datagrams::new(packets);
-    story
-        .clients()
+    clients
         .iter()
-        .map(|client| {
+        .zip(ends)
+        .map(|(client, end)| {
             let began = client.began.into_std().saturating_duration_since(start);
             let way = way(story, client, sightings);
             // What its router made of its own end, the fabric knows; its sequence number tells whose it is.
@@ -149,15 +151,47 @@ pub(super) fn connections(
             connection(
                 story,
                 client,
+                end,
                 conversation,
                 leads,
                 flows,
                 pairs,
-                sockets,
+                &states,
                 &served,
             )
         })
         .collect()
+}
+
+/// What a server accepted, with the bytes delivered on each connection, by the server's and the client's end.
+struct ByEnds(HashMap<(SocketAddr, SocketAddr), Vec<(Arc<Served>, u64)>>);
+
+impl ByEnds {
+    async fn new(list: Vec<Arc<Served>>) -> Self {
+        let delivered = server::delivered(&list).await;
+        let mut by_ends: HashMap<_, Vec<_>> = HashMap::with_capacity(list.len());
+        for (served, delivered) in list.into_iter().zip(delivered) {
+            let same = by_ends.entry((served.local, served.peer)).or_default();
+            same.push((served, delivered));
+        }
+        Self(by_ends)
+    }
+
+    /// In the order they were accepted.
+    fn between(&self, own: SocketAddr, peer: SocketAddr) -> &[(Arc<Served>, u64)] {
+        self.0.get(&(own, peer)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// States of a host's sockets by their own and their other end.
+type States = HashMap<(SocketAddr, SocketAddr), &'static str>;
+
+fn states(sockets: &[proc::TcpSocket]) -> States {
+    let by_ends = sockets
+        .iter()
+        .map(|socket| ((socket.local, socket.remote), socket.state));
+    // The first of several counts.
+    by_ends.rev().collect()
 }
 
 /// What a client's packets bear.
@@ -217,6 +251,7 @@ fn ender(conversation: &Conversation, of_target: Option<Ended>, proxied: bool) -
 fn connection(
     story: &Story,
     client: &Client,
+    end: End,
     conversation: Option<&Conversation>,
     Leads {
         left_as,
@@ -230,11 +265,10 @@ fn connection(
     }: Leads,
     flows: &[Flow],
     pairs: &[Pair],
-    sockets: &[Vec<proc::TcpSocket>],
-    served: &[Vec<Arc<Served>>],
+    states: &[States],
+    served: &[ByEnds],
 ) -> Connection {
     let plan = &story.plan;
-    let end = client.examine();
     let carried = pair.map(|pair| &pairs[pair]);
     let proxied = pairs::proxied(plan, client.to.address).is_some();
     let (target, seen_as, target_address) = match flow.map(|flow| &flows[flow]) {
@@ -276,10 +310,9 @@ fn connection(
     let stood = client.began + client.took;
     // Two connections may show one tuple to a server: ours is the one accepted nearest to when it came to stand.
     let accepted = server.and_then(|server| {
-        let same = served[server].iter().filter(|served| {
-            Some(served.peer) == seen && Some(served.local) == at && client.fault.is_none()
-        });
-        same.min_by_key(|served| {
+        let same = served[server].between(at?, seen?);
+        let same = same.iter().filter(|_| client.fault.is_none());
+        same.min_by_key(|(served, _)| {
             if served.accepted > stood {
                 served.accepted - stood
             } else {
@@ -294,14 +327,10 @@ fn connection(
         (true, None) => 0,
         (false, _) => acknowledged,
     };
-    let delivered = accepted.map_or(unknown, |served| served.delivered());
+    let delivered = accepted.map_or(unknown, |(_, delivered)| *delivered);
     let state_of = |host: Option<usize>, local: Option<SocketAddr>, remote: Option<SocketAddr>| {
-        let socket = host.and_then(|host| {
-            sockets[host]
-                .iter()
-                .find(|socket| Some(socket.local) == local && Some(socket.remote) == remote)
-        });
-        socket.map_or(String::new(), |socket| socket.state.to_owned())
+        let state = host.and_then(|host| states[host].get(&(local?, remote?)));
+        state.map_or(String::new(), |state| (*state).to_owned())
     };
     Connection {
         step: client.step,
@@ -353,10 +382,12 @@ fn connection(
         ),
         server_state: state_of(server, at, seen),
         told: accepted
-            .and_then(|served| served.told.get())
+            .and_then(|(served, _)| served.told.get())
             .map_or(String::new(), ToString::to_string),
-        header: accepted.map_or("", header_word).to_owned(),
-        server_error: accepted.map_or(String::new(), |served| served.fault().word.to_owned()),
+        header: accepted
+            .map_or("", |(served, _)| header_word(served))
+            .to_owned(),
+        server_error: accepted.map_or(String::new(), |(served, _)| served.fault().word.to_owned()),
     }
 }
 

@@ -28,7 +28,7 @@ impl Story {
                 }
                 for client in self.clients() {
                     if hosts.contains(&client.from) && client.stands() {
-                        let aborted = client.end(Ending::Abort);
+                        let aborted = client.end(Ending::Abort).await;
                         tracing::trace!(?aborted, "a client without power");
                     }
                 }

@@ -1,7 +1,7 @@
 //! `load`: many connections from many clients.
 
 use super::client::{Client, Ending};
-use super::request::{self, Talk};
+use super::request::Talk;
 use super::story::{Story, dense_errors};
 use super::word::Fault;
 use crate::evidence::{Answer, Detail, Load};
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Without `rate`, the next connection of a client waits for the one before, but not longer than this: healthy ones
 /// follow each other as a busy client's do, and hanging ones do not hold up the rest.
-const PATIENCE: Duration = Duration::from_millis(20);
+pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Opens the connections of a load step; what depends on packets is filled in when evidence is collected.
 pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
@@ -103,7 +103,9 @@ async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Talk) {
         keepalive: *keepalive,
         udp: dial.udp,
     };
-    let client = story.open(number, dial, options, *timeout).await;
+    let client = story
+        .open(number, dial, options, *timeout, story.seat())
+        .await;
     let mut talk = Talk {
         fault: client.fault,
         ..Talk::default()
@@ -113,12 +115,12 @@ async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Talk) {
             talk.fault = client.exchange(*bytes, *timeout).await.fault;
         }
         Some(Request::Http(request)) if talk.fault.is_none() => {
-            talk = request::make(&client, dial.name.as_deref(), request, *timeout).await;
+            talk = client.talk(dial.name.as_deref(), request, *timeout).await;
         }
         Some(_) | None => {}
     }
     if !hold && client.stands() {
-        let closed = client.end(Ending::Close);
+        let closed = client.end(Ending::Close).await;
         tracing::trace!(?closed, "a load's connection closed");
     }
     (client, talk)

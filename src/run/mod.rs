@@ -14,10 +14,12 @@ mod faults;
 mod header;
 mod http;
 mod interfaces;
+mod line;
 mod load;
 mod metrics;
 mod names;
 mod nat;
+pub mod need;
 mod pairs;
 mod probe;
 mod proxy;
@@ -25,6 +27,7 @@ mod registration;
 mod request;
 mod server;
 mod sightings;
+mod slot;
 mod story;
 mod tls;
 mod ways;
@@ -47,6 +50,15 @@ use tokio::time::Instant;
 /// Becomes true when the user asked to stop.
 pub type Cancel = watch::Receiver<bool>;
 
+/// Where a case keeps the sockets of its loads and their servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sockets {
+    /// In the process's own table of descriptors.
+    Here,
+    /// Spread over annexes, which must be open and have room for all.
+    Annexed,
+}
+
 /// What a case leaves.
 pub struct Recorded {
     /// Everything known about it.
@@ -59,10 +71,15 @@ pub struct Recorded {
 ///
 /// # Errors
 /// What the machine refused (a port, a program, /proc).
-pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<Recorded, Error> {
+pub async fn run(
+    plan: &Arc<Plan>,
+    world: Arc<World>,
+    sockets: Sockets,
+    cancel: Cancel,
+) -> Result<Recorded, Error> {
     let mut servers = Vec::with_capacity(plan.hosts.len());
     for (host, live) in plan.hosts.iter().zip(world.hosts()) {
-        servers.push(Servers::start(live, &host.first_addresses(), &host.servers).await?);
+        servers.push(Servers::start(live, &host.first_addresses(), &host.servers, sockets).await?);
     }
     let proxies = Proxies::start(plan, &world)?;
     let probes = Probes::start(plan, &world);
@@ -90,6 +107,7 @@ pub async fn run(plan: &Arc<Plan>, world: Arc<World>, cancel: Cancel) -> Result<
         servers,
         Arc::clone(proxies.journal()),
         before,
+        sockets,
         start,
     ));
     story.tell(cancel).await?;

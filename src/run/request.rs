@@ -2,7 +2,7 @@
 //!
 //! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
 
-use super::client::Client;
+use super::line::Line;
 use super::wire::Wire;
 use super::word::Fault;
 use crate::plan::HttpRequest;
@@ -48,22 +48,23 @@ pub struct Talk {
 }
 
 /// Makes all requests, one after the other; the first without an answer ends them, and so does a server that closes.
-/// `name`: what the client dialled, when it was not an address.
+/// `to` is the address dialled, `name` what the client dialled when it was not an address.
 pub async fn make(
-    client: &Client,
+    line: &Line,
+    to: SocketAddr,
     name: Option<&str>,
     request: &HttpRequest,
     limit: Duration,
 ) -> Talk {
     let mut talk = Talk::default();
-    let Some(wire) = client.stream() else {
+    let Some(wire) = line.slot.get() else {
         talk.fault = Fault::NOT_CONNECTED;
         return talk;
     };
     let stream = TokioIo::new(Stream {
         wire,
-        sent: client.sent(),
-        received: client.received(),
+        sent: line.sent(),
+        received: line.received(),
     });
     let (mut sender, connection) = match http1::handshake::<_, Empty<Bytes>>(stream).await {
         Ok(halves) => halves,
@@ -75,7 +76,7 @@ pub async fn make(
     let connection = tokio::spawn(connection);
     let host = match &request.host {
         Some(host) => host.clone(),
-        None => dialled(client.to.address, name),
+        None => dialled(to, name),
     };
     let began = Instant::now();
     for turn in 0..request.times {
@@ -98,7 +99,7 @@ pub async fn make(
             }
         }
     }
-    client.note(talk.fault);
+    line.note(talk.fault);
     // The socket is the client's; nobody else may be left who reads from it.
     drop(sender);
     connection.abort();

@@ -1,14 +1,17 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 
 use super::apps::{converse, read};
+use super::Sockets;
+use super::slot::{self, Slot};
 use super::tls::{self, Versions};
 use super::word::Fault;
 use crate::plan::Server;
 use crate::spec::App;
 use crate::world::program::Running;
-use crate::world::{Error, Host, proc, socket};
+use crate::world::{Error, Host, annex, proc, socket};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -55,18 +58,15 @@ pub struct Served {
     pub told: OnceLock<SocketAddr>,
     /// What became of that header; none: it did not come yet. Of a server that reads none, set from the start.
     pub header: OnceLock<Header>,
-    stream: Mutex<Option<Arc<TcpStream>>>,
+    /// Its socket; none of datagrams.
+    slot: Slot<TcpStream>,
     fault: Mutex<Fault>,
 }
 
 impl Served {
-    /// Bytes the program read or could read.
-    pub fn delivered(&self) -> u64 {
-        let stream = self
-            .stream
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone();
+    /// Bytes the program read or could read; to be asked where its socket is.
+    fn delivered(&self) -> u64 {
+        let stream = self.slot.get();
         let unread = stream
             .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
             .map_or(0, |info| info.unread);
@@ -82,6 +82,12 @@ impl Served {
     pub fn fault(&self) -> Fault {
         *self.fault.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Bytes that the programs of all read or could read, in order.
+pub async fn delivered(served: &[Arc<Served>]) -> Vec<u64> {
+    let list = served.iter().map(Arc::clone);
+    slot::all(list, |served| served.slot.annex(), Served::delivered).await
 }
 
 /// What a server made of the beginning of a connection.
@@ -141,6 +147,7 @@ pub(super) struct Shared {
     busy: AtomicUsize,
     served: Mutex<Vec<Arc<Served>>>,
     pub(super) requests: Mutex<Vec<Request>>,
+    sockets: Sockets,
 }
 
 impl Shared {
@@ -149,7 +156,7 @@ impl Shared {
         &self,
         local: SocketAddr,
         peer: SocketAddr,
-        stream: Option<Arc<TcpStream>>,
+        slot: Slot<TcpStream>,
         proxy_protocol: bool,
     ) -> Arc<Served> {
         let served = Arc::new(Served {
@@ -162,7 +169,7 @@ impl Shared {
                 true => OnceLock::new(),
                 false => OnceLock::from(Header::NotExpected),
             },
-            stream: Mutex::new(stream),
+            slot,
             fault: Mutex::default(),
         });
         self.served
@@ -182,6 +189,7 @@ impl Servers {
         host: &Host,
         addresses: &[IpAddr],
         servers: &[Server],
+        sockets: Sockets,
     ) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
@@ -190,6 +198,7 @@ impl Servers {
             busy: AtomicUsize::new(0),
             served: Mutex::default(),
             requests: Mutex::default(),
+            sockets,
         });
         let mut tasks = Vec::new();
         let mut programs = Vec::new();
@@ -410,15 +419,47 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
     };
-    let stream = Arc::new(stream);
-    let served = shared.begin(
-        local,
-        peer,
-        Some(Arc::clone(&stream)),
-        program.proxy_protocol,
-    );
+    let seat = match shared.sockets {
+        Sockets::Here => None,
+        Sockets::Annexed => annex::seat(),
+    };
+    let served = shared.begin(local, peer, Slot::new(seat), program.proxy_protocol);
     shared.busy.fetch_add(1, Ordering::AcqRel);
-    tokio::spawn(serve(Arc::clone(shared), stream, served, program));
+    let shared = Arc::clone(shared);
+    match &served.slot {
+        Slot::Here(_) => {
+            tokio::spawn(serve(shared, Arc::new(stream), served, program));
+        }
+        // One program accepts, as one listening socket has one queue; the connection goes on elsewhere.
+        Slot::Seated(seat) => {
+            let sent = stream
+                .into_std()
+                .and_then(|stream| seat.send(stream.into()).map_err(io::Error::from));
+            if let Err(error) = sent {
+                tracing::warn!(%error, "a connection found no way to its annex");
+                shared.busy.fetch_sub(1, Ordering::AcqRel);
+                return;
+            }
+            let annex = seat.annex();
+            annex.begin(serve_there(shared, served, program));
+        }
+    }
+}
+
+/// The annex's side of [`accept`].
+async fn serve_there(shared: Arc<Shared>, served: Arc<Served>, program: Arc<Program>) {
+    let Slot::Seated(seat) = &served.slot else {
+        unreachable!("only what has a seat is served in an annex")
+    };
+    let arrived = seat.arrived().map_err(io::Error::from);
+    let stream = arrived.and_then(|descriptor| TcpStream::from_std(descriptor.into()));
+    match stream {
+        Ok(stream) => serve(shared, Arc::new(stream), served, program).await,
+        Err(error) => {
+            tracing::warn!(%error, "a connection found no room in its annex");
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
 }
 
 async fn serve(
@@ -427,6 +468,7 @@ async fn serve(
     served: Arc<Served>,
     program: Arc<Program>,
 ) {
+    served.slot.put(Arc::clone(&stream));
     let mut orders = shared.orders.subscribe();
     let ordered = orders.wait_for(|order| *order != Order::Serve);
     let order = tokio::select! {
@@ -463,11 +505,7 @@ async fn serve(
 
 /// Closes the socket: both owners let go, this function last.
 fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
-    served
-        .stream
-        .lock()
-        .expect("no holder of this lock panics")
-        .take();
+    served.slot.take();
     drop(stream);
 }
 
@@ -489,7 +527,7 @@ async fn serve_datagrams(shared: Arc<Shared>, socket: UdpSocket, local: SocketAd
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = unfrozen(shared.frozen.subscribe(), socket.recv_from(&mut buffer)) => {
                 let Ok((count, peer)) = got else { continue };
-                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, None, false));
+                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, Slot::new(None), false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {
                     App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,

@@ -6,14 +6,16 @@ use super::names::{self, Names};
 use super::proxy::Journal;
 use super::server::{Order, Servers};
 use super::word::Fault;
-use super::{Baseline, Cancel, load};
+use super::{Baseline, Cancel, Sockets, load};
 use crate::evidence::{Detail, StepResult};
 use crate::expr::Truth;
 use crate::fabric::change::Change;
 use crate::plan::vocabulary::ERRORS;
 use crate::plan::{Claim, Dial, Endpoint, HostId, Plan, Step, StepId, Transfer, Verb};
+use crate::world::annex::{self, Seat};
 use crate::world::{Error, World, program, socket::ClientOptions};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -51,6 +53,7 @@ pub struct Story {
     pub journal: Arc<Journal>,
     /// Counters before the first step.
     pub before: Baseline,
+    sockets: Sockets,
     start: Instant,
     clients: Mutex<Vec<Arc<Client>>>,
     /// The `drop` steps whose rules the fabric has, in their order there.
@@ -69,6 +72,7 @@ impl Story {
         servers: Vec<Servers>,
         journal: Arc<Journal>,
         before: Baseline,
+        sockets: Sockets,
         start: Instant,
     ) -> Self {
         let results = Mutex::new(vec![None; plan.steps.len()]);
@@ -78,6 +82,7 @@ impl Story {
             servers,
             journal,
             before,
+            sockets,
             start,
             clients: Mutex::default(),
             rules: Mutex::default(),
@@ -209,7 +214,7 @@ impl Story {
                     keepalive: *keepalive,
                     udp: dial.udp,
                 };
-                let mut client = self.open(number, dial, options, *timeout).await;
+                let mut client = self.open(number, dial, options, *timeout, None).await;
                 if *tls {
                     client = client.secured(*timeout).await;
                 }
@@ -225,14 +230,17 @@ impl Story {
             Verb::Exchange(transfer) => self.transfer(Way::Both, transfer).await,
             Verb::Send(transfer) => self.transfer(Way::Out, transfer).await,
             Verb::Receive(transfer) => self.transfer(Way::In, transfer).await,
-            Verb::Close { over } => (self.end(*over, Ending::Close), Detail::Plain),
-            Verb::Abort { over } => (self.end(*over, Ending::Abort), Detail::Plain),
+            Verb::Close { over } => (self.end(*over, Ending::Close).await, Detail::Plain),
+            Verb::Abort { over } => (self.end(*over, Ending::Abort).await, Detail::Plain),
             Verb::Inject {
                 over,
                 beyond,
                 bytes,
             } => (self.inject(*over, *beyond, *bytes).await, Detail::Plain),
-            Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown), Detail::Plain),
+            Verb::Shutdown { over } => (
+                self.end(*over, Ending::Shutdown).await,
+                Detail::Plain,
+            ),
             Verb::Wait { lapse } => {
                 sleep(*lapse).await;
                 (Fault::default(), Detail::Plain)
@@ -292,6 +300,7 @@ impl Story {
         dial: &Dial,
         options: ClientOptions,
         limit: Duration,
+        seat: Option<Seat>,
     ) -> Client {
         let began = Instant::now();
         let (to, lookup) = match &dial.name {
@@ -304,7 +313,7 @@ impl Story {
         let client = match to {
             Ok(to) => {
                 let namespace = &self.world.host(dial.from).namespace;
-                Client::open(number, dial.from, namespace, to, options, limit).await
+                Client::open(number, dial.from, namespace, to, options, limit, seat).await
             }
             Err(fault) => {
                 let label = dial.name.clone().unwrap_or_default();
@@ -312,6 +321,14 @@ impl Story {
             }
         };
         client.found_by(lookup)
+    }
+
+    /// A seat for the socket of a load, where this case has them.
+    pub fn seat(&self) -> Option<Seat> {
+        match self.sockets {
+            Sockets::Here => None,
+            Sockets::Annexed => annex::seat(),
+        }
     }
 
     /// Where the next connection of a client goes: several destinations without one name are taken in turn.
@@ -349,12 +366,9 @@ impl Story {
         matches!(self.plan.steps[step.0 as usize].verb, Verb::Load { .. })
     }
 
-    fn end(&self, over: StepId, ending: Ending) -> Fault {
+    async fn end(&self, over: StepId, ending: Ending) -> Fault {
         let clients = self.over(over);
-        let faults = clients
-            .iter()
-            .map(|client| client.end(ending))
-            .collect::<Vec<_>>();
+        let faults = join_all(clients.iter().map(|client| client.end(ending))).await;
         // Of a load, those that never opened have nothing to close.
         let relevant = faults
             .into_iter()
@@ -428,7 +442,7 @@ impl Story {
         let detail = Detail::Transfer {
             sent: moved.sent as i64,
             received: moved.received as i64,
-            unacked: client.unacked() as i64,
+            unacked: client.unacked().await as i64,
             text: String::from_utf8_lossy(&moved.text).into_owned(),
         };
         (moved.fault, detail)

@@ -4,6 +4,7 @@
 //! and threads, so a build can stop anywhere and a dead runner leaves nothing. Not here: what happens in the world
 //! (see `run`) and any decision about a packet (see `fabric`).
 
+pub mod annex;
 pub mod driver;
 pub mod drops;
 pub mod error;

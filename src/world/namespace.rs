@@ -5,7 +5,9 @@
 
 use super::error::Error;
 use nix::sched::{CloneFlags, unshare};
-use std::sync::mpsc;
+use nix::unistd::{Pid, gettid};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -13,10 +15,29 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Stack of a namespace's thread, bytes. It runs small closures only; a thousand of them must be cheap.
 const STACK: usize = 256 * 1024;
 
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Where a namespace is, for other threads that enter it while its own lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Of all namespaces of this process; a thread's number may come again.
+    number: u64,
+    thread: Pid,
+}
+
+impl Place {
+    /// The file to enter it by.
+    pub fn path(self) -> String {
+        format!("/proc/self/task/{}/ns/net", self.thread)
+    }
+}
+
 /// A handle to a namespace's thread. Dropping it ends the thread and lets the namespace go.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
+    number: u64,
+    thread: OnceLock<Pid>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -50,6 +71,8 @@ impl Namespace {
         Ok((
             Self {
                 name: name.to_owned(),
+                number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+                thread: OnceLock::new(),
                 jobs,
             },
             Pending {
@@ -57,6 +80,24 @@ impl Namespace {
                 name: name.to_owned(),
             },
         ))
+    }
+
+    /// Where it is.
+    ///
+    /// # Panics
+    /// As [`Namespace::call`].
+    pub async fn place(&self) -> Place {
+        let thread = match self.thread.get() {
+            Some(thread) => *thread,
+            None => {
+                let thread = self.call(gettid).await;
+                *self.thread.get_or_init(|| thread)
+            }
+        };
+        Place {
+            number: self.number,
+            thread,
+        }
     }
 
     /// Runs a closure inside and waits for it.

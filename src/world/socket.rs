@@ -32,11 +32,27 @@ pub async fn client(
     family: Family,
     options: ClientOptions,
 ) -> Result<OwnedFd, Errno> {
-    let kind = match options.udp {
+    let kind = kind(options);
+    let fd = namespace.call(move || new_socket(family, kind)).await?;
+    prepare(fd, family, options)
+}
+
+/// The same in the namespace of the calling thread.
+///
+/// # Errors
+/// As [`client`].
+pub fn client_of_this_thread(family: Family, options: ClientOptions) -> Result<OwnedFd, Errno> {
+    prepare(new_socket(family, kind(options))?, family, options)
+}
+
+fn kind(options: ClientOptions) -> SockType {
+    match options.udp {
         true => SockType::Datagram,
         false => SockType::Stream,
-    };
-    let fd = namespace.call(move || new_socket(family, kind)).await?;
+    }
+}
+
+fn prepare(fd: OwnedFd, family: Family, options: ClientOptions) -> Result<OwnedFd, Errno> {
     if let Some(idle) = options.keepalive {
         let seconds = idle.as_secs().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::KeepAlive, &true)?;

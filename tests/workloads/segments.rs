@@ -3,6 +3,7 @@
 use crate::common::can_run_labs;
 use crate::kit::{fine, has, once};
 use hairpin::evidence::Evidence;
+use hairpin::run::Sockets;
 use hairpin::plan::{self, Attachment, Plan, Wiring};
 use hairpin::world::World;
 use serde_json::json;
@@ -154,7 +155,7 @@ fn a_pod_keeps_its_address_on_the_way_through_its_node() {
         let plan = Arc::new(pods());
         let world = World::build(&plan, None).await.expect("a world");
         let (_stop, cancel) = watch::channel(false);
-        hairpin::run::run(&plan, Arc::new(world), cancel)
+        hairpin::run::run(&plan, Arc::new(world), Sockets::Here, cancel)
             .await
             .expect("a story")
             .evidence
