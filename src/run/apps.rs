@@ -51,20 +51,26 @@ async fn echo(
     served: &Served,
     idle_close: Option<Duration>,
 ) -> std::io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
     loop {
-        let reading = read(stream, served, &mut buffer);
-        let count = match idle_close {
-            None => reading.await?,
-            Some(idle) => match tokio::time::timeout(idle, reading).await {
-                Ok(count) => count?,
+        // Whoever waits has no buffer: there may be tens of thousands.
+        let readable = stream.readable();
+        match idle_close {
+            None => readable.await?,
+            Some(idle) => match tokio::time::timeout(idle, readable).await {
+                Ok(readable) => readable?,
                 Err(_) => return Ok(()),
             },
-        };
-        if count == 0 {
-            return Ok(());
         }
-        write_all(stream, &buffer[..count]).await?;
+        let mut buffer = Vec::with_capacity(64 * 1024);
+        match stream.try_read_buf(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                served.received.fetch_add(count as u64, Ordering::Relaxed);
+                write_all(stream, &buffer).await?;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

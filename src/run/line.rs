@@ -208,7 +208,8 @@ impl Line {
 
     /// Bytes written and not acknowledged now.
     pub fn unacked(&self) -> u64 {
-        self.slot.get()
+        self.slot
+            .get()
             .filter(|stream| !stream.is_datagram())
             .and_then(|stream| socket::tcp_info(stream.as_fd()).ok())
             .map_or(0, |info| info.unacked)

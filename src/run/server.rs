@@ -1,7 +1,7 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 
-use super::apps::{converse, read};
 use super::Sockets;
+use super::apps::{converse, read};
 use super::slot::{self, Slot};
 use super::tls::{self, Versions};
 use super::word::Fault;

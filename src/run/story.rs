@@ -26,6 +26,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often a `wait_until` looks again, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// So many connections of a load begin a transfer at once; the next as many follow when half are done, or when none was
+/// for the patience of a load. More would overrun the queues of the hosts' devices (500 packets), a loss that nobody
+/// asked for.
+const CROWD: usize = 128;
 /// Longest output line kept of a step's own failure.
 const WHY_LIMIT: usize = 400;
 
@@ -237,10 +241,7 @@ impl Story {
                 beyond,
                 bytes,
             } => (self.inject(*over, *beyond, *bytes).await, Detail::Plain),
-            Verb::Shutdown { over } => (
-                self.end(*over, Ending::Shutdown).await,
-                Detail::Plain,
-            ),
+            Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown).await, Detail::Plain),
             Verb::Wait { lapse } => {
                 sleep(*lapse).await;
                 (Fault::default(), Detail::Plain)
@@ -490,18 +491,27 @@ async fn move_bytes(way: Way, transfer: &Transfer, client: &Client) -> Moved {
 async fn transfer_all(way: Way, transfer: &Transfer, clients: &[Arc<Client>]) -> (Fault, Detail) {
     let mut errors = dense_errors();
     let (mut attempts, mut failed, mut fault) = (0, 0, Fault::default());
-    let mut work: FuturesUnordered<_> = clients
-        .iter()
-        .filter(|client| client.fault.is_none())
-        .map(|client| move_bytes(way, transfer, client))
-        .collect();
-    while let Some(moved) = work.next().await {
+    let mut note = |moved: Moved| {
         attempts += 1;
         if !moved.fault.is_none() {
             failed += 1;
             *errors.entry(moved.fault.word.to_owned()).or_default() += 1;
             fault = moved.fault;
         }
+    };
+    let mut work = FuturesUnordered::new();
+    let standing: Vec<_> = clients.iter().filter(|c| c.fault.is_none()).collect();
+    for crowd in standing.chunks(CROWD) {
+        work.extend(crowd.iter().map(|client| move_bytes(way, transfer, client)));
+        while work.len() > CROWD / 2 {
+            match tokio::time::timeout(load::PATIENCE, work.next()).await {
+                Ok(moved) => moved.into_iter().for_each(&mut note),
+                Err(_) => break,
+            }
+        }
+    }
+    while let Some(moved) = work.next().await {
+        note(moved);
     }
     (
         fault,

@@ -89,9 +89,8 @@ fn inherited_otherwise() -> Vec<String> {
     let names = places.flat_map(|place| {
         ["rp_filter", "accept_local"].map(|setting| format!("net.ipv4.conf.{place}.{setting}"))
     });
-    let is_zero = |name: &String| {
-        fs::read_to_string(path(name)).is_ok_and(|value| value.trim() == "0")
-    };
+    let is_zero =
+        |name: &String| fs::read_to_string(path(name)).is_ok_and(|value| value.trim() == "0");
     names.filter(|name| !is_zero(name)).collect()
 }
 

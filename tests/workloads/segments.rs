@@ -3,8 +3,8 @@
 use crate::common::can_run_labs;
 use crate::kit::{fine, has, once};
 use hairpin::evidence::Evidence;
-use hairpin::run::Sockets;
 use hairpin::plan::{self, Attachment, Plan, Wiring};
+use hairpin::run::Sockets;
 use hairpin::world::World;
 use serde_json::json;
 use std::sync::Arc;
