@@ -1,6 +1,7 @@
 //! How long a lab takes to come up, beside the same hosts made by `ip` commands: `cargo bench --bench lab_up`.
 //!
-//! Runs of both alternate, and the table shows medians and their ratio. It needs what labs need, and `ip`.
+//! Runs of both alternate, and the table shows medians and their ratio. It needs what labs need, and `ip`. With
+//! `BENCH_JSON` the rows go into that file.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -14,6 +15,7 @@ fn main() {
         "{:>6} {:>12} {:>12} {:>12} {:>8}",
         "hosts", "up ms", "down ms", "ip ms", "ratio"
     );
+    let mut rows = Vec::new();
     for (hosts, rounds) in SIZES {
         let file = lab(hosts);
         let (mut up, mut down, mut reference) = (Vec::new(), Vec::new(), Vec::new());
@@ -40,7 +42,15 @@ fn main() {
             text(down),
             text(reference)
         );
+        rows.push(
+            serde_json::json!({ "hosts": hosts, "up_ms": up, "down_ms": down, "ip_ms": reference }),
+        );
         std::fs::remove_file(&file).expect("the lab file was written above");
+    }
+    if let Ok(file) = std::env::var("BENCH_JSON") {
+        let report = serde_json::json!({ "bench": "lab_up", "rows": rows });
+        std::fs::write(&file, format!("{report:#}\n"))
+            .expect("the file of BENCH_JSON can be written");
     }
 }
 

@@ -10,9 +10,10 @@ use crate::evidence::store::{self, CaseFile, StoreError};
 use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Report, Word};
 use crate::run::capture::Capture;
-use crate::run::{self, Recorded};
+use crate::run::{self, Recorded, need};
 use crate::verdict::{self, Ruling};
 use crate::world::{Error, World, probe};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -29,6 +30,9 @@ const JOBS_PER_PROCESSOR: usize = 16;
 const BREATH: Duration = Duration::from_millis(10);
 /// After so long it begins all the same: a machine that is busy with other things stays so.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Of a case that came out as claimed so many packets are kept for reports, at most.
+const MOST_PACKETS: usize = 50_000;
 
 /// One run of one case.
 #[derive(Clone, Debug)]
@@ -101,7 +105,10 @@ async fn all(
     let (results, mut inbox) = mpsc::channel(processors);
     let capture = capture_limit(args);
     let total = jobs.len();
-    for (number, job) in jobs.into_iter().enumerate() {
+    // The longest first: a long case that began last would be waited for alone.
+    let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
+    for (number, job) in numbered {
         let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
         let (turn, room) = (Arc::clone(&turn), Arc::clone(&room));
         tokio::spawn(async move {
@@ -298,11 +305,12 @@ impl Keeper<'_> {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence, capture);
                 // Of many repetitions only the numbers are needed, and of a failure everything.
-                outcome.evidence = if self.args.repeat > 1 && outcome.holds() {
-                    Some(slim(evidence))
-                } else {
-                    Some(evidence)
+                let needed = match outcome.holds() {
+                    true if self.args.repeat > 1 => slim(evidence),
+                    true if evidence.packets.len() > MOST_PACKETS => few_packets(evidence),
+                    true | false => evidence,
                 };
+                outcome.evidence = Some(needed);
             }
         }
         outcome
@@ -375,6 +383,16 @@ impl Keeper<'_> {
             }
         }
     }
+}
+
+/// Without what large loads have by the hundred thousand; the next case may be as large.
+fn few_packets(mut evidence: Evidence) -> Evidence {
+    evidence.packets.truncate(MOST_PACKETS);
+    evidence.packets.shrink_to_fit();
+    for host in evidence.hosts.values_mut() {
+        host.sockets = Vec::new();
+    }
+    evidence
 }
 
 fn slim(evidence: Evidence) -> Evidence {

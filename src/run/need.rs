@@ -1,6 +1,6 @@
-//! How many descriptors a case may have open at once, reckoned from its plan.
+//! What a case will take, reckoned from its plan: descriptors that it has open at once, and time.
 
-use crate::plan::{Plan, Verb};
+use crate::plan::{Kind, Plan, Verb};
 use std::time::Duration;
 
 /// Descriptors of a case besides its hosts' and its sockets': the fabric's own, files that are open for a moment.
@@ -43,20 +43,21 @@ impl Need {
 
 /// Connections that clients have open at once, at most.
 fn connections(plan: &Plan) -> usize {
-    let steps = plan.steps.iter();
-    steps
-        .map(|step| match &step.verb {
-            Verb::Load {
-                dials,
-                connections,
-                rate,
-                hold,
-                timeout,
-                ..
-            } => dials.len() * at_once(*connections as usize, *rate, *hold, *timeout),
-            other => other.dials().len(),
-        })
-        .sum()
+    let of_step = |verb: &Verb| {
+        let Verb::Load {
+            dials,
+            connections,
+            rate,
+            hold,
+            timeout,
+            ..
+        } = verb
+        else {
+            return verb.dials().len();
+        };
+        dials.len() * at_once(*connections as usize, *rate, *hold, *timeout)
+    };
+    plan.steps.iter().map(|step| of_step(&step.verb)).sum()
 }
 
 /// Of one client of a load: those that are held, or as many as may wait for their end.
@@ -66,4 +67,46 @@ fn at_once(all: usize, rate: Option<f64>, hold: bool, timeout: Duration) -> usiz
         true => all,
         false => all.min((per_second * timeout.as_secs_f64()).ceil() as usize + 1),
     }
+}
+
+/// How long a story will take, roughly: what it waits for by its own words, and in a fault the longest limit that a
+/// client runs into. Good for an order, not for a promise.
+pub fn length(plan: &Plan) -> Duration {
+    let limits = plan.steps.iter().filter_map(|step| limit(&step.verb));
+    let longest = match plan.kind {
+        Kind::Fault | Kind::Partial => limits.max().unwrap_or_default(),
+        Kind::Fix | Kind::Control => Duration::ZERO,
+    };
+    let lapses = plan.steps.iter().filter_map(|step| lapse(&step.verb));
+    lapses.sum::<Duration>() + longest
+}
+
+/// How long a step takes by its own words; none: as long as it takes.
+fn lapse(verb: &Verb) -> Option<Duration> {
+    if let Verb::Wait { lapse } = verb {
+        return Some(*lapse);
+    }
+    if let Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) = verb {
+        return Some(transfer.every * transfer.times.saturating_sub(1));
+    }
+    if let Verb::Load {
+        connections,
+        rate: Some(rate),
+        ..
+    } = verb
+    {
+        return Some(Duration::from_secs_f64(f64::from(*connections) / rate));
+    }
+    None
+}
+
+/// The limit that a client of a step may run into.
+fn limit(verb: &Verb) -> Option<Duration> {
+    if let Verb::Connect { timeout, .. } | Verb::Load { timeout, .. } = verb {
+        return Some(*timeout);
+    }
+    if let Verb::Exchange(transfer) | Verb::Receive(transfer) = verb {
+        return Some(transfer.timeout);
+    }
+    None
 }

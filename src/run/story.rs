@@ -27,9 +27,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How often a `wait_until` looks again, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// So many connections of a load begin a transfer at once; the next as many follow when half are done, or when none was
-/// for the patience of a load. More would overrun the queues of the hosts' devices (500 packets), a loss that nobody
-/// asked for.
+/// for a while: dead ones do not hold up the rest. More would overrun the queues of the hosts' devices, a loss that
+/// nobody asked for.
 const CROWD: usize = 128;
+/// See [`CROWD`]; longer than a busy machine stands still.
+const STANDSTILL: Duration = Duration::from_millis(200);
 /// Longest output line kept of a step's own failure.
 const WHY_LIMIT: usize = 400;
 
@@ -504,7 +506,7 @@ async fn transfer_all(way: Way, transfer: &Transfer, clients: &[Arc<Client>]) ->
     for crowd in standing.chunks(CROWD) {
         work.extend(crowd.iter().map(|client| move_bytes(way, transfer, client)));
         while work.len() > CROWD / 2 {
-            match tokio::time::timeout(load::PATIENCE, work.next()).await {
+            match tokio::time::timeout(STANDSTILL, work.next()).await {
                 Ok(moved) => moved.into_iter().for_each(&mut note),
                 Err(_) => break,
             }

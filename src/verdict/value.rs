@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 /// A number that is not finite becomes null, which expressions treat as unknown. Times are milliseconds.
 pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
     let mut roots = Map::new();
-    roots.insert("hosts".into(), hosts(plan, evidence));
+    let sockets = mentions(plan, "sockets");
+    roots.insert("hosts".into(), hosts(plan, evidence, sockets));
     roots.insert(
         "load_balancers".into(),
         by_name(&evidence.load_balancers, balancer),
@@ -33,11 +34,16 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
         by_name(&evidence.nat_gateways, gateway),
     );
     roots.insert("findings".into(), findings.iter().map(finding).collect());
-    roots.insert(
-        "packets".into(),
-        evidence.packets.iter().map(packet).collect(),
-    );
-    roots.insert("flow_logs".into(), flow_logs_if_asked(plan, evidence));
+    let packets: &[Packet] = match mentions(plan, "packets") {
+        true => &evidence.packets,
+        false => &[],
+    };
+    roots.insert("packets".into(), packets.iter().map(packet).collect());
+    let logs = match mentions(plan, "flow_logs") {
+        true => flow_logs(evidence),
+        false => Vec::new(),
+    };
+    roots.insert("flow_logs".into(), json!(logs));
     for (step, result) in plan.steps.iter().zip(&evidence.steps) {
         if step.named {
             roots.insert(step.name.clone(), step_value(result, &evidence.connections));
@@ -46,21 +52,18 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
     Value::Object(roots)
 }
 
-/// The flow logs where an expression mentions them; they cost a look at every packet.
-fn flow_logs_if_asked(plan: &Plan, evidence: &Evidence) -> Value {
+/// True when an expression of the case mentions a word. What none does is not made: of large loads there are a million
+/// packets and a hundred thousand sockets, and flow logs cost a look at every packet.
+fn mentions(plan: &Plan, word: &str) -> bool {
     let waits = plan.steps.iter().filter_map(|step| match &step.verb {
         Verb::WaitUntil { that, .. } => Some(&**that),
         _ => None,
     });
     let mut claims = plan.works.iter().chain(&plan.expect).chain(waits);
-    if claims.any(|claim| claim.that.contains("flow_logs")) {
-        json!(flow_logs(evidence))
-    } else {
-        json!([])
-    }
+    claims.any(|claim| claim.that.contains(word))
 }
 
-fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: fn(&T) -> Value) -> Value {
+fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: impl Fn(&T) -> Value) -> Value {
     items
         .iter()
         .map(|(name, item)| (name.clone(), one(item)))
@@ -69,18 +72,17 @@ fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: fn(&T) -> Valu
 }
 
 /// Hosts by name, and by their further names.
-fn hosts(plan: &Plan, evidence: &Evidence) -> Value {
-    let mut hosts = by_name(&evidence.hosts, host);
+fn hosts(plan: &Plan, evidence: &Evidence, sockets: bool) -> Value {
+    let mut hosts = by_name(&evidence.hosts, |one| host(one, sockets));
     for (alias, id) in &plan.aliases {
         hosts[alias] = hosts[&plan.hosts[id.0 as usize].name].clone();
     }
     hosts
 }
 
-fn host(host: &HostEvidence) -> Value {
-    let sockets: Vec<_> = host
-        .sockets
-        .iter()
+fn host(host: &HostEvidence, sockets: bool) -> Value {
+    let asked = host.sockets.iter().filter(|_| sockets);
+    let sockets: Vec<_> = asked
         .map(|s| {
             json!({
                 "state": s.state, "local": s.local, "remote": s.remote, "send_queue": s.send_queue,

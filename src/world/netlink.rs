@@ -10,6 +10,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
+use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::route::{RouteScope, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
@@ -17,6 +18,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The routing table of what is the namespace's own (RT_TABLE_LOCAL).
 const LOCAL_TABLE: u32 = 255;
+/// Packets that a device holds for the fabric, at most. The kernel's default for a TUN is 500, which a burst of a large
+/// load fills before the fabric's thread has its turn; what is lost there is lost by no element of the lab.
+const QUEUE: u32 = 4096;
 /// The loopback device's index in every namespace.
 const LOOPBACK: u32 = 1;
 
@@ -101,6 +105,7 @@ impl Netlink {
         self.add_address(index, address, prefix)?;
         let link = LinkUnspec::new_with_index(index)
             .mtu(u32::from(mtu))
+            .append_extra_attribute(LinkAttribute::TxQueueLen(QUEUE))
             .up()
             .build();
         self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)

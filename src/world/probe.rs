@@ -6,6 +6,7 @@ use super::error::Error;
 use super::namespace::Namespace;
 use super::{netlink::Netlink, program::Inside, tun};
 use crate::fabric::config::LINK_LOCAL_RESOLVER;
+use nix::sys::resource::{Resource, getrlimit};
 use std::net::Ipv4Addr;
 
 /// An ability and whether this machine has it.
@@ -64,17 +65,22 @@ pub fn all() -> Vec<Ability> {
         drops::watch().err().map(str::to_owned),
         true,
     ));
-    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
-        .map_or(0, |(_, hard)| hard);
-    let few = (limit < 4096)
-        .then(|| format!("only {limit} descriptors: raise the hard limit with `ulimit -Hn`"));
-    list.push(ability(
-        "descriptors",
-        "loads of thousands of connections",
-        few,
-        true,
-    ));
+    list.push(descriptors());
     list
+}
+
+/// What the limit of descriptors allows: of devices that of one table, of loads any number.
+fn descriptors() -> Ability {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+    let few = (limit < 4096).then(|| {
+        format!("only {limit} in a table: labs of many hosts need more; raise the hard limit with `ulimit -Hn`")
+    });
+    Ability {
+        name: "descriptors",
+        needed_for: "hosts by the thousand; the sockets of large loads are spread over several tables of so many",
+        missing: few,
+        optional: true,
+    }
 }
 
 /// Tries the least that every lab needs: about a millisecond, so that a machine that cannot is told once, not by every case.

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod annexes;
 mod application;
 mod apps;
 mod balancer;
