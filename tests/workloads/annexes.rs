@@ -76,9 +76,9 @@ fn a_machine_without_room_for_the_hosts_says_so_before_anything_is_built() {
 title: hosts
 hosts:
   client: { count: 60 }
-  web: { zone: a, serve: { 80: echo } }
+  web: { serve: { 80: echo } }
 steps:
-  - connect: { as: one, from: client-1, to: web/public }
+  - connect: { as: one, from: client-1, to: web }
 works: [one.ok]
 cases:
   only: { kind: control }
