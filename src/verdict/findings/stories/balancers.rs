@@ -1,0 +1,210 @@
+//! What balancers, their targets and their names tell.
+
+use super::talking;
+use crate::evidence::{
+    Detail, GroupEvidence, Listing, Lookup, Packet, Request, StepResult, TargetEvidence,
+    ZoneEvidence,
+};
+use crate::verdict::kit::{Kit, OLD};
+
+/// The balancer failed; or is being set up.
+pub(super) fn not_provisioned(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.state = if happened { "failed" } else { "provisioning" }.into();
+    kit
+}
+
+/// The call is refused for the target's VPC; or for something else.
+pub(super) fn not_registered(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let refused = Detail::Refused {
+        group: "web".into(),
+        targets: vec!["web1".into()],
+    };
+    kit.evidence.steps.push(StepResult {
+        name: "join".into(),
+        error: "refused".into(),
+        detail: if happened { refused } else { Detail::Plain },
+        ..StepResult::default()
+    });
+    kit
+}
+
+fn target(zone: &str, state: &str, reason: &str) -> TargetEvidence {
+    TargetEvidence {
+        zone: zone.into(),
+        state: state.into(),
+        reason: reason.into(),
+        ..TargetEvidence::default()
+    }
+}
+
+/// A target in a zone that is not enabled; or in one that is, and not needed yet.
+pub(super) fn not_in_use(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let zone = if happened { "b" } else { "a" };
+    let group = GroupEvidence {
+        targets: [("web2".to_owned(), target(zone, "unused", "Target.NotInUse"))].into(),
+        zones: vec!["a".into()],
+        ..GroupEvidence::default()
+    };
+    kit.evidence.target_groups.insert("web".into(), group);
+    kit
+}
+
+/// 503 of a zone without targets, while another has some; or with none anywhere.
+pub(super) fn empty_zone(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    kit.evidence.packets.push(Packet {
+        sender: "front/b".into(),
+        receiver: "client".into(),
+        len: 107,
+        ..Packet::default()
+    });
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.kind = "application".into();
+    for (zone, targets) in [("a", i64::from(happened)), ("b", 0)] {
+        let at = ZoneEvidence {
+            reach: [("web".to_owned(), targets)].into(),
+            metrics: [("HTTPCode_ELB_503_Count".to_owned(), 1)].into(),
+            ..ZoneEvidence::default()
+        };
+        front.zones.insert(zone.into(), at);
+    }
+    kit
+}
+
+/// A client dials an address that has left the name since it asked; or before it asked.
+pub(super) fn old_answer(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let late = kit.connect("late", 40000, "front/a", "web1");
+    kit.of(late).at = 510.0;
+    kit.of(late).error = "unreachable".into();
+    kit.of(late).lookup = Some(0);
+    kit.evidence.lookups.push(Lookup {
+        from: "client".into(),
+        name: "front".into(),
+        at: if happened { 10.0 } else { 400.0 },
+        ..Lookup::default()
+    });
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    let listing = |at, zones: &[&str]| Listing {
+        at,
+        zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
+    };
+    front.dns = vec![listing(-5.0, &["a", "b"]), listing(300.0, &["b"])];
+    kit
+}
+
+/// A proxy acknowledges what it no longer passes on; or passes all of it on.
+pub(super) fn swallowed(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let talk = kit.proxied("talk", 40001, "front/a", "web1");
+    kit.up(talk, "S", 100, 0, 0);
+    kit.down(talk, "S.", 500, 101, 0);
+    kit.up(talk, "P.", 101, 501, 200);
+    kit.down(talk, ".", 501, 301, 0);
+    kit.now = 10.0;
+    let pair = &mut kit.evidence.pairs[0];
+    pair.from_client = 400;
+    pair.to_target = if happened { 200 } else { 400 };
+    pair.target_closed = Some(10.0);
+    kit.up(talk, "P.", 301, 501, 200);
+    kit.down(talk, ".", 501, 501, 0);
+    kit
+}
+
+/// Its next segment is answered by the balancer.
+fn answered(how: &str) -> Kit {
+    let (mut kit, one) = talking();
+    kit.up(one, "P.", OLD.client + 65, OLD.server + 65, 64);
+    let packet = kit.evidence.packets.last_mut().expect("a packet");
+    packet.fate = format!("answered: reset, {how}");
+    packet.receiver = String::new();
+    kit
+}
+
+/// The balancer ends a flow and says so; or the target ends it.
+pub(super) fn terminated(happened: bool) -> Kit {
+    let (mut kit, one) = talking();
+    kit.flow(one).terminated = happened;
+    kit.flow(one).state = "closed".into();
+    kit.down(one, "R", OLD.server + 65, 0, 0);
+    let packet = kit.evidence.packets.last_mut().expect("a packet");
+    packet.sender = if happened { "front" } else { "web1" }.into();
+    kit
+}
+
+pub(super) fn forgotten(happened: bool) -> Kit {
+    answered(if happened { "expired flow" } else { "no flow" })
+}
+
+pub(super) fn turned_away(happened: bool) -> Kit {
+    answered(if happened {
+        "unhealthy target"
+    } else {
+        "no flow"
+    })
+}
+
+/// New flows go to targets that are unhealthy; or an old flow's target has become so.
+pub(super) fn none_healthy(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    kit.connect("one", 40000, "front/a", "web1");
+    let group = kit.evidence.target_groups.entry("web".into()).or_default();
+    let reason = "Target.FailedHealthChecks";
+    let web = target("a", "unhealthy", reason);
+    group.targets.insert("web1".into(), web);
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    let metric = "UnhealthyRoutingFlowCount";
+    front.metrics.insert(metric.into(), i64::from(happened));
+    kit
+}
+
+/// A check is answered with 404 and another name well; or both alike.
+pub(super) fn other_name(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let web = kit.evidence.hosts.get_mut("web1").expect("a host");
+    let request = |host: &str, status, probe| Request {
+        host: host.into(),
+        path: "/".into(),
+        status,
+        probe,
+        ..Request::default()
+    };
+    web.requests = vec![
+        request("10.0.15.10:80", 404, true),
+        request("shop.example", if happened { 200 } else { 404 }, false),
+    ];
+    let group = kit.evidence.target_groups.entry("web".into()).or_default();
+    let reason = "Target.ResponseCodeMismatch";
+    group
+        .targets
+        .insert("web1".into(), target("a", "unhealthy", reason));
+    kit
+}
+
+/// A header that nobody reads; or that is read.
+pub(super) fn unread_header(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let visit = kit.connect("visit", 40000, "front/a", "web1");
+    kit.handshake(visit, OLD);
+    kit.up(visit, "P.", OLD.client + 1, OLD.server + 1, 100);
+    let made = kit.evidence.packets.last_mut().expect("a packet");
+    made.sender = "front".into();
+    (made.from, made.to) = (made.from_after.clone(), made.to_after.clone());
+    kit.up(visit, "P.", OLD.client + 101, OLD.server + 1, 64);
+    kit.of(visit).header = if happened { "not-expected" } else { "read" }.into();
+    kit.of(visit).sent = 64;
+    kit
+}
+
+/// Both ends wait for the other to speak; or the server has its header and is only slow.
+pub(super) fn awaited_header(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let visit = kit.connect("visit", 40000, "front/a", "web1");
+    kit.handshake(visit, OLD);
+    kit.of(visit).header = if happened { "awaited" } else { "read" }.into();
+    kit
+}

@@ -1,0 +1,148 @@
+//! For every kind of finding one story, told twice: as it happened, where the detector must speak and cite something,
+//! and with the one thing changed that makes it something else, where it must be silent. As it happened, a story shows
+//! its own kind and what is named beside it, and nothing else: so each detector meets the stories of all others.
+
+mod balancers;
+mod network;
+
+use super::*;
+use crate::verdict::kit::{Kit, OLD};
+use balancers::*;
+use network::*;
+
+/// A kind, its story (`true`: as it happened), and what else the story shows.
+struct Story {
+    kind: &'static str,
+    told: fn(bool) -> Kit,
+    beside: &'static [&'static str],
+}
+
+const fn story(
+    kind: &'static str,
+    told: fn(bool) -> Kit,
+    beside: &'static [&'static str],
+) -> Story {
+    Story { kind, told, beside }
+}
+
+/// In the order of [`KINDS`].
+const STORIES: &[Story] = &[
+    story(
+        flow_collision::KIND,
+        collision,
+        &["challenge-ack", "stale-connection"],
+    ),
+    story(
+        challenge_ack::KIND,
+        challenge,
+        &["flow-collision", "stale-connection"],
+    ),
+    story(loopback::KIND, home, &["syn-unanswered"]),
+    story(hairpin_bypass::KIND, bypass, &[]),
+    story(reverse_path_drop::KIND, reverse_path, &[]),
+    story(conntrack_invalid::KIND, invalid, &[]),
+    story(port_exhaustion::KIND, no_port, &[]),
+    story(flow_table_full::KIND, no_room, &[]),
+    story(provisioning_failed::KIND, not_provisioned, &[]),
+    story(registration_refused::KIND, not_registered, &[]),
+    story(target_not_in_use::KIND, not_in_use, &[]),
+    story(zone_without_targets::KIND, empty_zone, &[]),
+    story(stale_dns_address::KIND, old_answer, &[]),
+    story(no_listener::KIND, nobody_listens, &[]),
+    story(guard_drop::SECURITY_GROUP, by_group, &[]),
+    story(guard_drop::NETWORK_ACL, by_acl, &[]),
+    story(black_hole::KIND, swallowed, &[]),
+    story(draining_terminated::KIND, terminated, &[]),
+    story(idle_expiry::KIND, forgotten, &[]),
+    story(unhealthy_reset::KIND, turned_away, &[]),
+    story(fail_open::KIND, none_healthy, &[]),
+    story(half_open::KIND, late_answer, &[]),
+    story(udp_pinned::KIND, one_port, &[]),
+    story(tw_recycle::KIND, older_timestamp, &[]),
+    story(health_check_host_header::KIND, other_name, &[]),
+    story(proxy_protocol_mismatch::KIND, unread_header, &[]),
+    story(proxy_protocol_stall::KIND, awaited_header, &[]),
+    story(accept_queue_full::KIND, full_queue, &[]),
+    story(stale_connection::KIND, one_end_gone, &[]),
+    story(refused::KIND, refusal, &[]),
+    story(syn_unanswered::KIND, silence, &[]),
+];
+
+fn shown(kit: &Kit) -> Vec<Finding> {
+    recognise(&kit.evidence)
+}
+
+#[test]
+fn every_kind_has_a_story() {
+    assert!(
+        STORIES
+            .iter()
+            .map(|story| story.kind)
+            .eq(KINDS.iter().copied())
+    );
+}
+
+#[test]
+fn every_detector_speaks_in_its_own_story_and_cites_something() {
+    for story in STORIES {
+        let kit = (story.told)(true);
+        let found = shown(&kit);
+        let own = found.iter().find(|finding| finding.kind == story.kind);
+        let own = own.unwrap_or_else(|| panic!("{} is mute", story.kind));
+        assert!(
+            own.summary.ends_with('.'),
+            "{}: {}",
+            story.kind,
+            own.summary
+        );
+        assert!(
+            !own.packets.is_empty()
+                || !own.connections.is_empty()
+                || !own.counters.is_empty()
+                || !own.values.is_empty(),
+            "{} cites nothing",
+            story.kind
+        );
+        assert!(own.packets.iter().all(|p| *p < kit.evidence.packets.len()));
+        assert!(
+            own.connections
+                .iter()
+                .all(|c| *c < kit.evidence.connections.len())
+        );
+    }
+}
+
+#[test]
+fn every_detector_is_silent_in_the_look_alike_of_its_story() {
+    for story in STORIES {
+        let found = shown(&(story.told)(false));
+        assert!(
+            found.iter().all(|finding| finding.kind != story.kind),
+            "{} speaks of its look-alike",
+            story.kind
+        );
+    }
+}
+
+#[test]
+fn every_detector_is_silent_in_the_stories_of_the_others() {
+    for story in STORIES {
+        let found = shown(&(story.told)(true));
+        let others: Vec<&str> = found
+            .iter()
+            .map(|finding| finding.kind.as_str())
+            .filter(|kind| *kind != story.kind)
+            .collect();
+        assert_eq!(others, story.beside, "beside {}", story.kind);
+    }
+}
+
+/// A connection that has talked.
+fn talking() -> (Kit, usize) {
+    let mut kit = Kit::new();
+    let one = kit.connect("talk", 40000, "front/a", "web1");
+    kit.handshake(one, OLD);
+    kit.exchange(one, OLD);
+    kit.now = 4000.0;
+    (kit, one)
+}

@@ -1,0 +1,271 @@
+//! What packets, sockets and counters of kernels tell.
+
+use super::talking;
+use crate::evidence::{Connection, GatewayEvidence, Packet, Refusal, TargetEvidence};
+use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
+
+/// One 4-tuple twice at one target; or at two.
+pub(super) fn collision(happened: bool) -> Kit {
+    if happened { flagship() } else { harmless() }
+}
+
+/// A SYN is answered in the numbers of another connection; or of its own.
+pub(super) fn challenge(happened: bool) -> Kit {
+    if happened {
+        return flagship();
+    }
+    let mut kit = Kit::new();
+    let new = kit.connect("new", 40000, "front/a", "web1");
+    kit.up(new, "S", NEW.client, 0, 0);
+    kit.now += 1000.0;
+    kit.handshake(new, NEW);
+    kit.of(new).syns = 2;
+    kit
+}
+
+/// A target comes back to itself from its own address; or from the balancer's.
+pub(super) fn home(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let visit = kit.connect_from("web1", "visit", 40000, "front/a", "web1");
+    if happened {
+        kit.up(visit, "S", NEW.client, 0, 0);
+        kit.of(visit).error = "timeout".into();
+        kit.of(visit).client_state = String::new();
+        let web = kit.evidence.hosts.get_mut("web1").expect("a host");
+        web.self_sourced = 1;
+    } else {
+        kit.of(visit).seen_as = "10.0.1.5:1024".into();
+        kit.flow(visit).seen_as = "10.0.1.5:1024".into();
+        kit.handshake(visit, NEW);
+    }
+    kit
+}
+
+/// A SYN-ACK from an address that nobody dialled, on a veth of `docker`; or from the one that was.
+pub(super) fn bypass(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let (client, dialled) = ("172.17.0.2:41000", "192.0.2.10:80");
+    let server = if happened { "172.17.0.3:8080" } else { dialled };
+    for (from, to, flags, seq, ack) in [
+        (client, dialled, "S", 1000, 0),
+        (server, client, "S.", 7000, 1001),
+        (client, server, "R", 1001, 0),
+    ] {
+        let inward = to == client;
+        kit.evidence.packets.push(Packet {
+            id: kit.evidence.packets.len() as i64,
+            sender: if inward { "docker" } else { "shell" }.into(),
+            receiver: if inward { "shell" } else { "docker" }.into(),
+            seen_at: "docker veth1".into(),
+            protocol: "tcp".into(),
+            from: from.into(),
+            to: to.into(),
+            flags: flags.into(),
+            seq,
+            ack,
+            fate: "seen".into(),
+            ..Packet::default()
+        });
+    }
+    kit
+}
+
+/// The kernel counted what the reverse path filter dropped; or nothing.
+pub(super) fn reverse_path(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    kit.counter("web1", "TcpExtIPReversePathFilter", i64::from(happened) * 3);
+    kit
+}
+
+/// A segment far off its stream comes from an address that nobody dialled and is reset; or from the one that was.
+pub(super) fn invalid(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let (pod, server) = ("10.0.0.11:40000", "10.0.16.11:80");
+    let dialled = if happened { "10.100.0.10:80" } else { server };
+    kit.evidence.connections.push(Connection {
+        protocol: "tcp".into(),
+        from: "client".into(),
+        local: pod.into(),
+        remote: dialled.into(),
+        ..Connection::default()
+    });
+    for (from, to, flags, seq, ack, len) in [
+        (pod, server, "S", 1000, 0, 0),
+        (server, pod, "S.", 7000, 1001, 0),
+        (server, pod, "P.", 7001, 1065, 64),
+        (server, pod, "P.", 1_000_007_065, 1065, 1),
+        (pod, server, "R", 1065, 0, 0),
+    ] {
+        kit.evidence.packets.push(Packet {
+            id: kit.evidence.packets.len() as i64,
+            sender: "n1".into(),
+            receiver: "n2".into(),
+            protocol: "tcp".into(),
+            from: from.into(),
+            to: to.into(),
+            from_after: from.into(),
+            to_after: to.into(),
+            flags: flags.into(),
+            seq,
+            ack,
+            len,
+            fate: "forwarded".into(),
+            ..Packet::default()
+        });
+    }
+    kit
+}
+
+/// A SYN that was dropped for `reason`, and came to stand the second time.
+fn dropped_once(reason: &str) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    kit.up(x, "S", 1, 0, 0);
+    kit.dropped(reason);
+    kit
+}
+
+pub(super) fn no_port(happened: bool) -> Kit {
+    dropped_once(if happened {
+        "port-allocation"
+    } else {
+        "missing-flow"
+    })
+}
+
+pub(super) fn no_room(happened: bool) -> Kit {
+    dropped_once(if happened {
+        "flow-table-full"
+    } else {
+        "no-target"
+    })
+}
+
+pub(super) fn nobody_listens(happened: bool) -> Kit {
+    dropped_once(if happened { "no-listener" } else { "no-target" })
+}
+
+pub(super) fn older_timestamp(happened: bool) -> Kit {
+    dropped_once(if happened { "tw-recycle" } else { "link-loss" })
+}
+
+/// A guard refuses a SYN; or the network loses it.
+fn guarded(happened: bool, interface: &str, direction: &str) -> Kit {
+    let mut kit = dropped_once("link-loss");
+    if happened {
+        let packet = &kit.evidence.packets[0];
+        kit.evidence.refusals.push(Refusal {
+            packet: packet.id,
+            guards: vec!["locked".into()],
+            interface: interface.into(),
+            direction: direction.into(),
+            protocol: "tcp".into(),
+            from: packet.from.clone(),
+            to: packet.to.clone(),
+            flags: "S".into(),
+            ..Refusal::default()
+        });
+    }
+    kit
+}
+
+pub(super) fn by_group(happened: bool) -> Kit {
+    guarded(happened, "web1", "ingress")
+}
+
+pub(super) fn by_acl(happened: bool) -> Kit {
+    guarded(happened, "", "inbound")
+}
+
+/// An answer so late that nothing waits for it; or in time.
+pub(super) fn late_answer(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    kit.up(x, "S", 1, 0, 0);
+    kit.now += 40_000.0;
+    kit.down(x, "S.", 9, 2, 0);
+    if happened {
+        kit.dropped("half-open");
+    }
+    kit
+}
+
+/// All datagrams come from one port; or from two.
+pub(super) fn one_port(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let group = kit.evidence.target_groups.entry("web".into()).or_default();
+    for name in ["web1", "web2"] {
+        group.targets.insert(name.into(), TargetEvidence::default());
+    }
+    let ports = [(514, "web1"), (515, "web2")];
+    for (port, at) in &ports[..2 - usize::from(happened)] {
+        let connection = kit.connect("syslog", *port, "front/a", at);
+        kit.of(connection).protocol = "udp".into();
+        kit.flow(connection).protocol = "udp".into();
+        for _ in 0..30 {
+            kit.up(connection, "", 0, 0, 100);
+            kit.evidence.packets.last_mut().expect("a packet").protocol = "udp".into();
+        }
+    }
+    kit
+}
+
+/// The queue overflows; or a SYN is dropped for something else that counts as a listener's.
+pub(super) fn full_queue(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    kit.counter("web1", "TcpExtListenOverflows", i64::from(happened) * 3);
+    kit.counter("web1", "TcpExtListenDrops", 3);
+    kit
+}
+
+/// A connection stands at the client only; or has been closed at both.
+pub(super) fn one_end_gone(happened: bool) -> Kit {
+    let (mut kit, one) = talking();
+    kit.of(one).server_state = String::new();
+    if happened {
+        kit.of(one).server_error = "reset".into();
+    } else {
+        kit.of(one).client_state = "TIME_WAIT".into();
+    }
+    kit
+}
+
+/// RST answers a SYN; or a connection that stands.
+pub(super) fn refusal(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    if happened {
+        kit.up(x, "S", 1, 0, 0);
+        kit.down(x, "R.", 0, 2, 0);
+        kit.of(x).error = "refused".into();
+    } else {
+        kit.handshake(x, OLD);
+        kit.down(x, "R", OLD.server + 1, 0, 0);
+        kit.of(x).ended = "reset".into();
+    }
+    kit.of(x).client_state = String::new();
+    kit.of(x).server_state = String::new();
+    kit
+}
+
+/// No SYN-ACK comes home; or one does, and the client gives up over something else. Through a gateway, which is not to
+/// blame.
+pub(super) fn silence(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let gateway = GatewayEvidence {
+        profile: "aws".into(),
+        hosts: vec!["client".into()],
+        ..GatewayEvidence::default()
+    };
+    kit.evidence.nat_gateways.insert("egress".into(), gateway);
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    kit.up(x, "S", OLD.client, 0, 0);
+    if !happened {
+        kit.down(x, "S.", OLD.server, OLD.client + 1, 0);
+        kit.up(x, ".", OLD.client + 1, OLD.server + 1, 0);
+    }
+    kit.of(x).error = "deadline".into();
+    kit.of(x).client_state = String::new();
+    kit.of(x).server_state = String::new();
+    kit
+}
