@@ -2,7 +2,8 @@
 //!
 //! `matrix.txt` says in which cases a detector must speak and in which it may; everywhere else it must be silent, in
 //! controls above all. It is made of what the labs name in `finds` and `may_find`, and the run of the gallery is held
-//! against it. `BLESS=1 cargo test --test gallery matrix` writes it anew; read it before you commit it.
+//! against it. The page of each kind lists the labs that show it. `BLESS=1 cargo test --test gallery matrix` writes matrix
+//! and lists anew; read them before you commit them.
 
 use crate::common::hairpin;
 use hairpin::verdict::findings::KINDS;
@@ -125,6 +126,54 @@ fn the_matrix_is_checked_in() {
         checked_in == now,
         "labs name other findings than tests/gallery/matrix.txt says: BLESS=1 writes it anew\n{now}"
     );
+}
+
+/// A kind's page with the list of the labs in which it must be found.
+fn with_labs(page: &str, kind: &str, matrix: &Matrix) -> String {
+    let mut labs: Vec<&str> = matrix
+        .iter()
+        .filter(|(_, named)| named.must.contains(kind))
+        .map(|((lab, _), _)| lab.as_str())
+        .collect();
+    labs.dedup();
+    let mut list = String::from("SHOWN IN\n");
+    for (i, lab) in labs.iter().enumerate() {
+        let end = if i + 1 == labs.len() { "\n" } else { "," };
+        let line = list.lines().last().unwrap_or_default();
+        if i == 0 || line.len() + lab.len() > 96 {
+            list.push_str(if i == 0 { "  " } else { "\n  " });
+        } else {
+            list.push(' ');
+        }
+        list.push_str(lab);
+        list.push_str(end);
+    }
+    let (head, sources) = page
+        .split_once("\nSOURCES\n")
+        .unwrap_or_else(|| panic!("{kind} has no sources"));
+    let head = head
+        .split_once("\nSHOWN IN\n")
+        .map_or(head, |(head, _)| head);
+    format!("{head}\n{list}\nSOURCES\n{sources}")
+}
+
+#[test]
+fn every_page_of_the_matrix_lists_the_labs_that_show_it() {
+    let matrix = named();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verdict/pages");
+    for kind in KINDS {
+        let path = folder.join(format!("{kind}.txt"));
+        let page = fs::read_to_string(&path).expect("a page for every kind");
+        let now = with_labs(&page, kind, &matrix);
+        if env::var_os("BLESS").is_some() {
+            fs::write(&path, &now).expect("a writable folder");
+        } else {
+            assert!(
+                page == now,
+                "other labs show {kind} than its page says: BLESS=1 writes it anew"
+            );
+        }
+    }
 }
 
 #[test]

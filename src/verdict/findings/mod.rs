@@ -16,7 +16,9 @@ mod hairpin_bypass;
 mod half_open;
 mod health_check_host_header;
 mod idle_expiry;
+mod keep_alive_race;
 mod loopback;
+mod lost_syn;
 mod no_listener;
 mod port_exhaustion;
 mod provisioning_failed;
@@ -25,6 +27,7 @@ mod proxy_protocol_stall;
 mod refused;
 mod registration_refused;
 mod reverse_path_drop;
+mod spillover;
 mod stale_connection;
 mod stale_dns_address;
 mod syn_unanswered;
@@ -52,6 +55,7 @@ pub const KINDS: &[&str] = &[
     conntrack_invalid::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
+    spillover::KIND,
     provisioning_failed::KIND,
     registration_refused::KIND,
     target_not_in_use::KIND,
@@ -63,6 +67,7 @@ pub const KINDS: &[&str] = &[
     black_hole::KIND,
     draining_terminated::KIND,
     idle_expiry::KIND,
+    keep_alive_race::KIND,
     unhealthy_reset::KIND,
     fail_open::KIND,
     half_open::KIND,
@@ -72,6 +77,7 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
+    lost_syn::KIND,
     stale_connection::KIND,
     refused::KIND,
     syn_unanswered::KIND,
@@ -88,6 +94,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
+    findings.extend(spillover::find(&trace));
     findings.extend(provisioning_failed::find(&trace));
     findings.extend(registration_refused::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
@@ -98,6 +105,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(keep_alive_race::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(fail_open::find(&trace));
     findings.extend(half_open::find(&trace));
@@ -107,6 +115,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
+    findings.extend(lost_syn::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
     findings.extend(syn_unanswered::find(&trace));

@@ -20,6 +20,7 @@ const PAGES: &[(&str, &str)] = &[
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
+    ("spillover", include_str!("spillover.txt")),
     (
         "provisioning-failed",
         include_str!("provisioning-failed.txt"),
@@ -46,6 +47,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("draining-terminated.txt"),
     ),
     ("idle-expiry", include_str!("idle-expiry.txt")),
+    ("keep-alive-race", include_str!("keep-alive-race.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("fail-open", include_str!("fail-open.txt")),
     ("half-open", include_str!("half-open.txt")),
@@ -64,6 +66,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("proxy-protocol-stall.txt"),
     ),
     ("accept-queue-full", include_str!("accept-queue-full.txt")),
+    ("lost-syn", include_str!("lost-syn.txt")),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),
     ("syn-unanswered", include_str!("syn-unanswered.txt")),
@@ -73,6 +76,9 @@ const PAGES: &[(&str, &str)] = &[
 mod tests {
     use super::PAGES;
     use crate::verdict::findings::KINDS;
+
+    /// What people have at hand where it happens.
+    const TOOLS: [&str; 4] = ["tcpdump ", "nstat ", "CloudWatch", "aws "];
 
     #[test]
     fn every_kind_has_a_page_that_fits_a_terminal() {
@@ -88,10 +94,19 @@ mod tests {
                 "\nWHAT HAPPENS\n",
                 "\nHOW TO RECOGNISE IT\n",
                 "\nWHAT FIXES IT\n",
+                "\nSHOWN IN\n",
                 "\nSOURCES\n",
             ] {
                 assert!(page.contains(part), "{kind} has no{part}");
             }
+            let (_, recognise) = page
+                .split_once("\nHOW TO RECOGNISE IT\n")
+                .expect("it is there");
+            let (recognise, _) = recognise.split_once("\nWHAT FIXES IT\n").expect("and then");
+            assert!(
+                TOOLS.iter().any(|tool| recognise.contains(tool)),
+                "{kind} names nothing to look with"
+            );
             for line in page.lines() {
                 assert!(
                     (line.chars().count() <= 100 || line.contains("https://"))

@@ -1,6 +1,6 @@
 //! What balancers, their targets and their names tell.
 
-use super::talking;
+use super::{recognise, talking};
 use crate::evidence::{
     Detail, GroupEvidence, Listing, Lookup, Packet, Request, StepResult, TargetEvidence,
     ZoneEvidence,
@@ -207,4 +207,86 @@ pub(super) fn awaited_header(happened: bool) -> Kit {
     kit.handshake(visit, OLD);
     kit.of(visit).header = if happened { "awaited" } else { "read" }.into();
     kit
+}
+
+/// A classic balancer turns a client away; or keeps it waiting.
+pub(super) fn spilled(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.proxied("x", 40001, "front/a", "web1");
+    kit.evidence.pairs.clear();
+    kit.of(x).pair = None;
+    kit.handshake(x, OLD);
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.kind = "classic".into();
+    front.metrics.insert("SurgeQueueLength".into(), 100);
+    if happened {
+        front.metrics.insert("SpilloverCount".into(), 1);
+        kit.down(x, "R", OLD.server + 1, 0, 0);
+        let connection = kit.of(x);
+        (connection.ended, connection.ended_by) = ("reset".into(), "fabric".into());
+    }
+    kit
+}
+
+/// A request crosses the FIN of its target; or the balancer knew of the FIN.
+pub(super) fn crossed(happened: bool) -> Kit {
+    kept(if happened { 0 } else { 1 }, true, 1)
+}
+
+/// An application balancer's connection to `web1`: a request, its answer, 4 s of silence, the target's FIN, another
+/// request that acknowledges so much of the FIN, and RST. `opened`: by the balancer; else by `web1`.
+fn kept(acknowledged: i64, opened: bool, failed: i64) -> Kit {
+    let mut kit = Kit::new();
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.kind = "application".into();
+    let metric = "HTTPCode_ELB_502_Count";
+    front.metrics.insert(metric.into(), failed);
+    let (front, web) = (("front/a", "10.0.1.5:57344"), ("web1", "10.0.1.10:80"));
+    let (first, second) = if opened { (front, web) } else { (web, front) };
+    for (from, to, t, flags, seq, ack, len) in [
+        (first, second, 0.0, "S", 0, 0, 0),
+        (second, first, 0.1, "S.", 4_294_967_295, 1, 0),
+        (first, second, 0.2, ".", 1, 0, 0),
+        (front, web, 0.3, "P.", 1, 0, 100),
+        (web, front, 0.5, "P.", 0, 101, 90),
+        (web, front, 4000.5, "F.", 90, 101, 0),
+        (front, web, 4001.0, "P.", 101, 90 + acknowledged, 100),
+        (web, front, 4001.1, "R", 90 + acknowledged, 0, 0),
+    ] {
+        kit.evidence.packets.push(Packet {
+            id: kit.evidence.packets.len() as i64,
+            t,
+            sender: from.0.into(),
+            receiver: to.0.into(),
+            protocol: "tcp".into(),
+            from: from.1.into(),
+            to: to.1.into(),
+            from_after: from.1.into(),
+            to_after: to.1.into(),
+            flags: flags.into(),
+            seq,
+            ack,
+            len,
+            fate: "forwarded".into(),
+            ..Packet::default()
+        });
+    }
+    kit
+}
+
+#[test]
+fn a_request_that_crosses_a_fin_is_told_with_both() {
+    let kit = kept(0, true, 1);
+    let found = recognise(&kit.evidence);
+    assert_eq!(found[0].packets, [5, 6, 7]);
+    assert_eq!(
+        found[0].summary,
+        "web1 closed an idle connection to front/a after 4.00 s of silence, and 1 request crossed the FIN: the first \
+         0.5 ms after it. The kernel there, which had no such connection any more, answered with RST, and the client got \
+         502."
+    );
+    // A client that leaves before its answer; a request that was repeated, and nobody noticed.
+    for other in [kept(0, false, 1), kept(0, true, 0)] {
+        assert_eq!(recognise(&other.evidence), []);
+    }
 }

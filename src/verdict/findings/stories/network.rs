@@ -151,7 +151,12 @@ pub(super) fn older_timestamp(happened: bool) -> Kit {
 
 /// A guard refuses a SYN; or the network loses it.
 fn guarded(happened: bool, interface: &str, direction: &str) -> Kit {
-    let mut kit = dropped_once("link-loss");
+    let reason = if interface.is_empty() {
+        "network-acl-inbound"
+    } else {
+        "security-group-ingress"
+    };
+    let mut kit = dropped_once(if happened { reason } else { "link-loss" });
     if happened {
         let packet = &kit.evidence.packets[0];
         kit.evidence.refusals.push(Refusal {
@@ -267,5 +272,22 @@ pub(super) fn silence(happened: bool) -> Kit {
     kit.of(x).error = "deadline".into();
     kit.of(x).client_state = String::new();
     kit.of(x).server_state = String::new();
+    kit
+}
+
+/// A SYN is lost and sent again; or never sent, as an older kernel would not have.
+pub(super) fn sent_again(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    kit.up(x, "S", OLD.client, 0, 0);
+    kit.dropped(if happened {
+        "link-loss"
+    } else {
+        "kernel-quirk"
+    });
+    kit.now += 1000.0;
+    kit.handshake(x, OLD);
+    kit.of(x).syns = 2;
+    kit.of(x).ms = 1000.4;
     kit
 }

@@ -1,0 +1,159 @@
+//! `keep-alive-race`: a target closed an idle connection of an application balancer just as a request came over it.
+//!
+//! Observed on: AWS Application Load Balancers, which keep connections to targets for their idle timeout (60 s) and answer
+//! 502 when a target closes sooner and is not faster than a request. Not this: a target that resets or closes while it is
+//! asked, a balancer that knew of the FIN, a client that leaves before its answer.
+
+use super::{cite, count, counters, distinct, item, lapse};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, is_reset, is_syn};
+use std::collections::HashMap;
+
+pub(super) const KIND: &str = "keep-alive-race";
+
+const METRIC: &str = "HTTPCode_ELB_502_Count";
+const NUMBERS: i64 = 1 << 32;
+
+/// One lost request: passages.
+struct Race {
+    /// The target's FIN.
+    fin: usize,
+    /// The request, sent without knowing of it.
+    request: usize,
+    /// The target's answer.
+    reset: usize,
+    /// From the last payload on the connection to the FIN, ms.
+    silence: f64,
+}
+
+/// A connection of a balancer to a target.
+#[derive(Default)]
+struct Kept {
+    /// When payload was last sent, by either.
+    spoken: f64,
+    /// The target's FIN, and the silence before it.
+    fin: Option<(usize, f64)>,
+    request: Option<usize>,
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let failed = |name: &str| evidence.load_balancers[name].metrics.get(METRIC).copied();
+    let mut found = races(trace);
+    found.retain(|race| failed(balancer(&trace.sent(race.request).sender)).is_some_and(|n| n > 0));
+    let first = found.first()?;
+    let (fin, request) = (trace.sent(first.fin), trace.sent(first.request));
+    let summary = format!(
+        "{} idle connection to {} after {} of silence, and {} crossed the FIN: the first {} after it. The kernel there, which \
+         had no such connection any more, answered with RST, and the client got 502.",
+        match found.len() {
+            1 => format!("{} closed an", fin.sender),
+            n => format!("{} closed, {n} times, an", fin.sender),
+        },
+        request.sender,
+        lapse(first.silence),
+        count(found.len(), "request"),
+        lapse(request.t - fin.t),
+    );
+    let names = distinct(
+        found
+            .iter()
+            .map(|race| balancer(&trace.sent(race.request).sender)),
+    );
+    let values = names.into_iter().map(|name| {
+        let path = format!("{}.metrics.{METRIC}", item("load_balancers", name));
+        (path, failed(name).unwrap_or(0).into())
+    });
+    let targets = distinct(
+        found
+            .iter()
+            .map(|race| trace.sent(race.fin).sender.as_str()),
+    );
+    let passages = found
+        .iter()
+        .flat_map(|race| [race.fin, race.request, race.reset]);
+    Some(Finding {
+        kind: KIND.into(),
+        summary,
+        packets: cite(trace, passages),
+        connections: asked(trace, &found),
+        counters: counters(evidence, targets, &["TcpExtTCPAbortOnData", "TcpOutRsts"]),
+        values: values.collect(),
+    })
+}
+
+/// `app` of `app/a`
+fn balancer(place: &str) -> &str {
+    place.split('/').next().unwrap_or(place)
+}
+
+fn races(trace: &Trace) -> Vec<Race> {
+    let balancers = &trace.evidence.load_balancers;
+    // By the target's end and the balancer's; only what the balancer opened.
+    let mut open: HashMap<(&str, &str), Kept> = HashMap::new();
+    let mut found = Vec::new();
+    for passage in 0..trace.passages.len() {
+        let packet = trace.sent(passage);
+        let proxy = balancers.get(balancer(&packet.sender));
+        let by_balancer = proxy.is_some_and(|one| one.kind == "application");
+        let (from, to) = (packet.from.as_str(), packet.to.as_str());
+        let ends = if by_balancer { (to, from) } else { (from, to) };
+        if by_balancer && is_syn(packet) {
+            open.insert(ends, Kept::default());
+            continue;
+        }
+        let Some(kept) = open.get_mut(&ends) else {
+            continue;
+        };
+        if by_balancer && packet.len > 0 {
+            let unaware = kept.fin.is_some_and(|(fin, _)| {
+                let fin = trace.sent(fin);
+                packet.seq == fin.ack && packet.ack == (fin.seq + fin.len) % NUMBERS
+            });
+            if unaware && kept.request.is_none() {
+                kept.request = Some(passage);
+            }
+        }
+        if !by_balancer && is_reset(packet) {
+            if let (Some((fin, silence)), Some(request)) = (kept.fin, kept.request)
+                && packet.seq == trace.sent(request).ack
+            {
+                found.push(Race {
+                    fin,
+                    request,
+                    reset: passage,
+                    silence,
+                });
+            }
+            open.remove(&ends);
+            continue;
+        }
+        if !by_balancer && packet.flags.contains('F') && kept.fin.is_none() {
+            kept.fin = Some((passage, packet.t - kept.spoken));
+        }
+        if packet.len > 0 {
+            kept.spoken = packet.t;
+        }
+    }
+    found
+}
+
+/// Clients' connections whose requests these were.
+fn asked(trace: &Trace, found: &[Race]) -> Vec<usize> {
+    let evidence = trace.evidence;
+    let lost = |pair: usize| {
+        let pair = &evidence.pairs[pair];
+        found.iter().any(|race| {
+            let request = trace.sent(race.request);
+            let ends = pair.seen_as == request.from && pair.target_address == request.to;
+            // The balancer's program and the fabric time the same thing.
+            let begun = pair.opened <= request.t + 1.0;
+            ends && begun && pair.closed.is_none_or(|closed| closed >= request.t)
+        })
+    };
+    let connections = evidence.connections.iter().enumerate();
+    connections
+        .filter(|(_, connection)| connection.pair.is_some_and(lost))
+        .map(|(index, _)| index)
+        .collect()
+}
