@@ -66,6 +66,76 @@ steps:
 }
 
 #[test]
+fn what_never_comes_to_the_network_is_told_as_well() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  router:
+    nft: |
+      table ip nat {
+        chain pre { type nat hook prerouting priority dstnat; iifname "eth0" udp dport 53 dnat to $desk-2:53 }
+        chain post { type nat hook postrouting priority srcnat; oifname "eth0" masquerade random }
+      }
+  desk: { count: 2, behind: router, serve: { 8080: echo, 53/udp: echo } }
+  web: { zone: a, serve: { 53/udp: echo } }
+target_groups: { web: { protocol: UDP, targets: [web] } }
+load_balancers: { front: { zones: [a], listeners: { 53: { protocol: UDP, target_group: web } } } }
+steps:
+  - connect: { as: closed, from: desk-1, to: "desk-2:8080" }
+  - exchange: { over: closed }
+  - close: closed
+  - connect: { as: down, from: router, to: "desk-2:8080" }
+  - connect: { as: stopped, from: desk-1, to: "desk-2:8080" }
+  - connect: { as: ask, from: desk-1, to: "front/a:53/udp" }
+  - exchange: { over: ask, as: asked, times: 3 }
+  - connect: { as: beside, from: desk-1, to: "desk-2:53/udp" }
+  - exchange: { over: beside, as: besides }
+  - connect: { as: published, from: client, to: "router:53/udp" }
+  - exchange: { over: published, as: within }
+  - stop: desk-2
+"#,
+    ) else {
+        return;
+    };
+    for step in ["closed", "down", "stopped", "asked", "besides", "within"] {
+        fine(case.step(step));
+    }
+    let seen = |name: &str, from: &str, to: &str| {
+        let connection = case.connection(name);
+        has(connection, json!({ "seen_as": from, "target_address": to }));
+    };
+    has(
+        case.connection("closed"),
+        json!({ "syns": 1, "target": "desk-2", "delivered": 64, "ended_by": "client" }),
+    );
+    has(
+        case.connection("down"),
+        json!({ "syns": 1, "target": "desk-2", "ended_by": "server" }),
+    );
+    has(case.connection("stopped"), json!({ "ended_by": "server" }));
+    // By the links between what a device saw and what the network did: datagrams have no sequence numbers.
+    let ask = case.connection("ask");
+    has(
+        ask,
+        json!({ "flow": 0, "target": "web", "delivered": 192, "lost": 0 }),
+    );
+    let router = case.evidence["hosts"]["router"]["address"].as_str();
+    let left_as = ask["left_as"].as_str().expect("text");
+    assert_eq!(left_as.split(':').next(), router, "{ask}");
+    seen("ask", left_as, "10.0.0.10:53");
+    let local = case.connection("beside")["local"].as_str().expect("text");
+    seen("beside", local, "192.168.1.3:53");
+    let own: Vec<&serde_json::Value> = case.evidence["packets"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|packet| packet["protocol"] == "udp" && packet["from"] == ask["local"])
+        .collect();
+    assert_eq!(own.len(), 3, "each datagram on the desk's device: {own:?}");
+}
+
+#[test]
 fn a_gateway_of_its_own_and_a_port_that_is_published() {
     let Some(case) = once(
         r#"
