@@ -34,6 +34,8 @@ pub struct Files {
 pub struct Interface {
     /// `web1`, `front/a`
     pub name: String,
+    /// What it is, when its name does not tell; may be empty.
+    pub description: String,
     /// Packets that passed, as its kernel handed them over.
     pub packets: u64,
     /// Of those, the ones that the file does not have.
@@ -98,13 +100,18 @@ impl<W: Write> Writer<W> {
         };
         let mut out = PcapNgWriter::with_section_header(out, header).map_err(plain)?;
         for interface in interfaces {
+            let mut options = vec![
+                InterfaceDescriptionOption::IfName(Cow::Borrowed(&interface.name)),
+                InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
+            ];
+            if !interface.description.is_empty() {
+                let told = Cow::Borrowed(interface.description.as_str());
+                options.push(InterfaceDescriptionOption::IfDescription(told));
+            }
             let block = InterfaceDescriptionBlock {
                 linktype: DataLink::RAW,
                 snaplen: snaplen.unwrap_or(LARGEST),
-                options: vec![
-                    InterfaceDescriptionOption::IfName(Cow::Borrowed(&interface.name)),
-                    InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
-                ],
+                options,
             };
             out.write_block(&block.into_block()).map_err(plain)?;
         }

@@ -7,9 +7,11 @@ pub mod flow_logs;
 pub mod metrics;
 pub mod model;
 pub mod nat;
+pub mod pairs;
 pub mod store;
 pub mod target_health;
 
 pub use metrics::*;
 pub use model::*;
 pub use nat::*;
+pub use pairs::*;

@@ -2,14 +2,18 @@
 //!
 //! All of this happens after the story. Not here: the file's format (see `evidence::capture`).
 
+mod inside;
+
 use super::books::{Books, books, flow_evidence, packet};
 use super::story::Story;
 use crate::evidence::capture::{Frame, Interface, Writer};
-use crate::evidence::{Evidence, Packet};
+use crate::evidence::{Evidence, Packet, connections_of_pairs};
 use crate::fabric::record::{Fate, PacketRecord};
 use crate::packet::segment::on_a_wire;
-use crate::plan::Plan;
+use crate::plan::{HostId, Plan};
+use crate::world::Recording;
 use crate::world::tap::{Entry, Tap};
+use inside::Inside;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -20,6 +24,8 @@ use std::time::{Duration, SystemTime};
 pub struct Capture {
     plan: Arc<Plan>,
     tap: Tap,
+    /// Of hosts inside others; none where there are none.
+    recording: Option<Recording>,
     fates: Fates,
     /// The wall clock's time of the fabric's start, since 1970.
     epoch: Duration,
@@ -39,6 +45,9 @@ struct Fates {
     /// A connection's step, by its flow, and by protocol and ends.
     step_of_flow: HashMap<usize, String>,
     step_of_ends: HashMap<(String, String, String), String>,
+    /// By its ends, what a proxy's own connection is: whose, and from when on for which step, in order.
+    legs: HashMap<(String, String), (String, Vec<(f64, String)>)>,
+    inside: Inside,
 }
 
 impl Capture {
@@ -46,6 +55,7 @@ impl Capture {
     pub(super) async fn take(story: &Story, evidence: &Evidence) -> Option<Self> {
         let driver = story.world.driver();
         let tap = driver.take_tap().await?;
+        let recording = tokio::task::block_in_place(|| story.world.take_recording());
         let since = driver.epoch().duration_since(SystemTime::UNIX_EPOCH);
         let mut books = books(story).await;
         let (latest, parts) = driver
@@ -63,6 +73,7 @@ impl Capture {
             fates: Fates::new(&story.plan, books, of_whole, evidence),
             plan: Arc::clone(&story.plan),
             tap,
+            recording,
             epoch: since.unwrap_or_default(),
             kernel: evidence.kernel.clone(),
         })
@@ -70,27 +81,47 @@ impl Capture {
 
     /// The attachments that had packets, in the plan's order.
     pub fn attachments(&self) -> Vec<String> {
-        let named = self.interfaces().into_iter().enumerate();
-        named
-            .filter(|(number, _)| self.tap.seen()[*number].packets > 0)
-            .map(|(_, interface)| interface.name)
+        let interfaces = self.interfaces().into_iter();
+        interfaces
+            .filter(|interface| interface.packets > 0)
+            .map(|interface| interface.name)
             .collect()
     }
 
     /// Packets, as kernels handed them over, that there was no room for.
     pub fn cut(&self) -> u64 {
-        self.tap.seen().iter().map(|seen| seen.cut).sum()
+        let cut: u64 = self.interfaces().iter().map(|one| one.cut).sum();
+        cut + self.missed()
+    }
+
+    /// Packets inside hosts that came faster than they could be taken.
+    fn missed(&self) -> u64 {
+        self.recording
+            .as_ref()
+            .map_or(0, |recording| recording.missed)
     }
 
     fn interfaces(&self) -> Vec<Interface> {
-        let seen = self.tap.seen().iter();
-        seen.zip(&self.plan.fabric.ports)
-            .map(|(seen, port)| Interface {
-                name: port.name.clone(),
-                packets: seen.packets,
-                cut: seen.cut,
-            })
-            .collect()
+        let ports = self.tap.seen().iter().zip(&self.plan.fabric.ports);
+        let ports = ports.map(|(seen, port)| Interface {
+            name: port.name.clone(),
+            description: String::new(),
+            packets: seen.packets,
+            cut: seen.cut,
+        });
+        let first = self.plan.on_fabric();
+        let hosts = (first as u32..).map(HostId).zip(&self.plan.hosts[first..]);
+        let recording = self.recording.iter();
+        let inside = recording
+            .flat_map(|recording| recording.tap.seen())
+            .zip(hosts);
+        let inside = inside.map(|(seen, (id, host))| Interface {
+            name: host.name.clone(),
+            description: Inside::description(&self.plan, id),
+            packets: seen.packets,
+            cut: seen.cut,
+        });
+        ports.chain(inside).collect()
     }
 
     /// Writes the file of one attachment, or of all of them.
@@ -119,17 +150,30 @@ impl Capture {
         let Self {
             plan,
             tap,
+            recording,
             fates,
             epoch,
             ..
         } = self;
+        let ports = plan.fabric.ports.len();
         let mut last = *epoch;
         let (mut scratch, mut comment) = (Vec::new(), String::new());
-        for (entry, bytes) in tap.packets() {
-            let Some(interface) = places[entry.port.0 as usize] else {
+        let of_fabric = tap.packets().map(|(entry, bytes)| (None, entry, bytes));
+        let recorded = recording.iter_mut().flat_map(|one| one.tap.packets());
+        let offset = fates.books.offset;
+        let of_inside = recorded.map(|(entry, bytes)| (Some(offset), entry, bytes));
+        let mut all: Vec<_> = of_fabric.chain(of_inside).collect();
+        all.sort_by_key(|(_, entry, _)| entry.at);
+        for (inside, entry, bytes) in all {
+            let number = entry.port.0 as usize + if inside.is_some() { ports } else { 0 };
+            let Some(interface) = places[number] else {
                 continue;
             };
-            last = *epoch + entry.at;
+            last = last.max(*epoch + entry.at);
+            let packet = inside.map(|offset| {
+                let t = (entry.at.as_secs_f64() - offset.as_secs_f64()) * 1e3;
+                fates.inside.find(entry, bytes, t)
+            });
             let mut written = Ok(());
             let mut index = 0;
             let size = entry.vnet.gso_size;
@@ -142,7 +186,10 @@ impl Capture {
                         _ => write!(comment, "part {} of {count}; ", index + 1),
                     };
                 }
-                fates.comment(plan, entry, index, &mut comment);
+                match packet {
+                    Some(packet) => fates.on_device(entry, packet, &mut comment),
+                    None => fates.comment(plan, entry, index, &mut comment),
+                }
                 let frame = Frame {
                     interface,
                     at: *epoch + entry.at,
@@ -165,7 +212,8 @@ impl Capture {
         let plan = &self.plan;
         let mut about = format!(
             "hairpin {} case {} seed {}; packets as on each attachment's wire: outbound as its host sent them, before \
-             any translation, inbound as it got them; super-packets (GSO) are shown as the packets that a wire carries",
+             any translation, inbound as it got them; of hosts inside others at the other end of their veths; super-packets \
+             (GSO) are shown as the packets that a wire carries",
             plan.lab, plan.case, plan.seed
         );
         let cut: u64 = interfaces.iter().map(|interface| interface.cut).sum();
@@ -173,7 +221,14 @@ impl Capture {
             let _ = write!(
                 about,
                 "; the oldest {cut} packets and super-packets were cut, to keep {} bytes of the case",
-                self.tap.limit()
+                self.tap.limit() + self.recording.as_ref().map_or(0, |one| one.tap.limit())
+            );
+        }
+        if self.missed() > 0 {
+            let missed = self.missed();
+            let _ = write!(
+                about,
+                "; {missed} packets inside hosts came faster than they could be taken"
             );
         }
         about
@@ -181,7 +236,12 @@ impl Capture {
 }
 
 impl Fates {
-    fn new(plan: &Plan, books: Books, parts: HashMap<u64, Vec<u64>>, evidence: &Evidence) -> Self {
+    fn new(
+        plan: &Arc<Plan>,
+        books: Books,
+        parts: HashMap<u64, Vec<u64>>,
+        evidence: &Evidence,
+    ) -> Self {
         let (mut ends, mut waits) = (HashMap::new(), HashMap::new());
         for (place, record) in books.records.iter().enumerate() {
             match record.fate {
@@ -216,6 +276,39 @@ impl Fates {
             flows,
             step_of_flow,
             step_of_ends,
+            legs: legs(evidence),
+            inside: Inside::new(plan, evidence),
+        }
+    }
+
+    /// What became of a packet on a device inside a host.
+    fn on_device(&self, entry: &Entry, packet: Option<&Packet>, comment: &mut String) {
+        self.inside.comment(entry, packet, comment);
+        if let Some(packet) = packet {
+            self.whose(packet, comment);
+            // A string takes everything.
+            let _ = write!(comment, "; packet {}", packet.id);
+        }
+    }
+
+    /// The step that opened the connection it belongs to, or those that a proxy's own connection was opened for.
+    fn whose(&self, packet: &Packet, comment: &mut String) {
+        let (first, last) = self.inside.ends(packet);
+        let own = [packet, first, last]
+            .into_iter()
+            .find_map(|one| self.step(one));
+        let leg = || {
+            let toward = (first.from.clone(), first.to.clone());
+            let back = (last.to_after.clone(), last.from_after.clone());
+            self.legs.get(&toward).or_else(|| self.legs.get(&back))
+        };
+        // A string takes everything, here and below.
+        if let Some(step) = own {
+            let _ = write!(comment, "; step {step}");
+        } else if let Some((via, served)) = leg() {
+            let of = served.iter().rfind(|(since, _)| *since <= first.t + 0.5);
+            let step = of.or(served.first()).map_or("", |(_, step)| step);
+            let _ = write!(comment, "; own connection of {via}, for step {step}");
         }
     }
 
@@ -245,9 +338,10 @@ impl Fates {
         if let Some(flow) = packet.flow.and_then(|flow| self.flows.get(flow)) {
             let _ = write!(comment, "; {flow}");
         }
-        if let Some(step) = self.step(&packet) {
-            let _ = write!(comment, "; step {step}");
+        if let Some(record) = self.inside.record(id) {
+            self.inside.links(record, comment);
         }
+        self.whose(self.inside.record(id).unwrap_or(&packet), comment);
         if packet.probe {
             comment.push_str("; health check");
         }
@@ -294,4 +388,19 @@ impl Fates {
         let mut ways = ways.into_iter();
         ways.find_map(|(a, b)| self.step_of_ends.get(&key(a, b)))
     }
+}
+
+/// Connections of proxies to targets: by their ends, at which zonal address, and whom they served from when on.
+fn legs(evidence: &Evidence) -> HashMap<(String, String), (String, Vec<(f64, String)>)> {
+    let mut legs: HashMap<_, (String, Vec<_>)> = HashMap::new();
+    let owners = connections_of_pairs(evidence);
+    for (pair, connection) in evidence.pairs.iter().zip(owners) {
+        let connection = connection.map(|number| &evidence.connections[number]);
+        let step = connection.and_then(|c| evidence.steps.get(c.step));
+        let Some(step) = step else { continue };
+        let ends = (pair.seen_as.clone(), pair.target_address.clone());
+        let (_, served) = legs.entry(ends).or_insert((pair.via.clone(), Vec::new()));
+        served.push((pair.opened, step.name.clone()));
+    }
+    legs
 }

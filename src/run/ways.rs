@@ -92,12 +92,17 @@ fn likelier(packets: &[Packet], one: &Stretch, other: &Stretch, next: &Stretch) 
 fn precedes(packets: &[Packet], one: &Stretch, other: &Stretch) -> bool {
     let (came, goes) = (&packets[one.last], &packets[other.first]);
     let dwelt = goes.t - came.t;
+    // By one clock what comes later is later: else two that go round in circles would follow each other.
+    let same_clock = came.seen_at.is_empty() == goes.seen_at.is_empty();
+    let least = if same_clock { 0.0 } else { -BATCH };
+    let in_order = !same_clock || one.first < other.first;
     one.id != other.id
+        && in_order
         && came.receiver == goes.sender
         && !came.receiver.is_empty()
         // One that only comes back the same way would be its own mirror image.
         && (came.seen_at.is_empty() || came.seen_at != goes.seen_at)
-        && (-BATCH..DWELL).contains(&dwelt)
+        && (least..DWELL).contains(&dwelt)
 }
 
 #[cfg(test)]
@@ -133,6 +138,12 @@ mod tests {
             seen(3, 1.1, "n1 eni1", "n1", "web"),
         ];
         assert_eq!(links(&mut packets), [Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn what_goes_round_in_circles_does_not_follow_itself() {
+        let mut packets = [seen(1, 0.0, "", "n1", "n1"), seen(2, 0.1, "", "n1", "n1")];
+        assert_eq!(links(&mut packets), [None, Some(1)]);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use super::error::Error;
 use super::namespace::{Namespace, Pending};
 use super::netlink::Netlink;
 use super::observer::Observer;
+use super::recorder::Ear;
 use super::{Host, sysctl, tun};
+use crate::fabric::config::PortId;
 use crate::plan::{Attachment, Bridge, Host as HostPlan, HostId, Plan, Veth, Wiring};
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
@@ -75,7 +77,8 @@ pub fn spawn(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     })
 }
 
-/// Connects every host that is inside another one; `doors` are their namespaces, in order.
+/// Connects every host that is inside another one; `doors` are their namespaces, in order. `capture`: for each host that
+/// others are inside of there is an ear too.
 ///
 /// # Errors
 /// The first operation that failed.
@@ -83,7 +86,8 @@ pub async fn attach(
     plan: &Plan,
     hosts: &[Arc<Host>],
     doors: Vec<OwnedFd>,
-) -> Result<Vec<Observed>, Error> {
+    capture: bool,
+) -> Result<(Vec<Observed>, Vec<Ear>), Error> {
     let first = plan.on_fabric();
     let mut by_parent: BTreeMap<usize, Vec<Guest>> = BTreeMap::new();
     let inside = (0..).map(HostId).zip(&plan.hosts).skip(first);
@@ -99,10 +103,21 @@ pub async fn attach(
         }
     }
     let mut observers = Vec::with_capacity(by_parent.len());
+    let mut ears = Vec::new();
     for (parent, guests) in by_parent {
         let live = &hosts[parent];
-        let wired = live.namespace.call(move || wire(&guests)).await;
-        observers.push(wired.map_err(|error| error.on(&live.name))?);
+        let wired = live.namespace.call(move || {
+            let observed = wire(&guests)?;
+            let number = |id: &HostId| PortId(id.0 - first as u32);
+            let interfaces = observed.1.iter().map(|(device, id)| (*device, number(id)));
+            let ear = capture
+                .then(|| Ear::open(interfaces.collect()))
+                .transpose()?;
+            Ok((observed, ear))
+        });
+        let (observed, ear) = wired.await.map_err(|error: Error| error.on(&live.name))?;
+        observers.push(observed);
+        ears.extend(ear);
     }
     for (plan, live) in plan.hosts.iter().zip(hosts).skip(first) {
         let host = plan.clone();
@@ -125,7 +140,7 @@ pub async fn attach(
         let opened = live.namespace.call(move || open(&veths, &bridges)).await;
         opened.map_err(|error| error.on(&live.name))?;
     }
-    Ok(observers)
+    Ok((observers, ears))
 }
 
 /// In the parent: waits for its ends to have a carrier, and brings the bridges up.

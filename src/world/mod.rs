@@ -16,6 +16,7 @@ pub mod observer;
 pub mod probe;
 pub mod proc;
 pub mod program;
+mod recorder;
 pub mod socket;
 pub mod supervise;
 mod sysctl;
@@ -23,6 +24,7 @@ pub mod tap;
 mod tun;
 
 pub use error::Error;
+pub use recorder::Recording;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
 use crate::plan::{Attachment, Host as HostPlan, HostId, Plan};
@@ -31,6 +33,7 @@ use namespace::{Namespace, Pending};
 use netlink::Netlink;
 use observer::Observer;
 use program::Inside;
+use recorder::Recorder;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
@@ -50,6 +53,7 @@ pub struct World {
     on_fabric: usize,
     zonals: Vec<Namespace>,
     observers: Vec<inside::Observed>,
+    recorder: Option<Recorder>,
     driver: Driver,
 }
 
@@ -128,13 +132,20 @@ impl World {
         };
         let (devices, doors) =
             tokio::task::block_in_place(|| Ok::<_, Error>((wait_all(pending)?, wait_all(doors)?)))?;
-        let observers = inside::attach(plan, &hosts, doors).await?;
+        let (observers, ears) = inside::attach(plan, &hosts, doors, capture.is_some()).await?;
+        // What passes inside hosts has its own half of the room.
+        let capture = capture.map(|limit| if ears.is_empty() { limit } else { limit / 2 });
         let driver = Driver::start(plan.fabric.clone(), devices, capture)?;
+        let recorder = match capture.filter(|_| !ears.is_empty()) {
+            Some(limit) => Some(Recorder::start(ears, limit, driver.epoch())?),
+            None => None,
+        };
         let world = Self {
             hosts,
             on_fabric: plan.on_fabric(),
             zonals,
             observers,
+            recorder,
             driver,
         };
         for (host, plan) in world.hosts.iter().zip(&plan.hosts) {
@@ -161,6 +172,11 @@ impl World {
     /// Who sees the packets of hosts inside others, with their hosts by device.
     pub fn observers(&self) -> &[(Observer, HashMap<u32, HostId>)] {
         &self.observers
+    }
+
+    /// Takes what was captured of hosts inside others, and ends that. None when there was nothing to capture.
+    pub fn take_recording(&self) -> Option<Recording> {
+        self.recorder.as_ref()?.take()
     }
 
     /// The fabric's driver.

@@ -5,6 +5,8 @@
 //! observing costs a running lab no wake-up, its memory is bounded, and what came first is kept. Not here: what a packet
 //! means (see `run`'s sightings). The layout is that of TPACKET_V2 (packet(7), linux/if_packet.h).
 
+pub(super) mod filter;
+
 use super::error::Error;
 use nix::errno::Errno;
 use std::ops::RangeInclusive;
@@ -84,12 +86,7 @@ impl Observer {
             tp_frame_nr: FRAMES as u32,
         };
         set(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        let mut code = filter(&devices);
-        let program = libc::sock_fprog {
-            len: code.len() as u16,
-            filter: code.as_mut_ptr(),
-        };
-        set(&socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
+        filter::attach(&socket, &filter::streams_and_datagrams(devices, KEPT))?;
         // SAFETY: a new mapping of the socket's ring, whose size was set above.
         let ring = unsafe {
             libc::mmap(
@@ -112,26 +109,8 @@ impl Observer {
             ring: NonNull::new(ring.cast()).expect("a mapping is not at 0"),
             missed: AtomicU64::new(0),
         };
-        observer.bind()?;
+        bind(&observer.socket)?;
         Ok(observer)
-    }
-
-    /// All protocols, since only then the kernel shows what it sends as well; the filter chooses.
-    fn bind(&self) -> Result<(), Error> {
-        // SAFETY: all zero is a valid `sockaddr_ll`.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        // SAFETY: the kernel reads the length given, which is the structure's.
-        let bound = unsafe {
-            libc::bind(
-                self.socket.as_raw_fd(),
-                (&raw const address).cast(),
-                size_of_val(&address) as libc::socklen_t,
-            )
-        };
-        Errno::result(bound).map_err(|errno| Error::system("bind a packet socket", errno))?;
-        Ok(())
     }
 
     /// Everything seen so far, in order.
@@ -141,24 +120,8 @@ impl Observer {
 
     /// Packets for which there was no room.
     pub fn missed(&self) -> u64 {
-        let mut statistics = [0u32; 2];
-        let mut length = size_of_val(&statistics) as libc::socklen_t;
-        // SAFETY: the kernel writes at most `length` bytes of `struct tpacket_stats`, which is two numbers.
-        let got = unsafe {
-            libc::getsockopt(
-                self.socket.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                statistics.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
         // Reading sets them to 0.
-        let new = if got == 0 {
-            u64::from(statistics[1])
-        } else {
-            0
-        };
+        let new = statistics(&self.socket);
         self.missed.fetch_add(new, Ordering::Relaxed) + new
     }
 
@@ -196,7 +159,46 @@ impl Drop for Observer {
     }
 }
 
-fn set<T>(
+/// All protocols, since only then the kernel shows what it sends as well; the filter chooses.
+pub(super) fn bind(socket: &OwnedFd) -> Result<(), Error> {
+    // SAFETY: all zero is a valid `sockaddr_ll`.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    // SAFETY: the kernel reads the length given, which is the structure's.
+    let bound = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    Errno::result(bound).map_err(|errno| Error::system("bind a packet socket", errno))?;
+    Ok(())
+}
+
+/// Packets for which there was no room since the last time that this was asked.
+pub(super) fn statistics(socket: &OwnedFd) -> u64 {
+    let mut statistics = [0u32; 2];
+    let mut length = size_of_val(&statistics) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes of `struct tpacket_stats`, which is two numbers.
+    let got = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            statistics.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if got == 0 {
+        u64::from(statistics[1])
+    } else {
+        0
+    }
+}
+
+pub(super) fn set<T>(
     socket: &OwnedFd,
     level: libc::c_int,
     option: libc::c_int,
@@ -214,30 +216,4 @@ fn set<T>(
     };
     Errno::result(done).map_err(|errno| Error::system("set up a packet socket", errno))?;
     Ok(())
-}
-
-/// TCP and UDP over IPv4 on these devices, in the socket filter's own language (linux/filter.h).
-fn filter(devices: &RangeInclusive<u32>) -> Vec<libc::sock_filter> {
-    const LOAD_WORD: u16 = 0x20;
-    const LOAD_BYTE: u16 = 0x30;
-    const EQUAL: u16 = 0x15;
-    const GREATER: u16 = 0x25;
-    const AT_LEAST: u16 = 0x35;
-    const RETURN: u16 = 0x06;
-    // SKF_AD_OFF with SKF_AD_PROTOCOL and SKF_AD_IFINDEX.
-    const PROTOCOL: u32 = 0xffff_f000;
-    const DEVICE: u32 = PROTOCOL + 8;
-    let code = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    vec![
-        code(LOAD_WORD, 0, 0, DEVICE),
-        code(AT_LEAST, 0, 7, *devices.start()),
-        code(GREATER, 6, 0, *devices.end()),
-        code(LOAD_WORD, 0, 0, PROTOCOL),
-        code(EQUAL, 0, 4, libc::ETH_P_IP as u32),
-        code(LOAD_BYTE, 0, 0, 9),
-        code(EQUAL, 1, 0, libc::IPPROTO_TCP as u32),
-        code(EQUAL, 0, 1, libc::IPPROTO_UDP as u32),
-        code(RETURN, 0, 0, KEPT),
-        code(RETURN, 0, 0, 0),
-    ]
 }

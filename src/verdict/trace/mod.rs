@@ -14,7 +14,7 @@ pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 
-use crate::evidence::{Connection, Detail, Evidence, Packet};
+use crate::evidence::{Connection, Detail, Evidence, Packet, connections_of_pairs};
 use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
 
@@ -258,21 +258,11 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// From one pair of a client's connection to the first of the next one, all that have its end are its own.
+    /// What proxies opened, and for whom.
     fn find_legs(&mut self, evidence: &'a Evidence) {
-        let mut first: HashMap<usize, usize> = HashMap::new();
-        for (number, connection) in evidence.connections.iter().enumerate() {
-            if let Some(pair) = connection.pair {
-                first.insert(pair, number);
-            }
-        }
-        let mut owner: HashMap<(&str, i64, &str), usize> = HashMap::new();
-        for (number, pair) in evidence.pairs.iter().enumerate() {
-            let end = (pair.via.as_str(), pair.port, pair.client.as_str());
-            if let Some(connection) = first.get(&number) {
-                owner.insert(end, *connection);
-            }
-            let Some(connection) = owner.get(&end).copied() else {
+        let owners = connections_of_pairs(evidence);
+        for (pair, connection) in evidence.pairs.iter().zip(owners) {
+            let Some(connection) = connection else {
                 continue;
             };
             let ends = (pair.seen_as.as_str(), pair.target_address.as_str());
