@@ -7,6 +7,7 @@ mod common;
 mod fates;
 mod file;
 mod files;
+mod inside;
 mod streams;
 
 use common::{Scratch, can_run_labs, everything, hairpin};
@@ -43,6 +44,11 @@ impl Case {
 
 /// Runs hosts and steps once with a capture; none without privilege.
 pub fn captured(body: &str, arguments: &[&str]) -> Option<Case> {
+    recorded(body, &[&["--capture"], arguments].concat())
+}
+
+/// The same without one, as far as the arguments ask for none.
+pub fn recorded(body: &str, arguments: &[&str]) -> Option<Case> {
     if !can_run_labs() {
         return None;
     }
@@ -53,7 +59,7 @@ pub fn captured(body: &str, arguments: &[&str]) -> Option<Case> {
     let file = scratch.file("lab.yaml", &text);
     let (report, evidence) = (scratch.0.join("report.json"), scratch.0.join("evidence"));
     let output = hairpin()
-        .args(["run", &file, "--capture"])
+        .args(["run", &file])
         .arg(format!("--report=json={}", report.display()))
         .arg(format!("--evidence={}", evidence.display()))
         .args(arguments)

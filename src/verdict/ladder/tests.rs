@@ -301,7 +301,7 @@ fn what_never_comes_to_the_network_is_drawn_as_it_was_seen() {
     kit.of(c).remote = dialled.into();
     kit.of(c).via = "n1".into();
     (kit.of(c).seen_as, kit.of(c).target_address) = (local.into(), server.into());
-    let mut link = |kit: &mut Kit, first: bool, flags: &str, seq: i64, ack: i64, way: [&str; 5]| {
+    let link = |kit: &mut Kit, first: bool, flags: &str, seq: i64, ack: i64, way: [&str; 5]| {
         if first {
             kit.up(c, flags, seq, ack, 0);
         } else {
