@@ -272,6 +272,31 @@ fn a_page_of_many_cases_says_what_it_leaves_out() {
 }
 
 #[test]
+fn what_failed_is_told_at_length_on_a_page_of_many_cases() {
+    let mut cases: Vec<Outcome> = (0..120)
+        .map(|i| {
+            let mut outcome = tests::recorded();
+            outcome.case.name = format!("fix-{i}");
+            outcome.case.kind = Kind::Fix;
+            outcome
+        })
+        .collect();
+    cases[3].verdict.as_mut().expect("a verdict").ruling = crate::verdict::Ruling::Fails;
+    let page = page(&cases);
+    let case = |name: &str| {
+        let opening = format!("id=\"nlb_source-port-collision.{name}\"");
+        let case = page.split(opening.as_str()).nth(1).expect("the case");
+        case.split("class=\"case\"").next().unwrap_or_default()
+    };
+    let parts = [
+        "<svg class=\"ladder\"",
+        "<summary>Other kernel counters that moved",
+    ];
+    assert_eq!(parts.map(|part| case("fix-3").contains(part)), [true; 2]);
+    assert_eq!(parts.map(|part| case("fix-4").contains(part)), [false; 2]);
+}
+
+#[test]
 fn each_kind_has_its_column_and_each_claim_its_word() {
     let page = page(&[tests::fault(), tests::fix()]);
     let cell = |class: &str| {
