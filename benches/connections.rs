@@ -147,7 +147,7 @@ async fn through_fabric(held: usize) -> Round {
 /// One server, and clients that dial an internal network balancer before it.
 fn plan_of(clients: usize) -> Plan {
     let text = format!(
-        "title: connections\nhosts:\n  web: {{ zone: a }}\n  client: {{ zone: a, count: {clients} }}\n\
+        "title: connections\nhosts:\n  web: {{ zone: a, serve: {{ 80: echo }} }}\n  client: {{ zone: a, count: {clients} }}\n\
          target_groups:\n  web: {{ targets: [web] }}\nload_balancers:\n  front: {{ scheme: internal, zones: [a], listeners: {{ 80: web }} }}\n\
          steps:\n  - connect: {{ as: one, from: client-1, to: front }}\nworks: [one.ok]\ncases:\n  only: {{ kind: control }}\n"
     );
@@ -168,7 +168,7 @@ async fn through_kernel(held: usize) -> Round {
     let (router, web) = (bare("router"), bare("web"));
     let clients: Vec<Namespace> = (0..held.div_ceil(PORTS)).map(|_| bare("client")).collect();
     let mut script = format!(
-        "ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1000000 > /proc/sys/net/netfilter/nf_conntrack_max || true\n{}",
+        "ip link set lo up; echo 1 > /proc/sys/net/ipv4/ip_forward\n{}",
         wire(0, thread_of(&web.place().await))
     );
     let mut places = Vec::new();
@@ -177,7 +177,7 @@ async fn through_kernel(held: usize) -> Round {
         script.push_str(&wire(number + 1, thread_of(&place)));
         places.push(place);
     }
-    script.push_str("nft 'table ip t { chain pre { type nat hook prerouting priority dstnat; ip daddr 10.99.0.80 tcp dport 80 dnat to 10.99.1.2 } }'\n");
+    script.push_str("nft 'table ip t { chain pre { type nat hook prerouting priority dstnat; ip daddr 10.99.0.80 tcp dport 80 dnat to 10.99.1.2; } }'\n");
     router.run(move || sh(&script));
     for (number, namespace) in std::iter::once(&web).chain(&clients).enumerate() {
         let net = number + 1;

@@ -102,10 +102,18 @@ impl Netlink {
             RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
             0,
         )?;
+        // Before it is up: afterwards the kernel waits for an RCU grace period, with everybody else behind it.
+        let longer = LinkUnspec::new_with_index(index)
+            .append_extra_attribute(LinkAttribute::TxQueueLen(QUEUE))
+            .build();
+        self.request(
+            "lengthen the queue of eth0",
+            RouteNetlinkMessage::SetLink(longer),
+            0,
+        )?;
         self.add_address(index, address, prefix)?;
         let link = LinkUnspec::new_with_index(index)
             .mtu(u32::from(mtu))
-            .append_extra_attribute(LinkAttribute::TxQueueLen(QUEUE))
             .up()
             .build();
         self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)
