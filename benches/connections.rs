@@ -44,6 +44,17 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Packets that the fabric keeps records of.
 const RECORDS: usize = 1_000;
 
+/// The router's rules.
+const RULES: &str = "nft -f - <<RULES
+table ip lab {
+  chain pre {
+    type nat hook prerouting priority dstnat
+    ip daddr 10.99.0.80 tcp dport 80 dnat to 10.99.1.2
+  }
+}
+RULES
+";
+
 /// What one round came to.
 #[derive(Clone, Copy)]
 struct Round {
@@ -177,7 +188,7 @@ async fn through_kernel(held: usize) -> Round {
         script.push_str(&wire(number + 1, thread_of(&place)));
         places.push(place);
     }
-    script.push_str("nft 'table ip t { chain pre { type nat hook prerouting priority dstnat; ip daddr 10.99.0.80 tcp dport 80 dnat to 10.99.1.2; } }'\n");
+    script.push_str(RULES);
     router.run(move || sh(&script));
     for (number, namespace) in std::iter::once(&web).chain(&clients).enumerate() {
         let net = number + 1;
