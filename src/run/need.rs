@@ -110,3 +110,58 @@ fn limit(verb: &Verb) -> Option<Duration> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(steps: &str) -> Plan {
+        let text = format!(
+            "title: t\nhosts:\n  client: {{ count: 4 }}\n  web: {{ serve: {{ 80: echo }} }}\nsteps:\n{steps}\nworks: [one.ok]\ncases:\n  only: {{ kind: control }}\n"
+        );
+        let mut plans = crate::plan::read(text.as_bytes(), "t/t.yaml")
+            .unwrap_or_else(|problems| panic!("{problems:?}"));
+        plans.remove(0)
+    }
+
+    #[test]
+    fn a_small_load_stays_in_the_process_and_a_large_one_is_seated() {
+        let load = |connections: u32| {
+            plan(&format!(
+                "  - load: {{ as: one, from: client, to: web, connections: {connections}, hold: true }}"
+            ))
+        };
+        // Sixteen others, five devices, one listener; both ends of 40 connections.
+        let small = Need {
+            here: 22 + 80,
+            seats: 0,
+        };
+        assert_eq!(Need::of(&load(10), 1000), small);
+        let large = Need {
+            here: 22,
+            seats: 8000,
+        };
+        assert_eq!(Need::of(&load(1000), 1000), large);
+    }
+
+    #[test]
+    fn what_is_not_held_is_reckoned_by_how_many_may_hang() {
+        let plan =
+            plan("  - load: { as: one, from: client, to: web, connections: 13000, timeout: 2s }");
+        // One every 20 ms for two seconds, from each of four.
+        assert_eq!(Need::of(&plan, 10_000).here, 22 + 2 * 4 * 101);
+    }
+
+    #[test]
+    fn waits_and_a_fault_s_limits_make_a_story_long() {
+        let plan = plan(
+            "  - connect: { as: one, from: client-1, to: web }\n  - wait: 3s\n  - exchange: { over: one, times: 5, every: 1s }",
+        );
+        assert_eq!(length(&plan), Duration::from_secs(7));
+        let fault = Plan {
+            kind: Kind::Fault,
+            ..plan
+        };
+        assert_eq!(length(&fault), Duration::from_secs(12));
+    }
+}
