@@ -183,10 +183,16 @@ impl Port {
 pub struct Link {
     /// Added to every packet.
     pub delay: Duration,
-    /// Added on top: uniform in 0..=jitter. Order is kept.
+    /// Added on top: uniform in 0..=jitter. Order is kept, but for what `reorder` says.
     pub jitter: Duration,
     /// Share of wire packets lost, 0.0..=1.0.
     pub loss: f64,
+    /// Share of wire packets that arrive twice, 0.0..=1.0. Each of the two is delayed, lost and so on by itself.
+    pub duplicate: f64,
+    /// Share of wire packets that wait for `rate` only, 0.0..=1.0, and so overtake those that wait for `delay` too.
+    pub reorder: f64,
+    /// Share of wire packets in which one bit is flipped, 0.0..=1.0.
+    pub corrupt: f64,
     /// Bits per second (layer 3); none: no limit.
     pub rate: Option<u64>,
     /// Largest IP packet the wire carries, bytes; larger ones with DF are answered with ICMP type 3 code 4.

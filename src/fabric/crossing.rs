@@ -8,6 +8,8 @@ use super::passage::{Passage, Transient, tuple};
 use super::record::{Fate, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
+use crate::packet::checksum;
+use crate::packet::rewrite::finish_checksum;
 use crate::packet::segment::segment;
 use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
@@ -28,7 +30,7 @@ impl Fabric {
             return self.beyond(at, stage, transient, out);
         }
         if !splits {
-            return self.offer(at, stage, transient, out);
+            return self.offer_copies(at, stage, transient, out);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut first = true;
@@ -45,9 +47,58 @@ impl Fabric {
                 headers,
                 packet,
             };
-            self.offer(at, stage, &mut part, out);
+            self.offer_copies(at, stage, &mut part, out);
         });
         self.scratch = scratch;
+    }
+
+    /// Offers a packet to a link, and perhaps once more: then it is one packet more from here on.
+    fn offer_copies(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        if !self.links.get(stage).duplicates() {
+            return self.offer(at, stage, transient, out);
+        }
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(transient.packet);
+        let mut passage = transient.passage;
+        passage.id = self.ledger.split(&passage);
+        passage.held = false;
+        let mut copy = Transient {
+            passage,
+            vnet: transient.vnet,
+            headers: transient.headers,
+            packet: &mut bytes,
+        };
+        self.offer(at, stage, transient, out);
+        self.offer(at, stage, &mut copy, out);
+        self.keep_spare(bytes);
+    }
+
+    /// Flips a bit of a packet where the link says so, behind the headers or, when nothing is there, in the checksum:
+    /// elements on the way have read the headers and go by what they said.
+    fn corrupt(&mut self, stage: Stage, transient: &mut Transient<'_>) {
+        let headers = &mut transient.headers;
+        let checksum = checksum::field_offset(headers.protocol)
+            .filter(|_| headers.has_ports())
+            .map(|offset| headers.transport + offset);
+        let range = match (headers.payload_len(), checksum) {
+            (0, Some(field)) => field..field + 2,
+            (0, None) => return,
+            (_, _) => headers.payload..headers.total_len,
+        };
+        let Some(bit) = self.links.get(stage).flips(range.len() * 8) else {
+            return;
+        };
+        // A device's trust in what the sender's kernel left undone would hide the damage.
+        finish_checksum(transient.packet, headers);
+        transient.vnet = VnetHeader::default();
+        transient.packet[range.start + bit / 8] ^= 1 << (bit % 8);
     }
 
     /// Offers a packet to a link, and does as the link says.
@@ -60,8 +111,12 @@ impl Fabric {
     ) {
         let link = self.links.get(stage);
         match link.offer(at, &transient.headers) {
-            Transit::Through => self.beyond(at, stage, transient, out),
+            Transit::Through => {
+                self.corrupt(stage, transient);
+                self.beyond(at, stage, transient, out);
+            }
             Transit::Until(due) => {
+                self.corrupt(stage, transient);
                 let mut bytes = self.spare.pop().unwrap_or_default();
                 bytes.clear();
                 bytes.extend_from_slice(transient.packet);
@@ -103,6 +158,10 @@ impl Fabric {
             packet: &mut bytes,
         };
         self.beyond(held.due, stage, &mut transient, out);
+        self.keep_spare(bytes);
+    }
+
+    fn keep_spare(&mut self, bytes: Vec<u8>) {
         if self.spare.len() < SPARE_BUFFERS {
             self.spare.push(bytes);
         }

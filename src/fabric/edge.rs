@@ -6,7 +6,6 @@
 use super::config::PortId;
 use super::{Fabric, Output};
 use crate::packet::{Headers, Malformed, VnetHeader, siit};
-use std::net::{Ipv4Addr, SocketAddrV4};
 
 impl Fabric {
     /// Reads an IPv6 packet that a host sent: it is translated in place, and `packet` begins later then.
@@ -37,26 +36,5 @@ impl Fabric {
             .map(|gone| out.deliver_pieces(to, &gone.vnet, gone.head(), gone.body));
         self.scratch = scratch;
         taken
-    }
-}
-
-/// What the books say of bytes that are no packet.
-pub(super) fn unreadable(len: usize) -> Headers {
-    let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
-    Headers {
-        from: nowhere,
-        to: nowhere,
-        protocol: 0,
-        identification: 0,
-        fragment: false,
-        transport: 0,
-        payload: 0,
-        total_len: len,
-        flags: 0,
-        seq: 0,
-        ack: 0,
-        window: 0,
-        partial: false,
-        gso_size: None,
     }
 }

@@ -1,11 +1,12 @@
-//! One direction of a host's link: what it loses, delays and refuses.
+//! One direction of a host's link: what it loses, delays, doubles, damages and refuses.
 //!
 //! Not here: what happens to a refused packet, and super-packets (the caller splits them first). Order is kept
-//! whatever the jitter. A link that does nothing is never asked.
+//! whatever the jitter, but for the packets that are to overtake. A link that does nothing is never asked. Observed on:
+//! `tc netem`, whose words these are; its `gap` and correlations are not there.
 
 use super::config::{Config, Link, PortId};
 use super::passage::Passage;
-use super::random::Random;
+use super::random::{self, Random};
 use super::record::Reason;
 use crate::packet::{Headers, VnetHeader};
 use std::collections::VecDeque;
@@ -89,7 +90,13 @@ impl LinkState {
 
     /// True when it acts on each wire packet by itself, so that this one must be split first.
     pub fn splits(&self, headers: &Headers) -> bool {
-        let single = self.config.loss > 0.0 || self.config.rate.is_some();
+        let shares = [
+            self.config.loss,
+            self.config.duplicate,
+            self.config.reorder,
+            self.config.corrupt,
+        ];
+        let single = self.config.rate.is_some() || shares.iter().any(|share| *share > 0.0);
         headers.gso_size.is_some() && (single || self.exceeds(headers).is_some())
     }
 
@@ -113,8 +120,14 @@ impl LinkState {
             None => at,
         };
         // A packet lost on the wire has used the wire.
-        if self.config.loss > 0.0 && self.random.unit() < self.config.loss {
+        if self.happens(self.config.loss) {
             return Transit::Lost(Reason::LinkLoss);
+        }
+        if self.happens(self.config.reorder) {
+            return match departure <= at {
+                true => Transit::Through,
+                false => Transit::Until(departure),
+            };
         }
         let jitter = if self.config.jitter.is_zero() {
             Duration::ZERO
@@ -131,6 +144,25 @@ impl LinkState {
         } else {
             Transit::Until(due)
         }
+    }
+
+    /// Something that happens to this share of the packets. Chance is asked only where it has a say, so that the
+    /// other words of a link do not change what a seed means.
+    fn happens(&mut self, share: f64) -> bool {
+        share > 0.0 && self.random.unit() < share
+    }
+
+    /// True when the next packet is to be offered twice.
+    pub fn duplicates(&mut self) -> bool {
+        self.happens(self.config.duplicate)
+    }
+
+    /// The bit that is flipped in the next packet, among so many; none when it stays as it is.
+    pub fn flips(&mut self, bits: usize) -> Option<usize> {
+        if bits == 0 || !self.happens(self.config.corrupt) {
+            return None;
+        }
+        Some(random::pick(self.random.word(), bits))
     }
 
     /// When the last bit of a packet is on the wire; none when the queue is full.
@@ -152,9 +184,10 @@ impl LinkState {
         Some(self.busy_until)
     }
 
-    /// Puts a packet in, behind all others.
+    /// Puts a packet in, behind all that arrive before it or with it.
     pub fn hold(&mut self, held: Held) {
-        self.held.push_back(held);
+        let place = self.held.partition_point(|other| other.due <= held.due);
+        self.held.insert(place, held);
     }
 
     /// Takes the packet out that arrives first.

@@ -285,13 +285,13 @@ impl Meter {
     }
 
     /// A packet of a flow is sent on.
+    #[inline]
     pub fn carried(&mut self, node: NodeId, family: Family, headers: &Headers) {
         let (packets, bytes) = (headers.wire_packets() as u64, headers.wire_bytes() as u64);
-        let cell = self.cell(node, None);
+        let cell = self.pass(node, packets, bytes);
         cell.values[Metric::ProcessedPackets as usize] += packets;
         cell.values[Metric::ProcessedBytes as usize] += bytes;
         cell.values[family.bytes() as usize] += bytes;
-        self.pass(node, packets, bytes);
     }
 
     /// A health check's packet, which counts as a packet and not as bytes.
@@ -301,16 +301,19 @@ impl Meter {
         self.pass(node, packets, 0);
     }
 
-    fn pass(&mut self, node: NodeId, packets: u64, bytes: u64) {
+    #[inline]
+    fn pass(&mut self, node: NodeId, packets: u64, bytes: u64) -> &mut Cell {
         self.busy = true;
-        let (now, began, length) = (self.now, self.began, self.length / u64::from(WINDOWS));
+        let (now, began, length) = (self.now, self.began, self.length);
         let cell = self.cell(node, None);
         if now >= cell.window.until {
+            let length = length / u64::from(WINDOWS);
             cell.fold();
             cell.window.until = now - now.saturating_sub(began) % length + length;
         }
         cell.window.packets += packets;
         cell.window.bytes += bytes;
+        cell
     }
 
     /// Targets of a group as a zonal address sees them.

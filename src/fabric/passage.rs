@@ -6,7 +6,6 @@
 use super::balancer::{Arrival, Decision};
 use super::config::{BalancerId, EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
-use super::edge::unreadable;
 use super::flow_table::TERMINATED;
 use super::link::Stage;
 use super::record::{Ended, Fate, FlowId, MappingId, Party, Reason, Tuple};
@@ -77,16 +76,20 @@ impl Fabric {
     ) {
         let id = self.ledger.received();
         out.entered(id, from, &vnet, packet);
-        if self.takes_short_way((id, from), &vnet, packet, out) {
+        let mut headers = Headers::unknown(packet.len());
+        let mut parsed = headers.read(&vnet, packet);
+        if parsed.is_ok() && self.takes_short_way((id, from), &vnet, &mut headers, packet, out) {
             return;
         }
         self.catch_up(out);
         let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
-        let parsed = match is_ipv6 {
-            true => self.read_ipv6(&mut vnet, &mut packet),
-            false => Headers::parse(&vnet, packet),
-        };
-        let headers = parsed.unwrap_or_else(|_| unreadable(packet.len()));
+        if is_ipv6 {
+            let read = self.read_ipv6(&mut vnet, &mut packet);
+            parsed = read.map(|read| headers = read);
+        }
+        if parsed.is_err() {
+            headers = Headers::unknown(packet.len());
+        }
         let passage = Passage {
             id,
             sender: Some(from),

@@ -343,7 +343,8 @@ pub enum Party {
 /// Totals. `received = forwarded + answered + held + dropped` at every moment.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// Packets that hosts sent. A super-packet that had to be segmented counts as its segments.
+    /// Packets that hosts sent. A super-packet that had to be segmented counts as its segments, and a packet that a link
+    /// doubled as two.
     pub received: u64,
     /// Delivered to a host.
     pub forwarded: u64,

@@ -13,8 +13,8 @@ use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
 use super::record::{FlowId, Party};
 use super::{Fabric, Output};
-use crate::packet::rewrite::rewrite;
-use crate::packet::{Headers, Ipv4Packet, TCP, UDP, VnetHeader, tcp};
+use crate::packet::rewrite::rewrite_hop;
+use crate::packet::{Headers, TCP, UDP, VnetHeader, tcp};
 
 /// Flags by which a segment does more than to carry bytes and acknowledge some.
 const CONTROL: u8 = tcp::SYN | tcp::FIN | tcp::RST;
@@ -23,19 +23,18 @@ const PLAIN_IPV4: u8 = 0x45;
 
 impl Fabric {
     /// Lets a packet go the short way. False: it has none, and nothing was done.
+    #[inline]
     pub(super) fn takes_short_way(
         &mut self,
         (id, from): (u64, PortId),
         vnet: &VnetHeader,
+        headers: &mut Headers,
         packet: &mut [u8],
         out: &mut impl Output,
     ) -> bool {
         if !self.links.get(Stage::Up(from)).is_plain() || packet.first() != Some(&PLAIN_IPV4) {
             return false;
         }
-        let Ok(mut headers) = Headers::parse(vnet, packet) else {
-            return false;
-        };
         if headers.flags & CONTROL != 0 || headers.fragment {
             return false;
         }
@@ -44,16 +43,16 @@ impl Fabric {
             true => Party::Server,
             false => Party::Client,
         };
-        let Some((flow, to)) = self.balancers.short_way(self.epoch, from, by, &headers) else {
+        let Some((flow, to)) = self.balancers.short_way(self.epoch, from, by, headers) else {
             return false;
         };
-        match Ipv4Packet::new_checked(&mut *packet) {
-            Ok(mut ip) if ip.time_to_live() > 1 => ip.decrement_time_to_live(),
-            Ok(_) | Err(_) => return false,
+        let before = tuple(headers);
+        let ends = self.balancers.ends(flow, by);
+        if !rewrite_hop(packet, headers, ends.0, ends.1) {
+            return false;
         }
-        let before = tuple(&headers);
-        let ends = self.balancers.carry(self.now, flow, by, &headers);
-        rewrite(packet, &mut headers, ends.0, ends.1);
+        // Neither end stands for an IPv6 address, so nothing that is counted hangs on them.
+        self.balancers.carry(self.now, flow, by, headers);
         let passage = Passage {
             id,
             sender: Some(from),
@@ -67,7 +66,7 @@ impl Fabric {
         };
         out.leaving(id);
         let taken = out.deliver(to, vnet, packet);
-        self.handed_over(to, taken, &passage, &headers);
+        self.handed_over(to, taken, &passage, headers);
         self.rest();
         true
     }

@@ -38,14 +38,19 @@ pub fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, leng
         + length as u64
 }
 
-/// A change of some words, ready to be applied to any sum that covers them: the sum of `~m + m'`.
+/// A change of some words, ready to be applied to any sum that covers them: the sum of `~m + m'`, not folded.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Delta(u32);
+pub struct Delta(u64);
 
 impl Delta {
     /// Adds the change of one 16-bit word.
     pub fn word(self, old: u16, new: u16) -> Self {
-        Self(self.0 + u32::from(!old) + u32::from(new))
+        Self(self.0 + u64::from(!old) + u64::from(new))
+    }
+
+    /// Both changes.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
     }
 
     /// Adds the change of an address.
@@ -55,8 +60,8 @@ impl Delta {
 
     /// Adds the change of a 32-bit number.
     pub fn number(self, old: u32, new: u32) -> Self {
-        self.word((old >> 16) as u16, (new >> 16) as u16)
-            .word(old as u16, new as u16)
+        // The halves of a 32-bit number meet when the sum is folded.
+        Self(self.0 + u64::from(!old) + u64::from(new))
     }
 
     /// Adds the change of many words, by their sums before and after.
@@ -66,12 +71,12 @@ impl Delta {
 
     /// RFC 1624 equation 3, `HC' = ~(~HC + ~m + m')`. Equation 4 and RFC 1141 can yield the other zero.
     pub fn apply(self, checksum: u16) -> u16 {
-        !fold(u64::from(!checksum) + u64::from(self.0))
+        !fold(u64::from(!checksum) + self.0)
     }
 
     /// For a partial sum, which is not complemented.
     pub fn apply_partial(self, sum: u16) -> u16 {
-        fold(u64::from(sum) + u64::from(self.0))
+        fold(u64::from(sum) + self.0)
     }
 }
 

@@ -43,38 +43,56 @@ pub struct Headers {
 impl Headers {
     /// Reads and checks: version, lengths, IPv4 header checksum, transport header, and that the virtio-net header
     /// fits the packet. Does not verify transport checksums: a receiving kernel does.
-    #[inline(always)]
     pub fn parse(vnet: &VnetHeader, packet: &[u8]) -> Result<Self, Malformed> {
-        let ip = Ipv4Packet::new_checked(packet)?;
-        if !ip.verify_checksum() {
-            return Err(Malformed::Checksum);
-        }
-        let transport = ip.header_len();
-        let later_fragment = ip.fragment_offset() != 0;
-        let mut headers = Self {
-            from: SocketAddrV4::new(ip.source_address(), 0),
-            to: SocketAddrV4::new(ip.destination_address(), 0),
-            protocol: ip.protocol(),
-            identification: ip.identification(),
-            fragment: later_fragment || ip.more_fragments(),
-            transport,
-            payload: transport,
-            total_len: ip.total_len(),
+        let mut headers = Self::unknown(packet.len());
+        headers.read(vnet, packet)?;
+        Ok(headers)
+    }
+
+    /// What can be said of so many bytes that are no packet.
+    pub fn unknown(len: usize) -> Self {
+        let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+        Self {
+            from: nowhere,
+            to: nowhere,
+            protocol: 0,
+            fragment: false,
+            transport: 0,
+            payload: 0,
+            total_len: len,
+            identification: 0,
             flags: 0,
             seq: 0,
             ack: 0,
             window: 0,
             partial: false,
             gso_size: None,
-        };
-        if !later_fragment {
-            headers.read_transport(ip.payload())?;
         }
-        headers.read_offload(vnet)?;
-        Ok(headers)
     }
 
-    #[inline(always)]
+    /// As [`Headers::parse`], in place: moving them costs more than reading them. They are of no use after an error.
+    #[inline]
+    pub fn read(&mut self, vnet: &VnetHeader, packet: &[u8]) -> Result<(), Malformed> {
+        let ip = Ipv4Packet::new_checked(packet)?;
+        if !ip.verify_checksum() {
+            return Err(Malformed::Checksum);
+        }
+        let later_fragment = ip.fragment_offset() != 0;
+        self.from = SocketAddrV4::new(ip.source_address(), 0);
+        self.to = SocketAddrV4::new(ip.destination_address(), 0);
+        self.protocol = ip.protocol();
+        self.fragment = later_fragment || ip.more_fragments();
+        self.transport = ip.header_len();
+        self.payload = self.transport;
+        self.total_len = ip.total_len();
+        self.identification = ip.identification();
+        if !later_fragment {
+            self.read_transport(ip.payload())?;
+        }
+        self.read_offload(vnet)
+    }
+
+    #[inline]
     fn read_transport(&mut self, segment: &[u8]) -> Result<(), Malformed> {
         match self.protocol {
             TCP => {
@@ -103,7 +121,7 @@ impl Headers {
     }
 
     /// The kernel trusts what a device's header says, so it must be true before it is handed on.
-    #[inline(always)]
+    #[inline]
     fn read_offload(&mut self, vnet: &VnetHeader) -> Result<(), Malformed> {
         if vnet.needs_csum() {
             let start = usize::from(vnet.csum_start);

@@ -58,6 +58,7 @@ fn number(part: &mut [u8], whole: &Headers, index: usize, start: usize, last: bo
     if let Ok(mut ip) = Ipv4Packet::new_checked(&mut *part) {
         let identification = ip.identification().wrapping_add(index as u16);
         ip.set_identification(identification);
+        headers.identification = identification;
     }
     let segment = &mut part[whole.transport..];
     if whole.protocol == UDP {

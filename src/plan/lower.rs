@@ -8,6 +8,7 @@ use super::forward::Share;
 use super::groups::{Carries, Groups};
 use super::hosts::Hosts;
 use super::{Host, HostId};
+use crate::diag::Spanned;
 use crate::fabric::config::{
     self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
     Zonal,
@@ -202,10 +203,14 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
 }
 
 fn link(link: &spec::Link) -> Link {
+    let share = |share: &Option<Spanned<f64>>| share.as_ref().map_or(0.0, |v| v.value);
     Link {
         delay: link.delay.as_ref().map_or(Default::default(), |v| v.value),
         jitter: link.jitter.as_ref().map_or(Default::default(), |v| v.value),
-        loss: link.loss.as_ref().map_or(0.0, |v| v.value),
+        loss: share(&link.loss),
+        duplicate: share(&link.duplicate),
+        reorder: share(&link.reorder),
+        corrupt: share(&link.corrupt),
         rate: link.rate.as_ref().map(|v| v.value),
         mtu: link.mtu.as_ref().map(|v| v.value),
         queue: link

@@ -400,12 +400,16 @@ impl spec::Link {
     fn span(&self) -> Option<Span> {
         let durations = [&self.delay, &self.jitter];
         let durations = durations.into_iter().flatten().map(|v| v.span);
+        let shares = [&self.loss, &self.duplicate, &self.reorder, &self.corrupt];
+        let shares = shares.into_iter().flatten().map(|v| v.span);
         let others = [
-            self.loss.as_ref().map(|v| v.span),
             self.rate.as_ref().map(|v| v.span),
             self.mtu.as_ref().map(|v| v.span),
             self.queue.as_ref().map(|v| v.span),
         ];
-        durations.chain(others.into_iter().flatten()).next()
+        durations
+            .chain(shares)
+            .chain(others.into_iter().flatten())
+            .next()
     }
 }

@@ -450,8 +450,15 @@ fn link_text(link: &Link) -> String {
     if !link.jitter.is_zero() {
         parts.push(format!("jitter {}", time(link.jitter)));
     }
-    if link.loss > 0.0 {
-        parts.push(format!("loss {}", Percent(link.loss * 100.0)));
+    for (what, share) in [
+        ("loss", link.loss),
+        ("duplicate", link.duplicate),
+        ("reorder", link.reorder),
+        ("corrupt", link.corrupt),
+    ] {
+        if share > 0.0 {
+            parts.push(format!("{what} {}", Percent(share * 100.0)));
+        }
     }
     if let Some(rate) = link.rate {
         parts.push(format!("rate {}", Rate(rate)));

@@ -311,6 +311,12 @@ pub struct Link {
     pub mtu: Option<Spanned<u16>>,
     /// `queue:` packets
     pub queue: Option<Spanned<u32>>,
+    /// `duplicate:` 0.0..=1.0
+    pub duplicate: Option<Spanned<f64>>,
+    /// `reorder:` 0.0..=1.0
+    pub reorder: Option<Spanned<f64>>,
+    /// `corrupt:` 0.0..=1.0
+    pub corrupt: Option<Spanned<f64>>,
 }
 
 /// `target_groups.X`

@@ -3,8 +3,8 @@
 use crate::kit::*;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
-use hairpin::packet::VnetHeader;
 use hairpin::packet::vnet::{GSO_TCPV4, NEEDS_CSUM};
+use hairpin::packet::{VnetHeader, checksum};
 use std::time::Duration;
 
 const C: u16 = 40_000;
@@ -182,24 +182,28 @@ fn a_rate_spaces_packets_and_its_queue_overflows() {
 
 /// A super-packet as a kernel hands it out: partial checksum, `gso_size` bytes a segment.
 fn super_packet(len: usize, gso_size: u16) -> (VnetHeader, Vec<u8>) {
-    let mut bytes = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK | PSH, 2, 9001)
-        .with_payload(len)
-        .bytes();
-    let tcp_len = (bytes.len() - 20) as u16;
-    let pseudo = hairpin::packet::checksum::pseudo_header(
-        ip(CLIENT_IP),
-        ip(FRONT_A),
-        6,
-        usize::from(tcp_len),
-    );
-    bytes[36..38].copy_from_slice(&hairpin::packet::checksum::fold(pseudo).to_be_bytes());
+    let whole = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK | PSH, 2, 9001).with_payload(len);
+    let (vnet, bytes) = unfinished(whole);
     let vnet = VnetHeader {
-        flags: NEEDS_CSUM,
         gso_type: GSO_TCPV4,
         hdr_len: 40,
         gso_size,
+        ..vnet
+    };
+    (vnet, bytes)
+}
+
+/// A segment as a kernel gives it to a device: its checksum is only begun.
+fn unfinished(segment: Segment) -> (VnetHeader, Vec<u8>) {
+    let (from, to) = (*segment.from.ip(), *segment.to.ip());
+    let mut bytes = segment.bytes();
+    let pseudo = checksum::pseudo_header(from, to, 6, bytes.len() - 20);
+    bytes[36..38].copy_from_slice(&checksum::fold(pseudo).to_be_bytes());
+    let vnet = VnetHeader {
+        flags: NEEDS_CSUM,
         csum_start: 20,
         csum_offset: 16,
+        ..VnetHeader::default()
     };
     (vnet, bytes)
 }
@@ -291,4 +295,165 @@ fn no_more_records_than_the_limit() {
     }
     assert_eq!(net.fabric.records().len(), 3);
     assert_eq!(net.fabric.totals().records_cut, 7);
+}
+
+/// How many of `sent` packets, with one number each, came out: by number, in the order of their coming.
+fn numbers(net: &mut Net, sent: usize) -> Vec<usize> {
+    let mut came = Vec::new();
+    for n in 0..sent {
+        let now = net.send(CLIENT, numbered(n));
+        came.extend(now.iter().map(|one| one.headers().payload_len()));
+        came.extend(
+            net.pass(ms(1))
+                .iter()
+                .map(|(_, one)| one.headers().payload_len()),
+        );
+    }
+    came.extend(
+        net.pass(ms(10_000))
+            .iter()
+            .map(|(_, one)| one.headers().payload_len()),
+    );
+    came
+}
+
+/// True when a count is what so many chances of a share give, four standard deviations either way.
+fn is_share(count: usize, of: usize, share: f64) -> bool {
+    let (mean, variance) = (of as f64 * share, of as f64 * share * (1.0 - share));
+    (count as f64 - mean).abs() <= 4.0 * variance.sqrt()
+}
+
+#[test]
+fn a_share_arrives_twice_and_each_copy_has_its_own_record() {
+    let mut net = with_up(Link {
+        duplicate: 0.2,
+        ..Link::default()
+    });
+    let came = numbers(&mut net, 1400);
+    let twice = came.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(is_share(twice, 1400, 0.2), "{twice}");
+    assert_eq!(came.len(), 1400 + twice);
+    let totals = net.fabric.totals();
+    assert_eq!(totals.received, came.len() as u64);
+    assert_eq!(totals.forwarded, came.len() as u64);
+}
+
+#[test]
+fn a_packet_may_be_doubled_and_one_of_the_two_lost() {
+    let mut net = with_up(Link {
+        duplicate: 1.0,
+        loss: 0.5,
+        ..Link::default()
+    });
+    let came = numbers(&mut net, 1000);
+    assert!(is_share(came.len(), 2000, 0.5), "{}", came.len());
+}
+
+#[test]
+fn a_share_overtakes_those_that_are_delayed() {
+    let mut net = with_up(Link {
+        delay: ms(20),
+        reorder: 0.25,
+        ..Link::default()
+    });
+    let came = numbers(&mut net, 1400);
+    assert_eq!(came.len(), 1400);
+    let mut highest = 0;
+    let mut overtaken = 0;
+    for number in came {
+        overtaken += usize::from(number < highest);
+        highest = highest.max(number);
+    }
+    // Whoever is delayed is overtaken, unless none of the twenty behind it goes at once.
+    assert!(is_share(overtaken, 1400, 0.75), "{overtaken}");
+}
+
+#[test]
+fn without_a_delay_nothing_overtakes() {
+    let mut net = with_up(Link {
+        reorder: 1.0,
+        ..Link::default()
+    });
+    let came = numbers(&mut net, 100);
+    assert!(came.is_sorted());
+    assert_eq!(came.len(), 100);
+}
+
+/// True when the transport checksum is right.
+fn is_whole(delivery: &Delivery) -> bool {
+    let headers = delivery.headers();
+    let segment = &delivery.bytes[headers.transport..headers.total_len];
+    let start = checksum::pseudo_header(
+        headers.source(),
+        headers.destination(),
+        headers.protocol,
+        segment.len(),
+    );
+    checksum::fold(start + checksum::sum(segment)) == 0xffff
+}
+
+#[test]
+fn a_share_is_damaged_in_one_bit_that_no_translation_repairs() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].up.corrupt = 0.3;
+    config.groups[0].preserve_client_ip = false;
+    let mut net = Net::new(config);
+    net.out.unverified = true;
+    let mut damaged = 0;
+    for n in 0..1000 {
+        // As a kernel gives it: the sum is for the device to finish.
+        let good = segment(end(CLIENT_IP, 1000 + n), end(FRONT_A, 80), SYN, 7, 0)
+            .with_payload(usize::from(n) % 3 * 10);
+        let (header, bytes) = unfinished(good);
+        let came = net.send_frame(CLIENT, header, bytes);
+        assert_eq!(came.len(), 1);
+        if came[0].vnet.needs_csum() {
+            continue;
+        }
+        assert!(!is_whole(&came[0]), "{n}: a device takes it for whole");
+        assert_eq!(came[0].headers().flags, SYN);
+        damaged += 1;
+    }
+    assert!(is_share(damaged, 1000, 0.3), "{damaged}");
+}
+
+#[test]
+fn a_damaged_part_of_a_super_packet_leaves_the_others_whole() {
+    let mut net = with_up(Link {
+        corrupt: 0.1,
+        ..Link::default()
+    });
+    net.out.unverified = true;
+    net.connect(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1);
+    let (mut parts, mut damaged) = (0, 0);
+    for _ in 0..60 {
+        let (header, bytes) = super_packet(10_000, 1000);
+        let came = net.send_frame(CLIENT, header, bytes);
+        parts += came.len();
+        damaged += came.iter().filter(|one| !is_whole(one)).count();
+    }
+    assert_eq!(parts, 600);
+    assert!(is_share(damaged, 600, 0.1), "{damaged}");
+}
+
+#[test]
+fn the_same_seed_doubles_damages_and_reorders_the_same() {
+    let link = Link {
+        delay: ms(5),
+        duplicate: 0.2,
+        reorder: 0.2,
+        corrupt: 0.2,
+        loss: 0.1,
+        ..Link::default()
+    };
+    let run = |seed| {
+        let mut config = one_target();
+        config.seed = seed;
+        config.ports[CLIENT.0 as usize].up = link.clone();
+        let mut net = Net::new(config);
+        net.out.unverified = true;
+        numbers(&mut net, 300)
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
 }

@@ -83,6 +83,8 @@ pub fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) 
             delay: ms(300),
             jitter: ms(500),
             loss: 0.1,
+            duplicate: 0.1,
+            reorder: 0.1,
             rate: Some(100_000),
             mtu: Some(1000),
             queue: Some(2),

@@ -3,7 +3,7 @@
 use super::super::config::PortId;
 use super::super::flow_table::Key;
 use super::super::record::{FlowId, Party};
-use super::{Balancers, Decision, protocol};
+use super::{Balancers, protocol};
 use crate::packet::Headers;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -28,25 +28,23 @@ impl Balancers {
         Some((flow, to))
     }
 
-    /// A packet of this side travels on its flow; gives its new ends.
+    /// The ends that a packet of this side gets.
     #[inline]
-    pub fn carry(
-        &mut self,
-        now: Duration,
-        flow: FlowId,
-        by: Party,
-        headers: &Headers,
-    ) -> (SocketAddrV4, SocketAddrV4) {
-        let decision = match by {
+    pub fn ends(&self, flow: FlowId, by: Party) -> (SocketAddrV4, SocketAddrV4) {
+        let entry = self.table.entry(flow);
+        match by {
+            Party::Client | Party::Fabric => (entry.source, entry.target),
+            Party::Server => (entry.zonal, entry.client),
+        }
+    }
+
+    /// A packet of this side travels on its flow.
+    #[inline]
+    pub fn carry(&mut self, now: Duration, flow: FlowId, by: Party, headers: &Headers) {
+        match by {
             Party::Client | Party::Fabric => self.forward_to_target(now, flow, headers),
             Party::Server => self.forward_to_client(now, flow, headers),
         };
-        match decision {
-            Decision::Forward { from, to, .. } => (from, to),
-            Decision::Reset { .. } | Decision::Drop { .. } => {
-                unreachable!("a packet of a flow that stands is sent on")
-            }
-        }
     }
 
     /// See [`super::super::flow_table::Entry::remember_way`].

@@ -10,6 +10,7 @@ impl Balancers {
     /// True when a target's packet shows that the flow stands: for UDP any, for TCP the SYN-ACK for its latest SYN.
     /// That also revives a flow closed by a RST which the client meant for another connection, unless the client has
     /// begun another flow with the same addresses and ports since.
+    #[inline]
     pub(super) fn accepts(&mut self, flow: FlowId, headers: &Headers) -> bool {
         let entry = self.table.entry(flow);
         let (state, closed_by_reset) = (entry.state, !entry.has(CLIENT_FIN | TARGET_FIN));
@@ -30,6 +31,7 @@ impl Balancers {
     }
 
     /// Takes note of what the two ends expect next: what was sent to them, and what they acknowledge.
+    #[inline]
     pub(super) fn track(&mut self, flow: FlowId, headers: &Headers, by: Side) {
         if headers.protocol != TCP || headers.is_reset() {
             return;
@@ -61,6 +63,7 @@ impl Balancers {
     }
 
     /// Takes note of a FIN or RST.
+    #[inline]
     pub(super) fn finish(&mut self, flow: FlowId, headers: &Headers, by: Side) {
         if !headers.is_ending() {
             return;

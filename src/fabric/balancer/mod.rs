@@ -304,6 +304,7 @@ impl Balancers {
         self.forward_to_client(now, flow, headers)
     }
 
+    #[inline]
     fn forward_to_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.touch(now, flow);
         if self.accepts(flow, headers) {
@@ -357,6 +358,7 @@ impl Balancers {
         }
     }
 
+    #[inline]
     fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.touch(now, flow);
         self.finish(flow, headers, Side::Client);

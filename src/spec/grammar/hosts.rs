@@ -167,7 +167,7 @@ const IMPAIRMENTS: [Field; 9] = [
         "jitter",
         Optional,
         Type::Time { zero: true },
-        "The delay varies by up to this much, either way.",
+        "Each packet arrives up to this much later still; the order stays.",
     ),
     field(
         "loss",
@@ -196,9 +196,25 @@ const IMPAIRMENTS: [Field; 9] = [
         },
         "The link's queue holds this many packets.",
     ),
-    later("duplicate", "This share of the packets arrives twice."),
-    later("reorder", "This share of the packets overtakes others."),
-    later("corrupt", "This share of the packets has a bit flipped."),
+    field(
+        "duplicate",
+        Optional,
+        Type::Percent,
+        "This share of the packets arrives twice.",
+    ),
+    field(
+        "reorder",
+        Optional,
+        Type::Percent,
+        "This share of the packets is not delayed and so overtakes others; without a delay it does nothing.",
+    ),
+    field(
+        "corrupt",
+        Optional,
+        Type::Percent,
+        "This share of the packets has one bit flipped behind its headers, or in its checksum when there is nothing behind \
+         them: the receiver's checksum fails.",
+    ),
 ];
 
 /// `link.up`, `link.down`

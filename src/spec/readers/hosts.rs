@@ -72,14 +72,20 @@ fn direction(link: Option<&Node>, name: &str, span: Span) -> Link {
         .node(name)
         .map(|node| Fields::new(node, &DIRECTION, span));
     let own = own.as_ref();
+    let share = |name| {
+        pick::<Percent>(&both, own, name)
+            .map(|percent| Spanned::new(percent.value.share(), percent.span))
+    };
     Link {
         delay: pick(&both, own, "delay"),
         jitter: pick(&both, own, "jitter"),
-        loss: pick::<Percent>(&both, own, "loss")
-            .map(|loss| Spanned::new(loss.value.share(), loss.span)),
+        loss: share("loss"),
         rate: pick::<Rate>(&both, own, "rate").map(|rate| Spanned::new(rate.value.0, rate.span)),
         mtu: pick(&both, own, "mtu"),
         queue: pick(&both, own, "queue"),
+        duplicate: share("duplicate"),
+        reorder: share("reorder"),
+        corrupt: share("corrupt"),
     }
 }
 
