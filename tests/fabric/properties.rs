@@ -85,6 +85,8 @@ pub fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) 
             loss: 0.1,
             duplicate: 0.1,
             reorder: 0.1,
+            // What leaves is verified.
+            corrupt: 0.0,
             rate: Some(100_000),
             mtu: Some(1000),
             queue: Some(2),

@@ -334,3 +334,93 @@ steps:
     assert!(lab.case("short").drops("link-queue") > 0);
     assert_eq!(lab.case("long").drops("link-queue"), 0);
 }
+
+/// Two megabytes to and fro over a link that a case spoils.
+const MEGABYTES: &str = r#"
+steps:
+  - connect: { as: call, from: client, to: "web:80" }
+  - exchange: { as: talk, over: call, bytes: 2MB, timeout: 20s }
+"#;
+
+#[test]
+fn kernels_notice_what_links_do_to_packets() {
+    let Some(lab) = play(
+        &format!("{PAIR}{MEGABYTES}"),
+        &[
+            ("plain", "{}"),
+            ("corrupt", "{ hosts.client.link: { up: { corrupt: 1% } } }"),
+            (
+                "duplicate",
+                "{ hosts.client.link: { up: { duplicate: 5% } } }",
+            ),
+            (
+                "reorder",
+                "{ hosts.client.link: { up: { delay: 5ms, reorder: 5% } } }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let counted = |case: &str, host: &str, name: &str| {
+        let counters = &lab.case(case).evidence["hosts"][host]["counters"];
+        counters[name].as_i64().unwrap_or(0)
+    };
+    for case in ["plain", "corrupt", "duplicate", "reorder"] {
+        // Whatever the link does, TCP gives every byte.
+        fine(lab.case(case).step("talk"));
+    }
+    // Nobody but the checksum knows of damage; the sender sees a loss.
+    assert_eq!(counted("plain", "web", "TcpInCsumErrors"), 0);
+    assert!(counted("corrupt", "web", "TcpInCsumErrors") > 0);
+    assert!(counted("corrupt", "client", "TcpRetransSegs") > 0);
+    // What comes twice is told with a D-SACK (RFC 2883).
+    assert_eq!(counted("plain", "web", "TcpExtTCPDSACKOldSent"), 0);
+    assert!(counted("duplicate", "web", "TcpExtTCPDSACKOldSent") > 0);
+    assert!(counted("duplicate", "client", "TcpExtTCPDSACKRecv") > 0);
+    // What overtakes waits for the rest.
+    assert!(counted("reorder", "web", "TcpExtTCPOFOQueue") > 0);
+}
+
+#[test]
+fn goodput_follows_loss_and_rate() {
+    const RENO: &str = "hosts.client.sysctls: { net.ipv4.tcp_congestion_control: reno }";
+    let link = |link: &str| format!("{{ {RENO}, hosts.client.link: {{ up: {link} }} }}");
+    let (plain, some, more, slow) = (
+        link("{ delay: 20ms }"),
+        link("{ delay: 20ms, loss: 0.5% }"),
+        link("{ delay: 20ms, loss: 5% }"),
+        link("{ delay: 20ms, rate: 32mbit }"),
+    );
+    let story = MEGABYTES.replace("2MB", "4MB").replace("20s", "60s");
+    let cases = [
+        ("plain", &*plain),
+        ("some", &*some),
+        ("more", &*more),
+        ("slow", &*slow),
+    ];
+    let Some(lab) = play(&format!("{PAIR}{story}"), &cases) else {
+        return;
+    };
+    for (case, _) in cases {
+        fine(lab.case(case).step("talk"));
+    }
+    let took = |case: &str| ms(lab.case(case).step("talk"));
+    // Mathis, Semke, Mahdavi and Ott 1997: Reno gets 1.22 segments of 1448 bytes each round trip over the root of the
+    // loss. Timeouts make it less, slow start more.
+    let mathis = |loss: f64| 4_000_000.0 / (1448.0 * 1.22 / loss.sqrt()) * 20.0;
+    for (case, loss) in [("some", 0.005), ("more", 0.05)] {
+        let ratio = took(case) / mathis(loss);
+        assert!(
+            (0.5..2.5).contains(&ratio),
+            "{case}: {} ms, {ratio} of Mathis",
+            took(case)
+        );
+    }
+    assert!(took("plain") < took("some") / 2.0, "{} ms", took("plain"));
+    // Four million bytes at 32 million bits a second take a second, and headers come on top.
+    assert!(
+        (1000.0..3000.0).contains(&took("slow")),
+        "{} ms",
+        took("slow")
+    );
+}
