@@ -17,7 +17,8 @@ const ROUNDS: usize = 5;
 /// How long each figure is measured.
 const TIME: Duration = Duration::from_millis(600);
 /// Of a figure: its name, whether less is better, and how it is read.
-const COLUMNS: [(&str, bool, fn(&Figures) -> f64); 5] = [
+type Column = (&'static str, bool, fn(&Figures) -> f64);
+const COLUMNS: [Column; 5] = [
     ("1 stream Gbit/s", false, |figures| figures.one_stream),
     ("4 streams Gbit/s", false, |figures| figures.four_streams),
     ("conn/s, 4 threads", false, |figures| figures.by_threads),

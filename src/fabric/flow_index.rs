@@ -183,7 +183,7 @@ mod tests {
             let mut keys: Vec<u32> = Vec::new();
             for (key, what) in steps {
                 // Few hashes, so that keys meet.
-                let hash = (key % 7) << 29 | key % 3;
+                let hash = ((key % 7) << 29) | (key % 3);
                 if what < 2 {
                     let flow = keys.len() as u32;
                     keys.push(key);
@@ -194,7 +194,7 @@ mod tests {
                     map.remove(&key);
                 }
                 for key in 0..40 {
-                    let hash = (key % 7) << 29 | key % 3;
+                    let hash = ((key % 7) << 29) | (key % 3);
                     let found = index.find(hash, |other| keys[other as usize] == key);
                     prop_assert_eq!(found, map.get(&key).copied());
                 }

@@ -280,7 +280,7 @@ impl Entry {
 
 /// A moment at which a flow is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 struct Check {
     /// Nanoseconds.
     at: u64,

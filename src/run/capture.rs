@@ -45,10 +45,13 @@ struct Fates {
     /// A connection's step, by its flow, and by protocol and ends.
     step_of_flow: HashMap<usize, String>,
     step_of_ends: HashMap<(String, String, String), String>,
-    /// By its ends, what a proxy's own connection is: whose, and from when on for which step, in order.
-    legs: HashMap<(String, String), (String, Vec<(f64, String)>)>,
+    /// By the ends of a proxy's own connection.
+    legs: HashMap<(String, String), Leg>,
     inside: Inside,
 }
+
+/// A proxy's own connection: whose it is, and from when on for which step, in order.
+type Leg = (String, Vec<(f64, String)>);
 
 impl Capture {
     /// Ends capturing. None when nothing was captured.
@@ -391,8 +394,8 @@ impl Fates {
 }
 
 /// Connections of proxies to targets: by their ends, at which zonal address, and whom they served from when on.
-fn legs(evidence: &Evidence) -> HashMap<(String, String), (String, Vec<(f64, String)>)> {
-    let mut legs: HashMap<_, (String, Vec<_>)> = HashMap::new();
+fn legs(evidence: &Evidence) -> HashMap<(String, String), Leg> {
+    let mut legs: HashMap<_, Leg> = HashMap::new();
     let owners = connections_of_pairs(evidence);
     for (pair, connection) in evidence.pairs.iter().zip(owners) {
         let connection = connection.map(|number| &evidence.connections[number]);

@@ -164,7 +164,10 @@ pub(super) async fn connections(
 }
 
 /// What a server accepted, with the bytes delivered on each connection, by the server's and the client's end.
-struct ByEnds(HashMap<(SocketAddr, SocketAddr), Vec<(Arc<Served>, u64)>>);
+struct ByEnds(HashMap<(SocketAddr, SocketAddr), Vec<Delivered>>);
+
+/// A connection that a server accepted, and the bytes delivered on it.
+type Delivered = (Arc<Served>, u64);
 
 impl ByEnds {
     async fn new(list: Vec<Arc<Served>>) -> Self {

@@ -67,6 +67,9 @@ fn locked<T>(slot: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
     slot.lock().expect("no holder of this lock panics")
 }
 
+/// Those that are in one place, each with its number in the whole list.
+type Group<L> = (Option<&'static Annex>, Vec<(usize, Arc<L>)>);
+
 /// Asks something of all, each where its socket is; the answers in their order.
 pub async fn all<L, A>(
     list: impl Iterator<Item = Arc<L>>,
@@ -77,7 +80,7 @@ where
     L: Send + Sync + 'static,
     A: Send + 'static,
 {
-    let mut groups: Vec<(Option<&'static Annex>, Vec<(usize, Arc<L>)>)> = Vec::new();
+    let mut groups: Vec<Group<L>> = Vec::new();
     let mut count = 0;
     for (place, one) in list.enumerate() {
         let annex = annex(&one);
