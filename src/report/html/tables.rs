@@ -189,7 +189,7 @@ fn paths(network: &Network) -> Option<Table> {
         "dialled",
         "reached",
         "#connections",
-        "#came to stand",
+        "#established",
         "#with more than one SYN",
         "failed with",
         "HTTP answers",

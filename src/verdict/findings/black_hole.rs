@@ -1,5 +1,5 @@
 //! `black-hole`: a proxying balancer has lost its connection to the server, keeps the client's, acknowledges what comes
-//! over it, and passes it on to nobody.
+//! over it, and throws it away.
 //!
 //! Observed on: AWS Classic Load Balancers before connection draining, when an instance was deregistered.
 
@@ -46,15 +46,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         Some(packet) if packet.sender == pair.target => {
             format!("{} closed its connection with {}", pair.target, pair.via)
         }
-        Some(_) | None => format!("{} gave its connection to {} up", pair.via, pair.target),
+        Some(_) | None => format!("{} ended its connection with {}", pair.via, pair.target),
     };
     let since = trace.sent(*first.swallowed.first()?).t;
     let lasted = trace.sent(first.acknowledged).t - since;
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{how} and told the client nothing: for another {} it acknowledged what came over {who}, and passed {bytes} bytes \
-             on to nobody.",
+            "{how} and told the client nothing: it went on acknowledging what came over {who}, for {} from the first such \
+             packet on, and threw {bytes} bytes away.",
             lapse(lasted)
         ),
         packets: cite(trace, packets),
@@ -147,12 +147,12 @@ mod tests {
         assert!(
             found
                 .summary
-                .starts_with("front/a gave its connection to web1 up and told the client nothing"),
+                .starts_with("front/a ended its connection with web1 and told the client nothing"),
             "{}",
             found.summary
         );
         assert!(
-            found.summary.ends_with("passed 400 bytes on to nobody."),
+            found.summary.ends_with("threw 400 bytes away."),
             "{}",
             found.summary
         );

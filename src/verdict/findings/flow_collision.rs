@@ -314,7 +314,7 @@ fn tell(trace: &Trace, meeting: &Meeting) -> String {
     );
     match &meeting.how {
         How::Taken(was) => text.push_str(&format!(
-            " At {} the SYN of {new} took the way back from {old}, which {}.",
+            " At {} the SYN of {new} took over the answers on it from {old}, which {}.",
             lapse(meeting.at),
             match was.as_str() {
                 "syn-sent" => "was still waiting for its SYN-ACK".to_owned(),
@@ -324,7 +324,7 @@ fn tell(trace: &Trace, meeting: &Meeting) -> String {
             }
         )),
         How::Kept => text.push_str(&format!(
-            " The balancer kept the way back with {old}: whatever {target} answers to {new} is delivered to {old}."
+            " The balancer kept to {old}: whatever {target} answers to {new} is delivered to {old}."
         )),
         How::Beside => {
             let way = way_back(trace, meeting);
@@ -375,13 +375,13 @@ fn fate(word: &str, connection: &Connection) -> String {
     if !connection.error.is_empty() {
         let syns = count(connection.syns.unsigned_abs() as usize, "SYN");
         return format!(
-            " {word} never came to stand: {} after {syns}.",
+            " {word} was never established: {} after {syns}.",
             connection.error
         );
     }
     if connection.syns > 1 {
         return format!(
-            " {word} came to stand after {} SYNs and {}.",
+            " {word} was established after {} SYNs and {}.",
             connection.syns,
             lapse(connection.ms)
         );
@@ -435,13 +435,13 @@ fn tell_many(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> String {
                 })
                 .collect();
             format!(
-                "{} times a SYN took the way back from another flow ({}).",
+                "{} times a SYN took over the answers on another flow's 4-tuple ({}).",
                 meetings.len(),
                 join(&states)
             )
         }
         How::Kept => format!(
-            "{} newcomers never got a way back, because another flow with their 4-tuple kept it.",
+            "{} newcomers never got an answer, because another flow with their 4-tuple kept getting it.",
             meetings.len()
         ),
         How::Beside => format!(
@@ -450,7 +450,7 @@ fn tell_many(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> String {
         ),
     };
     text.push_str(&format!(
-        " {} lead to {} with the client's own port. Of {} newcomers {} came to stand, {} of them only after more \
+        " {} lead to {} with the client's own port. Of {} newcomers {} were established, {} of them only after more \
          than one SYN.",
         join(&ways),
         join(&targets),

@@ -5,7 +5,7 @@
 //! Observed on: Docker's bridge with a published port and no userland proxy, without br_netfilter; a Kubernetes node that
 //! is chosen by a client-preserving balancer for a pod of its own.
 
-use super::{CITED, count, counters, distinct, ip, name_all};
+use super::{CITED, count, counters, distinct, ip, join, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
@@ -34,16 +34,20 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     );
     let summary = format!(
         "{} of {} from {} to {} {} answered from {}, an address that was never dialled; {} reset the answer each time. \
-         {} The answer passed {}, and was not translated back there.",
+         {} The answer passed {} with that source.",
         count(found.len(), "SYN"),
         match connections.is_empty() {
             true => "a program".to_owned(),
             false => name_all(trace, &connections),
         },
         syn.sender,
-        syn.to,
+        some(syns.clone().map(|syn| syn.to.as_str())),
         if found.len() == 1 { "was" } else { "were" },
-        answer.from,
+        some(
+            found
+                .iter()
+                .map(|bypass| evidence.packets[bypass.answer].from.as_str())
+        ),
         syn.sender,
         route(trace, syn),
         answer.seen_at,
@@ -71,6 +75,16 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         counters: numbers,
         values: Vec::new(),
     })
+}
+
+/// Up to three of these, without those that are there twice.
+fn some<'a>(ends: impl Iterator<Item = &'a str>) -> String {
+    let all = distinct(ends);
+    let mut names: Vec<String> = all.iter().take(3).map(|end| (*end).to_owned()).collect();
+    if all.len() > names.len() {
+        names.push(format!("{} more", all.len() - names.len()));
+    }
+    join(&names)
 }
 
 /// Every SYN that was answered from elsewhere and whose answer was reset, in order.
@@ -123,7 +137,10 @@ fn opened(trace: &Trace, syn: &Packet) -> Option<usize> {
 fn route(trace: &Trace, syn: &Packet) -> &'static str {
     let mut passages = (0..trace.passages.len()).map(|passage| trace.sent(passage));
     match passages.any(|packet| is_syn(packet) && packet.seq == syn.seq) {
-        true => "The SYN went out to the network and came back; the answer never went there.",
+        true => {
+            "The SYN went out to the network and came back; the answer took the short way inside the host, past whatever had \
+             translated the address that was dialled."
+        }
         false => "Neither the SYN nor the answer ever left the host that both are inside of.",
     }
 }

@@ -109,9 +109,9 @@ fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {
             }
         }
     } else {
-        "Linux drops such a packet as martian; no counter of the host's own namespace moves."
+        "Linux takes such a packet for forged (a martian) and drops it; no counter of errors in the host's namespace tells."
     };
     format!(
-        "{host} is client and target of the same balancer: {what}, from its own address {own}. {then}"
+        "{host} is client and target of the same balancer: {what} with the source as it was, its own address {own}. {then}"
     )
 }

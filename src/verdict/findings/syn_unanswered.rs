@@ -24,7 +24,7 @@ enum End {
     AnswerLost(String, String),
     /// The target's SYN-ACK was delivered from this address.
     AnswerAstray(String, String),
-    /// Delivered to this host, which said nothing.
+    /// Delivered to this host, from which no answer came into the network.
     Silence(String),
 }
 
@@ -200,7 +200,7 @@ fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}; its SYN-ACK was delivered from {from}, which nobody had dialled."
             )
         }
-        End::Silence(host) => format!("{subject} reached {host}, which said nothing."),
+        End::Silence(host) => format!("{subject} reached {host}, and no answer came from it."),
     }
 }
 

@@ -53,8 +53,8 @@ fn the_flagship_shows_collision_challenge_and_stale_connection_in_this_order() {
     assert_eq!(
         collision.summary,
         "To web1, \"old\" (by front/a) and \"new\" (by front/b) are one and the same 4-tuple, 198.51.100.7:40000 -> \
-         10.0.1.10:80. At 20.0 ms the SYN of \"new\" took the way back from \"old\", which was established. \"new\" \
-         came to stand after 2 SYNs and 8.9 ms. For \"old\" the server's program met \"reset\", while its client is \
+         10.0.1.10:80. At 20.0 ms the SYN of \"new\" took over the answers on it from \"old\", which was established. \"new\" \
+         was established after 2 SYNs and 8.9 ms. For \"old\" the server's program met \"reset\", while its client is \
          ESTABLISHED."
     );
     assert_eq!(collision.connections, [0, 1]);
@@ -155,9 +155,7 @@ fn a_balancer_that_keeps_the_way_back_makes_the_newcomer_hang() {
     );
     let collision = the(&kit, "flow-collision");
     assert!(
-        collision
-            .summary
-            .contains("The balancer kept the way back with \"old\""),
+        collision.summary.contains("The balancer kept to \"old\""),
         "{}",
         collision.summary
     );
@@ -259,8 +257,8 @@ fn many_collisions_are_one_finding_with_counts() {
     let collision = the(&kit, "flow-collision");
     assert!(
         collision.summary.starts_with(
-            "40 times a SYN took the way back from another flow (40 established). front/a and front/b lead to web1 \
-             with the client's own port. Of 40 newcomers 40 came to stand, 40 of them only after more than one SYN. \
+            "40 times a SYN took over the answers on another flow's 4-tuple (40 established). front/a and front/b lead to web1 \
+             with the client's own port. Of 40 newcomers 40 were established, 40 of them only after more than one SYN. \
              The first: To web1, "
         ),
         "{}",
@@ -405,7 +403,7 @@ fn a_syn_without_answer_is_told_with_its_end() {
     assert_eq!(
         the(&kit, "syn-unanswered").summary,
         "\"lost\" sent 2 SYNs to 203.0.113.10:80 (front/a) and had no SYN-ACK when it gave up after 500.0 ms \
-         (deadline). 1 of 2 died on the way: link-loss. 1 of 2 reached web1, which said nothing."
+         (deadline). 1 of 2 died on the way: link-loss. 1 of 2 reached web1, and no answer came from it."
     );
     kit.evidence.packets.clear();
     kit.evidence.packets_cut = 2;
