@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
 /// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
-const JOBS_PER_PROCESSOR: usize = 16;
+const JOBS_PER_PROCESSOR: usize = 32;
 
 /// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
 /// processors, and stories with timers of their own would be told too slowly.

@@ -358,6 +358,34 @@ pub struct Socket {
     /// How often it has sent again what was not acknowledged, without an answer since.
     #[serde(default)]
     pub retransmits: i64,
+    /// What the kernel knows besides (tcp_info, by sock_diag). None in TIME_WAIT, and where the kernel has no inet_diag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_info: Option<TcpInfo>,
+}
+
+/// Of `struct tcp_info` what explains a connection; of its whole life where nothing else is said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TcpInfo {
+    /// Smoothed round-trip time, ms.
+    pub rtt_ms: f64,
+    /// After how long it would send again, ms.
+    pub rto_ms: f64,
+    /// Congestion window, segments.
+    pub cwnd: i64,
+    /// Segments under way at this moment.
+    pub unacked: i64,
+    /// Of these, taken for lost.
+    pub lost: i64,
+    /// Segments sent again.
+    pub resent: i64,
+    /// Bytes that the other side acknowledged.
+    pub bytes_acked: i64,
+    /// Bytes that came, in order.
+    pub bytes_received: i64,
+    /// Segments sent, and those that came.
+    pub segments_out: i64,
+    /// See `segments_out`.
+    pub segments_in: i64,
 }
 
 /// A served request.

@@ -14,11 +14,11 @@ use super::story::Story;
 use super::ways;
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Packet, Quantiles, Request, Socket,
-    StepResult,
+    StepResult, TcpInfo,
 };
 use crate::plan::{Attachment, Plan};
 use crate::world::drops::{self, Drops};
-use crate::world::{Error, World, proc};
+use crate::world::{Error, World, proc, sock_diag};
 use futures_util::future::join_all;
 
 /// Every host's counters now.
@@ -80,6 +80,35 @@ async fn moment(story: &Story) -> Result<(Vec<Vec<proc::TcpSocket>>, Baseline, B
     }
 }
 
+/// By host. Empty where the kernel does not tell: sockets are then without.
+async fn tcp_infos(story: &Story) -> Vec<sock_diag::Infos> {
+    let hosts = story.world.hosts().iter();
+    let asked = hosts.map(|host| host.namespace.call(sock_diag::tcp_infos));
+    let told = join_all(asked).await.into_iter();
+    told.map(|told| {
+        told.unwrap_or_else(|error| {
+            tracing::debug!(%error, "no sock_diag");
+            sock_diag::Infos::new()
+        })
+    })
+    .collect()
+}
+
+fn tcp_info(info: &sock_diag::TcpInfo) -> TcpInfo {
+    TcpInfo {
+        rtt_ms: f64::from(info.rtt) / 1e3,
+        rto_ms: f64::from(info.rto) / 1e3,
+        cwnd: info.snd_cwnd.into(),
+        unacked: info.unacked.into(),
+        lost: info.lost.into(),
+        resent: info.total_retrans.into(),
+        bytes_acked: info.bytes_acked as i64,
+        bytes_received: info.bytes_received as i64,
+        segments_out: info.segs_out.into(),
+        segments_in: info.segs_in.into(),
+    }
+}
+
 /// Packets that entered the fabric so far.
 pub async fn received(story: &Story) -> u64 {
     story
@@ -96,6 +125,7 @@ pub async fn received(story: &Story) -> u64 {
 pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let plan = &story.plan;
     let (sockets, after, books) = moment(story).await?;
+    let infos = tcp_infos(story).await;
     let flows: Vec<Flow> = books
         .flows
         .iter()
@@ -170,6 +200,9 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
                         timer: socket.timer.to_owned(),
                         timer_ms: socket.timer_ms as i64,
                         retransmits: socket.retransmits as i64,
+                        tcp_info: infos[number]
+                            .get(&(socket.local, socket.remote))
+                            .map(tcp_info),
                     })
                     .collect(),
                 // What is not on the fabric is delivered nothing by it.

@@ -69,14 +69,16 @@ fn at_once(all: usize, rate: Option<f64>, hold: bool, timeout: Duration) -> usiz
     }
 }
 
-/// How long a story will take, roughly: what it waits for by its own words, and in a fault the longest limit that a
-/// client runs into. Good for an order, not for a promise.
+/// How long a story will take, roughly: what it waits for by its own words, and the longest limit that is run into: in a
+/// fault a client's, and where all is well that of waiting for what comes with the fault only. Good for an order, not
+/// for a promise.
 pub fn length(plan: &Plan) -> Duration {
-    let limits = plan.steps.iter().filter_map(|step| limit(&step.verb));
+    let verbs = plan.steps.iter().map(|step| &step.verb);
     let longest = match plan.kind {
-        Kind::Fault | Kind::Partial => limits.max().unwrap_or_default(),
-        Kind::Fix | Kind::Control => Duration::ZERO,
-    };
+        Kind::Fault | Kind::Partial => verbs.filter_map(limit).max(),
+        Kind::Fix | Kind::Control => verbs.filter_map(patience).max(),
+    }
+    .unwrap_or_default();
     let lapses = plan.steps.iter().filter_map(|step| lapse(&step.verb));
     lapses.sum::<Duration>() + longest
 }
@@ -96,6 +98,14 @@ fn lapse(verb: &Verb) -> Option<Duration> {
     } = verb
     {
         return Some(Duration::from_secs_f64(f64::from(*connections) / rate));
+    }
+    None
+}
+
+/// How long a condition is waited for.
+fn patience(verb: &Verb) -> Option<Duration> {
+    if let Verb::WaitUntil { timeout, .. } = verb {
+        return Some(*timeout);
     }
     None
 }
@@ -163,5 +173,11 @@ mod tests {
             ..plan
         };
         assert_eq!(length(&fault), Duration::from_secs(12));
+    }
+
+    #[test]
+    fn where_all_is_well_the_fault_is_waited_for_in_vain() {
+        let plan = plan("  - wait_until: { as: one, that: one.ok, timeout: 8s }\n  - wait: 3s");
+        assert_eq!(length(&plan), Duration::from_secs(11));
     }
 }

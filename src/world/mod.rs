@@ -17,6 +17,7 @@ pub mod probe;
 pub mod proc;
 pub mod program;
 mod recorder;
+pub mod sock_diag;
 pub mod socket;
 pub mod supervise;
 mod sysctl;

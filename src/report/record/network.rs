@@ -595,6 +595,14 @@ fn waits(host: &str, socket: &Socket) -> String {
     if !socket.timer.is_empty() {
         parts.push(format!("timer {} in {} ms", socket.timer, socket.timer_ms));
     }
+    if let Some(info) = &socket.tcp_info {
+        parts.push(format!(
+            "{} acknowledged and {} sent again in its life, round trip {:.1} ms",
+            count(info.bytes_acked as usize, "byte"),
+            count(info.resent as usize, "segment"),
+            info.rtt_ms
+        ));
+    }
     format!(
         "{host} {} {} > {}: {}",
         socket.state,
