@@ -608,6 +608,20 @@ pub struct Pair {
     pub target_address: String,
     /// When the connection to the target stood.
     pub opened: f64,
+    /// What was carried. None of HTTP: its connections to targets serve many clients by turns.
+    #[serde(flatten)]
+    pub bytes: Option<Carried>,
+    /// When it gave the connection to the target up, or saw it end; none: it did not.
+    pub target_closed: Option<f64>,
+    /// When the client's connection had ended as well.
+    pub closed: Option<f64>,
+    /// Why: `finished`, `client-reset`, `target-reset`, `idle`, `out-of-service`; empty while it is open.
+    pub why: String,
+}
+
+/// Bytes between a client and a target, as the proxy between them counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
     /// Bytes the balancer's program took from the client.
     pub from_client: i64,
     /// Bytes of them that it gave to its kernel for the target.
@@ -616,12 +630,15 @@ pub struct Pair {
     pub from_target: i64,
     /// Bytes of them that it gave to its kernel for the client.
     pub to_client: i64,
-    /// When it gave the connection to the target up, or saw it end; none: it did not.
-    pub target_closed: Option<f64>,
-    /// When the client's connection had ended as well.
-    pub closed: Option<f64>,
-    /// Why: `finished`, `client-reset`, `target-reset`, `idle`, `out-of-service`; empty while it is open.
-    pub why: String,
+}
+
+impl std::ops::AddAssign for Carried {
+    fn add_assign(&mut self, other: Self) {
+        self.from_client += other.from_client;
+        self.to_target += other.to_target;
+        self.from_target += other.from_target;
+        self.to_client += other.to_client;
+    }
 }
 
 /// A flow lost its way back.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::evidence::{
-    Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket,
+    Carried, Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket,
     StepResult,
 };
 use crate::verdict::kit::{flagship, harmless};
@@ -223,8 +223,11 @@ pub(super) fn recorded() -> Outcome {
     });
     evidence.pairs.push(Pair {
         via: "chat/a".into(),
-        from_client: 44_000,
-        to_target: 4_000,
+        bytes: Some(Carried {
+            from_client: 44_000,
+            to_target: 4_000,
+            ..Carried::default()
+        }),
         target_closed: Some(285.0),
         ..Pair::default()
     });
@@ -295,8 +298,11 @@ fn what_is_alike_stands_once_and_lists_end() {
         via: "app/a".into(),
         client: format!("198.51.100.7:{}", 40_000 + i),
         why: "finished".into(),
-        from_client: 10,
-        to_target: 10,
+        bytes: Some(Carried {
+            from_client: 10,
+            to_target: 10,
+            ..Carried::default()
+        }),
         ..Pair::default()
     };
     evidence.pairs = (0..30).map(pair).collect();
@@ -310,9 +316,20 @@ fn what_is_alike_stands_once_and_lists_end() {
     assert_eq!(network.legs.len(), 1);
     let leg = &network.legs[0];
     assert_eq!(
-        (leg.connections, leg.from_client, leg.client.as_str()),
-        (30, 300, "198.51.100.7")
+        (
+            leg.connections,
+            leg.bytes.map(|b| b.from_client),
+            leg.client.as_str()
+        ),
+        (30, Some(300), "198.51.100.7")
     );
+    for pair in &mut evidence.pairs {
+        pair.bytes = None;
+    }
+    let uncounted = &Network::of(evidence).legs[0];
+    assert_eq!((uncounted.connections, uncounted.bytes), (30, None));
+    let told = serde_json::to_string(uncounted).expect("JSON");
+    assert!(!told.contains("from_client"), "{told}");
     assert_eq!(network.lookups.len(), 20);
     assert_eq!(network.left_out.get("lookups"), Some(&5));
 }

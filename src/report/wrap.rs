@@ -1,5 +1,8 @@
 //! Text to columns: wrapping, cutting, padding, by characters.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
 /// Words of `text` in lines of at most `width` characters; a longer word stays whole on its own line.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -27,6 +30,15 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
 /// Characters, which is what a terminal of Latin text counts.
 pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
+}
+
+/// `deadline 3, reset 1`
+pub(crate) fn tallied<N: Display>(counts: &BTreeMap<String, N>) -> String {
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(what, n)| format!("{what} {n}"))
+        .collect();
+    counts.join(", ")
 }
 
 /// `n` and the noun, with its plural s.

@@ -326,7 +326,10 @@ fn connection(
     let acknowledged = end.info.bytes_acked.saturating_sub(1).min(end.sent);
     let unknown = match (proxied, carried) {
         // A real program does not say what it read.
-        (true, Some(pair)) => acknowledged.min(pair.to_target.cast_unsigned()),
+        (true, Some(pair)) => {
+            let carried = pair.bytes.map_or(0, |bytes| bytes.to_target);
+            acknowledged.min(carried.cast_unsigned())
+        }
         (true, None) => 0,
         (false, _) => acknowledged,
     };

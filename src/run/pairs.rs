@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::proxy::Closed;
 use super::story::Story;
-use crate::evidence::Pair;
+use crate::evidence::{Carried, Pair};
 use crate::plan::{Host, Plan};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -27,10 +27,12 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
             seen_as: pair.local.to_string(),
             target_address: pair.address.to_string(),
             opened: story.millis(pair.opened),
-            from_client: count(&pair.bytes.from_client),
-            to_target: count(&pair.bytes.to_target),
-            from_target: count(&pair.bytes.from_target),
-            to_client: count(&pair.bytes.to_client),
+            bytes: pair.bytes.as_ref().map(|bytes| Carried {
+                from_client: count(&bytes.from_client),
+                to_target: count(&bytes.to_target),
+                from_target: count(&bytes.from_target),
+                to_client: count(&bytes.to_client),
+            }),
             target_closed: pair.target_closed.get().map(|at| story.millis(*at)),
             closed: closed.map(|(at, _)| story.millis(*at)),
             why: closed.map_or("", |(_, why)| word(*why)).to_owned(),

@@ -374,3 +374,12 @@ pub(crate) fn harmless() -> Kit {
     kit.exchange(new, NEW);
     kit
 }
+
+/// Of a pair: bytes taken from the client, and those given on.
+pub(crate) fn carried(from_client: i64, to_target: i64) -> Option<Carried> {
+    Some(Carried {
+        from_client,
+        to_target,
+        ..Carried::default()
+    })
+}

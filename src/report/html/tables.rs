@@ -1,13 +1,13 @@
 //! What is told in rows: the network's record, metrics, the kernels' counters.
 
 use super::charts::minutes;
-use crate::evidence::MetricEvidence;
+use crate::evidence::{Carried, MetricEvidence};
 use crate::report::nearest::is_dull;
+use crate::report::wrap::tallied;
 use crate::report::{Leg, Mapped, Network, Record, Refused, Taken};
 use minijinja::Value;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 
 /// Hosts that have a column each; the counters of more stand in rows.
 const COLUMNS: usize = 6;
@@ -144,15 +144,6 @@ impl Clock {
             format!("{ms:.0} ms ({cloud} of cloud time)")
         }
     }
-}
-
-/// `deadline 3, reset 1`
-fn tallied<N: Display>(counts: &BTreeMap<String, N>) -> String {
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(what, n)| format!("{what} {n}"))
-        .collect();
-    counts.join(", ")
 }
 
 fn or_nobody(target: &str) -> String {
@@ -308,6 +299,7 @@ fn legs(network: &Network) -> Option<Table> {
             (None, None) if leg.why.is_empty() => "open".to_owned(),
             (None, None) => leg.why.clone(),
         };
+        let bytes = |of: fn(Carried) -> i64| leg.bytes.map_or(String::new(), |b| of(b).to_string());
         vec![
             leg.client.clone(),
             leg.via.clone(),
@@ -319,10 +311,10 @@ fn legs(network: &Network) -> Option<Table> {
                 String::new()
             },
             format!("{:.1}", leg.opened),
-            leg.from_client.to_string(),
-            leg.to_target.to_string(),
-            leg.from_target.to_string(),
-            leg.to_client.to_string(),
+            bytes(|bytes| bytes.from_client),
+            bytes(|bytes| bytes.to_target),
+            bytes(|bytes| bytes.from_target),
+            bytes(|bytes| bytes.to_client),
             ends,
         ]
     };

@@ -1,7 +1,9 @@
 //! What the boxes of the network and the kernels of the hosts have on record, as far as a reader needs it: what is
 //! alike stands once, with how often it was met.
 
-use crate::evidence::{Connection, Detail, Evidence, Lookup, Mapping, Pair, Refusal, Socket};
+use crate::evidence::{
+    Carried, Connection, Detail, Evidence, Lookup, Mapping, Pair, Refusal, Socket,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -153,14 +155,9 @@ pub struct Leg {
     pub target_address: String,
     /// When the (first) connection to the target stood, ms.
     pub opened: f64,
-    /// Bytes taken from the client.
-    pub from_client: i64,
-    /// Of those, given to the kernel for the target.
-    pub to_target: i64,
-    /// Bytes taken from the target.
-    pub from_target: i64,
-    /// Of those, given to the kernel for the client.
-    pub to_client: i64,
+    /// What was carried; none where the balancer cannot say for one client.
+    #[serde(flatten)]
+    pub bytes: Option<Carried>,
     /// When the connection to the target was over, ms; of several none.
     pub target_closed: Option<f64>,
     /// When the client's connection had ended as well, ms; of several none.
@@ -465,10 +462,7 @@ fn legs(pairs: &[Pair]) -> Vec<Leg> {
         target: p.target.clone(),
         target_address: p.target_address.clone(),
         opened: p.opened,
-        from_client: p.from_client,
-        to_target: p.to_target,
-        from_target: p.from_target,
-        to_client: p.to_client,
+        bytes: p.bytes,
         target_closed: p.target_closed,
         closed: p.closed,
         why: p.why.clone(),
@@ -477,27 +471,25 @@ fn legs(pairs: &[Pair]) -> Vec<Leg> {
         return pairs.iter().map(one).collect();
     }
     let key = |p: &&Pair| {
-        let swallowed = (p.from_client != p.to_target, p.from_target != p.to_client);
+        let swallowed = p
+            .bytes
+            .map(|b| (b.from_client != b.to_target, b.from_target != b.to_client));
         (p.via.clone(), p.target.clone(), p.why.clone(), swallowed)
     };
     let new = |p: &&Pair| Leg {
         connections: 0,
         client: address(&p.client),
         seen_as: String::new(),
-        from_client: 0,
-        to_target: 0,
-        from_target: 0,
-        to_client: 0,
+        bytes: p.bytes.map(|_| Carried::default()),
         target_closed: None,
         closed: None,
         ..one(p)
     };
     merged(pairs, key, new, |leg, p| {
         leg.connections += 1;
-        leg.from_client += p.from_client;
-        leg.to_target += p.to_target;
-        leg.from_target += p.from_target;
-        leg.to_client += p.to_client;
+        if let (Some(sum), Some(bytes)) = (&mut leg.bytes, p.bytes) {
+            *sum += bytes;
+        }
         if address(&p.client) != leg.client {
             leg.client = "several clients".to_owned();
         }

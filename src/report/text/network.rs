@@ -1,9 +1,7 @@
 //! What the network's boxes and the hosts' kernels have on record, in lines.
 
-use crate::report::wrap::count;
+use crate::report::wrap::{count, tallied};
 use crate::report::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
-use std::collections::BTreeMap;
-use std::fmt::Display;
 
 /// Label of what guards refused and boxes answered by themselves.
 pub(super) const REFUSED: &str = "refused";
@@ -53,15 +51,6 @@ fn each<T>(list: &[T], words: impl Fn(&T) -> String) -> Vec<String> {
 
 fn packets(n: usize) -> String {
     count(n, "packet")
-}
-
-/// `NO_SOCKET 3, TCP_RESET 1`
-fn tallied<N: Display>(counts: &BTreeMap<String, N>) -> String {
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(what, n)| format!("{what} {n}"))
-        .collect();
-    counts.join(", ")
 }
 
 fn path(taken: &Taken) -> String {
@@ -170,19 +159,15 @@ fn leg(leg: &Leg) -> String {
     } else {
         format!("{}, ", count(leg.connections, "connection"))
     };
+    let bytes = leg.bytes.map_or(String::new(), |bytes| {
+        format!(
+            ", {} bytes from the client and {} on to the target, {} back and {} on to the client",
+            bytes.from_client, bytes.to_target, bytes.from_target, bytes.to_client
+        )
+    });
     format!(
-        "{} > {} | {} > {} {}: {number}from {:.1} ms, {} bytes from the client and {} on to the target, {} back and {} on to \
-         the client; {ends}",
-        leg.client,
-        leg.via,
-        leg.seen_as,
-        leg.target,
-        leg.target_address,
-        leg.opened,
-        leg.from_client,
-        leg.to_target,
-        leg.from_target,
-        leg.to_client
+        "{} > {} | {} > {} {}: {number}from {:.1} ms{bytes}; {ends}",
+        leg.client, leg.via, leg.seen_as, leg.target, leg.target_address, leg.opened
     )
 }
 

@@ -119,6 +119,7 @@ impl Connection {
         let Ok(SocketAddr::V4(local)) = backend.local_addr() else {
             return;
         };
+        let bytes = Arc::<Bytes>::default();
         let pair = self.station.journal.add(Pair {
             place: self.station.place,
             client: self.client,
@@ -127,7 +128,7 @@ impl Connection {
             target: assigned.target,
             address: assigned.address,
             opened: Instant::now(),
-            bytes: Bytes::default(),
+            bytes: Some(Arc::clone(&bytes)),
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         });
@@ -138,7 +139,7 @@ impl Connection {
                 return;
             }
         }
-        let (why, farewell) = self.relay(&stream, backend, &pair).await;
+        let (why, farewell) = self.relay(&stream, backend, (&pair, &bytes)).await;
         if farewell == Farewell::Reset {
             reset(&stream);
         }
@@ -218,10 +219,9 @@ impl Connection {
         &mut self,
         client: &TcpStream,
         backend: TcpStream,
-        pair: &Pair,
+        (pair, bytes): (&Pair, &Bytes),
     ) -> (Closed, Farewell) {
         let activity = Activity::new();
-        let bytes = &pair.bytes;
         let end = {
             let up = Way {
                 from: (client, Side::Client),
@@ -247,7 +247,7 @@ impl Connection {
                 OnBackendReset::Propagate => (end, Farewell::Reset),
                 OnBackendReset::Ignore => {
                     drop(backend);
-                    self.swallow(client, pair, &activity).await
+                    self.swallow(client, bytes, &activity).await
                 }
             },
             Closed::OutOfService => match settings.on_deregister {
@@ -255,7 +255,7 @@ impl Connection {
                 OnDeregister::Reset => (end, Farewell::Reset),
                 OnDeregister::Blackhole => {
                     drop(backend);
-                    self.swallow(client, pair, &activity).await
+                    self.swallow(client, bytes, &activity).await
                 }
             },
         }
@@ -320,12 +320,12 @@ impl Connection {
     async fn swallow(
         &self,
         client: &TcpStream,
-        pair: &Pair,
+        bytes: &Bytes,
         activity: &Activity,
     ) -> (Closed, Farewell) {
         let limit: Duration = self.settings().idle_timeout;
         tokio::select! {
-            done = relay::swallow(client, &pair.bytes.from_client, activity) => match done {
+            done = relay::swallow(client, &bytes.from_client, activity) => match done {
                 Ok(()) => (Closed::Finished, Farewell::Close),
                 Err(()) => (Closed::ClientReset, Farewell::Close),
             },

@@ -28,8 +28,8 @@ pub struct Pair {
     pub address: SocketAddrV4,
     /// When the connection to the target stood.
     pub opened: Instant,
-    /// Bytes of the payload.
-    pub bytes: Bytes,
+    /// Bytes of the payload; none where the connection to the target serves several clients.
+    pub bytes: Option<Arc<Bytes>>,
     /// When the proxy gave the connection to the target up, or saw it end.
     pub target_closed: OnceLock<Instant>,
     /// When the client's connection ended too, and why.

@@ -74,7 +74,8 @@ fn pair<'a>(trace: &Trace<'a>, connection: usize) -> Option<&'a Pair> {
 fn hole(trace: &Trace, connection: usize) -> Option<Hole> {
     let pair = pair(trace, connection)?;
     let gone = pair.target_closed?;
-    let bytes = pair.from_client - pair.to_target;
+    let carried = pair.bytes?;
+    let bytes = carried.from_client - carried.to_target;
     if bytes <= 0 {
         return None;
     }
@@ -116,7 +117,7 @@ fn hole(trace: &Trace, connection: usize) -> Option<Hole> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::kit::Kit;
+    use crate::verdict::kit::{Kit, carried};
 
     /// A client says something to the balancer, which acknowledges it, before and after it gave up the server.
     fn story(after: impl FnOnce(&mut Kit, usize)) -> Option<Finding> {
@@ -133,7 +134,7 @@ mod tests {
 
     fn swallow(kit: &mut Kit, talk: usize) {
         let pair = &mut kit.evidence.pairs[0];
-        (pair.from_client, pair.to_target) = (600, 200);
+        pair.bytes = carried(600, 200);
         pair.target_closed = Some(10.0);
         kit.up(talk, "P.", 301, 501, 200);
         kit.down(talk, ".", 501, 501, 0);
@@ -173,7 +174,7 @@ mod tests {
     fn it_is_silent_when_all_was_passed_on() {
         let found = story(|kit, talk| {
             swallow(kit, talk);
-            kit.evidence.pairs[0].to_target = 600;
+            kit.evidence.pairs[0].bytes = carried(600, 600);
         });
         assert!(found.is_none());
     }
@@ -191,7 +192,7 @@ mod tests {
     fn it_is_silent_when_nothing_was_acknowledged() {
         let found = story(|kit, talk| {
             let pair = &mut kit.evidence.pairs[0];
-            (pair.from_client, pair.to_target) = (400, 200);
+            pair.bytes = carried(400, 200);
             pair.target_closed = Some(10.0);
             kit.up(talk, "P.", 301, 501, 200);
         });

@@ -1,6 +1,6 @@
 //! A proxy at a zonal address of the lab: its targets are the fabric's, its sockets the kernel's.
 
-use super::super::journal::{Bytes, Closed, Pair};
+use super::super::journal::{Closed, Pair};
 use super::super::{Station, accept};
 use super::{Choice, Event, Limits, Outstanding, Proxy, Surroundings};
 use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
@@ -143,7 +143,7 @@ impl Surroundings for Live {
             target: choice.target,
             address: choice.address,
             opened: Instant::now(),
-            bytes: Bytes::default(),
+            bytes: None,
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         }));

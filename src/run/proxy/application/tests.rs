@@ -204,6 +204,16 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
 
 const GET: &str = "GET /page HTTP/1.1\r\nHost: shop.example\r\n\r\n";
 
+/// Waits until a target has been asked something.
+async fn arrival(asked: &Mutex<Vec<String>>) {
+    let arrived = async {
+        while asked.lock().expect("no panic").is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, arrived).await.expect("a request");
+}
+
 /// Asks, and gives the answer's head; its body of known length is read away.
 async fn ask(stream: &mut TcpStream, text: &str) -> String {
     stream.write_all(text.as_bytes()).await.expect("it is open");
@@ -347,12 +357,7 @@ async fn a_target_whose_time_is_up_costs_its_request() {
     let stand = Stand::with(vec![target], LIMITS).await;
     let mut client = stand.connect().await;
     client.write_all(GET.as_bytes()).await.expect("it is open");
-    let arrived = async {
-        while asked.lock().expect("no panic").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, arrived).await.expect("a request");
+    arrival(&asked).await;
     stand.gone.send_replace(true);
     assert_eq!(status(&answer(&mut client).await), "502");
 }
@@ -363,12 +368,7 @@ async fn a_client_that_leaves_before_its_answer_is_460() {
     let stand = Stand::with(vec![target], LIMITS).await;
     let mut client = stand.connect().await;
     client.write_all(GET.as_bytes()).await.expect("it is open");
-    let arrived = async {
-        while asked.lock().expect("no panic").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, arrived).await.expect("a request");
+    arrival(&asked).await;
     drop(client);
     stand.wait_for(Event::Own(460)).await;
 }

@@ -5,7 +5,7 @@ use crate::evidence::{
     Detail, GroupEvidence, Listing, Lookup, Packet, Request, StepResult, TargetEvidence,
     ZoneEvidence,
 };
-use crate::verdict::kit::{Kit, OLD};
+use crate::verdict::kit::{Kit, OLD, carried};
 
 /// The balancer failed; or is being set up.
 pub(super) fn not_provisioned(happened: bool) -> Kit {
@@ -107,8 +107,7 @@ pub(super) fn swallowed(happened: bool) -> Kit {
     kit.down(talk, ".", 501, 301, 0);
     kit.now = 10.0;
     let pair = &mut kit.evidence.pairs[0];
-    pair.from_client = 400;
-    pair.to_target = if happened { 200 } else { 400 };
+    pair.bytes = carried(400, if happened { 200 } else { 400 });
     pair.target_closed = Some(10.0);
     kit.up(talk, "P.", 301, 501, 200);
     kit.down(talk, ".", 501, 501, 0);
