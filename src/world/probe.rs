@@ -1,9 +1,9 @@
 //! What this machine can do: each ability is tried by its last needed operation, since some systems let a namespace
 //! be created and then deny everything inside it.
 
-use super::drops;
 use super::error::Error;
 use super::namespace::Namespace;
+use super::{drops, sock_diag};
 use super::{netlink::Netlink, program::Inside, tun};
 use crate::fabric::config::LINK_LOCAL_RESOLVER;
 use nix::sys::resource::{Resource, getrlimit};
@@ -63,6 +63,14 @@ pub fn all() -> Vec<Ability> {
         "drop reasons",
         "`--explain`: why hosts' kernels dropped packets, in their own words",
         drops::watch().err().map(str::to_owned),
+        true,
+    ));
+    list.push(ability(
+        "tcp_info",
+        "evidence of sockets: round trips, congestion windows, segments sent again",
+        sock_diag::tcp_infos().err().map(|error| {
+            format!("{error}: load the module (`modprobe tcp_diag`); states, queues and timers are told all the same")
+        }),
         true,
     ));
     list.push(descriptors());
