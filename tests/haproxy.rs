@@ -1,57 +1,9 @@
 //! A real proxy beside the emulated one: HAProxy in TCP mode on a host, and a classic balancer, before the same server. What
 //! is true of every proxy of TCP must be true of both.
-//!
-//! HAProxy is the installed one, else the one in Debian's package, unpacked into the test's folder: nothing is installed and
-//! no service starts.
 
 mod common;
 
-use common::{Scratch, can_run_labs, everything, hairpin};
-use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
-
-/// Downloads the package, and of what it depends on only what is missing here.
-const UNPACK: &str = "mkdir -p partial && apt-get -qq -y --no-install-recommends --download-only \
-                      -o Dir::Cache::archives=\"$PWD\" install haproxy && \
-                      for package in *.deb; do dpkg-deb -x \"$package\" .; done";
-
-/// The command that starts HAProxy; none when it cannot be had, which is said loudly.
-fn haproxy(scratch: &Scratch) -> Option<String> {
-    if Path::new("/usr/sbin/haproxy").exists() {
-        return Some("/usr/sbin/haproxy".to_owned());
-    }
-    let unpacked = Command::new("sh")
-        .args(["-c", UNPACK])
-        .current_dir(&scratch.0)
-        .output();
-    let binary = scratch.0.join("usr/sbin/haproxy");
-    if binary.exists() {
-        let libraries = libraries(&scratch.0).join(":");
-        return Some(format!(
-            "env LD_LIBRARY_PATH={libraries} {}",
-            binary.display()
-        ));
-    }
-    let why = unpacked.map(|output| everything(&output));
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI is set and there is no HAProxy: {why:?}"
-    );
-    eprintln!("SKIPPED: there is no HAProxy here, and Debian's package cannot be had: {why:?}");
-    None
-}
-
-/// Debian has a folder of libraries for each architecture.
-fn libraries(root: &Path) -> Vec<String> {
-    let folders = std::fs::read_dir(root.join("usr/lib"));
-    folders
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().display().to_string())
-        .collect()
-}
+use common::{Scratch, can_run_labs, evidence, program, record};
 
 const CONFIGURATION: &str = "\
 defaults
@@ -138,22 +90,15 @@ fn a_classic_balancer_and_haproxy_do_alike_what_every_proxy_does() {
     if !can_run_labs() {
         return;
     }
-    let Some(command) = haproxy(&scratch) else {
+    let Some(command) = program(&scratch, "haproxy") else {
         return;
     };
     scratch.file("haproxy.cfg", CONFIGURATION);
     let folder = scratch.0.display().to_string();
     let lab = LAB.replace("HAPROXY", &command).replace("FOLDER", &folder);
-    let file = scratch.file("lab.yaml", &lab);
-    let evidence = scratch.0.join("evidence");
-    let output = hairpin()
-        .args(["run", &file, "--evidence"])
-        .arg(&evidence)
-        .output()
-        .expect("the binary starts");
-    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+    let saved = record(&scratch, "lab", &lab);
     // While the server is cut off, both clients have been acknowledged by their proxy before anything could have come back.
-    let record = find(&evidence, "server-cut-off").expect("saved evidence");
+    let record = evidence(&saved, "server-cut-off");
     let packets = record["packets"].as_array().expect("a list");
     let from_blue = packets.iter().filter(|packet| packet["sender"] == "blue");
     let last = from_blue
@@ -167,21 +112,4 @@ fn a_classic_balancer_and_haproxy_do_alike_what_every_proxy_does() {
         });
         assert!(acknowledged, "{proxy} has not acknowledged");
     }
-}
-
-/// The evidence of a case, wherever it was saved.
-fn find(folder: &Path, case: &str) -> Option<Value> {
-    for entry in std::fs::read_dir(folder).ok()?.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name == case) {
-                let text = std::fs::read_to_string(path.join("evidence.json")).ok()?;
-                return serde_json::from_str(&text).ok();
-            }
-            if let Some(found) = find(&path, case) {
-                return Some(found);
-            }
-        }
-    }
-    None
 }

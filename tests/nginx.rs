@@ -1,38 +1,10 @@
 //! Real programs behind and before a balancer: nginx, health-checked over HTTP, and curl.
-//!
-//! nginx is the installed one, else the one in Debian's package, unpacked into the test's folder: nothing is
-//! installed and no service starts.
 
 mod common;
 
-use common::{Scratch, can_run_labs, everything, hairpin};
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use common::{Scratch, can_run_labs, evidence, program, record};
+use std::path::Path;
 use std::process::Command;
-
-/// Where nginx is; none when it cannot be had, which is said loudly.
-fn nginx(scratch: &Scratch) -> Option<PathBuf> {
-    let installed = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"];
-    if let Some(found) = installed.iter().find(|path| Path::new(path).exists()) {
-        return Some(found.into());
-    }
-    let unpack = "apt-get download nginx && dpkg-deb -x nginx_*.deb .";
-    let unpacked = Command::new("sh")
-        .args(["-c", unpack])
-        .current_dir(&scratch.0)
-        .output();
-    let binary = scratch.0.join("usr/sbin/nginx");
-    if binary.exists() {
-        return Some(binary);
-    }
-    let why = unpacked.map(|output| everything(&output));
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI is set and there is no nginx: {why:?}"
-    );
-    eprintln!("SKIPPED: there is no nginx here, and Debian's package cannot be had: {why:?}");
-    None
-}
 
 fn curl_is_here() -> bool {
     let here = Command::new("curl").arg("--version").output().is_ok();
@@ -91,7 +63,9 @@ fn nginx_is_checked_over_http_and_curl_gets_the_healthy_one() {
     let (true, true) = (can_run_labs(), curl_is_here()) else {
         return;
     };
-    let Some(nginx) = nginx(&scratch) else { return };
+    let Some(nginx) = program(&scratch, "nginx") else {
+        return;
+    };
     for (name, health) in [("web1", 204), ("web2", 503)] {
         scratch.file(
             &format!("{name}.conf"),
@@ -99,19 +73,8 @@ fn nginx_is_checked_over_http_and_curl_gets_the_healthy_one() {
         );
     }
     let folder = scratch.0.display().to_string();
-    let lab = LAB
-        .replace("NGINX", &nginx.display().to_string())
-        .replace("FOLDER", &folder);
-    let file = scratch.file("lab.yaml", &lab);
-    let evidence = scratch.0.join("evidence");
-    let output = hairpin()
-        .args(["run", &file, "--evidence"])
-        .arg(&evidence)
-        .output()
-        .expect("the binary starts");
-    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
-    let record = find(&evidence).expect("saved evidence");
-    let record: Value = serde_json::from_str(&record).expect("the evidence is JSON");
+    let lab = LAB.replace("NGINX", &nginx).replace("FOLDER", &folder);
+    let record = evidence(&record(&scratch, "lab", &lab), "only");
 
     // Ten pages, all of the healthy one.
     let steps = record["steps"].as_array().expect("a list");
@@ -225,24 +188,17 @@ fn nginx_as_a_reverse_proxy_and_an_application_balancer_answer_alike() {
     if !can_run_labs() {
         return;
     }
-    let Some(nginx) = nginx(&scratch) else { return };
+    let Some(nginx) = program(&scratch, "nginx") else {
+        return;
+    };
     let configuration = proxy_configuration(&scratch.0).replace("$web", "10.0.0.90");
     scratch.file("proxy.conf", &configuration);
     for to in ["app", "proxy"] {
         let lab = PROXIES
-            .replace("NGINX", &nginx.display().to_string())
+            .replace("NGINX", &nginx)
             .replace("FOLDER", &scratch.0.display().to_string())
             .replace("TO", to);
-        let file = scratch.file(&format!("{to}.yaml"), &lab);
-        let evidence = scratch.0.join(format!("evidence-{to}"));
-        let output = hairpin()
-            .args(["run", &file, "--evidence"])
-            .arg(&evidence)
-            .output()
-            .expect("the binary starts");
-        assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
-        let record = find(&evidence).expect("saved evidence");
-        let record: Value = serde_json::from_str(&record).expect("the evidence is JSON");
+        let record = evidence(&record(&scratch, to, &lab), "only");
         let status = |step: usize| &record["steps"][step]["detail"]["load"]["status"];
         assert_eq!(*status(0), serde_json::json!({ "200": 20 }), "{to}");
         assert_eq!(*status(1), serde_json::json!({ "502": 3 }), "{to}");
@@ -254,20 +210,4 @@ fn nginx_as_a_reverse_proxy_and_an_application_balancer_answer_alike() {
             "{to}: {opened:?}"
         );
     }
-}
-
-/// The one `evidence.json` below a folder.
-fn find(folder: &Path) -> Option<String> {
-    for entry in std::fs::read_dir(folder).ok()? {
-        let path = entry.ok()?.path();
-        if path.file_name().is_some_and(|name| name == "evidence.json") {
-            return std::fs::read_to_string(path).ok();
-        }
-        if path.is_dir()
-            && let Some(found) = find(&path)
-        {
-            return Some(found);
-        }
-    }
-    None
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "every test crate uses its own part of this")]
 
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -114,4 +114,81 @@ pub fn eventually<T>(limit: Duration, what: &str, mut fact: impl FnMut() -> Opti
         assert!(Instant::now() < until, "not within {limit:?}: {what}");
         std::thread::yield_now();
     }
+}
+
+/// The shell words that start a program: the installed one's path, else those of the one in Debian's package, unpacked into the
+/// folder with the libraries that are missing here. Nothing is installed and no service starts. None when it cannot be had,
+/// which is said loudly; with CI set, that is a failure.
+pub fn program(scratch: &Scratch, name: &str) -> Option<String> {
+    let folders = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"];
+    let installed = folders.map(|folder| Path::new(folder).join(name));
+    if let Some(found) = installed.iter().find(|path| path.exists()) {
+        return Some(found.display().to_string());
+    }
+    let unpack = format!(
+        "mkdir -p partial && apt-get -qq -y --no-install-recommends --download-only -o Debug::NoLocking=1 \
+         -o Dir::Cache::archives=\"$PWD\" install {name} && \
+         for package in *.deb; do dpkg-deb -x \"$package\" .; done"
+    );
+    let unpacked = Command::new("sh")
+        .args(["-c", &unpack])
+        .current_dir(&scratch.0)
+        .output();
+    let binary = scratch.0.join("usr/sbin").join(name);
+    if binary.exists() {
+        // Debian has a folder of libraries for each architecture.
+        let folders = std::fs::read_dir(scratch.0.join("usr/lib"));
+        let folders: Vec<String> = folders
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path().display().to_string())
+            .collect();
+        return Some(format!(
+            "env LD_LIBRARY_PATH={} {}",
+            folders.join(":"),
+            binary.display()
+        ));
+    }
+    let why = unpacked.map(|output| everything(&output));
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI is set and there is no {name}: {why:?}"
+    );
+    eprintln!("SKIPPED: there is no {name} here, and Debian's package cannot be had: {why:?}");
+    None
+}
+
+/// Runs a lab, all of whose cases must come out as claimed, and gives the folder of its evidence below `scratch`.
+pub fn record(scratch: &Scratch, name: &str, lab: &str) -> PathBuf {
+    let file = scratch.file(&format!("{name}.yaml"), lab);
+    let evidence = scratch.0.join(format!("evidence-{name}"));
+    let output = hairpin()
+        .args(["run", &file, "--evidence"])
+        .arg(&evidence)
+        .output()
+        .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+    evidence
+}
+
+/// The evidence of a case, wherever below the folder it was saved.
+pub fn evidence(folder: &Path, case: &str) -> Value {
+    let text = saved(folder, case).unwrap_or_else(|| panic!("no evidence of {case} was saved"));
+    serde_json::from_str(&text).expect("the evidence is JSON")
+}
+
+fn saved(folder: &Path, case: &str) -> Option<String> {
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name == case) {
+                return std::fs::read_to_string(path.join("evidence.json")).ok();
+            }
+            if let Some(found) = saved(&path, case) {
+                return Some(found);
+            }
+        }
+    }
+    None
 }
