@@ -132,15 +132,19 @@ impl Driver {
         self.send(|_, devices, _| devices.tap.take()).await
     }
 
-    /// Asks the fabric and waits for the answer.
+    /// Asks the fabric; the answer comes to whoever awaits it. Questions are answered in the order of these calls, not in
+    /// that in which their answers are awaited.
     ///
     /// # Panics
     /// When the fabric's thread died of a broken invariant.
-    pub async fn ask<T: Send + 'static>(
+    pub fn ask<T: Send + 'static, Q>(
         &self,
-        question: impl FnOnce(&mut Fabric, Duration) -> T + Send + 'static,
-    ) -> T {
-        self.send(move |fabric, _, now| question(fabric, now)).await
+        question: Q,
+    ) -> impl Future<Output = T> + Send + use<T, Q>
+    where
+        Q: FnOnce(&mut Fabric, Duration) -> T + Send + 'static,
+    {
+        self.send(move |fabric, _, now| question(fabric, now))
     }
 
     /// Does something to the network, and waits until it is done.
@@ -175,10 +179,10 @@ impl Driver {
         }
     }
 
-    async fn send<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&mut Fabric, &mut Devices, Duration) -> T + Send + 'static,
-    ) -> T {
+    fn send<T: Send + 'static, Q>(&self, question: Q) -> impl Future<Output = T> + Send + use<T, Q>
+    where
+        Q: FnOnce(&mut Fabric, &mut Devices, Duration) -> T + Send + 'static,
+    {
         let (answer, result) = tokio::sync::oneshot::channel();
         let questions = self
             .questions
@@ -190,7 +194,7 @@ impl Driver {
         }));
         assert!(sent.is_ok(), "the fabric's thread died");
         self.wake.write(1).expect("an eventfd takes a small number");
-        result.await.expect("the fabric's thread answers")
+        async { result.await.expect("the fabric's thread answers") }
     }
 
     /// Stops the thread and closes the devices.

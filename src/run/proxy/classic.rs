@@ -49,7 +49,9 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
                 views: views.clone(),
                 client,
             };
-            connection.carry(stream)
+            // Now, before the next one is accepted: turns go by the order in which clients come.
+            let turn = station.next_target(connection.settings().group);
+            connection.carry(stream, turn)
         };
         tokio::select! {
             () = accept(listener, carry) => {}
@@ -110,8 +112,8 @@ impl Connection {
     }
 
     /// From the client's handshake to the end.
-    async fn carry(mut self, stream: TcpStream) {
-        let Some((assigned, backend)) = self.find_instance().await else {
+    async fn carry(mut self, stream: TcpStream, turn: impl Future<Output = Option<Assigned>>) {
+        let Some((assigned, backend)) = self.find_instance(turn).await else {
             return;
         };
         self.station.tell(Metric::RequestCount, 1).await;
@@ -147,12 +149,15 @@ impl Connection {
     }
 
     /// Connects to the instance whose turn it is, and waits for one in the surge queue as long as there is none. None:
-    /// the client's connection is closed.
-    async fn find_instance(&mut self) -> Option<(Assigned, TcpStream)> {
+    /// the client's connection is closed. `turn`: whose turn it was when the client came.
+    async fn find_instance(
+        &mut self,
+        turn: impl Future<Output = Option<Assigned>>,
+    ) -> Option<(Assigned, TcpStream)> {
         let until = Instant::now() + self.settings().idle_timeout;
         let station = Arc::clone(&self.station);
         let mut waits = false;
-        let found = timeout_at(until, self.try_instances(&mut waits)).await;
+        let found = timeout_at(until, self.try_instances(turn, &mut waits)).await;
         if waits {
             station.shared.surge.leave();
             station.tell(Metric::SurgeQueueLength, -1).await;
@@ -160,11 +165,20 @@ impl Connection {
         found.ok().flatten()
     }
 
-    async fn try_instances(&mut self, waits: &mut bool) -> Option<(Assigned, TcpStream)> {
+    async fn try_instances(
+        &mut self,
+        turn: impl Future<Output = Option<Assigned>>,
+        waits: &mut bool,
+    ) -> Option<(Assigned, TcpStream)> {
+        let mut turn = Some(turn);
         let mut failed = 0;
         loop {
             let settings = self.settings();
-            let Some(assigned) = self.station.next_target(settings.group).await else {
+            let assigned = match turn.take() {
+                Some(turn) => turn.await,
+                None => self.station.next_target(settings.group).await,
+            };
+            let Some(assigned) = assigned else {
                 self.wait(&settings, waits).await?;
                 self.views.changed().await.ok()?;
                 continue;

@@ -174,13 +174,11 @@ fn at_once(stream: &TcpStream) {
 }
 
 impl Station {
-    /// The target whose turn it is, of a group that the listener forwards to.
-    async fn next_target(&self, group: GroupId) -> Option<Assigned> {
+    /// The target whose turn it is, of a group that the listener forwards to: turns go by the order of these calls.
+    fn next_target(&self, group: GroupId) -> impl Future<Output = Option<Assigned>> + use<> {
         let place = self.place;
         let driver = self.world.driver();
-        driver
-            .ask(move |fabric, _| fabric.next_target(place, group))
-            .await
+        driver.ask(move |fabric, _| fabric.next_target(place, group))
     }
 
     /// How every target of a group stands.
