@@ -1,4 +1,4 @@
-//! NAT gateways in the evidence.
+//! NAT gateways and their mappings.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

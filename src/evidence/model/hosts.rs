@@ -1,0 +1,108 @@
+//! What hosts know: counters, sockets, what their kernels dropped and what their programs served.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A host's record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HostEvidence {
+    /// On eth0.
+    pub address: String,
+    /// On eth0 besides; empty: none.
+    #[serde(default)]
+    pub ipv6: String,
+    /// The host that it is inside of, a node or a router; empty: it is on the network itself.
+    #[serde(default)]
+    pub inside: String,
+    /// Kernel counters by nstat's flat names, as deltas over the steps.
+    pub counters: BTreeMap<String, i64>,
+    /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
+    /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`].
+    #[serde(default)]
+    pub kernel_drops: Option<BTreeMap<String, i64>>,
+    /// TCP sockets after the last step (listening ones left out).
+    pub sockets: Vec<Socket>,
+    /// Packets delivered to it that carried its own address as source.
+    pub self_sourced: i64,
+    /// Clients whose connections began without the PROXY protocol header that a server here expected, `address:port` as
+    /// the server saw them.
+    #[serde(default)]
+    pub broken_headers: Vec<String>,
+    /// HTTP requests served, since the first step.
+    pub requests: Vec<Request>,
+}
+
+/// A kernel socket.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Socket {
+    /// `ESTABLISHED`, `TIME_WAIT`, ...
+    pub state: String,
+    /// `address:port`
+    pub local: String,
+    /// `address:port`
+    pub remote: String,
+    /// Bytes written and not acknowledged, those not sent yet included.
+    #[serde(default)]
+    pub send_queue: i64,
+    /// Bytes received and not read.
+    #[serde(default)]
+    pub recv_queue: i64,
+    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
+    /// closed window); empty: nothing.
+    #[serde(default)]
+    pub timer: String,
+    /// How long still, ms, in steps of 10.
+    #[serde(default)]
+    pub timer_ms: i64,
+    /// How often it has sent again what was not acknowledged, without an answer since.
+    #[serde(default)]
+    pub retransmits: i64,
+    /// What the kernel knows besides (tcp_info, by sock_diag). None in TIME_WAIT, and where the kernel has no inet_diag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_info: Option<TcpInfo>,
+}
+
+/// Of `struct tcp_info` what explains a connection; of its whole life where nothing else is said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TcpInfo {
+    /// Smoothed round-trip time, ms.
+    pub rtt_ms: f64,
+    /// After how long it would send again, ms.
+    pub rto_ms: f64,
+    /// Congestion window, segments.
+    pub cwnd: i64,
+    /// Segments under way at this moment.
+    pub unacked: i64,
+    /// Of these, taken for lost.
+    pub lost: i64,
+    /// Segments sent again.
+    pub resent: i64,
+    /// Bytes that the other side acknowledged.
+    pub bytes_acked: i64,
+    /// Bytes that came, in order.
+    pub bytes_received: i64,
+    /// Segments sent, and those that came.
+    pub segments_out: i64,
+    /// See `segments_out`.
+    pub segments_in: i64,
+}
+
+/// A served request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// Host header.
+    pub host: String,
+    /// Request target.
+    pub path: String,
+    /// Answer.
+    pub status: i64,
+    /// Who asked, `address:port`: as a PROXY protocol header told, else as the server sees it.
+    #[serde(default)]
+    pub client: String,
+    /// X-Forwarded-For; empty without one.
+    #[serde(default)]
+    pub forwarded_for: String,
+    /// A load balancer's health check asked.
+    #[serde(default)]
+    pub probe: bool,
+}

@@ -1,0 +1,91 @@
+//! Packets as the fabric and devices saw them, and those that guards refused.
+
+use serde::{Deserialize, Serialize};
+
+/// One packet's passage through the fabric.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Packet {
+    /// Counts packets; two records of one delayed packet share it.
+    pub id: i64,
+    /// When it entered (second record of a delayed one: when it left).
+    pub t: f64,
+    /// Sending host, or the balancer's name, or `fabric`.
+    pub sender: String,
+    /// Receiving host; empty when it reached none.
+    pub receiver: String,
+    /// The host and the device there that saw it, as `docker veth1`: the fabric did not, or saw it elsewhere on its way;
+    /// empty: the fabric saw it.
+    #[serde(default)]
+    pub seen_at: String,
+    /// `tcp`, `udp`, `icmp`, else the protocol's number; only the first two have ports.
+    pub protocol: String,
+    /// IPv4's identification field, which nothing on a packet's way changes; 0 for many that are no part of a stream.
+    #[serde(default)]
+    pub ip_id: i64,
+    /// [`Packet::id`] of the same packet at the place before, where that was seen too: on a device, or by the fabric.
+    #[serde(default)]
+    pub follows: Option<i64>,
+    /// Source as sent.
+    pub from: String,
+    /// Destination as sent.
+    pub to: String,
+    /// Source as delivered.
+    pub from_after: String,
+    /// Destination as delivered.
+    pub to_after: String,
+    /// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`
+    pub flags: String,
+    /// Sequence number, absolute.
+    pub seq: i64,
+    /// Acknowledgement number, absolute; 0 without ACK.
+    pub ack: i64,
+    /// Payload bytes.
+    pub len: i64,
+    /// Window field.
+    pub window: i64,
+    /// Packets that it is on a wire: a kernel hands over several at once.
+    #[serde(default)]
+    pub wire_packets: i64,
+    /// Their bytes, IP and transport headers included.
+    #[serde(default)]
+    pub wire_bytes: i64,
+    /// `forwarded`, `held`, `answered: ...`, `dropped: reason`; `seen` on a device
+    pub fate: String,
+    /// Index into [`Evidence::flows`].
+    pub flow: Option<usize>,
+    /// Index into [`Evidence::mappings`].
+    #[serde(default)]
+    pub mapping: Option<usize>,
+    /// The NAT gateway that dropped, answered or made it; empty: none.
+    #[serde(default)]
+    pub gateway: String,
+    /// A health probe.
+    pub probe: bool,
+}
+
+/// A security group or network ACL refused a packet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// [`Packet::id`]
+    pub packet: i64,
+    /// Security groups of the interface, by name; or the one subnet whose network ACL it is, by zone.
+    pub guards: Vec<String>,
+    /// Whose interface: `web1`, `front/a`; empty for a network ACL.
+    pub interface: String,
+    /// `ingress`, `egress` of security groups; `inbound`, `outbound` of a network ACL.
+    pub direction: String,
+    /// The number of the network ACL's rule that denied it; none: no rule fits.
+    pub rule: Option<i64>,
+    /// `tcp`, `udp`, `icmp`, else the protocol's number.
+    pub protocol: String,
+    /// Source, `address:port`, as the guard saw it.
+    pub from: String,
+    /// Destination as the guard saw it.
+    pub to: String,
+    /// As in [`Packet::flags`].
+    #[serde(default)]
+    pub flags: String,
+    /// It belongs to a health check.
+    #[serde(default)]
+    pub probe: bool,
+}

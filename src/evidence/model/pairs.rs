@@ -1,0 +1,77 @@
+//! Pairs: a client's connection to a proxying balancer and the one to a target that it led to.
+
+use super::Evidence;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A client's connection to a proxying balancer, and one to a target that what came over it went to. Bytes are payload.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Pair {
+    /// The balancer's name.
+    pub balancer: String,
+    /// `chat/a`
+    pub via: String,
+    /// The listener's.
+    pub port: i64,
+    /// The target's host name.
+    pub target: String,
+    /// `address:port` of the client, as the balancer sees it.
+    pub client: String,
+    /// `address:port` of the balancer toward the target.
+    pub seen_as: String,
+    /// `address:port` of the target.
+    pub target_address: String,
+    /// When the connection to the target stood.
+    pub opened: f64,
+    /// What was carried. None of HTTP: its connections to targets serve many clients by turns.
+    #[serde(flatten)]
+    pub bytes: Option<Carried>,
+    /// When it gave the connection to the target up, or saw it end; none: it did not.
+    pub target_closed: Option<f64>,
+    /// When the client's connection had ended as well.
+    pub closed: Option<f64>,
+    /// Why: `finished`, `client-reset`, `target-reset`, `idle`, `out-of-service`; empty while it is open.
+    pub why: String,
+}
+
+/// Bytes between a client and a target, as the proxy between them counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Bytes the balancer's program took from the client.
+    pub from_client: i64,
+    /// Bytes of them that it gave to its kernel for the target.
+    pub to_target: i64,
+    /// Bytes it took from the target.
+    pub from_target: i64,
+    /// Bytes of them that it gave to its kernel for the client.
+    pub to_client: i64,
+}
+
+impl std::ops::AddAssign for Carried {
+    fn add_assign(&mut self, other: Self) {
+        self.from_client += other.from_client;
+        self.to_target += other.to_target;
+        self.from_target += other.from_target;
+        self.to_client += other.to_client;
+    }
+}
+
+/// For each of [`Evidence::pairs`] the number of the client's connection; none when it is not known. What a client's end
+/// leads to is its connection's until another connection of that end begins.
+pub fn connections_of_pairs(evidence: &Evidence) -> Vec<Option<usize>> {
+    let connections = evidence.connections.iter().enumerate();
+    let first: HashMap<usize, usize> = connections
+        .filter_map(|(number, connection)| Some((connection.pair?, number)))
+        .collect();
+    let mut owner: HashMap<(&str, i64, &str), usize> = HashMap::new();
+    let pairs = evidence.pairs.iter().enumerate();
+    pairs
+        .map(|(number, pair)| {
+            let end = (pair.via.as_str(), pair.port, pair.client.as_str());
+            if let Some(connection) = first.get(&number) {
+                owner.insert(end, *connection);
+            }
+            owner.get(&end).copied()
+        })
+        .collect()
+}
