@@ -1,7 +1,6 @@
 //! Claims: compiled against what can be said in this very case.
 
-use super::Claim;
-use super::Sink;
+use super::{Claim, Sink};
 use crate::diag::{Span, Spanned};
 use crate::expr::{self, Shape};
 use crate::spec;

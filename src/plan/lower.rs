@@ -1,10 +1,10 @@
 //! From what is resolved to what the fabric knows.
 
 use super::addresses::Addresses;
-use super::application::Inner;
 use super::balancers::Balancer;
+use super::balancers::application::Inner;
+use super::balancers::forward::Share;
 use super::clock::Clock;
-use super::forward::Share;
 use super::groups::{Carries, Groups};
 use super::hosts::Hosts;
 use super::{Host, HostId};

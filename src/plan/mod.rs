@@ -6,45 +6,29 @@
 //! a lab is read (see `spec`), how a plan is built (see `world`).
 
 mod addresses;
-mod application;
 mod attributes;
 mod balancers;
 mod cases;
-mod checks;
 mod claims;
-mod classic;
 mod clock;
-mod datagrams;
-mod destination_text;
 mod destinations;
 mod endpoints;
-mod faults;
-mod forward;
 mod groups;
 mod guards;
 mod hosts;
-mod ipv6;
 mod kubernetes;
-mod literal;
 mod lower;
 pub mod model;
 mod nat;
 mod network;
-mod nft;
-mod over_ipv6;
-mod requests;
 mod segments;
-mod service_places;
 pub mod shape;
 mod sink;
 mod size;
 mod steps;
-mod sysctls;
-mod targets;
 mod text;
 pub mod vocabulary;
 mod vpcs;
-mod zones;
 
 #[cfg(test)]
 mod tests;

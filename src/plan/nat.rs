@@ -4,10 +4,9 @@
 //! outbound connections" and "TCP reset and idle timeout" of Azure Load Balancer; "Cloud NAT addresses and ports" and
 //! "Tune NAT configuration" of Google Cloud.
 
-use super::Sink;
 use super::clock::Clock;
 use super::hosts::known_zone;
-use super::vpcs;
+use super::{Sink, vpcs};
 use crate::diag::codes::nat as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{

@@ -2,8 +2,7 @@
 //!
 //! The values come from `verdict::value`; a test there holds the two together.
 
-use super::nat;
-use super::vocabulary as words;
+use super::{nat, vocabulary as words};
 use crate::expr::{Shape, Type};
 use crate::fabric::metric::Namespace;
 use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};

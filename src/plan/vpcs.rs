@@ -3,7 +3,7 @@
 use super::Sink;
 use super::addresses::is_private;
 use super::balancers::Balancer;
-use super::forward::used;
+use super::balancers::forward::used;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use crate::diag::codes::guards as code;

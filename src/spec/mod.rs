@@ -6,11 +6,8 @@
 pub mod check;
 mod claims;
 pub mod grammar;
-pub mod guards;
-pub mod kubernetes;
 pub mod model;
 mod moments;
-pub mod nat;
 pub mod node;
 mod readers;
 mod repair;
@@ -24,9 +21,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use guards::*;
 pub use model::*;
-pub use nat::*;
 pub use schema::schema;
 
 use crate::diag::codes::{spec as code, yaml as yaml_code};

@@ -54,12 +54,12 @@ fn the_flagship_is_read() {
     assert_eq!(front.zones.len(), 2);
     assert_eq!(group_of(&front.listeners[0].1), "web");
     assert_eq!(front.emulate.prefer[0].1[0].value, "web1");
-    let Verb::Connect {
+    let Verb::Connect(Connect {
         to,
         source_port,
         timeout,
         ..
-    } = &lab.body.steps[0].verb
+    }) = &lab.body.steps[0].verb
     else {
         panic!("a connect")
     };
@@ -161,7 +161,7 @@ fn set_finds_steps_by_name() {
         case.body.steps[2].verb,
         Verb::Stop { reset: false, .. }
     ));
-    let Verb::Connect { timeout, .. } = &case.body.steps[0].verb else {
+    let Verb::Connect(Connect { timeout, .. }) = &case.body.steps[0].verb else {
         panic!("a connect")
     };
     assert_eq!(timeout.value.length, Duration::from_secs(1));

@@ -4,7 +4,7 @@ use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::guards::{NETWORK_ACL, SECURITY_GROUP};
 use crate::spec::grammar::vpcs::{ENDPOINT, ENDPOINT_SERVICE, PEERING, VPC};
-use crate::spec::guards::{
+use crate::spec::model::{
     Endpoint, EndpointService, GuardRule, NetworkAcl, Peering, SecurityGroup, Vpc,
 };
 use crate::spec::node::Node;

@@ -3,7 +3,7 @@
 use super::Fields;
 use crate::diag::Span;
 use crate::spec::grammar::nat::{NAT_EMULATE, NAT_GATEWAY};
-use crate::spec::nat::{NatEmulate, NatGateway};
+use crate::spec::model::{NatEmulate, NatGateway};
 use crate::spec::node::Node;
 
 /// `nat_gateways.X`

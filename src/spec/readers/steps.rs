@@ -3,7 +3,7 @@
 use super::Fields;
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::steps::{GET, REQUEST, STEPS};
-use crate::spec::model::{Fault, HttpRequest, Request, Step, Transfer, Verb};
+use crate::spec::model::{Connect, Fault, HttpRequest, Load, Request, Step, Transfer, Verb};
 use crate::spec::node::{Entry, Node, Value};
 
 /// `steps`
@@ -51,7 +51,7 @@ fn step(node: &Node, index: usize) -> Option<Step> {
 
 fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
     Some(match name {
-        "connect" => Verb::Connect {
+        "connect" => Verb::Connect(Connect {
             from: fields.value("from")?,
             to: fields.value("to")?,
             source_port: fields.written("source_port"),
@@ -59,8 +59,8 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             keepalive: fields.written("keepalive"),
             tls: fields.value("tls")?.value,
             timeout: fields.value("timeout")?,
-        },
-        "load" => Verb::Load {
+        }),
+        "load" => Verb::Load(Load {
             from: fields.value("from")?,
             to: fields.value("to")?,
             connections: fields.value("connections")?,
@@ -71,7 +71,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             keepalive: fields.written("keepalive"),
             timeout: fields.value("timeout")?,
             background: fields.value("background")?.value,
-        },
+        }),
         "send" => Verb::Send(transfer(fields)?),
         "exchange" => Verb::Exchange(transfer(fields)?),
         "receive" => Verb::Receive(transfer(fields)?),

@@ -5,7 +5,7 @@ use super::{FromText, short};
 use crate::diag::codes::{Code, guards as code, spec::LATER_VALUE};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::spec::grammar::RuleKind;
-use crate::spec::guards::{AddressRange, GuardRule, Peer, Traffic};
+use crate::spec::model::{AddressRange, GuardRule, Peer, Traffic};
 use crate::spec::node::{Scalar, Style};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;

@@ -1,0 +1,330 @@
+//! Classic balancers: their words, their instances (a group of their own), their attributes and knobs.
+//!
+//! Source: the Classic Load Balancer guide (listeners, connection draining, idle timeout, proxy protocol, health checks).
+
+use super::Listener;
+use super::forward::Share;
+use crate::diag::codes::classic as code;
+use crate::diag::{Diagnostic, Span, Spanned};
+use crate::fabric::config::{
+    Classic, GroupAttributes, GroupEmulate, GroupId, Kind, OnBackendReset, OnDeregister, Protocol,
+    Threshold,
+};
+use crate::plan::Sink;
+use crate::plan::attributes::{self, Checked, Holder};
+use crate::plan::clock::Clock;
+use crate::plan::groups::{self, Carries, Group, Groups, checks};
+use crate::plan::hosts::Hosts;
+use crate::spec::{self, Body};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const IDLE: &str = "ConnectionSettings.IdleTimeout";
+const DRAINING: &str = "ConnectionDraining.Enabled";
+const DRAINING_TIMEOUT: &str = "ConnectionDraining.Timeout";
+const PROXY_PROTOCOL: &str = "ProxyProtocolPolicyType.ProxyProtocol";
+/// AWS's default, cloud seconds.
+const IDLE_SECONDS: u64 = 60;
+/// AWS's default, cloud seconds.
+const DRAINING_SECONDS: u64 = 300;
+/// AWS: connections that wait for an instance; more are closed.
+const SURGE_QUEUE: usize = 1024;
+/// Undocumented: cloud time between two attempts to connect to an instance. A kernel sends its SYN again after as much.
+const RETRY: Duration = Duration::from_secs(1);
+/// AWS: the only status that passes.
+const PASSES: RangeInclusive<u16> = 200..=200;
+/// Undocumented: one checker for each zonal address.
+const CHECKERS: u8 = 1;
+
+/// True for a classic balancer.
+pub(in crate::plan) fn is(section: &spec::Balancer) -> bool {
+    section.kind.value == "classic"
+}
+
+/// Adds the instances of every classic balancer as a group that no listener can name.
+pub(in crate::plan) fn add_groups<'a>(
+    body: &'a Body,
+    groups: &mut Groups<'a>,
+    hosts: &Hosts<'_>,
+    clock: Clock,
+    sink: &mut Sink,
+) {
+    for (number, (name, section)) in body.load_balancers.iter().enumerate() {
+        if !is(section) {
+            continue;
+        }
+        let same = groups.list.iter().find(|g| g.name.value == name.value);
+        if let Some(group) = same.filter(|group| group.owner.is_none()) {
+            sink.push(
+                Diagnostic::new(
+                    code::NAME_OF_GROUP,
+                    name.span,
+                    format!("`{}` is a classic balancer and a target group", name.value),
+                )
+                .label("`register` and `deregister` could not tell them apart")
+                .also(group.name.span, "the target group")
+                .help("rename one of the two"),
+            );
+        }
+        // What is wrong with them is said once, by `resolve`.
+        let attributes =
+            attributes::check(Holder::Classic, &section.attributes, &mut Sink::default());
+        groups.list.push(Group {
+            name,
+            owner: Some(number),
+            inner: None,
+            protocol: Carries::Tcp,
+            ipv6: false,
+            preserve_client_ip: false,
+            proxy_protocol: None,
+            cross_zone: None,
+            health_check: section
+                .health_check
+                .as_ref()
+                .map(|check| checks::of(check, &[PASSES], CHECKERS, clock, sink)),
+            attributes: group_attributes(&attributes, clock),
+            emulate: GroupEmulate::default(),
+            port: None,
+            targets: groups::registered(instances(section), None, hosts, sink),
+            unknown: instances(section)
+                .map(|(name, _)| name.value.as_str())
+                .filter(|name| hosts.all(name).is_none())
+                .collect(),
+        });
+    }
+}
+
+fn instances(
+    section: &spec::Balancer,
+) -> impl Iterator<Item = (&Spanned<String>, Option<&Spanned<u16>>)> {
+    let written = section.instances.iter();
+    written.flat_map(|list| list.value.iter().map(|name| (name, None)))
+}
+
+/// A zonal address without a healthy instance leaves DNS, and unhealthy instances get nothing.
+fn group_attributes(written: &Checked<'_>, clock: Clock) -> GroupAttributes {
+    let seconds = written
+        .number(DRAINING_TIMEOUT)
+        .map_or(DRAINING_SECONDS, |number| number.value);
+    GroupAttributes {
+        deregistration_delay: match written.flag(DRAINING, false) {
+            true => clock.cloud(Duration::from_secs(seconds)),
+            false => Duration::ZERO,
+        },
+        routing: Threshold::default(),
+        ..GroupAttributes::default()
+    }
+}
+
+/// What is special about a classic balancer, and its listeners.
+pub(in crate::plan) fn resolve(
+    number: usize,
+    section: &spec::Balancer,
+    groups: &Groups<'_>,
+    clock: Clock,
+    sink: &mut Sink,
+) -> (Kind, Vec<Listener>) {
+    foreign_words(section, sink);
+    let attributes = attributes::check(Holder::Classic, &section.attributes, sink);
+    let idle = attributes
+        .number(IDLE)
+        .unwrap_or_else(|| Spanned::new(IDLE_SECONDS, section.span));
+    let idle_timeout = clock.idle(&idle, sink);
+    if let Some(timeout) = attributes.number(DRAINING_TIMEOUT)
+        && !attributes.flag(DRAINING, false)
+    {
+        sink.push(
+            Diagnostic::new(
+                code::DRAINING_IS_OFF,
+                timeout.span,
+                "connection draining has a timeout, and is not enabled",
+            )
+            .help(format!("add `{DRAINING}: true`, or remove the timeout")),
+        );
+    }
+    let mut lists = groups.list.iter();
+    let group = lists
+        .position(|group| group.owner == Some(number))
+        .expect("every classic balancer has its group");
+    let emulate = &section.emulate;
+    let word = |knob: &Option<Spanned<String>>| knob.as_ref().map(|word| word.value.clone());
+    let kind = Kind::Classic(Classic {
+        group: GroupId(u16::try_from(group).expect("the number of groups is limited")),
+        idle_timeout,
+        draining: attributes.flag(DRAINING, false),
+        proxy_protocol: attributes.flag(PROXY_PROTOCOL, false),
+        on_deregister: match word(&emulate.on_deregister).as_deref() {
+            Some("reset") => OnDeregister::Reset,
+            Some("blackhole") => OnDeregister::Blackhole,
+            Some("drain") => OnDeregister::Drain,
+            Some(_) | None => OnDeregister::Close,
+        },
+        on_backend_reset: match word(&emulate.on_backend_reset).as_deref() {
+            Some("ignore") => OnBackendReset::Ignore,
+            Some(_) | None => OnBackendReset::Propagate,
+        },
+        surge_queue: emulate
+            .surge_queue
+            .as_ref()
+            .and_then(|most| usize::try_from(most.value).ok())
+            .unwrap_or(SURGE_QUEUE),
+        retry: clock.cloud(RETRY),
+    });
+    let cross_zone = attributes.flag(attributes::CLASSIC_CROSS_ZONE, false);
+    let listeners = section.listeners.iter().filter_map(|(port, listener)| {
+        let instance_port = instance_port(listener, sink)?;
+        Some(Listener {
+            port: port.value,
+            protocol: Protocol::Tcp,
+            forward: vec![Share::only(group, cross_zone, listener.span)],
+            instance_port: Some(instance_port),
+            idle_timeout,
+            terminates: false,
+        })
+    });
+    (kind, listeners.collect())
+}
+
+fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
+    if listener.protocol.value != "TCP" {
+        sink.push(
+            Diagnostic::new(
+                code::TCP_ONLY,
+                listener.protocol.span,
+                format!(
+                    "a {} listener of a classic balancer",
+                    listener.protocol.value
+                ),
+            )
+            .label("only TCP listeners are emulated")
+            .help("write `5222: 5222`, or `5222: { instance_port: 5222 }`"),
+        );
+    }
+    if listener.instance_port.is_none() && listener.target_group.is_none() {
+        sink.push(
+            Diagnostic::new(
+                code::NO_INSTANCE_PORT,
+                listener.span,
+                "a listener of a classic balancer names the port of its instances",
+            )
+            .label("forwards to no port")
+            .help("write `5222: 5222`, or `5222: { instance_port: 5222 }`"),
+        );
+    }
+    Some(listener.instance_port.as_ref()?.value)
+}
+
+/// What only other kinds of balancer have. All of it is told.
+fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
+    let emulate = &section.emulate;
+    let of = |name: &'static str, span: Option<Span>| span.map(|span| (name, span));
+    let mut found = vec![
+        of(
+            "ip_address_type",
+            Some(section.ip_address_type.span).filter(|_| section.ip_address_type.value != "ipv4"),
+        ),
+        of("zonal_shift", section.zonal_shift.as_ref().map(|w| w.span)),
+        of(
+            "emulate.on_collision",
+            emulate.on_collision.as_ref().map(|w| w.span),
+        ),
+        of(
+            "emulate.on_missing_flow",
+            emulate.on_missing_flow.as_ref().map(|w| w.span),
+        ),
+        of(
+            "emulate.on_zone_disabled",
+            emulate.on_zone_disabled.as_ref().map(|w| w.span),
+        ),
+        of(
+            "emulate.snat_ports",
+            emulate.snat_ports.as_ref().map(|w| w.span),
+        ),
+        of(
+            "emulate.flow_capacity",
+            emulate.flow_capacity.as_ref().map(|w| w.span),
+        ),
+        of(
+            "emulate.flow_reuse",
+            emulate.flow_reuse.as_ref().map(|w| w.span),
+        ),
+    ];
+    for (_, listener) in &section.listeners {
+        found.push(of(
+            "target_group",
+            listener.target_group.as_ref().map(|w| w.span),
+        ));
+        found.push(of(
+            "target_groups",
+            listener.target_groups.first().map(|(name, _)| name.span),
+        ));
+        found.push(of(
+            "attributes of a listener",
+            listener.attributes.first().map(|(name, _)| name.span),
+        ));
+    }
+    for (name, span) in found.into_iter().flatten() {
+        sink.push(
+            Diagnostic::new(
+                code::NOT_OF_CLASSIC,
+                span,
+                format!("a classic balancer has no `{name}`"),
+            )
+            .also(section.kind.span, "the kind of balancer")
+            .help(match name {
+                "target_group" | "target_groups" => {
+                    "name the instances: `instances: [web1]`, and their port: `80: 80`"
+                }
+                _ => "remove it, or make the balancer a network balancer",
+            }),
+        );
+    }
+}
+
+/// What only classic balancers have, of another one. All of it is told.
+pub(in crate::plan) fn only_of_classic(section: &spec::Balancer, sink: &mut Sink) {
+    let emulate = &section.emulate;
+    let mut found = vec![
+        (
+            "instances",
+            section.instances.as_ref().map(|list| list.span),
+        ),
+        (
+            "health_check",
+            section.health_check.as_ref().map(|check| check.span),
+        ),
+        (
+            "emulate.on_deregister",
+            emulate.on_deregister.as_ref().map(|w| w.span),
+        ),
+        (
+            "emulate.on_backend_reset",
+            emulate.on_backend_reset.as_ref().map(|w| w.span),
+        ),
+        (
+            "emulate.surge_queue",
+            emulate.surge_queue.as_ref().map(|w| w.span),
+        ),
+    ];
+    for (_, listener) in &section.listeners {
+        let port = listener.instance_port.as_ref();
+        found.push(("instance_port", port.map(|w| w.span)));
+    }
+    for (name, span) in found {
+        let Some(span) = span else { continue };
+        sink.push(
+            Diagnostic::new(
+                code::ONLY_OF_CLASSIC,
+                span,
+                format!("only a classic balancer has `{name}`"),
+            )
+            .help(match name {
+                "instances" | "instance_port" => {
+                    "forward to a target group: `listeners: { 80: web }`, or write `type: classic`"
+                }
+                "health_check" => "write it in the target group, or write `type: classic`",
+                _ => "remove it, or write `type: classic`",
+            }),
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! A balancer's zonal shift: whether it may have one, and away from which zone.
+//!
+//! Source: the Network Load Balancer guide, "Zonal shift", and the developer guide of Application Recovery Controller.
+
+use super::Listener;
+use crate::diag::codes::zones as code;
+use crate::diag::{Diagnostic, Spanned};
+use crate::plan::Sink;
+use crate::plan::attributes::{CROSS_ZONE, Checked, UNHEALTHY_TERMINATION, ZONAL_SHIFT};
+use crate::plan::groups::{Carries, Groups};
+use crate::spec::{self, Body};
+
+/// The profile of before zonal shift across zones.
+const WITHIN_ZONES_ONLY: &str = "aws-2020";
+
+/// The zone that a balancer is shifted away from.
+pub(super) fn shifted<'a>(
+    name: &Spanned<String>,
+    section: &'a spec::Balancer,
+    attributes: &Checked<'_>,
+    sink: &mut Sink,
+) -> Option<&'a str> {
+    let zone = section.zonal_shift.as_ref()?;
+    if !attributes.flag(ZONAL_SHIFT, false) {
+        sink.push(
+            Diagnostic::new(
+                code::SHIFT_DISABLED,
+                zone.span,
+                format!("zonal shift is disabled on `{}`", name.value),
+            )
+            .label("cannot be started")
+            .help(format!("add `{ZONAL_SHIFT}: true` to its attributes")),
+        );
+    }
+    if !section.zones.iter().any(|(z, _)| z.value == zone.value) {
+        let zones = section.zones.iter().map(|(z, _)| z.value.as_str());
+        let help = sink.help(&zone.value, zones);
+        sink.push(
+            Diagnostic::new(
+                code::SHIFT_ZONE,
+                zone.span,
+                format!("`{}` is not in zone `{}`", name.value, zone.value),
+            )
+            .label("nothing to shift away from")
+            .also(name.span, "the load balancer")
+            .help(help),
+        );
+        return None;
+    }
+    Some(zone.value.as_str())
+}
+
+/// AWS does not let every balancer that works across zones have the attribute.
+pub(super) fn may_shift(
+    attributes: &Checked<'_>,
+    listeners: &[Listener],
+    groups: &Groups<'_>,
+    body: &Body,
+    sink: &mut Sink,
+) {
+    let Some(enabled) = attributes.text(ZONAL_SHIFT) else {
+        return;
+    };
+    if enabled.value != "true" {
+        return;
+    }
+    // Not across zones, nothing is asked of the groups.
+    if !attributes.flag(CROSS_ZONE, false) {
+        return;
+    }
+    if body.profile.value == WITHIN_ZONES_ONLY {
+        sink.push(
+            Diagnostic::new(
+                code::SHIFT_TOO_NEW,
+                enabled.span,
+                "zonal shift and cross-zone load balancing on one balancer",
+            )
+            .label("AWS allows both together since 2024")
+            .also(body.profile.span, "this profile is older")
+            .help(format!(
+                "turn `{CROSS_ZONE}` off, or use `profile: aws-current`"
+            )),
+        );
+        return;
+    }
+    let mut said = Vec::new();
+    for share in listeners.iter().flat_map(|listener| &listener.forward) {
+        let group = &groups.list[share.group];
+        let section = body
+            .target_groups
+            .iter()
+            .find(|(name, _)| name.value == group.name.value)
+            .map(|(_, section)| section);
+        let terminates = section
+            .into_iter()
+            .flat_map(|section| &section.attributes)
+            .find(|(name, _)| name.value == UNHEALTHY_TERMINATION)
+            .is_none_or(|(_, value)| value.value == "true");
+        let (why, help) = if group.protocol != Carries::Tcp {
+            (
+                "it carries UDP",
+                "use TCP, or turn zonal shift off".to_owned(),
+            )
+        } else if group.cross_zone == Some(false) {
+            (
+                "it turns cross-zone off for itself",
+                format!("remove `{}` from the group", CROSS_ZONE),
+            )
+        } else if terminates {
+            (
+                "it terminates the connections of unhealthy targets",
+                format!("add `{UNHEALTHY_TERMINATION}: false` to the group's attributes"),
+            )
+        } else {
+            continue;
+        };
+        if said.contains(&share.group) {
+            continue;
+        }
+        said.push(share.group);
+        sink.push(
+            Diagnostic::new(
+                code::SHIFT_UNSUPPORTED,
+                enabled.span,
+                format!(
+                    "target group `{}` does not allow zonal shift across zones",
+                    group.name.value
+                ),
+            )
+            .label(why)
+            .also(group.name.span, "this group")
+            .help(help),
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! The steps of a story, and what they name.
+
+use super::{HostId, StepId};
+use crate::fabric;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The result's name, or `step N` (from 1).
+    pub name: String,
+    /// False: the result has no name in expressions.
+    pub named: bool,
+    /// The verb and what it is about, for reports: `connect client -> front/a`.
+    pub label: String,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Do not wait for its end.
+    pub background: bool,
+    /// What it does.
+    pub verb: Verb,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Opens one connection.
+    Connect {
+        /// Where.
+        dial: Dial,
+        /// None: the kernel's choice.
+        source_port: Option<u16>,
+        /// Idle time and interval of SO_KEEPALIVE, whole seconds.
+        keepalive: Option<Duration>,
+        /// Speaks TLS over it, whatever the certificate.
+        tls: bool,
+        /// The step's own limit.
+        timeout: Duration,
+    },
+    /// Opens many.
+    Load {
+        /// One for each client.
+        dials: Vec<Dial>,
+        /// For each client.
+        connections: u32,
+        /// For each client, per second; none: the next when the last is done, or after 20 ms.
+        rate: Option<f64>,
+        /// Keep them open to the end.
+        hold: bool,
+        /// What to do on each before it is closed.
+        request: Option<Request>,
+        /// As for `Connect`.
+        keepalive: Option<Duration>,
+        /// For each connection.
+        timeout: Duration,
+    },
+    /// Sends, and receives as many bytes.
+    Exchange(Transfer),
+    /// Sends.
+    Send(Transfer),
+    /// Receives.
+    Receive(Transfer),
+    /// close(2).
+    Close {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// RST.
+    Abort {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// One segment more to the client, as from the server.
+    Inject {
+        /// The connection.
+        over: StepId,
+        /// Bytes after the end of the last segment that came.
+        beyond: u32,
+        /// Of payload, at most 1400.
+        bytes: u16,
+    },
+    /// shutdown(SHUT_WR).
+    Shutdown {
+        /// The connection or load.
+        over: StepId,
+    },
+    /// Lets time pass.
+    Wait {
+        /// Real time.
+        lapse: Duration,
+    },
+    /// Waits for a fact.
+    WaitUntil {
+        /// The condition.
+        that: Box<Claim>,
+        /// Limit.
+        timeout: Duration,
+    },
+    /// Stops the servers of hosts: no more listening, live connections closed.
+    Stop {
+        /// Which.
+        hosts: Vec<HostId>,
+        /// RST instead of FIN.
+        reset: bool,
+    },
+    /// Servers die as by SIGKILL: the kernel closes what they had open.
+    Kill {
+        /// Which.
+        hosts: Vec<HostId>,
+    },
+    /// Breaks something, or mends it.
+    Fault(Fault),
+    /// Registers targets with their group, or deregisters them.
+    Registration {
+        /// Their group.
+        group: fabric::config::GroupId,
+        /// Their places in it.
+        targets: Vec<usize>,
+        /// Register.
+        registered: bool,
+        /// Those of them that cannot be registered: instances of another VPC than the group's balancer. One of them,
+        /// and the whole call is refused (AWS: `InvalidTarget`).
+        foreign: Vec<usize>,
+    },
+    /// Settings of the network change.
+    Set {
+        /// Dotted path.
+        path: String,
+        /// Compact YAML; none: removed.
+        value: Option<String>,
+        /// The whole network with this and all earlier changes; hosts, balancers, groups and targets are the same.
+        network: Box<fabric::Config>,
+    },
+    /// A real program.
+    Run {
+        /// Where.
+        host: HostId,
+        /// Shell text.
+        command: String,
+        /// Limit.
+        timeout: Duration,
+    },
+}
+
+impl Verb {
+    /// From where to where its connections go; empty for a verb that opens none.
+    pub fn dials(&self) -> &[Dial] {
+        match self {
+            Verb::Connect { dial, .. } => std::slice::from_ref(dial),
+            Verb::Load { dials, .. } => dials,
+            Verb::Exchange(_)
+            | Verb::Send(_)
+            | Verb::Receive(_)
+            | Verb::Close { .. }
+            | Verb::Abort { .. }
+            | Verb::Inject { .. }
+            | Verb::Shutdown { .. }
+            | Verb::Wait { .. }
+            | Verb::WaitUntil { .. }
+            | Verb::Stop { .. }
+            | Verb::Kill { .. }
+            | Verb::Fault(_)
+            | Verb::Registration { .. }
+            | Verb::Set { .. }
+            | Verb::Run { .. } => &[],
+        }
+    }
+}
+
+/// From where to where a connection goes.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The client.
+    pub from: HostId,
+    /// Where it can come to; one when the lab names one. Never empty. Without a name they are taken in turn.
+    pub to: Vec<Endpoint>,
+    /// The balancer's name, which the client asks the resolver for; it dials what it is told.
+    pub name: Option<String>,
+    /// Datagrams.
+    pub udp: bool,
+}
+
+/// A place to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `front/a`, `web1`, `web1/public` or the address itself.
+    pub label: String,
+    /// What the kernel dials.
+    pub address: SocketAddr,
+}
+
+/// Bytes over a connection or a load.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// The `connect` or `load` step.
+    pub over: StepId,
+    /// Bytes each time, 1..=64 MiB.
+    pub bytes: u32,
+    /// How often, at least 1.
+    pub times: u32,
+    /// Pause between two times.
+    pub every: Duration,
+    /// Limit for each time.
+    pub timeout: Duration,
+}
+
+/// What a load does on each of its connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Bytes to send and to get back.
+    Bytes(u32),
+    /// HTTP requests.
+    Http(HttpRequest),
+}
+
+/// GET over HTTP/1.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Request target.
+    pub path: String,
+    /// Host header; none: the name or address that was dialled.
+    pub host: Option<String>,
+    /// How often, at least 1.
+    pub times: u32,
+    /// Pause between two times.
+    pub every: Duration,
+    /// False: `Connection: close`.
+    pub keep_alive: bool,
+}
+
+/// What a story breaks and mends.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Servers stop as by SIGSTOP; their kernels go on.
+    Freeze(Vec<HostId>),
+    /// Hosts are gone without a word.
+    PowerOff(Vec<HostId>),
+    /// Nothing comes in or out of these hosts.
+    LinkDown(Vec<HostId>),
+    /// Packets are dropped.
+    Drop(fabric::faults::DropRule),
+    /// Faults end.
+    Heal {
+        /// Of these hosts.
+        hosts: Vec<HostId>,
+        /// Of these `drop` steps.
+        drops: Vec<StepId>,
+    },
+}

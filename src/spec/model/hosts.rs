@@ -1,0 +1,186 @@
+//! The typed mirror of hosts: where they are, their links, and what they serve.
+
+use crate::diag::{Span, Spanned};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// `hosts.X`
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The item's place.
+    pub span: Span,
+    /// `address:`; none: given out.
+    pub address: Option<Spanned<Ipv4Addr>>,
+    /// `addresses:`, beside `address`.
+    pub addresses: Vec<Spanned<Ipv4Addr>>,
+    /// `public_address: none | auto | A`
+    pub public_address: Option<Spanned<PublicAddress>>,
+    /// `ipv6: auto | A`; none: no IPv6.
+    pub ipv6: Option<Spanned<Ipv6>>,
+    /// `zone:`; none: on the internet.
+    pub zone: Option<Spanned<String>>,
+    /// `count:`; none: one host named by the key itself.
+    pub count: Option<Spanned<u32>>,
+    /// `serve:` by port.
+    pub serve: Vec<(Spanned<ServePort>, Serve)>,
+    /// `sysctls:` key and value text.
+    pub sysctls: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `nft:` text.
+    pub nft: Option<Spanned<String>>,
+    /// `iptables:` text (iptables-restore format).
+    pub iptables: Option<Spanned<String>>,
+    /// `setup:` shell text.
+    pub setup: Option<Spanned<String>>,
+    /// `link:`, both directions resolved: a direction's own value wins over the common one.
+    pub up: Link,
+    /// See `up`.
+    pub down: Link,
+    /// Device MTU; none: 1500.
+    pub mtu: Option<Spanned<u16>>,
+    /// `kernel:` quirks by name.
+    pub kernel: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `dns_cache: ttl | forever | none`; none: `ttl`.
+    pub dns_cache: Option<Spanned<String>>,
+    /// `vpc:`; none: the default one.
+    pub vpc: Option<Spanned<String>>,
+    /// `behind:`; none: on the fabric.
+    pub behind: Option<Behind>,
+    /// `gateway:`; none: the bridge that it hangs on.
+    pub gateway: Option<Spanned<Ipv4Addr>>,
+    /// `nat:`; none: it reaches the internet by a public address of its own, or not at all.
+    pub nat: Option<Spanned<String>>,
+    /// `security_groups:`; empty: unguarded.
+    pub security_groups: Vec<Spanned<String>>,
+}
+
+/// A host's `behind`.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// Where it is written.
+    pub span: Span,
+    /// Routers, each with the name of a segment; none: its first one. There should be one.
+    pub routers: Vec<(Spanned<String>, Option<Spanned<String>>)>,
+}
+
+/// A host's `public_address`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// No way to or from the internet.
+    None,
+    /// Given out.
+    Auto,
+    /// This one.
+    Fixed(Ipv4Addr),
+}
+
+/// A host's `ipv6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipv6 {
+    /// Given out.
+    Auto,
+    /// This one.
+    Fixed(Ipv6Addr),
+}
+
+/// A key of `serve`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServePort {
+    /// 1..=65535
+    pub port: u16,
+    /// `53/udp`
+    pub udp: bool,
+}
+
+/// What a host serves on a port.
+#[derive(Clone, Debug, PartialEq)]
+pub enum App {
+    /// Sends back what it gets.
+    Echo {
+        /// Close (FIN) a connection that was idle for this long.
+        idle_close: Option<Duration>,
+    },
+    /// Reads and counts.
+    Sink,
+    /// Speaks first, then echoes.
+    Banner {
+        /// What it says; a line feed is added.
+        text: String,
+    },
+    /// Answers everything with the host's name and a line feed.
+    Name,
+    /// Sends for as long as the connection takes it.
+    Source {
+        /// Bytes a write.
+        bytes: u32,
+        /// Pause between writes.
+        every: Duration,
+    },
+    /// A minimal HTTP/1.1 server: the host's name as body.
+    Http(Http),
+    /// The same over TLS.
+    Https {
+        /// What it answers.
+        http: Http,
+        /// `1.2`, `1.3`; none: both.
+        tls: Option<String>,
+    },
+    /// Listens and never accepts.
+    NeverAccept {
+        /// `listen(2)` backlog.
+        backlog: u32,
+    },
+    /// A real program.
+    Command {
+        /// Shell text.
+        command: String,
+        /// Wait for this before the story starts; none: for the port to listen.
+        ready: Option<String>,
+    },
+}
+
+/// What a host serves on a port.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Serve {
+    /// What it does.
+    pub app: App,
+    /// `proxy_protocol: v2`: it reads a PROXY protocol header first.
+    pub proxy_protocol: Option<Span>,
+}
+
+/// How an HTTP server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// 404 unless the Host header says this.
+    pub host: Option<String>,
+    /// Of every other answer.
+    pub status: u16,
+    /// From a request to its answer.
+    pub delay: Option<Duration>,
+    /// Close (FIN) a connection that had no request for this long.
+    pub idle_close: Option<Duration>,
+    /// False: close after each answer.
+    pub keep_alive: bool,
+}
+
+/// One direction of `link:`; none: not impaired in that way.
+#[derive(Clone, Debug, Default)]
+pub struct Link {
+    /// `delay:`
+    pub delay: Option<Spanned<Duration>>,
+    /// `jitter:`
+    pub jitter: Option<Spanned<Duration>>,
+    /// `loss:` 0.0..=1.0
+    pub loss: Option<Spanned<f64>>,
+    /// `rate:` bits per second
+    pub rate: Option<Spanned<u64>>,
+    /// `mtu:` bytes
+    pub mtu: Option<Spanned<u16>>,
+    /// `queue:` packets
+    pub queue: Option<Spanned<u32>>,
+    /// `duplicate:` 0.0..=1.0
+    pub duplicate: Option<Spanned<f64>>,
+    /// `reorder:` 0.0..=1.0
+    pub reorder: Option<Spanned<f64>>,
+    /// `corrupt:` 0.0..=1.0
+    pub corrupt: Option<Spanned<f64>>,
+}
