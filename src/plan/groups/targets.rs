@@ -212,7 +212,7 @@ impl Groups<'_> {
     }
 
     /// The group and the places of the targets that a step registers or deregisters.
-    pub(super) fn registration(
+    pub(in crate::plan) fn registration(
         &self,
         text: &Spanned<String>,
         hosts: &Hosts<'_>,

@@ -1,6 +1,6 @@
 //! The steps of a story, and what they name.
 
-use super::{HostId, StepId};
+use super::{Claim, HostId, StepId};
 use crate::fabric;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use super::faults;
 use crate::diag::Spanned;
+use crate::plan::clock;
 use crate::spec;
 
 /// A step in words, and whether the story goes on at once.
