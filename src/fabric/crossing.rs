@@ -5,7 +5,7 @@
 use super::config::{PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
 use super::passage::{Passage, Transient, tuple};
-use super::record::{Fate, Reason};
+use super::record::{Fate, Impaired, Impairment, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::checksum;
@@ -67,8 +67,10 @@ impl Fabric {
         bytes.clear();
         bytes.extend_from_slice(transient.packet);
         let mut passage = transient.passage;
-        passage.id = self.ledger.split(&passage);
+        passage.id = self.ledger.another(&passage);
         passage.held = false;
+        let original = transient.passage.id;
+        self.impaired(passage.id, stage, Impaired::CopyOf(original));
         let mut copy = Transient {
             passage,
             vnet: transient.vnet,
@@ -99,6 +101,22 @@ impl Fabric {
         finish_checksum(transient.packet, headers);
         transient.vnet = VnetHeader::default();
         transient.packet[range.start + bit / 8] ^= 1 << (bit % 8);
+        let in_payload = transient.headers.payload_len() > 0;
+        let byte = in_payload.then_some((bit / 8) as u32);
+        self.impaired(transient.passage.id, stage, Impaired::Damaged(byte));
+    }
+
+    fn impaired(&mut self, packet: u64, link: Stage, what: Impaired) {
+        self.ledger.impaired(Impairment { packet, link, what });
+    }
+
+    /// Books that a packet comes out of a link before others that went in before it.
+    fn overtakes(&mut self, due: Duration, stage: Stage, transient: &Transient<'_>) {
+        let passed = self.links.get(stage).due_after(due);
+        if passed > 0 {
+            let what = Impaired::Overtook(passed as u32);
+            self.impaired(transient.passage.id, stage, what);
+        }
     }
 
     /// Offers a packet to a link, and does as the link says.
@@ -112,10 +130,12 @@ impl Fabric {
         let link = self.links.get(stage);
         match link.offer(at, &transient.headers) {
             Transit::Through => {
+                self.overtakes(at, stage, transient);
                 self.corrupt(stage, transient);
                 self.beyond(at, stage, transient, out);
             }
             Transit::Until(due) => {
+                self.overtakes(due, stage, transient);
                 self.corrupt(stage, transient);
                 let mut bytes = self.spare.pop().unwrap_or_default();
                 bytes.clear();

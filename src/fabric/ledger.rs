@@ -4,7 +4,7 @@
 //! recorded too, and stay outside the sums.
 
 use super::passage::Passage;
-use super::record::{Fate, PacketRecord, Reason, Totals, Tuple};
+use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
 use crate::packet::Headers;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,6 +16,7 @@ pub struct Ledger {
     limit: usize,
     totals: Totals,
     next_id: u64,
+    impairments: Vec<Impairment>,
     latest: Option<Latest>,
 }
 
@@ -26,6 +27,8 @@ pub struct Latest {
     pub records: VecDeque<PacketRecord>,
     /// The packets that a super-packet turned out to be besides its first: their number, and that of the first.
     pub parts: VecDeque<(u64, u64)>,
+    /// The latest of those impairments that were cut.
+    pub impairments: VecDeque<Impairment>,
     limit: usize,
 }
 
@@ -56,6 +59,20 @@ impl Ledger {
         &self.records
     }
 
+    /// What links did to packets besides, in order; as many as records are kept.
+    pub fn impairments(&self) -> &[Impairment] {
+        &self.impairments
+    }
+
+    /// A link did more to a packet than carry, delay or lose it.
+    pub fn impaired(&mut self, impairment: Impairment) {
+        if self.impairments.len() < self.limit {
+            self.impairments.push(impairment);
+        } else if let Some(latest) = &mut self.latest {
+            push(&mut latest.impairments, latest.limit, impairment);
+        }
+    }
+
     /// The sums.
     pub fn totals(&self) -> &Totals {
         &self.totals
@@ -81,15 +98,20 @@ impl Ledger {
 
     /// A super-packet turns out to be one packet more. Gives the number of that one.
     pub fn split(&mut self, passage: &Passage) -> u64 {
-        let id = if passage.sender.is_some() {
-            self.received()
-        } else {
-            self.originated()
-        };
+        let id = self.another(passage);
         if let Some(latest) = &mut self.latest {
             push(&mut latest.parts, latest.limit, (id, passage.id));
         }
         id
+    }
+
+    /// One packet more of the same sender. Gives its number.
+    pub fn another(&mut self, passage: &Passage) -> u64 {
+        if passage.sender.is_some() {
+            self.received()
+        } else {
+            self.originated()
+        }
     }
 
     /// A packet waits in a link. Only its first wait is recorded.

@@ -190,6 +190,11 @@ impl LinkState {
         self.held.insert(place, held);
     }
 
+    /// How many wait in it that arrive later than this.
+    pub fn due_after(&self, due: Duration) -> usize {
+        self.held.len() - self.held.partition_point(|other| other.due <= due)
+    }
+
     /// Takes the packet out that arrives first.
     pub fn release(&mut self) -> Option<Held> {
         self.held.pop_front()

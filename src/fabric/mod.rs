@@ -51,7 +51,8 @@ use ledger::Ledger;
 use link::{Links, Stage};
 use nat::{Gateways, NatCounters};
 use record::{
-    Conversation, FlowRecord, Listing, MappingRecord, PacketRecord, Party, Refusal, Totals, Tuple,
+    Conversation, FlowRecord, Impairment, Listing, MappingRecord, PacketRecord, Party, Refusal,
+    Totals, Tuple,
 };
 use recycle::Recycle;
 use resolver::Resolver;
@@ -306,6 +307,11 @@ impl Fabric {
     /// The packets' passages, in the order they happened, at most `record_limit`.
     pub fn records(&self) -> &[PacketRecord] {
         self.ledger.records()
+    }
+
+    /// What links did to packets besides carrying, delaying and losing them, in order, at most `record_limit`.
+    pub fn impairments(&self) -> &[Impairment] {
+        self.ledger.impairments()
     }
 
     /// Remembers what a capture needs besides: the latest `limit` records of those that [`Fabric::records`] has no

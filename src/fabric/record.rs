@@ -4,6 +4,7 @@
 
 use super::config::{BalancerId, EndpointPlace, GatewayId, GroupId, PortId, Protocol, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
+pub use super::link::Stage;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -206,6 +207,28 @@ pub struct PacketRecord {
     pub fate: Fate,
     /// It belongs to a health check.
     pub probe: bool,
+}
+
+/// A link did more to a packet than carry, delay or lose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Impairment {
+    /// The packet's number, as in [`PacketRecord::id`].
+    pub packet: u64,
+    /// Which link.
+    pub link: Stage,
+    /// What it did.
+    pub what: Impaired,
+}
+
+/// What a link did to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impaired {
+    /// It flipped a bit in this byte behind the transport header, counted from 0; none: in the checksum.
+    Damaged(Option<u32>),
+    /// It made this packet, as the second one of the packet of that number.
+    CopyOf(u64),
+    /// It let the packet past so many that came before it.
+    Overtook(u32),
 }
 
 /// From this moment on a balancer's name had the addresses of these zones.

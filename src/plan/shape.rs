@@ -244,6 +244,10 @@ fn packets() -> Type {
         ("wire_bytes", Type::Int),
         ("fate", Type::Text),
         ("probe", Type::Bool),
+        ("delayed_ms", Type::Millis),
+        ("damaged", Type::Bool),
+        ("copy", Type::Bool),
+        ("overtook", Type::Int),
     ]))
 }
 

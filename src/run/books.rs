@@ -28,6 +28,7 @@ use std::time::Duration;
 /// The fabric's books at one moment.
 pub(super) struct Books {
     pub(super) records: Vec<PacketRecord>,
+    pub(super) impairments: Vec<record::Impairment>,
     pub(super) refusals: Vec<record::Refusal>,
     pub(super) flows: Vec<FlowRecord>,
     pub(super) conversations: Vec<Conversation>,
@@ -62,6 +63,7 @@ pub(super) async fn books(story: &Story) -> Books {
     driver
         .ask(move |fabric, now| Books {
             records: fabric.records().to_vec(),
+            impairments: fabric.impairments().to_vec(),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
             conversations: fabric.conversations().to_vec(),
@@ -513,6 +515,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         mapping: record.mapping.map(|mapping| mapping.0 as usize),
         gateway: record.gateway.map_or(String::new(), gateway),
         probe: record.probe,
+        links: None,
     }
 }
 

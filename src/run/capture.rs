@@ -5,9 +5,10 @@
 mod inside;
 
 use super::books::{Books, books, flow_evidence, packet};
+use super::links::{Effects, effects};
 use super::story::Story;
 use crate::evidence::capture::{Frame, Interface, Writer};
-use crate::evidence::{Evidence, Packet, connections_of_pairs};
+use crate::evidence::{Evidence, LinkDid, Packet, connections_of_pairs};
 use crate::fabric::record::{Fate, PacketRecord};
 use crate::packet::segment::on_a_wire;
 use crate::plan::{HostId, Plan};
@@ -47,6 +48,7 @@ struct Fates {
     step_of_ends: HashMap<(String, String, String), String>,
     /// By the ends of a proxy's own connection.
     legs: HashMap<(String, String), Leg>,
+    effects: Effects,
     inside: Inside,
 }
 
@@ -61,13 +63,14 @@ impl Capture {
         let recording = tokio::task::block_in_place(|| story.world.take_recording());
         let since = driver.epoch().duration_since(SystemTime::UNIX_EPOCH);
         let mut books = books(story).await;
-        let (latest, parts) = driver
+        let (latest, parts, impairments) = driver
             .ask(|fabric, _| {
                 let latest = fabric.latest().cloned().unwrap_or_default();
-                (latest.records, latest.parts)
+                (latest.records, latest.parts, latest.impairments)
             })
             .await;
         books.records.extend(latest);
+        books.impairments.extend(impairments);
         let mut of_whole: HashMap<u64, Vec<u64>> = HashMap::new();
         for (part, whole) in parts {
             of_whole.entry(whole).or_default().push(part);
@@ -272,6 +275,7 @@ impl Fates {
             step_of_ends.insert((connection.protocol.clone(), ends.0, ends.1), name);
         }
         Self {
+            effects: effects(plan, &books.impairments),
             books,
             ends,
             waits,
@@ -337,6 +341,12 @@ impl Fates {
         if let (Some(end), Some(wait)) = (end, wait) {
             let held = (end.at.saturating_sub(wait.at)).as_secs_f64() * 1e3;
             let _ = write!(comment, "; held {held:.1} ms");
+        }
+        for effect in self.effects.get(&(id as i64)).into_iter().flatten() {
+            let _ = write!(comment, "; {effect}");
+            if let LinkDid::Copied { from } = effect.what {
+                let _ = write!(comment, " of packet {from}");
+            }
         }
         if let Some(flow) = packet.flow.and_then(|flow| self.flows.get(flow)) {
             let _ = write!(comment, "; {flow}");

@@ -5,6 +5,7 @@ use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet
 use super::connections::connections;
 use super::endpoints::endpoints;
 use super::interfaces::interfaces;
+use super::links;
 use super::metrics::Metrics;
 use super::nat;
 use super::pairs::pairs;
@@ -249,6 +250,10 @@ fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
     let mut packets: Vec<Packet> = since
         .map(|record| packet(&story.plan, books, record))
         .collect();
+    links::tell(
+        &mut packets,
+        links::effects(&story.plan, &books.impairments),
+    );
     let next = books
         .records
         .last()

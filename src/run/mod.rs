@@ -15,6 +15,7 @@ mod header;
 mod http;
 mod interfaces;
 mod line;
+mod links;
 mod load;
 mod metrics;
 mod names;

@@ -258,6 +258,7 @@ fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
         gateway: Default::default(),
         mapping: Default::default(),
         probe: false,
+        links: None,
     }
 }
 

@@ -216,6 +216,10 @@ fn packet(packet: &Packet) -> Value {
         "wire_bytes": packet.wire_bytes,
         "fate": packet.fate,
         "probe": packet.probe,
+        "delayed_ms": packet.links.as_ref().map_or(0.0, |links| links.delayed_ms),
+        "damaged": packet.links.as_ref().is_some_and(|links| links.is_damaged()),
+        "copy": packet.links.as_ref().is_some_and(|links| links.is_copy()),
+        "overtook": packet.links.as_ref().map_or(0, |links| links.overtook()),
     })
 }
 

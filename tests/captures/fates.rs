@@ -1,7 +1,8 @@
 //! What a comment says: whence or whither, translation, loss, wait, flow, step, health check.
 
 use crate::captured;
-use crate::file::Frame;
+use crate::file::{Capture, Frame};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const COLLISION: &str = "
 hosts:
@@ -166,4 +167,39 @@ steps:
             .expect("a number");
         assert!(millis >= 10.0, "{}", frame.comment);
     }
+}
+
+#[test]
+fn what_links_did_is_told() {
+    let lab = "
+hosts:
+  client: { zone: b, link: { up: { delay: 1ms, duplicate: 20%, reorder: 20%, corrupt: 5% } } }
+  web1: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: web1 }
+  - exchange: { over: call, bytes: 500kB, timeout: 20s }
+";
+    let Some(case) = captured(lab, &[]) else {
+        return;
+    };
+    // Not verified as a whole: what is damaged has to be wrong.
+    let capture = Capture::read_cut(&case.path(None));
+    let got = capture.of("web1", true);
+    let said = comments(&got);
+    let count = |words: &str| said.iter().filter(|text| text.contains(words)).count();
+    assert!(count("; damaged on client's link (up): a bit of ") > 0);
+    assert!(count("; overtook ") > 0);
+    for frame in capture.of("client", false) {
+        frame.verify();
+    }
+    for frame in got {
+        let damaged = frame.comment.contains("; damaged on ");
+        let wrong = catch_unwind(AssertUnwindSafe(|| frame.verify())).is_err();
+        assert_eq!(wrong, damaged, "{}", frame.comment);
+    }
+    let copies = said.iter().filter_map(|text| {
+        let (_, of) = text.split_once("; a copy that client's link (up) made of packet ")?;
+        of.split(';').next()?.parse::<u64>().ok()
+    });
+    assert!(copies.count() > 0);
 }

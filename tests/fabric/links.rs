@@ -1,6 +1,7 @@
 //! Links: delay, jitter, loss, rate, MTU, each direction by itself.
 
 use crate::kit::*;
+use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::packet::vnet::{GSO_TCPV4, NEEDS_CSUM};
@@ -377,6 +378,79 @@ fn without_a_delay_nothing_overtakes() {
     let came = numbers(&mut net, 100);
     assert!(came.is_sorted());
     assert_eq!(came.len(), 100);
+}
+
+/// By packet number, what links did.
+fn impaired(net: &Net) -> Vec<(u64, Stage, Impaired)> {
+    let told = net.fabric.impairments().iter();
+    told.map(|one| (one.packet, one.link, one.what)).collect()
+}
+
+#[test]
+fn what_a_link_did_to_a_packet_is_on_record() {
+    // What goes at once passes those that wait, and no others.
+    let mut net = with_up(Link {
+        delay: ms(20),
+        ..Link::default()
+    });
+    net.send(CLIENT, numbered(1));
+    net.send(CLIENT, numbered(2));
+    let mut config = net.fabric.config().clone();
+    config.ports[CLIENT.0 as usize].up.reorder = 1.0;
+    net.apply(Change::Configure(Box::new(config)));
+    net.send(CLIENT, numbered(3));
+    net.pass(ms(30));
+    net.send(CLIENT, numbered(4));
+    let up = Stage::Up(CLIENT);
+    assert_eq!(impaired(&net), [(2, up, Impaired::Overtook(2))]);
+
+    // The copy is told from the packet that it is a copy of, and each of the two may be damaged.
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].down.duplicate = 1.0;
+    config.ports[WEB1.0 as usize].down.corrupt = 1.0;
+    let mut net = Net::new(config);
+    net.out.unverified = true;
+    let came = net.send(CLIENT, numbered(40));
+    let down = Stage::Down(WEB1);
+    let told = impaired(&net);
+    assert_eq!(told[0], (1, down, Impaired::CopyOf(0)));
+    let sent = numbered(40);
+    for ((packet, link, what), (number, delivery)) in told[1..].iter().zip((0..).zip(&came)) {
+        assert_eq!((*packet, *link), (number, down));
+        let Impaired::Damaged(Some(byte)) = what else {
+            panic!("{what:?}");
+        };
+        let place = sent.len() - 40 + *byte as usize;
+        assert_ne!(delivery.bytes[place], sent[place]);
+    }
+    assert_eq!(told.len(), 3);
+
+    // Where a packet has nothing behind its headers, the checksum is hit.
+    let mut net = with_up(Link {
+        corrupt: 1.0,
+        ..Link::default()
+    });
+    net.out.unverified = true;
+    net.send(CLIENT, numbered(0));
+    assert_eq!(impaired(&net), [(0, up, Impaired::Damaged(None))]);
+}
+
+#[test]
+fn of_what_links_do_no_more_is_kept_than_of_packets() {
+    let mut config = one_target();
+    config.record_limit = 5;
+    config.ports[CLIENT.0 as usize].up.corrupt = 1.0;
+    let mut net = Net::new(config);
+    net.fabric.keep_latest(2);
+    net.out.unverified = true;
+    for n in 1..=20 {
+        net.send(CLIENT, numbered(n));
+    }
+    let kept: Vec<u64> = impaired(&net).iter().map(|one| one.0).collect();
+    assert_eq!(kept, [0, 1, 2, 3, 4]);
+    let latest = net.fabric.latest().expect("asked for");
+    let latest: Vec<u64> = latest.impairments.iter().map(|one| one.packet).collect();
+    assert_eq!(latest, [18, 19]);
 }
 
 /// True when the transport checksum is right.

@@ -379,6 +379,46 @@ fn kernels_notice_what_links_do_to_packets() {
     assert!(counted("duplicate", "client", "TcpExtTCPDSACKRecv") > 0);
     // What overtakes waits for the rest.
     assert!(counted("reorder", "web", "TcpExtTCPOFOQueue") > 0);
+    // The record tells which packets it was, and says it once of each.
+    let told = |case: &str, what: &str| {
+        let packets = lab.case(case).packets(|p| !p["links"].is_null());
+        let packets = packets.into_iter().filter(|packet| {
+            let effects = packet["links"]["effects"].as_array();
+            let mut effects = effects.into_iter().flatten();
+            effects.any(|effect| {
+                let on_link = effect["host"] == "client" && effect["direction"] == "up";
+                on_link && !effect[what].is_null()
+            })
+        });
+        packets.collect::<Vec<_>>()
+    };
+    for what in ["damaged", "copied", "overtook"] {
+        assert!(told("plain", what).is_empty());
+    }
+    let damaged = told("corrupt", "damaged");
+    assert_eq!(
+        damaged.len() as i64,
+        counted("corrupt", "web", "TcpInCsumErrors")
+    );
+    let copies = told("duplicate", "copied");
+    assert!(!copies.is_empty());
+    for copy in copies {
+        let from = &copy["links"]["effects"][0]["copied"]["from"];
+        let same = |p: &serde_json::Value| p["id"] == *from && p["seq"] == copy["seq"];
+        assert_eq!(lab.case("duplicate").packets(same).len(), 1);
+    }
+    let early = told("reorder", "overtook");
+    assert!(!early.is_empty());
+    for packet in early {
+        assert_eq!(packet["links"]["delayed_ms"], 0.0, "{packet}");
+    }
+    let delayed = |p: &serde_json::Value| p["links"]["delayed_ms"].as_f64() >= Some(5.0);
+    let waited = lab.case("reorder").packets(delayed);
+    let held = lab.case("reorder").packets(|p| p["fate"] == "held");
+    assert!(!waited.is_empty() && waited.len() <= held.len());
+    assert!(waited.iter().all(|p| p["fate"] == "forwarded"));
+    let links = &lab.case("corrupt").report["network"]["links"]["client's link (up)"];
+    assert_eq!(links["damaged"], damaged.len());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Packets as the fabric and devices saw them, and those that guards refused.
 
+use super::OnLinks;
 use serde::{Deserialize, Serialize};
 
 /// One packet's passage through the fabric.
@@ -61,6 +62,9 @@ pub struct Packet {
     pub gateway: String,
     /// A health probe.
     pub probe: bool,
+    /// What links did to it, told with its last record; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Box<OnLinks>>,
 }
 
 /// A security group or network ACL refused a packet.

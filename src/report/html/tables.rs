@@ -110,6 +110,7 @@ pub(super) fn tables(record: &Record, brief: bool) -> Vec<Table> {
         counted,
         all,
         rest,
+        links(network),
         kernel_drops(network),
         stuck(network),
     ];
@@ -529,6 +530,13 @@ fn counted(title: &'static str, all: &Counters, wanted: impl Fn(&str) -> bool) -
         row
     });
     Table::of(title, head, rows.collect())
+}
+
+fn links(network: &Network) -> Option<Table> {
+    let title = "What links did to packets, besides carrying, delaying and losing them";
+    let rows = network.links.iter();
+    let rows = rows.map(|(link, did)| vec![link.clone(), tallied(did)]);
+    Table::new(title, &["link", "packets"], rows.collect())
 }
 
 fn kernel_drops(network: &Network) -> Option<Table> {

@@ -2,7 +2,7 @@
 //! alike stands once, with how often it was met.
 
 use crate::evidence::{
-    Carried, Connection, Detail, Evidence, Lookup, Mapping, Pair, Refusal, Socket,
+    Carried, Connection, Detail, Evidence, LinkDid, Lookup, Mapping, Pair, Refusal, Socket,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +42,10 @@ pub struct Network {
     /// What they translated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mappings: Vec<Mapped>,
+    /// What links did to packets besides carrying, delaying and losing them, by link and by what it was: `damaged`,
+    /// `copies made`, `overtook others`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, BTreeMap<String, i64>>,
     /// What kernels dropped, by host and by the kernel's own reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel_drops: BTreeMap<String, BTreeMap<String, i64>>,
@@ -218,6 +222,7 @@ impl Network {
             legs: legs(&evidence.pairs),
             gateways: gateways(evidence),
             mappings: mappings(&evidence.mappings),
+            links: links(evidence),
             kernel_drops: kernel_drops(evidence),
             no_kernel_drops: evidence.no_kernel_drops.clone(),
             stuck: stuck(evidence),
@@ -234,6 +239,7 @@ impl Network {
             left_out,
             answered: _,
             gateways: _,
+            links: _,
             kernel_drops: _,
             no_kernel_drops: _,
         } = &mut network;
@@ -539,6 +545,21 @@ fn mappings(list: &[Mapping]) -> Vec<Mapped> {
         mapped.connections += 1;
         mapped.last = mapped.last.max(m.last);
     })
+}
+
+fn links(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let mut links: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    let told = evidence.packets.iter().filter_map(|p| p.links.as_deref());
+    for effect in told.flat_map(|links| &links.effects) {
+        let what = match effect.what {
+            LinkDid::Damaged { .. } => "damaged",
+            LinkDid::Copied { .. } => "copies made",
+            LinkDid::Overtook { .. } => "overtook others",
+        };
+        let link = links.entry(effect.link()).or_default();
+        *link.entry(what.to_owned()).or_default() += 1;
+    }
+    links
 }
 
 fn kernel_drops(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {

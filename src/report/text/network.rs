@@ -30,6 +30,9 @@ pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     add("proxied", "legs", each(&network.legs, leg));
     add("nat", "gateways", each(&network.gateways, gateway));
     add("nat", "mappings", each(&network.mappings, mapping));
+    let links = network.links.iter();
+    let links = links.map(|(link, did)| format!("{link}, packets: {}", tallied(did)));
+    add("links", "links", links.collect());
     let drops = network.kernel_drops.iter();
     let drops = drops.map(|(host, drops)| format!("{host} dropped {}", tallied(drops)));
     add("kernel", "kernel_drops", drops.collect());

@@ -54,7 +54,18 @@ impl<'a, 'b> Notes<'a, 'b> {
     /// The remark on a packet, if it deserves one.
     pub fn on(&mut self, journey: &Journey) -> Option<String> {
         let by_network = journey.passage.and_then(|passage| self.on_passage(passage));
-        by_network.or_else(|| self.seen(journey))
+        let told = by_network.or_else(|| self.seen(journey));
+        let parts: Vec<String> = told.into_iter().chain(self.on_links(journey)).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// What links did to it.
+    fn on_links(&self, journey: &Journey) -> Vec<String> {
+        let packets = &self.trace.evidence.packets;
+        let ended = journey.stretches.iter().map(|s| &packets[s.ended]);
+        let links = ended.filter_map(|packet| packet.links.as_deref());
+        let effects = links.flat_map(|links| &links.effects);
+        effects.map(ToString::to_string).collect()
     }
 
     /// What is known from the devices inside hosts.
@@ -115,6 +126,8 @@ impl<'a, 'b> Notes<'a, 'b> {
         }
         let place = &self.trace.passages[passage];
         let again = match (place.connection, place.leg) {
+            // Nobody sent it again.
+            _ if ended.links.as_ref().is_some_and(|links| links.is_copy()) => None,
             (Some(connection), None) => self.again(connection, place.toward_target, sent),
             // A leg's numbers are its own, whomever it serves.
             (Some(_), Some(leg)) => {

@@ -1,7 +1,7 @@
 //! Ladders of hand-made evidence, read by eye.
 
 use super::*;
-use crate::evidence::Packet;
+use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 
 #[test]
@@ -128,6 +128,39 @@ fn delays_of_links_are_told() {
     let text = ladder(&kit.evidence, &[far], 100);
     assert!(
         text.contains("still under way when the record ends"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_links_did_to_a_packet_is_told() {
+    let mut kit = Kit::new();
+    let far = kit.connect("far", 40000, "front/a", "web1");
+    kit.handshake(far, NEW);
+    for _ in 0..3 {
+        kit.up(far, "P.", NEW.client + 1, NEW.server + 1, 64);
+    }
+    let count = kit.evidence.packets.len();
+    let [damaged, copy] = [(count - 2, LinkDid::Damaged { byte: Some(12) }), {
+        let from = kit.evidence.packets[count - 3].id;
+        (count - 1, LinkDid::Copied { from })
+    }];
+    for (place, what) in [damaged, copy] {
+        let effect = LinkEffect {
+            host: "client".into(),
+            direction: "up".into(),
+            what,
+        };
+        kit.evidence.packets[place].links = Some(Box::new(OnLinks {
+            delayed_ms: 0.0,
+            effects: vec![effect],
+        }));
+    }
+    let text = ladder(&kit.evidence, &[far], 200);
+    let again = "the same bytes again, 0.1 ms later; damaged on client's link (up): a bit of byte 12 of its payload is flipped";
+    assert!(text.contains(again), "{text}");
+    assert!(
+        text.contains("^ a copy that client's link (up) made"),
         "{text}"
     );
 }

@@ -1,0 +1,98 @@
+//! What links did to a packet on its way. Not here: packets that they lost, which are dropped as others are.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What links did to a packet; told with its last record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OnLinks {
+    /// How long it was in them, ms.
+    pub delayed_ms: f64,
+    /// What else they did, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<LinkEffect>,
+}
+
+/// One link did something to a packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkEffect {
+    /// Whose link: a host's name.
+    pub host: String,
+    /// `up` (from the host), `down` (to the host)
+    pub direction: String,
+    /// What it did.
+    #[serde(flatten)]
+    pub what: LinkDid,
+}
+
+/// What a link did, besides carrying a packet, delaying it or losing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkDid {
+    /// It flipped a bit.
+    Damaged {
+        /// In this byte behind the transport header, from 0; none: in the checksum.
+        byte: Option<i64>,
+    },
+    /// It made this packet out of another.
+    Copied {
+        /// [`super::Packet::id`] of that one.
+        from: i64,
+    },
+    /// It let the packet past others that were sent before it.
+    Overtook {
+        /// How many.
+        packets: i64,
+    },
+}
+
+impl OnLinks {
+    /// A bit of it is not as it was sent.
+    pub fn is_damaged(&self) -> bool {
+        let mut effects = self.effects.iter();
+        effects.any(|effect| matches!(effect.what, LinkDid::Damaged { .. }))
+    }
+
+    /// No host sent it: it is the second one of another packet.
+    pub fn is_copy(&self) -> bool {
+        let mut effects = self.effects.iter();
+        effects.any(|effect| matches!(effect.what, LinkDid::Copied { .. }))
+    }
+
+    /// Packets sent before it that it went past.
+    pub fn overtook(&self) -> i64 {
+        let passed = self.effects.iter().map(|effect| match effect.what {
+            LinkDid::Overtook { packets } => packets,
+            LinkDid::Damaged { .. } | LinkDid::Copied { .. } => 0,
+        });
+        passed.sum()
+    }
+}
+
+impl LinkEffect {
+    /// The link as reports name it: `client's link (up)`.
+    pub fn link(&self) -> String {
+        format!("{}'s link ({})", self.host, self.direction)
+    }
+}
+
+/// `damaged on client's link (up): a bit of byte 12 of its payload is flipped`
+impl fmt::Display for LinkEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let link = self.link();
+        match self.what {
+            LinkDid::Damaged { byte: Some(byte) } => {
+                write!(
+                    f,
+                    "damaged on {link}: a bit of byte {byte} of its payload is flipped"
+                )
+            }
+            LinkDid::Damaged { byte: None } => {
+                write!(f, "damaged on {link}: a bit of its checksum is flipped")
+            }
+            LinkDid::Copied { .. } => write!(f, "a copy that {link} made"),
+            LinkDid::Overtook { packets: 1 } => write!(f, "overtook a packet on {link}"),
+            LinkDid::Overtook { packets } => write!(f, "overtook {packets} packets on {link}"),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What links did to packets, from the fabric's books to evidence.
+
+use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
+use crate::fabric::record::{Impaired, Impairment, Stage};
+use crate::plan::Plan;
+use std::collections::HashMap;
+
+/// By a packet's number, what links did to it besides delaying it.
+pub(super) type Effects = HashMap<i64, Vec<LinkEffect>>;
+
+pub(super) fn effects<'i>(
+    plan: &Plan,
+    impairments: impl IntoIterator<Item = &'i Impairment>,
+) -> Effects {
+    let mut effects = Effects::new();
+    for impairment in impairments {
+        let (port, direction) = match impairment.link {
+            Stage::Up(port) => (port, "up"),
+            Stage::Down(port) => (port, "down"),
+        };
+        let what = match impairment.what {
+            Impaired::Damaged(byte) => LinkDid::Damaged {
+                byte: byte.map(i64::from),
+            },
+            Impaired::CopyOf(packet) => LinkDid::Copied {
+                from: packet as i64,
+            },
+            Impaired::Overtook(packets) => LinkDid::Overtook {
+                packets: packets.into(),
+            },
+        };
+        let effect = LinkEffect {
+            host: plan.fabric.ports[port.0 as usize].name.clone(),
+            direction: direction.to_owned(),
+            what,
+        };
+        let of_packet = effects.entry(impairment.packet as i64).or_default();
+        of_packet.push(effect);
+    }
+    effects
+}
+
+/// Tells of each packet, with its last record, how long links had it and what else they did to it.
+pub(super) fn tell(packets: &mut [Packet], mut effects: Effects) {
+    let is_wait = |packet: &Packet| packet.fate == "held";
+    let waits = packets.iter().filter(|packet| is_wait(packet));
+    let mut since: HashMap<i64, f64> = waits.map(|packet| (packet.id, packet.t)).collect();
+    // From the end, so that the last record of a packet comes first.
+    for packet in packets.iter_mut().rev() {
+        if since.is_empty() && effects.is_empty() {
+            return;
+        }
+        let began = since.remove(&packet.id);
+        let effects = effects.remove(&packet.id);
+        let links = OnLinks {
+            delayed_ms: began.map_or(0.0, |began| packet.t - began),
+            effects: effects.unwrap_or_default(),
+        };
+        if links != OnLinks::default() {
+            packet.links = Some(Box::new(links));
+        }
+    }
+}
