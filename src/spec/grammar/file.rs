@@ -2,8 +2,8 @@
 
 use super::Need::{Default, Optional, Required};
 use super::{
-    Field, Key, Section, Type, Words, balancers, cases, field, guards, hosts, kubernetes, later,
-    nat, steps, vpcs,
+    Field, Key, Section, Type, Words, balancers, cases, field, groups, guards, hosts, kubernetes,
+    later, nat, steps, vpcs,
 };
 
 /// Vendor profiles: which defaults the emulator takes.
@@ -14,7 +14,7 @@ pub static PROFILES: Words = Words {
 
 // Named, because a reference to a static inside an unnamed constant does not live long enough.
 static HOST: Type = Type::Section(&hosts::HOST);
-static GROUP: Type = Type::Section(&balancers::GROUP);
+static GROUP: Type = Type::Section(&groups::GROUP);
 static BALANCER: Type = Type::Section(&balancers::BALANCER);
 static SECURITY_GROUP: Type = Type::Section(&guards::SECURITY_GROUP);
 static NETWORK_ACL: Type = Type::Section(&guards::NETWORK_ACL);

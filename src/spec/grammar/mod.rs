@@ -7,6 +7,7 @@
 pub mod balancers;
 pub mod cases;
 pub mod file;
+pub mod groups;
 pub mod guards;
 pub mod hosts;
 pub mod kubernetes;

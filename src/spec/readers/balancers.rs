@@ -3,9 +3,8 @@
 use super::{Fields, names, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::Section;
-use crate::spec::grammar::balancers::{
-    BALANCER, CLASSIC_CHECK, EMULATE, GROUP, GROUP_EMULATE, HEALTH_CHECK, LISTENER, TARGET,
-};
+use crate::spec::grammar::balancers::{BALANCER, CLASSIC_CHECK, EMULATE, LISTENER};
+use crate::spec::grammar::groups::{GROUP, GROUP_EMULATE, HEALTH_CHECK, TARGET};
 use crate::spec::model::{Balancer, Emulate, GroupEmulate, HealthCheck, Listener, TargetGroup};
 use crate::spec::node::{Node, Value};
 use std::net::Ipv4Addr;

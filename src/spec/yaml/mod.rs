@@ -4,17 +4,22 @@
 //! still to be seen, and a duplicate key need not be the last thing said. Bounded in bytes, nodes and depth, aliases
 //! counted as what they stand for, so that no text takes long. Not here: what the values mean.
 
-use super::node::{Entry, Node, Scalar, Style, Value};
+mod collections;
+mod keys;
+
+use super::node::{Node, Scalar, Style, Value};
 use super::traps;
 use crate::diag::codes::yaml as code;
-use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use serde_yaml::granit_parser::{self as granit, Event, Parser, ScalarStyle, options};
 use std::collections::HashMap;
 
 /// The largest lab file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
+
 /// The most nodes a lab may have, aliases counted as what they stand for.
 pub const MAX_NODES: usize = 20_000;
+
 /// The deepest nesting; the grammar's own is less than ten.
 pub const MAX_DEPTH: usize = 48;
 
@@ -263,208 +268,6 @@ impl<'a> Composer<'a, '_> {
         }
         self.count(node.size(), span)?;
         Ok((node, height))
-    }
-
-    /// Remembers where brackets were opened, for the case that they are never closed.
-    fn collection(
-        &mut self,
-        style: granit::StructureStyle,
-        at: &granit::Span,
-        read: impl FnOnce(&mut Self, usize) -> Result<Sized, Stop>,
-    ) -> Result<Sized, Stop> {
-        let start = self.place(&at.start);
-        if style == granit::StructureStyle::Block {
-            return read(self, start);
-        }
-        self.open.push(start);
-        let sized = read(self, start)?;
-        self.open.pop();
-        Ok(sized)
-    }
-
-    fn sequence(&mut self, start: usize, depth: usize) -> Result<Sized, Stop> {
-        let (mut items, mut height, mut end) = (Vec::new(), 0, start);
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, at) => {
-                    let span = self.closed(start, end, &at);
-                    return Ok((
-                        Node {
-                            span,
-                            value: Value::List(items),
-                        },
-                        height + 1,
-                    ));
-                }
-                (event, at) => {
-                    let (node, under) = self.node(event, &at, depth + 1)?;
-                    (height, end) = (height.max(under), end.max(node.span.end));
-                    items.push(node);
-                }
-            }
-        }
-    }
-
-    fn mapping(&mut self, start: usize, depth: usize) -> Result<Sized, Stop> {
-        let (mut entries, mut height, mut end) = (Vec::<Entry>::new(), 0, start);
-        let mut merged: Vec<(Span, Node)> = Vec::new();
-        let mut seen: HashMap<String, Span> = HashMap::new();
-        loop {
-            let (event, at) = self.next()?;
-            if event == Event::MappingEnd {
-                let span = self.closed(start, end, &at);
-                self.merge(&mut entries, &mut seen, merged);
-                return Ok((
-                    Node {
-                        span,
-                        value: Value::Map(entries),
-                    },
-                    height + 1,
-                ));
-            }
-            let (key, _) = self.node(event, &at, depth + 1)?;
-            let key = self.key(&key);
-            let outer = self.in_claims;
-            self.in_claims |= matches!(key.value.as_str(), "works" | "expect");
-            let (event, at) = self.next()?;
-            let (value, under) = self.node(event, &at, depth + 1)?;
-            self.in_claims = outer;
-            height = height.max(under);
-            end = end.max(value.span.end).max(key.span.end);
-            if key.value.is_empty() {
-                entries.push(Entry { key, value });
-            } else if key.value == "<<" {
-                merged.push((key.span, value));
-            } else if let Some(first) = seen.get(&key.value).copied() {
-                let name = &key.value;
-                self.sink.push(
-                    Diagnostic::new(
-                        code::DUPLICATE_KEY,
-                        key.span,
-                        format!("`{name}` is written twice"),
-                    )
-                    .label("a second time here")
-                    .also(first, "the first time here")
-                    .help("each key of a map is written once; remove one of the two, or join them"),
-                );
-            } else {
-                seen.insert(key.value.clone(), key.span);
-                entries.push(Entry { key, value });
-            }
-        }
-    }
-
-    /// `{...}` ends with its bracket, a block with its last value.
-    fn closed(&self, start: usize, last: usize, at: &granit::Span) -> Span {
-        let bracket = at.end.index() > at.start.index();
-        let end = if bracket { self.place(&at.end) } else { last };
-        Span {
-            start,
-            end: end.max(start),
-        }
-    }
-
-    /// A key's text; empty when it is none, which has then been said.
-    fn key(&mut self, node: &Node) -> Spanned<String> {
-        let written = self.text.get(node.span.start..node.span.end).unwrap_or("");
-        let plain = node
-            .scalar()
-            .is_none_or(|scalar| scalar.style == Style::Plain);
-        let word = written.to_ascii_lowercase();
-        let refused = Spanned::new(String::new(), node.span);
-        if plain && WORDS_1_1.contains(&word.as_str()) {
-            self.sink.push(
-                Diagnostic::new(
-                    code::BOOLEAN_KEY,
-                    node.span,
-                    format!("`{written}` cannot be a key"),
-                )
-                .label("YAML 1.1 reads this word as a boolean or as nothing")
-                .help(match word.as_str() {
-                    "on" => "a connection is named by `over`, a host by `on_host`",
-                    _ => "a name must be another word",
-                }),
-            );
-            return refused;
-        }
-        match &node.value {
-            Value::Scalar(scalar) if scalar.style == Style::Refused => refused,
-            Value::Scalar(scalar) if !scalar.text.is_empty() => {
-                Spanned::new(scalar.text.clone(), node.span)
-            }
-            Value::Null | Value::Scalar(_) => {
-                let colon = self.text[node.span.end..]
-                    .find(':')
-                    .map_or(0, |n| node.span.end + n);
-                // `hosts:` ends with a colon itself when nothing but the line end follows.
-                let span = match self.text[colon..]
-                    .strip_prefix(":\n")
-                    .and_then(|rest| rest.find(':'))
-                {
-                    Some(next) if node.span.start == node.span.end => Span {
-                        start: colon + 2 + next,
-                        end: colon + 3 + next,
-                    },
-                    Some(_) | None => Span {
-                        start: colon,
-                        end: colon + 1,
-                    },
-                };
-                self.sink.push(
-                    Diagnostic::new(
-                        code::KEY_NOT_TEXT,
-                        span,
-                        "a key is missing before this colon",
-                    )
-                    .help("write `key: value`; a value that starts with a colon needs quotes"),
-                );
-                refused
-            }
-            Value::List(_) | Value::Map(_) => {
-                let message = format!("a key is text, not {}", node.shape());
-                self.sink.push(
-                    Diagnostic::new(code::KEY_NOT_TEXT, node.span, message).help(
-                        "write `key: value`; a value that starts with `[`, `{` or `?` needs quotes",
-                    ),
-                );
-                refused
-            }
-        }
-    }
-
-    /// `<<: *a` and `<<: [*a, *b]`: keys written in the map itself win, then the earlier of the merged.
-    fn merge(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        seen: &mut HashMap<String, Span>,
-        merged: Vec<(Span, Node)>,
-    ) {
-        for (key, node) in merged {
-            let sources = match node.value {
-                Value::List(items) => items,
-                Value::Null | Value::Scalar(_) | Value::Map(_) => vec![node],
-            };
-            for source in sources {
-                let Value::Map(more) = source.value else {
-                    self.sink.push(
-                        Diagnostic::new(
-                            code::MERGE_NOT_A_MAP,
-                            source.span,
-                            "only a map can be merged with `<<`",
-                        )
-                        .also(key, "merged here")
-                        .help("write `<<: *name`, where `&name` stands before a map"),
-                    );
-                    continue;
-                };
-                for entry in more {
-                    if !seen.contains_key(&entry.key.value) {
-                        seen.insert(entry.key.value.clone(), entry.key.span);
-                        entries.push(entry);
-                    }
-                }
-            }
-        }
     }
 
     /// Refuses a tag, and says where it stands.

@@ -1,0 +1,163 @@
+//! Steps that open connections, send over them and end them.
+
+use super::{AS, BACKGROUND, BYTES, EVERY, FAMILY, FROM, KEEPALIVE, OVER, TIMES, TO, timeout};
+use crate::spec::grammar::Need::{Default, Optional};
+use crate::spec::grammar::{PORT, Section, Type, field};
+
+pub(super) static CONNECT: Section = Section {
+    name: "`connect`",
+    doc: "Opens one connection.",
+    fields: &[
+        AS,
+        FROM,
+        TO,
+        field(
+            "source_port",
+            Optional,
+            PORT,
+            "The client's port. Without it, the kernel chooses.",
+        ),
+        FAMILY,
+        KEEPALIVE,
+        field(
+            "tls",
+            Default("false"),
+            Type::Bool,
+            "Speaks TLS over the connection, and takes any certificate.",
+        ),
+        timeout("5s"),
+    ],
+};
+
+pub(super) static LOAD: Section = Section {
+    name: "`load`",
+    doc: "Opens many connections.",
+    fields: &[
+        AS,
+        FROM,
+        TO,
+        field(
+            "connections",
+            Default("1"),
+            Type::Int {
+                min: 1,
+                max: 250_000,
+            },
+            "How many, from each host.",
+        ),
+        field(
+            "rate",
+            Optional,
+            Type::Number {
+                min: 0.01,
+                max: 1_000_000.0,
+            },
+            "New connections per second and host. Without it, the \
+                next one starts when the last is open, or after 20 ms.",
+        ),
+        field("hold", Default("false"), Type::Bool, "Keeps them open."),
+        field(
+            "request",
+            Optional,
+            Type::OneOf(&[Type::Request { max: 1 << 20 }, Type::Section(&REQUEST)]),
+            "What each connection is for before it is closed: bytes to send and to get back, or an HTTP request: \
+                `GET /path`. Without it, each is only opened.",
+        ),
+        FAMILY,
+        KEEPALIVE,
+        timeout("5s"),
+        BACKGROUND,
+    ],
+};
+
+/// How the short form of an HTTP request begins.
+pub const GET: &str = "GET ";
+
+/// The long form.
+pub static REQUEST: Section = Section {
+    name: "an HTTP request",
+    doc: "What a load asks for over HTTP/1.1 on each of its connections.",
+    fields: &[
+        field(
+            "path",
+            Default("/"),
+            Type::Line,
+            "The request target of the GET.",
+        ),
+        field(
+            "host",
+            Optional,
+            Type::Line,
+            "The Host header. Without it, the name or address that was dialled.",
+        ),
+        TIMES,
+        EVERY,
+        field(
+            "keep_alive",
+            Default("true"),
+            Type::Bool,
+            "False: asks for the connection to be closed after the answer.",
+        ),
+    ],
+};
+
+pub(super) static SEND: Section = Section {
+    name: "`send`",
+    doc: "Sends, and waits for nothing.",
+    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
+};
+
+pub(super) static EXCHANGE: Section = Section {
+    name: "`exchange`",
+    doc: "Sends, and waits for as many bytes to come back.",
+    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
+};
+
+pub(super) static RECEIVE: Section = Section {
+    name: "`receive`",
+    doc: "Only receives.",
+    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
+};
+
+pub(super) static CLOSE: Section = Section {
+    name: "`close`",
+    doc: "Closes a connection (FIN), and reads no more.",
+    fields: &[AS, OVER],
+};
+
+pub(super) static ABORT: Section = Section {
+    name: "`abort`",
+    doc: "Resets a connection (RST).",
+    fields: &[AS, OVER],
+};
+
+pub(super) static SHUTDOWN: Section = Section {
+    name: "`shutdown`",
+    doc: "Closes a connection for sending (FIN), and goes on reading.",
+    fields: &[AS, OVER],
+};
+
+pub(super) static INJECT: Section = Section {
+    name: "`inject`",
+    doc: "Puts a segment into the network as if the server had sent it: to the client, from where the last one came, with \
+        another place in the stream.",
+    fields: &[
+        AS,
+        OVER,
+        field(
+            "beyond",
+            Default("1000000000"),
+            Type::Int {
+                min: 0,
+                max: u32::MAX as u64,
+            },
+            "How many bytes after the end of the last segment it begins, modulo 2^32: far outside the window by default.",
+        ),
+        field(
+            "bytes",
+            Default("1"),
+            Type::Int { min: 0, max: 1400 },
+            "Bytes of payload.",
+        ),
+    ],
+};

@@ -1,0 +1,141 @@
+//! Steps that break hosts and packets on their way, and mend them.
+
+use super::AS;
+use crate::spec::grammar::Need::{Default, Optional, Required};
+use crate::spec::grammar::{Field, Section, Type, Words, field};
+
+/// How a host's servers stop.
+pub static STOP_WITH: Words = Words {
+    now: &["fin", "reset"],
+    later: &[],
+};
+
+pub(super) static STOP: Section = Section {
+    name: "`stop`",
+    doc: "Stops a host's servers, as a server shuts down.",
+    fields: &[
+        AS,
+        field(
+            "host",
+            Required,
+            Type::Name,
+            "The host, or a group of hosts.",
+        ),
+        field(
+            "with",
+            Default("fin"),
+            Type::Word(&STOP_WITH),
+            "How its connections end: `fin` closes, `reset` resets them.",
+        ),
+    ],
+};
+
+pub(super) static KILL: Section = Section {
+    name: "`kill`",
+    doc: "Kills a host's servers (SIGKILL); whether FIN or RST follows depends on what they had not read.",
+    fields: &[
+        AS,
+        field(
+            "host",
+            Required,
+            Type::Name,
+            "The host, or a group of hosts.",
+        ),
+    ],
+};
+
+const HOST: Field = field(
+    "host",
+    Required,
+    Type::Name,
+    "The host, or a group of hosts.",
+);
+
+pub(super) static FREEZE: Section = Section {
+    name: "`freeze`",
+    doc: "Stops a host's servers as SIGSTOP does: they neither accept, read nor answer, and its kernel goes on.",
+    fields: &[AS, HOST],
+};
+
+pub(super) static POWER_OFF: Section = Section {
+    name: "`power_off`",
+    doc: "Takes a host's power: its sockets are gone, and no FIN and no RST leaves it.",
+    fields: &[AS, HOST],
+};
+
+pub(super) static LINK_DOWN: Section = Section {
+    name: "`link_down`",
+    doc: "Cuts a host's link: nothing comes in or out, and its kernel and servers go on.",
+    fields: &[AS, HOST],
+};
+
+pub(super) static DROP: Section = Section {
+    name: "`drop`",
+    doc: "Drops packets from now on: those to which everything written here applies. Its result has `dropped`, how many.",
+    fields: &[
+        AS,
+        field(
+            "from",
+            Optional,
+            Type::Line,
+            "Who sent them: a host, a group of hosts, or a balancer (`front`, `front/a`), whose address they bear.",
+        ),
+        field(
+            "to",
+            Optional,
+            Type::Line,
+            "Who would get them: a host, a group of hosts, or a balancer (`front`, `front/a`), which was dialled.",
+        ),
+        field(
+            "flags",
+            Optional,
+            Type::Line,
+            "TCP flags, as tcpdump prints them (`S`, `S.`, `R`, `F`, `P`, `.`) or by name (`SYN`, `SYN-ACK`, `RST`, `FIN`, `PSH`, `ACK`).",
+        ),
+        field(
+            "length",
+            Optional,
+            Type::Int {
+                min: 0,
+                max: 65_535,
+            },
+            "Bytes of payload, exactly.",
+        ),
+        field(
+            "nth",
+            Default("1"),
+            Type::Int {
+                min: 1,
+                max: 1_000_000,
+            },
+            "The first of the matching packets that is dropped.",
+        ),
+        field(
+            "count",
+            Default("all"),
+            Type::Line,
+            "How many are dropped from there on: a number, or `all`.",
+        ),
+    ],
+};
+
+pub(super) static HEAL: Section = Section {
+    name: "`heal`",
+    doc: "Undoes faults: of a host (`heal: web1`: frozen servers go on, its link is up, its power is back but its \
+        servers are not), of a `drop` step by its name, or, with neither, all of them.",
+    fields: &[
+        AS,
+        field(
+            "host",
+            Optional,
+            Type::Name,
+            "The host, or a group of hosts.",
+        ),
+        field(
+            "drop",
+            Optional,
+            Type::Result,
+            "The name of a `drop` step, which ends.",
+        ),
+    ],
+};
