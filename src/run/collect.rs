@@ -1,18 +1,16 @@
 //! From the live world to evidence: the fabric's books, the kernel's counters and sockets, the workloads' results.
 
-use super::Baseline;
 use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
 use super::connections::connections;
 use super::endpoints::endpoints;
 use super::interfaces::interfaces;
 use super::links;
 use super::metrics::Metrics;
-use super::nat;
 use super::pairs::pairs;
 use super::server::Header;
 use super::sightings::{Sightings, sightings};
 use super::story::Story;
-use super::ways;
+use super::{Baseline, nat, ways};
 use crate::evidence::{
     Connection, Detail, Evidence, Flow, HostEvidence, Lookup, Packet, Quantiles, Request, Socket,
     StepResult, TcpInfo,

@@ -3,11 +3,10 @@
 use super::books::Books;
 use super::client::{self, Client, End};
 use super::datagrams::Datagrams;
-use super::nat;
-use super::pairs;
 use super::server::{self, Header, Served};
 use super::sightings::{self, Arrival, Sightings, Way};
 use super::story::Story;
+use super::{nat, pairs};
 use crate::evidence::{Connection, Flow, Packet, Pair};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Ended, Party, Tuple};

@@ -2,7 +2,6 @@
 //!
 //! What fails *in* the story (a refused connection, a step's limit) is evidence; only the machine's failures are errors.
 
-mod apps;
 mod books;
 pub mod capture;
 mod client;
@@ -10,13 +9,9 @@ mod collect;
 mod connections;
 mod datagrams;
 mod endpoints;
-mod faults;
-mod header;
-mod http;
 mod interfaces;
 mod line;
 mod links;
-mod load;
 mod metrics;
 mod names;
 mod nat;
@@ -24,7 +19,6 @@ pub mod need;
 mod pairs;
 mod probe;
 mod proxy;
-mod registration;
 mod request;
 mod server;
 mod sightings;

@@ -4,9 +4,8 @@
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, recv, sockopt};
-use rustls::ClientConfig;
-use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex};

@@ -2,10 +2,10 @@
 //!
 //! A packet of the capture is that packet of the evidence which looks the same, on the same device, and is nearest in time.
 
-use super::super::books::{flags_text, protocol_word};
 use crate::evidence::{Evidence, Packet};
 use crate::packet::Headers;
 use crate::plan::{Attachment, HostId, Plan};
+use crate::run::books::{flags_text, protocol_word};
 use crate::world::tap::Entry;
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -4,11 +4,11 @@
 //! target it is the fabric has decided with the client's SYN. The target's certificate is not validated. A connection
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
-use super::super::tls::{self, Versions};
 use super::{Station, accept};
 use crate::fabric::Place;
 use crate::fabric::record::Party;
 use crate::packet::proxy_protocol;
+use crate::run::tls::{self, Versions};
 use crate::world::Error;
 use rustls::pki_types::ServerName;
 use std::io;

@@ -1,12 +1,12 @@
 //! A proxy at a zonal address of the lab: its targets are the fabric's, its sockets the kernel's.
 
-use super::super::journal::{Closed, Pair};
-use super::super::{Station, accept};
 use super::{Choice, Event, Limits, Outstanding, Proxy, Surroundings};
 use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Config, Fabric};
+use crate::run::proxy::journal::{Closed, Pair};
+use crate::run::proxy::{Station, accept};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;

@@ -2,7 +2,7 @@
 //!
 //! HTTP/1.1 with keep-alive (RFC 9112), as much of it as clients of a lab need: bodies are not expected.
 
-use super::server::{Request, Served, Shared};
+use super::{Request, Served, Shared};
 use crate::spec::Http;
 use std::io;
 use std::pin::Pin;

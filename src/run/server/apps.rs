@@ -1,11 +1,10 @@
 //! The small programs behind listening sockets: what a server says on an accepted connection.
 //!
-//! Not here: listening, accepting, stopping (see `server`).
+//! Not here: listening, accepting, stopping (see `streams`).
 
-use super::header;
-use super::http;
-use super::server::{Program, Served, Shared};
-use super::word::Fault;
+use super::streams::Program;
+use super::{Served, Shared, header, http};
+use crate::run::word::Fault;
 use crate::spec::App;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;

@@ -3,9 +3,9 @@
 //! Observed on: nginx with `listen 80 proxy_protocol`. A connection that begins with anything else is closed, and
 //! nobody is answered; whoever connected from where it says is taken at its word.
 
-use super::server::{Header, Served};
-use super::word::Fault;
+use super::{Header, Served};
 use crate::packet::proxy_protocol::{self, Beginning, FIXED_LEN};
+use crate::run::word::Fault;
 use std::io;
 use tokio::net::TcpStream;
 

@@ -1,13 +1,13 @@
 //! Faults of a story, carried out: on servers and sockets here, on the network by the fabric.
 
-use super::client::Ending;
-use super::server::Order;
-use super::story::Story;
-use super::word::Fault as Word;
+use super::Story;
 use crate::evidence::Detail;
 use crate::fabric::change::Change;
 use crate::fabric::config::PortId;
 use crate::plan::{Attachment, Fault, HostId};
+use crate::run::client::Ending;
+use crate::run::server::Order;
+use crate::run::word::Fault as Word;
 use std::sync::PoisonError;
 
 impl Story {

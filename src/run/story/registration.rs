@@ -1,10 +1,10 @@
 //! The steps that register and deregister targets.
 
-use super::story::Story;
-use super::word::Fault;
+use super::Story;
 use crate::evidence::Detail;
 use crate::fabric::change::Change;
 use crate::fabric::config::GroupId;
+use crate::run::word::Fault;
 
 impl Story {
     /// Registers targets with their group, or deregisters them. With an instance of another VPC among those to be

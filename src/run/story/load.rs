@@ -1,11 +1,12 @@
 //! `load`: many connections from many clients.
 
-use super::client::{Client, Ending};
-use super::request::Talk;
-use super::story::{Story, dense_errors};
-use super::word::Fault;
+use super::Story;
+use super::transfers::dense_errors;
 use crate::evidence::{Answer, Detail, Load};
 use crate::plan::{Dial, Request, Verb};
+use crate::run::client::{Client, Ending};
+use crate::run::request::Talk;
+use crate::run::word::Fault;
 use crate::world::socket::ClientOptions;
 use futures_util::StreamExt;
 use futures_util::future::join_all;

@@ -1,0 +1,202 @@
+//! Connections: accepted, served where their sockets are, and ended as the servers are told.
+
+use super::apps::{converse, read};
+use super::served::Served;
+use super::{END_LIMIT, Order, Shared, unfrozen};
+use super::{no_port, unwatched};
+use crate::plan::Server;
+use crate::run::Sockets;
+use crate::run::slot::{self, Slot};
+use crate::run::tls::{self, Versions};
+use crate::spec::App;
+use crate::world::{Error, Host, annex, socket};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// Connections that may wait until they are accepted: as many as the kernel lets, by default (net.core.somaxconn).
+const BACKLOG: u32 = 4096;
+
+/// What an accepted connection meets.
+pub(super) struct Program {
+    pub(super) app: App,
+    /// Its certificate and versions; only HTTPS has it.
+    pub(super) tls: Option<TlsAcceptor>,
+    /// It reads a PROXY protocol header first.
+    pub(super) proxy_protocol: bool,
+}
+
+/// Listens at every address of a host.
+///
+/// # Errors
+/// A port that cannot be had, a certificate that cannot be made.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    host: &Host,
+    addresses: &[IpAddr],
+    server: &Server,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let backlog = if let App::NeverAccept { backlog } = &server.app {
+        *backlog
+    } else {
+        BACKLOG
+    };
+    let program = Arc::new(Program {
+        app: server.app.clone(),
+        tls: certificate(host, &server.app)?,
+        proxy_protocol: server.proxy_protocol,
+    });
+    let mut tasks = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let local = SocketAddr::new(*address, server.port);
+        let listener = socket::listener(&host.namespace, local, backlog)
+            .map_err(|errno| no_port(host, server.port, errno))?;
+        let listener = TcpListener::from_std(listener)
+            .map_err(|error| unwatched(host, server.port, &error))?;
+        let program = Arc::clone(&program);
+        tasks.push(tokio::spawn(listen(Arc::clone(shared), listener, program)));
+    }
+    Ok(tasks)
+}
+
+/// A certificate for an HTTPS server: for the host's name and the name it answers to.
+fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
+    let App::Https { http, tls } = app else {
+        return Ok(None);
+    };
+    let names = std::iter::once(host.name.clone()).chain(http.host.clone());
+    let versions = match tls.as_deref() {
+        Some("1.2") => Versions::Only12,
+        Some("1.3") => Versions::Only13,
+        Some(_) | None => Versions::Both,
+    };
+    let made = tls::server(names.collect(), versions);
+    made.map(|config| Some(TlsAcceptor::from(config)))
+        .map_err(|why| Error::other("make a certificate", why).on(&host.name))
+}
+
+async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
+    let mut orders = shared.orders.subscribe();
+    loop {
+        if *orders.borrow_and_update() != Order::Serve {
+            return;
+        }
+        tokio::select! {
+            changed = orders.changed() => if changed.is_err() { return },
+            accepted = unfrozen(shared.frozen.subscribe(), listener.accept()), if !matches!(program.app, App::NeverAccept { .. }) => {
+                if let Ok((stream, _)) = accepted {
+                    accept(&shared, stream, Arc::clone(&program));
+                }
+            }
+        }
+    }
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
+    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
+        // Reset before it was accepted: the kernel no longer knows the peer.
+        return;
+    };
+    let seat = match shared.sockets {
+        Sockets::Here => None,
+        Sockets::Annexed => annex::seat(),
+    };
+    let served = shared.begin(local, peer, Slot::new(seat), program.proxy_protocol);
+    shared.busy.fetch_add(1, Ordering::AcqRel);
+    let shared = Arc::clone(shared);
+    match &served.slot {
+        Slot::Here(_) => {
+            tokio::spawn(serve(shared, Arc::new(stream), served, program));
+        }
+        // One program accepts, as one listening socket has one queue; the connection goes on elsewhere.
+        Slot::Seated(seat) => {
+            let sent = stream
+                .into_std()
+                .and_then(|stream| seat.send(stream.into()).map_err(io::Error::from));
+            if let Err(error) = sent {
+                tracing::warn!(%error, "a connection found no way to its annex");
+                shared.busy.fetch_sub(1, Ordering::AcqRel);
+                return;
+            }
+            let annex = seat.annex();
+            annex.begin(serve_there(shared, served, program));
+        }
+    }
+}
+
+/// The annex's side of [`accept`].
+async fn serve_there(shared: Arc<Shared>, served: Arc<Served>, program: Arc<Program>) {
+    let Slot::Seated(seat) = &served.slot else {
+        unreachable!("only what has a seat is served in an annex")
+    };
+    let arrived = seat.arrived().map_err(io::Error::from);
+    let stream = arrived.and_then(|descriptor| TcpStream::from_std(descriptor.into()));
+    match stream {
+        Ok(stream) => serve(shared, Arc::new(stream), served, program).await,
+        Err(error) => {
+            tracing::warn!(%error, "a connection found no room in its annex");
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    stream: Arc<TcpStream>,
+    served: Arc<Served>,
+    program: Arc<Program>,
+) {
+    served.slot.put(Arc::clone(&stream));
+    let mut orders = shared.orders.subscribe();
+    let ordered = orders.wait_for(|order| *order != Order::Serve);
+    let order = tokio::select! {
+        fault = unfrozen(shared.frozen.subscribe(), converse(&shared, &stream, &served, &program)) => {
+            *served.fault.lock().expect("no holder of this lock panics") = fault;
+            None
+        }
+        order = ordered => Some(order.map_or(Order::Die, |order| *order)),
+    };
+    match order {
+        Some(Order::Finish) => {
+            let shut = nix::sys::socket::shutdown(
+                std::os::fd::AsRawFd::as_raw_fd(&*stream),
+                nix::sys::socket::Shutdown::Write,
+            );
+            tracing::trace!(?shut, "a stopped server's FIN");
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+            drain(&stream, &served).await;
+            release(served, stream);
+        }
+        Some(Order::Reset | Order::Vanish) => {
+            let set = socket::reset_on_close(stream.as_fd());
+            tracing::trace!(?set, "a stopped server's RST");
+            release(served, stream);
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+        // An ended conversation is closed; the order to die closes the descriptor and nothing else.
+        None | Some(Order::Die | Order::Serve) => {
+            release(served, stream);
+            shared.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Closes the socket: both owners let go, this function last.
+fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
+    served.slot.take();
+    drop(stream);
+}
+
+/// Reads what still comes, so that the close is not turned into a RST by unread data.
+async fn drain(stream: &TcpStream, served: &Served) {
+    let mut buffer = vec![0; 16 * 1024];
+    let work = async { while matches!(read(stream, served, &mut buffer).await, Ok(1..)) {} };
+    if tokio::time::timeout(END_LIMIT, work).await.is_err() {
+        tracing::trace!("a client went on after its server's FIN");
+    }
+}

@@ -1,0 +1,181 @@
+//! What each step does.
+
+use super::transfers::Way;
+use super::{Story, load};
+use crate::evidence::Detail;
+use crate::expr::Truth;
+use crate::fabric::change::Change;
+use crate::plan::{Claim, HostId, Step, StepId, Verb};
+use crate::run::client::Ending;
+use crate::run::collect;
+use crate::run::server::Order;
+use crate::run::word::Fault;
+use crate::world::socket::ClientOptions;
+use crate::world::{Error, program};
+use futures_util::future::join_all;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often a `wait_until` looks again, at first and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// Longest output line kept of a step's own failure.
+const WHY_LIMIT: usize = 400;
+
+impl Story {
+    pub(super) async fn act(&self, number: usize, step: &Step) -> Result<(Fault, Detail), Error> {
+        Ok(match &step.verb {
+            Verb::Connect {
+                dial,
+                source_port,
+                keepalive,
+                tls,
+                timeout,
+            } => {
+                let options = ClientOptions {
+                    source_port: *source_port,
+                    keepalive: *keepalive,
+                    udp: dial.udp,
+                };
+                let mut client = self.open(number, dial, options, *timeout, None).await;
+                if *tls {
+                    client = client.secured(*timeout).await;
+                }
+                let fault = client.fault;
+                let connection = self.add(client);
+                (fault, Detail::Connect { connection })
+            }
+            Verb::Load { .. } => load::run(self, number).await,
+            Verb::Exchange(transfer) => self.transfer(Way::Both, transfer).await,
+            Verb::Send(transfer) => self.transfer(Way::Out, transfer).await,
+            Verb::Receive(transfer) => self.transfer(Way::In, transfer).await,
+            Verb::Close { over } => (self.end(*over, Ending::Close).await, Detail::Plain),
+            Verb::Abort { over } => (self.end(*over, Ending::Abort).await, Detail::Plain),
+            Verb::Inject {
+                over,
+                beyond,
+                bytes,
+            } => (self.inject(*over, *beyond, *bytes).await, Detail::Plain),
+            Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown).await, Detail::Plain),
+            Verb::Wait { lapse } => {
+                sleep(*lapse).await;
+                (Fault::default(), Detail::Plain)
+            }
+            Verb::WaitUntil { that, timeout } => {
+                (self.wait_until(that, *timeout).await?, Detail::Plain)
+            }
+            Verb::Stop { hosts, reset } => (
+                self.order(hosts, if *reset { Order::Reset } else { Order::Finish })
+                    .await,
+                Detail::Plain,
+            ),
+            Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
+            Verb::Fault(fault) => self.fault(number, fault).await,
+            Verb::Registration {
+                group,
+                targets,
+                registered,
+                foreign,
+            } => {
+                self.registration(*group, targets, *registered, foreign)
+                    .await
+            }
+            Verb::Set { network, .. } => {
+                let change = Change::Configure(network.clone());
+                self.world.driver().apply(change).await;
+                (Fault::default(), Detail::Plain)
+            }
+            Verb::Run {
+                host,
+                command,
+                timeout,
+            } => self.run(*host, command, *timeout).await?,
+        })
+    }
+
+    async fn run(
+        &self,
+        host: HostId,
+        command: &str,
+        limit: Duration,
+    ) -> Result<(Fault, Detail), Error> {
+        let inside = self.world.host(host).inside()?;
+        let ended = inside.run("/bin/sh", &["-c", command], None, limit).await?;
+        let fault = program_fault(&ended);
+        let detail = Detail::Run {
+            exit_code: ended.code.map_or(-1, i64::from),
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+        };
+        Ok((fault, detail))
+    }
+
+    async fn end(&self, over: StepId, ending: Ending) -> Fault {
+        let clients = self.over(over);
+        let faults = join_all(clients.iter().map(|client| client.end(ending))).await;
+        // Of a load, those that never opened have nothing to close.
+        let relevant = faults
+            .into_iter()
+            .zip(&clients)
+            .filter(|(_, client)| !self.is_load(over) || client.fault.is_none());
+        relevant
+            .map(|(fault, _)| fault)
+            .find(|fault| !fault.is_none())
+            .unwrap_or_default()
+    }
+
+    /// To every connection of a step that something has come to already.
+    async fn inject(&self, over: StepId, beyond: u32, bytes: u16) -> Fault {
+        let mut fault = Fault::NOT_CONNECTED;
+        for client in self.over(over) {
+            let Some(SocketAddr::V4(end)) = client.local else {
+                continue;
+            };
+            if self.world.driver().inject(end, beyond, bytes).await {
+                fault = Fault::default();
+            }
+        }
+        fault
+    }
+
+    pub(super) async fn order(&self, hosts: &[HostId], order: Order) -> Fault {
+        let mut worst = Fault::default();
+        for host in hosts {
+            let fault = self.servers[host.0 as usize].order(order).await;
+            if worst.is_none() {
+                worst = fault;
+            }
+        }
+        worst
+    }
+
+    async fn wait_until(&self, that: &Claim, timeout: Duration) -> Result<Fault, Error> {
+        let until = Instant::now() + timeout;
+        let mut pause = LOOK.0;
+        loop {
+            let evidence = collect::evidence(self).await?;
+            let value = crate::verdict::value(&self.plan, &evidence, &[]);
+            if that.expr.eval(&value) == Truth::True {
+                return Ok(Fault::default());
+            }
+            if Instant::now() >= until {
+                return Ok(Fault::DEADLINE);
+            }
+            sleep_until((Instant::now() + pause).min(until)).await;
+            pause = (pause * 2).min(LOOK.1);
+        }
+    }
+}
+
+fn program_fault(ended: &program::Ended) -> Fault {
+    match ended.code {
+        Some(0) => Fault::default(),
+        _ if ended.timed_out => Fault::DEADLINE,
+        Some(code) => {
+            tracing::debug!(code, stderr = %ended.stderr.chars().take(WHY_LIMIT).collect::<String>(), "a program failed");
+            Fault::word("failed")
+        }
+        None => Fault::word("failed"),
+    }
+}

@@ -1,0 +1,76 @@
+//! How a client opens a connection: the address it takes, and the seat of its socket.
+
+use super::Story;
+use crate::plan::{Dial, Endpoint};
+use crate::run::client::Client;
+use crate::run::{Sockets, names};
+use crate::world::annex::{self, Seat};
+use crate::world::socket::ClientOptions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Story {
+    /// Opens a connection, or fails to. Finding the address has the same limit again: no client's connect timeout
+    /// covers getaddrinfo.
+    pub async fn open(
+        &self,
+        number: usize,
+        dial: &Dial,
+        options: ClientOptions,
+        limit: Duration,
+        seat: Option<Seat>,
+    ) -> Client {
+        let began = Instant::now();
+        let (to, lookup) = match &dial.name {
+            None => (Ok(self.next_endpoint(dial)), None),
+            Some(name) => {
+                let (to, lookup) = names::resolve(self, dial, name, limit).await;
+                (to, Some(lookup))
+            }
+        };
+        let client = match to {
+            Ok(to) => {
+                let namespace = &self.world.host(dial.from).namespace;
+                Client::open(number, dial.from, namespace, to, options, limit, seat).await
+            }
+            Err(fault) => {
+                let label = dial.name.clone().unwrap_or_default();
+                Client::lost(number, dial.from, label, began, fault)
+            }
+        };
+        client.found_by(lookup)
+    }
+
+    /// A seat for the socket of a load, where this case has them.
+    pub fn seat(&self) -> Option<Seat> {
+        match self.sockets {
+            Sockets::Here => None,
+            Sockets::Annexed => annex::seat(),
+        }
+    }
+
+    /// Where the next connection of a client goes: several destinations without one name are taken in turn.
+    fn next_endpoint(&self, dial: &Dial) -> Endpoint {
+        if let [only] = &dial.to[..] {
+            return only.clone();
+        }
+        let list = dial
+            .to
+            .iter()
+            .map(|to| to.label.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let mut turns = self.turns.lock().expect("no holder of this lock panics");
+        let turn = turns.entry((dial.from, list)).or_default();
+        *turn += 1;
+        dial.to[(*turn - 1) % dial.to.len()].clone()
+    }
+
+    /// Registers a connection and gives its index.
+    pub fn add(&self, client: Client) -> usize {
+        let mut clients = self.clients.lock().expect("no holder of this lock panics");
+        clients.push(Arc::new(client));
+        clients.len() - 1
+    }
+}

@@ -1,0 +1,196 @@
+//! The steps of a case, one after the other; those in the background beside them.
+//!
+//! Here their order and what they have in common. `acts` carries a step out; `dialling` opens connections, `load` many of
+//! them, `transfers` moves bytes over them; `faults` and `registration` change what is around them.
+
+mod acts;
+mod dialling;
+mod faults;
+mod load;
+mod registration;
+mod transfers;
+
+use super::client::Client;
+use super::names::Names;
+use super::proxy::Journal;
+use super::server::Servers;
+use super::{Baseline, Cancel, Sockets};
+use crate::evidence::{Detail, StepResult};
+use crate::plan::{HostId, Plan, StepId, Verb};
+use crate::world::{Error, World};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Everything that happens in one case.
+#[derive(Debug)]
+pub struct Story {
+    /// What was planned.
+    pub plan: Arc<Plan>,
+    /// Where it happens.
+    pub world: Arc<World>,
+    /// By host.
+    pub servers: Vec<Servers>,
+    /// What proxies did.
+    pub journal: Arc<Journal>,
+    /// Counters before the first step.
+    pub before: Baseline,
+    sockets: Sockets,
+    start: Instant,
+    clients: Mutex<Vec<Arc<Client>>>,
+    /// The `drop` steps whose rules the fabric has, in their order there.
+    pub(super) rules: Mutex<Vec<usize>>,
+    results: Mutex<Vec<Option<StepResult>>>,
+    /// How many connections a client opened toward each list of addresses: the next one takes the next address.
+    turns: Mutex<HashMap<(HostId, String), usize>>,
+    names: Names,
+}
+
+impl Story {
+    /// A story about to begin.
+    pub fn new(
+        plan: Arc<Plan>,
+        world: Arc<World>,
+        servers: Vec<Servers>,
+        journal: Arc<Journal>,
+        before: Baseline,
+        sockets: Sockets,
+        start: Instant,
+    ) -> Self {
+        let results = Mutex::new(vec![None; plan.steps.len()]);
+        Self {
+            plan,
+            world,
+            servers,
+            journal,
+            before,
+            sockets,
+            start,
+            clients: Mutex::default(),
+            rules: Mutex::default(),
+            results,
+            turns: Mutex::default(),
+            names: Names::default(),
+        }
+    }
+
+    /// What clients know of names.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// When the first step began.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Milliseconds from the first step to a moment.
+    pub fn millis(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.start).as_secs_f64() * 1e3
+    }
+
+    /// All client connections so far, in the order they were started.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.clients
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    fn client(&self, number: usize) -> Arc<Client> {
+        let clients = self.clients.lock().expect("no holder of this lock panics");
+        Arc::clone(&clients[number])
+    }
+
+    fn over(&self, step: StepId) -> Vec<Arc<Client>> {
+        self.clients()
+            .into_iter()
+            .filter(|client| client.step == step.0 as usize)
+            .collect()
+    }
+
+    fn is_load(&self, step: StepId) -> bool {
+        matches!(self.plan.steps[step.0 as usize].verb, Verb::Load { .. })
+    }
+
+    /// The steps' results so far; none for those that have not ended.
+    pub fn results(&self) -> Vec<Option<StepResult>> {
+        self.results
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone()
+    }
+
+    /// Tells it to the end, or until the user cancels.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    pub async fn tell(self: &Arc<Self>, mut cancel: Cancel) -> Result<(), Error> {
+        tokio::select! {
+            told = self.steps() => told,
+            _ = cancel.wait_for(|cancelled| *cancelled) => Err(Error::other("run the steps", "interrupted")),
+        }
+    }
+
+    async fn steps(self: &Arc<Self>) -> Result<(), Error> {
+        let mut beside: Vec<(bool, JoinHandle<Result<(), Error>>)> = Vec::new();
+        for number in 0..self.plan.steps.len() {
+            let step = &self.plan.steps[number];
+            if step.background {
+                let story = Arc::clone(self);
+                let endless = matches!(step.verb, Verb::Run { .. });
+                beside.push((
+                    endless,
+                    tokio::spawn(async move { story.step(number).await }),
+                ));
+                // Let it begin before the next one does.
+                tokio::task::yield_now().await;
+            } else {
+                self.step(number).await?;
+            }
+        }
+        for (endless, handle) in beside {
+            // A program in the background serves the story and ends with it; everything else has a limit of its own.
+            if endless && !handle.is_finished() {
+                handle.abort();
+                continue;
+            }
+            match handle.await {
+                Ok(result) => result?,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&self, number: usize) -> Result<(), Error> {
+        let step = &self.plan.steps[number];
+        let began = Instant::now();
+        let (fault, detail) = self.act(number, step).await?;
+        // A connection's time is the kernel's, as in a load; the lookup before it has its own.
+        let took = match &detail {
+            Detail::Connect { connection } => self.client(*connection).took,
+            Detail::Plain
+            | Detail::Load(_)
+            | Detail::Transfer { .. }
+            | Detail::TransferAll { .. }
+            | Detail::Drop { .. }
+            | Detail::Refused { .. }
+            | Detail::Run { .. } => began.elapsed(),
+        };
+        let result = StepResult {
+            name: step.name.clone(),
+            label: step.label.clone(),
+            ok: fault.is_none(),
+            error: fault.word.to_owned(),
+            errno: fault.errno,
+            ms: took.as_secs_f64() * 1e3,
+            at: self.millis(began),
+            detail,
+        };
+        tracing::debug!(case = %self.plan.case, step = %result.name, ok = result.ok, error = %result.error, ms = result.ms, "step");
+        self.results.lock().expect("no holder of this lock panics")[number] = Some(result);
+        Ok(())
+    }
+}
