@@ -1,7 +1,8 @@
 //! A case on the page.
 
-use super::charts::{Load, Target, load, percent, strip};
-use super::tables::{Clock, Table, tables};
+use super::charts::{Load, Target, load, strip};
+use super::quantities::{Clock, percent};
+use super::tables::{Table, tables};
 use super::{Setting, anchor, case_anchor, changes, ladder, mark, topology};
 use crate::plan::Kind;
 use crate::report::plan::Drawing;

@@ -1,6 +1,6 @@
 //! What is drawn: connects of loads, states of targets, metrics by minute.
 
-use super::tables::{Clock, figure};
+use super::quantities::{Clock, figure, percent};
 use crate::evidence::Datapoint;
 use crate::report::record::OverTime;
 use crate::report::{Stepped, Targeted};
@@ -27,11 +27,6 @@ pub(super) struct Target {
     name: String,
     /// Share of the width, state, words.
     states: Vec<(String, String, String)>,
-}
-
-/// A share for a style.
-pub(super) fn percent(value: f64) -> String {
-    format!("{:.2}", value.clamp(0.0, 100.0))
 }
 
 /// How the connects of a load went; none of another step.

@@ -7,6 +7,7 @@ mod case;
 mod charts;
 mod ladder;
 mod sides;
+mod quantities;
 mod tables;
 mod topology;
 

@@ -1,7 +1,8 @@
 //! A drawing of the topology: who dials what, and where each zonal address can send.
 
 use super::endpoints::candidates;
-use super::{devices, group_name, protocol, runs};
+use super::quantities::protocol;
+use super::{devices, group_name, runs};
 use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
 use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! NAT gateways: who is behind which, as whom the internet sees them, how long a mapping is kept.
 
-use super::{cloud, listed};
+use super::listed;
+use super::quantities::cloud;
 use crate::fabric::config::{Allocation, GatewayId, NatGateway, OnMissingFlow, PortOrder};
 use crate::plan::Plan;
 use std::fmt::Write;

@@ -1,6 +1,7 @@
 //! The steps of a plan, with what they resolve to.
 
-use super::{WIDTH, bytes, listed, time};
+use super::quantities::{bytes, time};
+use super::{WIDTH, listed};
 use crate::plan::{Dial, Fault, HostId, Plan, Request, Step, Transfer, Verb};
 use crate::report::wrap::{count, cut};
 use std::fmt::Write;

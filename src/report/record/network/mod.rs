@@ -1,0 +1,160 @@
+//! What the boxes of the network and the kernels of the hosts have on record, as far as a reader needs it: what is
+//! alike stands once, with how often it was met.
+//!
+//! No mirror of the evidence: entries that are alike are one, long lists are cut, and the words stay as they are when the
+//! evidence changes.
+
+mod kernels;
+mod links;
+mod nat;
+mod paths;
+mod proxies;
+mod refusals;
+
+pub use links::links;
+use nat::{Gateway, Mapped};
+pub use paths::{Asked, Named, Taken};
+pub use proxies::Leg;
+pub use refusals::Refused;
+
+use crate::evidence::Evidence;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use kernels::{kernel_drops, stuck};
+use nat::{gateways, mappings};
+use paths::{lookups, names, paths};
+use proxies::legs;
+use refusals::{answered, refusals};
+
+/// Entries of one list.
+const ENTRIES: usize = 20;
+
+/// Proxied connections and mappings that stand each by itself; of more those stand together that are alike.
+const SINGLE: usize = 12;
+
+/// The network's side of a case.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Network {
+    /// Where the clients' connections went, when there are more than a few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Taken>,
+    /// What clients asked the resolver.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Asked>,
+    /// What names of balancers said that did not always say the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Named>,
+    /// What security groups and network ACLs refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refused>,
+    /// Packets that a box answered by itself, by its words for it; the resolver's answers left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answered: BTreeMap<String, i64>,
+    /// Connections of proxying balancers to targets, each with the client's that led to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<Leg>,
+    /// NAT gateways.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<Gateway>,
+    /// What they translated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<Mapped>,
+    /// What links did to packets besides carrying, delaying and losing them, by link and by what it was: `damaged`,
+    /// `copies made`, `overtook others`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, BTreeMap<String, i64>>,
+    /// What kernels dropped, by host and by the kernel's own reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernel_drops: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Why that is not known; empty when it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub no_kernel_drops: String,
+    /// Sockets with something unread, not acknowledged, or sent again, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<String>,
+    /// Entries that are not in a list, by the list's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, usize>,
+}
+
+impl Network {
+    /// Of a case.
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut network = Self {
+            paths: paths(evidence),
+            lookups: lookups(evidence),
+            names: names(evidence),
+            refusals: refusals(&evidence.refusals),
+            answered: answered(evidence),
+            legs: legs(&evidence.pairs),
+            gateways: gateways(evidence),
+            mappings: mappings(&evidence.mappings),
+            links: links(evidence),
+            kernel_drops: kernel_drops(evidence),
+            no_kernel_drops: evidence.no_kernel_drops.clone(),
+            stuck: stuck(evidence),
+            left_out: BTreeMap::new(),
+        };
+        let Self {
+            paths,
+            lookups,
+            names,
+            refusals,
+            legs,
+            mappings,
+            stuck,
+            left_out,
+            answered: _,
+            gateways: _,
+            links: _,
+            kernel_drops: _,
+            no_kernel_drops: _,
+        } = &mut network;
+        shorten("paths", paths, left_out);
+        shorten("lookups", lookups, left_out);
+        shorten("names", names, left_out);
+        shorten("refusals", refusals, left_out);
+        shorten("legs", legs, left_out);
+        shorten("mappings", mappings, left_out);
+        shorten("stuck", stuck, left_out);
+        network
+    }
+
+    /// Nothing is on record.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn shorten<T>(name: &str, list: &mut Vec<T>, left_out: &mut BTreeMap<String, usize>) {
+    if list.len() > ENTRIES {
+        left_out.insert(name.to_owned(), list.len() - ENTRIES);
+        list.truncate(ENTRIES);
+    }
+}
+
+/// Entries that have the same key become one, in the order of the first of each.
+fn merged<T, K: Ord, U>(
+    items: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    new: impl Fn(&T) -> U,
+    mut add: impl FnMut(&mut U, &T),
+) -> Vec<U> {
+    let mut places: BTreeMap<K, usize> = BTreeMap::new();
+    let mut list: Vec<U> = Vec::new();
+    for item in items {
+        let place = *places.entry(key(&item)).or_insert_with(|| {
+            list.push(new(&item));
+            list.len() - 1
+        });
+        add(&mut list[place], &item);
+    }
+    list
+}
+
+/// The address of an end.
+fn address(end: &str) -> String {
+    end.rsplit_once(':')
+        .map_or(end.to_owned(), |(address, _)| address.to_owned())
+}

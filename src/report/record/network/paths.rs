@@ -1,0 +1,174 @@
+//! Where connections went, and the names that led them there.
+
+use crate::evidence::{Connection, Detail, Evidence, Lookup};
+use crate::report::wrap::count;
+use super::merged;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Connections of one step by one way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The step that opened them.
+    pub step: String,
+    /// The client, or how many.
+    pub from: String,
+    /// What was dialled: `front/a`, `web1`.
+    pub via: String,
+    /// The host they were sent to; empty: to none.
+    pub target: String,
+    /// How many.
+    pub connections: usize,
+    /// Of those, came to stand.
+    pub stood: usize,
+    /// Needed more than one SYN.
+    pub retried: usize,
+    /// By error word of connect(2).
+    pub errors: BTreeMap<String, usize>,
+    /// HTTP answers by status.
+    pub status: BTreeMap<String, usize>,
+}
+
+/// The same question with the same answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The client.
+    pub from: String,
+    /// The name.
+    pub name: String,
+    /// The answer's addresses, in the order of the first such answer.
+    pub addresses: Vec<String>,
+    /// `no-address` when there are none.
+    pub error: String,
+    /// How often.
+    pub times: usize,
+    /// When first, ms.
+    pub first: f64,
+    /// When last, ms.
+    pub last: f64,
+    /// How long it may be kept, real ms.
+    pub keep_ms: f64,
+    /// Connections that took their address from it.
+    pub used: usize,
+    /// When the last of those was begun, ms.
+    pub last_used: Option<f64>,
+}
+
+/// A balancer's name from a moment on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Named {
+    /// The balancer.
+    pub name: String,
+    /// From when on, ms.
+    pub at: f64,
+    /// Zones whose addresses it had.
+    pub zones: Vec<String>,
+}
+
+/// Connections told of one by one elsewhere.
+const FEW: usize = 4;
+
+pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
+    if evidence.connections.len() <= FEW {
+        return Vec::new();
+    }
+    let mut status: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
+    for step in &evidence.steps {
+        if let Detail::Load(load) = &step.detail {
+            for answer in &load.answers {
+                let answers = status.entry(answer.connection).or_default();
+                answers.push(answer.status);
+            }
+        }
+    }
+    let step = |c: &Connection| {
+        let step = evidence.steps.get(c.step);
+        step.map_or(String::new(), |step| step.name.clone())
+    };
+    let mut hosts: BTreeMap<(String, String, String), Vec<&str>> = BTreeMap::new();
+    let mut list = merged(
+        evidence.connections.iter().enumerate(),
+        |(_, c)| (c.step, c.via.clone(), c.target.clone()),
+        |(_, c)| Taken {
+            step: step(c),
+            via: c.via.clone(),
+            target: c.target.clone(),
+            ..Taken::default()
+        },
+        |taken, (i, c)| {
+            taken.connections += 1;
+            taken.stood += usize::from(c.error.is_empty());
+            taken.retried += usize::from(c.error.is_empty() && c.syns > 1);
+            if !c.error.is_empty() {
+                *taken.errors.entry(c.error.clone()).or_default() += 1;
+            }
+            for status in status.get(i).into_iter().flatten() {
+                *taken.status.entry(status.to_string()).or_default() += 1;
+            }
+            let key = (taken.step.clone(), taken.via.clone(), taken.target.clone());
+            let from = hosts.entry(key).or_default();
+            if !from.contains(&c.from.as_str()) {
+                from.push(&c.from);
+            }
+        },
+    );
+    for taken in &mut list {
+        let key = (taken.step.clone(), taken.via.clone(), taken.target.clone());
+        taken.from = match hosts.get(&key).map(Vec::as_slice) {
+            Some([one]) => (*one).to_owned(),
+            Some(more) => format!("{} hosts", more.len()),
+            None => String::new(),
+        };
+    }
+    list
+}
+
+pub(super) fn lookups(evidence: &Evidence) -> Vec<Asked> {
+    let users = |lookup: usize| {
+        let connections = evidence.connections.iter();
+        connections.filter(move |c| c.lookup == Some(lookup))
+    };
+    let key = |(_, l): &(usize, &Lookup)| {
+        let mut addresses = l.addresses.clone();
+        addresses.sort();
+        (l.from.clone(), l.name.clone(), addresses, l.error.clone())
+    };
+    merged(
+        evidence.lookups.iter().enumerate(),
+        key,
+        |(_, l)| Asked {
+            from: l.from.clone(),
+            name: l.name.clone(),
+            addresses: l.addresses.clone(),
+            error: l.error.clone(),
+            first: l.at,
+            keep_ms: l.keep_ms,
+            ..Asked::default()
+        },
+        |asked, (i, l)| {
+            asked.times += 1;
+            asked.last = l.at;
+            asked.used += users(*i).count();
+            let last = users(*i).map(|c| c.at).reduce(f64::max);
+            asked.last_used = match (asked.last_used, last) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (a, b) => a.or(b),
+            };
+        },
+    )
+}
+
+pub(super) fn names(evidence: &Evidence) -> Vec<Named> {
+    let changed = evidence
+        .load_balancers
+        .iter()
+        .filter(|(_, balancer)| balancer.dns.len() > 1);
+    let told = changed.flat_map(|(name, balancer)| {
+        balancer.dns.iter().map(|listing| Named {
+            name: name.clone(),
+            at: listing.at,
+            zones: listing.zones.clone(),
+        })
+    });
+    told.collect()
+}

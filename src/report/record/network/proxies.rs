@@ -1,0 +1,76 @@
+//! Connections through proxies, both sides of each.
+
+use crate::evidence::{Carried, Pair};
+use super::{merged, SINGLE, address};
+use serde::{Deserialize, Serialize};
+
+/// A client's connection to a proxying balancer and that to the target; or several that are alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    /// How many.
+    pub connections: usize,
+    /// `address:port` of the client; of several its address or how many.
+    pub client: String,
+    /// `chat/a`
+    pub via: String,
+    /// `address:port` of the balancer toward the target; of several empty.
+    pub seen_as: String,
+    /// The target's host.
+    pub target: String,
+    /// `address:port` of the target.
+    pub target_address: String,
+    /// When the (first) connection to the target stood, ms.
+    pub opened: f64,
+    /// What was carried; none where the balancer cannot say for one client.
+    #[serde(flatten)]
+    pub bytes: Option<Carried>,
+    /// When the connection to the target was over, ms; of several none.
+    pub target_closed: Option<f64>,
+    /// When the client's connection had ended as well, ms; of several none.
+    pub closed: Option<f64>,
+    /// Why; empty while it is open.
+    pub why: String,
+}
+
+pub(super) fn legs(pairs: &[Pair]) -> Vec<Leg> {
+    let one = |p: &Pair| Leg {
+        connections: 1,
+        client: p.client.clone(),
+        via: p.via.clone(),
+        seen_as: p.seen_as.clone(),
+        target: p.target.clone(),
+        target_address: p.target_address.clone(),
+        opened: p.opened,
+        bytes: p.bytes,
+        target_closed: p.target_closed,
+        closed: p.closed,
+        why: p.why.clone(),
+    };
+    if pairs.len() <= SINGLE {
+        return pairs.iter().map(one).collect();
+    }
+    let key = |p: &&Pair| {
+        let swallowed = p
+            .bytes
+            .map(|b| (b.from_client != b.to_target, b.from_target != b.to_client));
+        (p.via.clone(), p.target.clone(), p.why.clone(), swallowed)
+    };
+    let new = |p: &&Pair| Leg {
+        connections: 0,
+        client: address(&p.client),
+        seen_as: String::new(),
+        bytes: p.bytes.map(|_| Carried::default()),
+        target_closed: None,
+        closed: None,
+        ..one(p)
+    };
+    merged(pairs, key, new, |leg, p| {
+        leg.connections += 1;
+        if let (Some(sum), Some(bytes)) = (&mut leg.bytes, p.bytes) {
+            *sum += bytes;
+        }
+        if address(&p.client) != leg.client {
+            leg.client = "several clients".to_owned();
+        }
+    })
+}
