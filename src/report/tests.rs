@@ -8,8 +8,8 @@ pub(super) use outcomes::{broken, failed, fault, fix, recorded};
 use super::*;
 use crate::evidence::{Carried, Lookup, Pair};
 use crate::verdict::{ClaimTruth, findings};
-use serde_json::{Value, json as value};
 use outcomes::{claim, info, verdict};
+use serde_json::{Value, json as value};
 
 #[test]
 fn the_text_tells_what_boxes_and_kernels_have_on_record() {

@@ -6,8 +6,8 @@
 mod case;
 mod charts;
 mod ladder;
-mod sides;
 mod quantities;
+mod sides;
 mod tables;
 mod topology;
 

@@ -2,9 +2,12 @@
 
 use super::listed;
 use super::quantities::{cloud, protocol};
-use crate::report::wrap::count;
-use crate::fabric::config::{Balancer, Classic, Config, Forward, GroupId, Kind, Listener, OnBackendReset, OnCollision, OnDeregister, OnMissingFlow, Target, ZonalId};
+use crate::fabric::config::{
+    Balancer, Classic, Config, Forward, GroupId, Kind, Listener, OnBackendReset, OnCollision,
+    OnDeregister, OnMissingFlow, Target, ZonalId,
+};
 use crate::plan::Plan;
+use crate::report::wrap::count;
 use std::fmt::Write;
 use std::net::SocketAddrV4;
 use std::time::Duration;

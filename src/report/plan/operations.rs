@@ -1,7 +1,7 @@
 //! What is done in each host, as an operator would type it.
 
-use super::{runs, devices};
 use super::quantities::time;
+use super::{devices, runs};
 use crate::fabric::config::{Link, Port};
 use crate::plan::{App, Attachment, HostId, Plan, Server};
 use crate::units::{Bytes, Percent, Rate};

@@ -1,11 +1,14 @@
 //! Outcomes made by hand: a fault that shows, a fix that holds and one that does not, a machine that fails.
 
-use crate::evidence::{Carried, Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket, StepResult};
-use crate::report::{CaseInfo, Outcome};
-use crate::report::plan::Drawing;
+use crate::evidence::{
+    Carried, Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket,
+    StepResult,
+};
 use crate::plan::{Change, Kind};
-use crate::verdict::{Ruling, Verdict, ClaimTruth, ClaimVerdict, findings};
+use crate::report::plan::Drawing;
+use crate::report::{CaseInfo, Outcome};
 use crate::verdict::kit::{flagship, harmless};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Ruling, Verdict, findings};
 use serde_json::{Value, json as value};
 
 const ONE_SYN: (&str, &str) = (
@@ -14,7 +17,11 @@ const ONE_SYN: (&str, &str) = (
 );
 
 const LIVES: (&str, &str) = ("the first connection lives on", "again.ok");
-pub(in crate::report) fn claim((words, that): (&str, &str), truth: ClaimTruth, values: &[(&str, Value)]) -> ClaimVerdict {
+pub(in crate::report) fn claim(
+    (words, that): (&str, &str),
+    truth: ClaimTruth,
+    values: &[(&str, Value)],
+) -> ClaimVerdict {
     ClaimVerdict {
         claim: (!words.is_empty()).then(|| words.to_owned()),
         that: that.into(),
@@ -48,7 +55,11 @@ pub(in crate::report) fn info(name: &str, kind: Kind) -> CaseInfo {
     }
 }
 
-pub(in crate::report) fn verdict(ruling: Ruling, works: Vec<ClaimVerdict>, expect: Vec<ClaimVerdict>) -> Verdict {
+pub(in crate::report) fn verdict(
+    ruling: Ruling,
+    works: Vec<ClaimVerdict>,
+    expect: Vec<ClaimVerdict>,
+) -> Verdict {
     Verdict {
         ruling,
         reason: String::new(),

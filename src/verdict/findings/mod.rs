@@ -259,10 +259,6 @@ fn lapse(ms: f64) -> String {
 }
 
 #[cfg(test)]
-mod gateway_tests;
-#[cfg(test)]
 mod stories;
-#[cfg(test)]
-mod target_tests;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! What the kernels of hosts counted and dropped, and sockets that wait.
 
-use super::{Table, heads, Head};
+use super::{Head, Table, heads};
+use crate::report::Network;
 use crate::report::nearest::is_dull;
 use crate::report::wrap::tallied;
-use crate::report::Network;
 use minijinja::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,10 +1,10 @@
 //! CloudWatch's metrics: those that tell of trouble, and all.
 
 use super::{Table, heads};
-use crate::report::html::quantities::figure;
-use crate::report::html::charts::minutes;
 use crate::evidence::MetricEvidence;
 use crate::report::Record;
+use crate::report::html::charts::minutes;
+use crate::report::html::quantities::figure;
 use minijinja::Value;
 
 /// Parts of the names of metrics that count trouble.

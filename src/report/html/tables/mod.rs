@@ -7,12 +7,12 @@ mod metrics;
 
 use super::quantities::Clock;
 use crate::report::{Network, Record};
-use minijinja::Value;
-use serde::Serialize;
 use boxes::{gateways, legs, links, mappings, refusals};
 use connections::{lookups, names, paths};
 use kernels::{counters, kernel_drops, stuck};
 use metrics::metrics;
+use minijinja::Value;
+use serde::Serialize;
 
 /// A table with its heading.
 #[derive(Serialize)]

@@ -11,20 +11,20 @@ mod paths;
 mod proxies;
 mod refusals;
 
-pub use links::links;
-use nat::{Gateway, Mapped};
+pub use nat::{Gateway, Mapped};
 pub use paths::{Asked, Named, Taken};
 pub use proxies::Leg;
 pub use refusals::Refused;
 
 use crate::evidence::Evidence;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use kernels::{kernel_drops, stuck};
+use links::links;
 use nat::{gateways, mappings};
 use paths::{lookups, names, paths};
 use proxies::legs;
 use refusals::{answered, refusals};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Entries of one list.
 const ENTRIES: usize = 20;

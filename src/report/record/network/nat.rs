@@ -1,7 +1,7 @@
 //! NAT gateways and their mappings.
 
+use super::{SINGLE, address, merged};
 use crate::evidence::{Evidence, Mapping};
-use super::{merged, SINGLE, address};
 use serde::{Deserialize, Serialize};
 
 /// A NAT gateway.

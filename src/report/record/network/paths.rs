@@ -1,8 +1,8 @@
 //! Where connections went, and the names that led them there.
 
+use super::merged;
 use crate::evidence::{Connection, Detail, Evidence, Lookup};
 use crate::report::wrap::count;
-use super::merged;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Connections through proxies, both sides of each.
 
+use super::{SINGLE, address, merged};
 use crate::evidence::{Carried, Pair};
-use super::{merged, SINGLE, address};
 use serde::{Deserialize, Serialize};
 
 /// A client's connection to a proxying balancer and that to the target; or several that are alike.

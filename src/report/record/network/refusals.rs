@@ -1,7 +1,7 @@
 //! What guards refused, and what was answered in place of a host.
 
+use super::{address, merged};
 use crate::evidence::{Evidence, Refusal};
-use super::{merged, address};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -186,6 +186,11 @@ pub(super) fn other_name(happened: bool) -> Kit {
 
 /// A header that nobody reads; or that is read.
 pub(super) fn unread_header(happened: bool) -> Kit {
+    behind_a_header(if happened { "not-expected" } else { "read" })
+}
+
+/// A connection whose first payload the balancer's header precedes.
+pub(in crate::verdict::findings) fn behind_a_header(header: &str) -> Kit {
     let mut kit = Kit::new();
     let visit = kit.connect("visit", 40000, "front/a", "web1");
     kit.handshake(visit, OLD);
@@ -194,7 +199,7 @@ pub(super) fn unread_header(happened: bool) -> Kit {
     made.sender = "front".into();
     (made.from, made.to) = (made.from_after.clone(), made.to_after.clone());
     kit.up(visit, "P.", OLD.client + 101, OLD.server + 1, 64);
-    kit.of(visit).header = if happened { "not-expected" } else { "read" }.into();
+    kit.of(visit).header = header.into();
     kit.of(visit).sent = 64;
     kit
 }

@@ -5,6 +5,8 @@
 mod balancers;
 mod network;
 
+pub(super) use balancers::behind_a_header;
+
 use super::*;
 use crate::verdict::kit::{Kit, OLD};
 use balancers::*;
