@@ -7,8 +7,8 @@ pub(super) use outcomes::{broken, failed, fault, fix, recorded};
 
 use super::*;
 use crate::evidence::{Carried, Lookup, Pair};
-use crate::verdict::{ClaimTruth, findings};
-use outcomes::{claim, info, verdict};
+use crate::verdict::ClaimTruth;
+use outcomes::{claim, info};
 use serde_json::{Value, json as value};
 
 #[test]

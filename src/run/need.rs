@@ -62,7 +62,7 @@ fn connections(plan: &Plan) -> usize {
 
 /// Of one client of a load: those that are held, or as many as may wait for their end.
 fn at_once(all: usize, rate: Option<f64>, hold: bool, timeout: Duration) -> usize {
-    let per_second = rate.unwrap_or(1.0 / super::load::PATIENCE.as_secs_f64());
+    let per_second = rate.unwrap_or(1.0 / super::story::PATIENCE.as_secs_f64());
     match hold {
         true => all,
         false => all.min((per_second * timeout.as_secs_f64()).ceil() as usize + 1),

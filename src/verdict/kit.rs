@@ -339,14 +339,20 @@ fn packet(flags: &str, seq: i64, ack: i64, len: i64) -> Packet {
     }
 }
 
-/// The flagship as deployed: `old` idle, `new` from the same port through the other address, then `old` speaks
-/// again and gets nothing. Connections 0 and 1.
-pub(crate) fn flagship() -> Kit {
+/// Client and balancer as in the flagship, `old` alive and idle; time is 20 ms.
+pub(crate) fn old_is_up() -> (Kit, usize) {
     let mut kit = Kit::new();
     let old = kit.connect("old", 40000, "front/a", "web1");
     kit.handshake(old, OLD);
     kit.exchange(old, OLD);
     kit.now = 20.0;
+    (kit, old)
+}
+
+/// The flagship as deployed: `old` idle, `new` from the same port through the other address, then `old` speaks
+/// again and gets nothing. Connections 0 and 1.
+pub(crate) fn flagship() -> Kit {
+    let (mut kit, old) = old_is_up();
     let new = kit.connect("new", 40000, "front/b", "web1");
     kit.collide(old, new);
     kit.exchange(new, NEW);

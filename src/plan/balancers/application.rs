@@ -3,6 +3,7 @@
 //! Sources: the Application Load Balancer guide (attributes, target groups, health checks), and "Use Application Load
 //! Balancers as targets of a Network Load Balancer".
 
+use super::only_of_network;
 use crate::diag::codes::http as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{Algorithm, Application, Kind};
@@ -60,31 +61,12 @@ pub(in crate::plan) fn resolve(section: &spec::Balancer, clock: Clock, sink: &mu
 
 /// What only network balancers have.
 fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
-    let emulate = &section.emulate;
-    let of = |word: &Option<Spanned<String>>| word.as_ref().map(|word| word.span);
     let family = &section.ip_address_type;
-    let mut found = vec![
-        (
-            "ip_address_type: dualstack",
-            Some(family.span).filter(|_| family.value != "ipv4"),
-        ),
-        ("zonal_shift", of(&section.zonal_shift)),
-        ("emulate.on_collision", of(&emulate.on_collision)),
-        ("emulate.on_missing_flow", of(&emulate.on_missing_flow)),
-        ("emulate.on_zone_disabled", of(&emulate.on_zone_disabled)),
-        (
-            "emulate.snat_ports",
-            emulate.snat_ports.as_ref().map(|w| w.span),
-        ),
-        (
-            "emulate.flow_capacity",
-            emulate.flow_capacity.as_ref().map(|w| w.span),
-        ),
-        (
-            "emulate.flow_reuse",
-            emulate.flow_reuse.as_ref().map(|w| w.span),
-        ),
-    ];
+    let mut found = vec![(
+        "ip_address_type: dualstack",
+        Some(family.span).filter(|_| family.value != "ipv4"),
+    )];
+    found.extend(only_of_network(section));
     for (_, listener) in &section.listeners {
         let several = listener.target_groups.first();
         found.push(("target_groups", several.map(|(name, _)| name.span)));

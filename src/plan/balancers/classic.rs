@@ -2,8 +2,8 @@
 //!
 //! Source: the Classic Load Balancer guide (listeners, connection draining, idle timeout, proxy protocol, health checks).
 
-use super::Listener;
 use super::forward::Share;
+use super::{Listener, only_of_network};
 use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
@@ -216,54 +216,26 @@ fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
 
 /// What only other kinds of balancer have. All of it is told.
 fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
-    let emulate = &section.emulate;
-    let of = |name: &'static str, span: Option<Span>| span.map(|span| (name, span));
-    let mut found = vec![
-        of(
-            "ip_address_type",
-            Some(section.ip_address_type.span).filter(|_| section.ip_address_type.value != "ipv4"),
-        ),
-        of("zonal_shift", section.zonal_shift.as_ref().map(|w| w.span)),
-        of(
-            "emulate.on_collision",
-            emulate.on_collision.as_ref().map(|w| w.span),
-        ),
-        of(
-            "emulate.on_missing_flow",
-            emulate.on_missing_flow.as_ref().map(|w| w.span),
-        ),
-        of(
-            "emulate.on_zone_disabled",
-            emulate.on_zone_disabled.as_ref().map(|w| w.span),
-        ),
-        of(
-            "emulate.snat_ports",
-            emulate.snat_ports.as_ref().map(|w| w.span),
-        ),
-        of(
-            "emulate.flow_capacity",
-            emulate.flow_capacity.as_ref().map(|w| w.span),
-        ),
-        of(
-            "emulate.flow_reuse",
-            emulate.flow_reuse.as_ref().map(|w| w.span),
-        ),
-    ];
+    let family = &section.ip_address_type;
+    let mut found = vec![(
+        "ip_address_type",
+        Some(family.span).filter(|_| family.value != "ipv4"),
+    )];
+    found.extend(only_of_network(section));
     for (_, listener) in &section.listeners {
-        found.push(of(
-            "target_group",
-            listener.target_group.as_ref().map(|w| w.span),
-        ));
-        found.push(of(
-            "target_groups",
-            listener.target_groups.first().map(|(name, _)| name.span),
-        ));
-        found.push(of(
-            "attributes of a listener",
-            listener.attributes.first().map(|(name, _)| name.span),
-        ));
+        let (group, several) = (&listener.target_group, listener.target_groups.first());
+        let attribute = listener.attributes.first();
+        found.extend([
+            ("target_group", group.as_ref().map(|name| name.span)),
+            ("target_groups", several.map(|(name, _)| name.span)),
+            (
+                "attributes of a listener",
+                attribute.map(|(name, _)| name.span),
+            ),
+        ]);
     }
-    for (name, span) in found.into_iter().flatten() {
+    for (name, span) in found {
+        let Some(span) = span else { continue };
         sink.push(
             Diagnostic::new(
                 code::NOT_OF_CLASSIC,

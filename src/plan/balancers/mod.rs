@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::groups::Groups;
 use super::hosts::{Hosts, known_zone};
 use crate::diag::codes::health;
-use crate::diag::{Diagnostic, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
     ClientRouting, KERNEL_PORTS, Kind, OnCollision, OnMissingFlow, OnZoneDisabled, ZonalId,
 };
@@ -291,4 +291,27 @@ fn room_for_checks(section: &spec::Balancer, kernels: bool, sink: &mut Sink) {
 /// The readers let no other words through.
 fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
     knob.map(|word| word.value.as_str())
+}
+
+/// What only network balancers have, and where a balancer has it written.
+fn only_of_network(section: &spec::Balancer) -> [(&'static str, Option<Span>); 7] {
+    fn place<T>(word: Option<&Spanned<T>>) -> Option<Span> {
+        word.map(|word| word.span)
+    }
+    let knobs = &section.emulate;
+    [
+        ("zonal_shift", place(section.zonal_shift.as_ref())),
+        ("emulate.on_collision", place(knobs.on_collision.as_ref())),
+        (
+            "emulate.on_missing_flow",
+            place(knobs.on_missing_flow.as_ref()),
+        ),
+        (
+            "emulate.on_zone_disabled",
+            place(knobs.on_zone_disabled.as_ref()),
+        ),
+        ("emulate.snat_ports", place(knobs.snat_ports.as_ref())),
+        ("emulate.flow_capacity", place(knobs.flow_capacity.as_ref())),
+        ("emulate.flow_reuse", place(knobs.flow_reuse.as_ref())),
+    ]
 }

@@ -35,14 +35,7 @@ impl<'a> Destinations<'a> {
         if zones.is_empty() {
             return None;
         }
-        let listening: Vec<ServePort> = balancer
-            .listeners
-            .iter()
-            .map(|listener| ServePort {
-                port: listener.port,
-                udp: listener.protocol == Protocol::Udp,
-            })
-            .collect();
+        let listening: Vec<ServePort> = ports(balancer).collect();
         if listening.is_empty() && !balancer.complete && parts.port.is_none() {
             return None;
         }
@@ -74,13 +67,7 @@ impl<'a> Destinations<'a> {
             },
         };
         let balancers = endpoint.balancers.iter().map(|one| &self.balancers[*one]);
-        let mut listening: Vec<ServePort> = balancers
-            .flat_map(|balancer| &balancer.listeners)
-            .map(|listener| ServePort {
-                port: listener.port,
-                udp: listener.protocol == Protocol::Udp,
-            })
-            .collect();
+        let mut listening: Vec<ServePort> = balancers.flat_map(ports).collect();
         listening.sort_by_key(|port| (port.udp, port.port));
         listening.dedup();
         // What is missing has been said.
@@ -177,6 +164,14 @@ pub(super) fn port_or_only(
             .help(format!("write the port: `{}:{example}`", to.value)),
     );
     None
+}
+
+/// Where a balancer listens.
+fn ports(balancer: &Balancer<'_>) -> impl Iterator<Item = ServePort> {
+    balancer.listeners.iter().map(|listener| ServePort {
+        port: listener.port,
+        udp: listener.protocol == Protocol::Udp,
+    })
 }
 
 fn zone_not_enabled(balancer: &Balancer<'_>, zone: &str, to: &Spanned<String>) -> Diagnostic {

@@ -1,15 +1,16 @@
 //! A case on the page.
 
 use super::charts::{Load, Target, load, strip};
+use super::heading::{Heading, Sign};
 use super::quantities::{Clock, percent};
 use super::tables::{Table, tables};
-use super::{Setting, anchor, case_anchor, changes, ladder, mark, topology};
+use super::{Setting, anchor, changes, ladder, topology};
 use crate::plan::Kind;
 use crate::report::plan::Drawing;
 use crate::report::proof;
 use crate::report::tally::{Tally, Times};
-use crate::report::told::{self, result_word};
-use crate::report::{Claimed, Record, Stepped, Truth, kind_word, machine_word};
+use crate::report::told;
+use crate::report::{Claimed, Record, Stepped, Truth};
 use crate::verdict::ladder::Ladder;
 use minijinja::Value;
 use serde::Serialize;
@@ -20,12 +21,8 @@ const STEPS: usize = 40;
 
 #[derive(Serialize)]
 pub(super) struct Case {
-    id: String,
-    name: String,
-    kind: &'static str,
-    word: &'static str,
-    state: &'static str,
-    mark: &'static str,
+    #[serde(flatten)]
+    heading: Heading,
     shows: String,
     /// Unfolded from the beginning.
     open: bool,
@@ -64,9 +61,8 @@ pub(super) struct Case {
 struct Claim {
     words: Option<String>,
     that: String,
-    state: &'static str,
-    mark: &'static str,
-    word: &'static str,
+    #[serde(flatten)]
+    sign: Sign,
     values: Vec<(String, String)>,
     false_parts: Vec<String>,
     why: String,
@@ -119,12 +115,7 @@ impl Case {
         let differs = own.filter(|own| Some(*own) != lab.0);
         let clock = Clock(record.time_scale.unwrap_or(1.0));
         Self {
-            id: case_anchor(record),
-            name: record.case.clone(),
-            kind: kind_word(record.kind),
-            word: result_word(record),
-            state: machine_word(record.verdict),
-            mark: mark(record.verdict),
+            heading: Heading::new(record),
             shows: record.shows.clone(),
             open: !record.holds(),
             why: if record.holds() {
@@ -182,11 +173,7 @@ fn page(kind: &str) -> String {
 
 impl Claim {
     fn new(claim: &Claimed) -> Self {
-        let (state, mark, word) = match claim.verdict {
-            Truth::Holds => ("holds", "\u{2713}", "true"),
-            Truth::Fails => ("fails", "\u{2717}", "false"),
-            Truth::Inconclusive => ("inconclusive", "?", "unknown"),
-        };
+        let sign = Sign::of(claim.verdict, ["true", "false", "unknown"]);
         let untrue = claim
             .parts
             .iter()
@@ -194,9 +181,7 @@ impl Claim {
         Self {
             words: claim.claim.clone(),
             that: claim.that.clone(),
-            state,
-            mark,
-            word,
+            sign,
             values: claim
                 .values
                 .iter()

@@ -5,6 +5,7 @@
 
 mod case;
 mod charts;
+mod heading;
 mod ladder;
 mod quantities;
 mod sides;
@@ -12,12 +13,13 @@ mod tables;
 mod topology;
 
 use super::tally::{Tally, by_lab};
-use super::told::{self, result_word};
+use super::told;
 use super::wrap::count;
-use super::{Record, Report, Word, kind_word, machine_word};
+use super::{Record, Report};
 use crate::plan::Kind;
-use crate::verdict::{Ruling, pages};
+use crate::verdict::pages;
 use case::Case;
+use heading::Heading;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use serde::Serialize;
@@ -100,14 +102,9 @@ struct Source {
 /// A case in few words.
 #[derive(Serialize)]
 struct Chip {
-    id: String,
-    name: String,
+    #[serde(flatten)]
+    heading: Heading,
     lab: String,
-    kind: &'static str,
-    word: &'static str,
-    /// For colours: `holds`, `fails`, ...
-    state: &'static str,
-    mark: &'static str,
     why: String,
     rate: String,
 }
@@ -302,13 +299,8 @@ impl Chip {
     fn new(tally: &Tally) -> Self {
         let record = tally.shown();
         Self {
-            id: case_anchor(record),
-            name: record.case.clone(),
+            heading: Heading::new(record),
             lab: record.lab.clone(),
-            kind: kind_word(record.kind),
-            word: result_word(record),
-            state: machine_word(record.verdict),
-            mark: mark(record.verdict),
             why: if record.holds() {
                 String::new()
             } else {
@@ -395,15 +387,6 @@ fn differing(before: Option<&str>, after: Option<&str>) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     [only('-', &before, &after), only('+', &after, &before)].concat()
-}
-
-fn mark(word: Word) -> &'static str {
-    match word {
-        Word::Ruled(Ruling::Holds) => "\u{2713}",
-        Word::Ruled(Ruling::Fails) => "\u{2717}",
-        Word::Ruled(Ruling::Inconclusive) => "?",
-        Word::Failure => "!",
-    }
 }
 
 /// The story's paragraphs; one whose lines are indented is a drawing.

@@ -1,9 +1,8 @@
 //! The cases of a lab side by side: what each came to, held against the one promise.
 
-use super::{case_anchor, mark};
+use super::heading::{Heading, Sign};
 use crate::report::tally::Tally;
-use crate::report::told::result_word;
-use crate::report::{Claimed, Record, Truth, kind_word, machine_word};
+use crate::report::{Claimed, Record};
 use serde::Serialize;
 
 /// Values told of one claim.
@@ -18,22 +17,16 @@ pub(super) struct Sides {
 
 #[derive(Serialize)]
 struct Side {
-    id: String,
-    name: String,
-    kind: &'static str,
-    word: &'static str,
-    state: &'static str,
-    mark: &'static str,
+    #[serde(flatten)]
+    heading: Heading,
     cells: Vec<Cell>,
     findings: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Cell {
-    /// For colours: a promise kept is `holds`, one broken `fails`.
-    state: &'static str,
-    mark: &'static str,
-    word: &'static str,
+    #[serde(flatten)]
+    sign: Sign,
     values: Vec<String>,
 }
 
@@ -54,12 +47,7 @@ impl Sides {
 impl Side {
     fn new(record: &Record) -> Self {
         Self {
-            id: case_anchor(record),
-            name: record.case.clone(),
-            kind: kind_word(record.kind),
-            word: result_word(record),
-            state: machine_word(record.verdict),
-            mark: mark(record.verdict),
+            heading: Heading::new(record),
             cells: record.works.iter().map(Cell::new).collect(),
             findings: record.findings.iter().map(|f| f.kind.clone()).collect(),
         }
@@ -68,17 +56,10 @@ impl Side {
 
 impl Cell {
     fn new(claim: &Claimed) -> Self {
-        let (state, mark, word) = match claim.verdict {
-            Truth::Holds => ("holds", "\u{2713}", "kept"),
-            Truth::Fails => ("fails", "\u{2717}", "broken"),
-            Truth::Inconclusive => ("inconclusive", "?", "cannot be told"),
-        };
         let values = claim.values.iter();
         let values = values.map(|(name, value)| format!("{name} = {value}"));
         Self {
-            state,
-            mark,
-            word,
+            sign: Sign::of(claim.verdict, ["kept", "broken", "cannot be told"]),
             values: values.take(VALUES).collect(),
         }
     }

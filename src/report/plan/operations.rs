@@ -1,9 +1,10 @@
 //! What is done in each host, as an operator would type it.
 
 use super::quantities::time;
-use super::{devices, runs};
+use super::{WIDTH, devices, runs};
 use crate::fabric::config::{Link, Port};
 use crate::plan::{App, Attachment, HostId, Plan, Server};
+use crate::report::wrap::cut;
 use crate::units::{Bytes, Percent, Rate};
 use std::fmt::Write;
 

@@ -17,6 +17,7 @@ const ONE_SYN: (&str, &str) = (
 );
 
 const LIVES: (&str, &str) = ("the first connection lives on", "again.ok");
+
 pub(in crate::report) fn claim(
     (words, that): (&str, &str),
     truth: ClaimTruth,

@@ -6,7 +6,7 @@ use super::{END_LIMIT, Order, Shared, unfrozen};
 use super::{no_port, unwatched};
 use crate::plan::Server;
 use crate::run::Sockets;
-use crate::run::slot::{self, Slot};
+use crate::run::slot::Slot;
 use crate::run::tls::{self, Versions};
 use crate::spec::App;
 use crate::world::{Error, Host, annex, socket};

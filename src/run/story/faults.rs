@@ -65,7 +65,7 @@ impl Story {
     }
 
     /// The number in the fabric of the rule that a `drop` step made, if it has come to it.
-    pub(super) fn rule_of(&self, step: usize) -> Option<usize> {
+    pub(in crate::run) fn rule_of(&self, step: usize) -> Option<usize> {
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.iter().position(|made_by| *made_by == step)
     }

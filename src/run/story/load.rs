@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Without `rate`, the next connection of a client waits for the one before, but not longer than this: healthy ones
 /// follow each other as a busy client's do, and hanging ones do not hold up the rest.
-pub(super) const PATIENCE: Duration = Duration::from_millis(20);
+pub(in crate::run) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Opens the connections of a load step; what depends on packets is filled in when evidence is collected.
 pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {

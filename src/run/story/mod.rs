@@ -10,6 +10,8 @@ mod load;
 mod registration;
 mod transfers;
 
+pub(super) use load::PATIENCE;
+
 use super::client::Client;
 use super::names::Names;
 use super::proxy::Journal;

@@ -1,7 +1,7 @@
 //! Load balancers, their listeners, and the emulator's knobs.
 
 use super::Need::{Default, Optional, Required};
-use super::groups::{CHECK_PROTOCOLS, PROTOCOLS};
+use super::groups::{CHECK_PROTOCOLS, ON_DEREGISTER, PROTOCOLS};
 use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// When the story starts.

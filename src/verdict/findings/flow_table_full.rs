@@ -2,25 +2,18 @@
 //!
 //! Observed on: AWS Network Load Balancers, which count them (`RejectedFlowCount`) and say nothing to the client.
 
-use super::{cite, count, distinct, join};
+use super::{cite, connections_of, count, distinct, dropped, join};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, drop_reason};
+use crate::verdict::trace::Trace;
 
 pub(super) const KIND: &str = "flow-table-full";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let dropped: Vec<usize> = (0..trace.passages.len())
-        .filter(|p| drop_reason(trace.ended(*p)) == Some("flow-table-full"))
-        .collect();
+    let dropped = dropped(trace, "flow-table-full");
     if dropped.is_empty() {
         return None;
     }
-    let mut connections: Vec<usize> = dropped
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, dropped.iter().copied());
     let clients = join(&distinct(
         dropped.iter().map(|p| trace.sent(*p).sender.clone()),
     ));

@@ -2,23 +2,16 @@
 //!
 //! Observed on: AWS Network Load Balancers, which want an answer to a new request within 30 seconds.
 
-use super::{cite, count, distinct, join, lapse, name_all};
+use super::{cite, connections_of, count, distinct, dropped, join, lapse, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, drop_reason};
+use crate::verdict::trace::Trace;
 
 pub(super) const KIND: &str = "half-open";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let dropped: Vec<usize> = (0..trace.passages.len())
-        .filter(|p| drop_reason(trace.ended(*p)) == Some("half-open"))
-        .collect();
+    let dropped = dropped(trace, "half-open");
     let first = *dropped.first()?;
-    let mut connections: Vec<usize> = dropped
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, dropped.iter().copied());
     let after = trace
         .sent(first)
         .flow

@@ -4,7 +4,7 @@
 //! the host behind it; the other side meets silence), and in silence on other clouds. Azure can reset both ends at the
 //! moment of expiry.
 
-use super::{cite, lapse, name_all};
+use super::{cite, connections_of, lapse, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason, is_reset};
@@ -26,12 +26,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let Some(&first) = late.first() else {
         return ended_in_time(trace);
     };
-    let mut connections: Vec<usize> = late
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, late.iter().copied());
     let packet = trace.sent(first);
     let names = if connections.is_empty() {
         format!("a flow of {}", packet.from)
@@ -81,12 +76,7 @@ fn ended_in_time(trace: &Trace) -> Option<Finding> {
     };
     let resets: Vec<usize> = (0..trace.passages.len()).filter(unasked).collect();
     let first = *resets.first()?;
-    let mut connections: Vec<usize> = resets
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, resets.iter().copied());
     let names = match connections.is_empty() {
         true => format!("a flow of {}", trace.sent(first).to),
         false => name_all(trace, &connections),

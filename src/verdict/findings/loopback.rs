@@ -4,7 +4,7 @@
 //! `accept_local` is set; and then the answer goes over `lo` to a tuple that nobody dialled, and is reset.
 //! Observed on: AWS Network Load Balancers with client IP preservation ("loopback timeout").
 
-use super::{cite, count, counters, ip, name_all};
+use super::{cite, connections_of, count, counters, ip, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, is_syn};
@@ -35,12 +35,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .map(|(host, syns)| tell(trace, host, syns))
         .collect();
     let passages = seen.values().flatten().copied();
-    let mut connections: Vec<usize> = passages
-        .clone()
-        .filter_map(|p| trace.passages[p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, passages.clone());
     Some(Finding {
         kind: KIND.into(),
         summary: sentences.join(" "),
@@ -68,12 +63,7 @@ pub(in crate::verdict) fn came_home(trace: &Trace, packet: &Packet) -> bool {
 
 fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {
     let record = &trace.evidence.hosts[host];
-    let mut connections: Vec<usize> = syns
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, syns.iter().copied());
     let what = match syns.first() {
         Some(first) => format!(
             "{} of {} to {} came back to it",

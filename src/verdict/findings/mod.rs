@@ -35,15 +35,17 @@ mod target_not_in_use;
 mod tw_recycle;
 mod udp_pinned;
 mod unhealthy_reset;
+mod words;
 mod zone_without_targets;
 
 pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
 
 use super::Finding;
-use super::trace::Trace;
+use super::trace::{Trace, drop_reason};
 use crate::evidence::Evidence;
 use serde_json::Value;
+use words::{count, ip, item, join, lapse, name_all, quoted, with_via};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -125,6 +127,24 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
 /// Packets a finding cites at most: enough for three collisions told in full.
 const CITED: usize = 24;
 
+/// Passages that ended with a drop for this reason, in order.
+fn dropped(trace: &Trace, reason: &str) -> Vec<usize> {
+    (0..trace.passages.len())
+        .filter(|passage| drop_reason(trace.ended(*passage)) == Some(reason))
+        .collect()
+}
+
+/// The connections of passages, each once, in the order of the evidence.
+fn connections_of(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut connections: Vec<usize> = passages
+        .into_iter()
+        .filter_map(|passage| trace.passages[passage].connection)
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    connections
+}
+
 /// Records of passages, in order, each once, at most [`CITED`].
 fn cite(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> Vec<usize> {
     let mut records: Vec<usize> = passages
@@ -162,52 +182,6 @@ fn counters<'a>(
     list
 }
 
-/// `"old"`
-fn quoted(trace: &Trace, connection: usize) -> String {
-    format!("\"{}\"", trace.name(connection))
-}
-
-/// `"a"`, `"a" and "b"`, `"a", "b", "c" and 9 more`
-fn name_all(trace: &Trace, connections: &[usize]) -> String {
-    let mut names: Vec<String> = connections
-        .iter()
-        .take(3)
-        .map(|c| quoted(trace, *c))
-        .collect();
-    if connections.len() > 4 {
-        return format!("{} and {} more", names.join(", "), connections.len() - 3);
-    }
-    names.extend(connections.iter().skip(3).map(|c| quoted(trace, *c)));
-    join(&names)
-}
-
-/// `a`, `a and b`, `a, b and c`
-fn join(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// `1 SYN`, `3 SYNs`
-fn count(n: usize, noun: &str) -> String {
-    if n == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{n} {noun}s")
-    }
-}
-
-/// `load_balancers.front`, `load_balancers["front-1"]`: an item of a map, as expressions name it.
-fn item(map: &str, name: &str) -> String {
-    if name.contains(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_') {
-        format!("{map}[\"{name}\"]")
-    } else {
-        format!("{map}.{name}")
-    }
-}
-
 /// What a host is as a target: each state that some group has of it, as expressions name it.
 fn states(evidence: &Evidence, host: &str) -> Vec<(String, Value)> {
     let groups = evidence.target_groups.iter();
@@ -232,30 +206,6 @@ fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
         }
     }
     list
-}
-
-/// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
-fn ip(address: &str) -> &str {
-    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
-    ip.trim_matches(['[', ']'])
-}
-
-/// `"new" (front/b)`, or the words for a connection with no way but the address.
-fn with_via(trace: &Trace, connection: usize) -> String {
-    format!(
-        "{} (by {})",
-        quoted(trace, connection),
-        trace.evidence.connections[connection].via
-    )
-}
-
-/// Milliseconds for a sentence: `8.2 ms`, `1.02 s`.
-fn lapse(ms: f64) -> String {
-    if ms < 1000.0 {
-        format!("{ms:.1} ms")
-    } else {
-        format!("{:.2} s", ms / 1000.0)
-    }
 }
 
 #[cfg(test)]

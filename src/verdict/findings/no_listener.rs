@@ -2,16 +2,14 @@
 //!
 //! Observed on: AWS Network Load Balancers: neither RST nor ICMP.
 
-use super::{cite, count, distinct, join, name_all};
+use super::{cite, connections_of, count, distinct, dropped, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, drop_reason};
+use crate::verdict::trace::Trace;
 
 pub(super) const KIND: &str = "no-listener";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let dropped: Vec<usize> = (0..trace.passages.len())
-        .filter(|p| drop_reason(trace.ended(*p)) == Some("no-listener"))
-        .collect();
+    let dropped = dropped(trace, "no-listener");
     let counted = trace
         .evidence
         .drops
@@ -22,12 +20,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     if total == 0 {
         return None;
     }
-    let mut connections: Vec<usize> = dropped
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, dropped.iter().copied());
     let places = distinct(dropped.iter().map(|p| trace.sent(*p).to.clone()));
     let whose = if connections.is_empty() {
         String::new()

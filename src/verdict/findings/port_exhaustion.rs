@@ -5,30 +5,23 @@
 //! zonal address and target, counted as `PortAllocationErrorCount`. AWS NAT gateways: as many for each of their addresses
 //! and destination, counted as `ErrorPortAllocation`; Azure and Google have a number for each host.
 
-use super::{cite, count, name_all};
+use super::{cite, connections_of, count, dropped, name_all};
 use crate::evidence::GatewayEvidence;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, drop_reason};
+use crate::verdict::trace::Trace;
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "port-exhaustion";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
-    let dropped: Vec<usize> = (0..trace.passages.len())
-        .filter(|p| drop_reason(trace.ended(*p)) == Some("port-allocation"))
-        .collect();
+    let dropped = dropped(trace, "port-allocation");
     let counted = evidence.drops.get("port-allocation").copied().unwrap_or(0);
     let total = dropped.len().max(counted.unsigned_abs() as usize);
     if total == 0 {
         return None;
     }
-    let mut connections: Vec<usize> = dropped
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, dropped.iter().copied());
     let balancers: Vec<String> = evidence
         .load_balancers
         .iter()

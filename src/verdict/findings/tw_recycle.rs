@@ -2,7 +2,7 @@
 //!
 //! Observed on: Linux before 4.12. Nothing on the wire tells it from loss; the record of the host's edge does.
 
-use super::{CITED, count, distinct, join, name_all};
+use super::{CITED, connections_of, count, distinct, join, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, drop_reason};
 
@@ -19,12 +19,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     let checks = dropped.iter().filter(|packet| packets[**packet].probe);
     let checks = checks.count();
-    let mut connections: Vec<usize> = (0..trace.passages.len())
-        .filter(|passage| drop_reason(trace.ended(*passage)) == Some(KIND))
-        .filter_map(|passage| trace.passages[passage].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, super::dropped(trace, KIND));
     let mut whose = Vec::new();
     if checks > 0 {
         whose.push(format!("{} of health checks", count(checks, "SYN")));

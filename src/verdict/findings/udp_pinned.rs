@@ -3,7 +3,7 @@
 //! Observed on: AWS Network Load Balancers, which choose by addresses and ports; a new flow from the same port, after
 //! the old one was idle for too long, goes the same way.
 
-use super::cite;
+use super::{cite, connections_of};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 
@@ -37,12 +37,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
         if !pinned || group.targets.len() < 2 || datagrams.len() < MANY {
             continue;
         }
-        let mut connections: Vec<usize> = datagrams
-            .iter()
-            .filter_map(|p| trace.passages[*p].connection)
-            .collect();
-        connections.sort_unstable();
-        connections.dedup();
+        let connections = connections_of(trace, datagrams.iter().copied());
         let again = if flows.len() > 1 {
             format!(
                 ", in {} flows one after the other, for the choice is made by the same ports",

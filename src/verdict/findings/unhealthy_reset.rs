@@ -4,7 +4,7 @@
 //! Observed on: AWS Network Load Balancers, unless they fail open or are told not to
 //! (`target_health_state.unhealthy.connection_termination.enabled`).
 
-use super::{cite, count, distinct, join, name_all};
+use super::{cite, connections_of, count, distinct, join, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer};
 
@@ -17,12 +17,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     if refused.is_empty() {
         return None;
     }
-    let mut connections: Vec<usize> = refused
-        .iter()
-        .filter_map(|p| trace.passages[*p].connection)
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
+    let connections = connections_of(trace, refused.iter().copied());
     let flows = refused.iter().filter_map(|p| trace.sent(*p).flow);
     let targets = distinct(flows.map(|flow| trace.evidence.flows[flow].target.clone()));
     let of = if connections.is_empty() {

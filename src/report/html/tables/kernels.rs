@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const COLUMNS: usize = 6;
 
 type Counters = BTreeMap<String, BTreeMap<String, i64>>;
+
 /// Those that tell something, and those that traffic itself moves.
 pub(super) fn counters(all: &Counters) -> (Option<Table>, Option<Table>) {
     let telling = counted("Kernel counters that tell something", all, |name| {

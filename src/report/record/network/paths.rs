@@ -2,7 +2,6 @@
 
 use super::merged;
 use crate::evidence::{Connection, Detail, Evidence, Lookup};
-use crate::report::wrap::count;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

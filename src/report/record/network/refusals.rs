@@ -1,6 +1,6 @@
 //! What guards refused, and what was answered in place of a host.
 
-use super::{address, merged};
+use super::merged;
 use crate::evidence::{Evidence, Refusal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Connections that do not come to stand.
 
-use super::{kinds, old_is_up, the};
-use crate::verdict::kit::{Kit, NEW, OLD};
+use super::{kinds, the};
+use crate::verdict::kit::{Kit, NEW, OLD, old_is_up};
 
 #[test]
 fn a_target_that_dials_its_own_balancer_meets_itself() {

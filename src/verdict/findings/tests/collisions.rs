@@ -1,7 +1,8 @@
 //! Two connections that are one 4-tuple to the target, and those that are not.
 
-use super::{closed_by_the_target, kinds, old_is_up, the};
-use crate::verdict::kit::{Kit, NEW, OLD, flagship};
+use super::{closed_by_the_target, kinds, the};
+use crate::verdict::findings::CITED;
+use crate::verdict::kit::{Kit, NEW, OLD, flagship, old_is_up};
 
 #[test]
 fn the_flagship_shows_collision_challenge_and_stale_connection_in_this_order() {

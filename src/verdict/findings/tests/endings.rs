@@ -1,7 +1,7 @@
 //! Connections that end on one side only, and flows that are forgotten.
 
-use super::{closed_by_the_target, kinds, old_is_up, the};
-use crate::verdict::kit::{OLD, harmless};
+use super::{closed_by_the_target, kinds, the};
+use crate::verdict::kit::{OLD, harmless, old_is_up};
 
 #[test]
 fn a_connection_reset_at_the_server_alone_is_stale() {

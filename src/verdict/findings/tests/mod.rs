@@ -8,7 +8,7 @@ mod headers;
 mod targets;
 
 use super::*;
-use crate::verdict::kit::{Kit, OLD, flagship, harmless};
+use crate::verdict::kit::{Kit, OLD, flagship, harmless, old_is_up};
 
 fn kinds(kit: &Kit) -> Vec<String> {
     recognise(&kit.evidence)
@@ -24,16 +24,6 @@ fn the(kit: &Kit, kind: &str) -> Finding {
         .collect();
     assert_eq!(of_kind.len(), 1, "one {kind} in {:?}", kinds(kit));
     of_kind.remove(0)
-}
-
-/// Client and balancer as in the flagship, `old` alive and idle; time is 20 ms.
-fn old_is_up() -> (Kit, usize) {
-    let mut kit = Kit::new();
-    let old = kit.connect("old", 40000, "front/a", "web1");
-    kit.handshake(old, OLD);
-    kit.exchange(old, OLD);
-    kit.now = 20.0;
-    (kit, old)
 }
 
 /// The target closes first; its socket is left in TIME_WAIT, the client's is gone.

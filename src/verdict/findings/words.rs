@@ -1,0 +1,73 @@
+//! Words of findings: names of connections, counts, lists, times.
+
+use crate::verdict::trace::Trace;
+
+/// `"old"`
+pub(super) fn quoted(trace: &Trace, connection: usize) -> String {
+    format!("\"{}\"", trace.name(connection))
+}
+
+/// `"a"`, `"a" and "b"`, `"a", "b", "c" and 9 more`
+pub(super) fn name_all(trace: &Trace, connections: &[usize]) -> String {
+    let mut names: Vec<String> = connections
+        .iter()
+        .take(3)
+        .map(|c| quoted(trace, *c))
+        .collect();
+    if connections.len() > 4 {
+        return format!("{} and {} more", names.join(", "), connections.len() - 3);
+    }
+    names.extend(connections.iter().skip(3).map(|c| quoted(trace, *c)));
+    join(&names)
+}
+
+/// `a`, `a and b`, `a, b and c`
+pub(super) fn join(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// `1 SYN`, `3 SYNs`
+pub(super) fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+/// `load_balancers.front`, `load_balancers["front-1"]`: an item of a map, as expressions name it.
+pub(super) fn item(map: &str, name: &str) -> String {
+    if name.contains(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_') {
+        format!("{map}[\"{name}\"]")
+    } else {
+        format!("{map}.{name}")
+    }
+}
+
+/// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
+pub(super) fn ip(address: &str) -> &str {
+    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
+    ip.trim_matches(['[', ']'])
+}
+
+/// `"new" (front/b)`, or the words for a connection with no way but the address.
+pub(super) fn with_via(trace: &Trace, connection: usize) -> String {
+    format!(
+        "{} (by {})",
+        quoted(trace, connection),
+        trace.evidence.connections[connection].via
+    )
+}
+
+/// Milliseconds for a sentence: `8.2 ms`, `1.02 s`.
+pub(super) fn lapse(ms: f64) -> String {
+    if ms < 1000.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{:.2} s", ms / 1000.0)
+    }
+}
