@@ -5,7 +5,7 @@
 use super::forward::Share;
 use super::{Listener, only_of_network};
 use crate::diag::codes::classic as code;
-use crate::diag::{Diagnostic, Span, Spanned};
+use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
     Classic, GroupAttributes, GroupEmulate, GroupId, Kind, OnBackendReset, OnDeregister, Protocol,
     Threshold,
