@@ -8,12 +8,12 @@ time_scale: 100
 hosts:
   desk: { count: 3, sysctls: { net.ipv4.tcp_syn_retries: 1 }, link: { delay: 5ms } }
   web1:
-zone: a
-serve: { 80: echo }
-nft: |
-  table ip guard {
-    chain in { type filter hook input priority filter; ip saddr { $desk } accept }
-  }
+    zone: a
+    serve: { 80: echo }
+    nft: |
+      table ip guard {
+        chain in { type filter hook input priority filter; ip saddr { $desk } accept }
+      }
   web2: { zone: b, public_address: auto, serve: { 80: echo } }
 target_groups:
   web: { targets: [web1, web2] }
@@ -27,10 +27,10 @@ works:
   - everybody gets in: staff.failed == 0
 cases:
   as-deployed:
-kind: control
+    kind: control
   across:
-kind: control
-set: { load_balancers.front.attributes.load_balancing.cross_zone.enabled: true }
+    kind: control
+    set: { load_balancers.front.attributes.load_balancing.cross_zone.enabled: true }
 "#;
 
 pub(super) fn plans() -> Vec<Plan> {
