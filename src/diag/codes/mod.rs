@@ -11,6 +11,7 @@ pub mod health;
 pub mod http;
 pub mod ipv6;
 pub mod kubernetes;
+pub mod links;
 pub mod nat;
 pub mod plan;
 pub mod private_link;
@@ -49,7 +50,8 @@ pub struct Rule {
 
 /// All rules, by area: 0001.. YAML, 0100.. structure and values, 0200.. `set`, 0300.. meaning, 0500.. expressions,
 /// 0530.. health checks, 0540.. guards, 0560.. targets, 0570.. zones, 0590.. IPv6, 0610.. flows, 0630.. PROXY protocol
-/// and TLS, 0640.. classic balancers, 0660.. HTTP, 0680.. hosts behind hosts, 0700.. Kubernetes, 0730.. NAT gateways.
+/// and TLS, 0640.. classic balancers, 0660.. HTTP, 0680.. hosts behind hosts, 0700.. Kubernetes, 0730.. NAT gateways,
+/// 0750.. PrivateLink, 0770.. links.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         yaml::RULES,
@@ -78,6 +80,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         kubernetes::RULES,
         nat::RULES,
         private_link::RULES,
+        links::RULES,
     ]
     .into_iter()
     .flatten()

@@ -1,5 +1,6 @@
 //! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
 
+mod links;
 mod nft;
 mod sysctls;
 
@@ -268,6 +269,7 @@ fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Sink)
         sysctls::check(name, value, sink);
     }
     quirks(host, sink);
+    links::check(host, sink);
     for (port, serve) in &host.serve {
         if let Some(word) = serve.proxy_protocol.filter(|_| port.value.udp) {
             sink.push(

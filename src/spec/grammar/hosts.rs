@@ -194,7 +194,7 @@ const IMPAIRMENTS: [Field; 9] = [
             min: 1,
             max: 1_000_000,
         },
-        "The link's queue holds this many packets.",
+        "The link's queue holds this many packets that wait for `rate`.",
     ),
     field(
         "duplicate",
