@@ -1,7 +1,7 @@
 //! The fabric's books at one moment, and what of them becomes evidence: flows, packets, metrics.
 
-use super::interfaces;
-use super::metrics::Metrics;
+use super::collect::interfaces;
+use super::collect::metrics::Metrics;
 use super::story::Story;
 use crate::evidence::{
     BalancerEvidence, Displaced, Flow, GroupEvidence, InstanceEvidence, Listing, Packet, Pair,

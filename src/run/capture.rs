@@ -5,7 +5,7 @@
 mod inside;
 
 use super::books::{Books, books, flow_evidence, packet};
-use super::links::{Effects, effects};
+use super::collect::links::{Effects, effects};
 use super::story::Story;
 use crate::evidence::capture::{Frame, Interface, Writer};
 use crate::evidence::{Evidence, LinkDid, Packet, connections_of_pairs};

@@ -2,8 +2,7 @@
 
 use super::apps::{converse, read};
 use super::served::Served;
-use super::{END_LIMIT, Order, Shared, unfrozen};
-use super::{no_port, unwatched};
+use super::{END_LIMIT, Order, Shared, no_port, unfrozen, unwatched};
 use crate::plan::Server;
 use crate::run::Sockets;
 use crate::run::slot::Slot;

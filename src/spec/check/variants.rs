@@ -20,16 +20,7 @@ pub fn check(node: &Node, variants: &'static Variants, at: At<'_>, sink: &mut Di
             return;
         }
         Value::Scalar(text) => {
-            let verb = text.text.split([' ', ':']).next().unwrap_or("");
-            let message = format!(
-                "`{}` is text; a step is `verb: ...`",
-                scalar::short(&text.text)
-            );
-            let help = match variants.variant(verb) {
-                Some(variant) => format!("write {}", usage(variant)),
-                None => format!("here are: {}", choices(variants)),
-            };
-            sink.push(Diagnostic::new(code::NOT_A_STEP, node.span, message).help(help));
+            sink.push(not_a_step(&text.text, node.span, variants));
             return;
         }
         Value::Null | Value::List(_) => {
@@ -70,57 +61,75 @@ pub fn check(node: &Node, variants: &'static Variants, at: At<'_>, sink: &mut Di
         ),
         ([one], [(_, known)]) => variant_of(known, Some(one), &one.value, one.key.span, sink),
         ([one], _) => unknown_variant(&one.key.value, one.key.span, variants, sink),
-        (_, [(first, _), (second, _), ..]) => {
-            let (name, second_name) = (&first.key.value, &second.key.value);
-            sink.push(
-                Diagnostic::new(
-                    code::TWO_VARIANTS,
-                    second.key.span,
-                    format!(
-                        "one {} too many: `{name}` and `{second_name}`",
-                        variants.name
-                    ),
-                )
-                .also(first.key.span, "the first")
-                .help(if variants.bare {
-                    "a port serves one thing"
-                } else {
-                    "each step is an item of its own, starting with `- `"
-                }),
-            );
-        }
+        (_, [(first, _), (second, _), ..]) => sink.push(one_too_many(first, second, variants)),
         (several, [(first, known)]) => {
-            let stray = several
-                .iter()
-                .find(|entry| entry.key.value != first.key.value)
-                .unwrap_or(first);
-            let belongs = known.section.field(&stray.key.value).is_some();
-            let help = if belongs {
-                format!(
-                    "write `{}: {{ ..., {}: ... }}`, or indent `{}` further than `{}`",
-                    known.name, stray.key.value, stray.key.value, known.name
-                )
-            } else {
-                format!("write {}", usage(known))
-            };
-            sink.push(
-                Diagnostic::new(
-                    code::BESIDE_VARIANT,
-                    stray.key.span,
-                    format!(
-                        "`{}` stands beside `{}`, not inside it",
-                        scalar::short(&stray.key.value),
-                        known.name
-                    ),
-                )
-                .also(first.key.span, format!("the {}", variants.name))
-                .help(help),
-            );
+            let mut others = several.iter();
+            let stray = others.find(|entry| entry.key.value != first.key.value);
+            sink.push(beside(stray.unwrap_or(first), first, known, variants));
         }
         (several, []) => {
             unknown_variant(&several[0].key.value, several[0].key.span, variants, sink)
         }
     }
+}
+
+/// Text where a step should be.
+fn not_a_step(text: &str, span: Span, variants: &'static Variants) -> Diagnostic {
+    let verb = text.split([' ', ':']).next().unwrap_or("");
+    let message = format!("`{}` is text; a step is `verb: ...`", scalar::short(text));
+    let help = match variants.variant(verb) {
+        Some(variant) => format!("write {}", usage(variant)),
+        None => format!("here are: {}", choices(variants)),
+    };
+    Diagnostic::new(code::NOT_A_STEP, span, message).help(help)
+}
+
+/// Two choices in one map.
+fn one_too_many(first: &Entry, second: &Entry, variants: &'static Variants) -> Diagnostic {
+    let (name, second_name) = (&first.key.value, &second.key.value);
+    Diagnostic::new(
+        code::TWO_VARIANTS,
+        second.key.span,
+        format!(
+            "one {} too many: `{name}` and `{second_name}`",
+            variants.name
+        ),
+    )
+    .also(first.key.span, "the first")
+    .help(if variants.bare {
+        "a port serves one thing"
+    } else {
+        "each step is an item of its own, starting with `- `"
+    })
+}
+
+/// A key that stands beside the choice instead of inside it.
+fn beside(
+    stray: &Entry,
+    first: &Entry,
+    known: &'static Variant,
+    variants: &'static Variants,
+) -> Diagnostic {
+    let key = &stray.key.value;
+    let help = if known.section.field(key).is_some() {
+        format!(
+            "write `{0}: {{ ..., {key}: ... }}`, or indent `{key}` further than `{0}`",
+            known.name
+        )
+    } else {
+        format!("write {}", usage(known))
+    };
+    Diagnostic::new(
+        code::BESIDE_VARIANT,
+        stray.key.span,
+        format!(
+            "`{}` stands beside `{}`, not inside it",
+            scalar::short(key),
+            known.name
+        ),
+    )
+    .also(first.key.span, format!("the {}", variants.name))
+    .help(help)
 }
 
 /// One choice and what stands behind it.

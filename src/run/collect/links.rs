@@ -6,9 +6,9 @@ use crate::plan::Plan;
 use std::collections::HashMap;
 
 /// By a packet's number, what links did to it besides delaying it.
-pub(super) type Effects = HashMap<i64, Vec<LinkEffect>>;
+pub(in crate::run) type Effects = HashMap<i64, Vec<LinkEffect>>;
 
-pub(super) fn effects<'i>(
+pub(in crate::run) fn effects<'i>(
     plan: &Plan,
     impairments: impl IntoIterator<Item = &'i Impairment>,
 ) -> Effects {
@@ -41,7 +41,7 @@ pub(super) fn effects<'i>(
 }
 
 /// Tells of each packet, with its last record, how long links had it and what else they did to it.
-pub(super) fn tell(packets: &mut [Packet], mut effects: Effects) {
+pub(in crate::run) fn tell(packets: &mut [Packet], mut effects: Effects) {
     let is_wait = |packet: &Packet| packet.fate == "held";
     let waits = packets.iter().filter(|packet| is_wait(packet));
     let mut since: HashMap<i64, f64> = waits.map(|packet| (packet.id, packet.t)).collect();

@@ -1,6 +1,5 @@
 //! NAT gateways as evidence: their mappings, and what they counted.
 
-use super::books::{Books, protocol, state_word};
 use crate::evidence::{
     Dimension, GatewayEvidence, Mapping, MetricEvidence, MetricStatistics, resource_id,
 };
@@ -8,6 +7,7 @@ use crate::fabric::config::{Allocation, GatewayId, NatGateway, NatProfile, Proto
 use crate::fabric::nat::NatCounters;
 use crate::fabric::record::{MappingRecord, Tuple};
 use crate::plan::Plan;
+use crate::run::books::{Books, protocol, state_word};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn mappings(plan: &Plan, books: &Books) -> Vec<Mapping> {

@@ -5,12 +5,12 @@
 //! connection the fabric's conversation is, whatever the router's rules are, and needs no table of the router's own:
 //! conntrack's would be gone with its rules, and is not there for a router that translates without it.
 
-use super::books::{flags_text, protocol_word};
-use super::story::Story;
 use crate::evidence::Packet;
 use crate::fabric::record::{Conversation, Party};
 use crate::packet::{Headers, VnetHeader};
 use crate::plan::{Attachment, HostId, Plan};
+use crate::run::books::{flags_text, protocol_word};
+use crate::run::story::Story;
 use std::collections::HashMap;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

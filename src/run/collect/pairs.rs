@@ -1,10 +1,10 @@
 //! What proxies did, as evidence: pairs of connections, and which of them a client's connection was.
 
-use super::client::Client;
-use super::proxy::Closed;
-use super::story::Story;
 use crate::evidence::{Carried, Pair};
 use crate::plan::{Host, Plan};
+use crate::run::client::Client;
+use crate::run::proxy::Closed;
+use crate::run::story::Story;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) fn pairs(story: &Story) -> Vec<Pair> {
     let plan = &story.plan;
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed) as i64;
-    let of = |pair: &super::proxy::Pair| {
+    let of = |pair: &crate::run::proxy::Pair| {
         let balancer = &plan.fabric.balancers[usize::from(pair.place.balancer.0)];
         let zonal = &balancer.zonal[usize::from(pair.place.zonal.0)];
         let group = &plan.fabric.groups[usize::from(pair.group.0)];

@@ -2,11 +2,11 @@
 //!
 //! A datagram has no sequence number; the packets' own links tell (see `ways`).
 
-use super::client::Client;
 use super::sightings::Arrival;
-use super::story::Story;
 use crate::evidence::Packet;
 use crate::plan::HostId;
+use crate::run::client::Client;
+use crate::run::story::Story;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 

@@ -1,11 +1,11 @@
 //! VPC endpoints as evidence.
 
-use super::books::Books;
 use crate::evidence::EndpointEvidence;
 use crate::fabric::EndpointReading;
 use crate::fabric::config::EndpointId;
 use crate::fabric::record::{FlowRecord, FlowState};
 use crate::plan::Plan;
+use crate::run::books::Books;
 use std::collections::BTreeMap;
 
 pub(super) fn endpoints(plan: &Plan, books: &Books) -> BTreeMap<String, EndpointEvidence> {

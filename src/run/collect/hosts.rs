@@ -1,0 +1,124 @@
+//! Hosts as evidence: what their kernels counted, the sockets they had in the end, and what their programs served.
+
+use super::Moment;
+use crate::evidence::{HostEvidence, Request, Socket, TcpInfo};
+use crate::plan::Attachment;
+use crate::run::server::Header;
+use crate::run::story::Story;
+use crate::world::{proc, sock_diag};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+
+/// By name.
+pub(super) async fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvidence> {
+    let infos = tcp_infos(story).await;
+    let hosts = story.plan.hosts.iter().enumerate();
+    hosts
+        .map(|(number, host)| {
+            let record = record(story, moment, number, &infos[number]);
+            (host.name.clone(), record)
+        })
+        .collect()
+}
+
+fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Infos) -> HostEvidence {
+    let plan = &story.plan;
+    let host = &plan.hosts[number];
+    let after = &moment.counters;
+    // What is not on the fabric is delivered nothing by it.
+    let self_sourced = moment.books.self_sourced.get(number);
+    let self_sourced = self_sourced.filter(|_| number < plan.on_fabric());
+    HostEvidence {
+        address: host.address.to_string(),
+        ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
+        inside: match &host.attachment {
+            Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
+            Attachment::Fabric => String::new(),
+        },
+        counters: proc::delta(&story.before.counters[number], &after.counters[number]),
+        kernel_drops: match (&story.before.drops, &after.drops) {
+            (Ok(before), Ok(after)) => {
+                let delta = proc::delta(&before[number], &after[number]);
+                Some(delta.into_iter().filter(|(_, count)| *count != 0).collect())
+            }
+            (Err(_), _) | (_, Err(_)) => None,
+        },
+        sockets: moment.sockets[number]
+            .iter()
+            .filter(|socket| socket.state != "LISTEN")
+            .map(|one| socket(one, infos))
+            .collect(),
+        self_sourced: self_sourced.map_or(0, |count| *count as i64),
+        broken_headers: broken_headers(story, number),
+        requests: requests(story, number),
+    }
+}
+
+fn socket(socket: &proc::TcpSocket, infos: &sock_diag::Infos) -> Socket {
+    let info = infos.get(&(socket.local, socket.remote));
+    Socket {
+        state: socket.state.to_owned(),
+        local: socket.local.to_string(),
+        remote: socket.remote.to_string(),
+        send_queue: socket.send_queue as i64,
+        recv_queue: socket.recv_queue as i64,
+        timer: socket.timer.to_owned(),
+        timer_ms: socket.timer_ms as i64,
+        retransmits: socket.retransmits as i64,
+        tcp_info: info.map(tcp_info),
+    }
+}
+
+/// Clients, but no health checks, whose connections began without the header that the server expected.
+fn broken_headers(story: &Story, host: usize) -> Vec<String> {
+    let served = story.servers[host].served();
+    let broken = served
+        .iter()
+        .filter(|served| served.header.get() == Some(&Header::Broken))
+        .filter(|served| !story.plan.is_of_kernel(served.peer));
+    broken.map(|served| served.peer.to_string()).collect()
+}
+
+/// Those that were answered since the first step.
+fn requests(story: &Story, host: usize) -> Vec<Request> {
+    let all = story.servers[host].requests().into_iter();
+    all.filter(|request| request.at >= story.start())
+        .map(|request| Request {
+            client: request.client.to_string(),
+            forwarded_for: request.forwarded_for,
+            probe: story.plan.is_of_kernel(request.peer),
+            host: request.host,
+            path: request.path,
+            status: request.status.into(),
+        })
+        .collect()
+}
+
+/// By host. Empty where the kernel does not tell: sockets are then without.
+async fn tcp_infos(story: &Story) -> Vec<sock_diag::Infos> {
+    let hosts = story.world.hosts().iter();
+    let asked = hosts.map(|host| host.namespace.call(sock_diag::tcp_infos));
+    let told = join_all(asked).await.into_iter();
+    told.map(|told| {
+        told.unwrap_or_else(|error| {
+            tracing::debug!(%error, "no sock_diag");
+            sock_diag::Infos::new()
+        })
+    })
+    .collect()
+}
+
+fn tcp_info(info: &sock_diag::TcpInfo) -> TcpInfo {
+    TcpInfo {
+        rtt_ms: f64::from(info.rtt) / 1e3,
+        rto_ms: f64::from(info.rto) / 1e3,
+        cwnd: info.snd_cwnd.into(),
+        unacked: info.unacked.into(),
+        lost: info.lost.into(),
+        resent: info.total_retrans.into(),
+        bytes_acked: info.bytes_acked as i64,
+        bytes_received: info.bytes_received as i64,
+        segments_out: info.segs_out.into(),
+        segments_in: info.segs_in.into(),
+    }
+}

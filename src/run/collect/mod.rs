@@ -1,0 +1,219 @@
+//! From the live world to evidence: the fabric's books, the kernel's counters and sockets, the workloads' results.
+
+mod connections;
+mod datagrams;
+mod endpoints;
+mod hosts;
+pub(super) mod interfaces;
+pub(super) mod links;
+pub(super) mod metrics;
+mod nat;
+mod pairs;
+mod sightings;
+mod steps;
+mod ways;
+
+use super::Baseline;
+use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
+use super::story::Story;
+use crate::evidence::{Evidence, Flow, Lookup, Packet};
+use crate::world::drops::{self, Drops};
+use crate::world::{Error, World, proc};
+use connections::Known;
+use endpoints::endpoints;
+use futures_util::future::join_all;
+use hosts::hosts;
+use interfaces::interfaces;
+use metrics::Metrics;
+use pairs::pairs;
+use sightings::{Sightings, sightings};
+use steps::steps;
+
+/// Every host's counters now.
+///
+/// # Errors
+/// When /proc cannot be read.
+pub async fn counters(world: &World) -> Result<Baseline, Error> {
+    let drops = match drops::watch() {
+        Ok(drops) => Ok(kernel_drops(world, drops).await?),
+        Err(why) => Err(why),
+    };
+    let counters = join_all(world.hosts().iter().map(|host| {
+        let has_ipv6 = host.has_ipv6;
+        host.namespace.call(move || {
+            let mut counters = proc::counters()?;
+            if has_ipv6 {
+                counters.extend(proc::ipv6_counters()?);
+            }
+            Ok(counters)
+        })
+    }))
+    .await
+    .into_iter()
+    .collect::<Result<Vec<_>, _>>()?;
+    Ok(Baseline { counters, drops })
+}
+
+/// What every host's kernel has dropped so far.
+async fn kernel_drops(world: &World, drops: &Drops) -> Result<Vec<proc::Counters>, Error> {
+    let hosts = world.hosts().iter();
+    let namespaces = join_all(hosts.map(|host| host.namespace.call(proc::namespace))).await;
+    let counted = drops.counted()?;
+    let of = |namespace: Result<u32, Error>| Ok(drops.of(&counted, namespace?));
+    namespaces.into_iter().map(of).collect()
+}
+
+/// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
+const LOOKS: usize = 5;
+
+/// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
+struct Moment {
+    /// By host.
+    sockets: Vec<Vec<proc::TcpSocket>>,
+    counters: Baseline,
+    books: Books,
+}
+
+async fn moment(story: &Story) -> Result<Moment, Error> {
+    let hosts = story.world.hosts();
+    let mut looks = 0;
+    loop {
+        let received = received(story).await;
+        let sockets = join_all(
+            hosts
+                .iter()
+                .map(|host| host.namespace.call(proc::tcp_sockets)),
+        )
+        .await;
+        let sockets = sockets.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let counters = counters(&story.world).await?;
+        let books = books(story).await;
+        looks += 1;
+        if books.totals.received == received || looks == LOOKS {
+            return Ok(Moment {
+                sockets,
+                counters,
+                books,
+            });
+        }
+    }
+}
+
+/// Packets that entered the fabric so far.
+pub async fn received(story: &Story) -> u64 {
+    story
+        .world
+        .driver()
+        .ask(|fabric, _| fabric.totals().received)
+        .await
+}
+
+/// Everything known at this moment.
+///
+/// # Errors
+/// When /proc cannot be read.
+pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
+    let plan = &story.plan;
+    let moment = moment(story).await?;
+    let hosts = hosts(story, &moment).await;
+    let Moment {
+        sockets,
+        counters: after,
+        books,
+    } = moment;
+    let flows: Vec<Flow> = books
+        .flows
+        .iter()
+        .map(|flow| flow_evidence(plan, &books, flow))
+        .collect();
+    let pairs = pairs(story);
+    let sightings = sightings(story);
+    let packets = packets(story, &books, &sightings);
+    let known = Known::new(
+        story, &books, &flows, &pairs, &sockets, &sightings, &packets,
+    );
+    let connections = known.connections().await;
+    let metrics = Metrics::new(plan, &books.readings);
+    let mut published = metrics.published();
+    published.extend(nat::published(plan, &books));
+    let dropped = books.totals.dropped.iter();
+    Ok(Evidence {
+        lab: plan.lab.clone(),
+        case: plan.case.clone(),
+        seed: plan.seed,
+        time_scale: plan.time_scale,
+        kernel: kernel_release(),
+        steps: steps(story, &connections, &books),
+        refusals: refusals(plan, &books),
+        packets_cut: (books.totals.records_cut + sightings.missed) as i64,
+        drops: dropped
+            .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
+            .collect(),
+        load_balancers: balancers(plan, &books, &metrics, &pairs),
+        endpoints: endpoints(plan, &books),
+        target_groups: groups(plan, &books, &metrics),
+        nat_gateways: nat::gateways(plan, &books),
+        mappings: nat::mappings(plan, &books),
+        metrics: published,
+        interfaces: interfaces(plan),
+        no_kernel_drops: after.drops.err().unwrap_or_default().to_owned(),
+        lookups: lookups(story),
+        hosts,
+        connections,
+        packets,
+        flows,
+        pairs,
+        ..Evidence::default()
+    })
+}
+
+/// What the fabric saw, then what devices inside hosts did.
+fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
+    let since = books
+        .records
+        .iter()
+        .filter(|record| record.at >= books.offset);
+    let mut packets: Vec<Packet> = since
+        .map(|record| packet(&story.plan, books, record))
+        .collect();
+    links::tell(
+        &mut packets,
+        links::effects(&story.plan, &books.impairments),
+    );
+    let next = books
+        .records
+        .last()
+        .map_or(0, |record| record.id as i64 + 1);
+    packets.extend(sightings.packets(story, next));
+    if !story.world.observers().is_empty() {
+        ways::link(&mut packets);
+    }
+    packets
+}
+
+fn lookups(story: &Story) -> Vec<Lookup> {
+    let lookups = story.names().lookups();
+    let keep_ms = story.plan.fabric.resolver.ttl.as_secs_f64() * 1e3;
+    lookups
+        .into_iter()
+        .map(|lookup| Lookup {
+            keep_ms: if lookup.addresses.is_empty() {
+                0.0
+            } else {
+                keep_ms
+            },
+            from: story.plan.hosts[lookup.from.0 as usize].name.clone(),
+            at: story.millis(lookup.began),
+            ms: lookup.took.as_secs_f64() * 1e3,
+            addresses: lookup.addresses.iter().map(ToString::to_string).collect(),
+            error: lookup.fault.word.to_owned(),
+            name: lookup.name,
+        })
+        .collect()
+}
+
+fn kernel_release() -> String {
+    nix::sys::utsname::uname()
+        .map(|name| name.release().to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
