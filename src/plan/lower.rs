@@ -5,7 +5,7 @@ use super::balancers::Balancer;
 use super::balancers::application::Inner;
 use super::balancers::forward::Share;
 use super::clock::Clock;
-use super::groups::{Carries, Groups};
+use super::groups::{Carries, Group, Groups};
 use super::hosts::Hosts;
 use super::{Host, HostId};
 use crate::diag::Spanned;
@@ -53,52 +53,12 @@ pub(super) fn lower(
         .collect();
     for (balancer, resolved) in lowered.iter_mut().zip(balancers) {
         if balancer.failure.is_none() && resolved.kernels {
-            for zonal in &mut balancer.zonal {
-                let number = u32::try_from(ports.len()).expect("the number of ports is limited");
-                zonal.port = Some(PortId(number));
-                let proxy = balancer.kind.is_proxy();
-                let terminates = resolved.listeners.iter().any(|one| one.terminates);
-                ports.push(Port {
-                    terminates: terminates || proxy,
-                    // It is a host then.
-                    public_address: zonal.public.filter(|_| proxy),
-                    ..kernel_port(&balancer.name, zonal)
-                });
-            }
+            give_kernels(balancer, resolved, &mut ports);
         }
     }
+    let groups = groups.list.iter();
     let groups = groups
-        .list
-        .iter()
-        .map(|group| TargetGroup {
-            name: group.name.value.clone(),
-            preserve_client_ip: group.preserve_client_ip,
-            health_check: group.health_check.clone(),
-            proxy_protocol: group.proxy_protocol,
-            tls: group.protocol == Carries::Tls,
-            http: group.protocol == Carries::Http,
-            targets: group
-                .targets
-                .iter()
-                .map(|target| {
-                    let host = &hosts[target.host.0 as usize];
-                    Target {
-                        name: host.name.clone(),
-                        address: match group.ipv6 {
-                            // Without one, the plan has a problem that says so.
-                            true => addresses.of_ipv6(host).unwrap_or(host.address),
-                            false => host.address,
-                        },
-                        port: target.port,
-                        zone: host.zone.clone(),
-                        registered: target.registered,
-                    }
-                })
-                .chain(group.inner.iter().flat_map(|inner| within(inner, &lowered)))
-                .collect(),
-            attributes: group.attributes.clone(),
-            emulate: group.emulate.clone(),
-        })
+        .map(|group| lower_group(group, hosts, &lowered, addresses))
         .collect();
     Config {
         seed,
@@ -117,6 +77,59 @@ pub(super) fn lower(
             ttl: clock.cloud(DNS_TTL),
         },
         metric_period: clock.cloud(METRIC_PERIOD),
+    }
+}
+
+/// Each zonal address of a balancer becomes a port of its own.
+fn give_kernels(balancer: &mut config::Balancer, resolved: &Balancer<'_>, ports: &mut Vec<Port>) {
+    let proxy = balancer.kind.is_proxy();
+    let terminates = resolved.listeners.iter().any(|one| one.terminates);
+    for zonal in &mut balancer.zonal {
+        let number = u32::try_from(ports.len()).expect("the number of ports is limited");
+        zonal.port = Some(PortId(number));
+        ports.push(Port {
+            terminates: terminates || proxy,
+            // It is a host then.
+            public_address: zonal.public.filter(|_| proxy),
+            ..kernel_port(&balancer.name, zonal)
+        });
+    }
+}
+
+fn lower_group(
+    group: &Group<'_>,
+    hosts: &[Host],
+    balancers: &[config::Balancer],
+    addresses: &Addresses,
+) -> TargetGroup {
+    let own = group.targets.iter().map(|target| {
+        let host = &hosts[target.host.0 as usize];
+        Target {
+            name: host.name.clone(),
+            address: match group.ipv6 {
+                // Without one, the plan has a problem that says so.
+                true => addresses.of_ipv6(host).unwrap_or(host.address),
+                false => host.address,
+            },
+            port: target.port,
+            zone: host.zone.clone(),
+            registered: target.registered,
+        }
+    });
+    let inner = group
+        .inner
+        .iter()
+        .flat_map(|inner| within(inner, balancers));
+    TargetGroup {
+        name: group.name.value.clone(),
+        preserve_client_ip: group.preserve_client_ip,
+        health_check: group.health_check.clone(),
+        proxy_protocol: group.proxy_protocol,
+        tls: group.protocol == Carries::Tls,
+        http: group.protocol == Carries::Http,
+        targets: own.chain(inner).collect(),
+        attributes: group.attributes.clone(),
+        emulate: group.emulate.clone(),
     }
 }
 

@@ -6,6 +6,29 @@ use crate::diag::{Diagnostic, Spanned};
 use crate::plan::{Endpoint, HostId};
 use std::net::{Ipv6Addr, SocketAddr};
 
+/// The endpoint, when there is an address.
+fn endpoint_at(
+    label: String,
+    address: Option<Ipv6Addr>,
+    port: u16,
+    to: &Spanned<String>,
+) -> Result<Endpoint, Box<Diagnostic>> {
+    let Some(address) = address else {
+        let message = format!("`{label}` has no IPv6 address");
+        return Err(Box::new(
+            Diagnostic::new(ipv6::NO_IPV6_THERE, to.span, message)
+                .label("dialled over IPv6")
+                .help(
+                    "a load balancer has them with `ip_address_type: dualstack`, a host with `ipv6: auto`",
+                ),
+        ));
+    };
+    Ok(Endpoint {
+        label,
+        address: SocketAddr::from((address, port)),
+    })
+}
+
 impl Destinations<'_> {
     /// No address is private and none is translated, so it does not matter where the two stand.
     pub(super) fn over_ipv6(
@@ -27,23 +50,7 @@ impl Destinations<'_> {
                 .help("add `ipv6: auto` to it"),
             ));
         }
-        let endpoint = |label: String, address: Option<Ipv6Addr>, port: u16| {
-            match address {
-            Some(address) => Ok(Endpoint {
-                label,
-                address: SocketAddr::from((address, port)),
-            }),
-            None => Err(Box::new(
-                Diagnostic::new(
-                    ipv6::NO_IPV6_THERE,
-                    to.span,
-                    format!("`{label}` has no IPv6 address"),
-                )
-                .label("dialled over IPv6")
-                .help("a load balancer has them with `ip_address_type: dualstack`, a host with `ipv6: auto`"),
-            )),
-        }
-        };
+        let endpoint = |label, address, port| endpoint_at(label, address, port, to);
         match place {
             // Of the cluster's own addresses there are none of IPv6.
             Place::Service { address, name, .. } => {

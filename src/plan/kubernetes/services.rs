@@ -376,18 +376,9 @@ fn bring_balancer(
         };
         name_is_free(&group, body, sink);
         let protocol = default(if port.udp { "UDP" } else { "TCP" });
-        let (target_port, names): (u16, Vec<String>) = if by_address {
-            (
-                port.target,
-                pods.iter().map(|pod| (*pod).to_owned()).collect(),
-            )
-        } else {
-            let nodes = kubernetes
-                .nodes
-                .iter()
-                .filter(|(_, node)| node.service_target);
-            let names = nodes.map(|(name, _)| name.value.clone()).collect();
-            (port.node_port.unwrap_or(port.port), names)
+        let (target_port, names) = match by_address {
+            true => (port.target, pods.iter().map(ToString::to_string).collect()),
+            false => (port.node_port.unwrap_or(port.port), targets_of(kubernetes)),
         };
         let spanned = |name: String| (Spanned::new(name, service.selector.span), None);
         body.target_groups.push((
@@ -426,16 +417,6 @@ fn bring_balancer(
     {
         sink.push(taken(name, "load balancer"));
     }
-    let mut zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> = Vec::new();
-    for zone in kubernetes
-        .nodes
-        .iter()
-        .filter_map(|(_, node)| node.host.zone.as_ref())
-    {
-        if !zones.iter().any(|(known, _)| known.value == zone.value) {
-            zones.push((zone.clone(), None));
-        }
-    }
     body.load_balancers.push((
         name.clone(),
         Balancer {
@@ -443,7 +424,7 @@ fn bring_balancer(
             kind: default("network"),
             scheme: wishes.scheme.clone().unwrap_or_else(|| default("internal")),
             ip_address_type: default("ipv4"),
-            zones,
+            zones: zones_of(kubernetes),
             disabled: Vec::new(),
             instances: None,
             health_check: None,
@@ -456,6 +437,25 @@ fn bring_balancer(
             emulate: service.emulate.clone(),
         },
     ));
+}
+
+/// Nodes that a service's traffic may be sent to.
+fn targets_of(kubernetes: &Kubernetes) -> Vec<String> {
+    let nodes = kubernetes.nodes.iter();
+    let targets = nodes.filter(|(_, node)| node.service_target);
+    targets.map(|(name, _)| name.value.clone()).collect()
+}
+
+/// The zones that nodes are in, each once, in the order of the nodes. Addresses there are given out.
+fn zones_of(kubernetes: &Kubernetes) -> Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> {
+    let mut zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> = Vec::new();
+    let nodes = kubernetes.nodes.iter();
+    for zone in nodes.filter_map(|(_, node)| node.host.zone.as_ref()) {
+        if !zones.iter().any(|(known, _)| known.value == zone.value) {
+            zones.push((zone.clone(), None));
+        }
+    }
+    zones
 }
 
 impl Port {

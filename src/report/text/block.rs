@@ -45,14 +45,7 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.claims("expect", &verdict.expect, style);
         block.finds(outcome, verdict, runs, style);
         if let Some(evidence) = &outcome.evidence {
-            let ladder = ladder(evidence, &drawn(outcome), style.width - 4);
-            if !ladder.is_empty() {
-                block.out.push('\n');
-                for line in ladder.lines() {
-                    block.line(4, line);
-                }
-                block.out.push('\n');
-            }
+            block.ladder(&ladder(evidence, &drawn(outcome), style.width - 4));
         }
     }
     if let Some(evidence) = &outcome.evidence {
@@ -60,42 +53,9 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.targets(evidence, style);
         block.metrics(evidence, style);
         block.network(evidence, style);
-        block.entry(
-            "world",
-            &format!(
-                "up {:.1} ms, down {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{}",
-                evidence.up_ms,
-                evidence.down_ms,
-                evidence.lag_ms,
-                evidence.kernel,
-                evidence.seed,
-                if evidence.time_scale == 1.0 {
-                    String::new()
-                } else {
-                    format!(", cloud time {} times faster", evidence.time_scale)
-                },
-            ),
-        );
+        block.entry("world", &world(evidence));
     }
-    // On one line whatever their length, so that they can be copied.
-    if let Some(saved) = &outcome.saved {
-        block.line(
-            INDENT,
-            &format!("{:<9} hairpin explain {saved}", "evidence"),
-        );
-    } else if outcome.evidence.is_some() && !outcome.holds() {
-        block.entry("evidence", KEEP);
-    }
-    if let Some(capture) = &outcome.capture {
-        let cut = match capture.cut {
-            Some(cut) if cut > 0 => {
-                format!(" (without the oldest {})", count(cut as usize, "packet"))
-            }
-            Some(_) | None => String::new(),
-        };
-        let case = &capture.case;
-        block.line(INDENT, &format!("{:<9} {case}{cut}", "capture"));
-    }
+    block.files(outcome);
     let again = format!(
         "hairpin run {} --case {} --seed {} --explain",
         info.file, info.name, info.seed
@@ -103,6 +63,19 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
     block.line(INDENT, &format!("{:<9} {again}", "again"));
     block.out.push('\n');
     block.out
+}
+
+/// How the world was, in a line.
+fn world(evidence: &Evidence) -> String {
+    let scale = if evidence.time_scale == 1.0 {
+        String::new()
+    } else {
+        format!(", cloud time {} times faster", evidence.time_scale)
+    };
+    format!(
+        "up {:.1} ms, down {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{scale}",
+        evidence.up_ms, evidence.down_ms, evidence.lag_ms, evidence.kernel, evidence.seed,
+    )
 }
 
 fn change_line(change: &Change) -> String {
@@ -173,6 +146,40 @@ struct Block {
 }
 
 impl Block {
+    /// The ladder, with a line of air around it; nothing without one.
+    fn ladder(&mut self, ladder: &str) {
+        if ladder.is_empty() {
+            return;
+        }
+        self.out.push('\n');
+        for line in ladder.lines() {
+            self.line(4, line);
+        }
+        self.out.push('\n');
+    }
+
+    /// Where evidence and captures are, each on one line whatever its length, so that it can be copied.
+    fn files(&mut self, outcome: &Outcome) {
+        if let Some(saved) = &outcome.saved {
+            self.line(
+                INDENT,
+                &format!("{:<9} hairpin explain {saved}", "evidence"),
+            );
+        } else if outcome.evidence.is_some() && !outcome.holds() {
+            self.entry("evidence", KEEP);
+        }
+        if let Some(capture) = &outcome.capture {
+            let cut = match capture.cut {
+                Some(cut) if cut > 0 => {
+                    format!(" (without the oldest {})", count(cut as usize, "packet"))
+                }
+                Some(_) | None => String::new(),
+            };
+            let case = &capture.case;
+            self.line(INDENT, &format!("{:<9} {case}{cut}", "capture"));
+        }
+    }
+
     fn line(&mut self, indent: usize, text: &str) {
         let line = format!("{:indent$}{text}", "");
         self.out.push_str(line.trim_end());

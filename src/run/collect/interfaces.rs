@@ -50,7 +50,7 @@ impl Places<'_> {
     fn balancers(&self) -> impl Iterator<Item = Interface> {
         let balancers = self.plan.fabric.balancers.iter();
         balancers.flat_map(|balancer| {
-            balancer.zonal.iter().map(|zonal| {
+            balancer.zonal.iter().map(move |zonal| {
                 let public = zonal.public.map(|address| self.real(address));
                 let address = self.real(zonal.private);
                 Interface {
@@ -83,7 +83,7 @@ impl Places<'_> {
     fn endpoints(&self) -> impl Iterator<Item = Interface> {
         let endpoints = self.plan.fabric.endpoints.iter();
         endpoints.flat_map(|endpoint| {
-            endpoint.zonal.iter().map(|zonal| {
+            endpoint.zonal.iter().map(move |zonal| {
                 let address = self.real(zonal.address);
                 Interface {
                     addresses: vec![address.clone()],
