@@ -162,3 +162,22 @@ fn crate_paths(text: &str) -> Vec<String> {
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
+
+/// Paths in documents lead somewhere: a file, a folder, or a module by its name.
+#[test]
+fn documents_name_only_what_is_there() {
+    let mut documents = vec![root().join("README.md")];
+    let docs = fs::read_dir(root().join("docs")).expect("a readable folder");
+    documents.extend(docs.map(|entry| entry.expect("a readable entry").path()));
+    let mut missing = Vec::new();
+    for document in documents {
+        let text = fs::read_to_string(&document).expect("a readable document");
+        for path in text.split('`').filter(|part| part.starts_with("src/")) {
+            let place = root().join(path);
+            if !place.exists() && !place.with_extension("rs").exists() {
+                missing.push(format!("{}: `{path}`", document.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

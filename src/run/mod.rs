@@ -6,17 +6,13 @@ mod books;
 pub mod capture;
 mod client;
 mod collect;
-mod line;
-mod names;
 pub mod need;
 mod probe;
 mod proxy;
-mod request;
 mod server;
 mod slot;
 mod story;
 mod tls;
-mod wire;
 mod word;
 
 use crate::evidence::Evidence;

@@ -2,8 +2,8 @@
 
 use super::Story;
 use crate::plan::{Dial, Endpoint};
-use crate::run::client::Client;
-use crate::run::{Sockets, names};
+use crate::run::Sockets;
+use crate::run::client::{Client, names};
 use crate::world::annex::{self, Seat};
 use crate::world::socket::ClientOptions;
 use std::sync::Arc;

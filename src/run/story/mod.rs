@@ -13,7 +13,7 @@ mod transfers;
 pub(super) use load::PATIENCE;
 
 use super::client::Client;
-use super::names::Names;
+use super::client::names::Names;
 use super::proxy::Journal;
 use super::server::Servers;
 use super::{Baseline, Cancel, Sockets};

@@ -2,9 +2,9 @@
 //!
 //! Everything here happens where the socket is, which may be an annex (see `slot`). Not here: who takes it there (see `client`).
 
-use super::slot::Slot;
 use super::wire::Wire;
-use super::word::Fault;
+use crate::run::slot::Slot;
+use crate::run::word::Fault;
 use crate::world::socket::{self, TcpInfo};
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};

@@ -3,9 +3,9 @@
 //! As a stub resolver with a cache does it (RFC 1035 section 7), but one that goes on asking for as long as the step
 //! may last: a lossy link delays it as it delays a SYN. Not here: what the answer is (see the fabric's resolver).
 
-use super::story::Story;
-use super::word::Fault;
 use crate::plan::{Dial, DnsCache, Endpoint, HostId};
+use crate::run::story::Story;
+use crate::run::word::Fault;
 use crate::world::{Host, socket};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};

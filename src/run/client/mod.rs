@@ -2,26 +2,31 @@
 //!
 //! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
-use super::line::Line;
-use super::request::{self, Talk};
+mod line;
+pub(super) mod names;
+pub(super) mod request;
+mod wire;
+
 use super::slot::{self, Slot};
 use super::tls::{self, Versions};
-use super::wire::Wire;
 use super::word::Fault;
 use crate::plan::{Endpoint, HostId, HttpRequest};
 use crate::world::annex::{self, Seat};
 use crate::world::namespace::Namespace;
 use crate::world::socket::{self, ClientOptions, Family};
+use line::Line;
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
+use request::Talk;
 use rustls::pki_types::ServerName;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use wire::Wire;
 
-pub use super::line::{End, Ending, Moved};
+pub use line::{End, Ending, Moved};
 
 /// A connection, or the attempt to open one.
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 
 use super::line::Line;
 use super::wire::Wire;
-use super::word::Fault;
 use crate::plan::HttpRequest;
+use crate::run::word::Fault;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
