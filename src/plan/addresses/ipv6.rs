@@ -10,12 +10,10 @@
 //! | zonal address in zone number i | 2001:db8:1234:1a0i::f:10 .. |
 
 use super::is_dualstack;
-use crate::diag::codes::{ipv6 as code, plan, proxy};
+use crate::diag::codes::{ipv6 as code, plan};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::StandIns;
 use crate::plan::Sink;
-use crate::plan::groups::{Carries, Group};
-use crate::plan::hosts::Hosts;
 use crate::spec::{self, Body, Ipv6};
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
@@ -25,17 +23,17 @@ const SMALLEST_MTU: u16 = 1280;
 
 /// What is left to be given out.
 #[derive(Debug)]
-pub(in crate::plan) struct Pools {
+pub(super) struct Pools {
     taken: HashMap<Ipv6Addr, (Span, String)>,
     /// Addresses given, by the prefix they are from.
     given: HashMap<u128, u128>,
     /// Everything given or fixed.
-    pub(in crate::plan) stand_ins: StandIns,
+    pub(super) stand_ins: StandIns,
 }
 
 impl Pools {
     /// With what the lab fixes taken already.
-    pub(in crate::plan) fn new(body: &Body, sink: &mut Sink) -> Self {
+    pub(super) fn new(body: &Body, sink: &mut Sink) -> Self {
         let mut pools = Self {
             taken: HashMap::new(),
             given: HashMap::new(),
@@ -85,13 +83,13 @@ impl Pools {
     }
 
     /// A fixed address.
-    pub(in crate::plan) fn known(&mut self, address: Ipv6Addr) -> Ipv6Addr {
+    pub(super) fn known(&mut self, address: Ipv6Addr) -> Ipv6Addr {
         self.stand_ins.give(address);
         address
     }
 
     /// The next one for a host in a zone, or on the internet.
-    pub(in crate::plan) fn host(&mut self, zone: Option<usize>) -> Ipv6Addr {
+    pub(super) fn host(&mut self, zone: Option<usize>) -> Ipv6Addr {
         let first = match zone {
             None => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x10),
             Some(zone) => subnet(zone, 0x10),
@@ -100,7 +98,7 @@ impl Pools {
     }
 
     /// The next zonal address in a zone.
-    pub(in crate::plan) fn zonal(&mut self, zone: usize) -> Ipv6Addr {
+    pub(super) fn zonal(&mut self, zone: usize) -> Ipv6Addr {
         self.next(subnet(zone, 0xf_0010))
     }
 
@@ -156,85 +154,6 @@ fn check_mtu(host: &spec::Host, sink: &mut Sink) {
                 .label(format!("at least {SMALLEST_MTU}"))
                 .also(ipv6.span, "this host has IPv6")
                 .help(format!("write {SMALLEST_MTU} or more, or remove `ipv6`")),
-            );
-        }
-    }
-}
-
-/// What a listener of one family or two may be.
-pub(in crate::plan) fn check_listener(
-    balancer: &spec::Balancer,
-    listener: &spec::Listener,
-    sink: &mut Sink,
-) {
-    if is_dualstack(balancer) && Carries::of(&listener.protocol) == Carries::Tls {
-        sink.push(
-            Diagnostic::new(
-                proxy::TLS_OVER_IPV6,
-                listener.protocol.span,
-                "a TLS listener of a dualstack balancer is not emulated",
-            )
-            .also(balancer.ip_address_type.span, "dualstack")
-            .help(
-                "remove `ip_address_type`, or make it a TCP listener before targets that speak TLS",
-            ),
-        );
-    }
-}
-
-/// What a listener of one family or two may forward to, and where it says so.
-pub(in crate::plan) fn check_group(
-    balancer: &spec::Balancer,
-    span: Span,
-    group: &Group<'_>,
-    sink: &mut Sink,
-) {
-    let name = &group.name.value;
-    if group.ipv6 && !is_dualstack(balancer) {
-        sink.push(
-            Diagnostic::new(
-                code::GROUP_WITHOUT_DUALSTACK,
-                span,
-                format!("group `{name}` has IPv6 targets, and this balancer has no IPv6 addresses"),
-            )
-            .label("needs a dualstack balancer")
-            .also(group.name.span, "this group")
-            .help("add `ip_address_type: dualstack` to the balancer"),
-        );
-    } else if !group.ipv6
-        && is_dualstack(balancer)
-        && matches!(group.protocol, Carries::Udp | Carries::Both)
-    {
-        sink.push(
-            Diagnostic::new(
-                code::UDP_NEEDS_IPV6,
-                span,
-                format!("a UDP listener of a dualstack balancer cannot forward to the IPv4 targets of `{name}`"),
-            )
-            .also(balancer.ip_address_type.span, "dualstack")
-            .also(group.name.span, "this group")
-            .help("add `ip_address_type: ipv6` to the group, and `ipv6: auto` to its targets"),
-        );
-    }
-}
-
-/// A target is registered under an address of its group's family.
-pub(in crate::plan) fn check_targets(group: &Group<'_>, hosts: &Hosts<'_>, sink: &mut Sink) {
-    if !group.ipv6 {
-        return;
-    }
-    for target in &group.targets {
-        let host = hosts.get(target.host);
-        if host.section.ipv6.is_none() {
-            sink.push(
-                Diagnostic::new(
-                    code::TARGET_WITHOUT_IPV6,
-                    target.span,
-                    format!("target `{}` has no IPv6 address", host.name),
-                )
-                .label(format!("`{}` is a group of IPv6 targets", group.name.value))
-                .also(host.key.span, "this host")
-                .help("add `ipv6: auto` to the host"),
             );
         }
     }

@@ -24,7 +24,7 @@
 //! out: they are legal, and read like networks.
 
 mod book;
-pub(super) mod ipv6;
+mod ipv6;
 mod pools;
 mod round;
 

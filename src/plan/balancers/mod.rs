@@ -2,6 +2,7 @@
 
 pub(super) mod application;
 pub(super) mod classic;
+mod dualstack;
 pub(super) mod forward;
 mod listeners;
 mod preferences;
@@ -12,7 +13,7 @@ pub(super) use listeners::Listener;
 pub(super) use service::served;
 
 use super::Sink;
-use super::addresses::{faces_internet, ipv6};
+use super::addresses::faces_internet;
 use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Checked, DENY_IPV6, Holder};
 use super::clock::Clock;
 use super::groups::Groups;
@@ -249,12 +250,12 @@ impl<'a> Scene<'a, '_> {
         }
         idle_is_fixed(self.body, listens, sink);
         let shares = forward::resolve(listens, self.groups, cross_zone, self.body, sink);
-        ipv6::check_listener(section, listens, sink);
+        dualstack::check_listener(section, listens, sink);
         application::check_listener(section, listens, sink);
         let all = listener(port, listens, &shares, self.groups, self.clock, sink);
         for share in &shares {
             let group = &self.groups.list[share.group];
-            ipv6::check_group(section, share.span, group, sink);
+            dualstack::check_group(section, share.span, group, sink);
             application::check_group(section, listens, share.span, group, sink);
         }
         all

@@ -3,7 +3,6 @@
 pub(super) mod checks;
 mod targets;
 
-use super::addresses::ipv6;
 use super::attributes::{
     self, CROSS_ZONE, Checked, HEADER_PLACEMENT, Holder, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
 };
@@ -154,7 +153,7 @@ pub(super) fn resolve<'a>(
     classic::add_groups(body, &mut groups, hosts, clock, sink);
     targets::add_registered(body, &mut groups, hosts);
     for group in &groups.list {
-        ipv6::check_targets(group, hosts, sink);
+        targets::check_family(group, hosts, sink);
     }
     groups
 }

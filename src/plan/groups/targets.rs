@@ -2,7 +2,7 @@
 //! and deregister.
 
 use super::{Carries, Group, Groups, Target};
-use crate::diag::codes::targets as code;
+use crate::diag::codes::{ipv6, targets as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
     Algorithm, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
@@ -284,5 +284,27 @@ impl Groups<'_> {
         )
         .label("which of them?")
         .help(format!("write {}", names.join(" or ")))
+    }
+}
+
+/// A target is registered under an address of its group's family.
+pub(super) fn check_family(group: &Group<'_>, hosts: &Hosts<'_>, sink: &mut Sink) {
+    if !group.ipv6 {
+        return;
+    }
+    for target in &group.targets {
+        let host = hosts.get(target.host);
+        if host.section.ipv6.is_none() {
+            sink.push(
+                Diagnostic::new(
+                    ipv6::TARGET_WITHOUT_IPV6,
+                    target.span,
+                    format!("target `{}` has no IPv6 address", host.name),
+                )
+                .label(format!("`{}` is a group of IPv6 targets", group.name.value))
+                .also(host.key.span, "this host")
+                .help("add `ipv6: auto` to the host"),
+            );
+        }
     }
 }

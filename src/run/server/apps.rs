@@ -2,7 +2,6 @@
 //!
 //! Not here: listening, accepting, stopping (see `streams`).
 
-use super::streams::Program;
 use super::{Served, Shared, header, http};
 use crate::run::word::Fault;
 use crate::spec::App;
@@ -10,6 +9,16 @@ use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// What an accepted connection meets.
+pub(super) struct Program {
+    pub(super) app: App,
+    /// Its certificate and versions; only HTTPS has it.
+    pub(super) tls: Option<TlsAcceptor>,
+    /// It reads a PROXY protocol header first.
+    pub(super) proxy_protocol: bool,
+}
 
 /// Talks until the client closes (no fault) or something breaks.
 pub(super) async fn converse(

@@ -1,6 +1,6 @@
 //! Connections: accepted, served where their sockets are, and ended as the servers are told.
 
-use super::apps::{converse, read};
+use super::apps::{Program, converse, read};
 use super::served::Served;
 use super::{END_LIMIT, Order, Shared, no_port, unfrozen, unwatched};
 use crate::plan::Server;
@@ -20,15 +20,6 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections that may wait until they are accepted: as many as the kernel lets, by default (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
-
-/// What an accepted connection meets.
-pub(super) struct Program {
-    pub(super) app: App,
-    /// Its certificate and versions; only HTTPS has it.
-    pub(super) tls: Option<TlsAcceptor>,
-    /// It reads a PROXY protocol header first.
-    pub(super) proxy_protocol: bool,
-}
 
 /// Listens at every address of a host.
 ///
