@@ -9,7 +9,6 @@
 //! | host in zone number i | 2001:db8:1234:1a0i::10 .. |
 //! | zonal address in zone number i | 2001:db8:1234:1a0i::f:10 .. |
 
-use super::is_dualstack;
 use crate::diag::codes::{ipv6 as code, plan};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::StandIns;
