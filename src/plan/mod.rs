@@ -21,12 +21,12 @@ mod lower;
 pub mod model;
 mod nat;
 mod network;
+mod placeholders;
 mod segments;
 pub mod shape;
 mod sink;
 mod size;
 mod steps;
-mod text;
 pub mod vocabulary;
 mod vpcs;
 
@@ -44,8 +44,8 @@ use crate::spec::{self, Body, Lab};
 use claims::{Compiler, Lines};
 use destinations::Destinations;
 use network::Network;
+use placeholders::Places;
 use sink::Sink;
-use text::Places;
 
 /// One case of a lab, with its own seed or another one.
 ///

@@ -4,7 +4,7 @@ use super::Sink;
 use super::addresses::is_private;
 use super::balancers::Balancer;
 use super::balancers::forward::used;
-use super::groups::Groups;
+use super::groups::{Groups, Target};
 use super::hosts::Hosts;
 use crate::diag::codes::guards as code;
 use crate::diag::{Diagnostic, Spanned};
@@ -264,37 +264,40 @@ fn check_targets(
                 if number(body, host.section.vpc.as_ref()) == own {
                     continue;
                 }
-                if holds_instances(body, group) {
-                    if !target.registered {
-                        continue;
+                let preserved = groups.list[group].preserve_client_ip;
+                match holds_instances(body, group) {
+                    true if target.registered => {
+                        sink.push(instance_elsewhere(target, &host.name, balancer));
                     }
-                    sink.push(
-                        Diagnostic::new(
-                            code::INSTANCE_OF_ANOTHER_VPC,
-                            target.span,
-                            format!(
-                                "`{}` is in another VPC than `{}`",
-                                host.name, balancer.name.value
-                            ),
-                        )
-                        .label("cannot be registered by its instance id")
-                        .help("register it by its address: `target_type: ip`"),
-                    );
-                } else if groups.list[group].preserve_client_ip && body.profile.value == "aws-2020"
-                {
-                    sink.push(
-                        Diagnostic::new(
-                            code::PRESERVED_ACROSS_VPCS,
-                            target.span,
-                            "before 2023, client IP preservation needs targets in the balancer's own VPC",
-                        )
-                        .also(body.profile.span, "this profile")
-                        .help("switch `preserve_client_ip.enabled` off, or use `profile: aws-current`"),
-                    );
+                    false if preserved && body.profile.value == "aws-2020" => {
+                        sink.push(preserved_elsewhere(target, body));
+                    }
+                    true | false => {}
                 }
             }
         }
     }
+}
+
+fn instance_elsewhere(target: &Target, host: &str, balancer: &Balancer<'_>) -> Diagnostic {
+    let balancer = &balancer.name.value;
+    Diagnostic::new(
+        code::INSTANCE_OF_ANOTHER_VPC,
+        target.span,
+        format!("`{host}` is in another VPC than `{balancer}`"),
+    )
+    .label("cannot be registered by its instance id")
+    .help("register it by its address: `target_type: ip`")
+}
+
+fn preserved_elsewhere(target: &Target, body: &Body) -> Diagnostic {
+    Diagnostic::new(
+        code::PRESERVED_ACROSS_VPCS,
+        target.span,
+        "before 2023, client IP preservation needs targets in the balancer's own VPC",
+    )
+    .also(body.profile.span, "this profile")
+    .help("switch `preserve_client_ip.enabled` off, or use `profile: aws-current`")
 }
 
 /// Who is in which VPC. Nothing, when there is only the default one.

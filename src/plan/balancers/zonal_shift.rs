@@ -7,7 +7,7 @@ use crate::diag::codes::zones as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::plan::Sink;
 use crate::plan::attributes::{CROSS_ZONE, Checked, UNHEALTHY_TERMINATION, ZONAL_SHIFT};
-use crate::plan::groups::{Carries, Groups};
+use crate::plan::groups::{Carries, Group, Groups};
 use crate::spec::{self, Body};
 
 /// The profile of before zonal shift across zones.
@@ -86,32 +86,7 @@ pub(super) fn may_shift(
     let mut said = Vec::new();
     for share in listeners.iter().flat_map(|listener| &listener.forward) {
         let group = &groups.list[share.group];
-        let section = body
-            .target_groups
-            .iter()
-            .find(|(name, _)| name.value == group.name.value)
-            .map(|(_, section)| section);
-        let terminates = section
-            .into_iter()
-            .flat_map(|section| &section.attributes)
-            .find(|(name, _)| name.value == UNHEALTHY_TERMINATION)
-            .is_none_or(|(_, value)| value.value == "true");
-        let (why, help) = if group.protocol != Carries::Tcp {
-            (
-                "it carries UDP",
-                "use TCP, or turn zonal shift off".to_owned(),
-            )
-        } else if group.cross_zone == Some(false) {
-            (
-                "it turns cross-zone off for itself",
-                format!("remove `{}` from the group", CROSS_ZONE),
-            )
-        } else if terminates {
-            (
-                "it terminates the connections of unhealthy targets",
-                format!("add `{UNHEALTHY_TERMINATION}: false` to the group's attributes"),
-            )
-        } else {
+        let Some((why, help)) = objection(group, body) else {
             continue;
         };
         if said.contains(&share.group) {
@@ -131,5 +106,27 @@ pub(super) fn may_shift(
             .also(group.name.span, "this group")
             .help(help),
         );
+    }
+}
+
+/// Why a group does not allow zonal shift across zones, and what to write instead.
+fn objection(group: &Group<'_>, body: &Body) -> Option<(&'static str, String)> {
+    let mut groups = body.target_groups.iter();
+    let section = groups.find(|(name, _)| name.value == group.name.value);
+    let mut attributes = section.into_iter().flat_map(|(_, own)| &own.attributes);
+    let terminates = attributes
+        .find(|(name, _)| name.value == UNHEALTHY_TERMINATION)
+        .is_none_or(|(_, value)| value.value == "true");
+    if group.protocol != Carries::Tcp {
+        let help = "use TCP, or turn zonal shift off".to_owned();
+        Some(("it carries UDP", help))
+    } else if group.cross_zone == Some(false) {
+        let help = format!("remove `{CROSS_ZONE}` from the group");
+        Some(("it turns cross-zone off for itself", help))
+    } else if terminates {
+        let help = format!("add `{UNHEALTHY_TERMINATION}: false` to the group's attributes");
+        Some(("it terminates the connections of unhealthy targets", help))
+    } else {
+        None
     }
 }

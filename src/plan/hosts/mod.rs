@@ -6,7 +6,7 @@ mod sysctls;
 
 use super::addresses::{HostAddresses, MOST_ZONES};
 use super::kubernetes::{Cluster, Expanded};
-use super::{HostId, Sink, text};
+use super::{HostId, Sink, placeholders};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{self, Body};
@@ -384,7 +384,7 @@ pub(super) fn build(
     id: HostId,
     draft: &Draft<'_>,
     addresses: HostAddresses,
-    places: &text::Places<'_>,
+    places: &placeholders::Places<'_>,
 ) -> super::Host {
     let section = draft.section;
     let (hosts, segments) = (places.hosts, &places.addresses.segments);

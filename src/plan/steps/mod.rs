@@ -16,7 +16,7 @@ use super::destinations::text::Wanted;
 use super::groups::Groups;
 use super::hosts::Hosts;
 use super::network::Network;
-use super::text::Places;
+use super::placeholders::Places;
 use super::{HostId, Sink, Step, StepId, Transfer, Verb, vpcs};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};

@@ -91,21 +91,12 @@ impl Proxies {
                         address: SocketAddrV4::new(zonal.private, listener.port),
                         shared: Arc::clone(&shared),
                     };
+                    let socket = || listen(world, &balancer.name, zonal, kernel, listener.port);
                     let task = match &balancer.kind {
-                        Kind::Network if listener.terminates => {
-                            let socket =
-                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
-                            tls::start(station(), socket)?
-                        }
-                        Kind::Classic(_) => {
-                            let socket =
-                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
-                            classic::start(station(), socket)
-                        }
+                        Kind::Network if listener.terminates => tls::start(station(), socket()?)?,
+                        Kind::Classic(_) => classic::start(station(), socket()?),
                         Kind::Application(_) => {
-                            let socket =
-                                listen(world, &balancer.name, zonal, kernel, listener.port)?;
-                            application::start(station(), listener.forward[0].group, socket)
+                            application::start(station(), listener.forward[0].group, socket()?)
                         }
                         Kind::Network => continue,
                     };
