@@ -1,6 +1,10 @@
 //! From a lab as written to cases that are ready to build: names resolved, defaults filled in, addresses given
 //! out, every rule checked.
 //!
+//! A folder or file a noun of the language: `hosts`, `addresses`, `groups`, `balancers`, `kubernetes`, `nat`, `guards`, `vpcs`,
+//! `endpoints`. `network` puts them together for one moment of a lab, `lower` makes of it what the fabric knows;
+//! `destinations` and `steps` resolve the story, `claims` and `shape` what is expected of it. `model` is what comes out.
+//!
 //! Pure, and deterministic: the same lab and seed always give the same plan. One small function a rule; a rule
 //! that fails pushes a [`crate::diag::Diagnostic`] and goes on, so that all problems show at once. Not here: how
 //! a lab is read (see `spec`), how a plan is built (see `world`).

@@ -1,4 +1,8 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
+//!
+//! Here what all kinds have in common; what only some have is in `application`, `classic` and `dualstack`. `listeners` and
+//! `forward` say what goes where, `preferences` and `zonal_shift` what a lab may wish, `service` whether targets serve it.
+//! Not here: addresses (see `addresses`) and targets (see `groups`).
 
 pub(super) mod application;
 pub(super) mod classic;

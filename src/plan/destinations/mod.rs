@@ -4,6 +4,9 @@
 //! from where it stands: one that can reach the internet (it is out there, has a public address, or a NAT gateway) dials the
 //! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
 //! a VPC's resolver would have it. Over IPv6 there is one address for all.
+//!
+//! `text` takes a destination apart, `places`, `services` and `literal` find what it names, `ipv4` and `ipv6` the address
+//! that a client dials there.
 
 mod ipv4;
 mod ipv6;

@@ -1,4 +1,7 @@
 //! Target groups: targets resolved, preservation decided.
+//!
+//! `checks` are their health checks, `targets` what becomes of targets later. Not here: who forwards to a group (see
+//! `balancers`).
 
 pub(super) mod checks;
 mod targets;

@@ -1,4 +1,7 @@
 //! Hosts: `count` expanded, names that are unique, kernel settings that can be set.
+//!
+//! `sysctls` says which settings a namespace can have, `nft` makes rules readable for every release of the program. Not here:
+//! addresses (see `addresses`), and hosts behind others (see `segments`).
 
 mod links;
 mod nft;

@@ -1,6 +1,7 @@
 //! What would be built: the text of `hairpin plan`, and drawings of it ([`graph`]).
 //!
-//! Says the kernel operations as an operator would type them. Not here: doing them (see `world`).
+//! A file for each kind of box; `operations` says what is done in each host as an operator would type it. Not here: doing it
+//! (see `world`).
 
 /// One line. Writing to a string cannot fail.
 macro_rules! line {

@@ -1,4 +1,7 @@
 //! From the live world to evidence: the fabric's books, the kernel's counters and sockets, the workloads' results.
+//!
+//! A file for each thing recorded, as in the evidence's model. `sightings` is what devices inside hosts saw, `ways` joins the
+//! records of one packet. Not here: the fabric's own books (see `books`).
 
 mod connections;
 mod datagrams;

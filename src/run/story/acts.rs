@@ -1,4 +1,4 @@
-//! What each step does.
+//! What each step does, and how it went. Not here: connections and what goes over them (`dialling`, `transfers`).
 
 use super::transfers::Way;
 use super::{Story, load};
