@@ -14,7 +14,7 @@ pub struct Connection {
     pub from: String,
     /// What was dialled: `front/a`, `web1`.
     pub via: String,
-    /// Index into [`Evidence::lookups`] of the answer it took its address from; none: it asked for no name.
+    /// Index into [`Evidence::lookups`](super::Evidence::lookups) of the answer it took its address from; none: it asked for no name.
     #[serde(default)]
     pub lookup: Option<usize>,
     /// `address:port`
@@ -30,12 +30,12 @@ pub struct Connection {
     pub seen_as: String,
     /// Where the SYN went at the target, `address:port`.
     pub target_address: String,
-    /// Index into [`Evidence::flows`]; none for a direct connection.
+    /// Index into [`Evidence::flows`](super::Evidence::flows); none for a direct connection.
     pub flow: Option<usize>,
     /// It goes to a balancer that is a proxy.
     #[serde(default)]
     pub proxied: bool,
-    /// Index into [`Evidence::pairs`] of the first connection to a target that it led to.
+    /// Index into [`Evidence::pairs`](super::Evidence::pairs) of the first connection to a target that it led to.
     #[serde(default)]
     pub pair: Option<usize>,
     /// Error word of connect(2); empty when it came to stand.

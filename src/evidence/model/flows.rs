@@ -44,7 +44,7 @@ pub struct Flow {
 pub struct Displaced {
     /// When.
     pub at: f64,
-    /// Index of the newcomer in [`Evidence::flows`].
+    /// Index of the newcomer in [`Evidence::flows`](super::Evidence::flows).
     pub by: usize,
     /// The loser's state then, as in [`Flow::state`].
     pub was: String,

@@ -17,7 +17,7 @@ pub struct HostEvidence {
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
     /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
-    /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`].
+    /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`](super::Evidence::no_kernel_drops).
     #[serde(default)]
     pub kernel_drops: Option<BTreeMap<String, i64>>,
     /// TCP sockets after the last step (listening ones left out).

@@ -52,9 +52,9 @@ pub struct Packet {
     pub wire_bytes: i64,
     /// `forwarded`, `held`, `answered: ...`, `dropped: reason`; `seen` on a device
     pub fate: String,
-    /// Index into [`Evidence::flows`].
+    /// Index into [`Evidence::flows`](super::Evidence::flows).
     pub flow: Option<usize>,
-    /// Index into [`Evidence::mappings`].
+    /// Index into [`Evidence::mappings`](super::Evidence::mappings).
     #[serde(default)]
     pub mapping: Option<usize>,
     /// The NAT gateway that dropped, answered or made it; empty: none.

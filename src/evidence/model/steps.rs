@@ -33,7 +33,7 @@ pub enum Detail {
     Plain,
     /// `connect`: index into `connections`.
     Connect {
-        /// Index into [`Evidence::connections`].
+        /// Index into [`Evidence::connections`](super::Evidence::connections).
         connection: usize,
     },
     /// `load`
@@ -84,7 +84,7 @@ pub enum Detail {
 /// What a load did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Load {
-    /// Its connections: a range of [`Evidence::connections`].
+    /// Its connections: a range of [`Evidence::connections`](super::Evidence::connections).
     pub connections: Vec<usize>,
     /// Connections tried.
     pub attempts: i64,
@@ -113,7 +113,7 @@ pub struct Load {
 /// An answer to an HTTP request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Answer {
-    /// Index into [`Evidence::connections`].
+    /// Index into [`Evidence::connections`](super::Evidence::connections).
     pub connection: usize,
     /// When it was asked for.
     pub at: f64,
