@@ -132,10 +132,11 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let pairs = pairs(story);
     let sightings = sightings(story);
     let packets = packets(story, &books, &sightings);
-    let known = Known::new(
+    let connections = Known::new(
         story, &books, &flows, &pairs, &sockets, &sightings, &packets,
-    );
-    let connections = known.connections().await;
+    )
+    .connections()
+    .await;
     let metrics = Metrics::new(plan, &books.readings);
     let mut published = metrics.published();
     published.extend(nat::published(plan, &books));
