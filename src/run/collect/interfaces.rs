@@ -49,7 +49,7 @@ impl Places<'_> {
 
     fn balancers(&self) -> impl Iterator<Item = Interface> {
         let balancers = self.plan.fabric.balancers.iter();
-        balancers.flat_map(|balancer| {
+        balancers.flat_map(move |balancer| {
             balancer.zonal.iter().map(move |zonal| {
                 let public = zonal.public.map(|address| self.real(address));
                 let address = self.real(zonal.private);
@@ -82,7 +82,7 @@ impl Places<'_> {
 
     fn endpoints(&self) -> impl Iterator<Item = Interface> {
         let endpoints = self.plan.fabric.endpoints.iter();
-        endpoints.flat_map(|endpoint| {
+        endpoints.flat_map(move |endpoint| {
             endpoint.zonal.iter().map(move |zonal| {
                 let address = self.real(zonal.address);
                 Interface {
