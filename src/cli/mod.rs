@@ -7,6 +7,7 @@ mod check;
 mod doctor;
 mod explain;
 mod judge;
+mod keeper;
 mod list;
 mod metrics;
 mod plan;

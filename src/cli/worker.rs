@@ -1,22 +1,18 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
-use super::args::{self, OutputFormat, RunArgs};
+use super::args::{OutputFormat, RunArgs};
+use super::keeper::Keeper;
 use super::room::{Part, Room};
 use super::select::LeftOut;
 use super::{Status, reports, terminal};
-use crate::evidence::Evidence;
-use crate::evidence::capture::Files;
-use crate::evidence::store::{self, CaseFile, StoreError};
 use crate::plan::Plan;
-use crate::report::{self, CaseInfo, Outcome, Report, Word};
-use crate::run::capture::Capture;
+use crate::report::{self, Outcome, Report, Word};
 use crate::run::{self, Recorded, need};
-use crate::verdict::{self, Ruling};
+use crate::verdict::Ruling;
 use crate::world::{Error, World, probe};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
@@ -28,11 +24,9 @@ const JOBS_PER_PROCESSOR: usize = 32;
 /// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
 /// processors, and stories with timers of their own would be told too slowly.
 const BREATH: Duration = Duration::from_millis(10);
+
 /// After so long it begins all the same: a machine that is busy with other things stays so.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Of a case that came out as claimed so many packets are kept for reports, at most.
-const MOST_PACKETS: usize = 50_000;
 
 /// One run of one case.
 #[derive(Clone, Debug)]
@@ -93,75 +87,20 @@ async fn all(
     cancel: OwnedFd,
 ) -> Status {
     let began = Instant::now();
-    let cancelled = watch_cancel(cancel);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let permits = args
-        .jobs
-        .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
-    let gate = Arc::new(Semaphore::new(permits));
-    let turn = Arc::new(Mutex::new(()));
-    let progress = terminal::Progress::new(jobs.len());
-    // With room for a few only: results may hold captures, and they are taken up one after the other.
-    let (results, mut inbox) = mpsc::channel(processors);
-    let capture = capture_limit(args);
     let total = jobs.len();
-    // The longest first: a long case that began last would be waited for alone.
-    let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
-    numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
-    for (number, job) in numbered {
-        let (gate, results, cancelled) = (Arc::clone(&gate), results.clone(), cancelled.clone());
-        let (turn, room) = (Arc::clone(&turn), Arc::clone(&room));
-        tokio::spawn(async move {
-            let _permit = gate
-                .acquire_owned()
-                .await
-                .expect("the gate is never closed");
-            let result = one(&job.plan, &room, Some(&turn), cancelled, capture).await;
-            let Some(result) = result else { return };
-            // The reader stops early only when the user interrupts.
-            drop(results.send((number, job, result)).await);
-        });
-    }
-    drop(results);
-    let mut keeper = Keeper {
-        args,
-        texts,
-        kept: BTreeMap::new(),
-        unsaved: false,
+    let runs = Runs {
+        room,
+        cancelled: watch_cancel(cancel),
+        capture: capture_limit(args),
     };
-    let mut outcomes = Vec::with_capacity(total);
-    let mut again = Vec::new();
-    while let Some((number, job, result)) = inbox.recv().await {
-        progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
-        if *cancelled.borrow() {
-            continue;
-        }
-        let outcome = keeper.outcome(&job, result);
-        if args.repeat == 1 && outcome.word() == Word::Ruled(Ruling::Inconclusive) {
-            again.push((number, job, outcome));
-        } else {
-            outcomes.push((number, outcome));
-        }
-    }
-    progress.finish();
-    // Alone, a case meets less lateness; once, so that a machine that is always late is not hidden.
-    for (number, job, told) in again {
-        let reason = told.verdict.map_or(String::new(), |verdict| verdict.reason);
-        terminal::note(&format!(
-            "{}/{}: {reason}; running it again, alone",
-            job.plan.lab, job.plan.case
-        ));
-        let Some(result) = one(&job.plan, &room, None, cancelled.clone(), capture).await else {
-            break;
-        };
-        let mut outcome = keeper.outcome(&job, result);
-        outcome.retried = Some(reason);
-        outcomes.push((number, outcome));
-    }
+    let mut keeper = Keeper::new(args, texts);
+    let inbox = runs.begin(args, jobs);
+    let (mut outcomes, doubtful) = runs.gather(inbox, total, &mut keeper).await;
+    outcomes.extend(runs.again(doubtful, &mut keeper).await);
     outcomes.sort_by_key(|(number, _)| *number);
     let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     keeper.settle(&mut outcomes);
-    let interrupted = *cancelled.borrow();
+    let interrupted = *runs.cancelled.borrow();
     assert!(
         interrupted || outcomes.len() == total,
         "{} of {total} runs died without a result; what they said stands above",
@@ -182,6 +121,103 @@ async fn all(
     };
     let words = outcomes.iter().map(Outcome::word);
     status(words).max(published).max(saved)
+}
+
+/// What every run needs.
+struct Runs {
+    room: Arc<Room>,
+    cancelled: run::Cancel,
+    /// Packets that a capture holds, at most; none: there is none.
+    capture: Option<usize>,
+}
+
+/// A run that has ended, by its place among the jobs.
+type Ended = (usize, Job, Result<Recorded, Error>);
+
+impl Runs {
+    /// Begins all of them, as many at a time as there may be.
+    fn begin(&self, args: &RunArgs, jobs: Vec<Job>) -> mpsc::Receiver<Ended> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let permits = args
+            .jobs
+            .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
+        let gate = Arc::new(Semaphore::new(permits));
+        let turn = Arc::new(Mutex::new(()));
+        // With room for a few only: results may hold captures, and they are taken up one after the other.
+        let (results, inbox) = mpsc::channel(processors);
+        // The longest first: a long case that began last would be waited for alone.
+        let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
+        numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
+        for (number, job) in numbered {
+            let (gate, turn, results) = (Arc::clone(&gate), Arc::clone(&turn), results.clone());
+            let (room, cancelled) = (Arc::clone(&self.room), self.cancelled.clone());
+            let capture = self.capture;
+            tokio::spawn(async move {
+                let _permit = gate
+                    .acquire_owned()
+                    .await
+                    .expect("the gate is never closed");
+                let result = one(&job.plan, &room, Some(&turn), cancelled, capture).await;
+                let Some(result) = result else { return };
+                // The reader stops early only when the user interrupts.
+                drop(results.send((number, job, result)).await);
+            });
+        }
+        inbox
+    }
+
+    /// What they come to; and those that could not be told, apart.
+    async fn gather(
+        &self,
+        mut inbox: mpsc::Receiver<Ended>,
+        total: usize,
+        keeper: &mut Keeper<'_>,
+    ) -> (Vec<(usize, Outcome)>, Vec<(usize, Job, Outcome)>) {
+        let progress = terminal::Progress::new(total);
+        let mut outcomes = Vec::with_capacity(total);
+        let mut doubtful = Vec::new();
+        while let Some((number, job, result)) = inbox.recv().await {
+            progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
+            if *self.cancelled.borrow() {
+                continue;
+            }
+            let outcome = keeper.outcome(&job, result);
+            let told = outcome.word() != Word::Ruled(Ruling::Inconclusive);
+            if told || keeper.args.repeat != 1 {
+                outcomes.push((number, outcome));
+            } else {
+                doubtful.push((number, job, outcome));
+            }
+        }
+        progress.finish();
+        (outcomes, doubtful)
+    }
+
+    /// Each of these once more, alone: a case meets less lateness then; once, so that a machine that is always late is
+    /// not hidden.
+    async fn again(
+        &self,
+        doubtful: Vec<(usize, Job, Outcome)>,
+        keeper: &mut Keeper<'_>,
+    ) -> Vec<(usize, Outcome)> {
+        let mut outcomes = Vec::with_capacity(doubtful.len());
+        for (number, job, told) in doubtful {
+            let reason = told.verdict.map_or(String::new(), |verdict| verdict.reason);
+            terminal::note(&format!(
+                "{}/{}: {reason}; running it again, alone",
+                job.plan.lab, job.plan.case
+            ));
+            let cancelled = self.cancelled.clone();
+            let Some(result) = one(&job.plan, &self.room, None, cancelled, self.capture).await
+            else {
+                break;
+            };
+            let mut outcome = keeper.outcome(&job, result);
+            outcome.retried = Some(reason);
+            outcomes.push((number, outcome));
+        }
+        outcomes
+    }
 }
 
 /// Waits until this machine keeps up with what runs already; one case after the other.
@@ -274,139 +310,6 @@ async fn build_and_run(
 fn capture_limit(args: &RunArgs) -> Option<usize> {
     let limit = usize::try_from(args.capture_limit.0).unwrap_or(usize::MAX);
     args.capture.is_some().then_some(limit)
-}
-
-/// Judges, saves, and lets go of evidence that nobody will look at.
-struct Keeper<'a> {
-    args: &'a RunArgs,
-    texts: BTreeMap<String, String>,
-    /// Which attempt of a lab and case is saved.
-    kept: BTreeMap<(String, String), u32>,
-    /// Something could not be saved.
-    unsaved: bool,
-}
-
-impl Keeper<'_> {
-    fn outcome(&mut self, job: &Job, result: Result<Recorded, Error>) -> Outcome {
-        let plan = &job.plan;
-        let mut outcome = Outcome {
-            case: CaseInfo::from(&**plan),
-            attempt: job.attempt,
-            evidence: None,
-            verdict: None,
-            failure: None,
-            saved: None,
-            capture: None,
-            retried: None,
-        };
-        match result {
-            Err(error) => outcome.failure = Some(error.to_string()),
-            Ok(Recorded { evidence, capture }) => {
-                outcome.verdict = Some(verdict::judge(plan, &evidence));
-                self.save(&mut outcome, plan, &evidence, capture);
-                // Of many repetitions only the numbers are needed, and of a failure everything.
-                let needed = match outcome.holds() {
-                    true if self.args.repeat > 1 => slim(evidence),
-                    true if evidence.packets.len() > MOST_PACKETS => few_packets(evidence),
-                    true | false => evidence,
-                };
-                outcome.evidence = Some(needed);
-            }
-        }
-        outcome
-    }
-
-    fn save(
-        &mut self,
-        outcome: &mut Outcome,
-        plan: &Plan,
-        evidence: &Evidence,
-        capture: Option<Capture>,
-    ) {
-        let repeated = self.args.repeat > 1;
-        let folder = match &self.args.evidence {
-            Some(folder) => Some(folder.as_path()),
-            None => repeated.then_some(Path::new(args::EVIDENCE)),
-        };
-        let key = (plan.lab.clone(), plan.case.clone());
-        // Runs end in any order; the first failure is the one of the lowest attempt.
-        let earlier = |kept: &u32| *kept < outcome.attempt;
-        if repeated && (outcome.holds() || self.kept.get(&key).is_some_and(earlier)) {
-            return;
-        }
-        self.kept.insert(key, outcome.attempt);
-        let text = self.texts.get(&plan.file).map_or("", String::as_str);
-        let case = CaseFile::new(&plan.file, &plan.lab, &plan.case, plan.seed);
-        if let Some(folder) = folder {
-            match store::save(folder, text, &case, evidence) {
-                Ok(place) => outcome.saved = Some(place.display().to_string()),
-                Err(error) => return self.complain("the evidence", &error),
-            }
-        }
-        let folder = match &self.args.capture {
-            Some(Some(folder)) => Some(folder.as_path()),
-            Some(None) => folder,
-            None => None,
-        };
-        if let (Some(folder), Some(mut capture)) = (folder, capture) {
-            let snaplen = self.args.capture_snaplen;
-            let (attachments, cut) = (capture.attachments(), capture.cut());
-            let name = (plan.lab.as_str(), plan.case.as_str());
-            let saved = store::save_capture(folder, name, &attachments, |attachment, file| {
-                capture.write(attachment, snaplen, file)
-            });
-            match saved {
-                Ok(files) => {
-                    outcome.capture = Some(Files {
-                        cut: Some(cut),
-                        ..files
-                    });
-                }
-                Err(error) => self.complain("the capture", &error),
-            }
-        }
-    }
-
-    /// The verdict stands all the same.
-    fn complain(&mut self, what: &str, error: &StoreError) {
-        terminal::complain(&format!("{what} is not kept: {error}"));
-        self.unsaved = true;
-    }
-
-    /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced.
-    fn settle(&self, outcomes: &mut [Outcome]) {
-        for outcome in outcomes {
-            let key = (outcome.case.lab.clone(), outcome.case.name.clone());
-            if self.kept.get(&key) != Some(&outcome.attempt) {
-                outcome.saved = None;
-                outcome.capture = None;
-            }
-        }
-    }
-}
-
-/// Without what large loads have by the hundred thousand; the next case may be as large.
-fn few_packets(mut evidence: Evidence) -> Evidence {
-    evidence.packets.truncate(MOST_PACKETS);
-    evidence.packets.shrink_to_fit();
-    for host in evidence.hosts.values_mut() {
-        host.sockets = Vec::new();
-    }
-    evidence
-}
-
-fn slim(evidence: Evidence) -> Evidence {
-    Evidence {
-        packets: Vec::new(),
-        connections: Vec::new(),
-        flows: Vec::new(),
-        hosts: BTreeMap::new(),
-        lookups: Vec::new(),
-        pairs: Vec::new(),
-        mappings: Vec::new(),
-        refusals: Vec::new(),
-        ..evidence
-    }
 }
 
 /// The first byte on the pipe from outer means: stop.

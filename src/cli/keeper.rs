@@ -1,0 +1,163 @@
+//! What is kept of a run: its outcome, judged, and its evidence and capture on disk where they are wanted.
+
+use super::args::{self, RunArgs};
+use super::terminal;
+use super::worker::Job;
+use crate::evidence::Evidence;
+use crate::evidence::capture::Files;
+use crate::evidence::store::{self, CaseFile, StoreError};
+use crate::plan::Plan;
+use crate::report::{CaseInfo, Outcome};
+use crate::run::Recorded;
+use crate::run::capture::Capture;
+use crate::verdict;
+use crate::world::Error;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Of a case that came out as claimed so many packets are kept for reports, at most.
+const MOST_PACKETS: usize = 50_000;
+
+/// Judges, saves, and lets go of evidence that nobody will look at.
+pub(super) struct Keeper<'a> {
+    pub(super) args: &'a RunArgs,
+    texts: BTreeMap<String, String>,
+    /// Which attempt of a lab and case is saved.
+    kept: BTreeMap<(String, String), u32>,
+    /// Something could not be saved.
+    pub(super) unsaved: bool,
+}
+
+impl<'a> Keeper<'a> {
+    /// Of nothing yet. `texts`: those of the labs, by file.
+    pub(super) fn new(args: &'a RunArgs, texts: BTreeMap<String, String>) -> Self {
+        Self {
+            args,
+            texts,
+            kept: BTreeMap::new(),
+            unsaved: false,
+        }
+    }
+
+    /// Judges a run and keeps what is wanted of it.
+    pub(super) fn outcome(&mut self, job: &Job, result: Result<Recorded, Error>) -> Outcome {
+        let plan = &job.plan;
+        let mut outcome = Outcome {
+            case: CaseInfo::from(&**plan),
+            attempt: job.attempt,
+            evidence: None,
+            verdict: None,
+            failure: None,
+            saved: None,
+            capture: None,
+            retried: None,
+        };
+        match result {
+            Err(error) => outcome.failure = Some(error.to_string()),
+            Ok(Recorded { evidence, capture }) => {
+                outcome.verdict = Some(verdict::judge(plan, &evidence));
+                self.save(&mut outcome, plan, &evidence, capture);
+                // Of many repetitions only the numbers are needed, and of a failure everything.
+                let needed = match outcome.holds() {
+                    true if self.args.repeat > 1 => slim(evidence),
+                    true if evidence.packets.len() > MOST_PACKETS => few_packets(evidence),
+                    true | false => evidence,
+                };
+                outcome.evidence = Some(needed);
+            }
+        }
+        outcome
+    }
+
+    fn save(
+        &mut self,
+        outcome: &mut Outcome,
+        plan: &Plan,
+        evidence: &Evidence,
+        capture: Option<Capture>,
+    ) {
+        let repeated = self.args.repeat > 1;
+        let folder = match &self.args.evidence {
+            Some(folder) => Some(folder.as_path()),
+            None => repeated.then_some(Path::new(args::EVIDENCE)),
+        };
+        let key = (plan.lab.clone(), plan.case.clone());
+        // Runs end in any order; the first failure is the one of the lowest attempt.
+        let earlier = |kept: &u32| *kept < outcome.attempt;
+        if repeated && (outcome.holds() || self.kept.get(&key).is_some_and(earlier)) {
+            return;
+        }
+        self.kept.insert(key, outcome.attempt);
+        let text = self.texts.get(&plan.file).map_or("", String::as_str);
+        let case = CaseFile::new(&plan.file, &plan.lab, &plan.case, plan.seed);
+        if let Some(folder) = folder {
+            match store::save(folder, text, &case, evidence) {
+                Ok(place) => outcome.saved = Some(place.display().to_string()),
+                Err(error) => return self.complain("the evidence", &error),
+            }
+        }
+        let folder = match &self.args.capture {
+            Some(Some(folder)) => Some(folder.as_path()),
+            Some(None) => folder,
+            None => None,
+        };
+        if let (Some(folder), Some(mut capture)) = (folder, capture) {
+            let snaplen = self.args.capture_snaplen;
+            let (attachments, cut) = (capture.attachments(), capture.cut());
+            let name = (plan.lab.as_str(), plan.case.as_str());
+            let saved = store::save_capture(folder, name, &attachments, |attachment, file| {
+                capture.write(attachment, snaplen, file)
+            });
+            match saved {
+                Ok(files) => {
+                    outcome.capture = Some(Files {
+                        cut: Some(cut),
+                        ..files
+                    });
+                }
+                Err(error) => self.complain("the capture", &error),
+            }
+        }
+    }
+
+    /// The verdict stands all the same.
+    fn complain(&mut self, what: &str, error: &StoreError) {
+        terminal::complain(&format!("{what} is not kept: {error}"));
+        self.unsaved = true;
+    }
+
+    /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced.
+    pub(super) fn settle(&self, outcomes: &mut [Outcome]) {
+        for outcome in outcomes {
+            let key = (outcome.case.lab.clone(), outcome.case.name.clone());
+            if self.kept.get(&key) != Some(&outcome.attempt) {
+                outcome.saved = None;
+                outcome.capture = None;
+            }
+        }
+    }
+}
+
+/// Without what large loads have by the hundred thousand; the next case may be as large.
+fn few_packets(mut evidence: Evidence) -> Evidence {
+    evidence.packets.truncate(MOST_PACKETS);
+    evidence.packets.shrink_to_fit();
+    for host in evidence.hosts.values_mut() {
+        host.sockets = Vec::new();
+    }
+    evidence
+}
+
+fn slim(evidence: Evidence) -> Evidence {
+    Evidence {
+        packets: Vec::new(),
+        connections: Vec::new(),
+        flows: Vec::new(),
+        hosts: BTreeMap::new(),
+        lookups: Vec::new(),
+        pairs: Vec::new(),
+        mappings: Vec::new(),
+        refusals: Vec::new(),
+        ..evidence
+    }
+}
