@@ -2,7 +2,7 @@
 //! out, every rule checked.
 //!
 //! A folder or file a noun of the language: `hosts`, `addresses`, `groups`, `balancers`, `kubernetes`, `nat`, `guards`, `vpcs`,
-//! `endpoints`. `network` puts them together for one moment of a lab, `lower` makes of it what the fabric knows;
+//! `endpoints`. `network` puts them together for one moment of a lab, `construction` makes hosts of it, `lower` what the fabric knows;
 //! `destinations` and `steps` resolve the story, `claims` and `shape` what is expected of it. `model` is what comes out.
 //!
 //! Pure, and deterministic: the same lab and seed always give the same plan. One small function a rule; a rule
@@ -15,6 +15,7 @@ mod balancers;
 mod cases;
 mod claims;
 mod clock;
+mod construction;
 mod destinations;
 mod endpoints;
 mod groups;

@@ -9,7 +9,7 @@ use super::hosts::{self, Hosts};
 use super::kubernetes::{self, Expanded};
 use super::placeholders::Places;
 use super::sink::Sink;
-use super::{Host, HostId, Step, Verb, guards, lower, nat, vpcs};
+use super::{Host, HostId, Step, Verb, construction, guards, lower, nat, vpcs};
 use crate::diag::Diagnostic;
 use crate::diag::codes::spec as code;
 use crate::fabric;
@@ -51,7 +51,7 @@ impl<'a> Network<'a> {
             .map(HostId)
             .zip(&drafts.list)
             .zip(&addresses.hosts)
-            .map(|((id, draft), addresses)| hosts::build(id, draft, *addresses, &places))
+            .map(|((id, draft), addresses)| construction::host(id, draft, *addresses, &places))
             .collect();
         let zonal = |own: &Vec<ZonalAddresses>| {
             let public = own.iter().filter_map(|zonal| zonal.public);

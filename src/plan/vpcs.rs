@@ -1,7 +1,6 @@
 //! VPCs: who is in which, which are peered, what may be registered where.
 
 use super::Sink;
-use super::addresses::is_private;
 use super::balancers::Balancer;
 use super::balancers::forward::used;
 use super::groups::{Groups, Target};
@@ -333,6 +332,12 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config) -> Vpcs {
         balancers,
         peered: peered.collect(),
     }
+}
+
+/// True for addresses that the internet does not route (RFC 1918, RFC 6598).
+pub(super) fn is_private(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    address.is_private() || (a == 100 && (64..128).contains(&b))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Addresses that the lab fixes: who has which, and whether he may. Not here: those given out (see `pools`).
 
-use super::{faces_internet, is_private};
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::plan::Sink;
+use crate::plan::balancers::faces_internet;
+use crate::plan::vpcs::is_private;
 use crate::spec::{Body, PublicAddress};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

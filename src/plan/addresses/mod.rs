@@ -32,16 +32,13 @@ use super::Sink;
 use super::hosts::Hosts;
 use super::segments::{self, Segments};
 use crate::fabric::config::{LINK_LOCAL_RESOLVER, StandIns};
-use crate::spec::{Balancer, Body};
+use crate::spec::Body;
 use book::{Book, reserve_balancers, reserve_hosts};
 use round::Round;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// AWS: the network's base plus two.
 const VPC_RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-
-/// Subnets of a zone in 10.0.0.0/16: no more zones than that.
-pub(super) const MOST_ZONES: usize = 16;
 
 /// A host's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,20 +128,4 @@ fn resolver(book: &Book) -> (Ipv4Addr, Ipv4Addr) {
             .unwrap_or(LINK_LOCAL_RESOLVER),
         public.clone().find(free).unwrap_or(LINK_LOCAL_RESOLVER),
     )
-}
-
-/// True unless the balancer is internal.
-pub(super) fn faces_internet(balancer: &Balancer) -> bool {
-    balancer.scheme.value != "internal"
-}
-
-/// True for a balancer with IPv6 addresses.
-pub(super) fn is_dualstack(balancer: &Balancer) -> bool {
-    balancer.ip_address_type.value == "dualstack"
-}
-
-/// True for addresses that the internet does not route (RFC 1918, RFC 6598).
-pub(super) fn is_private(address: Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    address.is_private() || (a == 100 && (64..128).contains(&b))
 }

@@ -1,11 +1,11 @@
 //! The ranges that addresses are given out of, in order. Not here: which of them an address comes from (see `round`).
 
-use super::MOST_ZONES;
 use super::book::Book;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span};
 use crate::fabric::guard::rules::Cidr;
 use crate::plan::Sink;
+use crate::plan::hosts::MOST_ZONES;
 use std::net::Ipv4Addr;
 
 /// A range, and one for the overflow.

@@ -2,10 +2,11 @@
 
 use super::book::Book;
 use super::pools::Pools;
-use super::{HostAddresses, ZonalAddresses, faces_internet, ipv6, is_dualstack};
+use super::{HostAddresses, ZonalAddresses, ipv6};
 use crate::diag::{Span, Spanned};
 use crate::fabric::config::StandIns;
 use crate::plan::attributes::SECONDARY_IPS;
+use crate::plan::balancers::{faces_internet, is_dualstack};
 use crate::plan::hosts::Hosts;
 use crate::plan::segments::Segments;
 use crate::plan::{HostId, Sink, vpcs};

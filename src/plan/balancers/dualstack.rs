@@ -1,9 +1,9 @@
 //! Balancers of both families: what their listeners may be, and to which groups they may forward.
 
+use super::is_dualstack;
 use crate::diag::codes::{ipv6 as code, proxy};
 use crate::diag::{Diagnostic, Span};
 use crate::plan::Sink;
-use crate::plan::addresses::is_dualstack;
 use crate::plan::groups::{Carries, Group};
 use crate::spec;
 

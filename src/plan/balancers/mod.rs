@@ -17,7 +17,6 @@ pub(super) use listeners::Listener;
 pub(super) use service::served;
 
 use super::Sink;
-use super::addresses::faces_internet;
 use super::attributes::{self, CLIENT_ROUTING, CROSS_ZONE, Checked, DENY_IPV6, Holder};
 use super::clock::Clock;
 use super::groups::Groups;
@@ -264,6 +263,16 @@ impl<'a> Scene<'a, '_> {
         }
         all
     }
+}
+
+/// True unless the balancer is internal.
+pub(super) fn faces_internet(balancer: &spec::Balancer) -> bool {
+    balancer.scheme.value != "internal"
+}
+
+/// True for a balancer with IPv6 addresses.
+pub(super) fn is_dualstack(balancer: &spec::Balancer) -> bool {
+    balancer.ip_address_type.value == "dualstack"
 }
 
 /// True when a balancer's zonal addresses have a kernel of their own.

@@ -4,7 +4,7 @@ use super::text::{Family, Parts, Wanted, syntax};
 use super::{Destinations, Place, Side};
 use crate::diag::codes::{ipv6, plan as code};
 use crate::diag::{Diagnostic, Spanned};
-use crate::plan::addresses::is_private;
+use crate::plan::vpcs::is_private;
 use crate::plan::{Endpoint, HostId, Sink};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 

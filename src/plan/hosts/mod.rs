@@ -4,16 +4,18 @@
 //! addresses (see `addresses`), and hosts behind others (see `segments`).
 
 mod links;
-mod nft;
+pub(super) mod nft;
 mod sysctls;
 
-use super::addresses::{HostAddresses, MOST_ZONES};
 use super::kubernetes::{Cluster, Expanded};
-use super::{HostId, Sink, placeholders};
+use super::{HostId, Sink};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
+
+/// Subnets of a zone in 10.0.0.0/16: no more zones than that.
+pub(super) const MOST_ZONES: usize = 16;
 
 /// One host before it has addresses.
 #[derive(Debug)]
@@ -379,55 +381,5 @@ fn quirks(host: &spec::Host, sink: &mut Sink) {
                 .help(*help),
             );
         }
-    }
-}
-
-/// The finished host.
-pub(super) fn build(
-    id: HostId,
-    draft: &Draft<'_>,
-    addresses: HostAddresses,
-    places: &placeholders::Places<'_>,
-) -> super::Host {
-    let section = draft.section;
-    let (hosts, segments) = (places.hosts, &places.addresses.segments);
-    let text = |text: &Option<Spanned<String>>| text.as_ref().map(|t| places.fill(&t.value));
-    super::Host {
-        name: draft.name.clone(),
-        attachment: hosts
-            .cluster
-            .attachment(&draft.name, hosts)
-            .unwrap_or_else(|| segments.attachment(id)),
-        bridges: segments.bridges(id),
-        address: addresses.private,
-        addresses: section.addresses.iter().map(|a| a.value).collect(),
-        public_address: addresses.public,
-        ipv6: addresses.ipv6,
-        zone: section.zone.as_ref().map(|zone| zone.value.clone()),
-        mtu: section.mtu.as_ref().map_or(1500, |mtu| mtu.value),
-        sysctls: section
-            .sysctls
-            .iter()
-            .map(|(name, value)| (name.value.clone(), value.value.clone()))
-            .collect(),
-        rules: None,
-        nft: text(&section.nft).map(|text| nft::separated(&text)),
-        iptables: text(&section.iptables),
-        setup: text(&section.setup),
-        servers: section
-            .serve
-            .iter()
-            .map(|(port, serve)| super::Server {
-                port: port.value.port,
-                udp: port.value.udp,
-                app: serve.app.clone(),
-                proxy_protocol: serve.proxy_protocol.is_some(),
-            })
-            .collect(),
-        dns_cache: match section.dns_cache.as_ref().map(|word| word.value.as_str()) {
-            Some("forever") => super::DnsCache::Forever,
-            Some("none") => super::DnsCache::None,
-            Some(_) | None => super::DnsCache::Ttl,
-        },
     }
 }

@@ -6,7 +6,7 @@
 const BLOCKS: [&str; 5] = ["table", "chain", "set", "map", "flowtable"];
 
 /// The text with a separator wherever a release wants one.
-pub(super) fn separated(text: &str) -> String {
+pub(in crate::plan) fn separated(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     // For each open brace: does it hold statements?
     let mut open: Vec<bool> = Vec::new();
