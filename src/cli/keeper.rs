@@ -2,7 +2,6 @@
 
 use super::args::{self, RunArgs};
 use super::terminal;
-use super::worker::Job;
 use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::evidence::store::{self, CaseFile, StoreError};
@@ -40,11 +39,15 @@ impl<'a> Keeper<'a> {
     }
 
     /// Judges a run and keeps what is wanted of it.
-    pub(super) fn outcome(&mut self, job: &Job, result: Result<Recorded, Error>) -> Outcome {
-        let plan = &job.plan;
+    pub(super) fn outcome(
+        &mut self,
+        plan: &Plan,
+        attempt: u32,
+        result: Result<Recorded, Error>,
+    ) -> Outcome {
         let mut outcome = Outcome {
-            case: CaseInfo::from(&**plan),
-            attempt: job.attempt,
+            case: CaseInfo::from(plan),
+            attempt,
             evidence: None,
             verdict: None,
             failure: None,

@@ -181,7 +181,7 @@ impl Runs {
             if *self.cancelled.borrow() {
                 continue;
             }
-            let outcome = keeper.outcome(&job, result);
+            let outcome = keeper.outcome(&job.plan, job.attempt, result);
             let told = outcome.word() != Word::Ruled(Ruling::Inconclusive);
             if told || keeper.args.repeat != 1 {
                 outcomes.push((number, outcome));
@@ -212,7 +212,7 @@ impl Runs {
             else {
                 break;
             };
-            let mut outcome = keeper.outcome(&job, result);
+            let mut outcome = keeper.outcome(&job.plan, job.attempt, result);
             outcome.retried = Some(reason);
             outcomes.push((number, outcome));
         }
