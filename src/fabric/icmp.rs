@@ -7,7 +7,7 @@
 
 use super::balancer::Balancers;
 use super::config::Protocol;
-use super::flow_table::Key;
+use super::flow_table::{Key, Side};
 use super::record::{FlowId, FlowState};
 use crate::packet::quote::Quote;
 use crate::packet::{TCP, UDP};
@@ -33,14 +33,14 @@ pub struct Translated {
 /// About a packet that a target, or a router on the way to it, got from a client: goes to that client.
 pub fn toward_client(balancers: &Balancers, quote: &Quote) -> Option<Translated> {
     let key = Key::new(protocol(quote)?, quote.to, quote.from);
-    let flow = balancers.table().by_target(key)?;
+    let flow = balancers.table().find(Side::Target, key)?;
     let entry = balancers.table().entry(flow);
-    (entry.state != FlowState::Expired).then_some(Translated {
+    (entry.state() != FlowState::Expired).then_some(Translated {
         flow,
-        from: *entry.zonal.ip(),
-        to: *entry.client.ip(),
-        quoted_from: entry.client,
-        quoted_to: entry.zonal,
+        from: *entry.zonal().ip(),
+        to: *entry.client().ip(),
+        quoted_from: entry.client(),
+        quoted_to: entry.zonal(),
         shifted: balancers.proxy_headers().shift(flow),
     })
 }
@@ -48,14 +48,14 @@ pub fn toward_client(balancers: &Balancers, quote: &Quote) -> Option<Translated>
 /// About a packet that a client got from a zonal address: goes to the target that sent it.
 pub fn toward_target(balancers: &Balancers, quote: &Quote) -> Option<Translated> {
     let key = Key::new(protocol(quote)?, quote.to, quote.from);
-    let flow = balancers.table().by_client(key)?;
+    let flow = balancers.table().find(Side::Client, key)?;
     let entry = balancers.table().entry(flow);
-    (entry.state != FlowState::Expired).then_some(Translated {
+    (entry.state() != FlowState::Expired).then_some(Translated {
         flow,
-        from: *entry.source.ip(),
-        to: *entry.target.ip(),
-        quoted_from: entry.target,
-        quoted_to: entry.source,
+        from: *entry.source().ip(),
+        to: *entry.target().ip(),
+        quoted_from: entry.target(),
+        quoted_to: entry.source(),
         shifted: 0,
     })
 }

@@ -3,9 +3,12 @@
 //! The sums always balance: received = forwarded + answered + held + dropped. Packets that the fabric made are
 //! recorded too, and stay outside the sums.
 
-use super::passage::Passage;
+use super::balancer::Onward;
+use super::config::PortId;
+use super::passage::{Passage, tuple};
 use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
 use crate::packet::Headers;
+use crate::packet::plain::Plain;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -30,6 +33,20 @@ pub struct Latest {
     /// The latest of those impairments that were cut.
     pub impairments: VecDeque<Impairment>,
     limit: usize,
+}
+
+/// A packet that went the short way.
+pub struct Carried {
+    /// Its number.
+    pub id: u64,
+    /// Who sent it.
+    pub from: PortId,
+    /// As it came.
+    pub plain: Plain,
+    /// How it went on.
+    pub onward: Onward,
+    /// Its receiver's device took it.
+    pub taken: bool,
 }
 
 impl Ledger {
@@ -144,6 +161,49 @@ impl Ledger {
             }
         }
         self.record(now, passage, headers, fate);
+    }
+
+    /// The end of a packet that went the short way.
+    #[inline(always)]
+    pub fn carried(&mut self, now: Duration, carried: Carried) {
+        if carried.taken {
+            self.totals.forwarded += 1;
+        } else {
+            *self.dropped(Reason::DeviceRefused) += 1;
+        }
+        let full = self.records.len() >= self.limit;
+        self.totals.records_cut += u64::from(full);
+        if !full || self.latest.is_some() {
+            self.write_carried(now, carried, full);
+        }
+    }
+
+    fn write_carried(&mut self, now: Duration, carried: Carried, full: bool) {
+        let Carried {
+            id,
+            from,
+            plain,
+            onward,
+            taken,
+        } = carried;
+        let mut headers = plain.headers();
+        let passage = Passage {
+            id,
+            sender: Some(from),
+            before: tuple(&headers),
+            flow: Some(onward.flow),
+            mapping: None,
+            gateway: None,
+            held: false,
+            probe: false,
+            shifted: 0,
+        };
+        (headers.from, headers.to) = (onward.ends.from(), onward.ends.to());
+        let fate = match taken {
+            true => Fate::Forwarded(onward.to),
+            false => Fate::Dropped(Reason::DeviceRefused),
+        };
+        self.write(now, &passage, &headers, fate, full);
     }
 
     fn dropped(&mut self, reason: Reason) -> &mut u64 {

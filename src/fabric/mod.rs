@@ -22,14 +22,16 @@ mod conversation;
 mod crossing;
 mod edge;
 mod endpoints;
-mod flow_index;
+mod errors;
 mod flow_table;
 mod icmp;
 mod injection;
 mod insertion;
+mod kernels;
 mod ledger;
 mod link;
 mod listener;
+mod noting;
 mod passage;
 mod port_pool;
 mod proxy_header;
@@ -46,6 +48,7 @@ use config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use conversation::Conversations;
 use endpoints::Endpoints;
 use faults::Faults;
+use flow_table::{Side, nanos};
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
@@ -135,8 +138,8 @@ pub struct Fabric {
     sequence: u64,
     /// Changes with everything that could change a packet's way.
     epoch: u32,
-    /// Before this moment nothing is due, unless a packet goes the whole way or somebody does something.
-    quiet_until: Duration,
+    /// Before this moment, in nanoseconds, nothing is due, unless a packet goes the whole way or somebody does something.
+    quiet_until: u64,
     /// How far balancers and gateways have come.
     settled: Duration,
     /// Where super-packets are split.
@@ -183,7 +186,7 @@ impl Fabric {
             arrivals: BinaryHeap::new(),
             sequence: 0,
             epoch: 1,
-            quiet_until: Duration::ZERO,
+            quiet_until: 0,
             settled: Duration::ZERO,
             scratch: Vec::new(),
             spare: Vec::new(),
@@ -205,12 +208,18 @@ impl Fabric {
         out: &mut impl Output,
     ) {
         self.now = self.now.max(now);
-        if self.now < self.quiet_until {
-            self.balancers.meter_mut().tick(self.now);
+        let nanos = nanos(self.now);
+        if nanos < self.quiet_until {
+            self.balancers.meter_mut().tick(nanos);
         } else {
             self.advance(now, out);
         }
-        self.enter(from, frame.header, frame.packet, out);
+        let Frame { header, packet } = frame;
+        let id = self.ledger.received();
+        out.entered(id, from, &header, packet);
+        if !self.takes_short_way((id, from), nanos, &header, packet, out) {
+            self.enter((id, from), header, packet, out);
+        }
     }
 
     /// Has fetched from memory what packets will need that are received next, at most 64 of them. It changes nothing but the
@@ -218,11 +227,21 @@ impl Fabric {
     ///
     /// Panics when the configuration has no such port.
     pub fn foresee<'a>(&self, packets: impl Iterator<Item = (PortId, &'a [u8])>) {
-        let by_target = packets.map(|(from, packet)| (self.is_target[from.0 as usize], packet));
-        self.balancers.table().foresee(by_target);
+        let by_side = packets.map(|(from, packet)| (self.side(from), packet));
+        self.balancers.table().foresee(by_side);
+    }
+
+    /// On which side of flows a host is.
+    #[inline]
+    fn side(&self, from: PortId) -> Side {
+        match self.is_target[from.0 as usize] {
+            true => Side::Target,
+            false => Side::Client,
+        }
     }
 
     /// Does what is due, in the order it became due: releases packets held in links, expires idle flows.
+    #[inline(never)]
     pub fn advance(&mut self, now: Duration, out: &mut impl Output) {
         self.now = self.now.max(now);
         while let Some(&Reverse((due, _, stage))) = self.arrivals.peek()
@@ -236,11 +255,18 @@ impl Fabric {
     }
 
     /// Everything due now is done, and nothing else is until something happens.
-    fn rest(&mut self) {
-        if self.quiet_until <= self.now {
-            let period = self.balancers.meter().period_end();
-            self.quiet_until = self.next_deadline().map_or(period, |due| due.min(period));
+    #[inline]
+    fn rest(&mut self, nanos: u64) {
+        if self.quiet_until <= nanos {
+            self.fall_asleep();
         }
+    }
+
+    #[cold]
+    fn fall_asleep(&mut self) {
+        let period = self.balancers.meter().period_end();
+        let due = self.next_deadline().map_or(period, |due| due.min(period));
+        self.quiet_until = nanos(due);
     }
 
     /// A packet goes the whole way: nothing is due before it, and things may be after it.
@@ -253,7 +279,7 @@ impl Fabric {
 
     /// Something happens after which things may be due that were not.
     fn wake(&mut self) {
-        self.quiet_until = Duration::ZERO;
+        self.quiet_until = 0;
     }
 
     /// What balancers and gateways do by themselves.
@@ -345,13 +371,13 @@ impl Fabric {
         self.gateways.counters()
     }
 
-    /// Every connection attempt, in the order they began.
-    pub fn conversations(&self) -> &[Conversation] {
+    /// Every connection attempt, in the order they began. Put together on demand.
+    pub fn conversations(&self) -> Vec<Conversation> {
         self.conversations.all()
     }
 
     /// The latest attempt on a tuple, as its client wrote it.
-    pub fn conversation(&self, tuple: &Tuple) -> Option<&Conversation> {
+    pub fn conversation(&self, tuple: &Tuple) -> Option<Conversation> {
         self.conversations.latest(tuple)
     }
 

@@ -1,19 +1,18 @@
 //! A packet's way through the fabric: host's edge, up link, hop, translation, down link, host.
 //!
-//! Links are crossed in `crossing`, answers made in `reply`. There and here every function ends in exactly one of:
+//! Links are crossed in `crossing`, answers made in `reply`, ICMP is in `errors`, kernels of zonal addresses in
+//! `kernels`. There and here every function ends in exactly one of:
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
+use super::config::{EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
 use super::flow_table::TERMINATED;
 use super::link::Stage;
-use super::record::{Ended, Fate, FlowId, MappingId, Party, Reason, Tuple};
-use super::routes::{Course, is_kernel_port};
-use super::{Fabric, Output, icmp};
+use super::record::{Fate, FlowId, MappingId, Party, Reason, Tuple};
+use super::routes::Course;
+use super::{Fabric, Output};
 use crate::packet::answer::IcmpError;
-use crate::packet::icmp::DESTINATION_UNREACHABLE;
-use crate::packet::quote::Quote;
 use crate::packet::rewrite::rewrite;
 use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -67,21 +66,17 @@ pub(super) fn tuple(headers: &Headers) -> Tuple {
 
 impl Fabric {
     /// At the host's edge: is it a packet, and may this host send it?
+    #[inline(never)]
     pub(super) fn enter(
         &mut self,
-        from: PortId,
+        (id, from): (u64, PortId),
         mut vnet: VnetHeader,
         mut packet: &mut [u8],
         out: &mut impl Output,
     ) {
-        let id = self.ledger.received();
-        out.entered(id, from, &vnet, packet);
+        self.catch_up(out);
         let mut headers = Headers::unknown(packet.len());
         let mut parsed = headers.read(&vnet, packet);
-        if parsed.is_ok() && self.takes_short_way((id, from), &vnet, &mut headers, packet, out) {
-            return;
-        }
-        self.catch_up(out);
         let is_ipv6 = packet.first().is_some_and(|first| first >> 4 == 6);
         if is_ipv6 {
             let read = self.read_ipv6(&mut vnet, &mut packet);
@@ -298,7 +293,7 @@ impl Fabric {
     }
 
     /// A packet that came to an endpoint's interface, as the balancer behind it meets it.
-    fn by_endpoint(
+    pub(super) fn by_endpoint(
         &mut self,
         place: EndpointPlace,
         transient: &Transient<'_>,
@@ -317,7 +312,7 @@ impl Fabric {
     }
 
     /// What a balancer does with a packet for one of its listeners.
-    fn offer_balancer(
+    pub(super) fn offer_balancer(
         &mut self,
         at: Duration,
         from: PortId,
@@ -333,27 +328,8 @@ impl Fabric {
         Ok(self.balancers.toward_target(at, headers, arrival, gate))
     }
 
-    /// A target's answer to the kernel of a zonal address.
-    fn offer_kernel(
-        &mut self,
-        at: Duration,
-        from: PortId,
-        transient: &mut Transient<'_>,
-        arrival: Arrival,
-        kernel: PortId,
-        out: &mut impl Output,
-    ) {
-        if transient.headers.fragment {
-            return self.finish(transient, Fate::Dropped(Reason::Fragment));
-        }
-        match self.toward_balancer(at, from, transient, arrival) {
-            Ok(()) => self.reach_kernel(at, transient, kernel, out),
-            Err(reason) => self.finish(transient, Fate::Dropped(reason)),
-        }
-    }
-
     /// From host to host, perhaps across the gateway.
-    fn direct(
+    pub(super) fn direct(
         &mut self,
         at: Duration,
         from: PortId,
@@ -395,31 +371,6 @@ impl Fabric {
         self.come_to(at, port, transient, None, out);
     }
 
-    /// Whether a packet may come to a proxy's kernel, when it is for one: listeners, and what answers the kernel's own
-    /// sockets.
-    fn reach_proxy(&mut self, to: PortId, transient: &mut Transient<'_>) -> Result<(), Reason> {
-        let Some((balancer, zonal)) = self.routes.kernel_of(to) else {
-            return Ok(());
-        };
-        let headers = &transient.headers;
-        if !self.config.balancers[balancer.0 as usize].zonal[zonal.0 as usize].enabled {
-            return Err(Reason::ZoneDisabled);
-        }
-        match headers.protocol {
-            TCP if !headers.has_ports() => Err(Reason::Fragment),
-            TCP => {
-                let port = headers.to.port();
-                // A check by another balancer is one at a listener too.
-                transient.passage.probe |= !self.is_of_terminator(to, port);
-                let listens = self.balancers.listens(balancer, port, Protocol::Tcp);
-                let known = listens || is_kernel_port(port);
-                known.then_some(()).ok_or(Reason::NoListener)
-            }
-            ICMP => Ok(()),
-            _ => Err(Reason::ProtocolUnsupported),
-        }
-    }
-
     /// From a host to a NAT gateway's address, which sees this source, and on to the host behind it.
     fn reach_gateway(
         &mut self,
@@ -437,231 +388,6 @@ impl Fabric {
             let ends = (source, transient.headers.destination());
             self.direct(at, from, transient, ends, host, out);
         }
-    }
-
-    /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
-    fn answers_probe(&self, from: PortId, balancer: BalancerId, headers: &Headers) -> bool {
-        let port = headers.to.port();
-        self.is_target[from.0 as usize]
-            && headers.protocol == TCP
-            && is_kernel_port(port)
-            && !self.balancers.listens(balancer, port, Protocol::Tcp)
-    }
-
-    /// True for a port of a kernel that clients' connections end at, at which it listens or from which it connects to
-    /// targets.
-    fn is_of_terminator(&self, kernel: PortId, port: u16) -> bool {
-        let section = &self.config.ports[kernel.0 as usize];
-        section.terminates && (section.is_backend_port(port) || !is_kernel_port(port))
-    }
-
-    /// True when the packet that an ICMP error quotes came from a zonal address's own kernel.
-    fn is_of_kernel(&self, balancer: BalancerId, quote: &Quote) -> bool {
-        let port = quote.from.port();
-        quote.protocol == TCP
-            && is_kernel_port(port)
-            && !self.balancers.listens(balancer, port, Protocol::Tcp)
-    }
-
-    /// To a zonal address's own kernel. What listeners get never goes this way: that kernel knows nothing of flows
-    /// and would reset them.
-    fn reach_kernel(
-        &mut self,
-        at: Duration,
-        transient: &mut Transient<'_>,
-        kernel: PortId,
-        out: &mut impl Output,
-    ) {
-        if self.is_of_terminator(kernel, transient.headers.to.port()) {
-            self.note(transient, None);
-            return self.come_to(at, kernel, transient, None, out);
-        }
-        transient.passage.probe = true;
-        if let Some((balancer, zonal)) = self.routes.kernel_of(kernel) {
-            self.balancers.checked(balancer, zonal, &transient.headers);
-        }
-        self.come_to(at, kernel, transient, None, out);
-    }
-
-    /// ICMP: errors about balanced packets by the packet they quote; everything else by address.
-    fn error_message(
-        &mut self,
-        at: Duration,
-        from: PortId,
-        transient: &mut Transient<'_>,
-        out: &mut impl Output,
-    ) {
-        let headers = &transient.headers;
-        let unreachable = transient.packet[headers.transport..].first()
-            == Some(&DESTINATION_UNREACHABLE)
-            && headers.payload > headers.transport;
-        let quote = Quote::read(transient.packet, headers);
-        let mut translated = quote
-            .filter(|_| unreachable)
-            .and_then(|quote| icmp::toward_client(&self.balancers, &quote));
-        if translated.is_none() && !self.error_outward(from, transient) {
-            return;
-        }
-        let headers = &transient.headers;
-        let quote = Quote::read(transient.packet, headers);
-        let about_flow = quote.filter(|_| unreachable);
-        if let Some(new) = translated {
-            if let Err(reason) = self.back_to_balancer(at, from, transient, new.flow) {
-                return self.finish(transient, Fate::Dropped(reason));
-            }
-        } else {
-            match self
-                .routes
-                .course_from(from, headers.source(), headers.destination())
-            {
-                Err(reason) => {
-                    return self.finish(transient, Fate::Dropped(reason));
-                }
-                Ok(Course::Host {
-                    source,
-                    destination,
-                    port,
-                }) => {
-                    if let Some(quote) = quote {
-                        // The quoted packet went the other way, so its ends change crosswise.
-                        let cross = |end: SocketAddrV4, old: Ipv4Addr, new: Ipv4Addr| {
-                            SocketAddrV4::new(
-                                if *end.ip() == old { new } else { *end.ip() },
-                                end.port(),
-                            )
-                        };
-                        let quoted_from = cross(quote.from, headers.destination(), destination);
-                        let quoted_to = cross(quote.to, headers.source(), source);
-                        quote.rewrite(transient.packet, headers, quoted_from, quoted_to);
-                    }
-                    return self.direct(at, from, transient, (source, destination), port, out);
-                }
-                Ok(Course::Balancer {
-                    kernel: Some(kernel),
-                    balancer,
-                    ..
-                }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
-                    return self.reach_kernel(at, transient, kernel, out);
-                }
-                Ok(Course::Gateway { source, gateway }) => {
-                    if let Some((host, inside)) = self.error_homeward(gateway, source, transient) {
-                        self.direct(at, from, transient, (source, inside), host, out);
-                    }
-                    return;
-                }
-                Ok(Course::Resolver) => {
-                    let fate = Fate::Dropped(Reason::IcmpUnsupported);
-                    return self.finish(transient, fate);
-                }
-                Ok(Course::Balancer {
-                    source,
-                    balancer,
-                    zonal,
-                    ..
-                }) => {
-                    let arrival = Arrival {
-                        source,
-                        balancer,
-                        zonal,
-                        endpoint: None,
-                        packet: transient.passage.id,
-                    };
-                    match self.offer_error(at, from, transient, arrival, about_flow.as_ref()) {
-                        Ok(new) => translated = new,
-                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
-                    }
-                }
-                Ok(Course::Endpoint(place)) => {
-                    let offered = self.by_endpoint(place, transient).and_then(|arrival| {
-                        self.offer_error(at, from, transient, arrival, about_flow.as_ref())
-                    });
-                    match offered {
-                        Ok(new) => translated = new,
-                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
-                    }
-                }
-            }
-        }
-        match (about_flow, translated) {
-            (Some(quote), Some(new)) => {
-                transient.passage.flow = Some(new.flow);
-                let headers = &mut transient.headers;
-                quote.retreat(transient.packet, headers, new.shifted);
-                quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
-                let end = |address| SocketAddrV4::new(address, 0);
-                rewrite(transient.packet, headers, end(new.from), end(new.to));
-                if let Some(gateway) = self.gateways.at(new.to)
-                    && self.error_homeward(gateway, new.from, transient).is_none()
-                {
-                    return;
-                }
-                self.toward_host(at, transient, new.flow, Party::Server, out);
-            }
-            (None, _) | (_, None) => {
-                let reason = if unreachable {
-                    Reason::IcmpUnrelated
-                } else {
-                    Reason::IcmpUnsupported
-                };
-                self.finish(transient, Fate::Dropped(reason));
-            }
-        }
-    }
-
-    /// An ICMP error for a balancer, as the target of the flow it is about gets it; none: it is about no flow.
-    fn offer_error(
-        &mut self,
-        at: Duration,
-        from: PortId,
-        transient: &Transient<'_>,
-        arrival: Arrival,
-        about: Option<&Quote>,
-    ) -> Result<Option<icmp::Translated>, Reason> {
-        self.toward_balancer(at, from, transient, arrival)?;
-        let translated = about.and_then(|quote| icmp::toward_target(&self.balancers, quote));
-        if translated.is_none() {
-            let watch = self.watch.as_deref_mut();
-            self.balancers
-                .message(watch, at, &transient.headers, arrival)?;
-        }
-        Ok(translated)
-    }
-
-    /// Tells the conversations of SYN-ACK, FIN and RST, and of the flow a SYN took. `party`: who sent it, of a
-    /// packet on a flow.
-    fn note(&mut self, transient: &Transient<'_>, party: Option<Party>) {
-        let headers = &transient.headers;
-        if headers.flags & (tcp::SYN | tcp::FIN | tcp::RST) == 0 {
-            return;
-        }
-        let before = transient.passage.before;
-        let answered = reversed(&tuple(headers));
-        if headers.is_opening() {
-            if let Some(flow) = transient.passage.flow {
-                self.conversations.travels(&before, headers.seq, flow);
-            }
-        } else if headers.flags & tcp::SYN != 0 {
-            self.conversations.accepted(&answered, headers.ack);
-        }
-        if headers.is_ending() {
-            let owner = match party {
-                Some(Party::Client) => Some((before, Party::Client)),
-                Some(Party::Server) => Some((answered, Party::Server)),
-                Some(Party::Fabric) | None => self.conversations.owner(&before, &tuple(headers)),
-            };
-            if let Some((tuple, by)) = owner {
-                self.end_conversation(&tuple, headers.is_reset(), by);
-            }
-        }
-    }
-
-    pub(super) fn end_conversation(&mut self, tuple: &Tuple, reset: bool, by: Party) {
-        let ended = Ended {
-            at: self.now,
-            reset,
-            by,
-        };
-        self.conversations.ending(tuple, ended);
     }
 
     /// From the zonal address of a flow to whichever host has the destination address.

@@ -8,66 +8,48 @@
 //! (`nft add flowtable`), and every load balancer with a fast path.
 
 use super::config::{PortId, is_stand_in};
-use super::flow_table::TERMINATED;
+use super::flow_table::{Side, TERMINATED};
+use super::ledger::Carried;
 use super::link::Stage;
-use super::passage::{Passage, Transient, tuple};
+use super::passage::Transient;
 use super::record::{FlowId, Party};
 use super::{Fabric, Output};
-use crate::packet::rewrite::rewrite_hop;
-use crate::packet::{Headers, TCP, UDP, VnetHeader, tcp};
-
-/// Flags by which a segment does more than to carry bytes and acknowledge some.
-const CONTROL: u8 = tcp::SYN | tcp::FIN | tcp::RST;
-/// The first byte of an IPv4 header without options.
-const PLAIN_IPV4: u8 = 0x45;
+use crate::packet::plain::{CONTROL, Plain};
+use crate::packet::{TCP, UDP, VnetHeader};
 
 impl Fabric {
     /// Lets a packet go the short way. False: it has none, and nothing was done.
-    #[inline]
+    #[inline(always)]
     pub(super) fn takes_short_way(
         &mut self,
         (id, from): (u64, PortId),
+        now: u64,
         vnet: &VnetHeader,
-        headers: &mut Headers,
         packet: &mut [u8],
         out: &mut impl Output,
     ) -> bool {
-        if !self.links.get(Stage::Up(from)).is_plain() || packet.first() != Some(&PLAIN_IPV4) {
-            return false;
-        }
-        if headers.flags & CONTROL != 0 || headers.fragment {
-            return false;
-        }
-        let packet = &mut packet[..headers.total_len];
-        let by = match self.is_target[from.0 as usize] {
-            true => Party::Server,
-            false => Party::Client,
-        };
-        let Some((flow, to)) = self.balancers.short_way(self.epoch, from, by, headers) else {
+        let Some(plain) = Plain::read(vnet, packet) else {
             return false;
         };
-        let before = tuple(headers);
-        let ends = self.balancers.ends(flow, by);
-        if !rewrite_hop(packet, headers, ends.0, ends.1) {
-            return false;
-        }
+        let by = self.side(from);
         // Neither end stands for an IPv6 address, so nothing that is counted hangs on them.
-        self.balancers.carry(self.now, flow, by, headers);
-        let passage = Passage {
-            id,
-            sender: Some(from),
-            before,
-            flow: Some(flow),
-            mapping: None,
-            gateway: None,
-            held: false,
-            probe: false,
-            shifted: 0,
+        let Some(onward) = self.balancers.carry(self.epoch, now, from, by, &plain) else {
+            return false;
         };
+        plain.send_on(packet, onward.ends);
         out.leaving(id);
-        let taken = out.deliver(to, vnet, packet);
-        self.handed_over(to, taken, &passage, headers);
-        self.rest();
+        let taken = out.deliver(onward.to, vnet, packet);
+        self.ledger.carried(
+            self.now,
+            Carried {
+                id,
+                from,
+                plain,
+                onward,
+                taken,
+            },
+        );
+        self.rest(now);
         true
     }
 
@@ -80,6 +62,11 @@ impl Fabric {
         flow: FlowId,
         by: Party,
     ) {
+        let by = match by {
+            Party::Client => Side::Client,
+            Party::Server => Side::Target,
+            Party::Fabric => return,
+        };
         let Transient {
             passage, headers, ..
         } = transient;
@@ -111,7 +98,7 @@ impl Fabric {
         let of_flow = !table.entry(flow).has(TERMINATED)
             && table.endpoint(flow).is_none()
             && !self.balancers.proxy_headers().has(flow)
-            && self.is_target[from.0 as usize] == (by == Party::Server);
+            && self.side(from) == by;
         if between && usual && of_flow {
             self.balancers
                 .remember_way(self.epoch, flow, (from, to), by);

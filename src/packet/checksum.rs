@@ -21,13 +21,10 @@ pub fn sum(bytes: &[u8]) -> u64 {
 
 /// Folds the carries back in.
 #[inline]
-pub fn fold(mut sum: u64) -> u16 {
-    sum = (sum >> 32) + (sum & 0xffff_ffff);
-    sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let mut sum = (sum >> 16) + (sum & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    sum as u16
+pub fn fold(sum: u64) -> u16 {
+    // Each half is added to the other; the upper one gets the carry of the lower one.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 /// The pseudo-header of RFC 9293 section 3.1 and RFC 768, not folded. `length`: transport header and payload.

@@ -6,10 +6,12 @@
 
 pub mod answer;
 pub mod checksum;
+pub mod ends;
 pub mod headers;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod plain;
 pub mod print;
 pub mod proxy_protocol;
 pub mod quote;

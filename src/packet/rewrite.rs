@@ -11,40 +11,10 @@ use std::net::SocketAddrV4;
 /// Writes new ends into a packet and its headers, all sums updated (RFC 1624, or the partial form). Ports are
 /// written only where the packet has them. `headers` must be this packet's.
 pub fn rewrite(packet: &mut [u8], headers: &mut Headers, from: SocketAddrV4, to: SocketAddrV4) {
-    write_ends(packet, headers, from, to, Delta::default());
-}
-
-/// The same for a packet that goes one hop further: TTL less one. False: it has no hop left, and nothing was done.
-#[inline]
-pub fn rewrite_hop(
-    packet: &mut [u8],
-    headers: &mut Headers,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-) -> bool {
-    let old = be16(packet, 8);
-    if old < 0x200 {
-        return false;
-    }
-    let new = old - 0x100;
-    put16(packet, 8, new);
-    write_ends(packet, headers, from, to, Delta::default().word(old, new));
-    true
-}
-
-/// `also`: what else has changed in the IP header.
-#[inline(always)]
-fn write_ends(
-    packet: &mut [u8],
-    headers: &mut Headers,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    also: Delta,
-) {
     let addresses = Delta::default()
         .address(headers.source(), *from.ip())
         .address(headers.destination(), *to.ip());
-    let checksum = also.and(addresses).apply(be16(packet, 10));
+    let checksum = addresses.apply(be16(packet, 10));
     put16(packet, 10, checksum);
     packet[12..16].copy_from_slice(&from.ip().octets());
     packet[16..20].copy_from_slice(&to.ip().octets());

@@ -1,6 +1,8 @@
 //! Tests of the packet module, with `etherparse` as the oracle.
 
 use super::answer::{IcmpError, icmp_error, may_be_answered, reset};
+use super::ends::Ends;
+use super::plain::{self, Plain};
 use super::print::{Flags, Line};
 use super::rewrite::{fill_checksums, finish_checksum, rewrite};
 use super::segment::segment;
@@ -136,6 +138,47 @@ proptest! {
         prop_assert_eq!(bytes, original);
     }
 
+    /// What is read of a plain packet and written into it is what is read and written of any.
+    #[test]
+    fn a_plain_packet_is_a_packet(
+        (from, to, new_from, new_to) in (socket(), socket(), socket(), socket()),
+        payload in prop::collection::vec(any::<u8>(), 0..64),
+        (is_udp, partial, gso, ttl) in (any::<bool>(), any::<bool>(), any::<bool>(), any::<u8>()),
+        damage in prop::option::weighted(0.5, (0..40_usize, any::<u8>())),
+    ) {
+        let mut bytes = if is_udp { udp(from, to, &payload) } else { tcp(from, to, 9, &payload) };
+        let mut vnet = if partial { make_partial(&mut bytes) } else { VnetHeader::default() };
+        if gso {
+            vnet.gso_type = if is_udp { GSO_UDP_L4 } else { GSO_TCPV4 };
+            vnet.gso_size = 10;
+        }
+        if !is_udp {
+            bytes[33] &= !plain::CONTROL;
+        }
+        bytes[8] = ttl;
+        if let Some((at, byte)) = damage.filter(|(at, _)| *at < bytes.len()) {
+            bytes[at] = byte;
+        }
+        if let Ok(mut ip) = Ipv4Packet::new_checked(&mut bytes[..]) {
+            ip.fill_checksum();
+        }
+        let plain = Plain::read(&vnet, &bytes);
+        let headers = Headers::parse(&vnet, &bytes);
+        prop_assert!(plain.is_some() || damage.is_some() || (gso && !partial) || ttl < 2);
+        if let Some(plain) = plain {
+            let mut headers = headers.expect("a packet");
+            prop_assert_eq!(plain.headers(), headers);
+            let on_wire = (headers.wire_packets() as u32, headers.wire_bytes() as u32);
+            prop_assert_eq!(plain.on_wire(), on_wire);
+            prop_assert_eq!(plain.payload_len() as usize, headers.payload_len());
+            let mut other = bytes.clone();
+            plain.send_on(&mut bytes, Ends::new(new_from, new_to));
+            Ipv4Packet::new_checked(&mut other[..]).expect("a packet").decrement_time_to_live();
+            rewrite(&mut other, &mut headers, new_from, new_to);
+            prop_assert_eq!(bytes, other);
+        }
+    }
+
     /// A super-packet cut up carries the same stream, each part a right packet.
     #[test]
     fn segments_carry_the_whole_payload(
@@ -193,6 +236,9 @@ proptest! {
         }
         let _ = Line(&bytes).to_string();
         for vnet in [vnet, VnetHeader::default()] {
+            if let Some(plain) = Plain::read(&vnet, &bytes) {
+                prop_assert_eq!(Ok(plain.headers()), Headers::parse(&vnet, &bytes));
+            }
             if let Ok(headers) = Headers::parse(&vnet, &bytes) {
                 prop_assert!(headers.payload <= headers.total_len);
                 let _ = reset(&bytes, &headers);

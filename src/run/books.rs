@@ -66,7 +66,7 @@ pub(super) async fn books(story: &Story) -> Books {
             impairments: fabric.impairments().to_vec(),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
-            conversations: fabric.conversations().to_vec(),
+            conversations: fabric.conversations(),
             totals: fabric.totals().clone(),
             readings: fabric.meter().readings(now),
             endpoints: fabric.endpoint_readings(),

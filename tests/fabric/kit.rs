@@ -508,7 +508,7 @@ impl Net {
         meter.total(self.now, FRONT, row.metric) as u64
     }
 
-    pub fn conversation(&self, from: SocketAddrV4, to: SocketAddrV4) -> &Conversation {
+    pub fn conversation(&self, from: SocketAddrV4, to: SocketAddrV4) -> Conversation {
         self.fabric
             .conversation(&Tuple {
                 protocol: Protocol::Tcp,

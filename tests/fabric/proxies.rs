@@ -72,7 +72,7 @@ fn a_client_and_the_kernel_of_a_zonal_address_talk_through_the_gateway() {
     assert_eq!((came.headers().from, came.headers().to), (public, client));
     net.forward(KERNEL_A, segment(private, client, RST | ACK, 10, 2));
     let all = net.fabric.conversations();
-    let [one] = all else { panic!("{all:?}") };
+    let [one] = &all[..] else { panic!("{all:?}") };
     assert_eq!((one.tuple.from, one.tuple.to), (client, public));
     assert_eq!(one.ended.map(|ended| ended.by), Some(Party::Server));
     assert!(net.fabric.flows().is_empty());

@@ -1,50 +1,58 @@
 //! Packets of flows that stand, which go the short way (see `short_way`): found by one look-up, counted like all others.
 
-use super::super::config::PortId;
-use super::super::flow_table::Key;
-use super::super::record::{FlowId, Party};
-use super::{Balancers, protocol};
-use crate::packet::Headers;
-use std::net::SocketAddrV4;
-use std::time::Duration;
+use super::super::config::{PortId, Protocol};
+use super::super::flow_table::{Key, Side};
+use super::super::record::FlowId;
+use super::Balancers;
+use crate::packet::ends::Ends;
+use crate::packet::plain::Plain;
+use crate::packet::{TCP, tcp};
+
+/// How a packet goes on.
+pub struct Onward {
+    /// Its flow.
+    pub flow: FlowId,
+    /// Where it goes.
+    pub to: PortId,
+    /// With which ends.
+    pub ends: Ends,
+}
 
 impl Balancers {
-    /// The flow of a packet that this side sends from a port, and where it goes when the way there is known.
-    #[inline]
-    pub fn short_way(
-        &self,
+    /// A packet that this side sends from a port travels on its flow, if it has one and the way is known.
+    #[inline(always)]
+    pub fn carry(
+        &mut self,
         epoch: u32,
+        now: u64,
         from: PortId,
-        by: Party,
-        headers: &Headers,
-    ) -> Option<(FlowId, PortId)> {
-        let key = Key::new(protocol(headers)?, headers.from, headers.to);
-        let flow = match by {
-            Party::Client => self.table.by_client(key)?,
-            Party::Server => self.table.by_target(key)?,
-            Party::Fabric => return None,
+        by: Side,
+        packet: &Plain,
+    ) -> Option<Onward> {
+        let protocol = match packet.protocol {
+            TCP => Protocol::Tcp,
+            _ => Protocol::Udp,
         };
-        let to = self.table.entry(flow).way(epoch, from, by)?;
-        Some((flow, to))
-    }
-
-    /// The ends that a packet of this side gets.
-    #[inline]
-    pub fn ends(&self, flow: FlowId, by: Party) -> (SocketAddrV4, SocketAddrV4) {
-        let entry = self.table.entry(flow);
-        match by {
-            Party::Client | Party::Fabric => (entry.source, entry.target),
-            Party::Server => (entry.zonal, entry.client),
+        let key = Key::of(protocol, packet.ends);
+        let flow = self.table.find(by, key)?;
+        let entry = self.table.entry_mut(flow);
+        let to = entry.way(epoch, from, by)?;
+        entry.touch(now);
+        if protocol == Protocol::Tcp {
+            // No mark counts in plain packets, and nothing was put into streams that have a way.
+            let end = packet.seq.wrapping_add(packet.payload_len());
+            entry.progress(
+                by,
+                end,
+                (packet.flags & tcp::ACK != 0).then_some(packet.ack),
+            );
         }
-    }
-
-    /// A packet of this side travels on its flow.
-    #[inline]
-    pub fn carry(&mut self, now: Duration, flow: FlowId, by: Party, headers: &Headers) {
-        match by {
-            Party::Client | Party::Fabric => self.forward_to_target(now, flow, headers),
-            Party::Server => self.forward_to_client(now, flow, headers),
-        };
+        let ends = entry.ends_beyond(by);
+        let (node, family) = (entry.node, entry.family());
+        let (packets, bytes) = packet.on_wire();
+        self.meter
+            .carried(node, family, (packets.into(), bytes.into()));
+        Some(Onward { flow, to, ends })
     }
 
     /// See [`super::super::flow_table::Entry::remember_way`].
@@ -53,7 +61,7 @@ impl Balancers {
         epoch: u32,
         flow: FlowId,
         (from, to): (PortId, PortId),
-        by: Party,
+        by: Side,
     ) {
         self.table.entry_mut(flow).remember_way(epoch, from, to, by);
     }

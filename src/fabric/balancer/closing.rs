@@ -1,9 +1,9 @@
 //! A flow's life after its opening, as the packets show it: it stands, it ends, and what hangs on its being alive.
 
 use super::super::config::Protocol;
-use super::super::flow_table::{CLIENT_FIN, SourcePort, TARGET_FIN};
+use super::super::flow_table::{CLIENT_FIN, Side, SourcePort, TARGET_FIN};
 use super::super::record::{FlowId, FlowState};
-use super::{Balancers, Side};
+use super::Balancers;
 use crate::packet::{Headers, TCP, tcp};
 
 impl Balancers {
@@ -13,7 +13,7 @@ impl Balancers {
     #[inline]
     pub(super) fn accepts(&mut self, flow: FlowId, headers: &Headers) -> bool {
         let entry = self.table.entry(flow);
-        let (state, closed_by_reset) = (entry.state, !entry.has(CLIENT_FIN | TARGET_FIN));
+        let (state, closed_by_reset) = (entry.state(), !entry.has(CLIENT_FIN | TARGET_FIN));
         let answered = match entry.protocol {
             Protocol::Udp => true,
             Protocol::Tcp => {
@@ -42,10 +42,6 @@ impl Balancers {
             Side::Target => headers.ack.wrapping_sub(self.proxy_headers.shift(flow)),
         };
         let entry = self.table.entry_mut(flow);
-        let (receiver, sender) = match by {
-            Side::Client => (&mut entry.target_next, &mut entry.client_next),
-            Side::Target => (&mut entry.client_next, &mut entry.target_next),
-        };
         let marks =
             u32::from(headers.flags & tcp::SYN != 0) + u32::from(headers.flags & tcp::FIN != 0);
         let end = headers
@@ -53,13 +49,9 @@ impl Balancers {
             .wrapping_add(headers.payload_len() as u32)
             .wrapping_add(marks);
         if headers.flags & tcp::SYN != 0 {
-            *receiver = end;
-        } else {
-            tcp::raise(receiver, end);
+            entry.begin(by, end);
         }
-        if headers.flags & tcp::ACK != 0 {
-            tcp::raise(sender, ack);
-        }
+        entry.progress(by, end, (headers.flags & tcp::ACK != 0).then_some(ack));
     }
 
     /// Takes note of a FIN or RST.
@@ -97,7 +89,7 @@ impl Balancers {
         if !is_live && entry.source_port == SourcePort::Taken {
             entry.source_port = SourcePort::Returned;
             self.pools
-                .release(*entry.source.ip(), entry.target, entry.source.port());
+                .release(*entry.source().ip(), entry.target(), entry.source().port());
         }
         let group = self.table.group(flow);
         match (was_live, is_live) {

@@ -21,7 +21,7 @@ use super::config::{
     Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow,
     OnZoneDisabled, Protocol, ZonalId,
 };
-use super::flow_table::{ANSWERED, FlowTable, Key};
+use super::flow_table::{ANSWERED, FlowTable, Key, Side, nanos};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
@@ -38,6 +38,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 use termination::Terminations;
 
+pub use carrying::Onward;
 pub use proxying::{Assigned, Place};
 pub use termination::{Farewell, Reset};
 
@@ -199,14 +200,14 @@ impl Balancers {
     pub fn way_back(&self, headers: &Headers) -> Option<FlowId> {
         let protocol = protocol(headers)?;
         self.table
-            .by_target(Key::new(protocol, headers.from, headers.to))
+            .find(Side::Target, Key::new(protocol, headers.from, headers.to))
     }
 
     /// Where the second connection of a client leads, whose first ends at this listener of a zonal address's kernel:
     /// the group of its flow, and the target's place in it.
     pub fn behind(&self, listener: SocketAddrV4, client: SocketAddrV4) -> Option<(GroupId, usize)> {
         let key = Key::new(Protocol::Tcp, listener, client);
-        let record = self.table.record(self.table.by_target(key)?);
+        let record = self.table.record(self.table.find(Side::Target, key)?);
         Some((record.group, record.target))
     }
 
@@ -241,7 +242,7 @@ impl Balancers {
         };
         let known = self
             .table
-            .by_client(Key::new(protocol, headers.from, headers.to));
+            .find(Side::Client, Key::new(protocol, headers.from, headers.to));
         if let Some(gone) = self.gone(at.balancer, at.zonal, known, headers) {
             return gone;
         }
@@ -297,7 +298,7 @@ impl Balancers {
                 flow: Some(flow),
             };
         }
-        if entry.state == FlowState::Expired {
+        if entry.state() == FlowState::Expired {
             return self.stray(balancer, node, headers, Some(flow));
         }
         self.table.entry_mut(flow).mark(ANSWERED);
@@ -306,7 +307,7 @@ impl Balancers {
 
     #[inline]
     fn forward_to_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
-        self.table.touch(now, flow);
+        self.table.entry_mut(flow).touch(nanos(now));
         if self.accepts(flow, headers) {
             self.enter(flow, FlowState::Established);
         }
@@ -314,8 +315,8 @@ impl Balancers {
         self.track(flow, headers, Side::Target);
         let entry = self.table.entry(flow);
         let (node, family) = (entry.node, entry.family());
-        let (from, to) = (entry.zonal, entry.client);
-        self.meter.carried(node, family, headers);
+        let (from, to) = (entry.zonal(), entry.client());
+        self.meter.carried(node, family, on_wire(headers));
         if headers.is_reset() {
             // Of a terminated connection the balancer's own kernel is the other end.
             let metric = match family {
@@ -360,13 +361,13 @@ impl Balancers {
 
     #[inline]
     fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
-        self.table.touch(now, flow);
+        self.table.entry_mut(flow).touch(nanos(now));
         self.finish(flow, headers, Side::Client);
         self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
         let (node, family) = (entry.node, entry.family());
-        let (from, to) = (entry.source, entry.target);
-        self.meter.carried(node, family, headers);
+        let (from, to) = (entry.source(), entry.target());
+        self.meter.carried(node, family, on_wire(headers));
         // Forwarded to a target, which one of a terminated connection is not.
         if headers.is_reset() && family != Family::Tls {
             self.meter.add(node, Metric::TcpClientResetCount, 1);
@@ -390,17 +391,15 @@ pub struct Arrival {
     pub packet: u64,
 }
 
-/// Which end of a flow.
-#[derive(Clone, Copy)]
-enum Side {
-    Client,
-    Target,
-}
-
 impl Decision {
     fn dropped(reason: Reason) -> Self {
         Self::Drop { reason, flow: None }
     }
+}
+
+/// How many packets it is on a wire, and their bytes.
+fn on_wire(headers: &Headers) -> (u64, u64) {
+    (headers.wire_packets() as u64, headers.wire_bytes() as u64)
 }
 
 /// The protocols that flows are made of, with ports in sight.

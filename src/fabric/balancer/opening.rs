@@ -155,13 +155,13 @@ impl Balancers {
     /// way back.
     pub(super) fn continues(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> bool {
         let entry = self.table.entry(flow);
-        if entry.state == FlowState::Expired {
+        if entry.state() == FlowState::Expired {
             return false;
         }
         if !headers.is_opening() {
             return true;
         }
-        let closed = entry.state == FlowState::Closed;
+        let closed = entry.state() == FlowState::Closed;
         let kept =
             entry.isn == headers.seq || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
         if closed && (!kept || !self.reopen(flow)) {
@@ -198,8 +198,8 @@ impl Balancers {
         match entry.source_port {
             SourcePort::Own | SourcePort::Taken => true,
             SourcePort::Returned => {
-                let (zonal, port) = (*entry.source.ip(), entry.source.port());
-                let free = self.pools.retake(zonal, entry.target, port);
+                let (zonal, port) = (*entry.source().ip(), entry.source().port());
+                let free = self.pools.retake(zonal, entry.target(), port);
                 if free {
                     entry.source_port = SourcePort::Taken;
                 }

@@ -3,6 +3,7 @@
 //! Deciding only: who is told, and with which sequence numbers. The RSTs are made in `reply`.
 
 use super::super::config::{Balancer, BalancerId, Config, GroupId, Protocol, TerminationReset};
+use super::super::flow_table::Side;
 use super::super::metric::Metric;
 use super::super::record::{FlowId, FlowState};
 use super::Balancers;
@@ -158,7 +159,7 @@ impl Balancers {
     /// Ends a flow. What comes later meets its tombstone.
     fn end_flow(&mut self, flow: FlowId, told: TerminationReset) {
         self.table.terminated(flow);
-        let state = self.table.entry(flow).state;
+        let state = self.table.entry(flow).state();
         self.enter(flow, FlowState::Closed);
         self.enter(flow, FlowState::Expired);
         let entry = self.table.entry(flow);
@@ -168,15 +169,19 @@ impl Balancers {
         }
         let opening = state == FlowState::SynSent;
         let client = Reset {
-            from: entry.zonal,
-            to: entry.client,
-            seq: if opening { 0 } else { entry.client_next },
+            from: entry.zonal(),
+            to: entry.client(),
+            seq: if opening {
+                0
+            } else {
+                entry.expects(Side::Client)
+            },
             ack: opening.then(|| entry.isn.wrapping_add(1)),
         };
         let target = Reset {
-            from: entry.source,
-            to: entry.target,
-            seq: entry.target_next.wrapping_add(shift),
+            from: entry.source(),
+            to: entry.target(),
+            seq: entry.expects(Side::Target).wrapping_add(shift),
             ack: None,
         };
         let (client, target) = match told {

@@ -4,66 +4,28 @@
 //! Counting costs an addition, and nothing is allocated until a period with traffic is over. What the figures are
 //! called and when CloudWatch has them is in `metric`; packets and their fates are in `ledger`.
 
+mod cell;
+
 use super::config::{Balancer, BalancerId, Config, GroupId, Protocol, ZonalId};
+use super::flow_table::nanos;
 use super::guard::rules::Direction;
 use super::metric::{Family, Measure, Metric};
 use crate::packet::{Headers, ICMP, TCP, UDP};
+use cell::{Cell, level};
 use std::time::Duration;
+
+pub use cell::Statistics;
 
 /// Ten-second averages make a peak; a period has six of them.
 const WINDOWS: u32 = 6;
 /// A period where time is not scaled.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Seconds of the cloud's time in a window.
-const WINDOW_SECONDS: f64 = 10.0;
 /// Periods kept: a day of the cloud's time.
 const PERIODS: usize = 1440;
-/// Metrics that are levels.
-const LEVELS: usize = 9;
 
 /// A zonal address, among those of all balancers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId(u16);
-
-/// Counters of one zonal address, or of one target group there.
-#[derive(Clone, Debug)]
-struct Cell {
-    /// By metric: events since the period began, or a level as it is now, or a peak's total over its ten seconds.
-    values: [u64; Metric::COUNT],
-    levels: [Extent; LEVELS],
-    window: Window,
-}
-
-/// How a level went since the period began.
-#[derive(Clone, Copy, Debug, Default)]
-struct Extent {
-    least: u64,
-    most: u64,
-    /// Level times nanoseconds, up to `since`.
-    area: u128,
-    since: u64,
-}
-
-/// Traffic of the ten seconds now.
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    until: u64,
-    bytes: u64,
-    packets: u64,
-}
-
-/// A metric over some time.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Statistics {
-    /// Events; of a level or a peak: its value at the end.
-    pub value: f64,
-    /// Smallest.
-    pub minimum: f64,
-    /// Largest.
-    pub maximum: f64,
-    /// Over time.
-    pub average: f64,
-}
 
 /// What the counters of one place came to.
 #[derive(Clone, Debug)]
@@ -110,10 +72,6 @@ pub struct Meter {
     /// Time has come this far.
     now: u64,
     busy: bool,
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Meter {
@@ -284,10 +242,9 @@ impl Meter {
         self.add(node, metric, 1);
     }
 
-    /// A packet of a flow is sent on.
+    /// A packet of a flow is sent on: how many packets it is on a wire, and their bytes.
     #[inline]
-    pub fn carried(&mut self, node: NodeId, family: Family, headers: &Headers) {
-        let (packets, bytes) = (headers.wire_packets() as u64, headers.wire_bytes() as u64);
+    pub fn carried(&mut self, node: NodeId, family: Family, (packets, bytes): (u64, u64)) {
         let cell = self.pass(node, packets, bytes);
         cell.values[Metric::ProcessedPackets as usize] += packets;
         cell.values[Metric::ProcessedBytes as usize] += bytes;
@@ -331,9 +288,10 @@ impl Meter {
         cell.set(now, Metric::ZonalHealthStatus, healthy.into());
     }
 
-    /// Time passes, and no period ends.
-    pub fn tick(&mut self, now: Duration) {
-        self.now = self.now.max(nanos(now));
+    /// Time passes, up to so many nanoseconds, and no period ends.
+    #[inline]
+    pub fn tick(&mut self, nanos: u64) {
+        self.now = self.now.max(nanos);
     }
 
     /// When the period now ends.
@@ -449,160 +407,6 @@ impl From<Protocol> for Family {
         match protocol {
             Protocol::Tcp => Self::Tcp,
             Protocol::Udp => Self::Udp,
-        }
-    }
-}
-
-/// A level's place among the levels.
-const fn level(metric: Metric) -> Option<usize> {
-    let mut place = 0;
-    let mut number = 0;
-    while number < metric as usize {
-        if matches!(super::metric::TABLE[number].measure, Measure::Level) {
-            place += 1;
-        }
-        number += 1;
-    }
-    match metric.row().measure {
-        Measure::Level => Some(place),
-        Measure::Sum | Measure::Peak => None,
-    }
-}
-
-const _: () = assert!(
-    matches!(level(Metric::ActiveConnectionCount), Some(last) if last + 1 == LEVELS),
-    "a place for every level"
-);
-
-impl Cell {
-    const fn new() -> Self {
-        const NEVER: Extent = Extent {
-            least: 0,
-            most: 0,
-            area: 0,
-            since: 0,
-        };
-        Self {
-            values: [0; Metric::COUNT],
-            levels: [NEVER; LEVELS],
-            window: Window {
-                until: 0,
-                bytes: 0,
-                packets: 0,
-            },
-        }
-    }
-
-    /// Nothing counted from now on, levels as they are.
-    fn begin(&mut self, now: u64) {
-        self.window = Window::default();
-        for row in super::metric::TABLE {
-            match level(row.metric) {
-                Some(place) => {
-                    let value = self.values[row.metric as usize];
-                    self.levels[place] = Extent {
-                        least: value,
-                        most: value,
-                        area: 0,
-                        since: now,
-                    };
-                }
-                None => self.values[row.metric as usize] = 0,
-            }
-        }
-    }
-
-    fn adopt_levels(&mut self, other: &Cell) {
-        self.levels = other.levels;
-        for row in super::metric::TABLE {
-            if level(row.metric).is_some() {
-                self.values[row.metric as usize] = other.values[row.metric as usize];
-            }
-        }
-    }
-
-    fn set(&mut self, now: u64, metric: Metric, value: u64) {
-        let slot = &mut self.values[metric as usize];
-        let Some(place) = level(metric) else {
-            return;
-        };
-        let extent = &mut self.levels[place];
-        extent.area += u128::from(*slot) * u128::from(now.saturating_sub(extent.since));
-        extent.since = extent.since.max(now);
-        extent.least = extent.least.min(value);
-        extent.most = extent.most.max(value);
-        *slot = value;
-    }
-
-    /// Brings areas and peaks up to a moment.
-    fn close(&mut self, now: u64) {
-        self.fold();
-        for row in super::metric::TABLE {
-            if level(row.metric).is_some() {
-                self.set(now, row.metric, self.values[row.metric as usize]);
-            }
-        }
-    }
-
-    /// A window is over.
-    fn fold(&mut self) {
-        let Window { bytes, packets, .. } = std::mem::take(&mut self.window);
-        for (metric, total) in [
-            (Metric::PeakBytesPerSecond, bytes),
-            (Metric::PeakPacketsPerSecond, packets),
-        ] {
-            let peak = &mut self.values[metric as usize];
-            *peak = (*peak).max(total);
-        }
-    }
-
-    /// Adds what came after.
-    fn merge(&mut self, later: &Cell) {
-        for row in super::metric::TABLE {
-            let number = row.metric as usize;
-            match row.measure {
-                Measure::Sum => self.values[number] += later.values[number],
-                Measure::Level => self.values[number] = later.values[number],
-                Measure::Peak => {
-                    self.values[number] = self.values[number].max(later.values[number]);
-                }
-            }
-        }
-        for (mine, later) in self.levels.iter_mut().zip(&later.levels) {
-            mine.least = mine.least.min(later.least);
-            mine.most = mine.most.max(later.most);
-            mine.area += later.area;
-        }
-    }
-
-    fn statistics(&self, metric: Metric, elapsed: u128) -> Statistics {
-        let value = self.values[metric as usize] as f64;
-        match level(metric) {
-            Some(place) => {
-                let extent = &self.levels[place];
-                Statistics {
-                    value,
-                    minimum: extent.least as f64,
-                    maximum: extent.most as f64,
-                    average: if elapsed == 0 {
-                        value
-                    } else {
-                        extent.area as f64 / elapsed as f64
-                    },
-                }
-            }
-            None => {
-                let value = match metric.row().measure {
-                    Measure::Sum | Measure::Level => value,
-                    Measure::Peak => value / WINDOW_SECONDS,
-                };
-                Statistics {
-                    value,
-                    minimum: value,
-                    maximum: value,
-                    average: value,
-                }
-            }
         }
     }
 }

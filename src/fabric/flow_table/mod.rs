@@ -1,0 +1,288 @@
+//! The flows of all balancers: two ways to find one, and when it has been idle too long.
+//!
+//! A flow is found by its client's side (what the client sends) and by its target's side (what the target sends
+//! back). The second is the *way back*, and two flows may want the same one: who gets it is decided elsewhere, this
+//! is only the table. One for all balancers, because a target cannot tell two balancers apart either.
+//!
+//! Flows are never forgotten: an expired one stays as a tombstone, else the target's next packet would travel
+//! un-translated. The packet path touches one [`Entry`], which is one cache line; what changes seldom is beside it.
+
+mod entry;
+mod index;
+mod key;
+
+use super::config::{BalancerId, EndpointPlace, GroupId, ZonalId};
+use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
+use entry::{NO_ENDPOINT, Rest};
+use index::{FlowIndex, prefetch};
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+pub use entry::{ANSWERED, CLIENT_FIN, Entry, NewFlow, Side, SourcePort, TARGET_FIN, TERMINATED};
+pub use key::Key;
+
+/// Nanoseconds in which limits are kept: four bytes hold more than eleven hours, and AWS's longest is 6000 s.
+const IDLE_UNIT: u64 = 10_000;
+
+/// Packets that are foreseen at once.
+pub const FORESIGHT: usize = 64;
+
+/// A moment at which a flow is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
+struct Check {
+    /// Nanoseconds.
+    at: u64,
+    flow: u32,
+}
+
+/// The flows.
+#[derive(Default)]
+pub struct FlowTable {
+    entries: Vec<Entry>,
+    rest: Vec<Rest>,
+    /// Seldom many.
+    displaced: FxHashMap<u32, Displaced>,
+    /// By side: the flows of the packets that it sends.
+    indexes: [FlowIndex; 2],
+    /// One moment for each flow that may expire. Packets do not move it: when it comes, the flow is looked at and
+    /// perhaps put back, so a flow costs one heap operation per idle period, whatever its traffic.
+    checks: BinaryHeap<Reverse<Check>>,
+}
+
+/// Saturates after 584 years.
+#[inline]
+pub fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// In [`IDLE_UNIT`], not less than asked for.
+fn units(limit: Duration) -> u32 {
+    u32::try_from(nanos(limit).div_ceil(IDLE_UNIT)).unwrap_or(u32::MAX)
+}
+
+impl FlowTable {
+    /// Every flow ever made.
+    pub fn records(&self) -> Vec<FlowRecord> {
+        (0..self.entries.len() as u32)
+            .map(|flow| self.record(FlowId(flow)))
+            .collect()
+    }
+
+    /// Everything that is known of a flow, put together.
+    pub fn record(&self, flow: FlowId) -> FlowRecord {
+        let (entry, rest) = (self.entry(flow), &self.rest[flow.0 as usize]);
+        let protocol = entry.protocol;
+        let tuple = |from, to| Tuple { protocol, from, to };
+        FlowRecord {
+            balancer: entry.balancer,
+            zonal: rest.zonal,
+            endpoint: rest.endpoint(),
+            group: rest.group,
+            target: rest.target as usize,
+            client_side: tuple(entry.client(), entry.zonal()),
+            target_side: tuple(entry.source(), entry.target()),
+            opened: Duration::from_nanos(rest.opened),
+            last: Duration::from_nanos(entry.last),
+            displaced: self.displaced.get(&flow.0).copied(),
+            state: rest.state,
+            terminated: rest.terminated,
+        }
+    }
+
+    /// What the client of a flow sends.
+    pub fn client_side(&self, flow: FlowId) -> Tuple {
+        self.record(flow).client_side
+    }
+
+    /// Where a flow meets its balancer.
+    pub fn place(&self, flow: FlowId) -> (BalancerId, ZonalId) {
+        let zonal = self.rest[flow.0 as usize].zonal;
+        (self.entry(flow).balancer, zonal)
+    }
+
+    /// The group of a flow's target.
+    pub fn group(&self, flow: FlowId) -> GroupId {
+        self.rest[flow.0 as usize].group
+    }
+
+    /// The VPC endpoint's interface that a flow came by.
+    pub fn endpoint(&self, flow: FlowId) -> Option<EndpointPlace> {
+        self.rest[flow.0 as usize].endpoint()
+    }
+
+    /// The balancer ends a flow by itself.
+    pub fn terminated(&mut self, flow: FlowId) {
+        self.rest[flow.0 as usize].terminated = true;
+    }
+
+    /// The balancer has ended a flow by itself.
+    pub fn is_terminated(&self, flow: FlowId) -> bool {
+        self.rest[flow.0 as usize].terminated
+    }
+
+    /// True when a flow's target has not answered, and it is too late now.
+    pub fn is_unanswered(&self, now: Duration, flow: FlowId) -> bool {
+        !self.entry(flow).has(ANSWERED) && nanos(now) >= self.rest[flow.0 as usize].answer_by()
+    }
+
+    /// The flows that are alive now.
+    pub fn living(&self) -> Vec<FlowId> {
+        let living = |(_, entry): &(u32, &Entry)| entry.is_live();
+        let all = (0u32..).zip(&self.entries);
+        all.filter(living).map(|(flow, _)| FlowId(flow)).collect()
+    }
+
+    /// One flow.
+    pub fn entry(&self, flow: FlowId) -> &Entry {
+        &self.entries[flow.0 as usize]
+    }
+
+    /// One flow, to be changed. Its ends and its state are changed by [`FlowTable`] only.
+    pub fn entry_mut(&mut self, flow: FlowId) -> &mut Entry {
+        &mut self.entries[flow.0 as usize]
+    }
+
+    /// The flow of a packet that this side sends.
+    #[inline]
+    pub fn find(&self, by: Side, key: Key) -> Option<FlowId> {
+        let same = |flow: u32| self.entries[flow as usize].key(by) == key;
+        self.indexes[by as usize]
+            .find(key.short_hash(), same)
+            .map(FlowId)
+    }
+
+    /// True when what the client sends is found to belong to this flow, and not to a later one.
+    pub fn is_latest(&self, flow: FlowId) -> bool {
+        self.find(Side::Client, self.entry(flow).key(Side::Client)) == Some(flow)
+    }
+
+    /// Has fetched what finding the flows of these packets needs, all of it at once: of each packet, which side sent it, and
+    /// the packet. More than [`FORESIGHT`] are not looked at.
+    pub fn foresee<'a>(&self, packets: impl Iterator<Item = (Side, &'a [u8])>) {
+        let mut hashes = [(0, Side::Client); FORESIGHT];
+        let mut count = 0;
+        for (slot, (by, packet)) in hashes.iter_mut().zip(packets) {
+            if let Some(key) = Key::glimpse(packet) {
+                let hash = key.short_hash();
+                self.indexes[by as usize].fetch(hash);
+                *slot = (hash, by);
+                count += 1;
+            }
+        }
+        for (hash, by) in &hashes[..count] {
+            if let Some(flow) = self.indexes[*by as usize].guess(*hash) {
+                prefetch(&self.entries[flow as usize]);
+            }
+        }
+    }
+
+    /// Adds a flow, found by its client's side from now on, and not yet by its target's.
+    pub fn insert(&mut self, now: Duration, new: NewFlow) -> FlowId {
+        let index = self.entries.len() as u32;
+        let now = nanos(now);
+        let (endpoint, endpoint_zonal) = new.endpoint.unwrap_or((NO_ENDPOINT, ZonalId(0)));
+        let rest = Rest {
+            opened: now,
+            half_open: units(new.half_open),
+            target: new.target_index as u32,
+            group: new.group,
+            endpoint,
+            endpoint_zonal,
+            zonal: new.at,
+            state: FlowState::SynSent,
+            terminated: false,
+        };
+        let entry = Entry::new(now, &new);
+        let key = entry.key(Side::Client);
+        let check = Check {
+            at: entry.limit(&rest),
+            flow: index,
+        };
+        // An eighth more each time: a million flows take what they need and little else.
+        let more = self.entries.len() / 8 + 64;
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(more);
+            self.rest.reserve_exact(more);
+            self.checks.reserve_exact(more);
+        }
+        self.checks.push(Reverse(check));
+        self.entries.push(entry);
+        self.rest.push(rest);
+        let entries = &self.entries;
+        let same = |other: u32| entries[other as usize].key(Side::Client) == key;
+        self.indexes[Side::Client as usize].replace(key.short_hash(), index, same);
+        FlowId(index)
+    }
+
+    /// True when a living flow has this way back.
+    pub fn is_way_back_taken(&self, key: Key) -> bool {
+        self.find(Side::Target, key)
+            .is_some_and(|holder| self.entry(holder).is_live())
+    }
+
+    /// Who has the way back that this flow wants.
+    pub fn holder(&self, flow: FlowId) -> Option<FlowId> {
+        self.find(Side::Target, self.entry(flow).key(Side::Target))
+    }
+
+    /// Gives the way back to a flow; whoever had it is marked as displaced.
+    pub fn take_way_back(&mut self, now: Duration, flow: FlowId) {
+        let entries = &self.entries;
+        let key = entries[flow.0 as usize].key(Side::Target);
+        let same = |other: u32| entries[other as usize].key(Side::Target) == key;
+        let old = self.indexes[Side::Target as usize].replace(key.short_hash(), flow.0, same);
+        if let Some(old) = old {
+            let displaced = Displaced {
+                at: now,
+                by: flow,
+                was: entries[old as usize].state,
+            };
+            self.displaced.insert(old, displaced);
+        }
+        self.displaced.remove(&flow.0);
+    }
+
+    /// Forgets the way back `key` if the flow that has it is over.
+    pub fn free_way_back(&mut self, key: Key) {
+        let entries = &self.entries;
+        let over = |flow: u32| {
+            let entry = &entries[flow as usize];
+            entry.key(Side::Target) == key && !entry.is_live()
+        };
+        self.indexes[Side::Target as usize].remove(key.short_hash(), over);
+    }
+
+    /// A flow's state changes. The record of a closed flow stays closed when its tombstone is set.
+    pub fn set_state(&mut self, flow: FlowId, state: FlowState) {
+        let entry = &mut self.entries[flow.0 as usize];
+        if !(entry.state == FlowState::Closed && state == FlowState::Expired) {
+            self.rest[flow.0 as usize].state = state;
+        }
+        entry.state = state;
+    }
+
+    /// When [`FlowTable::next_idle`] may have something to say.
+    pub fn next_check(&self) -> Option<Duration> {
+        let Reverse(check) = self.checks.peek()?;
+        Some(Duration::from_nanos(check.at))
+    }
+
+    /// The next flow that has been idle or without an answer for too long; each is given once.
+    pub fn next_idle(&mut self, now: Duration) -> Option<FlowId> {
+        let now = nanos(now);
+        while let Some(&Reverse(Check { at, flow })) = self.checks.peek()
+            && at <= now
+        {
+            self.checks.pop();
+            let limit = self.entries[flow as usize].limit(&self.rest[flow as usize]);
+            if limit <= now {
+                return Some(FlowId(flow));
+            }
+            self.checks.push(Reverse(Check { at: limit, flow }));
+        }
+        None
+    }
+}
