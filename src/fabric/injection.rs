@@ -20,14 +20,15 @@ impl Fabric {
         length: u16,
         out: &mut impl Output,
     ) -> bool {
-        let passes = |record: &&PacketRecord| {
+        let passes = |record: &PacketRecord| {
             record.protocol == TCP
                 && record.after.to == end
                 && record.sender.is_some()
                 && record.flags & tcp::ACK != 0
                 && record.flags & (tcp::SYN | tcp::RST) == 0
         };
-        let Some(last) = self.ledger.records().iter().rev().find(passes) else {
+        let table = self.balancers.table();
+        let Some(last) = self.ledger.records(table).rev().find(passes) else {
             return false;
         };
         let Some(sender) = last.sender else {

@@ -63,15 +63,8 @@ impl Fabric {
         };
         let mut transient = Transient {
             passage: Passage {
-                id: self.ledger.originated(),
-                sender: None,
-                before: tuple(&headers),
                 flow: Some(flow),
-                mapping: None,
-                gateway: None,
-                held: false,
-                probe: false,
-                shifted: 0,
+                ..Passage::new(self.ledger.originated(), None, tuple(&headers))
             },
             vnet,
             headers,

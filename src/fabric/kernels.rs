@@ -4,6 +4,7 @@
 
 use super::balancer::Arrival;
 use super::config::{BalancerId, PortId, Protocol};
+use super::flow_table::Side;
 use super::passage::Transient;
 use super::record::{Fate, Reason};
 use super::routes::is_kernel_port;
@@ -89,7 +90,7 @@ impl Fabric {
         headers: &Headers,
     ) -> bool {
         let port = headers.to.port();
-        self.is_target[from.0 as usize]
+        self.side(from) == Side::Target
             && headers.protocol == TCP
             && is_kernel_port(port)
             && !self.balancers.listens(balancer, port, Protocol::Tcp)

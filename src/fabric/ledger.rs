@@ -5,8 +5,10 @@
 
 use super::balancer::Onward;
 use super::config::PortId;
+use super::flow_table::{FlowTable, Side};
 use super::passage::{Passage, tuple};
 use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
+use super::shorthand::Shorthand;
 use crate::packet::Headers;
 use crate::packet::plain::Plain;
 use std::collections::VecDeque;
@@ -15,13 +17,25 @@ use std::time::Duration;
 /// The books.
 #[derive(Default)]
 pub struct Ledger {
-    records: Vec<PacketRecord>,
+    records: Vec<Kept>,
+    /// Of packets that did not go the short way.
+    whole: Vec<PacketRecord>,
     limit: usize,
     totals: Totals,
     next_id: u64,
     impairments: Vec<Impairment>,
     latest: Option<Latest>,
 }
+
+/// A record as it is kept.
+#[derive(Clone, Copy)]
+enum Kept {
+    Short(Shorthand),
+    /// Its place among the whole ones.
+    Whole(u32),
+}
+
+const _: () = assert!(size_of::<Kept>() == 48, "no more than in shorthand");
 
 /// The end of a story that is too long for the books.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +55,8 @@ pub struct Carried {
     pub id: u64,
     /// Who sent it.
     pub from: PortId,
+    /// Of which side.
+    pub by: Side,
     /// As it came.
     pub plain: Plain,
     /// How it went on.
@@ -71,9 +87,12 @@ impl Ledger {
         self.latest.as_ref()
     }
 
-    /// The records kept.
-    pub fn records(&self) -> &[PacketRecord] {
-        &self.records
+    /// The records kept, in the order they were made. `table`: that of the flows on which they travel.
+    pub fn records(&self, table: &FlowTable) -> impl DoubleEndedIterator<Item = PacketRecord> {
+        self.records.iter().map(|kept| match kept {
+            Kept::Short(short) => short.told(table),
+            Kept::Whole(place) => self.whole[*place as usize],
+        })
     }
 
     /// What links did to packets besides, in order; as many as records are kept.
@@ -163,9 +182,9 @@ impl Ledger {
         self.record(now, passage, headers, fate);
     }
 
-    /// The end of a packet that went the short way.
+    /// The end of a packet that went the short way now, in nanoseconds.
     #[inline(always)]
-    pub fn carried(&mut self, now: Duration, carried: Carried) {
+    pub fn carried(&mut self, now: u64, carried: Carried) {
         if carried.taken {
             self.totals.forwarded += 1;
         } else {
@@ -178,32 +197,30 @@ impl Ledger {
         }
     }
 
-    fn write_carried(&mut self, now: Duration, carried: Carried, full: bool) {
+    fn write_carried(&mut self, now: u64, carried: Carried, full: bool) {
+        if !full && let Some(short) = Shorthand::new(now, &carried) {
+            self.records.push(Kept::Short(short));
+            return;
+        }
         let Carried {
             id,
             from,
             plain,
             onward,
             taken,
+            ..
         } = carried;
         let mut headers = plain.headers();
         let passage = Passage {
-            id,
-            sender: Some(from),
-            before: tuple(&headers),
             flow: Some(onward.flow),
-            mapping: None,
-            gateway: None,
-            held: false,
-            probe: false,
-            shifted: 0,
+            ..Passage::new(id, Some(from), tuple(&headers))
         };
         (headers.from, headers.to) = (onward.ends.from(), onward.ends.to());
         let fate = match taken {
             true => Fate::Forwarded(onward.to),
             false => Fate::Dropped(Reason::DeviceRefused),
         };
-        self.write(now, &passage, &headers, fate, full);
+        self.write(Duration::from_nanos(now), &passage, &headers, fate, full);
     }
 
     fn dropped(&mut self, reason: Reason) -> &mut u64 {
@@ -255,7 +272,10 @@ impl Ledger {
         };
         match &mut self.latest {
             Some(latest) if full => push(&mut latest.records, latest.limit, record),
-            Some(_) | None => self.records.push(record),
+            Some(_) | None => {
+                self.records.push(Kept::Whole(self.whole.len() as u32));
+                self.whole.push(record);
+            }
         }
     }
 }

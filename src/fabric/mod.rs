@@ -41,6 +41,7 @@ mod reply;
 mod resolver;
 mod routes;
 mod short_way;
+mod shorthand;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;
@@ -127,8 +128,8 @@ pub struct Fabric {
     /// None when there is nothing to guard.
     watch: Option<Box<Watch>>,
     faults: Faults,
-    /// By port: a target of some group, whose packets may belong to a flow.
-    is_target: Vec<bool>,
+    /// By port: the target's, of a target of some group, whose packets may belong to a flow.
+    sides: Vec<Side>,
     /// By port.
     self_sourced: Vec<u64>,
     /// By port, what a kernel with `tcp_tw_recycle` remembers; empty when no host has one.
@@ -153,17 +154,22 @@ impl Fabric {
     ///
     /// Panics when the configuration contradicts itself (a listener names a group that is not there).
     pub fn new(config: Config) -> Self {
-        let is_target = config
+        let sides = config
             .ports
             .iter()
             .map(|port| {
                 let mut targets = config.groups.iter().flat_map(|group| &group.targets);
-                port.terminates
+                let is_target = port.terminates
                     || targets.any(|target| {
                         target.address == port.address
                             || Some(target.address) == port.ipv6
                             || port.routed.contains(&target.address)
-                    })
+                    });
+                if is_target {
+                    Side::Target
+                } else {
+                    Side::Client
+                }
             })
             .collect();
         let mut fabric = Self {
@@ -180,7 +186,7 @@ impl Fabric {
             ledger: Ledger::new(config.record_limit),
             watch: Watch::new(&config.guards, config.record_limit),
             faults: Faults::default(),
-            is_target,
+            sides,
             self_sourced: vec![0; config.ports.len()],
             recycle: recycles(&config),
             arrivals: BinaryHeap::new(),
@@ -217,7 +223,8 @@ impl Fabric {
         let Frame { header, packet } = frame;
         let id = self.ledger.received();
         out.entered(id, from, &header, packet);
-        if !self.takes_short_way((id, from), nanos, &header, packet, out) {
+        let guess = self.balancers.next_guess();
+        if !self.takes_short_way((id, from, guess), nanos, &header, packet, out) {
             self.enter((id, from), header, packet, out);
         }
     }
@@ -226,18 +233,16 @@ impl Fabric {
     /// time that [`Fabric::receive`] takes when there are very many flows.
     ///
     /// Panics when the configuration has no such port.
-    pub fn foresee<'a>(&self, packets: impl Iterator<Item = (PortId, &'a [u8])>) {
-        let by_side = packets.map(|(from, packet)| (self.side(from), packet));
-        self.balancers.table().foresee(by_side);
+    pub fn foresee<'a>(&mut self, packets: impl Iterator<Item = (PortId, &'a [u8])>) {
+        let sides = &self.sides;
+        let by_side = packets.map(|(from, packet)| (sides[from.0 as usize], packet));
+        self.balancers.foresee(by_side);
     }
 
     /// On which side of flows a host is.
     #[inline]
     fn side(&self, from: PortId) -> Side {
-        match self.is_target[from.0 as usize] {
-            true => Side::Target,
-            false => Side::Client,
-        }
+        self.sides[from.0 as usize]
     }
 
     /// Does what is due, in the order it became due: releases packets held in links, expires idle flows.
@@ -330,9 +335,9 @@ impl Fabric {
         arrival.into_iter().chain(check).chain(expiry).min()
     }
 
-    /// The packets' passages, in the order they happened, at most `record_limit`.
-    pub fn records(&self) -> &[PacketRecord] {
-        self.ledger.records()
+    /// The packets' passages, in the order they happened, at most `record_limit`. Put together on demand.
+    pub fn records(&self) -> Vec<PacketRecord> {
+        self.ledger.records(self.balancers.table()).collect()
     }
 
     /// What links did to packets besides carrying, delaying and losing them, in order, at most `record_limit`.

@@ -5,9 +5,9 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
+use super::config::{BalancerId, EndpointPlace, GatewayId, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
-use super::flow_table::TERMINATED;
+use super::flow_table::{Side, TERMINATED};
 use super::link::Stage;
 use super::record::{Fate, FlowId, MappingId, Party, Reason, Tuple};
 use super::routes::Course;
@@ -42,6 +42,23 @@ pub struct Passage {
     pub probe: bool,
     /// Its sequence number was moved forward by this.
     pub shifted: u32,
+}
+
+impl Passage {
+    /// Of a packet that nothing is known of yet but its number, its sender and its ends.
+    pub fn new(id: u64, sender: Option<PortId>, before: Tuple) -> Self {
+        Self {
+            id,
+            sender,
+            before,
+            flow: None,
+            mapping: None,
+            gateway: None,
+            held: false,
+            probe: false,
+            shifted: 0,
+        }
+    }
 }
 
 /// A packet on its way.
@@ -86,16 +103,9 @@ impl Fabric {
             headers = Headers::unknown(packet.len());
         }
         let passage = Passage {
-            id,
-            sender: Some(from),
-            before: tuple(&headers),
-            flow: None,
-            mapping: None,
-            gateway: None,
-            held: false,
             probe: self.routes.kernel_of(from).is_some()
                 && !self.is_of_terminator(from, headers.from.port()),
-            shifted: 0,
+            ..Passage::new(id, Some(from), tuple(&headers))
         };
         let refused = match parsed {
             Err(Malformed::NotIpv4 | Malformed::NotIpv6) => Some(Reason::NotIpv4),
@@ -184,7 +194,7 @@ impl Fabric {
         transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
-        let way_back = if self.is_target[from.0 as usize] {
+        let way_back = if self.side(from) == Side::Target {
             self.balancers.way_back(&transient.headers)
         } else {
             None

@@ -163,15 +163,8 @@ impl Fabric {
             };
             let mut transient = Transient {
                 passage: Passage {
-                    id: self.ledger.originated(),
-                    sender: None,
-                    before: tuple(&headers),
                     flow: Some(farewell.flow),
-                    mapping: None,
-                    gateway: None,
-                    held: false,
-                    probe: false,
-                    shifted: 0,
+                    ..Passage::new(self.ledger.originated(), None, tuple(&headers))
                 },
                 vnet,
                 headers,
@@ -203,15 +196,11 @@ impl Fabric {
         };
         let mut transient = Transient {
             passage: Passage {
-                id: self.ledger.originated(),
-                sender: None,
-                before: tuple(&headers),
                 flow: about.flow,
                 mapping: about.mapping,
                 gateway: about.gateway,
-                held: false,
                 probe: about.probe,
-                shifted: 0,
+                ..Passage::new(self.ledger.originated(), None, tuple(&headers))
             },
             vnet,
             headers,

@@ -8,7 +8,7 @@
 //! (`nft add flowtable`), and every load balancer with a fast path.
 
 use super::config::{PortId, is_stand_in};
-use super::flow_table::{Side, TERMINATED};
+use super::flow_table::{Guess, Side, TERMINATED};
 use super::ledger::Carried;
 use super::link::Stage;
 use super::passage::Transient;
@@ -22,28 +22,35 @@ impl Fabric {
     #[inline(always)]
     pub(super) fn takes_short_way(
         &mut self,
-        (id, from): (u64, PortId),
+        (id, from, guess): (u64, PortId, Guess),
         now: u64,
         vnet: &VnetHeader,
         packet: &mut [u8],
         out: &mut impl Output,
     ) -> bool {
+        if !self.links.get(Stage::Up(from)).is_plain() {
+            return false;
+        }
         let Some(plain) = Plain::read(vnet, packet) else {
             return false;
         };
         let by = self.side(from);
         // Neither end stands for an IPv6 address, so nothing that is counted hangs on them.
-        let Some(onward) = self.balancers.carry(self.epoch, now, from, by, &plain) else {
+        let Some(onward) = self
+            .balancers
+            .carry(self.epoch, now, from, by, &plain, guess)
+        else {
             return false;
         };
         plain.send_on(packet, onward.ends);
         out.leaving(id);
         let taken = out.deliver(onward.to, vnet, packet);
         self.ledger.carried(
-            self.now,
+            now,
             Carried {
                 id,
                 from,
+                by,
                 plain,
                 onward,
                 taken,

@@ -156,6 +156,12 @@ impl Plain {
         self.total_len - self.payload
     }
 
+    /// Bytes in front of the payload.
+    #[inline]
+    pub fn header_len(&self) -> u32 {
+        self.payload
+    }
+
     /// How many packets this is on a wire, and their bytes.
     #[inline]
     pub fn on_wire(&self) -> (u32, u32) {

@@ -1,16 +1,10 @@
-//! The fabric's books at one moment, and what of them becomes evidence: flows, packets, metrics.
+//! The fabric's books at one moment, and what of them becomes evidence: flows, packets, refusals, balancers and groups.
 
-use super::collect::interfaces;
-use super::collect::metrics::Metrics;
+mod balancers;
+
 use super::story::Story;
-use crate::evidence::{
-    BalancerEvidence, Displaced, Flow, GroupEvidence, InstanceEvidence, Listing, Packet, Pair,
-    Refusal, TargetEvidence, Transition, ZoneEvidence,
-};
-use crate::fabric::config::{
-    Balancer, BalancerId, Classic, GatewayId, GroupId, Kind, Listener, PortId, Protocol, StandIns,
-    Target, TargetGroup, Zonal, ZonalId,
-};
+use crate::evidence::{Displaced, Flow, Packet, Refusal};
+use crate::fabric::config::{GatewayId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::nat::NatCounters;
@@ -18,12 +12,14 @@ use crate::fabric::record::{
     self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, MappingRecord,
     PacketRecord, Totals,
 };
-use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
+use crate::fabric::targets::TargetHealth;
 use crate::fabric::{Config, EndpointReading, Fabric};
 use crate::plan::Plan;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
+
+pub(super) use balancers::{balancers, groups};
 
 /// The fabric's books at one moment.
 pub(super) struct Books {
@@ -62,7 +58,7 @@ pub(super) async fn books(story: &Story) -> Books {
         .saturating_duration_since(driver.start_time());
     driver
         .ask(move |fabric, now| Books {
-            records: fabric.records().to_vec(),
+            records: fabric.records(),
             impairments: fabric.impairments().to_vec(),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
@@ -149,252 +145,6 @@ impl Books {
 
     pub(super) fn millis(&self, at: Duration) -> f64 {
         (at.as_secs_f64() - self.offset.as_secs_f64()) * 1e3
-    }
-}
-
-pub(super) fn balancers(
-    plan: &Plan,
-    books: &Books,
-    metrics: &Metrics<'_>,
-    pairs: &[Pair],
-) -> BTreeMap<String, BalancerEvidence> {
-    let list = plan
-        .fabric
-        .balancers
-        .iter()
-        .enumerate()
-        .map(|(number, balancer)| {
-            let active = balancer.failure.is_none();
-            let zonal = || balancer.zonal.iter().filter(|_| active);
-            let address = |zonal: &Zonal| zonal.public.unwrap_or(zonal.private).to_string();
-            let addresses = zonal().map(|zonal| (zonal.zone.clone(), address(zonal)));
-            let ipv6_addresses = zonal().filter_map(|zonal| {
-                let ipv6 = books.stand_ins.real(zonal.ipv6?)?;
-                Some((zonal.zone.clone(), ipv6.to_string()))
-            });
-            let id = BalancerId(number as u16);
-            let dns: Vec<&record::Listing> = books
-                .listings
-                .iter()
-                .filter(|listing| listing.balancer == id)
-                .collect();
-            let zones = balancer.zonal.iter().enumerate().map(|(place, zonal)| {
-                let metrics = metrics.of_balancer(id, Some(ZonalId(place as u8)));
-                let place = ZonalId(place as u8);
-                let in_dns = dns
-                    .last()
-                    .is_some_and(|listing| listing.zones.contains(&place));
-                let reach = reach(plan, books, balancer, place);
-                let evidence = ZoneEvidence {
-                    in_dns,
-                    reach,
-                    metrics,
-                };
-                (zonal.zone.clone(), evidence)
-            });
-            let named = |listing: &&record::Listing| Listing {
-                at: books.millis(listing.at),
-                zones: listing
-                    .zones
-                    .iter()
-                    .map(|zone| balancer.zonal[usize::from(zone.0)].zone.clone())
-                    .collect(),
-            };
-            let flows = books
-                .flows
-                .iter()
-                .filter(|flow| flow.balancer == id)
-                .count() as i64;
-            let (kind, instances) = match &balancer.kind {
-                Kind::Network => ("network", BTreeMap::new()),
-                Kind::Application(_) => ("application", BTreeMap::new()),
-                Kind::Classic(classic) => ("classic", instances(plan, books, classic, pairs)),
-            };
-            (
-                balancer.name.clone(),
-                BalancerEvidence {
-                    kind: kind.to_owned(),
-                    instances,
-                    metrics: metrics.of_balancer(id, None),
-                    state: if active { "active" } else { "failed" }.to_owned(),
-                    reason: balancer.failure.clone().unwrap_or_default(),
-                    addresses: addresses.collect(),
-                    ipv6_addresses: ipv6_addresses.collect(),
-                    zones: zones.collect(),
-                    dns: dns.iter().map(named).collect(),
-                    flows,
-                },
-            )
-        });
-    list.collect()
-}
-
-/// How many registered targets a zonal address may send to, by group.
-fn reach(plan: &Plan, books: &Books, balancer: &Balancer, zonal: ZonalId) -> BTreeMap<String, i64> {
-    let forwards = balancer.listeners.iter().flat_map(|one| &one.forward);
-    forwards
-        .map(|forward| {
-            let number = usize::from(forward.group.0);
-            let group = &plan.fabric.groups[number];
-            let targets = group.targets.iter().zip(&books.health[number]);
-            let registered = targets.filter(|(target, health)| {
-                health.now().0 != HealthState::Unused && balancer.reaches(zonal, forward, target)
-            });
-            (group.name.clone(), registered.count() as i64)
-        })
-        .collect()
-}
-
-/// As `describe-instance-health` tells it.
-fn instances(
-    plan: &Plan,
-    books: &Books,
-    classic: &Classic,
-    pairs: &[Pair],
-) -> BTreeMap<String, InstanceEvidence> {
-    let number = usize::from(classic.group.0);
-    let group = &plan.fabric.groups[number];
-    let own = |pair: &&Pair| pair.balancer == group.name;
-    let instance = |(target, health): (&Target, &TargetHealth)| {
-        let (state, reason_code, description) = instance_state(health.now().0, health.now().1);
-        let to_it = |pair: &&Pair| pair.target == target.name;
-        let evidence = InstanceEvidence {
-            state: state.to_owned(),
-            reason_code: reason_code.to_owned(),
-            description: description.to_owned(),
-            checks: health.checks as i64,
-            failed_checks: health.failed_checks as i64,
-            connections: pairs.iter().filter(own).filter(to_it).count() as i64,
-        };
-        (target.name.clone(), evidence)
-    };
-    let targets = group.targets.iter();
-    targets.zip(&books.health[number]).map(instance).collect()
-}
-
-/// State, reason code and description (elb API, `InstanceState`).
-fn instance_state(
-    state: HealthState,
-    reason: HealthReason,
-) -> (&'static str, &'static str, &'static str) {
-    match state {
-        HealthState::Healthy => ("InService", "N/A", "N/A"),
-        HealthState::Draining => (
-            "InService",
-            "N/A",
-            "Instance deregistration currently in progress.",
-        ),
-        HealthState::Initial => (
-            "OutOfService",
-            "ELB",
-            "Instance registration is still in progress.",
-        ),
-        HealthState::Unhealthy | HealthState::UnhealthyDraining => (
-            "OutOfService",
-            "Instance",
-            "Instance has failed at least the UnhealthyThreshold number of health checks consecutively.",
-        ),
-        HealthState::Unused if reason == HealthReason::NotInUse => (
-            "OutOfService",
-            "ELB",
-            "Instance is in the EC2 Availability Zone for which LoadBalancer is not configured to route traffic to.",
-        ),
-        HealthState::Unused => (
-            "OutOfService",
-            "Instance",
-            "Instance is not currently registered with the LoadBalancer.",
-        ),
-    }
-}
-
-/// True for the instances of a classic balancer: no target group of the lab.
-fn is_of_classic(plan: &Plan, group: usize) -> bool {
-    let mut kinds = plan.fabric.balancers.iter().map(|balancer| &balancer.kind);
-    kinds.any(|kind| match kind {
-        Kind::Classic(classic) => usize::from(classic.group.0) == group,
-        Kind::Network | Kind::Application(_) => false,
-    })
-}
-
-pub(super) fn groups(
-    plan: &Plan,
-    books: &Books,
-    metrics: &Metrics<'_>,
-) -> BTreeMap<String, GroupEvidence> {
-    let list = plan
-        .fabric
-        .groups
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| !is_of_classic(plan, *number))
-        .map(|(number, group)| {
-            let targets = group.targets.iter().enumerate().map(|(index, target)| {
-                let flows = books
-                    .flows
-                    .iter()
-                    .filter(|flow| usize::from(flow.group.0) == number && flow.target == index)
-                    .count() as i64;
-                (
-                    target.name.clone(),
-                    TargetEvidence {
-                        flows,
-                        ..target_evidence(plan, books, number, index)
-                    },
-                )
-            });
-            (
-                group.name.clone(),
-                GroupEvidence {
-                    metrics: metrics.of_group(GroupId(number as u16)),
-                    targets: targets.collect(),
-                    zones: books.zones[number].clone(),
-                },
-            )
-        });
-    list.collect()
-}
-
-/// A target, but for its flows.
-fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> TargetEvidence {
-    let health = &books.health[number][index];
-    let (state, reason) = health.now();
-    let group = &plan.fabric.groups[number];
-    let target = &group.targets[index];
-    let mut listeners = plan.fabric.balancers.iter().flat_map(|one| &one.listeners);
-    let to_group = |listener: &&Listener| {
-        let mut groups = listener.forward.iter().map(|forward| forward.group);
-        groups.any(|group| usize::from(group.0) == number)
-    };
-    let port = target
-        .port
-        .or(listeners.find(to_group).map(|listener| listener.port));
-    let checked = group.health_check.as_ref().and_then(|check| check.port);
-    let id = if plan.ip_groups.contains(&group.name) {
-        let end = SocketAddrV4::new(target.address, 0);
-        plan.fabric.stand_ins.end(end).ip().to_string()
-    } else {
-        interfaces::id("i", &target.name)
-    };
-    TargetEvidence {
-        id,
-        port: port.unwrap_or(0).into(),
-        health_check_port: checked.or(port).unwrap_or(0).into(),
-        zone: target.zone.clone().unwrap_or_default(),
-        state: state.word().to_owned(),
-        reason: reason.code().to_owned(),
-        checks: health.checks as i64,
-        failed_checks: health.failed_checks as i64,
-        transitions: health
-            .transitions
-            .iter()
-            .map(|transition| Transition {
-                at: books.millis(transition.at),
-                state: transition.state.word().to_owned(),
-                reason: transition.reason.code().to_owned(),
-            })
-            .collect(),
-        administrative_override: books.overrides[number][index].to_owned(),
-        flows: 0,
     }
 }
 

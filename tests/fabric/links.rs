@@ -276,7 +276,7 @@ fn what_is_too_large_behind_the_translation_is_quoted_as_it_was_sent() {
         let quote = hairpin::packet::quote::Quote::read(&one.bytes, &headers).expect("a quote");
         assert_eq!((quote.from, quote.to), (client, front));
     }
-    let fates = net.fabric.records().iter().filter(|record| {
+    let fates = net.fabric.records().into_iter().filter(|record| {
         record.fate == Fate::Answered(Answer::FragmentationNeeded)
             && record.after.to == end(WEB1_IP, 80)
     });

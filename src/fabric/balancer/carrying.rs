@@ -1,7 +1,7 @@
 //! Packets of flows that stand, which go the short way (see `short_way`): found by one look-up, counted like all others.
 
 use super::super::config::{PortId, Protocol};
-use super::super::flow_table::{Key, Side};
+use super::super::flow_table::{Guess, Key, Side};
 use super::super::record::FlowId;
 use super::Balancers;
 use crate::packet::ends::Ends;
@@ -19,6 +19,17 @@ pub struct Onward {
 }
 
 impl Balancers {
+    /// See [`super::super::flow_table::FlowTable::foresee`].
+    pub fn foresee<'a>(&mut self, packets: impl Iterator<Item = (Side, &'a [u8])>) {
+        self.table.foresee(packets);
+    }
+
+    /// See [`super::super::flow_table::FlowTable::next_guess`].
+    #[inline]
+    pub fn next_guess(&mut self) -> Guess {
+        self.table.next_guess()
+    }
+
     /// A packet that this side sends from a port travels on its flow, if it has one and the way is known.
     #[inline(always)]
     pub fn carry(
@@ -28,13 +39,14 @@ impl Balancers {
         from: PortId,
         by: Side,
         packet: &Plain,
+        guess: Guess,
     ) -> Option<Onward> {
         let protocol = match packet.protocol {
             TCP => Protocol::Tcp,
             _ => Protocol::Udp,
         };
         let key = Key::of(protocol, packet.ends);
-        let flow = self.table.find(by, key)?;
+        let flow = self.table.find_guessed(by, key, guess)?;
         let entry = self.table.entry_mut(flow);
         let to = entry.way(epoch, from, by)?;
         entry.touch(now);

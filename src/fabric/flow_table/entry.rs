@@ -185,6 +185,11 @@ impl Entry {
         self.state
     }
 
+    /// The ends that a packet of this side has.
+    pub fn ends_before(&self, by: Side) -> Ends {
+        self.ends[by as usize]
+    }
+
     /// The ends that a packet of this side gets.
     #[inline]
     pub fn ends_beyond(&self, by: Side) -> Ends {

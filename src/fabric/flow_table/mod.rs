@@ -38,6 +38,31 @@ struct Check {
     flow: u32,
 }
 
+/// No flow has this number.
+const NO_FLOW: u32 = u32::MAX;
+
+/// A flow to which a packet may belong. Where it is the one with the packet's key, it is the one that the index has, because
+/// guesses are dropped when an index changes.
+#[derive(Clone, Copy)]
+pub struct Guess(u32);
+
+/// Flows of packets to come.
+struct Guesses {
+    flows: [u32; FORESIGHT],
+    next: usize,
+    end: usize,
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self {
+            flows: [NO_FLOW; FORESIGHT],
+            next: 0,
+            end: 0,
+        }
+    }
+}
+
 /// The flows.
 #[derive(Default)]
 pub struct FlowTable {
@@ -47,6 +72,7 @@ pub struct FlowTable {
     displaced: FxHashMap<u32, Displaced>,
     /// By side: the flows of the packets that it sends.
     indexes: [FlowIndex; 2],
+    guesses: Guesses,
     /// One moment for each flow that may expire. Packets do not move it: when it comes, the flow is looked at and
     /// perhaps put back, so a flow costs one heap operation per idle period, whatever its traffic.
     checks: BinaryHeap<Reverse<Check>>,
@@ -159,23 +185,45 @@ impl FlowTable {
         self.find(Side::Client, self.entry(flow).key(Side::Client)) == Some(flow)
     }
 
-    /// Has fetched what finding the flows of these packets needs, all of it at once: of each packet, which side sent it, and
-    /// the packet. More than [`FORESIGHT`] are not looked at.
-    pub fn foresee<'a>(&self, packets: impl Iterator<Item = (Side, &'a [u8])>) {
+    /// Has fetched what finding the flows of these packets needs, all of it at once, and guesses these flows: of each packet,
+    /// which side sent it, and the packet. More than [`FORESIGHT`] are not looked at.
+    pub fn foresee<'a>(&mut self, packets: impl Iterator<Item = (Side, &'a [u8])>) {
         let mut hashes = [(0, Side::Client); FORESIGHT];
         let mut count = 0;
         for (slot, (by, packet)) in hashes.iter_mut().zip(packets) {
-            if let Some(key) = Key::glimpse(packet) {
-                let hash = key.short_hash();
-                self.indexes[by as usize].fetch(hash);
-                *slot = (hash, by);
-                count += 1;
-            }
+            let hash = Key::glimpse(packet).map_or(0, |key| key.short_hash());
+            self.indexes[by as usize].fetch(hash);
+            *slot = (hash, by);
+            count += 1;
         }
-        for (hash, by) in &hashes[..count] {
+        for (guess, (hash, by)) in self.guesses.flows.iter_mut().zip(&hashes[..count]) {
+            *guess = NO_FLOW;
             if let Some(flow) = self.indexes[*by as usize].guess(*hash) {
+                *guess = flow;
                 prefetch(&self.entries[flow as usize]);
             }
+        }
+        (self.guesses.next, self.guesses.end) = (0, count);
+    }
+
+    /// The flow that was guessed for the next of the packets that were foreseen.
+    #[inline]
+    pub fn next_guess(&mut self) -> Guess {
+        let Guesses { flows, next, end } = &mut self.guesses;
+        let mut guess = Guess(NO_FLOW);
+        if next < end {
+            guess = Guess(flows[*next % FORESIGHT]);
+            *next += 1;
+        }
+        guess
+    }
+
+    /// As [`FlowTable::find`], of a packet for which this was guessed.
+    #[inline]
+    pub fn find_guessed(&self, by: Side, key: Key, guess: Guess) -> Option<FlowId> {
+        match self.entries.get(guess.0 as usize) {
+            Some(entry) if entry.key(by) == key => Some(FlowId(guess.0)),
+            Some(_) | None => self.find(by, key),
         }
     }
 
@@ -213,6 +261,7 @@ impl FlowTable {
         self.rest.push(rest);
         let entries = &self.entries;
         let same = |other: u32| entries[other as usize].key(Side::Client) == key;
+        self.guesses.end = 0;
         self.indexes[Side::Client as usize].replace(key.short_hash(), index, same);
         FlowId(index)
     }
@@ -230,6 +279,7 @@ impl FlowTable {
 
     /// Gives the way back to a flow; whoever had it is marked as displaced.
     pub fn take_way_back(&mut self, now: Duration, flow: FlowId) {
+        self.guesses.end = 0;
         let entries = &self.entries;
         let key = entries[flow.0 as usize].key(Side::Target);
         let same = |other: u32| entries[other as usize].key(Side::Target) == key;
@@ -247,6 +297,7 @@ impl FlowTable {
 
     /// Forgets the way back `key` if the flow that has it is over.
     pub fn free_way_back(&mut self, key: Key) {
+        self.guesses.end = 0;
         let entries = &self.entries;
         let over = |flow: u32| {
             let entry = &entries[flow as usize];

@@ -199,15 +199,9 @@ impl Fabric {
         };
         let mut transient = Transient {
             passage: Passage {
-                id: self.ledger.originated(),
-                sender: None,
-                before: tuple(&headers),
-                flow: None,
                 mapping: Some(mapping),
                 gateway: Some(gateway),
-                held: false,
-                probe: false,
-                shifted: 0,
+                ..Passage::new(self.ledger.originated(), None, tuple(&headers))
             },
             vnet,
             headers,
