@@ -70,6 +70,8 @@ struct Scene {
 }
 
 fn main() {
+    // As the program does.
+    hairpin::cli::allocator::keep_large_apart();
     let asked: Vec<usize> = std::env::args().flat_map(|word| word.parse()).collect();
     let sizes = if asked.is_empty() {
         SIZES.to_vec()

@@ -2,6 +2,8 @@
 //!
 //! Not here: any judgement (see `verdict`) and any text of a report (see `report`).
 
+pub mod allocator;
+
 mod args;
 mod check;
 mod doctor;
@@ -56,6 +58,7 @@ fn count(number: usize, word: &str) -> String {
 
 /// Runs a command line and gives its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    allocator::keep_large_apart();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
