@@ -19,7 +19,9 @@ mod idle_expiry;
 mod keep_alive_race;
 mod loopback;
 mod lost_syn;
+mod needless_retransmission;
 mod no_listener;
+mod pmtu_black_hole;
 mod port_exhaustion;
 mod provisioning_failed;
 mod proxy_protocol_mismatch;
@@ -30,10 +32,12 @@ mod reverse_path_drop;
 mod spillover;
 mod stale_connection;
 mod stale_dns_address;
+mod standing_queue;
 mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
 mod udp_pinned;
+mod undetected_damage;
 mod unhealthy_reset;
 mod words;
 mod zone_without_targets;
@@ -66,6 +70,10 @@ pub const KINDS: &[&str] = &[
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
+    pmtu_black_hole::KIND,
+    undetected_damage::KIND,
+    needless_retransmission::KIND,
+    standing_queue::KIND,
     black_hole::KIND,
     draining_terminated::KIND,
     idle_expiry::KIND,
@@ -104,6 +112,10 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
+    findings.extend(pmtu_black_hole::find(&trace));
+    findings.extend(undetected_damage::find(&trace));
+    findings.extend(needless_retransmission::find(&trace));
+    findings.extend(standing_queue::find(&trace));
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(idle_expiry::find(&trace));

@@ -41,6 +41,13 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("security-group-drop.txt"),
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
+    ("pmtu-black-hole", include_str!("pmtu-black-hole.txt")),
+    ("undetected-damage", include_str!("undetected-damage.txt")),
+    (
+        "needless-retransmission",
+        include_str!("needless-retransmission.txt"),
+    ),
+    ("standing-queue", include_str!("standing-queue.txt")),
     ("black-hole", include_str!("black-hole.txt")),
     (
         "draining-terminated",

@@ -3,6 +3,7 @@
 //! its own kind and what is named beside it, and nothing else: so each detector meets the stories of all others.
 
 mod balancers;
+mod links;
 mod network;
 
 pub(super) use balancers::behind_a_header;
@@ -10,6 +11,7 @@ pub(super) use balancers::behind_a_header;
 use super::*;
 use crate::verdict::kit::{Kit, OLD};
 use balancers::*;
+use links::*;
 use network::*;
 
 /// A kind, its story (`true`: as it happened), and what else the story shows.
@@ -54,6 +56,10 @@ const STORIES: &[Story] = &[
     story(no_listener::KIND, nobody_listens, &[]),
     story(guard_drop::SECURITY_GROUP, by_group, &[]),
     story(guard_drop::NETWORK_ACL, by_acl, &[]),
+    story(pmtu_black_hole::KIND, too_large, &[]),
+    story(undetected_damage::KIND, damaged, &[]),
+    story(needless_retransmission::KIND, overtaken, &[]),
+    story(standing_queue::KIND, queued, &[]),
     story(black_hole::KIND, swallowed, &[]),
     story(draining_terminated::KIND, terminated, &[]),
     story(idle_expiry::KIND, forgotten, &[]),
