@@ -6,6 +6,9 @@ use crate::report::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken}
 /// Label of what guards refused and boxes answered by themselves.
 pub(super) const REFUSED: &str = "refused";
 
+/// The kernel's word for packets that it gives back with what held them.
+const PURGED: &str = "QUEUE_PURGE";
+
 /// Label and line, in the order of telling.
 pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
@@ -34,7 +37,13 @@ pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let links = links.map(|(link, did)| format!("{link}, packets: {}", tallied(did)));
     add("links", "links", links.collect());
     let drops = network.kernel_drops.iter();
-    let drops = drops.map(|(host, drops)| format!("{host} dropped {}", tallied(drops)));
+    let drops = drops.map(|(host, drops)| {
+        let purged = match drops.contains_key(PURGED) {
+            true => format!(" ({PURGED}: what a socket or device still held when it was closed; no loss on the way)"),
+            false => String::new(),
+        };
+        format!("{host} dropped {}{purged}", tallied(drops))
+    });
     add("kernel", "kernel_drops", drops.collect());
     if !network.no_kernel_drops.is_empty() {
         let why = &network.no_kernel_drops;

@@ -141,6 +141,9 @@ impl<'a, 'b> Notes<'a, 'b> {
             let again = again.map(|again| format!("; {again}")).unwrap_or_default();
             return Some(format!("dropped: {reason}{again}"));
         }
+        if let Some(how @ "ICMP, fragmentation needed") = answer(ended) {
+            return Some(format!("too large for a link on the way; answered: {how}"));
+        }
         if let Some(how) = answer(ended) {
             let who = maker(ended);
             return Some(format!("answered by {who} itself: {how}"));
