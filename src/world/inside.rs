@@ -45,6 +45,7 @@ pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
     if bridges.is_empty() {
         return Ok(());
     }
+    sysctl::quiet_ipv6()?;
     let mut netlink = Netlink::open()?;
     for bridge in bridges {
         // With an address of its own it keeps it, whoever hangs on it.
@@ -193,6 +194,7 @@ pub type Observed = (Observer, HashMap<u32, HostId>);
 
 /// In the parent: a pair for each host, its own end ready and observed.
 fn wire(guests: &[Guest]) -> Result<Observed, Error> {
+    sysctl::quiet_ipv6()?;
     sysctl::write("net.ipv4.ip_forward", "1")?;
     let mut netlink = Netlink::open()?;
     let mut devices = HashMap::with_capacity(guests.len());

@@ -69,6 +69,8 @@ pub struct Host {
     pub has_ipv6: bool,
     /// Whom it asks for the address of a name.
     pub resolver: Ipv4Addr,
+    /// Kernel settings of IPv6 are as programs should find them.
+    is_settled: bool,
     names: Arc<str>,
     inside: OnceLock<Inside>,
 }
@@ -81,6 +83,11 @@ impl Host {
     pub fn inside(&self) -> Result<&Inside, Error> {
         if let Some(inside) = self.inside.get() {
             return Ok(inside);
+        }
+        if !self.is_settled {
+            let has_ipv6 = self.has_ipv6;
+            let settled = self.namespace.run(move || sysctl::settle_ipv6(has_ipv6));
+            settled.map_err(|error| error.on(&self.name))?;
         }
         let prepared = Inside::prepare(&self.name, &self.namespace, &self.names, self.resolver)?;
         Ok(self.inside.get_or_init(|| prepared))
@@ -111,6 +118,10 @@ impl World {
                 resolver: match plan.fabric.ports[port.0 as usize].internet {
                     false => plan.fabric.resolver.private,
                     true => plan.fabric.resolver.public,
+                },
+                is_settled: match &host.attachment {
+                    Attachment::Fabric => sets_ipv6(host),
+                    Attachment::Inside(_) => true,
                 },
                 names: Arc::clone(&names[port.0 as usize]),
                 inside: OnceLock::new(),
@@ -214,14 +225,24 @@ fn names(plan: &Plan) -> Vec<Arc<str>> {
 fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
+    let sets_ipv6 = sets_ipv6(plan);
     Namespace::spawn(&plan.name, move || {
         let device = open_device(address, &further, ipv6, mtu)?;
         inside::add_bridges(&bridges, mtu)?;
+        if sets_ipv6 {
+            sysctl::settle_ipv6(ipv6.is_some())?;
+        }
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
         }
         Ok(device)
     })
+}
+
+/// True when the lab has settings of IPv6 itself: they come after ours.
+fn sets_ipv6(plan: &HostPlan) -> bool {
+    let mut names = plan.sysctls.iter().map(|(name, _)| name);
+    names.any(|name| name.starts_with("net.ipv6."))
 }
 
 /// `eth0` of the calling thread's namespace, with its addresses and routes.
@@ -231,7 +252,6 @@ fn open_device(
     ipv6: Option<Ipv6Addr>,
     mtu: u16,
 ) -> Result<OwnedFd, Error> {
-    sysctl::quiet_ipv6()?;
     sysctl::plain_defaults()?;
     let device = tun::create()?;
     let index = nix::net::if_::if_nametoindex(tun::NAME)
@@ -242,7 +262,6 @@ fn open_device(
         netlink.add_address(index, *address, 32)?;
     }
     if let Some(ipv6) = ipv6 {
-        sysctl::use_ipv6()?;
         netlink.configure_ipv6(index, ipv6)?;
     }
     Ok(device)

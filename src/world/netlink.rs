@@ -10,7 +10,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::packet_route::link::LinkAttribute;
+use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute};
 use rtnetlink::packet_route::route::{RouteScope, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
@@ -102,21 +102,35 @@ impl Netlink {
             RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
             0,
         )?;
-        // Before it is up: afterwards the kernel waits for an RCU grace period, with everybody else behind it.
-        let longer = LinkUnspec::new_with_index(index)
-            .append_extra_attribute(LinkAttribute::TxQueueLen(QUEUE))
-            .build();
-        self.request(
-            "lengthen the queue of eth0",
-            RouteNetlinkMessage::SetLink(longer),
-            0,
-        )?;
+        self.before_up(index)?;
         self.add_address(index, address, prefix)?;
         let link = LinkUnspec::new_with_index(index)
             .mtu(u32::from(mtu))
             .up()
             .build();
         self.request("bring up eth0", RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// A longer queue, and no IPv6 address of its own: the kernel makes none for the device, and so asks nobody whether
+    /// another has it and looks for no router. Before it is up: afterwards the kernel waits for an RCU grace period, with
+    /// everybody else behind it, and the address is there.
+    fn before_up(&mut self, index: u32) -> Result<(), Error> {
+        let longer = || {
+            LinkUnspec::new_with_index(index)
+                .append_extra_attribute(LinkAttribute::TxQueueLen(QUEUE))
+        };
+        let silent = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+        let both = longer().append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![
+            AfSpecUnspec::Inet6(vec![silent]),
+        ]));
+        let operation = "lengthen the queue of eth0";
+        match self.request(operation, RouteNetlinkMessage::SetLink(both.build()), 0) {
+            // This kernel has no IPv6.
+            Err(error) if error.errno == Some(Errno::EAFNOSUPPORT) => {
+                self.request(operation, RouteNetlinkMessage::SetLink(longer().build()), 0)
+            }
+            done => done,
+        }
     }
 
     /// Adds a /128 address and the default route of IPv6, usable at once.

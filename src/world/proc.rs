@@ -25,6 +25,14 @@ pub fn counters() -> Result<Counters, Error> {
     Ok(all)
 }
 
+/// False when a namespace with these counters cannot have a TCP connection: no segment went in or out, and none was begun.
+pub fn speaks_tcp(counters: &Counters) -> bool {
+    let moved = |name: &&str| counters.get(*name).is_none_or(|count| *count != 0);
+    ["TcpActiveOpens", "TcpInSegs", "TcpOutSegs"]
+        .iter()
+        .any(|name| moved(&name))
+}
+
 /// The counters of IPv6 besides: `Ip6InReceives`, `Icmp6OutMsgs`, `Udp6InDatagrams`. TCP's are those of both.
 ///
 /// # Errors
@@ -229,6 +237,17 @@ mod tests {
         assert_eq!(all.get("TcpExtTCPSYNChallenge"), Some(&3));
         let later = Counters::from([("TcpExtTCPSYNChallenge".to_owned(), 5)]);
         assert_eq!(delta(&all, &later).get("TcpExtTCPSYNChallenge"), Some(&2));
+    }
+
+    #[test]
+    fn who_sent_and_got_no_segment_has_no_connection() {
+        let mut counters = Counters::from(
+            ["TcpActiveOpens", "TcpInSegs", "TcpOutSegs"].map(|name| (name.to_owned(), 0)),
+        );
+        assert!(!speaks_tcp(&counters));
+        counters.insert("TcpInSegs".to_owned(), 1);
+        assert!(speaks_tcp(&counters));
+        assert!(speaks_tcp(&Counters::new()), "unknown: it is looked for");
     }
 
     #[test]

@@ -3,21 +3,22 @@
 //! Output goes to files in memory, never to pipes: a program that becomes a daemon would hold a pipe for ever.
 
 use super::error::Error;
-use super::namespace::Namespace;
+use super::namespace::{Namespace, Resident};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{SigHandler, Signal, killpg, signal};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 
 /// Output kept of a program, bytes.
 const OUTPUT_LIMIT: u64 = 64 * 1024;
@@ -25,12 +26,13 @@ const OUTPUT_LIMIT: u64 = 64 * 1024;
 /// How often the end of a group is looked for.
 const GROUP_LOOK: Duration = Duration::from_millis(1);
 
-/// What a program needs to run inside a host.
+/// What a program needs to run inside a host: a thread that is in its namespaces, whose children programs are. Started by
+/// another thread, a program would begin as a copy of this whole process (fork) to find its way there: several
+/// milliseconds, and as many page faults for everybody else.
 #[derive(Debug)]
 pub struct Inside {
     host: String,
-    network: OwnedFd,
-    mounts: OwnedFd,
+    resident: Resident,
 }
 
 /// How a program ended.
@@ -64,33 +66,23 @@ impl Inside {
         names: &str,
         resolver: Ipv4Addr,
     ) -> Result<Self, Error> {
-        let open = |file: &str| {
-            File::open(file)
-                .map(OwnedFd::from)
-                .map_err(|error| Error::io(format!("open {file}"), &error))
-        };
-        let network = namespace
-            .run(move || open("/proc/thread-self/ns/net"))
+        let (resident, seat) = Resident::announce(host);
+        let (name, names) = (host.to_owned(), names.to_owned());
+        // A child of the namespace's thread is in the namespace, too; its mounts are its own.
+        let entered = namespace.run(move || {
+            let enter = move || {
+                mount_namespace(&name, &names, resolver)?;
+                seat.take()
+            };
+            std::thread::spawn(enter).join()
+        });
+        entered
+            .map_err(|_| Error::other("prepare a mount namespace", "its thread died"))
+            .and_then(|result| result)
             .map_err(|error| error.on(host))?;
-        let names = names.to_owned();
-        let name = host.to_owned();
-        let inner = network
-            .try_clone()
-            .map_err(|error| Error::io("duplicate a descriptor", &error))?;
-        // A thread whose mounts were changed is never used again.
-        let mounts = std::thread::spawn(move || {
-            setns(&inner, CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| Error::system("enter the network namespace", errno))?;
-            mount_namespace(&name, &names, resolver)?;
-            open("/proc/thread-self/ns/mnt")
-        })
-        .join()
-        .map_err(|_| Error::other("prepare a mount namespace", "its thread died"))?
-        .map_err(|error| error.on(host))?;
         Ok(Self {
             host: host.to_owned(),
-            network,
-            mounts,
+            resident,
         })
     }
 
@@ -179,20 +171,13 @@ impl Inside {
             .current_dir("/")
             .process_group(0)
             .kill_on_drop(true);
-        let (network, mounts) = (self.network.as_raw_fd(), self.mounts.as_raw_fd());
-        // SAFETY: only async-signal-safe system calls between fork and exec; both descriptors outlive the spawn.
-        unsafe {
-            command.pre_exec(move || {
-                for (fd, kind) in [(network, libc::CLONE_NEWNET), (mounts, libc::CLONE_NEWNS)] {
-                    Errno::result(libc::setns(fd, kind))?;
-                }
-                for interrupt in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-                    signal(interrupt, SigHandler::SigDfl)?;
-                }
-                Ok(())
-            });
-        }
-        command.spawn().map_err(fail)
+        let runtime = Handle::current();
+        self.resident
+            .run(move || {
+                let _runtime = runtime.enter();
+                command.spawn()
+            })
+            .map_err(fail)
     }
 }
 

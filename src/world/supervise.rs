@@ -222,13 +222,19 @@ fn prepare_init() -> Result<(), Error> {
     Ok(())
 }
 
-/// The terminal sends Ctrl-C to every process of the group; only outer answers it.
+/// The terminal sends Ctrl-C to every process of the group; only outer answers it. A handler that does nothing is not handed
+/// down to programs as ignoring would be: exec(2) gives them the default.
 fn unblock_signals() {
-    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    let deaf = SigAction::new(
+        SigHandler::Handler(nothing),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // SAFETY: no handler is installed, only the default is replaced by ignoring.
-        let set = unsafe { sigaction(signal, &ignore) };
-        debug_assert!(set.is_ok(), "these signals can be ignored");
+        // SAFETY: the handler touches nothing.
+        let set = unsafe { sigaction(signal, &deaf) };
+        debug_assert!(set.is_ok(), "these signals can be handled");
     }
     let unblocked = SigSet::all().thread_unblock();
     debug_assert!(unblocked.is_ok(), "the mask is valid");

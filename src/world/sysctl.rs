@@ -40,8 +40,12 @@ pub fn own_connection_tables() {
 /// # Errors
 /// When the setting exists and cannot be written.
 pub fn quiet_ipv6() -> Result<(), Error> {
-    let path = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
-    match fs::write(path, "1") {
+    disable_ipv6("default")
+}
+
+fn disable_ipv6(place: &str) -> Result<(), Error> {
+    let path = format!("/proc/sys/net/ipv6/conf/{place}/disable_ipv6");
+    match fs::write(&path, "1") {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::io(format!("write {path}"), &error))
         }
@@ -49,19 +53,24 @@ pub fn quiet_ipv6() -> Result<(), Error> {
     }
 }
 
-/// IPv6 on `eth0` after all, for an address that is written: the kernel makes none, looks for no router and asks
-/// nobody whether another has it.
+/// What programs may notice of IPv6, and devices and addresses that they make themselves: none on devices to come, and on
+/// `eth0` none, or what is written there only, without a question whether another has it. The device is as quiet without
+/// (see `netlink`), and most hosts never run a program: names under /proc/sys/net are the same in every namespace and
+/// collide in the kernel's table of names, so that a look-up costs in proportion to the namespaces there are.
 ///
 /// # Errors
 /// When one cannot be written.
-pub fn use_ipv6() -> Result<(), Error> {
+pub fn settle_ipv6(has_address: bool) -> Result<(), Error> {
+    quiet_ipv6()?;
+    if !has_address {
+        return disable_ipv6("eth0");
+    }
     // 1: no link-local address from the device (`addr_gen_mode` none).
     for (setting, value) in [
         ("addr_gen_mode", "1"),
         ("accept_ra", "0"),
         ("accept_dad", "0"),
         ("router_solicitations", "0"),
-        ("disable_ipv6", "0"),
     ] {
         write(&format!("net.ipv6.conf.eth0.{setting}"), value)?;
     }
@@ -81,9 +90,8 @@ pub fn plain_defaults() -> Result<(), Error> {
     Ok(())
 }
 
-/// Which of them the calling thread's namespace inherited with another value; as those that cannot be read. Asked once:
-/// names under /proc/sys/net are the same in every namespace and collide in the kernel's table of names, so that each
-/// look-up costs in proportion to the namespaces there are (a thousand hosts: 0.3 s of processor time).
+/// Which of them the calling thread's namespace inherited with another value; as those that cannot be read. Asked once, for
+/// the same reason as [`settle_ipv6`] is not asked for every host (a thousand hosts: 0.3 s of processor time).
 fn inherited_otherwise() -> Vec<String> {
     let places = ["all", "default"].iter();
     let names = places.flat_map(|place| {

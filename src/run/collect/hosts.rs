@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// By name.
 pub(super) async fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvidence> {
-    let infos = tcp_infos(story).await;
+    let infos = tcp_infos(story, &moment.sockets).await;
     let hosts = story.plan.hosts.iter().enumerate();
     hosts
         .map(|(number, host)| {
@@ -94,11 +94,14 @@ fn requests(story: &Story, host: usize) -> Vec<Request> {
         .collect()
 }
 
-/// By host. Empty where the kernel does not tell: sockets are then without.
-async fn tcp_infos(story: &Story) -> Vec<sock_diag::Infos> {
-    let hosts = story.world.hosts().iter();
-    let asked = hosts.map(|host| host.namespace.call(sock_diag::tcp_infos));
-    let told = join_all(asked).await.into_iter();
+/// By host. Empty where the kernel does not tell: sockets are then without; and where there is none.
+async fn tcp_infos(story: &Story, sockets: &[Vec<proc::TcpSocket>]) -> Vec<sock_diag::Infos> {
+    let hosts = story.world.hosts().iter().zip(sockets);
+    let told = join_all(hosts.map(async |(host, sockets)| match sockets.is_empty() {
+        true => Ok(sock_diag::Infos::new()),
+        false => host.namespace.call(sock_diag::tcp_infos).await,
+    }));
+    let told = told.await.into_iter();
     told.map(|told| {
         told.unwrap_or_else(|error| {
             tracing::debug!(%error, "no sock_diag");

@@ -20,7 +20,7 @@ use super::Baseline;
 use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
-use crate::world::drops::{self, Drops};
+use crate::world::drops;
 use crate::world::{Error, World, proc};
 use connections::Known;
 use endpoints::endpoints;
@@ -37,19 +37,10 @@ use steps::steps;
 /// # Errors
 /// When /proc cannot be read.
 pub async fn counters(world: &World) -> Result<Baseline, Error> {
-    let drops = match drops::watch() {
-        Ok(drops) => Ok(kernel_drops(world, drops).await?),
-        Err(why) => Err(why),
-    };
+    let drops = kernel_drops(world).await?;
     let counters = join_all(world.hosts().iter().map(|host| {
         let has_ipv6 = host.has_ipv6;
-        host.namespace.call(move || {
-            let mut counters = proc::counters()?;
-            if has_ipv6 {
-                counters.extend(proc::ipv6_counters()?);
-            }
-            Ok(counters)
-        })
+        host.namespace.call(move || own_counters(has_ipv6))
     }))
     .await
     .into_iter()
@@ -57,13 +48,38 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
     Ok(Baseline { counters, drops })
 }
 
-/// What every host's kernel has dropped so far.
-async fn kernel_drops(world: &World, drops: &Drops) -> Result<Vec<proc::Counters>, Error> {
+/// Those of this thread's namespace.
+fn own_counters(has_ipv6: bool) -> Result<proc::Counters, Error> {
+    let mut counters = proc::counters()?;
+    if has_ipv6 {
+        counters.extend(proc::ipv6_counters()?);
+    }
+    Ok(counters)
+}
+
+/// Counters and TCP sockets of this thread's namespace. Sockets are looked for where there can be any: the kernel walks
+/// through all its tables for them.
+fn look(has_ipv6: bool) -> Result<(proc::Counters, Vec<proc::TcpSocket>), Error> {
+    let counters = own_counters(has_ipv6)?;
+    let sockets = match proc::speaks_tcp(&counters) {
+        true => proc::tcp_sockets()?,
+        false => Vec::new(),
+    };
+    Ok((counters, sockets))
+}
+
+/// What every host's kernel has dropped so far, or why that is not known.
+async fn kernel_drops(world: &World) -> Result<Result<Vec<proc::Counters>, &'static str>, Error> {
+    let drops = match drops::watch() {
+        Ok(drops) => drops,
+        Err(why) => return Ok(Err(why)),
+    };
     let hosts = world.hosts().iter();
     let namespaces = join_all(hosts.map(|host| host.namespace.call(proc::namespace))).await;
     let counted = drops.counted()?;
     let of = |namespace: Result<u32, Error>| Ok(drops.of(&counted, namespace?));
-    namespaces.into_iter().map(of).collect()
+    let counters: Result<Vec<_>, Error> = namespaces.into_iter().map(of).collect();
+    Ok(Ok(counters?))
 }
 
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
@@ -82,14 +98,14 @@ async fn moment(story: &Story) -> Result<Moment, Error> {
     let mut looks = 0;
     loop {
         let received = received(story).await;
-        let sockets = join_all(
-            hosts
-                .iter()
-                .map(|host| host.namespace.call(proc::tcp_sockets)),
-        )
-        .await;
-        let sockets = sockets.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let counters = counters(&story.world).await?;
+        let looked = join_all(hosts.iter().map(|host| {
+            let has_ipv6 = host.has_ipv6;
+            host.namespace.call(move || look(has_ipv6))
+        }));
+        let looked = looked.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (counters, sockets) = looked.into_iter().unzip();
+        let drops = kernel_drops(&story.world).await?;
+        let counters = Baseline { counters, drops };
         let books = books(story).await;
         looks += 1;
         if books.totals.received == received || looks == LOOKS {
