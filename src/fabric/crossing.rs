@@ -15,6 +15,19 @@ use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
 use std::time::Duration;
 
+/// A packet that is handed to a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// As in [`super::record::PacketRecord::id`].
+    pub id: u64,
+    /// When it is handed over, since the fabric started.
+    pub at: Duration,
+    /// A host sent it, rather than the fabric.
+    pub from_host: bool,
+    /// Its receiver's own address is its source.
+    pub self_sourced: bool,
+}
+
 impl Fabric {
     /// Into a link. `at` is when the packet came to it, which is earlier than now when the driver is late.
     pub(super) fn through(
@@ -227,7 +240,13 @@ impl Fabric {
             headers,
             packet,
         } = transient;
-        out.leaving(passage.id);
+        let self_sourced = self.routes.is_own(to, headers.source());
+        out.leaving(Leaving {
+            id: passage.id,
+            at: self.now,
+            from_host: passage.sender.is_some(),
+            self_sourced,
+        });
         let taken = if is_stand_in(headers.destination()) {
             self.deliver_ipv6(to, vnet, headers, packet, out)
         } else {
@@ -236,10 +255,17 @@ impl Fabric {
         let Some(taken) = taken else {
             return self.finish(transient, Fate::Dropped(Reason::Untranslatable));
         };
-        if taken && self.routes.is_own(to, headers.source()) {
+        if taken && self_sourced {
             self.self_sourced[to.0 as usize] += 1;
         }
         self.handed_over(to, taken, &transient.passage, &transient.headers);
+    }
+
+    /// A device refused a packet for which [`Output::deliver`] said that it was taken. The books are then as if it had been
+    /// refused at once. Panics when the configuration has no such port.
+    pub fn refused(&mut self, by: PortId, packet: Leaving) {
+        self.self_sourced[by.0 as usize] -= u64::from(packet.self_sourced);
+        self.ledger.refused(&packet);
     }
 
     /// A packet's end at its receiver's device, which took it or refused it.

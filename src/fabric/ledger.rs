@@ -5,6 +5,7 @@
 
 use super::balancer::Onward;
 use super::config::PortId;
+use super::crossing::Leaving;
 use super::flow_table::{FlowTable, Side};
 use super::passage::{Passage, tuple};
 use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
@@ -223,6 +224,34 @@ impl Ledger {
         self.write(Duration::from_nanos(now), &passage, &headers, fate, full);
     }
 
+    /// A packet that was booked as forwarded was refused by the device after all.
+    pub fn refused(&mut self, packet: &Leaving) {
+        if packet.from_host {
+            self.totals.forwarded -= 1;
+            *self.dropped(Reason::DeviceRefused) += 1;
+        }
+        // It is among the last of those cut, of those kept, or nowhere.
+        let latest = self.latest.iter_mut();
+        let found = latest
+            .flat_map(|latest| latest.records.iter_mut().rev())
+            .take_while(|record| record.at >= packet.at)
+            .any(|record| refuse(record, packet));
+        if found {
+            return;
+        }
+        for kept in self.records.iter_mut().rev() {
+            let found = match kept {
+                Kept::Short(short) if short.is_before(packet.at) => return,
+                Kept::Short(short) => short.refuse(packet.id),
+                Kept::Whole(place) if self.whole[*place as usize].at < packet.at => return,
+                Kept::Whole(place) => refuse(&mut self.whole[*place as usize], packet),
+            };
+            if found {
+                return;
+            }
+        }
+    }
+
     fn dropped(&mut self, reason: Reason) -> &mut u64 {
         self.totals.dropped.entry(reason).or_insert(0)
     }
@@ -278,6 +307,15 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Makes this packet's end a refusal. False: this is not the record of its end.
+fn refuse(record: &mut PacketRecord, packet: &Leaving) -> bool {
+    let found = record.id == packet.id && matches!(record.fate, Fate::Forwarded(_));
+    if found {
+        record.fate = Fate::Dropped(Reason::DeviceRefused);
+    }
+    found
 }
 
 /// Appends to a list that forgets its oldest.

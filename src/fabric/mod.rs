@@ -67,6 +67,7 @@ use targets::{Probe, Standing};
 
 pub use balancer::{Assigned, Place};
 pub use config::Config;
+pub use crossing::Leaving;
 pub use endpoints::EndpointReading;
 pub use ledger::Latest;
 pub use meter::Meter;
@@ -85,7 +86,8 @@ pub struct Frame<'a> {
 
 /// Where packets leave the fabric.
 pub trait Output {
-    /// Hands a packet to a host's device. False: the device refused it, and the packet is lost.
+    /// Hands a packet to a host's device. False: the device refused it, and the packet is lost. Whoever gathers packets
+    /// says true, and tells [`Fabric::refused`] of those that the device refuses later.
     fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool;
 
     /// The same for a packet in two pieces, which IPv6 packets are: their headers are written last.
@@ -102,8 +104,8 @@ pub trait Output {
     /// A host's packet has come in: its number, and the bytes as the host wrote them. For captures.
     fn entered(&mut self, _id: u64, _from: PortId, _header: &VnetHeader, _packet: &[u8]) {}
 
-    /// The packet that is handed out next has this number. For captures.
-    fn leaving(&mut self, _id: u64) {}
+    /// What the packet is that is handed out next: for captures, and for [`Fabric::refused`].
+    fn leaving(&mut self, _packet: Leaving) {}
 }
 
 /// The network. One owner, no lock, no clock: every call says what time it is, since the fabric started. Time that

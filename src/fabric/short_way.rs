@@ -13,9 +13,10 @@ use super::ledger::Carried;
 use super::link::Stage;
 use super::passage::Transient;
 use super::record::{FlowId, Party};
-use super::{Fabric, Output};
+use super::{Fabric, Leaving, Output};
 use crate::packet::plain::{CONTROL, Plain};
 use crate::packet::{TCP, UDP, VnetHeader};
+use std::time::Duration;
 
 impl Fabric {
     /// Lets a packet go the short way. False: it has none, and nothing was done.
@@ -43,7 +44,12 @@ impl Fabric {
             return false;
         };
         plain.send_on(packet, onward.ends);
-        out.leaving(id);
+        out.leaving(Leaving {
+            id,
+            at: Duration::from_nanos(now),
+            from_host: true,
+            self_sourced: false,
+        });
         let taken = out.deliver(onward.to, vnet, packet);
         self.ledger.carried(
             now,

@@ -65,6 +65,18 @@ impl Shorthand {
         })
     }
 
+    /// It was made before that moment.
+    pub fn is_before(&self, at: Duration) -> bool {
+        Duration::from_nanos(self.at) < at
+    }
+
+    /// The device refused the packet after all. False: this is another packet's record.
+    pub fn refuse(&mut self, id: u64) -> bool {
+        let found = self.id == id;
+        self.taken &= !found;
+        found
+    }
+
     /// The record, with what its flow tells.
     pub fn told(&self, table: &FlowTable) -> PacketRecord {
         let entry = table.entry(self.flow);

@@ -3,19 +3,20 @@
 //! One thread, one epoll, one reused buffer; no lock on a packet's way. Others ask the fabric by sending a closure.
 //! Not here: any decision about a packet (see `fabric`).
 
+use super::devices::Devices;
 use super::error::Error;
-use super::tap::{self, Entry, Tap};
+use super::patience::{ask_for_short_slices, wait};
+use super::tap::{self, Tap};
 use crate::fabric::change::Change;
 use crate::fabric::config::{Config, PortId};
-use crate::fabric::{Fabric, Frame, Output};
+use crate::fabric::{Fabric, Frame};
 use crate::packet::VnetHeader;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::io::IoSlice;
 use std::net::SocketAddrV4;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -26,7 +27,7 @@ type Question = Box<dyn FnOnce(&mut Fabric, &mut Devices, Duration) + Send>;
 /// Packets taken from one device before the others get their turn.
 const BATCH: usize = 64;
 /// The virtio-net header in front of every packet, bytes (the kernel's default length).
-const HEADER: usize = 10;
+const HEADER: usize = VnetHeader::LEN;
 /// The largest IP packet, bytes: the payload length of IPv6 leaves out the header.
 const LARGEST: usize = 40 + 65_535;
 /// Packets up to this many bytes, header included, are read many at once, so that the fabric can fetch their flows from
@@ -83,12 +84,7 @@ impl Driver {
         let (start, epoch) = (Instant::now(), SystemTime::now());
         let mut engine = Engine {
             fabric,
-            devices: Devices {
-                files: devices,
-                tap,
-                now: Duration::ZERO,
-                leaving: 0,
-            },
+            devices: Devices::new(devices, tap),
             epoll,
             wake: Arc::clone(&wake),
             inbox,
@@ -129,7 +125,7 @@ impl Driver {
     /// # Panics
     /// As [`Driver::ask`].
     pub async fn take_tap(&self) -> Option<Tap> {
-        self.send(|_, devices, _| devices.tap.take()).await
+        self.send(|_, devices, _| devices.take_tap()).await
     }
 
     /// Asks the fabric; the answer comes to whoever awaits it. Questions are answered in the order of these calls, not in
@@ -229,78 +225,6 @@ struct Engine {
     start: Instant,
 }
 
-/// The devices as the fabric's output, and the tap on them.
-struct Devices {
-    files: Vec<OwnedFd>,
-    tap: Option<Tap>,
-    /// The time that a captured packet gets.
-    now: Duration,
-    /// The number of the packet that is handed out next.
-    leaving: u64,
-}
-
-impl Devices {
-    fn capture(
-        &mut self,
-        (id, port, inbound): (u64, PortId, bool),
-        vnet: &VnetHeader,
-        head: &[u8],
-        body: &[u8],
-    ) {
-        if let Some(tap) = &mut self.tap {
-            let entry = Entry {
-                at: self.now,
-                id,
-                port,
-                inbound,
-                vnet: *vnet,
-                len: 0,
-            };
-            tap.push(entry, head, body);
-        }
-    }
-}
-
-impl Output for Devices {
-    fn entered(&mut self, id: u64, from: PortId, header: &VnetHeader, packet: &[u8]) {
-        self.capture((id, from, false), header, packet, &[]);
-    }
-
-    fn leaving(&mut self, id: u64) {
-        self.leaving = id;
-    }
-
-    fn deliver(&mut self, to: PortId, header: &VnetHeader, packet: &[u8]) -> bool {
-        self.deliver_pieces(to, header, packet, &[])
-    }
-
-    fn deliver_pieces(
-        &mut self,
-        to: PortId,
-        header: &VnetHeader,
-        head: &[u8],
-        body: &[u8],
-    ) -> bool {
-        let bytes = header.to_bytes();
-        let slices = [IoSlice::new(&bytes), IoSlice::new(head), IoSlice::new(body)];
-        match nix::sys::uio::writev(&self.files[to.0 as usize], &slices) {
-            Ok(_) => {
-                self.capture((self.leaving, to, true), header, head, body);
-                true
-            }
-            Err(errno) => {
-                tracing::debug!(
-                    ?errno,
-                    port = to.0,
-                    length = head.len() + body.len(),
-                    "a device refused a packet"
-                );
-                false
-            }
-        }
-    }
-}
-
 impl Engine {
     fn run(&mut self) {
         ask_for_short_slices();
@@ -339,7 +263,7 @@ impl Engine {
     /// The fabric's time, also for what is captured from now on.
     fn now(&mut self) -> Duration {
         let now = self.start.elapsed();
-        self.devices.now = now;
+        self.devices.set_time(now);
         now
     }
 
@@ -379,7 +303,7 @@ impl Engine {
         };
         let mut begin = 0;
         while read.count < most {
-            match nix::unistd::read(&self.devices.files[number], &mut buffer[begin..]) {
+            match nix::unistd::read(self.devices.file(number), &mut buffer[begin..]) {
                 Ok(length) => {
                     read.lengths[read.count] = length;
                     read.count += 1;
@@ -407,6 +331,7 @@ impl Engine {
                 read.places()
                     .filter_map(|place| Some((port, buffer[place].get(HEADER..)?))),
             );
+            self.devices.gather(read.count);
         }
         for place in read.places() {
             let Some((header, packet)) = buffer[place].split_at_mut_checked(HEADER) else {
@@ -416,6 +341,9 @@ impl Engine {
             let now = self.now();
             self.fabric
                 .receive(now, port, Frame { header, packet }, &mut self.devices);
+        }
+        for (by, packet) in self.devices.settle() {
+            self.fabric.refused(by, packet);
         }
     }
 }
@@ -435,75 +363,5 @@ impl Read {
             begin += length;
             begin - length..begin
         })
-    }
-}
-
-/// Waits for events with a timeout finer than epoll_wait's millisecond (epoll_pwait2, Linux 5.11).
-fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: Option<Duration>) -> usize {
-    let spec = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs() as libc::time_t,
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
-    let pointer = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: `EpollEvent` is a transparent `epoll_event`; the length is the slice's; the timespec outlives the call.
-    let ready = unsafe {
-        libc::syscall(
-            libc::SYS_epoll_pwait2,
-            epoll.0.as_raw_fd(),
-            events.as_mut_ptr().cast::<libc::epoll_event>(),
-            events.len() as libc::c_int,
-            pointer,
-            std::ptr::null::<libc::sigset_t>(),
-            0usize,
-        )
-    };
-    match Errno::result(ready) {
-        Ok(ready) => ready as usize,
-        Err(Errno::EINTR) => 0,
-        Err(Errno::ENOSYS) => {
-            // Rounded up, or the loop would spin through the last millisecond.
-            let millis = timeout.map_or(-1, |timeout| {
-                timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as i32
-            });
-            epoll
-                .wait(
-                    events,
-                    nix::sys::epoll::EpollTimeout::try_from(millis)
-                        .unwrap_or(nix::sys::epoll::EpollTimeout::NONE),
-                )
-                .unwrap_or(0)
-        }
-        Err(errno) => panic!("epoll_pwait2 on the fabric's devices: {errno}"),
-    }
-}
-
-/// Asks for a 100 us slice under SCHED_OTHER: about five times less lateness beside a compile job, no privilege needed.
-/// Kernels before 6.12 refuse or ignore it, which costs precision only.
-pub(super) fn ask_for_short_slices() {
-    #[repr(C)]
-    struct Attributes {
-        size: u32,
-        policy: u32,
-        flags: u64,
-        nice: i32,
-        priority: u32,
-        runtime: u64,
-        deadline: u64,
-        period: u64,
-    }
-    let attributes = Attributes {
-        size: size_of::<Attributes>() as u32,
-        policy: 0,
-        flags: 0,
-        nice: 0,
-        priority: 0,
-        runtime: 100_000,
-        deadline: 0,
-        period: 0,
-    };
-    // SAFETY: the kernel reads `size` bytes of the structure.
-    let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
-    if let Err(errno) = Errno::result(set) {
-        tracing::debug!(?errno, "no short slices");
     }
 }

@@ -46,7 +46,7 @@ fn windows() -> &'static Windows {
 }
 
 fn sample() {
-    super::driver::ask_for_short_slices();
+    super::patience::ask_for_short_slices();
     loop {
         let before = Instant::now();
         // A timer is what is measured here; nothing waits for it.

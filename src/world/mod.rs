@@ -5,6 +5,7 @@
 //! (see `run`) and any decision about a packet (see `fabric`).
 
 pub mod annex;
+mod devices;
 pub mod driver;
 pub mod drops;
 pub mod error;
@@ -13,6 +14,8 @@ pub mod lag;
 pub mod namespace;
 mod netlink;
 pub mod observer;
+mod outbox;
+mod patience;
 pub mod probe;
 pub mod proc;
 pub mod program;

@@ -164,6 +164,43 @@ fn a_device_that_refuses_is_a_drop() {
 }
 
 #[test]
+fn a_device_that_refuses_late_leaves_the_same_books() {
+    for (record_limit, latest) in [(100, None), (1, None), (1, Some(100))] {
+        let books = [false, true].map(|late| {
+            let mut config = one_target();
+            config.record_limit = record_limit;
+            let mut net = Net::new(config);
+            if let Some(latest) = latest {
+                net.fabric.keep_latest(latest);
+            }
+            let along = || datagram(end(INSIDE_IP, 4), end(FRONT_A_PRIVATE, 53), 8);
+            net.send(INSIDE, along());
+            net.out.leaving.clear();
+            net.out.refuse = !late;
+            net.send(INSIDE, datagram(end(INSIDE_IP, 1), end(WEB2_IP, 2), 8));
+            // By the whole way, and by the short one.
+            net.send(WEB1, datagram(end(WEB1_IP, C), end(FRONT_A_PRIVATE, 53), 8));
+            net.send(INSIDE, along());
+            net.out.refuse = false;
+            let gone = net.out.leaving.clone();
+            net.send(INSIDE, along());
+            if late {
+                assert_eq!(net.fabric.self_sourced(WEB1), 1);
+                for (by, packet) in [WEB2, WEB1, WEB1].into_iter().zip(gone) {
+                    net.fabric.refused(by, packet);
+                }
+            }
+            assert_eq!(net.fabric.self_sourced(WEB1), 0);
+            let (records, latest) = (net.fabric.records(), net.fabric.latest());
+            let totals = net.fabric.totals();
+            assert_eq!(totals.dropped[&Reason::DeviceRefused], 3);
+            format!("{records:?} {latest:?} {totals:?}")
+        });
+        assert_eq!(books[0], books[1]);
+    }
+}
+
+#[test]
 fn the_ttl_runs_down_by_one_and_out() {
     let mut net = Net::new(config());
     let mut bytes = datagram(end(INSIDE_IP, 1), end(WEB2_IP, 2), 8);

@@ -4,7 +4,7 @@ use etherparse::{NetHeaders, PacketBuilder, PacketHeaders, TcpHeader, TransportH
 use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
-use hairpin::fabric::{Config, Fabric, Frame, Output};
+use hairpin::fabric::{Config, Fabric, Frame, Leaving, Output};
 use hairpin::packet::rewrite::finish_checksum;
 use hairpin::packet::{Headers, VnetHeader, checksum};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -169,12 +169,17 @@ impl Delivery {
 #[derive(Default)]
 pub struct Outbox {
     pub delivered: Vec<Delivery>,
+    pub leaving: Vec<Leaving>,
     pub refuse: bool,
     /// For packets whose checksums nobody vouched for.
     pub unverified: bool,
 }
 
 impl Output for Outbox {
+    fn leaving(&mut self, packet: Leaving) {
+        self.leaving.push(packet);
+    }
+
     fn deliver(&mut self, to: PortId, vnet: &VnetHeader, packet: &[u8]) -> bool {
         if !self.unverified {
             verify(vnet, packet);
