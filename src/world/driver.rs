@@ -1,6 +1,6 @@
 //! The thread that owns a fabric: it moves packets between TUN devices and the fabric, and waits in between.
 //!
-//! One thread, one epoll, one reused buffer; no lock on a packet's way. Others ask the fabric by sending a closure.
+//! One thread, one epoll, one reused buffer, one outbox; no lock on a packet's way. Others ask the fabric by sending a closure.
 //! Not here: any decision about a packet (see `fabric`).
 
 use super::devices::Devices;
