@@ -1,25 +1,19 @@
-//! A network namespace without a name: one long-lived thread inside it, and everything that must happen there.
+//! A network namespace without a name: one long-lived thread that unshared it, and everything that must happen inside.
 //!
 //! The thread is the only holder besides sockets and the device, so the kernel frees the namespace when the runner
 //! dies, however it dies. Work is sent to it as closures: a socket costs 10 us that way, 1.7 ms with a throw-away thread.
-//! Namespaces are made by a few builders (see [`Builders`]), whose children those threads are.
 
 use super::error::Error;
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, gettid};
-use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Stack of a resident thread, bytes. It runs small closures only; a thousand of them must be cheap.
 const STACK: usize = 256 * 1024;
-
-/// How many build at once. The kernel makes and furnishes namespaces under one lock (rtnl), where more would wait in turn,
-/// and awake: a thousand threads took a third more processor time for the same hosts.
-const BUILDERS: usize = 2;
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -50,26 +44,23 @@ impl Namespace {
     /// Makes a namespace and runs `first` inside; its result comes later, so many can be made at once.
     ///
     /// # Errors
-    /// When no builder can be had. What fails inside is in the [`Pending`].
+    /// When no thread can be had. What fails inside is in the [`Pending`].
     pub fn spawn<T: Send + 'static>(
         name: &str,
         first: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<(Self, Pending<T>), Error> {
-        static BUILDERS: OnceLock<Builders> = OnceLock::new();
-        let builders = match BUILDERS.get() {
-            Some(builders) => builders,
-            None => {
-                let started = Builders::start()?;
-                BUILDERS.get_or_init(|| started)
-            }
-        };
         let (resident, seat) = Resident::announce(name);
         let (answer, result) = mpsc::sync_channel(1);
-        builders.order(Box::new(move || {
-            let built = build(first).and_then(|value| seat.take().map(|()| value));
-            // Whoever stopped waiting for it lets the resident go, too.
-            drop(answer.send(built));
-        }))?;
+        let work = move |seat: &Seat| {
+            let made = unshare(CloneFlags::CLONE_NEWNET)
+                .map_err(|errno| Error::system("unshare a network namespace", errno));
+            let outcome = made.and_then(|()| first());
+            let failed = outcome.is_err();
+            if answer.send(outcome).is_ok() && !failed {
+                seat.stay();
+            }
+        };
+        seat.take(work).map_err(|error| error.on(name))?;
         Ok((
             Self {
                 number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
@@ -172,87 +163,27 @@ impl Resident {
 }
 
 impl Seat {
-    /// Starts the thread, where the calling one is.
+    /// Starts the thread, where the calling one is; `work` comes to stay.
     ///
     /// # Errors
     /// When no thread can be had.
-    pub fn take(self) -> Result<(), Error> {
-        let Self { name, inbox } = self;
-        let stay = move || {
-            while let Ok(job) = inbox.recv() {
-                job();
-            }
-        };
+    pub fn take(self, work: impl FnOnce(&Self) + Send + 'static) -> Result<(), Error> {
+        let name = self.name.chars().take(15).collect();
         let started = thread::Builder::new()
-            .name(name.chars().take(15).collect())
+            .name(name)
             .stack_size(STACK)
-            .spawn(stay);
+            .spawn(move || work(&self));
         started
             .map(drop)
             .map_err(|error| Error::io("start a thread", &error))
     }
-}
 
-/// The threads that make namespaces, each after every namespace back in the one they started in, since the kernel takes
-/// settings of a new one from its parent.
-#[derive(Debug)]
-struct Builders {
-    orders: mpsc::Sender<Job>,
-}
-
-impl Builders {
-    fn start() -> Result<Self, Error> {
-        let (orders, inbox) = mpsc::channel::<Job>();
-        let inbox = Arc::new(Mutex::new(inbox));
-        for _ in 0..BUILDERS {
-            let path = "/proc/thread-self/ns/net";
-            let home =
-                File::open(path).map_err(|error| Error::io(format!("open {path}"), &error))?;
-            let inbox = Arc::clone(&inbox);
-            let work = move || {
-                while let Some(order) = next(&inbox) {
-                    order();
-                    if let Err(errno) = setns(&home, CloneFlags::CLONE_NEWNET) {
-                        tracing::error!(?errno, "a builder cannot leave a namespace");
-                        return;
-                    }
-                }
-            };
-            thread::Builder::new()
-                .name("builder".to_owned())
-                .stack_size(STACK)
-                .spawn(work)
-                .map_err(|error| Error::io("start a thread", &error))?;
+    /// Does what the resident is asked, until its handle is dropped.
+    pub fn stay(&self) {
+        while let Ok(job) = self.inbox.recv() {
+            job();
         }
-        Ok(Self { orders })
     }
-
-    fn order(&self, order: Job) -> Result<(), Error> {
-        let sent = self.orders.send(order);
-        sent.map_err(|_| Error::other("build a namespace", "all builders are gone"))
-    }
-}
-
-fn next(inbox: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
-    alone(inbox).recv().ok()
-}
-
-/// The calling thread into a new namespace, and what is first there. While one builder makes a namespace the other
-/// furnishes one: two at the same stage would wait for each other inside the kernel, and awake.
-fn build<T>(first: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    static MAKING: Mutex<()> = Mutex::new(());
-    static FURNISHING: Mutex<()> = Mutex::new(());
-    let making = alone(&MAKING);
-    unshare(CloneFlags::CLONE_NEWNET)
-        .map_err(|errno| Error::system("unshare a network namespace", errno))?;
-    drop(making);
-    let _furnishing = alone(&FURNISHING);
-    first()
-}
-
-/// A builder that panicked leaves nothing half done behind these locks.
-fn alone<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The result of a namespace's first closure.

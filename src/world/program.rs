@@ -3,7 +3,7 @@
 //! Output goes to files in memory, never to pipes: a program that becomes a daemon would hold a pipe for ever.
 
 use super::error::Error;
-use super::namespace::{Namespace, Resident};
+use super::namespace::{Namespace, Resident, Seat};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -72,7 +72,7 @@ impl Inside {
         let entered = namespace.run(move || {
             let enter = move || {
                 mount_namespace(&name, &names, resolver)?;
-                seat.take()
+                seat.take(Seat::stay)
             };
             std::thread::spawn(enter).join()
         });
