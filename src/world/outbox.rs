@@ -182,18 +182,19 @@ mod tests {
         drop(files);
         let sent = |to| (0..6 * ROOM).filter(move |id| id % 3 == to);
         for (to, far) in (0..).zip(far) {
-            assert!(letters(far).eq(sent(to)), "device {to}");
+            assert!(letters(far).into_iter().eq(sent(to)), "device {to}");
         }
         let expected: Vec<_> = sent(2).map(|id| (2, u64::from(id))).collect();
         assert_eq!(refused, expected);
     }
 
-    fn letters(mut far: PipeReader) -> impl Iterator<Item = u32> {
+    fn letters(mut far: PipeReader) -> Vec<u32> {
         let mut bytes = Vec::new();
         far.read_to_end(&mut bytes).expect("the rest");
         let (numbers, rest) = bytes.as_chunks::<4>();
         assert!(rest.is_empty());
-        numbers.to_vec().into_iter().map(u32::from_ne_bytes)
+        let numbers = numbers.iter().copied();
+        numbers.map(u32::from_ne_bytes).collect()
     }
 
     #[test]

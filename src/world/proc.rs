@@ -30,7 +30,7 @@ pub fn speaks_tcp(counters: &Counters) -> bool {
     let moved = |name: &&str| counters.get(*name).is_none_or(|count| *count != 0);
     ["TcpActiveOpens", "TcpInSegs", "TcpOutSegs"]
         .iter()
-        .any(|name| moved(&name))
+        .any(moved)
 }
 
 /// The counters of IPv6 besides: `Ip6InReceives`, `Icmp6OutMsgs`, `Udp6InDatagrams`. TCP's are those of both.
