@@ -136,7 +136,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 async fn through_fabric(held: usize) -> Round {
     let plan = plan_of(held.div_ceil(PORTS));
-    let world = World::build(&plan, None).await.expect("a world");
+    let world = World::build(&plan, held, None).await.expect("a world");
     let mut clients = Vec::new();
     for host in &world.hosts()[1..] {
         clients.push(host.namespace.place().await);
@@ -174,7 +174,7 @@ fn plan_of(clients: usize) -> Plan {
 /// The same with a router that translates in the kernel.
 async fn through_kernel(held: usize) -> Round {
     let bare = |name: &str| {
-        let (namespace, made) = Namespace::spawn(name, || Ok(())).expect("a namespace");
+        let (namespace, made) = Namespace::spawn(name, held, || Ok(())).expect("a namespace");
         made.wait().expect("a namespace");
         namespace
     };

@@ -294,7 +294,7 @@ async fn build_and_run(
     capture: Option<usize>,
 ) -> Result<Recorded, Error> {
     let began = Instant::now();
-    let world = Arc::new(World::build(plan, capture).await?);
+    let world = Arc::new(World::build(plan, need::connections(plan), capture).await?);
     let up = began.elapsed();
     let result = run::run(plan, Arc::clone(&world), part.sockets, cancelled).await;
     let began = Instant::now();

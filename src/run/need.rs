@@ -42,7 +42,7 @@ impl Need {
 }
 
 /// Connections that clients have open at once, at most.
-fn connections(plan: &Plan) -> usize {
+pub fn connections(plan: &Plan) -> usize {
     let of_step = |verb: &Verb| {
         let Verb::Load {
             dials,

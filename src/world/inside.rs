@@ -68,8 +68,8 @@ pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
 ///
 /// # Errors
 /// When no thread can be had.
-pub fn spawn(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
-    Namespace::spawn(&plan.name, || {
+pub fn spawn(plan: &HostPlan, connections: usize) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+    Namespace::spawn(&plan.name, connections, || {
         sysctl::quiet_ipv6()?;
         sysctl::plain_defaults()?;
         let path = "/proc/thread-self/ns/net";

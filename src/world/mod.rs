@@ -99,19 +99,24 @@ impl Host {
 
 impl World {
     /// Builds all hosts of a plan and starts its fabric. Rules and set-up scripts have run when it returns.
-    /// `capture`: bytes of packets to keep for a capture, none without.
+    /// `connections`: how many there may be at once, for the size of kernels' tables. `capture`: bytes of packets to keep for
+    /// a capture, none without.
     ///
     /// # Errors
     /// The first operation that failed; what was built by then is gone when the error arrives.
-    pub async fn build(plan: &Plan, capture: Option<usize>) -> Result<Self, Error> {
+    pub async fn build(
+        plan: &Plan,
+        connections: usize,
+        capture: Option<usize>,
+    ) -> Result<Self, Error> {
         let names = names(plan);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
         let mut doors: Vec<Pending<OwnedFd>> = Vec::new();
         for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
             let (namespace, descriptor) = match &host.attachment {
-                Attachment::Fabric => spawn_host(host)?,
-                Attachment::Inside(_) => inside::spawn(host)?,
+                Attachment::Fabric => spawn_host(host, connections)?,
+                Attachment::Inside(_) => inside::spawn(host, connections)?,
             };
             let port = plan.port(id);
             hosts.push(Arc::new(Host {
@@ -137,7 +142,8 @@ impl World {
         let kernels = &plan.fabric.ports[plan.on_fabric()..];
         let mut zonals = Vec::with_capacity(kernels.len());
         for port in kernels {
-            let (namespace, device) = spawn_zonal(plan, port, reserved(plan, port))?;
+            let reserved = reserved(plan, port);
+            let (namespace, device) = spawn_zonal(plan, port, connections, reserved)?;
             zonals.push(namespace);
             pending.push(device);
         }
@@ -225,11 +231,11 @@ fn names(plan: &Plan) -> Vec<Arc<str>> {
         .collect()
 }
 
-fn spawn_host(plan: &HostPlan) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+fn spawn_host(plan: &HostPlan, connections: usize) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
     let sets_ipv6 = sets_ipv6(plan);
-    Namespace::spawn(&plan.name, move || {
+    Namespace::spawn(&plan.name, connections, move || {
         let device = open_device(address, &further, ipv6, mtu)?;
         inside::add_bridges(&bridges, mtu)?;
         if sets_ipv6 {
@@ -274,11 +280,12 @@ fn open_device(
 fn spawn_zonal(
     plan: &Plan,
     port: &Port,
+    connections: usize,
     reserved: String,
 ) -> Result<(Namespace, Pending<OwnedFd>), Error> {
     let address = port.address;
     let ipv6 = port.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
-    Namespace::spawn(&port.name, move || {
+    Namespace::spawn(&port.name, connections, move || {
         let device = open_device(address, &[], ipv6, ZONAL_MTU)?;
         let range = format!("{} {}", KERNEL_PORTS.start(), KERNEL_PORTS.end());
         sysctl::write("net.ipv4.ip_local_port_range", &range)?;

@@ -4,6 +4,7 @@
 //! dies, however it dies. Work is sent to it as closures: a socket costs 10 us that way, 1.7 ms with a throw-away thread.
 
 use super::error::Error;
+use super::sysctl;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, gettid};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,20 +42,20 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes a namespace and runs `first` inside; its result comes later, so many can be made at once.
+    /// Makes a namespace that may have so many TCP connections at once, and runs `first` inside; its result comes later,
+    /// so many can be made at once.
     ///
     /// # Errors
     /// When no thread can be had. What fails inside is in the [`Pending`].
     pub fn spawn<T: Send + 'static>(
         name: &str,
+        connections: usize,
         first: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<(Self, Pending<T>), Error> {
         let (resident, seat) = Resident::announce(name);
         let (answer, result) = mpsc::sync_channel(1);
         let work = move |seat: &Seat| {
-            let made = unshare(CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| Error::system("unshare a network namespace", errno));
-            let outcome = made.and_then(|()| first());
+            let outcome = enter_new(connections).and_then(|()| first());
             let failed = outcome.is_err();
             if answer.send(outcome).is_ok() && !failed {
                 seat.stay();
@@ -114,6 +115,20 @@ impl Namespace {
             .await
             .unwrap_or_else(|_| panic!("the thread of {} died", self.resident.name))
     }
+}
+
+/// Moves the calling thread into a new namespace. The size of its table of connections is decided by the namespace that it is
+/// made from; one that needs more than the usual is made from one in between, which goes at once.
+fn enter_new(connections: usize) -> Result<(), Error> {
+    let enter = || {
+        unshare(CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| Error::system("unshare a network namespace", errno))
+    };
+    if let Some(buckets) = sysctl::more_buckets(connections) {
+        enter()?;
+        sysctl::own_connection_tables(buckets);
+    }
+    enter()
 }
 
 /// A long-lived thread that stays where its parent was when it started, and runs closures there. Dropping the handle

@@ -100,7 +100,7 @@ pub fn least() -> Result<(), Error> {
 }
 
 fn host() -> Result<Namespace, Error> {
-    let (namespace, pending) = Namespace::spawn("probe", || {
+    let (namespace, pending) = Namespace::spawn("probe", 0, || {
         let device = tun::create()?;
         let index = nix::net::if_::if_nametoindex(tun::NAME)
             .map_err(|errno| Error::system("find eth0", errno))?;

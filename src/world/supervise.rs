@@ -218,7 +218,7 @@ fn prepare_init() -> Result<(), Error> {
     if let Err(errno) = mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>) {
         tracing::debug!(?errno, "no /proc of our own");
     }
-    sysctl::own_connection_tables();
+    sysctl::own_connection_tables(sysctl::CONNECTION_BUCKETS);
     Ok(())
 }
 

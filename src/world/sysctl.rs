@@ -23,16 +23,27 @@ pub fn write(name: &str, value: &str) -> Result<(), Error> {
     })
 }
 
-/// Buckets of a host's own table of TCP connections.
-const CONNECTION_BUCKETS: &str = "4096";
+/// Buckets of a host's own table of TCP connections, where no load is large.
+pub const CONNECTION_BUCKETS: usize = 4096;
+/// Connections of a bucket, from which on the walk through it is felt at every packet.
+const CROWD: usize = 4;
+/// More buckets than this are for nobody: 8 MiB a host.
+const MOST_BUCKETS: usize = 1 << 20;
 
-/// Namespaces made from here on have a table of TCP connections of their own (`tcp_child_ehash_entries`, Linux 6.1).
-/// Otherwise they share the machine's, whose size follows its memory, and whoever reads the sockets of one host walks
-/// through all of it: half of the gallery's processor time with 24 GiB. Older kernels go without.
-pub fn own_connection_tables() {
-    if let Err(error) = write("net.ipv4.tcp_child_ehash_entries", CONNECTION_BUCKETS) {
+/// Namespaces made from where the calling thread is have a table of TCP connections of their own from here on
+/// (`tcp_child_ehash_entries`, Linux 6.1), of so many buckets. Otherwise they share the machine's, whose size follows its
+/// memory, and whoever reads the sockets of one host walks through all of it: half of the gallery's processor time with
+/// 24 GiB. Older kernels go without.
+pub fn own_connection_tables(buckets: usize) {
+    if let Err(error) = write("net.ipv4.tcp_child_ehash_entries", &buckets.to_string()) {
         tracing::debug!(%error, "hosts share the machine's table of connections");
     }
+}
+
+/// Buckets for so many connections at once; none: [`CONNECTION_BUCKETS`] do.
+pub fn more_buckets(connections: usize) -> Option<usize> {
+    let crowded = connections > CROWD * CONNECTION_BUCKETS;
+    crowded.then(|| connections.next_power_of_two().min(MOST_BUCKETS))
 }
 
 /// No IPv6 on devices to come: otherwise router solicitations and duplicate address detection show up in every count.

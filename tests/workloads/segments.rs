@@ -223,7 +223,7 @@ fn a_pod_keeps_its_address_on_the_way_through_its_node() {
         .expect("a runtime");
     let evidence: Evidence = runtime.block_on(async {
         let plan = Arc::new(pods());
-        let world = World::build(&plan, None).await.expect("a world");
+        let world = World::build(&plan, 1, None).await.expect("a world");
         let (_stop, cancel) = watch::channel(false);
         hairpin::run::run(&plan, Arc::new(world), Sockets::Here, cancel)
             .await
