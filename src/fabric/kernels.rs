@@ -83,7 +83,7 @@ impl Fabric {
     }
 
     /// True when a packet for a zonal address is a target's answer to a socket of that address's own kernel.
-    pub(super) fn answers_probe(
+    pub(super) fn answers_kernel(
         &self,
         from: PortId,
         balancer: BalancerId,

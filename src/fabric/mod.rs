@@ -354,17 +354,17 @@ impl Fabric {
         self.wake();
     }
 
-    /// Where a client's connection goes on that ends at a listener of a zonal address's own kernel: the group, and the
-    /// target's address. None when no flow of this client goes there.
+    /// Where a client's connection goes on that ends at a listener of a zonal address's own kernel: the group, the
+    /// target's place in it, and its address. None when no flow of this client goes there.
     pub fn behind(
         &self,
         listener: SocketAddrV4,
         client: SocketAddrV4,
-    ) -> Option<(GroupId, SocketAddrV4)> {
+    ) -> Option<(GroupId, usize, SocketAddrV4)> {
         let (group, index) = self.balancers.behind(listener, client)?;
         let target = &self.config.groups[usize::from(group.0)].targets[index];
         let port = target.port.unwrap_or(listener.port());
-        Some((group, SocketAddrV4::new(target.address, port)))
+        Some((group, index, SocketAddrV4::new(target.address, port)))
     }
 
     /// The target whose turn it is, for a connection of a proxy to one of the groups that its listener forwards to. None:

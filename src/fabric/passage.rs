@@ -239,9 +239,10 @@ impl Fabric {
                     zonal,
                     kernel,
                 }) => {
-                    let kernel =
-                        kernel.filter(|_| self.answers_probe(from, balancer, &transient.headers));
-                    transient.passage.probe = kernel.is_some();
+                    let headers = &transient.headers;
+                    let kernel = kernel.filter(|_| self.answers_kernel(from, balancer, headers));
+                    let checks = |kernel| !self.is_of_terminator(kernel, headers.to.port());
+                    transient.passage.probe = kernel.is_some_and(checks);
                     let arrival = Arrival {
                         source,
                         balancer,

@@ -116,3 +116,16 @@ fn inherited_otherwise() -> Vec<String> {
 fn path(name: &str) -> String {
     format!("/proc/sys/{}", name.replace('.', "/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::more_buckets;
+
+    #[test]
+    fn large_loads_have_a_bucket_for_each_connection() {
+        assert_eq!(more_buckets(16_384), None);
+        assert_eq!(more_buckets(16_385), Some(32_768));
+        assert_eq!(more_buckets(55_000), Some(65_536));
+        assert_eq!(more_buckets(10_000_000), Some(1 << 20));
+    }
+}

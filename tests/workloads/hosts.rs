@@ -1,7 +1,11 @@
 //! What a lab sets on a host: sysctls, filters, set-up scripts, names; and what the kernel counts there.
 
+use crate::common::can_run_labs;
 use crate::kit::{fine, has, once, play, refused};
+use hairpin::plan;
+use hairpin::world::World;
 use serde_json::json;
+use std::fs;
 
 #[test]
 fn settings_of_a_host_take_effect_there_and_nowhere_else() {
@@ -264,4 +268,34 @@ steps:
         json!({ "error": "deadline" }),
     );
     assert_eq!(late("without"), 0);
+}
+
+/// A bucket of 4,096 that 200,000 connections share is walked through at every packet (bench `connections`).
+#[test]
+fn kernels_of_large_loads_have_large_tables_of_connections() {
+    if !can_run_labs() {
+        return;
+    }
+    let text = "title: one host\nhosts: { web: { serve: { 80: echo } } }\nsteps: [{ run: { as: a, on_host: web, command: \"true\" } }]\n\
+                works: [a.ok]\ncases: { only: { kind: control } }\n";
+    let plan = plan::read(text.as_bytes(), "large.yaml")
+        .expect("a good lab")
+        .remove(0);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let buckets = |connections| {
+        let world = runtime.block_on(World::build(&plan, connections, None));
+        let world = world.expect("a world");
+        let entries = || fs::read_to_string("/proc/sys/net/ipv4/tcp_ehash_entries");
+        world.hosts()[0].namespace.run(entries)
+    };
+    // The file came with the setting itself, Linux 6.1.
+    if let Ok(entries) = buckets(55_000) {
+        assert_eq!(entries.trim(), "65536");
+        let usual = buckets(16_384).expect("the same kernel");
+        assert_ne!(usual.trim(), "65536");
+    }
 }

@@ -73,4 +73,18 @@ fn connections_end_at_the_balancer_and_go_on_to_the_target() {
         .packets(|p| p["flags"] == "S" && p["to"].as_str().is_some_and(|to| to.starts_with("10.")));
     let own = |p: &&serde_json::Value| p["receiver"] == "web" && p["probe"] == false;
     assert_eq!(legs.iter().filter(|p| own(p)).count(), 4, "{legs:?}");
+    // The target's answers are the connections' too, no health check's, and it is told whose connections they are.
+    let pairs = case.evidence["pairs"].as_array().expect("pairs");
+    assert_eq!(pairs.len(), 4, "{pairs:?}");
+    for pair in pairs {
+        assert_eq!(pair["target"], "web");
+        assert!(pair["from_client"].is_null(), "not counted: {pair}");
+        let answers = case
+            .packets(|p| p["flags"] == "S." && p["sender"] == "web" && p["to"] == pair["seen_as"]);
+        assert_eq!(answers.len(), 1, "{pair}");
+        assert_eq!(answers[0]["probe"], false, "{pair}");
+    }
+    let connections = case.evidence["connections"].as_array().expect("some");
+    let led = connections.iter().filter(|c| !c["pair"].is_null()).count();
+    assert_eq!(led, 4, "{connections:?}");
 }

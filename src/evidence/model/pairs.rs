@@ -1,4 +1,4 @@
-//! Pairs: a client's connection to a proxying balancer and the one to a target that it led to.
+//! Pairs: a client's connection to a balancer that ends it (a proxy, a TLS listener) and the one to a target that it led to.
 
 use super::Evidence;
 use serde::{Deserialize, Serialize};
@@ -23,14 +23,14 @@ pub struct Pair {
     pub target_address: String,
     /// When the connection to the target stood.
     pub opened: f64,
-    /// What was carried. None of HTTP: its connections to targets serve many clients by turns.
+    /// What was carried. None of HTTP, whose connections to targets serve many clients by turns, and of TLS listeners.
     #[serde(flatten)]
     pub bytes: Option<Carried>,
     /// When it gave the connection to the target up, or saw it end; none: it did not.
     pub target_closed: Option<f64>,
     /// When the client's connection had ended as well.
     pub closed: Option<f64>,
-    /// Why: `finished`, `client-reset`, `target-reset`, `idle`, `out-of-service`; empty while it is open.
+    /// Why: `finished`, `client-reset`, `target-reset`, `broken-off` (one of both, behind TLS), `idle`, `out-of-service`; empty while it is open.
     pub why: String,
 }
 

@@ -1,6 +1,7 @@
 //! What proxies did, as evidence: pairs of connections, and which of them a client's connection was.
 
 use crate::evidence::{Carried, Pair};
+use crate::fabric::config::Balancer;
 use crate::plan::{Host, Plan};
 use crate::run::client::Client;
 use crate::run::proxy::Closed;
@@ -47,6 +48,7 @@ fn word(why: Closed) -> &'static str {
         Closed::Finished => "finished",
         Closed::ClientReset => "client-reset",
         Closed::TargetReset => "target-reset",
+        Closed::BrokenOff => "broken-off",
         Closed::Idle => "idle",
         Closed::OutOfService => "out-of-service",
     }
@@ -80,10 +82,13 @@ impl<'a> Index<'a> {
         client: &Client,
         left_as: Option<SocketAddr>,
     ) -> Option<usize> {
+        if self.pairs.is_empty() {
+            return None;
+        }
         let began = story.millis(client.began);
         let local = left_as.or(client.local)?;
         let host = &story.plan.hosts[story.plan.port(client.from).0 as usize];
-        let zonal = proxied(&story.plan, client.to.address)?;
+        let zonal = zonal_address(&story.plan, client.to.address, |_| true)?;
         let port = i64::from(client.to.address.port());
         let candidates = self.found.get(&(zonal.as_str(), port, local.port()))?;
         let own = |number: &&usize| {
@@ -102,12 +107,17 @@ fn is(host: &Host, address: IpAddr) -> bool {
 
 /// The zonal address (`chat/a`) that a destination is, when it is one of a proxy.
 pub(super) fn proxied(plan: &Plan, destination: SocketAddr) -> Option<String> {
-    let proxies = plan
-        .fabric
-        .balancers
-        .iter()
-        .filter(|one| one.kind.is_proxy());
-    let mut places = proxies.flat_map(|one| one.zonal.iter().map(move |zonal| (one, zonal)));
+    zonal_address(plan, destination, |balancer| balancer.kind.is_proxy())
+}
+
+/// The zonal address that a destination is, of such balancers.
+fn zonal_address(
+    plan: &Plan,
+    destination: SocketAddr,
+    of: impl Fn(&Balancer) -> bool,
+) -> Option<String> {
+    let balancers = plan.fabric.balancers.iter().filter(|one| of(one));
+    let mut places = balancers.flat_map(|one| one.zonal.iter().map(move |zonal| (one, zonal)));
     let inside = plan.fabric.stand_ins.inside(destination)?;
     let at = |address: Option<std::net::Ipv4Addr>| address == Some(*inside.ip());
     let (balancer, zonal) =

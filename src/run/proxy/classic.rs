@@ -252,7 +252,7 @@ impl Connection {
         pair.target_closed.get_or_init(Instant::now);
         let settings = self.settings();
         match end {
-            Closed::Finished | Closed::Idle => (end, Farewell::Close),
+            Closed::Finished | Closed::Idle | Closed::BrokenOff => (end, Farewell::Close),
             Closed::ClientReset => {
                 reset(&backend);
                 (end, Farewell::Close)

@@ -28,7 +28,7 @@ pub struct Pair {
     pub address: SocketAddrV4,
     /// When the connection to the target stood.
     pub opened: Instant,
-    /// Bytes of the payload; none where the connection to the target serves several clients.
+    /// Bytes of the payload; none where the connection to the target serves several clients, or is behind TLS.
     pub bytes: Option<Arc<Bytes>>,
     /// When the proxy gave the connection to the target up, or saw it end.
     pub target_closed: OnceLock<Instant>,
@@ -58,6 +58,8 @@ pub enum Closed {
     ClientReset,
     /// The target reset it.
     TargetReset,
+    /// One of both broke off; behind TLS the proxy does not tell which.
+    BrokenOff,
     /// Nothing was said for as long as the idle timeout.
     Idle,
     /// Its target is not in service any more.

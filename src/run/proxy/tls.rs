@@ -4,6 +4,7 @@
 //! target it is the fabric has decided with the client's SYN. The target's certificate is not validated. A connection
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
+use super::journal::{Closed, Pair};
 use super::{Station, accept};
 use crate::fabric::Place;
 use crate::fabric::record::Party;
@@ -12,11 +13,12 @@ use crate::run::tls::{self, Versions};
 use crate::world::Error;
 use rustls::pki_types::ServerName;
 use std::io;
-use std::net::{IpAddr, SocketAddrV4};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A listener, and what it needs to speak TLS on both sides.
@@ -56,13 +58,13 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
     let station = &place.station;
     let listener = station.address;
     let driver = station.world.driver();
-    let Some((group, target)) = driver
+    let Some((number, index, target)) = driver
         .ask(move |fabric, _| fabric.behind(listener, client))
         .await
     else {
         return;
     };
-    let group = &station.plan.fabric.groups[usize::from(group.0)];
+    let group = &station.plan.fabric.groups[usize::from(number.0)];
     let header = group
         .proxy_protocol
         .map(|_| proxy_protocol::proxy(client.into(), listener.into(), None));
@@ -80,29 +82,63 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
             return;
         }
     };
-    if !group.tls {
-        return pass(secured, stream).await;
-    }
-    let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
-    match place.connector.connect(name, stream).await {
-        Ok(stream) => pass(secured, stream).await,
-        Err(error) => {
-            tracing::debug!(%target, %error, "a handshake with a target");
-            place.failed(Party::Server).await;
-        }
-    }
+    let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
+        return;
+    };
+    let pair = station.journal.add(Pair {
+        place: station.place,
+        client,
+        local,
+        group: number,
+        target: index,
+        address: target,
+        opened: Instant::now(),
+        bytes: None,
+        target_closed: OnceLock::new(),
+        closed: OnceLock::new(),
+    });
+    let why = match group.tls {
+        true => place.secure_and_pass(secured, stream, target).await,
+        false => pass(secured, stream).await,
+    };
+    let now = Instant::now();
+    pair.target_closed.get_or_init(|| now);
+    pair.closed.get_or_init(|| (now, why));
 }
 
 /// Carries bytes until both sides have ended, or one has broken off.
 async fn pass(
     mut client: impl AsyncRead + AsyncWrite + Unpin,
     mut target: impl AsyncRead + AsyncWrite + Unpin,
-) {
-    let carried = copy_bidirectional(&mut client, &mut target).await;
-    tracing::trace!(?carried, "a connection ended");
+) -> Closed {
+    match copy_bidirectional(&mut client, &mut target).await {
+        Ok(_) => Closed::Finished,
+        Err(error) => {
+            tracing::trace!(%error, "a connection broke off");
+            Closed::BrokenOff
+        }
+    }
 }
 
 impl Terminator {
+    /// The same to a target that speaks TLS.
+    async fn secure_and_pass(
+        &self,
+        client: impl AsyncRead + AsyncWrite + Unpin,
+        stream: TcpStream,
+        target: SocketAddrV4,
+    ) -> Closed {
+        let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
+        match self.connector.connect(name, stream).await {
+            Ok(stream) => pass(client, stream).await,
+            Err(error) => {
+                tracing::debug!(%target, %error, "a handshake with a target");
+                self.failed(Party::Server).await;
+                Closed::BrokenOff
+            }
+        }
+    }
+
     async fn failed(&self, with: Party) {
         let Place {
             balancer, zonal, ..
