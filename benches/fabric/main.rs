@@ -79,7 +79,7 @@ fn main() {
 
 /// Everything at one size.
 fn measure(flows: usize) -> Vec<serde_json::Value> {
-    let yardstick = Yardstick::new(flows);
+    let mut yardstick = Yardstick::new(flows);
     let mut networks: Vec<Network> = Shape::ALL.map(|shape| Network::new(shape, flows)).into();
     let (mut map, mut chase) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS as u64 {

@@ -105,7 +105,10 @@ impl Ledger {
     pub fn impaired(&mut self, impairment: Impairment) {
         if self.impairments.len() < self.limit {
             self.impairments.push(impairment);
-        } else if let Some(latest) = &mut self.latest {
+            return;
+        }
+        self.totals.impairments_cut += 1;
+        if let Some(latest) = &mut self.latest {
             push(&mut latest.impairments, latest.limit, impairment);
         }
     }

@@ -381,4 +381,6 @@ pub struct Totals {
     pub originated: u64,
     /// Records not kept because `record_limit` was reached.
     pub records_cut: u64,
+    /// What links did that was not kept one by one, for the same reason.
+    pub impairments_cut: u64,
 }

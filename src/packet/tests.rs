@@ -144,6 +144,7 @@ proptest! {
         (from, to, new_from, new_to) in (socket(), socket(), socket(), socket()),
         payload in prop::collection::vec(any::<u8>(), 0..64),
         (is_udp, partial, gso, ttl) in (any::<bool>(), any::<bool>(), any::<bool>(), any::<u8>()),
+        wrong_sum in prop::option::weighted(0.2, 1..=u8::MAX),
         damage in prop::option::weighted(0.5, (0..40_usize, any::<u8>())),
     ) {
         // What stands for IPv6 is longer on a wire.
@@ -163,6 +164,11 @@ proptest! {
         }
         if let Ok(mut ip) = Ipv4Packet::new_checked(&mut bytes[..]) {
             ip.fill_checksum();
+        }
+        if let Some(wrong) = wrong_sum {
+            bytes[11] ^= wrong;
+            prop_assert!(Plain::read(&vnet, &bytes).is_none());
+            return Ok(());
         }
         let plain = Plain::read(&vnet, &bytes);
         let headers = Headers::parse(&vnet, &bytes);

@@ -448,6 +448,7 @@ fn of_what_links_do_no_more_is_kept_than_of_packets() {
     }
     let kept: Vec<u64> = impaired(&net).iter().map(|one| one.0).collect();
     assert_eq!(kept, [0, 1, 2, 3, 4]);
+    assert_eq!(net.fabric.totals().impairments_cut, 15);
     let latest = net.fabric.latest().expect("asked for");
     let latest: Vec<u64> = latest.impairments.iter().map(|one| one.packet).collect();
     assert_eq!(latest, [18, 19]);

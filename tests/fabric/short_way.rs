@@ -57,8 +57,10 @@ fn change(number: u8, config: &mut Config) -> Option<Change> {
 fn told(net: &Net) -> String {
     let fabric = &net.fabric;
     format!(
-        "{:#?} {:#?} {:#?} {:#?} {:#?}",
+        "{:#?} {:#?} {:#?} {:#?} {:#?} {:#?} {:#?}",
         fabric.records(),
+        fabric.impairments(),
+        fabric.latest(),
         fabric.flows(),
         fabric.conversations(),
         fabric.totals(),

@@ -149,7 +149,7 @@ impl FlowIndex {
 
     /// Puts `flow` in the place of the one for which `same` is true, or in a new one. Gives the one that was there.
     pub fn replace(&mut self, hash: u32, flow: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
-        debug_assert!(flow < REMOVED, "two billion flows and more");
+        debug_assert!(flow < REMOVED, "four billion flows and more");
         if let Some((line, place, _)) = self.seek(hash, same) {
             let found = &mut self.lines[line].flows[place];
             return Some(std::mem::replace(found, flow));

@@ -41,14 +41,24 @@ struct Check {
 /// No flow has this number.
 const NO_FLOW: u32 = u32::MAX;
 
-/// A flow to which a packet may belong. Where it is the one with the packet's key, it is the one that the index has, because
-/// guesses are dropped when an index changes.
+/// A flow to which a packet may belong, by the side that sends it. Where it is the one with the packet's key on that side, it
+/// is the one that this side's index has, because guesses are dropped when an index changes.
 #[derive(Clone, Copy)]
-pub struct Guess(u32);
+pub struct Guess {
+    flow: u32,
+    by: Side,
+}
+
+impl Guess {
+    const NONE: Self = Self {
+        flow: NO_FLOW,
+        by: Side::Client,
+    };
+}
 
 /// Flows of packets to come.
 struct Guesses {
-    flows: [u32; FORESIGHT],
+    flows: [Guess; FORESIGHT],
     next: usize,
     end: usize,
 }
@@ -56,7 +66,7 @@ struct Guesses {
 impl Default for Guesses {
     fn default() -> Self {
         Self {
-            flows: [NO_FLOW; FORESIGHT],
+            flows: [Guess::NONE; FORESIGHT],
             next: 0,
             end: 0,
         }
@@ -197,9 +207,9 @@ impl FlowTable {
             count += 1;
         }
         for (guess, (hash, by)) in self.guesses.flows.iter_mut().zip(&hashes[..count]) {
-            *guess = NO_FLOW;
+            *guess = Guess::NONE;
             if let Some(flow) = self.indexes[*by as usize].guess(*hash) {
-                *guess = flow;
+                *guess = Guess { flow, by: *by };
                 prefetch(&self.entries[flow as usize]);
             }
         }
@@ -210,9 +220,9 @@ impl FlowTable {
     #[inline]
     pub fn next_guess(&mut self) -> Guess {
         let Guesses { flows, next, end } = &mut self.guesses;
-        let mut guess = Guess(NO_FLOW);
+        let mut guess = Guess::NONE;
         if next < end {
-            guess = Guess(flows[*next % FORESIGHT]);
+            guess = flows[*next % FORESIGHT];
             *next += 1;
         }
         guess
@@ -221,8 +231,8 @@ impl FlowTable {
     /// As [`FlowTable::find`], of a packet for which this was guessed.
     #[inline]
     pub fn find_guessed(&self, by: Side, key: Key, guess: Guess) -> Option<FlowId> {
-        match self.entries.get(guess.0 as usize) {
-            Some(entry) if entry.key(by) == key => Some(FlowId(guess.0)),
+        match self.entries.get(guess.flow as usize) {
+            Some(entry) if guess.by == by && entry.key(by) == key => Some(FlowId(guess.flow)),
             Some(_) | None => self.find(by, key),
         }
     }

@@ -165,7 +165,8 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         kernel: kernel_release(),
         steps: steps(story, &connections, &books),
         refusals: refusals(plan, &books),
-        packets_cut: (books.totals.records_cut + sightings.missed) as i64,
+        packets_cut: (books.totals.records_cut + books.totals.impairments_cut + sightings.missed)
+            as i64,
         drops: dropped
             .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
             .collect(),
