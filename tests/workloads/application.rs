@@ -95,3 +95,37 @@ fn a_group_without_healthy_targets_fails_open() {
         assert_eq!(check["host"], address);
     }
 }
+
+/// Of what it takes from one client a balancer of HTTP does not count what it gives on, and a real program does not say what
+/// it read: nothing shows a loss.
+#[test]
+fn what_a_real_program_answered_is_not_told_as_lost() {
+    let body = r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a }
+target_groups:
+  web: { protocol: HTTP, targets: [web] }
+load_balancers:
+  app: { type: application, scheme: internal, zones: [a], listeners: { 80: web } }
+steps:
+  - run:
+      on_host: web
+      background: true
+      timeout: 30s
+      command: |
+        perl -MIO::Socket::INET -e '
+          my $listener = IO::Socket::INET->new(LocalPort => 80, Listen => 9, ReuseAddr => 1) or die "no socket: $!";
+          while (my $caller = $listener->accept) {
+            while (defined(my $line = <$caller>)) { last if $line eq "\r\n" }
+            print $caller "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+            close $caller;
+          }'
+  - run: { on_host: web, timeout: 10s, command: "until grep -q ':0050 .* 0A ' /proc/net/tcp; do sleep 0.01; done" }
+  - load: { as: curl, from: client, to: app, request: GET / }
+"#;
+    let Some(case) = once(body) else { return };
+    has(case.step("curl"), json!({ "status": { "200": 1 } }));
+    let connection = &case.evidence["connections"][0];
+    assert_eq!(connection["lost"], 0, "{connection}");
+}

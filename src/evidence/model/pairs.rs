@@ -26,7 +26,8 @@ pub struct Pair {
     /// What was carried. None of HTTP, whose connections to targets serve many clients by turns, and of TLS listeners.
     #[serde(flatten)]
     pub bytes: Option<Carried>,
-    /// When it gave the connection to the target up, or saw it end; none: it did not.
+    /// When it gave the connection to the target up, or saw it end; none: it did not. Of a TLS listener, when both ends had
+    /// ended or one had broken off.
     pub target_closed: Option<f64>,
     /// When the client's connection had ended as well.
     pub closed: Option<f64>,

@@ -82,7 +82,7 @@ impl<'a> Index<'a> {
         client: &Client,
         left_as: Option<SocketAddr>,
     ) -> Option<usize> {
-        if self.pairs.is_empty() {
+        if client.udp || self.pairs.is_empty() {
             return None;
         }
         let began = story.millis(client.began);

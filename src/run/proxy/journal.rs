@@ -30,7 +30,7 @@ pub struct Pair {
     pub opened: Instant,
     /// Bytes of the payload; none where the connection to the target serves several clients, or is behind TLS.
     pub bytes: Option<Arc<Bytes>>,
-    /// When the proxy gave the connection to the target up, or saw it end.
+    /// When the proxy gave the connection to the target up, or saw it end; of a TLS listener, when both were over.
     pub target_closed: OnceLock<Instant>,
     /// When the client's connection ended too, and why.
     pub closed: OnceLock<(Instant, Closed)>,
