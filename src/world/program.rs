@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -160,7 +160,7 @@ impl Inside {
                 Stdio::from(file)
             }
         };
-        let mut command = Command::new(program);
+        let mut command = Command::new(located(program));
         command
             .args(arguments)
             .stdin(stdin)
@@ -264,6 +264,15 @@ fn text(file: &mut File) -> Result<String, Error> {
 fn search_path() -> String {
     let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     std::env::var("PATH").map_or_else(|_| system.to_owned(), |path| format!("{path}:{system}"))
+}
+
+/// The file of a program. By its bare name, with a PATH of its own, the standard library would start it by fork after all.
+/// What is not found keeps its name, and the system says so.
+fn located(program: &str) -> PathBuf {
+    let path = search_path();
+    let files = std::env::split_paths(&path).map(|folder| folder.join(program));
+    let found = files.into_iter().find(|file| file.is_file());
+    found.unwrap_or_else(|| program.into())
 }
 
 fn package_hint(program: &str) -> String {

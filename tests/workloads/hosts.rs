@@ -6,6 +6,7 @@ use hairpin::plan;
 use hairpin::world::World;
 use serde_json::json;
 use std::fs;
+use std::io::ErrorKind;
 
 #[test]
 fn settings_of_a_host_take_effect_there_and_nowhere_else() {
@@ -292,10 +293,16 @@ fn kernels_of_large_loads_have_large_tables_of_connections() {
         let entries = || fs::read_to_string("/proc/sys/net/ipv4/tcp_ehash_entries");
         world.hosts()[0].namespace.run(entries)
     };
-    // The file came with the setting itself, Linux 6.1.
-    if let Ok(entries) = buckets(55_000) {
-        assert_eq!(entries.trim(), "65536");
-        let usual = buckets(16_384).expect("the same kernel");
-        assert_ne!(usual.trim(), "65536");
-    }
+    let large = match buckets(55_000) {
+        Ok(large) => large,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("SKIPPED: the setting came with Linux 6.1");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(large.trim(), "65536");
+    // As whoever makes the namespace says: here nobody has said anything, and it shares the machine's.
+    let shared = buckets(16_384).expect("the same kernel");
+    assert!(shared.starts_with('-'), "{shared}");
 }
