@@ -1,7 +1,7 @@
 //! AWS attributes by their AWS names: which exist and what they may say.
 //!
-//! The table is the elbv2 API's list for Network Load Balancers, and the elb API's for classic ones. What it does not do is act: see `groups`, `targets`,
-//! `balancers` and `zones`. Attributes about logs to S3 and deletion change no packet.
+//! The table is the elbv2 API's list for Network and Application Load Balancers, and the elb API's for classic ones. What it does
+//! not do is act: see `groups` and `balancers`. Attributes about logs to S3 and deletion change no packet.
 
 use super::Sink;
 use crate::diag::codes::plan as code;

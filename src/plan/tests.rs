@@ -313,3 +313,20 @@ fn the_idle_timeout_of_2020_is_fixed() {
         printed(&old)
     );
 }
+
+#[test]
+fn groups_of_tls_allow_zonal_shift_across_zones() {
+    let text = |protocol: &str| {
+        FLAGSHIP
+            .replace("targets: [web1, web2] }", &format!(
+                "targets: [web1, web2], protocol: {protocol}, attributes: {{ target_health_state.unhealthy.connection_termination.enabled: false }} }}"
+            ))
+            .replace("listeners: { 80: web }", &format!("listeners: {{ 80: {{ protocol: {protocol}, target_group: web }} }}"))
+            .replace("cross_zone.enabled: true }", "cross_zone.enabled: true, zonal_shift.config.enabled: true }")
+    };
+    for protocol in ["TCP", "TLS"] {
+        let said = printed(&text(protocol));
+        assert!(!said.contains("HP0572"), "{said}");
+    }
+    assert!(printed(&text("UDP")).contains("HP0572"));
+}

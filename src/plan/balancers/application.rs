@@ -61,23 +61,7 @@ pub(in crate::plan) fn resolve(section: &spec::Balancer, clock: Clock, sink: &mu
 
 /// What only network balancers have.
 fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
-    let family = &section.ip_address_type;
-    let mut found = vec![(
-        "ip_address_type: dualstack",
-        Some(family.span).filter(|_| family.value != "ipv4"),
-    )];
-    found.extend(only_of_network(section));
-    for (_, listener) in &section.listeners {
-        let several = listener.target_groups.first();
-        found.push(("target_groups", several.map(|(name, _)| name.span)));
-        let attribute = listener.attributes.first();
-        found.push((
-            "attributes of a listener",
-            attribute.map(|(name, _)| name.span),
-        ));
-    }
-    for (name, span) in found {
-        let Some(span) = span else { continue };
+    for (name, span) in only_of_network(section) {
         sink.push(
             Diagnostic::new(
                 code::NOT_OF_APPLICATION,

@@ -216,26 +216,10 @@ fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
 
 /// What only other kinds of balancer have. All of it is told.
 fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
-    let family = &section.ip_address_type;
-    let mut found = vec![(
-        "ip_address_type",
-        Some(family.span).filter(|_| family.value != "ipv4"),
-    )];
-    found.extend(only_of_network(section));
-    for (_, listener) in &section.listeners {
-        let (group, several) = (&listener.target_group, listener.target_groups.first());
-        let attribute = listener.attributes.first();
-        found.extend([
-            ("target_group", group.as_ref().map(|name| name.span)),
-            ("target_groups", several.map(|(name, _)| name.span)),
-            (
-                "attributes of a listener",
-                attribute.map(|(name, _)| name.span),
-            ),
-        ]);
-    }
-    for (name, span) in found {
-        let Some(span) = span else { continue };
+    let listeners = section.listeners.iter();
+    let groups = listeners.filter_map(|(_, listener)| listener.target_group.as_ref());
+    let groups = groups.map(|group| ("target_group", group.span));
+    for (name, span) in only_of_network(section).into_iter().chain(groups) {
         sink.push(
             Diagnostic::new(
                 code::NOT_OF_CLASSIC,

@@ -308,12 +308,14 @@ fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
 }
 
 /// What only network balancers have, and where a balancer has it written.
-fn only_of_network(section: &spec::Balancer) -> [(&'static str, Option<Span>); 7] {
+fn only_of_network(section: &spec::Balancer) -> Vec<(&'static str, Span)> {
     fn place<T>(word: Option<&Spanned<T>>) -> Option<Span> {
         word.map(|word| word.span)
     }
-    let knobs = &section.emulate;
-    [
+    let (knobs, family) = (&section.emulate, &section.ip_address_type);
+    let dualstack = Some(family).filter(|family| family.value != "ipv4");
+    let own = [
+        ("ip_address_type", place(dualstack)),
         ("zonal_shift", place(section.zonal_shift.as_ref())),
         ("emulate.on_collision", place(knobs.on_collision.as_ref())),
         (
@@ -327,5 +329,20 @@ fn only_of_network(section: &spec::Balancer) -> [(&'static str, Option<Span>); 7
         ("emulate.snat_ports", place(knobs.snat_ports.as_ref())),
         ("emulate.flow_capacity", place(knobs.flow_capacity.as_ref())),
         ("emulate.flow_reuse", place(knobs.flow_reuse.as_ref())),
-    ]
+    ];
+    let of_listeners = section.listeners.iter().flat_map(|(_, listener)| {
+        let groups = listener.target_groups.first();
+        let attributes = listener.attributes.first();
+        [
+            ("target_groups", groups.map(|(name, _)| name.span)),
+            (
+                "attributes of a listener",
+                attributes.map(|(name, _)| name.span),
+            ),
+        ]
+    });
+    own.into_iter()
+        .chain(of_listeners)
+        .filter_map(|(name, place)| Some((name, place?)))
+        .collect()
 }

@@ -117,8 +117,8 @@ fn objection(group: &Group<'_>, body: &Body) -> Option<(&'static str, String)> {
     let terminates = attributes
         .find(|(name, _)| name.value == UNHEALTHY_TERMINATION)
         .is_none_or(|(_, value)| value.value == "true");
-    if group.protocol != Carries::Tcp {
-        let help = "use TCP, or turn zonal shift off".to_owned();
+    if matches!(group.protocol, Carries::Udp | Carries::Both) {
+        let help = "use TCP or TLS, or turn zonal shift off".to_owned();
         Some(("it carries UDP", help))
     } else if group.cross_zone == Some(false) {
         let help = format!("remove `{CROSS_ZONE}` from the group");

@@ -1,7 +1,7 @@
 //! Load balancers, their listeners, and the emulator's knobs.
 
 use super::Need::{Default, Optional, Required};
-use super::groups::{CHECK_PROTOCOLS, ON_DEREGISTER, PROTOCOLS};
+use super::groups::{CHECK_PROTOCOLS, PROTOCOLS};
 use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// When the story starts.
@@ -43,6 +43,12 @@ pub static ON_MISSING_FLOW: Words = Words {
 /// What becomes of the flows of a zone that is disabled.
 pub static ON_ZONE_DISABLED: Words = Words {
     now: &["drop", "keep"],
+    later: &[],
+};
+
+/// What becomes of the connections of a classic balancer's instance that is not in service any more.
+pub static ON_DEREGISTER: Words = Words {
+    now: &["close", "reset", "blackhole", "drain"],
     later: &[],
 };
 

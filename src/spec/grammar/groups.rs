@@ -27,12 +27,6 @@ pub static GROUP_FAMILIES: Words = Words {
     later: &[],
 };
 
-/// What becomes of the connections of a classic balancer's instance that is not in service any more.
-pub static ON_DEREGISTER: Words = Words {
-    now: &["close", "reset", "blackhole", "drain"],
-    later: &[],
-};
-
 /// Who is told that the balancer ends a connection.
 pub static TERMINATION_RESET: Words = Words {
     now: &["both", "client", "target", "neither"],

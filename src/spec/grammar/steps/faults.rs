@@ -4,6 +4,13 @@ use super::AS;
 use crate::spec::grammar::Need::{Default, Optional, Required};
 use crate::spec::grammar::{Field, Section, Type, Words, field};
 
+const HOST: Field = field(
+    "host",
+    Required,
+    Type::Name,
+    "The host, or a group of hosts.",
+);
+
 /// How a host's servers stop.
 pub static STOP_WITH: Words = Words {
     now: &["fin", "reset"],
@@ -15,12 +22,7 @@ pub(super) static STOP: Section = Section {
     doc: "Stops a host's servers, as a server shuts down.",
     fields: &[
         AS,
-        field(
-            "host",
-            Required,
-            Type::Name,
-            "The host, or a group of hosts.",
-        ),
+        HOST,
         field(
             "with",
             Default("fin"),
@@ -33,23 +35,8 @@ pub(super) static STOP: Section = Section {
 pub(super) static KILL: Section = Section {
     name: "`kill`",
     doc: "Kills a host's servers (SIGKILL); whether FIN or RST follows depends on what they had not read.",
-    fields: &[
-        AS,
-        field(
-            "host",
-            Required,
-            Type::Name,
-            "The host, or a group of hosts.",
-        ),
-    ],
+    fields: &[AS, HOST],
 };
-
-const HOST: Field = field(
-    "host",
-    Required,
-    Type::Name,
-    "The host, or a group of hosts.",
-);
 
 pub(super) static FREEZE: Section = Section {
     name: "`freeze`",
