@@ -4,7 +4,7 @@
 //! Observed on: paths that spread the packets of one connection over several ways. Not this: a loss that fast retransmit
 //! repairs, and a timeout that was too short.
 
-use super::{cite, count, counters, name_all};
+use super::{cite, count, counters, distinct, join, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason};
 use std::collections::HashMap;
@@ -21,12 +21,17 @@ struct Way {
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let all = 0..trace.evidence.connections.len();
-    let ways = all.flat_map(|connection| [(connection, true), (connection, false)]);
+    let whole = all.filter(|connection| is_whole(trace, *connection));
+    let ways = whole.flat_map(|connection| [(connection, true), (connection, false)]);
     let ways =
         ways.filter_map(|(connection, toward)| Some((connection, way(trace, connection, toward)?)));
     let ways: Vec<(usize, Way)> = ways.collect();
-    let (_, first) = ways.first()?;
-    let sender = trace.sent(*first.again.first()?).sender.as_str();
+    let senders = ways.iter().filter_map(|(_, way)| way.again.first());
+    let senders = distinct(senders.map(|passage| trace.sent(*passage).sender.as_str()));
+    if senders.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = senders.iter().map(|name| (*name).to_owned()).collect();
     let mut connections: Vec<usize> = ways.iter().map(|(connection, _)| *connection).collect();
     connections.dedup();
     let sum = |of: &dyn Fn(&Way) -> usize| ways.iter().map(|(_, way)| of(way)).sum::<usize>();
@@ -38,17 +43,18 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "Nothing of {} was lost, but {} overtook others on the way, and {sender} sent {} again that had arrived or were \
-             about to.",
+            "Nothing of {} was lost, but {} overtook others on the way, and {} sent {} again that had arrived or were about \
+             to.",
             name_all(trace, &connections),
             count(early, "packet"),
+            join(&names),
             count(again, "segment"),
         ),
         packets: cite(trace, cited),
         connections,
         counters: counters(
             trace.evidence,
-            [sender],
+            senders,
             &[
                 "TcpExtTCPFastRetrans",
                 "TcpExtTCPDSACKRecv",
@@ -60,8 +66,17 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
-/// What overtook and what went twice in one direction; none where something was lost, or where it was no answer that made
-/// the sender do it.
+/// Nothing of it was lost in either direction: without an answer that is lost, or one that its receiver refuses for its
+/// checksum, a sender has no reason to send again.
+fn is_whole(trace: &Trace, connection: usize) -> bool {
+    trace.by_connection[connection].iter().all(|passage| {
+        let ended = trace.ended(*passage);
+        let is_damaged = ended.links.as_ref().is_some_and(|links| links.is_damaged());
+        drop_reason(ended).is_none() && !is_damaged
+    })
+}
+
+/// What overtook and what went twice in one direction; none where it was no answer that made the sender do it.
 fn way(trace: &Trace, connection: usize, toward_target: bool) -> Option<Way> {
     let mut way = Way {
         early: Vec::new(),
@@ -73,9 +88,6 @@ fn way(trace: &Trace, connection: usize, toward_target: bool) -> Option<Way> {
     all.sort_by(|a, b| trace.sent(*a).t.total_cmp(&trace.sent(*b).t));
     for passage in all {
         let ended = trace.ended(passage);
-        if drop_reason(ended).is_some() {
-            return None;
-        }
         let links = ended.links.as_ref();
         if links.is_some_and(|links| links.overtook() > 0) {
             way.early.push(passage);

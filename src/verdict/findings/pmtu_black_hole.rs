@@ -4,7 +4,8 @@
 //! Observed on: tunnels, VPNs and PPPoE behind firewalls that drop all ICMP. Not this: path MTU discovery at work, where a
 //! packet is refused and its bytes come again in smaller ones.
 
-use super::{cite, connections_of, count, counters, distinct, ip, join, lapse, name_all};
+use super::{cite, connections_of, count, counters, distinct, ip, lapse, name_all};
+use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason};
 use std::collections::BTreeMap;
@@ -32,20 +33,11 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let first = stuck.first()?;
     let (begin, end) = (trace.sent(*first.first()?), trace.sent(*first.last()?));
     let connections = connections_of(trace, stuck.iter().flatten().copied());
-    let told = stuck.iter().flatten().filter(|passage| {
-        let ended = trace.ended(**passage);
-        answer(ended).is_some()
-    });
-    let heard = match told.count() {
-        0 => "nobody tells it so".to_owned(),
-        told => format!(
-            "it was told so {told} times by ICMP and did as if it had not heard it (a filter on its machine or in front of it \
-             takes the messages)"
-        ),
-    };
     let senders = stuck.iter().flatten();
     let senders = distinct(senders.map(|passage| trace.sent(*passage).sender.as_str()));
-    let names: Vec<String> = senders.iter().map(|name| (*name).to_owned()).collect();
+    let own = connections_of(trace, first.iter().copied());
+    let mut others = connections.clone();
+    others.retain(|connection| !own.contains(connection));
     let witnesses = [
         "TcpExtTCPTimeouts",
         "TcpRetransSegs",
@@ -56,22 +48,57 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{} sent {} of {} {} over {}, every time too large for a link on the way to {}: {heard}.",
-            join(&names),
+            "{} sent {}{} {} over {}, every time too large for a link on the way to {}: {}.{}",
+            begin.sender,
             match begin.len {
                 0 => "a packet".to_owned(),
                 len => format!("the same {}", count(len.unsigned_abs() as usize, "byte")),
             },
-            name_all(trace, &connections),
+            match own.as_slice() {
+                [] => String::new(),
+                own => format!(" of {}", name_all(trace, own)),
+            },
             count(first.len(), "time"),
             lapse(end.t - begin.t),
             ip(&begin.to),
+            heard(trace, first),
+            match others.as_slice() {
+                [] => String::new(),
+                others => format!(" It went no better with {}.", name_all(trace, others)),
+            },
         ),
         packets: cite(trace, stuck.into_iter().flatten()),
         connections,
         counters: counters(trace.evidence, senders, &witnesses),
         values: Vec::new(),
     })
+}
+
+/// What the sender of packets that were too large came to know of it.
+fn heard(trace: &Trace, refused: &[usize]) -> String {
+    let told = refused.iter();
+    let told = told.filter(|passage| answer(trace.ended(**passage)).is_some());
+    let told = match told.count() {
+        0 => return "nobody tells it so".to_owned(),
+        told => count(told, "time"),
+    };
+    let sender = refused
+        .first()
+        .map_or("", |passage| trace.sent(*passage).sender.as_str());
+    let host = trace.evidence.hosts.get(sender);
+    let messages = ["IcmpInDestUnreachs", "Icmp6InPktTooBigs"];
+    let came = |host: &HostEvidence| {
+        messages
+            .iter()
+            .any(|name| host.counters.get(*name).is_some_and(|count| *count > 0))
+    };
+    let filter = match host {
+        Some(host) if !came(host) => {
+            " (a filter on its machine or in front of it takes the messages)"
+        }
+        Some(_) | None => "",
+    };
+    format!("it was told so {told} by ICMP and did as if it had not heard it{filter}")
 }
 
 /// A link on the way did not take it for its size.

@@ -1,60 +1,84 @@
 //! `undetected-damage`: packets were damaged on the way, and the receiver's kernel took them for sound.
 //!
 //! Observed on: datagrams without a checksum; boxes and drivers that vouch for what they have not checked (Linux's veth
-//! until 4.4). Not this: damage that a checksum catches, which is a loss to everybody above.
+//! until 4.4). Not this: damage that a checksum catches, which is a loss to everybody above; and a packet that the receiver's
+//! own filter took, whose checksum nobody looked at.
 
 use super::{CITED, connections_of, count, counters};
-use crate::evidence::{HostEvidence, Packet};
+use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 
 pub(super) const KIND: &str = "undetected-damage";
 
-pub(super) fn find(trace: &Trace) -> Option<Finding> {
+/// A protocol's packets, and how a kernel counts those that come.
+struct Counted {
+    protocol: &'static str,
+    noun: &'static str,
+    /// Counters that together count each one that came to be verified, the found ones among them.
+    looked_at: &'static [&'static str],
+    /// Counters of those that were found to be damaged.
+    found: &'static [&'static str],
+}
+
+const ALL: [Counted; 2] = [
+    // A datagram's checksum is verified when a program reads it, and a datagram is counted then.
+    Counted {
+        protocol: "udp",
+        noun: "datagram",
+        looked_at: &[
+            "UdpInDatagrams",
+            "Udp6InDatagrams",
+            "UdpInCsumErrors",
+            "Udp6InCsumErrors",
+        ],
+        found: &["UdpInCsumErrors", "Udp6InCsumErrors"],
+    },
+    // `tcp_v4_rcv` and `tcp_v6_rcv` count a segment behind the filters and before its checksum, a super-packet as one.
+    Counted {
+        protocol: "tcp",
+        noun: "segment",
+        looked_at: &["TcpInSegs"],
+        found: &["TcpInCsumErrors"],
+    },
+];
+
+pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let hosts = trace.evidence.hosts.iter();
-    hosts
-        .flat_map(|host| ["udp", "tcp"].map(|protocol| (host, protocol)))
-        .find_map(|((name, host), protocol)| taken(trace, name, host, protocol))
+    let each = hosts.flat_map(|host| ALL.iter().map(move |counted| (host, counted)));
+    each.filter_map(|((name, host), counted)| taken(trace, name, host, counted))
+        .collect()
 }
 
 /// What a host took of one protocol.
-fn taken(trace: &Trace, name: &str, host: &HostEvidence, protocol: &str) -> Option<Finding> {
-    let all = trace.passages.iter().enumerate();
-    let came: Vec<(usize, &Packet)> = all
-        .map(|(number, passage)| (number, &trace.evidence.packets[passage.ended]))
-        .filter(|(_, packet)| packet.receiver == name && packet.protocol == protocol)
-        .filter(|(_, packet)| delivered(packet))
-        .collect();
-    let counter = |name: &str| host.counters.get(name).copied().unwrap_or(0);
-    let (found, looked_at) = match protocol {
-        "tcp" => (counter("TcpInCsumErrors"), true),
-        _ => {
-            let found = counter("UdpInCsumErrors") + counter("Udp6InCsumErrors");
-            let read = counter("UdpInDatagrams") + counter("Udp6InDatagrams");
-            // A datagram's checksum is verified when a program reads it.
-            (found, read + found >= came.len() as i64)
-        }
+fn taken(trace: &Trace, name: &str, host: &HostEvidence, counted: &Counted) -> Option<Finding> {
+    let sum = |names: &[&str]| -> i64 {
+        let deltas = names.iter().filter_map(|name| host.counters.get(*name));
+        deltas.sum()
     };
-    let damaged = came.iter().filter(|(_, packet)| {
-        let links = packet.links.as_ref();
-        links.is_some_and(|links| links.is_damaged())
-    });
-    let damaged: Vec<usize> = damaged.map(|(number, _)| *number).collect();
+    let damaged: Vec<usize> = (0..trace.passages.len())
+        .filter(|passage| {
+            let packet = trace.ended(*passage);
+            let is_damaged = packet
+                .links
+                .as_ref()
+                .is_some_and(|links| links.is_damaged());
+            let came = delivered(packet) && packet.receiver == name;
+            came && packet.protocol == counted.protocol && is_damaged
+        })
+        .collect();
+    let found = sum(counted.found);
     let unseen = damaged.len() as i64 - found;
-    if unseen <= 0 || !looked_at {
+    if unseen <= 0 || sum(counted.looked_at) != came(trace, name, counted.protocol) {
         return None;
     }
     let ended = damaged.iter().map(|number| trace.passages[*number].ended);
-    let noun = match protocol {
-        "tcp" => "segment",
-        _ => "datagram",
-    };
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
             "{} came to {name} damaged, and its kernel found something wrong with {}: {unseen} went on to the program as if \
              sent so.",
-            count(damaged.len(), noun),
+            count(damaged.len(), counted.noun),
             match found {
                 0 => "none of them".to_owned(),
                 found => format!("{found} of them"),
@@ -65,13 +89,19 @@ fn taken(trace: &Trace, name: &str, host: &HostEvidence, protocol: &str) -> Opti
         counters: counters(
             trace.evidence,
             [name],
-            &[
-                "UdpInDatagrams",
-                "UdpInCsumErrors",
-                "TcpInSegs",
-                "TcpInCsumErrors",
-            ],
+            &[counted.looked_at, counted.found].concat(),
         ),
         values: Vec::new(),
     })
+}
+
+/// How many packets of a protocol were given to a host's device, health checks among them. Fewer in the kernel's count: a
+/// filter took some, or nobody has read them. More: some came by another way, and hide how many did not.
+fn came(trace: &Trace, name: &str, protocol: &str) -> i64 {
+    let all = trace.evidence.packets.iter();
+    let came = all.filter(|packet| {
+        let on_device = packet.seen_at.is_empty() && packet.receiver == name;
+        on_device && packet.protocol == protocol && delivered(packet)
+    });
+    came.count() as i64
 }

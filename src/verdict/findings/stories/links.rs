@@ -1,20 +1,39 @@
 //! What links did to packets.
 
+use super::shown;
 use crate::evidence::{LinkDid, LinkEffect, OnLinks};
-use crate::verdict::kit::{Kit, NEW};
+use crate::verdict::Finding;
+use crate::verdict::findings::{needless_retransmission, pmtu_black_hole, undetected_damage};
+use crate::verdict::kit::{Kit, NEW, OLD};
+
+/// The last packet was so long in links, ms.
+fn delayed(kit: &mut Kit, delayed_ms: f64) {
+    let packet = kit.evidence.packets.last_mut().expect("a packet");
+    packet.links = Some(Box::new(OnLinks {
+        delayed_ms,
+        effects: Vec::new(),
+    }));
+}
 
 /// What a link did to the last packet.
-fn on_link(kit: &mut Kit, delayed_ms: f64, what: Option<LinkDid>) {
+fn on_link(kit: &mut Kit, what: LinkDid) {
     let packet = kit.evidence.packets.last_mut().expect("a packet");
-    let effect = what.map(|what| LinkEffect {
+    let effect = LinkEffect {
         host: "client".into(),
         direction: "up".into(),
         what,
-    });
+    };
     packet.links = Some(Box::new(OnLinks {
-        delayed_ms,
-        effects: effect.into_iter().collect(),
+        effects: vec![effect],
+        ..OnLinks::default()
     }));
+}
+
+/// What is found of a kind.
+fn told(kit: &Kit, kind: &str) -> Vec<Finding> {
+    let mut found = shown(kit);
+    found.retain(|finding| finding.kind == kind);
+    found
 }
 
 fn standing() -> (Kit, usize) {
@@ -32,21 +51,137 @@ pub(in super::super) fn too_large(happened: bool) -> Kit {
         let len = if happened || pause == 0.0 { 1448 } else { 1000 };
         kit.down(x, ".", NEW.server + 1, NEW.client + 1, len);
         if len == 1448 {
-            let packet = kit.evidence.packets.last_mut().expect("a packet");
-            packet.fate = "answered: ICMP, fragmentation needed".into();
-            packet.receiver = String::new();
+            refused(&mut kit);
         }
     }
     kit
+}
+
+/// The last packet was too large, and its sender is told.
+fn refused(kit: &mut Kit) {
+    let packet = kit.evidence.packets.last_mut().expect("a packet");
+    packet.fate = "answered: ICMP, fragmentation needed".into();
+    packet.receiver = String::new();
+}
+
+#[test]
+fn what_a_sender_was_told_is_told_of_the_packets_that_are_named() {
+    let mut kit = too_large(true);
+    let y = kit.connect("y", 40002, "front/b", "web2");
+    kit.handshake(y, OLD);
+    for _ in 0..4 {
+        kit.now += 200.0;
+        kit.down(y, ".", OLD.server + 1, OLD.client + 1, 1448);
+        refused(&mut kit);
+    }
+    let found = told(&kit, pmtu_black_hole::KIND);
+    let summary = &found[0].summary;
+    assert!(
+        summary.starts_with("web1 sent the same 1448 bytes of \"x\" 3 times over"),
+        "{summary}"
+    );
+    assert!(summary.contains("it was told so 3 times"), "{summary}");
+    assert!(
+        summary.ends_with("It went no better with \"y\"."),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_filter_is_suspected_only_where_no_message_came() {
+    let mut kit = too_large(true);
+    let summary = |kit: &Kit| told(kit, pmtu_black_hole::KIND).remove(0).summary;
+    assert!(summary(&kit).contains("a filter on its machine"));
+    kit.counter("web1", "IcmpInDestUnreachs", 3);
+    assert!(!summary(&kit).contains("filter"));
 }
 
 /// A damaged segment is delivered, and the kernel finds nothing wrong; or does.
 pub(in super::super) fn damaged(happened: bool) -> Kit {
     let (mut kit, x) = standing();
     kit.up(x, "P.", NEW.client + 1, NEW.server + 1, 64);
-    on_link(&mut kit, 0.0, Some(LinkDid::Damaged { byte: Some(7) }));
+    on_link(&mut kit, DAMAGED);
+    kit.counter("web1", "TcpInSegs", 3);
     kit.counter("web1", "TcpInCsumErrors", i64::from(!happened));
     kit
+}
+
+const DAMAGED: LinkDid = LinkDid::Damaged { byte: Some(7) };
+
+/// Three datagrams, the last of them damaged; so many are read.
+fn damaged_datagram(read: i64) -> Kit {
+    let (mut kit, x) = standing();
+    for _ in 0..3 {
+        kit.up(x, "", 0, 0, 64);
+        let packet = kit.evidence.packets.last_mut().expect("a packet");
+        packet.protocol = "udp".into();
+    }
+    on_link(&mut kit, DAMAGED);
+    kit.counter("web1", "UdpInDatagrams", read);
+    kit
+}
+
+#[test]
+fn a_damaged_segment_that_a_filter_took_went_to_no_program() {
+    let mut kit = damaged(true);
+    kit.counter("web1", "TcpInSegs", 2);
+    assert_eq!(told(&kit, undetected_damage::KIND).len(), 0);
+    // One of the host to itself does not stand for it.
+    kit.counter("web1", "TcpInSegs", 4);
+    assert_eq!(told(&kit, undetected_damage::KIND).len(), 0);
+}
+
+#[test]
+fn a_super_packet_is_one_segment_to_a_kernel() {
+    let (mut kit, x) = standing();
+    kit.up(x, ".", NEW.client + 1, NEW.server + 1, 14_480);
+    kit.evidence
+        .packets
+        .last_mut()
+        .expect("a packet")
+        .wire_packets = 10;
+    kit.up(x, "P.", NEW.client + 14_481, NEW.server + 1, 64);
+    on_link(&mut kit, DAMAGED);
+    kit.counter("web1", "TcpInSegs", 4);
+    assert_eq!(told(&kit, undetected_damage::KIND).len(), 1);
+}
+
+#[test]
+fn a_damaged_datagram_is_taken_when_it_is_read() {
+    let found = told(&damaged_datagram(3), undetected_damage::KIND);
+    assert!(
+        found[0].summary.starts_with("1 datagram came to web1"),
+        "{}",
+        found[0].summary
+    );
+    assert_eq!(told(&damaged_datagram(2), undetected_damage::KIND).len(), 0);
+    let mut found_out = damaged_datagram(2);
+    found_out.counter("web1", "UdpInCsumErrors", 1);
+    assert_eq!(told(&found_out, undetected_damage::KIND).len(), 0);
+}
+
+#[test]
+fn damage_is_told_of_each_host_and_protocol() {
+    let mut kit = damaged_datagram(3);
+    kit.up(0, "P.", NEW.client + 1, NEW.server + 1, 64);
+    on_link(&mut kit, DAMAGED);
+    kit.counter("web1", "TcpInSegs", 3);
+    kit.down(0, "P.", NEW.server + 1, NEW.client + 65, 64);
+    on_link(&mut kit, DAMAGED);
+    kit.counter("client", "TcpInSegs", 2);
+    let found = told(&kit, undetected_damage::KIND);
+    let told: Vec<&str> = found
+        .iter()
+        .filter_map(|finding| finding.summary.split_once(" damaged").map(|(what, _)| what))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1 segment came to client",
+            "1 datagram came to web1",
+            "1 segment came to web1"
+        ]
+    );
 }
 
 /// A segment is overtaken and sent again; or lost and sent again.
@@ -61,11 +196,56 @@ pub(in super::super) fn overtaken(happened: bool) -> Kit {
     }
     for number in 1..4 {
         segment(&mut kit, number);
-        on_link(&mut kit, 0.0, Some(LinkDid::Overtook { packets: 1 }));
+        on_link(&mut kit, LinkDid::Overtook { packets: 1 });
     }
     segment(&mut kit, 0);
     kit.counter("client", "TcpExtTCPFastRetrans", 1);
     kit
+}
+
+#[test]
+fn a_lost_answer_is_a_loss_too() {
+    let mut kit = overtaken(true);
+    kit.down(0, ".", NEW.server + 1, NEW.client + 1449, 0);
+    assert_eq!(told(&kit, needless_retransmission::KIND).len(), 1);
+    kit.dropped("link-loss");
+    assert_eq!(told(&kit, needless_retransmission::KIND).len(), 0);
+}
+
+#[test]
+fn what_a_checksum_refuses_is_a_loss_too() {
+    let mut kit = overtaken(true);
+    kit.up(0, ".", NEW.client + 1 + 4 * 1448, NEW.server + 1, 1448);
+    on_link(&mut kit, DAMAGED);
+    assert_eq!(told(&kit, needless_retransmission::KIND).len(), 0);
+}
+
+#[test]
+fn whoever_sent_again_is_named() {
+    let mut kit = overtaken(true);
+    let y = kit.connect("y", 40002, "front/b", "web2");
+    kit.handshake(y, OLD);
+    let segment = |kit: &mut Kit, number: i64| {
+        kit.down(y, ".", OLD.server + 1 + number * 1448, OLD.client + 1, 1448);
+    };
+    for number in 0..4 {
+        segment(&mut kit, number);
+        if number > 0 {
+            on_link(&mut kit, LinkDid::Overtook { packets: 1 });
+        }
+    }
+    segment(&mut kit, 0);
+    kit.counter("web2", "TcpExtTCPFastRetrans", 2);
+    let found = told(&kit, needless_retransmission::KIND).remove(0);
+    assert!(
+        found
+            .summary
+            .contains("client and web2 sent 2 segments again"),
+        "{}",
+        found.summary
+    );
+    let hosts: Vec<&str> = found.counters.iter().map(|(host, ..)| &**host).collect();
+    assert_eq!(hosts, ["client", "web2"]);
 }
 
 /// Packets wait longer and longer; or a while.
@@ -74,7 +254,7 @@ pub(in super::super) fn queued(happened: bool) -> Kit {
     let step = if happened { 8.0 } else { 0.5 };
     for number in 0..150 {
         kit.up(x, ".", NEW.client + 1 + number * 1448, NEW.server + 1, 1448);
-        on_link(&mut kit, 10.0 + number as f64 * step, None);
+        delayed(&mut kit, 10.0 + number as f64 * step);
     }
     kit
 }
