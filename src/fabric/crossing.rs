@@ -147,7 +147,10 @@ impl Fabric {
                 self.corrupt(stage, transient);
                 self.beyond(at, stage, transient, out);
             }
-            Transit::Until(due) => {
+            Transit::Until { due, queued } => {
+                if !queued.is_zero() {
+                    self.impaired(transient.passage.id, stage, Impaired::Queued(queued));
+                }
                 self.overtakes(due, stage, transient);
                 self.corrupt(stage, transient);
                 let mut bytes = self.spare.pop().unwrap_or_default();

@@ -29,8 +29,13 @@ pub enum Stage {
 pub enum Transit {
     /// It is through already.
     Through,
-    /// It arrives then.
-    Until(Duration),
+    /// It arrives later.
+    Until {
+        /// When.
+        due: Duration,
+        /// How much of that it waits for others to be sent.
+        queued: Duration,
+    },
     /// It is gone.
     Lost(Reason),
     /// It is larger than this many bytes, counted with an IPv4 header.
@@ -112,12 +117,12 @@ impl LinkState {
             // In the size of IPv4, as everything inside; an IPv6 sender is told the wire's own again.
             return Transit::TooBig(mtu.saturating_sub(headers.longer() as u16));
         }
-        let departure = match self.config.rate {
+        let (queued, departure) = match self.config.rate {
             Some(rate) => match self.departure(at, headers.wire_len(), rate) {
                 Some(departure) => departure,
                 None => return Transit::Lost(Reason::LinkQueue),
             },
-            None => at,
+            None => (Duration::ZERO, at),
         };
         // A packet lost on the wire has used the wire.
         if self.happens(self.config.loss) {
@@ -126,7 +131,10 @@ impl LinkState {
         if self.happens(self.config.reorder) {
             return match departure <= at {
                 true => Transit::Through,
-                false => Transit::Until(departure),
+                false => Transit::Until {
+                    due: departure,
+                    queued,
+                },
             };
         }
         let jitter = if self.config.jitter.is_zero() {
@@ -142,7 +150,7 @@ impl LinkState {
         if due <= at && self.held.is_empty() {
             Transit::Through
         } else {
-            Transit::Until(due)
+            Transit::Until { due, queued }
         }
     }
 
@@ -165,8 +173,8 @@ impl LinkState {
         Some(random::pick(self.random.word(), bits))
     }
 
-    /// When the last bit of a packet is on the wire; none when the queue is full.
-    fn departure(&mut self, at: Duration, bytes: usize, rate: u64) -> Option<Duration> {
+    /// How long a packet waits for others, and when its own last bit is on the wire; none when the queue is full.
+    fn departure(&mut self, at: Duration, bytes: usize, rate: u64) -> Option<(Duration, Duration)> {
         while self
             .departures
             .front()
@@ -179,9 +187,10 @@ impl LinkState {
         }
         let nanos = bytes as u128 * 8 * 1_000_000_000 / u128::from(rate.max(1));
         let sending = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let queued = self.busy_until.saturating_sub(at);
         self.busy_until = self.busy_until.max(at).saturating_add(sending);
         self.departures.push_back(self.busy_until);
-        Some(self.busy_until)
+        Some((queued, self.busy_until))
     }
 
     /// Puts a packet in, behind all that arrive before it or with it.
@@ -256,7 +265,7 @@ mod tests {
         let mut last = Duration::ZERO;
         for tick in 0..100 {
             let at = Duration::from_millis(tick);
-            let Transit::Until(due) = link.offer(at, &headers) else {
+            let Transit::Until { due, .. } = link.offer(at, &headers) else {
                 panic!("a delay holds");
             };
             assert!(due >= last && due >= at + Duration::from_millis(10));

@@ -229,6 +229,8 @@ pub enum Impaired {
     CopyOf(u64),
     /// It let the packet past so many that came before it.
     Overtook(u32),
+    /// It kept the packet waiting so long, more than 0, until those before it were sent at its rate.
+    Queued(Duration),
 }
 
 /// From this moment on a balancer's name had the addresses of these zones.

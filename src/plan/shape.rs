@@ -245,6 +245,7 @@ fn packets() -> Type {
         ("fate", Type::Text),
         ("probe", Type::Bool),
         ("delayed_ms", Type::Millis),
+        ("queued_ms", Type::Millis),
         ("damaged", Type::Bool),
         ("copy", Type::Bool),
         ("overtook", Type::Int),

@@ -8,6 +8,10 @@ use std::fmt;
 pub struct OnLinks {
     /// How long it was in them, ms.
     pub delayed_ms: f64,
+    /// How much of that it waited in their queues, until the packets before it were sent at the link's rate, ms. Of a packet
+    /// that is still in one: how long it has to.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub queued_ms: f64,
     /// What else they did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<LinkEffect>,
@@ -44,6 +48,10 @@ pub enum LinkDid {
         /// How many.
         packets: i64,
     },
+}
+
+fn is_nothing(ms: &f64) -> bool {
+    *ms == 0.0
 }
 
 impl OnLinks {

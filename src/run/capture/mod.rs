@@ -342,7 +342,8 @@ impl Fates {
             let held = (end.at.saturating_sub(wait.at)).as_secs_f64() * 1e3;
             let _ = write!(comment, "; held {held:.1} ms");
         }
-        for effect in self.effects.get(&(id as i64)).into_iter().flatten() {
+        let did = self.effects.get(&(id as i64));
+        for effect in did.into_iter().flat_map(|links| &links.effects) {
             let _ = write!(comment, "; {effect}");
             if let LinkDid::Copied { from } = effect.what {
                 let _ = write!(comment, " of packet {from}");

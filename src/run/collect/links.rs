@@ -5,8 +5,8 @@ use crate::fabric::record::{Impaired, Impairment, Stage};
 use crate::plan::Plan;
 use std::collections::HashMap;
 
-/// By a packet's number, what links did to it besides delaying it.
-pub(in crate::run) type Effects = HashMap<i64, Vec<LinkEffect>>;
+/// By a packet's number, what links did to it. How long they had it is not known yet.
+pub(in crate::run) type Effects = HashMap<i64, OnLinks>;
 
 pub(in crate::run) fn effects<'i>(
     plan: &Plan,
@@ -14,6 +14,7 @@ pub(in crate::run) fn effects<'i>(
 ) -> Effects {
     let mut effects = Effects::new();
     for impairment in impairments {
+        let of_packet = effects.entry(impairment.packet as i64).or_default();
         let (port, direction) = match impairment.link {
             Stage::Up(port) => (port, "up"),
             Stage::Down(port) => (port, "down"),
@@ -28,14 +29,17 @@ pub(in crate::run) fn effects<'i>(
             Impaired::Overtook(packets) => LinkDid::Overtook {
                 packets: packets.into(),
             },
+            Impaired::Queued(wait) => {
+                of_packet.queued_ms += wait.as_secs_f64() * 1e3;
+                continue;
+            }
         };
         let effect = LinkEffect {
             host: plan.fabric.ports[port.0 as usize].name.clone(),
             direction: direction.to_owned(),
             what,
         };
-        let of_packet = effects.entry(impairment.packet as i64).or_default();
-        of_packet.push(effect);
+        of_packet.effects.push(effect);
     }
     effects
 }
@@ -51,10 +55,9 @@ pub(in crate::run) fn tell(packets: &mut [Packet], mut effects: Effects) {
             return;
         }
         let began = since.remove(&packet.id);
-        let effects = effects.remove(&packet.id);
         let links = OnLinks {
             delayed_ms: began.map_or(0.0, |began| packet.t - began),
-            effects: effects.unwrap_or_default(),
+            ..effects.remove(&packet.id).unwrap_or_default()
         };
         if links != OnLinks::default() {
             packet.links = Some(Box::new(links));

@@ -152,8 +152,8 @@ fn what_links_did_to_a_packet_is_told() {
             what,
         };
         kit.evidence.packets[place].links = Some(Box::new(OnLinks {
-            delayed_ms: 0.0,
             effects: vec![effect],
+            ..OnLinks::default()
         }));
     }
     let text = ladder(&kit.evidence, &[far], 200);

@@ -217,6 +217,7 @@ fn packet(packet: &Packet) -> Value {
         "fate": packet.fate,
         "probe": packet.probe,
         "delayed_ms": packet.links.as_ref().map_or(0.0, |links| links.delayed_ms),
+        "queued_ms": packet.links.as_ref().map_or(0.0, |links| links.queued_ms),
         "damaged": packet.links.as_ref().is_some_and(|links| links.is_damaged()),
         "copy": packet.links.as_ref().is_some_and(|links| links.is_copy()),
         "overtook": packet.links.as_ref().map_or(0, |links| links.overtook()),

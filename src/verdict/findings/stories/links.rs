@@ -3,14 +3,17 @@
 use super::shown;
 use crate::evidence::{LinkDid, LinkEffect, OnLinks};
 use crate::verdict::Finding;
-use crate::verdict::findings::{needless_retransmission, pmtu_black_hole, undetected_damage};
+use crate::verdict::findings::{
+    needless_retransmission, pmtu_black_hole, standing_queue, undetected_damage,
+};
 use crate::verdict::kit::{Kit, NEW, OLD};
 
-/// The last packet was so long in links, ms.
-fn delayed(kit: &mut Kit, delayed_ms: f64) {
+/// The last packet was so long in links, and so long of that in a queue, ms.
+fn delayed(kit: &mut Kit, delayed_ms: f64, queued_ms: f64) {
     let packet = kit.evidence.packets.last_mut().expect("a packet");
     packet.links = Some(Box::new(OnLinks {
         delayed_ms,
+        queued_ms,
         effects: Vec::new(),
     }));
 }
@@ -252,9 +255,52 @@ fn whoever_sent_again_is_named() {
 pub(in super::super) fn queued(happened: bool) -> Kit {
     let (mut kit, x) = standing();
     let step = if happened { 8.0 } else { 0.5 };
-    for number in 0..150 {
-        kit.up(x, ".", NEW.client + 1 + number * 1448, NEW.server + 1, 1448);
-        delayed(&mut kit, 10.0 + number as f64 * step);
-    }
+    upload(&mut kit, x, |number| {
+        let queued = number as f64 * step;
+        (10.0 + queued, queued)
+    });
     kit
+}
+
+/// Many packets; how long each was in links, and in a queue, ms.
+fn upload(kit: &mut Kit, connection: usize, took: impl Fn(i64) -> (f64, f64)) {
+    for number in 0..150 {
+        let seq = NEW.client + 1 + number * 1448;
+        kit.up(connection, ".", seq, NEW.server + 1, 1448);
+        let (in_links, in_queue) = took(number);
+        delayed(kit, in_links, in_queue);
+    }
+}
+
+#[test]
+fn a_way_whose_length_varies_is_no_queue() {
+    let (mut jitter, x) = standing();
+    upload(&mut jitter, x, |number| {
+        (10.0 + (number * 7 % 150) as f64 * 8.0, 0.0)
+    });
+    assert_eq!(told(&jitter, standing_queue::KIND).len(), 0);
+    let (mut reorder, x) = standing();
+    upload(&mut reorder, x, |number| match number % 4 {
+        0 => (0.0, 0.0),
+        _ => (900.0, 0.0),
+    });
+    assert_eq!(told(&reorder, standing_queue::KIND).len(), 0);
+}
+
+#[test]
+fn a_full_queue_silences_those_whose_packets_it_refused() {
+    let mut kit = queued(true);
+    let y = kit.connect("y", 40002, "front/b", "web2");
+    kit.handshake(y, OLD);
+    kit.up(y, ".", OLD.client + 1, OLD.server + 1, 1448);
+    kit.dropped("link-queue");
+    let found = told(&kit, standing_queue::KIND);
+    assert!(
+        found[0].summary.contains("what client sent to web1 waited"),
+        "{}",
+        found[0].summary
+    );
+    kit.up(0, ".", NEW.client + 1 + 150 * 1448, NEW.server + 1, 1448);
+    kit.dropped("link-queue");
+    assert_eq!(told(&kit, standing_queue::KIND).len(), 0);
 }
