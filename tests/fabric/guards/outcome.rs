@@ -1,0 +1,107 @@
+//! What a refusal leaves behind: its record, counters, and no flow; and what guards do to packets that no host began.
+
+use super::*;
+use hairpin::packet::TCP;
+
+#[test]
+fn a_refusal_says_who_and_how_it_saw_the_packet() {
+    let mut config = open(one_target());
+    web(vec![])(&mut config.guards);
+    let mut net = Net::new(config);
+    handshake(&mut net, CLIENT, CLIENT_IP, (FRONT_A, 80));
+    assert_eq!(
+        net.fabric.refusals(),
+        [Refusal {
+            packet: 0,
+            guard: GuardKind::SecurityGroup(Interface::Host(WEB1)),
+            direction: Direction::In,
+            view: View {
+                protocol: TCP,
+                from: end(CLIENT_IP, C),
+                to: end(WEB1_IP, 80),
+            },
+            flags: SYN,
+            probe: false,
+        }]
+    );
+    let mut config = open(one_target());
+    let deny = AclRule {
+        allow: false,
+        ..allow(90, EPHEMERAL, CLIENTS)
+    };
+    acl(A, vec![allow(100, (80, 80), ANY)], vec![deny])(&mut config.guards);
+    let mut net = Net::new(config);
+    handshake(&mut net, CLIENT, CLIENT_IP, (FRONT_A, 80));
+    let refusal = net.fabric.refusals()[0];
+    let by = GuardKind::NetworkAcl {
+        subnet: SubnetId(0),
+        rule: Some(90),
+    };
+    assert_eq!((refusal.guard, refusal.direction), (by, Direction::Out));
+    assert_eq!(refusal.view.to, end(CLIENT_IP, C));
+}
+
+#[test]
+fn what_the_balancers_groups_block_is_counted_and_makes_no_flow() {
+    let mut config = open(one_target());
+    front(vec![rule(tcp(443, 443), ANY)], vec![])(&mut config.guards);
+    let mut net = Net::new(config);
+    let front = end(FRONT_A, 80);
+    let syn = segment(end(CLIENT_IP, C), front, SYN, 1, 0);
+    assert_eq!(
+        net.dropped(CLIENT, syn.bytes()),
+        Reason::SecurityGroupIngress
+    );
+    // A stray segment of no flow is dropped as silently, and is no flow that was blocked.
+    let stray = segment(end(CLIENT_IP, C), front, ACK, 2, 2);
+    assert_eq!(
+        net.dropped(CLIENT, stray.bytes()),
+        Reason::SecurityGroupIngress
+    );
+    let question = datagram(end(CLIENT_IP, C), end(FRONT_A, 53), 20);
+    assert_eq!(net.dropped(CLIENT, question), Reason::SecurityGroupIngress);
+    let counted =
+        |net: &Net, name: &str| net.metric(&format!("SecurityGroupBlockedFlowCount_{name}"));
+    assert_eq!(counted(&net, "Inbound_TCP"), 1);
+    assert_eq!(counted(&net, "Inbound_UDP"), 1);
+    assert_eq!(counted(&net, "Inbound_ICMP"), 0);
+    assert_eq!(counted(&net, "Outbound_TCP"), 0);
+    for other in [
+        "NewFlowCount",
+        "RejectedFlowCount",
+        "ProcessedPackets",
+        "TCP_ELB_Reset_Count",
+    ] {
+        assert_eq!(net.metric(other), 0, "{other}");
+    }
+    assert!(net.fabric.flows().is_empty());
+
+    let mut config = open(one_target());
+    front_out_of_reach(&mut config.guards);
+    let mut net = Net::new(config);
+    let syn = segment(end(CLIENT_IP, C), front, SYN, 1, 0);
+    assert_eq!(
+        net.dropped(CLIENT, syn.bytes()),
+        Reason::SecurityGroupEgress
+    );
+    assert_eq!(counted(&net, "Outbound_TCP"), 1);
+    assert_eq!(net.metric("NewFlowCount"), 0);
+}
+
+fn front_out_of_reach(guards: &mut Guards) {
+    front(
+        vec![rule(Traffic::All, ANY)],
+        vec![rule(Traffic::All, ELSEWHERE)],
+    )(guards);
+}
+
+#[test]
+fn a_reset_of_the_balancer_needs_a_way_too() {
+    let mut config = open(one_target());
+    acl(A, vec![allow(100, (80, 80), ANY)], vec![])(&mut config.guards);
+    let mut net = Net::new(config);
+    let stray = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK, 2, 2);
+    assert!(net.send(CLIENT, stray.bytes()).is_empty());
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
+    assert_eq!(net.last_fate(), Fate::Dropped(Reason::NetworkAclOutbound));
+}

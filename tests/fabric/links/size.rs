@@ -1,0 +1,80 @@
+//! Super-packets and packets that are too large.
+
+use super::*;
+
+#[test]
+fn a_super_packet_crosses_plain_links_whole() {
+    let mut net = Net::new(one_target());
+    net.connect(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1);
+    let carried = net.metric("ProcessedPackets");
+    let (vnet, bytes) = super_packet(10_000, 1448);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(came.len(), 1);
+    assert_eq!(came[0].vnet, vnet);
+    assert_eq!(net.metric("ProcessedPackets") - carried, 7);
+}
+
+#[test]
+fn links_act_on_the_packets_of_the_wire() {
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].down.loss = 0.5;
+    let mut net = Net::new(config);
+    // Some of the handshake may be lost; the flow is there from the first SYN.
+    net.send(
+        CLIENT,
+        segment(end(CLIENT_IP, C), end(FRONT_A, 80), SYN, 1, 0).bytes(),
+    );
+    let before = net.fabric.totals().received;
+    let (vnet, bytes) = super_packet(64 * 1000, 1000);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(net.fabric.totals().received - before, 64);
+    assert!((10..54).contains(&came.len()), "{}", came.len());
+    assert!(came.iter().all(|one| one.vnet == VnetHeader::default()));
+    let seqs: Vec<u32> = came.iter().map(|one| one.headers().seq).collect();
+    assert!(seqs.is_sorted() && seqs.iter().all(|seq| (seq - 2) % 1000 == 0));
+}
+
+#[test]
+fn too_large_with_df_is_answered_and_without_is_dropped() {
+    let mut net = with_up(Link {
+        mtu: Some(1000),
+        ..Link::default()
+    });
+    let mut bytes = numbered(1400);
+    assert_eq!(net.dropped(CLIENT, bytes.clone()), Reason::LinkMtu);
+    bytes[6] |= 0x40;
+    fill_ip_checksum(&mut bytes);
+    let came = net.send(CLIENT, bytes.clone());
+    assert_eq!(came[0].to, CLIENT);
+    assert_eq!(came[0].bytes[20..22], [3, 4]);
+    assert_eq!(came[0].bytes[26..28], 1000u16.to_be_bytes());
+    assert_eq!(came[0].bytes.len(), 576);
+    assert_eq!(came[0].bytes[28..576], bytes[..548]);
+    assert_eq!(net.send(CLIENT, numbered(972)).len(), 1);
+}
+
+#[test]
+fn what_is_too_large_behind_the_translation_is_quoted_as_it_was_sent() {
+    let mut config = one_target();
+    config.ports[WEB1.0 as usize].down.mtu = Some(1000);
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    let (vnet, bytes) = super_packet(4000, 1448);
+    let came = net.send_frame(CLIENT, vnet, bytes);
+    assert_eq!(came.len(), 3);
+    for one in &came {
+        assert_eq!(one.to, CLIENT);
+        let headers = one.headers();
+        let quote = hairpin::packet::quote::Quote::read(&one.bytes, &headers).expect("a quote");
+        assert_eq!((quote.from, quote.to), (client, front));
+    }
+    let fates = net.fabric.records().into_iter().filter(|record| {
+        record.fate == Fate::Answered(Answer::FragmentationNeeded)
+            && record.after.to == end(WEB1_IP, 80)
+    });
+    assert_eq!(fates.count(), 3);
+    // Smaller segments fit, and go as one.
+    let (vnet, bytes) = super_packet(4000, 900);
+    assert_eq!(net.send_frame(CLIENT, vnet, bytes).len(), 1);
+}
