@@ -2,10 +2,9 @@
 
 use super::addresses::Addresses;
 use super::balancers::Balancer;
-use super::balancers::application::Inner;
 use super::balancers::forward::Share;
 use super::clock::Clock;
-use super::groups::{Carries, Group, Groups};
+use super::groups::{Carries, Group, Groups, Inner};
 use super::hosts::Hosts;
 use super::{Host, HostId};
 use crate::diag::Spanned;

@@ -217,7 +217,7 @@ fn resolve(
         hosts: drafts,
         addresses,
     };
-    let inner = balancers::application::all_zonal_names(groups, body);
+    let inner = groups::all_zonal_names(groups, body);
     let names = shape::Names {
         hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
         aliases: drafts

@@ -128,7 +128,7 @@ fn host() -> Type {
 fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
     let namespace = match instances {
         Some(_) => Namespace::Classic,
-        None if section.kind.value == "application" => Namespace::Application,
+        None if section.is_application() => Namespace::Application,
         None => Namespace::Network,
     };
     let metrics = || counts(words::metrics(namespace));

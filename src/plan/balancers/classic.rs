@@ -1,120 +1,29 @@
-//! Classic balancers: their words, their instances (a group of their own), their attributes and knobs.
+//! Classic balancers: their words, their attributes and knobs.
 //!
-//! Source: the Classic Load Balancer guide (listeners, connection draining, idle timeout, proxy protocol, health checks).
+//! Source: the Classic Load Balancer guide (listeners, connection draining, idle timeout, proxy protocol). Not here: their
+//! instances (see `groups`).
 
 use super::forward::Share;
 use super::{Listener, only_of_network};
 use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Spanned};
-use crate::fabric::config::{
-    Classic, GroupAttributes, GroupEmulate, GroupId, Kind, OnBackendReset, OnDeregister, Protocol,
-    Threshold,
-};
+use crate::fabric::config::{Classic, GroupId, Kind, OnBackendReset, OnDeregister, Protocol};
 use crate::plan::Sink;
-use crate::plan::attributes::{self, Checked, Holder};
+use crate::plan::attributes::{self, Holder};
 use crate::plan::clock::Clock;
-use crate::plan::groups::{self, Carries, Group, Groups, checks};
-use crate::plan::hosts::Hosts;
-use crate::spec::{self, Body};
-use std::ops::RangeInclusive;
+use crate::plan::groups::Groups;
+use crate::plan::groups::instances::{DRAINING, DRAINING_TIMEOUT};
+use crate::spec;
 use std::time::Duration;
 
 const IDLE: &str = "ConnectionSettings.IdleTimeout";
-const DRAINING: &str = "ConnectionDraining.Enabled";
-const DRAINING_TIMEOUT: &str = "ConnectionDraining.Timeout";
 const PROXY_PROTOCOL: &str = "ProxyProtocolPolicyType.ProxyProtocol";
 /// AWS's default, cloud seconds.
 const IDLE_SECONDS: u64 = 60;
-/// AWS's default, cloud seconds.
-const DRAINING_SECONDS: u64 = 300;
 /// AWS: connections that wait for an instance; more are closed.
 const SURGE_QUEUE: usize = 1024;
 /// Undocumented: cloud time between two attempts to connect to an instance. A kernel sends its SYN again after as much.
 const RETRY: Duration = Duration::from_secs(1);
-/// AWS: the only status that passes.
-const PASSES: RangeInclusive<u16> = 200..=200;
-/// Undocumented: one checker for each zonal address.
-const CHECKERS: u8 = 1;
-
-/// True for a classic balancer.
-pub(in crate::plan) fn is(section: &spec::Balancer) -> bool {
-    section.kind.value == "classic"
-}
-
-/// Adds the instances of every classic balancer as a group that no listener can name.
-pub(in crate::plan) fn add_groups<'a>(
-    body: &'a Body,
-    groups: &mut Groups<'a>,
-    hosts: &Hosts<'_>,
-    clock: Clock,
-    sink: &mut Sink,
-) {
-    for (number, (name, section)) in body.load_balancers.iter().enumerate() {
-        if !is(section) {
-            continue;
-        }
-        let same = groups.list.iter().find(|g| g.name.value == name.value);
-        if let Some(group) = same.filter(|group| group.owner.is_none()) {
-            sink.push(
-                Diagnostic::new(
-                    code::NAME_OF_GROUP,
-                    name.span,
-                    format!("`{}` is a classic balancer and a target group", name.value),
-                )
-                .label("`register` and `deregister` could not tell them apart")
-                .also(group.name.span, "the target group")
-                .help("rename one of the two"),
-            );
-        }
-        // What is wrong with them is said once, by `resolve`.
-        let attributes =
-            attributes::check(Holder::Classic, &section.attributes, &mut Sink::default());
-        groups.list.push(Group {
-            name,
-            owner: Some(number),
-            inner: None,
-            protocol: Carries::Tcp,
-            ipv6: false,
-            preserve_client_ip: false,
-            proxy_protocol: None,
-            cross_zone: None,
-            health_check: section
-                .health_check
-                .as_ref()
-                .map(|check| checks::of(check, &[PASSES], CHECKERS, clock, sink)),
-            attributes: group_attributes(&attributes, clock),
-            emulate: GroupEmulate::default(),
-            port: None,
-            targets: groups::registered(instances(section), None, hosts, sink),
-            unknown: instances(section)
-                .map(|(name, _)| name.value.as_str())
-                .filter(|name| hosts.all(name).is_none())
-                .collect(),
-        });
-    }
-}
-
-fn instances(
-    section: &spec::Balancer,
-) -> impl Iterator<Item = (&Spanned<String>, Option<&Spanned<u16>>)> {
-    let written = section.instances.iter();
-    written.flat_map(|list| list.value.iter().map(|name| (name, None)))
-}
-
-/// A zonal address without a healthy instance leaves DNS, and unhealthy instances get nothing.
-fn group_attributes(written: &Checked<'_>, clock: Clock) -> GroupAttributes {
-    let seconds = written
-        .number(DRAINING_TIMEOUT)
-        .map_or(DRAINING_SECONDS, |number| number.value);
-    GroupAttributes {
-        deregistration_delay: match written.flag(DRAINING, false) {
-            true => clock.cloud(Duration::from_secs(seconds)),
-            false => Duration::ZERO,
-        },
-        routing: Threshold::default(),
-        ..GroupAttributes::default()
-    }
-}
 
 /// What is special about a classic balancer, and its listeners.
 pub(in crate::plan) fn resolve(

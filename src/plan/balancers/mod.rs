@@ -128,7 +128,7 @@ impl<'a> Scene<'a, '_> {
         section: &'a spec::Balancer,
         sink: &mut Sink,
     ) -> Balancer<'a> {
-        let others = classic::is(section) || application::is(section);
+        let others = section.is_classic() || section.is_application();
         let none = Vec::new();
         let written = if others { &none } else { &section.attributes };
         let attributes = attributes::check(Holder::Balancer, written, sink);
@@ -213,14 +213,14 @@ impl<'a> Scene<'a, '_> {
         attributes: &Checked<'_>,
         sink: &mut Sink,
     ) -> Listening {
-        if classic::is(section) {
+        if section.is_classic() {
             let (kind, listeners) =
                 classic::resolve(number, section, self.groups, self.clock, sink);
             let groups_known = listeners.len() == section.listeners.len();
             return (kind, listeners, groups_known);
         }
         classic::only_of_classic(section, sink);
-        let is_application = application::is(section);
+        let is_application = section.is_application();
         let kind = if is_application {
             application::resolve(section, self.clock, sink)
         } else {

@@ -20,17 +20,14 @@ impl<'a> Destinations<'a> {
         sink: &mut Sink,
     ) -> Option<Place> {
         let balancer = &self.balancers[index];
-        let zones: Vec<usize> = match parts.sub {
-            None => (0..balancer.zones.len()).collect(),
-            Some(zone) => match balancer.zones.iter().position(|enabled| *enabled == zone) {
-                Some(zone) => vec![zone],
-                None => {
-                    if balancer.complete {
-                        sink.push(zone_not_enabled(balancer, zone, to));
-                    }
-                    return None;
+        let zones = match zones_meant(parts, &balancer.zones) {
+            Ok(zones) => zones,
+            Err(zone) => {
+                if balancer.complete {
+                    sink.push(zone_not_enabled(balancer, zone, to));
                 }
-            },
+                return None;
+            }
         };
         if zones.is_empty() {
             return None;
@@ -56,15 +53,12 @@ impl<'a> Destinations<'a> {
         sink: &mut Sink,
     ) -> Option<Place> {
         let endpoint = &self.endpoints[index];
-        let zones: Vec<usize> = match parts.sub {
-            None => (0..endpoint.zones.len()).collect(),
-            Some(zone) => match endpoint.zones.iter().position(|known| *known == zone) {
-                Some(zone) => vec![zone],
-                None => {
-                    sink.push(endpoint.not_in_zone(zone, to.span));
-                    return None;
-                }
-            },
+        let zones = match zones_meant(parts, &endpoint.zones) {
+            Ok(zones) => zones,
+            Err(zone) => {
+                sink.push(endpoint.not_in_zone(zone, to.span));
+                return None;
+            }
         };
         let balancers = endpoint.balancers.iter().map(|one| &self.balancers[*one]);
         let mut listening: Vec<ServePort> = balancers.flat_map(ports).collect();
@@ -123,6 +117,15 @@ impl<'a> Destinations<'a> {
             port,
         })
     }
+}
+
+/// The zone that is written, by its place among those known; else all of them. An error is one that is not known.
+fn zones_meant<'t>(parts: &Parts<'t>, known: &[&str]) -> Result<Vec<usize>, &'t str> {
+    let Some(zone) = parts.sub else {
+        return Ok((0..known.len()).collect());
+    };
+    let place = known.iter().position(|one| *one == zone);
+    place.map(|place| vec![place]).ok_or(zone)
 }
 
 /// The port that is written, else the only one: of TCP, and where there is none, of UDP.

@@ -1,16 +1,20 @@
 //! Target groups: targets resolved, preservation decided.
 //!
-//! `checks` are their health checks, `targets` what becomes of targets later. Not here: who forwards to a group (see
+//! `checks` are their health checks, `targets` what becomes of targets later, `algorithm` how they are chosen, `inner` an
+//! application balancer as a target, `instances` those of classic balancers. Not here: who forwards to a group (see
 //! `balancers`).
 
-pub(super) mod checks;
+mod algorithm;
+mod checks;
+mod inner;
+pub(super) mod instances;
 mod targets;
+
+pub(super) use inner::{Inner, all_zonal_names};
 
 use super::attributes::{
     self, CROSS_ZONE, Checked, HEADER_PLACEMENT, Holder, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
 };
-use super::balancers::application::{self, Inner};
-use super::balancers::classic;
 use super::clock::Clock;
 use super::hosts::{Draft, Hosts};
 use super::{HostId, Sink};
@@ -112,11 +116,11 @@ pub(super) fn resolve<'a>(
         by_name.entry(name.value.as_str()).or_insert(list.len());
         let attributes = attributes::check(Holder::Group, &group.attributes, sink);
         let protocol = Carries::of(&group.protocol);
-        let outer = application::is_outer(group);
+        let outer = inner::is_outer(group);
         list.push(Group {
             name,
             owner: None,
-            inner: application::inner(body, name, group, sink),
+            inner: inner::inner(body, name, group, sink),
             protocol,
             ipv6: group.ip_address_type.value == "ipv6",
             preserve_client_ip: preserves(group, protocol, &attributes, sink),
@@ -128,7 +132,7 @@ pub(super) fn resolve<'a>(
             },
             health_check: checks::resolve(group, clock, sink),
             attributes: GroupAttributes {
-                algorithm: application::algorithm(group, sink),
+                algorithm: algorithm::algorithm(group, sink),
                 ..targets::attributes(protocol, &attributes, old, clock, sink)
             },
             emulate: targets::emulate(&group.emulate, clock),
@@ -153,7 +157,7 @@ pub(super) fn resolve<'a>(
         });
     }
     let mut groups = Groups { list, by_name };
-    classic::add_groups(body, &mut groups, hosts, clock, sink);
+    instances::add(body, &mut groups, hosts, clock, sink);
     targets::add_registered(body, &mut groups, hosts);
     for group in &groups.list {
         targets::check_family(group, hosts, sink);
@@ -269,7 +273,7 @@ fn proxy_protocol(
 }
 
 /// Targets as written, each with its own port; `port` is that of all others.
-pub(super) fn registered<'a>(
+fn registered<'a>(
     written: impl Iterator<Item = (&'a Spanned<String>, Option<&'a Spanned<u16>>)>,
     port: Option<&Spanned<u16>>,
     hosts: &Hosts<'_>,

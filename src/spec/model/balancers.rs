@@ -40,6 +40,18 @@ pub struct Balancer {
     pub emulate: Emulate,
 }
 
+impl Balancer {
+    /// `type: application`
+    pub fn is_application(&self) -> bool {
+        self.kind.value == "application"
+    }
+
+    /// `type: classic`
+    pub fn is_classic(&self) -> bool {
+        self.kind.value == "classic"
+    }
+}
+
 /// `listeners.N`
 #[derive(Clone, Debug)]
 pub struct Listener {

@@ -52,19 +52,20 @@ pub const ROOTS: &[&str] = &[
 
 /// The name of a topology item.
 pub fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && text.len() <= MAX_NAME
+    is_word(text, b'-')
 }
 
 /// The name of a step's result.
 pub fn is_result(text: &str) -> bool {
+    is_word(text, b'_')
+}
+
+/// A small letter, then small letters, digits and what joins them.
+fn is_word(text: &str, joint: u8) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text
             .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == joint)
         && text.len() <= MAX_NAME
 }
 
