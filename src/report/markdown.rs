@@ -3,8 +3,9 @@
 
 use super::proof;
 use super::tally::{Tally, by_lab};
-use super::told::{self, result_word};
-use super::{Report, Word, kind_word};
+use super::told;
+use super::words::{kind_word, result_word};
+use super::{Report, Word};
 use crate::plan::Kind;
 use crate::report::wrap::count;
 use crate::verdict::Ruling;
@@ -82,7 +83,7 @@ fn unfolded(tally: &Tally) -> String {
         mark(tally),
         kind_word(record.kind),
         record.name().replace('`', "'"),
-        result_word(record),
+        result_word(record.verdict, record.kind),
         escaped(&told::message(tally))
     );
     out.push_str(&fenced(&told::failure(record)));

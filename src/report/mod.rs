@@ -18,6 +18,7 @@ mod tally;
 mod tap;
 mod text;
 mod told;
+mod words;
 mod wrap;
 
 pub use actions::github;
@@ -37,6 +38,8 @@ pub use repeat::repeat;
 pub use tally::{Tally, Times, tallies, wilson};
 pub use tap::tap;
 pub use text::{Style, summary, text};
+pub use words::Word;
+pub(crate) use words::{kind_word, machine_word};
 
 use self::plan::Drawing;
 use crate::evidence::Evidence;
@@ -119,15 +122,6 @@ impl From<&Plan> for CaseInfo {
     }
 }
 
-/// What one outcome came to, the environment's failures included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// The verdict's ruling.
-    Ruled(Ruling),
-    /// The case could not be run.
-    Failure,
-}
-
 impl Outcome {
     /// What it came to.
     pub fn word(&self) -> Word {
@@ -140,26 +134,6 @@ impl Outcome {
     /// Everything the case had to show was shown.
     pub fn holds(&self) -> bool {
         self.word() == Word::Ruled(Ruling::Holds)
-    }
-}
-
-/// `fault`, `fix`, `partial`, `control`
-pub(crate) fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Fault => "fault",
-        Kind::Fix => "fix",
-        Kind::Partial => "partial",
-        Kind::Control => "control",
-    }
-}
-
-/// `holds`, `fails`, `inconclusive`, `error`: for machines, the same for every kind of case.
-pub(crate) fn machine_word(word: Word) -> &'static str {
-    match word {
-        Word::Ruled(Ruling::Holds) => "holds",
-        Word::Ruled(Ruling::Fails) => "fails",
-        Word::Ruled(Ruling::Inconclusive) => "inconclusive",
-        Word::Failure => "error",
     }
 }
 

@@ -4,12 +4,11 @@
 //! or held beside the finding is told as well: a fix that nobody tried is no fix. Not here: whether a case holds (see
 //! `verdict`).
 
-use super::told::{in_short, result_word};
+use super::Outcome;
+use super::words::{in_short, machine_word};
 use super::wrap::count;
-use super::{Outcome, Record, machine_word};
-use crate::plan::{Fix, Kind};
+use crate::plan::Fix;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A fix that a lab offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +48,12 @@ pub enum Proof {
 
 /// One run of a case, as far as it matters here.
 pub(super) struct Run<'a> {
-    case: &'a str,
-    holds: bool,
+    pub(super) case: &'a str,
+    pub(super) holds: bool,
     /// Why not.
-    why: String,
+    pub(super) why: String,
     /// What was found in it.
-    kinds: Vec<&'a str>,
+    pub(super) kinds: Vec<&'a str>,
 }
 
 impl Offered {
@@ -67,17 +66,6 @@ impl Offered {
         Self {
             case: fix.case.clone(),
             title,
-        }
-    }
-}
-
-impl<'a> From<&'a Record> for Run<'a> {
-    fn from(record: &'a Record) -> Self {
-        Self {
-            case: &record.case,
-            holds: record.holds(),
-            why: format!("{}: {}", result_word(record), record.why()),
-            kinds: record.findings.iter().map(|f| f.kind.as_str()).collect(),
         }
     }
 }
@@ -133,32 +121,6 @@ fn weigh(runs: &[&Run], kind: &str) -> (Proof, String) {
         ),
         [_] => (Proof::Proven, String::new()),
         _ => (Proof::Proven, format!("in {}", count(all, "run"))),
-    }
-}
-
-/// Says of every finding of every fault what the fixes of its lab are worth.
-pub(super) fn prove(cases: &mut [Record]) {
-    let mut labs: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, record) in cases.iter().enumerate() {
-        labs.entry(record.lab.clone()).or_default().push(place);
-    }
-    for places in labs.values() {
-        let runs: Vec<Run> = places.iter().map(|one| Run::from(&cases[*one])).collect();
-        let told = |place: &usize| {
-            let record = &cases[*place];
-            let findings = record.findings.iter();
-            findings
-                .map(|finding| remedies(&record.fixes, &runs, &finding.kind))
-                .collect::<Vec<_>>()
-        };
-        let faults = places.iter().filter(|one| cases[**one].kind == Kind::Fault);
-        let all: Vec<(usize, Vec<Vec<Remedy>>)> =
-            faults.map(|place| (*place, told(place))).collect();
-        for (place, told) in all {
-            for (finding, remedies) in cases[place].findings.iter_mut().zip(told) {
-                finding.fixes = remedies;
-            }
-        }
     }
 }
 

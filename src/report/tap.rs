@@ -5,8 +5,9 @@
 //! higher number an error. YAML in the block is what they all read: a map, with texts in double quotes or as lines.
 
 use super::tally::{Tally, tallies};
-use super::told::{self, result_word};
-use super::{Report, Word, kind_word, machine_word};
+use super::told;
+use super::words::{kind_word, machine_word, result_word};
+use super::{Report, Word};
 use crate::verdict::Ruling;
 
 /// The whole stream.
@@ -22,7 +23,7 @@ pub fn tap(report: &Report) -> String {
             i + 1,
             described(&shown.name()),
             kind_word(shown.kind),
-            result_word(shown)
+            result_word(shown.verdict, shown.kind)
         ));
         let remark = shown.retried.is_some() || tally.runs.len() > 1;
         if !held || remark {

@@ -1,41 +1,14 @@
 //! A run in words, line by line: what JUnit and TAP carry beside a result.
 
+use super::Record;
 use super::proof;
 use super::tally::Tally;
-use super::{Record, Word, kind_word, machine_word};
-use crate::plan::Change;
+use super::words::{kind_word, machine_word, result_word};
 use crate::report::record::{Claimed, Truth};
-use crate::verdict::Ruling;
 use crate::verdict::ladder;
 
 /// Columns of the ladder.
 const WIDTH: usize = 110;
-
-/// What a case came to, in words that fit its kind.
-pub(super) fn result_word(record: &Record) -> &'static str {
-    use crate::plan::Kind;
-    match (record.verdict, record.kind) {
-        (Word::Ruled(Ruling::Holds), Kind::Fault) => "reproduced",
-        (Word::Ruled(Ruling::Holds), Kind::Partial) => "as claimed",
-        (Word::Ruled(Ruling::Holds), Kind::Fix | Kind::Control) => "holds",
-        (Word::Ruled(Ruling::Fails), _) => "fails",
-        (Word::Ruled(Ruling::Inconclusive), _) => "inconclusive",
-        (Word::Failure, _) => "could not run",
-    }
-}
-
-/// `cross_zone.enabled: false`
-pub(super) fn in_short(changes: &[Change]) -> String {
-    let short = |change: &Change| {
-        let words: Vec<&str> = change.path.split('.').collect();
-        let tail = words[words.len().saturating_sub(2)..].join(".");
-        match &change.after {
-            Some(after) => format!("{tail}: {after}"),
-            None => format!("{tail} removed"),
-        }
-    };
-    changes.iter().map(short).collect::<Vec<_>>().join(", ")
-}
 
 /// The boxes of the network as a case has them; its first run tells of them.
 pub(super) fn configured<'a>(tally: &Tally<'a>) -> &'a str {
@@ -127,7 +100,7 @@ pub(super) fn explanation(record: &Record) -> String {
         kind_word(record.kind),
         record.name(),
         record.title,
-        result_word(record)
+        result_word(record.verdict, record.kind)
     );
     let mut line = |label: &str, text: &str| {
         if !text.is_empty() {

@@ -1,8 +1,8 @@
 //! A case in one line, and the sign of what became of it or of a claim.
 
 use super::case_anchor;
-use crate::report::told::result_word;
-use crate::report::{Record, Truth, Word, kind_word, machine_word};
+use crate::report::words::{kind_word, machine_word, result_word};
+use crate::report::{Record, Truth, Word};
 use crate::verdict::Ruling;
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ impl Heading {
             sign: Sign {
                 state: machine_word(record.verdict),
                 mark: mark(record.verdict),
-                word: result_word(record),
+                word: result_word(record.verdict, record.kind),
             },
         }
     }

@@ -6,6 +6,7 @@
 mod build;
 mod network;
 mod over_time;
+mod remedies;
 
 pub(super) use over_time::OverTime;
 
@@ -13,7 +14,7 @@ pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
 
 use super::Word;
 use super::plan::Drawing;
-use super::proof::{Offered, Remedy, prove};
+use super::proof::{Offered, Remedy};
 use crate::plan::Kind;
 use crate::verdict::Ruling;
 use crate::verdict::ladder::Ladder;
@@ -337,7 +338,7 @@ impl Report {
             let key = |r: &Record| (r.lab.clone(), r.line, r.case.clone(), r.attempt);
             key(a).cmp(&key(b))
         });
-        prove(&mut cases);
+        remedies::prove(&mut cases);
         let count = |word: Word| cases.iter().filter(|case| case.verdict == word).count();
         Self {
             version: VERSION,

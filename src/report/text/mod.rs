@@ -6,7 +6,7 @@ mod block;
 mod network;
 
 use super::proof::{self, Offered, Run};
-use super::told::in_short;
+use super::words::in_short;
 use super::wrap::{count, cut, length, wrap};
 use super::{Outcome, Word, kind_word};
 use crate::plan::Kind;
