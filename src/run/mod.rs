@@ -6,6 +6,7 @@ mod books;
 pub mod capture;
 mod client;
 mod collect;
+mod counted;
 pub mod need;
 mod probe;
 mod proxy;

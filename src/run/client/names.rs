@@ -4,7 +4,6 @@
 //! may last: a lossy link delays it as it delays a SYN. Not here: what the answer is (see the fabric's resolver).
 
 use crate::plan::{Dial, DnsCache, Endpoint, HostId};
-use crate::run::story::Story;
 use crate::run::word::Fault;
 use crate::world::{Host, socket};
 use simple_dns::rdata::RData;
@@ -42,6 +41,17 @@ pub struct Lookup {
     pub fault: Fault,
 }
 
+/// The host of a client, and what it does with an answer.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Where the question comes from.
+    pub host: &'a Host,
+    /// Whether the host keeps answers.
+    pub cache: DnsCache,
+    /// For how long an answer is good.
+    pub ttl: Duration,
+}
+
 /// What clients know of names.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -76,6 +86,56 @@ impl Names {
             .clone()
     }
 
+    /// The destination of a client's next connection to a name, and the number of the lookup that gave it.
+    pub async fn resolve(
+        &self,
+        client: Asking<'_>,
+        dial: &Dial,
+        name: &str,
+        limit: Duration,
+    ) -> (Result<Endpoint, Fault>, usize) {
+        let Asking { host, cache, ttl } = client;
+        let kind = match dial.to[0].address {
+            SocketAddr::V4(_) => TYPE::A,
+            SocketAddr::V6(_) => TYPE::AAAA,
+        };
+        if cache == DnsCache::None {
+            let lookup = ask(host, dial.from, name, kind, limit).await;
+            let first = lookup.addresses.first().copied();
+            let fault = lookup.fault;
+            let number = self.note(lookup);
+            return (first.ok_or(fault).map(|to| endpoint(dial, to)), number);
+        }
+        let slot = self.slot(dial.from, name, kind);
+        let mut slot = slot.lock().await;
+        let fresh = slot
+            .as_ref()
+            .is_some_and(|kept| kept.until.is_none_or(|until| Instant::now() < until));
+        if !fresh {
+            let lookup = ask(host, dial.from, name, kind, limit).await;
+            let (addresses, fault) = (lookup.addresses.clone(), lookup.fault);
+            let asked = lookup.began;
+            let number = self.note(lookup);
+            if addresses.is_empty() {
+                // Nothing is kept of a failure: the resolver gives no time for it (RFC 2308 section 5).
+                return (Err(fault), number);
+            }
+            *slot = Some(Kept {
+                lookup: number,
+                addresses,
+                until: match cache {
+                    DnsCache::Forever => None,
+                    DnsCache::Ttl | DnsCache::None => Some(asked + ttl),
+                },
+                used: 0,
+            });
+        }
+        let kept = slot.as_mut().expect("filled above");
+        let address = kept.addresses[kept.used % kept.addresses.len()];
+        kept.used += 1;
+        (Ok(endpoint(dial, address)), kept.lookup)
+    }
+
     fn slot(&self, host: HostId, name: &str, kind: TYPE) -> Slot {
         let mut kept = self.kept.lock().expect("no holder of this lock panics");
         let names = kept.entry(host).or_default();
@@ -87,57 +147,6 @@ impl Names {
         lookups.push(lookup);
         lookups.len() - 1
     }
-}
-
-/// The destination of a client's next connection to a name, and the number of the lookup that gave it.
-pub async fn resolve(
-    story: &Story,
-    dial: &Dial,
-    name: &str,
-    limit: Duration,
-) -> (Result<Endpoint, Fault>, usize) {
-    let names = story.names();
-    let host = story.world.host(dial.from);
-    let kind = match dial.to[0].address {
-        SocketAddr::V4(_) => TYPE::A,
-        SocketAddr::V6(_) => TYPE::AAAA,
-    };
-    let cache = story.plan.hosts[dial.from.0 as usize].dns_cache;
-    if cache == DnsCache::None {
-        let lookup = ask(host, dial.from, name, kind, limit).await;
-        let first = lookup.addresses.first().copied();
-        let fault = lookup.fault;
-        let number = names.note(lookup);
-        return (first.ok_or(fault).map(|to| endpoint(dial, to)), number);
-    }
-    let slot = names.slot(dial.from, name, kind);
-    let mut slot = slot.lock().await;
-    let fresh = slot
-        .as_ref()
-        .is_some_and(|kept| kept.until.is_none_or(|until| Instant::now() < until));
-    if !fresh {
-        let lookup = ask(host, dial.from, name, kind, limit).await;
-        let (addresses, fault) = (lookup.addresses.clone(), lookup.fault);
-        let asked = lookup.began;
-        let number = names.note(lookup);
-        if addresses.is_empty() {
-            // Nothing is kept of a failure: the resolver gives no time for it (RFC 2308 section 5).
-            return (Err(fault), number);
-        }
-        *slot = Some(Kept {
-            lookup: number,
-            addresses,
-            until: match cache {
-                DnsCache::Forever => None,
-                DnsCache::Ttl | DnsCache::None => Some(asked + story.plan.fabric.resolver.ttl),
-            },
-            used: 0,
-        });
-    }
-    let kept = slot.as_mut().expect("filled above");
-    let address = kept.addresses[kept.used % kept.addresses.len()];
-    kept.used += 1;
-    (Ok(endpoint(dial, address)), kept.lookup)
 }
 
 /// The destination with this address; one that the lab does not know is named by itself.

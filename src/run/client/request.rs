@@ -3,8 +3,8 @@
 //! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
 
 use super::line::Line;
-use super::wire::Wire;
 use crate::plan::HttpRequest;
+use crate::run::counted::Counted;
 use crate::run::word::Fault;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -14,12 +14,7 @@ use hyper_util::rt::TokioIo;
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// What a client calls itself.
@@ -61,10 +56,10 @@ pub async fn make(
         talk.fault = Fault::NOT_CONNECTED;
         return talk;
     };
-    let stream = TokioIo::new(Stream {
-        wire,
-        sent: line.sent(),
+    let stream = TokioIo::new(Counted {
+        socket: wire,
         received: line.received(),
+        sent: Some(line.sent()),
     });
     let (mut sender, connection) = match http1::handshake::<_, Empty<Bytes>>(stream).await {
         Ok(halves) => halves,
@@ -165,61 +160,4 @@ fn fault(error: &hyper::Error) -> Fault {
         return Fault::EOF;
     }
     Fault::word("failed")
-}
-
-/// The client's socket as a stream, with what it carries counted.
-struct Stream {
-    wire: Arc<Wire>,
-    sent: Arc<AtomicU64>,
-    received: Arc<AtomicU64>,
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.wire.poll_readable(cx))?;
-            match self.wire.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    self.received.fetch_add(count as u64, Ordering::Relaxed);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.wire.poll_writable(cx))?;
-            match self.wire.try_write(bytes) {
-                Ok(count) => {
-                    self.sent.fetch_add(count as u64, Ordering::Relaxed);
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The socket is the client's, which closes it.
-        Poll::Ready(Ok(()))
-    }
 }

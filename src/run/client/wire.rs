@@ -2,6 +2,7 @@
 //!
 //! Not here: what a transfer is (see `client`).
 
+use crate::run::counted::Polled;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, recv, sockopt};
 use rustls::pki_types::ServerName;
@@ -221,31 +222,6 @@ impl Wire {
         }
     }
 
-    /// As [`Wire::readable`], for those who poll.
-    ///
-    /// # Errors
-    /// When it cannot be watched any more.
-    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Stream(stream) => stream.poll_read_ready(cx),
-            Self::Secured(secured) if secured.has_some() => Poll::Ready(Ok(())),
-            Self::Secured(secured) => secured.stream.poll_read_ready(cx),
-            Self::Datagram(socket) => socket.poll_recv_ready(cx),
-        }
-    }
-
-    /// As [`Wire::writable`], for those who poll.
-    ///
-    /// # Errors
-    /// When it cannot be watched any more.
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Stream(stream) => stream.poll_write_ready(cx),
-            Self::Secured(secured) => secured.stream.poll_write_ready(cx),
-            Self::Datagram(socket) => socket.poll_send_ready(cx),
-        }
-    }
-
     /// Gives it some bytes, or one datagram.
     ///
     /// # Errors
@@ -287,6 +263,33 @@ impl Wire {
         let mut byte = [0];
         // Asked of the kernel itself: what came a moment ago may not have been announced yet.
         while recv(self.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN) {}
+    }
+}
+
+impl Polled for Wire {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => stream.poll_read_ready(cx),
+            Self::Secured(secured) if secured.has_some() => Poll::Ready(Ok(())),
+            Self::Secured(secured) => secured.stream.poll_read_ready(cx),
+            Self::Datagram(socket) => socket.poll_recv_ready(cx),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Stream(stream) => stream.poll_write_ready(cx),
+            Self::Secured(secured) => secured.stream.poll_write_ready(cx),
+            Self::Datagram(socket) => socket.poll_send_ready(cx),
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Wire::try_read(self, buffer)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Wire::try_write(self, bytes)
     }
 }
 

@@ -3,12 +3,11 @@
 //! HTTP/1.1 with keep-alive (RFC 9112), as much of it as clients of a lab need: bodies are not expected.
 
 use super::{Request, Served, Shared};
+use crate::run::counted::Counted;
 use crate::spec::Http;
 use std::io;
-use std::pin::Pin;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use std::sync::atomic::AtomicU64;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -23,7 +22,7 @@ pub(super) async fn plain(
     served: &Served,
     http: &Http,
 ) -> io::Result<()> {
-    answer(shared, &mut Counted { stream, served }, served, http).await
+    answer(shared, &mut counted(stream, served), served, http).await
 }
 
 /// The same behind a TLS handshake.
@@ -34,9 +33,17 @@ pub(super) async fn secured(
     http: &Http,
     acceptor: &TlsAcceptor,
 ) -> io::Result<()> {
-    let mut secured = acceptor.accept(Counted { stream, served }).await?;
+    let mut secured = acceptor.accept(counted(stream, served)).await?;
     answer(shared, &mut secured, served, http).await?;
     secured.shutdown().await
+}
+
+fn counted<'a>(stream: &'a TcpStream, served: &'a Served) -> Counted<&'a TcpStream, &'a AtomicU64> {
+    Counted {
+        socket: stream,
+        received: &served.received,
+        sent: None,
+    }
 }
 
 async fn answer(
@@ -194,59 +201,6 @@ fn phrase(status: u16) -> &'static str {
             4 => "Client Error",
             _ => "Server Error",
         },
-    }
-}
-
-/// A connection whose received bytes are counted.
-struct Counted<'a> {
-    stream: &'a TcpStream,
-    served: &'a Served,
-}
-
-impl AsyncRead for Counted<'_> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.stream.poll_read_ready(cx))?;
-            match self.stream.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    let received = &self.served.received;
-                    received.fetch_add(count as u64, Ordering::Relaxed);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Counted<'_> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match self.stream.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The socket has several owners and is closed by the last of them.
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Story;
 use crate::plan::{Dial, Endpoint};
 use crate::run::Sockets;
-use crate::run::client::{Client, names};
+use crate::run::client::Client;
+use crate::run::client::names::Asking;
 use crate::world::annex::{self, Seat};
 use crate::world::socket::ClientOptions;
 use std::sync::Arc;
@@ -25,7 +26,12 @@ impl Story {
         let (to, lookup) = match &dial.name {
             None => (Ok(self.next_endpoint(dial)), None),
             Some(name) => {
-                let (to, lookup) = names::resolve(self, dial, name, limit).await;
+                let client = Asking {
+                    host: self.world.host(dial.from),
+                    cache: self.plan.hosts[dial.from.0 as usize].dns_cache,
+                    ttl: self.plan.fabric.resolver.ttl,
+                };
+                let (to, lookup) = self.names.resolve(client, dial, name, limit).await;
                 (to, Some(lookup))
             }
         };
