@@ -18,29 +18,6 @@ fn checked() -> Config {
     with_kernels(config())
 }
 
-fn with_kernels(mut config: Config) -> Config {
-    for number in 0..2 {
-        let zonal = &mut config.balancers[0].zonal[number];
-        zonal.port = Some(PortId(config.ports.len() as u32));
-        config.ports.push(Port {
-            terminates: false,
-            nat: None,
-            name: format!("front/{}", zonal.zone),
-            address: zonal.private,
-            addresses: Vec::new(),
-            routed: Vec::new(),
-            public_address: None,
-            ipv6: None,
-            internet: false,
-            zone: None,
-            up: Link::default(),
-            down: Link::default(),
-            quirks: Quirks::default(),
-        });
-    }
-    config
-}
-
 fn own(port: u16) -> SocketAddrV4 {
     end(FRONT_A_PRIVATE, port)
 }

@@ -37,24 +37,11 @@ fn classic() -> Config {
     });
     config.groups[0].attributes.deregistration_delay = Duration::ZERO;
     config.groups[0].attributes.routing = Threshold::default();
-    for number in 0..2 {
-        let zonal = &mut config.balancers[0].zonal[number];
-        zonal.port = Some(PortId(config.ports.len() as u32));
-        config.ports.push(Port {
-            terminates: true,
-            nat: None,
-            name: format!("front/{}", zonal.zone),
-            address: zonal.private,
-            addresses: Vec::new(),
-            routed: Vec::new(),
-            public_address: zonal.public,
-            ipv6: None,
-            internet: false,
-            zone: None,
-            up: Link::default(),
-            down: Link::default(),
-            quirks: Quirks::default(),
-        });
+    let mut config = with_kernels(config);
+    for (place, zonal) in config.balancers[0].zonal.iter().enumerate() {
+        let port = &mut config.ports[KERNEL_A.0 as usize + place];
+        port.terminates = true;
+        port.public_address = zonal.public;
     }
     config
 }

@@ -142,3 +142,27 @@ pub fn one_target() -> Config {
     config.balancers[0].prefer = vec![(ZonalId(0), vec![0]), (ZonalId(1), vec![0])];
     config
 }
+
+/// A configuration with a kernel behind each of its two zonal addresses: ports 4 and 5.
+pub fn with_kernels(mut config: Config) -> Config {
+    for number in 0..2 {
+        let zonal = &mut config.balancers[0].zonal[number];
+        zonal.port = Some(PortId(config.ports.len() as u32));
+        config.ports.push(Port {
+            terminates: false,
+            nat: None,
+            name: format!("front/{}", zonal.zone),
+            address: zonal.private,
+            addresses: Vec::new(),
+            routed: Vec::new(),
+            public_address: None,
+            ipv6: None,
+            internet: false,
+            zone: None,
+            up: Link::default(),
+            down: Link::default(),
+            quirks: Quirks::default(),
+        });
+    }
+    config
+}
