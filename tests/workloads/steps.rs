@@ -224,7 +224,7 @@ load_balancers:
 steps:
   - load: { as: held, from: desk, to: front, connections: 5, hold: true }
   - exchange: { over: held, as: all, bytes: 10, times: 2 }
-  - load: { as: paced, from: desk-1, to: "web-1:80", connections: 10, rate: 200, request: 40 }
+  - load: { as: paced, from: desk-1, to: "web-1:80", connections: 10, source_port: 40000, rate: 200, request: 40 }
   - load: { as: nowhere, from: desk-2, to: "web-2:99", connections: 4 }
   - connect: { as: single, from: desk-3, to: front }
   - close: { over: held, as: over_now }
@@ -272,11 +272,13 @@ steps:
         json!({ "ok": true, "attempts": 10, "connected": 10 }),
     );
     assert!(ms(case.step("paced")) >= 9.0 * 5.0);
-    for connection in case.connections("paced") {
+    for (connection, port) in case.connections("paced").into_iter().zip(40_000..) {
         has(
             connection,
             json!({ "sent": 40, "received": 40, "ended": "closed" }),
         );
+        let end = connection["local"].as_str().expect("an end");
+        assert!(end.ends_with(&format!(":{port}")), "{end}, not {port}");
     }
     let nowhere = case.step("nowhere");
     has(

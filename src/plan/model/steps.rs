@@ -44,6 +44,8 @@ pub enum Verb {
         dials: Vec<Dial>,
         /// For each client.
         connections: u32,
+        /// Of each client's first connection, the next one's is one more, all within 65,535; none: the kernel's choice.
+        source_port: Option<u16>,
         /// For each client, per second; none: the next when the last is done, or after 20 ms.
         rate: Option<f64>,
         /// Keep them open to the end.

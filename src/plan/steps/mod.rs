@@ -206,7 +206,7 @@ impl Resolver<'_> {
         let family = load.family.as_ref();
         let wanted = Wanted { to, family };
         let dials = self.scene.destinations.dials(&from, wanted, sink);
-        ports_suffice(&load.connections, dials.first()?, sink);
+        ports_suffice(load, dials.first()?, sink);
         let request = load
             .request
             .as_ref()
@@ -214,6 +214,7 @@ impl Resolver<'_> {
         Some(Verb::Load {
             dials,
             connections: load.connections.value,
+            source_port: load.source_port.as_ref().map(|port| port.value),
             rate: load.rate.as_ref().map(|rate| rate.value),
             hold: load.hold,
             request,

@@ -1,11 +1,11 @@
 //! The ports of clients: how many connections they suffice for, and that no two use one of them toward the same place.
 
+use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Spanned};
 use crate::plan::{Dial, HostId, Sink, Step, Verb};
 use crate::spec::{self, Body};
-use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 /// Source ports of one client toward one destination.
 const MOST_PORTS: u64 = 65_535;
@@ -13,10 +13,25 @@ const MOST_PORTS: u64 = 65_535;
 /// Connections of one lab.
 const MOST_CONNECTIONS: u64 = 250_000;
 
-/// A client has only so many ports toward one destination.
-pub(super) fn ports_suffice(connections: &Spanned<u32>, dial: &Dial, sink: &mut Sink) {
+/// A client has only so many ports toward one destination, and from the first that a load names only those that follow.
+pub(super) fn ports_suffice(load: &spec::Load, dial: &Dial, sink: &mut Sink) {
+    let connections = &load.connections;
     let room = MOST_PORTS * dial.to.len() as u64;
-    if u64::from(connections.value) > room {
+    if let Some(first) = &load.source_port {
+        let left = MOST_PORTS - u64::from(first.value) + 1;
+        if u64::from(connections.value) > left {
+            sink.push(
+                Diagnostic::new(
+                    code::TOO_MANY_CONNECTIONS,
+                    connections.span,
+                    format!("{} connections from one client", connections.value),
+                )
+                .label(format!("{left} ports are left"))
+                .also(first.span, "from this one; each connection takes the next")
+                .help("begin at a lower port, or use more clients (`count:`)"),
+            );
+        }
+    } else if u64::from(connections.value) > room {
         sink.push(
             Diagnostic::new(
                 code::TOO_MANY_CONNECTIONS,
@@ -70,39 +85,94 @@ pub(super) fn too_many_connections(body: &Body, steps: &[Step], sink: &mut Sink)
     }
 }
 
+/// Ports that a step gives to its client's connections toward one destination.
+struct Taken {
+    opener: usize,
+    from: HostId,
+    ports: RangeInclusive<u16>,
+    to: SocketAddr,
+    udp: bool,
+}
+
+impl Taken {
+    fn meets(&self, other: &Taken) -> bool {
+        (self.from, self.to, self.udp) == (other.from, other.to, other.udp)
+            && self.ports.start() <= other.ports.end()
+            && other.ports.start() <= self.ports.end()
+    }
+}
+
 /// Two open connections cannot share one 4-tuple: the second connect(2) fails with EADDRNOTAVAIL, and the lab
 /// would measure nothing but that.
 pub(super) fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
-    let mut open: HashMap<(HostId, u16, SocketAddr, bool), usize> = HashMap::new();
+    let mut open: Vec<Taken> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
-        if let Verb::Connect {
-            dial,
-            source_port: Some(port),
-            ..
-        } = &step.verb
-        {
-            let [only] = dial.to.as_slice() else { continue };
-            let tuple = (dial.from, *port, only.address, dial.udp);
-            let first = *open.entry(tuple).or_insert(number);
-            if first != number {
-                sink.push(tuple_taken(&body.steps[number], &body.steps[first], *port));
+        if let Verb::Close { over } | Verb::Abort { over } = &step.verb {
+            open.retain(|taken| taken.opener != over.0 as usize);
+        }
+        for taken in taken(number, &step.verb) {
+            match open.iter().find(|other| other.meets(&taken)) {
+                Some(first) => {
+                    let port = *taken.ports.start().max(first.ports.start());
+                    let first = &body.steps[first.opener];
+                    sink.push(tuple_taken(&body.steps[number], first, port));
+                    break;
+                }
+                None if stays_open(&step.verb) => open.push(taken),
+                None => {}
             }
-        } else if let Verb::Close { over } | Verb::Abort { over } = &step.verb {
-            open.retain(|_, opener| *opener != over.0 as usize);
         }
     }
 }
 
+/// Where a client has several addresses to choose from, nobody knows which connection goes where.
+fn taken(opener: usize, verb: &Verb) -> Vec<Taken> {
+    let (dials, first, connections) = match verb {
+        Verb::Connect {
+            dial,
+            source_port: Some(port),
+            ..
+        } => (std::slice::from_ref(dial), *port, 1),
+        Verb::Load {
+            dials,
+            source_port: Some(port),
+            connections,
+            ..
+        } => (dials.as_slice(), *port, *connections),
+        _ => return Vec::new(),
+    };
+    let last = u16::try_from(u32::from(first) + connections - 1).unwrap_or(u16::MAX);
+    dials
+        .iter()
+        .filter_map(|dial| {
+            let [only] = dial.to.as_slice() else {
+                return None;
+            };
+            Some(Taken {
+                opener,
+                from: dial.from,
+                ports: first..=last,
+                to: only.address,
+                udp: dial.udp,
+            })
+        })
+        .collect()
+}
+
+fn stays_open(verb: &Verb) -> bool {
+    !matches!(verb, Verb::Load { hold: false, .. })
+}
+
 fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
-    let mut span = step.span;
-    if let spec::Verb::Connect(connect) = &step.verb
-        && let Some(port) = &connect.source_port
-    {
-        span = port.span;
+    let span = match &step.verb {
+        spec::Verb::Connect(connect) => connect.source_port.as_ref(),
+        spec::Verb::Load(load) => load.source_port.as_ref(),
+        _ => None,
     }
+    .map_or(step.span, |port| port.span);
     Diagnostic::new(
         code::SAME_TUPLE,
         span,

@@ -56,20 +56,27 @@ fn details(plan: &Plan, step: &Step) -> String {
         }
         Verb::Load {
             dials,
+            connections,
+            source_port,
             rate,
             hold,
             request,
             keepalive,
             timeout,
-            connections: _,
         } => {
             let clients = count(dials.len(), "client");
+            let ports = source_port.map_or(String::new(), |first| {
+                format!(
+                    " from ports {first} to {}",
+                    u32::from(first) + connections - 1
+                )
+            });
             let first = dials.first().map_or(String::new(), dialled);
             let rate = rate.map_or(String::new(), |rate| format!(", {rate} a second"));
             let request = request.as_ref().map_or(String::new(), asked);
             let hold = if *hold { ", kept open" } else { "" };
             format!(
-                "{clients}, {first}{rate}{request}{hold}{}, limit {}",
+                "{clients}, {first}{ports}{rate}{request}{hold}{}, limit {}",
                 kept(*keepalive),
                 time(*timeout)
             )

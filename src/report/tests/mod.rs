@@ -178,6 +178,31 @@ fn a_case_that_fails_is_explained_unasked() {
     }
 }
 
+/// What was not as claimed among many labs stands once more at the end, where a log is read first and cut last.
+#[test]
+fn after_many_labs_what_failed_is_told_again() {
+    let mut other = fix();
+    other.case.lab = "nlb/loopback-timeout".into();
+    let whole = text(&[failed(), other, broken()], &Style::default());
+    let end = whole.find("2 labs, ").expect("a summary");
+    let again = "\
+FAILED  nlb/source-port-collision/another-source-port
+  this does not hold: the second connection opens with one SYN
+";
+    let at = whole.find(again).expect(&whole);
+    let row = whole.find("  FAILED        ").expect("the table's row");
+    let error = whole.rfind("\nERROR  ").expect(&whole);
+    assert!(row < at && at < error && error < end, "{whole}");
+    assert!(
+        whole[at..error].contains("new.syns is 2"),
+        "the nearest: {whole}"
+    );
+    let one_lab = text(&[failed(), fix()], &Style::default());
+    assert!(!one_lab.contains("\nFAILED"), "{one_lab}");
+    let all_well = text(&[fix()], &Style::default());
+    assert!(!all_well.contains("FAILED"), "{all_well}");
+}
+
 #[test]
 fn explain_tells_everything_about_every_case() {
     let text = text(

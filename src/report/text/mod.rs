@@ -5,6 +5,7 @@
 mod block;
 mod network;
 
+use super::nearest::nearest;
 use super::proof::{self, Offered, Run};
 use super::words::in_short;
 use super::wrap::{count, cut, length, wrap};
@@ -54,6 +55,7 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
         }
     }
     let mut out = String::new();
+    let several = labs.len() > 1;
     for (lab, mut cases) in labs {
         cases.sort_by_key(|outcome| (outcome.case.line, outcome.attempt));
         let title = cut(
@@ -82,7 +84,35 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
             out.push('\n');
         }
     }
+    if several {
+        out.push_str(&unmet(outcomes, style));
+    }
     out.push_str(&summary(outcomes, style));
+    out
+}
+
+/// What did not come out as claimed, once more: who ran many labs looks at the end, and a log may be cut above.
+fn unmet(outcomes: &[Outcome], style: &Style) -> String {
+    let mut out = String::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.holds()) {
+        let word = paint(
+            summary_word(outcome.word()),
+            colour_of(outcome.word()),
+            style,
+        );
+        out.push_str(&format!(
+            "{word}  {}/{}\n",
+            outcome.case.lab, outcome.case.name
+        ));
+        let told = detail(outcome, usize::MAX);
+        let nearest = nearest(outcome).lines();
+        for sentence in std::iter::once(&told).chain(&nearest) {
+            for line in wrap(sentence, style.width - 2) {
+                out.push_str(&format!("  {line}\n"));
+            }
+        }
+        out.push('\n');
+    }
     out
 }
 

@@ -66,7 +66,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
     let mut running = FuturesUnordered::new();
     let mut done = Vec::with_capacity(*connections as usize);
     for turn in 0..*connections {
-        running.push(async move { (turn, one(story, number, dial).await) });
+        running.push(async move { (turn, one(story, number, dial, turn).await) });
         let next = match rate {
             Some(rate) => began + Duration::from_secs_f64(f64::from(turn + 1) / rate),
             None => Instant::now() + PATIENCE,
@@ -88,8 +88,9 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Talk) {
+async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, Talk) {
     let Verb::Load {
+        source_port,
         hold,
         request,
         keepalive,
@@ -100,7 +101,8 @@ async fn one(story: &Story, number: usize, dial: &Dial) -> (Client, Talk) {
         unreachable!("called for a load")
     };
     let options = ClientOptions {
-        source_port: None,
+        source_port: source_port
+            .map(|first| first + u16::try_from(turn).expect("planned within 65,535")),
         keepalive: *keepalive,
         udp: dial.udp,
     };

@@ -136,6 +136,8 @@ pub struct Load {
     pub to: Spanned<String>,
     /// From each host.
     pub connections: Spanned<u32>,
+    /// Of the first connection of each host, the next one's is one more; none: the kernel's choice.
+    pub source_port: Option<Spanned<u16>>,
     /// New connections per second and host; none: the next one when the last is open, or after 20 ms.
     pub rate: Option<Spanned<f64>>,
     /// Keep them open.

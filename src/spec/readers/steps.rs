@@ -64,6 +64,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             from: fields.value("from")?,
             to: fields.value("to")?,
             connections: fields.value("connections")?,
+            source_port: fields.written("source_port"),
             rate: fields.written("rate"),
             hold: fields.value("hold")?.value,
             request: request(fields),

@@ -65,7 +65,7 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         code: TOO_MANY_CONNECTIONS,
         title: "too many connections",
         page: "A client has 65,535 ports toward one destination, and a lab holds 250,000 connections. `connections` counts for\n\
-        each host of a group.\n\
+        each host of a group. A load with a `source_port` has as many as follow: from 60000 on, 5,536.\n\
         \n\
         Wrong:\n\
         \x20   - load: { from: client, to: front/a, connections: 100000 }\n\

@@ -46,6 +46,13 @@ pub(super) static LOAD: Section = Section {
             "How many, from each host.",
         ),
         field(
+            "source_port",
+            Optional,
+            PORT,
+            "Each host's port of its first connection; every further one takes the next port. Without it, the kernel \
+                chooses, which may give one port to two destinations, or again after a close.",
+        ),
+        field(
             "rate",
             Optional,
             Type::Number {
