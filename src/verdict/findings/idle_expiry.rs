@@ -4,7 +4,7 @@
 //! the host behind it; the other side meets silence), and in silence on other clouds. Azure can reset both ends at the
 //! moment of expiry.
 
-use super::{cite, connections_of, lapse, name_all};
+use super::{cite, cloud, connections_of, lapse, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason, is_reset};
@@ -36,13 +36,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let who = who(trace.ended(first));
     let silence = idle_before(trace, first)
         .map(|ms| {
-            let cloud = ms * trace.evidence.time_scale / 1000.0;
-            let both = if trace.evidence.time_scale == 1.0 {
-                String::new()
-            } else {
-                format!(" ({cloud:.0} s of the cloud's time)")
-            };
-            format!(" after {} of silence{both}", lapse(ms))
+            let cloud = cloud(trace.evidence, ms);
+            format!(" after {} of silence{cloud}", lapse(ms))
         })
         .unwrap_or_default();
     let resets = late.iter().filter(|p| reset(**p)).count();

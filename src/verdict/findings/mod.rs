@@ -15,12 +15,15 @@ mod guard_drop;
 mod hairpin_bypass;
 mod half_open;
 mod health_check_host_header;
+mod healthy_but_silent;
 mod idle_expiry;
 mod keep_alive_race;
+mod keepalive_in_vain;
 mod loopback;
 mod lost_syn;
 mod needless_retransmission;
 mod no_listener;
+mod outlives_draining;
 mod pmtu_black_hole;
 mod port_exhaustion;
 mod provisioning_failed;
@@ -39,7 +42,9 @@ mod tw_recycle;
 mod udp_pinned;
 mod undetected_damage;
 mod unhealthy_reset;
+mod unshared_connections;
 mod words;
+mod zone_blind_answers;
 mod zone_without_targets;
 
 pub(super) use challenge_ack::held_in_time_wait;
@@ -49,7 +54,7 @@ use super::Finding;
 use super::trace::{Trace, drop_reason};
 use crate::evidence::Evidence;
 use serde_json::Value;
-use words::{count, ip, item, join, lapse, name_all, quoted, with_via};
+use words::{cloud, count, ip, item, join, lapse, name_all, quoted, with_via};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -67,6 +72,7 @@ pub const KINDS: &[&str] = &[
     target_not_in_use::KIND,
     zone_without_targets::KIND,
     stale_dns_address::KIND,
+    zone_blind_answers::KIND,
     no_listener::KIND,
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
@@ -76,9 +82,12 @@ pub const KINDS: &[&str] = &[
     standing_queue::KIND,
     black_hole::KIND,
     draining_terminated::KIND,
+    outlives_draining::KIND,
     idle_expiry::KIND,
+    keepalive_in_vain::KIND,
     keep_alive_race::KIND,
     unhealthy_reset::KIND,
+    healthy_but_silent::KIND,
     fail_open::KIND,
     half_open::KIND,
     udp_pinned::KIND,
@@ -87,6 +96,7 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
+    unshared_connections::KIND,
     lost_syn::KIND,
     stale_connection::KIND,
     refused::KIND,
@@ -110,6 +120,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(target_not_in_use::find(&trace));
     findings.extend(zone_without_targets::find(&trace));
     findings.extend(stale_dns_address::find(&trace));
+    findings.extend(zone_blind_answers::find(&trace));
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(pmtu_black_hole::find(&trace));
@@ -118,9 +129,12 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(standing_queue::find(&trace));
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
+    findings.extend(outlives_draining::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
+    findings.extend(healthy_but_silent::find(&trace));
     findings.extend(fail_open::find(&trace));
     findings.extend(half_open::find(&trace));
     findings.extend(udp_pinned::find(&trace));
@@ -129,6 +143,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
+    findings.extend(unshared_connections::find(&trace));
     findings.extend(lost_syn::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));

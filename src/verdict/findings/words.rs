@@ -1,5 +1,6 @@
 //! Words of findings: names of connections, counts, lists, times.
 
+use crate::evidence::Evidence;
 use crate::verdict::trace::Trace;
 
 /// `"old"`
@@ -70,4 +71,13 @@ pub(super) fn lapse(ms: f64) -> String {
     } else {
         format!("{:.2} s", ms / 1000.0)
     }
+}
+
+/// ` (60 s of the cloud's time)`, to follow a time; empty where both clocks are one.
+pub(super) fn cloud(evidence: &Evidence, ms: f64) -> String {
+    if evidence.time_scale == 1.0 {
+        return String::new();
+    }
+    let seconds = ms * evidence.time_scale / 1000.0;
+    format!(" ({seconds:.0} s of the cloud's time)")
 }

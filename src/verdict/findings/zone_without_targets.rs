@@ -1,10 +1,11 @@
-//! `zone-without-targets`: an address of an application balancer answers 503 because none of the targets is in its zone.
+//! `zone-without-targets`: an address of a balancer has no target in its zone and may use no other.
 //!
 //! Observed on: AWS Application Load Balancers whose target group has cross-zone load balancing off, reached at all their
-//! addresses by a Network Load Balancer in front of them. The balancer's other addresses answer well, so every retry may
-//! help. Not this: no targets anywhere, and a 503 that a target said.
+//! addresses by a Network Load Balancer in front of them: that address answers 503, and a retry at another one may help. AWS
+//! Network Load Balancers: the address leaves the name, and whoever is in that zone is served in another. Not this: no targets
+//! anywhere, a 503 that a target said, a zone whose targets are unhealthy.
 
-use super::{CITED, count, join};
+use super::{CITED, cite, count, item, join};
 use crate::evidence::{BalancerEvidence, Detail, Evidence, ZoneEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
@@ -18,19 +19,30 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
     let balancers = evidence.load_balancers.iter();
     balancers
-        .filter(|(_, balancer)| balancer.kind == "application")
-        .flat_map(|(name, balancer)| of_balancer(evidence, name, balancer))
+        .flat_map(|(name, balancer)| match balancer.kind.as_str() {
+            "application" => refusing(evidence, name, balancer),
+            "network" => unnamed(trace, name, balancer),
+            _ => Vec::new(),
+        })
         .collect()
 }
 
-fn of_balancer(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> Vec<Finding> {
-    let has_targets = |zone: &ZoneEvidence| zone.reach.values().any(|targets| *targets > 0);
-    let others: Vec<String> = balancer
-        .zones
-        .iter()
+fn has_targets(zone: &ZoneEvidence) -> bool {
+    zone.reach.values().any(|targets| *targets > 0)
+}
+
+/// Its addresses that have targets.
+fn others(name: &str, balancer: &BalancerEvidence) -> Vec<String> {
+    let zones = balancer.zones.iter();
+    zones
         .filter(|(_, zone)| has_targets(zone))
         .map(|(zone, _)| format!("{name}/{zone}"))
-        .collect();
+        .collect()
+}
+
+/// Addresses of an application balancer that answered 503.
+fn refusing(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> Vec<Finding> {
+    let others = others(name, balancer);
     let refused = |zone: &ZoneEvidence| zone.metrics.get(REFUSED).copied().unwrap_or(0);
     let zones = balancer.zones.iter();
     zones
@@ -58,6 +70,67 @@ fn of_balancer(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> 
             })
         })
         .collect()
+}
+
+/// Addresses of a network balancer that are not in its name, where clients of their zones asked for it.
+fn unnamed(trace: &Trace, name: &str, balancer: &BalancerEvidence) -> Vec<Finding> {
+    let others = others(name, balancer);
+    let zones = balancer.zones.iter();
+    zones
+        .filter(|(_, zone)| !others.is_empty() && !zone.reach.is_empty() && !has_targets(zone))
+        .filter_map(|(zone, at)| {
+            let went = went_elsewhere(trace.evidence, name, balancer, zone);
+            let first = trace.evidence.connections.get(*went.first()?)?;
+            let place = format!("{name}/{zone}");
+            let groups: Vec<String> = at.reach.keys().cloned().collect();
+            Some(Finding {
+                kind: KIND.into(),
+                summary: format!(
+                    "{place} is not in the name: of target group {} it may send to targets in zone {zone} only, cross-zone load \
+                     balancing is off, and none is there. {} of {}, which is in zone {zone}, went to another zone; {} had targets.",
+                    join(&groups),
+                    count(went.len(), "connection"),
+                    first.from,
+                    join(&others),
+                ),
+                packets: cite(trace, went.iter().filter_map(|c| trace.syns(*c).next())),
+                connections: went,
+                counters: Vec::new(),
+                values: vec![(
+                    format!("{}.in_dns", item(&format!("{}.zones", item("load_balancers", name)), zone)),
+                    at.in_dns.into(),
+                )],
+            })
+        })
+        .collect()
+}
+
+/// Connections of the first client in a zone that asked for the balancer's name while this had no address there.
+fn went_elsewhere(
+    evidence: &Evidence,
+    name: &str,
+    balancer: &BalancerEvidence,
+    zone: &str,
+) -> Vec<usize> {
+    let in_zone = |host: &str| {
+        let mut interfaces = evidence.interfaces.iter();
+        interfaces.any(|one| one.name == host && one.zone == zone)
+    };
+    let unnamed = |at: f64| {
+        let listing = balancer.dns.iter().rfind(|listing| listing.at <= at);
+        listing.is_some_and(|listing| listing.zones.iter().all(|named| named != zone))
+    };
+    let went: Vec<usize> = (0..evidence.connections.len())
+        .filter(|index| {
+            let c = &evidence.connections[*index];
+            let asked = c.lookup.and_then(|lookup| evidence.lookups.get(lookup));
+            let by_name = asked.is_some_and(|asked| asked.name == name && unnamed(asked.at));
+            by_name && in_zone(&c.from) && c.via != format!("{name}/{zone}")
+        })
+        .collect();
+    let of_first =
+        |index: &usize| evidence.connections[*index].from == evidence.connections[went[0]].from;
+    went.iter().copied().filter(of_first).collect()
 }
 
 /// What the address said to clients, which are hosts: health checks of another balancer come from a zonal address. One of
@@ -100,7 +173,7 @@ fn connections(evidence: &Evidence, place: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::{KIND, REFUSED};
-    use crate::evidence::{BalancerEvidence, Packet, ZoneEvidence};
+    use crate::evidence::{BalancerEvidence, Interface, Listing, Lookup, Packet, ZoneEvidence};
     use crate::verdict::findings::recognise;
     use crate::verdict::kit::Kit;
 
@@ -157,6 +230,64 @@ mod tests {
             ("network", [("a", 2, 0), ("b", 0, 31)], "client"),
         ] {
             assert_eq!(told(kind, &zones, to), None);
+        }
+    }
+
+    /// A client in a zone goes by the name of a network balancer to zone a; zone b has so many targets, and is in the name
+    /// or not.
+    fn went(home: &str, targets: i64, named: bool) -> Option<String> {
+        let mut kit = Kit::new();
+        let one = kit.connect("call", 40000, "front/a", "web1");
+        kit.of(one).lookup = Some(0);
+        kit.evidence.lookups.push(Lookup {
+            from: "client".into(),
+            name: "front".into(),
+            ..Lookup::default()
+        });
+        kit.evidence.interfaces.push(Interface {
+            name: "client".into(),
+            zone: home.into(),
+            ..Interface::default()
+        });
+        let front = kit.evidence.load_balancers.get_mut("front");
+        let front = front.expect("a balancer of the kit");
+        front.kind = "network".into();
+        let zones: &[&str] = if named { &["a", "b"] } else { &["a"] };
+        front.dns.push(Listing {
+            at: -5.0,
+            zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
+        });
+        for (zone, targets, in_dns) in [("a", 2, true), ("b", targets, named)] {
+            let at = ZoneEvidence {
+                in_dns,
+                reach: [("web".to_owned(), targets)].into(),
+                ..ZoneEvidence::default()
+            };
+            front.zones.insert(zone.into(), at);
+        }
+        let found = recognise(&kit.evidence);
+        let found = found.into_iter().find(|finding| finding.kind == KIND);
+        found.map(|finding| finding.summary)
+    }
+
+    #[test]
+    fn clients_in_a_zone_without_targets_go_elsewhere() {
+        assert_eq!(
+            went("b", 0, false).expect("the finding"),
+            "front/b is not in the name: of target group web it may send to targets in zone b only, cross-zone load balancing \
+             is off, and none is there. 1 connection of client, which is in zone b, went to another zone; front/a had targets."
+        );
+    }
+
+    #[test]
+    fn clients_of_another_zone_unhealthy_targets_and_a_zone_in_the_name_are_something_else() {
+        for (home, targets, named) in [
+            ("a", 0, false),
+            ("", 0, false),
+            ("b", 1, false),
+            ("b", 0, true),
+        ] {
+            assert_eq!(went(home, targets, named), None);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! its own kind and what is named beside it, and nothing else: so each detector meets the stories of all others.
 
 mod balancers;
+mod connections;
 mod links;
 mod network;
 
@@ -11,6 +12,7 @@ pub(super) use balancers::behind_a_header;
 use super::*;
 use crate::verdict::kit::{Kit, OLD};
 use balancers::*;
+use connections::*;
 use links::*;
 use network::*;
 
@@ -53,6 +55,7 @@ const STORIES: &[Story] = &[
     story(target_not_in_use::KIND, not_in_use, &[]),
     story(zone_without_targets::KIND, empty_zone, &[]),
     story(stale_dns_address::KIND, old_answer, &[]),
+    story(zone_blind_answers::KIND, answered_alike, &[]),
     story(no_listener::KIND, nobody_listens, &[]),
     story(guard_drop::SECURITY_GROUP, by_group, &[]),
     story(guard_drop::NETWORK_ACL, by_acl, &[]),
@@ -62,9 +65,12 @@ const STORIES: &[Story] = &[
     story(standing_queue::KIND, queued, &[]),
     story(black_hole::KIND, swallowed, &[]),
     story(draining_terminated::KIND, terminated, &[]),
+    story(outlives_draining::KIND, talked_on, &[]),
     story(idle_expiry::KIND, forgotten, &[]),
+    story(keepalive_in_vain::KIND, kept_in_vain, &[]),
     story(keep_alive_race::KIND, crossed, &[]),
     story(unhealthy_reset::KIND, turned_away, &[]),
+    story(healthy_but_silent::KIND, nothing_said, &[]),
     story(fail_open::KIND, none_healthy, &[]),
     story(half_open::KIND, late_answer, &[]),
     story(udp_pinned::KIND, one_port, &[]),
@@ -73,6 +79,7 @@ const STORIES: &[Story] = &[
     story(proxy_protocol_mismatch::KIND, unread_header, &[]),
     story(proxy_protocol_stall::KIND, awaited_header, &[]),
     story(accept_queue_full::KIND, full_queue, &[]),
+    story(unshared_connections::KIND, one_for_each_client, &[]),
     story(lost_syn::KIND, sent_again, &[]),
     story(stale_connection::KIND, one_end_gone, &[]),
     story(refused::KIND, refusal, &[]),
