@@ -31,6 +31,7 @@ pub const RECOGNISED: &[&str] = &[
     "network-acl-drop",
     "pmtu-black-hole",
     "undetected-damage",
+    "delivered-twice",
     "needless-retransmission",
     "standing-queue",
     "black-hole",

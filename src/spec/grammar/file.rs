@@ -59,7 +59,7 @@ static FIELDS: [Field; 23] = [
         "opt_in",
         Optional,
         Type::Name,
-        "For a lab that needs a large machine, or long: left out of runs of whole folders, unless `--filter` has this word in it.",
+        "For a lab that needs a large machine, a kernel with more than most, or long: left out of runs of whole folders, unless `--filter` has this word in it.",
     ),
     field(
         "seed",

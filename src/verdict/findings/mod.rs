@@ -7,6 +7,7 @@ mod accept_queue_full;
 mod black_hole;
 mod challenge_ack;
 mod conntrack_invalid;
+mod delivered_twice;
 mod draining_terminated;
 mod fail_open;
 mod flow_collision;
@@ -51,7 +52,7 @@ pub(super) use challenge_ack::held_in_time_wait;
 pub(super) use loopback::came_home;
 
 use super::Finding;
-use super::trace::{Trace, drop_reason};
+use super::trace::{Trace, delivered, drop_reason};
 use crate::evidence::Evidence;
 use serde_json::Value;
 use words::{cloud, count, ip, item, join, lapse, name_all, quoted, with_via};
@@ -78,6 +79,7 @@ pub const KINDS: &[&str] = &[
     guard_drop::NETWORK_ACL,
     pmtu_black_hole::KIND,
     undetected_damage::KIND,
+    delivered_twice::KIND,
     needless_retransmission::KIND,
     standing_queue::KIND,
     black_hole::KIND,
@@ -125,6 +127,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(guard_drop::find(&trace));
     findings.extend(pmtu_black_hole::find(&trace));
     findings.extend(undetected_damage::find(&trace));
+    findings.extend(delivered_twice::find(&trace));
     findings.extend(needless_retransmission::find(&trace));
     findings.extend(standing_queue::find(&trace));
     findings.extend(black_hole::find(&trace));
@@ -207,6 +210,16 @@ fn counters<'a>(
         }
     }
     list
+}
+
+/// How many packets of a protocol were given to a host's device, health checks among them. Fewer in the kernel's count: a
+/// filter took some, or nobody has read them. More: some came by another way, and hide how many did not.
+fn came(evidence: &Evidence, name: &str, protocol: &str) -> i64 {
+    let came = evidence.packets.iter().filter(|packet| {
+        let on_device = packet.seen_at.is_empty() && packet.receiver == name;
+        on_device && packet.protocol == protocol && delivered(packet)
+    });
+    came.count() as i64
 }
 
 /// What a host is as a target: each state that some group has of it, as expressions name it.

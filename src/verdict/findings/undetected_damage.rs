@@ -4,7 +4,7 @@
 //! until 4.4). Not this: damage that a checksum catches, which is a loss to everybody above; and a packet that the receiver's
 //! own filter took, whose checksum nobody looked at.
 
-use super::{CITED, connections_of, count, counters};
+use super::{CITED, came, connections_of, count, counters};
 use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
@@ -69,7 +69,7 @@ fn taken(trace: &Trace, name: &str, host: &HostEvidence, counted: &Counted) -> O
         .collect();
     let found = sum(counted.found);
     let unseen = damaged.len() as i64 - found;
-    if unseen <= 0 || sum(counted.looked_at) != came(trace, name, counted.protocol) {
+    if unseen <= 0 || sum(counted.looked_at) != came(trace.evidence, name, counted.protocol) {
         return None;
     }
     let ended = damaged.iter().map(|number| trace.passages[*number].ended);
@@ -93,15 +93,4 @@ fn taken(trace: &Trace, name: &str, host: &HostEvidence, counted: &Counted) -> O
         ),
         values: Vec::new(),
     })
-}
-
-/// How many packets of a protocol were given to a host's device, health checks among them. Fewer in the kernel's count: a
-/// filter took some, or nobody has read them. More: some came by another way, and hide how many did not.
-fn came(trace: &Trace, name: &str, protocol: &str) -> i64 {
-    let all = trace.evidence.packets.iter();
-    let came = all.filter(|packet| {
-        let on_device = packet.seen_at.is_empty() && packet.receiver == name;
-        on_device && packet.protocol == protocol && delivered(packet)
-    });
-    came.count() as i64
 }

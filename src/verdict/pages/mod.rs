@@ -44,6 +44,7 @@ const PAGES: &[(&str, &str)] = &[
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
     ("pmtu-black-hole", include_str!("pmtu-black-hole.txt")),
     ("undetected-damage", include_str!("undetected-damage.txt")),
+    ("delivered-twice", include_str!("delivered-twice.txt")),
     (
         "needless-retransmission",
         include_str!("needless-retransmission.txt"),

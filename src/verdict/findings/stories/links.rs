@@ -4,7 +4,7 @@ use super::shown;
 use crate::evidence::{LinkDid, LinkEffect, OnLinks};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
-    needless_retransmission, pmtu_black_hole, standing_queue, undetected_damage,
+    delivered_twice, needless_retransmission, pmtu_black_hole, standing_queue, undetected_damage,
 };
 use crate::verdict::kit::{Kit, NEW, OLD};
 
@@ -185,6 +185,47 @@ fn damage_is_told_of_each_host_and_protocol() {
             "1 segment came to web1"
         ]
     );
+}
+
+/// Two datagrams and a copy of the second are read; or a filter takes the copy.
+pub(in super::super) fn said_twice(happened: bool) -> Kit {
+    let (mut kit, x) = standing();
+    for _ in 0..3 {
+        kit.up(x, "", 0, 0, 64);
+        let packet = kit.evidence.packets.last_mut().expect("a packet");
+        packet.protocol = "udp".into();
+    }
+    let from = kit.evidence.packets[4].id;
+    on_link(&mut kit, LinkDid::Copied { from });
+    kit.counter("web1", "UdpInDatagrams", if happened { 3 } else { 2 });
+    kit
+}
+
+#[test]
+fn a_copy_is_told_with_its_link_and_what_it_was_made_of() {
+    let found = told(&said_twice(true), delivered_twice::KIND).remove(0);
+    assert_eq!(
+        found.summary,
+        "1 datagram to web1 came twice: client's link (up) made copies. web1's kernel gave them to the program like any other, \
+         for a datagram has no number to know it by."
+    );
+    assert_eq!(found.packets, [4, 5]);
+}
+
+#[test]
+fn copies_of_segments_lost_copies_and_what_a_program_repeats_are_not_delivered_twice() {
+    let (mut segment, x) = standing();
+    let first = segment.up(x, "P.", NEW.client + 1, NEW.server + 1, 64);
+    segment.up(x, "P.", NEW.client + 1, NEW.server + 1, 64);
+    let from = segment.evidence.packets[first].id;
+    on_link(&mut segment, LinkDid::Copied { from });
+    let mut lost = said_twice(false);
+    lost.dropped("link-loss");
+    let mut repeated = said_twice(true);
+    repeated.evidence.packets[5].links = None;
+    for kit in [segment, lost, repeated] {
+        assert_eq!(told(&kit, delivered_twice::KIND).len(), 0);
+    }
 }
 
 /// A segment is overtaken and sent again; or lost and sent again.

@@ -61,6 +61,7 @@ const STORIES: &[Story] = &[
     story(guard_drop::NETWORK_ACL, by_acl, &[]),
     story(pmtu_black_hole::KIND, too_large, &[]),
     story(undetected_damage::KIND, damaged, &[]),
+    story(delivered_twice::KIND, said_twice, &[]),
     story(needless_retransmission::KIND, overtaken, &[]),
     story(standing_queue::KIND, queued, &[]),
     story(black_hole::KIND, swallowed, &[]),
