@@ -42,7 +42,7 @@ impl Fabric {
                 }
             }
             Party::Server => {
-                let isn = self.balancers.table().entry(flow).isn;
+                let isn = self.balancers.table().entry(flow).isn();
                 let streams = self.balancers.proxy_headers_mut();
                 if let Some(back) = streams.toward_client(flow, isn, headers) {
                     stream::acknowledge(packet, headers, |number| back.map(number));

@@ -18,16 +18,22 @@ impl Fabric {
         let answered = reversed(&tuple(headers));
         if headers.is_opening() {
             if let Some(flow) = transient.passage.flow {
-                self.conversations.travels(&before, headers.seq, flow);
+                let flows = self.balancers.table_mut();
+                self.conversations
+                    .travels(flows, &before, headers.seq, flow);
             }
         } else if headers.flags & tcp::SYN != 0 {
-            self.conversations.accepted(&answered, headers.ack);
+            let flows = self.balancers.table();
+            self.conversations.accepted(flows, &answered, headers.ack);
         }
         if headers.is_ending() {
             let owner = match party {
                 Some(Party::Client) => Some((before, Party::Client)),
                 Some(Party::Server) => Some((answered, Party::Server)),
-                Some(Party::Fabric) | None => self.conversations.owner(&before, &tuple(headers)),
+                Some(Party::Fabric) | None => {
+                    let flows = self.balancers.table();
+                    self.conversations.owner(flows, &before, &tuple(headers))
+                }
             };
             if let Some((tuple, by)) = owner {
                 self.end_conversation(&tuple, headers.is_reset(), by);
@@ -41,6 +47,7 @@ impl Fabric {
             reset,
             by,
         };
-        self.conversations.ending(tuple, ended);
+        let flows = self.balancers.table();
+        self.conversations.ending(flows, tuple, ended);
     }
 }

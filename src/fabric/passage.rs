@@ -142,14 +142,18 @@ impl Fabric {
         if !headers.is_opening() {
             return None;
         }
+        let flows = self.balancers.table();
         let classic = self.config.ports[from.0 as usize].quirks.syn_resend_classic;
-        let since = self
-            .conversations
-            .since_same_syn(self.now, before, headers.seq);
-        if classic && since.is_some_and(|since| since < CLASSIC_RESEND) {
+        let too_soon = || {
+            self.conversations
+                .since_same_syn(flows, self.now, before, headers.seq)
+                .is_some_and(|since| since < CLASSIC_RESEND)
+        };
+        if classic && too_soon() {
             return Some(Reason::KernelQuirk);
         }
-        self.conversations.syn(self.now, *before, headers.seq);
+        self.conversations
+            .syn(flows, self.now, *before, headers.seq);
         None
     }
 

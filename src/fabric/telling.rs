@@ -52,12 +52,12 @@ impl Fabric {
 
     /// Every connection attempt, in the order they began. Put together on demand.
     pub fn conversations(&self) -> Vec<Conversation> {
-        self.conversations.all()
+        self.conversations.all(self.balancers.table())
     }
 
     /// The latest attempt on a tuple, as its client wrote it.
     pub fn conversation(&self, tuple: &Tuple) -> Option<Conversation> {
-        self.conversations.latest(tuple)
+        self.conversations.latest(self.balancers.table(), tuple)
     }
 
     /// The sums over all packets.

@@ -18,7 +18,7 @@ impl Balancers {
             Protocol::Udp => true,
             Protocol::Tcp => {
                 headers.flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN | tcp::ACK
-                    && headers.ack == entry.isn.wrapping_add(1)
+                    && headers.ack == entry.isn().wrapping_add(1)
             }
         };
         match state {

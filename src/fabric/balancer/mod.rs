@@ -165,6 +165,11 @@ impl Balancers {
         &self.table
     }
 
+    /// The flows, to be told which attempts they are of.
+    pub fn table_mut(&mut self) -> &mut FlowTable {
+        &mut self.table
+    }
+
     /// The counters.
     pub fn meter(&self) -> &Meter {
         &self.meter

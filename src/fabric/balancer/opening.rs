@@ -163,13 +163,13 @@ impl Balancers {
         }
         let closed = entry.state() == FlowState::Closed;
         let kept =
-            entry.isn == headers.seq || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
+            entry.isn() == headers.seq || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
         if closed && (!kept || !self.reopen(flow)) {
             return false;
         }
         // An attempt with another sequence number on a living flow goes where the flow goes: the target's kernel
         // knows the connection and decides.
-        self.table.entry_mut(flow).isn = headers.seq;
+        self.table.syn(flow, headers.seq);
         self.claim(now, flow);
         true
     }

@@ -176,7 +176,7 @@ impl Balancers {
             } else {
                 entry.expects(Side::Client)
             },
-            ack: opening.then(|| entry.isn.wrapping_add(1)),
+            ack: opening.then(|| entry.isn().wrapping_add(1)),
         };
         let target = Reset {
             from: entry.source(),

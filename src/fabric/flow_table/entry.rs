@@ -1,12 +1,11 @@
 //! What is kept of a flow: an [`Entry`], which is all that the packet path touches, and beside it what changes seldom.
 
-use super::super::config::{
-    BalancerId, EndpointId, EndpointPlace, GroupId, PortId, Protocol, ZonalId,
-};
+use super::super::config::{BalancerId, EndpointPlace, GroupId, PortId, Protocol, ZonalId};
 use super::super::meter::NodeId;
 use super::super::metric::Family;
 use super::super::record::{FlowState, Party};
-use super::{IDLE_UNIT, Key, nanos, units};
+use super::common::Common;
+use super::{Key, nanos};
 use crate::packet::ends::Ends;
 use crate::packet::tcp;
 use std::net::SocketAddrV4;
@@ -24,6 +23,12 @@ pub const TERMINATED: u8 = 8;
 
 /// By side: what it sends may go the [`Way`].
 const HAS_WAY: [u8; 2] = [16, 32];
+
+/// The balancer has ended a flow by itself.
+pub(super) const ENDED: u8 = 64;
+
+/// A flow was closed before it expired.
+pub(super) const WAS_CLOSED: u8 = 128;
 
 /// An end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +76,10 @@ pub struct Entry {
     pub(super) ends: [Ends; 2],
     /// Last packet in either direction, nanoseconds.
     pub(super) last: u64,
-    /// Limit for being idle, in [`IDLE_UNIT`].
-    idle: u32,
+    /// Number of what it has in common with others.
+    pub(super) common: u32,
     /// Sequence number of the latest SYN.
-    pub isn: u32,
+    pub(super) isn: u32,
     /// Where it is counted.
     pub node: NodeId,
     /// By side: the sequence number that it expects next, as far as the packets show, without what was put before the
@@ -86,46 +91,28 @@ pub struct Entry {
     pub protocol: Protocol,
     /// As the packets show it. Unlike the record's, this becomes `Expired` even after `Closed`.
     pub(super) state: FlowState,
-    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`], [`TERMINATED`], and which directions have a way.
+    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`], [`TERMINATED`], [`ENDED`], [`WAS_CLOSED`], and which directions have a
+    /// way.
     marks: u8,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
     way: Way,
 }
 
-/// What changes seldom.
+/// What is asked seldom.
 #[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(4))]
 pub(super) struct Rest {
     /// Nanoseconds.
     pub(super) opened: u64,
-    /// Limit for the target's first answer, in [`IDLE_UNIT`].
-    pub(super) half_open: u32,
-    /// Place in its group.
-    pub(super) target: u32,
-    pub(super) group: GroupId,
-    /// [`NO_ENDPOINT`]: none.
-    pub(super) endpoint: EndpointId,
-    pub(super) endpoint_zonal: ZonalId,
-    pub(super) zonal: ZonalId,
-    /// As [`FlowRecord::state`].
-    pub(super) state: FlowState,
-    pub(super) terminated: bool,
+    /// The latest connection attempt that flows with this client's side tell; [`NO_ATTEMPT`]: none.
+    pub(super) attempt: u32,
 }
 
-pub(super) const NO_ENDPOINT: EndpointId = EndpointId(u16::MAX);
+/// No attempt has this number.
+pub(super) const NO_ATTEMPT: u32 = u32::MAX;
 
-const _: () = assert!(size_of::<Rest>() == 24, "little beside a cache line");
-
-impl Rest {
-    pub(super) fn endpoint(&self) -> Option<EndpointPlace> {
-        (self.endpoint != NO_ENDPOINT).then_some((self.endpoint, self.endpoint_zonal))
-    }
-
-    pub(super) fn answer_by(&self) -> u64 {
-        self.opened
-            .saturating_add(u64::from(self.half_open) * IDLE_UNIT)
-    }
-}
+const _: () = assert!(size_of::<Rest>() == 12, "little beside a cache line");
 
 /// Where the source port that a target sees came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,14 +127,14 @@ pub enum SourcePort {
 
 impl Entry {
     /// A flow that begins now.
-    pub(super) fn new(now: u64, new: &NewFlow) -> Self {
+    pub(super) fn new(now: u64, new: &NewFlow, common: u32) -> Self {
         Self {
             ends: [
                 Ends::new(new.client, new.zonal),
                 Ends::new(new.target, new.source),
             ],
             last: now,
-            idle: units(new.idle),
+            common,
             isn: new.isn,
             node: new.node,
             expected: [0; 2],
@@ -185,6 +172,19 @@ impl Entry {
         self.state
     }
 
+    /// As [`FlowRecord::state`](super::FlowRecord::state).
+    pub(super) fn recorded_state(&self) -> FlowState {
+        match self.has(WAS_CLOSED) {
+            true => FlowState::Closed,
+            false => self.state,
+        }
+    }
+
+    /// Sequence number of its latest SYN.
+    pub fn isn(&self) -> u32 {
+        self.isn
+    }
+
     /// The ends that a packet of this side has.
     pub fn ends_before(&self, by: Side) -> Ends {
         self.ends[by as usize]
@@ -218,10 +218,10 @@ impl Entry {
     }
 
     /// When it is over unless something happens: a TCP flow without an answer does not wait for its idle limit.
-    pub(super) fn limit(&self, rest: &Rest) -> u64 {
-        let idle = self.last.saturating_add(u64::from(self.idle) * IDLE_UNIT);
+    pub(super) fn limit(&self, rest: &Rest, common: &Common) -> u64 {
+        let idle = common.idle_at(self.last);
         match self.protocol {
-            Protocol::Tcp if !self.has(ANSWERED) => idle.min(rest.answer_by()),
+            Protocol::Tcp if !self.has(ANSWERED) => idle.min(common.answer_by(rest.opened)),
             Protocol::Tcp | Protocol::Udp => idle,
         }
     }

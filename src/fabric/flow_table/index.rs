@@ -77,6 +77,16 @@ pub fn prefetch<T>(line: &T) {
     let _ = line;
 }
 
+/// What a glance at one line shows.
+pub enum Glance {
+    /// A flow with that hash.
+    Flow(u32),
+    /// None here, and the search goes on in this line.
+    Beyond(usize),
+    /// No flow has that hash.
+    Nothing,
+}
+
 /// Numbers of flows by the hashes of their keys.
 #[derive(Default)]
 pub struct FlowIndex {
@@ -122,21 +132,39 @@ impl FlowIndex {
         }
     }
 
-    /// Has the line fetched where a search begins.
+    /// Has the line fetched where a search for this hash begins, and gives it.
     #[inline]
-    pub fn fetch(&self, hash: u32) {
-        if !self.lines.is_empty() {
-            prefetch(&self.lines[self.first(hash)]);
+    pub fn fetch(&self, hash: u32) -> usize {
+        let number = self.first(hash);
+        self.fetch_line(number);
+        number
+    }
+
+    #[inline]
+    fn fetch_line(&self, number: usize) {
+        if let Some(line) = self.lines.get(number) {
+            prefetch(line);
         }
     }
 
-    /// The first flow with this hash, which is seldom another one than is meant. Only the first line is looked at.
+    /// Looks for the first flow with this hash in one line, which is seldom another one than is meant. Where a search goes
+    /// on in the next line, that is fetched.
     #[inline]
-    pub fn guess(&self, hash: u32) -> Option<u32> {
-        let line = self.lines.get(self.first(hash))?;
+    pub fn glance(&self, number: usize, hash: u32) -> Glance {
+        let Some(line) = self.lines.get(number) else {
+            return Glance::Nothing;
+        };
         let alike = Line::places(&line.hashes, hash);
         let flow = line.flows[alike.trailing_zeros() as usize % WIDTH];
-        (alike != 0 && flow < REMOVED).then_some(flow)
+        if alike != 0 && flow < REMOVED {
+            return Glance::Flow(flow);
+        }
+        if line.flows[WIDTH - 1] == FREE {
+            return Glance::Nothing;
+        }
+        let next = self.after(number);
+        self.fetch_line(next);
+        Glance::Beyond(next)
     }
 
     fn after(&self, line: usize) -> usize {

@@ -7,17 +7,19 @@
 //! Flows are never forgotten: an expired one stays as a tombstone, else the target's next packet would travel
 //! un-translated. The packet path touches one [`Entry`], which is one cache line; what changes seldom is beside it.
 
+mod checks;
+mod common;
 mod entry;
 mod index;
 mod key;
 
 use super::config::{BalancerId, EndpointPlace, GroupId, ZonalId};
 use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
-use entry::{NO_ENDPOINT, Rest};
-use index::{FlowIndex, prefetch};
+use checks::Checks;
+use common::{Common, Commons};
+use entry::{ENDED, NO_ATTEMPT, Rest, WAS_CLOSED};
+use index::{FlowIndex, Glance, prefetch};
 use rustc_hash::FxHashMap;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
 pub use entry::{ANSWERED, CLIENT_FIN, Entry, NewFlow, Side, SourcePort, TARGET_FIN, TERMINATED};
@@ -28,15 +30,6 @@ const IDLE_UNIT: u64 = 10_000;
 
 /// Packets that are foreseen at once.
 pub const FORESIGHT: usize = 64;
-
-/// A moment at which a flow is to be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(Rust, packed(4))]
-struct Check {
-    /// Nanoseconds.
-    at: u64,
-    flow: u32,
-}
 
 /// No flow has this number.
 const NO_FLOW: u32 = u32::MAX;
@@ -54,6 +47,24 @@ impl Guess {
         flow: NO_FLOW,
         by: Side::Client,
     };
+}
+
+/// Where the flow of a packet to come is looked for.
+#[derive(Clone, Copy)]
+struct Search {
+    hash: u32,
+    by: Side,
+    line: usize,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            hash: 0,
+            by: Side::Client,
+            line: 0,
+        }
+    }
 }
 
 /// Flows of packets to come.
@@ -78,14 +89,15 @@ impl Default for Guesses {
 pub struct FlowTable {
     entries: Vec<Entry>,
     rest: Vec<Rest>,
+    commons: Commons,
     /// Seldom many.
     displaced: FxHashMap<u32, Displaced>,
+    /// The sequence numbers of the first SYNs of flows that had others since. Seldom many.
+    first_isns: FxHashMap<u32, u32>,
     /// By side: the flows of the packets that it sends.
     indexes: [FlowIndex; 2],
     guesses: Guesses,
-    /// One moment for each flow that may expire. Packets do not move it: when it comes, the flow is looked at and
-    /// perhaps put back, so a flow costs one heap operation per idle period, whatever its traffic.
-    checks: BinaryHeap<Reverse<Check>>,
+    checks: Checks,
 }
 
 /// Saturates after 584 years.
@@ -110,22 +122,27 @@ impl FlowTable {
     /// Everything that is known of a flow, put together.
     pub fn record(&self, flow: FlowId) -> FlowRecord {
         let (entry, rest) = (self.entry(flow), &self.rest[flow.0 as usize]);
+        let common = self.common(flow);
         let protocol = entry.protocol;
         let tuple = |from, to| Tuple { protocol, from, to };
         FlowRecord {
             balancer: entry.balancer,
-            zonal: rest.zonal,
-            endpoint: rest.endpoint(),
-            group: rest.group,
-            target: rest.target as usize,
+            zonal: common.zonal,
+            endpoint: common.endpoint(),
+            group: common.group,
+            target: common.target,
             client_side: tuple(entry.client(), entry.zonal()),
             target_side: tuple(entry.source(), entry.target()),
             opened: Duration::from_nanos(rest.opened),
             last: Duration::from_nanos(entry.last),
             displaced: self.displaced.get(&flow.0).copied(),
-            state: rest.state,
-            terminated: rest.terminated,
+            state: entry.recorded_state(),
+            terminated: entry.has(ENDED),
         }
+    }
+
+    fn common(&self, flow: FlowId) -> &Common {
+        self.commons.get(self.entry(flow).common)
     }
 
     /// What the client of a flow sends.
@@ -135,33 +152,36 @@ impl FlowTable {
 
     /// Where a flow meets its balancer.
     pub fn place(&self, flow: FlowId) -> (BalancerId, ZonalId) {
-        let zonal = self.rest[flow.0 as usize].zonal;
-        (self.entry(flow).balancer, zonal)
+        (self.entry(flow).balancer, self.common(flow).zonal)
     }
 
     /// The group of a flow's target.
     pub fn group(&self, flow: FlowId) -> GroupId {
-        self.rest[flow.0 as usize].group
+        self.common(flow).group
     }
 
     /// The VPC endpoint's interface that a flow came by.
     pub fn endpoint(&self, flow: FlowId) -> Option<EndpointPlace> {
-        self.rest[flow.0 as usize].endpoint()
+        self.common(flow).endpoint()
     }
 
     /// The balancer ends a flow by itself.
     pub fn terminated(&mut self, flow: FlowId) {
-        self.rest[flow.0 as usize].terminated = true;
+        self.entry_mut(flow).mark(ENDED);
     }
 
     /// The balancer has ended a flow by itself.
     pub fn is_terminated(&self, flow: FlowId) -> bool {
-        self.rest[flow.0 as usize].terminated
+        self.entry(flow).has(ENDED)
     }
 
     /// True when a flow's target has not answered, and it is too late now.
     pub fn is_unanswered(&self, now: Duration, flow: FlowId) -> bool {
-        !self.entry(flow).has(ANSWERED) && nanos(now) >= self.rest[flow.0 as usize].answer_by()
+        let answer_by = || {
+            let opened = self.rest[flow.0 as usize].opened;
+            self.common(flow).answer_by(opened)
+        };
+        !self.entry(flow).has(ANSWERED) && nanos(now) >= answer_by()
     }
 
     /// The flows that are alive now.
@@ -198,22 +218,48 @@ impl FlowTable {
     /// Has fetched what finding the flows of these packets needs, all of it at once, and guesses these flows: of each packet,
     /// which side sent it, and the packet. More than [`FORESIGHT`] are not looked at.
     pub fn foresee<'a>(&mut self, packets: impl Iterator<Item = (Side, &'a [u8])>) {
-        let mut hashes = [(0, Side::Client); FORESIGHT];
+        let mut searches = [Search::default(); FORESIGHT];
         let mut count = 0;
-        for (slot, (by, packet)) in hashes.iter_mut().zip(packets) {
+        for (search, (by, packet)) in searches.iter_mut().zip(packets) {
             let hash = Key::glimpse(packet).map_or(0, |key| key.short_hash());
-            self.indexes[by as usize].fetch(hash);
-            *slot = (hash, by);
+            let line = self.indexes[by as usize].fetch(hash);
+            *search = Search { hash, by, line };
             count += 1;
         }
-        for (guess, (hash, by)) in self.guesses.flows.iter_mut().zip(&hashes[..count]) {
-            *guess = Guess::NONE;
-            if let Some(flow) = self.indexes[*by as usize].guess(*hash) {
-                *guess = Guess { flow, by: *by };
-                prefetch(&self.entries[flow as usize]);
+        self.guesses.flows = [Guess::NONE; FORESIGHT];
+        (self.guesses.next, self.guesses.end) = (0, count);
+        // Of twenty searches one goes on in a second line, which is fetched while the others look at their first.
+        let mut beyond = [0; FORESIGHT];
+        let mut going_on = 0;
+        for (packet, search) in searches[..count].iter_mut().enumerate() {
+            if self.look(packet, search) {
+                beyond[going_on] = packet;
+                going_on += 1;
             }
         }
-        (self.guesses.next, self.guesses.end) = (0, count);
+        for packet in &beyond[..going_on] {
+            self.look(*packet, &mut searches[*packet]);
+        }
+    }
+
+    /// Looks at one line for the flow of a foreseen packet. True: it may be in the next one.
+    #[inline(always)]
+    fn look(&mut self, packet: usize, search: &mut Search) -> bool {
+        match self.indexes[search.by as usize].glance(search.line, search.hash) {
+            Glance::Flow(flow) => {
+                self.guesses.flows[packet] = Guess {
+                    flow,
+                    by: search.by,
+                };
+                prefetch(&self.entries[flow as usize]);
+                false
+            }
+            Glance::Beyond(line) => {
+                search.line = line;
+                true
+            }
+            Glance::Nothing => false,
+        }
     }
 
     /// The flow that was guessed for the next of the packets that were foreseen.
@@ -241,39 +287,59 @@ impl FlowTable {
     pub fn insert(&mut self, now: Duration, new: NewFlow) -> FlowId {
         let index = self.entries.len() as u32;
         let now = nanos(now);
-        let (endpoint, endpoint_zonal) = new.endpoint.unwrap_or((NO_ENDPOINT, ZonalId(0)));
-        let rest = Rest {
+        let common = Common::from(&new);
+        let entry = Entry::new(now, &new, self.commons.number(common));
+        let mut rest = Rest {
             opened: now,
-            half_open: units(new.half_open),
-            target: new.target_index as u32,
-            group: new.group,
-            endpoint,
-            endpoint_zonal,
-            zonal: new.at,
-            state: FlowState::SynSent,
-            terminated: false,
+            attempt: NO_ATTEMPT,
         };
-        let entry = Entry::new(now, &new);
         let key = entry.key(Side::Client);
-        let check = Check {
-            at: entry.limit(&rest),
-            flow: index,
-        };
         // An eighth more each time: a million flows take what they need and little else.
         let more = self.entries.len() / 8 + 64;
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact(more);
             self.rest.reserve_exact(more);
-            self.checks.reserve_exact(more);
+            self.checks.reserve(more);
         }
-        self.checks.push(Reverse(check));
+        self.checks.set(index, entry.limit(&rest, &common));
         self.entries.push(entry);
-        self.rest.push(rest);
         let entries = &self.entries;
         let same = |other: u32| entries[other as usize].key(Side::Client) == key;
         self.guesses.end = 0;
-        self.indexes[Side::Client as usize].replace(key.short_hash(), index, same);
+        let old = self.indexes[Side::Client as usize].replace(key.short_hash(), index, same);
+        if let Some(old) = old {
+            rest.attempt = self.rest[old as usize].attempt;
+        }
+        self.rest.push(rest);
         FlowId(index)
+    }
+
+    /// When a flow was opened, and by a SYN with which sequence number.
+    pub fn opening(&self, flow: FlowId) -> (Duration, u32) {
+        let opened = Duration::from_nanos(self.rest[flow.0 as usize].opened);
+        let first = self.first_isns.get(&flow.0).copied();
+        (opened, first.unwrap_or(self.entry(flow).isn))
+    }
+
+    /// A SYN with perhaps another sequence number comes on a flow.
+    pub fn syn(&mut self, flow: FlowId, isn: u32) {
+        let latest = &mut self.entries[flow.0 as usize].isn;
+        if *latest != isn {
+            self.first_isns.entry(flow.0).or_insert(*latest);
+            *latest = isn;
+        }
+    }
+
+    /// The latest connection attempt that the flows with what this client sends were told.
+    pub fn attempt(&self, key: Key) -> Option<u32> {
+        let flow = self.find(Side::Client, key)?;
+        let attempt = self.rest[flow.0 as usize].attempt;
+        (attempt != NO_ATTEMPT).then_some(attempt)
+    }
+
+    /// A flow is told its connection attempt.
+    pub fn tell_attempt(&mut self, flow: FlowId, attempt: u32) {
+        self.rest[flow.0 as usize].attempt = attempt;
     }
 
     /// True when a living flow has this way back.
@@ -319,31 +385,25 @@ impl FlowTable {
     /// A flow's state changes. The record of a closed flow stays closed when its tombstone is set.
     pub fn set_state(&mut self, flow: FlowId, state: FlowState) {
         let entry = &mut self.entries[flow.0 as usize];
-        if !(entry.state == FlowState::Closed && state == FlowState::Expired) {
-            self.rest[flow.0 as usize].state = state;
+        entry.unmark(WAS_CLOSED);
+        if entry.state == FlowState::Closed && state == FlowState::Expired {
+            entry.mark(WAS_CLOSED);
         }
         entry.state = state;
     }
 
     /// When [`FlowTable::next_idle`] may have something to say.
     pub fn next_check(&self) -> Option<Duration> {
-        let Reverse(check) = self.checks.peek()?;
-        Some(Duration::from_nanos(check.at))
+        self.checks.first().map(Duration::from_nanos)
     }
 
     /// The next flow that has been idle or without an answer for too long; each is given once.
     pub fn next_idle(&mut self, now: Duration) -> Option<FlowId> {
-        let now = nanos(now);
-        while let Some(&Reverse(Check { at, flow })) = self.checks.peek()
-            && at <= now
-        {
-            self.checks.pop();
-            let limit = self.entries[flow as usize].limit(&self.rest[flow as usize]);
-            if limit <= now {
-                return Some(FlowId(flow));
-            }
-            self.checks.push(Reverse(Check { at: limit, flow }));
-        }
-        None
+        let (entries, rest, commons) = (&self.entries, &self.rest, &self.commons);
+        let limit = |flow: u32| {
+            let entry = &entries[flow as usize];
+            entry.limit(&rest[flow as usize], commons.get(entry.common))
+        };
+        self.checks.due(nanos(now), limit).map(FlowId)
     }
 }
