@@ -38,7 +38,10 @@ impl Kept {
     const APART: u32 = 1 << 31;
 
     fn apart(place: usize) -> Self {
-        debug_assert!(place < Self::APART as usize, "two billion attempts and more");
+        debug_assert!(
+            place < Self::APART as usize,
+            "two billion attempts and more"
+        );
         Self(place as u32 | Self::APART)
     }
 
@@ -286,8 +289,8 @@ impl Conversations {
             return;
         };
         let key = key(attempt.ends);
-        let same = Self::beginning(flows, flow) == attempt
-            && flows.find(Side::Client, key) == Some(flow);
+        let same =
+            Self::beginning(flows, flow) == attempt && flows.find(Side::Client, key) == Some(flow);
         if !same {
             return;
         }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod allocations;
+mod attempts;
 mod balancing;
 mod collisions;
 mod endpoints;

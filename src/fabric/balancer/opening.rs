@@ -162,8 +162,8 @@ impl Balancers {
             return true;
         }
         let closed = entry.state() == FlowState::Closed;
-        let kept =
-            entry.isn() == headers.seq || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
+        let kept = entry.isn() == headers.seq
+            || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
         if closed && (!kept || !self.reopen(flow)) {
             return false;
         }
