@@ -272,31 +272,11 @@ impl Lexer<'_> {
             let Some((j, escape)) = chars.next() else {
                 break;
             };
-            let width = match escape {
-                'x' | 'X' => 2,
-                'u' => 4,
-                'U' => 8,
-                _ => 0,
-            };
-            let plain = match escape {
-                'n' => Some('\n'),
-                'r' => Some('\r'),
-                't' => Some('\t'),
-                '\\' | '"' | '\'' | '`' | '?' => Some(escape),
-                _ if width > 0 => {
-                    let hex: String = (0..width)
-                        .map_while(|_| {
-                            chars
-                                .next_if(|(_, c)| c.is_ascii_hexdigit())
-                                .map(|(_, c)| c)
-                        })
-                        .collect();
-                    (hex.len() == width)
-                        .then(|| u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32))
-                        .flatten()
-                }
-                _ => None,
-            };
+            let plain = escaped(escape, || {
+                chars
+                    .next_if(|(_, c)| c.is_ascii_hexdigit())
+                    .map(|(_, c)| c)
+            });
             match plain {
                 Some(c) => value.push(c),
                 None => {
@@ -314,6 +294,25 @@ impl Lexer<'_> {
             format!("this text has no closing `{quote}`"),
         )
     }
+}
+
+/// The character that an escape sequence means; `digits` gives the hexadecimal digits behind it.
+fn escaped(escape: char, mut digits: impl FnMut() -> Option<char>) -> Option<char> {
+    let width = match escape {
+        'n' => return Some('\n'),
+        'r' => return Some('\r'),
+        't' => return Some('\t'),
+        '\\' | '"' | '\'' | '`' | '?' => return Some(escape),
+        'x' | 'X' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => return None,
+    };
+    let hex: String = (0..width).map_while(|_| digits()).collect();
+    let number = u32::from_str_radix(&hex, 16).ok();
+    number
+        .filter(|_| hex.len() == width)
+        .and_then(char::from_u32)
 }
 
 /// Letters right behind a number.

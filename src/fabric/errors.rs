@@ -55,16 +55,7 @@ impl Fabric {
                     port,
                 }) => {
                     if let Some(quote) = quote {
-                        // The quoted packet went the other way, so its ends change crosswise.
-                        let cross = |end: SocketAddrV4, old: Ipv4Addr, new: Ipv4Addr| {
-                            SocketAddrV4::new(
-                                if *end.ip() == old { new } else { *end.ip() },
-                                end.port(),
-                            )
-                        };
-                        let quoted_from = cross(quote.from, headers.destination(), destination);
-                        let quoted_to = cross(quote.to, headers.source(), source);
-                        quote.rewrite(transient.packet, headers, quoted_from, quoted_to);
+                        quote_crosswise(transient, &quote, source, destination);
                     }
                     return self.direct(at, from, transient, (source, destination), port, out);
                 }
@@ -116,18 +107,7 @@ impl Fabric {
         }
         match (about_flow, translated) {
             (Some(quote), Some(new)) => {
-                transient.passage.flow = Some(new.flow);
-                let headers = &mut transient.headers;
-                quote.retreat(transient.packet, headers, new.shifted);
-                quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
-                let end = |address| SocketAddrV4::new(address, 0);
-                rewrite(transient.packet, headers, end(new.from), end(new.to));
-                if let Some(gateway) = self.gateways.at(new.to)
-                    && self.error_homeward(gateway, new.from, transient).is_none()
-                {
-                    return;
-                }
-                self.toward_host(at, transient, new.flow, Party::Server, out);
+                self.pass_error(at, transient, &quote, &new, out);
             }
             (None, _) | (_, None) => {
                 let reason = if unreachable {
@@ -138,6 +118,29 @@ impl Fabric {
                 self.finish(transient, Fate::Dropped(reason));
             }
         }
+    }
+
+    /// An ICMP error about a flow, to the end that is meant.
+    fn pass_error(
+        &mut self,
+        at: Duration,
+        transient: &mut Transient<'_>,
+        quote: &Quote,
+        new: &icmp::Translated,
+        out: &mut impl Output,
+    ) {
+        transient.passage.flow = Some(new.flow);
+        let headers = &mut transient.headers;
+        quote.retreat(transient.packet, headers, new.shifted);
+        quote.rewrite(transient.packet, headers, new.quoted_from, new.quoted_to);
+        let end = |address| SocketAddrV4::new(address, 0);
+        rewrite(transient.packet, headers, end(new.from), end(new.to));
+        if let Some(gateway) = self.gateways.at(new.to)
+            && self.error_homeward(gateway, new.from, transient).is_none()
+        {
+            return;
+        }
+        self.toward_host(at, transient, new.flow, Party::Server, out);
     }
 
     /// An ICMP error for a balancer, as the target of the flow it is about gets it; none: it is about no flow.
@@ -158,4 +161,21 @@ impl Fabric {
         }
         Ok(translated)
     }
+}
+
+/// Changes a quoted packet's ends where the internet gateway changes those of the error about it. That packet went the
+/// other way, so they change crosswise.
+fn quote_crosswise(
+    transient: &mut Transient<'_>,
+    quote: &Quote,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+) {
+    let headers = &transient.headers;
+    let cross = |end: SocketAddrV4, old: Ipv4Addr, new: Ipv4Addr| {
+        SocketAddrV4::new(if *end.ip() == old { new } else { *end.ip() }, end.port())
+    };
+    let quoted_from = cross(quote.from, headers.destination(), destination);
+    let quoted_to = cross(quote.to, headers.source(), source);
+    quote.rewrite(transient.packet, headers, quoted_from, quoted_to);
 }

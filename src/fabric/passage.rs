@@ -218,64 +218,89 @@ impl Fabric {
             let decision = self.balancers.toward_client(at, flow, &transient.headers);
             (decision, Party::Server)
         } else {
-            match self
-                .routes
-                .course_from(from, headers.source(), headers.destination())
-            {
-                Err(reason) => {
-                    return self.finish(transient, Fate::Dropped(reason));
-                }
-                Ok(Course::Host {
-                    source,
-                    destination,
-                    port,
-                }) => {
-                    let ends = (source, destination);
-                    return self.direct(at, from, transient, ends, port, out);
-                }
-                Ok(Course::Resolver) => return self.resolve(at, from, transient, out),
-                Ok(Course::Gateway { source, gateway }) => {
-                    return self.reach_gateway(at, from, transient, (source, gateway), out);
-                }
-                Ok(Course::Balancer {
+            match self.by_course(at, from, transient, out) {
+                Some(decision) => (decision, Party::Client),
+                None => return,
+            }
+        };
+        self.carry_out(at, transient, decision, party, out);
+    }
+
+    /// What the balancer decides that a packet is for. None: it was for none, and has gone its way.
+    fn by_course(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) -> Option<Decision> {
+        let headers = &transient.headers;
+        let course = self
+            .routes
+            .course_from(from, headers.source(), headers.destination());
+        let offered = match course {
+            Err(reason) => Err(reason),
+            Ok(Course::Host {
+                source,
+                destination,
+                port,
+            }) => {
+                let ends = (source, destination);
+                self.direct(at, from, transient, ends, port, out);
+                return None;
+            }
+            Ok(Course::Resolver) => {
+                self.resolve(at, from, transient, out);
+                return None;
+            }
+            Ok(Course::Gateway { source, gateway }) => {
+                self.reach_gateway(at, from, transient, (source, gateway), out);
+                return None;
+            }
+            Ok(Course::Balancer {
+                source,
+                balancer,
+                zonal,
+                kernel,
+            }) => {
+                let kernel = kernel.filter(|_| self.answers_kernel(from, balancer, headers));
+                let checks = |kernel| !self.is_of_terminator(kernel, headers.to.port());
+                transient.passage.probe = kernel.is_some_and(checks);
+                let arrival = Arrival {
                     source,
                     balancer,
                     zonal,
-                    kernel,
-                }) => {
-                    let headers = &transient.headers;
-                    let kernel = kernel.filter(|_| self.answers_kernel(from, balancer, headers));
-                    let checks = |kernel| !self.is_of_terminator(kernel, headers.to.port());
-                    transient.passage.probe = kernel.is_some_and(checks);
-                    let arrival = Arrival {
-                        source,
-                        balancer,
-                        zonal,
-                        endpoint: None,
-                        packet: transient.passage.id,
-                    };
-                    let offered = match kernel {
-                        Some(kernel) => {
-                            return self.offer_kernel(at, from, transient, arrival, kernel, out);
-                        }
-                        None => self.offer_balancer(at, from, transient, arrival),
-                    };
-                    match offered {
-                        Ok(decision) => (decision, Party::Client),
-                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
-                    }
+                    endpoint: None,
+                    packet: transient.passage.id,
+                };
+                if let Some(kernel) = kernel {
+                    self.offer_kernel(at, from, transient, arrival, kernel, out);
+                    return None;
                 }
-                Ok(Course::Endpoint(place)) => {
-                    let offered = self
-                        .by_endpoint(place, transient)
-                        .and_then(|arrival| self.offer_balancer(at, from, transient, arrival));
-                    match offered {
-                        Ok(decision) => (decision, Party::Client),
-                        Err(reason) => return self.finish(transient, Fate::Dropped(reason)),
-                    }
-                }
+                self.offer_balancer(at, from, transient, arrival)
             }
+            Ok(Course::Endpoint(place)) => self
+                .by_endpoint(place, transient)
+                .and_then(|arrival| self.offer_balancer(at, from, transient, arrival)),
         };
+        match offered {
+            Ok(decision) => Some(decision),
+            Err(reason) => {
+                self.finish(transient, Fate::Dropped(reason));
+                None
+            }
+        }
+    }
+
+    /// Does as a balancer decided. `party` sent the packet.
+    fn carry_out(
+        &mut self,
+        at: Duration,
+        transient: &mut Transient<'_>,
+        decision: Decision,
+        party: Party,
+        out: &mut impl Output,
+    ) {
         match decision {
             Decision::Forward { flow, from, to } => {
                 transient.passage.flow = Some(flow);

@@ -5,7 +5,7 @@
 
 use super::config::{
     BalancerId, Config, EndpointId, EndpointPlace, GatewayId, KERNEL_PORTS, LINK_LOCAL_RESOLVER,
-    PortId, VpcId, Vpcs, ZonalId, is_stand_in,
+    Port, PortId, VpcId, Vpcs, ZonalId, is_stand_in,
 };
 use super::record::Reason;
 use rustc_hash::FxHashMap;
@@ -104,7 +104,6 @@ impl Routes {
     /// Collects every address of the configuration.
     pub fn new(config: &Config) -> Self {
         let mut places = FxHashMap::default();
-        let mut kernels = Vec::new();
         // First, so that a host that a lab gave one of these addresses keeps it.
         places.insert(config.resolver.private, Place::Resolver(false));
         places.insert(LINK_LOCAL_RESOLVER, Place::Resolver(false));
@@ -113,76 +112,28 @@ impl Routes {
             let addresses = gateway.addresses.iter();
             places.extend(addresses.map(|address| (*address, Place::Gateway(id))));
         }
-        for (index, balancer) in config.balancers.iter().enumerate() {
-            let id = BalancerId(index as u16);
-            if balancer.failure.is_some() {
-                continue;
-            }
-            for (index, zonal) in balancer.zonal.iter().enumerate() {
-                let zone = ZonalId(index as u8);
-                kernels.extend(zonal.port.map(|port| (port, (id, zone))));
-                if balancer.kind.is_proxy() {
-                    // Its kernels are hosts.
-                    continue;
-                }
-                places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
-                if let Some(public) = zonal.public {
-                    places.insert(public, Place::PublicZonal(id, zone));
-                }
-                if let Some(ipv6) = zonal.ipv6 {
-                    let place = Place::Ipv6Zonal {
-                        balancer: id,
-                        zonal: zone,
-                        kernel: zonal.port,
-                        from_internet: balancer.ipv6_from_internet,
-                    };
-                    places.insert(ipv6, place);
-                }
-            }
-        }
+        let kernels = add_zonal(config, &mut places);
         for (id, endpoint) in (0..).map(EndpointId).zip(&config.endpoints) {
             for (zonal, interface) in (0..).map(ZonalId).zip(&endpoint.zonal) {
                 places.insert(interface.address, Place::Endpoint((id, zonal)));
             }
         }
-        kernels.sort_unstable();
-        let first_kernel = config.ports.len() - kernels.len();
-        let mut hosts = Vec::with_capacity(config.ports.len());
-        for (index, port) in config.ports.iter().enumerate() {
-            let id = PortId(index as u32);
-            let kernel = index.checked_sub(first_kernel);
-            let of_proxy = kernel.is_some_and(|kernel| {
-                let (_, (balancer, _)) = kernels[kernel];
-                config.balancers[balancer.0 as usize].kind.is_proxy()
-            });
-            if let Some(public) = port.public_address {
-                places.insert(public, Place::PublicHost(id));
-            }
-            if kernel.is_none() || of_proxy {
-                let own = port.addresses.iter().chain([&port.address]);
-                for &address in own.chain(&port.routed) {
-                    places.insert(address, Place::Host(id));
-                }
-                if let Some(ipv6) = port.ipv6 {
-                    places.insert(ipv6, Place::Host(id));
-                }
-            }
-            hosts.push(Host {
-                address: port.address,
-                addresses: port.addresses.clone(),
-                routed: port.routed.clone(),
-                ipv6: port.ipv6,
-                public_address: port.public_address,
-                internet: port.internet,
-                translated: port.nat.is_some(),
-            });
-        }
+        add_hosts(config, &kernels, &mut places);
+        let host = |port: &Port| Host {
+            address: port.address,
+            addresses: port.addresses.clone(),
+            routed: port.routed.clone(),
+            ipv6: port.ipv6,
+            public_address: port.public_address,
+            internet: port.internet,
+            translated: port.nat.is_some(),
+        };
         Self {
             vpcs: config.vpcs.clone(),
             endpoints: config.endpoints.iter().map(|one| one.vpc).collect(),
             places,
-            hosts,
-            kernels: kernels.into_iter().map(|(_, place)| place).collect(),
+            hosts: config.ports.iter().map(host).collect(),
+            kernels,
         }
     }
 
@@ -357,6 +308,72 @@ impl Routes {
                 source: sender.outside(source)?,
                 gateway,
             }),
+        }
+    }
+}
+
+/// Adds the zonal addresses of balancers, and gives whose each kernel is, in the order of their ports, which are the last.
+fn add_zonal(
+    config: &Config,
+    places: &mut FxHashMap<Ipv4Addr, Place>,
+) -> Vec<(BalancerId, ZonalId)> {
+    let mut kernels = Vec::new();
+    for (index, balancer) in config.balancers.iter().enumerate() {
+        let id = BalancerId(index as u16);
+        if balancer.failure.is_some() {
+            continue;
+        }
+        for (index, zonal) in balancer.zonal.iter().enumerate() {
+            let zone = ZonalId(index as u8);
+            kernels.extend(zonal.port.map(|port| (port, (id, zone))));
+            if balancer.kind.is_proxy() {
+                // Its kernels are hosts.
+                continue;
+            }
+            places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
+            if let Some(public) = zonal.public {
+                places.insert(public, Place::PublicZonal(id, zone));
+            }
+            if let Some(ipv6) = zonal.ipv6 {
+                let place = Place::Ipv6Zonal {
+                    balancer: id,
+                    zonal: zone,
+                    kernel: zonal.port,
+                    from_internet: balancer.ipv6_from_internet,
+                };
+                places.insert(ipv6, place);
+            }
+        }
+    }
+    kernels.sort_unstable();
+    kernels.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Adds the addresses of hosts; of kernels only a proxy's have some of their own.
+fn add_hosts(
+    config: &Config,
+    kernels: &[(BalancerId, ZonalId)],
+    places: &mut FxHashMap<Ipv4Addr, Place>,
+) {
+    let first_kernel = config.ports.len() - kernels.len();
+    for (index, port) in config.ports.iter().enumerate() {
+        let id = PortId(index as u32);
+        let kernel = index.checked_sub(first_kernel);
+        let of_proxy = kernel.is_some_and(|kernel| {
+            let (balancer, _) = kernels[kernel];
+            config.balancers[balancer.0 as usize].kind.is_proxy()
+        });
+        if let Some(public) = port.public_address {
+            places.insert(public, Place::PublicHost(id));
+        }
+        if kernel.is_none() || of_proxy {
+            let own = port.addresses.iter().chain([&port.address]);
+            for &address in own.chain(&port.routed) {
+                places.insert(address, Place::Host(id));
+            }
+            if let Some(ipv6) = port.ipv6 {
+                places.insert(ipv6, Place::Host(id));
+            }
         }
     }
 }

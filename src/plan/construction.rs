@@ -22,7 +22,7 @@ pub(super) fn host(
         name: draft.name.clone(),
         attachment: hosts
             .cluster
-            .attachment(&draft.name, hosts)
+            .attachment(&draft.name, |node| hosts.one(node))
             .unwrap_or_else(|| segments.attachment(id)),
         bridges: segments.bridges(id),
         address: addresses.private,

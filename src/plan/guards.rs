@@ -10,7 +10,7 @@ use super::{Sink, vpcs};
 use crate::diag::codes::guards as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::Config;
-use crate::fabric::config::BalancerId;
+use crate::fabric::config::{Balancer, BalancerId};
 use crate::fabric::guard::rules::{
     self, AclRule, BalancerInterfaces, Cidr, Guards, HostInterface, Ports, Rule, SecurityGroupId,
     Subnet, SubnetId, Tracking, Traffic,
@@ -120,11 +120,6 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
         return Guards::default();
     }
     let names = Names::of(body);
-    let subnet = |vpc: Option<&Spanned<String>>, zone: &str| {
-        let place = body.zones.iter().position(|known| known.value == zone);
-        let number = vpcs::number(body, vpc) * body.zones.len() + place.unwrap_or(0);
-        SubnetId(u16::try_from(number).unwrap_or(0))
-    };
     let mut ports: Vec<HostInterface> = hosts
         .list
         .iter()
@@ -134,36 +129,17 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
             subnet: {
                 let vpc = host.section.vpc.as_ref();
                 let zone = host.section.zone.as_ref();
-                zone.map(|zone| subnet(vpc, &zone.value))
+                zone.map(|zone| subnet_id(body, vpc, &zone.value))
             },
         })
         .collect();
     ports.resize_with(config.ports.len(), HostInterface::default);
-    let mut balancers = Vec::with_capacity(config.balancers.len());
-    for ((_, section), balancer) in body.load_balancers.iter().zip(&config.balancers) {
-        let groups = names.listed(&section.security_groups);
-        // What its own kernels send, they send by the same interfaces.
-        for zonal in &balancer.zonal {
-            if let Some(port) = zonal.port {
-                ports[port.0 as usize] = HostInterface {
-                    groups: groups.clone(),
-                    subnet: Some(subnet(section.vpc.as_ref(), &zonal.zone)),
-                };
-            }
-        }
-        balancers.push(BalancerInterfaces {
-            groups,
-            subnets: balancer
-                .zonal
-                .iter()
-                .map(|zonal| subnet(section.vpc.as_ref(), &zonal.zone))
-                .collect(),
-            spare_private_link: section
-                .attributes
-                .iter()
-                .any(|(name, on)| name.value == ENFORCE_ON_PRIVATE_LINK && on.value == "off"),
-        });
-    }
+    let balancers: Vec<BalancerInterfaces> = body
+        .load_balancers
+        .iter()
+        .zip(&config.balancers)
+        .map(|((_, section), balancer)| interfaces(body, &names, section, balancer, &mut ports))
+        .collect();
     let security_groups = (0..)
         .map(SecurityGroupId)
         .zip(&body.security_groups)
@@ -176,7 +152,7 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
         subnets: std::iter::once("")
             .chain(body.vpcs.iter().map(|(name, _)| name.value.as_str()))
             .flat_map(|vpc| body.zones.iter().map(move |zone| (vpc, zone)))
-            .map(|(vpc, zone)| self::subnet(vpc, zone, body))
+            .map(|(vpc, zone)| subnet(vpc, zone, body))
             .collect(),
         ports,
         balancers,
@@ -186,11 +162,46 @@ pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config, clock: Cloc
             .map(|(_, section)| {
                 let zones = section.zones.iter();
                 zones
-                    .map(|zone| subnet(section.vpc.as_ref(), &zone.value))
+                    .map(|zone| subnet_id(body, section.vpc.as_ref(), &zone.value))
                     .collect()
             })
             .collect(),
         tracking: tracking(clock),
+    }
+}
+
+/// The number of a VPC's zone as a subnet.
+fn subnet_id(body: &Body, vpc: Option<&Spanned<String>>, zone: &str) -> SubnetId {
+    let place = body.zones.iter().position(|known| known.value == zone);
+    let number = vpcs::number(body, vpc) * body.zones.len() + place.unwrap_or(0);
+    SubnetId(u16::try_from(number).unwrap_or(0))
+}
+
+/// A balancer's interfaces. What its own kernels send, they send by the same ones.
+fn interfaces(
+    body: &Body,
+    names: &Names<'_>,
+    section: &spec::Balancer,
+    balancer: &Balancer,
+    ports: &mut [HostInterface],
+) -> BalancerInterfaces {
+    let groups = names.listed(&section.security_groups);
+    let subnet = |zone: &str| subnet_id(body, section.vpc.as_ref(), zone);
+    for zonal in &balancer.zonal {
+        if let Some(port) = zonal.port {
+            ports[port.0 as usize] = HostInterface {
+                groups: groups.clone(),
+                subnet: Some(subnet(&zonal.zone)),
+            };
+        }
+    }
+    let zonal = balancer.zonal.iter();
+    let mut attributes = section.attributes.iter();
+    BalancerInterfaces {
+        groups,
+        subnets: zonal.map(|zonal| subnet(&zonal.zone)).collect(),
+        spare_private_link: attributes
+            .any(|(name, on)| name.value == ENFORCE_ON_PRIVATE_LINK && on.value == "off"),
     }
 }
 

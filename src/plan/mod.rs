@@ -209,7 +209,6 @@ fn resolve(
         groups,
         balancers,
         endpoints,
-        hosts,
         clock,
         ..
     } = &network;
@@ -218,41 +217,7 @@ fn resolve(
         addresses,
     };
     let inner = groups::all_zonal_names(groups, body);
-    let names = shape::Names {
-        hosts: hosts.iter().map(|host| host.name.as_str()).collect(),
-        aliases: drafts
-            .aliases
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect(),
-        inner: inner.iter().flatten().map(String::as_str).collect(),
-        groups: groups
-            .list
-            .iter()
-            .zip(&inner)
-            .filter(|(group, _)| group.owner.is_none())
-            .map(|(group, inner)| {
-                let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
-                let targets = targets.chain(inner);
-                (
-                    group.name.value.as_str(),
-                    targets.map(String::as_str).collect(),
-                )
-            })
-            .collect(),
-        instances: groups
-            .list
-            .iter()
-            .filter(|group| group.owner.is_some())
-            .map(|group| {
-                let targets = group.targets.iter().map(|t| &drafts.get(t.host).name);
-                (
-                    group.name.value.as_str(),
-                    targets.map(String::as_str).collect(),
-                )
-            })
-            .collect(),
-    };
+    let names = network.names(&inner);
     let shape = shape::shape(body, &names);
     let destinations = Destinations::new(drafts, balancers, endpoints, addresses, sink);
     let mut compiler = Compiler::new(&shape, lines);

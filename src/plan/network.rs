@@ -4,12 +4,12 @@ use super::addresses::{self, Addresses, ZonalAddresses};
 use super::balancers::{self, Balancer};
 use super::clock::Clock;
 use super::endpoints::{self, Endpoint};
-use super::groups::{self, Groups};
+use super::groups::{self, Group, Groups};
 use super::hosts::{self, Hosts};
 use super::kubernetes::{self, Expanded};
 use super::placeholders::Places;
 use super::sink::Sink;
-use super::{Host, HostId, Step, Verb, construction, guards, lower, nat, vpcs};
+use super::{Host, HostId, Step, Verb, construction, guards, lower, nat, shape, vpcs};
 use crate::diag::Diagnostic;
 use crate::diag::codes::spec as code;
 use crate::fabric;
@@ -41,7 +41,8 @@ impl<'a> Network<'a> {
         balancers::served(body, &balancers, &groups, &drafts, sink);
         let endpoints = endpoints::resolve(body, sink);
         guards::check(body, sink);
-        vpcs::check(body, &drafts, &groups, &balancers, sink);
+        vpcs::check(body, sink);
+        vpcs::targets::check(body, &drafts, &groups, &balancers, sink);
         let nat_gateways = nat::resolve(body, &addresses.gateways, clock, sink);
         let places = Places {
             hosts: &drafts,
@@ -74,6 +75,34 @@ impl<'a> Network<'a> {
         }
     }
 
+    /// What expressions may name. `inner` are the zonal addresses of application balancers that are targets, by group.
+    pub(super) fn names<'n>(&'n self, inner: &'n [Vec<String>]) -> shape::Names<'n> {
+        let groups = || self.groups.list.iter().zip(inner);
+        let targets = |group: &'n Group<'_>, inner: &'n [String]| {
+            let hosts = group.targets.iter().map(|t| &self.drafts.get(t.host).name);
+            let names = hosts.chain(inner).map(String::as_str);
+            (group.name.value.as_str(), names.collect())
+        };
+        shape::Names {
+            hosts: self.hosts.iter().map(|host| host.name.as_str()).collect(),
+            aliases: self
+                .drafts
+                .aliases
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect(),
+            inner: inner.iter().flatten().map(String::as_str).collect(),
+            groups: groups()
+                .filter(|(group, _)| group.owner.is_none())
+                .map(|(group, inner)| targets(group, inner))
+                .collect(),
+            instances: groups()
+                .filter(|(group, _)| group.owner.is_some())
+                .map(|(group, inner)| targets(group, inner))
+                .collect(),
+        }
+    }
+
     /// As the fabric takes it.
     pub(super) fn config(&self, seed: u64) -> fabric::Config {
         let mut config = lower::lower(
@@ -95,7 +124,9 @@ impl<'a> Network<'a> {
             port.nat = nat::behind(self.body, draft.section);
         }
         config.endpoints = endpoints::lower(self.body, &self.endpoints, &self.addresses.endpoints);
-        config.vpcs = vpcs::lower(self.body, &self.drafts, &config);
+        let on_fabric = self.drafts.list.iter().take(self.drafts.on_fabric);
+        let named = on_fabric.map(|host| host.section.vpc.as_ref());
+        config.vpcs = vpcs::lower(self.body, named, &config);
         config.guards = guards::lower(self.body, &self.drafts, &config, self.clock);
         config
     }

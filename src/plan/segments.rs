@@ -199,18 +199,25 @@ fn home(
     if let Some(name) = name {
         device_name(name, sink);
     }
-    let mut known = segments.list.iter();
-    let found = known.position(|one| one.router == id && one.bridge == bridge);
-    Some(found.unwrap_or_else(|| {
-        segments.list.push(Segment {
-            router: id,
-            bridge: bridge.to_owned(),
-            range: Cidr::ANYWHERE,
-            first: Ipv4Addr::UNSPECIFIED,
-            members: Vec::new(),
-        });
-        segments.list.len() - 1
-    }))
+    Some(segments.of(id, bridge))
+}
+
+impl Segments {
+    /// The segment of this name behind a router; a new one when nobody was there before.
+    fn of(&mut self, router: HostId, bridge: &str) -> usize {
+        let mut known = self.list.iter();
+        let found = known.position(|one| one.router == router && one.bridge == bridge);
+        found.unwrap_or_else(|| {
+            self.list.push(Segment {
+                router,
+                bridge: bridge.to_owned(),
+                range: Cidr::ANYWHERE,
+                first: Ipv4Addr::UNSPECIFIED,
+                members: Vec::new(),
+            });
+            self.list.len() - 1
+        })
+    }
 }
 
 /// What only a host on the fabric has.

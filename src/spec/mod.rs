@@ -153,6 +153,23 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
     let body = set::body(root);
     rules::body(&body, sink);
 
+    let cases = cases(root, &body, start, sink)?;
+    let fields = Fields::new(root, &FILE, start);
+    Some(Lab {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        title: one_line(fields.value("title")?),
+        story: fields.written("story"),
+        sources: fields.names("sources"),
+        opt_in: fields.written("opt_in"),
+        works: claims::read(root.get("works")),
+        body: moments::body(&body, sink)?,
+        cases,
+    })
+}
+
+/// The cases that could be read. None: there are too many to look at. `start` is the lab's beginning.
+fn cases(root: &Node, body: &Node, start: Span, sink: &mut Diagnostics) -> Option<Vec<Case>> {
     let written = root.get("cases").and_then(Node::entries).unwrap_or(&[]);
     if root
         .get("cases")
@@ -169,7 +186,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
             .help("add one: `cases: { as-deployed: { kind: fault } }`"),
         );
     }
-    let moments = moments::count(&body) + 1;
+    let moments = moments::count(body) + 1;
     let entries: usize = written
         .iter()
         .map(|case| set_of(case).len() + moments)
@@ -191,7 +208,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
     }
     let cases: Vec<Case> = written
         .iter()
-        .filter_map(|entry| case(entry, &body, sink))
+        .filter_map(|entry| case(entry, body, sink))
         .collect();
     // Judged together, so only when all could be read.
     if cases.len() == written.len() {
@@ -202,19 +219,7 @@ fn lab(root: &Node, text: &str, file: &str, sink: &mut Diagnostics) -> Option<La
             .collect();
         rules::cases(&facts, root, sink);
     }
-
-    let fields = Fields::new(root, &FILE, start);
-    Some(Lab {
-        file: file.to_owned(),
-        text: text.to_owned(),
-        title: one_line(fields.value("title")?),
-        story: fields.written("story"),
-        sources: fields.names("sources"),
-        opt_in: fields.written("opt_in"),
-        works: claims::read(root.get("works")),
-        body: moments::body(&body, sink)?,
-        cases,
-    })
+    Some(cases)
 }
 
 /// A block scalar of one line ends with a line feed.

@@ -99,6 +99,13 @@ impl Resolver {
         }
     }
 
+    /// How many such answers this host had before.
+    fn turn(&mut self, asker: PortId, owner: Owner, wants: Wants) -> u64 {
+        let given = self.given.entry((asker, owner, wants)).or_default();
+        *given += 1;
+        *given - 1
+    }
+
     fn answer(
         &mut self,
         config: &Config,
@@ -125,9 +132,8 @@ impl Resolver {
                     Wants::Ipv6 | Wants::Other => Vec::new(),
                 };
                 if !addresses.is_empty() {
-                    let given = self.given.entry((asker, owner, wants)).or_default();
-                    let by = (*given % addresses.len() as u64) as usize;
-                    *given += 1;
+                    let turn = self.turn(asker, owner, wants);
+                    let by = (turn % addresses.len() as u64) as usize;
                     addresses.rotate_left(by);
                 }
                 Answer::Addresses(addresses)
@@ -151,12 +157,9 @@ impl Resolver {
             Owner::Balancer(id) => {
                 let balancer = &config.balancers[id.0 as usize];
                 // A question for another kind of record takes no turn.
-                let turn = if wants != Wants::Other {
-                    let given = self.given.entry((asker, owner, wants)).or_default();
-                    *given += 1;
-                    *given - 1
-                } else {
-                    0
+                let turn = match wants {
+                    Wants::Ipv4 | Wants::Ipv6 => self.turn(asker, owner, wants),
+                    Wants::Other => 0,
                 };
                 let mut zones = listed(balancer, |zonal| fit(id, zonal));
                 if let Some(own) = own_zone(config, asker, id, balancer, &zones, turn) {

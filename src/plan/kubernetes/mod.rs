@@ -15,7 +15,7 @@ mod tests;
 
 pub(super) use services::Service;
 
-use super::hosts::Hosts;
+use super::HostId;
 use super::model::{Attachment, Host, Veth, Wiring};
 use super::sink::Sink;
 use super::vpcs;
@@ -70,9 +70,13 @@ impl Cluster {
             .find(|service| service.name.value == name)
     }
 
-    /// Where a pod's packets go: into its node's namespace.
-    pub(super) fn attachment(&self, pod: &str, hosts: &Hosts<'_>) -> Option<Attachment> {
-        let parent = hosts.one(self.node_of(pod)?)?;
+    /// Where a pod's packets go: into the namespace of its node, which `host` finds by name.
+    pub(super) fn attachment(
+        &self,
+        pod: &str,
+        host: impl FnOnce(&str) -> Option<HostId>,
+    ) -> Option<Attachment> {
+        let parent = host(self.node_of(pod)?)?;
         Some(Attachment::Inside(Veth {
             parent,
             name: vpc_cni::device(pod),

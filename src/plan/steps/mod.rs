@@ -234,7 +234,7 @@ impl Resolver<'_> {
         let mut foreign = Vec::new();
         if registered {
             let number = usize::from(group.0);
-            foreign = vpcs::foreign(
+            foreign = vpcs::targets::foreign(
                 self.body,
                 scene.hosts,
                 scene.groups,

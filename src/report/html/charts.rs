@@ -72,36 +72,39 @@ pub(super) fn load(step: &Stepped) -> Option<Load> {
     } else {
         Vec::new()
     };
-    let most = histogram.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
     Some(Load {
         name: step.name.clone(),
-        summary: if connected == 0 {
-            format!("0 of {attempts} connected")
-        } else {
-            format!(
-                "{connected} of {attempts} connected; connect(2) took {:.1} ms at least, {:.1} p50, {:.1} p90, {:.1} p99, {:.1} at most",
-                quantile("min"),
-                quantile("p50"),
-                quantile("p90"),
-                quantile("p99"),
-                quantile("max")
-            )
-        },
+        summary: how_many(connected, attempts, quantile),
         by_target: tally("by_target"),
         errors: tally("errors"),
         status: tally("status"),
-        bars: histogram
-            .iter()
-            .map(|(bound, n)| {
-                (
-                    bound.to_string(),
-                    *n,
-                    percent(100.0 * *n as f64 / most as f64),
-                )
-            })
-            .collect(),
+        bars: bars(&histogram),
         charts,
     })
+}
+
+/// How many connected, and how long that took.
+fn how_many(connected: i64, attempts: i64, quantile: impl Fn(&str) -> f64) -> String {
+    if connected == 0 {
+        return format!("0 of {attempts} connected");
+    }
+    format!(
+        "{connected} of {attempts} connected; connect(2) took {:.1} ms at least, {:.1} p50, {:.1} p90, {:.1} p99, {:.1} at most",
+        quantile("min"),
+        quantile("p50"),
+        quantile("p90"),
+        quantile("p99"),
+        quantile("max")
+    )
+}
+
+/// Upper bound, count, and share of the width, which is the longest one's.
+fn bars(histogram: &[(f64, u64)]) -> Vec<(String, u64, String)> {
+    let most = histogram.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+    let width = |n: u64| percent(100.0 * n as f64 / most as f64);
+    let bars = histogram.iter();
+    bars.map(|(bound, n)| (bound.to_string(), *n, width(*n)))
+        .collect()
 }
 
 /// Of a cell of the chart.

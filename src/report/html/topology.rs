@@ -57,54 +57,49 @@ fn is_host(node: &Node) -> bool {
     node.id.starts_with("host ")
 }
 
-/// The picture.
-pub(super) fn svg(drawing: &Drawing) -> String {
-    let mut boxes = String::new();
-    let mut placed: Vec<Placed> = Vec::new();
-    let column = |i: usize| PAD + (WIDTH + GAP) * i as f64;
-    let outside: Vec<&Node> = drawing
-        .nodes
-        .iter()
-        .filter(|node| node.zone.is_empty())
-        .collect();
-    let mut zones: Vec<&str> = Vec::new();
-    for node in drawing.nodes.iter().filter(|node| !node.zone.is_empty()) {
-        if !zones.contains(&node.zone.as_str()) {
-            zones.push(&node.zone);
+/// Where everything stands.
+#[derive(Default)]
+struct Layout<'a> {
+    placed: Vec<Placed<'a>>,
+    /// The boxes around them.
+    boxes: String,
+    /// The lower end of the boxes.
+    bottom: f64,
+}
+
+/// The left side of a column's nodes.
+fn column(i: usize) -> f64 {
+    PAD + (WIDTH + GAP) * i as f64
+}
+
+impl<'a> Layout<'a> {
+    /// Who is on the internet, at the left.
+    fn internet(&mut self, nodes: &[&'a Node]) {
+        let mut y = TITLE + PAD;
+        for node in nodes {
+            self.placed.push(Placed {
+                node,
+                x: column(0),
+                y,
+            });
+            y += height(node) + SPACE;
         }
-    }
-    zones.sort_unstable();
-    // Without anybody outside the zones stand at the left.
-    let first = usize::from(!outside.is_empty());
-    let mut y = TITLE + PAD;
-    for node in &outside {
-        placed.push(Placed {
-            node,
-            x: column(0),
-            y,
-        });
-        y += height(node) + SPACE;
-    }
-    if !outside.is_empty() {
-        boxes.push_str(&frame(
+        self.bottom = y - SPACE + PAD;
+        self.boxes.push_str(&frame(
             "internet",
             2.0,
             2.0,
             WIDTH + 2.0 * PAD - 4.0,
-            y - SPACE + PAD - 2.0,
+            self.bottom - 2.0,
         ));
     }
-    let mut bottom = if outside.is_empty() {
-        0.0
-    } else {
-        y - SPACE + PAD
-    };
-    let mut top = 2.0;
-    for zone in zones {
+
+    /// A zone, from its upper end, in two columns: hosts at the right. Gives its lower end.
+    fn zone(&mut self, zone: &str, drawing: &'a Drawing, first: usize, top: f64) -> f64 {
         let mut ends = [top + TITLE + PAD; 2];
         for node in drawing.nodes.iter().filter(|node| node.zone == zone) {
             let side = usize::from(is_host(node));
-            placed.push(Placed {
+            self.placed.push(Placed {
                 node,
                 x: column(first + side),
                 y: ends[side],
@@ -112,27 +107,46 @@ pub(super) fn svg(drawing: &Drawing) -> String {
             ends[side] += height(node) + SPACE;
         }
         let end = ends[0].max(ends[1]) - SPACE + PAD;
-        let title = format!("zone {zone}");
-        boxes.push_str(&frame(
-            &title,
+        self.boxes.push_str(&frame(
+            &format!("zone {zone}"),
             column(first) - PAD + 2.0,
             top,
             2.0 * WIDTH + GAP + 2.0 * PAD - 4.0,
             end - top,
         ));
-        bottom = f64::max(bottom, end);
-        top = end + 12.0;
+        self.bottom = f64::max(self.bottom, end);
+        end
+    }
+}
+
+/// The picture.
+pub(super) fn svg(drawing: &Drawing) -> String {
+    let (outside, inside): (Vec<&Node>, Vec<&Node>) =
+        drawing.nodes.iter().partition(|node| node.zone.is_empty());
+    let mut zones: Vec<&str> = inside.iter().map(|node| node.zone.as_str()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    let mut layout = Layout::default();
+    if !outside.is_empty() {
+        layout.internet(&outside);
+    }
+    // Without anybody outside the zones stand at the left.
+    let first = usize::from(!outside.is_empty());
+    let mut top = 2.0;
+    for zone in zones {
+        top = layout.zone(zone, drawing, first, top) + 12.0;
     }
     // Arrows between nodes of one column go around at its right.
     let width = column(first + 1) + WIDTH + PAD + GAP;
-    let height = bottom + 4.0;
+    let height = layout.bottom + 4.0;
     let mut out = format!(
         "<svg class=\"topology\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" aria-label=\"{}\">{boxes}",
-        escape(&label(drawing))
+         height=\"{height:.0}\" aria-label=\"{}\">{}",
+        escape(&label(drawing)),
+        layout.boxes
     );
-    edges(drawing, &placed, &mut out);
-    for place in &placed {
+    edges(drawing, &layout.placed, &mut out);
+    for place in &layout.placed {
         node(place, &mut out);
     }
     out.push_str("</svg>");

@@ -3,7 +3,7 @@
 use super::endpoints::candidates;
 use super::quantities::protocol;
 use super::{devices, group_name, runs};
-use crate::fabric::config::{Balancer, Forward, Listener, ZonalId};
+use crate::fabric::config::{Balancer, Forward, Listener, NatGateway, ZonalId};
 use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,8 +24,11 @@ pub struct Drawing {
     /// Hosts in the order of the lab, then balancers' addresses.
     pub nodes: Vec<Node>,
     /// Who dials what, and where each zonal address can send: from, to, text on the arrow.
-    pub edges: BTreeSet<(String, String, String)>,
+    pub edges: Edges,
 }
+
+/// From, to, text on the arrow.
+type Edges = BTreeSet<(String, String, String)>;
 
 /// A host, several of a kind, a balancer's address, or a NAT gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +52,28 @@ pub fn graph(plan: &Plan, language: Graph) -> String {
 
 /// Everything that a drawing of the case shows.
 pub fn draw(plan: &Plan) -> Drawing {
-    let mut nodes = Vec::new();
-    let mut owner = vec![String::new(); plan.hosts.len()];
-    let mut number = 0;
+    let mut drawing = Drawing::default();
+    let owner = hosts(plan, &mut drawing.nodes);
+    inside(plan, &owner, &mut drawing.edges);
+    for balancer in &plan.fabric.balancers {
+        zonal_addresses(plan, balancer, &mut drawing.nodes);
+        for listener in &balancer.listeners {
+            forwards(plan, balancer, listener, &owner, &mut drawing.edges);
+        }
+    }
+    drawing
+        .nodes
+        .extend(plan.fabric.nat_gateways.iter().map(gateway));
+    endpoints(plan, &mut drawing);
+    for step in &plan.steps {
+        dials(plan, &step.verb, &owner, &mut drawing.edges);
+    }
+    drawing
+}
+
+/// A node for each host, or for several that are alike. Gives the node of every host, in the plan's order.
+fn hosts(plan: &Plan, nodes: &mut Vec<Node>) -> Vec<String> {
+    let mut owner = Vec::with_capacity(plan.hosts.len());
     for (name, hosts) in runs(plan) {
         let id = format!("host {}", hosts[0].name);
         let place = match (&hosts[0].attachment, &hosts[0].zone) {
@@ -62,73 +84,73 @@ pub fn draw(plan: &Plan) -> Drawing {
         let mut lines = vec![name, hosts[0].address.to_string()];
         lines.extend(hosts[0].ipv6.map(|ipv6| ipv6.to_string()));
         lines.push(place);
+        owner.extend(std::iter::repeat_n(id.clone(), hosts.len()));
         nodes.push(Node {
-            id: id.clone(),
+            id,
             lines,
             zone: hosts[0].zone.clone().unwrap_or_default(),
         });
-        for _ in hosts {
-            owner[number].clone_from(&id);
-            number += 1;
-        }
     }
-    let mut edges = BTreeSet::new();
-    for (host, owner_of_it) in plan.hosts.iter().zip(&owner) {
+    owner
+}
+
+/// How hosts inside others hang on them.
+fn inside(plan: &Plan, owner: &[String], edges: &mut Edges) {
+    for (host, own) in plan.hosts.iter().zip(owner) {
         if let Attachment::Inside(veth) = &host.attachment {
             let way = match &veth.wiring {
                 Wiring::Bridged { bridge, .. } => format!("by {bridge}"),
                 Wiring::Routed => "by its veth".to_owned(),
             };
             let parent = owner[veth.parent.0 as usize].clone();
-            edges.insert((owner_of_it.clone(), parent, way));
+            edges.insert((own.clone(), parent, way));
         }
     }
-    for balancer in &plan.fabric.balancers {
-        for zonal in &balancer.zonal {
-            let name = format!("{}/{}", balancer.name, zonal.zone);
-            let address = zonal.public.unwrap_or(zonal.private).to_string();
-            let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
-            let mut lines = vec![name.clone(), address];
-            lines.extend(ipv6.map(|ipv6| ipv6.to_string()));
-            nodes.push(Node {
-                id: format!("zonal {name}"),
-                lines,
-                zone: zonal.zone.clone(),
-            });
-        }
-        for listener in &balancer.listeners {
-            forwards(plan, balancer, listener, &owner, &mut edges);
-        }
-    }
-    for gateway in &plan.fabric.nat_gateways {
-        let mut lines = vec![gateway.name.clone()];
-        lines.extend(gateway.addresses.iter().map(ToString::to_string));
-        lines.push(format!("zone {}", gateway.zone));
+}
+
+fn zonal_addresses(plan: &Plan, balancer: &Balancer, nodes: &mut Vec<Node>) {
+    for zonal in &balancer.zonal {
+        let name = format!("{}/{}", balancer.name, zonal.zone);
+        let address = zonal.public.unwrap_or(zonal.private).to_string();
+        let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
+        let mut lines = vec![name.clone(), address];
+        lines.extend(ipv6.map(|ipv6| ipv6.to_string()));
         nodes.push(Node {
-            id: format!("gateway {}", gateway.name),
+            id: format!("zonal {name}"),
             lines,
-            zone: gateway.zone.clone(),
+            zone: zonal.zone.clone(),
         });
     }
+}
+
+fn gateway(gateway: &NatGateway) -> Node {
+    let mut lines = vec![gateway.name.clone()];
+    lines.extend(gateway.addresses.iter().map(ToString::to_string));
+    lines.push(format!("zone {}", gateway.zone));
+    Node {
+        id: format!("gateway {}", gateway.name),
+        lines,
+        zone: gateway.zone.clone(),
+    }
+}
+
+fn endpoints(plan: &Plan, drawing: &mut Drawing) {
     for endpoint in &plan.fabric.endpoints {
         for zonal in &endpoint.zonal {
             let name = format!("{}/{}", endpoint.name, zonal.zone);
             let id = format!("endpoint {name}");
             for behind in candidates(&plan.fabric, endpoint, zonal) {
                 let text = format!("service {}", endpoint.service);
-                edges.insert((id.clone(), format!("zonal {behind}"), text));
+                let to = format!("zonal {behind}");
+                drawing.edges.insert((id.clone(), to, text));
             }
-            nodes.push(Node {
+            drawing.nodes.push(Node {
                 id,
                 lines: vec![name, zonal.address.to_string()],
                 zone: zonal.zone.clone(),
             });
         }
     }
-    for step in &plan.steps {
-        dials(plan, &step.verb, &owner, &mut edges);
-    }
-    Drawing { nodes, edges }
 }
 
 fn forwards(
@@ -136,7 +158,7 @@ fn forwards(
     balancer: &Balancer,
     listener: &Listener,
     owner: &[String],
-    edges: &mut BTreeSet<(String, String, String)>,
+    edges: &mut Edges,
 ) {
     for forward in &listener.forward {
         forward_edges(plan, balancer, listener, forward, owner, edges);
@@ -149,7 +171,7 @@ fn forward_edges(
     listener: &Listener,
     forward: &Forward,
     owner: &[String],
-    edges: &mut BTreeSet<(String, String, String)>,
+    edges: &mut Edges,
 ) {
     let group = &plan.fabric.groups[forward.group.0 as usize];
     let text = format!(
@@ -185,12 +207,7 @@ fn is_zonal(plan: &Plan, name: &str) -> bool {
     zonal.any(|zonal| zonal == name)
 }
 
-fn dials(
-    plan: &Plan,
-    verb: &Verb,
-    owner: &[String],
-    edges: &mut BTreeSet<(String, String, String)>,
-) {
+fn dials(plan: &Plan, verb: &Verb, owner: &[String], edges: &mut Edges) {
     for dial in verb.dials() {
         for to in &dial.to {
             if let Some(node) = node_of(plan, dial.from, to, owner) {

@@ -22,75 +22,71 @@ pub(in crate::run) fn balancers(
     metrics: &Metrics<'_>,
     pairs: &[Pair],
 ) -> BTreeMap<String, BalancerEvidence> {
-    let list = plan
-        .fabric
-        .balancers
-        .iter()
-        .enumerate()
-        .map(|(number, balancer)| {
-            let active = balancer.failure.is_none();
-            let zonal = || balancer.zonal.iter().filter(|_| active);
-            let address = |zonal: &Zonal| zonal.public.unwrap_or(zonal.private).to_string();
-            let addresses = zonal().map(|zonal| (zonal.zone.clone(), address(zonal)));
-            let ipv6_addresses = zonal().filter_map(|zonal| {
-                let ipv6 = books.stand_ins.real(zonal.ipv6?)?;
-                Some((zonal.zone.clone(), ipv6.to_string()))
-            });
-            let id = BalancerId(number as u16);
-            let dns: Vec<&record::Listing> = books
-                .listings
-                .iter()
-                .filter(|listing| listing.balancer == id)
-                .collect();
-            let zones = balancer.zonal.iter().enumerate().map(|(place, zonal)| {
-                let metrics = metrics.of_balancer(id, Some(ZonalId(place as u8)));
-                let place = ZonalId(place as u8);
-                let in_dns = dns
-                    .last()
-                    .is_some_and(|listing| listing.zones.contains(&place));
-                let reach = reach(plan, books, balancer, place);
+    let list = (0..).map(BalancerId).zip(&plan.fabric.balancers);
+    list.map(|(id, balancer)| {
+        let evidence = evidence(plan, books, metrics, pairs, (id, balancer));
+        (balancer.name.clone(), evidence)
+    })
+    .collect()
+}
+
+fn evidence(
+    plan: &Plan,
+    books: &Books,
+    metrics: &Metrics<'_>,
+    pairs: &[Pair],
+    (id, balancer): (BalancerId, &Balancer),
+) -> BalancerEvidence {
+    let active = balancer.failure.is_none();
+    let zonal = || balancer.zonal.iter().filter(|_| active);
+    let address = |zonal: &Zonal| zonal.public.unwrap_or(zonal.private).to_string();
+    let ipv6_addresses = zonal().filter_map(|zonal| {
+        let ipv6 = books.stand_ins.real(zonal.ipv6?)?;
+        Some((zonal.zone.clone(), ipv6.to_string()))
+    });
+    let listings = books.listings.iter();
+    let dns: Vec<&record::Listing> = listings.filter(|one| one.balancer == id).collect();
+    let listed = |place| dns.last().is_some_and(|last| last.zones.contains(&place));
+    let zones = (0..).map(ZonalId).zip(&balancer.zonal);
+    let flows = books.flows.iter().filter(|flow| flow.balancer == id);
+    let (kind, instances) = match &balancer.kind {
+        Kind::Network => ("network", BTreeMap::new()),
+        Kind::Application(_) => ("application", BTreeMap::new()),
+        Kind::Classic(classic) => ("classic", instances(plan, books, classic, pairs)),
+    };
+    BalancerEvidence {
+        kind: kind.to_owned(),
+        instances,
+        metrics: metrics.of_balancer(id, None),
+        state: if active { "active" } else { "failed" }.to_owned(),
+        reason: balancer.failure.clone().unwrap_or_default(),
+        addresses: zonal()
+            .map(|zonal| (zonal.zone.clone(), address(zonal)))
+            .collect(),
+        ipv6_addresses: ipv6_addresses.collect(),
+        zones: zones
+            .map(|(place, zonal)| {
                 let evidence = ZoneEvidence {
-                    in_dns,
-                    reach,
-                    metrics,
+                    in_dns: listed(place),
+                    reach: reach(plan, books, balancer, place),
+                    metrics: metrics.of_balancer(id, Some(place)),
                 };
                 (zonal.zone.clone(), evidence)
-            });
-            let named = |listing: &&record::Listing| Listing {
+            })
+            .collect(),
+        dns: dns
+            .iter()
+            .map(|listing| Listing {
                 at: books.millis(listing.at),
                 zones: listing
                     .zones
                     .iter()
                     .map(|zone| balancer.zonal[usize::from(zone.0)].zone.clone())
                     .collect(),
-            };
-            let flows = books
-                .flows
-                .iter()
-                .filter(|flow| flow.balancer == id)
-                .count() as i64;
-            let (kind, instances) = match &balancer.kind {
-                Kind::Network => ("network", BTreeMap::new()),
-                Kind::Application(_) => ("application", BTreeMap::new()),
-                Kind::Classic(classic) => ("classic", instances(plan, books, classic, pairs)),
-            };
-            (
-                balancer.name.clone(),
-                BalancerEvidence {
-                    kind: kind.to_owned(),
-                    instances,
-                    metrics: metrics.of_balancer(id, None),
-                    state: if active { "active" } else { "failed" }.to_owned(),
-                    reason: balancer.failure.clone().unwrap_or_default(),
-                    addresses: addresses.collect(),
-                    ipv6_addresses: ipv6_addresses.collect(),
-                    zones: zones.collect(),
-                    dns: dns.iter().map(named).collect(),
-                    flows,
-                },
-            )
-        });
-    list.collect()
+            })
+            .collect(),
+        flows: flows.count() as i64,
+    }
 }
 
 /// How many registered targets a zonal address may send to, by group.

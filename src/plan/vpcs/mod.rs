@@ -1,10 +1,8 @@
-//! VPCs: who is in which, which are peered, what may be registered where.
+//! VPCs: who is in which, which are peered. What may be registered where is in `targets`.
+
+pub(super) mod targets;
 
 use super::Sink;
-use super::balancers::Balancer;
-use super::balancers::forward::used;
-use super::groups::{Groups, Target};
-use super::hosts::Hosts;
 use crate::diag::codes::guards as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{Config, VpcId, Vpcs};
@@ -50,14 +48,8 @@ pub(super) fn ranges(body: &Body) -> Vec<Cidr> {
         .collect()
 }
 
-/// Names that must exist, ranges that must not overlap, and who may be registered with whom.
-pub(super) fn check(
-    body: &Body,
-    hosts: &Hosts<'_>,
-    groups: &Groups<'_>,
-    balancers: &[Balancer<'_>],
-    sink: &mut Sink,
-) {
+/// Names that must exist, and ranges that must not overlap.
+pub(super) fn check(body: &Body, sink: &mut Sink) {
     if let Some((name, _)) = body.vpcs.get(MOST) {
         sink.push(
             Diagnostic::new(
@@ -95,7 +87,6 @@ pub(super) fn check(
     }
     check_ranges(body, sink);
     check_peerings(body, sink);
-    check_targets(body, hosts, groups, balancers, sink);
 }
 
 /// Says of a name that it is no VPC's.
@@ -208,110 +199,18 @@ fn check_peerings(body: &Body, sink: &mut Sink) {
     }
 }
 
-/// Targets are registered by their instance id. Behind the lab's groups are those that classic balancers have.
-fn holds_instances(body: &Body, group: usize) -> bool {
-    let written = body.target_groups.get(group);
-    written.is_none_or(|(_, section)| section.target_type.value == "instance")
-}
-
-/// The places of a group's targets that are instances of another VPC than a balancer that uses the group: by id they
-/// cannot be registered.
-pub(super) fn foreign(
+/// Who is in which VPC; of the hosts on the fabric what each says. Nothing, when there is only the default one.
+pub(super) fn lower<'a>(
     body: &Body,
-    hosts: &Hosts<'_>,
-    groups: &Groups<'_>,
-    balancers: &[Balancer<'_>],
-    group: usize,
-) -> Vec<usize> {
-    if body.vpcs.is_empty() || !holds_instances(body, group) {
-        return Vec::new();
-    }
-    let vpcs: Vec<usize> = body
-        .load_balancers
-        .iter()
-        .zip(balancers)
-        .filter(|(_, balancer)| used(&balancer.listeners).contains(&group))
-        .map(|((_, section), _)| number(body, section.vpc.as_ref()))
-        .collect();
-    let targets = groups.list[group].targets.iter().enumerate();
-    targets
-        .filter(|(_, target)| {
-            let own = number(body, hosts.get(target.host).section.vpc.as_ref());
-            vpcs.iter().any(|vpc| *vpc != own)
-        })
-        .map(|(place, _)| place)
-        .collect()
-}
-
-/// An instance is registered by its id in its own VPC only; by its address from a peered one too. What only a step
-/// registers is refused when it comes to that (see [`foreign`]), as it is in AWS.
-fn check_targets(
-    body: &Body,
-    hosts: &Hosts<'_>,
-    groups: &Groups<'_>,
-    balancers: &[Balancer<'_>],
-    sink: &mut Sink,
-) {
-    if body.vpcs.is_empty() {
-        return;
-    }
-    for ((_, section), balancer) in body.load_balancers.iter().zip(balancers) {
-        let own = number(body, section.vpc.as_ref());
-        for group in used(&balancer.listeners) {
-            for target in &groups.list[group].targets {
-                let host = hosts.get(target.host);
-                if number(body, host.section.vpc.as_ref()) == own {
-                    continue;
-                }
-                let preserved = groups.list[group].preserve_client_ip;
-                match holds_instances(body, group) {
-                    true if target.registered => {
-                        sink.push(instance_elsewhere(target, &host.name, balancer));
-                    }
-                    false if preserved && body.profile.value == "aws-2020" => {
-                        sink.push(preserved_elsewhere(target, body));
-                    }
-                    true | false => {}
-                }
-            }
-        }
-    }
-}
-
-fn instance_elsewhere(target: &Target, host: &str, balancer: &Balancer<'_>) -> Diagnostic {
-    let balancer = &balancer.name.value;
-    Diagnostic::new(
-        code::INSTANCE_OF_ANOTHER_VPC,
-        target.span,
-        format!("`{host}` is in another VPC than `{balancer}`"),
-    )
-    .label("cannot be registered by its instance id")
-    .help("register it by its address: `target_type: ip`")
-}
-
-fn preserved_elsewhere(target: &Target, body: &Body) -> Diagnostic {
-    Diagnostic::new(
-        code::PRESERVED_ACROSS_VPCS,
-        target.span,
-        "before 2023, client IP preservation needs targets in the balancer's own VPC",
-    )
-    .also(body.profile.span, "this profile")
-    .help("switch `preserve_client_ip.enabled` off, or use `profile: aws-current`")
-}
-
-/// Who is in which VPC. Nothing, when there is only the default one.
-pub(super) fn lower(body: &Body, hosts: &Hosts<'_>, config: &Config) -> Vpcs {
+    hosts: impl Iterator<Item = Option<&'a Spanned<String>>>,
+    config: &Config,
+) -> Vpcs {
     if body.vpcs.is_empty() {
         return Vpcs::default();
     }
     let id =
         |vpc: Option<&Spanned<String>>| VpcId(u16::try_from(number(body, vpc)).unwrap_or(u16::MAX));
-    let mut ports: Vec<VpcId> = hosts
-        .list
-        .iter()
-        .take(hosts.on_fabric)
-        .map(|host| id(host.section.vpc.as_ref()))
-        .collect();
+    let mut ports: Vec<VpcId> = hosts.map(id).collect();
     ports.resize(config.ports.len(), VpcId(0));
     let mut balancers = Vec::with_capacity(config.balancers.len());
     for ((_, section), balancer) in body.load_balancers.iter().zip(&config.balancers) {
