@@ -140,17 +140,7 @@ impl Capture {
         snaplen: Option<u32>,
         out: impl Write,
     ) -> io::Result<()> {
-        let all = self.interfaces();
-        let wanted = |interface: &Interface| attachment.is_none_or(|name| name == interface.name);
-        let places: Vec<Option<usize>> = all
-            .iter()
-            .scan(0, |next, interface| {
-                let place = wanted(interface).then_some(*next);
-                *next += usize::from(place.is_some());
-                Some(place)
-            })
-            .collect();
-        let interfaces: Vec<Interface> = all.into_iter().filter(wanted).collect();
+        let (interfaces, places) = wanted(self.interfaces(), attachment);
         let about = self.about(&interfaces);
         let mut writer = Writer::new(out, &about, &self.kernel, &interfaces, snaplen)?;
         let Self {
@@ -185,13 +175,7 @@ impl Capture {
             let size = entry.vnet.gso_size;
             on_a_wire(&entry.vnet, bytes, &mut scratch, |part, count| {
                 comment.clear();
-                if count > 1 {
-                    // A string takes everything.
-                    let _ = match index {
-                        0 => write!(comment, "gso {count} x {size}; "),
-                        _ => write!(comment, "part {} of {count}; ", index + 1),
-                    };
-                }
+                tell_part(index, count, size, &mut comment);
                 match packet {
                     Some(packet) => fates.on_device(entry, packet, &mut comment),
                     None => fates.comment(plan, entry, index, &mut comment),
@@ -238,6 +222,31 @@ impl Capture {
             );
         }
         about
+    }
+}
+
+/// The interfaces of a file, and the place there of each of `all`; none: it is of another attachment.
+fn wanted(all: Vec<Interface>, attachment: Option<&str>) -> (Vec<Interface>, Vec<Option<usize>>) {
+    let mut places = Vec::with_capacity(all.len());
+    let mut interfaces = Vec::new();
+    for interface in all {
+        let wanted = attachment.is_none_or(|name| name == interface.name);
+        places.push(wanted.then_some(interfaces.len()));
+        if wanted {
+            interfaces.push(interface);
+        }
+    }
+    (interfaces, places)
+}
+
+/// Says of a packet that its host left to be cut which part of that it is.
+fn tell_part(index: usize, count: usize, size: u16, comment: &mut String) {
+    if count > 1 {
+        // A string takes everything.
+        let _ = match index {
+            0 => write!(comment, "gso {count} x {size}; "),
+            _ => write!(comment, "part {} of {count}; ", index + 1),
+        };
     }
 }
 
