@@ -51,9 +51,11 @@ fn is_over_datagrams(over: StepId, steps: &[Step]) -> bool {
 }
 
 fn opening(written: &spec::Step, sink: &mut Sink) {
-    let (spec::Verb::Connect(spec::Connect { keepalive, to, .. })
-    | spec::Verb::Load(spec::Load { keepalive, to, .. })) = &written.verb
-    else {
+    let (keepalive, to) = if let spec::Verb::Connect(connect) = &written.verb {
+        (&connect.keepalive, &connect.to)
+    } else if let spec::Verb::Load(load) = &written.verb {
+        (&load.keepalive, &load.to)
+    } else {
         return;
     };
     if let Some(keepalive) = keepalive {

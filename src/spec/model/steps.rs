@@ -22,7 +22,7 @@ pub enum Verb {
     /// Opens one connection.
     Connect(Connect),
     /// Opens many.
-    Load(Load),
+    Load(Box<Load>),
     /// Sends and waits for as many bytes to come back.
     Exchange(Transfer),
     /// Only sends.

@@ -60,7 +60,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             tls: fields.value("tls")?.value,
             timeout: fields.value("timeout")?,
         }),
-        "load" => Verb::Load(Load {
+        "load" => Verb::Load(Box::new(Load {
             from: fields.value("from")?,
             to: fields.value("to")?,
             connections: fields.value("connections")?,
@@ -72,7 +72,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             keepalive: fields.written("keepalive"),
             timeout: fields.value("timeout")?,
             background: fields.value("background")?.value,
-        }),
+        })),
         "send" => Verb::Send(transfer(fields)?),
         "exchange" => Verb::Exchange(transfer(fields)?),
         "receive" => Verb::Receive(transfer(fields)?),
