@@ -6,6 +6,7 @@ pub mod allocator;
 
 mod args;
 mod check;
+mod departed;
 mod doctor;
 mod explain;
 mod judge;

@@ -1,5 +1,6 @@
 //! Whether this machine has room for a case: descriptors, sockets, memory. Reckoned before anything is built.
 
+use super::departed::Departure;
 use crate::plan::Plan;
 use crate::run::need::Need;
 use crate::run::{Cancel, Sockets};
@@ -17,6 +18,8 @@ pub struct Room {
     table: usize,
     here: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    /// Worlds whose cases are over.
+    pub(super) departure: Departure,
 }
 
 /// A case's part of the room, until it is dropped.
@@ -33,8 +36,9 @@ impl Room {
     ///
     /// # Errors
     /// When the machine refuses an annex.
-    pub fn new<'a>(plans: impl Iterator<Item = &'a Plan>) -> Result<Self, Error> {
+    pub fn new<'a>(plans: impl ExactSizeIterator<Item = &'a Plan>) -> Result<Self, Error> {
         let table = annex::room();
+        let departure = Departure::new(plans.len(), available_memory());
         let fit = plans.filter(|plan| lack(plan, table).is_none());
         let most = fit.map(|plan| Need::of(plan, table).seats).max();
         let annexes = most.unwrap_or(0).div_ceil(table.max(1));
@@ -45,6 +49,7 @@ impl Room {
             table,
             here: Arc::new(Semaphore::new(table)),
             seats: Arc::new(Semaphore::new(annexes * table)),
+            departure,
         })
     }
 
@@ -61,6 +66,11 @@ impl Room {
             let count = u32::try_from(count).expect("a plan has no four thousand million sockets");
             Arc::clone(of).acquire_many_owned(count)
         };
+        let _waiting = self.departure.wait();
+        let has = |of: &Semaphore, count| of.available_permits() >= count;
+        if !has(&self.here, need.here) || !has(&self.seats, need.seats) {
+            self.departure.clear();
+        }
         let both = async {
             let here = permits(&self.here, need.here).await;
             (here, permits(&self.seats, need.seats).await)

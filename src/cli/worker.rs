@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
 /// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
@@ -142,27 +142,36 @@ impl Runs {
             .jobs
             .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
         let gate = Arc::new(Semaphore::new(permits));
-        let turn = Arc::new(Mutex::new(()));
         // With room for a few only: results may hold captures, and they are taken up one after the other.
         let (results, inbox) = mpsc::channel(processors);
         // The longest first: a long case that began last would be waited for alone.
         let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
         numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
-        for (number, job) in numbered {
-            let (gate, turn, results) = (Arc::clone(&gate), Arc::clone(&turn), results.clone());
-            let (room, cancelled) = (Arc::clone(&self.room), self.cancelled.clone());
-            let capture = self.capture;
-            tokio::spawn(async move {
-                let _permit = gate
-                    .acquire_owned()
-                    .await
-                    .expect("the gate is never closed");
-                let result = one(&job.plan, &room, Some(&turn), cancelled, capture).await;
-                let Some(result) = result else { return };
-                // The reader stops early only when the user interrupts.
-                drop(results.send((number, job, result)).await);
-            });
-        }
+        let (room, cancelled) = (Arc::clone(&self.room), self.cancelled.clone());
+        let capture = self.capture;
+        // One task begins them all: tasks of their own would come to the gate in any order.
+        tokio::spawn(async move {
+            let running = Arc::new(());
+            for (number, job) in numbered {
+                let permit = Arc::clone(&gate).acquire_owned().await;
+                let permit = permit.expect("the gate is never closed");
+                if Arc::strong_count(&running) > 1 {
+                    breathe().await;
+                }
+                if *cancelled.borrow() {
+                    return;
+                }
+                let (room, cancelled) = (Arc::clone(&room), cancelled.clone());
+                let (results, runs) = (results.clone(), Arc::clone(&running));
+                tokio::spawn(async move {
+                    let result = one(&job.plan, &room, cancelled, capture).await;
+                    let Some(result) = result else { return };
+                    // The reader stops early only when the user interrupts.
+                    drop(results.send((number, job, result)).await);
+                    drop((permit, runs));
+                });
+            }
+        });
         inbox
     }
 
@@ -208,8 +217,7 @@ impl Runs {
                 job.plan.lab, job.plan.case
             ));
             let cancelled = self.cancelled.clone();
-            let Some(result) = one(&job.plan, &self.room, None, cancelled, self.capture).await
-            else {
+            let Some(result) = one(&job.plan, &self.room, cancelled, self.capture).await else {
                 break;
             };
             let mut outcome = keeper.outcome(&job.plan, job.attempt, result);
@@ -220,9 +228,8 @@ impl Runs {
     }
 }
 
-/// Waits until this machine keeps up with what runs already; one case after the other.
-async fn breathe(turn: &Mutex<()>) {
-    let _turn = turn.lock().await;
+/// Waits until this machine keeps up with what runs already.
+async fn breathe() {
     let until = Instant::now() + PATIENCE;
     loop {
         let began = Instant::now();
@@ -265,41 +272,47 @@ pub fn status(words: impl Iterator<Item = Word>) -> Status {
     each.max().unwrap_or(Status::Held)
 }
 
-/// Builds, runs and takes down one case, when there is room for it and its `turn` has come. None when the user asked to
-/// stop before.
+/// Builds, runs and takes down one case, when there is room for it. None when the user asked to stop before.
 async fn one(
     plan: &Arc<Plan>,
     room: &Room,
-    turn: Option<&Mutex<()>>,
     mut cancelled: run::Cancel,
     capture: Option<usize>,
 ) -> Option<Result<Recorded, Error>> {
     let part = match room.take(plan, &mut cancelled).await {
         Ok(part) => part?,
-        Err(lack) => return Some(Err(lack)),
+        Err(lack) => {
+            room.departure.built();
+            return Some(Err(lack));
+        }
     };
-    if let Some(turn) = turn {
-        breathe(turn).await;
-    }
     if *cancelled.borrow() {
         return None;
     }
-    Some(build_and_run(plan, part, cancelled, capture).await)
+    Some(build_and_run(plan, room, part, cancelled, capture).await)
 }
 
 async fn build_and_run(
     plan: &Arc<Plan>,
+    room: &Room,
     part: Part,
     cancelled: run::Cancel,
     capture: Option<usize>,
 ) -> Result<Recorded, Error> {
     let began = Instant::now();
-    let world = Arc::new(World::build(plan, need::connections(plan), capture).await?);
+    let built = World::build(plan, need::connections(plan), capture).await;
+    room.departure.built();
+    let world = Arc::new(built?);
     let up = began.elapsed();
+    let reckoned = need::length(plan);
+    tracing::debug!(lab = %plan.lab, case = %plan.case, ?up, ?reckoned, "a case begins");
     let result = run::run(plan, Arc::clone(&world), part.sockets, cancelled).await;
+    tracing::debug!(lab = %plan.lab, case = %plan.case, "a case has ended");
     let began = Instant::now();
-    // Nobody waits for it: a thousand threads and devices take some tenths of a second to go.
-    tokio::task::spawn_blocking(move || drop((world, part)));
+    let packets = result
+        .as_ref()
+        .map_or(0, |recorded| recorded.evidence.packets.len());
+    room.departure.add(world, packets, part);
     let mut recorded = result?;
     recorded.evidence.up_ms = up.as_secs_f64() * 1e3;
     recorded.evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;

@@ -69,27 +69,66 @@ fn at_once(all: usize, rate: Option<f64>, hold: bool, timeout: Duration) -> usiz
     }
 }
 
-/// How long a story will take, roughly: what it waits for by its own words, and the longest limit that is run into: in a
-/// fault a client's, and where all is well that of waiting for what comes with the fault only. Good for an order, not
-/// for a promise.
+/// A program's own time, which no plan tells: longer than most steps take.
+const PROGRAM: Duration = Duration::from_secs(1);
+
+/// The slowest way of a plan.
+struct Way {
+    /// What links delay, there and back.
+    around: Duration,
+    /// Bits per second; none: no limit.
+    rate: Option<u64>,
+}
+
+impl Way {
+    fn of(plan: &Plan) -> Self {
+        let ports = plan.fabric.ports.iter();
+        let around = ports.clone().map(|port| port.up.delay + port.down.delay);
+        let rates = ports.flat_map(|port| [port.up.rate, port.down.rate]);
+        Self {
+            around: around.max().unwrap_or_default(),
+            rate: rates.flatten().min(),
+        }
+    }
+
+    /// How long so many bytes take, and their answer.
+    fn trip(&self, bytes: f64) -> Duration {
+        let on_the_line = self
+            .rate
+            .map_or(0.0, |rate| bytes * 8.0 / rate.max(1) as f64);
+        self.around + Duration::from_secs_f64(on_the_line)
+    }
+}
+
+/// How long a story will take, roughly: what it waits for by its own words, what its links delay, and the longest limit that
+/// is run into: in a fault a client's, and where all is well that of waiting for what comes with the fault only. Good for
+/// an order, not for a promise.
 pub fn length(plan: &Plan) -> Duration {
+    let way = Way::of(plan);
     let verbs = plan.steps.iter().map(|step| &step.verb);
     let longest = match plan.kind {
         Kind::Fault | Kind::Partial => verbs.filter_map(limit).max(),
         Kind::Fix | Kind::Control => verbs.filter_map(patience).max(),
     }
     .unwrap_or_default();
-    let lapses = plan.steps.iter().filter_map(|step| lapse(&step.verb));
+    let lapses = plan.steps.iter().map(|step| lapse(&step.verb, &way));
     lapses.sum::<Duration>() + longest
 }
 
-/// How long a step takes by its own words; none: as long as it takes.
-fn lapse(verb: &Verb) -> Option<Duration> {
+/// How long a step takes by its own words, and on its way.
+fn lapse(verb: &Verb, way: &Way) -> Duration {
     if let Verb::Wait { lapse } = verb {
-        return Some(*lapse);
+        return *lapse;
+    }
+    if let Verb::Connect { .. } = verb {
+        return way.around;
+    }
+    if let Verb::Run { .. } = verb {
+        return PROGRAM;
     }
     if let Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) = verb {
-        return Some(transfer.every * transfer.times.saturating_sub(1));
+        let bytes = f64::from(transfer.bytes) * f64::from(transfer.times);
+        return transfer.every * transfer.times.saturating_sub(1) + way.trip(bytes);
     }
     if let Verb::Load {
         connections,
@@ -97,9 +136,9 @@ fn lapse(verb: &Verb) -> Option<Duration> {
         ..
     } = verb
     {
-        return Some(Duration::from_secs_f64(f64::from(*connections) / rate));
+        return Duration::from_secs_f64(f64::from(*connections) / rate);
     }
-    None
+    Duration::ZERO
 }
 
 /// How long a condition is waited for.
@@ -112,8 +151,21 @@ fn patience(verb: &Verb) -> Option<Duration> {
 
 /// The limit that a client of a step may run into.
 fn limit(verb: &Verb) -> Option<Duration> {
-    if let Verb::Connect { timeout, .. } | Verb::Load { timeout, .. } = verb {
+    if let Verb::Connect { timeout, .. } = verb {
         return Some(*timeout);
+    }
+    if let Verb::Load {
+        connections,
+        rate,
+        timeout,
+        ..
+    } = verb
+    {
+        let paced = match rate {
+            Some(_) => Duration::ZERO,
+            None => super::story::PATIENCE * *connections,
+        };
+        return Some(paced + *timeout);
     }
     if let Verb::Exchange(transfer) | Verb::Receive(transfer) = verb {
         return Some(transfer.timeout);
@@ -173,6 +225,26 @@ mod tests {
             ..plan
         };
         assert_eq!(length(&fault), Duration::from_secs(12));
+    }
+
+    #[test]
+    fn links_and_attempts_that_hang_make_a_story_long() {
+        let mut far = plan(
+            "  - connect: { as: one, from: client-1, to: web }\n  - send: { over: one, bytes: 1000kB }",
+        );
+        assert_eq!(length(&far), Duration::ZERO);
+        let port = &mut far.fabric.ports[0];
+        port.up.delay = Duration::from_secs(1);
+        port.down.rate = Some(4_000_000);
+        // A round trip of a second for each, and 8 million bits.
+        assert_eq!(length(&far), Duration::from_secs(4));
+        let load =
+            plan("  - load: { as: one, from: client, to: web, connections: 100, timeout: 2s }");
+        let fault = Plan {
+            kind: Kind::Fault,
+            ..load
+        };
+        assert_eq!(length(&fault), Duration::from_secs(4));
     }
 
     #[test]

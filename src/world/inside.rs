@@ -79,7 +79,7 @@ pub fn spawn(plan: &HostPlan, connections: usize) -> Result<(Namespace, Pending<
 }
 
 /// Connects every host that is inside another one; `doors` are their namespaces, in order. `capture`: for each host that
-/// others are inside of there is an ear too.
+/// others are inside of there is an ear too. `connections`: how many there may be at once, for the room of observers.
 ///
 /// # Errors
 /// The first operation that failed.
@@ -87,6 +87,7 @@ pub async fn attach(
     plan: &Plan,
     hosts: &[Arc<Host>],
     doors: Vec<OwnedFd>,
+    connections: usize,
     capture: bool,
 ) -> Result<(Vec<Observed>, Vec<Ear>), Error> {
     let first = plan.on_fabric();
@@ -108,7 +109,7 @@ pub async fn attach(
     for (parent, guests) in by_parent {
         let live = &hosts[parent];
         let wired = live.namespace.call(move || {
-            let observed = wire(&guests)?;
+            let observed = wire(&guests, connections)?;
             let number = |id: &HostId| PortId(id.0 - first as u32);
             let interfaces = observed.1.iter().map(|(device, id)| (*device, number(id)));
             let ear = capture
@@ -193,7 +194,7 @@ struct Guest {
 pub type Observed = (Observer, HashMap<u32, HostId>);
 
 /// In the parent: a pair for each host, its own end ready and observed.
-fn wire(guests: &[Guest]) -> Result<Observed, Error> {
+fn wire(guests: &[Guest], connections: usize) -> Result<Observed, Error> {
     sysctl::quiet_ipv6()?;
     sysctl::write("net.ipv4.ip_forward", "1")?;
     let mut netlink = Netlink::open()?;
@@ -241,7 +242,7 @@ fn wire(guests: &[Guest]) -> Result<Observed, Error> {
     }
     let first = devices.keys().min().copied().unwrap_or_default();
     let last = devices.keys().max().copied().unwrap_or_default();
-    Ok((Observer::start(first..=last)?, devices))
+    Ok((Observer::start(first..=last, connections)?, devices))
 }
 
 /// In the host: its end, its routes, its settings.
@@ -257,6 +258,7 @@ fn configure(host: &HostPlan) -> Result<(), Error> {
         } => (prefix, gateway),
         Wiring::Routed => (32, POD_GATEWAY),
     };
+    netlink.bring_up_loopback()?;
     netlink.bring_up(device, host.mtu, host.address, prefix)?;
     if veth.wiring == Wiring::Routed {
         let route = RouteMessageBuilder::<Ipv4Addr>::new()

@@ -66,7 +66,7 @@ impl Netlink {
         )
     }
 
-    /// Brings up `lo`, and the device `index` with an MTU, a /32 address and the default route.
+    /// Brings up the device `index` with an MTU, a /32 address and the default route.
     ///
     /// # Errors
     /// The first request the kernel refused, with its extended answer.
@@ -86,7 +86,16 @@ impl Netlink {
         )
     }
 
-    /// Brings up `lo`, and the device `index` with an MTU and an address.
+    /// Brings up `lo`, by which a host reaches itself.
+    ///
+    /// # Errors
+    /// What the kernel refused, with its extended answer.
+    pub fn bring_up_loopback(&mut self) -> Result<(), Error> {
+        let link = LinkUnspec::new_with_index(LOOPBACK).up().build();
+        self.request("bring up lo", RouteNetlinkMessage::SetLink(link), 0)
+    }
+
+    /// Brings up the device `index` with an MTU and an address.
     ///
     /// # Errors
     /// The first request the kernel refused, with its extended answer.
@@ -97,11 +106,6 @@ impl Netlink {
         address: Ipv4Addr,
         prefix: u8,
     ) -> Result<(), Error> {
-        self.request(
-            "bring up lo",
-            RouteNetlinkMessage::SetLink(LinkUnspec::new_with_index(LOOPBACK).up().build()),
-            0,
-        )?;
         self.before_up(index)?;
         self.add_address(index, address, prefix)?;
         let link = LinkUnspec::new_with_index(index)

@@ -21,8 +21,12 @@ const FRAME: usize = 256;
 const KEPT: u32 = 128;
 /// Memory is had in blocks of this size, bytes.
 const BLOCK: usize = 64 * 1024;
-/// Packets kept for one parent, some 8 MiB; a gallery lab has some thousands.
-const FRAMES: usize = 32 * 1024;
+/// Packets kept for one parent, at least and at most: 2 MiB to 8 MiB, which the kernel clears and holds whether they come
+/// or not. Gallery labs have ten for a connection, and a thousand at most where few are open at once.
+const FEWEST: usize = 8 * 1024;
+const MOST: usize = 32 * 1024;
+/// Packets of a connection that there is room for.
+const OF_A_CONNECTION: usize = 64;
 
 /// `struct tpacket2_hdr` begins with status, length, kept length, then the offset of the network header and the time.
 const STATUS: usize = 0;
@@ -55,6 +59,8 @@ pub struct Sighting {
 pub struct Observer {
     socket: OwnedFd,
     ring: NonNull<u8>,
+    /// Packets that it has room for.
+    frames: usize,
     missed: AtomicU64,
 }
 
@@ -65,11 +71,12 @@ unsafe impl Send for Observer {}
 unsafe impl Sync for Observer {}
 
 impl Observer {
-    /// Observes devices of the calling thread's namespace from now on.
+    /// Observes devices of the calling thread's namespace from now on. `connections`: how many there may be at once.
     ///
     /// # Errors
     /// The operation that the kernel refused.
-    pub fn start(devices: RangeInclusive<u32>) -> Result<Self, Error> {
+    pub fn start(devices: RangeInclusive<u32>, connections: usize) -> Result<Self, Error> {
+        let frames = frames(connections);
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
         // SAFETY: no memory is involved. Protocol 0 receives nothing until the socket is bound.
         let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
@@ -78,12 +85,12 @@ impl Observer {
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         let version: libc::c_int = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         set(&socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
-        let blocks = FRAMES * FRAME / BLOCK;
+        let blocks = frames * FRAME / BLOCK;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
             tp_block_nr: blocks as u32,
             tp_frame_size: FRAME as u32,
-            tp_frame_nr: FRAMES as u32,
+            tp_frame_nr: frames as u32,
         };
         set(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
         filter::attach(&socket, &filter::streams_and_datagrams(devices, KEPT))?;
@@ -91,7 +98,7 @@ impl Observer {
         let ring = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                FRAMES * FRAME,
+                frames * FRAME,
                 libc::PROT_READ,
                 libc::MAP_SHARED,
                 socket.as_raw_fd(),
@@ -107,6 +114,7 @@ impl Observer {
         let observer = Self {
             socket,
             ring: NonNull::new(ring.cast()).expect("a mapping is not at 0"),
+            frames,
             missed: AtomicU64::new(0),
         };
         bind(&observer.socket)?;
@@ -115,7 +123,9 @@ impl Observer {
 
     /// Everything seen so far, in order.
     pub fn seen(&self) -> Vec<Sighting> {
-        (0..FRAMES).map_while(|number| self.frame(number)).collect()
+        (0..self.frames)
+            .map_while(|number| self.frame(number))
+            .collect()
     }
 
     /// Packets for which there was no room.
@@ -127,7 +137,7 @@ impl Observer {
 
     /// A frame that the kernel has filled.
     fn frame(&self, number: usize) -> Option<Sighting> {
-        // SAFETY: `number` is less than FRAMES, so the frame is within the mapping, and FRAME keeps it aligned.
+        // SAFETY: `number` is less than the ring's frames, so the frame is within the mapping, and FRAME keeps it aligned.
         let frame = unsafe { self.ring.add(number * FRAME) };
         // SAFETY: the status is a 32-bit word, aligned, written by the kernel.
         let status = unsafe { AtomicU32::from_ptr(frame.add(STATUS).as_ptr().cast()) };
@@ -154,9 +164,15 @@ impl Observer {
 impl Drop for Observer {
     fn drop(&mut self) {
         // SAFETY: the mapping was made in `start` with this length, and nothing refers to it any more.
-        let unmapped = unsafe { libc::munmap(self.ring.as_ptr().cast(), FRAMES * FRAME) };
+        let unmapped = unsafe { libc::munmap(self.ring.as_ptr().cast(), self.frames * FRAME) };
         debug_assert_eq!(unmapped, 0, "the mapping was made with this length");
     }
+}
+
+/// Room for what so many connections may send.
+fn frames(connections: usize) -> usize {
+    let wanted = connections.saturating_mul(OF_A_CONNECTION);
+    wanted.clamp(FEWEST, MOST).next_power_of_two()
 }
 
 /// All protocols, since only then the kernel shows what it sends as well; the filter chooses.
@@ -216,4 +232,17 @@ pub(super) fn set<T>(
     };
     Errno::result(done).map_err(|errno| Error::system("set up a packet socket", errno))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_what_connections_may_send() {
+        assert_eq!(frames(1), FEWEST);
+        assert_eq!(frames(200), 16 * 1024);
+        assert_eq!(frames(600), MOST);
+        assert_eq!(frames(usize::MAX), MOST);
+    }
 }

@@ -23,8 +23,9 @@ pub fn write(name: &str, value: &str) -> Result<(), Error> {
     })
 }
 
-/// Buckets of a host's own table of TCP connections, where no load is large.
-pub const CONNECTION_BUCKETS: usize = 4096;
+/// Buckets of a host's own table of TCP connections, where no load is large. The kernel walks through all of them whenever
+/// the sockets of a host are read, and once more when its namespace goes.
+pub const CONNECTION_BUCKETS: usize = 512;
 /// Connections of a bucket, from which on the walk through it is felt at every packet.
 const CROWD: usize = 4;
 /// More buckets than this are for nobody: 8 MiB a host.
@@ -123,8 +124,8 @@ mod tests {
 
     #[test]
     fn large_loads_have_a_bucket_for_each_connection() {
-        assert_eq!(more_buckets(16_384), None);
-        assert_eq!(more_buckets(16_385), Some(32_768));
+        assert_eq!(more_buckets(2048), None);
+        assert_eq!(more_buckets(2049), Some(4096));
         assert_eq!(more_buckets(55_000), Some(65_536));
         assert_eq!(more_buckets(10_000_000), Some(1 << 20));
     }

@@ -75,7 +75,7 @@ async fn kernel_drops(world: &World) -> Result<Result<Vec<proc::Counters>, &'sta
         Err(why) => return Ok(Err(why)),
     };
     let hosts = world.hosts().iter();
-    let namespaces = join_all(hosts.map(|host| host.namespace.call(proc::namespace))).await;
+    let namespaces = join_all(hosts.map(|host| host.number())).await;
     let counted = drops.counted()?;
     let of = |namespace: Result<u32, Error>| Ok(drops.of(&counted, namespace?));
     let counters: Result<Vec<_>, Error> = namespaces.into_iter().map(of).collect();

@@ -1,12 +1,14 @@
 //! How a client opens a connection: the address it takes, and the seat of its socket.
 
 use super::Story;
-use crate::plan::{Dial, Endpoint};
+use crate::plan::{Dial, Endpoint, HostId};
 use crate::run::Sockets;
 use crate::run::client::Client;
 use crate::run::client::names::Asking;
+use crate::run::word::Fault;
 use crate::world::annex::{self, Seat};
 use crate::world::socket::ClientOptions;
+use nix::errno::Errno;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -35,6 +37,7 @@ impl Story {
                 (to, Some(lookup))
             }
         };
+        let to = to.and_then(|to| self.make_way(dial.from, to));
         let client = match to {
             Ok(to) => {
                 let namespace = &self.world.host(dial.from).namespace;
@@ -46,6 +49,20 @@ impl Story {
             }
         };
         client.found_by(lookup)
+    }
+
+    /// A host that dials an address of its own goes by `lo`.
+    fn make_way(&self, from: HostId, to: Endpoint) -> Result<Endpoint, Fault> {
+        if !self.plan.hosts[from.0 as usize].has(to.address.ip()) {
+            return Ok(to);
+        }
+        match self.world.host(from).reach_itself() {
+            Ok(()) => Ok(to),
+            Err(error) => {
+                tracing::debug!(%error, "a host does not reach itself");
+                Err(error.errno.unwrap_or(Errno::ENETDOWN).into())
+            }
+        }
     }
 
     /// A seat for the socket of a load, where this case has them.

@@ -35,8 +35,8 @@ const HASH: u32 = 1;
 /// Memory for an entry is taken when it is made.
 const NO_PREALLOC: u32 = 1;
 const RAW_TRACEPOINT: u32 = 17;
-/// Namespaces times reasons: a thousand hosts have some ten each.
-const ENTRIES: u32 = 65_536;
+/// Namespaces times reasons: a thousand hosts have some ten each. Who reads the map walks through as many buckets.
+const ENTRIES: u32 = 16_384;
 /// `bpf_probe_read_kernel` may be called by programs that say that they are free.
 const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
 
