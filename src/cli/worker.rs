@@ -20,6 +20,9 @@ use tokio::time::sleep;
 
 /// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
 const JOBS_PER_PROCESSOR: usize = 32;
+/// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
+/// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
+const WORKERS_PER_PROCESSOR: usize = 8;
 
 /// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
 /// processors, and stories with timers of their own would be told too slowly.
@@ -51,6 +54,7 @@ pub fn work(
         return Status::Unable as u8;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors() * WORKERS_PER_PROCESSOR)
         .enable_all()
         .build()
     {
@@ -137,13 +141,12 @@ type Ended = (usize, Job, Result<Recorded, Error>);
 impl Runs {
     /// Begins all of them, as many at a time as there may be.
     fn begin(&self, args: &RunArgs, jobs: Vec<Job>) -> mpsc::Receiver<Ended> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let permits = args
             .jobs
-            .map_or(processors * JOBS_PER_PROCESSOR, usize::from);
+            .map_or(processors() * JOBS_PER_PROCESSOR, usize::from);
         let gate = Arc::new(Semaphore::new(permits));
         // With room for a few only: results may hold captures, and they are taken up one after the other.
-        let (results, inbox) = mpsc::channel(processors);
+        let (results, inbox) = mpsc::channel(processors());
         // The longest first: a long case that began last would be waited for alone.
         let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
         numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
@@ -226,6 +229,10 @@ impl Runs {
         }
         outcomes
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Waits until this machine keeps up with what runs already.
