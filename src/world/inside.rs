@@ -12,7 +12,7 @@ use super::recorder::Ear;
 use super::{Host, sysctl, tun};
 use crate::fabric::config::PortId;
 use crate::plan::{Attachment, Bridge, Host as HostPlan, HostId, Plan, Veth, Wiring};
-use nix::net::if_::{InterfaceFlags, if_nametoindex};
+use nix::net::if_::if_nametoindex;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth};
 use rtnetlink::packet_route::neighbour::{
@@ -21,7 +21,7 @@ use rtnetlink::packet_route::neighbour::{
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// Where a pod's default route leads ("Proposal: CNI plugin for Kubernetes networking over AWS VPC").
 const POD_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
-/// A carrier is there within a millisecond or a few; how long it is waited for, and how often it is looked for.
+/// A carrier is there within a millisecond or a few, where the machine is not busy; how long it is waited for, and how often it is looked for.
 const CARRIER_LIMIT: Duration = Duration::from_secs(5);
 const CARRIER_LOOK: Duration = Duration::from_micros(200);
 
@@ -147,39 +147,31 @@ pub async fn attach(
 
 /// In the parent: waits for its ends to have a carrier, and brings the bridges up.
 ///
-/// The kernel notices a carrier in a work queue, and until then a device drops what it is given. That is at once for a
-/// veth, but for a bridge that was up before its first port up to a second later (net/core/link_watch.c); a bridge
-/// brought up with live ports is ready when the request returns. So is a veth that was brought up again.
+/// The kernel notices a carrier in a work queue, and until then a device drops what it is given: for a veth a moment on an
+/// idle machine and seconds on a busy one, for a bridge that was up before its first port up to a second
+/// (net/core/link_watch.c). A bridge brought up with live ports is ready when the request returns.
 fn open(veths: &[String], bridges: &[Bridge]) -> Result<(), Error> {
-    let until = Instant::now() + CARRIER_LIMIT;
-    while !all_running(veths)? {
-        if Instant::now() > until {
-            let why = format!("no carrier after {CARRIER_LIMIT:?}");
-            return Err(Error::other("bring up veths", why));
-        }
-        std::thread::sleep(CARRIER_LOOK);
-    }
     let mut netlink = Netlink::open()?;
-    let bridges = bridges.iter().map(|bridge| &bridge.name);
-    for device in veths.iter().chain(bridges) {
-        let link = LinkUnspec::new_with_index(index(device)?).up().build();
+    let until = Instant::now() + CARRIER_LIMIT;
+    for device in veths {
+        let index = index(device)?;
+        while !netlink.is_up(index)? {
+            if Instant::now() > until {
+                let why = format!("no carrier after {CARRIER_LIMIT:?}");
+                return Err(Error::other(format!("bring up {device}"), why));
+            }
+            std::thread::sleep(CARRIER_LOOK);
+        }
+    }
+    for Bridge { name, .. } in bridges {
+        let link = LinkUnspec::new_with_index(index(name)?).up().build();
         netlink.request(
-            &format!("bring up {device}"),
+            &format!("bring up {name}"),
             RouteNetlinkMessage::SetLink(link),
             0,
         )?;
     }
     Ok(())
-}
-
-fn all_running(devices: &[String]) -> Result<bool, Error> {
-    let interfaces =
-        nix::ifaddrs::getifaddrs().map_err(|errno| Error::system("list the devices", errno))?;
-    let running: HashSet<String> = interfaces
-        .filter(|one| one.flags.contains(InterfaceFlags::IFF_RUNNING))
-        .map(|one| one.interface_name)
-        .collect();
-    Ok(devices.iter().all(|device| running.contains(device)))
 }
 
 /// A host to be connected.

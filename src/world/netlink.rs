@@ -10,7 +10,9 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute};
+use rtnetlink::packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, State,
+};
 use rtnetlink::packet_route::route::{RouteScope, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
@@ -177,6 +179,25 @@ impl Netlink {
         )
     }
 
+    /// Whether the device `index` takes what it is given: its operational state (RFC 2863) is up.
+    ///
+    /// The kernel notices a new carrier in a work queue, and until then the device drops everything; its state is unknown
+    /// at first, and IFF_RUNNING is set then, too. Asking for one link does at once what the queue has yet to do for it
+    /// where the kernel is new enough (linkwatch_sync_dev), and tells what it has done where it is older.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn is_up(&mut self, index: u32) -> Result<bool, Error> {
+        let operation = "ask for the state of a device";
+        let message = RouteNetlinkMessage::GetLink(LinkUnspec::new_with_index(index).build());
+        match self.exchange(operation, message, 0)? {
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link
+                .attributes
+                .contains(&LinkAttribute::OperState(State::Up))),
+            answer => done(operation, answer).map(|()| false),
+        }
+    }
+
     /// One request and its answer; `flags` besides those that every request has.
     ///
     /// # Errors
@@ -187,9 +208,21 @@ impl Netlink {
         message: RouteNetlinkMessage,
         flags: u16,
     ) -> Result<(), Error> {
+        done(
+            operation,
+            self.exchange(operation, message, NLM_F_ACK | flags)?,
+        )
+    }
+
+    fn exchange(
+        &mut self,
+        operation: &str,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<NetlinkPayload<RouteNetlinkMessage>, Error> {
         self.sequence += 1;
         let mut packet = NetlinkMessage::from(message);
-        packet.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        packet.header.flags = NLM_F_REQUEST | flags;
         packet.header.sequence_number = self.sequence;
         packet.finalize();
         let mut bytes = vec![0; packet.buffer_len()];
@@ -199,20 +232,24 @@ impl Netlink {
         let (answer, _) = self.socket.recv_from_full().map_err(fail)?;
         let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)
             .map_err(|error| Error::other(operation, error.to_string()))?;
-        match answer.payload {
-            NetlinkPayload::Error(error) => match error.code {
-                None => Ok(()),
-                Some(code) => {
-                    let mut failure = Error::system(operation, Errno::from_raw(code.get().abs()));
-                    failure.detail = extended_answer(&error.header);
-                    Err(failure)
-                }
-            },
-            other => Err(Error::other(
-                operation,
-                format!("unexpected netlink answer {other:?}"),
-            )),
-        }
+        Ok(answer.payload)
+    }
+}
+
+fn done(operation: &str, answer: NetlinkPayload<RouteNetlinkMessage>) -> Result<(), Error> {
+    match answer {
+        NetlinkPayload::Error(error) => match error.code {
+            None => Ok(()),
+            Some(code) => {
+                let mut failure = Error::system(operation, Errno::from_raw(code.get().abs()));
+                failure.detail = extended_answer(&error.header);
+                Err(failure)
+            }
+        },
+        other => Err(Error::other(
+            operation,
+            format!("unexpected netlink answer {other:?}"),
+        )),
     }
 }
 
