@@ -120,7 +120,7 @@ fn lapse(verb: &Verb, way: &Way) -> Duration {
     if let Verb::Wait { lapse } = verb {
         return *lapse;
     }
-    if let Verb::Connect { .. } = verb {
+    if let Verb::Connect { .. } | Verb::Load { rate: None, .. } = verb {
         return way.around;
     }
     if let Verb::Run { .. } = verb {
