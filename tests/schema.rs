@@ -1,6 +1,8 @@
 //! The JSON schema is what is checked in, knows all that the readers take, and takes every lab of the gallery.
 //!
-//! `BLESS=1 cargo test --test schema` writes `schema/lab.json` anew.
+//! The reference of the language for people comes from the same grammar.
+//!
+//! `BLESS=1 cargo test --test schema` writes `schema/lab.json` and the reference in `docs/language.md` anew.
 
 use hairpin::spec;
 use serde_json::Value;
@@ -28,6 +30,55 @@ fn the_schema_is_checked_in() {
         written == spec::schema(),
         "the grammar has changed: BLESS=1 writes schema/lab.json anew"
     );
+}
+
+/// Where what people wrote ends in `docs/language.md`, and what comes from the grammar begins.
+const REFERENCE: &str = "<!-- From here on written by the test `schema`, from the grammar. -->\n\n";
+
+#[test]
+fn the_reference_is_checked_in() {
+    let path = root().join("docs/language.md");
+    let written = fs::read_to_string(&path).expect("docs/language.md");
+    let (head, reference) = written.split_once(REFERENCE).expect("the line between");
+    let now = spec::reference::reference();
+    if env::var_os("BLESS").is_some() {
+        fs::write(&path, format!("{head}{REFERENCE}{now}")).expect("a writable folder");
+        return;
+    }
+    assert!(
+        reference == now,
+        "the grammar has changed: BLESS=1 writes docs/language.md anew"
+    );
+}
+
+#[test]
+fn the_example_is_a_lab() {
+    let text = fs::read_to_string(root().join("docs/language.md")).expect("docs/language.md");
+    let (_, rest) = text.split_once("```yaml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    if let Err(problems) = hairpin::plan::read(example.as_bytes(), "language.md") {
+        panic!("{problems:?}");
+    }
+}
+
+#[test]
+fn every_key_has_an_explanation() {
+    let words: BTreeSet<&str> = spec::reference::words().collect();
+    assert!(words.len() > 100, "{words:?}");
+    for word in &words {
+        assert!(spec::reference::about(word).is_some(), "{word}");
+    }
+    let load = spec::reference::about("load").expect("a verb");
+    assert!(
+        load.starts_with("## `load`\n\nOpens many connections.\n\n- `as`"),
+        "{load}"
+    );
+    let rate = spec::reference::about("rate").expect("a key of several");
+    assert!(
+        rate.contains("In `load`:") && rate.contains("`50mbit`"),
+        "{rate}"
+    );
+    assert_eq!(spec::reference::about("laod"), None);
 }
 
 /// As much of JSON Schema as the schema uses, patterns apart. Collects the properties that were met.

@@ -85,12 +85,13 @@ Examples:
   hairpin list                   every lab under labs/
   hairpin list my-labs --format json")]
     List(ListArgs),
-    /// Explain a recorded case, a diagnostic (HP0123) or a finding (flow-collision)
+    /// Explain a recorded case, a diagnostic (HP0123), a finding (flow-collision) or a word of labs (load)
     #[command(after_help = "\
 Examples:
   hairpin explain                        what there is
   hairpin explain flow-collision         what it is, how to recognise it, what fixes it
   hairpin explain HP0301                 the page of a diagnostic
+  hairpin explain listeners              what may stand under a key of a lab
   hairpin explain evidence/nlb/source-port-collision/as-deployed")]
     Explain(ExplainArgs),
     /// Judge saved evidence again, without privilege
@@ -361,8 +362,8 @@ pub struct ListArgs {
 /// `hairpin explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A folder of evidence, a code (HP0123) or a finding; none: list what there is
-    #[arg(value_name = "DIR|CODE|FINDING")]
+    /// A folder of evidence, a code (HP0123), a finding or a key of lab files; none: list what there is
+    #[arg(value_name = "DIR|CODE|FINDING|KEY")]
     pub what: Option<String>,
 }
 

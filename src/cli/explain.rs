@@ -1,10 +1,11 @@
-//! `hairpin explain`: the page of a diagnostic or a finding, the ladder of a recorded case.
+//! `hairpin explain`: the page of a diagnostic, a finding or a word of labs, the ladder of a recorded case.
 
 use super::args::ExplainArgs;
 use super::terminal::{self, Stream};
 use super::{Mistake, Status, judge, select, worker};
 use crate::diag::{self, Code, codes};
 use crate::report::{self, Outcome};
+use crate::spec::reference;
 use crate::verdict::findings::KINDS;
 use crate::verdict::pages;
 use std::path::Path;
@@ -29,6 +30,10 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         return Ok(Status::Held as u8);
     }
     let path = Path::new(what);
+    if let Some(text) = reference::about(what).filter(|_| !path.is_dir()) {
+        terminal::print(&text);
+        return Ok(Status::Held as u8);
+    }
     if path.is_dir() {
         let outcomes = judge::outcomes(path, None)?;
         terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
@@ -39,13 +44,13 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
             "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
         )));
     }
-    let near = diag::did_you_mean(what, KINDS.iter().copied());
+    let near = diag::did_you_mean(what, KINDS.iter().copied().chain(reference::words()));
     let hint = near.map_or_else(
         || "`hairpin explain` lists what there is".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
     Err(Mistake(format!(
-        "`{what}` is no folder of evidence, no diagnostic and no finding: {hint}"
+        "`{what}` is no folder of evidence, no diagnostic, no finding and no word of labs: {hint}"
     )))
 }
 
@@ -64,5 +69,6 @@ fn contents() -> String {
     for rule in codes::all() {
         text.push_str(&format!("  {}  {}\n", rule.code, rule.title));
     }
+    text.push_str("\nWords of labs: every key of a lab file (`hairpin explain load`); docs/language.md has them all.\n");
     text
 }

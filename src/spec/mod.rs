@@ -10,6 +10,7 @@ pub mod model;
 mod moments;
 pub mod node;
 mod readers;
+pub mod reference;
 mod repair;
 mod rules;
 mod scalar;
