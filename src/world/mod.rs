@@ -31,7 +31,7 @@ pub use error::Error;
 pub use recorder::Recording;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
-use crate::plan::{Attachment, Host as HostPlan, HostId, Plan};
+use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb};
 use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
@@ -144,13 +144,14 @@ impl World {
         capture: Option<usize>,
     ) -> Result<Self, Error> {
         let names = names(plan);
+        let held = held(plan, connections);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
         let mut doors: Vec<Pending<OwnedFd>> = Vec::new();
         for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
             let (namespace, descriptor) = match &host.attachment {
-                Attachment::Fabric => spawn_host(host, connections)?,
-                Attachment::Inside(_) => inside::spawn(host, connections)?,
+                Attachment::Fabric => spawn_host(host, held[id.0 as usize])?,
+                Attachment::Inside(_) => inside::spawn(host, held[id.0 as usize])?,
             };
             let port = plan.port(id);
             hosts.push(Arc::new(Host {
@@ -272,6 +273,31 @@ fn names(plan: &Plan) -> Vec<Arc<str>> {
         .map(|own| match own.is_empty() {
             true => Arc::clone(&common),
             false => format!("{common}{own}").into(),
+        })
+        .collect()
+}
+
+/// Connections that a host's kernel may have at once, by host: who only opens some its own, anybody else all that there are. A
+/// larger table costs a namespace more, which a thousand clients of a few connections need not have.
+fn held(plan: &Plan, connections: usize) -> Vec<usize> {
+    let mut own = vec![0usize; plan.hosts.len()];
+    for step in &plan.steps {
+        let mut each = 1;
+        if let Verb::Load { connections, .. } = &step.verb {
+            each = *connections as usize;
+        }
+        for dial in step.verb.dials() {
+            own[dial.from.0 as usize] += each;
+        }
+    }
+    // Whoever builds the world may open more than the steps do.
+    let tells_all = own.iter().sum::<usize>() >= connections;
+    let hosts = plan.hosts.iter().zip(own);
+    let only_opens = |host: &HostPlan, own| tells_all && host.servers.is_empty() && own > 0;
+    hosts
+        .map(|(host, own)| match only_opens(host, own) {
+            true => own.min(connections),
+            false => connections,
         })
         .collect()
 }
