@@ -349,7 +349,7 @@ fn a_target_that_closes_after_each_answer_leaves_nothing_to_share() {
     let found = told(&closed_each_time(20, "web1"), unshared_connections::KIND);
     assert_eq!(
         found.expect("the finding").summary,
-        "web1 closed each of 20 connections that front had made to it, after a single answer, so that no other request could \
+        "web1 closed 20 connections that front had made to it, each after a single answer, so that no other request could \
          share it. Never more than 1 request was under way at a time."
     );
     for kit in [
