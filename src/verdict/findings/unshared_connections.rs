@@ -5,7 +5,7 @@
 //! share theirs among all clients, as long as the target does not close them after an answer. Not this: clients who close
 //! after their request, or few of them; a proxy whose requests come all at once.
 
-use super::{CITED, cite, count, counters, item};
+use super::{CITED, cite, count, counters};
 use crate::evidence::{Answer, BalancerEvidence, Connection, Detail, Evidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
@@ -82,7 +82,6 @@ fn closed_each_time(
         .keys()
         .flat_map(|leg| trace.legs[*leg].connections.iter().copied())
         .collect();
-    let host = item("hosts", target);
     Finding {
         kind: KIND.into(),
         summary: format!(
@@ -94,10 +93,7 @@ fn closed_each_time(
         packets: cite(trace, legs.values().copied().take(CITED)),
         connections: connections.into_iter().collect(),
         counters: counters(trace.evidence, [target], &["TcpPassiveOpens"]),
-        values: vec![(
-            format!("{host}.requests.size()"),
-            asked(trace, target).into(),
-        )],
+        values: Vec::new(),
     }
 }
 
