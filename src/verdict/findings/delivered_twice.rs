@@ -65,7 +65,7 @@ fn copied_from(packet: &Packet) -> Option<i64> {
             LinkDid::Copied { from } => Some(from),
             LinkDid::Damaged { .. } | LinkDid::Overtook { .. } => None,
         })
-        .last()
+        .next_back()
 }
 
 /// The links that did.
