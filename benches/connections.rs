@@ -6,7 +6,7 @@
 //! router with veth pairs, an nftables DNAT and conntrack; rounds of both alternate and the median counts. Sockets are
 //! spread over threads with tables of descriptors of their own, as RLIMIT_NOFILE may be lower than what is held.
 //! Memory is what the process has grown by, which includes the fabric, whose records of packets are limited to few here,
-//! and not the kernel's sockets. It needs what labs need, `ip` and `nft`. Numbers as arguments are other sizes; with
+//! and neither the kernel's sockets nor the bench's own lists, which are there before. It needs what labs need, `ip` and `nft`. Numbers as arguments are other sizes; with
 //! `BENCH_JSON` the rows go into that file.
 
 use hairpin::plan::{self, HostId, Plan};
@@ -16,8 +16,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, getsockopt, setsockopt,
-    socket as new_socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, getpeername, socket as new_socket,
 };
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -251,12 +250,12 @@ impl Scene {
         let held_by_servers = Arc::new(AtomicUsize::new(0));
         let mut threads: Vec<JoinHandle<()>> = Vec::new();
         let acceptors = held.div_ceil(HELD) + 1;
-        for _ in 0..acceptors {
+        for turn in 0..acceptors {
             let listener = self.listener.try_clone().expect("a descriptor");
             let (accepted, over) = (Arc::clone(&accepted), Arc::clone(&over));
             let ready = Arc::clone(&held_by_servers);
             threads.push(thread::spawn(move || {
-                accept(&listener, &ready, &accepted, &over)
+                accept(&listener, turn * HELD, &ready, &accepted, &over)
             }));
         }
         while held_by_servers.load(Ordering::Acquire) < acceptors {
@@ -271,12 +270,16 @@ impl Scene {
                 split_table();
                 let door = File::open(place.path()).expect("a namespace");
                 setns(&door, CloneFlags::CLONE_NEWNET).expect("a way into it");
+                let mut held = list(count);
+                // Once to say that the list is there, once to begin.
                 start.wait();
-                let held = open(to, first, count, &opened);
+                start.wait();
+                open(to, first, &mut held, &opened);
                 wait_for(|| over.load(Ordering::Acquire));
                 drop(held);
             }));
         }
+        start.wait();
         let before = resident();
         start.wait();
         let began = Instant::now();
@@ -314,19 +317,28 @@ fn shares(held: usize, clients: &[Place]) -> Vec<(Place, usize, usize)> {
     shares
 }
 
-/// Accepts and holds until all is over.
-fn accept(listener: &TcpListener, ready: &AtomicUsize, accepted: &AtomicUsize, over: &AtomicBool) {
+/// Accepts and holds until all is over. Each waits for its turn, until `accepted` says that those before it hold all that
+/// they may: of several that wait for one listener, every connection would wake all.
+fn accept(
+    listener: &TcpListener,
+    before: usize,
+    ready: &AtomicUsize,
+    accepted: &AtomicUsize,
+    over: &AtomicBool,
+) {
     split_table();
+    let mut held: Vec<Option<TcpStream>> = list(HELD);
+    let mut places = held.iter_mut();
     ready.fetch_add(1, Ordering::AcqRel);
-    let mut held: Vec<TcpStream> = Vec::with_capacity(HELD);
     while !over.load(Ordering::Acquire) {
-        if held.len() == HELD {
+        if accepted.load(Ordering::Acquire) < before || places.len() == 0 {
             thread::sleep(Duration::from_millis(1));
             continue;
         }
         match listener.accept() {
             Ok((stream, _)) => {
-                held.push(stream);
+                let place = places.next().expect("room, as was seen");
+                *place = Some(stream);
                 accepted.fetch_add(1, Ordering::AcqRel);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -338,38 +350,40 @@ fn accept(listener: &TcpListener, ready: &AtomicUsize, accepted: &AtomicUsize, o
     }
 }
 
+/// A list of so many places, all of them written, so that its memory is there before anything is measured.
+fn list<T>(count: usize) -> Vec<Option<T>> {
+    std::iter::repeat_with(|| None).take(count).collect()
+}
+
 /// Opens connections from explicit ports, a window at a time.
-fn open(to: SocketAddrV4, first: usize, count: usize, opened: &AtomicUsize) -> Vec<OwnedFd> {
-    let mut held: Vec<OwnedFd> = Vec::with_capacity(count);
+fn open(to: SocketAddrV4, first: usize, held: &mut [Option<OwnedFd>], opened: &AtomicUsize) {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let to = SockaddrIn::from(to);
-    while held.len() < count {
-        let begin = held.len();
-        for port in first + begin..first + count.min(begin + WINDOW) {
+    let mut port = first;
+    for window in held.chunks_mut(WINDOW) {
+        for place in &mut *window {
             let fd =
                 new_socket(AddressFamily::Inet, SockType::Stream, flags, None).expect("a socket");
-            setsockopt(&fd, sockopt::ReuseAddr, &true).expect("SO_REUSEADDR");
             bind(fd.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, port as u16)).expect("a port");
             let begun = connect(fd.as_raw_fd(), &to);
             assert!(
                 matches!(begun, Ok(()) | Err(Errno::EINPROGRESS)),
                 "{begun:?}"
             );
-            held.push(fd);
+            *place = Some(fd);
+            port += 1;
         }
-        for fd in &held[begin..] {
-            let mut one = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
-            let limit = PollTimeout::try_from(LIMIT).expect("a minute");
-            assert_eq!(
-                poll(&mut one, limit).expect("poll"),
-                1,
-                "a connection stands in time"
-            );
-            assert_eq!(getsockopt(fd, sockopt::SocketError).expect("SO_ERROR"), 0);
+        // The last is waited for first: then most of the others stand.
+        for fd in window.iter().rev().flatten() {
+            if getpeername::<SockaddrIn>(fd.as_raw_fd()) == Err(Errno::ENOTCONN) {
+                let mut one = [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)];
+                let limit = PollTimeout::try_from(LIMIT).expect("a minute");
+                poll(&mut one, limit).expect("poll");
+                getpeername::<SockaddrIn>(fd.as_raw_fd()).expect("a connection stands in time");
+            }
         }
-        opened.fetch_add(held.len() - begin, Ordering::AcqRel);
+        opened.fetch_add(window.len(), Ordering::AcqRel);
     }
-    held
 }
 
 /// This thread's descriptors are its own from here on.
