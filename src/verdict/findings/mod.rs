@@ -53,7 +53,7 @@ pub(super) use loopback::came_home;
 
 use super::Finding;
 use super::trace::{Trace, delivered, drop_reason};
-use crate::evidence::Evidence;
+use crate::evidence::{Answer, Detail, Evidence};
 use serde_json::Value;
 use words::{cloud, count, ip, item, join, lapse, name_all, quoted, with_via};
 
@@ -173,6 +173,21 @@ fn connections_of(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> V
     connections.sort_unstable();
     connections.dedup();
     connections
+}
+
+/// HTTP answers that loads had, in the order of the steps.
+fn answered(evidence: &Evidence) -> impl Iterator<Item = &Answer> {
+    let loads = evidence.steps.iter().filter_map(|step| match &step.detail {
+        Detail::Load(load) => Some(load),
+        Detail::Plain
+        | Detail::Connect { .. }
+        | Detail::Transfer { .. }
+        | Detail::TransferAll { .. }
+        | Detail::Drop { .. }
+        | Detail::Refused { .. }
+        | Detail::Run { .. } => None,
+    });
+    loads.flat_map(|load| &load.answers)
 }
 
 /// Records of passages, in order, each once, at most [`CITED`].

@@ -5,8 +5,8 @@
 //! share theirs among all clients, as long as the target does not close them after an answer. Not this: clients who close
 //! after their request, or few of them; a proxy whose requests come all at once.
 
-use super::{CITED, cite, count, counters};
-use crate::evidence::{Answer, BalancerEvidence, Connection, Detail, Evidence};
+use super::{CITED, answered, cite, count, counters};
+use crate::evidence::{Answer, BalancerEvidence, Connection, Evidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,18 +168,7 @@ fn closed_first_by_targets(trace: &Trace) -> BTreeMap<usize, usize> {
 /// Answers that clients had through a balancer.
 fn answers<'a>(evidence: &'a Evidence, balancer: &str) -> Vec<&'a Answer> {
     let through = |connection: &Connection| connection.via.split('/').next() == Some(balancer);
-    let loads = evidence.steps.iter().filter_map(|step| match &step.detail {
-        Detail::Load(load) => Some(load),
-        Detail::Plain
-        | Detail::Connect { .. }
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
-    loads
-        .flat_map(|load| &load.answers)
+    answered(evidence)
         .filter(|answer| {
             let connection = evidence.connections.get(answer.connection);
             connection.is_some_and(through)

@@ -5,8 +5,8 @@
 //! Network Load Balancers: the address leaves the name, and whoever is in that zone is served in another. Not this: no targets
 //! anywhere, a 503 that a target said, a zone whose targets are unhealthy.
 
-use super::{CITED, cite, count, item, join};
-use crate::evidence::{BalancerEvidence, Detail, Evidence, ZoneEvidence};
+use super::{CITED, answered, cite, count, item, join};
+use crate::evidence::{BalancerEvidence, Evidence, ZoneEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 use std::collections::BTreeSet;
@@ -146,18 +146,7 @@ fn answers(evidence: &Evidence, place: &str) -> Vec<usize> {
 
 /// Clients' connections that ended there, directly or through a network balancer, and on which it was 503.
 fn connections(evidence: &Evidence, place: &str) -> Vec<usize> {
-    let loads = evidence.steps.iter().filter_map(|step| match &step.detail {
-        Detail::Load(load) => Some(load),
-        Detail::Plain
-        | Detail::Connect { .. }
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
-    let refused: BTreeSet<usize> = loads
-        .flat_map(|load| &load.answers)
+    let refused: BTreeSet<usize> = answered(evidence)
         .filter(|answer| answer.status == 503)
         .map(|answer| answer.connection)
         .collect();
