@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
@@ -53,11 +54,7 @@ pub fn work(
         terminal::complain(&unable(&error));
         return Status::Unable as u8;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(processors() * WORKERS_PER_PROCESSOR)
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             terminal::complain(&format!("cannot start the runtime: {error}"));
@@ -75,6 +72,14 @@ pub fn work(
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
     status as u8
+}
+
+/// With threads enough for cases that are built beside others that are told.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors() * WORKERS_PER_PROCESSOR)
+        .enable_all()
+        .build()
 }
 
 /// What to say where labs cannot run.
@@ -354,5 +359,42 @@ fn raise_descriptor_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(errno) = raised {
         tracing::debug!(?errno, "the descriptor limit stays as it is");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// Twice as many cases as processors are built or collected: each has a thread of the runtime and gives it back only when
+    /// somebody else's proxy has had its turn.
+    #[test]
+    fn cases_that_are_built_keep_no_proxies_waiting() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let runtime = runtime().expect("a runtime");
+        let cases = processors() * 2;
+        let (begun, all_begun) = mpsc::channel();
+        let ends = (0..cases).map(|_| {
+            let (end, ended) = mpsc::channel();
+            let begun = begun.clone();
+            runtime.spawn(async move {
+                begun.send(()).expect("the test waits");
+                let had_its_turn = ended.recv_timeout(LIMIT);
+                had_its_turn.expect("a proxy has its turn while cases are built");
+            });
+            end
+        });
+        let ends: Vec<mpsc::Sender<()>> = ends.collect();
+        for _ in 0..cases {
+            let one = all_begun.recv_timeout(LIMIT);
+            one.expect("all of them have a thread");
+        }
+        let proxy = runtime.spawn(async move {
+            for end in &ends {
+                end.send(()).expect("a case is built until then");
+            }
+        });
+        runtime.block_on(proxy).expect("nothing panicked");
     }
 }

@@ -18,6 +18,7 @@ mod word;
 
 use crate::evidence::Evidence;
 use crate::plan::Plan;
+use crate::world::drops::Followed;
 use crate::world::{Error, World, lag, proc};
 use capture::Capture;
 use probe::Probes;
@@ -124,10 +125,10 @@ async fn settle(story: &Story) {
     }
 }
 
-/// Counters of every host at one moment, in the plan's order.
+/// Counters of every host when the story began, in the plan's order.
 #[derive(Debug)]
 struct Baseline {
     counters: Vec<proc::Counters>,
-    /// What its kernel dropped, by its own reasons; or why that is not known.
-    drops: Result<Vec<proc::Counters>, &'static str>,
+    /// What its kernel drops since then; or why that is not known.
+    followed: Result<Followed, String>,
 }

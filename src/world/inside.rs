@@ -4,6 +4,7 @@
 //! wrong place or name. Everything goes with the namespaces. What real equipment does it: a Linux router with a bridge
 //! for its network, a container engine's `docker0`, the VPC CNI's `eni*` devices.
 
+use super::builders::{Site, door};
 use super::error::Error;
 use super::namespace::{Namespace, Pending};
 use super::netlink::Netlink;
@@ -22,7 +23,6 @@ use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -65,16 +65,11 @@ pub fn add_bridges(bridges: &[Bridge], mtu: u16) -> Result<(), Error> {
 }
 
 /// A namespace whose `eth0` will come from its parent. Its descriptor is the namespace's.
-///
-/// # Errors
-/// When no thread can be had.
-pub fn spawn(plan: &HostPlan, connections: usize) -> Result<(Namespace, Pending<OwnedFd>), Error> {
-    Namespace::spawn(&plan.name, connections, || {
+pub fn add(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace, Pending<OwnedFd>) {
+    site.add(&plan.name, connections, || {
         sysctl::quiet_ipv6()?;
         sysctl::plain_defaults()?;
-        let path = "/proc/thread-self/ns/net";
-        let door = File::open(path).map_err(|error| Error::io(format!("open {path}"), &error))?;
-        Ok(door.into())
+        door().map(OwnedFd::from)
     })
 }
 

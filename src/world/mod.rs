@@ -5,6 +5,7 @@
 //! (see `run`) and any decision about a packet (see `fabric`).
 
 pub mod annex;
+mod builders;
 mod devices;
 pub mod driver;
 pub mod drops;
@@ -32,6 +33,7 @@ pub use recorder::Recording;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
 use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb};
+use builders::Site;
 use driver::Driver;
 use namespace::{Namespace, Pending};
 use netlink::Netlink;
@@ -76,8 +78,6 @@ pub struct Host {
     is_settled: bool,
     /// `lo` is up.
     reaches_itself: OnceLock<()>,
-    /// See [`Host::number`].
-    number: OnceLock<u32>,
     names: Arc<str>,
     inside: OnceLock<Inside>,
 }
@@ -97,19 +97,6 @@ impl Host {
         done.map_err(|error| error.on(&self.name))?;
         self.reaches_itself.get_or_init(|| ());
         Ok(())
-    }
-
-    /// The inode number of its network namespace, by which the kernel's tracepoints know it.
-    ///
-    /// # Errors
-    /// When `/proc` cannot be read.
-    pub async fn number(&self) -> Result<u32, Error> {
-        if let Some(number) = self.number.get() {
-            return Ok(*number);
-        }
-        let number = self.namespace.call(proc::namespace).await;
-        let number = number.map_err(|error| error.on(&self.name))?;
-        Ok(*self.number.get_or_init(|| number))
     }
 
     /// What programs need to run in this host; prepared at the first use, since most hosts never run one.
@@ -148,10 +135,11 @@ impl World {
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
         let mut doors: Vec<Pending<OwnedFd>> = Vec::new();
+        let mut site = Site::default();
         for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
             let (namespace, descriptor) = match &host.attachment {
-                Attachment::Fabric => spawn_host(host, held[id.0 as usize])?,
-                Attachment::Inside(_) => inside::spawn(host, held[id.0 as usize])?,
+                Attachment::Fabric => add_host(&mut site, host, held[id.0 as usize]),
+                Attachment::Inside(_) => inside::add(&mut site, host, held[id.0 as usize]),
             };
             let port = plan.port(id);
             hosts.push(Arc::new(Host {
@@ -170,7 +158,6 @@ impl World {
                     Attachment::Fabric if !answers_itself(host) => OnceLock::new(),
                     Attachment::Fabric | Attachment::Inside(_) => OnceLock::from(()),
                 },
-                number: OnceLock::new(),
                 names: Arc::clone(&names[port.0 as usize]),
                 inside: OnceLock::new(),
             }));
@@ -183,7 +170,7 @@ impl World {
         let mut zonals = Vec::with_capacity(kernels.len());
         for port in kernels {
             let reserved = reserved(plan, port);
-            let (namespace, device) = spawn_zonal(plan, port, connections, reserved)?;
+            let (namespace, device) = add_zonal(&mut site, plan, port, connections, reserved);
             zonals.push(namespace);
             pending.push(device);
         }
@@ -191,8 +178,8 @@ impl World {
             let results = pending.into_iter().map(Pending::wait);
             results.collect::<Result<Vec<_>, _>>()
         };
-        let (devices, doors) =
-            tokio::task::block_in_place(|| Ok::<_, Error>((wait_all(pending)?, wait_all(doors)?)))?;
+        tokio::task::block_in_place(|| site.build())?;
+        let (devices, doors) = (wait_all(pending)?, wait_all(doors)?);
         let (observers, ears) =
             inside::attach(plan, &hosts, doors, connections, capture.is_some()).await?;
         // What passes inside hosts has its own half of the room.
@@ -302,11 +289,15 @@ fn held(plan: &Plan, connections: usize) -> Vec<usize> {
         .collect()
 }
 
-fn spawn_host(plan: &HostPlan, connections: usize) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+fn add_host(
+    site: &mut Site,
+    plan: &HostPlan,
+    connections: usize,
+) -> (Namespace, Pending<OwnedFd>) {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
     let (sets_ipv6, answers_itself) = (sets_ipv6(plan), answers_itself(plan));
-    Namespace::spawn(&plan.name, connections, move || {
+    site.add(&plan.name, connections, move || {
         let device = open_device(address, &further, ipv6, mtu)?;
         if answers_itself {
             Netlink::open()?.bring_up_loopback()?;
@@ -357,15 +348,16 @@ fn open_device(
 }
 
 /// A zonal address's own kernel: no programs, and only its part of the ports.
-fn spawn_zonal(
+fn add_zonal(
+    site: &mut Site,
     plan: &Plan,
     port: &Port,
     connections: usize,
     reserved: String,
-) -> Result<(Namespace, Pending<OwnedFd>), Error> {
+) -> (Namespace, Pending<OwnedFd>) {
     let address = port.address;
     let ipv6 = port.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
-    Namespace::spawn(&port.name, connections, move || {
+    site.add(&port.name, connections, move || {
         let device = open_device(address, &[], ipv6, ZONAL_MTU)?;
         if ipv6.is_some() {
             Netlink::open()?.bring_up_loopback()?;

@@ -1,11 +1,10 @@
-//! A network namespace without a name: one long-lived thread that unshared it, and everything that must happen inside.
+//! A network namespace without a name: one long-lived thread in it, and everything that must happen inside.
 //!
 //! The thread is the only holder besides sockets and the device, so the kernel frees the namespace when the runner
 //! dies, however it dies. Work is sent to it as closures: a socket costs 10 us that way, 1.7 ms with a throw-away thread.
 
+use super::builders::{Furnish, Site};
 use super::error::Error;
-use super::sysctl;
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, gettid};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
@@ -42,8 +41,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes a namespace that may have so many TCP connections at once, and runs `first` inside; its result comes later,
-    /// so many can be made at once.
+    /// Makes a namespace that may have so many TCP connections at once, and runs `first` inside. For many at once see
+    /// [`Site`].
     ///
     /// # Errors
     /// When no thread can be had. What fails inside is in the [`Pending`].
@@ -52,27 +51,35 @@ impl Namespace {
         connections: usize,
         first: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<(Self, Pending<T>), Error> {
+        let mut site = Site::default();
+        let one = site.add(name, connections, first);
+        site.build().map_err(|error| error.on(name))?;
+        Ok(one)
+    }
+
+    /// One that is yet to be made, and what is to be done in it then.
+    pub(super) fn announce<T: Send + 'static>(
+        name: &str,
+        first: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> (Self, Pending<T>, Furnish) {
         let (resident, seat) = Resident::announce(name);
         let (answer, result) = mpsc::sync_channel(1);
-        let work = move |seat: &Seat| {
-            let outcome = enter_new(connections).and_then(|()| first());
-            let failed = outcome.is_err();
-            if answer.send(outcome).is_ok() && !failed {
-                seat.stay();
-            }
+        let furnish = move |made: Result<(), Error>| {
+            let outcome = made.and_then(|()| first());
+            let settled = outcome.and_then(|first| seat.take(Seat::stay).map(|()| first));
+            // Nobody listens any more when another one failed.
+            drop(answer.send(settled));
         };
-        seat.take(work).map_err(|error| error.on(name))?;
-        Ok((
-            Self {
-                number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
-                thread: OnceLock::new(),
-                resident,
-            },
-            Pending {
-                result,
-                name: name.to_owned(),
-            },
-        ))
+        let namespace = Self {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            thread: OnceLock::new(),
+            resident,
+        };
+        let pending = Pending {
+            result,
+            name: name.to_owned(),
+        };
+        (namespace, pending, Box::new(furnish))
     }
 
     /// Where it is.
@@ -115,20 +122,6 @@ impl Namespace {
             .await
             .unwrap_or_else(|_| panic!("the thread of {} died", self.resident.name))
     }
-}
-
-/// Moves the calling thread into a new namespace. The size of its table of connections is decided by the namespace that it is
-/// made from; one that needs more than the usual is made from one in between, which goes at once.
-fn enter_new(connections: usize) -> Result<(), Error> {
-    let enter = || {
-        unshare(CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| Error::system("unshare a network namespace", errno))
-    };
-    if let Some(buckets) = sysctl::more_buckets(connections) {
-        enter()?;
-        sysctl::own_connection_tables(buckets);
-    }
-    enter()
 }
 
 /// A long-lived thread that stays where its parent was when it started, and runs closures there. Dropping the handle

@@ -24,7 +24,6 @@ pub(super) async fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, Ho
 fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Infos) -> HostEvidence {
     let plan = &story.plan;
     let host = &plan.hosts[number];
-    let after = &moment.counters;
     // What is not on the fabric is delivered nothing by it.
     let self_sourced = moment.books.self_sourced.get(number);
     let self_sourced = self_sourced.filter(|_| number < plan.on_fabric());
@@ -35,14 +34,8 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
             Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
             Attachment::Fabric => String::new(),
         },
-        counters: proc::delta(&story.before.counters[number], &after.counters[number]),
-        kernel_drops: match (&story.before.drops, &after.drops) {
-            (Ok(before), Ok(after)) => {
-                let delta = proc::delta(&before[number], &after[number]);
-                Some(delta.into_iter().filter(|(_, count)| *count != 0).collect())
-            }
-            (Err(_), _) | (_, Err(_)) => None,
-        },
+        counters: proc::delta(&story.before.counters[number], &moment.counters[number]),
+        kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
         sockets: moment.sockets[number]
             .iter()
             .filter(|socket| socket.state != "LISTEN")

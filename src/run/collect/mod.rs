@@ -32,20 +32,24 @@ use pairs::pairs;
 use sightings::{Sightings, sightings};
 use steps::steps;
 
-/// Every host's counters now.
+/// Every host's counters now, and from now on what its kernel drops.
 ///
 /// # Errors
 /// When /proc cannot be read.
 pub async fn counters(world: &World) -> Result<Baseline, Error> {
-    let drops = kernel_drops(world).await?;
-    let counters = join_all(world.hosts().iter().map(|host| {
+    let looked = join_all(world.hosts().iter().map(|host| {
         let has_ipv6 = host.has_ipv6;
-        host.namespace.call(move || own_counters(has_ipv6))
-    }))
-    .await
-    .into_iter()
-    .collect::<Result<Vec<_>, _>>()?;
-    Ok(Baseline { counters, drops })
+        host.namespace
+            .call(move || Ok::<_, Error>((proc::namespace()?, own_counters(has_ipv6)?)))
+    }));
+    let looked = looked.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (namespaces, counters): (Vec<u32>, _) = looked.into_iter().unzip();
+    let drops = drops::watch().map_err(str::to_owned);
+    let followed = drops.and_then(|drops| {
+        let followed = drops.follow(&namespaces);
+        followed.map_err(|error| error.to_string())
+    });
+    Ok(Baseline { counters, followed })
 }
 
 /// Those of this thread's namespace.
@@ -68,20 +72,6 @@ fn look(has_ipv6: bool) -> Result<(proc::Counters, Vec<proc::TcpSocket>), Error>
     Ok((counters, sockets))
 }
 
-/// What every host's kernel has dropped so far, or why that is not known.
-async fn kernel_drops(world: &World) -> Result<Result<Vec<proc::Counters>, &'static str>, Error> {
-    let drops = match drops::watch() {
-        Ok(drops) => drops,
-        Err(why) => return Ok(Err(why)),
-    };
-    let hosts = world.hosts().iter();
-    let namespaces = join_all(hosts.map(|host| host.number())).await;
-    let counted = drops.counted()?;
-    let of = |namespace: Result<u32, Error>| Ok(drops.of(&counted, namespace?));
-    let counters: Result<Vec<_>, Error> = namespaces.into_iter().map(of).collect();
-    Ok(Ok(counters?))
-}
-
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
 const LOOKS: usize = 5;
 
@@ -89,7 +79,9 @@ const LOOKS: usize = 5;
 struct Moment {
     /// By host.
     sockets: Vec<Vec<proc::TcpSocket>>,
-    counters: Baseline,
+    counters: Vec<proc::Counters>,
+    /// What its kernel dropped since the story began, by its own reasons; none where that is not known.
+    drops: Option<Vec<proc::Counters>>,
     books: Books,
 }
 
@@ -104,14 +96,15 @@ async fn moment(story: &Story) -> Result<Moment, Error> {
         }));
         let looked = looked.await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (counters, sockets) = looked.into_iter().unzip();
-        let drops = kernel_drops(&story.world).await?;
-        let counters = Baseline { counters, drops };
+        let followed = story.before.followed.as_ref().ok();
+        let drops = followed.map(drops::Followed::counted).transpose()?;
         let books = books(story).await;
         looks += 1;
         if books.totals.received == received || looks == LOOKS {
             return Ok(Moment {
                 sockets,
                 counters,
+                drops,
                 books,
             });
         }
@@ -135,11 +128,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let plan = &story.plan;
     let moment = moment(story).await?;
     let hosts = hosts(story, &moment).await;
-    let Moment {
-        sockets,
-        counters: after,
-        books,
-    } = moment;
+    let Moment { sockets, books, .. } = moment;
     let flows: Vec<Flow> = books
         .flows
         .iter()
@@ -177,7 +166,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         mappings: nat::mappings(plan, &books),
         metrics: published,
         interfaces: interfaces(plan),
-        no_kernel_drops: after.drops.err().unwrap_or_default().to_owned(),
+        no_kernel_drops: story.before.followed.as_ref().err().cloned().unwrap_or_default(),
         lookups: lookups(story),
         hosts,
         connections,

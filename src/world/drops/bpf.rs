@@ -6,15 +6,8 @@ use super::btf::Layout;
 use nix::errno::Errno;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// What is counted apart.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Key {
-    /// Inode number of the network namespace; 0 when it could not be found.
-    pub namespace: u32,
-    /// `enum skb_drop_reason`
-    pub reason: u32,
-}
+/// Inode number of a network namespace.
+pub type Key = u32;
 
 /// One instruction.
 #[repr(C)]
@@ -28,28 +21,26 @@ pub struct Instruction {
 }
 
 const MAP_CREATE: libc::c_int = 0;
+const MAP_LOOKUP: libc::c_int = 1;
+const MAP_UPDATE: libc::c_int = 2;
+const MAP_DELETE: libc::c_int = 3;
 const PROG_LOAD: libc::c_int = 5;
 const RAW_TRACEPOINT_OPEN: libc::c_int = 17;
-const MAP_LOOKUP_BATCH: libc::c_int = 24;
 const HASH: u32 = 1;
 /// Memory for an entry is taken when it is made.
 const NO_PREALLOC: u32 = 1;
 const RAW_TRACEPOINT: u32 = 17;
-/// Namespaces times reasons: a thousand hosts have some ten each. Who reads the map walks through as many buckets.
-const ENTRIES: u32 = 16_384;
+/// Namespaces at a time, of a process: more than it has descriptors for on most machines.
+pub const ENTRIES: u32 = 16_384;
 /// `bpf_probe_read_kernel` may be called by programs that say that they are free.
 const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
 
 const LOOKUP: i32 = 1;
-const UPDATE: i32 = 2;
 const PROBE_READ_KERNEL: i32 = 113;
-const NO_EXIST: i32 = 1;
 
-/// Places on the stack: a pointer, the key, the value 1.
+/// Places on the stack: a pointer, the key.
 const POINTER: i16 = -8;
 const KEY: i16 = -16;
-const REASON: i16 = KEY + 4;
-const ONE: i16 = -24;
 /// The frame pointer.
 const FRAME: u8 = 10;
 
@@ -114,24 +105,21 @@ fn fetch(place: i16, size: i32, register: u8, offset: i32) -> [Instruction; 6] {
     ]
 }
 
-/// Looks the key up. Five instructions, of which the first is two long.
-fn look_up(map: RawFd) -> [Instruction; 5] {
-    let [first, second] = map_of(map);
+/// Where the reason's count is among those of a namespace, into the ninth register. Five instructions.
+fn place_of_reason(others: u32) -> [Instruction; 5] {
     [
-        first,
-        second,
-        copy(2, FRAME),
-        add(2, KEY.into()),
-        call(LOOKUP),
+        load_long(1, 6, 16),
+        // `w9 = w1`: it has 32 bits.
+        instruction(0xbc, 9, 1, 0, 0),
+        // Skips one when it is smaller.
+        instruction(0xa5, 9, 0, 1, others.cast_signed()),
+        set(9, others.cast_signed()),
+        // `r9 *= 8`
+        instruction(0x67, 9, 0, 0, 3),
     ]
 }
 
-/// The map as the first argument: its descriptor, marked as one.
-fn map_of(map: RawFd) -> [Instruction; 2] {
-    [instruction(0x18, 1, 1, 0, map), instruction(0, 0, 0, 0, 0)]
-}
-
-/// Counts a packet by its namespace and the reason. Arguments of the tracepoint, eight bytes each: packet, place,
+/// Counts a packet by the reason, where its namespace has an entry. Arguments of the tracepoint, eight bytes each: packet, place,
 /// reason, socket.
 pub fn program(map: &OwnedFd, layout: &Layout) -> Vec<Instruction> {
     let map = map.as_raw_fd();
@@ -155,20 +143,15 @@ pub fn program(map: &OwnedFd, layout: &Layout) -> Vec<Instruction> {
     // Here with the namespace, or with 0, of which nothing can be read.
     code.push(load_long(7, FRAME, POINTER));
     code.extend(fetch(KEY, 4, 7, layout.net_inum));
-    code.push(load_long(1, 6, 16));
-    // `*(u32 *)(frame + REASON) = r1`
-    code.push(instruction(0x63, FRAME, 1, REASON, 0));
-    code.push(instruction(0x7a, FRAME, 0, ONE, 1));
-    code.extend(look_up(map));
-    code.push(skip_if_some(0, 15));
-    code.extend(map_of(map));
-    code.extend([copy(2, FRAME), add(2, KEY.into())]);
-    code.extend([copy(3, FRAME), add(3, ONE.into())]);
-    code.extend([set(4, NO_EXIST), call(UPDATE)]);
-    code.push(skip_if_none(0, 8));
-    // Another processor was first.
-    code.extend(look_up(map));
-    code.push(skip_if_none(0, 2));
+    code.extend(place_of_reason(layout.others()));
+    // The map, marked as a descriptor; two long.
+    code.push(instruction(0x18, 1, 1, 0, map));
+    code.push(instruction(0, 0, 0, 0, 0));
+    code.extend([copy(2, FRAME), add(2, KEY.into()), call(LOOKUP)]);
+    // Nobody follows this namespace.
+    code.push(skip_if_none(0, 3));
+    // `r0 += r9`
+    code.push(instruction(0x0f, 0, 9, 0, 0));
     code.push(set(1, 1));
     // `lock *(u64 *)r0 += r1`
     code.push(instruction(0xdb, 0, 1, 0, 0));
@@ -204,13 +187,36 @@ fn pair(first: u32, second: u32) -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
-/// An empty map from [`Key`] to counts.
-pub fn map() -> Result<OwnedFd, Errno> {
+/// An empty map from [`Key`] to so many counts.
+pub fn map(counts: usize) -> Result<OwnedFd, Errno> {
     let mut attributes = [0; 16];
     attributes[0] = pair(HASH, size_of::<Key>() as u32);
-    attributes[1] = pair(size_of::<u64>() as u32, ENTRIES);
+    attributes[1] = pair((counts * size_of::<u64>()) as u32, ENTRIES);
     attributes[2] = pair(NO_PREALLOC, 0);
     bpf(MAP_CREATE, &mut attributes).map(descriptor)
+}
+
+/// Gives a key these counts; E2BIG when the map is full.
+pub fn put(map: &OwnedFd, key: Key, counts: &[u64]) -> Result<(), Errno> {
+    on_entry(MAP_UPDATE, map, key, counts.as_ptr() as u64)
+}
+
+/// Fills in a key's counts, as many as the map has for each.
+pub fn get(map: &OwnedFd, key: Key, counts: &mut [u64]) -> Result<(), Errno> {
+    on_entry(MAP_LOOKUP, map, key, counts.as_mut_ptr() as u64)
+}
+
+/// Takes a key out.
+pub fn remove(map: &OwnedFd, key: Key) -> Result<(), Errno> {
+    on_entry(MAP_DELETE, map, key, 0)
+}
+
+fn on_entry(command: libc::c_int, map: &OwnedFd, key: Key, counts: u64) -> Result<(), Errno> {
+    let mut attributes = [0; 16];
+    attributes[0] = pair(map.as_raw_fd() as u32, 0);
+    attributes[1] = (&raw const key) as u64;
+    attributes[2] = counts;
+    bpf(command, &mut attributes).map(drop)
 }
 
 /// Gives the program to the kernel, which proves it first.
@@ -228,43 +234,4 @@ pub fn attach(program: &OwnedFd) -> Result<OwnedFd, Errno> {
     attributes[0] = c"kfree_skb".as_ptr() as u64;
     attributes[1] = pair(program.as_raw_fd() as u32, 0);
     bpf(RAW_TRACEPOINT_OPEN, &mut attributes).map(descriptor)
-}
-
-/// Everything in the map.
-pub fn read(map: &OwnedFd) -> Result<Vec<(Key, u64)>, Errno> {
-    /// Taken at a time; no bucket of the map may have more.
-    const BATCH: usize = 4096;
-    let mut all = Vec::new();
-    let (mut keys, mut values) = (vec![Key::default(); BATCH], vec![0u64; BATCH]);
-    let (mut from, mut to) = (0u64, 0u64);
-    let mut first = true;
-    loop {
-        let mut attributes = [0; 16];
-        attributes[0] = if first { 0 } else { (&raw const from) as u64 };
-        attributes[1] = (&raw mut to) as u64;
-        attributes[2] = keys.as_mut_ptr() as u64;
-        attributes[3] = values.as_mut_ptr() as u64;
-        attributes[4] = pair(BATCH as u32, map.as_raw_fd() as u32);
-        let result = bpf(MAP_LOOKUP_BATCH, &mut attributes);
-        let done = match result {
-            Ok(_) => false,
-            // Nothing is left behind these.
-            Err(Errno::ENOENT) => true,
-            Err(errno) => return Err(errno),
-        };
-        let count = attributes[4].to_ne_bytes();
-        let count = u32::from_ne_bytes([count[0], count[1], count[2], count[3]]) as usize;
-        let count = count.min(BATCH);
-        all.extend(
-            keys[..count]
-                .iter()
-                .copied()
-                .zip(values[..count].iter().copied()),
-        );
-        if done {
-            return Ok(all);
-        }
-        from = to;
-        first = false;
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Layout: Linux `include/uapi/linux/btf.h`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// What the program must know, offsets in bytes.
 #[derive(Debug)]
@@ -17,8 +17,9 @@ pub struct Layout {
     pub net_inum: i32,
     /// The tracepoint tells of the receiving socket (since Linux 6.11).
     pub has_socket: bool,
-    /// `enum skb_drop_reason` without its prefix.
-    pub reasons: BTreeMap<u32, String>,
+    /// `enum skb_drop_reason` without its prefix, by number. Not those of
+    /// subsystems, which have more than 16 bits.
+    pub reasons: Vec<String>,
 }
 
 const STRUCT: u32 = 4;
@@ -26,7 +27,11 @@ const UNION: u32 = 5;
 const ENUM: u32 = 6;
 const TYPEDEF: u32 = 8;
 const FUNC_PROTO: u32 = 13;
+/// Reasons from here on are a subsystem's (`SKB_DROP_REASON_SUBSYS_SHIFT`).
+const OWN: usize = 1 << 16;
 const PREFIX: &str = "SKB_DROP_REASON_";
+/// Bytes of a type, at least.
+const LEAST: usize = 12;
 /// Structures in structures that are looked into for a field.
 const DEPTH: usize = 8;
 
@@ -47,8 +52,22 @@ struct Type {
 struct Types<'a> {
     bytes: &'a [u8],
     strings: usize,
-    /// By number, from 1.
-    all: Vec<Type>,
+    /// Where each begins, by number, from 1. There are a hundred thousand and more, of which six are wanted.
+    starts: Vec<u32>,
+}
+
+impl Type {
+    fn read(bytes: &[u8], at: usize) -> Option<Self> {
+        let info = word(bytes, at + 4)?;
+        Some(Self {
+            name: word(bytes, at)?,
+            kind: info >> 24 & 0x1f,
+            count: (info & 0xffff) as usize,
+            packed: info >> 31 == 1,
+            of: word(bytes, at + 8)?,
+            body: at + LEAST,
+        })
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -62,35 +81,31 @@ impl<'a> Types<'a> {
         let begin = header + word(bytes, 8)? as usize;
         let end = begin + word(bytes, 12)? as usize;
         let strings = header + word(bytes, 16)? as usize;
-        let mut all = Vec::new();
+        let mut starts = Vec::with_capacity(bytes.len() / LEAST);
         let mut at = begin;
         while at < end {
-            let info = word(bytes, at + 4)?;
-            let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
-            let body = at + 12;
-            all.push(Type {
-                name: word(bytes, at)?,
-                kind,
-                count,
-                packed: info >> 31 == 1,
-                of: word(bytes, at + 8)?,
-                body,
-            });
+            starts.push(u32::try_from(at).ok()?);
+            let one = Type::read(bytes, at)?;
             // INT, VAR, DECL_TAG; ARRAY; DATASEC, ENUM64; the rest ends with its header.
-            at = body
-                + match kind {
+            at = one.body
+                + match one.kind {
                     1 | 14 | 17 => 4,
                     3 => 12,
-                    STRUCT | UNION | 15 | 19 => 12 * count,
-                    ENUM | FUNC_PROTO => 8 * count,
+                    STRUCT | UNION | 15 | 19 => 12 * one.count,
+                    ENUM | FUNC_PROTO => 8 * one.count,
                     _ => 0,
                 };
         }
         Some(Self {
             bytes,
             strings,
-            all,
+            starts,
         })
+    }
+
+    fn all(&self) -> impl Iterator<Item = Type> {
+        let starts = self.starts.iter();
+        starts.filter_map(|at| Type::read(self.bytes, *at as usize))
     }
 
     fn name(&self, offset: u32) -> &'a str {
@@ -100,12 +115,13 @@ impl<'a> Types<'a> {
         std::str::from_utf8(&rest[..end]).unwrap_or_default()
     }
 
-    fn get(&self, id: u32) -> Option<&Type> {
-        self.all.get((id as usize).checked_sub(1)?)
+    fn get(&self, id: u32) -> Option<Type> {
+        let at = self.starts.get((id as usize).checked_sub(1)?)?;
+        Type::read(self.bytes, *at as usize)
     }
 
     /// A type without `const`, `volatile`, `restrict`, tags and other names.
-    fn bare(&self, mut id: u32) -> Option<&Type> {
+    fn bare(&self, mut id: u32) -> Option<Type> {
         loop {
             let one = self.get(id)?;
             if !matches!(one.kind, TYPEDEF | 9 | 10 | 11 | 18) {
@@ -128,9 +144,31 @@ impl<'a> Types<'a> {
                 return Some((offset, of));
             }
             let unnamed = self.name(own).is_empty().then(|| self.bare(of))??;
-            let (inner, of) = self.field(unnamed, name, depth - 1)?;
+            let (inner, of) = self.field(&unnamed, name, depth - 1)?;
             Some((offset + inner, of))
         })
+    }
+
+    /// Names by number, without their prefix.
+    fn enumerators(&self, within: &Type) -> Vec<String> {
+        let mut names = Vec::new();
+        for index in 0..within.count {
+            let at = within.body + 8 * index;
+            let (Some(name), Some(number)) = (word(self.bytes, at), word(self.bytes, at + 4))
+            else {
+                break;
+            };
+            let number = number as usize;
+            if number >= OWN {
+                continue;
+            }
+            if names.len() <= number {
+                names.resize(number + 1, String::new());
+            }
+            let name = self.name(name);
+            names[number] = name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+        }
+        names
     }
 
     /// The offset in bytes of a field of a field of ... of a structure.
@@ -139,7 +177,7 @@ impl<'a> Types<'a> {
         for name in path {
             let (offset, of) = self.field(&within, name, DEPTH)?;
             bits += offset;
-            within = self.bare(of).copied().unwrap_or(within);
+            within = self.bare(of).unwrap_or(within);
         }
         i32::try_from(bits / 8).ok()
     }
@@ -157,8 +195,8 @@ impl Layout {
             "skb_drop_reason",
             "btf_trace_kfree_skb",
         ];
-        let mut found: HashMap<&str, &Type> = HashMap::new();
-        for one in &types.all {
+        let mut found: HashMap<&str, Type> = HashMap::new();
+        for one in types.all() {
             if matches!(one.kind, STRUCT | ENUM | TYPEDEF) {
                 let name = types.name(one.name);
                 if wanted.contains(&name) {
@@ -192,15 +230,13 @@ impl Layout {
                 Some(5) => true,
                 Some(_) | None => return Err("its tracepoint `kfree_skb` is not a known one"),
             },
-            reasons: (0..reasons.count)
-                .filter_map(|index| {
-                    let at = reasons.body + 8 * index;
-                    let name = types.name(word(bytes, at)?);
-                    let name = name.strip_prefix(PREFIX).unwrap_or(name);
-                    Some((word(bytes, at + 4)?, name.to_owned()))
-                })
-                .collect(),
+            reasons: types.enumerators(reasons),
         })
+    }
+
+    /// The place of what is no reason of the kernel's own list, among counts by reason.
+    pub fn others(&self) -> u32 {
+        self.reasons.len() as u32
     }
 }
 
@@ -214,7 +250,7 @@ mod tests {
             return;
         };
         let layout = Layout::read(&bytes).expect("a layout");
-        let named = |name: &str| layout.reasons.values().any(|known| known == name);
+        let named = |name: &str| layout.reasons.iter().any(|known| known == name);
         assert!(named("NO_SOCKET") && named("NETFILTER_DROP"));
         assert!(layout.skb_sk > 0 && layout.net_inum > 0);
     }

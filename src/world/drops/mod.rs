@@ -1,18 +1,20 @@
 //! The kernel's own words about the packets it drops, by network namespace: the tracepoint `skb:kfree_skb`.
 //!
 //! Its text names no namespace, and every host's device is called eth0. So a BPF program of some forty instructions sits on the
-//! raw tracepoint, finds the namespace by the packet's socket or device, and counts by namespace and reason; it reads
-//! and counts, and does nothing else. It goes when the process goes. Where the fields are, the kernel says itself
-//! (BTF). Needs Linux 5.17, and CAP_BPF and CAP_PERFMON outside any user namespace.
+//! raw tracepoint, finds the namespace by the packet's socket or device, and counts by reason where somebody follows that
+//! namespace; it reads and counts, and does nothing else. It goes when the process goes. What is followed has a place for each
+//! reason from the start, so nothing is lost for want of room, and the place is free again when nobody follows. Where the
+//! fields are, the kernel says itself (BTF). Needs Linux 5.17, and CAP_BPF and CAP_PERFMON outside any user namespace.
 
 mod bpf;
 mod btf;
+mod mapped;
 
 use super::error::Error;
 use super::proc::Counters;
 use btf::Layout;
+use mapped::Bytes;
 use nix::errno::Errno;
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
@@ -22,13 +24,19 @@ pub struct Drops {
     map: OwnedFd,
     /// Keeps the program on its tracepoint.
     _link: OwnedFd,
-    /// By number: `NO_SOCKET`, `NETFILTER_DROP`.
-    reasons: BTreeMap<u32, String>,
+    /// By number: `NO_SOCKET`, `NETFILTER_DROP`; the last one stands for all others.
+    reasons: Vec<String>,
 }
 
-/// What was counted at one moment, by namespace and reason.
+/// Namespaces whose drops are counted, until this is dropped.
 #[derive(Debug)]
-pub struct Counted(Vec<(bpf::Key, u64)>);
+pub struct Followed {
+    drops: &'static Drops,
+    namespaces: Vec<bpf::Key>,
+}
+
+/// What reasons are called that the kernel's own list does not have.
+const OTHER: &str = "OTHER";
 
 /// The program of this process, put in place by the first call. The error says why there is none.
 pub fn watch() -> Result<&'static Drops, &'static str> {
@@ -40,8 +48,7 @@ pub fn watch() -> Result<&'static Drops, &'static str> {
 impl Drops {
     fn attach() -> Result<Self, Error> {
         let path = "/sys/kernel/btf/vmlinux";
-        let bytes =
-            std::fs::read(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
+        let bytes = Bytes::of(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
         let layout = Layout::read(&bytes)
             .map_err(|missing| Error::other("find out how this kernel drops packets", missing))?;
         let refused = |operation: &'static str| {
@@ -55,39 +62,96 @@ impl Drops {
                 }
             }
         };
-        let map = bpf::map().map_err(refused("make a BPF map"))?;
+        let counts = layout.reasons.len() + 1;
+        let map = bpf::map(counts).map_err(refused("make a BPF map"))?;
         let program =
             bpf::load(&bpf::program(&map, &layout)).map_err(refused("load a BPF program"))?;
         let link = bpf::attach(&program)
             .map_err(refused("attach a BPF program to the tracepoint kfree_skb"))?;
+        let mut reasons = layout.reasons;
+        reasons.push(OTHER.to_owned());
         Ok(Self {
             map,
             _link: link,
-            reasons: layout.reasons,
+            reasons,
         })
     }
 
-    /// Everything counted so far, on the whole machine.
+    /// Begins to count what is dropped in these namespaces, which nobody else follows, given by their inode numbers.
+    ///
+    /// # Errors
+    /// When there is no room for more.
+    pub fn follow(&'static self, namespaces: &[u32]) -> Result<Followed, Error> {
+        let zeros = vec![0; self.reasons.len()];
+        let mut followed = Followed {
+            drops: self,
+            namespaces: Vec::with_capacity(namespaces.len()),
+        };
+        for namespace in namespaces {
+            bpf::put(&self.map, *namespace, &zeros).map_err(refused_entry)?;
+            followed.namespaces.push(*namespace);
+        }
+        Ok(followed)
+    }
+}
+
+impl Followed {
+    /// What was dropped since the beginning, by reason, for each namespace in its order; what is 0 is not told.
     ///
     /// # Errors
     /// When the map cannot be read.
-    pub fn counted(&self) -> Result<Counted, Error> {
-        bpf::read(&self.map)
-            .map(Counted)
-            .map_err(|errno| Error::system("read a BPF map", errno))
+    pub fn counted(&self) -> Result<Vec<Counters>, Error> {
+        let reasons = &self.drops.reasons;
+        let mut counts = vec![0; reasons.len()];
+        let mut all = Vec::with_capacity(self.namespaces.len());
+        for namespace in &self.namespaces {
+            bpf::get(&self.drops.map, *namespace, &mut counts).map_err(refused_entry)?;
+            let named = reasons.iter().zip(&counts);
+            let told = named.filter(|(_, count)| **count != 0);
+            all.push(told.map(|(name, count)| (name.clone(), *count as i64)).collect());
+        }
+        Ok(all)
     }
+}
 
-    /// What was counted of one namespace, by reason.
-    pub fn of(&self, counted: &Counted, namespace: u32) -> Counters {
-        let own = counted
-            .0
-            .iter()
-            .filter(|(key, _)| key.namespace == namespace);
-        let named = |&(key, count): &(bpf::Key, u64)| {
-            let name = self.reasons.get(&key.reason);
-            let name = name.map_or_else(|| format!("REASON_{}", key.reason), String::clone);
-            (name, count as i64)
+impl Drop for Followed {
+    fn drop(&mut self) {
+        for namespace in &self.namespaces {
+            if let Err(errno) = bpf::remove(&self.drops.map, *namespace) {
+                tracing::debug!(?errno, namespace, "a place among the drops stays taken");
+            }
+        }
+    }
+}
+
+fn refused_entry(errno: Errno) -> Error {
+    let error = Error::system("count what a namespace's kernel drops", errno);
+    match errno {
+        Errno::E2BIG => error.hint(format!("{} hosts at a time have room", bpf::ENTRIES)),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_free_again_and_a_lack_of_room_is_told() {
+        let drops = match watch() {
+            Ok(drops) => drops,
+            Err(why) => return eprintln!("SKIPPED: {why}"),
         };
-        own.map(named).collect()
+        // Numbers that no namespace has: theirs begin at 0xf0000000.
+        let third = bpf::ENTRIES / 3;
+        for round in 0..10 {
+            let own: Vec<u32> = (round * third..(round + 1) * third).collect();
+            let followed = drops.follow(&own).expect("those before are free again");
+            assert_eq!(followed.counted().expect("counts").len(), own.len());
+        }
+        let most: Vec<u32> = (0..=bpf::ENTRIES).collect();
+        let refused = drops.follow(&most).expect_err("one more than there is room for");
+        assert_eq!(refused.errno, Some(Errno::E2BIG));
+        drops.follow(&most[1..]).expect("what was refused left nothing");
     }
 }
