@@ -289,11 +289,7 @@ fn held(plan: &Plan, connections: usize) -> Vec<usize> {
         .collect()
 }
 
-fn add_host(
-    site: &mut Site,
-    plan: &HostPlan,
-    connections: usize,
-) -> (Namespace, Pending<OwnedFd>) {
+fn add_host(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace, Pending<OwnedFd>) {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
     let (sets_ipv6, answers_itself) = (sets_ipv6(plan), answers_itself(plan));

@@ -166,7 +166,13 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         mappings: nat::mappings(plan, &books),
         metrics: published,
         interfaces: interfaces(plan),
-        no_kernel_drops: story.before.followed.as_ref().err().cloned().unwrap_or_default(),
+        no_kernel_drops: story
+            .before
+            .followed
+            .as_ref()
+            .err()
+            .cloned()
+            .unwrap_or_default(),
         lookups: lookups(story),
         hosts,
         connections,

@@ -108,7 +108,10 @@ impl Followed {
             bpf::get(&self.drops.map, *namespace, &mut counts).map_err(refused_entry)?;
             let named = reasons.iter().zip(&counts);
             let told = named.filter(|(_, count)| **count != 0);
-            all.push(told.map(|(name, count)| (name.clone(), *count as i64)).collect());
+            all.push(
+                told.map(|(name, count)| (name.clone(), *count as i64))
+                    .collect(),
+            );
         }
         Ok(all)
     }
@@ -150,8 +153,12 @@ mod tests {
             assert_eq!(followed.counted().expect("counts").len(), own.len());
         }
         let most: Vec<u32> = (0..=bpf::ENTRIES).collect();
-        let refused = drops.follow(&most).expect_err("one more than there is room for");
+        let refused = drops
+            .follow(&most)
+            .expect_err("one more than there is room for");
         assert_eq!(refused.errno, Some(Errno::E2BIG));
-        drops.follow(&most[1..]).expect("what was refused left nothing");
+        drops
+            .follow(&most[1..])
+            .expect("what was refused left nothing");
     }
 }
