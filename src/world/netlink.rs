@@ -44,8 +44,10 @@ impl Netlink {
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(fail)?;
         socket.bind_auto().map_err(fail)?;
         socket.connect(&SocketAddr::new(0, 0)).map_err(fail)?;
-        // Extended answers are a comfort of newer kernels; without them errno has to do.
-        if let Err(error) = socket.set_ext_ack(true) {
+        // Extended answers are a comfort of newer kernels; without them errno has to do. The kernel puts them behind the
+        // request that it repeats, of which the header is enough.
+        let extended = socket.set_cap_ack(true);
+        if let Err(error) = extended.and_then(|()| socket.set_ext_ack(true)) {
             tracing::debug!(%error, "no extended netlink answers");
         }
         Ok(Self {
@@ -299,6 +301,7 @@ mod tests {
     use super::*;
     use nix::net::if_::if_nametoindex;
     use rtnetlink::LinkVeth;
+    use rtnetlink::packet_core::DefaultNla;
     use rtnetlink::packet_route::link::{InfoData, InfoVeth};
     use std::time::{Duration, Instant};
 
@@ -334,5 +337,20 @@ mod tests {
             }
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// An MTU is four bytes (linux/if_link.h).
+    #[test]
+    fn what_the_kernel_says_of_a_request_is_told_with_errno() {
+        const MTU: u16 = 4;
+        let link = LinkUnspec::new_with_index(LOOPBACK)
+            .append_extra_attribute(LinkAttribute::Other(DefaultNla::new(MTU, vec![1])))
+            .build();
+        let asked = Netlink::open().and_then(|mut netlink| {
+            netlink.request("ask wrongly", RouteNetlinkMessage::GetLink(link), 0)
+        });
+        let told = asked.expect_err("one byte is no MTU");
+        assert!(told.errno.is_some(), "{told}");
+        assert!(told.detail.contains("policy"), "{told}");
     }
 }
