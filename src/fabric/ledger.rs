@@ -130,6 +130,11 @@ impl Ledger {
         self.number()
     }
 
+    /// How many packets have a number: that of the next one.
+    pub fn numbered(&self) -> u64 {
+        self.next_id
+    }
+
     fn number(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;

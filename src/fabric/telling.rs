@@ -20,6 +20,11 @@ impl Fabric {
         self.ledger.records(self.balancers.table()).collect()
     }
 
+    /// How many packets have a number, in the records or not: that of the next one.
+    pub fn numbered(&self) -> u64 {
+        self.ledger.numbered()
+    }
+
     /// What links did to packets besides carrying, delaying and losing them, in order, at most `record_limit`.
     pub fn impairments(&self) -> &[Impairment] {
         self.ledger.impairments()

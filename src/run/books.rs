@@ -1,6 +1,4 @@
-//! The fabric's books at one moment, and what of them becomes evidence: flows, packets, refusals, balancers and groups.
-
-mod balancers;
+//! The fabric's books at one moment, and what of them becomes evidence as it is: flows, packets, refusals.
 
 use super::story::Story;
 use crate::evidence::{Displaced, Flow, Packet, Refusal};
@@ -19,11 +17,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-pub(super) use balancers::{balancers, groups};
-
 /// The fabric's books at one moment.
 pub(super) struct Books {
     pub(super) records: Vec<PacketRecord>,
+    /// Packets that have a number: that of the next one.
+    pub(super) numbered: u64,
     pub(super) impairments: Vec<record::Impairment>,
     pub(super) refusals: Vec<record::Refusal>,
     pub(super) flows: Vec<FlowRecord>,
@@ -59,6 +57,7 @@ pub(super) async fn books(story: &Story) -> Books {
     driver
         .ask(move |fabric, now| Books {
             records: fabric.records(),
+            numbered: fabric.numbered(),
             impairments: fabric.impairments().to_vec(),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),

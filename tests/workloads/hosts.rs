@@ -1,12 +1,7 @@
 //! What a lab sets on a host: sysctls, filters, set-up scripts, names; and what the kernel counts there.
 
-use crate::common::can_run_labs;
 use crate::kit::{fine, has, once, play, refused};
-use hairpin::plan;
-use hairpin::world::World;
 use serde_json::json;
-use std::fs;
-use std::io::ErrorKind;
 
 #[test]
 fn settings_of_a_host_take_effect_there_and_nowhere_else() {
@@ -299,35 +294,32 @@ steps:
 /// A bucket of a table of few that 200,000 connections share is walked through at every packet (bench `connections`).
 #[test]
 fn kernels_of_large_loads_have_large_tables_of_connections() {
-    if !can_run_labs() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - load: { as: all, from: client, to: "web:80", connections: 2049, hold: true }
+  - run: { as: buckets, on_host: web, command: "cat /proc/sys/net/ipv4/tcp_ehash_entries" }
+"#,
+        &[
+            ("large", "{}"),
+            ("small", "{ steps.all.connections: 16 }"),
+        ],
+    ) else {
+        return;
+    };
+    if lab.case("large").step("buckets")["stdout"] == "" {
+        eprintln!("SKIPPED: the setting came with Linux 6.1");
         return;
     }
-    let text = "title: one host\nhosts: { web: { serve: { 80: echo } } }\nsteps: [{ run: { as: a, on_host: web, command: \"true\" } }]\n\
-                works: [a.ok]\ncases: { only: { kind: control } }\n";
-    let plan = plan::read(text.as_bytes(), "large.yaml")
-        .expect("a good lab")
-        .remove(0);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let buckets = |connections| {
-        let world = runtime.block_on(World::build(&plan, connections, None));
-        let world = world.expect("a world");
-        let entries = || fs::read_to_string("/proc/sys/net/ipv4/tcp_ehash_entries");
-        world.hosts()[0].namespace.run(entries)
-    };
-    let large = match buckets(55_000) {
-        Ok(large) => large,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("SKIPPED: the setting came with Linux 6.1");
-            return;
-        }
-        Err(error) => panic!("{error}"),
-    };
-    assert_eq!(large.trim(), "65536");
-    // As whoever makes the namespace says: here nobody has said anything, and it shares the machine's.
-    let shared = buckets(2048).expect("the same kernel");
-    assert!(shared.starts_with('-'), "{shared}");
+    has(
+        lab.case("large").step("buckets"),
+        json!({ "ok": true, "stdout": "4096\n" }),
+    );
+    has(
+        lab.case("small").step("buckets"),
+        json!({ "ok": true, "stdout": "512\n" }),
+    );
 }

@@ -1,14 +1,8 @@
 //! Hosts behind another host: a real bridge or a routed veth in its namespace, and its kernel's own forwarding.
 
-use crate::common::can_run_labs;
 use crate::kit::{fine, has, once};
-use hairpin::evidence::Evidence;
-use hairpin::plan::{self, Attachment, Plan, Wiring};
-use hairpin::run::Sockets;
-use hairpin::world::World;
 use serde_json::json;
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_router_masquerades_what_is_behind_it() {
@@ -175,68 +169,68 @@ steps:
     assert!(forwarded.is_some_and(|count| count > 0), "{forwarded:?}");
 }
 
-/// No grammar reaches pods yet: the plan of a lab with a host behind a node, wired as the VPC CNI wires one.
-fn pods() -> Plan {
-    let text = r#"
-title: A pod and a neighbour
-hosts:
-  node: { zone: a, address: 10.0.0.10 }
-  pod: { behind: node, address: 10.0.0.51, serve: { 8080: echo } }
-  other: { behind: node, address: 10.0.0.52 }
-  web: { zone: b, serve: { 80: echo } }
-steps:
-  - connect: { as: out, from: pod, to: "web:80" }
-  - exchange: { over: out, bytes: 100000, timeout: 20s }
-  - connect: { as: beside, from: other, to: "pod:8080" }
-  - connect: { as: down, from: node, to: "pod:8080" }
-  - connect: { as: inward, from: web, to: "10.0.0.51:8080" }
-  - exchange: { over: inward }
-works: [true]
-cases: { only: { kind: control } }
-"#;
-    let mut plan = plan::read(text.as_bytes(), "pods.yaml")
-        .expect("a good lab")
-        .remove(0);
-    for (number, host) in plan.hosts.iter_mut().enumerate() {
-        host.bridges.clear();
-        if let Attachment::Inside(veth) = &mut host.attachment {
-            veth.wiring = Wiring::Routed;
-            veth.name = format!("eni{number}");
-            // The VPC routes a pod's address to its node's interface.
-            plan.fabric.ports[veth.parent.0 as usize]
-                .addresses
-                .push(host.address);
-        }
-    }
-    plan
-}
-
 #[test]
 fn a_pod_keeps_its_address_on_the_way_through_its_node() {
-    if !can_run_labs() {
+    let Some(case) = once(
+        r#"
+hosts:
+  web: { zone: b, serve: { 80: echo } }
+kubernetes:
+  nodes: { node: { zone: a } }
+  pods:
+    pod: { node: node, serve: { 8080: echo } }
+    other: { node: node }
+steps:
+  - connect: { as: out, from: pod, to: "web:80" }
+  - exchange: { over: out, as: said, bytes: 100000, timeout: 20s }
+  - connect: { as: beside, from: other, to: "pod:8080" }
+  - connect: { as: down, from: node, to: "pod:8080" }
+  - connect: { as: inward, from: web, to: "pod:8080" }
+  - exchange: { over: inward, as: answered }
+"#,
+    ) else {
         return;
+    };
+    for step in ["out", "said", "beside", "down", "inward", "answered"] {
+        fine(case.step(step));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let evidence: Evidence = runtime.block_on(async {
-        let plan = Arc::new(pods());
-        let world = World::build(&plan, 1, None).await.expect("a world");
-        let (_stop, cancel) = watch::channel(false);
-        hairpin::run::run(&plan, Arc::new(world), Sockets::Here, cancel)
-            .await
-            .expect("a story")
-            .evidence
-    });
-    for step in &evidence.steps {
-        assert!(step.ok, "{step:?}");
-    }
-    let mut flags = evidence.packets.iter().filter(|p| p.flags == "S");
-    let out = flags.next().expect("a SYN");
-    assert!(out.from.starts_with("10.0.0.51:"), "{out:?}");
-    assert_eq!(out.from, out.from_after);
-    let forwarded = evidence.hosts["node"].counters["IpForwDatagrams"];
-    assert!(forwarded > 0);
+    let pod = case.evidence["hosts"]["pod"]["address"].as_str();
+    let pod = pod.expect("an address");
+    let out = case.packets(|p| p["flags"] == "S" && p["sender"] == "node");
+    let out = out.first().expect("a SYN that left the node");
+    let from = out["from"].as_str().expect("text");
+    assert!(from.starts_with(&format!("{pod}:")), "{out}");
+    assert_eq!(out["from"], out["from_after"]);
+    assert!(case.counter("node", "IpForwDatagrams") > 0);
+}
+
+/// The last record of the network is of a packet that is older than others.
+#[test]
+fn every_packet_has_its_own_number() {
+    let Some(case) = once(
+        r#"
+hosts:
+  far: { zone: b, link: { down: { delay: 400ms } } }
+  web: { zone: a, serve: { 80: echo, 53/udp: echo } }
+  router: { zone: a }
+  desk: { behind: router }
+steps:
+  - connect: { as: slow, from: far, to: "web:53/udp" }
+  - send: { over: slow, bytes: 8 }
+  - connect: { as: quick, from: desk, to: "router:9", timeout: 1s }
+  - connect: { as: own, from: router, to: "web:80" }
+  - receive: { over: slow, as: late, bytes: 8, timeout: 5s }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("late"));
+    has(case.step("quick"), json!({ "error": "refused" }));
+    let ids = |inside: bool| -> BTreeSet<i64> {
+        let packets = case.packets(|p| (p["seen_at"] != "") == inside);
+        packets.iter().filter_map(|p| p["id"].as_i64()).collect()
+    };
+    let (network, inside) = (ids(false), ids(true));
+    assert!(!inside.is_empty());
+    assert!(network.is_disjoint(&inside), "{network:?} {inside:?}");
 }

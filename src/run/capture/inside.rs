@@ -188,10 +188,12 @@ impl Inside {
         (first.unwrap_or(packet), last.unwrap_or(packet))
     }
 
-    /// The record of a packet that the network saw.
+    /// The record of a packet that the network saw. One that came after the evidence was collected has none, though what
+    /// devices saw may have its number.
     pub(super) fn record(&self, id: u64) -> Option<&Packet> {
         let place = self.places.get(&(id as i64))?;
-        Some(&self.packets[*place])
+        let packet = &self.packets[*place];
+        packet.seen_at.is_empty().then_some(packet)
     }
 }
 

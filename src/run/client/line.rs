@@ -184,6 +184,8 @@ impl Line {
         let Some(stream) = self.slot.get() else {
             return self.unusable().fault;
         };
+        // Before anything is done to it: a socket that was reset has forgotten what was acknowledged.
+        let last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
         let result = match ending {
             Ending::Shutdown => {
                 nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write)
@@ -194,9 +196,7 @@ impl Line {
         };
         if ending != Ending::Shutdown {
             let mut state = self.state.lock().expect("no holder of this lock panics");
-            if ending == Ending::Close {
-                state.last = socket::tcp_info(stream.as_fd()).unwrap_or_default();
-            }
+            state.last = last;
             if state.ended.is_empty() {
                 state.ended = "closed";
             }

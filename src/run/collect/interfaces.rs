@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 const ACCOUNT: &str = "123456789010";
 
 /// Interfaces of the hosts that are inside, then of the balancers, the NAT gateways and the endpoints.
-pub(in crate::run) fn interfaces(plan: &Plan) -> Vec<Interface> {
+pub(super) fn interfaces(plan: &Plan) -> Vec<Interface> {
     let of = Places {
         plan,
         zones: zones(plan),
@@ -125,7 +125,7 @@ impl Places<'_> {
 }
 
 /// `eni-0` and sixteen hexadecimal digits, always the same for a name.
-pub(in crate::run) fn id(kind: &str, name: &str) -> String {
+pub(super) fn id(kind: &str, name: &str) -> String {
     format!("{kind}-0{}", resource_id(&format!("{kind}/{name}")))
 }
 

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything the balancers counted.
-pub(in crate::run) struct Metrics<'a> {
+pub(super) struct Metrics<'a> {
     plan: &'a Plan,
     /// One of each zonal address.
     readings: BTreeMap<Key, Vec<&'a Reading>>,
@@ -27,7 +27,7 @@ struct Place {
 }
 
 impl<'a> Metrics<'a> {
-    pub(in crate::run) fn new(plan: &'a Plan, readings: &'a [Reading]) -> Self {
+    pub(super) fn new(plan: &'a Plan, readings: &'a [Reading]) -> Self {
         let mut sorted: BTreeMap<Key, Vec<&Reading>> = BTreeMap::new();
         for reading in readings {
             let key = (reading.balancer, reading.group, reading.period);
@@ -41,7 +41,7 @@ impl<'a> Metrics<'a> {
 
     /// Every metric of a balancer, or of one of its zonal addresses. `HealthyHostCount` and the like, which CloudWatch
     /// has by target group only, are summed over the groups.
-    pub(in crate::run) fn of_balancer(
+    pub(super) fn of_balancer(
         &self,
         balancer: BalancerId,
         zonal: Option<ZonalId>,
@@ -71,7 +71,7 @@ impl<'a> Metrics<'a> {
     }
 
     /// The metrics that exist for target groups, over all balancers that use it.
-    pub(in crate::run) fn of_group(&self, group: GroupId) -> BTreeMap<String, i64> {
+    pub(super) fn of_group(&self, group: GroupId) -> BTreeMap<String, i64> {
         let balancers: Vec<BalancerId> = self
             .balancers()
             .filter(|balancer| self.groups(*balancer).contains(&group))
@@ -102,7 +102,7 @@ impl<'a> Metrics<'a> {
     }
 
     /// What CloudWatch would have: each metric for each of its sets of dimensions, where it is reported.
-    pub(in crate::run) fn published(&self) -> Vec<MetricEvidence> {
+    pub(super) fn published(&self) -> Vec<MetricEvidence> {
         let mut list = Vec::new();
         for balancer in self.balancers() {
             let mut places = Vec::new();

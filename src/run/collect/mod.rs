@@ -3,13 +3,14 @@
 //! A file for each thing recorded, as in the evidence's model. `sightings` is what devices inside hosts saw, `ways` joins the
 //! records of one packet. Not here: the fabric's own books (see `books`).
 
+mod balancers;
 mod connections;
 mod datagrams;
 mod endpoints;
 mod hosts;
-pub(super) mod interfaces;
+mod interfaces;
 pub(super) mod links;
-pub(super) mod metrics;
+mod metrics;
 mod nat;
 mod pairs;
 mod sightings;
@@ -17,11 +18,12 @@ mod steps;
 mod ways;
 
 use super::Baseline;
-use super::books::{Books, balancers, books, flow_evidence, groups, kebab, packet, refusals};
+use super::books::{Books, books, flow_evidence, kebab, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::drops;
 use crate::world::{Error, World, proc};
+use balancers::{balancers, groups};
 use connections::Known;
 use endpoints::endpoints;
 use futures_util::future::join_all;
@@ -196,11 +198,7 @@ fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
         &mut packets,
         links::effects(&story.plan, &books.impairments),
     );
-    let next = books
-        .records
-        .last()
-        .map_or(0, |record| record.id as i64 + 1);
-    packets.extend(sightings.packets(story, next));
+    packets.extend(sightings.packets(story, books.numbered as i64));
     if !story.world.observers().is_empty() {
         ways::link(&mut packets);
     }

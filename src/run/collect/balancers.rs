@@ -1,6 +1,7 @@
 //! Balancers, their target groups and instances as evidence.
 
-use super::Books;
+use super::interfaces;
+use super::metrics::Metrics;
 use crate::evidence::{
     BalancerEvidence, GroupEvidence, InstanceEvidence, Listing, Pair, TargetEvidence, Transition,
     ZoneEvidence,
@@ -11,12 +12,11 @@ use crate::fabric::config::{
 use crate::fabric::record;
 use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
 use crate::plan::Plan;
-use crate::run::collect::interfaces;
-use crate::run::collect::metrics::Metrics;
+use crate::run::books::Books;
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-pub(in crate::run) fn balancers(
+pub(super) fn balancers(
     plan: &Plan,
     books: &Books,
     metrics: &Metrics<'_>,
@@ -176,7 +176,7 @@ fn is_of_classic(plan: &Plan, group: usize) -> bool {
     })
 }
 
-pub(in crate::run) fn groups(
+pub(super) fn groups(
     plan: &Plan,
     books: &Books,
     metrics: &Metrics<'_>,
