@@ -40,7 +40,7 @@ pub struct Inside {
 pub struct Ended {
     /// Exit status; none when a signal ended it.
     pub code: Option<i32>,
-    /// The limit passed and it was killed.
+    /// It was killed, since it had not ended by then.
     pub timed_out: bool,
     /// At most 64 KiB.
     pub stdout: String,
@@ -51,8 +51,19 @@ pub struct Ended {
 /// A program that goes on running.
 #[derive(Debug)]
 pub struct Running {
-    child: Child,
+    leader: Leader,
     output: File,
+}
+
+/// The process that leads a program's group. The whole group is killed when this is dropped before its leader has been
+/// waited for: its children would go on, and hold its namespaces.
+#[derive(Debug)]
+struct Leader(Child);
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        kill_group(self.0.id(), Signal::SIGKILL);
+    }
 }
 
 impl Inside {
@@ -97,28 +108,38 @@ impl Inside {
         input: Option<&str>,
         limit: Duration,
     ) -> Result<Ended, Error> {
+        self.run_until(program, arguments, input, tokio::time::sleep(limit))
+            .await
+    }
+
+    /// Runs a program to its end, or until `enough`: then its process group is killed. It is killed, too, when this is
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`Inside::run`].
+    pub async fn run_until(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        input: Option<&str>,
+        enough: impl Future<Output = ()>,
+    ) -> Result<Ended, Error> {
         let (mut stdout, mut stderr) = (memory()?, memory()?);
-        let mut child = self.start(program, arguments, input, &stdout, &stderr)?;
-        let group = child.id();
-        let (status, timed_out) = match tokio::time::timeout(limit, child.wait()).await {
-            Ok(status) => (
-                Some(status.map_err(|error| {
-                    Error::io(format!("wait for {program}"), &error).on(&self.host)
-                })?),
-                false,
-            ),
-            Err(_) => (None, true),
+        let mut leader = self.start(program, arguments, input, &stdout, &stderr)?;
+        let fail =
+            |error: std::io::Error| Error::io(format!("wait for {program}"), &error).on(&self.host);
+        let status = tokio::select! {
+            biased;
+            status = leader.0.wait() => Some(status.map_err(fail)?),
+            () = enough => None,
         };
-        if timed_out {
-            kill_group(group, Signal::SIGKILL);
-            child
-                .wait()
-                .await
-                .map_err(|error| Error::io(format!("wait for {program}"), &error).on(&self.host))?;
+        if status.is_none() {
+            kill_group(leader.0.id(), Signal::SIGKILL);
+            leader.0.wait().await.map_err(fail)?;
         }
         Ok(Ended {
             code: status.and_then(|status| status.code()),
-            timed_out,
+            timed_out: status.is_none(),
             stdout: text(&mut stdout)?,
             stderr: text(&mut stderr)?,
         })
@@ -130,8 +151,8 @@ impl Inside {
     /// When it cannot be started.
     pub fn spawn(&self, command: &str) -> Result<Running, Error> {
         let output = memory()?;
-        let child = self.start("/bin/sh", &["-c", command], None, &output, &output)?;
-        Ok(Running { child, output })
+        let leader = self.start("/bin/sh", &["-c", command], None, &output, &output)?;
+        Ok(Running { leader, output })
     }
 
     fn start(
@@ -141,7 +162,7 @@ impl Inside {
         input: Option<&str>,
         stdout: &File,
         stderr: &File,
-    ) -> Result<Child, Error> {
+    ) -> Result<Leader, Error> {
         let fail = |error: std::io::Error| {
             let failure = Error::io(format!("run {program}"), &error).on(&self.host);
             if error.kind() == std::io::ErrorKind::NotFound {
@@ -177,6 +198,7 @@ impl Inside {
                 let _runtime = runtime.enter();
                 command.spawn()
             })
+            .map(Leader)
             .map_err(fail)
     }
 }
@@ -192,35 +214,29 @@ impl Running {
 
     /// Its exit status when it has ended.
     pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.leader.0.try_wait().ok().flatten()
     }
 
     /// Sends a signal to it and its children.
     pub fn signal(&self, signal: Signal) {
-        kill_group(self.child.id(), signal);
+        kill_group(self.leader.0.id(), signal);
     }
 
     /// Sends a signal to it and its children, and waits up to `limit` for the end of all; then SIGKILL.
     pub async fn end(&mut self, signal: Signal, limit: Duration) {
-        let group = self.child.id();
+        let group = self.leader.0.id();
         kill_group(group, signal);
         let over = async {
-            let reaped = self.child.wait().await;
+            let reaped = self.leader.0.wait().await;
             tracing::trace!(?reaped, "a program ended");
             group_gone(group).await;
         };
         if tokio::time::timeout(limit, over).await.is_err() {
             kill_group(group, Signal::SIGKILL);
-            let reaped = self.child.wait().await;
+            let reaped = self.leader.0.wait().await;
             let gone = tokio::time::timeout(limit, group_gone(group)).await;
             tracing::debug!(?reaped, ?gone, "killed a program that did not end");
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        kill_group(self.child.id(), Signal::SIGKILL);
     }
 }
 
@@ -284,6 +300,16 @@ fn package_hint(program: &str) -> String {
     format!("install it: `apt-get install {package}`; `hairpin doctor` lists what labs need")
 }
 
+/// What is mounted from here on is seen by nobody outside of this thread's mount namespace.
+///
+/// # Errors
+/// What the kernel said.
+pub(super) fn own_mounts() -> Result<(), Error> {
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        .map_err(|errno| Error::system("make the mounts private", errno))
+}
+
 /// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.
 fn mount_namespace(host: &str, names: &str, resolver: Ipv4Addr) -> Result<(), Error> {
     unshare(CloneFlags::CLONE_NEWNS)
@@ -292,14 +318,7 @@ fn mount_namespace(host: &str, names: &str, resolver: Ipv4Addr) -> Result<(), Er
         let what = what.to_owned();
         move |errno: Errno| Error::system(what, errno)
     };
-    mount(
-        None::<&str>,
-        "/",
-        None::<&str>,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        None::<&str>,
-    )
-    .map_err(fail("make the mounts private"))?;
+    own_mounts()?;
     mount(
         Some("sysfs"),
         "/sys",

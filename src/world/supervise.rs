@@ -5,6 +5,7 @@
 //! and every process of the PID namespace dies with init, programs that became daemons too.
 
 use super::error::Error;
+use super::program::own_mounts;
 use super::sysctl;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -204,14 +205,7 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
 }
 
 fn prepare_init() -> Result<(), Error> {
-    mount(
-        None::<&str>,
-        "/",
-        None::<&str>,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        None::<&str>,
-    )
-    .map_err(|errno| Error::system("make the mounts private", errno).hint(user_namespace_hint()))?;
+    own_mounts().map_err(|error| error.hint(user_namespace_hint()))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     // A container may mask parts of /proc and then forbids a fresh one. The old one still works for us: only
     // programs see process numbers of the outside there.

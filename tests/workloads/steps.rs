@@ -67,6 +67,40 @@ steps:
 }
 
 #[test]
+fn what_was_acknowledged_and_lost_is_known_after_the_end_too() {
+    let steps = r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: "web:80" }
+  - exchange: { over: call, bytes: 10 }
+  - freeze: web
+  - send: { over: call, bytes: 1000 }
+  - wait_until: { as: acknowledged, that: call.lost == 1000, timeout: 5s }
+  - abort: { over: call, as: end }
+"#;
+    let Some(lab) = play(
+        steps,
+        &[
+            ("abort", "{}"),
+            ("close", "{ steps.end: { close: { over: call } } }"),
+            ("power", "{ steps.end: { power_off: client } }"),
+        ],
+    ) else {
+        return;
+    };
+    for name in ["abort", "close", "power"] {
+        let case = lab.case(name);
+        fine(case.step("acknowledged"));
+        has(
+            case.connection("call"),
+            json!({ "sent": 1010, "delivered": 10, "lost": 1000, "unacked": 0, "ended": "closed" }),
+        );
+    }
+}
+
+#[test]
 fn a_client_ends_a_connection_in_three_ways() {
     let Some(case) = once(&format!(
         r#"{PAIR}
@@ -317,7 +351,7 @@ steps:
   - run: {{ as: missing, on_host: client, command: "no-such-program-here" }}
   - run: {{ as: signal, on_host: client, command: "kill -9 $$$$" }}
   - run: {{ as: daemon, on_host: client, command: "(setsid sleep 60 &) ; echo left" }}
-  - run: {{ as: beside, on_host: web, background: true, command: "echo here > /run/beside; sleep 600", timeout: 600s }}
+  - run: {{ as: beside, on_host: web, background: true, command: "echo begun; echo here > /run/beside; sleep 600", timeout: 600s }}
   - run: {{ as: sees, on_host: web, command: "while ! test -s /run/beside; do sleep 0.01; done; cat /run/beside" }}
   - run:
       as: script
@@ -359,6 +393,11 @@ steps:
         json!({ "ok": true, "stdout": "left\n" }),
     );
     has(case.step("sees"), json!({ "ok": true, "stdout": "here\n" }));
+    // What runs beside the story ends with it, and keeps what it has said.
+    has(
+        case.step("beside"),
+        json!({ "ok": false, "error": "deadline", "exit_code": -1, "stdout": "begun\n" }),
+    );
     let said = case.step("script")["stdout"].as_str().expect("text");
     assert!(said.starts_with("line 1\nline 2\nline 3\n"), "{said}");
 }

@@ -83,11 +83,7 @@ async fn answer(
                 client: served.client(),
                 at: Instant::now(),
             };
-            shared
-                .requests
-                .lock()
-                .expect("no holder of this lock panics")
-                .push(request);
+            shared.answered(request);
             let reply = reply(&shared.name, status, close);
             stream.write_all(reply.as_bytes()).await?;
             stream.flush().await?;
@@ -129,11 +125,7 @@ async fn refuse(
         client: served.client(),
         at: Instant::now(),
     };
-    shared
-        .requests
-        .lock()
-        .expect("no holder of this lock panics")
-        .push(request);
+    shared.answered(request);
     stream
         .write_all(reply(&shared.name, 400, true).as_bytes())
         .await?;

@@ -90,7 +90,7 @@ impl Story {
                 host,
                 command,
                 timeout,
-            } => self.run(*host, command, *timeout).await?,
+            } => self.run(*host, command, *timeout, step.background).await?,
         })
     }
 
@@ -99,9 +99,18 @@ impl Story {
         host: HostId,
         command: &str,
         limit: Duration,
+        background: bool,
     ) -> Result<(Fault, Detail), Error> {
         let inside = self.world.host(host).inside()?;
-        let ended = inside.run("/bin/sh", &["-c", command], None, limit).await?;
+        let enough = async {
+            tokio::select! {
+                () = sleep(limit) => {}
+                () = self.is_told(), if background => {}
+            }
+        };
+        let ended = inside
+            .run_until("/bin/sh", &["-c", command], None, enough)
+            .await?;
         let fault = program_fault(&ended);
         let detail = Detail::Run {
             exit_code: ended.code.map_or(-1, i64::from),

@@ -22,7 +22,8 @@ use crate::plan::{HostId, Plan, StepId, Verb};
 use crate::world::{Error, World};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Everything that happens in one case.
@@ -47,7 +48,12 @@ pub struct Story {
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
     names: Names,
+    /// Becomes true when only programs in the background are left.
+    told: watch::Sender<bool>,
 }
+
+/// Steps that go on beside others; dropped, they end where they are.
+type Beside = JoinSet<Result<(), Error>>;
 
 impl Story {
     /// A story about to begin.
@@ -74,6 +80,7 @@ impl Story {
             results,
             turns: Mutex::default(),
             names: Names::default(),
+            told: watch::Sender::new(false),
         }
     }
 
@@ -92,7 +99,7 @@ impl Story {
         at.saturating_duration_since(self.start).as_secs_f64() * 1e3
     }
 
-    /// All client connections so far, in the order they were started.
+    /// All client connections so far, a load's when it has ended.
     pub fn clients(&self) -> Vec<Arc<Client>> {
         self.clients
             .lock()
@@ -136,34 +143,34 @@ impl Story {
     }
 
     async fn steps(self: &Arc<Self>) -> Result<(), Error> {
-        let mut beside: Vec<(bool, JoinHandle<Result<(), Error>>)> = Vec::new();
+        let (mut beside, mut programs) = (Beside::new(), Beside::new());
         for number in 0..self.plan.steps.len() {
             let step = &self.plan.steps[number];
             if step.background {
                 let story = Arc::clone(self);
-                let endless = matches!(step.verb, Verb::Run { .. });
-                beside.push((
-                    endless,
-                    tokio::spawn(async move { story.step(number).await }),
-                ));
+                let its_kind = match matches!(step.verb, Verb::Run { .. }) {
+                    true => &mut programs,
+                    false => &mut beside,
+                };
+                its_kind.spawn(async move { story.step(number).await });
                 // Let it begin before the next one does.
                 tokio::task::yield_now().await;
             } else {
                 self.step(number).await?;
             }
         }
-        for (endless, handle) in beside {
-            // A program in the background serves the story and ends with it; everything else has a limit of its own.
-            if endless && !handle.is_finished() {
-                handle.abort();
-                continue;
-            }
-            match handle.await {
-                Ok(result) => result?,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
-        }
-        Ok(())
+        // A program in the background serves the story and ends with it; everything else has a limit of its own.
+        all(beside).await?;
+        self.told.send_replace(true);
+        all(programs).await
+    }
+
+    /// Waits until only programs in the background are left of the story.
+    async fn is_told(&self) {
+        let mut told = self.told.subscribe();
+        told.wait_for(|told| *told)
+            .await
+            .expect("its sender is the story's");
     }
 
     async fn step(&self, number: usize) -> Result<(), Error> {
@@ -195,4 +202,15 @@ impl Story {
         self.results.lock().expect("no holder of this lock panics")[number] = Some(result);
         Ok(())
     }
+}
+
+/// Waits for steps to end.
+async fn all(mut steps: Beside) -> Result<(), Error> {
+    while let Some(ended) = steps.join_next().await {
+        match ended {
+            Ok(result) => result?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    Ok(())
 }

@@ -175,7 +175,12 @@ static RUN: Section = Section {
             "The same, for longer texts.",
         ),
         timeout("30s"),
-        BACKGROUND,
+        field(
+            "background",
+            Default("false"),
+            Type::Bool,
+            "The story goes on at once. What still runs at its end is killed: its error is `deadline`.",
+        ),
     ],
 };
 
