@@ -153,9 +153,13 @@ steps:
         lost.connection("call"),
         json!({ "via": "front", "remote": "", "syns": 0, "target": "" }),
     );
-    // Asked at 0, 250 and 750 ms.
-    assert_eq!(lost.packets(|p| p["protocol"] == "udp").len(), 3 + 2 * 2);
+    // Asked at 0, 250 and 750 ms; the second connection of the load waits for the answer that the first one asks for.
+    assert_eq!(lost.packets(|p| p["protocol"] == "udp").len(), 3 + 2);
+    assert_eq!(lost.evidence["lookups"].as_array().map(Vec::len), Some(2));
     assert_eq!(lost.step("all")["errors"]["deadline"], 2);
+    let both = lost.connections("all");
+    assert!(both.iter().all(|one| one["lookup"] == 1), "{both:?}");
+    assert!((300.0..600.0).contains(&ms(lost.step("all"))));
     // 800 ms for the answer and 800 ms for the handshake: each has the limit to itself.
     let slow = lab.case("slow");
     fine(slow.step("call"));

@@ -55,8 +55,9 @@ pub struct Asking<'a> {
 /// What clients know of names.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// By host. Whoever asks holds the lock, so that others of the same host wait for the one answer.
-    kept: Mutex<HashMap<HostId, Known>>,
+    /// By host. Whoever asks holds the lock, so that others of the same host wait for the one answer, each as long as its
+    /// own limit; a failure is theirs, too.
+    known: Mutex<HashMap<HostId, Known>>,
     lookups: Mutex<Vec<Lookup>>,
 }
 
@@ -65,7 +66,31 @@ type Answered = Result<Vec<IpAddr>, Fault>;
 /// What one host knows, by name and kind of address.
 type Known = HashMap<(String, TYPE), Slot>;
 
-type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
+type Slot = Arc<tokio::sync::Mutex<Outcomes>>;
+
+/// What came of a host's questions for a name.
+#[derive(Debug, Default)]
+struct Outcomes {
+    kept: Option<Kept>,
+    failed: Option<Failed>,
+}
+
+/// The last question without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    lookup: usize,
+    fault: Fault,
+    ended: Instant,
+    /// How long it was asked, at most.
+    limit: Duration,
+}
+
+impl Failed {
+    /// Whether it is what somebody waited for who would have asked since `began` for as long as `limit`.
+    fn is_shared(&self, began: Instant, limit: Duration) -> bool {
+        began <= self.ended && (self.fault != Fault::DEADLINE || limit <= self.limit)
+    }
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -86,14 +111,16 @@ impl Names {
             .clone()
     }
 
-    /// The destination of a client's next connection to a name, and the number of the lookup that gave it.
+    /// The destination of a client's next connection to a name, and the number of the lookup that gave it or failed; none
+    /// when the limit passed while another's question was still open.
     pub async fn resolve(
         &self,
         client: Asking<'_>,
         dial: &Dial,
         name: &str,
         limit: Duration,
-    ) -> (Result<Endpoint, Fault>, usize) {
+    ) -> (Result<Endpoint, Fault>, Option<usize>) {
+        let began = Instant::now();
         let Asking { host, cache, ttl } = client;
         let kind = match dial.to[0].address {
             SocketAddr::V4(_) => TYPE::A,
@@ -104,23 +131,35 @@ impl Names {
             let first = lookup.addresses.first().copied();
             let fault = lookup.fault;
             let number = self.note(lookup);
-            return (first.ok_or(fault).map(|to| endpoint(dial, to)), number);
+            return (
+                first.ok_or(fault).map(|to| endpoint(dial, to)),
+                Some(number),
+            );
         }
         let slot = self.slot(dial.from, name, kind);
-        let mut slot = slot.lock().await;
-        let fresh = slot
-            .as_ref()
-            .is_some_and(|kept| kept.until.is_none_or(|until| Instant::now() < until));
-        if !fresh {
+        let Ok(mut slot) = timeout_at(began + limit, slot.lock()).await else {
+            return (Err(Fault::DEADLINE), None);
+        };
+        let is_fresh = |kept: &Kept| kept.until.is_none_or(|until| Instant::now() < until);
+        if !slot.kept.as_ref().is_some_and(is_fresh) {
+            if let Some(failed) = slot.failed.filter(|one| one.is_shared(began, limit)) {
+                return (Err(failed.fault), Some(failed.lookup));
+            }
             let lookup = ask(host, dial.from, name, kind, limit).await;
             let (addresses, fault) = (lookup.addresses.clone(), lookup.fault);
             let asked = lookup.began;
             let number = self.note(lookup);
             if addresses.is_empty() {
-                // Nothing is kept of a failure: the resolver gives no time for it (RFC 2308 section 5).
-                return (Err(fault), number);
+                // Nothing is kept of a failure for who asks later: the resolver gives no time for it (RFC 2308 section 5).
+                slot.failed = Some(Failed {
+                    lookup: number,
+                    fault,
+                    ended: Instant::now(),
+                    limit,
+                });
+                return (Err(fault), Some(number));
             }
-            *slot = Some(Kept {
+            slot.kept = Some(Kept {
                 lookup: number,
                 addresses,
                 until: match cache {
@@ -130,15 +169,15 @@ impl Names {
                 used: 0,
             });
         }
-        let kept = slot.as_mut().expect("filled above");
+        let kept = slot.kept.as_mut().expect("filled above");
         let address = kept.addresses[kept.used % kept.addresses.len()];
         kept.used += 1;
-        (Ok(endpoint(dial, address)), kept.lookup)
+        (Ok(endpoint(dial, address)), Some(kept.lookup))
     }
 
     fn slot(&self, host: HostId, name: &str, kind: TYPE) -> Slot {
-        let mut kept = self.kept.lock().expect("no holder of this lock panics");
-        let names = kept.entry(host).or_default();
+        let mut known = self.known.lock().expect("no holder of this lock panics");
+        let names = known.entry(host).or_default();
         Arc::clone(names.entry((name.to_owned(), kind)).or_default())
     }
 

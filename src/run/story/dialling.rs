@@ -33,8 +33,7 @@ impl Story {
                     cache: self.plan.hosts[dial.from.0 as usize].dns_cache,
                     ttl: self.plan.fabric.resolver.ttl,
                 };
-                let (to, lookup) = self.names.resolve(client, dial, name, limit).await;
-                (to, Some(lookup))
+                self.names.resolve(client, dial, name, limit).await
             }
         };
         let to = to.and_then(|to| self.make_way(dial.from, to));
