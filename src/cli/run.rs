@@ -20,7 +20,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     if let Some(shard) = args.shard {
         plans.retain(|plan| select::is_in(shard, &plan.lab, &plan.case));
     }
-    if args.evidence.is_some() || args.repeat > 1 {
+    if args.evidence.is_some() || args.capture.is_some() || args.repeat > 1 {
         named_once(&plans)?;
     }
     if let Some(folder) = &args.evidence {
@@ -57,7 +57,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     }
 }
 
-/// Evidence and pass rates go by a lab's name, which two files in folders of the same name share.
+/// Evidence, captures and pass rates go by a lab's name, which two files in folders of the same name share.
 fn named_once(plans: &[Plan]) -> Result<(), Mistake> {
     let mut files = BTreeMap::new();
     for plan in plans {

@@ -2,6 +2,7 @@
 //!
 //! What fails *in* the story (a refused connection, a step's limit) is evidence; only the machine's failures are errors.
 
+mod acceptor;
 mod books;
 pub mod capture;
 mod client;

@@ -219,8 +219,10 @@ fn labs_of_one_name_do_not_share_evidence() {
     let desk = Desk::new("names");
     desk.file("x/same/lab.yaml", LAB);
     desk.file("y/same/lab.yaml", LAB);
-    let output = desk.hairpin(&["run", "x", "y", "--evidence", "kept"]);
-    mistake(&output, &["are both called `same/lab`"]);
+    for kept in ["--evidence=kept", "--capture=kept"] {
+        let output = desk.hairpin(&["run", "x", "y", kept]);
+        mistake(&output, &["are both called `same/lab`"]);
+    }
 }
 
 #[test]
@@ -249,4 +251,39 @@ fn a_machine_that_cannot_run_labs_says_why_with_status_3() {
     assert!(err(&output).contains("this machine cannot run labs"));
     assert!(err(&output).contains("/dev/net/tun"), "{}", err(&output));
     assert!(err(&output).contains("hairpin doctor"));
+}
+
+/// Programs open more connections to a server of ours than it may have descriptors.
+#[test]
+fn a_connection_that_cannot_be_accepted_waits_and_is_told_once() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("descriptors");
+    desk.file(
+        "many.yaml",
+        r#"
+title: Many connections
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - run: { as: many, on_host: client, command: "for n in $(seq 8); do bash -c 'for i in $(seq 60); do exec {fd}<>/dev/tcp/web/80; done; sleep 0.3' & done; wait" }
+  - connect: { as: after, from: client, to: "web:80" }
+  - exchange: { over: after, as: said }
+works: [many.ok, said.ok]
+cases: { only: { kind: control } }
+"#,
+    );
+    let limited = "ulimit -n 360 && exec \"$0\" run many.yaml";
+    let output = Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_hairpin")])
+        .current_dir(&desk.0.0)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh starts");
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    let told = err(&output).matches("cannot be accepted").count();
+    assert_eq!(told, 1, "{}", err(&output));
 }

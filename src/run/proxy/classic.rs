@@ -134,14 +134,10 @@ impl Connection {
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         });
-        let mut backend = backend;
-        if settings.proxy_protocol {
-            let header = proxy_protocol::proxy_v1(self.client, self.station.address);
-            if backend.write_all(header.as_bytes()).await.is_err() {
-                return;
-            }
-        }
-        let (why, farewell) = self.relay(&stream, backend, (&pair, &bytes)).await;
+        let header = settings
+            .proxy_protocol
+            .then(|| proxy_protocol::proxy_v1(self.client, self.station.address));
+        let (why, farewell) = self.relay(&stream, backend, header, (&pair, &bytes)).await;
         if farewell == Farewell::Reset {
             reset(&stream);
         }
@@ -228,15 +224,20 @@ impl Connection {
         Some(())
     }
 
-    /// Carries bytes until the connection is over.
+    /// Carries bytes until the connection is over, behind a header where the instance is to have one.
     async fn relay(
         &mut self,
         client: &TcpStream,
-        backend: TcpStream,
+        mut backend: TcpStream,
+        header: Option<String>,
         (pair, bytes): (&Pair, &Bytes),
     ) -> (Closed, Farewell) {
         let activity = Activity::new();
-        let end = {
+        let header = header.unwrap_or_default();
+        let told = backend.write_all(header.as_bytes()).await;
+        let end = if told.is_err() {
+            Closed::TargetReset
+        } else {
             let up = Way {
                 from: (client, Side::Client),
                 to: (&backend, Side::Target),

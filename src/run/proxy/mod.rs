@@ -17,6 +17,7 @@ use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Place};
 use crate::plan::Plan;
+use crate::run::acceptor::Acceptor;
 use crate::world::socket::{self, ClientOptions, Family};
 use crate::world::{Error, World};
 use nix::errno::Errno;
@@ -143,10 +144,11 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(
     carry: impl Fn(TcpStream, SocketAddrV4) -> F,
 ) {
     let mut connections = JoinSet::new();
+    let mut acceptor = Acceptor::new(listener);
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, SocketAddr::V4(client))) = accepted {
+            (stream, client) = acceptor.next() => {
+                if let SocketAddr::V4(client) = client {
                     at_once(&stream);
                     connections.spawn(carry(stream, client));
                 }

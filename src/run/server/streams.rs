@@ -5,6 +5,7 @@ use super::served::Served;
 use super::{END_LIMIT, Order, Shared, no_port, unfrozen, unwatched};
 use crate::plan::Server;
 use crate::run::Sockets;
+use crate::run::acceptor::Acceptor;
 use crate::run::slot::Slot;
 use crate::run::tls::{self, Versions};
 use crate::spec::App;
@@ -72,16 +73,15 @@ fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
 
 async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
     let mut orders = shared.orders.subscribe();
+    let mut acceptor = Acceptor::new(listener);
     loop {
         if *orders.borrow_and_update() != Order::Serve {
             return;
         }
         tokio::select! {
             changed = orders.changed() => if changed.is_err() { return },
-            accepted = unfrozen(shared.frozen.subscribe(), listener.accept()), if !matches!(program.app, App::NeverAccept { .. }) => {
-                if let Ok((stream, _)) = accepted {
-                    accept(&shared, stream, Arc::clone(&program));
-                }
+            (stream, _) = unfrozen(shared.frozen.subscribe(), acceptor.next()), if !matches!(program.app, App::NeverAccept { .. }) => {
+                accept(&shared, stream, Arc::clone(&program));
             }
         }
     }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 /// follow each other as a busy client's do, and hanging ones do not hold up the rest.
 pub(in crate::run) const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Opens the connections of a load step; what depends on packets is filled in when evidence is collected.
+/// Opens the connections of a load step, and tells the last fault that any of them met; what depends on packets is filled in when evidence is collected.
 pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
     let Verb::Load { dials, .. } = &story.plan.steps[number].verb else {
         unreachable!("called for a load")
@@ -28,7 +28,7 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
         errors: dense_errors(),
         ..Load::default()
     };
-    let mut worst = Fault::default();
+    let mut last = Fault::default();
     for (client, talk) in by_client.into_iter().flatten() {
         let fault = talk.fault;
         load.attempts += 1;
@@ -36,7 +36,7 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
         if !fault.is_none() {
             load.failed += 1;
             *load.errors.entry(fault.word.to_owned()).or_default() += 1;
-            worst = fault;
+            last = fault;
         }
         let connection = story.add(client);
         load.connections.push(connection);
@@ -51,7 +51,7 @@ pub async fn run(story: &Story, number: usize) -> (Fault, Detail) {
             });
         }
     }
-    (worst, Detail::Load(load))
+    (last, Detail::Load(load))
 }
 
 /// A client's connections, in the order they were started, each with what was said on it.
