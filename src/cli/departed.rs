@@ -4,7 +4,6 @@
 //! twice for each TUN: a case that is built meanwhile waits for hundreds of them. So worlds stay as they are while cases are
 //! still to come, as far as memory and descriptors go. Whoever holds them ends, and they end.
 
-use super::room::Part;
 use crate::world::World;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,19 +17,19 @@ const SHARE: u64 = 8;
 /// ... and so many bytes: once they go, they go one after the other.
 const MOST: usize = 1 << 30;
 
-/// A world that nobody looks at any more, with its part of the room.
+/// A world that nobody looks at any more, with its part of what all share.
 #[derive(Debug)]
-struct Departed {
+struct Departed<P> {
     /// Memory that it takes, bytes.
     size: usize,
     _world: Arc<World>,
-    _part: Part,
+    _part: P,
 }
 
-/// All of them.
+/// All of them. `P`: what each keeps as long as it stays.
 #[derive(Debug)]
-pub(super) struct Departure {
-    list: Mutex<Vec<Departed>>,
+pub(super) struct Departure<P> {
+    list: Mutex<Vec<Departed<P>>>,
     /// Memory that they may take, bytes.
     most: usize,
     /// Cases that are to be built yet.
@@ -39,7 +38,7 @@ pub(super) struct Departure {
     waiting: AtomicUsize,
 }
 
-impl Departure {
+impl<P: Send + 'static> Departure<P> {
     /// Of none yet. `memory`: what is available, bytes; none when that is not known.
     pub(super) fn new(to_come: usize, memory: Option<u64>) -> Self {
         let share = memory.unwrap_or(0) / SHARE;
@@ -63,7 +62,7 @@ impl Departure {
     }
 
     /// Takes a world whose case is over, with so many packets in its books.
-    pub(super) fn add(&self, world: Arc<World>, packets: usize, part: Part) {
+    pub(super) fn add(&self, world: Arc<World>, packets: usize, part: P) {
         let held = {
             let mut list = self.list();
             list.push(Departed {
@@ -87,7 +86,7 @@ impl Departure {
     /// Somebody waits for room as long as it keeps this; whoever ends meanwhile goes at once.
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        Waiting(self)
+        Waiting(&self.waiting)
     }
 
     /// Lets all go. Nobody waits for it: a thousand threads and devices take some seconds to go.
@@ -98,17 +97,17 @@ impl Departure {
         }
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Departed>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Departed<P>>> {
         self.list.lock().expect("no holder of this lock panics")
     }
 }
 
 /// See [`Departure::wait`].
-pub(super) struct Waiting<'a>(&'a Departure);
+pub(super) struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -118,7 +117,7 @@ mod tests {
 
     #[test]
     fn worlds_stay_while_cases_are_to_come_and_there_is_room() {
-        let departure = Departure::new(2, Some(SHARE * 10));
+        let departure = Departure::<()>::new(2, Some(SHARE * 10));
         assert!(!departure.is_in_the_way(10));
         assert!(departure.is_in_the_way(11), "memory");
         departure.built();
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn where_memory_is_not_known_none_stay() {
-        assert!(Departure::new(2, None).is_in_the_way(1));
-        assert_eq!(Departure::new(2, Some(u64::MAX)).most, MOST);
+        assert!(Departure::<()>::new(2, None).is_in_the_way(1));
+        assert_eq!(Departure::<()>::new(2, Some(u64::MAX)).most, MOST);
     }
 }

@@ -56,6 +56,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 failure: None,
                 saved: place,
                 capture: store::capture_beside(&saved.folder),
+                record: None,
                 retried: None,
             })
         })

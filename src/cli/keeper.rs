@@ -6,7 +6,7 @@ use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::evidence::store::{self, CaseFile, StoreError};
 use crate::plan::Plan;
-use crate::report::{CaseInfo, Outcome};
+use crate::report::{CaseInfo, Outcome, Record};
 use crate::run::Recorded;
 use crate::run::capture::Capture;
 use crate::verdict;
@@ -49,6 +49,7 @@ impl<'a> Keeper<'a> {
             case: CaseInfo::from(plan),
             attempt,
             evidence: None,
+            record: None,
             verdict: None,
             failure: None,
             saved: None,
@@ -60,13 +61,15 @@ impl<'a> Keeper<'a> {
             Ok(Recorded { evidence, capture }) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence, capture);
-                // Of many repetitions only the numbers are needed, and of a failure everything.
-                let needed = match outcome.holds() {
+                // Of many repetitions only the numbers are needed, and of a failure, or to be explained, everything.
+                let holds = outcome.holds() && !self.args.explain;
+                outcome.evidence = Some(match outcome.holds() {
                     true if self.args.repeat > 1 => slim(evidence),
-                    true if evidence.packets.len() > MOST_PACKETS => few_packets(evidence),
                     true | false => evidence,
-                };
-                outcome.evidence = Some(needed);
+                });
+                if holds {
+                    spare(&mut outcome);
+                }
             }
         }
         outcome
@@ -141,14 +144,21 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Without what large loads have by the hundred thousand; the next case may be as large.
-fn few_packets(mut evidence: Evidence) -> Evidence {
-    evidence.packets.truncate(MOST_PACKETS);
-    evidence.packets.shrink_to_fit();
-    for host in evidence.hosts.values_mut() {
-        host.sockets = Vec::new();
+/// Lets go of what large loads have by the hundred thousand, for the next case may be as large; when what reports say of it
+/// is put down.
+fn spare(outcome: &mut Outcome) {
+    let large = |evidence: &Evidence| evidence.packets.len() > MOST_PACKETS;
+    if !outcome.evidence.as_ref().is_some_and(large) {
+        return;
     }
-    evidence
+    outcome.record = Some(Box::new(Record::from(&*outcome)));
+    for evidence in &mut outcome.evidence {
+        evidence.packets.truncate(MOST_PACKETS);
+        evidence.packets.shrink_to_fit();
+        for host in evidence.hosts.values_mut() {
+            host.sockets = Vec::new();
+        }
+    }
 }
 
 fn slim(evidence: Evidence) -> Evidence {
@@ -162,5 +172,56 @@ fn slim(evidence: Evidence) -> Evidence {
         mappings: Vec::new(),
         refusals: Vec::new(),
         ..evidence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
+    use crate::report::Report;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    #[test]
+    fn reports_tell_of_packets_that_are_let_go() {
+        let text = "title: t\nhosts: { a: { zone: a } }\nsteps: [{ wait: 1ms }]\nworks: [true]\ncases: { only: { kind: control } }\n";
+        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+        let copied = LinkEffect {
+            host: "a".to_owned(),
+            direction: "up".to_owned(),
+            what: LinkDid::Copied { from: 0 },
+        };
+        let last = Packet {
+            links: Some(Box::new(OnLinks {
+                effects: vec![copied],
+                ..OnLinks::default()
+            })),
+            ..Packet::default()
+        };
+        let mut packets = vec![Packet::default(); MOST_PACKETS];
+        packets.push(last);
+        let recorded = Recorded {
+            evidence: Evidence {
+                packets,
+                ..Evidence::default()
+            },
+            capture: None,
+        };
+        let line = Line::parse_from(["run"]);
+        let mut keeper = Keeper::new(&line.run, BTreeMap::new());
+        let mut outcome = keeper.outcome(&plans[0], 1, Ok(recorded));
+        outcome.retried = Some("it was late".to_owned());
+        let kept = outcome.evidence.as_ref().expect("some of it");
+        assert_eq!(kept.packets.len(), MOST_PACKETS);
+        let report = Report::new(&[outcome], None);
+        let told = &report.cases[0];
+        assert_eq!(told.network.links["a's link (up)"]["copies made"], 1);
+        assert_eq!(told.retried.as_deref(), Some("it was late"));
     }
 }

@@ -16,10 +16,12 @@ const END: u64 = 16 * 1024;
 #[derive(Debug)]
 pub struct Room {
     table: usize,
+    /// Memory in the beginning, bytes; none when the kernel does not say.
+    memory: Option<u64>,
     here: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     /// Worlds whose cases are over.
-    pub(super) departure: Departure,
+    pub(super) departure: Departure<Part>,
 }
 
 /// A case's part of the room, until it is dropped.
@@ -37,9 +39,17 @@ impl Room {
     /// # Errors
     /// When the machine refuses an annex.
     pub fn new<'a>(plans: impl ExactSizeIterator<Item = &'a Plan>) -> Result<Self, Error> {
-        let table = annex::room();
-        let departure = Departure::new(plans.len(), available_memory());
-        let fit = plans.filter(|plan| lack(plan, table).is_none());
+        Self::of(plans, annex::room(), available_memory())
+    }
+
+    /// The same where a table has room for so many descriptors.
+    fn of<'a>(
+        plans: impl ExactSizeIterator<Item = &'a Plan>,
+        table: usize,
+        memory: Option<u64>,
+    ) -> Result<Self, Error> {
+        let departure = Departure::new(plans.len(), memory);
+        let fit = plans.filter(|plan| lack(plan, table, memory).is_none());
         let most = fit.map(|plan| Need::of(plan, table).seats).max();
         let annexes = most.unwrap_or(0).div_ceil(table.max(1));
         if annexes > 0 {
@@ -47,6 +57,7 @@ impl Room {
         }
         Ok(Self {
             table,
+            memory,
             here: Arc::new(Semaphore::new(table)),
             seats: Arc::new(Semaphore::new(annexes * table)),
             departure,
@@ -58,7 +69,9 @@ impl Room {
     /// # Errors
     /// What the machine lacks for it at all.
     pub async fn take(&self, plan: &Plan, cancel: &mut Cancel) -> Result<Option<Part>, Error> {
-        if let Some(lack) = lack(plan, self.table) {
+        // No more than in the beginning: nobody made seats for what did not fit then.
+        let memory = [self.memory, available_memory()];
+        if let Some(lack) = lack(plan, self.table, memory.into_iter().flatten().min()) {
             return Err(lack);
         }
         let need = Need::of(plan, self.table);
@@ -90,8 +103,8 @@ impl Room {
     }
 }
 
-/// What this machine lacks for a case, with the remedy; none when it can run.
-fn lack(plan: &Plan, table: usize) -> Option<Error> {
+/// What this machine lacks for a case, with the remedy; none when it can run. `memory`: bytes to be had, if that is known.
+fn lack(plan: &Plan, table: usize, memory: Option<u64>) -> Option<Error> {
     let need = Need::of(plan, table);
     if need.here > table {
         let short = format!("{} are needed, {table} are to be had", need.here);
@@ -101,7 +114,7 @@ fn lack(plan: &Plan, table: usize) -> Option<Error> {
         );
     }
     let wanted = need.seats as u64 * END;
-    let available = available_memory()?;
+    let available = memory?;
     (wanted > available).then(|| {
         let short = format!(
             "about {} are needed, {} are available",
@@ -121,4 +134,24 @@ fn available_memory() -> Option<u64> {
         .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::sync::watch;
+
+    #[tokio::test]
+    async fn what_did_not_fit_in_the_beginning_does_not_wait_for_seats_that_nobody_made() {
+        let text = "title: t\nhosts:\n  client: {}\n  web: { serve: { 80: echo } }\nsteps:\n  - load: { as: one, from: client, to: web, \
+                    connections: 500, hold: true }\nworks: [one.ok]\ncases:\n  only: { kind: control }\n";
+        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+        let room = Room::of(plans.iter(), 1000, Some(END)).expect("no annex is needed");
+        let (_stop, mut cancel) = watch::channel(false);
+        let taken = tokio::time::timeout(Duration::from_secs(5), room.take(&plans[0], &mut cancel));
+        let taken = taken.await.expect("it waits for nothing");
+        let lack = taken.expect_err("there is memory for one end of a connection");
+        assert_eq!(lack.operation, "keep 1000 sockets in memory");
+    }
 }

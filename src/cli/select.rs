@@ -3,6 +3,7 @@
 use super::terminal::Stream;
 use super::{Mistake, count, reports};
 use crate::diag::{self, Diagnostics, Format};
+use crate::evidence::number_of;
 use crate::plan::{self, Plan};
 use crate::report::Shard;
 use std::collections::BTreeSet;
@@ -391,13 +392,8 @@ pub fn reseed(plan: &mut Plan, seed: u64) {
 /// True for a case in this part of a run that is split. Its name alone decides, so that no case changes its part when
 /// labs come or go.
 pub fn is_in(shard: Shard, lab: &str, case: &str) -> bool {
-    // FNV-1a, mixed: its low bits alone follow the last letters.
-    let name = lab.bytes().chain([b'/']).chain(case.bytes());
-    let hash = name.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    (hash ^ hash >> 33) % u64::from(shard.of) == u64::from(shard.number - 1)
+    let number = number_of(&format!("{lab}/{case}"));
+    number % u64::from(shard.of) == u64::from(shard.number - 1)
 }
 
 #[cfg(test)]

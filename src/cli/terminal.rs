@@ -70,7 +70,7 @@ impl Stream {
     }
 }
 
-/// Colours as asked for, and the log.
+/// Colours as asked for, and the log. A filter of the log that cannot be read is told, and is none.
 pub fn set_up(colour: Colour, verbose: u8) {
     match colour {
         Colour::Auto => {}
@@ -82,7 +82,11 @@ pub fn set_up(colour: Colour, verbose: u8) {
         1 => "debug",
         2.. => "trace",
     };
-    let filter = EnvFilter::try_from_env("HAIRPIN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let wanted = std::env::var("HAIRPIN_LOG").unwrap_or_else(|_| level.to_owned());
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|error| {
+        complain(&format!("HAIRPIN_LOG: `{wanted}` is no filter: {error}"));
+        EnvFilter::new(level)
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

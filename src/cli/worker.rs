@@ -10,9 +10,11 @@ use crate::report::{self, Outcome, Report, Word};
 use crate::run::{self, Recorded, need};
 use crate::verdict::Ruling;
 use crate::world::{Error, World, probe};
+use futures_util::FutureExt;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -110,11 +112,6 @@ async fn all(
     let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     keeper.settle(&mut outcomes);
     let interrupted = *runs.cancelled.borrow();
-    assert!(
-        interrupted || outcomes.len() == total,
-        "{} of {total} runs died without a result; what they said stands above",
-        total - outcomes.len()
-    );
     let published = publish(args, &outcomes, left_out, began);
     if interrupted {
         terminal::note(&format!(
@@ -172,7 +169,8 @@ impl Runs {
                 let (room, cancelled) = (Arc::clone(&room), cancelled.clone());
                 let (results, runs) = (results.clone(), Arc::clone(&running));
                 tokio::spawn(async move {
-                    let result = one(&job.plan, &room, cancelled, capture).await;
+                    let run = one(&job.plan, &room, cancelled, capture);
+                    let result = outlived(run).await;
                     let Some(result) = result else { return };
                     // The reader stops early only when the user interrupts.
                     drop(results.send((number, job, result)).await);
@@ -225,7 +223,8 @@ impl Runs {
                 job.plan.lab, job.plan.case
             ));
             let cancelled = self.cancelled.clone();
-            let Some(result) = one(&job.plan, &self.room, cancelled, self.capture).await else {
+            let run = one(&job.plan, &self.room, cancelled, self.capture);
+            let Some(result) = outlived(run).await else {
                 break;
             };
             let mut outcome = keeper.outcome(&job.plan, job.attempt, result);
@@ -304,6 +303,24 @@ async fn one(
     Some(build_and_run(plan, room, part, cancelled, capture).await)
 }
 
+/// The result of a run, also of one that panics: it is lost, and the others are not.
+async fn outlived<T>(
+    run: impl Future<Output = Option<Result<T, Error>>>,
+) -> Option<Result<T, Error>> {
+    // What it leaves is dropped with it, but for what is behind locks, whose holders do not panic.
+    match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            let error = Error::other("run the case", format!("panic: {}", said.unwrap_or("?")));
+            Some(Err(
+                error.hint("this is a defect of hairpin: please report it")
+            ))
+        }
+    }
+}
+
 async fn build_and_run(
     plan: &Arc<Plan>,
     room: &Room,
@@ -320,14 +337,12 @@ async fn build_and_run(
     tracing::debug!(lab = %plan.lab, case = %plan.case, ?up, ?reckoned, "a case begins");
     let result = run::run(plan, Arc::clone(&world), part.sockets, cancelled).await;
     tracing::debug!(lab = %plan.lab, case = %plan.case, "a case has ended");
-    let began = Instant::now();
     let packets = result
         .as_ref()
         .map_or(0, |recorded| recorded.evidence.packets.len());
     room.departure.add(world, packets, part);
     let mut recorded = result?;
     recorded.evidence.up_ms = up.as_secs_f64() * 1e3;
-    recorded.evidence.down_ms = began.elapsed().as_secs_f64() * 1e3;
     Ok(recorded)
 }
 
@@ -396,5 +411,17 @@ mod tests {
             }
         });
         runtime.block_on(proxy).expect("nothing panicked");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_panics_is_told_as_one_that_could_not_be_run() {
+        async fn dies(deep: bool) -> Option<Result<(), Error>> {
+            assert!(!deep, "at {}", 7);
+            Some(Ok(()))
+        }
+        assert!(matches!(outlived(dies(false)).await, Some(Ok(()))));
+        let told = outlived(dies(true)).await;
+        let told = told.and_then(Result::err).expect("it died");
+        assert_eq!(told.detail, "panic: at 7");
     }
 }

@@ -1,7 +1,7 @@
 //! What a case will take, reckoned from its plan: descriptors that it has open at once, and time.
 
 use crate::expr::Truth;
-use crate::plan::{Kind, Plan, Step, Verb};
+use crate::plan::{Kind, Plan, Request, Step, Verb};
 use std::time::Duration;
 
 /// Descriptors of a case besides its hosts' and its sockets': the fabric's own, files that are open for a moment.
@@ -50,24 +50,48 @@ pub fn connections(plan: &Plan) -> usize {
             connections,
             rate,
             hold,
+            request,
             timeout,
             ..
         } = verb
         else {
             return verb.dials().len();
         };
-        dials.len() * at_once(*connections as usize, *rate, *hold, *timeout)
+        let each = match hold {
+            true => *connections as usize,
+            false => at_once(
+                *connections as usize,
+                *rate,
+                life(request.as_ref(), *timeout),
+            ),
+        };
+        dials.len() * each
     };
     plan.steps.iter().map(|step| of_step(&step.verb)).sum()
 }
 
-/// Of one client of a load: those that are held, or as many as may wait for their end.
-fn at_once(all: usize, rate: Option<f64>, hold: bool, timeout: Duration) -> usize {
+/// How long a connection of a load is there that is not held, at most: the limit is that of the handshake, and once more
+/// that of each answer.
+fn life(request: Option<&Request>, limit: Duration) -> Duration {
+    let talk = match request {
+        None => Duration::ZERO,
+        Some(Request::Bytes(_)) => limit,
+        // The next one waits for its time and for the answer before it, whichever is later.
+        Some(Request::Http(http)) => {
+            let until_last = http
+                .every
+                .max(limit)
+                .saturating_mul(http.times.saturating_sub(1));
+            until_last.saturating_add(limit)
+        }
+    };
+    limit.saturating_add(talk)
+}
+
+/// Of one client of a load, as many as may be there while the first one is.
+fn at_once(all: usize, rate: Option<f64>, life: Duration) -> usize {
     let per_second = rate.unwrap_or(1.0 / super::story::PATIENCE.as_secs_f64());
-    match hold {
-        true => all,
-        false => all.min((per_second * timeout.as_secs_f64()).ceil() as usize + 1),
-    }
+    all.min((per_second * life.as_secs_f64()).ceil() as usize + 1)
 }
 
 /// A program's own time, which no plan tells: longer than most steps take.
@@ -219,6 +243,20 @@ mod tests {
             plan("  - load: { as: one, from: client, to: web, connections: 13000, timeout: 2s }");
         // One every 20 ms for two seconds, from each of four.
         assert_eq!(Need::of(&plan, 10_000).here, 22 + 2 * 4 * 101);
+    }
+
+    #[test]
+    fn what_is_asked_over_a_connection_keeps_it_open() {
+        let open = |request: &str| {
+            connections(&plan(&format!(
+                "  - load: {{ as: one, from: client-1, to: web, connections: 13000, rate: 1000, timeout: 2s{request} }}"
+            )))
+        };
+        assert_eq!(open(""), 2001);
+        // The handshake and the answer; then ten answers, one a second or as late as they may be.
+        assert_eq!(open(", request: 32"), 4001);
+        assert_eq!(open(", request: { times: 3, every: 1s }"), 8001);
+        assert_eq!(open(", request: { times: 3, every: 4s }"), 12_001);
     }
 
     #[test]

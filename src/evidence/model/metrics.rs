@@ -80,13 +80,19 @@ impl MetricStatistics {
     }
 }
 
-/// Sixteen hexadecimal digits as at the end of an ARN, always the same for a name: FNV-1a, then the finalizer of
-/// MurmurHash3, without which names that differ in their last letter look alike.
-pub fn resource_id(name: &str) -> String {
+/// A number that is always the same for a name: FNV-1a, then half of the finalizer of MurmurHash3, without which names that
+/// differ in their last letter look alike.
+pub fn number_of(name: &str) -> u64 {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    let hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
+}
+
+/// Sixteen hexadecimal digits as at the end of an ARN, always the same for a name: [`number_of`] it and the other half of the
+/// finalizer.
+pub fn resource_id(name: &str) -> String {
+    let hash = number_of(name).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     format!("{:016x}", hash ^ hash >> 33)
 }
