@@ -56,6 +56,8 @@ pub struct Outcome {
     pub attempt: u32,
     /// What was recorded; none when the environment failed, or when the caller let go of it to save memory.
     pub evidence: Option<Evidence>,
+    /// What reports say of it, where the evidence is no longer all that was recorded.
+    pub record: Option<Box<Record>>,
     /// What it came to; none when the environment failed.
     pub verdict: Option<Verdict>,
     /// Why the case could not be run: operation, namespace, errno, hint.

@@ -42,7 +42,6 @@ impl Kit {
                 time_scale: 1.0,
                 kernel: "6.18.44".into(),
                 up_ms: 3.1,
-                down_ms: 0.4,
                 seconds: 2.1,
                 lag_ms: 0.6,
                 ..Evidence::default()

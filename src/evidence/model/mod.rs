@@ -50,15 +50,14 @@ pub struct Evidence {
     pub kernel: String,
     /// Building the world, ms.
     pub up_ms: f64,
-    /// Taking it down, ms.
-    pub down_ms: f64,
     /// From the first step to the last, seconds.
     pub seconds: f64,
     /// Worst lateness of a 1 ms timer on this machine while the steps ran, ms.
     pub lag_ms: f64,
     /// Every step, in order.
     pub steps: Vec<StepResult>,
-    /// Every client connection, in the order they were started.
+    /// Every client connection, in the order in which the steps that open them had done so; those of a load client by
+    /// client, each one's in the order they were started.
     pub connections: Vec<Connection>,
     /// Every question of a client to the resolver, in the order they were asked.
     #[serde(default)]

@@ -358,10 +358,6 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     );
     add("built in", record.up_ms.map(|ms| format!("{ms:.1} ms")));
     add("capture", record.capture.as_ref().map(|c| c.file.clone()));
-    add(
-        "taken down in",
-        record.down_ms.map(|ms| format!("{ms:.1} ms")),
-    );
     facts
 }
 

@@ -28,6 +28,24 @@ impl Report {
 
 impl From<&Outcome> for Record {
     fn from(outcome: &Outcome) -> Self {
+        let mut record = match &outcome.record {
+            Some(record) => (**record).clone(),
+            None => Self::of(outcome),
+        };
+        record.retried.clone_from(&outcome.retried);
+        record.evidence.clone_from(&outcome.saved);
+        record.capture = outcome.capture.as_ref().map(|files| Captured {
+            file: files.case.clone(),
+            attachments: files.attachments.clone(),
+            cut: files.cut,
+        });
+        record
+    }
+}
+
+impl Record {
+    /// Of what was recorded, but for what is known later: where it is kept, and whether it was run again.
+    fn of(outcome: &Outcome) -> Self {
         let info = &outcome.case;
         let evidence = outcome.evidence.as_ref();
         let verdict = outcome.verdict.as_ref();
@@ -52,12 +70,11 @@ impl From<&Outcome> for Record {
             set: set.collect(),
             seed: info.seed,
             attempt: outcome.attempt,
-            retried: outcome.retried.clone(),
+            retried: None,
             time_scale: evidence.map(|e| e.time_scale),
             kernel: evidence.map(|e| e.kernel.clone()),
             seconds: evidence.map(|e| e.seconds),
             up_ms: evidence.map(|e| e.up_ms),
-            down_ms: evidence.map(|e| e.down_ms),
             lag_ms: evidence.map(|e| e.lag_ms),
             works: verdict.map(|v| claims(&v.works)).unwrap_or_default(),
             expect: verdict.map(|v| claims(&v.expect)).unwrap_or_default(),
@@ -74,12 +91,8 @@ impl From<&Outcome> for Record {
             metrics: evidence.map(|e| e.metrics.clone()).unwrap_or_default(),
             drops: evidence.map(|e| e.drops.clone()).unwrap_or_default(),
             network: evidence.map(Network::of).unwrap_or_default(),
-            evidence: outcome.saved.clone(),
-            capture: outcome.capture.as_ref().map(|files| Captured {
-                file: files.case.clone(),
-                attachments: files.attachments.clone(),
-                cut: files.cut,
-            }),
+            evidence: None,
+            capture: None,
             nearest: nearest(outcome).lines(),
             story: if first {
                 info.story.clone()

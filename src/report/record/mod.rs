@@ -107,8 +107,6 @@ pub struct Record {
     pub seconds: Option<f64>,
     /// Building the world.
     pub up_ms: Option<f64>,
-    /// Taking it down.
-    pub down_ms: Option<f64>,
     /// Worst lateness of a timer while the steps ran.
     pub lag_ms: Option<f64>,
     /// The lab's promise.

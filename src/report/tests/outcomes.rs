@@ -103,6 +103,7 @@ pub(in crate::report) fn fault() -> Outcome {
         failure: None,
         saved: None,
         capture: None,
+        record: None,
         retried: None,
     }
 }
@@ -135,6 +136,7 @@ pub(in crate::report) fn fix() -> Outcome {
         failure: None,
         saved: None,
         capture: None,
+        record: None,
         retried: None,
     }
 }

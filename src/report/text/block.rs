@@ -73,8 +73,8 @@ fn world(evidence: &Evidence) -> String {
         format!(", cloud time {} times faster", evidence.time_scale)
     };
     format!(
-        "up {:.1} ms, down {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{scale}",
-        evidence.up_ms, evidence.down_ms, evidence.lag_ms, evidence.kernel, evidence.seed,
+        "up {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{scale}",
+        evidence.up_ms, evidence.lag_ms, evidence.kernel, evidence.seed,
     )
 }
 

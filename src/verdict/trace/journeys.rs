@@ -123,6 +123,10 @@ impl<'t, 'e> Book<'t, 'e> {
             let ends = (c.from.as_str(), &*c.protocol, &*c.local, &*c.remote);
             dialled.entry(ends).or_default().push(number);
         }
+        let began = |number: &usize| trace.evidence.connections[*number].at;
+        for same in dialled.values_mut() {
+            same.sort_by(|a, b| began(a).total_cmp(&began(b)));
+        }
         Self {
             trace,
             dialled,

@@ -114,3 +114,39 @@ fn an_empty_case_has_an_empty_trace() {
     assert!(trace.passages.is_empty() && trace.challenges.is_empty());
     assert_eq!(trace.name(7), "connection 7");
 }
+
+/// Those of a load are listed when it has ended, behind others that were started later.
+#[test]
+fn a_packet_of_ends_used_twice_is_of_the_connection_started_last_before_it() {
+    let (local, remote) = ("10.0.0.51:4000", "10.0.0.9:80");
+    let connection = |at| Connection {
+        from: "pod".into(),
+        protocol: "tcp".into(),
+        local: local.into(),
+        remote: remote.into(),
+        at,
+        ..Connection::default()
+    };
+    let seen = |id, t| Packet {
+        id,
+        t,
+        sender: "pod".into(),
+        receiver: "node".into(),
+        seen_at: "node veth1".into(),
+        protocol: "tcp".into(),
+        from: local.into(),
+        to: remote.into(),
+        from_after: local.into(),
+        to_after: remote.into(),
+        flags: "S".into(),
+        ..Packet::default()
+    };
+    let evidence = Evidence {
+        connections: vec![connection(100.0), connection(0.0)],
+        packets: vec![seen(0, 0.5), seen(1, 100.5)],
+        ..Evidence::default()
+    };
+    let journeys = Trace::new(&evidence).journeys();
+    let whose: Vec<_> = journeys.iter().map(|journey| journey.connection).collect();
+    assert_eq!(whose, [Some(1), Some(0)]);
+}
