@@ -11,7 +11,7 @@ use_cargo() {
             export CARGO_HOME="${CARGO_HOME:-$user_home/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$user_home/.rustup}"
             PATH="$user_home/.cargo/bin:$PATH"
         fi
-        trap 'chown -R "$SUDO_USER" target "$CARGO_HOME/registry" 2>/dev/null || true' EXIT
+        trap 'chown -R "$SUDO_USER" target "${CARGO_HOME:-$user_home/.cargo}/registry" 2>/dev/null || true' EXIT
     fi
     [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH"
     export PATH

@@ -207,11 +207,8 @@ pub(super) fn statistics(socket: &OwnedFd) -> u64 {
             &raw mut length,
         )
     };
-    if got == 0 {
-        u64::from(statistics[1])
-    } else {
-        0
-    }
+    Errno::result(got).expect("the kernel counts for every packet socket");
+    u64::from(statistics[1])
 }
 
 pub(super) fn set<T>(

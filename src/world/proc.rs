@@ -5,6 +5,7 @@
 use super::error::Error;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Counters by nstat's flat names (`TcpExtTCPSYNChallenge`, `TcpOutRsts`, `IpInReceives`).
@@ -122,9 +123,11 @@ pub fn listens(port: u16, udp: bool) -> Result<bool, Error> {
     };
     for file in files {
         let path = format!("/proc/thread-self/net/{file}");
-        // Without IPv6 in the kernel the second file does not exist.
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue;
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            // There is no IPv6 in the kernel.
+            Err(error) if file.ends_with('6') && error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(format!("read {path}"), &error)),
         };
         let wanted = if udp { "07" } else { "0A" };
         let found = text.lines().skip(1).any(|line| {

@@ -172,20 +172,29 @@ impl Recorder {
     }
 
     /// Ends recording. None when it had ended.
+    ///
+    /// # Panics
+    /// When the thread did.
     pub fn take(&self) -> Option<Recording> {
+        let ended = self.end()?;
+        Some(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+
+    fn end(&self) -> Option<std::thread::Result<Recording>> {
         let thread = self
             .thread
             .lock()
             .expect("no holder of this lock panics")
             .take()?;
         self.wake.write(1).expect("an eventfd takes a small number");
-        thread.join().ok()
+        Some(thread.join())
     }
 }
 
 impl Drop for Recorder {
+    /// Nobody wants the recording any more.
     fn drop(&mut self) {
-        self.take();
+        drop(self.end());
     }
 }
 
