@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -252,6 +252,20 @@ impl Machine {
             .collect();
         network.insert("devices".into(), names);
         settings(Path::new("/proc/sys/net"), &mut network);
+        for tool in [
+            // Stateless: counters move by themselves.
+            "nft --stateless list ruleset",
+            "ip rule",
+            "ip -6 rule",
+        ] {
+            let mut words = tool.split(' ');
+            let asked = Command::new(words.next().expect("a name"))
+                .args(words)
+                .output();
+            // Where it is not installed, nothing of it is there either.
+            let said = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+            network.insert(tool.into(), said.unwrap_or_default());
+        }
         // A namespace outlives its processes only through a mount, and one with a name has a file here.
         let folders = ["/tmp", "/run", "/var/run/netns"];
         let entries = folders

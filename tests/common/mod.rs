@@ -88,13 +88,6 @@ pub fn run(arguments: &[&str]) -> (Output, Value) {
     )
 }
 
-/// Runs one lab written in the test.
-pub fn run_text(lab: &str) -> (Output, Value) {
-    let scratch = Scratch::new("lab");
-    let file = scratch.file("lab.yaml", lab);
-    run(&[&file])
-}
-
 /// Standard output and error, for messages.
 pub fn everything(output: &Output) -> String {
     format!(

@@ -399,6 +399,15 @@ impl<'a> Case<'a> {
             }
         }
         let mut complaints = Vec::new();
+        for (name, direction) in told.keys() {
+            // A balancer's own conversations (health checks) are told of its interfaces and in no record counted here.
+            let is_counted = counted.contains_key(&(name.clone(), direction.clone()));
+            if !is_counted && !name.contains('/') {
+                complaints.push(format!(
+                    "{name} {direction} is in the flow logs, and no packet passed"
+                ));
+            }
+        }
         for ((name, direction), [packets, bytes]) in counted {
             let key = (name.clone(), direction.clone());
             let [told_packets, told_bytes] = told.get(&key).copied().unwrap_or_default();

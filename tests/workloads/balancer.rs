@@ -317,12 +317,12 @@ steps:
 }
 
 #[test]
-fn nobody_listens_and_nobody_answers() {
+fn where_nobody_listens_nobody_answers_and_without_a_flow_there_is_a_reset() {
     let Some(case) = once(&format!(
         r#"{FRONT}
 steps:
   - connect: {{ as: call, from: client, to: "front:81", timeout: 200ms }}
-  - run: {{ as: stray, on_host: client, command: "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 6) or die $!; setsockopt($s, 0, 2, pack(\"i\", 1)) or die $!; send($s, pack(\"nnNNnnnn\", 5555, 80, 7, 9, 0x5010, 1000, 0, 0), 0, sockaddr_in(0, inet_aton(\"front\"))) or die $!'" }}
+  - run: {{ as: stray, on_host: client, command: "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_RAW, 6) or die $!; send($s, pack(\"nnNNnnnn\", 5555, 80, 7, 9, 0x5010, 1000, 0, 0), 0, sockaddr_in(0, inet_aton(\"front\"))) or die $!'" }}
 "#
     )) else {
         return;
@@ -333,6 +333,21 @@ steps:
     );
     assert_eq!(case.drops("no-listener"), 1);
     assert_eq!(case.evidence["load_balancers"]["front"]["flows"], 0);
+    // Where something listens, an ACK without a flow is answered by a RST with its number, and goes no further.
+    fine(case.step("stray"));
+    let end = "198.51.100.10:5555";
+    let stray = case.packets(|p| p["from"] == end || p["to"] == end);
+    let [ack, rst] = stray[..] else {
+        panic!("{stray:?}")
+    };
+    has(
+        ack,
+        json!({ "flags": ".", "ack": 9, "fate": "answered: reset, no flow" }),
+    );
+    has(
+        rst,
+        json!({ "flags": "R", "seq": 9, "receiver": "client" }),
+    );
     assert!(
         case.findings().contains(&"no-listener"),
         "{:?}",
