@@ -152,7 +152,7 @@ fn spare(outcome: &mut Outcome) {
         return;
     }
     outcome.record = Some(Box::new(Record::from(&*outcome)));
-    for evidence in &mut outcome.evidence {
+    if let Some(evidence) = &mut outcome.evidence {
         evidence.packets.truncate(MOST_PACKETS);
         evidence.packets.shrink_to_fit();
         for host in evidence.hosts.values_mut() {

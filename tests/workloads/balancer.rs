@@ -344,10 +344,7 @@ steps:
         ack,
         json!({ "flags": ".", "ack": 9, "fate": "answered: reset, no flow" }),
     );
-    has(
-        rst,
-        json!({ "flags": "R", "seq": 9, "receiver": "client" }),
-    );
+    has(rst, json!({ "flags": "R", "seq": 9, "receiver": "client" }));
     assert!(
         case.findings().contains(&"no-listener"),
         "{:?}",

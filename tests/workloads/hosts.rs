@@ -303,10 +303,7 @@ steps:
   - load: { as: all, from: client, to: "web:80", connections: 2049, hold: true }
   - run: { as: buckets, on_host: web, command: "cat /proc/sys/net/ipv4/tcp_ehash_entries" }
 "#,
-        &[
-            ("large", "{}"),
-            ("small", "{ steps.all.connections: 16 }"),
-        ],
+        &[("large", "{}"), ("small", "{ steps.all.connections: 16 }")],
     ) else {
         return;
     };

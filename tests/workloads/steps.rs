@@ -67,24 +67,29 @@ steps:
 }
 
 #[test]
-fn what_was_acknowledged_and_lost_is_known_after_the_end_too() {
+fn what_was_delivered_and_not_acknowledged_is_known_after_the_end_too() {
     let steps = r#"
 hosts:
   client: { zone: a }
-  web: { zone: a, serve: { 80: echo } }
+  web: { zone: a, serve: { 80: { never_accept: { backlog: 4 } } } }
 steps:
   - connect: { as: call, from: client, to: "web:80" }
-  - exchange: { over: call, bytes: 10 }
-  - freeze: web
   - send: { over: call, bytes: 1000 }
-  - wait_until: { as: acknowledged, that: call.lost == 1000, timeout: 5s }
+  - wait_until: { as: arrived, that: call.delivered == 1000, timeout: 5s }
+  - connect: { as: cut, from: client, to: "web:80" }
+  - link_down: web
+  - send: { over: cut, bytes: 500 }
   - abort: { over: call, as: end }
+  - abort: { over: cut, as: end_too }
 "#;
     let Some(lab) = play(
         steps,
         &[
             ("abort", "{}"),
-            ("close", "{ steps.end: { close: { over: call } } }"),
+            (
+                "close",
+                "{ steps.end: { close: { over: call } }, steps.end_too: { close: { over: cut } } }",
+            ),
             ("power", "{ steps.end: { power_off: client } }"),
         ],
     ) else {
@@ -92,10 +97,14 @@ steps:
     };
     for name in ["abort", "close", "power"] {
         let case = lab.case(name);
-        fine(case.step("acknowledged"));
+        fine(case.step("arrived"));
         has(
             case.connection("call"),
-            json!({ "sent": 1010, "delivered": 10, "lost": 1000, "unacked": 0, "ended": "closed" }),
+            json!({ "sent": 1000, "delivered": 1000, "lost": 0, "unacked": 0, "ended": "closed" }),
+        );
+        has(
+            case.connection("cut"),
+            json!({ "sent": 500, "delivered": 0, "unacked": 500, "ended": "closed" }),
         );
     }
 }
