@@ -237,10 +237,13 @@ impl Line {
                 };
             }
         }
-        self.state
-            .lock()
-            .expect("no holder of this lock panics")
-            .ended = state.ended;
+        // The kernel tells an error once. Of one that is open there is nothing to keep: it is looked at again.
+        if state.ended != "open" {
+            self.state
+                .lock()
+                .expect("no holder of this lock panics")
+                .ended = state.ended;
+        }
         End {
             sent: self.sent.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
