@@ -102,6 +102,47 @@ fn every_rule_prints_what_was_reviewed() {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
+/// Whatever this kernel counts can be asked for by its name.
+#[test]
+fn no_counter_of_this_kernel_is_taken_for_a_slip() {
+    let pairs = ["/proc/net/snmp", "/proc/net/netstat"].map(fs::read_to_string);
+    let Ok(mut names) = pairs
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()
+        .map(|texts| {
+            let lines = texts.iter().flat_map(|text| text.lines().step_by(2));
+            let grouped = lines.filter_map(|line| line.split_once(':'));
+            grouped
+                .flat_map(|(group, names)| {
+                    names.split_whitespace().map(move |n| format!("{group}{n}"))
+                })
+                .collect::<Vec<String>>()
+        })
+    else {
+        eprintln!("skipped: this system has no counters of Linux");
+        return;
+    };
+    let ipv6 = fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
+    names.extend(
+        ipv6.lines()
+            .filter_map(|line| Some(line.split_whitespace().next()?.to_owned())),
+    );
+    assert!(names.len() > 100, "{names:?}");
+    let claims: String = names
+        .iter()
+        .map(|name| format!("  - hosts.a.counters.{name} >= 0\n"))
+        .collect();
+    let lab = format!(
+        "title: Counters\nhosts: {{ a: {{}} }}\nsteps: [ {{ wait: 1ms }} ]\nworks:\n{claims}cases: {{ only: {{ kind: control }} }}\n"
+    );
+    let (text, problems) = problems(lab.as_bytes(), "lab.yaml");
+    assert!(
+        problems.is_empty(),
+        "{}",
+        render(&problems, "lab.yaml", &text, Format::Plain)
+    );
+}
+
 #[test]
 fn codes_are_unique_and_in_order() {
     let all: Vec<Code> = codes::all().map(|rule| rule.code).collect();

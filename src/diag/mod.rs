@@ -183,8 +183,16 @@ impl Extend<Diagnostic> for Diagnostics {
 
 /// The nearest of `names` to a misspelt `word`, if any is near enough to be meant. Looks at the first 500 names.
 pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    did_you_mean_within(word, names, (word.chars().count() / 3).max(1))
+}
+
+/// The same, where no more than so many letters may be other ones, missing, too many or swapped.
+pub fn did_you_mean_within<'a>(
+    word: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    limit: usize,
+) -> Option<&'a str> {
     let length = word.chars().count();
-    let limit = (length / 3).max(1);
     let word = word.to_lowercase();
     names
         .into_iter()

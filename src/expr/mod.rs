@@ -47,6 +47,9 @@ pub enum Type {
     List(Box<Type>),
     /// Any key; a missing one makes the value unknown (inconclusive).
     Map(Box<Type>),
+    /// The same of integers, where many keys are known: a field that is nearly one of them is an error, an index in
+    /// quotes may be anything.
+    Counts(&'static [&'static str]),
     /// These keys and no others.
     Record(BTreeMap<String, Type>),
 }

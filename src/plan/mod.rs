@@ -16,6 +16,7 @@ mod cases;
 mod claims;
 mod clock;
 mod construction;
+mod counters;
 mod destinations;
 mod endpoints;
 mod groups;

@@ -2,6 +2,7 @@
 //!
 //! The values come from `verdict::value`; a test there holds the two together.
 
+use super::counters::COUNTERS;
 use super::{nat, vocabulary as words};
 use crate::expr::{Shape, Type};
 use crate::fabric::metric::Namespace;
@@ -95,7 +96,7 @@ fn host() -> Type {
     record([
         ("address", Type::Text),
         ("ipv6", Type::Text),
-        ("counters", map(Type::Int)),
+        ("counters", Type::Counts(COUNTERS)),
         (
             "sockets",
             list(record([

@@ -18,6 +18,7 @@ pub(crate) const INDEX: Code = Code(513);
 pub(crate) const FUNCTION: Code = Code(514);
 pub(crate) const ARGUMENTS: Code = Code(515);
 pub(crate) const MACRO: Code = Code(516);
+pub(crate) const COUNTER: Code = Code(517);
 pub(crate) const OPERANDS: Code = Code(520);
 pub(crate) const DIVISION: Code = Code(521);
 pub(crate) const NUMBERS: Code = Code(522);
@@ -210,6 +211,18 @@ may be nested: over n elements each level multiplies the work by n.
 
 Wrong:  - hosts.web.sockets.exists(state == \"ESTABLISHED\")
 Right:  - hosts.web.sockets.exists(s, s.state == \"ESTABLISHED\")
+",
+    },
+    Rule {
+        code: COUNTER,
+        title: "a counter that is almost one of Linux's",
+        page: "\
+Counters have the names that `nstat -az` prints. A name that differs from one of them by a letter or two is taken for a
+slip: no kernel would have it, and the case could never be told. What a newer kernel counts is written as an index.
+
+Wrong:  - hosts.web1.counters.TcpInSegz == 0
+Right:  - hosts.web1.counters.TcpInSegs == 0
+Right:  - 'hosts.web1.counters[\"TcpExtOfANewerKernel\"] == 0'
 ",
     },
     Rule {

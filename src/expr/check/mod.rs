@@ -93,7 +93,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             Kind::Negate(inner) => match self.ty(inner) {
                 Ty::Millis => Ty::Float,
                 ty @ (Ty::Any | Ty::Int | Ty::Float) => ty,
-                ty @ (Ty::Bool | Ty::Text | Ty::Word(_) | Ty::List(_) | Ty::Map(_) | Ty::Record(_)) => self.fault(
+                ty @ (Ty::Bool | Ty::Text | Ty::Word(_) | Ty::List(_) | Ty::Map(_) | Ty::Counts(_) | Ty::Record(_)) => self.fault(
                     codes::OPERANDS,
                     node.span,
                     format!("`-` takes a number, `{}` is {}", self.part(inner), ty.words()),
@@ -185,7 +185,9 @@ impl<'s, 'n> Checker<'s, 'n> {
             Ty::Record(fields) if fields.contains_key("ok") => format!("write `{part}.ok`"),
             Ty::Int | Ty::Float | Ty::Millis => format!("compare it: `{part} > 0`"),
             Ty::Text | Ty::Word(_) => format!("compare it: `{part} == \"...\"`"),
-            Ty::List(_) | Ty::Map(_) => format!("ask how many there are: `size({part}) > 0`"),
+            Ty::List(_) | Ty::Map(_) | Ty::Counts(_) => {
+                format!("ask how many there are: `size({part}) > 0`")
+            }
             Ty::Any | Ty::Bool | Ty::Record(_) => "compare one of its fields with a value".into(),
         }
     }
@@ -199,7 +201,10 @@ impl<'s, 'n> Checker<'s, 'n> {
                 _ => matches!(ty, Ty::Any | Ty::Float),
             },
             Function::Size => |_, ty| {
-                matches!(ty, Ty::Any | Ty::List(_) | Ty::Map(_) | Ty::Record(_)) || ty.is_text()
+                matches!(
+                    ty,
+                    Ty::Any | Ty::List(_) | Ty::Map(_) | Ty::Counts(_) | Ty::Record(_)
+                ) || ty.is_text()
             },
             Function::Double => |_, ty| ty.is_number(),
             Function::StartsWith | Function::EndsWith | Function::Contains => |_, ty| ty.is_text(),
@@ -244,7 +249,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             Ty::Any => Ty::Any,
             Ty::List(element) => (**element).clone(),
             // CEL's macros go over a map's keys.
-            Ty::Map(_) | Ty::Record(_) => Ty::Text,
+            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => Ty::Text,
             Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_) => {
                 let message = format!(
                     "`{}` goes over a list or a map, `{}` is {}",

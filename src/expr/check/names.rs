@@ -1,10 +1,13 @@
 //! Names, fields and indexes: what there is, and what was meant.
 
 use super::{Checker, Ty};
-use crate::diag::{Span, did_you_mean};
+use crate::diag::{Span, did_you_mean, did_you_mean_within};
 use crate::expr::ast::{Kind, Node};
 use crate::expr::{Type, codes};
 use std::collections::BTreeMap;
+
+/// A counter's name that is so many letters off a known one is a slip. More, and it may be a newer kernel's.
+const SLIP: usize = 2;
 
 /// How many names an error lists.
 const MAX_NAMES: usize = 16;
@@ -83,6 +86,7 @@ impl<'s, 'n> Checker<'s, 'n> {
         match self.ty(base) {
             Ty::Any => Ty::Any,
             Ty::Map(value) => Ty::of(value),
+            Ty::Counts(names) => self.counter(names, field, place),
             Ty::Record(fields) => match fields.get(field) {
                 Some(ty) => Ty::of(ty),
                 None => self.no_field(base, fields, field, place),
@@ -113,6 +117,20 @@ impl<'s, 'n> Checker<'s, 'n> {
         }
     }
 
+    /// One of many known names, or one that is like none of them.
+    fn counter(&mut self, names: &[&str], field: &str, place: Span) -> Ty<'s> {
+        let near = did_you_mean_within(field, names.iter().copied(), SLIP);
+        match near.filter(|near| *near != field) {
+            None => Ty::Int,
+            Some(near) => self.fault(
+                codes::COUNTER,
+                place,
+                format!("`{field}` is no counter of Linux"),
+                Some(format!("did you mean `{near}`?")),
+            ),
+        }
+    }
+
     pub(super) fn no_field(
         &mut self,
         base: &Node,
@@ -137,7 +155,8 @@ impl<'s, 'n> Checker<'s, 'n> {
 
     pub(super) fn index(&mut self, base: &'n Node, index: &'n Node) -> Ty<'s> {
         let indexed = self.ty(base);
-        if let (Kind::Name(name), Ty::Record(_) | Ty::Map(_)) = (&index.kind, &indexed)
+        if let (Kind::Name(name), Ty::Record(_) | Ty::Map(_) | Ty::Counts(_)) =
+            (&index.kind, &indexed)
             && self.resolve(name).is_none()
         {
             let help = format!("write `{}[\"{name}\"]`", self.part(base));
@@ -162,6 +181,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                 None,
             ),
             Ty::Map(value) if by.is_text() => Ty::of(value),
+            Ty::Counts(_) if by.is_text() => Ty::Int,
             Ty::Record(fields) if by.is_text() => match &index.kind {
                 Kind::Text(key) => match fields.get(key) {
                     Some(ty) => Ty::of(ty),
@@ -186,7 +206,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                     }
                 }
             },
-            Ty::Map(_) | Ty::Record(_) => self.fault(
+            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => self.fault(
                 codes::INDEX,
                 index.span,
                 wrong("text", self.part(base)),

@@ -21,6 +21,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                     | Ty::Millis
                     | Ty::List(_)
                     | Ty::Map(_)
+                    | Ty::Counts(_)
                     | Ty::Record(_) => "compare it with a value".into(),
                 };
                 self.fault(
@@ -72,12 +73,14 @@ impl<'s, 'n> Checker<'s, 'n> {
                     "to ask whether it says anything, write `{} != \"\"`",
                     self.part(left)
                 )),
-                (Ty::List(_) | Ty::Map(_), number) if number.is_number() => Some(format!(
-                    "write `size({}) {} {}`",
-                    self.part(left),
-                    op.symbol(),
-                    self.part(right)
-                )),
+                (Ty::List(_) | Ty::Map(_) | Ty::Counts(_), number) if number.is_number() => {
+                    Some(format!(
+                        "write `size({}) {} {}`",
+                        self.part(left),
+                        op.symbol(),
+                        self.part(right)
+                    ))
+                }
                 _ => unquoted(&a, right).or_else(|| unquoted(&b, left)),
             };
             self.fault(codes::COMPARE, node.span, message, help);
@@ -149,8 +152,8 @@ impl<'s, 'n> Checker<'s, 'n> {
                 );
                 self.fault(codes::COMPARE, left.span, message, None);
             }
-            Ty::Map(_) | Ty::Record(_) if a.is_text() => {}
-            Ty::Map(_) | Ty::Record(_) => {
+            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) if a.is_text() => {}
+            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => {
                 let (name, map) = (self.part(left), self.part(right));
                 let message = format!("the names in `{map}` are text, `{name}` is {}", a.words());
                 self.fault(codes::CONTAINED, left.span, message, None);

@@ -16,6 +16,7 @@ pub(super) enum Ty<'s> {
     Word(&'static [&'static str]),
     List(Box<Ty<'s>>),
     Map(&'s Type),
+    Counts(&'static [&'static str]),
     Record(&'s BTreeMap<String, Type>),
 }
 
@@ -30,6 +31,7 @@ impl<'s> Ty<'s> {
             Type::Word(words) => Ty::Word(words),
             Type::List(element) => Ty::List(Box::new(Ty::of(element))),
             Type::Map(value) => Ty::Map(value),
+            Type::Counts(names) => Ty::Counts(names),
             Type::Record(fields) => Ty::Record(fields),
         }
     }
@@ -60,7 +62,7 @@ impl<'s> Ty<'s> {
             Ty::Text => "text",
             Ty::Word(_) => "a word",
             Ty::List(_) => "a list",
-            Ty::Map(_) => "a map",
+            Ty::Map(_) | Ty::Counts(_) => "a map",
             Ty::Record(_) => "a group of fields",
         }
     }

@@ -10,7 +10,7 @@ mod operators;
 pub(super) use item::Item;
 
 use super::ast::{Each, Kind, Node};
-use crate::diag::Span;
+use crate::diag::{Span, did_you_mean};
 use item::elements;
 use serde_json::Value;
 use std::rc::Rc;
@@ -189,7 +189,11 @@ impl<'a> Evaluator<'a> {
             Item::Map(map) => match map.get(key) {
                 Some(value) => Ok(Item::of(value)),
                 None if self.part(base).ends_with(".counters") => {
-                    Err(format!("this kernel has no counter `{key}`"))
+                    let near = did_you_mean(key, map.keys().map(String::as_str));
+                    let near = near.map_or(String::new(), |near| {
+                        format!("; the nearest that it has is `{near}`")
+                    });
+                    Err(format!("this kernel has no counter `{key}`{near}"))
                 }
                 None => Err(format!("there is no `{}` in the evidence", self.part(node))),
             },

@@ -229,6 +229,10 @@ fn conforms(value: &Value, ty: &Type, path: &str, complaints: &mut Vec<String>) 
             }
             None => false,
         },
+        Type::Counts(_) => {
+            conforms(value, &Type::Map(Box::new(Type::Int)), path, complaints);
+            true
+        }
         Type::Record(fields) => match value.as_object() {
             Some(map) => {
                 for (name, ty) in fields {
