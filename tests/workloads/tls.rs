@@ -1,6 +1,6 @@
 //! TLS listeners: real handshakes on both sides of a balancer.
 
-use crate::kit::{fine, has, play};
+use crate::kit::{fine, has, once, play};
 use serde_json::json;
 
 const LAB: &str = r#"
@@ -87,4 +87,46 @@ fn connections_end_at_the_balancer_and_go_on_to_the_target() {
     let connections = case.evidence["connections"].as_array().expect("some");
     let led = connections.iter().filter(|c| !c["pair"].is_null()).count();
     assert_eq!(led, 4, "{connections:?}");
+    // All end at the balancer. One for which it opened nothing has no target, and what it said came to nobody.
+    assert!(connections.iter().all(|c| c["proxied"] == true));
+    assert_eq!(case.connection("visit")["target"], "web");
+    has(
+        case.connection("plain"),
+        json!({ "target": "", "seen_as": "", "delivered": 0, "lost": 100 }),
+    );
+}
+
+/// A client that speaks no TLS stays at the balancer, on ladders as well.
+#[test]
+fn what_never_came_to_the_target_is_not_drawn_there() {
+    let body = r#"
+hosts: { client: {}, web: { zone: a, serve: { 80: echo } } }
+target_groups: { web: { target_type: ip, port: 80, targets: [web] } }
+load_balancers: { front: { zones: [a], listeners: { 443: { protocol: TLS, target_group: web } } } }
+steps:
+  - connect: { as: plain, from: client, to: front }
+  - exchange: { over: plain, as: hello, timeout: 3s }
+"#;
+    let Some(case) = once(body) else { return };
+    assert!(case.packets(|p| p["receiver"] == "web").is_empty());
+    let ladder = &case.report["ladder"];
+    let lanes = ladder["lanes"].as_array().expect("lifelines");
+    let rows = ladder["rows"].as_array().expect("rows");
+    assert!(rows.len() >= 4, "a handshake, bytes, an answer: {ladder}");
+    for row in rows {
+        let arrow = &row["packet"]["arrow"];
+        for end in ["from", "to"] {
+            let lane = arrow[end].as_u64().expect("a lifeline");
+            let name = &lanes[usize::try_from(lane).expect("few")]["name"];
+            assert!(
+                ["client", "front/a"].map(|n| json!(n)).contains(name),
+                "{row}"
+            );
+        }
+    }
+    // The clock is the story's: no packet comes before the step that sends it.
+    let first = rows[0]["packet"]["time"].as_f64();
+    assert!(first >= case.step("plain")["at"].as_f64(), "{ladder}");
+    let sent = case.packets(|p| p["from"] == case.connection("plain")["local"]);
+    assert_eq!(first, sent[0]["t"].as_f64(), "{ladder}");
 }

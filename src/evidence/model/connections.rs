@@ -32,7 +32,7 @@ pub struct Connection {
     pub target_address: String,
     /// Index into [`Evidence::flows`](super::Evidence::flows); none for a direct connection.
     pub flow: Option<usize>,
-    /// It goes to a balancer that is a proxy.
+    /// It ends at the balancer: at a proxy, or at a listener that terminates TLS.
     #[serde(default)]
     pub proxied: bool,
     /// Index into [`Evidence::pairs`](super::Evidence::pairs) of the first connection to a target that it led to.

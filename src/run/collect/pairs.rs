@@ -105,9 +105,14 @@ fn is(host: &Host, address: IpAddr) -> bool {
     host.has(address) || host.public_address.map(IpAddr::from) == Some(address)
 }
 
-/// The zonal address (`chat/a`) that a destination is, when it is one of a proxy.
+/// The zonal address (`chat/a`) that a destination is, when connections end there: at a proxy, or at a listener that
+/// terminates TLS.
 pub(super) fn proxied(plan: &Plan, destination: SocketAddr) -> Option<String> {
-    zonal_address(plan, destination, |balancer| balancer.kind.is_proxy())
+    zonal_address(plan, destination, |balancer| {
+        let mut listeners = balancer.listeners.iter();
+        let port = destination.port();
+        balancer.kind.is_proxy() || listeners.any(|one| one.terminates && one.port == port)
+    })
 }
 
 /// The zonal address that a destination is, of such balancers.

@@ -17,7 +17,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let counting = evidence.hosts.iter().filter(|(name, h)| {
         let counted = h.counters.get(COUNTER).copied().unwrap_or(0);
-        counted > 0 && counted > repeated_answers(trace, name)
+        counted > 0 && repeated_answers(trace, name).is_some_and(|repeated| counted > repeated)
     });
     let counting: Vec<&str> = counting.map(|(name, _)| name.as_str()).collect();
     let summary = match trace.challenges.as_slice() {
@@ -65,18 +65,24 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 }
 
 /// SYN-ACKs that reached a client whose connection stood already: its kernel counts each as it counts a SYN that comes
-/// too late, and acknowledges it again (RFC 9293 section 3.10.7.4). A lost SYN-ACK is repeated by both sides at once.
-fn repeated_answers(trace: &Trace, host: &str) -> i64 {
+/// too late, and acknowledges it again (RFC 9293 section 3.10.7.4). A lost SYN-ACK is repeated by both sides at once, and
+/// a server whose accept queue is full repeats its own to each that waits. None where they are not all on record.
+fn repeated_answers(trace: &Trace, host: &str) -> Option<i64> {
     let connections = trace.evidence.connections.iter().enumerate();
-    let own = connections.filter(|(_, connection)| connection.from == host);
-    own.map(|(connection, _)| {
+    let mut own = connections
+        .filter(|(_, connection)| connection.from == host)
+        .peekable();
+    if own.peek().is_some() && trace.evidence.packets_cut > 0 {
+        return None;
+    }
+    let repeated = own.map(|(connection, _)| {
         let answers = trace.by_connection[connection].iter().filter(|p| {
             let passage = &trace.passages[**p];
             !passage.toward_target && is_syn_ack(trace.sent(**p)) && delivered(trace.ended(**p))
         });
         (answers.count() as i64 - 1).max(0)
-    })
-    .sum()
+    });
+    Some(repeated.sum())
 }
 
 /// Only a counter tells.
@@ -252,8 +258,13 @@ mod tests {
         // One more than the repeated answer accounts for.
         kit.counter("client", COUNTER, 2);
         assert!(told(&kit));
+        // Of what is not on record some may have been such answers; a host that dials nobody gets none.
+        kit.evidence.packets_cut = 1;
+        assert!(!told(&kit));
         kit.counter("client", COUNTER, 0)
             .counter("web1", COUNTER, 1);
+        assert!(told(&kit));
+        kit.evidence.packets_cut = 0;
         assert!(told(&kit));
     }
 }

@@ -179,10 +179,19 @@ fn tell_many(trace: &Trace, many: &[usize]) -> String {
     let connections = &trace.evidence.connections;
     let taken = many.iter().filter(|c| owner(trace, **c) != **c).count();
     let unacked = many.iter().filter(|c| connections[**c].unacked > 0).count();
+    let taken = match taken {
+        0 => String::new(),
+        n => format!(
+            " For {n} of them the 4-tuple at the server has become that of a later connection."
+        ),
+    };
+    let unacked = match unacked {
+        0 => String::new(),
+        n => format!(" On {n} of them bytes wait for an acknowledgement."),
+    };
     format!(
-        "{} of {} connections are alive at the client only ({}): the server has no socket for them any more. For \
-         {taken} of them the 4-tuple at the server has become that of a later connection; on {unacked} bytes wait \
-         for an acknowledgement. The first: {}",
+        "{} of {} connections are alive at the client only ({}): the server has no socket for them any more.{taken}\
+         {unacked} The first: {}",
         many.len(),
         connections.len(),
         name_all(trace, many),

@@ -6,29 +6,27 @@
 //! whose (see `trace`), who stands in which lane (see `lanes`), what connections and packets are called (`tuples`,
 //! `words`), the remarks (`notes`), the drawing for a terminal (`text`).
 
+mod choice;
 mod cut;
 mod lanes;
 mod model;
 mod notes;
+mod programs;
 mod text;
 mod tuples;
 mod words;
 
+pub use choice::cited;
 pub use cut::{Height, LINES, cut};
 pub use model::{
     Arrow, Ladder, Lane, Leg, PacketRow, Place, Role, Row, Stop, Through, Tuple, Weight,
 };
 pub use text::text;
 
-use super::findings;
-use super::model::Finding;
-use super::trace::Trace;
-use crate::evidence::{Detail, Evidence};
+use super::trace::{Journey, Trace};
+use crate::evidence::Evidence;
 use lanes::{Chosen, Lanes};
 use notes::Notes;
-
-/// Connections in one ladder when nobody chose any; more are hard to follow.
-const CONNECTIONS: usize = 4;
 
 /// The ladder of `connections` in lines of at most `width` columns (60 or more). With none given it chooses those
 /// that findings cite, else those with a name. Empty when there is no packet to show.
@@ -41,22 +39,31 @@ pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
     let trace = Trace::new(evidence);
     let journeys = trace.journeys();
     let mut wanted = if connections.is_empty() {
-        choose(evidence)
+        choice::choose(evidence)
     } else {
         connections.to_vec()
     };
     let mut seen = std::collections::HashSet::new();
     wanted.retain(|c| seen.insert(*c) && journeys.iter().any(|j| j.connection == Some(*c)));
-    if wanted.is_empty() {
-        return Ladder::default();
+    if !wanted.is_empty() {
+        return drawn(&trace, &journeys, wanted);
     }
-    let mut chosen = Chosen::new(&trace, &journeys, wanted);
-    let left_out = chosen.fit(&trace);
-    let lanes = Lanes::new(&trace, &chosen);
-    let mut notes = Notes::new(&trace, &journeys);
+    let Some((evidence, opened)) = programs::told(&trace) else {
+        return Ladder::default();
+    };
+    let trace = Trace::new(&evidence);
+    drawn(&trace, &trace.journeys(), opened)
+}
+
+/// The rows of connections that have some.
+fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
+    let mut chosen = Chosen::new(trace, journeys, wanted);
+    let left_out = chosen.fit(trace);
+    let lanes = Lanes::new(trace, &chosen);
+    let mut notes = Notes::new(trace, journeys);
     let place = |c: usize| chosen.connections.iter().position(|one| *one == c);
-    let legs = legs(&trace, &chosen.connections);
-    let mut drawn = Vec::new();
+    let legs = legs(trace, &chosen.connections);
+    let mut rows = Vec::new();
     for journey in journeys
         .iter()
         .filter(|j| j.connection.is_some_and(|c| place(c).is_some()))
@@ -70,36 +77,29 @@ pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
                 at.map(|at| chosen.connections.len() + at)
             }
         };
-        let sent = &evidence.packets[journey.stretches[0].sent];
+        let sent = &trace.evidence.packets[journey.stretches[0].sent];
         let weight = notes::weight(sent, note.as_deref());
-        let arrows = lanes.arrows(&trace, journey);
+        let arrows = lanes.arrows(trace, journey);
         let last = arrows.len().saturating_sub(1);
         for (number, (arrow, begins, ends)) in arrows.into_iter().enumerate() {
             let stretches = &journey.stretches[begins..=ends];
-            drawn.push(PacketRow {
-                time: evidence.packets[stretches[0].sent].t,
+            rows.push(PacketRow {
+                time: trace.evidence.packets[stretches[0].sent].t,
                 connection: tuple,
                 words: match number {
-                    0 => words::words(&trace, journey),
-                    _ => format!(".. {}", words::words(&trace, journey)),
+                    0 => words::words(trace, journey),
+                    _ => format!(".. {}", words::words(trace, journey)),
                 },
-                way: stretches.iter().map(|s| words::way(&trace, *s)).collect(),
+                way: stretches.iter().map(|s| words::way(trace, *s)).collect(),
                 arrow,
                 weight,
                 note: note.clone().filter(|_| number == last),
             });
         }
     }
-    let start = drawn.first().map_or(0.0, |row| row.time);
-    let rows = drawn.into_iter().map(|row| {
-        Row::Packet(PacketRow {
-            time: row.time - start,
-            ..row
-        })
-    });
     Ladder {
-        rows: rows.collect(),
-        tuples: tuples::tuples(&trace, &journeys, &chosen.connections, &legs),
+        rows: rows.into_iter().map(Row::Packet).collect(),
+        tuples: tuples::tuples(trace, journeys, &chosen.connections, &legs),
         lanes: lanes.told(),
         left_out,
     }
@@ -110,45 +110,6 @@ fn legs(trace: &Trace, connections: &[usize]) -> Vec<usize> {
     let legs = trace.legs.iter().enumerate();
     let own = legs.filter(|(_, leg)| leg.connections.iter().any(|c| connections.contains(c)));
     own.map(|(number, _)| number).collect()
-}
-
-/// The connections of findings that are worth a ladder, in the order of the findings: all of a few, of many the
-/// first pair. Empty when findings name none.
-pub fn cited(findings: &[Finding]) -> Vec<usize> {
-    let mut chosen: Vec<usize> = Vec::new();
-    for connection in findings.iter().flat_map(|f| &f.connections) {
-        if chosen.len() <= CONNECTIONS && !chosen.contains(connection) {
-            chosen.push(*connection);
-        }
-    }
-    if chosen.len() > CONNECTIONS {
-        chosen.truncate(2);
-    }
-    chosen
-}
-
-/// Connections that findings cite, else those opened by a step of their own, else the first of a load.
-fn choose(evidence: &Evidence) -> Vec<usize> {
-    let chosen = cited(&findings::recognise(evidence));
-    if !chosen.is_empty() {
-        return chosen;
-    }
-    let named = evidence.steps.iter().filter_map(|step| match step.detail {
-        Detail::Connect { connection } => Some(connection),
-        Detail::Plain
-        | Detail::Load(_)
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
-    let named: Vec<usize> = named.take(CONNECTIONS).collect();
-    if named.is_empty() {
-        (0..evidence.connections.len()).take(2).collect()
-    } else {
-        named
-    }
 }
 
 fn clip(text: &str, width: usize) -> String {

@@ -96,7 +96,7 @@ pub enum Row {
 /// A packet's row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PacketRow {
-    /// Since the first packet shown, ms.
+    /// When it was sent, ms since the first step began: the clock of steps and findings.
     pub time: f64,
     /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.
     pub connection: Option<usize>,
