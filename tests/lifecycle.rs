@@ -45,7 +45,7 @@ cases:
 struct Run {
     child: Child,
     marker: String,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Run {
@@ -53,8 +53,14 @@ impl Run {
         let marker = format!("hairpin-test-{name}-{}", std::process::id());
         let scratch = Scratch::new(name);
         let file = scratch.file("lab.yaml", &lab(&marker));
+        let report = scratch.0.join("report.xml");
         let child = hairpin()
-            .args(["run", &file])
+            .args([
+                "run",
+                &file,
+                "--report",
+                &format!("junit={}", report.display()),
+            ])
             .env(MARK, &marker)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -62,7 +68,7 @@ impl Run {
         Self {
             child: child.expect("the binary starts"),
             marker,
-            _scratch: scratch,
+            scratch,
         }
     }
 
@@ -134,7 +140,17 @@ fn killed(name: &str, which: usize) {
             (!left).then_some(())
         },
     );
-    run.child.wait().expect("the child can be waited for");
+    let status = run.child.wait().expect("the child can be waited for");
+    if which > 0 {
+        assert_eq!(status.code(), Some(128 + libc::SIGKILL));
+        let mut said = String::new();
+        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said)
+            .expect("text");
+        assert!(
+            said.contains("was killed by SIGKILL") && said.contains("no report is written"),
+            "{said}"
+        );
+    }
     before.assert_same_soon();
 }
 
@@ -195,6 +211,9 @@ fn interrupt_tears_down_says_so_and_exits_130() {
             said.contains("interrupted") && said.contains("torn down"),
             "{said}"
         );
+        let report = fs::read_to_string(run.scratch.0.join("report.xml"));
+        let report = report.expect("the report that was asked for");
+        assert!(report.contains("type=\"interrupted\""), "{report}");
         eventually(GONE, "every process is gone", || {
             run.left().is_empty().then_some(())
         });

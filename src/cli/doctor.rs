@@ -74,9 +74,9 @@ fn report(abilities: &[Ability], rootless: bool, format: OutputFormat) -> u8 {
             ));
         }
     }
-    if able {
+    terminal::settled(if able {
         Status::Held as u8
     } else {
         Status::Unable as u8
-    }
+    })
 }

@@ -54,6 +54,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 evidence: Some(saved.evidence),
                 verdict: Some(verdict),
                 failure: None,
+                interrupted: false,
                 saved: place,
                 capture: store::capture_beside(&saved.folder),
                 record: None,

@@ -52,6 +52,7 @@ impl<'a> Keeper<'a> {
             record: None,
             verdict: None,
             failure: None,
+            interrupted: false,
             saved: None,
             capture: None,
             retried: None,

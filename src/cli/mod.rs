@@ -36,7 +36,7 @@ pub enum Status {
     Failed = 1,
     /// The lab or the command line is wrong.
     Wrong = 2,
-    /// This machine cannot run it.
+    /// This machine cannot run it, or not write what it has to tell.
     Unable = 3,
     /// Interrupted, everything torn down.
     Interrupted = 130,
@@ -64,12 +64,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output with 0, mistakes to standard error with 2; a closed pipe is nobody's fault.
-            drop(error.print());
-            return if error.use_stderr() {
-                Status::Wrong as u8
-            } else {
-                Status::Held as u8
-            };
+            let printed = error.print();
+            if error.use_stderr() {
+                return Status::Wrong as u8;
+            }
+            terminal::heed(printed);
+            return terminal::settled(Status::Held as u8);
         }
     };
     terminal::set_up(cli.color, cli.verbose);
@@ -94,8 +94,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Ok(Status::Held as u8)
         }
     };
-    result.unwrap_or_else(|mistake| {
+    terminal::settled(result.unwrap_or_else(|mistake| {
         terminal::complain(&mistake.to_string());
         Status::Wrong as u8
-    })
+    }))
 }

@@ -63,7 +63,7 @@ pub fn write(targets: &[ReportTarget], report: &Report) -> Status {
                 "cannot write the report `{}`: {error}",
                 target.file.display()
             ));
-            status = Status::Wrong;
+            status = Status::Unable;
         }
     }
     status

@@ -1,11 +1,13 @@
 //! Standard output and error: colours, width, printing that survives a closed pipe, progress.
 
+use super::Status;
 use super::args::Colour;
 use crate::diag::Format;
 use crate::report::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -22,18 +24,17 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Prints. A reader that closed the stream has seen enough; `println!` would panic there.
+    /// Prints. A reader that closed the stream has seen enough; `println!` would panic there. Output that is lost for
+    /// another reason is told, and [`settled`] makes a status of it.
     pub fn print(self, text: &str) {
-        fn all(mut stream: impl Write, text: &str) {
-            drop(
-                stream
-                    .write_all(text.as_bytes())
-                    .and_then(|()| stream.flush()),
-            );
+        fn all(mut stream: impl Write, text: &str) -> std::io::Result<()> {
+            stream.write_all(text.as_bytes())?;
+            stream.flush()
         }
         match self {
-            Self::Output => all(std::io::stdout().lock(), text),
-            Self::Error => all(std::io::stderr().lock(), text),
+            Self::Output => heed(all(std::io::stdout().lock(), text)),
+            // There is nowhere left to complain.
+            Self::Error => drop(all(std::io::stderr().lock(), text)),
         }
     }
 
@@ -67,6 +68,25 @@ impl Stream {
             explain,
             wall: None,
         }
+    }
+}
+
+/// Something that was asked for is not on standard output.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Says it, once, when standard output could not be written.
+pub fn heed(written: std::io::Result<()>) {
+    let Err(error) = written else { return };
+    if error.kind() != ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+        complain(&format!("cannot write to standard output: {error}"));
+    }
+}
+
+/// The exit status, which is no success when what was asked for could not be written.
+pub fn settled(status: u8) -> u8 {
+    match LOST.load(Ordering::Relaxed) {
+        true => status.max(Status::Unable as u8),
+        false => status,
     }
 }
 

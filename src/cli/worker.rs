@@ -6,13 +6,13 @@ use super::room::{Part, Room};
 use super::select::LeftOut;
 use super::{Status, reports, terminal};
 use crate::plan::Plan;
-use crate::report::{self, Outcome, Report, Word};
+use crate::report::{self, CaseInfo, Outcome, Report, Word};
 use crate::run::{self, Recorded, need};
 use crate::verdict::Ruling;
 use crate::world::{Error, World, probe};
 use futures_util::FutureExt;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub fn work(
     let status = runtime.block_on(all(args, jobs, texts, left_out, room, cancel));
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
-    status as u8
+    terminal::settled(status as u8)
 }
 
 /// With threads enough for cases that are built beside others that are told.
@@ -98,7 +98,7 @@ async fn all(
     cancel: OwnedFd,
 ) -> Status {
     let began = Instant::now();
-    let total = jobs.len();
+    let (asked, total) = (jobs.clone(), jobs.len());
     let runs = Runs {
         room,
         cancelled: watch_cancel(cancel),
@@ -109,24 +109,55 @@ async fn all(
     let (mut outcomes, doubtful) = runs.gather(inbox, total, &mut keeper).await;
     outcomes.extend(runs.again(doubtful, &mut keeper).await);
     outcomes.sort_by_key(|(number, _)| *number);
+    let interrupted = *runs.cancelled.borrow();
+    let over: BTreeSet<usize> = outcomes.iter().map(|(number, _)| *number).collect();
     let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     keeper.settle(&mut outcomes);
-    let interrupted = *runs.cancelled.borrow();
+    if interrupted {
+        outcomes.extend(cut_short(&asked, &over));
+    }
     let published = publish(args, &outcomes, left_out, began);
     if interrupted {
         terminal::note(&format!(
             "interrupted after {} of {total} runs; everything is torn down",
-            outcomes.len()
+            over.len()
         ));
         return Status::Interrupted;
     }
     let saved = if keeper.unsaved {
-        Status::Wrong
+        Status::Unable
     } else {
         Status::Held
     };
     let words = outcomes.iter().map(Outcome::word);
     status(words).max(published).max(saved)
+}
+
+/// Cases whose runs an interrupt took: one outcome each, however many there were to be.
+fn cut_short(asked: &[Job], over: &BTreeSet<usize>) -> Vec<Outcome> {
+    let mut cases: BTreeMap<(&str, &str), (&Job, usize)> = BTreeMap::new();
+    for (number, job) in asked.iter().enumerate() {
+        if !over.contains(&number) {
+            let case = cases.entry((&job.plan.lab, &job.plan.case));
+            case.or_insert((job, 0)).1 += 1;
+        }
+    }
+    let told = cases.into_values().map(|(job, runs)| Outcome {
+        case: CaseInfo::from(&*job.plan),
+        attempt: job.attempt,
+        evidence: None,
+        record: None,
+        verdict: None,
+        failure: Some(match runs {
+            1 => "interrupted before it was over".to_owned(),
+            _ => format!("interrupted before {runs} of its runs were over"),
+        }),
+        interrupted: true,
+        saved: None,
+        capture: None,
+        retried: None,
+    });
+    told.collect()
 }
 
 /// What every run needs.
@@ -192,10 +223,11 @@ impl Runs {
         let mut outcomes = Vec::with_capacity(total);
         let mut doubtful = Vec::new();
         while let Some((number, job, result)) = inbox.recv().await {
-            progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
+            // What comes now was cut short.
             if *self.cancelled.borrow() {
                 continue;
             }
+            progress.done(&format!("{}/{}", job.plan.lab, job.plan.case));
             let outcome = keeper.outcome(&job.plan, job.attempt, result);
             let told = outcome.word() != Word::Ruled(Ruling::Inconclusive);
             if told || keeper.args.repeat != 1 {
@@ -279,6 +311,7 @@ pub fn status(words: impl Iterator<Item = Word>) -> Status {
         Word::Ruled(Ruling::Holds) => Status::Held,
         Word::Ruled(Ruling::Fails | Ruling::Inconclusive) => Status::Failed,
         Word::Failure => Status::Unable,
+        Word::Interrupted => Status::Interrupted,
     });
     each.max().unwrap_or(Status::Held)
 }

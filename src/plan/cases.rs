@@ -106,13 +106,17 @@ pub(super) fn changes(case: &Case) -> Vec<Change> {
     told.collect()
 }
 
-/// What the lab offers against a fault.
+/// What the lab offers against a fault: fixes with settings that the fault does not have already.
 pub(super) fn fixes(lab: &Lab, case: &Case) -> Vec<Fix> {
     let wanted = case.kind.value == Kind::Fault;
+    let has = |fix: &Case| {
+        let mut settings = fix.differs.iter();
+        settings.all(|(path, value)| case.differs.get(path) == Some(value))
+    };
     let fixes = lab
         .cases
         .iter()
-        .filter(|other| wanted && other.kind.value == Kind::Fix);
+        .filter(|other| wanted && other.kind.value == Kind::Fix && !has(other));
     fixes
         .map(|fix| Fix {
             case: fix.name.value.clone(),
@@ -121,6 +125,10 @@ pub(super) fn fixes(lab: &Lab, case: &Case) -> Vec<Fix> {
                 .as_ref()
                 .map_or(String::new(), |shows| shows.value.clone()),
             changes: changes(fix),
+            settles: case
+                .differs
+                .keys()
+                .all(|path| fix.differs.contains_key(path)),
         })
         .collect()
 }

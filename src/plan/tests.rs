@@ -330,3 +330,58 @@ fn groups_of_tls_allow_zonal_shift_across_zones() {
     }
     assert!(printed(&text("UDP")).contains("HP0572"));
 }
+
+/// Names of the fixes offered against a fault, with whether each settles all that sets the fault apart.
+fn offers(fault: &Plan) -> Vec<(&str, bool)> {
+    let told = fault
+        .fixes
+        .iter()
+        .map(|fix| (fix.case.as_str(), fix.settles));
+    told.collect()
+}
+
+#[test]
+fn a_fix_is_held_against_what_the_fault_has_already() {
+    let more = "
+  one-balancer-address:
+    kind: fault
+    set: { steps.new.to: front/a, steps.new.source_port: 40001 }
+  cross-zone-off-in-vain:
+    kind: fault
+    set: { load_balancers.front.attributes: { load_balancing.cross_zone.enabled: false, deletion_protection.enabled: false } }
+  as-written:
+    kind: fault
+    set: { steps.new.source_port: 40001 }
+  the-whole-step:
+    kind: fault
+    set: { steps.new: { connect: { from: client, to: front/b, source_port: 40002 } } }
+";
+    let plans = planned(&format!("{}{more}", FLAGSHIP.trim_end()));
+    let plan = |case: &str| plans.iter().find(|plan| plan.case == case).expect("a case");
+    let (zone, address, port) = (
+        "cross-zone-off",
+        "client-ip-not-preserved",
+        "another-source-port",
+    );
+    let all = vec![(zone, true), (address, true), (port, true)];
+    assert_eq!(offers(plan("as-deployed")), all);
+    // Its own port is that of the fix; the others leave its settings out.
+    assert_eq!(
+        offers(plan("one-balancer-address")),
+        [(zone, false), (address, false)]
+    );
+    assert_eq!(
+        offers(plan("as-written")),
+        [(zone, false), (address, false)]
+    );
+    assert_eq!(
+        offers(plan("cross-zone-off-in-vain")),
+        [(address, false), (port, false)]
+    );
+    // Another value of what the fault changes, however that is written.
+    assert_eq!(
+        offers(plan("the-whole-step")),
+        [(zone, false), (address, false), (port, true)]
+    );
+    assert!(plan("another-target").fixes.is_empty());
+}

@@ -2,7 +2,7 @@
 
 use super::tally::tallies;
 use super::told;
-use super::{Report, machine_word};
+use super::{Report, Word, machine_word};
 use std::fmt::Write;
 
 /// One `::error` line for each case that did not come out as claimed, one `::notice` for each that did so only when it
@@ -12,6 +12,10 @@ pub fn github(report: &Report) -> String {
     let mut text = String::new();
     for tally in tallies(report) {
         let record = tally.shown();
+        // All of them together, below: GitHub shows ten annotations of a step.
+        if record.verdict == Word::Interrupted {
+            continue;
+        }
         let (level, title, words) = match (tally.failed(), &record.retried) {
             (Some(_), _) => ("error", machine_word(record.verdict), told::message(&tally)),
             (None, Some(first)) => (
@@ -30,6 +34,9 @@ pub fn github(report: &Report) -> String {
             message(&words)
         )
         .expect("a string takes everything");
+    }
+    if let Some(sentence) = report.interrupted() {
+        text.push_str(&format!("::error title=hairpin::{}\n", message(&sentence)));
     }
     text
 }

@@ -1,7 +1,7 @@
 //! JUnit's XML, as Jenkins and GitLab read it: a test suite a lab, a test case a case.
 //!
-//! A case that fails is a `failure`. One that is inconclusive or could not be run is an `error`: neither may leave a
-//! build green, since nothing was shown. A case that held only when it was run again, alone, is a success with a
+//! A case that fails is a `failure`. One that is inconclusive, could not be run or was interrupted is an `error`: none
+//! may leave a build green, since nothing was shown. A case that held only when it was run again, alone, is a success with a
 //! `flakyError`. Properties stand at the suite, for the schema of Jenkins's xunit plugin (junit-10.xsd) has none at a
 //! test case; what is of one case alone (its line, its seed) is at the head of its `system-out`.
 
@@ -29,6 +29,22 @@ pub fn junit(report: &Report) -> String {
         suite.set_time(duration(seconds));
         whole += seconds;
         properties(&mut suite, &tallies);
+        suites.add_test_suite(suite);
+    }
+    let missing = report.missing();
+    if !missing.is_empty() {
+        let mut suite = TestSuite::new("hairpin");
+        suite.set_time(Duration::ZERO);
+        for shard in missing {
+            let name = format!("shard {} of {}", shard.number, shard.of);
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status
+                .set_message(format!("{name} is missing, so this is not the whole run"))
+                .set_type("missing");
+            let mut case = TestCase::new(name, status);
+            case.set_classname("hairpin").set_time(Duration::ZERO);
+            suite.add_test_case(case);
+        }
         suites.add_test_suite(suite);
     }
     suites.set_time(duration(whole));
@@ -101,6 +117,7 @@ fn status(tally: &Tally) -> TestCaseStatus {
         Word::Ruled(Ruling::Fails) => (NonSuccessKind::Failure, "fails"),
         Word::Ruled(Ruling::Inconclusive) => (NonSuccessKind::Error, "inconclusive"),
         Word::Failure => (NonSuccessKind::Error, "could-not-run"),
+        Word::Interrupted => (NonSuccessKind::Error, "interrupted"),
     };
     let mut status = TestCaseStatus::non_success(kind);
     status

@@ -17,13 +17,17 @@ const UNFOLDED: usize = 20;
 pub fn markdown(report: &Report) -> String {
     let labs = by_lab(report);
     let tallies: Vec<&Tally> = labs.iter().flat_map(|(_, cases)| cases).collect();
-    let bad: Vec<&Tally> = tallies.iter().copied().filter(|t| !is_good(t)).collect();
+    let told = |tally: &&Tally| !is_good(tally) && tally.word() != Word::Interrupted;
+    let bad: Vec<&Tally> = tallies.iter().copied().filter(told).collect();
     let mut out = format!("## {}\n\n", headline(&tallies));
     for shard in report.missing() {
         out.push_str(&format!(
             "**Shard {} of {} is missing.**\n\n",
             shard.number, shard.of
         ));
+    }
+    if let Some(sentence) = report.interrupted() {
+        out.push_str(&format!("**{sentence}**\n\n"));
     }
     for tally in bad.iter().take(UNFOLDED) {
         out.push_str(&unfolded(tally));
@@ -57,6 +61,7 @@ fn headline(tallies: &[&Tally]) -> String {
         (Word::Ruled(Ruling::Fails), "fail"),
         (Word::Ruled(Ruling::Inconclusive), "inconclusive"),
         (Word::Failure, "could not run"),
+        (Word::Interrupted, "interrupted"),
     ] {
         let n = came_to(word);
         if n > 0 {
@@ -143,11 +148,12 @@ fn table(labs: &[(&str, Vec<Tally>)]) -> String {
 /// What the fixes of each lab are worth against what was found in its faults.
 fn proven(labs: &[(&str, Vec<Tally>)]) -> String {
     let mut out = String::new();
-    for (lab, tallies) in labs {
+    for (_, tallies) in labs {
         let faults = tallies.iter().map(|tally| tally.shown());
         let faults = faults.filter(|record| record.kind == Kind::Fault);
         let mut told: Vec<&str> = Vec::new();
-        for finding in faults.flat_map(|record| &record.findings) {
+        let found = faults.flat_map(|record| record.findings.iter().map(move |one| (record, one)));
+        for (record, finding) in found {
             if told.contains(&finding.kind.as_str()) {
                 continue;
             }
@@ -155,7 +161,7 @@ fn proven(labs: &[(&str, Vec<Tally>)]) -> String {
             for sentence in proof::sentences(&finding.fixes) {
                 out.push_str(&format!(
                     "- {} **{}**: {}\n",
-                    escaped(lab),
+                    escaped(&record.name()),
                     escaped(&finding.kind),
                     escaped(&sentence)
                 ));
@@ -192,6 +198,7 @@ fn mark(tally: &Tally) -> &'static str {
         Word::Ruled(Ruling::Fails) => "\u{274c}",
         Word::Ruled(Ruling::Inconclusive) => "\u{2753}",
         Word::Failure => "\u{26a0}\u{fe0f}",
+        Word::Interrupted => "\u{1f6d1}",
     }
 }
 

@@ -6,6 +6,7 @@ mod actions;
 mod html;
 mod json;
 mod junit;
+mod last_words;
 mod listing;
 mod markdown;
 mod metrics;
@@ -60,8 +61,10 @@ pub struct Outcome {
     pub record: Option<Box<Record>>,
     /// What it came to; none when the environment failed.
     pub verdict: Option<Verdict>,
-    /// Why the case could not be run: operation, namespace, errno, hint.
+    /// Why the case could not be run: operation, namespace, errno, hint; or how many of its runs an interrupt took.
     pub failure: Option<String>,
+    /// The user stopped the run before this one was over.
+    pub interrupted: bool,
     /// Where its evidence was saved, as the user may type it.
     pub saved: Option<String>,
     /// Where its packets were saved.
@@ -128,6 +131,7 @@ impl Outcome {
     /// What it came to.
     pub fn word(&self) -> Word {
         match (&self.failure, &self.verdict) {
+            _ if self.interrupted => Word::Interrupted,
             (None, Some(verdict)) => Word::Ruled(verdict.ruling),
             (Some(_), _) | (None, None) => Word::Failure,
         }

@@ -2,6 +2,7 @@
 //! the connections it speaks of, what the kernels it speaks of counted instead.
 
 use super::Outcome;
+use super::last_words;
 use crate::evidence::{Detail, Evidence, Packet};
 use crate::plan::Kind;
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
@@ -11,6 +12,8 @@ use serde_json::Value;
 const PACKETS: usize = 6;
 /// Connections told of.
 const CONNECTIONS: usize = 3;
+/// Programs told of that failed.
+const PROGRAMS: usize = 3;
 /// Counters told of one host.
 const COUNTERS: usize = 12;
 /// Beginnings of counters that traffic itself moves, whatever went wrong.
@@ -99,6 +102,7 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
         .iter()
         .filter_map(|host| counted(evidence, host))
         .collect();
+    nearest.instead.extend(programs(evidence));
     if !verdict.missing_finds.is_empty() && !verdict.findings.is_empty() {
         let found: Vec<&str> = verdict.findings.iter().map(|f| f.kind.as_str()).collect();
         let found = found.join(", ");
@@ -122,6 +126,23 @@ pub fn drawn(outcome: &Outcome) -> Vec<usize> {
         }
     }
     list
+}
+
+/// What programs that failed said at last.
+fn programs(evidence: &Evidence) -> Vec<String> {
+    let mut out = Vec::new();
+    let told = evidence
+        .steps
+        .iter()
+        .map(|step| (step, last_words::of(step)));
+    for (step, said) in told.filter(|(_, said)| !said.is_empty()).take(PROGRAMS) {
+        out.push(format!(
+            "\"{}\" {}, and its program said:",
+            step.name, step.error
+        ));
+        out.extend(said.into_iter().map(|line| format!("  {line}")));
+    }
+    out
 }
 
 /// The claims that decided against the case; of a fault that broke nothing, the promise.

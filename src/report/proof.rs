@@ -1,8 +1,9 @@
 //! What the fixes of a lab are worth against a finding of one of its faults: pure, over the runs of that lab.
 //!
-//! A fix is proven where it held in every run and none of them still shows the finding. What was not run, did not hold
-//! or held beside the finding is told as well: a fix that nobody tried is no fix. Not here: whether a case holds (see
-//! `verdict`).
+//! A fix is proven where it held in every run and none of them still shows the finding, and where it settles all that
+//! sets the fault apart from the lab as written: its run then is the fault's own, with the fix. A fix that leaves some
+//! of that out held as another case, which is told as that. What was not run, did not hold or held beside the finding
+//! is told as well: a fix that nobody tried is no fix. Not here: whether a case holds (see `verdict`).
 
 use super::Outcome;
 use super::words::{in_short, machine_word};
@@ -17,6 +18,9 @@ pub struct Offered {
     pub case: String,
     /// What it shows, else what it changes.
     pub title: String,
+    /// It settles all that sets the fault apart from the lab as written. Reports of earlier releases do not tell.
+    #[serde(default)]
+    pub settles: bool,
 }
 
 /// A fix, and what it is worth against one finding.
@@ -38,6 +42,8 @@ pub struct Remedy {
 pub enum Proof {
     /// It held, and the finding is gone.
     Proven,
+    /// It held, and the finding is gone, but not all of the fault's own settings were in force.
+    AnotherCase,
     /// It held, and the finding is still there.
     StillFound,
     /// It did not hold, or not in each run.
@@ -66,6 +72,7 @@ impl Offered {
         Self {
             case: fix.case.clone(),
             title,
+            settles: fix.settles,
         }
     }
 }
@@ -89,7 +96,10 @@ impl<'a> From<&'a Outcome> for Run<'a> {
 pub(super) fn remedies(fixes: &[Offered], runs: &[Run], kind: &str) -> Vec<Remedy> {
     let worth = |fix: &Offered| {
         let own: Vec<&Run> = runs.iter().filter(|run| run.case == fix.case).collect();
-        let (proof, why) = weigh(&own, kind);
+        let (proof, why) = match weigh(&own, kind) {
+            (Proof::Proven, why) if !fix.settles => (Proof::AnotherCase, why),
+            weighed => weighed,
+        };
         Remedy {
             case: fix.case.clone(),
             title: fix.title.clone(),
@@ -132,59 +142,109 @@ pub(super) fn sentences(remedies: &[Remedy]) -> Vec<String> {
         ("", why) => format!("{} [{why}]", remedy.case),
         (title, why) => format!("{} ({title}) [{why}]", remedy.case),
     };
-    let list = |proven: bool| {
+    let list = |worth: Worth| {
         let some = remedies
             .iter()
-            .filter(|remedy| (remedy.proof == Proof::Proven) == proven);
+            .filter(|remedy| Worth::of(remedy.proof) == worth);
         some.map(named).collect::<Vec<_>>().join(", ")
     };
-    let (proven, open) = (list(true), list(false));
     let mut out = Vec::new();
-    if !proven.is_empty() {
-        out.push(format!("Proven here: {proven} held without it."));
-    }
-    if !open.is_empty() {
-        out.push(format!("Not proven here: {open}."));
+    for worth in WORTHS {
+        let cases = list(worth);
+        if !cases.is_empty() {
+            out.push(match worth {
+                Worth::Proven => format!("Proven here: {cases} held without it."),
+                Worth::Apart => {
+                    format!("Held without it, but without this fault's own settings: {cases}.")
+                }
+                Worth::Unproven => format!("Not proven here: {cases}."),
+            });
+        }
     }
     out
 }
 
-/// For a table: findings with the same fixes together, in two kinds of lines, `proven` and `unproven`.
-pub(super) fn closing(
-    fixes: &[Offered],
-    runs: &[Run],
-    kinds: &[&str],
-) -> Vec<(&'static str, String)> {
-    let mut lines: Vec<(&'static str, String, Vec<&str>)> = Vec::new();
-    for kind in kinds {
-        let remedies = remedies(fixes, runs, kind);
-        let of = |proven: bool| {
+/// What a fix is worth, as far as lists tell it apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    Proven,
+    Apart,
+    Unproven,
+}
+
+const WORTHS: [Worth; 3] = [Worth::Proven, Worth::Apart, Worth::Unproven];
+
+impl Worth {
+    fn of(proof: Proof) -> Self {
+        match proof {
+            Proof::Proven => Self::Proven,
+            Proof::AnotherCase => Self::Apart,
+            Proof::StillFound | Proof::NotHeld | Proof::NotRun => Self::Unproven,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Apart => "apart",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
+/// For a table: findings with the same fixes together, in lines `proven`, `apart` and `unproven`. Each kind of finding
+/// comes with what is offered against one fault that shows it; a fix is told by the best that it is worth.
+pub(super) fn closing(found: &[(&str, &[Offered])], runs: &[Run]) -> Vec<(&'static str, String)> {
+    let mut kinds: Vec<(&str, Vec<Remedy>)> = Vec::new();
+    for (kind, fixes) in found {
+        let place = kinds.iter().position(|(known, _)| known == kind);
+        let place = place.unwrap_or_else(|| {
+            kinds.push((kind, Vec::new()));
+            kinds.len() - 1
+        });
+        let known = &mut kinds[place].1;
+        for remedy in remedies(fixes, runs, kind) {
+            match known.iter_mut().find(|other| other.case == remedy.case) {
+                Some(other) if Worth::of(remedy.proof) < Worth::of(other.proof) => *other = remedy,
+                Some(_) => {}
+                None => known.push(remedy),
+            }
+        }
+    }
+    let mut lines: Vec<(Worth, String, Vec<&str>)> = Vec::new();
+    for (kind, remedies) in &kinds {
+        for worth in WORTHS {
             let some = remedies
                 .iter()
-                .filter(|remedy| (remedy.proof == Proof::Proven) == proven);
+                .filter(|remedy| Worth::of(remedy.proof) == worth);
             let named = some.map(|remedy| match remedy.proof {
-                Proof::Proven => remedy.case.clone(),
+                Proof::Proven | Proof::AnotherCase => remedy.case.clone(),
                 Proof::StillFound | Proof::NotHeld => {
                     format!("{} [{}]", remedy.case, remedy.why)
                 }
                 Proof::NotRun => format!("{} [not run]", remedy.case),
             });
-            named.collect::<Vec<_>>().join(", ")
-        };
-        for (word, cases) in [("proven", of(true)), ("unproven", of(false))] {
+            let cases = named.collect::<Vec<_>>().join(", ");
             if cases.is_empty() {
                 continue;
             }
-            let same = |line: &&mut (&str, String, Vec<&str>)| line.0 == word && line.1 == cases;
+            let same = |line: &&mut (Worth, String, Vec<&str>)| line.0 == worth && line.1 == cases;
             match lines.iter_mut().find(same) {
                 Some((_, _, kinds)) => kinds.push(kind),
-                None => lines.push((word, cases, vec![kind])),
+                None => lines.push((worth, cases, vec![kind])),
             }
         }
     }
-    lines.sort_by_key(|(word, ..)| *word);
-    let told = |(word, cases, kinds): (&'static str, String, Vec<&str>)| {
-        (word, format!("against {}: {cases}", kinds.join(", ")))
+    lines.sort_by_key(|(worth, ..)| *worth);
+    let told = |(worth, cases, kinds): (Worth, String, Vec<&str>)| {
+        let kinds = kinds.join(", ");
+        let line = match worth {
+            Worth::Proven | Worth::Unproven => format!("against {kinds}: {cases}"),
+            Worth::Apart => {
+                format!("held without {kinds}, but without the fault's own settings: {cases}")
+            }
+        };
+        (worth.word(), line)
     };
     lines.into_iter().map(told).collect()
 }
@@ -206,6 +266,7 @@ mod tests {
         let fix = |case: &&str| Offered {
             case: (*case).to_owned(),
             title: format!("what {case} does"),
+            settles: true,
         };
         cases.iter().map(fix).collect()
     }
@@ -274,6 +335,45 @@ mod tests {
     }
 
     #[test]
+    fn what_leaves_the_faults_settings_out_is_another_case() {
+        let mut fixes = offered(&["off", "later"]);
+        fixes[0].settles = false;
+        let runs = [run("off", true, &[])];
+        let told = remedies(&fixes, &runs, "refused");
+        assert_eq!(told[0].proof, Proof::AnotherCase);
+        assert_eq!(
+            sentences(&told),
+            [
+                "Held without it, but without this fault's own settings: off (what off does).",
+                "Not proven here: later (what later does) [not run].",
+            ]
+        );
+        // What did not hold proves nothing either way.
+        let failed = [run("off", false, &[])];
+        assert_eq!(
+            remedies(&fixes, &failed, "refused")[0].proof,
+            Proof::NotHeld
+        );
+        // Another fault of the lab may show the same, and be settled by it.
+        let settled = offered(&["off"]);
+        let apart = ("refused", &fixes[..1]);
+        assert_eq!(
+            closing(
+                &[apart, ("lost-syn", &settled), ("refused", &settled)],
+                &runs
+            ),
+            [("proven", "against refused, lost-syn: off".to_owned())]
+        );
+        assert_eq!(
+            closing(&[apart], &runs),
+            [(
+                "apart",
+                "held without refused, but without the fault's own settings: off".to_owned()
+            )]
+        );
+    }
+
+    #[test]
     fn it_is_told_in_sentences_and_in_lines() {
         let fixes = offered(&["off", "apart", "later"]);
         let runs = [
@@ -287,12 +387,10 @@ mod tests {
                 "Not proven here: later (what later does) [not run].",
             ]
         );
+        let found = ["flow-collision", "challenge-ack", "stale-connection"];
+        let found = found.map(|kind| (kind, fixes.as_slice()));
         assert_eq!(
-            closing(
-                &fixes,
-                &runs,
-                &["flow-collision", "challenge-ack", "stale-connection"]
-            ),
+            closing(&found, &runs),
             [
                 ("proven", "against flow-collision, challenge-ack: off, apart".to_owned()),
                 ("proven", "against stale-connection: off".to_owned()),

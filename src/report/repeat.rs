@@ -2,8 +2,9 @@
 
 use super::tally::{Tally, tallies};
 use super::text::summary_word;
+use super::words::result_word;
 use super::wrap::count;
-use super::{Record, Report, kind_word};
+use super::{Record, Report, Word, kind_word};
 
 /// The pass rate of every case over its runs, one line a case, and for those that did not always hold the first
 /// run that did not: its seed, its reason, its evidence.
@@ -24,25 +25,46 @@ pub fn repeat(report: &Report) -> String {
             figures(tally)
         ));
         if let Some(failed) = tally.failed() {
-            text.push_str(&first_failure(failed));
+            text.push_str(&match failed.verdict {
+                Word::Interrupted => format!("    {}\n", failed.why()),
+                Word::Ruled(_) | Word::Failure => first_failure(failed),
+            });
         }
     }
-    let shaky = tallies.iter().filter(|t| t.failed().is_some()).count();
+    let shaky = |tally: &&Tally| {
+        let failed = tally.failed();
+        failed.is_some_and(|run| run.verdict != Word::Interrupted)
+    };
+    let shaky = tallies.iter().filter(shaky).count();
     text.push_str(&format!(
         "{}, {}",
         count(tallies.len(), "case"),
-        count(report.cases.len(), "run")
+        count(tallies.iter().map(Tally::made).sum(), "run")
     ));
     text.push_str(&match shaky {
         0 => ": every run held.\n".to_owned(),
         n => format!(": {} did not always hold.\n", count(n, "case")),
     });
+    if let Some(sentence) = report.interrupted() {
+        text.push_str(&format!("{sentence}\n"));
+    }
     text
 }
 
-/// `10/11     90.9 %  95 % interval 62.3 to 98.4 %  seconds 2.0 min, 2.1 p50, 2.3 p90, 2.4 max`
+/// `10/11     90.9 %  95 % interval 62.3 to 98.4 %  seconds 2.0 min, 2.1 p50, 2.3 p90, 2.4 max`; of a single run, which has no
+/// rate, what it came to.
 fn figures(tally: &Tally) -> String {
-    let (held, runs) = (tally.held(), tally.runs.len());
+    let (held, runs) = (tally.held(), tally.made());
+    if let [only] = tally.runs.as_slice() {
+        let word = result_word(only.verdict, only.kind);
+        let seconds = only
+            .seconds
+            .map_or(String::new(), |s| format!("{s:>8.2} s"));
+        return format!("{word:<13}{seconds}").trim_end().to_owned();
+    }
+    if runs == 0 {
+        return "interrupted".to_owned();
+    }
     let (low, high) = super::wilson(held as u64, runs as u64);
     let seconds = tally.seconds().map_or(String::new(), |times| {
         format!(

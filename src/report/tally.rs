@@ -57,9 +57,17 @@ impl<'a> Tally<'a> {
         self.failed().unwrap_or(self.runs[0])
     }
 
-    /// The first run that did not hold.
+    /// The first run that did not hold; one that was interrupted only where there is no other.
     pub fn failed(&self) -> Option<&'a Record> {
-        self.runs.iter().find(|run| !run.holds()).copied()
+        let mut bad = self.runs.iter().filter(|run| !run.holds());
+        let told = bad.clone().find(|run| run.verdict != Word::Interrupted);
+        told.or_else(|| bad.next()).copied()
+    }
+
+    /// Runs that were made; an interrupt takes the others.
+    pub fn made(&self) -> usize {
+        let made = self.runs.iter();
+        made.filter(|run| run.verdict != Word::Interrupted).count()
     }
 
     /// Runs that held.
@@ -71,9 +79,10 @@ impl<'a> Tally<'a> {
     pub fn word(&self) -> Word {
         let severity = |word: Word| match word {
             Word::Ruled(Ruling::Holds) => 0,
-            Word::Ruled(Ruling::Inconclusive) => 1,
-            Word::Ruled(Ruling::Fails) => 2,
-            Word::Failure => 3,
+            Word::Interrupted => 1,
+            Word::Ruled(Ruling::Inconclusive) => 2,
+            Word::Ruled(Ruling::Fails) => 3,
+            Word::Failure => 4,
         };
         let words = self.runs.iter().map(|run| run.verdict);
         words
@@ -83,7 +92,7 @@ impl<'a> Tally<'a> {
 
     /// `10 of 11 runs held, 90.9 % (95 % interval 62.3 to 98.4 %)`; none of a single run.
     pub fn rate(&self) -> Option<String> {
-        let (held, runs) = (self.held(), self.runs.len());
+        let (held, runs) = (self.held(), self.made());
         let (low, high) = wilson(held as u64, runs as u64);
         (runs > 1).then(|| {
             format!(

@@ -13,7 +13,8 @@ use crate::verdict::Ruling;
 /// The whole stream.
 pub fn tap(report: &Report) -> String {
     let tallies = tallies(report);
-    let mut out = format!("TAP version 13\n1..{}\n", tallies.len());
+    let missing = report.missing();
+    let mut out = format!("TAP version 13\n1..{}\n", tallies.len() + missing.len());
     for (i, tally) in tallies.iter().enumerate() {
         let shown = tally.shown();
         let held = tally.word() == Word::Ruled(Ruling::Holds);
@@ -29,6 +30,14 @@ pub fn tap(report: &Report) -> String {
         if !held || remark {
             diagnostics(tally, held, &mut out);
         }
+    }
+    for (i, shard) in missing.iter().enumerate() {
+        out.push_str(&format!(
+            "not ok {} - shard {} of {} is missing\n",
+            tallies.len() + i + 1,
+            shard.number,
+            shard.of
+        ));
     }
     out
 }

@@ -1,6 +1,7 @@
 //! A run in words, line by line: what JUnit and TAP carry beside a result.
 
 use super::Record;
+use super::last_words;
 use super::proof;
 use super::tally::Tally;
 use super::words::{kind_word, machine_word, result_word};
@@ -128,6 +129,15 @@ pub(super) fn explanation(record: &Record) -> String {
     }
     for claim in record.works.iter().chain(&record.expect) {
         out.push_str(&claim_text(claim));
+    }
+    for step in &record.steps {
+        let said = last_words::told(step);
+        if !said.is_empty() {
+            out.push_str(&format!("step {}: {}\n", step.name, step.error));
+        }
+        for line in said {
+            out.push_str(&format!("  {line}\n"));
+        }
     }
     for finding in &record.findings {
         out.push_str(&format!("{}: {}\n", finding.kind, finding.summary));

@@ -10,6 +10,8 @@ pub enum Word {
     Ruled(Ruling),
     /// The case could not be run.
     Failure,
+    /// The user stopped the run before the case was over.
+    Interrupted,
 }
 
 /// `fault`, `fix`, `partial`, `control`
@@ -22,13 +24,14 @@ pub(crate) fn kind_word(kind: Kind) -> &'static str {
     }
 }
 
-/// `holds`, `fails`, `inconclusive`, `error`: for machines, the same for every kind of case.
+/// `holds`, `fails`, `inconclusive`, `error`, `interrupted`: for machines, the same for every kind of case.
 pub(crate) fn machine_word(word: Word) -> &'static str {
     match word {
         Word::Ruled(Ruling::Holds) => "holds",
         Word::Ruled(Ruling::Fails) => "fails",
         Word::Ruled(Ruling::Inconclusive) => "inconclusive",
         Word::Failure => "error",
+        Word::Interrupted => "interrupted",
     }
 }
 
@@ -41,6 +44,7 @@ pub(super) fn result_word(word: Word, kind: Kind) -> &'static str {
         (Word::Ruled(Ruling::Fails), _) => "fails",
         (Word::Ruled(Ruling::Inconclusive), _) => "inconclusive",
         (Word::Failure, _) => "could not run",
+        (Word::Interrupted, _) => "interrupted",
     }
 }
 

@@ -280,6 +280,7 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
         _ => Kind::Control,
     };
     Some(Case {
+        differs: set::differing(body, &patched),
         name: entry.key.clone(),
         kind: Spanned::new(value, kind.span),
         shows: fields.written("shows").map(one_line),

@@ -131,8 +131,7 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
                 match waitpid(init, Some(WaitPidFlag::WNOHANG)) {
                     Ok(WaitStatus::Exited(_, status)) => return status as u8,
                     Ok(WaitStatus::Signaled(_, signal, _)) => {
-                        eprintln!("hairpin: the run was killed by {signal}; nothing of it is left");
-                        return 128 + signal as u8;
+                        return killed("run", signal);
                     }
                     Ok(_) | Err(_) => {}
                 }
@@ -147,6 +146,22 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
             }
         }
     }
+}
+
+/// Says what became of a process that a signal ended, and gives the exit status of shells for it.
+fn killed(what: &str, signal: Signal) -> u8 {
+    let why = match signal {
+        Signal::SIGKILL => {
+            " (the kernel does that, too, when memory runs out; fewer cases at a time, `-j`, need less)"
+        }
+        Signal::SIGABRT => " (memory or stack was short: see `ulimit -a`)",
+        _ => "",
+    };
+    eprintln!(
+        "hairpin: the {what} was killed by {signal}{why}; nothing of it is left, and no report is written. What \
+         was over is in the folder of `--evidence`, if there was one: `hairpin judge DIR`"
+    );
+    128 + signal as u8
 }
 
 /// PID 1 of the new PID namespace.
@@ -194,8 +209,7 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(pid, status)) if pid == worker => return status as u8,
                 Ok(WaitStatus::Signaled(pid, signal, _)) if pid == worker => {
-                    eprintln!("hairpin: the worker was killed by {signal}; nothing of it is left");
-                    return 128 + signal as u8;
+                    return killed("worker", signal);
                 }
                 Ok(WaitStatus::StillAlive) | Err(_) => break,
                 Ok(_) => {}

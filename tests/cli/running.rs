@@ -209,7 +209,7 @@ fn a_report_that_fails_late_keeps_the_table_and_tells() {
     }
     let desk = Desk::new("full");
     let output = desk.hairpin(&["run", "quick/good", "--report", "json=/dev/full"]);
-    assert_eq!(status(&output), 2, "{}", everything(&output));
+    assert_eq!(status(&output), 3, "{}", everything(&output));
     assert!(out(&output).contains("1 control holds"));
     assert!(err(&output).contains("cannot write the report `/dev/full`"));
 }

@@ -32,6 +32,53 @@ fn a_report_on_standard_output_is_nothing_but_the_report() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let desk = Desk::new("lost");
+    let to = |arguments: &[&str], full: bool| {
+        let mut command = hairpin();
+        command.current_dir(&desk.0.0).args(arguments);
+        command.stderr(Stdio::piped());
+        let sink =
+            std::fs::File::options()
+                .write(true)
+                .open(if full { "/dev/full" } else { "/dev/null" });
+        command.stdout(sink.expect("a device of every Linux"));
+        let child = command.spawn().expect("the binary starts");
+        child.wait_with_output().expect("it ends")
+    };
+    let mut commands = vec![
+        &["schema"][..],
+        &["list", "quick"],
+        &["check", "quick"],
+        &["plan", "quick/good"],
+        &["explain"],
+        &["completions", "bash"],
+        &["--help"],
+        &["--version"],
+    ];
+    if can_run_labs() {
+        commands.push(&["run", "quick/good"]);
+        commands.push(&["run", "quick/good", "--format", "json"]);
+        commands.push(&["run", "quick/good", "--report", "json=-"]);
+        commands.push(&["doctor"]);
+    }
+    for arguments in commands {
+        let lost = to(arguments, true);
+        assert_eq!(status(&lost), 3, "{arguments:?}: {}", everything(&lost));
+        let said = err(&lost);
+        let complaint = "error: cannot write to standard output: No space left on device";
+        assert_eq!(said.matches(complaint).count(), 1, "{arguments:?}: {said}");
+        let written = to(arguments, false);
+        assert_eq!(
+            status(&written),
+            0,
+            "{arguments:?}: {}",
+            everything(&written)
+        );
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_and_for_who_asks() {
     if !can_run_labs() {
         return;

@@ -145,6 +145,8 @@ pub struct Fix {
     pub shows: String,
     /// What it changes.
     pub changes: Vec<Change>,
+    /// It settles all that sets the fault apart from the lab as written, so its run is the fault's own with the fix.
+    pub settles: bool,
 }
 
 /// A checked claim.

@@ -6,6 +6,7 @@ use super::quantities::{Clock, percent};
 use super::tables::{Table, tables};
 use super::{Setting, anchor, changes, ladder, topology};
 use crate::plan::Kind;
+use crate::report::last_words;
 use crate::report::plan::Drawing;
 use crate::report::proof;
 use crate::report::tally::{Tally, Times};
@@ -99,6 +100,8 @@ struct Step {
     ms: String,
     ok: bool,
     result: String,
+    /// Last lines of a program that failed.
+    said: Vec<String>,
     left: String,
     width: String,
 }
@@ -251,6 +254,7 @@ fn steps(record: &Record) -> Vec<Step> {
         ms: format!("{:.1}", step.ms),
         ok: step.ok,
         result: result(step),
+        said: last_words::told(step),
         left: percent(100.0 * step.at / end),
         width: percent(100.0 * step.ms / end),
     };
@@ -267,6 +271,7 @@ fn steps(record: &Record) -> Vec<Step> {
         ms: String::new(),
         ok: true,
         result: String::new(),
+        said: Vec::new(),
         left: String::new(),
         width: String::new(),
     };
@@ -328,7 +333,7 @@ fn result(step: &Stepped) -> String {
         ));
     }
     if let Some(status) = number("exit_code") {
-        parts.push(format!("exit status {status}"));
+        parts.push(last_words::status(status));
     }
     parts.join(", ")
 }

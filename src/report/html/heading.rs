@@ -58,5 +58,6 @@ fn mark(word: Word) -> &'static str {
         Word::Ruled(Ruling::Fails) => "\u{2717}",
         Word::Ruled(Ruling::Inconclusive) => "?",
         Word::Failure => "!",
+        Word::Interrupted => "\u{2013}",
     }
 }

@@ -15,7 +15,7 @@ mod topology;
 use super::tally::{Tally, by_lab};
 use super::told;
 use super::wrap::count;
-use super::{Record, Report};
+use super::{Record, Report, Word};
 use crate::plan::Kind;
 use crate::verdict::pages;
 use case::Case;
@@ -177,7 +177,10 @@ impl Page {
             .flat_map(|(_, tallies)| {
                 tallies
                     .iter()
-                    .filter(|t| t.failed().is_some())
+                    .filter(|t| {
+                        t.failed()
+                            .is_some_and(|run| run.verdict != Word::Interrupted)
+                    })
                     .map(Chip::new)
                     .collect::<Vec<_>>()
             })
@@ -201,6 +204,7 @@ impl Page {
                 .missing()
                 .iter()
                 .map(|shard| format!("Shard {} of {} is missing.", shard.number, shard.of))
+                .chain(report.interrupted())
                 .collect(),
             labs,
             bad,
@@ -236,6 +240,7 @@ fn headline(report: &Report) -> String {
     part(summary.fails, "fails", "fail");
     part(summary.inconclusive, "inconclusive", "inconclusive");
     part(summary.errors, "could not run", "could not run");
+    part(summary.interrupted, "interrupted", "interrupted");
     if parts.is_empty() {
         parts.push("nothing was run".to_owned());
     }
@@ -306,8 +311,8 @@ impl Chip {
             } else {
                 told::message(tally)
             },
-            rate: if tally.runs.len() > 1 {
-                format!("{}/{}", tally.held(), tally.runs.len())
+            rate: if tally.made() > 1 {
+                format!("{}/{}", tally.held(), tally.made())
             } else {
                 String::new()
             },

@@ -8,8 +8,11 @@ use super::{
 use crate::evidence::target_health::target_health;
 use crate::evidence::{Connection, Detail, Evidence, Load, StepResult};
 use crate::report::Outcome;
+use crate::report::Word;
 use crate::report::nearest::{drawn, nearest};
 use crate::report::proof::Offered;
+use crate::report::tally::{Tally, tallies};
+use crate::report::wrap::count;
 use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Finding};
 use serde_json::{Map, Value, json};
@@ -23,6 +26,24 @@ impl Report {
     pub fn new(outcomes: &[Outcome], shard: Option<Shard>) -> Self {
         let cases = outcomes.iter().map(Record::from).collect();
         Self::of(cases, shard.into_iter().collect())
+    }
+
+    /// A sentence that says so when the user stopped the run before all cases were over.
+    pub fn interrupted(&self) -> Option<String> {
+        let tallies = tallies(self);
+        let cut = |tally: &&Tally| {
+            tally
+                .runs
+                .iter()
+                .any(|run| run.verdict == Word::Interrupted)
+        };
+        match tallies.iter().filter(cut).count() {
+            0 => None,
+            n => Some(format!(
+                "Interrupted: {n} of {} not run, or not as often as asked for.",
+                count(tallies.len(), "case")
+            )),
+        }
     }
 }
 

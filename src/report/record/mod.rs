@@ -20,7 +20,7 @@ use crate::verdict::Ruling;
 use crate::verdict::ladder::Ladder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of the report. One that is higher was written by a later release.
 pub const VERSION: u32 = 1;
@@ -54,6 +54,9 @@ pub struct Summary {
     pub inconclusive: usize,
     /// That could not be run.
     pub errors: usize,
+    /// That were not over when the user stopped the run.
+    #[serde(default)]
+    pub interrupted: usize,
 }
 
 /// A part of a run that was split.
@@ -337,16 +340,17 @@ impl Report {
             key(a).cmp(&key(b))
         });
         remedies::prove(&mut cases);
-        let count = |word: Word| cases.iter().filter(|case| case.verdict == word).count();
+        let came_to = |word: Word| cases.iter().filter(|case| case.verdict == word).count();
         Self {
             version: VERSION,
             tool: concat!("hairpin ", env!("CARGO_PKG_VERSION")).to_owned(),
             summary: Summary {
                 cases: cases.len(),
-                holds: count(Word::Ruled(Ruling::Holds)),
-                fails: count(Word::Ruled(Ruling::Fails)),
-                inconclusive: count(Word::Ruled(Ruling::Inconclusive)),
-                errors: count(Word::Failure),
+                holds: came_to(Word::Ruled(Ruling::Holds)),
+                fails: came_to(Word::Ruled(Ruling::Fails)),
+                inconclusive: came_to(Word::Ruled(Ruling::Inconclusive)),
+                errors: came_to(Word::Failure),
+                interrupted: came_to(Word::Interrupted),
             },
             shards,
             cases,
@@ -372,15 +376,39 @@ impl Report {
     }
 
     /// Several reports as one. What is in two of them word by word is taken once; another run of a case that is there
-    /// already counts as a further one.
+    /// already counts as a further one. A run that was interrupted gives way to one of another report.
     pub fn merge(reports: Vec<Report>) -> Self {
         let mut shards: Vec<Shard> = reports.iter().flat_map(|r| r.shards.clone()).collect();
         shards.sort();
         shards.dedup();
+        let key = |record: &Record| (record.lab.clone(), record.case.clone());
+        // What one report was interrupted in, another may have.
+        let mut made: BTreeMap<(String, String), BTreeSet<usize>> = BTreeMap::new();
+        for (number, report) in reports.iter().enumerate() {
+            for record in report
+                .cases
+                .iter()
+                .filter(|r| r.verdict != Word::Interrupted)
+            {
+                made.entry(key(record)).or_default().insert(number);
+            }
+        }
+        let made_elsewhere = |number: usize, record: &Record| {
+            let reports = made.get(&key(record));
+            reports.is_some_and(|reports| reports.iter().any(|other| *other != number))
+        };
         let mut cases: Vec<Record> = Vec::new();
         let mut runs: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
-        for mut record in reports.into_iter().flat_map(|report| report.cases) {
-            let key = (record.lab.clone(), record.case.clone());
+        let reports = reports.into_iter().enumerate();
+        let records = reports.flat_map(|(number, report)| {
+            let records = report.cases.into_iter();
+            records.map(move |record| (number, record))
+        });
+        for (number, mut record) in records {
+            if record.verdict == Word::Interrupted && made_elsewhere(number, &record) {
+                continue;
+            }
+            let key = key(&record);
             let others = runs.entry(key).or_default();
             if others.iter().any(|other| cases[*other] == record) {
                 continue;
@@ -397,7 +425,7 @@ impl Report {
 
     /// Parts of a split run that are not in here.
     pub fn missing(&self) -> Vec<Shard> {
-        let of: std::collections::BTreeSet<u32> = self.shards.iter().map(|s| s.of).collect();
+        let of: BTreeSet<u32> = self.shards.iter().map(|s| s.of).collect();
         of.into_iter()
             .flat_map(|of| (1..=of).map(move |number| Shard { number, of }))
             .filter(|shard| !self.shards.contains(shard))
@@ -441,6 +469,7 @@ mod words {
                 Word::Ruled(Ruling::Fails),
                 Word::Ruled(Ruling::Inconclusive),
                 Word::Failure,
+                Word::Interrupted,
             ]
             .into_iter()
             .find(|word| machine_word(*word) == text)

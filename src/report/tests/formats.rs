@@ -121,6 +121,19 @@ fn parts_of_a_run_make_the_whole() {
         (&whole.cases, whole.summary)
     );
     assert_eq!(part(1).missing(), [Shard { number: 2, of: 2 }]);
+    for page in [
+        junit(&part(1)),
+        tap(&part(1)),
+        html(&part(1)),
+        markdown(&part(1)),
+    ] {
+        assert!(
+            page.to_lowercase().contains("shard 2 of 2 is missing"),
+            "{page}"
+        );
+    }
+    assert!(junit(&part(1)).contains("type=\"missing\""));
+    assert!(!junit(&merged).contains("missing\"") && !tap(&merged).contains("shard"));
     // The same file twice is no second run; another run is.
     assert_eq!(Report::merge(vec![part(1), part(1)]).cases, part(1).cases);
     let mut again = part(1);
@@ -229,6 +242,7 @@ fn fault_with_fixes() -> Outcome {
             case: case.into(),
             shows: format!("why {case}"),
             changes: Vec::new(),
+            settles: true,
         })
         .into();
     fault

@@ -1,12 +1,13 @@
 //! Reports of hand-made outcomes, read by eye.
 
+mod endings;
 mod formats;
 mod outcomes;
 
-pub(super) use outcomes::{broken, failed, fault, fix, recorded};
+pub(super) use outcomes::{broken, failed, fault, fix, interrupted, recorded};
 
 use super::*;
-use crate::evidence::{Carried, Lookup, Pair};
+use crate::evidence::{Carried, Detail, Lookup, Pair, StepResult};
 use crate::verdict::ClaimTruth;
 use outcomes::{claim, info};
 use serde_json::{Value, json as value};
@@ -296,7 +297,7 @@ fn json_has_what_a_machine_asks_for() {
             .expect("JSON");
     assert_eq!(
         report["summary"],
-        value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1})
+        value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1, "interrupted": 0})
     );
     // Sorted by lab: the one that could not be run comes first.
     let case = &report["cases"][2];
@@ -375,5 +376,8 @@ nlb/source-port-collision cross-zone-off  fix         4/4     100.0 %  95 % inte
 2 cases, 15 runs: 1 case did not always hold.
 "
     );
-    assert!(repeat(&Report::new(&[fault()], None)).ends_with("1 case, 1 run: every run held.\n"));
+    assert_eq!(
+        repeat(&Report::new(&[fault()], None)),
+        "nlb/source-port-collision as-deployed  fault    reproduced       2.10 s\n1 case, 1 run: every run held.\n"
+    );
 }

@@ -101,6 +101,7 @@ pub(in crate::report) fn fault() -> Outcome {
         }),
         evidence: Some(evidence),
         failure: None,
+        interrupted: false,
         saved: None,
         capture: None,
         record: None,
@@ -134,6 +135,7 @@ pub(in crate::report) fn fix() -> Outcome {
         evidence: Some(evidence),
         verdict: Some(verdict(Ruling::Holds, works, Vec::new())),
         failure: None,
+        interrupted: false,
         saved: None,
         capture: None,
         record: None,
@@ -166,6 +168,18 @@ pub(in crate::report) fn broken() -> Outcome {
         evidence: None,
         verdict: None,
         failure: Some("cannot open /dev/net/tun in the namespace of web1: EACCES".into()),
+        ..fault()
+    }
+}
+
+/// A case that the user did not wait for.
+pub(in crate::report) fn interrupted() -> Outcome {
+    Outcome {
+        case: info("client-ip-not-preserved", Kind::Fix),
+        evidence: None,
+        verdict: None,
+        failure: Some("interrupted before it was over".into()),
+        interrupted: true,
         ..fault()
     }
 }

@@ -3,6 +3,7 @@
 use super::{Style, network, paint};
 use crate::evidence::{Detail, Evidence, StepResult};
 use crate::plan::Change;
+use crate::report::last_words;
 use crate::report::metrics;
 use crate::report::nearest::{drawn, nearest};
 use crate::report::proof::{self, Offered, Run};
@@ -135,7 +136,7 @@ fn result(detail: &Detail) -> String {
             attempts, failed, ..
         } => format!(", failed on {failed} of {attempts}"),
         Detail::Drop { dropped } => format!(", {dropped} dropped"),
-        Detail::Run { exit_code, .. } => format!(", exit status {exit_code}"),
+        Detail::Run { exit_code, .. } => format!(", {}", last_words::status(*exit_code)),
     }
 }
 
@@ -317,6 +318,9 @@ impl Block {
                     result(&step.detail)
                 );
                 self.entry(label, &line);
+                for line in last_words::of(step) {
+                    self.entry("", &format!("  {line}"));
+                }
             } else if i == STEPS / 2 {
                 self.entry(label, &format!("... {} more", steps.len() - STEPS / 2 * 2));
             }

@@ -41,14 +41,16 @@ impl Default for Style {
     }
 }
 
-/// All outcomes, grouped by lab in the order of first appearance, its cases in the order of the file, and a summary line.
+/// All outcomes, grouped by lab in the order of first appearance, its cases in the order of the file, and a summary
+/// line. What was interrupted is in that line only.
 pub fn text(outcomes: &[Outcome], style: &Style) -> String {
     let style = &Style {
         width: style.width.max(60),
         ..*style
     };
     let mut labs: Vec<(&str, Vec<&Outcome>)> = Vec::new();
-    for outcome in outcomes {
+    let over = outcomes.iter().filter(|outcome| !outcome.interrupted);
+    for outcome in over {
         match labs.iter_mut().find(|(lab, _)| *lab == outcome.case.lab) {
             Some((_, cases)) => cases.push(outcome),
             None => labs.push((&outcome.case.lab, vec![outcome])),
@@ -94,7 +96,8 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
 /// What did not come out as claimed, once more: who ran many labs looks at the end, and a log may be cut above.
 fn unmet(outcomes: &[Outcome], style: &Style) -> String {
     let mut out = String::new();
-    for outcome in outcomes.iter().filter(|outcome| !outcome.holds()) {
+    let unmet = |outcome: &&Outcome| !outcome.holds() && !outcome.interrupted;
+    for outcome in outcomes.iter().filter(unmet) {
         let word = paint(
             summary_word(outcome.word()),
             colour_of(outcome.word()),
@@ -118,18 +121,18 @@ fn unmet(outcomes: &[Outcome], style: &Style) -> String {
 
 /// What the lab's fixes are worth against what was found in its faults.
 fn closing(cases: &[&Outcome], runs: &[Run], style: &Style) -> String {
-    let mut fixes: Vec<Offered> = Vec::new();
-    let mut kinds: Vec<&str> = Vec::new();
-    for outcome in cases.iter().filter(|one| one.case.kind == Kind::Fault) {
-        fixes = outcome.case.fixes.iter().map(Offered::new).collect();
-        let findings = outcome.verdict.iter().flat_map(|verdict| &verdict.findings);
-        kinds.extend(findings.map(|finding| finding.kind.as_str()));
+    let faults = cases.iter().filter(|one| one.case.kind == Kind::Fault);
+    let faults: Vec<(&Outcome, Vec<Offered>)> = faults
+        .map(|fault| (*fault, fault.case.fixes.iter().map(Offered::new).collect()))
+        .collect();
+    let mut found: Vec<(&str, &[Offered])> = Vec::new();
+    for (fault, fixes) in &faults {
+        let findings = fault.verdict.iter().flat_map(|verdict| &verdict.findings);
+        found.extend(findings.map(|finding| (finding.kind.as_str(), fixes.as_slice())));
     }
-    let place = |kind: &&str| KINDS.iter().position(|known| known == kind);
-    kinds.sort_by_key(place);
-    kinds.dedup();
+    found.sort_by_key(|(kind, _)| KINDS.iter().position(|known| known == kind));
     let mut out = String::new();
-    for (word, line) in proof::closing(&fixes, runs, &kinds) {
+    for (word, line) in proof::closing(&found, runs) {
         for (i, line) in wrap(&line, style.width - 12).iter().enumerate() {
             let word = if i == 0 { word } else { "" };
             out.push_str(&format!("  {word:<8}  {line}\n"));
@@ -205,6 +208,15 @@ pub fn summary(outcomes: &[Outcome], style: &Style) -> String {
             style,
         ),
     );
+    let interrupted = came_to(Word::Interrupted);
+    part(
+        interrupted,
+        paint(
+            &format!("{interrupted} interrupted"),
+            colour_of(Word::Interrupted),
+            style,
+        ),
+    );
     let parts = if parts.is_empty() {
         "nothing was run".to_owned()
     } else {
@@ -224,9 +236,10 @@ fn table_word(kind: Kind, word: Word) -> &'static str {
         (Word::Ruled(Ruling::Holds), Kind::Fault) => "reproduced",
         (Word::Ruled(Ruling::Holds), Kind::Fix | Kind::Control) => "holds",
         (Word::Ruled(Ruling::Holds), Kind::Partial) => "as claimed",
-        (Word::Ruled(Ruling::Fails) | Word::Ruled(Ruling::Inconclusive) | Word::Failure, _) => {
-            summary_word(word)
-        }
+        (
+            Word::Ruled(Ruling::Fails | Ruling::Inconclusive) | Word::Failure | Word::Interrupted,
+            _,
+        ) => summary_word(word),
     }
 }
 
@@ -237,6 +250,7 @@ pub(super) fn summary_word(word: Word) -> &'static str {
         Word::Ruled(Ruling::Fails) => "FAILED",
         Word::Ruled(Ruling::Inconclusive) => "inconclusive",
         Word::Failure => "ERROR",
+        Word::Interrupted => "interrupted",
     }
 }
 
@@ -246,7 +260,7 @@ fn colour_of(word: Word) -> anstyle::Style {
         Word::Ruled(Ruling::Fails) | Word::Failure => {
             AnsiColor::Red.on_default().effects(Effects::BOLD)
         }
-        Word::Ruled(Ruling::Inconclusive) => AnsiColor::Yellow.on_default(),
+        Word::Ruled(Ruling::Inconclusive) | Word::Interrupted => AnsiColor::Yellow.on_default(),
     }
 }
 

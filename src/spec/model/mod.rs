@@ -21,6 +21,7 @@ pub use steps::*;
 
 use crate::diag::Spanned;
 use kubernetes::Kubernetes;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A lab file: what does not change from case to case, and the cases.
@@ -67,6 +68,8 @@ pub struct Case {
     pub shows: Option<Spanned<String>>,
     /// What it changes, as text: path, value before (none: not written), value after (none: removed). YAML flow style.
     pub set: Vec<Patch>,
+    /// Where its body differs from the lab's as written: dotted path of each leaf, and what stands there (none: nothing).
+    pub differs: BTreeMap<String, Option<String>>,
     /// Findings it must show.
     pub finds: Vec<Spanned<String>>,
     /// Findings it may show beside those.

@@ -4,8 +4,11 @@
 //! Maps merge, single values and lists replace, `null` removes; steps are found by their name. Values keep their
 //! place, the `set` line. Not here: whether the patched lab is right (see `check`).
 
+mod leaves;
 mod path;
 mod tree;
+
+pub use leaves::differing;
 
 use super::model::Patch;
 use super::node::{Entry, Node};

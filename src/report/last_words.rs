@@ -1,0 +1,67 @@
+//! What programs of steps said at last, where they failed.
+
+use super::record::Stepped;
+use super::wrap::cut;
+use crate::evidence::{Detail, StepResult};
+use serde_json::Value;
+
+/// Lines told of one program.
+const LINES: usize = 5;
+/// Characters told of a line.
+const WIDTH: usize = 160;
+/// The shell's word for a command that it did not find.
+const NOT_FOUND: i64 = 127;
+
+/// Of a step as recorded; nothing of one that is no `run`, did not fail, or said nothing.
+pub(super) fn of(step: &StepResult) -> Vec<String> {
+    match &step.detail {
+        Detail::Run { stdout, stderr, .. } if !step.ok => lines(stdout, stderr),
+        Detail::Run { .. }
+        | Detail::Plain
+        | Detail::Connect { .. }
+        | Detail::Load(_)
+        | Detail::Transfer { .. }
+        | Detail::TransferAll { .. }
+        | Detail::Drop { .. }
+        | Detail::Refused { .. } => Vec::new(),
+    }
+}
+
+/// The same of a step in a report.
+pub(super) fn told(step: &Stepped) -> Vec<String> {
+    let text = |name: &str| step.fields.get(name).and_then(Value::as_str);
+    match (text("stdout"), text("stderr")) {
+        (Some(stdout), Some(stderr)) if !step.ok => lines(stdout, stderr),
+        _ => Vec::new(),
+    }
+}
+
+/// `exit status 127, which is the shell's for a command that it did not find`
+pub(super) fn status(code: i64) -> String {
+    match code {
+        NOT_FOUND => {
+            format!("exit status {code}, which is the shell's for a command that it did not find")
+        }
+        _ => format!("exit status {code}"),
+    }
+}
+
+/// The last lines of what went to standard error, or else to standard output.
+fn lines(stdout: &str, stderr: &str) -> Vec<String> {
+    let (name, text) = match stderr.trim() {
+        "" => ("stdout", stdout),
+        _ => ("stderr", stderr),
+    };
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let plain = |line: &&str| {
+        let clean = line.chars().map(|c| if c.is_control() { ' ' } else { c });
+        format!("{name}: {}", cut(&clean.collect::<String>(), WIDTH))
+    };
+    all[all.len().saturating_sub(LINES)..]
+        .iter()
+        .map(plain)
+        .collect()
+}

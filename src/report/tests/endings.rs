@@ -1,0 +1,147 @@
+//! What reports tell of runs that came to a bad end: interrupts, programs that failed.
+
+use super::*;
+use crate::report;
+
+#[test]
+fn every_report_says_that_it_was_interrupted() {
+    let outcomes = [fault(), interrupted()];
+    let report = Report::new(&outcomes, None);
+    assert_eq!(
+        value!(report.summary),
+        value!({ "cases": 2, "holds": 1, "fails": 0, "inconclusive": 0, "errors": 0, "interrupted": 1 })
+    );
+    let sentence = "Interrupted: 1 of 2 cases not run, or not as often as asked for.";
+    for page in [
+        html(&report),
+        markdown(&report),
+        github(&report),
+        report::repeat(&report),
+    ] {
+        assert!(page.contains(sentence), "{page}");
+    }
+    assert!(!markdown(&report).contains("all as claimed"));
+    let xml = junit(&report);
+    assert!(
+        xml.contains("errors=\"1\"") && xml.contains("type=\"interrupted\""),
+        "{xml}"
+    );
+    let stream = tap(&report);
+    assert!(
+        stream.contains("1..2\n") && stream.contains("not ok 2 - "),
+        "{stream}"
+    );
+    let table = text(&outcomes, &Style::default());
+    assert!(
+        table.ends_with("1 lab, 2 cases: 1 fault reproduced, 1 interrupted.\n"),
+        "{table}"
+    );
+    let read = Report::read(&json(&report)).expect("its own report");
+    assert_eq!(read, report);
+    // The same case from another report makes it whole.
+    let other = Outcome {
+        case: interrupted().case,
+        ..fix()
+    };
+    let whole = Report::merge(vec![report.clone(), Report::new(&[other], None)]);
+    assert_eq!((whole.cases.len(), whole.interrupted()), (2, None));
+    let twice = Report::merge(vec![report.clone(), report]);
+    assert_eq!((twice.cases.len(), twice.summary.interrupted), (2, 1));
+}
+
+#[test]
+fn what_a_program_that_failed_said_at_last_is_told() {
+    let mut outcomes = [fix(), failed()];
+    for outcome in &mut outcomes {
+        let evidence = outcome.evidence.as_mut().expect("evidence");
+        let lines = |n: usize| {
+            (1..=n)
+                .map(|i| format!("line {i} <of many>\n"))
+                .collect::<String>()
+        };
+        for (name, exit_code, stderr) in
+            [("good", 0, ""), ("bad", 127, "sh: 1: ping: not found\n\n")]
+        {
+            evidence.steps.push(StepResult {
+                name: name.into(),
+                label: format!("run on client: {name}"),
+                ok: exit_code == 0,
+                error: if exit_code == 0 { "" } else { "failed" }.into(),
+                detail: Detail::Run {
+                    exit_code,
+                    stdout: lines(9),
+                    stderr: stderr.into(),
+                },
+                ..evidence.steps[0].clone()
+            });
+        }
+    }
+    let report = Report::new(&outcomes, None);
+    let style = Style {
+        explain: true,
+        width: 160,
+        ..Style::default()
+    };
+    let line = "stderr: sh: 1: ping: not found";
+    let pages = [
+        ("HTML", html(&report)),
+        ("JUnit", junit(&report)),
+        ("text", text(&outcomes, &style)),
+    ];
+    for (format, page) in &pages {
+        assert!(
+            page.matches(line).count() >= 2,
+            "of both cases in {format}\n{page}"
+        );
+        assert!(!page.contains("line 9"), "{format}");
+    }
+    assert!(
+        pages[0].1.contains("exit status 127, which is the shell"),
+        "{}",
+        pages[0].1
+    );
+    // Where only what failed is told, of what failed.
+    let short = text(&outcomes, &Style::default());
+    for page in [short, markdown(&report), tap(&report)] {
+        assert!(
+            page.contains("\"bad\" failed, and its program said:") && page.contains(line),
+            "{page}"
+        );
+    }
+    // What it wrote to its output where it wrote no errors, the end of it.
+    let steps = &mut outcomes[1].evidence.as_mut().expect("evidence").steps;
+    let Some(Detail::Run { stderr, .. }) = steps.last_mut().map(|step| &mut step.detail) else {
+        panic!("it is a run")
+    };
+    stderr.clear();
+    let page = markdown(&Report::new(&outcomes, None));
+    assert!(
+        page.contains("stdout: line 5 <of many>\n") && !page.contains("line 4"),
+        "{page}"
+    );
+}
+
+#[test]
+fn an_interrupted_run_is_none_of_the_runs_that_rates_count() {
+    let cut = Outcome {
+        case: fix().case,
+        attempt: 3,
+        ..interrupted()
+    };
+    let second = Outcome {
+        attempt: 2,
+        ..fix()
+    };
+    let report = Report::new(&[fix(), second, cut], None);
+    let rates = report::repeat(&report);
+    assert!(
+        rates.contains(" 2/2 ")
+            && rates.contains("\n1 case, 2 runs: every run held.\nInterrupted: "),
+        "{rates}"
+    );
+    let page = markdown(&report);
+    assert!(
+        page.contains("2 of 2 runs held") && page.contains("1 case: 1 interrupted"),
+        "{page}"
+    );
+}
