@@ -287,3 +287,18 @@ cases: { only: { kind: control } }
     let told = err(&output).matches("cannot be accepted").count();
     assert_eq!(told, 1, "{}", err(&output));
 }
+
+#[test]
+fn a_filter_of_the_log_that_cannot_be_read_is_told() {
+    let output = hairpin()
+        .args(["explain", "HP0101"])
+        .env("HAIRPIN_LOG", "hairpin=loud")
+        .output()
+        .expect("the binary starts");
+    assert_eq!(status(&output), 0, "{}", everything(&output));
+    assert!(
+        err(&output).contains("HAIRPIN_LOG: `hairpin=loud` is no filter"),
+        "{}",
+        err(&output)
+    );
+}
