@@ -1,9 +1,9 @@
 //! How long a lab takes to come up, beside the same hosts made by `ip` commands: `cargo bench --bench lab_up`.
 //!
-//! Runs of both alternate, and the table shows medians and their ratio. The kernel takes a lab down in the background, for
-//! seconds after a thousand hosts. A user's lab comes up on a machine that does nothing else, so both ways begin when the kernel has taken
-//! everything before down; a further column has the lab that comes up right after another. It needs what labs need, and `ip`. With
-//! `BENCH_JSON` the rows go into that file.
+//! Runs of both alternate, and the table shows medians and their ratio. The kernel takes a lab down in the background, half
+//! a second for a thousand hosts. A user's lab comes up on a machine that does nothing else, so both ways begin when the
+//! kernel has taken down everything that was there before; a further column has the lab that comes up right after another. It
+//! needs what labs need, and `ip`. With `BENCH_JSON` the rows go into that file.
 
 use std::fmt::Write;
 use std::process::Command;
