@@ -16,28 +16,24 @@ const TAKEN_DOWN_WITHIN: u32 = 60;
 
 fn main() {
     println!(
-        "{:>6} {:>12} {:>12} {:>14} {:>12} {:>8}",
-        "hosts", "up ms", "down ms", "right after ms", "ip ms", "ratio"
+        "{:>6} {:>12} {:>14} {:>12} {:>8}",
+        "hosts", "up ms", "right after ms", "ip ms", "ratio"
     );
     let mut rows = Vec::new();
     for (hosts, rounds) in SIZES {
         let file = lab(hosts);
-        let (mut up, mut down, mut after) = (Vec::new(), Vec::new(), Vec::new());
-        let mut reference = Vec::new();
+        let (mut up, mut after, mut reference) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             await_taken_down();
-            let (built, taken) = hairpin(&file);
-            up.push(built);
-            down.push(taken);
-            after.push(hairpin(&file).0);
+            up.push(hairpin(&file));
+            after.push(hairpin(&file));
             // Ten rounds of a thousand hosts by `ip` would take minutes and tell nothing new.
             if hosts <= 100 {
                 await_taken_down();
                 reference.extend(by_ip(hosts));
             }
         }
-        let (up, down, after) = (median(up), median(down), median(after));
-        let reference = median(reference);
+        let (up, after, reference) = (median(up), median(after), median(reference));
         let ratio = reference.zip(up).map_or_else(
             || "-".to_owned(),
             |(reference, up)| format!("{:.0}x", reference / up),
@@ -46,14 +42,13 @@ fn main() {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
         };
         println!(
-            "{hosts:>6} {:>12} {:>12} {:>14} {:>12} {ratio:>8}",
+            "{hosts:>6} {:>12} {:>14} {:>12} {ratio:>8}",
             text(up),
-            text(down),
             text(after),
             text(reference)
         );
         rows.push(serde_json::json!({
-            "hosts": hosts, "up_ms": up, "down_ms": down, "right_after_ms": after, "ip_ms": reference,
+            "hosts": hosts, "up_ms": up, "right_after_ms": after, "ip_ms": reference,
         }));
         std::fs::remove_file(&file).expect("the lab file was written above");
     }
@@ -96,19 +91,15 @@ fn lab(hosts: usize) -> String {
     path
 }
 
-/// Up and down, milliseconds, as the report tells them.
-fn hairpin(file: &str) -> (f64, f64) {
+/// How long it took to come up, milliseconds, as the report tells it.
+fn hairpin(file: &str) -> f64 {
     let output = Command::new(env!("CARGO_BIN_EXE_hairpin"))
         .args(["run", file, "--format", "json"])
         .output()
         .expect("the binary starts");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    let case = &report["cases"][0];
-    (
-        case["up_ms"].as_f64().expect("up_ms"),
-        case["down_ms"].as_f64().expect("down_ms"),
-    )
+    report["cases"][0]["up_ms"].as_f64().expect("up_ms")
 }
 
 /// The same namespaces, devices, addresses and routes by one shell with `ip`, in a namespace of its own; milliseconds.
