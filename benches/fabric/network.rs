@@ -15,11 +15,6 @@ use std::time::{Duration, Instant};
 
 /// Packets of one flow that come one after the other, when they come in bursts.
 const BURST: usize = 8;
-/// Hosts that connect. A million flows are 50,000 ports of each.
-pub const CLIENTS: usize = 20;
-pub const FIRST_PORT: usize = 10_000;
-/// Targets: enough that each has a free source port for every flow that is translated.
-pub const TARGETS: usize = 32;
 
 /// Which packets are measured.
 #[derive(Clone, Copy)]

@@ -1,11 +1,16 @@
 //! The emulated network that is measured: clients, one balancer, targets.
 
-use crate::network::{CLIENTS, FIRST_PORT, TARGETS};
 use crate::packets::PACKET;
 use hairpin::fabric::Config;
 use hairpin::fabric::config::*;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
+
+/// Hosts that connect. A million flows are 50,000 ports of each.
+const CLIENTS: usize = 20;
+const FIRST_PORT: usize = 10_000;
+/// Targets: enough that each has a free source port for every flow that is translated.
+const TARGETS: usize = 32;
 
 /// What is special about a network.
 #[derive(Clone, Copy)]

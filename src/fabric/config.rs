@@ -5,6 +5,7 @@
 
 mod endpoints;
 mod groups;
+pub mod ids;
 mod kinds;
 mod nat;
 
@@ -17,29 +18,13 @@ pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOr
 
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
+pub use ids::{BalancerId, GroupId, PortId, ZonalId};
 pub use kinds::{Application, Classic, Kind, OnBackendReset, OnDeregister};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use crate::packet::stand_in::{StandIns, is_stand_in};
-
-/// One attachment of the fabric: a TUN device, which is one host or the kernel of one zonal address. Numbered in
-/// the order of the plan's hosts; zonal addresses follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PortId(pub u32);
-
-/// Index into [`Config::balancers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BalancerId(pub u16);
-
-/// Index into [`Config::groups`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupId(pub u16);
-
-/// Index into [`Balancer::zonal`], or [`Endpoint::zonal`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ZonalId(pub u8);
 
 /// Everything the fabric knows about its world.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,8 @@
 //! attempt makes a flow in the same moment, which tells the rest: of such an attempt that flow's number is kept and no more.
 
 use super::config::Protocol;
-use super::flow_table::{FlowTable, Key, Side, nanos};
+use super::flow_table::{FlowTable, Key, Side};
+use super::moment::nanos;
 use super::record::{Conversation, Ended, FlowId, Party, Tuple};
 use crate::packet::ends::Ends;
 use hashbrown::HashTable;

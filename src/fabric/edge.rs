@@ -1,7 +1,7 @@
 //! The fabric's edge: bytes of either family become a packet inside, and a packet inside the bytes its receiver gets.
 //!
 //! Inside there is IPv4 only; an IPv6 packet travels between the stand-ins of its ends (see `packet::siit`). Not here:
-//! whether it may enter (see `passage`).
+//! whether it may enter (see `way`).
 
 use super::config::PortId;
 use super::{Fabric, Output};

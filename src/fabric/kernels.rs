@@ -1,6 +1,6 @@
 //! Packets to and from the kernels of zonal addresses: of proxies, whose connections end there, and of health checks.
 //!
-//! Not here: everything that goes through a balancer (see `passage`).
+//! Not here: everything that goes through a balancer (see `way`).
 
 use super::balancer::Arrival;
 use super::config::{BalancerId, PortId, Protocol};

@@ -3,15 +3,12 @@
 //! The sums always balance: received = forwarded + answered + held + dropped. Packets that the fabric made are
 //! recorded too, and stay outside the sums.
 
-use super::balancer::Onward;
-use super::config::PortId;
 use super::crossing::Leaving;
-use super::flow_table::{FlowTable, Side};
+use super::flow_table::FlowTable;
 use super::passage::{Passage, tuple};
 use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
-use super::shorthand::Shorthand;
+use super::shorthand::{Carried, Shorthand};
 use crate::packet::Headers;
-use crate::packet::plain::Plain;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -48,22 +45,6 @@ pub struct Latest {
     /// The latest of those impairments that were cut.
     pub impairments: VecDeque<Impairment>,
     limit: usize,
-}
-
-/// A packet that went the short way.
-pub struct Carried {
-    /// Its number.
-    pub id: u64,
-    /// Who sent it.
-    pub from: PortId,
-    /// Of which side.
-    pub by: Side,
-    /// As it came.
-    pub plain: Plain,
-    /// How it went on.
-    pub onward: Onward,
-    /// Its receiver's device took it.
-    pub taken: bool,
 }
 
 impl Ledger {

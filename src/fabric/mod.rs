@@ -3,7 +3,7 @@
 //!
 //! Not here: TUN devices, threads, sockets (`world` drives this), names of YAML (`plan` lowers to [`Config`]).
 //!
-//! The way of a packet is in `passage`, top to bottom. Deciding is apart from acting: `routes`, `balancer` and
+//! The way of a packet is in `way`, top to bottom. Deciding is apart from acting: `routes`, `balancer` and
 //! `link` only say what is to become of a packet.
 
 pub mod change;
@@ -31,6 +31,7 @@ mod kernels;
 mod ledger;
 mod link;
 mod listener;
+mod moment;
 mod noting;
 mod passage;
 mod port_pool;
@@ -43,6 +44,7 @@ mod routes;
 mod short_way;
 mod shorthand;
 mod telling;
+mod way;
 
 use crate::packet::VnetHeader;
 use balancer::Balancers;
@@ -50,10 +52,11 @@ use config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use conversation::Conversations;
 use endpoints::Endpoints;
 use faults::Faults;
-use flow_table::{Side, nanos};
+use flow_table::Side;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
+use moment::nanos;
 use nat::Gateways;
 use record::{Listing, Party};
 use recycle::Recycle;

@@ -1,18 +1,18 @@
 //! The short way of a packet: its flow stands, another packet of the flow went the whole way before it, nothing on that
 //! way had anything to say of it, and nothing has changed there since.
 //!
-//! The whole way (see `passage`) asks links, faults, guards, gateways, routes and the health of targets at every packet.
+//! The whole way (see `way`) asks links, faults, guards, gateways, routes and the health of targets at every packet.
 //! Where all of them let a packet pass as it is, the flow remembers the ports, together with the fabric's *epoch*, a
 //! number that changes with everything that could make one of them answer otherwise. What is done on the short way is
 //! done by the same functions as on the whole one; only the questions are left out. Observed on: the kernel's flowtable
 //! (`nft add flowtable`), and every load balancer with a fast path.
 
 use super::config::{PortId, is_stand_in};
-use super::flow_table::{Guess, Side, TERMINATED};
-use super::ledger::Carried;
+use super::flow_table::{AT_KERNEL, Guess, Side};
 use super::link::Stage;
 use super::passage::Transient;
 use super::record::{FlowId, Party};
+use super::shorthand::Carried;
 use super::{Fabric, Leaving, Output};
 use crate::packet::plain::{CONTROL, Plain};
 use crate::packet::{TCP, UDP, VnetHeader};
@@ -108,7 +108,7 @@ impl Fabric {
             .iter()
             .all(|end| !is_stand_in(*end.ip()));
         let table = self.balancers.table();
-        let of_flow = !table.entry(flow).has(TERMINATED)
+        let of_flow = !table.entry(flow).has(AT_KERNEL)
             && table.endpoint(flow).is_none()
             && !self.balancers.proxy_headers().has(flow)
             && self.side(from) == by;

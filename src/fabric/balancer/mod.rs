@@ -21,18 +21,20 @@ use super::config::{
     Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow,
     OnZoneDisabled, Protocol, ZonalId,
 };
-use super::flow_table::{ANSWERED, FlowTable, Key, Side, nanos};
+use super::flow_table::{ANSWERED, FlowTable, Key, Side};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
 use super::meter::Meter;
 use super::metric::{Family, Metric};
+use super::moment::nanos;
 use super::port_pool::PortPools;
 use super::proxy_header::ProxyHeaders;
 use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
 use crate::packet::{Headers, TCP, UDP};
 use health::Refused;
+use opening::Caller;
 use rustc_hash::FxHashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -276,7 +278,12 @@ impl Balancers {
             return Decision::dropped(Reason::NoListener);
         };
         if headers.is_opening() || protocol == Protocol::Udp {
-            match self.open(now, headers, protocol, at, listener, watch) {
+            let caller = Caller {
+                protocol,
+                at,
+                listener,
+            };
+            match self.open(now, headers, caller, watch) {
                 Ok(flow) => self.forward_to_target(now, flow, headers),
                 Err(reason) => Decision::dropped(reason),
             }

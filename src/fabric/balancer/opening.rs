@@ -1,10 +1,11 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
 use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
-use super::super::flow_table::{CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN, TERMINATED};
+use super::super::flow_table::{AT_KERNEL, CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
-use super::super::listener::Opening;
+use super::super::listener::{Candidate, Chosen, Opening};
+use super::super::meter::NodeId;
 use super::super::metric::Metric;
 use super::super::port_pool::FIRST_PORT;
 use super::super::random;
@@ -14,70 +15,61 @@ use crate::packet::Headers;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+/// Who opens a flow, and at which listener.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    /// Transport.
+    pub(super) protocol: Protocol,
+    /// Where it meets the balancer.
+    pub(super) at: Arrival,
+    /// Its place among the balancer's listeners.
+    pub(super) listener: usize,
+}
+
+/// Where a new flow leads.
+struct Leads {
+    chosen: Chosen,
+    target: Candidate,
+    node: NodeId,
+}
+
 impl Balancers {
     /// Makes a flow: target, capacity, source port, in this order; nothing is kept of a refused one.
     pub(super) fn open(
         &mut self,
         now: Duration,
         headers: &Headers,
-        protocol: Protocol,
-        at: Arrival,
-        listener: usize,
+        caller: Caller,
         watch: Option<&mut Watch>,
     ) -> Result<FlowId, Reason> {
-        let seen = SocketAddrV4::new(at.source, headers.from.port());
-        let state = self.state(at.balancer);
-        let listening = &state.listeners[listener];
-        let isn = headers.seq;
-        let (idle, half_open) = (listening.idle, state.half_open);
-        let terminates = listening.terminates;
-        let node = self.meter.node(at.balancer, at.zonal);
+        let Caller { protocol, at, .. } = caller;
         let opening = Opening {
-            from: seen,
+            from: SocketAddrV4::new(at.source, headers.from.port()),
             to: headers.to,
-            isn,
+            isn: headers.seq,
         };
-        let chosen = listening.choose(self.seed, at.zonal, opening);
-        let full = self.meter.alive(at.balancer) >= state.flow_capacity;
-        let Some((chosen, target)) = chosen.and_then(|one| Some((one, one.target?))) else {
-            return Err(self.reject(node, protocol, Reason::NoTarget));
-        };
-        if full {
-            return Err(self.reject(node, protocol, Reason::FlowTableFull));
-        }
-        let ends = (seen, target.address);
+        let leads = self.choose(caller, opening)?;
+        let Leads {
+            chosen,
+            target,
+            node,
+        } = leads;
+        let ends = (opening.from, target.address);
         self.asked(watch, now, headers, at, Direction::Out, ends)?;
         let state = self.state(at.balancer);
+        let listening = &state.listeners[caller.listener];
+        let (idle, half_open) = (listening.idle, state.half_open);
+        let terminates = listening.terminates;
         let listener = if is_stand_in(*headers.to.ip()) {
             headers.to
         } else {
             let private = state.zonal[at.zonal.0 as usize].0;
             SocketAddrV4::new(private, headers.to.port())
         };
-        // A connection that ends here is this very address's own; the target gets another one.
-        let destination = if terminates { listener } else { target.address };
-        // A client of the other family has no address that its target could be shown.
-        let over_ipv6 = is_stand_in(*target.address.ip());
-        let own_family = is_stand_in(*seen.ip()) == over_ipv6;
         let source = if terminates {
-            Some((seen, SourcePort::Own))
-        } else if chosen.preserve_client_ip && own_family && at.endpoint.is_none() {
-            self.preserved(at.balancer, protocol, seen, target.address, isn)
-                .map(|source| (source, SourcePort::Own))
+            Some((opening.from, SourcePort::Own))
         } else {
-            let (private, ipv6) = state.zonal[at.zonal.0 as usize];
-            let size = state.snat_ports;
-            let state = &self.balancers[at.balancer.0 as usize];
-            let more = match over_ipv6 {
-                true => &[][..],
-                false => &state.secondary[at.zonal.0 as usize],
-            };
-            let zonal = if over_ipv6 { ipv6 } else { Some(private) };
-            let mut sources = zonal.into_iter().chain(more.iter().copied());
-            sources.find_map(|zonal| {
-                let port = self.pools.take(zonal, target.address, size)?;
-                Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
-            })
+            self.source(caller, opening, &leads)
         };
         let Some((source, source_port)) = source else {
             self.meter.add(node, Metric::PortAllocationErrorCount, 1);
@@ -94,15 +86,16 @@ impl Balancers {
             client: headers.from,
             zonal: headers.to,
             source,
-            target: destination,
-            isn,
+            // A connection that ends here is this very address's own; the target gets another one.
+            target: if terminates { listener } else { target.address },
+            isn: opening.isn,
             idle,
             half_open,
             source_port,
         };
         let flow = self.table.insert(now, new);
         if terminates {
-            self.table.entry_mut(flow).mark(TERMINATED);
+            self.table.entry_mut(flow).mark(AT_KERNEL);
         }
         let family = self.table.entry(flow).family();
         self.meter
@@ -111,11 +104,62 @@ impl Balancers {
             && protocol == Protocol::Tcp
             && !terminates
         {
+            let (isn, from) = (opening.isn, opening.from);
             self.proxy_headers
-                .begin(flow, isn, placement, seen, listener);
+                .begin(flow, isn, placement, from, listener);
         }
         self.claim(now, flow);
         Ok(flow)
+    }
+
+    /// The target of a new flow, if there is one and room for the flow.
+    fn choose(&mut self, caller: Caller, opening: Opening) -> Result<Leads, Reason> {
+        let Caller { protocol, at, .. } = caller;
+        let node = self.meter.node(at.balancer, at.zonal);
+        let state = self.state(at.balancer);
+        let chosen = state.listeners[caller.listener].choose(self.seed, at.zonal, opening);
+        let full = self.meter.alive(at.balancer) >= state.flow_capacity;
+        let Some((chosen, target)) = chosen.and_then(|one| Some((one, one.target?))) else {
+            return Err(self.reject(node, protocol, Reason::NoTarget));
+        };
+        if full {
+            return Err(self.reject(node, protocol, Reason::FlowTableFull));
+        }
+        Ok(Leads {
+            chosen,
+            target,
+            node,
+        })
+    }
+
+    /// The client as its target sees it, and where its port is from; none when all ports are taken.
+    fn source(
+        &mut self,
+        caller: Caller,
+        opening: Opening,
+        leads: &Leads,
+    ) -> Option<(SocketAddrV4, SourcePort)> {
+        let Caller { protocol, at, .. } = caller;
+        let (seen, target) = (opening.from, leads.target.address);
+        // A client of the other family has no address that its target could be shown.
+        let over_ipv6 = is_stand_in(*target.ip());
+        let own_family = is_stand_in(*seen.ip()) == over_ipv6;
+        if leads.chosen.preserve_client_ip && own_family && at.endpoint.is_none() {
+            let source = self.preserved(at.balancer, protocol, seen, target, opening.isn)?;
+            return Some((source, SourcePort::Own));
+        }
+        let state = &self.balancers[at.balancer.0 as usize];
+        let (private, ipv6) = state.zonal[at.zonal.0 as usize];
+        let more = match over_ipv6 {
+            true => &[][..],
+            false => &state.secondary[at.zonal.0 as usize],
+        };
+        let zonal = if over_ipv6 { ipv6 } else { Some(private) };
+        let mut sources = zonal.into_iter().chain(more.iter().copied());
+        sources.find_map(|zonal| {
+            let port = self.pools.take(zonal, target, state.snat_ports)?;
+            Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
+        })
     }
 
     /// The client as its target sees it when the address is preserved; none when it must have another port and

@@ -28,7 +28,7 @@ impl Balancers {
         };
         let stood = flow.filter(|flow| self.table.entry(*flow).has(ANSWERED));
         let (reason, answer) = match stood {
-            Some(flow) if self.table.is_terminated(flow) => {
+            Some(flow) if self.table.is_ended(flow) => {
                 (Reason::ExpiredFlow, Answer::ResetTerminated)
             }
             Some(_) => (Reason::ExpiredFlow, Answer::ResetExpired),

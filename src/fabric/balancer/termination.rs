@@ -158,7 +158,7 @@ impl Balancers {
 
     /// Ends a flow. What comes later meets its tombstone.
     fn end_flow(&mut self, flow: FlowId, told: TerminationReset) {
-        self.table.terminated(flow);
+        self.table.end(flow);
         let state = self.table.entry(flow).state();
         self.enter(flow, FlowState::Closed);
         self.enter(flow, FlowState::Expired);

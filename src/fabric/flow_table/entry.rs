@@ -3,9 +3,9 @@
 use super::super::config::{BalancerId, EndpointPlace, GroupId, PortId, Protocol, ZonalId};
 use super::super::meter::NodeId;
 use super::super::metric::Family;
+use super::super::moment::nanos;
 use super::super::record::{FlowState, Party};
-use super::common::Common;
-use super::{Key, nanos};
+use super::Key;
 use crate::packet::ends::Ends;
 use crate::packet::tcp;
 use std::net::SocketAddrV4;
@@ -19,7 +19,7 @@ pub const TARGET_FIN: u8 = 2;
 pub const ANSWERED: u8 = 4;
 
 /// A flow ends at a kernel of the balancer, which terminates TLS.
-pub const TERMINATED: u8 = 8;
+pub const AT_KERNEL: u8 = 8;
 
 /// By side: what it sends may go the [`Way`].
 const HAS_WAY: [u8; 2] = [16, 32];
@@ -91,7 +91,7 @@ pub struct Entry {
     pub protocol: Protocol,
     /// As the packets show it. Unlike the record's, this becomes `Expired` even after `Closed`.
     pub(super) state: FlowState,
-    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`], [`TERMINATED`], [`ENDED`], [`WAS_CLOSED`], and which directions have a
+    /// [`CLIENT_FIN`], [`TARGET_FIN`], [`ANSWERED`], [`AT_KERNEL`], [`ENDED`], [`WAS_CLOSED`], and which directions have a
     /// way.
     marks: u8,
     /// Where `source`'s port came from.
@@ -217,15 +217,6 @@ impl Entry {
         self.marks &= !marks;
     }
 
-    /// When it is over unless something happens: a TCP flow without an answer does not wait for its idle limit.
-    pub(super) fn limit(&self, rest: &Rest, common: &Common) -> u64 {
-        let idle = common.idle_at(self.last);
-        match self.protocol {
-            Protocol::Tcp if !self.has(ANSWERED) => idle.min(common.answer_by(rest.opened)),
-            Protocol::Tcp | Protocol::Udp => idle,
-        }
-    }
-
     /// Where a packet from this port, sent by this side, goes when nothing has changed since another one went there.
     #[inline]
     pub fn way(&self, epoch: u32, from: PortId, by: Side) -> Option<PortId> {
@@ -286,7 +277,7 @@ impl Entry {
 
     /// Under which of a balancer's metrics it counts.
     pub fn family(&self) -> Family {
-        if self.has(TERMINATED) {
+        if self.has(AT_KERNEL) {
             Family::Tls
         } else {
             self.protocol.into()

@@ -13,7 +13,8 @@ mod entry;
 mod index;
 mod key;
 
-use super::config::{BalancerId, EndpointPlace, GroupId, ZonalId};
+use super::config::{BalancerId, EndpointPlace, GroupId, Protocol, ZonalId};
+use super::moment::nanos;
 use super::record::{Displaced, FlowId, FlowRecord, FlowState, Tuple};
 use checks::Checks;
 use common::{Common, Commons};
@@ -22,7 +23,7 @@ use index::{FlowIndex, Glance, prefetch};
 use rustc_hash::FxHashMap;
 use std::time::Duration;
 
-pub use entry::{ANSWERED, CLIENT_FIN, Entry, NewFlow, Side, SourcePort, TARGET_FIN, TERMINATED};
+pub use entry::{ANSWERED, AT_KERNEL, CLIENT_FIN, Entry, NewFlow, Side, SourcePort, TARGET_FIN};
 pub use key::Key;
 
 /// Nanoseconds in which limits are kept: four bytes hold more than eleven hours, and AWS's longest is 6000 s.
@@ -100,15 +101,18 @@ pub struct FlowTable {
     checks: Checks,
 }
 
-/// Saturates after 584 years.
-#[inline]
-pub fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// In [`IDLE_UNIT`], not less than asked for.
 fn units(limit: Duration) -> u32 {
     u32::try_from(nanos(limit).div_ceil(IDLE_UNIT)).unwrap_or(u32::MAX)
+}
+
+/// When a flow is over unless something happens: over TCP one without an answer does not wait for its idle limit.
+fn limit(entry: &Entry, rest: &Rest, common: &Common) -> u64 {
+    let idle = common.idle_at(entry.last);
+    match entry.protocol {
+        Protocol::Tcp if !entry.has(ANSWERED) => idle.min(common.answer_by(rest.opened)),
+        Protocol::Tcp | Protocol::Udp => idle,
+    }
 }
 
 impl FlowTable {
@@ -166,12 +170,12 @@ impl FlowTable {
     }
 
     /// The balancer ends a flow by itself.
-    pub fn terminated(&mut self, flow: FlowId) {
+    pub fn end(&mut self, flow: FlowId) {
         self.entry_mut(flow).mark(ENDED);
     }
 
     /// The balancer has ended a flow by itself.
-    pub fn is_terminated(&self, flow: FlowId) -> bool {
+    pub fn is_ended(&self, flow: FlowId) -> bool {
         self.entry(flow).has(ENDED)
     }
 
@@ -301,7 +305,7 @@ impl FlowTable {
             self.rest.reserve_exact(more);
             self.checks.reserve(more);
         }
-        self.checks.set(index, entry.limit(&rest, &common));
+        self.checks.set(index, limit(&entry, &rest, &common));
         self.entries.push(entry);
         let entries = &self.entries;
         let same = |other: u32| entries[other as usize].key(Side::Client) == key;
@@ -402,7 +406,7 @@ impl FlowTable {
         let (entries, rest, commons) = (&self.entries, &self.rest, &self.commons);
         let limit = |flow: u32| {
             let entry = &entries[flow as usize];
-            entry.limit(&rest[flow as usize], commons.get(entry.common))
+            self::limit(entry, &rest[flow as usize], commons.get(entry.common))
         };
         self.checks.due(nanos(now), limit).map(FlowId)
     }

@@ -1,6 +1,6 @@
 //! What guards are made of: plain data, lowered from a plan, with every name resolved.
 
-use crate::fabric::config::BalancerId;
+use crate::fabric::config::ids::BalancerId;
 use crate::packet::{ICMP, TCP, UDP};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;

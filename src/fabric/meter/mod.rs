@@ -7,9 +7,9 @@
 mod cell;
 
 use super::config::{Balancer, BalancerId, Config, GroupId, Protocol, ZonalId};
-use super::flow_table::nanos;
 use super::guard::rules::Direction;
 use super::metric::{Family, Measure, Metric};
+use super::moment::nanos;
 use crate::packet::{Headers, ICMP, TCP, UDP};
 use cell::{Cell, level};
 use std::time::Duration;
