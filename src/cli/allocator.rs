@@ -4,9 +4,10 @@
 //! list that grows has to be copied to where there is room and leaves a hole behind. Of the tables of many flows a third was
 //! holes.
 
-/// Pieces from this size on are mapped by themselves, bytes. They grow without being copied, and leave nothing behind.
+/// Pieces from this size on are mapped by themselves, bytes: what glibc begins with before it learns. They grow without being
+/// copied, and leave nothing behind.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 512 * 1024;
+const LARGE: libc::c_int = 128 * 1024;
 
 /// Keeps large pieces of memory apart from now on. Other allocators than glibc's are left as they are.
 pub fn keep_large_apart() {

@@ -64,14 +64,15 @@ impl Line {
     }
 }
 
-/// Has a cache line fetched from memory, and does not wait for it.
+/// Has a cache line fetched from memory, and does not wait for it. Into the second cache: measured, a
+/// thread that asks for 128 lines at once loses less time than with the first one, which probably waits for few at once.
 #[inline]
 pub fn prefetch<T>(line: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: fetching is no access, and every x86-64 processor can (SSE).
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast());
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(line).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = line;

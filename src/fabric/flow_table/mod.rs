@@ -279,12 +279,18 @@ impl FlowTable {
     }
 
     /// As [`FlowTable::find`], of a packet for which this was guessed.
-    #[inline]
+    #[inline(always)]
     pub fn find_guessed(&self, by: Side, key: Key, guess: Guess) -> Option<FlowId> {
         match self.entries.get(guess.flow as usize) {
             Some(entry) if guess.by == by && entry.key(by) == key => Some(FlowId(guess.flow)),
-            Some(_) | None => self.find(by, key),
+            Some(_) | None => self.search(by, key),
         }
+    }
+
+    /// As [`FlowTable::find`], away from the way of packets that were guessed.
+    #[inline(never)]
+    fn search(&self, by: Side, key: Key) -> Option<FlowId> {
+        self.find(by, key)
     }
 
     /// Adds a flow, found by its client's side from now on, and not yet by its target's.
