@@ -96,8 +96,7 @@ fn a_group_without_healthy_targets_fails_open() {
     }
 }
 
-/// Of what it takes from one client a balancer of HTTP does not count what it gives on, and a real program does not say what
-/// it read: nothing shows a loss.
+/// A balancer of HTTP gives other bytes on than it takes, and a real program does not say what it read: nothing shows a loss.
 #[test]
 fn what_a_real_program_answered_is_not_told_as_lost() {
     let body = r#"
@@ -128,4 +127,33 @@ steps:
     has(case.step("curl"), json!({ "status": { "200": 1 } }));
     let connection = &case.evidence["connections"][0];
     assert_eq!(connection["lost"], 0, "{connection}");
+}
+
+/// One connection to the target serves two clients by turns; each pair has the bytes of its own client.
+#[test]
+fn bytes_over_a_shared_connection_are_told_by_client() {
+    let body = NETWORK.replace("[fast, slow]", "[fast]");
+    let body = format!(
+        "{body}steps:\n  - load: {{ as: one, from: client, to: app, request: {{ path: /, times: 3 }} }}\n  \
+         - load: {{ as: other, from: client, to: app, request: GET /a/longer/path }}\n"
+    );
+    let Some(case) = once(&body) else { return };
+    assert_eq!(case.counter("fast", "TcpPassiveOpens"), 1);
+    let pairs = case.evidence["pairs"].as_array().expect("a list");
+    let figures = |pair: &serde_json::Value, client: &str, target: &str| {
+        let count = |name: &str| pair[name].as_i64().expect("it is counted");
+        (count(client), count(target))
+    };
+    let up = |pair| figures(pair, "from_client", "to_target");
+    let down = |pair| figures(pair, "to_client", "from_target");
+    assert_eq!(pairs.len(), 2, "{pairs:?}");
+    // Three times the same request, and another that is longer by its path; the balancer adds its headers to each.
+    let (three, one) = (up(&pairs[0]), up(&pairs[1]));
+    let longer = "/a/longer/path".len() as i64 - 1;
+    assert_eq!(three.0, (one.0 - longer) * 3);
+    assert_eq!((three.1 - three.0), (one.1 - one.0) * 3);
+    assert!(one.1 > one.0);
+    let (three, one) = (down(&pairs[0]), down(&pairs[1]));
+    assert_eq!((three.0, three.1), (one.0 * 3, one.1 * 3));
+    assert!(one.0 > 0);
 }

@@ -78,12 +78,26 @@ fn connections_end_at_the_balancer_and_go_on_to_the_target() {
     assert_eq!(pairs.len(), 4, "{pairs:?}");
     for pair in pairs {
         assert_eq!(pair["target"], "web");
-        assert!(pair["from_client"].is_null(), "not counted: {pair}");
         let answers = case
             .packets(|p| p["flags"] == "S." && p["sender"] == "web" && p["to"] == pair["seen_as"]);
         assert_eq!(answers.len(), 1, "{pair}");
         assert_eq!(answers[0]["probe"], false, "{pair}");
     }
+    let figures = |pair: &serde_json::Value| {
+        let count = |name: &str| pair[name].as_u64().expect("it is counted");
+        ["from_client", "to_target", "from_target", "to_client"].map(count)
+    };
+    // What was said, not its records: of three times 4 MiB each byte comes back.
+    assert_eq!(figures(&pairs[0]), [12 << 20; 4]);
+    assert_eq!(figures(&pairs[1]), [100; 4]);
+    let [from_client, to_target, from_target, to_client] = figures(&pairs[2]);
+    assert_eq!((from_client, to_target), (30, 30));
+    assert!(from_target > 12 && from_target == to_client);
+    // The target of the last speaks no TLS.
+    assert_eq!(
+        (figures(&pairs[3]), &pairs[3]["why"]),
+        ([0; 4], &json!("target-broke-off"))
+    );
     let connections = case.evidence["connections"].as_array().expect("some");
     let led = connections.iter().filter(|c| !c["pair"].is_null()).count();
     assert_eq!(led, 4, "{connections:?}");
@@ -129,4 +143,35 @@ steps:
     assert!(first >= case.step("plain")["at"].as_f64(), "{ladder}");
     let sent = case.packets(|p| p["from"] == case.connection("plain")["local"]);
     assert_eq!(first, sent[0]["t"].as_f64(), "{ladder}");
+}
+
+/// Who broke off is told, behind TLS as elsewhere.
+#[test]
+fn a_side_that_breaks_off_is_named() {
+    let body = r#"
+hosts:
+  client: { address: 198.51.100.7 }
+  web: { zone: a, serve: { 443: echo } }
+target_groups:
+  web: { target_type: ip, targets: [web] }
+load_balancers:
+  front: { zones: [a], listeners: { 443: { protocol: TLS, target_group: web } } }
+steps:
+  - connect: { as: one, from: client, to: front, tls: true }
+  - exchange: { over: one, as: told, bytes: 10 }
+  - connect: { as: two, from: client, to: front, tls: true }
+  - exchange: { over: two, as: more, bytes: 20 }
+  - abort: one
+  - wait_until: { that: 'packets.exists(p, p.receiver == "web" && p.flags.contains("F"))', timeout: 10s }
+  - stop: { host: web, with: reset }
+  - receive: { over: two, as: rest, bytes: 1, timeout: 10s }
+"#;
+    let Some(case) = once(body) else { return };
+    let pairs = case.evidence["pairs"].as_array().expect("a list");
+    let told: Vec<_> = pairs
+        .iter()
+        .map(|pair| (pair["why"].as_str().expect("a word"), &pair["from_client"]))
+        .collect();
+    let (ten, twenty) = (json!(10), json!(20));
+    assert_eq!(told, [("client-reset", &ten), ("target-reset", &twenty)]);
 }

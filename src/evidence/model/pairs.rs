@@ -13,6 +13,9 @@ pub struct Pair {
     pub via: String,
     /// The listener's.
     pub port: i64,
+    /// What the balancer reads of what it carries: `TCP`, `TLS`, `HTTP`; empty in records of before.
+    #[serde(default)]
+    pub protocol: String,
     /// The target's host name.
     pub target: String,
     /// `address:port` of the client, as the balancer sees it.
@@ -23,7 +26,8 @@ pub struct Pair {
     pub target_address: String,
     /// When the connection to the target stood.
     pub opened: f64,
-    /// What was carried. None of HTTP, whose connections to targets serve many clients by turns, and of TLS listeners.
+    /// What was carried: behind TLS without its records, of HTTP with the heads that each side has, of this client's requests
+    /// only, though others may use the same connection to the target. None in records of before.
     #[serde(flatten)]
     pub bytes: Option<Carried>,
     /// When it gave the connection to the target up, or saw it end; none: it did not. Of a TLS listener, when both ends had
@@ -31,7 +35,8 @@ pub struct Pair {
     pub target_closed: Option<f64>,
     /// When the client's connection had ended as well.
     pub closed: Option<f64>,
-    /// Why: `finished`, `client-reset`, `target-reset`, `broken-off` (one of both, behind TLS), `idle`, `out-of-service`; empty while it is open.
+    /// Why: `finished`, `client-reset`, `target-reset`, `client-broke-off` and `target-broke-off` (in another way,
+    /// behind TLS: a close without its alert, a failed handshake, an error), `idle`, `out-of-service`; empty while it is open.
     pub why: String,
 }
 

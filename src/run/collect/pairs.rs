@@ -1,7 +1,7 @@
 //! What proxies did, as evidence: pairs of connections, and which of them a client's connection was.
 
 use crate::evidence::{Carried, Pair};
-use crate::fabric::config::Balancer;
+use crate::fabric::config::{Balancer, Kind};
 use crate::plan::{Host, Plan};
 use crate::run::client::Client;
 use crate::run::proxy::Closed;
@@ -23,16 +23,17 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
             balancer: balancer.name.clone(),
             via: format!("{}/{}", balancer.name, zonal.zone),
             port: pair.place.port.into(),
+            protocol: protocol(&balancer.kind).to_owned(),
             target: group.targets[pair.target].name.clone(),
             client: pair.client.to_string(),
             seen_as: pair.local.to_string(),
             target_address: pair.address.to_string(),
             opened: story.millis(pair.opened),
-            bytes: pair.bytes.as_ref().map(|bytes| Carried {
-                from_client: count(&bytes.from_client),
-                to_target: count(&bytes.to_target),
-                from_target: count(&bytes.from_target),
-                to_client: count(&bytes.to_client),
+            bytes: Some(Carried {
+                from_client: count(&pair.bytes.from_client),
+                to_target: count(&pair.bytes.to_target),
+                from_target: count(&pair.bytes.from_target),
+                to_client: count(&pair.bytes.to_client),
             }),
             target_closed: pair.target_closed.get().map(|at| story.millis(*at)),
             closed: closed.map(|(at, _)| story.millis(*at)),
@@ -43,12 +44,22 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
     pairs.iter().map(|pair| of(pair)).collect()
 }
 
+/// What a proxy reads of what it carries.
+fn protocol(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Network => "TLS",
+        Kind::Classic(_) => "TCP",
+        Kind::Application(_) => "HTTP",
+    }
+}
+
 fn word(why: Closed) -> &'static str {
     match why {
         Closed::Finished => "finished",
         Closed::ClientReset => "client-reset",
         Closed::TargetReset => "target-reset",
-        Closed::BrokenOff => "broken-off",
+        Closed::ClientBrokeOff => "client-broke-off",
+        Closed::TargetBrokeOff => "target-broke-off",
         Closed::Idle => "idle",
         Closed::OutOfService => "out-of-service",
     }

@@ -130,7 +130,7 @@ impl Connection {
             target: assigned.target,
             address: assigned.address,
             opened: Instant::now(),
-            bytes: Some(Arc::clone(&bytes)),
+            bytes: Arc::clone(&bytes),
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         });
@@ -253,7 +253,9 @@ impl Connection {
         pair.target_closed.get_or_init(Instant::now);
         let settings = self.settings();
         match end {
-            Closed::Finished | Closed::Idle | Closed::BrokenOff => (end, Farewell::Close),
+            Closed::Finished | Closed::Idle | Closed::ClientBrokeOff | Closed::TargetBrokeOff => {
+                (end, Farewell::Close)
+            }
             Closed::ClientReset => {
                 reset(&backend);
                 (end, Farewell::Close)

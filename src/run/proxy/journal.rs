@@ -28,8 +28,8 @@ pub struct Pair {
     pub address: SocketAddrV4,
     /// When the connection to the target stood.
     pub opened: Instant,
-    /// Bytes of the payload; none where the connection to the target serves several clients, or is behind TLS.
-    pub bytes: Option<Arc<Bytes>>,
+    /// Bytes of the payload: behind TLS without its records, of HTTP with heads as each side has them.
+    pub bytes: Arc<Bytes>,
     /// When the proxy gave the connection to the target up, or saw it end; of a TLS listener, when both were over.
     pub target_closed: OnceLock<Instant>,
     /// When the client's connection ended too, and why.
@@ -58,8 +58,10 @@ pub enum Closed {
     ClientReset,
     /// The target reset it.
     TargetReset,
-    /// One of both broke off; behind TLS the proxy does not tell which.
-    BrokenOff,
+    /// The client broke off in another way: a close without the alert that TLS wants before it, an error.
+    ClientBrokeOff,
+    /// The target did, or its handshake failed.
+    TargetBrokeOff,
     /// Nothing was said for as long as the idle timeout.
     Idle,
     /// Its target is not in service any more.

@@ -4,7 +4,7 @@
 //! target it is the fabric has decided with the client's SYN. The target's certificate is not validated. A connection
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
-use super::journal::{Closed, Pair};
+use super::journal::{Bytes, Closed, Pair};
 use super::{Station, accept};
 use crate::fabric::Place;
 use crate::fabric::record::Party;
@@ -12,10 +12,13 @@ use crate::packet::proxy_protocol;
 use crate::run::tls::{self, Versions};
 use crate::world::Error;
 use rustls::pki_types::ServerName;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -85,6 +88,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
     let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
         return;
     };
+    let bytes = Arc::<Bytes>::default();
     let pair = station.journal.add(Pair {
         place: station.place,
         client,
@@ -93,13 +97,16 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         target: index,
         address: target,
         opened: Instant::now(),
-        bytes: None,
+        bytes: Arc::clone(&bytes),
         target_closed: OnceLock::new(),
         closed: OnceLock::new(),
     });
     let why = match group.tls {
-        true => place.secure_and_pass(secured, stream, target).await,
-        false => pass(secured, stream).await,
+        true => {
+            let ends = (secured, stream);
+            place.secure_and_pass(ends, target, &bytes).await
+        }
+        false => pass(secured, stream, &bytes).await,
     };
     let now = Instant::now();
     pair.target_closed.get_or_init(|| now);
@@ -108,15 +115,87 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
 
 /// Carries bytes until both sides have ended, or one has broken off.
 async fn pass(
-    mut client: impl AsyncRead + AsyncWrite + Unpin,
-    mut target: impl AsyncRead + AsyncWrite + Unpin,
+    client: impl AsyncRead + AsyncWrite + Unpin,
+    target: impl AsyncRead + AsyncWrite + Unpin,
+    bytes: &Bytes,
 ) -> Closed {
-    match copy_bidirectional(&mut client, &mut target).await {
-        Ok(_) => Closed::Finished,
-        Err(error) => {
-            tracing::trace!(%error, "a connection broke off");
-            Closed::BrokenOff
+    let mut client = Watched {
+        stream: client,
+        taken: &bytes.from_client,
+        given: &bytes.to_client,
+        broke: None,
+    };
+    let mut target = Watched {
+        stream: target,
+        taken: &bytes.from_target,
+        given: &bytes.to_target,
+        broke: None,
+    };
+    let carried = copy_bidirectional(&mut client, &mut target).await;
+    tracing::trace!(?carried, "a connection is over");
+    match (client.broke, target.broke) {
+        (Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), _) => Closed::ClientReset,
+        (Some(_), _) => Closed::ClientBrokeOff,
+        (None, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)) => Closed::TargetReset,
+        (None, Some(_)) => Closed::TargetBrokeOff,
+        (None, None) => Closed::Finished,
+    }
+}
+
+/// One of the two connections: its bytes are counted, and its first error is kept.
+struct Watched<'a, S> {
+    stream: S,
+    /// Bytes read.
+    taken: &'a AtomicU64,
+    /// Bytes written.
+    given: &'a AtomicU64,
+    broke: Option<ErrorKind>,
+}
+
+impl<S> Watched<'_, S> {
+    fn note<T>(&mut self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &outcome {
+            self.broke.get_or_insert(error.kind());
         }
+        outcome
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let count = buffer.filled().len() - before;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
+        self.note(read)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = &written {
+            self.given.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+        self.note(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.note(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.note(shut)
     }
 }
 
@@ -124,17 +203,17 @@ impl Terminator {
     /// The same to a target that speaks TLS.
     async fn secure_and_pass(
         &self,
-        client: impl AsyncRead + AsyncWrite + Unpin,
-        stream: TcpStream,
+        (client, stream): (impl AsyncRead + AsyncWrite + Unpin, TcpStream),
         target: SocketAddrV4,
+        bytes: &Bytes,
     ) -> Closed {
         let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
         match self.connector.connect(name, stream).await {
-            Ok(stream) => pass(client, stream).await,
+            Ok(stream) => pass(client, stream, bytes).await,
             Err(error) => {
                 tracing::debug!(%target, %error, "a handshake with a target");
                 self.failed(Party::Server).await;
-                Closed::BrokenOff
+                Closed::TargetBrokeOff
             }
         }
     }

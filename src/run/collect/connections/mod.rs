@@ -211,11 +211,12 @@ impl<'a> Known<'a> {
     }
 
     /// Of what the client's kernel saw acknowledged, the bytes that reached a real program, which does not say what it
-    /// read: of a proxied connection those that the proxy gave on, where it counts them; else all.
+    /// read: of a proxied connection those that the proxy gave on, unless it rewrites them (HTTP); else all.
     fn passed_on(&self, acknowledged: u64, pair: Option<usize>, proxied: bool) -> u64 {
         match (proxied, pair.map(|pair| &self.pairs[pair])) {
             (true, Some(pair)) => {
-                let given_on = pair.bytes.map(|bytes| bytes.to_target.cast_unsigned());
+                let as_taken = pair.bytes.filter(|_| pair.protocol != "HTTP");
+                let given_on = as_taken.map(|bytes| bytes.to_target.cast_unsigned());
                 given_on.map_or(acknowledged, |bytes| acknowledged.min(bytes))
             }
             (true, None) => 0,

@@ -2,6 +2,7 @@
 //!
 //! Probes of TCP keepalive are no bytes, so they do not count (as AWS documents).
 
+use super::meter::Meter;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -79,6 +80,7 @@ impl Activity {
 pub(super) struct Noted {
     pub(super) stream: TcpStream,
     pub(super) activity: Arc<Activity>,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl AsyncRead for Noted {
@@ -87,8 +89,10 @@ impl AsyncRead for Noted {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.activity.touch();
+        self.meter.read((buffer.filled().len() - before) as u64);
         Poll::Ready(Ok(()))
     }
 }
@@ -101,6 +105,7 @@ impl AsyncWrite for Noted {
     ) -> Poll<io::Result<usize>> {
         let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
         self.activity.touch();
+        self.meter.wrote(count as u64);
         Poll::Ready(Ok(count))
     }
 

@@ -1,5 +1,6 @@
 //! One request: to a target and back, or the load balancer's own answer.
 
+use super::meter::Meter;
 use super::upstream::{Unconnected, Upstream};
 use super::{Choice, Event, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
@@ -45,10 +46,10 @@ impl<S: Surroundings> Drop for Unanswered<'_, S> {
 }
 
 impl<S: Surroundings> Proxy<S> {
-    /// The answer to a request of a client.
+    /// The answer to a request of a client, over a connection with this meter.
     pub(super) async fn answer(
         self: Arc<Self>,
-        client: SocketAddrV4,
+        client: (SocketAddrV4, &Meter),
         request: Request<Incoming>,
     ) -> Response<Body> {
         let mut unanswered = Unanswered(Some(&self));
@@ -59,7 +60,7 @@ impl<S: Surroundings> Proxy<S> {
 
     async fn pass(
         self: &Arc<Self>,
-        client: SocketAddrV4,
+        client: (SocketAddrV4, &Meter),
         request: Request<Incoming>,
     ) -> Response<Body> {
         let Some(choice) = self.surroundings.choose(&self.outstanding).await else {
@@ -67,7 +68,7 @@ impl<S: Surroundings> Proxy<S> {
         };
         self.surroundings.tell(Event::Request(choice));
         let waiting = self.outstanding.begin(choice.address);
-        let request = self.forwarded(client, request);
+        let request = self.forwarded(client.0, request);
         let answer = tokio::select! {
             answer = self.ask(client, choice, request) => answer,
             () = self.surroundings.gone(choice) => Err(StatusCode::BAD_GATEWAY),
@@ -99,7 +100,7 @@ impl<S: Surroundings> Proxy<S> {
     /// Asks a target; else the status of the load balancer's own answer.
     async fn ask(
         self: &Arc<Self>,
-        client: SocketAddrV4,
+        (client, meter): (SocketAddrV4, &Meter),
         choice: Choice,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, StatusCode> {
@@ -108,7 +109,10 @@ impl<S: Surroundings> Proxy<S> {
                 Ok(upstream) => upstream,
                 Err(why) => return Err(self.unconnected(choice, &why)),
             };
-            self.surroundings.carries(client, choice, upstream.local);
+            let pair = self.surroundings.carries(client, choice, upstream.local);
+            meter.count_for(&pair);
+            upstream.meter.begin();
+            upstream.meter.count_for(&pair);
             let asked = timeout(
                 self.surroundings.limits().idle,
                 upstream.sender.try_send_request(request),

@@ -2,7 +2,9 @@
 
 use super::activity::{Activity, Noted};
 use super::answer::page;
+use super::meter::Meter;
 use super::{Event, Proxy, Surroundings};
+use crate::run::proxy::relay::Side;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -35,19 +37,23 @@ impl<S: Surroundings> Proxy<S> {
         self.surroundings.tell(Event::Opened);
         let _closed = self.closed();
         let _left = Left(&self, client);
-        let activity = Activity::new();
+        let (activity, meter) = (Activity::new(), Meter::new(Side::Client));
         let noted = Noted {
             stream,
             activity: Arc::clone(&activity),
+            meter: Arc::clone(&meter),
         };
         let asked = AtomicBool::new(false);
         let service = service_fn(|request| {
             asked.store(true, Ordering::Relaxed);
             let (proxy, activity) = (Arc::clone(&self), Arc::clone(&activity));
+            let meter = Arc::clone(&meter);
             async move {
                 activity.begin();
+                meter.begin();
                 let busy = Busy(activity);
-                let answer = proxy.answer(client, request).await;
+                let answer = proxy.answer((client, &meter), request).await;
+                meter.end();
                 drop(busy);
                 Ok::<_, Infallible>(answer)
             }

@@ -5,7 +5,7 @@ use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Config, Fabric};
-use crate::run::proxy::journal::{Closed, Pair};
+use crate::run::proxy::journal::{Bytes, Closed, Pair};
 use crate::run::proxy::{Station, accept};
 use std::collections::HashMap;
 use std::io;
@@ -129,12 +129,13 @@ impl Surroundings for Live {
         }
     }
 
-    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) {
+    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
         let mut pairs = self.pairs.lock().expect("no holder of this lock panics");
         let own = pairs.entry(client).or_default();
-        if own.iter().any(|pair| pair.local == local) {
-            return;
+        if let Some(pair) = own.iter().find(|pair| pair.local == local) {
+            return Arc::clone(&pair.bytes);
         }
+        let bytes = Arc::<Bytes>::default();
         own.push(self.station.journal.add(Pair {
             place: self.station.place,
             client,
@@ -143,10 +144,11 @@ impl Surroundings for Live {
             target: choice.target,
             address: choice.address,
             opened: Instant::now(),
-            bytes: None,
+            bytes: Arc::clone(&bytes),
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         }));
+        bytes
     }
 
     fn left(&self, client: SocketAddrV4) {

@@ -9,12 +9,14 @@ mod activity;
 mod answer;
 mod client;
 mod live;
+mod meter;
 mod upstream;
 
 #[cfg(test)]
 mod tests;
 
 use crate::fabric::config::GroupId;
+use crate::run::proxy::journal::Bytes;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -69,8 +71,8 @@ trait Surroundings: Send + Sync + 'static {
     /// The limits as they are now.
     fn limits(&self) -> Limits;
 
-    /// A request of this client goes over the connection to a target whose own end this is.
-    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4);
+    /// A request of this client goes over the connection to a target whose own end this is. Whom its bytes count for.
+    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes>;
 
     /// This client's connection is over.
     fn left(&self, client: SocketAddrV4);

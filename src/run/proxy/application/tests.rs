@@ -58,7 +58,9 @@ impl Surroundings for Fake {
         self.limits
     }
 
-    fn carries(&self, _: SocketAddrV4, _: Choice, _: SocketAddrV4) {}
+    fn carries(&self, _: SocketAddrV4, _: Choice, _: SocketAddrV4) -> Arc<Bytes> {
+        Arc::default()
+    }
 
     fn left(&self, _: SocketAddrV4) {}
 

@@ -4,7 +4,9 @@
 //! is gone.
 
 use super::activity::{Activity, Noted};
+use super::meter::Meter;
 use super::{Event, Proxy, Surroundings};
+use crate::run::proxy::relay::Side;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -21,6 +23,7 @@ pub(super) struct Upstream {
     pub(super) local: SocketAddrV4,
     pub(super) sender: SendRequest<Incoming>,
     pub(super) activity: Arc<Activity>,
+    pub(super) meter: Arc<Meter>,
 }
 
 /// Connections that wait for requests, the last used last.
@@ -93,11 +96,12 @@ impl<S: Surroundings> Proxy<S> {
             Ok(SocketAddr::V6(_)) => unreachable!("sockets toward targets are IPv4"),
             Err(error) => return Err(Unconnected::Refused(error)),
         };
-        let activity = Activity::new();
+        let (activity, meter) = (Activity::new(), Meter::new(Side::Target));
         activity.begin();
         let noted = Noted {
             stream,
             activity: Arc::clone(&activity),
+            meter: Arc::clone(&meter),
         };
         let shaken = http1::handshake(TokioIo::new(noted)).await;
         let (sender, connection) =
@@ -117,6 +121,7 @@ impl<S: Surroundings> Proxy<S> {
             local,
             sender,
             activity,
+            meter,
         })
     }
 }
