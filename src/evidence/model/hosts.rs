@@ -105,4 +105,7 @@ pub struct Request {
     /// A load balancer's health check asked.
     #[serde(default)]
     pub probe: bool,
+    /// The answer said that the connection ends with it (`Connection: close`).
+    #[serde(default)]
+    pub closes: bool,
 }

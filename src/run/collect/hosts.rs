@@ -83,6 +83,7 @@ fn requests(story: &Story, host: usize) -> Vec<Request> {
             host: request.host,
             path: request.path,
             status: request.status.into(),
+            closes: request.closes,
         })
         .collect()
 }

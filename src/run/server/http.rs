@@ -82,6 +82,7 @@ async fn answer(
                 peer: served.peer,
                 client: served.client(),
                 at: Instant::now(),
+                closes: close,
             };
             shared.answered(request);
             let reply = reply(&shared.name, status, close);
@@ -124,6 +125,7 @@ async fn refuse(
         peer: served.peer,
         client: served.client(),
         at: Instant::now(),
+        closes: true,
     };
     shared.answered(request);
     stream

@@ -85,4 +85,6 @@ pub struct Request {
     pub client: SocketAddr,
     /// When.
     pub at: Instant,
+    /// The answer said `Connection: close`.
+    pub closes: bool,
 }

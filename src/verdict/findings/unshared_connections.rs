@@ -119,15 +119,15 @@ fn standing<'a>(evidence: &'a Evidence, balancer: &str) -> BTreeMap<&'a str, Vec
     targets
 }
 
-/// By target, the connections of an application balancer that it closed, each with the passage of its FIN; where there was one
-/// for each request, and nearly all were closed so.
+/// By target, the connections of an application balancer that it closed, each with the passage of the first FIN; where there
+/// was one for each request, and all were closed so.
 fn one_for_each<'a>(trace: &'a Trace, balancer: &str) -> BTreeMap<&'a str, BTreeMap<usize, usize>> {
     let of = |leg: &usize| trace.legs[*leg].via.split('/').next() == Some(balancer);
     let mut made: BTreeMap<&str, usize> = BTreeMap::new();
     for leg in (0..trace.legs.len()).filter(of) {
         *made.entry(&trace.legs[leg].target).or_default() += 1;
     }
-    let closed = closed_first_by_targets(trace);
+    let closed = closed_by_targets(trace);
     let mut targets: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
     for (leg, fin) in closed.into_iter().filter(|(leg, _)| of(leg)) {
         let target = trace.legs[leg].target.as_str();
@@ -135,8 +135,7 @@ fn one_for_each<'a>(trace: &'a Trace, balancer: &str) -> BTreeMap<&'a str, BTree
     }
     targets.retain(|target, closed| {
         let asked = asked(trace, target);
-        // With the last of them the balancer may have been quicker.
-        asked == made[target] && closed.len() * 10 >= asked * 9
+        asked == made[target] && closed.len() == asked
     });
     targets
 }
@@ -149,8 +148,20 @@ fn asked(trace: &Trace, target: &str) -> usize {
     })
 }
 
-/// The FIN of each connection to a target that the target was the first to end.
-fn closed_first_by_targets(trace: &Trace) -> BTreeMap<usize, usize> {
+/// The first FIN of each connection to a target that the target ended: it was the first to close, or its answer had said that
+/// it would. Who has read that closes as well, and whose FIN is the first is then a race between two programs.
+fn closed_by_targets(trace: &Trace) -> BTreeMap<usize, usize> {
+    let hosts = trace.evidence.hosts.iter();
+    let announced: BTreeSet<(&str, &str)> = hosts
+        .flat_map(|(host, record)| {
+            let closing = record.requests.iter().filter(|asked| asked.closes);
+            closing.map(|asked| (host.as_str(), asked.client.as_str()))
+        })
+        .collect();
+    let said = |leg: usize| {
+        let leg = &trace.legs[leg];
+        announced.contains(&(leg.target.as_str(), leg.seen_as.as_str()))
+    };
     let mut ended: BTreeSet<usize> = BTreeSet::new();
     let mut closed = BTreeMap::new();
     for (index, passage) in trace.passages.iter().enumerate() {
@@ -158,7 +169,8 @@ fn closed_first_by_targets(trace: &Trace) -> BTreeMap<usize, usize> {
         let Some(leg) = passage.leg.filter(|_| packet.flags.contains(['F', 'R'])) else {
             continue;
         };
-        if ended.insert(leg) && !passage.toward_target && packet.flags.contains('F') {
+        let closes = !passage.toward_target || said(leg);
+        if ended.insert(leg) && closes && packet.flags.contains('F') {
             closed.insert(leg, index);
         }
     }

@@ -344,6 +344,29 @@ fn closed_each_time(requests: usize, closer: &str) -> Kit {
     kit
 }
 
+/// The balancer's FIN is the first, since it has read what the target said with so many of twenty answers: that the
+/// connection ends with it.
+fn closing_announced(answers: u16) -> Kit {
+    let mut kit = closed_each_time(20, "front/a");
+    let web = kit.evidence.hosts.get_mut("web1").expect("a host");
+    for (port, request) in (40_000..).zip(&mut web.requests) {
+        request.client = format!("10.0.1.5:{port}");
+        request.closes = port < 40_000 + answers;
+    }
+    kit
+}
+
+#[test]
+fn a_target_that_says_it_closes_has_closed_whoever_is_quicker() {
+    let found = told(&closing_announced(20), unshared_connections::KIND).expect("the finding");
+    assert!(
+        found.summary.starts_with("web1 closed 20 connections"),
+        "{}",
+        found.summary
+    );
+    assert!(told(&closing_announced(19), unshared_connections::KIND).is_none());
+}
+
 #[test]
 fn a_target_that_closes_after_each_answer_leaves_nothing_to_share() {
     let found = told(&closed_each_time(20, "web1"), unshared_connections::KIND);
