@@ -108,6 +108,7 @@ fn host() -> Type {
                 ("timer", Type::Word(words::TCP_TIMERS)),
                 ("timer_ms", Type::Int),
                 ("retransmits", Type::Int),
+                ("tcp_info", tcp_info()),
             ])),
         ),
         (
@@ -122,6 +123,22 @@ fn host() -> Type {
             ])),
         ),
         ("self_sourced", Type::Int),
+    ])
+}
+
+/// What the kernel knows of a socket besides. Unknown in TIME_WAIT, which keeps none of it.
+fn tcp_info() -> Type {
+    record([
+        ("rtt_ms", Type::Millis),
+        ("rto_ms", Type::Millis),
+        ("cwnd", Type::Int),
+        ("unacked", Type::Int),
+        ("lost", Type::Int),
+        ("resent", Type::Int),
+        ("bytes_acked", Type::Int),
+        ("bytes_received", Type::Int),
+        ("segments_out", Type::Int),
+        ("segments_in", Type::Int),
     ])
 }
 
@@ -234,7 +251,8 @@ fn packets() -> Type {
         ("sender", Type::Text),
         ("receiver", Type::Text),
         ("seen_at", Type::Text),
-        ("protocol", Type::Word(&["tcp", "udp"])),
+        ("protocol", Type::Word(&["tcp", "udp", "icmp"])),
+        ("icmp", Type::Text),
         ("from", Type::Text),
         ("to", Type::Text),
         ("from_after", Type::Text),

@@ -264,6 +264,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         mapping: record.mapping.map(|mapping| mapping.0 as usize),
         gateway: record.gateway.map_or(String::new(), gateway),
         probe: record.probe,
+        icmp: None,
         links: None,
     }
 }

@@ -15,7 +15,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One packet's room in the ring, bytes: 80 for the kernel's own header, then IP and TCP headers with all their options.
+/// One packet's room in the ring, bytes: 80 for the kernel's own header, then IP and TCP headers with all their options, or
+/// those of ICMP and of the packet it quotes.
 const FRAME: usize = 256;
 /// Bytes of a packet that are kept, at most.
 const KEPT: u32 = 128;
@@ -93,7 +94,7 @@ impl Observer {
             tp_frame_nr: frames as u32,
         };
         set(&socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        filter::attach(&socket, &filter::streams_and_datagrams(devices, KEPT))?;
+        filter::attach(&socket, &filter::recorded(devices, KEPT))?;
         // SAFETY: a new mapping of the socket's ring, whose size was set above.
         let ring = unsafe {
             libc::mmap(

@@ -1,6 +1,6 @@
 //! What hosts' kernels say of themselves: why they dropped packets, and what their sockets wait for.
 
-use crate::kit::play;
+use crate::kit::{once, play};
 use serde_json::Value;
 
 /// Drops of a host's kernel by its own reasons; none where it cannot be asked, which must be said then.
@@ -82,4 +82,25 @@ steps:
         (&0.into(), &"".into()),
         "{there}"
     );
+}
+
+/// A router refuses what passes through it, and tells the client, which is inside of it: the network never sees that.
+#[test]
+fn icmp_errors_inside_hosts_are_seen() {
+    let body = r#"
+hosts:
+  router:
+    nft: |
+      table ip f { chain c { type filter hook forward priority 0; tcp dport 81 reject with icmp type host-unreachable; } }
+  shell: { behind: router }
+  web: { address: 192.0.2.10, serve: { 80: echo, 81: echo } }
+steps:
+  - connect: { as: refused, from: shell, to: "web:81", timeout: 5s }
+"#;
+    let Some(case) = once(body) else { return };
+    assert_eq!(case.step("refused")["error"], "unreachable");
+    let told = case.packets(|p| p["protocol"] == "icmp" && p["receiver"] == "shell");
+    let icmp = &told.first().expect("the router's message")["icmp"];
+    assert_eq!(icmp["says"], "host unreachable");
+    assert_eq!(icmp["to"], "192.0.2.10:81");
 }

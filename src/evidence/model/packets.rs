@@ -63,9 +63,25 @@ pub struct Packet {
     pub gateway: String,
     /// A health probe.
     pub probe: bool,
+    /// What an ICMP message says that was seen on a device; none of other packets, and of those that only the fabric saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<Box<Icmp>>,
     /// What links did to it, told with its last record; none: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub links: Option<Box<OnLinks>>,
+}
+
+/// An ICMP message (RFC 792).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Icmp {
+    /// `port unreachable`, `fragmentation needed`, ...; `type 3 code 9` of those that have no name here.
+    pub says: String,
+    /// MTU of the next hop, of `fragmentation needed`; else 0.
+    pub mtu: i64,
+    /// Source of the packet it is about, as quoted: an address, with the port where it has one. Empty: it is no error.
+    pub from: String,
+    /// Its destination.
+    pub to: String,
 }
 
 /// A security group or network ACL refused a packet.

@@ -7,7 +7,7 @@ use super::Finding;
 use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
     BalancerEvidence, Connection, Detail, EndpointEvidence, Evidence, GatewayEvidence,
-    GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, Transition,
+    GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, TcpInfo, Transition,
 };
 use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
@@ -87,6 +87,7 @@ fn host(host: &HostEvidence, sockets: bool) -> Value {
             json!({
                 "state": s.state, "local": s.local, "remote": s.remote, "send_queue": s.send_queue,
                 "recv_queue": s.recv_queue, "timer": s.timer, "timer_ms": s.timer_ms, "retransmits": s.retransmits,
+                "tcp_info": tcp_info(s.tcp_info.as_ref()),
             })
         })
         .collect();
@@ -102,6 +103,22 @@ fn host(host: &HostEvidence, sockets: bool) -> Value {
         "sockets": sockets,
         "requests": requests,
         "self_sourced": host.self_sourced,
+    })
+}
+
+/// Of a socket whose kernel tells nothing, every figure is unknown.
+fn tcp_info(info: Option<&TcpInfo>) -> Value {
+    json!({
+        "rtt_ms": info.map(|info| info.rtt_ms),
+        "rto_ms": info.map(|info| info.rto_ms),
+        "cwnd": info.map(|info| info.cwnd),
+        "unacked": info.map(|info| info.unacked),
+        "lost": info.map(|info| info.lost),
+        "resent": info.map(|info| info.resent),
+        "bytes_acked": info.map(|info| info.bytes_acked),
+        "bytes_received": info.map(|info| info.bytes_received),
+        "segments_out": info.map(|info| info.segments_out),
+        "segments_in": info.map(|info| info.segments_in),
     })
 }
 
@@ -206,6 +223,7 @@ fn packet(packet: &Packet) -> Value {
         "receiver": packet.receiver,
         "seen_at": packet.seen_at,
         "protocol": packet.protocol,
+        "icmp": packet.icmp.as_ref().map_or("", |icmp| &icmp.says),
         "from": packet.from,
         "to": packet.to,
         "from_after": packet.from_after,

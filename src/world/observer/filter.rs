@@ -14,17 +14,18 @@ const RETURN: u16 = 0x06;
 const PROTOCOL: u32 = 0xffff_f000;
 const DEVICE: u32 = PROTOCOL + 8;
 
-/// TCP and UDP over IPv4 on these devices, so many bytes of each packet; of a socket that sees no link-layer header.
-pub fn streams_and_datagrams(devices: RangeInclusive<u32>, kept: u32) -> Vec<libc::sock_filter> {
+/// TCP, UDP and ICMP over IPv4 on these devices, so many bytes of each packet; of a socket that sees no link-layer header.
+pub fn recorded(devices: RangeInclusive<u32>, kept: u32) -> Vec<libc::sock_filter> {
     vec![
         code(LOAD_WORD, 0, 0, DEVICE),
-        code(AT_LEAST, 0, 7, *devices.start()),
-        code(GREATER, 6, 0, *devices.end()),
+        code(AT_LEAST, 0, 8, *devices.start()),
+        code(GREATER, 7, 0, *devices.end()),
         code(LOAD_WORD, 0, 0, PROTOCOL),
-        code(EQUAL, 0, 4, libc::ETH_P_IP as u32),
+        code(EQUAL, 0, 5, libc::ETH_P_IP as u32),
         code(LOAD_BYTE, 0, 0, 9),
-        code(EQUAL, 1, 0, libc::IPPROTO_TCP as u32),
-        code(EQUAL, 0, 1, libc::IPPROTO_UDP as u32),
+        code(EQUAL, 2, 0, libc::IPPROTO_TCP as u32),
+        code(EQUAL, 1, 0, libc::IPPROTO_UDP as u32),
+        code(EQUAL, 0, 1, libc::IPPROTO_ICMP as u32),
         code(RETURN, 0, 0, kept),
         code(RETURN, 0, 0, 0),
     ]
