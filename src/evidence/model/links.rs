@@ -12,9 +12,23 @@ pub struct OnLinks {
     /// that is still in one: how long it has to.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub queued_ms: f64,
+    /// The same for each of them that it waited in, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<Queued>,
     /// What else they did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<LinkEffect>,
+}
+
+/// A packet waited in a link's queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    /// Whose link: a host's name.
+    pub host: String,
+    /// `up` (from the host), `down` (to the host)
+    pub direction: String,
+    /// How long, ms.
+    pub ms: f64,
 }
 
 /// One link did something to a packet.
@@ -80,7 +94,30 @@ impl OnLinks {
 impl LinkEffect {
     /// The link as reports name it: `client's link (up)`.
     pub fn link(&self) -> String {
-        format!("{}'s link ({})", self.host, self.direction)
+        name(&self.host, &self.direction)
+    }
+}
+
+impl Queued {
+    /// The link as reports name it: `client's link (up)`.
+    pub fn link(&self) -> String {
+        name(&self.host, &self.direction)
+    }
+}
+
+fn name(host: &str, direction: &str) -> String {
+    format!("{host}'s link ({direction})")
+}
+
+/// `waited 12.3 ms in the queue of client's link (up)`
+impl fmt::Display for Queued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "waited {:.1} ms in the queue of {}",
+            self.ms,
+            self.link()
+        )
     }
 }
 

@@ -352,6 +352,9 @@ impl Fates {
             let _ = write!(comment, "; held {held:.1} ms");
         }
         let did = self.effects.get(&(id as i64));
+        for wait in did.into_iter().flat_map(|links| &links.queues) {
+            let _ = write!(comment, "; {wait}");
+        }
         for effect in did.into_iter().flat_map(|links| &links.effects) {
             let _ = write!(comment, "; {effect}");
             if let LinkDid::Copied { from } = effect.what {

@@ -1,6 +1,6 @@
 //! What links did to packets, from the fabric's books to evidence.
 
-use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
+use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet, Queued};
 use crate::fabric::record::{Impaired, Impairment, Stage};
 use crate::plan::Plan;
 use std::collections::HashMap;
@@ -19,6 +19,7 @@ pub(in crate::run) fn effects<'i>(
             Stage::Up(port) => (port, "up"),
             Stage::Down(port) => (port, "down"),
         };
+        let host = plan.fabric.ports[port.0 as usize].name.clone();
         let what = match impairment.what {
             Impaired::Damaged(byte) => LinkDid::Damaged {
                 byte: byte.map(i64::from),
@@ -30,12 +31,18 @@ pub(in crate::run) fn effects<'i>(
                 packets: packets.into(),
             },
             Impaired::Queued(wait) => {
-                of_packet.queued_ms += wait.as_secs_f64() * 1e3;
+                let ms = wait.as_secs_f64() * 1e3;
+                of_packet.queued_ms += ms;
+                of_packet.queues.push(Queued {
+                    host,
+                    direction: direction.to_owned(),
+                    ms,
+                });
                 continue;
             }
         };
         let effect = LinkEffect {
-            host: plan.fabric.ports[port.0 as usize].name.clone(),
+            host,
             direction: direction.to_owned(),
             what,
         };

@@ -86,6 +86,7 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
             rows.push(PacketRow {
                 time: trace.evidence.packets[stretches[0].sent].t,
                 connection: tuple,
+                serves: leg.and_then(|leg| served(&trace, leg, journey.connection)),
                 words: match number {
                     0 => words::words(trace, journey),
                     _ => format!(".. {}", words::words(trace, journey)),
@@ -103,6 +104,12 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
         lanes: lanes.told(),
         left_out,
     }
+}
+
+/// For which of the connections that a proxy's own one serves a packet of it is; none where it serves one.
+fn served(trace: &Trace, leg: usize, connection: Option<usize>) -> Option<String> {
+    let several = trace.legs[leg].connections.len() > 1;
+    connection.filter(|_| several).map(|one| trace.name(one))
 }
 
 /// The connections of proxies to targets that some connections led to, in order.

@@ -100,6 +100,9 @@ pub struct PacketRow {
     pub time: f64,
     /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.
     pub connection: Option<usize>,
+    /// Of a proxy's own connection that serves several: for which of them it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves: Option<String>,
     /// Where it was seen and under which addresses, for every place on this part of its way.
     #[serde(default)]
     pub way: Vec<String>,

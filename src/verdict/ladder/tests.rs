@@ -124,6 +124,15 @@ fn delays_of_links_are_told() {
     let text = ladder(&kit.evidence, &[far], 100);
     assert!(text.contains("SYN seq 0, in 50.0 ms"), "{text}");
     assert_eq!(text.lines().count(), 5);
+    kit.evidence.packets[1].links = Some(Box::new(OnLinks {
+        queued_ms: 37.5,
+        ..OnLinks::default()
+    }));
+    let text = ladder(&kit.evidence, &[far], 100);
+    assert!(
+        text.contains("SYN seq 0, in 50.0 ms (37.5 queued)"),
+        "{text}"
+    );
     kit.evidence.packets.pop();
     let text = ladder(&kit.evidence, &[far], 100);
     assert!(

@@ -4,6 +4,9 @@ use super::clip;
 use crate::evidence::Packet;
 use crate::verdict::trace::{Journey, Place, Stretch, Trace};
 
+/// Milliseconds from which on a delay is told: links that delay nothing pass a packet on within the same microseconds.
+const TOLD: f64 = 0.05;
+
 /// Flags in words, then the numbers as tcpdump has them: `PSH-ACK seq 1:65 ack 1`.
 pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     let packets = &trace.evidence.packets;
@@ -31,9 +34,15 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     }
     let held = journey.stretches.iter();
     let held: f64 = held.map(|s| packets[s.ended].t - packets[s.sent].t).sum();
-    // Links that delay nothing pass a packet on within the same microseconds.
-    if held >= 0.05 {
-        text.push_str(&format!(", in {held:.1} ms"));
+    let links = journey.stretches.iter();
+    let links = links.filter_map(|s| packets[s.ended].links.as_ref());
+    let queued: f64 = links.map(|links| links.queued_ms).sum();
+    match (held >= TOLD, queued >= TOLD) {
+        (true, true) => text.push_str(&format!(", in {held:.1} ms ({queued:.1} queued)")),
+        (true, false) => text.push_str(&format!(", in {held:.1} ms")),
+        // It is still in the queue.
+        (false, true) => text.push_str(&format!(", queued {queued:.1} ms")),
+        (false, false) => {}
     }
     text
 }

@@ -14,7 +14,7 @@ fn delayed(kit: &mut Kit, delayed_ms: f64, queued_ms: f64) {
     packet.links = Some(Box::new(OnLinks {
         delayed_ms,
         queued_ms,
-        effects: Vec::new(),
+        ..OnLinks::default()
     }));
 }
 
