@@ -39,6 +39,7 @@ pub fn markdown(report: &Report) -> String {
         ));
     }
     out.push_str(&table(&labs));
+    out.push_str(&clocks(&labs));
     out.push_str(&proven(&labs));
     out.push_str(&remarks(&tallies));
     out
@@ -143,6 +144,23 @@ fn table(labs: &[(&str, Vec<Tally>)]) -> String {
         ));
     }
     out
+}
+
+/// Under the table: which labs have two clocks.
+fn clocks(labs: &[(&str, Vec<Tally>)]) -> String {
+    let scaled = labs.iter().filter_map(|(lab, tallies)| {
+        let scale = tallies.iter().find_map(|tally| tally.shown().time_scale);
+        let scale = scale.filter(|scale| *scale != 1.0)?;
+        Some(format!("{} {scale} times", escaped(lab)))
+    });
+    let scaled: Vec<String> = scaled.collect();
+    match scaled.as_slice() {
+        [] => String::new(),
+        some => format!(
+            "\nSeconds are real ones. Cloud time runs faster in {}.\n",
+            some.join(", ")
+        ),
+    }
 }
 
 /// What the fixes of each lab are worth against what was found in its faults.

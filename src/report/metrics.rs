@@ -1,14 +1,18 @@
 //! CloudWatch metrics as a table: a row for each metric that was reported, a column for all zones and for each.
 
 use super::Outcome;
-use crate::evidence::{Evidence, MetricEvidence};
+use crate::evidence::{Evidence, MetricEvidence, MetricStatistics};
 use crate::fabric::config::NatProfile;
 use crate::fabric::metric::{Measure, Metric, TABLE};
+use crate::report::wrap::wrap;
 use serde_json::{Value, json};
+
+/// Columns of what is said under the tables.
+const WIDTH: usize = 76;
 
 /// Which of a metric's statistics tells most.
 #[derive(Clone, Copy)]
-enum Statistic {
+pub(super) enum Statistic {
     Sum,
     Minimum,
     Maximum,
@@ -16,7 +20,7 @@ enum Statistic {
 
 impl Statistic {
     /// "The most useful statistic" of AWS's page; of levels the extreme, which a story of seconds is about.
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let vendors = [NatProfile::Aws, NatProfile::Azure, NatProfile::Google];
         let mut gateways = vendors.iter().flat_map(|vendor| vendor.metrics());
         if gateways.any(|metric| metric.name == name && metric.is_level) {
@@ -30,7 +34,8 @@ impl Statistic {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As CloudWatch calls it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sum => "Sum",
             Self::Minimum => "Minimum",
@@ -38,14 +43,20 @@ impl Statistic {
         }
     }
 
-    fn value(self, metric: &MetricEvidence) -> f64 {
+    /// Over the whole case, or in one of its periods.
+    pub(super) fn value(self, of: MetricStatistics) -> f64 {
         match self {
-            Self::Sum => metric.statistics.sum,
-            Self::Minimum => metric.statistics.minimum,
-            Self::Maximum => metric.statistics.maximum,
+            Self::Sum => of.sum,
+            Self::Minimum => of.minimum,
+            Self::Maximum => of.maximum,
         }
     }
 }
+
+/// Under the tables: what a value is of.
+const MEANING: &str = "Each value is the statistic beside it over the whole case: of a Sum what came together, of a Maximum or \
+                       Minimum the extreme of any minute. All zones: of the metric without the AvailabilityZone \
+                       dimension, as CloudWatch has it.\n";
 
 /// The tables of a case, a balancer or target group each; empty when nothing was reported.
 pub fn table(evidence: &Evidence) -> String {
@@ -91,6 +102,12 @@ pub fn table(evidence: &Evidence) -> String {
         }
         out.push_str(&one(gateway, &metrics, &[]));
     }
+    if !out.is_empty() {
+        out.push('\n');
+        for line in wrap(MEANING, WIDTH) {
+            out.push_str(&format!("{line}\n"));
+        }
+    }
     out
 }
 
@@ -116,10 +133,15 @@ fn one(title: &str, metrics: &[&MetricEvidence], zones: &[&str]) -> String {
                 metric.metric_name == name && metric.dimension("AvailabilityZone") == zone
             })
             .map_or("-".to_owned(), |metric| {
-                figure(Statistic::of(name).value(metric))
+                figure(Statistic::of(name).value(metric.statistics))
             })
     };
-    let mut head = vec![title.to_owned(), "statistic".to_owned(), "all".to_owned()];
+    let whole = if zones.is_empty() {
+        "value"
+    } else {
+        "all zones"
+    };
+    let mut head = vec![title.to_owned(), "statistic".to_owned(), whole.to_owned()];
     head.extend(zones.iter().map(|zone| (*zone).to_owned()));
     let mut rows = vec![head];
     for name in names {

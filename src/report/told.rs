@@ -4,7 +4,9 @@ use super::Record;
 use super::last_words;
 use super::proof;
 use super::tally::Tally;
-use super::words::{kind_word, machine_word, result_word};
+use super::words::{
+    CLAIM, CLAIMED, PROMISE, clock, kind_word, machine_word, promised, result_word,
+};
 use crate::report::record::{Claimed, Truth};
 use crate::verdict::ladder;
 
@@ -43,8 +45,14 @@ pub(super) fn failure(record: &Record) -> String {
     if let Some(first) = &record.retried {
         out.push_str(&format!("run again, alone: because at first {first}\n"));
     }
-    for claim in record.broken() {
-        out.push_str(&claim_text(claim));
+    if let Some(clock) = record.time_scale.and_then(clock) {
+        out.push_str(&format!("clock: {clock}\n"));
+    }
+    for claim in record.broken_promise() {
+        out.push_str(&claim_text(claim, PROMISE));
+    }
+    for claim in record.untrue() {
+        out.push_str(&claim_text(claim, CLAIM));
     }
     for missing in &record.missing_finds {
         out.push_str(&format!(
@@ -74,11 +82,11 @@ pub(super) fn failure(record: &Record) -> String {
 }
 
 /// A claim and what it came to, with the values met.
-pub(super) fn claim_text(claim: &Claimed) -> String {
+fn claim_text(claim: &Claimed, [holds, fails, unknown]: [&str; 3]) -> String {
     let word = match claim.verdict {
-        Truth::Holds => "true",
-        Truth::Fails => "false",
-        Truth::Inconclusive => "unknown",
+        Truth::Holds => holds,
+        Truth::Fails => fails,
+        Truth::Inconclusive => unknown,
     };
     let words = claim
         .claim
@@ -125,10 +133,19 @@ pub(super) fn explanation(record: &Record) -> String {
     }
     if let (Some(scale), Some(lag)) = (record.time_scale, record.lag_ms) {
         line("time_scale", &scale.to_string());
+        line("clock", &clock(scale).unwrap_or_default());
         line("timers at most late", &format!("{lag:.1} ms"));
     }
-    for claim in record.works.iter().chain(&record.expect) {
-        out.push_str(&claim_text(claim));
+    for (label, meaning, claims, came_to) in [
+        ("works", promised(record.kind), &record.works, PROMISE),
+        ("expect", CLAIMED, &record.expect, CLAIM),
+    ] {
+        if !claims.is_empty() {
+            out.push_str(&format!("{label}, {meaning}\n"));
+        }
+        for claim in claims {
+            out.push_str(&claim_text(claim, came_to));
+        }
     }
     for step in &record.steps {
         let said = last_words::told(step);

@@ -3,6 +3,16 @@
 use crate::plan::{Change, Kind};
 use crate::verdict::Ruling;
 
+/// How the two clocks stand to each other; none where they are the same.
+pub(super) fn clock(scale: f64) -> Option<String> {
+    (scale != 1.0).then(|| {
+        format!(
+            "cloud time runs {scale} times faster: 1 s here is {scale} s of the cloud's time. Times are real (of this \
+             machine) unless \"cloud\" stands beside them; settings of the cloud are in its own time."
+        )
+    })
+}
+
 /// What one outcome came to, the environment's failures included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
@@ -34,6 +44,25 @@ pub(crate) fn machine_word(word: Word) -> &'static str {
         Word::Interrupted => "interrupted",
     }
 }
+
+/// What a case makes of an entry of the lab's promise: it is kept, it is not, it cannot be told.
+pub(super) const PROMISE: [&str; 3] = ["kept", "broken", "unknown"];
+
+/// What a claim comes to: it is true, it is not, it cannot be told.
+pub(super) const CLAIM: [&str; 3] = ["true", "false", "unknown"];
+
+/// Over the lab's promise: what a case of this kind owes it.
+pub(super) fn promised(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Fault => "the lab's promise: a fault must break at least one entry of it",
+        Kind::Fix => "the lab's promise: a fix must keep all of it",
+        Kind::Control => "the lab's promise: a control must keep all of it",
+        Kind::Partial => "the lab's promise: a partial owes it nothing",
+    }
+}
+
+/// Over what a case claims beside the promise.
+pub(super) const CLAIMED: &str = "what this case claims besides: all of it must be true";
 
 /// What a case came to, in words that fit its kind.
 pub(super) fn result_word(word: Word, kind: Kind) -> &'static str {

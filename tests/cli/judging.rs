@@ -45,7 +45,7 @@ fn metrics_are_shown_as_cloudwatch_has_them() {
             .split_whitespace()
             .collect()
     };
-    assert_eq!(row("front "), ["front", "statistic", "all", "a"]);
+    assert_eq!(row("front "), ["front", "statistic", "all", "zones", "a"]);
     assert_eq!(row("NewFlowCount "), ["NewFlowCount", "Sum", "1", "1"]);
     assert_eq!(row("ProcessedPackets")[1..], ["Sum", "3", "3"]);
     assert!(

@@ -11,6 +11,7 @@ use crate::report::plan::Drawing;
 use crate::report::proof;
 use crate::report::tally::{Tally, Times};
 use crate::report::told;
+use crate::report::words::{self, CLAIM, CLAIMED, PROMISE, promised};
 use crate::report::{Claimed, Record, Stepped, Truth};
 use crate::verdict::ladder::Ladder;
 use minijinja::Value;
@@ -35,6 +36,11 @@ pub(super) struct Case {
     changes: Vec<Setting>,
     works: Vec<Claim>,
     expect: Vec<Claim>,
+    /// Over both.
+    promised: &'static str,
+    claimed: &'static str,
+    /// How cloud time stands to the real one; empty where both are the same.
+    clock: String,
     findings: Vec<Finding>,
     missing: Vec<(String, String)>,
     unwanted: Vec<String>,
@@ -85,6 +91,8 @@ struct Tuple {
     name: String,
     at_client: String,
     via: String,
+    /// What it is called on its way.
+    way: Vec<String>,
     target: String,
     at_target: String,
 }
@@ -131,8 +139,11 @@ impl Case {
             rate: tally.rate(),
             times: times(tally),
             changes: changes(record),
-            works: record.works.iter().map(Claim::new).collect(),
-            expect: record.expect.iter().map(Claim::new).collect(),
+            works: claims(&record.works, PROMISE),
+            expect: claims(&record.expect, CLAIM),
+            promised: promised(record.kind),
+            claimed: CLAIMED,
+            clock: record.time_scale.and_then(words::clock).unwrap_or_default(),
             findings: findings(record),
             missing: record
                 .missing_finds
@@ -174,9 +185,15 @@ fn page(kind: &str) -> String {
     format!("page-{}", anchor(kind))
 }
 
+fn claims(claims: &[Claimed], words: [&'static str; 3]) -> Vec<Claim> {
+    let told = claims.iter().map(|claim| Claim::new(claim, words));
+    told.collect()
+}
+
 impl Claim {
-    fn new(claim: &Claimed) -> Self {
-        let sign = Sign::of(claim.verdict, ["true", "false", "unknown"]);
+    /// `words` for one that holds, one that does not, one that cannot be told.
+    fn new(claim: &Claimed, words: [&'static str; 3]) -> Self {
+        let sign = Sign::of(claim.verdict, words);
         let untrue = claim
             .parts
             .iter()
@@ -222,13 +239,33 @@ fn tuples(ladder: &Ladder) -> Vec<Tuple> {
         colour: i % ladder::COLOURS,
         name: tuple.name.clone(),
         at_client: tuple.at_client.clone(),
-        via: tuple.via.clone(),
+        via: match tuple.serves.as_slice() {
+            [] => tuple.via.clone(),
+            served => format!("the balancer's own, for {}", served.join(", ")),
+        },
+        way: way(tuple),
         target: tuple.target.clone(),
-        at_target: tuple
-            .at_target
-            .clone()
-            .unwrap_or_else(|| tuple.at_client.clone()),
+        at_target: at_target(ladder, tuple),
     });
+    told.collect()
+}
+
+/// What its target calls it; of one that ends at a proxy, which of the proxy's own it sees instead.
+fn at_target(ladder: &Ladder, tuple: &ladder::Named) -> String {
+    let instead = ladder.tuples.iter();
+    let mut instead = instead.filter(|other| other.serves.contains(&tuple.name));
+    match (instead.next(), &tuple.at_target) {
+        (Some(own), _) => format!("{}, of {}", own.at_client, own.name),
+        (None, Some(seen)) => seen.clone(),
+        (None, None) => tuple.at_client.clone(),
+    }
+}
+
+/// What a connection is called between the client and the target: `at n1 10.0.0.10:80 -> ...`.
+fn way(tuple: &ladder::Named) -> Vec<String> {
+    let at_target = format!("at {}", tuple.target);
+    let between = tuple.legs.iter().filter(|leg| leg.place != at_target);
+    let told = between.map(|leg| format!("{} {}", leg.place, leg.ends));
     told.collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::quantities::{Clock, figure, percent};
 use crate::evidence::Datapoint;
+use crate::report::metrics::Statistic;
 use crate::report::record::OverTime;
 use crate::report::{Stepped, Targeted};
 use minijinja::Value;
@@ -206,26 +207,27 @@ pub(super) fn strip(target: &Targeted, end: f64, clock: Clock) -> Option<Target>
 const FIGURES: usize = 8;
 
 /// A bar for each minute from the first data point to the last; nothing of one that has a single one.
-pub(super) fn minutes(points: &[Datapoint]) -> Value {
+pub(super) fn minutes(points: &[Datapoint], statistic: Statistic) -> Value {
     if points.len() < 2 {
         return Value::from("");
     }
-    let sums: Vec<f64> = points.iter().map(|point| point.statistics.sum).collect();
-    let most = sums.iter().copied().fold(1e-9, f64::max);
+    let values = points.iter().map(|point| statistic.value(point.statistics));
+    let values: Vec<f64> = values.collect();
+    let most = values.iter().copied().fold(1e-9, f64::max);
     let minute = |point: &Datapoint| minute(&point.timestamp);
     let first = minute(&points[0]);
     let places: Vec<usize> = points
         .iter()
         .map(|p| minute(p) - first.min(minute(p)))
         .collect();
-    let words: Vec<String> = sums.iter().map(|sum| figure(*sum)).collect();
+    let words: Vec<String> = values.iter().map(|value| figure(*value)).collect();
     let width = 10 * (places.iter().max().copied().unwrap_or(0) + 1).min(120);
     let mut out = format!(
         "<svg class=\"minutes\" role=\"img\" aria-label=\"{}\" width=\"{width}\" height=\"18\" viewBox=\"0 0 {width} 18\">",
         words.join(", "),
     );
-    for (place, sum) in places.iter().zip(&sums) {
-        let height = (16.0 * sum / most).clamp(1.0, 16.0);
+    for (place, value) in places.iter().zip(&values) {
+        let height = (16.0 * value / most).clamp(1.0, 16.0);
         let (x, y) = (10 * place + 1, 17.0 - height);
         out.push_str(&format!(
             "<rect x=\"{x}\" y=\"{y:.1}\" width=\"8\" height=\"{height:.1}\"/>"

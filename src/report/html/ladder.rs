@@ -1,7 +1,8 @@
 //! The ladder as a picture: lifelines from top to bottom, a row a packet, remarks under the packets that matter.
 
 use super::escape;
-use crate::report::wrap::{cut, wrap};
+use crate::report::wrap::{cut, length, wrap};
+pub(super) use crate::verdict::ladder::Tuple as Named;
 use crate::verdict::ladder::{Arrow, Ladder, PacketRow, Place, Row, Weight};
 
 /// Colours of connections.
@@ -62,6 +63,13 @@ pub(super) fn svg(ladder: &Ladder) -> String {
     out
 }
 
+/// What one reads who points at a packet: for whom it is, and under which addresses it was seen where.
+fn way(row: &PacketRow) -> String {
+    let served = row.serves.iter().map(|name| format!("for {name}"));
+    let told: Vec<String> = served.chain(row.way.iter().cloned()).collect();
+    told.join("; ")
+}
+
 /// What one hears who does not see it: the remarks.
 fn label(ladder: &Ladder) -> String {
     let names: Vec<&str> = ladder.lanes.iter().map(|lane| lane.name.as_str()).collect();
@@ -94,7 +102,13 @@ impl<'a> Page<'a> {
         };
         let x: Vec<f64> = (0..ladder.lanes.len()).map(place).collect();
         let width = x.last().copied().unwrap_or(MARGIN).max(MARGIN + WORDS) + RIGHT;
-        Self { ladder, x, width }
+        let mut page = Self { ladder, x, width };
+        let ends = ladder.rows.iter().map(|row| match row {
+            Row::Packet(packet) => page.words_at(packet) + GLYPH * length(&packet.words) as f64,
+            Row::More { .. } => 0.0,
+        });
+        page.width = ends.fold(page.width, f64::max);
+        page
     }
 
     fn lanes(&self, height: f64, out: &mut String) {
@@ -119,15 +133,15 @@ impl<'a> Page<'a> {
             Weight::Common | Weight::Repeated => "",
         };
         out.push_str(&format!(
-            "<g class=\"c{colour}{weight}\"><text class=\"time\" x=\"60\" y=\"{y:.0}\">{:.2}</text>\
+            "<g class=\"c{colour}{weight}\"><title>{}</title><text class=\"time\" x=\"60\" y=\"{y:.0}\">{:.2}</text>\
              <text class=\"who\" x=\"70\" y=\"{y:.0}\">{}</text>",
+            escape(&way(row)),
             row.time,
             escape(&cut(name, 14))
         ));
-        let left = self.at(row.arrow.from).min(self.end(&row.arrow));
         out.push_str(&format!(
             "<text class=\"words\" x=\"{:.0}\" y=\"{:.0}\">{}</text>",
-            left + 9.0,
+            self.words_at(row),
             y - 4.0,
             escape(&row.words)
         ));
@@ -181,6 +195,11 @@ impl<'a> Page<'a> {
                 ));
             }
         }
+    }
+
+    /// Where the words of a packet begin.
+    fn words_at(&self, row: &PacketRow) -> f64 {
+        self.at(row.arrow.from).min(self.end(&row.arrow)) + 9.0
     }
 
     fn at(&self, lane: usize) -> f64 {

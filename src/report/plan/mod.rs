@@ -29,7 +29,7 @@ use super::wrap::{cut, wrap};
 use crate::fabric::config::{Config, GroupId};
 use crate::plan::{Host, Plan};
 use balancers::{balancers, groups};
-use operations::operations;
+use operations::{operations, settings};
 use std::fmt::Write;
 
 /// Columns of the story.
@@ -51,10 +51,11 @@ pub fn plan(plan: &Plan) -> String {
     out
 }
 
-/// The boxes of the network between the hosts, with the settings in force.
+/// The boxes of the network between the hosts, and what is set in the hosts themselves, with the settings in force.
 pub(crate) fn configured(plan: &Plan) -> String {
     let mut out = String::new();
     network(plan, &mut out);
+    settings(plan, &mut out);
     out.trim().to_owned()
 }
 

@@ -3,7 +3,7 @@
 use super::quantities::time;
 use super::{WIDTH, devices, runs};
 use crate::fabric::config::{Link, Port};
-use crate::plan::{App, Attachment, HostId, Plan, Server};
+use crate::plan::{App, Attachment, Host, HostId, Plan, Server};
 use crate::report::wrap::cut;
 use crate::units::{Bytes, Percent, Rate};
 use std::fmt::Write;
@@ -20,27 +20,53 @@ pub(super) fn operations(plan: &Plan, out: &mut String) {
             line!(out, "  {name} (alike; this is {})", host.name);
         }
         devices::devices(plan, id, out);
-        for (key, value) in &host.sysctls {
-            line!(out, "    sysctl -w {key}=\"{value}\"");
-        }
-        for (command, text) in [
-            ("nft -f -", &host.rules),
-            ("nft -f -", &host.nft),
-            ("iptables-restore", &host.iptables),
-            ("/bin/sh -e", &host.setup),
-        ] {
-            if let Some(text) = text {
-                line!(out, "    {command}");
-                for text in text.lines() {
-                    line!(out, "      | {text}");
-                }
-            }
-        }
+        own_settings(host, out);
         for server in &host.servers {
             line!(out, "    {}", serves(server));
         }
         if host.attachment == Attachment::Fabric {
             edge(&plan.fabric.ports[id.0 as usize], out);
+        }
+    }
+}
+
+/// What is set in each host that has settings of its own: sysctls, rules, scripts, its link.
+pub(super) fn settings(plan: &Plan, out: &mut String) {
+    let mut first = 0;
+    let mut told = String::new();
+    for (name, hosts) in runs(plan) {
+        let (id, host) = (HostId(first), &hosts[0]);
+        first += u32::try_from(hosts.len()).expect("the number of hosts is limited");
+        let mut own = String::new();
+        own_settings(host, &mut own);
+        if host.attachment == Attachment::Fabric {
+            edge(&plan.fabric.ports[id.0 as usize], &mut own);
+        }
+        if !own.is_empty() {
+            line!(told, "  {name}");
+            told.push_str(&own);
+        }
+    }
+    if !told.is_empty() {
+        line!(out, "\nSETTINGS OF HOSTS\n{}", told.trim_end());
+    }
+}
+
+fn own_settings(host: &Host, out: &mut String) {
+    for (key, value) in &host.sysctls {
+        line!(out, "    sysctl -w {key}=\"{value}\"");
+    }
+    for (command, text) in [
+        ("nft -f -", &host.rules),
+        ("nft -f -", &host.nft),
+        ("iptables-restore", &host.iptables),
+        ("/bin/sh -e", &host.setup),
+    ] {
+        if let Some(text) = text {
+            line!(out, "    {command}");
+            for text in text.lines() {
+                line!(out, "      | {text}");
+            }
         }
     }
 }

@@ -320,14 +320,20 @@ impl Record {
         )
     }
 
-    /// Claims that did not come out true and that the case had to keep.
-    pub fn broken(&self) -> impl Iterator<Item = &Claimed> {
+    /// Entries of the promise that it had to keep and did not.
+    pub fn broken_promise(&self) -> impl Iterator<Item = &Claimed> {
         let promised = match self.kind {
             // A fault must break it.
             Kind::Fault | Kind::Partial => &[],
             Kind::Fix | Kind::Control => self.works.as_slice(),
         };
-        let claims = promised.iter().chain(&self.expect);
+        let claims = promised.iter();
+        claims.filter(|claim| claim.verdict != Truth::Holds)
+    }
+
+    /// Of its own claims, those that did not come out true.
+    pub fn untrue(&self) -> impl Iterator<Item = &Claimed> {
+        let claims = self.expect.iter();
         claims.filter(|claim| claim.verdict != Truth::Holds)
     }
 }

@@ -34,6 +34,11 @@ fn the_text_tells_what_boxes_and_kernels_have_on_record() {
         "room for 8 connections at a time toward one destination; 0 mappings made\n",
         "10.0.1.10:41000 is 192.0.2.10:1024 toward",
         "kernel    web1 dropped NO_SOCKET 3\n",
+        "          web1 gave 2 packets back, unread, with the sockets that held them: no loss on the way\n",
+        "clock     cloud time runs 100 times faster: 1 s here is 100 s of the cloud's time.",
+        "links     client's link (up), packets: longest wait there, ms 41, waited in its queue 2\n",
+        "icmp      router to client, on router veth1: fragmentation needed (MTU 1300), about 10.0.1.7:4000 > 10.0.1.10:80: \
+         1 packet\n",
         "64 bytes not acknowledged, sent again 5 times without an answer, timer on in 3300 ms\n",
     ] {
         assert!(all.contains(part), "no {part:?} in\n{all}");
@@ -155,7 +160,8 @@ fn a_case_that_fails_is_explained_unasked() {
     for part in [
         "  fix      another-source-port  FAILED        this does not hold: the second connection o...   2.1 s\n",
         "           reason    this does not hold: the second connection opens with one SYN\n",
-        "           works     false    the second connection opens with one SYN: new.ok && new.syns == 1\n",
+        "           works     the lab's promise: a fix must keep all of it\n",
+        "                     broken   the second connection opens with one SYN: new.ok && new.syns == 1\n",
         "                              new.ok = true, new.syns = 2\n",
         "           findings  flow-collision (a fix must not show it)\n",
         "                       web1 TcpExtTCPSYNChallenge 1, web1 TcpEstabResets 1\n",
@@ -262,7 +268,7 @@ fn an_unknown_claim_says_why() {
     verdict.works[0].why = "timers of this machine were up to 12.0 ms late".into();
     let text = text(&[outcome], &Style::default());
     assert!(text.contains("inconclusive  this cannot be told"), "{text}");
-    assert!(text.contains("works     unknown  the second"), "{text}");
+    assert!(text.contains("          unknown  the second"), "{text}");
     assert!(
         text.contains("timers of this machine were up to 12.0 ms late\n"),
         "{text}"

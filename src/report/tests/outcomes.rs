@@ -1,8 +1,8 @@
 //! Outcomes made by hand: a fault that shows, a fix that holds and one that does not, a machine that fails.
 
 use crate::evidence::{
-    Carried, Connection, GatewayEvidence, Listing, Lookup, Mapping, Packet, Pair, Refusal, Socket,
-    StepResult,
+    Carried, Connection, GatewayEvidence, Icmp, Listing, Lookup, Mapping, OnLinks, Packet, Pair,
+    Queued, Refusal, Socket, StepResult,
 };
 use crate::plan::{Change, Kind};
 use crate::report::plan::Drawing;
@@ -248,6 +248,32 @@ pub(in crate::report) fn recorded() -> Outcome {
         fate: "answered: reset, expired flow".into(),
         ..Packet::default()
     });
+    for ms in [12.3, 41.2] {
+        evidence.packets.push(Packet {
+            links: Some(Box::new(OnLinks {
+                queues: vec![Queued {
+                    host: "client".into(),
+                    direction: "up".into(),
+                    ms,
+                }],
+                ..OnLinks::default()
+            })),
+            ..Packet::default()
+        });
+    }
+    evidence.packets.push(Packet {
+        protocol: "icmp".into(),
+        sender: "router".into(),
+        receiver: "client".into(),
+        seen_at: "router veth1".into(),
+        icmp: Some(Box::new(Icmp {
+            says: "fragmentation needed".into(),
+            mtu: 1300,
+            from: "10.0.1.7:4000".into(),
+            to: "10.0.1.10:80".into(),
+        })),
+        ..Packet::default()
+    });
     evidence.pairs.push(Pair {
         via: "chat/a".into(),
         bytes: Some(Carried {
@@ -269,7 +295,7 @@ pub(in crate::report) fn recorded() -> Outcome {
         ..Mapping::default()
     });
     let web1 = evidence.hosts.get_mut("web1").expect("a host");
-    web1.kernel_drops = Some([("NO_SOCKET".to_owned(), 3)].into());
+    web1.kernel_drops = Some([("NO_SOCKET".to_owned(), 3), ("QUEUE_PURGE".to_owned(), 2)].into());
     web1.counters.insert("TcpInSegs".into(), 9);
     web1.sockets.push(Socket {
         state: "ESTABLISHED".into(),

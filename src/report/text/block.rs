@@ -7,6 +7,8 @@ use crate::report::last_words;
 use crate::report::metrics;
 use crate::report::nearest::{drawn, nearest};
 use crate::report::proof::{self, Offered, Run};
+use crate::report::words;
+use crate::report::words::clock;
 use crate::report::wrap::{count, wrap};
 use crate::report::{Network, Outcome, kind_word};
 use crate::verdict::ladder::ladder;
@@ -21,6 +23,10 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         out: String::new(),
         width: style.width,
     };
+    let scale = outcome.evidence.as_ref().map_or(1.0, |e| e.time_scale);
+    if let Some(clock) = clock(scale) {
+        block.entry("clock", &clock);
+    }
     for (i, change) in info.changes.iter().enumerate() {
         block.entry(if i == 0 { "changes" } else { "" }, &change_line(change));
     }
@@ -42,8 +48,9 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         for (i, line) in nearest.claims.iter().chain(&nearest.instead).enumerate() {
             block.entry(if i == 0 { "nearest" } else { "" }, line);
         }
-        block.claims("works", &verdict.works, style);
-        block.claims("expect", &verdict.expect, style);
+        let (promised, claimed) = (words::promised(info.kind), words::CLAIMED);
+        block.claims(("works", promised), &verdict.works, words::PROMISE, style);
+        block.claims(("expect", claimed), &verdict.expect, words::CLAIM, style);
         block.finds(outcome, verdict, runs, style);
         if let Some(evidence) = &outcome.evidence {
             block.ladder(&ladder(evidence, &drawn(outcome), style.width - 4));
@@ -68,13 +75,8 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
 
 /// How the world was, in a line.
 fn world(evidence: &Evidence) -> String {
-    let scale = if evidence.time_scale == 1.0 {
-        String::new()
-    } else {
-        format!(", cloud time {} times faster", evidence.time_scale)
-    };
     format!(
-        "up {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}{scale}",
+        "up {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}",
         evidence.up_ms, evidence.lag_ms, evidence.kernel, evidence.seed,
     )
 }
@@ -194,26 +196,36 @@ impl Block {
         }
     }
 
-    fn claims(&mut self, label: &str, claims: &[ClaimVerdict], style: &Style) {
-        for (i, claim) in claims.iter().enumerate() {
+    /// A label with what it stands for, and each claim with what it came to.
+    fn claims(
+        &mut self,
+        (label, meaning): (&str, &str),
+        claims: &[ClaimVerdict],
+        [holds, fails, unknown]: [&str; 3],
+        style: &Style,
+    ) {
+        if !claims.is_empty() {
+            self.entry(label, meaning);
+        }
+        for claim in claims {
             let words = match &claim.claim {
                 Some(words) => format!("{words}: {}", claim.that),
                 None => claim.that.clone(),
             };
             let truth = match claim.truth {
-                ClaimTruth::True => "true",
-                ClaimTruth::False => "false",
-                ClaimTruth::Unknown => "unknown",
+                ClaimTruth::True => holds,
+                ClaimTruth::False => fails,
+                ClaimTruth::Unknown => unknown,
             };
-            self.entry_with(if i == 0 { label } else { "" }, truth, &words);
+            self.entry_with(truth, &words);
             if style.explain || claim.truth != ClaimTruth::True {
                 let values: Vec<String> = claim
                     .values
                     .iter()
                     .map(|(name, value)| format!("{name} = {value}"))
                     .collect();
-                self.entry_with("", "", &values.join(", "));
-                self.entry_with("", "", &claim.why);
+                self.entry_with("", &values.join(", "));
+                self.entry_with("", &claim.why);
             }
         }
     }
@@ -327,11 +339,11 @@ impl Block {
         }
     }
 
-    /// A row of the claims' table: label, truth, words.
-    fn entry_with(&mut self, label: &str, truth: &str, words: &str) {
+    /// A row of the claims' table: truth, words.
+    fn entry_with(&mut self, truth: &str, words: &str) {
         for (i, line) in wrap(words, self.width - INDENT - 19).iter().enumerate() {
-            let (label, truth) = if i == 0 { (label, truth) } else { ("", "") };
-            self.line(INDENT, &format!("{label:<9} {truth:<8} {line}"));
+            let truth = if i == 0 { truth } else { "" };
+            self.line(INDENT, &format!("{:<9} {truth:<8} {line}", ""));
         }
     }
 }

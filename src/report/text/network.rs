@@ -6,9 +6,6 @@ use crate::report::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken}
 /// Label of what guards refused and boxes answered by themselves.
 pub(super) const REFUSED: &str = "refused";
 
-/// The kernel's word for packets that it gives back with what held them.
-const PURGED: &str = "QUEUE_PURGE";
-
 /// Label and line, in the order of telling.
 pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
@@ -36,15 +33,19 @@ pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let links = network.links.iter();
     let links = links.map(|(link, did)| format!("{link}, packets: {}", tallied(did)));
     add("links", "links", links.collect());
+    let icmp = network.icmp.iter();
+    let icmp = icmp.map(|(words, n)| format!("{words}: {}", packets(*n as usize)));
+    add("icmp", "icmp", icmp.collect());
     let drops = network.kernel_drops.iter();
-    let drops = drops.map(|(host, drops)| {
-        let purged = match drops.contains_key(PURGED) {
-            true => format!(" ({PURGED}: what a socket or device still held when it was closed; no loss on the way)"),
-            false => String::new(),
-        };
-        format!("{host} dropped {}{purged}", tallied(drops))
-    });
+    let drops = drops.map(|(host, drops)| format!("{host} dropped {}", tallied(drops)));
     add("kernel", "kernel_drops", drops.collect());
+    let purged = network.purged.iter().map(|(host, n)| {
+        format!(
+            "{host} gave {} back, unread, with the sockets that held them: no loss on the way",
+            packets(*n as usize)
+        )
+    });
+    add("kernel", "purged", purged.collect());
     if !network.no_kernel_drops.is_empty() {
         let why = &network.no_kernel_drops;
         add(
@@ -157,6 +158,15 @@ fn refusal(refused: &Refused) -> String {
     )
 }
 
+/// What a proxied connection carried, beside the bytes: those of both sides need not be alike.
+fn carried_as(protocol: &str) -> &'static str {
+    match protocol {
+        "HTTP" => " (heads as each side has them)",
+        "TLS" => " (decrypted)",
+        _ => "",
+    }
+}
+
 fn leg(leg: &Leg) -> String {
     let ends = match (leg.closed, leg.target_closed, leg.why.is_empty()) {
         (Some(at), _, false) => format!("over at {at:.1} ms ({})", leg.why),
@@ -173,8 +183,12 @@ fn leg(leg: &Leg) -> String {
     };
     let bytes = leg.bytes.map_or(String::new(), |bytes| {
         format!(
-            ", {} bytes from the client and {} on to the target, {} back and {} on to the client",
-            bytes.from_client, bytes.to_target, bytes.from_target, bytes.to_client
+            ", {} bytes from the client and {} on to the target, {} back and {} on to the client{}",
+            bytes.from_client,
+            bytes.to_target,
+            bytes.from_target,
+            bytes.to_client,
+            carried_as(&leg.protocol)
         )
     });
     format!(

@@ -53,6 +53,7 @@ pub(super) fn legs(network: &Network) -> Option<Table> {
         vec![
             leg.client.clone(),
             leg.via.clone(),
+            leg.protocol.clone(),
             leg.seen_as.clone(),
             format!("{} {}", leg.target, leg.target_address),
             if leg.connections > 1 {
@@ -71,6 +72,7 @@ pub(super) fn legs(network: &Network) -> Option<Table> {
     let head = [
         "client",
         "balancer",
+        "reads",
         "balancer toward the target",
         "target",
         "#pairs",
@@ -87,7 +89,8 @@ pub(super) fn legs(network: &Network) -> Option<Table> {
         table
             .remark(
                 "The balancer is a proxy: it ends the client's connection and has another one to the target. What it took \
-                 it has acknowledged, whether it gave it on or not.",
+                 it has acknowledged, whether it gave it on or not. Bytes are what it reads: of TLS decrypted, of HTTP with \
+                 the heads that each side has.",
             )
             .cut(network, "legs"),
     )
@@ -116,7 +119,7 @@ pub(super) fn gateways(network: &Network) -> Option<Table> {
 }
 
 pub(super) fn links(network: &Network) -> Option<Table> {
-    let title = "What links did to packets, besides carrying, delaying and losing them";
+    let title = "What links did to packets, besides carrying and losing them";
     let rows = network.links.iter();
     let rows = rows.map(|(link, did)| vec![link.clone(), tallied(did)]);
     Table::new(title, &["link", "packets"], rows.collect())

@@ -61,13 +61,30 @@ fn counted(title: &'static str, all: &Counters, wanted: impl Fn(&str) -> bool) -
     Table::of(title, head, rows.collect())
 }
 
+pub(super) fn icmp(network: &Network) -> Option<Table> {
+    let rows = network.icmp.iter();
+    let rows = rows.map(|(words, n)| vec![words.clone(), n.to_string()]);
+    let title = "ICMP messages seen inside hosts";
+    Table::new(title, &["message", "#packets"], rows.collect())
+}
+
 pub(super) fn kernel_drops(network: &Network) -> Option<Table> {
     let title = "What the kernels dropped, by their own reasons";
     let rows = network.kernel_drops.iter();
     let rows = rows.map(|(host, drops)| vec![host.clone(), tallied(drops)]);
     let table = Table::new(title, &["host", "reasons"], rows.collect())?;
-    let remark = "Kernels give packets back in this way too when they are done with them (NOT_SPECIFIED, QUEUE_PURGE): \
-                  what a fault has and its fix has not is what counts.";
+    let purged = match network.purged.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Not among them, since it is no loss on the way: packets given back, unread, with the sockets that held them \
+             (QUEUE_PURGE): {}.",
+            tallied(&network.purged)
+        ),
+    };
+    let remark = format!(
+        "Kernels give packets back in this way too when they are done with them (NOT_SPECIFIED): what a fault has and its \
+         fix has not is what counts.{purged}"
+    );
     Some(table.remark(remark).folded())
 }
 

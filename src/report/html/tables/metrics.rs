@@ -5,6 +5,7 @@ use crate::evidence::MetricEvidence;
 use crate::report::Record;
 use crate::report::html::charts::minutes;
 use crate::report::html::quantities::figure;
+use crate::report::metrics::Statistic;
 use minijinja::Value;
 
 /// Parts of the names of metrics that count trouble.
@@ -40,10 +41,10 @@ pub(super) fn metrics(record: &Record) -> (Option<Table>, Option<Table>) {
         let head = heads(&[
             "of",
             "metric",
-            "#sum",
-            "#maximum",
+            "statistic",
+            "#over the whole case",
             "unit",
-            "by minute of cloud time",
+            "the same by minute of cloud time",
         ]);
         Table::of(title, head, list.iter().map(|m| metric(m)).collect())
     };
@@ -71,12 +72,13 @@ fn metric(metric: &MetricEvidence) -> Vec<Value> {
     let of: Vec<String> = named
         .filter_map(|dimension| name(&dimension.name))
         .collect();
+    let statistic = Statistic::of(&metric.metric_name);
     vec![
         of.join(", ").into(),
         metric.metric_name.clone().into(),
-        figure(metric.statistics.sum).into(),
-        figure(metric.statistics.maximum).into(),
+        statistic.name().into(),
+        figure(statistic.value(metric.statistics)).into(),
         metric.unit.clone().into(),
-        minutes(&metric.datapoints),
+        minutes(&metric.datapoints, statistic),
     ]
 }

@@ -9,7 +9,7 @@ use super::quantities::Clock;
 use crate::report::{Network, Record};
 use boxes::{gateways, legs, links, mappings, refusals};
 use connections::{lookups, names, paths};
-use kernels::{counters, kernel_drops, stuck};
+use kernels::{counters, icmp, kernel_drops, stuck};
 use metrics::metrics;
 use minijinja::Value;
 use serde::Serialize;
@@ -113,6 +113,7 @@ pub(super) fn tables(record: &Record, brief: bool) -> Vec<Table> {
         all,
         rest,
         links(network),
+        icmp(network),
         kernel_drops(network),
         stuck(network),
     ];

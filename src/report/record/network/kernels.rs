@@ -4,18 +4,56 @@ use crate::evidence::{Evidence, Socket};
 use crate::report::wrap::count;
 use std::collections::BTreeMap;
 
+/// The kernel's word for what a socket or a device still held when it was closed. It goes through the way of drops, but no
+/// packet is lost on the way: it had arrived, and nobody was left to read it.
+const PURGED: &str = "QUEUE_PURGE";
+
+/// By host, how many packets were given back with the socket or device that held them.
+pub(super) fn purged(evidence: &Evidence) -> BTreeMap<String, i64> {
+    let hosts = evidence.hosts.iter();
+    hosts
+        .filter_map(|(name, host)| {
+            let count = *host.kernel_drops.as_ref()?.get(PURGED)?;
+            (count > 0).then(|| (name.clone(), count))
+        })
+        .collect()
+}
+
+/// By host and reason; not what is only given back, see [`purged`].
 pub(super) fn kernel_drops(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
     let hosts = evidence.hosts.iter();
     hosts
         .filter_map(|(name, host)| {
             let drops = host.kernel_drops.iter().flatten();
             let drops: BTreeMap<String, i64> = drops
-                .filter(|(_, n)| **n > 0)
+                .filter(|(reason, n)| **n > 0 && *reason != PURGED)
                 .map(|(reason, n)| (reason.clone(), *n))
                 .collect();
             (!drops.is_empty()).then(|| (name.clone(), drops))
         })
         .collect()
+}
+
+/// ICMP messages that devices inside hosts saw: `router to shell, on router veth1: port unreachable, about ...`.
+pub(super) fn icmp(evidence: &Evidence) -> BTreeMap<String, i64> {
+    let mut told = BTreeMap::new();
+    for packet in &evidence.packets {
+        let Some(icmp) = &packet.icmp else { continue };
+        let mtu = match icmp.mtu {
+            0 => String::new(),
+            mtu => format!(" (MTU {mtu})"),
+        };
+        let about = match icmp.from.as_str() {
+            "" => String::new(),
+            from => format!(", about {from} > {}", icmp.to),
+        };
+        let words = format!(
+            "{} to {}, on {}: {}{mtu}{about}",
+            packet.sender, packet.receiver, packet.seen_at, icmp.says
+        );
+        *told.entry(words).or_default() += 1;
+    }
+    told
 }
 
 pub(super) fn stuck(evidence: &Evidence) -> Vec<String> {

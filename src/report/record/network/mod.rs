@@ -17,7 +17,7 @@ pub use proxies::Leg;
 pub use refusals::Refused;
 
 use crate::evidence::Evidence;
-use kernels::{kernel_drops, stuck};
+use kernels::{icmp, kernel_drops, purged, stuck};
 use links::links;
 use nat::{gateways, mappings};
 use paths::{lookups, names, paths};
@@ -64,9 +64,15 @@ pub struct Network {
     /// `copies made`, `overtook others`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, BTreeMap<String, i64>>,
-    /// What kernels dropped, by host and by the kernel's own reason.
+    /// ICMP messages seen on devices inside hosts, in words, and how many.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub icmp: BTreeMap<String, i64>,
+    /// What kernels dropped, by host and by the kernel's own reason; not what they only gave back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel_drops: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Packets that a socket or device still held when it was closed, by host: no loss on the way.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub purged: BTreeMap<String, i64>,
     /// Why that is not known; empty when it is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub no_kernel_drops: String,
@@ -91,7 +97,9 @@ impl Network {
             gateways: gateways(evidence),
             mappings: mappings(&evidence.mappings),
             links: links(evidence),
+            icmp: icmp(evidence),
             kernel_drops: kernel_drops(evidence),
+            purged: purged(evidence),
             no_kernel_drops: evidence.no_kernel_drops.clone(),
             stuck: stuck(evidence),
             left_out: BTreeMap::new(),
@@ -108,7 +116,9 @@ impl Network {
             answered: _,
             gateways: _,
             links: _,
+            icmp: _,
             kernel_drops: _,
+            purged: _,
             no_kernel_drops: _,
         } = &mut network;
         shorten("paths", paths, left_out);

@@ -13,6 +13,9 @@ pub struct Leg {
     pub client: String,
     /// `chat/a`
     pub via: String,
+    /// What the balancer reads of it: `TCP`, `TLS`, `HTTP`.
+    #[serde(default)]
+    pub protocol: String,
     /// `address:port` of the balancer toward the target; of several empty.
     pub seen_as: String,
     /// The target's host.
@@ -21,7 +24,7 @@ pub struct Leg {
     pub target_address: String,
     /// When the (first) connection to the target stood, ms.
     pub opened: f64,
-    /// What was carried; none where the balancer cannot say for one client.
+    /// What was carried; none in records of before.
     #[serde(flatten)]
     pub bytes: Option<Carried>,
     /// When the connection to the target was over, ms; of several none.
@@ -37,6 +40,7 @@ pub(super) fn legs(pairs: &[Pair]) -> Vec<Leg> {
         connections: 1,
         client: p.client.clone(),
         via: p.via.clone(),
+        protocol: p.protocol.clone(),
         seen_as: p.seen_as.clone(),
         target: p.target.clone(),
         target_address: p.target_address.clone(),
@@ -53,7 +57,13 @@ pub(super) fn legs(pairs: &[Pair]) -> Vec<Leg> {
         let swallowed = p
             .bytes
             .map(|b| (b.from_client != b.to_target, b.from_target != b.to_client));
-        (p.via.clone(), p.target.clone(), p.why.clone(), swallowed)
+        (
+            p.via.clone(),
+            p.protocol.clone(),
+            p.target.clone(),
+            p.why.clone(),
+            swallowed,
+        )
     };
     let new = |p: &&Pair| Leg {
         connections: 0,
