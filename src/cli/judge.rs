@@ -4,7 +4,8 @@ use super::args::JudgeArgs;
 use super::terminal::Stream;
 use super::{Mistake, count, reports, worker};
 use crate::diag;
-use crate::evidence::store::{self, Saved};
+use crate::evidence::Evidence;
+use crate::evidence::store;
 use crate::plan::{self, Plan};
 use crate::report::{self, CaseInfo, Outcome, Report};
 use crate::spec;
@@ -45,20 +46,11 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
             let (file, text) = text
                 .clone()
                 .unwrap_or_else(|| (saved.case.file.clone(), saved.text.clone()));
-            let plan = replan(&saved, &file, &text)?;
-            let verdict = verdict::judge(&plan, &saved.evidence);
-            let place = Some(saved.folder.display().to_string());
+            let place = saved.folder.display().to_string();
             Ok(Outcome {
-                case: CaseInfo::from(&plan),
-                attempt: 1,
-                evidence: Some(saved.evidence),
-                verdict: Some(verdict),
-                failure: None,
-                interrupted: false,
-                saved: place,
+                saved: Some(place),
                 capture: store::capture_beside(&saved.folder),
-                record: None,
-                retried: None,
+                ..outcome(&file, &text, saved.evidence)?
             })
         })
         .collect::<Result<Vec<Outcome>, Mistake>>()?;
@@ -66,22 +58,40 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
     Ok(outcomes)
 }
 
-fn replan(saved: &Saved, file: &str, text: &str) -> Result<Plan, Mistake> {
+/// Evidence judged by what a lab's text claims.
+pub fn outcome(file: &str, text: &str, evidence: Evidence) -> Result<Outcome, Mistake> {
+    let plan = replan(&evidence, file, text)?;
+    let verdict = verdict::judge(&plan, &evidence);
+    Ok(Outcome {
+        case: CaseInfo::from(&plan),
+        attempt: 1,
+        evidence: Some(evidence),
+        verdict: Some(verdict),
+        failure: None,
+        interrupted: false,
+        saved: None,
+        capture: None,
+        record: None,
+        retried: None,
+    })
+}
+
+fn replan(evidence: &Evidence, file: &str, text: &str) -> Result<Plan, Mistake> {
     let planned = spec::read(text, file).and_then(|lab| {
         // A case that the given lab does not have is a mistake of the command line, not of the lab.
         let known = lab
             .cases
             .iter()
-            .any(|case| case.name.value == saved.evidence.case);
+            .any(|case| case.name.value == evidence.case);
         known
-            .then(|| plan::plan(&lab, &saved.evidence.case, Some(saved.evidence.seed)))
+            .then(|| plan::plan(&lab, &evidence.case, Some(evidence.seed)))
             .transpose()
     });
     match planned {
         Ok(Some(plan)) => Ok(plan),
         Ok(None) => Err(Mistake(format!(
             "`{file}` has no case `{}`, which is in the evidence",
-            saved.evidence.case
+            evidence.case
         ))),
         Err(problems) => {
             Stream::Error.print(&diag::render(

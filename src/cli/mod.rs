@@ -9,6 +9,7 @@ mod check;
 mod departed;
 mod doctor;
 mod explain;
+mod hand;
 mod judge;
 mod keeper;
 mod list;
@@ -75,6 +76,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     terminal::set_up(cli.color, cli.verbose);
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Up(args) => hand::up(&args),
+        Command::Down(args) => hand::down(&args),
+        Command::Ps(args) => hand::ps(&args),
+        Command::Exec(args) => hand::exec(&args),
+        Command::Shell(args) => hand::shell(&args),
+        Command::Do(args) => hand::act(&args),
+        Command::Capture(args) => hand::capture(&args),
+        Command::New(args) => hand::draft(&args),
+        Command::Clean => hand::clean(),
         Command::Check(args) => check::check(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::List(args) => list::list(&args),

@@ -77,7 +77,10 @@ pub fn work(
 }
 
 /// With threads enough for cases that are built beside others that are told.
-fn runtime() -> std::io::Result<Runtime> {
+///
+/// # Errors
+/// When they cannot be had.
+pub fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(processors() * WORKERS_PER_PROCESSOR)
         .enable_all()
@@ -386,7 +389,7 @@ fn capture_limit(args: &RunArgs) -> Option<usize> {
 }
 
 /// The first byte on the pipe from outer means: stop.
-fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
+pub fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
     let (sender, receiver) = watch::channel(false);
     std::thread::spawn(move || {
         let mut byte = [0];
@@ -401,7 +404,7 @@ fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
 }
 
 /// Many sockets and devices at once: up to what the machine allows without asking.
-fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));

@@ -122,6 +122,16 @@ impl<W: Write> Writer<W> {
         })
     }
 
+    /// The interfaces' counts, as the end of the file will tell them.
+    pub fn recount(&mut self, interfaces: &[Interface]) {
+        self.statistics = interfaces.to_vec();
+    }
+
+    /// What is written to.
+    pub fn out(&mut self) -> &mut W {
+        self.out.get_mut()
+    }
+
     /// Adds a packet.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub use record::{
 pub use repeat::repeat;
 pub use tally::{Tally, Times, tallies, wilson};
 pub use tap::tap;
-pub use text::{Style, summary, text};
+pub use text::{Style, step, summary, text};
 pub use words::Word;
 pub(crate) use words::{kind_word, machine_word};
 

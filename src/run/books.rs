@@ -54,7 +54,8 @@ pub(super) async fn books(story: &Story) -> Books {
         .start()
         .into_std()
         .saturating_duration_since(driver.start_time());
-    driver
+    let stays = story.stays;
+    let books = driver
         .ask(move |fabric, now| Books {
             records: fabric.records(),
             numbered: fabric.numbered(),
@@ -78,7 +79,32 @@ pub(super) async fn books(story: &Story) -> Books {
             stand_ins: fabric.stand_ins().clone(),
             offset,
         })
-        .await
+        .await;
+    match stays {
+        true => with_latest(story, books).await,
+        false => books,
+    }
+}
+
+/// With the latest packets of those that the books had no room for.
+async fn with_latest(story: &Story, mut books: Books) -> Books {
+    let asked = story
+        .world
+        .driver()
+        .ask(|fabric, _| fabric.latest().cloned());
+    let Some(latest) = asked.await else {
+        return books;
+    };
+    // Packets may have passed since the rest was looked at.
+    let known = books.totals.records_cut.min(latest.records.len() as u64);
+    books.totals.records_cut -= known;
+    books.totals.impairments_cut -= books
+        .totals
+        .impairments_cut
+        .min(latest.impairments.len() as u64);
+    books.records.extend(latest.records);
+    books.impairments.extend(latest.impairments);
+    books
 }
 
 fn health(fabric: &Fabric) -> Vec<Vec<TargetHealth>> {

@@ -47,6 +47,11 @@ impl Devices {
         self.tap.take()
     }
 
+    /// A copy of what was captured behind so many packets.
+    pub fn tap_behind(&self, packets: u64) -> Option<Tap> {
+        Some(self.tap.as_ref()?.behind(packets))
+    }
+
     /// Up to `count` packets or so are handed out next, and nobody looks at the books in between: until
     /// [`Devices::settle`] they may be written together. A capture shows packets in the order in which they passed, and
     /// so it has each written at once.

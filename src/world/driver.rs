@@ -128,6 +128,15 @@ impl Driver {
         self.send(|_, devices, _| devices.take_tap()).await
     }
 
+    /// A copy of what was captured behind so many packets; capturing goes on. None when there is nothing to capture.
+    ///
+    /// # Panics
+    /// As [`Driver::ask`].
+    pub async fn tap_behind(&self, packets: u64) -> Option<Tap> {
+        self.send(move |_, devices, _| devices.tap_behind(packets))
+            .await
+    }
+
     /// Asks the fabric; the answer comes to whoever awaits it. Questions are answered in the order of these calls, not in
     /// that in which their answers are awaited.
     ///

@@ -1,7 +1,8 @@
 //! How late this machine wakes a thread up: the yardstick for every expectation on time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// How often lateness is sampled.
@@ -17,10 +18,11 @@ impl Window {
     /// Starts watching. The first call of a process starts the sampling thread.
     pub fn open() -> Self {
         let worst_us = Arc::new(AtomicU64::new(0));
-        windows()
-            .lock()
-            .expect("no holder of this lock panics")
-            .push(Arc::downgrade(&worst_us));
+        let sampler = windows();
+        sampler.list().push(Arc::downgrade(&worst_us));
+        if let Some(thread) = &sampler.thread {
+            thread.unpark();
+        }
         Self { worst_us }
     }
 
@@ -30,37 +32,51 @@ impl Window {
     }
 }
 
-type Windows = Mutex<Vec<std::sync::Weak<AtomicU64>>>;
+/// The thread that samples, and for whom.
+struct Sampler {
+    list: Mutex<Vec<Weak<AtomicU64>>>,
+    thread: Option<Thread>,
+}
 
-fn windows() -> &'static Windows {
-    static WINDOWS: OnceLock<Windows> = OnceLock::new();
+impl Sampler {
+    fn list(&self) -> MutexGuard<'_, Vec<Weak<AtomicU64>>> {
+        self.list.lock().expect("no holder of this lock panics")
+    }
+}
+
+fn windows() -> &'static Sampler {
+    static WINDOWS: OnceLock<Sampler> = OnceLock::new();
     WINDOWS.get_or_init(|| {
         let started = std::thread::Builder::new()
             .name("lag".to_owned())
             .spawn(sample);
-        if let Err(error) = started {
+        if let Err(error) = &started {
             tracing::warn!(%error, "no thread to watch the machine's lateness");
         }
-        Mutex::new(Vec::new())
+        Sampler {
+            list: Mutex::default(),
+            thread: started.ok().map(|handle| handle.thread().clone()),
+        }
     })
 }
 
 fn sample() {
     super::patience::ask_for_short_slices();
     loop {
+        // Nobody watches: a lab that stays up and is left alone costs nothing.
+        while windows().list().is_empty() {
+            std::thread::park();
+        }
         let before = Instant::now();
         // A timer is what is measured here; nothing waits for it.
         std::thread::park_timeout(TICK);
         let late = before.elapsed().saturating_sub(TICK).as_micros() as u64;
-        windows()
-            .lock()
-            .expect("no holder of this lock panics")
-            .retain(|window| match window.upgrade() {
-                Some(worst) => {
-                    worst.fetch_max(late, Ordering::Relaxed);
-                    true
-                }
-                None => false,
-            });
+        windows().list().retain(|window| match window.upgrade() {
+            Some(worst) => {
+                worst.fetch_max(late, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        });
     }
 }

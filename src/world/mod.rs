@@ -233,6 +233,12 @@ impl World {
         self.recorder.as_ref()?.take()
     }
 
+    /// A copy of what was captured of hosts inside others behind so many packets; capturing goes on. None when there is
+    /// nothing to capture.
+    pub fn recording_behind(&self, packets: u64) -> Option<Recording> {
+        Some(self.recorder.as_ref()?.behind(packets))
+    }
+
     /// The fabric's driver.
     pub fn driver(&self) -> &Driver {
         &self.driver

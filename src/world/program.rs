@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -33,6 +33,19 @@ const GROUP_LOOK: Duration = Duration::from_millis(1);
 pub struct Inside {
     host: String,
     resident: Resident,
+}
+
+/// Namespaces of a host, to be entered by another process.
+#[derive(Debug)]
+pub struct Doors {
+    /// Of users; the outermost one when the lab was put up with privilege.
+    pub user: OwnedFd,
+    /// Of processes: what is in it ends with the lab.
+    pub processes: OwnedFd,
+    /// The host's network.
+    pub network: OwnedFd,
+    /// With the host's names.
+    pub mounts: OwnedFd,
 }
 
 /// How a program ended.
@@ -95,6 +108,27 @@ impl Inside {
             host: host.to_owned(),
             resident,
         })
+    }
+
+    /// The way in for other processes.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn doors(&self) -> Result<Doors, Error> {
+        let open = |path: &str| {
+            let file = File::open(path);
+            file.map(OwnedFd::from)
+                .map_err(|error| Error::io(format!("open {path}"), &error))
+        };
+        let doors = self.resident.run(move || {
+            Ok(Doors {
+                user: open("/proc/thread-self/ns/user")?,
+                processes: open("/proc/thread-self/ns/pid")?,
+                network: open("/proc/thread-self/ns/net")?,
+                mounts: open("/proc/thread-self/ns/mnt")?,
+            })
+        });
+        doors.map_err(|error: Error| error.on(&self.host))
     }
 
     /// Runs a program to its end, or to its limit: then its process group is killed.
@@ -276,8 +310,8 @@ fn text(file: &mut File) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Where programs are looked for: the user's path, and the system directories that sudo or cron may leave out.
-fn search_path() -> String {
+/// Where programs of a host are looked for: the user's path, and the system directories that sudo or cron may leave out.
+pub fn search_path() -> String {
     let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     std::env::var("PATH").map_or_else(|_| system.to_owned(), |path| format!("{path}:{system}"))
 }

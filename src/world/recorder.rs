@@ -19,7 +19,7 @@ use nix::sys::time::TimeSpec;
 use std::collections::HashMap;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -132,7 +132,8 @@ pub struct Recording {
 #[derive(Debug)]
 pub struct Recorder {
     wake: Arc<EventFd>,
-    thread: Mutex<Option<JoinHandle<Recording>>>,
+    recorded: Arc<Mutex<Recording>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Recorder {
@@ -155,9 +156,13 @@ impl Recorder {
         }
         let interfaces = ears.iter().map(|ear| ear.interfaces.len()).sum();
         let since = epoch.duration_since(SystemTime::UNIX_EPOCH);
+        let recorded = Arc::new(Mutex::new(Recording {
+            tap: Tap::new(limit, interfaces),
+            missed: 0,
+        }));
         let mut tape = Tape {
             ears,
-            tap: Tap::new(limit, interfaces),
+            recorded: Arc::clone(&recorded),
             epoch: since.unwrap_or_default(),
             buffer: vec![0; LARGEST],
         };
@@ -167,6 +172,7 @@ impl Recorder {
             .map_err(|error| Error::io("start a thread", &error))?;
         Ok(Self {
             wake,
+            recorded,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -176,11 +182,16 @@ impl Recorder {
     /// # Panics
     /// When the thread did.
     pub fn take(&self) -> Option<Recording> {
-        let ended = self.end()?;
-        Some(ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        if let Err(panic) = self.end()? {
+            std::panic::resume_unwind(panic);
+        }
+        let mut recorded = locked(&self.recorded);
+        let missed = recorded.missed;
+        let tap = std::mem::replace(&mut recorded.tap, Tap::new(0, 0));
+        Some(Recording { tap, missed })
     }
 
-    fn end(&self) -> Option<std::thread::Result<Recording>> {
+    fn end(&self) -> Option<std::thread::Result<()>> {
         let thread = self
             .thread
             .lock()
@@ -189,6 +200,19 @@ impl Recorder {
         self.wake.write(1).expect("an eventfd takes a small number");
         Some(thread.join())
     }
+
+    /// A copy of what was recorded behind so many packets; recording goes on.
+    pub fn behind(&self, packets: u64) -> Recording {
+        let recorded = locked(&self.recorded);
+        Recording {
+            tap: recorded.tap.behind(packets),
+            missed: recorded.missed,
+        }
+    }
+}
+
+fn locked(recorded: &Mutex<Recording>) -> MutexGuard<'_, Recording> {
+    recorded.lock().expect("no holder of this lock panics")
 }
 
 impl Drop for Recorder {
@@ -201,13 +225,13 @@ impl Drop for Recorder {
 /// What the thread has.
 struct Tape {
     ears: Vec<Ear>,
-    tap: Tap,
+    recorded: Arc<Mutex<Recording>>,
     epoch: Duration,
     buffer: Vec<u8>,
 }
 
 impl Tape {
-    fn run(&mut self, epoll: &Epoll) -> Recording {
+    fn run(&mut self, epoll: &Epoll) {
         let mut events = [EpollEvent::empty(); 16];
         loop {
             let ready = match epoll.wait(&mut events, EpollTimeout::NONE) {
@@ -229,14 +253,12 @@ impl Tape {
         for number in 0..self.ears.len() {
             self.take(number, usize::MAX);
         }
-        Recording {
-            tap: std::mem::replace(&mut self.tap, Tap::new(0, 0)),
-            missed: self.ears.iter().map(Ear::missed).sum(),
-        }
     }
 
     fn take(&mut self, number: usize, most: usize) {
         let ear = &self.ears[number];
+        let mut recorded = locked(&self.recorded);
+        recorded.missed += ear.missed();
         for _ in 0..most {
             let Some(heard) = ear.next(&mut self.buffer) else {
                 return;
@@ -252,7 +274,7 @@ impl Tape {
                 vnet: heard.vnet,
                 len: 0,
             };
-            self.tap.push(entry, heard.packet, &[]);
+            recorded.tap.push(entry, heard.packet, &[]);
         }
     }
 }

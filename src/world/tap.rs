@@ -41,6 +41,8 @@ pub struct Tap {
     bytes: VecDeque<u8>,
     limit: usize,
     seen: Vec<Seen>,
+    /// Entries that it has or had.
+    count: u64,
 }
 
 /// Entries that a ring has room for at most: of packets without payload.
@@ -64,7 +66,33 @@ impl Tap {
             bytes,
             limit,
             seen: vec![Seen::default(); ports],
+            count: 0,
         }
+    }
+
+    /// A copy of what came behind so many entries, as far as it is still there.
+    pub fn behind(&self, entries: u64) -> Self {
+        let wanted = self.count.saturating_sub(entries);
+        let skipped = self.entries.len() - (wanted as usize).min(self.entries.len());
+        let before = self.entries.iter().take(skipped);
+        let bytes: usize = before.map(|entry| entry.len as usize).sum();
+        Self {
+            entries: self.entries.range(skipped..).copied().collect(),
+            bytes: self.bytes.range(bytes..).copied().collect(),
+            limit: self.limit,
+            seen: self.seen.clone(),
+            count: self.count,
+        }
+    }
+
+    /// Entries that came in all, also those that it no longer has.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Entries that it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Takes a packet, in one piece or two, and forgets as many old ones as it must. One that is larger than the
@@ -80,6 +108,7 @@ impl Tap {
         }
         self.bytes.extend(head);
         self.bytes.extend(body);
+        self.count += 1;
         self.entries.push_back(Entry {
             len: len as u32,
             ..entry
@@ -157,6 +186,27 @@ mod tests {
         for (id, (kept, packet)) in (15u64..).zip(kept) {
             assert_eq!(kept, id);
             assert_eq!(packet, [[id as u8; 60].as_slice(), &[0xff; 40]].concat());
+        }
+    }
+
+    #[test]
+    fn what_came_behind_is_copied() {
+        let room = 10 * (size_of::<Entry>() + 100);
+        let mut tap = Tap::new(room, 1);
+        for id in 0..25 {
+            tap.push(entry(id), &[id as u8; 100], &[]);
+        }
+        for (behind, first) in [(0, 15), (15, 15), (22, 22), (25, 25), (99, 25)] {
+            let mut copy = tap.behind(behind);
+            assert_eq!(copy.count(), 25);
+            let ids: Vec<u64> = copy
+                .packets()
+                .map(|(entry, bytes)| {
+                    assert_eq!(bytes, [entry.id as u8; 100]);
+                    entry.id
+                })
+                .collect();
+            assert_eq!(ids, (first..25).collect::<Vec<_>>(), "behind {behind}");
         }
     }
 

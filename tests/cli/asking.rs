@@ -6,8 +6,17 @@ use hairpin::diag::codes;
 use hairpin::verdict::findings::KINDS;
 use std::path::Path;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 20] = [
     "run",
+    "up",
+    "down",
+    "ps",
+    "exec",
+    "shell",
+    "do",
+    "capture",
+    "new",
+    "clean",
     "check",
     "plan",
     "list",

@@ -51,6 +51,14 @@ pub fn plan(plan: &Plan) -> String {
     out
 }
 
+/// Hosts and the boxes of the network between them, as they stand.
+pub fn standing(plan: &Plan) -> String {
+    let mut out = String::new();
+    hosts(plan, &mut out);
+    network(plan, &mut out);
+    out
+}
+
 /// The boxes of the network between the hosts, and what is set in the hosts themselves, with the settings in force.
 pub(crate) fn configured(plan: &Plan) -> String {
     let mut out = String::new();

@@ -101,7 +101,7 @@ const KEEP: &str = "not kept; with --evidence DIR all of it is: packets, counter
 const STEPS: usize = 16;
 
 /// `old = connect client -> front/a`; a step without a name of its own has its label only.
-fn named(step: &StepResult) -> String {
+pub(super) fn named(step: &StepResult) -> String {
     if step.name.contains(' ') {
         step.label.clone()
     } else {
@@ -110,7 +110,7 @@ fn named(step: &StepResult) -> String {
 }
 
 /// What a kind of step has beside its error, with a comma before it.
-fn result(detail: &Detail) -> String {
+pub(super) fn result(detail: &Detail) -> String {
     match detail {
         Detail::Plain | Detail::Connect { .. } => String::new(),
         Detail::Refused { group, targets } => format!(

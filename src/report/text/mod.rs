@@ -4,6 +4,9 @@
 
 mod block;
 mod network;
+mod step;
+
+pub use step::step;
 
 use super::nearest::nearest;
 use super::proof::{self, Offered, Run};

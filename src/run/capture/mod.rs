@@ -2,7 +2,10 @@
 //!
 //! All of this happens after the story. Not here: the file's format (see `evidence::capture`).
 
+mod growing;
 mod inside;
+
+pub use growing::Behind;
 
 use super::books::{Books, books, flow_evidence, packet};
 use super::collect::links::{Effects, effects};
@@ -58,9 +61,25 @@ type Leg = (String, Vec<(f64, String)>);
 impl Capture {
     /// Ends capturing. None when nothing was captured.
     pub(super) async fn take(story: &Story, evidence: &Evidence) -> Option<Self> {
-        let driver = story.world.driver();
-        let tap = driver.take_tap().await?;
+        let tap = story.world.driver().take_tap().await?;
         let recording = tokio::task::block_in_place(|| story.world.take_recording());
+        Some(Self::of(story, evidence, tap, recording).await)
+    }
+
+    /// What was captured behind a place; capturing goes on. None when nothing is captured.
+    pub(super) async fn behind(story: &Story, evidence: &Evidence, behind: Behind) -> Option<Self> {
+        let tap = story.world.driver().tap_behind(behind.fabric).await?;
+        let recording = story.world.recording_behind(behind.inside);
+        Some(Self::of(story, evidence, tap, recording).await)
+    }
+
+    async fn of(
+        story: &Story,
+        evidence: &Evidence,
+        tap: Tap,
+        recording: Option<Recording>,
+    ) -> Self {
+        let driver = story.world.driver();
         let since = driver.epoch().duration_since(SystemTime::UNIX_EPOCH);
         let mut books = books(story).await;
         let (latest, parts, impairments) = driver
@@ -69,20 +88,22 @@ impl Capture {
                 (latest.records, latest.parts, latest.impairments)
             })
             .await;
-        books.records.extend(latest);
-        books.impairments.extend(impairments);
+        if !story.stays {
+            books.records.extend(latest);
+            books.impairments.extend(impairments);
+        }
         let mut of_whole: HashMap<u64, Vec<u64>> = HashMap::new();
         for (part, whole) in parts {
             of_whole.entry(whole).or_default().push(part);
         }
-        Some(Self {
+        Self {
             fates: Fates::new(&story.plan, books, of_whole, evidence),
             plan: Arc::clone(&story.plan),
             tap,
             recording,
             epoch: since.unwrap_or_default(),
             kernel: evidence.kernel.clone(),
-        })
+        }
     }
 
     /// The attachments that had packets, in the plan's order.
@@ -143,6 +164,17 @@ impl Capture {
         let (interfaces, places) = wanted(self.interfaces(), attachment);
         let about = self.about(&interfaces);
         let mut writer = Writer::new(out, &about, &self.kernel, &interfaces, snaplen)?;
+        let last = self.frames(&mut writer, &places, (usize::MAX, usize::MAX))?;
+        writer.finish(last)?.flush()
+    }
+
+    /// Writes so many packets of the fabric's, and so many of those inside hosts. Gives the time of the last.
+    fn frames<W: Write>(
+        &mut self,
+        writer: &mut Writer<W>,
+        places: &[Option<usize>],
+        most: (usize, usize),
+    ) -> io::Result<Duration> {
         let Self {
             plan,
             tap,
@@ -154,9 +186,11 @@ impl Capture {
         let ports = plan.fabric.ports.len();
         let mut last = *epoch;
         let (mut scratch, mut comment) = (Vec::new(), String::new());
-        let of_fabric = tap.packets().map(|(entry, bytes)| (None, entry, bytes));
+        let of_fabric = tap.packets().take(most.0);
+        let of_fabric = of_fabric.map(|(entry, bytes)| (None, entry, bytes));
         let recorded = recording.iter_mut().flat_map(|one| one.tap.packets());
         let offset = fates.books.offset;
+        let recorded = recorded.take(most.1);
         let of_inside = recorded.map(|(entry, bytes)| (Some(offset), entry, bytes));
         let mut all: Vec<_> = of_fabric.chain(of_inside).collect();
         all.sort_by_key(|(_, entry, _)| entry.at);
@@ -194,7 +228,7 @@ impl Capture {
             });
             written?;
         }
-        writer.finish(last)?.flush()
+        Ok(last)
     }
 
     /// What the whole file is.

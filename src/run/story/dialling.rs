@@ -1,6 +1,6 @@
 //! How a client opens a connection: the address it takes, and the seat of its socket.
 
-use super::Story;
+use super::{Story, locked};
 use crate::plan::{Dial, Endpoint, HostId};
 use crate::run::Sockets;
 use crate::run::client::Client;
@@ -33,7 +33,7 @@ impl Story {
                     cache: self.plan.hosts[dial.from.0 as usize].dns_cache,
                     ttl: self.plan.fabric.resolver.ttl,
                 };
-                self.names.resolve(client, dial, name, limit).await
+                self.names().resolve(client, dial, name, limit).await
             }
         };
         let to = to.and_then(|to| self.make_way(dial.from, to));
@@ -83,7 +83,7 @@ impl Story {
             .map(|to| to.label.as_str())
             .collect::<Vec<_>>()
             .join(" ");
-        let mut turns = self.turns.lock().expect("no holder of this lock panics");
+        let mut turns = locked(&self.memory.turns);
         let turn = turns.entry((dial.from, list)).or_default();
         *turn += 1;
         dial.to[(*turn - 1) % dial.to.len()].clone()
@@ -91,7 +91,7 @@ impl Story {
 
     /// Registers a connection and gives its index.
     pub fn add(&self, client: Client) -> usize {
-        let mut clients = self.clients.lock().expect("no holder of this lock panics");
+        let mut clients = locked(&self.memory.clients);
         clients.push(Arc::new(client));
         clients.len() - 1
     }

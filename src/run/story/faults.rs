@@ -1,6 +1,6 @@
 //! Faults of a story, carried out: on servers and sockets here, on the network by the fabric.
 
-use super::Story;
+use super::{Story, locked};
 use crate::evidence::Detail;
 use crate::fabric::change::Change;
 use crate::fabric::config::PortId;
@@ -8,7 +8,6 @@ use crate::plan::{Attachment, Fault, HostId};
 use crate::run::client::Ending;
 use crate::run::server::Order;
 use crate::run::word::Fault as Word;
-use std::sync::PoisonError;
 
 impl Story {
     /// Breaks or mends something. What a `drop` took is filled in when evidence is collected.
@@ -40,10 +39,7 @@ impl Story {
                 }
             }
             Fault::Drop(rule) => {
-                self.rules
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(step);
+                locked(&self.memory.rules).push(step);
                 driver.apply(Change::Drop(Box::new(rule.clone()))).await;
                 return (Word::default(), Detail::Drop { dropped: 0 });
             }
@@ -66,7 +62,7 @@ impl Story {
 
     /// The number in the fabric of the rule that a `drop` step made, if it has come to it.
     pub(in crate::run) fn rule_of(&self, step: usize) -> Option<usize> {
-        let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = locked(&self.memory.rules);
         rules.iter().position(|made_by| *made_by == step)
     }
 }

@@ -21,7 +21,7 @@ use crate::evidence::{Detail, StepResult};
 use crate::plan::{HostId, Plan, StepId, Verb};
 use crate::world::{Error, World};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -34,16 +34,24 @@ pub struct Story {
     /// Where it happens.
     pub world: Arc<World>,
     /// By host.
-    pub servers: Vec<Servers>,
+    pub servers: Arc<Vec<Servers>>,
     /// What proxies did.
     pub journal: Arc<Journal>,
     /// Counters before the first step.
-    pub before: Baseline,
+    pub before: Arc<Baseline>,
+    /// Nobody knows how long it will be: of its packets the latest count.
+    pub stays: bool,
     sockets: Sockets,
     start: Instant,
+    memory: Arc<Memory>,
+}
+
+/// What the steps so far left.
+#[derive(Debug, Default)]
+struct Memory {
     clients: Mutex<Vec<Arc<Client>>>,
     /// The `drop` steps whose rules the fabric has, in their order there.
-    pub(super) rules: Mutex<Vec<usize>>,
+    rules: Mutex<Vec<usize>>,
     results: Mutex<Vec<Option<StepResult>>>,
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
@@ -53,7 +61,7 @@ pub struct Story {
 }
 
 /// Steps that go on beside others; dropped, they end where they are.
-type Beside = JoinSet<Result<(), Error>>;
+pub(super) type Beside = JoinSet<Result<(), Error>>;
 
 impl Story {
     /// A story about to begin.
@@ -66,27 +74,42 @@ impl Story {
         sockets: Sockets,
         start: Instant,
     ) -> Self {
-        let results = Mutex::new(vec![None; plan.steps.len()]);
+        let memory = Memory {
+            results: Mutex::new(vec![None; plan.steps.len()]),
+            ..Memory::default()
+        };
         Self {
             plan,
             world,
-            servers,
+            servers: Arc::new(servers),
             journal,
-            before,
+            before: Arc::new(before),
+            stays: false,
             sockets,
             start,
-            clients: Mutex::default(),
-            rules: Mutex::default(),
-            results,
-            turns: Mutex::default(),
-            names: Names::default(),
-            told: watch::Sender::new(false),
+            memory: Arc::new(memory),
+        }
+    }
+
+    /// The same story of a lab that stays up, with more steps behind those it has: `plan` differs in nothing else.
+    pub fn continued(&self, plan: Arc<Plan>) -> Self {
+        locked(&self.memory.results).resize(plan.steps.len(), None);
+        Self {
+            plan,
+            world: Arc::clone(&self.world),
+            servers: Arc::clone(&self.servers),
+            journal: Arc::clone(&self.journal),
+            before: Arc::clone(&self.before),
+            stays: true,
+            sockets: self.sockets,
+            start: self.start,
+            memory: Arc::clone(&self.memory),
         }
     }
 
     /// What clients know of names.
     pub fn names(&self) -> &Names {
-        &self.names
+        &self.memory.names
     }
 
     /// When the first step began.
@@ -101,15 +124,11 @@ impl Story {
 
     /// All client connections so far, a load's when it has ended.
     pub fn clients(&self) -> Vec<Arc<Client>> {
-        self.clients
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone()
+        locked(&self.memory.clients).clone()
     }
 
     fn client(&self, number: usize) -> Arc<Client> {
-        let clients = self.clients.lock().expect("no holder of this lock panics");
-        Arc::clone(&clients[number])
+        Arc::clone(&locked(&self.memory.clients)[number])
     }
 
     fn over(&self, step: StepId) -> Vec<Arc<Client>> {
@@ -125,10 +144,7 @@ impl Story {
 
     /// The steps' results so far; none for those that have not ended.
     pub fn results(&self) -> Vec<Option<StepResult>> {
-        self.results
-            .lock()
-            .expect("no holder of this lock panics")
-            .clone()
+        locked(&self.memory.results).clone()
     }
 
     /// Tells it to the end, or until the user cancels.
@@ -161,19 +177,28 @@ impl Story {
         }
         // A program in the background serves the story and ends with it; everything else has a limit of its own.
         all(beside).await?;
-        self.told.send_replace(true);
+        self.tell_end();
         all(programs).await
+    }
+
+    /// Only programs in the background are left of the story.
+    pub fn tell_end(&self) {
+        self.memory.told.send_replace(true);
     }
 
     /// Waits until only programs in the background are left of the story.
     async fn is_told(&self) {
-        let mut told = self.told.subscribe();
+        let mut told = self.memory.told.subscribe();
         told.wait_for(|told| *told)
             .await
             .expect("its sender is the story's");
     }
 
-    async fn step(&self, number: usize) -> Result<(), Error> {
+    /// Does one step, to its end.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    pub async fn step(&self, number: usize) -> Result<(), Error> {
         let step = &self.plan.steps[number];
         let began = Instant::now();
         let (fault, detail) = self.act(number, step).await?;
@@ -199,13 +224,13 @@ impl Story {
             detail,
         };
         tracing::debug!(case = %self.plan.case, step = %result.name, ok = result.ok, error = %result.error, ms = result.ms, "step");
-        self.results.lock().expect("no holder of this lock panics")[number] = Some(result);
+        locked(&self.memory.results)[number] = Some(result);
         Ok(())
     }
 }
 
 /// Waits for steps to end.
-async fn all(mut steps: Beside) -> Result<(), Error> {
+pub(super) async fn all(mut steps: Beside) -> Result<(), Error> {
     while let Some(ended) = steps.join_next().await {
         match ended {
             Ok(result) => result?,
@@ -213,4 +238,8 @@ async fn all(mut steps: Beside) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().expect("no holder of this lock panics")
 }

@@ -95,7 +95,7 @@ impl<'a> Known<'a> {
     /// All client connections, in the story's order.
     pub(super) async fn connections(&self) -> Vec<Connection> {
         let mut served = Vec::with_capacity(self.story.servers.len());
-        for server in &self.story.servers {
+        for server in self.story.servers.iter() {
             served.push(ByEnds::new(server.served()).await);
         }
         let clients = self.story.clients();

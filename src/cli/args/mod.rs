@@ -1,5 +1,9 @@
 //! The command line's words.
 
+mod hand;
+
+pub use hand::{CaptureArgs, DoArgs, DownArgs, ExecArgs, NewArgs, PsArgs, ShellArgs, UpArgs};
+
 use crate::report::Shard;
 use crate::units::Bytes;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -68,6 +72,68 @@ Examples:
   hairpin run nlb/collision-rate --repeat 50             how often does it hold?
   hairpin run nlb/loopback-timeout --capture=/tmp/pcap   packets for Wireshark, each with its fate")]
     Run(RunArgs),
+    /// Put a lab up and leave it there, to be worked by hand
+    #[command(after_help = "\
+Examples:
+  hairpin up nlb/source-port-collision                  the lab's first fault, called source-port-collision
+  hairpin up nlb/loopback-timeout/as-deployed --name web
+  hairpin up my-lab.yaml -f                             in front, until Ctrl-C")]
+    Up(UpArgs),
+    /// End a lab that is up
+    #[command(after_help = "\
+Examples:
+  hairpin down                     the only one that is up
+  hairpin down web --evidence out  keeps what was recorded: hairpin judge out, hairpin explain out
+  hairpin down --all")]
+    Down(DownArgs),
+    /// Tell which labs are up
+    #[command(after_help = "\
+Examples:
+  hairpin ps
+  hairpin ps --format json")]
+    Ps(PsArgs),
+    /// Run a program in a host of a lab that is up; its exit status is the command's
+    #[command(after_help = "\
+Examples:
+  hairpin exec client -- curl -sv http://front/         names of the lab lead somewhere there
+  hairpin exec web client -- ss -tan                    of several labs that are up, the one called web
+  hairpin exec web web1 -- tcpdump -ni eth0")]
+    Exec(ExecArgs),
+    /// Start a shell in a host of a lab that is up
+    #[command(after_help = "\
+Examples:
+  hairpin shell                where the lab's story begins
+  hairpin shell web web1       in host web1 of the lab called web")]
+    Shell(ShellArgs),
+    /// Do a step in a lab that is up: of its own story, or one as labs have them
+    #[command(
+        name = "do",
+        after_help = "\
+Examples:
+  hairpin do web old                         the step called old; a number does for one without a name
+  hairpin do web --all -e                    the whole story, with the packets of each connection
+  hairpin do web 'deregister: web/web1'
+  hairpin do 'connect: { as: mine, from: client, to: front }' 'exchange: mine' -e"
+    )]
+    Do(DoArgs),
+    /// Write what passed in a lab that is up as pcapng, each packet with its fate
+    #[command(after_help = "\
+Examples:
+  hairpin capture web -o web.pcapng
+  hairpin capture web --follow -o - | wireshark -k -i -
+  hairpin capture --follow | tshark -r - -T fields -e _ws.col.Info -e frame.comment")]
+    Capture(CaptureArgs),
+    /// Write a lab to begin with
+    #[command(after_help = "\
+Examples:
+  hairpin new my-lab                                    my-lab.yaml: small, with comments, and it runs
+  hairpin new labs/nlb/mine.yaml --from nlb/idle-timeout-reset")]
+    New(NewArgs),
+    /// End what is up, and remove what dead labs left
+    #[command(after_help = "\
+Examples:
+  hairpin clean     normally there is nothing to do: a lab that ends leaves nothing")]
+    Clean,
     /// Find every problem of lab files, without privilege
     #[command(after_help = "\
 Examples:
@@ -179,7 +245,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub capture: Option<Option<PathBuf>>,
     /// Keep at most this much of each case's packets, the latest of them
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", requires = "capture", value_parser = capture_limit)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", requires = "capture", value_parser = kept_packets)]
     pub capture_limit: Bytes,
     /// Write only the first N bytes of each packet
     #[arg(long, value_name = "N", requires = "capture", value_parser = clap::value_parser!(u32).range(1..=65_575))]
@@ -211,7 +277,7 @@ impl RunArgs {
 }
 
 /// A ring of packets has room for one super-packet at least.
-fn capture_limit(text: &str) -> Result<Bytes, String> {
+fn kept_packets(text: &str) -> Result<Bytes, String> {
     let size: Bytes = text.parse().map_err(|error| format!("{error}"))?;
     match size.0 {
         0x2_0000..=0x10_0000_0000 => Ok(size),

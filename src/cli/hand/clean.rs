@@ -1,0 +1,28 @@
+//! `hairpin clean`: ends what is up, and removes what dead labs left.
+
+use super::down;
+use super::state::Home;
+use crate::cli::{Mistake, Status, count, terminal};
+
+/// Leaves nothing of hairpin behind, and touches nothing else.
+pub fn clean() -> Result<u8, Mistake> {
+    let (mut ended, mut removed) = (0, 0);
+    for place in Home::of_user().labs()? {
+        if place.is_alive() {
+            down::end(&place)?;
+            ended += 1;
+        } else {
+            place.remove()?;
+            removed += 1;
+        }
+    }
+    terminal::note(&match (ended, removed) {
+        (0, 0) => "nothing to clean: no lab is up, and none left anything".to_owned(),
+        (ended, removed) => format!(
+            "{} ended, {} of dead ones removed",
+            count(ended, "lab"),
+            count(removed, "folder")
+        ),
+    });
+    Ok(Status::Held as u8)
+}

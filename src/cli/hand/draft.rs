@@ -1,0 +1,62 @@
+//! `hairpin new`: a lab to begin with.
+
+use crate::cli::args::NewArgs;
+use crate::cli::{Mistake, Status, select, terminal};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Small, with comments, and it holds.
+const STARTER: &str = include_str!("starter.yaml");
+
+/// Writes a new lab file; one that is there stays as it is.
+pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
+    let file = file(&args.name);
+    let text = match &args.from {
+        None => STARTER.to_owned(),
+        Some(lab) => copy_of(lab)?,
+    };
+    write(&file, &text).map_err(|error| {
+        Mistake(match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("`{}` is there already, and stays as it is", file.display())
+            }
+            io::ErrorKind::NotFound => format!(
+                "there is no folder `{}`: make it first",
+                file.parent().unwrap_or(Path::new("")).display()
+            ),
+            _ => format!("cannot write `{}`: {error}", file.display()),
+        })
+    })?;
+    let name = file.display();
+    terminal::print(&format!(
+        "{name} is written\n\n  hairpin check {name}\n  hairpin run {name} -e\n  hairpin up {name}\n"
+    ));
+    Ok(Status::Held as u8)
+}
+
+/// A name is a file of its own here.
+fn file(name: &str) -> PathBuf {
+    let path = PathBuf::from(name);
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("yaml" | "yml") => path,
+        Some(_) | None => PathBuf::from(format!("{name}.yaml")),
+    }
+}
+
+fn copy_of(lab: &str) -> Result<String, Mistake> {
+    let files = select::files(std::slice::from_ref(&lab.to_owned()))?;
+    let [only] = &files[..] else {
+        return Err(Mistake(format!(
+            "`{lab}` is a folder of labs: name one of them"
+        )));
+    };
+    let file = only.file.display();
+    std::fs::read_to_string(&only.file)
+        .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    let mut new = OpenOptions::new().write(true).create_new(true).open(file)?;
+    new.write_all(text.as_bytes())
+}

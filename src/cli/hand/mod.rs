@@ -1,0 +1,26 @@
+//! The lab by hand: a case's world that stays up, and what can be done in it.
+//!
+//! `up` puts it up and `serve` keeps it, in processes of their own; `wire` is what is said between them and all other
+//! commands, `state` what is on disk meanwhile. `enter` (`exec`, `shell`), `act` (`do`) and `capture` work in it, `down` ends it,
+//! `ps` and `clean` tell of all of them. `draft` (`new`) begins a lab of one's own.
+
+mod act;
+mod capture;
+mod clean;
+mod down;
+mod draft;
+mod enter;
+mod ps;
+mod serve;
+mod state;
+mod up;
+mod wire;
+
+pub use act::act;
+pub use capture::capture;
+pub use clean::clean;
+pub use down::down;
+pub use draft::draft;
+pub use enter::{exec, shell};
+pub use ps::ps;
+pub use up::up;

@@ -1,0 +1,387 @@
+//! Whoever keeps a lab up: builds its world, answers on its control socket, and ends it.
+
+use super::act::Actor;
+use super::capture;
+use super::state::{Description, Place};
+use super::wire::{Answer, Ask, LONGEST, Question, Record, VERSION, line, send_with};
+use crate::cli::room::Room;
+use crate::cli::{Status, terminal, worker};
+use crate::plan::{HostId, Plan};
+use crate::report::plan::standing;
+use crate::run::{self, Live, Witness, need};
+use crate::spec::hand::ByHand;
+use crate::world::{Error, World, probe};
+use nix::sys::socket::{getsockopt, sockopt};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener as StdListener;
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+
+/// Connections that programs started by hand may have at once, at least, in the tables of hosts.
+const CONNECTIONS: usize = 4096;
+
+/// Records of packets that are kept from the beginning on; of those that follow, as many of the latest as the capture holds.
+pub const RECORDS: usize = 50_000;
+
+/// What is to be kept up.
+#[derive(Debug)]
+pub struct Serving {
+    /// Its folder.
+    pub place: Place,
+    /// What is told of it.
+    pub description: Description,
+    /// Why this case; empty: it was named.
+    pub why: &'static str,
+    /// The case.
+    pub plan: Arc<Plan>,
+    /// The same, with the steps that are done instead of its story.
+    pub hand: ByHand,
+    /// Bytes of packets that are kept.
+    pub keep: usize,
+    /// Where to say that it is ready; none: on standard output.
+    pub ready: Option<OwnedFd>,
+}
+
+impl Serving {
+    /// Says that it cannot be put up.
+    pub fn failed(&self, why: &str, status: Status) -> u8 {
+        say_failed(self.ready.as_ref(), why, status)
+    }
+}
+
+/// Says to whoever waits why a lab cannot be put up; without anybody, on standard error.
+pub fn say_failed(ready: Option<&OwnedFd>, why: &str, status: Status) -> u8 {
+    match ready {
+        None => terminal::complain(why),
+        Some(ready) => say(
+            ready,
+            &Answer::Refused {
+                why: why.to_owned(),
+                status: status as u8,
+            },
+        ),
+    }
+    status as u8
+}
+
+fn say(to: &OwnedFd, answer: &Answer) {
+    let written = to
+        .try_clone()
+        .and_then(|to| std::fs::File::from(to).write_all(&line(answer)));
+    tracing::debug!(?written, "said to who put the lab up");
+}
+
+/// Does the worker's part, and gives the exit status.
+pub fn work(serving: Serving, cancel: OwnedFd) -> u8 {
+    worker::raise_descriptor_limit();
+    if let Err(error) = probe::least() {
+        return serving.failed(&worker::unable(&error), Status::Unable);
+    }
+    let runtime = match worker::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return serving.failed(
+                &format!("cannot start the runtime: {error}"),
+                Status::Unable,
+            );
+        }
+    };
+    let status = runtime.block_on(keep(serving, worker::watch_cancel(cancel)));
+    runtime.shutdown_background();
+    status as u8
+}
+
+async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
+    let ready = serving.ready.take();
+    let built = build(&serving, &mut cancelled).await;
+    let (room, world, live, witness) = match built {
+        Ok(built) => built,
+        Err(_) if *cancelled.borrow() => return Status::Interrupted,
+        Err(error) => {
+            say_failed(ready.as_ref(), &worker::unable(&error), Status::Unable);
+            return Status::Unable;
+        }
+    };
+    let listener = match listen(&serving) {
+        Ok(listener) => listener,
+        Err(why) => {
+            say_failed(ready.as_ref(), &why, Status::Unable);
+            return Status::Unable;
+        }
+    };
+    let text = told(&serving);
+    let answer = Answer::Ready { text };
+    let Serving { plan, hand, .. } = serving;
+    let (end, ended) = watch::channel(false);
+    let keeper = Arc::new(Keeper {
+        world,
+        actor: Mutex::new(Some(Actor::new(Arc::clone(&plan), hand, live))),
+        plan,
+        witness,
+        stop: watch::Sender::new(false),
+        end,
+    });
+    match (&ready, answer) {
+        (Some(ready), answer) => say(ready, &answer),
+        (None, Answer::Ready { text }) => terminal::print(&text),
+        (None, _) => {}
+    }
+    drop(ready);
+    let status = serve(&keeper, listener, cancelled, ended).await;
+    drop(room);
+    status
+}
+
+type Built = (Room, Arc<World>, Live, Witness);
+
+/// The world, as `run` builds it.
+async fn build(serving: &Serving, cancelled: &mut run::Cancel) -> Result<Built, Error> {
+    let plan = &serving.plan;
+    let interrupted = || Error::other("put the lab up", "interrupted");
+    let room = Room::new(std::iter::once(&**plan))?;
+    let part = room.take(plan, cancelled).await?.ok_or_else(interrupted)?;
+    let connections = need::connections(plan).max(CONNECTIONS);
+    let world = Arc::new(World::build(plan, connections, Some(serving.keep)).await?);
+    let start = super::act::start(&serving.hand, plan)?;
+    let mut live = Live::begin(&start, Arc::clone(&world), part.sockets, cancelled.clone()).await?;
+    let witness = live.stay();
+    Ok((room, world, live, witness))
+}
+
+fn listen(serving: &Serving) -> Result<UnixListener, String> {
+    let bind = || {
+        let (_folder, path) = serving.place.control()?;
+        let listener = StdListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    };
+    let listener = bind().map_err(|error| format!("cannot listen on a control socket: {error}"))?;
+    let hosts = serving.plan.hosts.iter().map(|host| host.name.clone());
+    let description = Description {
+        hosts: hosts.collect(),
+        ..serving.description.clone()
+    };
+    let described = serving.place.describe(&description);
+    described.map_err(|error| error.to_string())?;
+    Ok(listener)
+}
+
+/// What is there, and what to type next.
+fn told(serving: &Serving) -> String {
+    let (plan, name) = (&serving.plan, &serving.description.name);
+    let why = match serving.why {
+        "" => String::new(),
+        why => format!(" ({why})"),
+    };
+    let mut text = format!(
+        "{name} is up: {}/{}{why}, process {}\n",
+        plan.lab, plan.case, serving.description.pid
+    );
+    text.push_str(&standing(plan));
+    let host = &plan.hosts[beginning(plan).0 as usize].name;
+    let names = serving.hand.story();
+    let steps = names.len();
+    let step = names.flatten().next();
+    // A string takes everything.
+    let _ = write!(
+        text,
+        "\nNEXT\n  hairpin shell {name} {host}\n  hairpin exec {name} {host} -- ss -tan\n"
+    );
+    if let Some(step) = step {
+        let _ = writeln!(text, "  hairpin do {name} {step}");
+    }
+    if steps > 0 {
+        let _ = writeln!(
+            text,
+            "  hairpin do {name} --all -e        the story, {steps} steps"
+        );
+    }
+    let _ = write!(
+        text,
+        "  hairpin capture {name} --follow | wireshark -k -i -\n  hairpin down {name} --evidence DIR\n"
+    );
+    text
+}
+
+/// Where the story begins: the host that opens the first connection, or the first one that there is.
+pub fn beginning(plan: &Plan) -> HostId {
+    let dials = plan.steps.iter().flat_map(|step| step.verb.dials());
+    dials.map(|dial| dial.from).next().unwrap_or(HostId(0))
+}
+
+/// A lab that is up.
+struct Keeper {
+    plan: Arc<Plan>,
+    world: Arc<World>,
+    witness: Witness,
+    /// None: it has ended.
+    actor: Mutex<Option<Actor>>,
+    /// Whoever does a step gives it up.
+    stop: watch::Sender<bool>,
+    end: watch::Sender<bool>,
+}
+
+async fn serve(
+    keeper: &Arc<Keeper>,
+    listener: UnixListener,
+    mut cancelled: run::Cancel,
+    mut ended: watch::Receiver<bool>,
+) -> Status {
+    let mut talks = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let keeper = Arc::clone(keeper);
+                talks.spawn(async move { keeper.talk(stream).await });
+            }
+            Some(_) = talks.join_next() => {}
+            _ = ended.wait_for(|ended| *ended) => return Status::Held,
+            // Ctrl-C in front of it, or the machine goes down: how a lab that is up ends.
+            _ = cancelled.wait_for(|cancelled| *cancelled) => return Status::Held,
+        }
+    }
+}
+
+/// Only who put the lab up, and root, may ask.
+fn may_ask(stream: &UnixStream) -> bool {
+    let peer = getsockopt(stream, sockopt::PeerCredentials);
+    peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw())
+}
+
+impl Keeper {
+    async fn talk(&self, stream: UnixStream) {
+        if !may_ask(&stream) {
+            return;
+        }
+        let mut stream = BufReader::new(stream);
+        let mut text = String::new();
+        let read = (&mut stream)
+            .take(LONGEST as u64)
+            .read_line(&mut text)
+            .await;
+        if !matches!(read, Ok(1..)) {
+            return;
+        }
+        let question: Question = match serde_json::from_str(&text) {
+            Ok(question) => question,
+            Err(error) => {
+                return refuse(
+                    stream.get_mut(),
+                    format!("the question cannot be understood: {error}"),
+                )
+                .await;
+            }
+        };
+        if question.version != VERSION {
+            let why = format!(
+                "the lab was put up by another release of hairpin (it speaks version {VERSION}, not {})",
+                question.version
+            );
+            return refuse(stream.get_mut(), why).await;
+        }
+        let mut stream = stream.into_inner();
+        match question.ask {
+            Ask::Enter { host } => self.enter(stream, host).await,
+            Ask::Do { steps, all, style } => {
+                let mut actor = self.actor.lock().await;
+                let Some(actor) = actor.as_mut() else {
+                    return refuse(&mut stream, "the lab ends".to_owned()).await;
+                };
+                let (mut reader, mut writer) = stream.split();
+                let mut byte = [0];
+                let mut stopped = self.stop.subscribe();
+                // Who asked may go away: then the step is given up.
+                tokio::select! {
+                    () = actor.act(&mut writer, &steps, all, style) => {}
+                    _ = reader.read(&mut byte) => {}
+                    _ = stopped.wait_for(|stopped| *stopped) => {}
+                }
+                actor.rest();
+            }
+            Ask::Capture { follow } => capture::serve(&self.witness, stream, follow).await,
+            Ask::End { evidence } => self.end(stream, evidence).await,
+        }
+    }
+
+    async fn enter(&self, mut stream: UnixStream, host: Option<String>) {
+        let hosts = &self.plan.hosts;
+        let id = match host {
+            None => beginning(&self.plan),
+            Some(name) => match (0..)
+                .map(HostId)
+                .zip(hosts)
+                .find(|(_, host)| host.name == name)
+            {
+                Some((id, _)) => id,
+                None => {
+                    let names = hosts.iter().map(|host| host.name.as_str());
+                    let near = crate::diag::did_you_mean(&name, names.clone());
+                    let help = near.map_or_else(
+                        || format!("there is {}", names.take(12).collect::<Vec<_>>().join(", ")),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    let why = format!("the lab has no host `{name}`: {help}");
+                    return refuse(&mut stream, why).await;
+                }
+            },
+        };
+        let live = self.world.host(id);
+        let doors = tokio::task::block_in_place(|| live.inside()?.doors());
+        let doors = match doors {
+            Ok(doors) => doors,
+            Err(error) => return refuse(&mut stream, error.to_string()).await,
+        };
+        let answer = Answer::Doors {
+            host: live.name.clone(),
+        };
+        let descriptors = [&doors.user, &doors.processes, &doors.network, &doors.mounts];
+        let descriptors = descriptors.map(|door| door.as_raw_fd());
+        let Ok(stream) = stream.into_std() else {
+            return;
+        };
+        let sent = stream
+            .set_nonblocking(false)
+            .and_then(|()| send_with(&stream, &answer, &descriptors));
+        tracing::debug!(?sent, "the way into a host");
+    }
+
+    async fn end(&self, mut stream: UnixStream, evidence: bool) {
+        self.stop.send_replace(true);
+        let actor = self.actor.lock().await.take();
+        if let Some(actor) = actor.filter(|_| evidence) {
+            let (text, ended) = actor.end().await;
+            let answer = match ended {
+                Ok(recorded) => Answer::Recorded(Box::new(Record {
+                    file: self.plan.file.clone(),
+                    text,
+                    evidence: recorded.evidence,
+                })),
+                Err(error) => Answer::Refused {
+                    why: error.to_string(),
+                    status: Status::Unable as u8,
+                },
+            };
+            let told = stream.write_all(&line(&answer)).await;
+            tracing::debug!(?told, "what was recorded");
+        }
+        let told = stream.write_all(&line(&Answer::Done)).await;
+        tracing::debug!(?told, "the lab ends");
+        self.end.send_replace(true);
+    }
+}
+
+/// Says why not.
+pub async fn refuse(stream: &mut (impl AsyncWriteExt + Unpin), why: String) {
+    let answer = Answer::Refused {
+        why,
+        status: Status::Wrong as u8,
+    };
+    let told = stream.write_all(&line(&answer)).await;
+    tracing::debug!(?told, "refused");
+}

@@ -1,0 +1,379 @@
+//! What is kept on disk of a lab that is up: a folder with its description, its control socket and a lock.
+//!
+//! Whoever keeps a lab up holds the lock: without a holder the lab is dead, and its folder all that is left of it. Nothing
+//! of a lab's world has a name, so there is nothing else to be cleaned up.
+
+use crate::cli::Mistake;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Of the description. One that is higher was written by a later release.
+const VERSION: u32 = 1;
+const LAB: &str = "lab.json";
+const DRAFT: &str = "lab.draft";
+const LOCK: &str = "lock";
+const CONTROL: &str = "control";
+const LOG: &str = "log";
+/// All that is ever in a folder.
+const FILES: [&str; 5] = [LAB, DRAFT, LOCK, CONTROL, LOG];
+/// Taken while a name is given out or given back.
+const GATE: &str = ".lock";
+/// Bytes of a name.
+const LONGEST: usize = 64;
+/// How often the end of a lab is looked for.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// What is told of a lab that is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Of this layout.
+    pub version: u32,
+    /// What it is called here.
+    pub name: String,
+    /// The lab's file.
+    pub file: String,
+    /// The lab's name.
+    pub lab: String,
+    /// The case.
+    pub case: String,
+    /// The process that keeps it up, as seen from where it was put up.
+    pub pid: u32,
+    /// When it was put up, seconds since 1970.
+    pub since: u64,
+    /// Its hosts, in the plan's order; none yet: it is being built.
+    pub hosts: Vec<String>,
+}
+
+impl Description {
+    /// Of a lab that is put up now, by this process.
+    pub fn new(name: &str, file: &str, lab: &str, case: &str) -> Self {
+        Self {
+            version: VERSION,
+            name: name.to_owned(),
+            file: file.to_owned(),
+            lab: lab.to_owned(),
+            case: case.to_owned(),
+            pid: std::process::id(),
+            since: since_1970(),
+            hosts: Vec::new(),
+        }
+    }
+
+    /// How long it has been up.
+    pub fn age(&self) -> Duration {
+        Duration::from_secs(since_1970().saturating_sub(self.since))
+    }
+}
+
+fn since_1970() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
+
+/// Where the state of a user's labs is.
+#[derive(Clone, Debug)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// `$XDG_RUNTIME_DIR/hairpin`, where that folder is the user's own; else `/run/hairpin` for root, and `/tmp/hairpin-UID` for others.
+    pub fn of_user() -> Self {
+        let user = nix::unistd::geteuid();
+        let own = |path: &PathBuf| {
+            let found = fs::metadata(path);
+            path.is_absolute() && found.is_ok_and(|it| it.is_dir() && it.uid() == user.as_raw())
+        };
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        Self(match runtime.filter(own) {
+            Some(runtime) => runtime.join("hairpin"),
+            None if user.is_root() => PathBuf::from("/run/hairpin"),
+            None => PathBuf::from(format!("/tmp/hairpin-{user}")),
+        })
+    }
+
+    /// Every lab whose folder is there, by name.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn labs(&self) -> Result<Vec<Place>, Mistake> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.failed("look into", &error)),
+        };
+        let mut labs: Vec<Place> = entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| Place(entry.path()))
+            .filter(|place| place.0.join(LOCK).is_file())
+            .collect();
+        labs.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(labs)
+    }
+
+    /// The labs that are up.
+    ///
+    /// # Errors
+    /// As [`Home::labs`].
+    pub fn living(&self) -> Result<Vec<Place>, Mistake> {
+        let mut labs = self.labs()?;
+        labs.retain(Place::is_alive);
+        Ok(labs)
+    }
+
+    /// The folder of a new lab, which this process holds from now on, and whoever inherits from it.
+    ///
+    /// # Errors
+    /// When a lab of this name is up, when it is no name, or when the folder cannot be made.
+    pub fn claim(&self, description: &Description) -> Result<Held, Mistake> {
+        let name = &description.name;
+        check_name(name)?;
+        let _gate = self.gate()?;
+        let place = Place(self.0.join(name));
+        if place.0.exists() {
+            if place.is_alive() {
+                return Err(Mistake(taken(name, &place)));
+            }
+            place.remove()?;
+        }
+        let made = fs::DirBuilder::new().mode(0o700).create(&place.0);
+        made.map_err(|error| place.failed("make", &error))?;
+        let lock = place.open_lock(true)?;
+        // Nobody keeps it for longer than it takes to look.
+        let lock = Flock::lock(lock, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| place.failed("lock", &errno.into()))?;
+        place.describe(description)?;
+        Ok(Held {
+            place,
+            _lock: ManuallyDrop::new(lock),
+        })
+    }
+
+    /// Nobody else gives out or takes back a name as long as it is kept.
+    fn gate(&self) -> Result<Flock<File>, Mistake> {
+        let made = fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(&self.0);
+        made.map_err(|error| self.failed("make", &error))?;
+        let about = fs::symlink_metadata(&self.0);
+        let about = about.map_err(|error| self.failed("look at", &error))?;
+        let user = nix::unistd::geteuid().as_raw();
+        if !about.is_dir() || about.uid() != user {
+            return Err(Mistake(format!(
+                "`{}` is not a folder of this user: nothing can be kept there",
+                self.0.display()
+            )));
+        }
+        if about.mode() & 0o077 != 0 {
+            let own = fs::Permissions::from_mode(0o700);
+            fs::set_permissions(&self.0, own).map_err(|error| self.failed("close", &error))?;
+        }
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(self.0.join(GATE));
+        let file = file.map_err(|error| self.failed("write into", &error))?;
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| self.failed("lock", &errno.into()))
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> Mistake {
+        Mistake(format!("cannot {what} `{}`: {error}", self.0.display()))
+    }
+}
+
+fn taken(name: &str, place: &Place) -> String {
+    let what = place.description();
+    let what = what.map_or(String::new(), |it| format!(" ({}/{})", it.lab, it.case));
+    format!(
+        "a lab called `{name}` is up already{what}: end it with `hairpin down {name}`, or give this one another name with `--name`"
+    )
+}
+
+fn check_name(name: &str) -> Result<(), Mistake> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty()
+        || name.len() > LONGEST
+        || name.starts_with(['.', '-'])
+        || !name.bytes().all(fits)
+    {
+        return Err(Mistake(format!(
+            "`{name}` is no name for a lab: letters, digits, `-`, `_` and `.`, at most {LONGEST}; \
+             give it one with `--name`"
+        )));
+    }
+    Ok(())
+}
+
+/// The folder of a lab.
+#[derive(Clone, Debug)]
+pub struct Place(PathBuf);
+
+impl Place {
+    /// The lab's name here.
+    pub fn name(&self) -> String {
+        let name = self.0.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// What it is. None where that cannot be read.
+    pub fn description(&self) -> Option<Description> {
+        let text = fs::read_to_string(self.0.join(LAB)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Writes down what it is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn describe(&self, description: &Description) -> Result<(), Mistake> {
+        let write = || -> io::Result<()> {
+            let draft = self.0.join(DRAFT);
+            let mut file = File::create(&draft)?;
+            serde_json::to_writer_pretty(&mut file, description)?;
+            file.write_all(b"\n")?;
+            fs::rename(draft, self.0.join(LAB))
+        };
+        write().map_err(|error| self.failed("write into", &error))
+    }
+
+    /// Somebody keeps it up.
+    pub fn is_alive(&self) -> bool {
+        let Ok(lock) = self.open_lock(false) else {
+            return false;
+        };
+        match Flock::lock(lock, FlockArg::LockSharedNonblock) {
+            Ok(_) => false,
+            Err((_, errno)) => errno == Errno::EWOULDBLOCK,
+        }
+    }
+
+    /// Waits until nobody keeps it up: then no process of it is left. False: it did not end within the limit.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        // The same file all the time: its name goes before those who hold it.
+        let Ok(mut lock) = self.open_lock(false) else {
+            return true;
+        };
+        while let Err((same, _)) = Flock::lock(lock, FlockArg::LockSharedNonblock) {
+            if Instant::now() >= until {
+                return false;
+            }
+            lock = same;
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    /// The control socket's folder, opened: a path through it is short enough for an address, wherever it is.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn control(&self) -> io::Result<(File, PathBuf)> {
+        let folder = File::open(&self.0)?;
+        let path = format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd());
+        Ok((folder, path.into()))
+    }
+
+    /// What whoever keeps it up had to say.
+    pub fn log(&self) -> PathBuf {
+        self.0.join(LOG)
+    }
+
+    /// Removes what is left of a lab that nobody keeps up; anything that is not hairpin's stays, and the folder with it.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub fn remove(&self) -> Result<(), Mistake> {
+        for name in FILES {
+            match fs::remove_file(self.0.join(name)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(self.failed("remove", &error)),
+            }
+        }
+        match fs::remove_dir(&self.0) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.failed("remove", &error)),
+        }
+    }
+
+    fn open_lock(&self, create: bool) -> Result<File, Mistake> {
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(create).mode(0o600);
+        let file = options.open(self.0.join(LOCK));
+        file.map_err(|error| self.failed("write into", &error))
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> Mistake {
+        Mistake(format!("cannot {what} `{}`: {error}", self.0.display()))
+    }
+}
+
+/// A lab's folder in the hands of those who keep it up. The lock goes with the last process that inherited it, not with
+/// the value: one that leaves does not let it go for the others.
+#[derive(Debug)]
+pub struct Held {
+    /// The folder.
+    pub place: Place,
+    _lock: ManuallyDrop<Flock<File>>,
+}
+
+/// The lab of this name, or the only one that is up.
+///
+/// # Errors
+/// When there is none, or more than one to choose from.
+pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
+    let living = home.living()?;
+    let names = || {
+        let names: Vec<String> = living.iter().map(Place::name).collect();
+        names.join(", ")
+    };
+    match (name, &living[..]) {
+        (Some(name), _) => match living.iter().find(|place| place.name() == name) {
+            Some(place) => Ok(place.clone()),
+            None if home.labs()?.iter().any(|place| place.name() == name) => Err(Mistake(format!(
+                "the lab `{name}` is dead: `hairpin clean` removes what is left of it"
+            ))),
+            None if living.is_empty() => Err(Mistake(none_is_up())),
+            None => Err(Mistake(format!(
+                "no lab called `{name}` is up; there is {}",
+                names()
+            ))),
+        },
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(Mistake(none_is_up())),
+        (None, [_, _, ..]) => Err(Mistake(format!(
+            "several labs are up, name one: {}",
+            names()
+        ))),
+    }
+}
+
+fn none_is_up() -> String {
+    "no lab is up: `hairpin up LAB` puts one up".to_owned()
+}
+
+/// A lab may be named before other words, and be left out where one is up. Gives it and the other words.
+///
+/// # Errors
+/// As [`named`].
+pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [String]), Mistake> {
+    if let [first, rest @ ..] = words
+        && let Some(place) = home
+            .living()?
+            .into_iter()
+            .find(|place| place.name() == *first)
+    {
+        return Ok((place, rest));
+    }
+    Ok((named(home, None)?, words))
+}

@@ -1,0 +1,216 @@
+//! `hairpin up`: validates as `run` does, then leaves a case's world in processes of their own, and tells when it is ready.
+
+use super::serve::{self, Serving};
+use super::state::{Description, Held, Home};
+use super::wire::{self, Answer};
+use crate::cli::args::UpArgs;
+use crate::cli::{Mistake, Status, select, terminal, worker};
+use crate::plan::{Kind, Plan};
+use crate::spec::hand::ByHand;
+use crate::world::supervise;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A world is ready within this time, or it is given up.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Puts a lab up.
+pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
+    let files = select::files(std::slice::from_ref(&args.lab))?;
+    if files.len() > 1 {
+        return Err(Mistake(format!(
+            "`{}` is a folder of labs: name one of them",
+            args.lab
+        )));
+    }
+    let cases: Vec<String> = args.case.iter().cloned().collect();
+    let sources = select::read(files)?;
+    let meant = select::plans(&sources, &cases, None, args.seed)?;
+    let chosen = choose(&meant.plans);
+    let source = &sources[0];
+    let hand = ByHand::new(&source.text, &source.file, &chosen.plan.case)
+        .expect("a plan's case is in its lab");
+    let name = args
+        .name
+        .clone()
+        .unwrap_or_else(|| default_name(chosen.plan));
+    let description = Description::new(
+        &name,
+        &chosen.plan.file,
+        &chosen.plan.lab,
+        &chosen.plan.case,
+    );
+    let mut plan = chosen.plan.clone();
+    plan.fabric.record_limit = serve::RECORDS;
+    let held = Home::of_user().claim(&description)?;
+    let mut serving = Serving {
+        place: held.place.clone(),
+        description,
+        why: chosen.why,
+        plan: Arc::new(plan),
+        hand,
+        keep: usize::try_from(args.keep.0).unwrap_or(usize::MAX),
+        ready: None,
+    };
+    if args.foreground {
+        return Ok(keep(&held, serving));
+    }
+    let failed = |errno: Errno| Mistake(format!("cannot leave a process behind: {errno}"));
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    let log = open_log(&held).map_err(|error| Mistake(format!("cannot write a log: {error}")))?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.map_err(failed)? {
+        ForkResult::Parent { child } => {
+            drop((writer, log));
+            Ok(wait(child, reader, &held))
+        }
+        ForkResult::Child => {
+            drop(reader);
+            serving.description.pid = std::process::id();
+            serving.ready = Some(writer);
+            let left = leave(&log).and_then(|()| {
+                let described = held.place.describe(&serving.description);
+                described.map_err(|error| io::Error::other(error.to_string()))
+            });
+            let status = match left {
+                Ok(()) => keep(&held, serving),
+                Err(error) => serving.failed(&error.to_string(), Status::Unable),
+            };
+            std::process::exit(status.into())
+        }
+    }
+}
+
+/// The case that is meant.
+struct Chosen<'a> {
+    plan: &'a Plan,
+    /// Why this one; empty: it was named.
+    why: &'static str,
+}
+
+fn choose(plans: &[Plan]) -> Chosen<'_> {
+    let fault = plans.iter().find(|plan| plan.kind == Kind::Fault);
+    match (plans, fault) {
+        ([only], _) => Chosen {
+            plan: only,
+            why: "",
+        },
+        (_, Some(plan)) => Chosen {
+            plan,
+            why: "the lab's first fault",
+        },
+        (plans, None) => Chosen {
+            plan: &plans[0],
+            why: "the lab's first case",
+        },
+    }
+}
+
+/// `nlb/source-port-collision` is called `source-port-collision`.
+fn default_name(plan: &Plan) -> String {
+    let stem = plan.lab.rsplit('/').next().unwrap_or(&plan.lab);
+    stem.to_owned()
+}
+
+fn open_log(held: &Held) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(held.place.log())
+}
+
+/// Away from the terminal.
+fn leave(log: &File) -> io::Result<()> {
+    setsid()?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(log)?;
+    dup2_stderr(log)?;
+    Ok(())
+}
+
+/// Keeps the lab up in this process until it ends, and removes its folder.
+fn keep(held: &Held, serving: Serving) -> u8 {
+    let ready = serving.ready.as_ref().map(OwnedFd::try_clone);
+    let ended = supervise::enter(|cancel| serve::work(serving, cancel));
+    let status = ended.unwrap_or_else(|error| {
+        let why = worker::unable(&error);
+        serve::say_failed(ready.and_then(Result::ok).as_ref(), &why, Status::Unable)
+    });
+    if let Err(error) = held.place.remove() {
+        terminal::complain(&error.to_string());
+    }
+    status
+}
+
+/// Waits until the lab is ready or cannot be, and tells what is there.
+fn wait(child: Pid, reader: OwnedFd, held: &Held) -> u8 {
+    let signals = match interrupts() {
+        Ok(signals) => signals,
+        Err(errno) => {
+            terminal::complain(&format!("cannot wait for the lab: {errno}"));
+            return end(child, held, Status::Unable);
+        }
+    };
+    let until = Instant::now() + LIMIT;
+    let left = until.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::NONE);
+    let mut ready = [
+        PollFd::new(reader.as_fd(), PollFlags::POLLIN),
+        PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+    ];
+    let polled = poll(&mut ready, timeout);
+    let interrupted = ready[1].any().unwrap_or(false);
+    if interrupted {
+        terminal::note("interrupted; the lab is torn down");
+        return end(child, held, Status::Interrupted);
+    }
+    if polled == Ok(0) {
+        terminal::complain(&format!("the lab is not ready after {} s", LIMIT.as_secs()));
+        return end(child, held, Status::Unable);
+    }
+    match wire::read(&mut BufReader::new(File::from(reader))) {
+        Ok(Some(Answer::Ready { text })) => {
+            terminal::print(&text);
+            Status::Held as u8
+        }
+        Ok(Some(Answer::Refused { why, status })) => {
+            terminal::complain(&why);
+            end(child, held, Status::Unable);
+            status
+        }
+        Ok(_) | Err(_) => {
+            let log = std::fs::read_to_string(held.place.log()).unwrap_or_default();
+            terminal::complain(&format!("the lab died before it was ready\n{log}"));
+            end(child, held, Status::Unable)
+        }
+    }
+}
+
+fn interrupts() -> Result<SignalFd, Errno> {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        set.add(signal);
+    }
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)
+}
+
+/// Ends what was begun, and waits for it.
+fn end(child: Pid, held: &Held, status: Status) -> u8 {
+    // It may have ended by itself, and removed its folder.
+    let asked = kill(child, Signal::SIGTERM);
+    let waited = waitpid(child, None);
+    let removed = held.place.remove();
+    tracing::debug!(?asked, ?waited, ?removed, "what was begun has ended");
+    status as u8
+}

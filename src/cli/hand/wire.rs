@@ -1,0 +1,250 @@
+//! What is said on a lab's control socket: one question for each connection, one JSON value on a line each.
+//!
+//! Answers come until one that is the last; behind [`Answer::Packets`] come bytes instead, and with [`Answer::Doors`]
+//! descriptors. Not here: what is answered (see `serve`).
+
+use super::state::Place;
+use crate::cli::Mistake;
+use crate::evidence::Evidence;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// Of what is said here. A question of another one is refused.
+pub const VERSION: u32 = 1;
+
+/// Bytes of a question, at most.
+pub const LONGEST: usize = 2 << 20;
+
+/// A question.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// Of what is said here.
+    pub version: u32,
+    /// What is wanted.
+    pub ask: Ask,
+}
+
+/// What is wanted.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// The way into a host; none: into the one that the story begins at.
+    Enter {
+        /// By name.
+        host: Option<String>,
+    },
+    /// Steps to be done, in order.
+    Do {
+        /// Of the story by name or number, or as a lab has them.
+        steps: Vec<String>,
+        /// The whole story instead.
+        all: bool,
+        /// How to tell what came of them.
+        style: Told,
+    },
+    /// What passed.
+    Capture {
+        /// And what will pass.
+        follow: bool,
+    },
+    /// The end of it.
+    End {
+        /// With what was recorded.
+        evidence: bool,
+    },
+}
+
+/// How to tell something to who asked.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Told {
+    /// With terminal colours.
+    pub colour: bool,
+    /// Columns of a line.
+    pub width: usize,
+    /// Everything.
+    pub explain: bool,
+}
+
+/// An answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The lab is up: said to who put it up.
+    Ready {
+        /// What is there.
+        text: String,
+    },
+    /// What was asked for, in words.
+    Said {
+        /// In lines.
+        text: String,
+    },
+    /// Not what was asked for.
+    Refused {
+        /// Why.
+        why: String,
+        /// What the command's exit status is to be.
+        status: u8,
+    },
+    /// Descriptors of a host's namespaces come with this line, in the order of [`crate::world::program::Doors`].
+    Doors {
+        /// The host.
+        host: String,
+    },
+    /// A capture follows, in bytes, to the end.
+    Packets,
+    /// What was recorded.
+    Recorded(Box<Record>),
+    /// All is said.
+    Done,
+}
+
+/// What a lab leaves.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The lab's file.
+    pub file: String,
+    /// A lab whose story is what was done.
+    pub text: String,
+    /// What was recorded.
+    pub evidence: Evidence,
+}
+
+/// One answer as a line.
+pub fn line(answer: &Answer) -> Vec<u8> {
+    let mut line = serde_json::to_vec(answer).expect("answers are plain data");
+    line.push(b'\n');
+    line
+}
+
+/// A connection on which something was asked.
+#[derive(Debug)]
+pub struct Asked {
+    stream: BufReader<UnixStream>,
+    name: String,
+}
+
+/// Asks something of a lab that is up.
+///
+/// # Errors
+/// When it does not listen.
+pub fn ask(place: &Place, ask: Ask) -> Result<Asked, Mistake> {
+    let name = place.name();
+    let failed = |error: &io::Error| Mistake(format!("the lab `{name}` does not answer: {error}"));
+    let connect = || -> io::Result<UnixStream> {
+        let (_folder, path) = place.control()?;
+        let mut stream = UnixStream::connect(path)?;
+        let question = Question {
+            version: VERSION,
+            ask,
+        };
+        let mut line = serde_json::to_vec(&question)?;
+        line.push(b'\n');
+        stream.write_all(&line)?;
+        Ok(stream)
+    };
+    match connect() {
+        Ok(stream) => Ok(Asked {
+            stream: BufReader::new(stream),
+            name,
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Mistake(format!(
+            "the lab `{name}` is not up yet: it is being built, or it ends"
+        ))),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+impl Asked {
+    /// The next answer.
+    ///
+    /// # Errors
+    /// When the lab ended in the middle of it, or speaks another language.
+    pub fn next(&mut self) -> Result<Answer, Mistake> {
+        read(&mut self.stream)?
+            .ok_or_else(|| Mistake(format!("the lab `{}` has ended meanwhile", self.name)))
+    }
+
+    /// Everything behind the latest answer.
+    pub fn rest(self) -> impl io::Read {
+        self.stream
+    }
+
+    /// An answer with the descriptors that came with it.
+    ///
+    /// # Errors
+    /// As [`Asked::next`].
+    pub fn with_descriptors(self) -> Result<(Answer, Vec<OwnedFd>), Mistake> {
+        let stream = self.stream.into_inner();
+        let mut buffer = vec![0; 1 << 16];
+        let mut descriptors = Vec::new();
+        let mut length = 0;
+        // A refusal may come in pieces.
+        while !buffer[..length].ends_with(b"\n") {
+            let mut room = nix::cmsg_space!([RawFd; 8]);
+            let mut parts = [IoSliceMut::new(&mut buffer[length..])];
+            let fd = stream.as_raw_fd();
+            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+            let got = recvmsg::<()>(fd, &mut parts, Some(&mut room), flags).map_err(|errno| {
+                Mistake(format!("the lab `{}` does not answer: {errno}", self.name))
+            })?;
+            for message in got.cmsgs().into_iter().flatten() {
+                if let ControlMessageOwned::ScmRights(fds) = message {
+                    // SAFETY: the kernel just made them for us.
+                    descriptors.extend(
+                        fds.into_iter()
+                            .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
+                    );
+                }
+            }
+            if got.bytes == 0 {
+                break;
+            }
+            length += got.bytes;
+        }
+        match read(&mut &buffer[..length])? {
+            Some(answer) => Ok((answer, descriptors)),
+            None => Err(Mistake(format!(
+                "the lab `{}` has ended meanwhile",
+                self.name
+            ))),
+        }
+    }
+}
+
+/// The next answer; none at the end.
+///
+/// # Errors
+/// When it is no answer.
+pub fn read(from: &mut impl BufRead) -> Result<Option<Answer>, Mistake> {
+    let mut line = String::new();
+    let broken = |why: String| Mistake(format!("the lab answers what cannot be understood: {why}"));
+    let count = from.read_line(&mut line);
+    match count.map_err(|error| broken(error.to_string()))? {
+        0 => Ok(None),
+        _ => serde_json::from_str(&line)
+            .map(Some)
+            .map_err(|error| broken(error.to_string())),
+    }
+}
+
+/// Sends an answer with descriptors, which must be few.
+///
+/// # Errors
+/// When nobody takes it.
+pub fn send_with(stream: &UnixStream, answer: &Answer, descriptors: &[RawFd]) -> io::Result<()> {
+    let line = line(answer);
+    let parts = [IoSlice::new(&line)];
+    let rights = [ControlMessage::ScmRights(descriptors)];
+    let sent = sendmsg::<()>(
+        stream.as_raw_fd(),
+        &parts,
+        &rights,
+        MsgFlags::MSG_NOSIGNAL,
+        None,
+    )?;
+    (&*stream).write_all(&line[sent..])
+}

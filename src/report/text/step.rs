@@ -1,0 +1,132 @@
+//! What one step came to, for people who do it by hand.
+
+use super::Style;
+use super::block::{named, result};
+use crate::evidence::{Connection, Detail, Evidence, StepResult};
+use crate::report::wrap::{count, wrap};
+use crate::verdict::ladder::ladder;
+
+/// Connections told of one by one.
+const CONNECTIONS: usize = 8;
+
+/// A step's line, what became of its connections, what its program printed; with `explain` the ladder of its connections.
+pub fn step(evidence: &Evidence, number: usize, style: &Style) -> String {
+    let Some(step) = evidence.steps.get(number) else {
+        return String::new();
+    };
+    let word = if step.ok { "ok" } else { step.error.as_str() };
+    let mut lines = vec![format!(
+        "{}: {word} after {:.1} ms{}",
+        named(step),
+        step.ms,
+        result(&step.detail)
+    )];
+    let own = own(evidence, number);
+    let told = own.iter().take(CONNECTIONS);
+    lines.extend(told.map(|one| format!("  {}", connection(&evidence.connections[*one]))));
+    if own.len() > CONNECTIONS {
+        let rest = count(own.len() - CONNECTIONS, "connection");
+        lines.push(format!("  ... {rest} more"));
+    }
+    lines.extend(further(step));
+    let mut out: String = lines
+        .iter()
+        .flat_map(|line| wrap(line, style.width))
+        .flat_map(|line| [line, "\n".to_owned()])
+        .collect();
+    if style.explain {
+        let connections = match own.is_empty() {
+            true => over(evidence, step),
+            false => own.into_iter().take(CONNECTIONS / 2).collect(),
+        };
+        if !connections.is_empty() {
+            out.push('\n');
+            out.push_str(&ladder(evidence, &connections, style.width));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The connections that a step opened.
+fn own(evidence: &Evidence, number: usize) -> Vec<usize> {
+    let all = evidence.connections.iter().enumerate();
+    all.filter(|(_, one)| one.step == number)
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// The connections of the step over which another one moved bytes.
+fn over(evidence: &Evidence, step: &StepResult) -> Vec<usize> {
+    let Some((_, name)) = step.label.split_once(" over ") else {
+        return Vec::new();
+    };
+    let opened = evidence.steps.iter().position(|step| step.name == name);
+    opened.map_or(Vec::new(), |number| {
+        own(evidence, number)
+            .into_iter()
+            .take(CONNECTIONS / 2)
+            .collect()
+    })
+}
+
+/// `198.51.100.10:40000 -> front/a -> web1, 1 SYN, open`
+fn connection(one: &Connection) -> String {
+    let mut words = vec![one.local.clone(), one.via.clone(), one.target.clone()];
+    words.retain(|word| !word.is_empty());
+    words.dedup();
+    let mut parts = vec![words.join(" -> ")];
+    if one.protocol == "tcp" {
+        parts.push(count(one.syns.max(0) as usize, "SYN"));
+    }
+    if !one.error.is_empty() {
+        parts.push(one.error.clone());
+    }
+    match (one.ended.as_str(), one.ended_by.as_str()) {
+        ("", _) => {}
+        (ended, "") => parts.push(ended.to_owned()),
+        (ended, by) => parts.push(format!("{ended}, ended by the {by}")),
+    }
+    if one.unacked > 0 {
+        parts.push(format!("{} bytes not acknowledged", one.unacked));
+    }
+    parts.join(", ")
+}
+
+/// What a load's clients met, what a program printed.
+fn further(step: &StepResult) -> Vec<String> {
+    match &step.detail {
+        Detail::Load(load) => {
+            let targets = load.by_target.iter().filter(|(_, number)| **number > 0);
+            let targets: Vec<String> = targets
+                .map(|(name, number)| format!("{name} {number}"))
+                .collect();
+            let status = load
+                .status
+                .iter()
+                .map(|(code, number)| format!("status {code} {number} times"));
+            let errors = load.errors.iter().filter(|(_, number)| **number > 0);
+            let errors = errors.map(|(word, number)| format!("{word} {number} times"));
+            let met: Vec<String> = status.chain(errors).collect();
+            let mut lines = Vec::new();
+            if !targets.is_empty() {
+                lines.push(format!("  went to {}", targets.join(", ")));
+            }
+            if !met.is_empty() {
+                lines.push(format!("  met {}", met.join(", ")));
+            }
+            lines
+        }
+        Detail::Run { stdout, stderr, .. } => {
+            let printed = stdout.lines().chain(stderr.lines());
+            printed.map(|line| format!("  | {line}")).collect()
+        }
+        Detail::Transfer { text, .. } if !text.is_empty() => vec![format!("  | {text}")],
+        Detail::Plain
+        | Detail::Connect { .. }
+        | Detail::Transfer { .. }
+        | Detail::TransferAll { .. }
+        | Detail::Drop { .. }
+        | Detail::Refused { .. } => Vec::new(),
+    }
+}

@@ -1,0 +1,240 @@
+//! A case whose world is ready for its first step: servers listen, proxies stand, the health checks have settled.
+//!
+//! The same for a story that is told at once and for a lab that stays up and is worked by hand. Not here: the steps (see
+//! `story`) and what is collected of them (see `collect`).
+
+use super::capture::{Behind, Capture};
+use super::probe::Probes;
+use super::proxy::Proxies;
+use super::server::Servers;
+use super::story::{self, Beside, Story};
+use super::{Cancel, Recorded, Sockets, collect};
+use crate::evidence::Evidence;
+use crate::plan::Plan;
+use crate::world::lag::Window;
+use crate::world::{Error, World};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A running case.
+#[derive(Debug)]
+pub struct Live {
+    pub(super) story: Arc<Story>,
+    proxies: Proxies,
+    probes: Probes,
+    lateness: Lateness,
+    /// Steps in the background, of a lab that is worked by hand.
+    beside: Beside,
+    witness: Option<Witness>,
+}
+
+/// Who tells what passed in a lab that stays up, also while something is done.
+#[derive(Clone, Debug)]
+pub struct Witness(Arc<Mutex<Arc<Story>>>);
+
+impl Witness {
+    fn story(&self) -> MutexGuard<'_, Arc<Story>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+
+    /// What was captured behind a place; capturing goes on. None when nothing is captured.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub async fn captured(&self, behind: Behind) -> Result<Option<Capture>, Error> {
+        let story = Arc::clone(&self.story());
+        let evidence = collect::evidence(&story).await?;
+        Ok(Capture::behind(&story, &evidence, behind).await)
+    }
+
+    /// Another number whenever packets may have passed.
+    pub async fn passed(&self) -> u64 {
+        let story = Arc::clone(&self.story());
+        let driver = story.world.driver();
+        driver
+            .ask(|fabric, _| fabric.totals().received + fabric.totals().originated)
+            .await
+    }
+}
+
+/// How late this machine was, while somebody watched.
+#[derive(Debug)]
+struct Lateness {
+    window: Option<Window>,
+    before: Duration,
+}
+
+impl Lateness {
+    fn worst(&self) -> Duration {
+        let now = self.window.as_ref().map(Window::worst);
+        now.unwrap_or_default().max(self.before)
+    }
+
+    /// Watches, which takes a processor a hundredth of its time.
+    fn watch(&mut self) {
+        self.window.get_or_insert_with(Window::open);
+    }
+
+    fn rest(&mut self) {
+        self.before = self.worst();
+        self.window = None;
+    }
+}
+
+impl Live {
+    /// Starts everything that a plan has besides its steps, and waits until targets have settled.
+    ///
+    /// # Errors
+    /// What the machine refused (a port, a program, /proc), or that the user asked to stop.
+    pub async fn begin(
+        plan: &Arc<Plan>,
+        world: Arc<World>,
+        sockets: Sockets,
+        mut cancel: Cancel,
+    ) -> Result<Self, Error> {
+        let mut servers = Vec::with_capacity(plan.hosts.len());
+        for (host, live) in plan.hosts.iter().zip(world.hosts()) {
+            servers
+                .push(Servers::start(live, &host.first_addresses(), &host.servers, sockets).await?);
+        }
+        let proxies = Proxies::start(plan, &world)?;
+        let probes = Probes::start(plan, &world);
+        tokio::select! {
+            settled = probes.settled(plan, &world) => settled?,
+            _ = cancel.wait_for(|cancelled| *cancelled) => {
+                return Err(Error::other("wait for the health checks to settle", "interrupted"));
+            }
+        }
+        let before = collect::counters(&world).await?;
+        let lateness = Lateness {
+            window: Some(Window::open()),
+            before: Duration::ZERO,
+        };
+        // By the fabric's own clock, so that packets of health checks are in the records and the metrics, or in neither.
+        let driver = world.driver();
+        let began = driver
+            .ask(|fabric, now| {
+                fabric.restart_meter(now);
+                now
+            })
+            .await;
+        let start = Instant::from_std(driver.start_time() + began);
+        let story = Arc::new(Story::new(
+            Arc::clone(plan),
+            world,
+            servers,
+            Arc::clone(proxies.journal()),
+            before,
+            sockets,
+            start,
+        ));
+        Ok(Self {
+            story,
+            proxies,
+            probes,
+            lateness,
+            beside: Beside::new(),
+            witness: None,
+        })
+    }
+
+    /// From now on it is a lab that stays up, and is worked by hand.
+    pub fn stay(&mut self) -> Witness {
+        self.story = Arc::new(self.story.continued(Arc::clone(&self.story.plan)));
+        let witness = Witness(Arc::new(Mutex::new(Arc::clone(&self.story))));
+        self.witness = Some(witness.clone());
+        self.rest();
+        witness
+    }
+
+    /// Nothing is done for a while.
+    pub fn rest(&mut self) {
+        self.lateness.rest();
+    }
+
+    /// Does the last step of `plan`, which differs from what was planned before by this step only. False: it goes on in the
+    /// background.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    pub async fn step(&mut self, plan: Arc<Plan>) -> Result<bool, Error> {
+        self.lateness.watch();
+        self.story = Arc::new(self.story.continued(plan));
+        if let Some(witness) = &self.witness {
+            *witness.story() = Arc::clone(&self.story);
+        }
+        let number = self.story.plan.steps.len() - 1;
+        if self.story.plan.steps[number].background {
+            let story = Arc::clone(&self.story);
+            self.beside.spawn(async move { story.step(number).await });
+            // Let it begin before the next one does.
+            tokio::task::yield_now().await;
+            return Ok(false);
+        }
+        self.story.step(number).await?;
+        Ok(true)
+    }
+
+    /// What was recorded so far.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub async fn evidence(&self) -> Result<Evidence, Error> {
+        settle(&self.story).await;
+        let mut evidence = collect::evidence(&self.story).await?;
+        evidence.seconds = self.story.start().elapsed().as_secs_f64();
+        evidence.lag_ms = self.lateness.worst().as_secs_f64() * 1e3;
+        Ok(evidence)
+    }
+
+    /// Ends the health checks, and gives what was recorded; the world stays as it is.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub async fn end(self) -> Result<Recorded, Error> {
+        let Self {
+            story,
+            proxies,
+            probes,
+            lateness,
+            beside,
+            witness: _,
+        } = self;
+        let seconds = story.start().elapsed().as_secs_f64();
+        let lag = lateness.worst();
+        story.tell_end();
+        // What has a limit of its own that is longer is given up.
+        let ended = tokio::time::timeout(ENDING, story::all(beside)).await;
+        tracing::debug!(?ended, "what went on in the background");
+        probes.stop().await;
+        settle(&story).await;
+        let mut evidence = collect::evidence(&story).await?;
+        drop(proxies);
+        evidence.seconds = seconds;
+        evidence.lag_ms = lag.as_secs_f64() * 1e3;
+        let capture = Capture::take(&story, &evidence).await;
+        Ok(Recorded { evidence, capture })
+    }
+}
+
+/// Steps in the background of a lab that is worked by hand have so long to end.
+const ENDING: Duration = Duration::from_secs(2);
+/// No packet for this long counts as quiet: longer than a host takes to answer one.
+const QUIET: Duration = Duration::from_millis(2);
+/// Waited for quiet at most; a story may end in the middle of a stream.
+const SETTLE_LIMIT: Duration = Duration::from_millis(50);
+
+/// Waits until the fabric is quiet, so that counters of hosts and the fabric's books tell of the same packets.
+async fn settle(story: &Story) {
+    let until = Instant::now() + SETTLE_LIMIT;
+    let mut before = collect::received(story).await;
+    while Instant::now() < until {
+        tokio::time::sleep(QUIET).await;
+        let now = collect::received(story).await;
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}

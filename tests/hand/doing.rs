@@ -1,0 +1,133 @@
+//! `do` and `capture`.
+
+use super::*;
+
+#[test]
+fn steps_are_done_by_name_by_number_and_as_written() {
+    let Some(bench) = Bench::new("hand-do") else {
+        return;
+    };
+    bench.up("web");
+    let told = bench.ends(0, &["do", "web", "hello", "2", "-e"]);
+    for word in [
+        "hello = connect client -> front: ok",
+        "1 SYN",
+        "talk = exchange over hello: ok",
+        "SYN",
+    ] {
+        assert!(told.contains(word), "no `{word}` in\n{told}");
+    }
+    // Once more: under another name, which the next steps mean.
+    let told = bench.ends(0, &["do", "hello", "talk"]);
+    assert!(
+        told.contains("hello_2 = connect") && told.contains("talk_2 = exchange over hello_2"),
+        "{told}"
+    );
+    let told = bench.ends(
+        0,
+        &[
+            "do",
+            "web",
+            "deregister: web/one",
+            "load: { as: all, from: client, to: front, connections: 4 }",
+        ],
+    );
+    assert!(
+        told.contains("4 of 4 connected") && told.contains("went to two 4"),
+        "{told}"
+    );
+    let told = bench.ends(
+        0,
+        &[
+            "do",
+            "run: { on_host: one, command: 'echo from inside; exit 3' }",
+        ],
+    );
+    assert!(
+        told.contains("exit status 3") && told.contains("| from inside"),
+        "{told}"
+    );
+
+    bench.refuses(
+        &["do", "web", "helo"],
+        &[
+            "no step of the story is called `helo`",
+            "did you mean `hello`?",
+        ],
+    );
+    bench.refuses(&["do", "web", "9"], &["the story has no step 9: it has 3"]);
+    bench.refuses(
+        &["do", "web", "deregister: web/thre"],
+        &["the step:1:13", "web/thre"],
+    );
+    bench.refuses(
+        &["do", "web", "conect: { from: client, to: front }"],
+        &["the step:1:1", "connect"],
+    );
+    bench.refuses(
+        &["do", "web", "connect: { from: client, to: [ }"],
+        &["the step:1:"],
+    );
+    bench.refuses(&["do", "web"], &["which step?"]);
+    // What was refused was not done: the names go on as if nothing had been.
+    let told = bench.ends(0, &["do", "hello"]);
+    assert!(told.contains("hello_3 = connect"), "{told}");
+}
+
+#[test]
+fn a_capture_is_read_back_with_fates_and_followed() {
+    let Some(bench) = Bench::new("hand-capture") else {
+        return;
+    };
+    bench.up("web");
+    let followed = bench.scratch.0.join("followed.pcapng");
+    let mut follower = bench
+        .command(&["capture", "web", "--follow", "-o"])
+        .arg(&followed)
+        .spawn()
+        .expect("the binary starts");
+    bench.ends(0, &["do", "hello", "talk"]);
+    let file = bench.scratch.0.join("web.pcapng");
+    bench.ends(0, &["capture", "web", "-o", file.to_str().expect("UTF-8")]);
+    let passed = comments(&file);
+    let syn = passed.iter().find(|comment| comment.contains("step hello"));
+    assert!(
+        syn.is_some_and(|comment| comment.starts_with("to ")),
+        "{passed:?}"
+    );
+    // Who follows gets the same packets, soon.
+    eventually(LIMIT, "the follower has them, too", || {
+        let seen = comments(&followed);
+        passed
+            .iter()
+            .all(|comment| seen.contains(comment))
+            .then_some(())
+    });
+    // The lab's end is the capture's.
+    bench.ends(0, &["down"]);
+    assert!(follower.wait().expect("it ends").success());
+    bench.refuses(&["capture"], &["no lab is up"]);
+}
+
+/// Of every packet of a file, as far as it is written.
+fn comments(file: &Path) -> Vec<String> {
+    use pcap_file::pcapng::PcapNgReader;
+    use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
+    let Ok(file) = fs::File::open(file) else {
+        return Vec::new();
+    };
+    let Ok(mut reader) = PcapNgReader::new(file) else {
+        return Vec::new();
+    };
+    let mut comments = Vec::new();
+    while let Some(Ok(block)) = reader.next_block() {
+        let Some(packet) = block.into_owned().into_enhanced_packet() else {
+            continue;
+        };
+        comments.extend(packet.options.iter().filter_map(|option| match option {
+            EnhancedPacketOption::Comment(comment) => Some(comment.to_string()),
+            _ => None,
+        }));
+    }
+    comments
+}

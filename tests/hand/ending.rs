@@ -1,0 +1,157 @@
+//! `down`, `clean`, and what is left: nothing.
+
+use super::*;
+
+#[test]
+fn evidence_of_the_whole_story_is_judged_as_that_of_a_run() {
+    let Some(bench) = Bench::new("hand-evidence") else {
+        return;
+    };
+    bench.ends(0, &["up", &bench.lab, "--name", "web"]);
+    bench.ends(0, &["do", "web", "--all"]);
+    let folder = bench.scratch.0.join("whole");
+    let folder = folder.to_str().expect("UTF-8");
+    let told = bench.ends(0, &["down", "web", "--evidence", folder, "-e"]);
+    assert!(told.contains("broken"), "{told}");
+    let judged = bench.ends(0, &["judge", folder]);
+    assert!(judged.contains("1 fault reproduced"), "{judged}");
+    assert_eq!(bench.folders(), [] as [String; 0]);
+}
+
+#[test]
+fn evidence_of_other_steps_has_a_lab_of_its_own() {
+    let Some(bench) = Bench::new("hand-other") else {
+        return;
+    };
+    bench.up("web");
+    bench.ends(0, &["do", "hello", "deregister: web/one", "hello"]);
+    bench.ends(
+        0,
+        &[
+            "exec",
+            "client",
+            "--",
+            "bash",
+            "-c",
+            "exec 3<>/dev/tcp/front/80",
+        ],
+    );
+    let folder = bench.scratch.0.join("other");
+    let folder = folder.to_str().expect("UTF-8");
+    bench.ends(0, &["down", "--evidence", folder]);
+    let explained = bench.ends(0, &["explain", folder]);
+    for word in ["hello = connect", "deregister web/one", "hello_2 = connect"] {
+        assert!(explained.contains(word), "no `{word}` in\n{explained}");
+    }
+    let evidence = common::evidence(Path::new(folder), "plain");
+    assert_eq!(evidence["steps"].as_array().map(Vec::len), Some(3));
+    // What programs did is among the flows: one more than the steps opened.
+    assert_eq!(evidence["flows"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn nothing_is_left_and_programs_of_the_lab_end_with_it() {
+    let Some(bench) = Bench::new("hand-nothing") else {
+        return;
+    };
+    bench.up("web");
+    let keeper = bench.keeper("web");
+    let all = family(keeper);
+    assert!(all.len() >= 3, "outer, init and worker: {all:?}");
+    let mut guest = bench
+        .command(&[
+            "exec",
+            "web",
+            "one",
+            "--",
+            "sh",
+            "-c",
+            "trap '' TERM; echo in; sleep 600 & wait",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut word = [0; 3];
+    guest
+        .stdout
+        .as_mut()
+        .expect("a pipe")
+        .read_exact(&mut word)
+        .expect("it runs");
+    bench.ends(0, &["down"]);
+    for pid in all {
+        assert!(!exists(pid), "{pid} is left");
+    }
+    assert_eq!(guest.wait().expect("it ends").code(), Some(128 + 9));
+    assert_eq!(bench.folders(), [] as [String; 0]);
+    let output = bench.hairpin(&["clean"]);
+    assert!(
+        everything(&output).contains("nothing to clean"),
+        "{}",
+        everything(&output)
+    );
+}
+
+#[test]
+fn a_keeper_that_is_killed_leaves_a_folder_at_most() {
+    let Some(bench) = Bench::new("hand-killed") else {
+        return;
+    };
+    bench.up("web");
+    let all = family(bench.keeper("web"));
+    let killed = Command::new("kill")
+        .args(["-9", &all[0].to_string()])
+        .status();
+    assert!(killed.expect("kill is there").success());
+    eventually(LIMIT, "everything of it is gone", || {
+        (!all.iter().any(|pid| exists(*pid))).then_some(())
+    });
+    let rows = bench.ps();
+    assert_eq!(rows[0]["state"], "dead");
+    bench.refuses(&["exec", "web", "one", "--", "true"], &["no lab is up"]);
+    bench.refuses(
+        &["down", "web"],
+        &["the lab `web` is dead", "hairpin clean"],
+    );
+    // What is not hairpin's is not touched.
+    let foreign = bench.state().join("mine");
+    fs::create_dir(&foreign).expect("a folder");
+    fs::write(foreign.join("precious"), "data").expect("a file");
+    let output = bench.hairpin(&["clean"]);
+    assert!(
+        everything(&output).contains("1 folder of dead ones removed"),
+        "{}",
+        everything(&output)
+    );
+    assert_eq!(bench.folders(), ["mine"]);
+    assert!(foreign.join("precious").exists());
+    // And its name is free.
+    bench.up("web");
+}
+
+#[test]
+fn in_front_it_ends_with_ctrl_c() {
+    let Some(bench) = Bench::new("hand-front") else {
+        return;
+    };
+    let mut front = bench
+        .command(&["up", &bench.lab, "--name", "web", "-f"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    eventually(LIMIT, "it is up", || {
+        bench
+            .ps()
+            .iter()
+            .any(|row| row["state"] == "up")
+            .then_some(())
+    });
+    bench.ends(0, &["exec", "client", "--", "true"]);
+    let interrupted = Command::new("kill")
+        .args(["-INT", &front.id().to_string()])
+        .status();
+    assert!(interrupted.expect("kill is there").success());
+    assert_eq!(front.wait().expect("it ends").code(), Some(0));
+    assert_eq!(bench.folders(), [] as [String; 0]);
+}

@@ -1,0 +1,42 @@
+//! `new`.
+
+use super::*;
+
+#[test]
+fn a_new_lab_checks_and_runs_and_is_never_overwritten() {
+    let scratch = Scratch::new("hand-new");
+    let ask = |arguments: &[&str]| {
+        let output = hairpin().args(arguments).current_dir(&scratch.0).output();
+        output.expect("the binary starts")
+    };
+    let written = ask(&["new", "mine"]);
+    assert_eq!(written.status.code(), Some(0), "{}", everything(&written));
+    let file = scratch.0.join("mine.yaml");
+    let text = fs::read_to_string(&file).expect("it is there");
+    let checked = ask(&["check", "mine.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", everything(&checked));
+    fs::write(&file, "mine").expect("a file");
+    let refused = ask(&["new", "mine.yaml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        everything(&refused).contains("is there already"),
+        "{}",
+        everything(&refused)
+    );
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
+    let gallery = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/labs/nlb/loopback-timeout.yaml"
+    );
+    let copied = ask(&["new", "copy.yaml", "--from", gallery]);
+    assert_eq!(copied.status.code(), Some(0), "{}", everything(&copied));
+    assert_eq!(
+        fs::read_to_string(scratch.0.join("copy.yaml")).expect("it is there"),
+        fs::read_to_string(gallery).expect("it is there")
+    );
+    if can_run_labs() {
+        fs::write(&file, text).expect("a file");
+        let ran = ask(&["run", "mine.yaml"]);
+        assert_eq!(ran.status.code(), Some(0), "{}", everything(&ran));
+    }
+}
