@@ -9,7 +9,9 @@ pub fn clean() -> Result<u8, Mistake> {
     let (mut ended, mut removed) = (0, 0);
     for place in Home::of_user().labs()? {
         if place.is_alive() {
-            down::end(&place)?;
+            if let Err(error) = down::end(&place, false)? {
+                tracing::debug!(%error, "a lab that did not answer");
+            }
             ended += 1;
         } else {
             place.remove()?;

@@ -36,9 +36,7 @@ pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
 
 fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
     let wanted = args.evidence.is_some() || args.explain;
-    let asked = ask(place, wanted);
-    // Whatever it answered: it is to end.
-    end(place)?;
+    let asked = end(place, wanted)?;
     let name = place.name();
     let record = match asked {
         Ok(record) => record,
@@ -67,12 +65,14 @@ fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Mistake> {
     }
 }
 
-/// Waits until nothing of it is left; what does not end by itself is killed.
+/// Ends a lab, and waits until nothing of it is left. What was recorded, or why that is not to be had; whatever does not
+/// end by itself is made to.
 ///
 /// # Errors
 /// When something stays all the same.
-pub fn end(place: &Place) -> Result<(), Mistake> {
+pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Mistake>, Mistake> {
     let pid = place.description().map(|about| about.pid);
+    let asked = ask(place, evidence);
     let signal = |signal: Signal| {
         // The lock says that it lives, so the number is its own.
         if let Some(pid) = pid.filter(|_| place.is_alive()) {
@@ -80,14 +80,17 @@ pub fn end(place: &Place) -> Result<(), Mistake> {
             tracing::debug!(?sent, pid, "a lab is to end");
         }
     };
-    signal(Signal::SIGTERM);
+    if asked.is_err() {
+        signal(Signal::SIGTERM);
+    }
     if !place.wait_for_end(LIMIT) {
         signal(Signal::SIGKILL);
         if !place.wait_for_end(GONE) {
             return Err(Mistake(format!("the lab `{}` does not end", place.name())));
         }
     }
-    place.remove()
+    place.remove()?;
+    Ok(asked)
 }
 
 /// Keeps what was recorded, and tells what came of it.
