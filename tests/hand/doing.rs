@@ -58,7 +58,7 @@ fn steps_are_done_by_name_by_number_and_as_written() {
     bench.refuses(&["do", "web", "9"], &["the story has no step 9: it has 3"]);
     bench.refuses(
         &["do", "web", "deregister: web/thre"],
-        &["the step:1:13", "web/thre"],
+        &["HP0560", "no host of this name", "web/thre"],
     );
     bench.refuses(
         &["do", "web", "conect: { from: client, to: front }"],

@@ -6,6 +6,8 @@ use crate::evidence::{Connection, Detail, Evidence, StepResult};
 use crate::report::wrap::{count, wrap};
 use crate::verdict::ladder::ladder;
 
+/// Columns before what belongs to a step.
+const INDENT: usize = 2;
 /// Connections told of one by one.
 const CONNECTIONS: usize = 8;
 
@@ -15,25 +17,29 @@ pub fn step(evidence: &Evidence, number: usize, style: &Style) -> String {
         return String::new();
     };
     let word = if step.ok { "ok" } else { step.error.as_str() };
-    let mut lines = vec![format!(
-        "{}: {word} after {:.1} ms{}",
-        named(step),
-        step.ms,
-        result(&step.detail)
+    let mut lines = vec![(
+        0,
+        format!(
+            "{}: {word} after {:.1} ms{}",
+            named(step),
+            step.ms,
+            result(&step.detail)
+        ),
     )];
     let own = own(evidence, number);
     let told = own.iter().take(CONNECTIONS);
-    lines.extend(told.map(|one| format!("  {}", connection(&evidence.connections[*one]))));
+    lines.extend(told.map(|one| (INDENT, connection(&evidence.connections[*one]))));
     if own.len() > CONNECTIONS {
         let rest = count(own.len() - CONNECTIONS, "connection");
-        lines.push(format!("  ... {rest} more"));
+        lines.push((INDENT, format!("... and {rest} more")));
     }
-    lines.extend(further(step));
-    let mut out: String = lines
-        .iter()
-        .flat_map(|line| wrap(line, style.width))
-        .flat_map(|line| [line, "\n".to_owned()])
-        .collect();
+    lines.extend(further(step).into_iter().map(|line| (INDENT, line)));
+    let wrapped = lines.iter().flat_map(|(indent, line)| {
+        let indent = *indent;
+        let parts = wrap(line, style.width - indent).into_iter();
+        parts.map(move |part| format!("{:indent$}{part}\n", ""))
+    });
+    let mut out: String = wrapped.collect();
     if style.explain {
         let connections = match own.is_empty() {
             true => over(evidence, step),
@@ -110,18 +116,17 @@ fn further(step: &StepResult) -> Vec<String> {
             let met: Vec<String> = status.chain(errors).collect();
             let mut lines = Vec::new();
             if !targets.is_empty() {
-                lines.push(format!("  went to {}", targets.join(", ")));
+                lines.push(format!("went to {}", targets.join(", ")));
             }
             if !met.is_empty() {
-                lines.push(format!("  met {}", met.join(", ")));
+                lines.push(format!("met {}", met.join(", ")));
             }
             lines
         }
         Detail::Run { stdout, stderr, .. } => {
             let printed = stdout.lines().chain(stderr.lines());
-            printed.map(|line| format!("  | {line}")).collect()
+            printed.map(|line| format!("| {line}")).collect()
         }
-        Detail::Transfer { text, .. } if !text.is_empty() => vec![format!("  | {text}")],
         Detail::Plain
         | Detail::Connect { .. }
         | Detail::Transfer { .. }
