@@ -17,11 +17,31 @@ cp "$1" /mnt/hairpin
 cp -r "$2" /mnt/labs
 chmod -R a+rX /mnt
 cd /mnt
-exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs ./hairpin run nlb/source-port-collision nlb/loopback-timeout
+mkdir /mnt/state
+chown 65534:65534 /mnt/state
+export XDG_RUNTIME_DIR=/mnt/state
+exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs sh -ec "$3"
 "#;
 
 #[test]
 fn labs_run_as_an_ordinary_user() {
+    as_nobody("./hairpin run nlb/source-port-collision nlb/loopback-timeout");
+}
+
+#[test]
+fn a_lab_is_worked_by_hand_as_an_ordinary_user() {
+    as_nobody(
+        "./hairpin up nlb/source-port-collision --name web
+         test \"$(./hairpin exec web client -- bash -c 'exec 3<>/dev/tcp/front/80; echo hi >&3; head -c2 <&3')\" = hi
+         ./hairpin do web old 2
+         ./hairpin capture web | grep -q 'step old'
+         ./hairpin down web
+         test -z \"$(ls /mnt/state/hairpin)\"",
+    );
+}
+
+/// Runs shell text that must succeed.
+fn as_nobody(text: &str) {
     if !can_run_labs() {
         return;
     }
@@ -42,6 +62,7 @@ fn labs_run_as_an_ordinary_user() {
             "sh",
             env!("CARGO_BIN_EXE_hairpin"),
             labs,
+            text,
         ])
         .env("NO_COLOR", "1")
         .output()

@@ -58,7 +58,7 @@ pub struct PsArgs {
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// Which lab, and which of its hosts; the lab may be left out where one is up
-    #[arg(value_name = "[NAME] HOST", required = true, num_args = 1..=2)]
+    #[arg(value_name = "NAME|HOST", required = true, num_args = 1..=2)]
     pub place: Vec<String>,
     /// What to run there
     #[arg(value_name = "COMMAND", last = true, required = true)]
@@ -69,7 +69,7 @@ pub struct ExecArgs {
 #[derive(Debug, Args)]
 pub struct ShellArgs {
     /// Which lab, where several are up, and which of its hosts; none: the first one that opens a connection in its story
-    #[arg(value_name = "[NAME] [HOST]", num_args = 0..=2)]
+    #[arg(value_name = "NAME|HOST", num_args = 0..=2)]
     pub place: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ pub struct ShellArgs {
 #[derive(Debug, Args)]
 pub struct DoArgs {
     /// Which lab, which may be left out where one is up, and steps: of the lab's story by name or number, or as a lab has them
-    #[arg(value_name = "[NAME] STEP", required_unless_present = "all")]
+    #[arg(value_name = "NAME|STEP", required_unless_present = "all")]
     pub steps: Vec<String>,
     /// The lab's whole story, in its order
     #[arg(long)]

@@ -75,7 +75,7 @@ Examples:
     /// Put a lab up and leave it there, to be worked by hand
     #[command(after_help = "\
 Examples:
-  hairpin up nlb/source-port-collision                  the lab's first fault, called source-port-collision
+  hairpin up nlb/source-port-collision                  the lab's first fault
   hairpin up nlb/loopback-timeout/as-deployed --name web
   hairpin up my-lab.yaml -f                             in front, until Ctrl-C")]
     Up(UpArgs),
@@ -96,7 +96,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   hairpin exec client -- curl -sv http://front/         names of the lab lead somewhere there
-  hairpin exec web client -- ss -tan                    of several labs that are up, the one called web
+  hairpin exec web client -- ss -tan                    of several labs the one called web
   hairpin exec web web1 -- tcpdump -ni eth0")]
     Exec(ExecArgs),
     /// Start a shell in a host of a lab that is up
@@ -110,7 +110,7 @@ Examples:
         name = "do",
         after_help = "\
 Examples:
-  hairpin do web old                         the step called old; a number does for one without a name
+  hairpin do web old                         the step called old, or a number
   hairpin do web --all -e                    the whole story, with the packets of each connection
   hairpin do web 'deregister: web/web1'
   hairpin do 'connect: { as: mine, from: client, to: front }' 'exchange: mine' -e"
@@ -126,7 +126,7 @@ Examples:
     /// Write a lab to begin with
     #[command(after_help = "\
 Examples:
-  hairpin new my-lab                                    my-lab.yaml: small, with comments, and it runs
+  hairpin new my-lab                                    my-lab.yaml: small, and it runs
   hairpin new labs/nlb/mine.yaml --from nlb/idle-timeout-reset")]
     New(NewArgs),
     /// End what is up, and remove what dead labs left
