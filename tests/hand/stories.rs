@@ -74,7 +74,8 @@ fn tell(text: &str, file: &str, planned: &Plan) -> Result<(), String> {
         return Err("at the start: another network".to_owned());
     }
     let mut last = None;
-    for number in 0..hand.story().len() {
+    let count = hand.story().len();
+    for number in 0..count {
         let next = hand
             .again(number)
             .map_err(|wrong| format!("step {number}: {:?}", wrong.problems))?;
