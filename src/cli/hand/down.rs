@@ -6,10 +6,9 @@ use crate::cli::args::DownArgs;
 use crate::cli::terminal::{self, Stream};
 use crate::cli::{Mistake, Status, judge};
 use crate::evidence::store::{self, CaseFile};
-use crate::report;
+use crate::report::{self, Outcome};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::path::Path;
 use std::time::Duration;
 
 /// After so long a lab that was asked to end is made to.
@@ -47,7 +46,7 @@ fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
         }
     };
     terminal::note(&format!("{name} is down"));
-    record.map_or(Ok(Status::Held as u8), |record| tell(&record, args))
+    record.map_or(Ok(Status::Held as u8), |record| tell(record, args))
 }
 
 /// Asks it to end, for what was recorded.
@@ -94,28 +93,27 @@ pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Mista
 }
 
 /// Keeps what was recorded, and tells what came of it.
-fn tell(record: &Record, args: &DownArgs) -> Result<u8, Mistake> {
+fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
     let Record {
         file,
         text,
         evidence,
     } = record;
-    let mut outcome = judge::outcome(file, text, evidence.clone())?;
+    let mut saved = None;
     if let Some(folder) = &args.evidence {
-        let case = CaseFile::new(file, &evidence.lab, &evidence.case, evidence.seed);
-        let saved = save(folder, text, &case, record)?;
-        terminal::note(&format!("what was recorded is in {saved}"));
-        outcome.saved = Some(saved);
+        let case = CaseFile::new(&file, &evidence.lab, &evidence.case, evidence.seed);
+        let place = store::save(folder, &text, &case, &evidence)
+            .map_err(|error| Mistake(format!("the evidence is not kept: {error}")))?;
+        let place = place.display().to_string();
+        terminal::note(&format!("what was recorded is in {place}"));
+        saved = Some(place);
     }
     if args.explain {
+        let outcome = Outcome {
+            saved,
+            ..judge::outcome(&file, &text, evidence)?
+        };
         terminal::print(&report::text(&[outcome], &Stream::Output.style(true)));
     }
     Ok(Status::Held as u8)
-}
-
-fn save(folder: &Path, text: &str, case: &CaseFile, record: &Record) -> Result<String, Mistake> {
-    let saved = store::save(folder, text, case, &record.evidence);
-    saved
-        .map(|place| place.display().to_string())
-        .map_err(|error| Mistake(format!("the evidence is not kept: {error}")))
 }
