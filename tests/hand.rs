@@ -46,9 +46,9 @@ cases:
     kind: control
   broken:
     kind: fault
-    set: { hosts.one.serve: null, hosts.two.serve: null, steps.hello.timeout: 1s }
+    set: { steps.hello.to: front:81, steps.hello.timeout: 1s }
     expect:
-      - hello.error == \"refused\"
+      - hello.error == \"deadline\"
 ";
 
 /// A folder for the state of labs, and one lab in it; whatever is up there ends with the value.

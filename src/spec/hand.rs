@@ -24,7 +24,6 @@ pub struct ByHand {
     own: usize,
     root: Node,
     case: Spanned<String>,
-    kind: Kind,
     /// What the case changes besides steps.
     patches: Vec<Patch>,
     /// The case's body, without steps.
@@ -82,7 +81,6 @@ impl ByHand {
             text: text.to_owned(),
             own: text.len(),
             case: entry.key.clone(),
-            kind: super::kind(entry)?.value,
             patches: patches
                 .into_iter()
                 .filter(|patch| !of_steps(patch))
@@ -313,16 +311,17 @@ impl ByHand {
         }
     }
 
-    /// A lab whose story is what was done: the lab as it is when the whole story was told and nothing else.
+    /// The lab as it is written.
+    pub fn written(&self) -> &str {
+        &self.text[..self.own]
+    }
+
+    /// A lab whose story is what was done, with a case that claims nothing; the lab as it is written when the whole story
+    /// was told and nothing else.
     pub fn text(&self) -> String {
-        let written = &self.text[..self.own];
-        if self.is_as_written() {
-            return written.to_owned();
-        }
-        let told = self.told();
-        match super::read(&told, &self.file) {
-            Ok(_) => told,
-            Err(_) => written.to_owned(),
+        match self.is_as_written() {
+            true => self.written().to_owned(),
+            false => self.told(),
         }
     }
 
@@ -332,9 +331,22 @@ impl ByHand {
         let ends = ends.chain([self.own]);
         let mut out = String::new();
         for (entry, end) in entries.iter().zip(ends) {
-            if !["works", "steps", "cases"].contains(&entry.key.value.as_str()) {
-                out.push_str(&self.text[entry.key.span.start..end]);
+            let key = entry.key.value.as_str();
+            let patched = self.body.get(key);
+            match patched {
+                _ if ["works", "steps", "cases"].contains(&key) => {}
+                Some(patched) if !patched.same(&entry.value) => put(&mut out, key, patched),
+                Some(_) => out.push_str(&self.text[entry.key.span.start..end]),
+                None if set::FIXED.contains(&key) => {
+                    out.push_str(&self.text[entry.key.span.start..end]);
+                }
+                // The case does without.
+                None => {}
             }
+        }
+        let new = self.body.entries().unwrap_or(&[]).iter();
+        for entry in new.filter(|entry| self.root.get(&entry.key.value).is_none()) {
+            put(&mut out, &entry.key.value, &entry.value);
         }
         if !out.ends_with('\n') {
             out.push('\n');
@@ -348,32 +360,7 @@ impl ByHand {
             let _ = writeln!(out, "  - {}", done.node.compact());
         }
         let _ = writeln!(out, "cases:\n  {}:\n    kind: control", self.case.value);
-        let patches = self.set_entries();
-        if !patches.is_empty() {
-            let _ = writeln!(out, "    set:");
-        }
-        for entry in patches {
-            let value = entry.value.compact();
-            let _ = writeln!(out, "      {}: {value}", entry.key.value);
-        }
         out
-    }
-
-    /// The case's `set`, without what it changes of steps.
-    fn set_entries(&self) -> Vec<&Entry> {
-        let case = self
-            .root
-            .get("cases")
-            .and_then(|cases| cases.entry(&self.case.value));
-        let entries = case.map_or(&[][..], set_of).iter();
-        entries
-            .filter(|entry| entry.key.value.split('.').next() != Some("steps"))
-            .collect()
-    }
-
-    /// What the case is in the lab.
-    pub fn kind(&self) -> Kind {
-        self.kind
     }
 
     fn fresh_name(&self, name: &str) -> String {
@@ -390,6 +377,14 @@ impl ByHand {
             .find(|name| !taken(name))
             .expect("not every number is taken")
     }
+}
+
+fn put(out: &mut String, key: &str, value: &Node) {
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+    // A string takes everything.
+    let _ = writeln!(out, "{key}: {}", value.compact());
 }
 
 /// A step that was typed in.

@@ -273,10 +273,17 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
         });
     }
     let fields = Fields::new(&entry.value, &CASE, entry.key.span);
+    let kind = fields.value::<String>("kind")?;
+    let value = match KINDS.now.iter().position(|word| *word == kind.value)? {
+        0 => Kind::Fault,
+        1 => Kind::Fix,
+        2 => Kind::Partial,
+        _ => Kind::Control,
+    };
     Some(Case {
         differs: set::differing(body, &patched),
         name: entry.key.clone(),
-        kind: kind(entry)?,
+        kind: Spanned::new(value, kind.span),
         shows: fields.written("shows").map(one_line),
         set,
         finds: fields.names("finds"),
@@ -284,17 +291,4 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
         expect: claims::read(fields.node("expect")),
         body: moments::body(&patched, sink)?,
     })
-}
-
-/// What a case is for.
-fn kind(case: &Entry) -> Option<Spanned<Kind>> {
-    let fields = Fields::new(&case.value, &CASE, case.key.span);
-    let word = fields.value::<String>("kind")?;
-    let kind = match KINDS.now.iter().position(|known| *known == word.value)? {
-        0 => Kind::Fault,
-        1 => Kind::Fix,
-        2 => Kind::Partial,
-        _ => Kind::Control,
-    };
-    Some(Spanned::new(kind, word.span))
 }

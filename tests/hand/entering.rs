@@ -129,7 +129,7 @@ fn a_name_is_given_once_and_two_labs_stand_side_by_side() {
     );
     let talk = "exec 3<>/dev/tcp/front/80";
     bench.ends(0, &["exec", "web", "client", "--", "bash", "-c", talk]);
-    bench.ends(1, &["exec", "other", "client", "--", "bash", "-c", talk]);
+    bench.ends(0, &["exec", "other", "client", "--", "bash", "-c", talk]);
     assert_eq!(bench.ps().len(), 2);
     bench.ends(0, &["down", "--all"]);
     assert_eq!(bench.ps().len(), 0);

@@ -132,7 +132,13 @@ impl Actor {
 
     /// What was recorded, and a lab whose story is what was done.
     pub async fn end(self) -> (String, Result<Recorded, Error>) {
-        (self.hand.text(), self.live.end().await)
+        let told = self.hand.text();
+        // What was done may be no lab by itself: then it is told with the lab as it is.
+        let text = match plan::read(told.as_bytes(), &self.plan.file) {
+            Ok(_) => told,
+            Err(_) => self.hand.written().to_owned(),
+        };
+        (text, self.live.end().await)
     }
 
     /// Does steps and tells what came of each; ends with the first that cannot be done.
