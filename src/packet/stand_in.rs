@@ -5,6 +5,7 @@
 //! are from 240.0.0.0/8, a part of what RFC 1112 section 4 reserves, so that no host can have one for an address.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// The first byte of every stand-in.
@@ -22,11 +23,21 @@ pub fn is_stand_in(address: Ipv4Addr) -> bool {
 }
 
 /// Who stands for whom. In an empty table, IPv6 is not known at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct StandIns {
     real: Vec<Ipv6Addr>,
     numbers: HashMap<Ipv6Addr, u32>,
     learnt: usize,
+}
+
+impl fmt::Debug for StandIns {
+    /// The same text for equal tables: `numbers` follow from `real`, and have no order.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StandIns")
+            .field("real", &self.real)
+            .field("learnt", &self.learnt)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StandIns {

@@ -232,12 +232,12 @@ impl ByHand {
         self.done.len()
     }
 
-    /// The lab with these steps and a single case that claims nothing. Steps of the story that enable zones stand behind
-    /// them, so that the network has all zones from the beginning; [`ByHand::count`] tells how many are not these.
+    /// The lab with these steps and a single case that claims nothing. Steps of the story that bring zones and
+    /// targets stand behind them, so that the network has all of these from the beginning; [`ByHand::count`] tells how many are not these.
     fn lab(&self, steps: &[Node], text: &str, sink: &mut Diagnostics) -> Option<Lab> {
         let told: Vec<usize> = self.done.iter().filter_map(|done| done.told).collect();
         let later = self.story.iter().enumerate();
-        let later = later.filter(|(number, step)| !told.contains(number) && sets_zones(step));
+        let later = later.filter(|(number, step)| !told.contains(number) && is_foreseen(step));
         let all = steps.iter().chain(later.map(|(_, step)| step)).cloned();
         let mut body = self.body.clone();
         if let Value::Map(entries) = &mut body.value {
@@ -398,14 +398,18 @@ pub struct Typed {
 /// What a text is called that is in no file.
 const TYPED: &str = "the step";
 
-/// A step `set` that enables or disables zones.
-fn sets_zones(step: &Node) -> bool {
+/// A step that brings what the network must know from the beginning: zones, and targets that no group has.
+fn is_foreseen(step: &Node) -> bool {
     let path = step.get("set").and_then(|set| set.get("path")?.scalar());
     let path = path.and_then(|path| String::from_text(&path.text));
-    path.is_some_and(|path| {
+    let sets_zones = path.is_some_and(|path| {
         let mut words = path.split('.');
         words.next() == Some("load_balancers") && words.nth(1) == Some("zones")
-    })
+    });
+    sets_zones
+        || ["register", "deregister"]
+            .iter()
+            .any(|verb| step.get(verb).is_some())
 }
 
 fn rename(step: &mut Node, name: &str) {

@@ -214,7 +214,7 @@ impl Actor {
         let refused = |problems| wrong(told(&self.hand.refused(&next, problems), format));
         let plan = planned.map_err(refused)?;
         if !same_network(&plan, &self.plan) {
-            let why = "the network that is up cannot become what this step needs (a zone more, say): \
+            let why = "the network that is up cannot become what this step needs (a zone more, or a target that no group and no step of the story has): \
                        make it a step of the lab, and put that up anew";
             return Err(wrong(why.to_owned()));
         }
