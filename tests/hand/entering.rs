@@ -146,7 +146,7 @@ fn what_cannot_be_put_up_is_told_at_once() {
         .file("broken.yaml", &LAB.replace("to: front", "to: fornt"));
     bench.refuses(
         &["up", &broken],
-        &["fornt", "did you mean `front`?", "1 problem to mend"],
+        &["fornt", "did you mean `front`?", "to mend; nothing was run"],
     );
     let dies = bench.scratch.file(
         "dies.yaml",
