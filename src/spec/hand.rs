@@ -11,7 +11,7 @@ use super::scalar::FromText;
 use super::set::{self, step_name};
 use super::{moments, rules, set_of, yaml};
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 /// A case, and what was done of it.
@@ -270,6 +270,7 @@ impl ByHand {
                 kind: Spanned::new(Kind::Control, self.case.span),
                 shows: None,
                 set: self.patches.clone(),
+                differs: BTreeMap::new(),
                 finds: Vec::new(),
                 may_find: Vec::new(),
                 expect: Vec::new(),
