@@ -16,10 +16,10 @@ mod doing;
 mod ending;
 #[path = "hand/entering.rs"]
 mod entering;
-#[path = "hand/stories.rs"]
-mod stories;
 #[path = "hand/new.rs"]
 mod new;
+#[path = "hand/stories.rs"]
+mod stories;
 
 /// Within this everything must have come to pass, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -160,6 +160,12 @@ fn family(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// False also of one that has ended and whose parent has not asked yet.
 fn exists(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
 }

@@ -198,13 +198,8 @@ impl ByHand {
             span: done.node.span,
         };
         check::value(&done.node, &Type::Variants(&STEPS), at, &mut problems);
-        let steps: Vec<Node> = self
-            .done
-            .iter()
-            .chain([&done])
-            .map(|done| done.node.clone())
-            .collect();
-        match self.lab(&steps, &text, &mut problems) {
+        let all: Vec<&Done> = self.done.iter().chain([&done]).collect();
+        match self.lab(&all, &text, &mut problems) {
             Some(lab) if problems.is_empty() => Ok(Next {
                 lab,
                 done,
@@ -234,11 +229,12 @@ impl ByHand {
 
     /// The lab with these steps and a single case that claims nothing. Steps of the story that bring zones and
     /// targets stand behind them, so that the network has all of these from the beginning; [`ByHand::count`] tells how many are not these.
-    fn lab(&self, steps: &[Node], text: &str, sink: &mut Diagnostics) -> Option<Lab> {
-        let told: Vec<usize> = self.done.iter().filter_map(|done| done.told).collect();
+    fn lab(&self, done: &[&Done], text: &str, sink: &mut Diagnostics) -> Option<Lab> {
+        let told: Vec<usize> = done.iter().filter_map(|done| done.told).collect();
         let later = self.story.iter().enumerate();
         let later = later.filter(|(number, step)| !told.contains(number) && is_foreseen(step));
-        let all = steps.iter().chain(later.map(|(_, step)| step)).cloned();
+        let later = later.map(|(_, step)| without_name(step));
+        let all = done.iter().map(|done| done.node.clone()).chain(later);
         let mut body = self.body.clone();
         if let Value::Map(entries) = &mut body.value {
             entries.push(Entry {
@@ -411,6 +407,18 @@ fn is_foreseen(step: &Node) -> bool {
         || ["register", "deregister"]
             .iter()
             .any(|verb| step.get(verb).is_some())
+}
+
+fn without_name(step: &Node) -> Node {
+    let mut step = step.clone();
+    if let Value::Map(entries) = &mut step.value {
+        for entry in entries {
+            if let Value::Map(fields) = &mut entry.value.value {
+                fields.retain(|field| field.key.value != "as");
+            }
+        }
+    }
+    step
 }
 
 fn rename(step: &mut Node, name: &str) {
