@@ -284,11 +284,13 @@ impl ByHand {
                 .chain(also)
                 .collect::<Vec<_>>()
         };
-        let list = problems.sorted();
-        let mut all = list.iter().flat_map(|problem| spans(problem));
-        if text.len() > begin && all.all(|span| span.start >= begin) {
+        let mut places = problems.sorted().into_iter().flat_map(spans);
+        let is_typed = text.len() > begin && places.all(|span| span.start >= begin);
+        drop(places);
+        if is_typed {
+            let list = problems.sorted().into_iter();
             let mut own = Diagnostics::default();
-            own.extend(list.iter().map(|problem| moved(problem, |at| at - begin)));
+            own.extend(list.map(|problem| moved(problem, |at| at - begin)));
             return Wrong {
                 problems: own,
                 file: TYPED.to_owned(),
@@ -296,13 +298,7 @@ impl ByHand {
             };
         }
         Wrong {
-            problems: list
-                .into_iter()
-                .cloned()
-                .fold(Diagnostics::default(), |mut all, one| {
-                    all.push(one);
-                    all
-                }),
+            problems,
             file: self.file.clone(),
             text: text.to_owned(),
         }
