@@ -2,6 +2,10 @@
 //!
 //! The same client and server on every path. Paths alternate within a round; the table shows medians over the rounds, and
 //! each as a ratio to the kernel's. It needs what labs need, `ip`, `nft` and `haproxy`.
+//!
+//! The client's streams have the congestion control that the machine gives to sockets, or `CONGESTION`. It decides about
+//! streams: BBR sends at the pace that it believes in, and what is measured is that pace; CUBIC sends what fits.
+//! HAProxy's own connections have the machine's in any case.
 
 mod paths;
 mod peer;
@@ -32,9 +36,10 @@ fn main() {
     match words.as_slice() {
         ["peer", "serve", port] => peer::serve(port.parse().expect("a port")),
         ["peer", "serve-by-events", port] => peer::serve_by_events(port.parse().expect("a port")),
-        ["peer", "measure", to, millis, file] => {
+        ["peer", "measure", to, millis, file, congestion @ ..] => {
             let time = Duration::from_millis(millis.parse().expect("milliseconds"));
-            let text = serde_json::to_string(&peer::measure(to, time)).expect("JSON");
+            let figures = peer::measure(to, time, congestion.first().copied());
+            let text = serde_json::to_string(&figures).expect("JSON");
             std::fs::write(file, text).expect("a file");
         }
         _ => compare(),
@@ -46,15 +51,21 @@ fn compare() {
         .ok()
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(ROUNDS);
+    let congestion = std::env::var("CONGESTION").unwrap_or_default();
     let mut rows = Vec::new();
     for mtu in MTUS {
         let mut all = Path::ALL.map(|path| (path, Vec::new()));
         for _ in 0..rounds {
             for (path, figures) in &mut all {
-                figures.extend(path.measure(mtu, TIME));
+                figures.extend(path.measure(mtu, TIME, &congestion));
             }
         }
-        print!("{:<26}", format!("MTU {mtu}"));
+        // What they had, which without `CONGESTION` is the machine's choice.
+        let congestion = all
+            .iter()
+            .find_map(|(_, figures)| Some(figures.first()?.congestion.as_str()))
+            .unwrap_or_default();
+        print!("{:<26}", format!("MTU {mtu}, {congestion}"));
         for (name, _, _) in COLUMNS {
             print!(" {name:>19}");
         }
@@ -73,7 +84,7 @@ fn compare() {
                     Some((value, ratio)) => print!(" {:>19}", format!("{value:.2} ({ratio:.2}x)")),
                     None => print!(" {:>19}", "not measured"),
                 }
-                rows.push(json!({ "mtu": mtu, "path": path.name(), "figure": name, "median": value, "ratio": ratio }));
+                rows.push(json!({ "mtu": mtu, "congestion": congestion, "path": path.name(), "figure": name, "median": value, "ratio": ratio }));
             }
             println!();
         }

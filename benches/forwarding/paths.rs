@@ -47,17 +47,18 @@ impl Path {
         }
     }
 
-    /// One round. None when a program that it needs is not there.
-    pub fn measure(self, mtu: u32, time: Duration) -> Option<Figures> {
+    /// One round. None when a program that it needs is not there. `congestion`: what streams have, empty for the machine's.
+    pub fn measure(self, mtu: u32, time: Duration, congestion: &str) -> Option<Figures> {
         let result = scratch(&format!("{self:?}-{mtu}.json"));
         // There may be none.
         let _ = std::fs::remove_file(&result);
+        let words = format!("{} {} {congestion}", time.as_millis(), result.display());
         match self {
             Self::KernelDnat if !there("nft") => return None,
             Self::Haproxy if !there("haproxy") => return None,
-            Self::KernelDnat | Self::Haproxy => self.by_the_kernel(mtu, time, &result),
+            Self::KernelDnat | Self::Haproxy => self.by_the_kernel(mtu, &words, &result),
             Self::Preserved | Self::Translated | Self::Captured => {
-                self.by_hairpin(mtu, time, &result);
+                self.by_hairpin(mtu, &words);
             }
         }
         let text = std::fs::read_to_string(&result).expect("the client wrote its figures");
@@ -65,7 +66,7 @@ impl Path {
     }
 
     /// In namespaces of its own that go with the script's processes.
-    fn by_the_kernel(self, mtu: u32, time: Duration, result: &File) {
+    fn by_the_kernel(self, mtu: u32, words: &str, result: &File) {
         let mut script = String::from("set -e; mount -t tmpfs tmpfs /run; ip link set lo up\n");
         for (host, own, far) in [
             ("client", "10.1.0.2", "10.1.0.1"),
@@ -100,10 +101,8 @@ impl Path {
             script,
             "ip netns exec server {this} peer serve {PORT} & server=$!
              ip netns exec server {this} peer serve-by-events {EVENTS} & events=$!
-             ip netns exec client {this} peer measure 10.1.0.1:{PORT} {} {}
-             kill $server $events $proxy",
-            time.as_millis(),
-            result.display()
+             ip netns exec client {this} peer measure 10.1.0.1:{PORT} {words}
+             kill $server $events $proxy"
         )
         .expect("a string takes everything");
         let output = Command::new("unshare")
@@ -120,16 +119,15 @@ impl Path {
     }
 
     /// In a lab of one client, one server and the balancer between them.
-    fn by_hairpin(self, mtu: u32, time: Duration, result: &File) {
+    fn by_hairpin(self, mtu: u32, words: &str) {
         let preserve = self != Self::Translated;
         let this = this();
-        let (millis, file) = (time.as_millis(), result.display());
         let lab = format!(
             "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
              target_groups:\n  threads: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
              \x20 events: {{ targets: [server], port: {EVENTS}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
              load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }} }}\n\
-             steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {millis} {file}\", timeout: 60s }}\n\
+             steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {words}\", timeout: 60s }}\n\
              works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
         );
         let lab_file = scratch(&format!("{self:?}-{mtu}.yaml"));

@@ -3,6 +3,9 @@
 //! Bulk, latency and four connections at a time come from threads that block, as in simple programs; sixty-four at a time
 //! come from one thread that waits for all of them, as in proxies and load generators.
 
+use nix::sys::socket::sockopt::TcpCongestion;
+use nix::sys::socket::{getsockopt, setsockopt};
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
@@ -21,7 +24,7 @@ const HANDS: usize = 4;
 const MANY: usize = 64;
 
 /// What one round on one path gave.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Figures {
     /// Goodput with one stream, Gbit/s.
     pub one_stream: f64,
@@ -33,6 +36,8 @@ pub struct Figures {
     pub by_events: f64,
     /// Median time of a byte there and a byte back, microseconds.
     pub latency: f64,
+    /// The congestion control that the client's streams had.
+    pub congestion: String,
 }
 
 /// Serves `port` by threads, until the process is ended.
@@ -116,12 +121,14 @@ fn swallow(mut stream: TcpStream) {
     let _ = stream.write_all(&sum.to_be_bytes());
 }
 
-/// Measures a path whose near end is `to` (`name:port`), `time` for each figure.
-pub fn measure(to: &str, time: Duration) -> Figures {
+/// Measures a path whose near end is `to` (`name:port`), `time` for each figure. `congestion`: what streams shall have.
+pub fn measure(to: &str, time: Duration, congestion: Option<&str>) -> Figures {
     let address = reachable(to);
+    let (one_stream, name) = goodput(address, 1, time, congestion);
     Figures {
-        one_stream: goodput(address, 1, time),
-        four_streams: goodput(address, 4, time),
+        one_stream,
+        congestion: name,
+        four_streams: goodput(address, 4, time, congestion).0,
         by_threads: by_threads(address, time),
         by_events: runtime().block_on(by_events(address, time)),
         latency: latency(address, time),
@@ -151,22 +158,34 @@ fn reachable(to: &str) -> SocketAddr {
     }
 }
 
-fn goodput(to: SocketAddr, streams: usize, time: Duration) -> f64 {
+/// Gbit/s, and the congestion control that there was.
+fn goodput(
+    to: SocketAddr,
+    streams: usize,
+    time: Duration,
+    congestion: Option<&str>,
+) -> (f64, String) {
     let began = Instant::now();
-    let sum: u64 = std::thread::scope(|scope| {
+    let (sums, names): (Vec<u64>, Vec<String>) = std::thread::scope(|scope| {
         let all: Vec<_> = (0..streams)
-            .map(|_| scope.spawn(|| push(to, time)))
+            .map(|_| scope.spawn(|| push(to, time, congestion)))
             .collect();
         all.into_iter()
             .map(|one| one.join().expect("a stream"))
-            .sum()
+            .unzip()
     });
-    sum as f64 * 8.0 / 1e9 / began.elapsed().as_secs_f64()
+    let sum: u64 = sums.into_iter().sum();
+    let rate = sum as f64 * 8.0 / 1e9 / began.elapsed().as_secs_f64();
+    (rate, names.into_iter().next().unwrap_or_default())
 }
 
-/// The bytes that arrived, as the other side counts them.
-fn push(to: SocketAddr, time: Duration) -> u64 {
+/// The bytes that arrived, as the other side counts them, and the congestion control.
+fn push(to: SocketAddr, time: Duration, congestion: Option<&str>) -> (u64, String) {
     let mut stream = TcpStream::connect(to).expect("a connection");
+    if let Some(name) = congestion {
+        setsockopt(&stream, TcpCongestion, &OsString::from(name)).expect("a congestion control");
+    }
+    let name = getsockopt(&stream, TcpCongestion).expect("a socket's congestion control");
     stream.write_all(&[SINK]).expect("the first byte");
     let chunk = vec![0; CHUNK];
     let end = Instant::now() + time;
@@ -176,7 +195,9 @@ fn push(to: SocketAddr, time: Duration) -> u64 {
     stream.shutdown(std::net::Shutdown::Write).expect("the end");
     let mut sum = [0; 8];
     stream.read_exact(&mut sum).expect("the sum");
-    u64::from_be_bytes(sum)
+    // The kernel fills up with zeros.
+    let name = name.to_string_lossy().trim_end_matches('\0').to_owned();
+    (u64::from_be_bytes(sum), name)
 }
 
 fn by_threads(to: SocketAddr, time: Duration) -> f64 {
