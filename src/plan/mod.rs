@@ -198,10 +198,10 @@ fn resolve(
     lines: &Lines,
     sink: &mut Sink,
 ) -> Option<Resolved> {
-    if !size::bearable(body, sink) {
+    let expanded = kubernetes::expand(body, sink);
+    if !size::bearable(&expanded, sink) {
         return None;
     }
-    let expanded = kubernetes::expand(body, sink);
     let body: &Body = &expanded.body;
     let network = Network::of(&expanded, sink);
     let Network {

@@ -1,9 +1,12 @@
 //! How large a lab may be: what a laptop can build, and what checking finishes within a second.
 
 use super::Sink;
+use super::kubernetes::Expanded;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span};
-use crate::spec::{Body, Lab, Verb};
+use crate::spec::kubernetes::{Kubernetes, Service};
+use crate::spec::{Body, Host, Lab, TargetGroup, Verb};
+use std::collections::HashMap;
 
 /// Hosts of one case.
 const HOSTS: usize = 4000;
@@ -15,14 +18,17 @@ const LISTENERS: usize = 50;
 const ITEMS: usize = 200;
 /// Steps of one case.
 const STEPS: usize = 1000;
-/// See [`weight`], over all cases: some 0.5 s and 300 MB.
+/// See [`weight`], over all cases, before clusters are taken apart: some 0.5 s and 300 MB.
 const WEIGHT: usize = 100_000;
 
-/// True when the body can be planned.
-pub(super) fn bearable(body: &Body, sink: &mut Sink) -> bool {
+/// True when the body can be planned, with its cluster taken apart: what that brings counts like what was written.
+pub(super) fn bearable(expanded: &Expanded<'_>, sink: &mut Sink) -> bool {
+    let body: &Body = &expanded.body;
+    let crowds = Crowds::of(body);
+    let hosts = sum(body.hosts.iter().map(|(_, host)| count(host)));
     let step = body.steps.last().map_or(Span::default(), |step| step.span);
     let mut counts = vec![
-        (host_count(body), HOSTS, "hosts", place(&body.hosts)),
+        (hosts, HOSTS, "hosts", place(&body.hosts)),
         (
             body.load_balancers.len(),
             ITEMS,
@@ -53,7 +59,7 @@ pub(super) fn bearable(body: &Body, sink: &mut Sink) -> bool {
         ));
     }
     for (name, group) in &body.target_groups {
-        let targets = group.targets.len();
+        let targets = crowds.targets(group);
         counts.push((targets, TARGETS, "targets of one group", name.span));
     }
     let mut fits = true;
@@ -73,14 +79,14 @@ pub(super) fn bearable_together(lab: &Lab, sink: &mut Sink) -> bool {
     within(
         total,
         WEIGHT,
-        "hosts, targets, steps and claims, counted for each case,",
+        "hosts and their settings, targets, endpoints, steps and claims, counted for each case,",
         lab.title.span,
         sink,
     )
 }
 
-/// What planning a body costs, in microseconds or thereabouts. Each load's result names every host, `stop` and
-/// `kill` may, and a claim is compiled.
+/// What planning a body costs, in some five microseconds. Each load's result names every host, `stop` and `kill` may,
+/// and a claim is compiled. Every host has its own copy of its texts, every node a rule for each endpoint of each port.
 fn weight(body: &Body, claims: usize) -> usize {
     let naming = body
         .steps
@@ -92,30 +98,87 @@ fn weight(body: &Body, claims: usize) -> usize {
             )
         })
         .count();
-    let targets = |group: &crate::spec::TargetGroup| group.targets.len();
-    let targets: usize = body.target_groups.iter().map(|(_, g)| targets(g)).sum();
-    host_count(body)
-        .saturating_mul(naming + 1)
-        .saturating_add(targets + body.steps.len() + 10 * claims)
+    let crowds = Crowds::of(body);
+    let targets = body.target_groups.iter();
+    let targets = sum(targets.map(|(_, group)| crowds.targets(group)));
+    let all = sum(hosts(body).map(|(_, host)| count(host)));
+    let own = sum(hosts(body).map(|(_, host)| count(host).saturating_mul(settings(host))));
+    sum([
+        all.saturating_mul(naming + 1),
+        own,
+        targets,
+        body.kubernetes
+            .as_ref()
+            .map_or(0, |cluster| services(cluster, &crowds)),
+        body.steps.len(),
+        claims.saturating_mul(10),
+    ])
 }
 
-fn host_count(body: &Body) -> usize {
-    let kubernetes = body.kubernetes.iter();
-    let cluster = kubernetes.flat_map(|kubernetes| {
-        let pods = kubernetes.pods.iter();
-        pods.map(|(_, pod)| {
-            pod.host
-                .count
-                .as_ref()
-                .map_or(1, |count| count.value as usize)
-        })
-        .chain([kubernetes.nodes.len()])
+/// What a cluster's services come to: the rules of kube-proxy on its nodes, and the targets of their balancers.
+fn services(cluster: &Kubernetes, crowds: &Crowds<'_>) -> usize {
+    let nodes = cluster.nodes.len();
+    let of = |service: &Service| {
+        let endpoints = crowds.size(&service.selector.value);
+        let rules = nodes.saturating_mul(endpoints);
+        let targets = match service.kind.value.as_str() {
+            "LoadBalancer" => nodes.max(endpoints),
+            _ => 0,
+        };
+        service
+            .ports
+            .len()
+            .saturating_mul(rules.saturating_add(targets))
+    };
+    sum(cluster.services.iter().map(|(_, service)| of(service)))
+}
+
+/// What each copy of a host has of its own, texts counted as a YAML tree counts them.
+fn settings(host: &Host) -> usize {
+    let texts = [&host.nft, &host.iptables, &host.setup];
+    let texts = sum(texts.into_iter().flatten().map(|text| text.value.len()));
+    texts / 64 + host.serve.len() + host.sysctls.len()
+}
+
+/// How many hosts a key names.
+struct Crowds<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Crowds<'a> {
+    fn of(body: &'a Body) -> Self {
+        Self(hosts(body).map(|(key, host)| (key, count(host))).collect())
+    }
+
+    /// One, of a key that is none of hosts: a member of a crowd, a balancer, or a mistake.
+    fn size(&self, key: &str) -> usize {
+        self.0.get(key).copied().unwrap_or(1)
+    }
+
+    fn targets(&self, group: &TargetGroup) -> usize {
+        let names = group.targets.iter();
+        sum(names.map(|(name, _)| self.size(&name.value)))
+    }
+}
+
+/// Keys of hosts, nodes and pods, however many each stands for.
+fn hosts(body: &Body) -> impl Iterator<Item = (&str, &Host)> {
+    let cluster = body.kubernetes.iter().flat_map(|cluster| {
+        let nodes = cluster.nodes.iter();
+        let nodes = nodes.map(|(name, node)| (name.value.as_str(), &node.host));
+        let pods = cluster.pods.iter();
+        nodes.chain(pods.map(|(name, pod)| (name.value.as_str(), &pod.host)))
     });
-    body.hosts
-        .iter()
-        .map(|(_, host)| host.count.as_ref().map_or(1, |count| count.value as usize))
+    let own = body.hosts.iter();
+    own.map(|(name, host)| (name.value.as_str(), host))
         .chain(cluster)
-        .fold(0, usize::saturating_add)
+}
+
+fn count(host: &Host) -> usize {
+    host.count.as_ref().map_or(1, |count| count.value as usize)
+}
+
+/// The most that fits, when it is more.
+fn sum(numbers: impl IntoIterator<Item = usize>) -> usize {
+    numbers.into_iter().fold(0, usize::saturating_add)
 }
 
 fn place<T>(items: &[(crate::diag::Spanned<String>, T)]) -> Span {

@@ -34,7 +34,8 @@ use node::{Entry, Node, Value};
 use readers::Fields;
 use rules::CaseFacts;
 
-/// The most work that the cases of one lab may make: its values, times its cases and their `set` entries.
+/// The most work that the cases of one lab may make: its values ([`Node::weight`]), times its cases and their `set`
+/// entries.
 const MOST_WORK: usize = 1_000_000;
 
 /// What could be read of a file.
@@ -193,7 +194,7 @@ fn cases(root: &Node, body: &Node, start: Span, sink: &mut Diagnostics) -> Optio
         .iter()
         .map(|case| set_of(case).len() + moments)
         .sum();
-    if body.size().saturating_mul(entries) > MOST_WORK {
+    if body.weight().saturating_mul(entries) > MOST_WORK {
         let span = root.entry("cases").map_or(start, |entry| entry.key.span);
         sink.push(
             Diagnostic::new(

@@ -144,12 +144,16 @@ impl Node {
         }
     }
 
-    /// The number of nodes in it, itself included.
-    pub fn size(&self) -> usize {
+    /// What a copy of it costs: the number of nodes in it, itself included, and one more for each 64 bytes of a text.
+    pub fn weight(&self) -> usize {
         1 + match &self.value {
-            Value::Null | Value::Scalar(_) => 0,
-            Value::List(items) => items.iter().map(Node::size).sum(),
-            Value::Map(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+            Value::Null => 0,
+            Value::Scalar(scalar) => text_weight(&scalar.text),
+            Value::List(items) => items.iter().map(Node::weight).sum(),
+            Value::Map(entries) => entries
+                .iter()
+                .map(|entry| text_weight(&entry.key.value) + entry.value.weight())
+                .sum(),
         }
     }
 
@@ -208,6 +212,11 @@ impl Node {
             }
         }
     }
+}
+
+/// How many nodes a text counts for: about as many bytes as they have.
+fn text_weight(text: &str) -> usize {
+    text.len() / 64
 }
 
 /// A scalar on one line; quoted when it must be.

@@ -380,3 +380,21 @@ fn of_maps_only_what_differs_is_a_change() {
     assert_eq!(parts(1), ["steps.hello.connect.to: a:80 a:81"]);
     assert_eq!(parts(2), [""; 0], "another verb is another step");
 }
+
+#[test]
+fn a_text_that_every_case_copies_is_counted_for_each() {
+    // 640 KB in a thousand cases; as nodes alone they would be some 30,000.
+    let text = "x".repeat(640_000);
+    let cases: String = (0..1000).map(|n| format!("  c{n}: *c\n")).collect();
+    let lab = format!(
+        "title: t\nhosts: {{ a: {{ nft: {text} }} }}\nsteps: [{{ wait: 1s }}]\nworks: [1 == 1]\n\
+         cases:\n  c: &c {{ kind: control }}\n{cases}"
+    );
+    let problems = read(&lab, "t.yaml").expect_err("too much");
+    let said: Vec<_> = problems
+        .sorted()
+        .iter()
+        .map(|problem| problem.message.clone())
+        .collect();
+    assert_eq!(said, ["1001 cases are too many for a lab of this size"]);
+}

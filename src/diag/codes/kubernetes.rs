@@ -28,6 +28,8 @@ pub const ENDPOINT_SERVES_NOTHING: Code = Code(710);
 pub const OUTSIDE_THE_CLUSTER: Code = Code(711);
 /// A cluster without nodes.
 pub const NO_NODES: Code = Code(712);
+/// More ports than the nodes have.
+pub const NODE_PORTS_GONE: Code = Code(713);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -172,5 +174,17 @@ pub(super) const RULES: &[Rule] = &[
         \x20   kubernetes: { nodes: {}, pods: { shell: {} } }\n\
         Right:\n\
         \x20   kubernetes: { nodes: { n1: { zone: a } }, pods: { shell: {} } }",
+    },
+    Rule {
+        code: NODE_PORTS_GONE,
+        title: "services need more ports than the nodes have",
+        page: "Each port of a service of the type NodePort or LoadBalancer has a port of its own on every node, and a service\n\
+        with `externalTrafficPolicy: Local` one more for its health checks. They are given out between 30000 and 32767, as\n\
+        kube-apiserver does: 2,768 for TCP, and as many for UDP.\n\
+        \n\
+        Wrong:\n\
+        \x20   sixty services with fifty ports each\n\
+        Right:\n\
+        \x20   as many as the story needs, or `type: ClusterIP` for those that nobody outside reaches",
     },
 ];

@@ -107,8 +107,9 @@ Right:  hosts:
         code: TOO_MANY_NODES,
         title: "the lab has too many values",
         page: "\
-A lab has at most 20,000 values, and its cases together make bounded work. An alias counts as all that it stands
-for: nested aliases make billions of values out of ten lines.
+A lab has at most 20,000 values, and its cases together make bounded work: each has its own copy of the lab. An alias
+counts as all that it stands for, and every 64 bytes of text there as one value more: nested aliases make billions of
+values out of ten lines, and a thousand aliases of one long text make gigabytes.
 
 Wrong:  a: &a [x, x]
         b: &b [*a, *a]

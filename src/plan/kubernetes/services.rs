@@ -92,6 +92,8 @@ impl Service {
 struct Book {
     node_ports: HashMap<(u16, bool), Span>,
     cluster_ips: HashSet<Ipv4Addr>,
+    /// UDP or not: no port of the nodes is left, and that has been said.
+    gone: HashSet<bool>,
 }
 
 /// Adds every service to the cluster, and what it brings to the body. `first` is the number of the first node there.
@@ -117,17 +119,12 @@ pub(super) fn expand(
                 port: port.port.value,
                 udp: port.udp,
                 target: port.target(),
-                node_port: outside.then(|| book.node_port(name, port)),
+                node_port: outside.then(|| book.node_port(name, port, sink)).flatten(),
             })
             .collect();
-        let health_check = (service.local.is_some() && outside).then(|| {
-            let seed = format!("{}/healthz", name.value);
-            let written = service
-                .health_check_node_port
-                .as_ref()
-                .map(|port| port.value);
-            written.unwrap_or_else(|| book.free_port(&seed, false))
-        });
+        let health_check = (service.local.is_some() && outside)
+            .then(|| book.health_check(name, service, sink))
+            .flatten();
         unused(name, service, sink);
         if let Some(port) = health_check {
             answer_checks(port, &endpoints, kubernetes, service, body, first);
@@ -215,28 +212,60 @@ impl Book {
         address
     }
 
-    fn node_port(&mut self, service: &Spanned<String>, port: &ServicePort) -> u16 {
-        match &port.node_port {
-            Some(written) => written.value,
-            None => self.free_port(&format!("{}:{}", service.value, port.port.value), port.udp),
+    fn node_port(
+        &mut self,
+        service: &Spanned<String>,
+        port: &ServicePort,
+        sink: &mut Sink,
+    ) -> Option<u16> {
+        if let Some(written) = &port.node_port {
+            return Some(written.value);
         }
+        let seed = format!("{}:{}", service.value, port.port.value);
+        self.free_port(&seed, port.udp, port.port.span, sink)
     }
 
-    /// Kubernetes takes a random one; here the same lab always has the same.
-    fn free_port(&mut self, seed: &str, udp: bool) -> u16 {
+    fn health_check(
+        &mut self,
+        name: &Spanned<String>,
+        service: &kubernetes::Service,
+        sink: &mut Sink,
+    ) -> Option<u16> {
+        if let Some(written) = &service.health_check_node_port {
+            return Some(written.value);
+        }
+        let seed = format!("{}/healthz", name.value);
+        self.free_port(&seed, false, name.span, sink)
+    }
+
+    /// Kubernetes takes a random one; here the same lab always has the same. None: all are taken, which is said once
+    /// for each protocol.
+    fn free_port(&mut self, seed: &str, udp: bool, place: Span, sink: &mut Sink) -> Option<u16> {
         let hash = digest(&SHA256, seed.as_bytes());
         let bytes = hash.as_ref();
-        let mut offset = u16::from_be_bytes([bytes[0], bytes[1]]) % NODE_PORTS.1;
-        loop {
-            let port = NODE_PORTS.0 + offset;
-            if let std::collections::hash_map::Entry::Vacant(free) =
-                self.node_ports.entry((port, udp))
-            {
-                free.insert(Span::default());
-                return port;
+        let start = u16::from_be_bytes([bytes[0], bytes[1]]) % NODE_PORTS.1;
+        let once_round = (start..NODE_PORTS.1).chain(0..start);
+        let free = once_round
+            .map(|offset| NODE_PORTS.0 + offset)
+            .find(|port| !self.node_ports.contains_key(&(*port, udp)));
+        match free {
+            Some(port) => {
+                self.node_ports.insert((port, udp), Span::default());
             }
-            offset = (offset + 1) % NODE_PORTS.1;
+            None if self.gone.insert(udp) => sink.push(
+                Diagnostic::new(
+                    code::NODE_PORTS_GONE,
+                    place,
+                    "no port of the nodes is left for this one",
+                )
+                .label(format!("all {} are taken", NODE_PORTS.1))
+                .help(
+                    "services of the type ClusterIP need none; or split the lab into several files",
+                ),
+            ),
+            None => {}
         }
+        free
     }
 }
 

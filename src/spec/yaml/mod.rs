@@ -2,7 +2,8 @@
 //!
 //! Works on the parser's events, not on serde: only there are the spans of containers, the tags and the quoting
 //! still to be seen, and a duplicate key need not be the last thing said. Bounded in bytes, nodes and depth, aliases
-//! counted as what they stand for, so that no text takes long. Not here: what the values mean.
+//! counted as what they stand for, their texts too, so that no file takes long or much memory. Not here: what the
+//! values mean.
 
 mod collections;
 mod keys;
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 /// The largest lab file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// The most nodes a lab may have, aliases counted as what they stand for.
+/// The most nodes a lab may have. An alias counts as what it stands for, each 64 bytes of its texts as one node more.
 pub const MAX_NODES: usize = 20_000;
 
 /// The deepest nesting; the grammar's own is less than ten.
@@ -255,7 +256,7 @@ impl<'a> Composer<'a, '_> {
     }
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Sized, Stop> {
-        let Some((node, height)) = self.anchors.get(&id).cloned() else {
+        let Some((node, height)) = self.anchors.get(&id) else {
             // An anchor inside itself is not finished yet.
             let name = self.text[span.start..span.end]
                 .trim_start_matches('*')
@@ -263,11 +264,13 @@ impl<'a> Composer<'a, '_> {
             self.unknown_alias(&name, span);
             return Ok((refused(span), 1));
         };
+        let (weight, height) = (node.weight(), *height);
         if depth + height > MAX_DEPTH {
             return Err(self.problem(traps::too_deep(span)));
         }
-        self.count(node.size(), span)?;
-        Ok((node, height))
+        // Counted before it is copied: the copies together are what takes memory.
+        self.count(weight, span)?;
+        Ok(self.anchors[&id].clone())
     }
 
     /// Refuses a tag, and says where it stands.

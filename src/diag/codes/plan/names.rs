@@ -33,7 +33,9 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         page: "A lab is built on one machine and checked within a second, so its numbers are limited: 4,000 hosts, 200 load\n\
         balancers and target groups, 1,000 steps, 50 listeners a balancer and 1,000 targets a group (AWS's own limits).\n\
         All cases together hold at most 100,000 hosts, targets, steps and claims; each load counts every host once more,\n\
-        since its result names them all, and a claim counts for ten.\n\
+        since its result names them all, and a claim counts for ten. A host's servers, its sysctls and every 64 bytes of its\n\
+        rules and its setup count besides, for each of its `count`. In a cluster, so do the rules on its nodes: nodes, times\n\
+        the ports of services, times their pods.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { a: { count: 1000 }, b: { count: 1000 }, c: { count: 1000 }, d: { count: 1000 }, e: { count: 1000 } }\n\
