@@ -47,6 +47,9 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 .clone()
                 .unwrap_or_else(|| (saved.case.file.clone(), saved.text.clone()));
             let place = saved.folder.display().to_string();
+            if lab.is_some() {
+                has_results(&replan(&saved.evidence, &file, &text)?, &saved.evidence)?;
+            }
             Ok(Outcome {
                 saved: Some(place),
                 capture: store::capture_beside(&saved.folder),
@@ -74,6 +77,19 @@ pub fn outcome(file: &str, text: &str, evidence: Evidence) -> Result<Outcome, Mi
         record: None,
         retried: None,
     })
+}
+
+/// Steps that the lab has got since the run have no results; what is said of them could not be judged.
+fn has_results(plan: &Plan, evidence: &Evidence) -> Result<(), Mistake> {
+    let recorded = |name: &str| evidence.steps.iter().any(|step| step.name == name);
+    let mut named = plan.steps.iter().filter(|step| step.named);
+    match named.find(|step| !recorded(&step.name)) {
+        None => Ok(()),
+        Some(step) => Err(Mistake(format!(
+            "`{}`, line {}: the evidence of `{}` has no step `{}` ({}); run the lab again to judge what it says now",
+            plan.file, step.line, plan.case, step.name, step.label
+        ))),
+    }
 }
 
 fn replan(evidence: &Evidence, file: &str, text: &str) -> Result<Plan, Mistake> {

@@ -77,6 +77,16 @@ fn expectations_written_since_are_judged_against_the_record() {
     );
     let output = desk.hairpin(&["judge", "kept", "--lab", "broken.yaml"]);
     mistake(&output, &["broken.yaml:17:", "1 problem in `broken.yaml`"]);
+    // The results are those of the steps that had their names, wherever these stand now; a new one has none.
+    let earlier = LAB.replacen("steps:\n", "steps:\n  - wait: { for: 1ms, as: pause }\n", 1);
+    desk.file("longer.yaml", &earlier);
+    let output = desk.hairpin(&["judge", "kept", "--lab", "longer.yaml"]);
+    mistake(&output, &["no step `pause`"]);
+    let unnamed = LAB.replace("== 7", "== 1");
+    let unnamed = unnamed.replacen("steps:\n", "steps:\n  - wait: 1ms\n", 1);
+    desk.file("moved.yaml", &unnamed);
+    let output = desk.hairpin(&["judge", "kept", "--lab", "moved.yaml"]);
+    assert_eq!(status(&output), 0, "{}", everything(&output));
     desk.file("short.yaml", LAB.split("  bad:").next().expect("text"));
     let output = desk.hairpin(&["judge", "kept", "--lab", "short.yaml"]);
     mistake(&output, &["`short.yaml` has no case `bad`"]);

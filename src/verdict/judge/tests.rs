@@ -82,14 +82,16 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
 }
 
 fn evidence(lag_ms: f64) -> Evidence {
-    let step = |ok| StepResult {
+    let step = |name: &str, ok| StepResult {
+        name: name.into(),
         ok,
         ms: 5.0,
         ..StepResult::default()
     };
     Evidence {
         lag_ms,
-        steps: vec![step(true), step(false)],
+        // In another order than the plan's: results go by their names.
+        steps: vec![step("bad", false), step("good", true)],
         ..Evidence::default()
     }
 }

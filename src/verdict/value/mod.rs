@@ -12,6 +12,7 @@ use crate::evidence::{
 use crate::plan::vocabulary::STATUSES;
 use crate::plan::{Plan, Verb};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The object of roots: topology, findings, packets, and each named step's result at top level.
 ///
@@ -44,8 +45,13 @@ pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
         false => Vec::new(),
     };
     roots.insert("flow_logs".into(), json!(logs));
-    for (step, result) in plan.steps.iter().zip(&evidence.steps) {
-        if step.named {
+    // By name: saved evidence may be of a lab that has been changed since.
+    let results = evidence.steps.iter();
+    let results: HashMap<&str, &StepResult> = results
+        .map(|result| (result.name.as_str(), result))
+        .collect();
+    for step in plan.steps.iter().filter(|step| step.named) {
+        if let Some(result) = results.get(step.name.as_str()) {
             roots.insert(step.name.clone(), step_value(result, &evidence.connections));
         }
     }

@@ -6,7 +6,7 @@ use crate::evidence::{
 };
 use crate::expr::{Truth, Type};
 use crate::fabric::metric::Namespace;
-use crate::plan::{Fault, Plan, Verb, vocabulary};
+use crate::plan::{Fault, Plan, Step, Verb, vocabulary};
 use crate::verdict::findings;
 use std::collections::BTreeMap;
 
@@ -105,7 +105,8 @@ fn evidence(plan: &Plan) -> Evidence {
         ) => Detail::Plain,
         Verb::Fault(Fault::Drop(_)) => Detail::Drop { dropped: 1 },
     };
-    let result = |step| StepResult {
+    let result = |step: &Step| StepResult {
+        name: step.name.clone(),
         ok: true,
         detail: detail(step),
         ..StepResult::default()
