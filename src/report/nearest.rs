@@ -5,7 +5,7 @@ use super::Outcome;
 use super::last_words;
 use crate::evidence::{Detail, Evidence, Packet};
 use crate::plan::Kind;
-use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, findings};
 use serde_json::Value;
 
 /// Packets told of one connection.
@@ -94,7 +94,7 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
     let told = nearest.connections.iter();
     nearest.packets = told.flat_map(|c| last_packets(evidence, *c)).collect();
     let mut hosts: Vec<&str> = paths()
-        .filter_map(|path| path.strip_prefix("hosts.")?.split('.').next())
+        .filter_map(|path| findings::item_of("hosts", path))
         .collect();
     hosts.sort_unstable();
     hosts.dedup();

@@ -7,7 +7,7 @@
 //! two connections of one 4-tuple (see `flow_collision`).
 //! Observed on: Kubernetes nodes with kube-proxy before 1.15, which lets INVALID packets pass to pods.
 
-use super::{cite, count, counters, distinct, name_all};
+use super::{cite, count, counters, distinct, host_at, name_all};
 use crate::evidence::{Connection, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
@@ -51,7 +51,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .map(|c| trace.evidence.connections[*c].from.as_str());
     let servers = found
         .iter()
-        .filter_map(|stray| owner(trace, &trace.sent(stray.reset).to));
+        .filter_map(|stray| host_at(trace.evidence, &trace.sent(stray.reset).to));
     let mut numbers = counters(trace.evidence, distinct(clients), &["TcpOutRsts"]);
     numbers.extend(counters(
         trace.evidence,
@@ -130,15 +130,6 @@ fn length(packet: &Packet) -> i64 {
         .chars()
         .filter(|flag| matches!(flag, 'S' | 'F'));
     packet.len + letters.count() as i64
-}
-
-/// The host of an end.
-fn owner<'a>(trace: &Trace<'a>, end: &str) -> Option<&'a str> {
-    let mut hosts = trace.evidence.hosts.iter();
-    let address = super::ip(end);
-    hosts
-        .find(|(_, host)| host.address == address)
-        .map(|(name, _)| name.as_str())
 }
 
 #[cfg(test)]

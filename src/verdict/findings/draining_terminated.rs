@@ -11,36 +11,34 @@ pub(super) const KIND: &str = "draining-terminated";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
-    let flows: Vec<usize> = (0..evidence.flows.len())
-        .filter(|flow| evidence.flows[*flow].terminated)
-        .collect();
-    if flows.is_empty() {
+    let flows = || evidence.flows.iter().filter(|flow| flow.terminated);
+    if flows().next().is_none() {
         return None;
     }
+    let terminated = |flow: Option<usize>| {
+        flow.and_then(|flow| evidence.flows.get(flow))
+            .filter(|flow| flow.terminated)
+    };
     let connections: Vec<usize> = (0..evidence.connections.len())
-        .filter(|c| {
-            evidence.connections[*c]
-                .flow
-                .is_some_and(|f| flows.contains(&f))
-        })
+        .filter(|c| terminated(evidence.connections[*c].flow).is_some())
         .collect();
     let told: Vec<usize> = (0..trace.passages.len())
         .filter(|p| {
             let packet = trace.sent(*p);
-            let flow = packet.flow.filter(|flow| flows.contains(flow));
-            let by_balancer = flow.is_some_and(|f| packet.sender == evidence.flows[f].balancer);
+            let by_balancer =
+                terminated(packet.flow).is_some_and(|flow| packet.sender == flow.balancer);
             (by_balancer && packet.flags.contains('R'))
                 || answer(trace.ended(*p)) == Some("reset, terminated flow")
         })
         .collect();
-    let targets = distinct(flows.iter().map(|f| evidence.flows[*f].target.clone()));
+    let targets = distinct(flows().map(|flow| flow.target.clone()));
     let whom = distinct(
         told.iter()
             .map(|p| trace.ended(*p).receiver.clone())
             .filter(|receiver| !receiver.is_empty()),
     );
     let names = if connections.is_empty() {
-        count(flows.len(), "flow")
+        count(flows().count(), "flow")
     } else {
         name_all(trace, &connections)
     };

@@ -6,6 +6,7 @@ use super::{cite, count, item};
 use crate::evidence::{Evidence, Flow};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
+use std::collections::HashSet;
 
 pub(super) const KIND: &str = "fail-open";
 
@@ -15,7 +16,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let mut sentences = Vec::new();
     let mut values = Vec::new();
-    let mut astray = Vec::new();
+    let mut astray = HashSet::new();
     for (name, balancer) in &evidence.load_balancers {
         let flows = balancer.metrics.get(METRIC).copied().unwrap_or(0);
         let Some(counted) = usize::try_from(flows).ok().filter(|flows| *flows > 0) else {

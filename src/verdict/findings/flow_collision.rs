@@ -212,7 +212,7 @@ fn finding(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> Finding {
     } else {
         tell_many(trace, first, meetings)
     };
-    let connections = distinct_indexes(
+    let connections = distinct(
         meetings
             .iter()
             .flat_map(|m| [m.old.connection, m.new.connection])
@@ -248,11 +248,6 @@ fn finding(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> Finding {
 }
 
 /// As `distinct`, for lists of tens of thousands.
-fn distinct_indexes(items: impl Iterator<Item = usize>) -> Vec<usize> {
-    let mut seen = std::collections::HashSet::new();
-    items.filter(|item| seen.insert(*item)).collect()
-}
-
 /// The host that cannot tell the two apart.
 fn target<'a>(trace: &Trace<'a>, meeting: &Meeting) -> Option<&'a str> {
     let evidence = trace.evidence;

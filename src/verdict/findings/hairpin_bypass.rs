@@ -5,7 +5,7 @@
 //! Observed on: Docker's bridge with a published port and no userland proxy, without br_netfilter; a Kubernetes node that
 //! is chosen by a client-preserving balancer for a pod of its own.
 
-use super::{CITED, count, counters, distinct, ip, join, name_all};
+use super::{CITED, count, counters, distinct, host_at, join, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
@@ -63,7 +63,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let servers = distinct(
         found
             .iter()
-            .filter_map(|bypass| owner(trace, &evidence.packets[bypass.answer].from)),
+            .filter_map(|bypass| host_at(trace.evidence, &evidence.packets[bypass.answer].from)),
     );
     let mut numbers = counters(evidence, clients, &["TcpOutRsts"]);
     numbers.extend(counters(evidence, servers, &["TcpExtEmbryonicRsts"]));
@@ -143,15 +143,6 @@ fn route(trace: &Trace, syn: &Packet) -> &'static str {
         }
         false => "Neither the SYN nor the answer ever left the host that both are inside of.",
     }
-}
-
-/// The host of an address.
-fn owner<'a>(trace: &Trace<'a>, end: &str) -> Option<&'a str> {
-    let address = ip(end);
-    let mut hosts = trace.evidence.hosts.iter();
-    hosts
-        .find(|(_, host)| host.address == address)
-        .map(|(name, _)| name.as_str())
 }
 
 #[cfg(test)]

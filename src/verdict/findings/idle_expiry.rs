@@ -4,10 +4,11 @@
 //! the host behind it; the other side meets silence), and in silence on other clouds. Azure can reset both ends at the
 //! moment of expiry.
 
-use super::{cite, cloud, connections_of, lapse, name_all};
+use super::{cite, cloud, connections_of, distinct, join, lapse, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason, is_reset};
+use std::collections::HashMap;
 
 pub(super) const KIND: &str = "idle-expiry";
 
@@ -40,19 +41,23 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             format!(" after {} of silence{cloud}", lapse(ms))
         })
         .unwrap_or_default();
-    let resets = late.iter().filter(|p| reset(**p)).count();
-    let then = match (resets, late.len() - resets) {
-        (_, 0) => "it was answered with RST".to_owned(),
-        (0, n) => format!("it was dropped without a word, and so were {} more", n - 1),
-        (resets, drops) => {
-            format!("{resets} such segments were answered with RST and {drops} dropped")
+    let (first_to_speak, second) = by_turn(trace, &late);
+    let became = |of: &[usize]| {
+        let resets = of.iter().filter(|p| reset(**p)).count();
+        what_became(resets, of.len() - resets)
+    };
+    let then = became(&first_to_speak);
+    let other = match second.is_empty() {
+        true => "The other end was told nothing.".to_owned(),
+        false => {
+            let who = distinct(second.iter().map(|p| trace.sent(*p).sender.clone()));
+            format!("When {} spoke, {}.", few(&who), became(&second))
         }
     };
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{who} forgot {names}{silence}. {} was the first to speak again: {then}. The other end was told \
-             nothing.",
+            "{who} forgot {names}{silence}. {} was the first to speak again: {then}. {other}",
             packet.sender
         ),
         packets: cite(trace, late),
@@ -60,6 +65,39 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         counters: Vec::new(),
         values: Vec::new(),
     })
+}
+
+/// Late packets of the end of each connection that spoke first, and those of the other end.
+fn by_turn(trace: &Trace, late: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut first = HashMap::new();
+    late.iter().partition(|p| {
+        let packet = trace.sent(**p);
+        let of = (trace.passages[**p].connection, packet.flow);
+        *first.entry(of).or_insert(packet.sender.as_str()) == packet.sender
+    })
+}
+
+fn what_became(resets: usize, drops: usize) -> String {
+    match (resets, drops) {
+        (0 | 1, 0) => "it was answered with RST".to_owned(),
+        (resets, 0) => format!("{resets} such segments were answered with RST"),
+        (0, 1) => "it was dropped without a word".to_owned(),
+        (0, drops) => format!(
+            "it was dropped without a word, and so were {} more",
+            drops - 1
+        ),
+        (resets, drops) => {
+            format!("{resets} such segments were answered with RST and {drops} dropped")
+        }
+    }
+}
+
+/// `a`, `a and b`, `5 others`
+fn few(names: &[String]) -> String {
+    match names.len() {
+        ..=3 => join(names),
+        many => format!("{many} others"),
+    }
 }
 
 /// A NAT gateway reset both ends of connections at the moment they had been idle for too long.

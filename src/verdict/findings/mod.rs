@@ -55,7 +55,10 @@ use super::Finding;
 use super::trace::{Trace, delivered, drop_reason};
 use crate::evidence::{Answer, Detail, Evidence};
 use serde_json::Value;
-use words::{cloud, count, ip, item, join, lapse, name_all, quoted, with_via};
+use std::collections::HashSet;
+use std::hash::Hash;
+pub use words::item_of;
+use words::{cloud, count, host_at, ip, item, join, lapse, name_all, quoted, with_via};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -253,14 +256,10 @@ fn states(evidence: &Evidence, host: &str) -> Vec<(String, Value)> {
 }
 
 /// Distinct, in order of first appearance.
-fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut list: Vec<T> = Vec::new();
-    for item in items {
-        if !list.contains(&item) {
-            list.push(item);
-        }
-    }
-    list
+fn distinct<T: Clone + Eq + Hash>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    let items = items.into_iter();
+    items.filter(|item| seen.insert(item.clone())).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the old one was idle for too long, goes the same way.
 
 use super::{cite, connections_of};
+use crate::evidence::Flow;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 
@@ -16,32 +17,30 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
     let mut findings = Vec::new();
     for (name, group) in &evidence.target_groups {
-        let flows: Vec<usize> = (0..evidence.flows.len())
-            .filter(|f| evidence.flows[*f].group == *name && evidence.flows[*f].protocol == "udp")
-            .collect();
-        let Some(first) = flows.first().map(|f| &evidence.flows[*f]) else {
+        let is_of = |flow: &Flow| flow.group == *name && flow.protocol == "udp";
+        let flows = || evidence.flows.iter().filter(|flow| is_of(flow));
+        let Some(first) = flows().next() else {
             continue;
         };
-        let pinned = flows.iter().all(|f| {
-            let flow = &evidence.flows[*f];
-            flow.client == first.client && flow.target == first.target
-        });
+        let pinned = flows().all(|flow| flow.client == first.client && flow.target == first.target);
+        if !pinned || group.targets.len() < 2 {
+            continue;
+        }
         let datagrams: Vec<usize> = (0..trace.passages.len())
             .filter(|p| {
                 let ended = trace.ended(*p);
-                ended.flow.is_some_and(|flow| flows.contains(&flow))
-                    && delivered(ended)
-                    && ended.receiver == first.target
+                let flow = ended.flow.and_then(|flow| evidence.flows.get(flow));
+                flow.is_some_and(is_of) && delivered(ended) && ended.receiver == first.target
             })
             .collect();
-        if !pinned || group.targets.len() < 2 || datagrams.len() < MANY {
+        if datagrams.len() < MANY {
             continue;
         }
         let connections = connections_of(trace, datagrams.iter().copied());
-        let again = if flows.len() > 1 {
+        let again = if flows().nth(1).is_some() {
             format!(
                 ", in {} flows one after the other, for the choice is made by the same ports",
-                flows.len()
+                flows().count()
             )
         } else {
             String::new()

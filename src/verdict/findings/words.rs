@@ -49,6 +49,24 @@ pub(super) fn item(map: &str, name: &str) -> String {
     }
 }
 
+/// `front-1` of `load_balancers["front-1"].flows`: the name that [`item`] made a path of. None: it is another map's.
+pub fn item_of<'a>(map: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix(map)?;
+    match rest.strip_prefix("[\"") {
+        Some(quoted) => Some(quoted.split_once("\"]")?.0),
+        None => rest.strip_prefix('.')?.split('.').next(),
+    }
+}
+
+/// The host that has an address; `end` with its port.
+pub(super) fn host_at<'a>(evidence: &'a Evidence, end: &str) -> Option<&'a str> {
+    let address = ip(end);
+    let mut hosts = evidence.hosts.iter();
+    hosts
+        .find(|(_, host)| !address.is_empty() && (host.address == address || host.ipv6 == address))
+        .map(|(name, _)| name.as_str())
+}
+
 /// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
 pub(super) fn ip(address: &str) -> &str {
     let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
@@ -80,4 +98,37 @@ pub(super) fn cloud(evidence: &Evidence, ms: f64) -> String {
     }
     let seconds = ms * evidence.time_scale / 1000.0;
     format!(" ({seconds:.0} s of the cloud's time)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::HostEvidence;
+
+    #[test]
+    fn a_path_and_its_item_are_one_whatever_the_name() {
+        for name in ["web1", "web-1", "a.b"] {
+            let path = format!("{}.counters.TcpOutRsts", item("hosts", name));
+            assert_eq!(item_of("hosts", &path), Some(name), "{path}");
+        }
+        assert_eq!(item_of("hosts", "load_balancers.front.flows"), None);
+        assert_eq!(item_of("hosts", "hostsfile.x"), None);
+    }
+
+    #[test]
+    fn a_host_has_addresses_of_both_families() {
+        let mut evidence = Evidence::default();
+        let host = HostEvidence {
+            address: "10.0.0.10".into(),
+            ipv6: "2001:db8::10".into(),
+            ..HostEvidence::default()
+        };
+        evidence
+            .hosts
+            .insert("other".into(), HostEvidence::default());
+        evidence.hosts.insert("web1".into(), host);
+        assert_eq!(host_at(&evidence, "10.0.0.10:80"), Some("web1"));
+        assert_eq!(host_at(&evidence, "[2001:db8::10]:80"), Some("web1"));
+        assert_eq!(host_at(&evidence, ""), None);
+    }
 }

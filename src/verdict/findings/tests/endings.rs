@@ -70,3 +70,37 @@ fn an_expired_flow_speaks_only_when_somebody_does() {
          speak again: it was answered with RST. The other end was told nothing."
     );
 }
+
+/// The old connection, each end of which speaks after its flow was forgotten.
+fn both_ends_speak(client: &str, server: &str) -> String {
+    let (mut kit, old) = old_is_up();
+    kit.flow(old).state = "expired".into();
+    kit.now = 4000.0;
+    kit.up(old, "P.", OLD.client + 65, OLD.server + 65, 64);
+    kit.evidence.packets.last_mut().expect("a packet").fate = client.into();
+    kit.now = 5000.0;
+    kit.down(old, "P.", OLD.server + 65, OLD.client + 65, 64);
+    kit.evidence.packets.last_mut().expect("a packet").fate = server.into();
+    the(&kit, "idle-expiry").summary
+}
+
+#[test]
+fn of_an_expired_flow_each_end_is_told_when_it_speaks() {
+    let reset = "answered: reset, expired flow";
+    let summary = both_ends_speak(reset, reset);
+    assert!(
+        summary.ends_with(
+            "client was the first to speak again: it was answered with RST. When web1 spoke, it was answered with RST."
+        ),
+        "{summary}"
+    );
+    let dropped = "dropped: expired-flow";
+    let summary = both_ends_speak(dropped, reset);
+    assert!(
+        summary.ends_with(
+            "client was the first to speak again: it was dropped without a word. When web1 spoke, it was answered with \
+             RST."
+        ),
+        "{summary}"
+    );
+}
