@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &["units", "plan", "evidence", "verdict", "fabric"],
+        &["units", "diag", "plan", "evidence", "verdict", "fabric"],
     ),
     (
         "cli",

@@ -4,6 +4,7 @@
 //! Not here: the rules themselves (see `spec`, `plan`, `expr`); their codes and pages are in [`codes`].
 
 pub mod codes;
+pub mod github;
 mod render;
 
 pub use codes::{Code, Rule};

@@ -2,6 +2,7 @@
 //!
 //! Not here: which problems there are. Any span is fit to print: it is clamped to the text and to its characters.
 
+use super::github::{data, property};
 use super::{Diagnostic, Diagnostics, Span};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
@@ -139,8 +140,6 @@ fn json(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let _ = writeln!(out, "{object}");
 }
 
-/// <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>: `%`, CR and LF are escaped,
-/// in properties `:` and `,` too.
 fn github(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let range = clamp(text, diagnostic.span);
     let (line, column) = line_column(text, range.start);
@@ -148,12 +147,6 @@ fn github(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
         Some(help) => format!("{}\nhelp: {help}", diagnostic.message),
         None => diagnostic.message.clone(),
     };
-    let data = |text: &str| {
-        text.replace('%', "%25")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A")
-    };
-    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let (file, code, message) = (property(file), diagnostic.code, data(&message));
     let _ = writeln!(
         out,

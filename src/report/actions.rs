@@ -3,6 +3,7 @@
 use super::tally::tallies;
 use super::told;
 use super::{Report, Word, machine_word};
+use crate::diag::github::{data, property};
 use std::fmt::Write;
 
 /// One `::error` line for each case that did not come out as claimed, one `::notice` for each that did so only when it
@@ -31,26 +32,14 @@ pub fn github(report: &Report) -> String {
             property(&record.file),
             record.line,
             property(&format!("{}: {title}", record.name())),
-            message(&words)
+            data(&words)
         )
         .expect("a string takes everything");
     }
     if let Some(sentence) = report.interrupted() {
-        text.push_str(&format!("::error title=hairpin::{}\n", message(&sentence)));
+        text.push_str(&format!("::error title=hairpin::{}\n", data(&sentence)));
     }
     text
-}
-
-/// Escapes of a workflow command's message.
-fn message(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-/// Escapes of a workflow command's property.
-fn property(text: &str) -> String {
-    message(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -74,10 +63,5 @@ mod tests {
             )
         );
         assert_eq!(report(&[tests::fault(), tests::fix()]), "");
-    }
-
-    #[test]
-    fn properties_hide_what_would_end_them() {
-        assert_eq!(property("a: 50%, b\n"), "a%3A 50%25%2C b%0A");
     }
 }

@@ -32,8 +32,9 @@ pub use metrics::{metrics, metrics_json};
 pub use nearest::{Nearest, nearest};
 pub use proof::{Offered, Proof, Remedy};
 pub use record::{
-    Asked, Captured, Changed, Claimed, Counted, Found, Gateway, Leg, Mapped, Named, Network,
-    Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted, Truth, VERSION,
+    Asked, Captured, Changed, Claimed, Counted, Found, Gateway, Leg, MOST_SHARDS, Mapped, Named,
+    Network, Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted, Truth,
+    VERSION,
 };
 pub use repeat::repeat;
 pub use tally::{Tally, Times, tallies, wilson};

@@ -24,6 +24,21 @@ pub enum Word {
     Interrupted,
 }
 
+/// The command that runs a case again and tells everything about it, to be pasted into a shell.
+pub(super) fn again(file: &str, case: &str, seed: u64) -> String {
+    let (file, case) = (shell(file), shell(case));
+    format!("hairpin run {file} --case {case} --seed {seed} --explain")
+}
+
+/// One word of a shell: in single quotes where it would not be one as it is.
+fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// `fault`, `fix`, `partial`, `control`
 pub(crate) fn kind_word(kind: Kind) -> &'static str {
     match kind {
@@ -88,4 +103,23 @@ pub(super) fn in_short(changes: &[Change]) -> String {
         }
     };
     changes.iter().map(short).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::again;
+
+    #[test]
+    fn the_command_can_be_pasted_whatever_the_file_is_called() {
+        let rest = "--case as-deployed --seed 1 --explain";
+        for (file, word) in [
+            ("labs/nlb/lost-syn.yaml", "labs/nlb/lost-syn.yaml"),
+            ("my labs/a.yaml", "'my labs/a.yaml'"),
+            ("it's.yaml", "'it'\\''s.yaml'"),
+            ("$(id).yaml", "'$(id).yaml'"),
+        ] {
+            let said = again(file, "as-deployed", 1);
+            assert_eq!(said, format!("hairpin run {word} {rest}"));
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod hand;
 
 pub use hand::{CaptureArgs, DoArgs, DownArgs, ExecArgs, NewArgs, PsArgs, ShellArgs, UpArgs};
 
-use crate::report::Shard;
+use crate::report::{MOST_SHARDS, Shard};
 use crate::units::Bytes;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -355,6 +355,9 @@ fn shard(text: &str) -> Result<Shard, String> {
     let parts = text.split_once('/');
     let numbers = parts.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
     match numbers {
+        Some((_, of)) if of > MOST_SHARDS => {
+            Err(format!("{of} parts are too many: at most {MOST_SHARDS}"))
+        }
         Some((number, of)) if (1..=of).contains(&number) => Ok(Shard { number, of }),
         Some((number, of)) => Err(format!(
             "there is no part {number} of {of}: the parts are 1/{of} to {of}/{of}"

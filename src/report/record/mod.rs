@@ -6,6 +6,7 @@
 mod build;
 mod network;
 mod over_time;
+mod read;
 mod remedies;
 
 pub(super) use over_time::OverTime;
@@ -15,6 +16,7 @@ pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
 use super::Word;
 use super::plan::Drawing;
 use super::proof::{Offered, Remedy};
+use super::words::again;
 use crate::plan::Kind;
 use crate::verdict::Ruling;
 use crate::verdict::ladder::Ladder;
@@ -59,12 +61,15 @@ pub struct Summary {
     pub interrupted: usize,
 }
 
+/// The most parts that a run is split into.
+pub const MOST_SHARDS: u32 = 4096;
+
 /// A part of a run that was split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
-    /// From 1.
+    /// From 1 to `of`.
     pub number: u32,
-    /// How many there are.
+    /// How many there are, at most [`MOST_SHARDS`].
     pub of: u32,
 }
 
@@ -314,10 +319,7 @@ impl Record {
 
     /// The command that runs it again and tells everything about it.
     pub fn again(&self) -> String {
-        format!(
-            "hairpin run {} --case {} --seed {} --explain",
-            self.file, self.case, self.seed
-        )
+        again(&self.file, &self.case, self.seed)
     }
 
     /// Entries of the promise that it had to keep and did not.
@@ -361,24 +363,6 @@ impl Report {
             shards,
             cases,
         }
-    }
-
-    /// Reads a machine's report.
-    ///
-    /// # Errors
-    /// Words that say why the text is none.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let head: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        match head["version"].as_u64() {
-            None => return Err("it has no `version`, so it is no report of hairpin".to_owned()),
-            Some(version) if version > u64::from(VERSION) => {
-                return Err(format!(
-                    "it has version {version}, and this hairpin knows up to {VERSION}"
-                ));
-            }
-            Some(_) => {}
-        }
-        serde_json::from_value(head).map_err(|error| error.to_string())
     }
 
     /// Several reports as one. What is in two of them word by word is taken once; another run of a case that is there

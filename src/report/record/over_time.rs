@@ -3,11 +3,16 @@
 use crate::evidence::{Evidence, Load};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Spans of time.
 const COLUMNS: usize = 48;
 /// Of fewer a grid tells nothing.
 const LEAST: usize = 10;
+/// Powers of two that durations can have, in ms: from 1/8 ms to 35 years.
+const POWERS: RangeInclusive<i32> = -3..=40;
+/// More than one load can have.
+const MOST: usize = u32::MAX as usize;
 /// From here on an HTTP status is a failure.
 const BAD_STATUS: i64 = 400;
 
@@ -42,6 +47,16 @@ impl OverTime {
         Self::of(
             answers.map(|answer| (answer.at, (answer.status < BAD_STATUS).then_some(answer.ms))),
         )
+    }
+
+    /// True of what this program can have made.
+    pub(super) fn is_bounded(&self) -> bool {
+        let cells = self.took.iter().map(|(column, _, n)| (*column, *n));
+        let mut cells = cells.chain(self.failed.iter().copied());
+        let mut powers = self.took.iter().map(|(_, power, _)| power);
+        self.columns == COLUMNS
+            && powers.all(|power| POWERS.contains(power))
+            && cells.all(|(column, n)| column < COLUMNS && n <= MOST)
     }
 
     /// Of moments and durations, none for what failed.

@@ -99,9 +99,10 @@ fn a_lab_cannot_write_markdown_or_directives() {
 #[test]
 fn what_is_written_for_machines_reads_back_the_same() {
     let report = mixed();
-    assert_eq!(Report::read(&json(&report)), Ok(report));
+    assert_eq!(Report::read(&json(&report)), Ok(report.clone()));
     assert!(Report::read("{}").is_err_and(|why| why.contains("version")));
     assert!(Report::read("{\"version\": 99}").is_err_and(|why| why.contains("99")));
+    damaged_numbers_are_refused(&json(&report));
 }
 
 #[test]
@@ -377,4 +378,38 @@ fn of_several_runs_the_first_failure_and_the_worst_word_count() {
     assert!(
         junit(&report).contains("1 of 4 runs held") && junit(&report).contains("run 2, seed 1")
     );
+}
+
+/// Numbers of a file that would take memory or overflow.
+fn damaged_numbers_are_refused(report: &str) {
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = serde_json::from_str(report).expect("JSON");
+        change(&mut value);
+        Report::read(&value.to_string())
+    };
+    let grid = |columns: usize, cell: (usize, i32, usize)| {
+        with(&|report| {
+            let mut cases = report["cases"].as_array_mut().expect("cases").iter_mut();
+            let steps = cases.find_map(|case| case.get_mut("steps")?.get_mut(0));
+            steps.expect("a step")["connect_over_time"] = serde_json::json!({
+                "begin": 0.0, "end": 1.0, "columns": columns, "took": [cell], "failed": [[0, 1]],
+            });
+        })
+    };
+    assert!(grid(48, (47, 3, 1)).is_ok());
+    for (columns, cell) in [
+        (usize::MAX, (0, 3, 1)),
+        (48, (48, 3, 1)),
+        (48, (0, i32::MAX, 1)),
+        (48, (0, i32::MIN, 1)),
+        (48, (0, 3, usize::MAX)),
+    ] {
+        let why = grid(columns, cell).expect_err("refused");
+        assert!(why.contains("connect_over_time"), "{why}");
+    }
+    for (number, of) in [(1, u32::MAX), (0, 3), (4, 3)] {
+        let shards = serde_json::json!([{ "number": number, "of": of }]);
+        let why = with(&|report| report["shards"] = shards.clone()).expect_err("refused");
+        assert!(why.contains(&format!("no part {number} of {of}")), "{why}");
+    }
 }

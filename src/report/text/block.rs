@@ -8,7 +8,7 @@ use crate::report::metrics;
 use crate::report::nearest::{drawn, nearest};
 use crate::report::proof::{self, Offered, Run};
 use crate::report::words;
-use crate::report::words::clock;
+use crate::report::words::{again, clock};
 use crate::report::wrap::{count, wrap};
 use crate::report::{Network, Outcome, kind_word};
 use crate::verdict::ladder::ladder;
@@ -64,10 +64,7 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.entry("world", &world(evidence));
     }
     block.files(outcome);
-    let again = format!(
-        "hairpin run {} --case {} --seed {} --explain",
-        info.file, info.name, info.seed
-    );
+    let again = again(&info.file, &info.name, info.seed);
     block.line(INDENT, &format!("{:<9} {again}", "again"));
     block.out.push('\n');
     block.out
