@@ -55,7 +55,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: CHECK_MATCHER,
         title: "a matcher that names no statuses",
-        page: "Statuses from 200 to 599: one, several with commas, or a range.\n\
+        page: "Statuses from 200 to 599, where the group's protocol is HTTP (an Application Load Balancer's) from 200 to 499: one,\n\
+        several with commas, or a range.\n\
         \n\
         Wrong:\n\
         \x20   matcher: 2xx\n\

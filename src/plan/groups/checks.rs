@@ -21,6 +21,8 @@ const CHECKERS: u8 = 3;
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(50);
 /// AWS: statuses a matcher may name for a Network Load Balancer.
 const STATUSES: RangeInclusive<u16> = 200..=599;
+/// AWS: the same for an Application Load Balancer.
+const APPLICATION_STATUSES: RangeInclusive<u16> = 200..=499;
 /// AWS: characters of a health check's path.
 const LONGEST_PATH: usize = 1024;
 
@@ -34,13 +36,18 @@ pub(in crate::plan) fn resolve(
     let checkers = group.emulate.checkers.as_ref();
     let checkers = checkers.and_then(|checkers| u8::try_from(checkers.value).ok());
     let mut fewest = CHECKERS;
+    let mut statuses = Statuses {
+        pass: 200..=399,
+        may_be_named: STATUSES,
+    };
     if group.protocol.value == "HTTP" {
         fewest = 1;
+        statuses.may_be_named = APPLICATION_STATUSES;
         of_requests(group, &mut check, sink);
     }
     Some(of(
         &check,
-        &[200..=399],
+        &statuses,
         checkers.unwrap_or(fewest),
         clock,
         sink,
@@ -69,10 +76,18 @@ fn of_requests(group: &spec::TargetGroup, check: &mut spec::HealthCheck, sink: &
     }
 }
 
-/// A health check as the fabric takes it, of so many checkers of each zonal address. `statuses` pass unless it says others.
-pub(in crate::plan) fn of(
+/// Statuses of the answers to a health check.
+pub(super) struct Statuses {
+    /// That pass, unless the check's matcher names others.
+    pub(super) pass: RangeInclusive<u16>,
+    /// That a matcher may name.
+    pub(super) may_be_named: RangeInclusive<u16>,
+}
+
+/// A health check as the fabric takes it, of so many checkers of each zonal address.
+pub(super) fn of(
     check: &spec::HealthCheck,
-    statuses: &[RangeInclusive<u16>],
+    statuses: &Statuses,
     checkers: u8,
     clock: Clock,
     sink: &mut Sink,
@@ -92,8 +107,8 @@ pub(in crate::plan) fn of(
         healthy_threshold: check.healthy_threshold.value,
         unhealthy_threshold: check.unhealthy_threshold.value,
         matcher: match &check.matcher {
-            Some(text) => matcher(text, sink),
-            None => statuses.to_vec(),
+            Some(text) => matcher(text, &statuses.may_be_named, sink),
+            None => vec![statuses.pass.clone()],
         },
         checkers,
     }
@@ -205,8 +220,13 @@ fn timeout(
 }
 
 /// `200`, `200,202`, `200-399`
-fn matcher(text: &Spanned<String>, sink: &mut Sink) -> Vec<RangeInclusive<u16>> {
-    let parts = text.value.split(',').map(|part| range(part.trim()));
+fn matcher(
+    text: &Spanned<String>,
+    may_be_named: &RangeInclusive<u16>,
+    sink: &mut Sink,
+) -> Vec<RangeInclusive<u16>> {
+    let parts = text.value.split(',');
+    let parts = parts.map(|part| range(part.trim(), may_be_named));
     let Some(ranges) = parts.collect::<Option<Vec<_>>>() else {
         sink.push(
             Diagnostic::new(
@@ -214,7 +234,11 @@ fn matcher(text: &Spanned<String>, sink: &mut Sink) -> Vec<RangeInclusive<u16>> 
                 text.span,
                 format!("`{}` names no statuses", text.value),
             )
-            .label("each from 200 to 599")
+            .label(format!(
+                "each from {} to {}",
+                may_be_named.start(),
+                may_be_named.end()
+            ))
             .help("write it as `200`, `200,202` or `200-399`"),
         );
         return Vec::new();
@@ -222,9 +246,9 @@ fn matcher(text: &Spanned<String>, sink: &mut Sink) -> Vec<RangeInclusive<u16>> 
     ranges
 }
 
-fn range(part: &str) -> Option<RangeInclusive<u16>> {
+fn range(part: &str, may_be_named: &RangeInclusive<u16>) -> Option<RangeInclusive<u16>> {
     let (first, last) = part.split_once('-').unwrap_or((part, part));
     let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    let fits = first <= last && STATUSES.contains(&first) && STATUSES.contains(&last);
+    let fits = first <= last && may_be_named.contains(&first) && may_be_named.contains(&last);
     fits.then_some(first..=last)
 }

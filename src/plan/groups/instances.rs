@@ -2,7 +2,8 @@
 //!
 //! Source: the Classic Load Balancer guide (connection draining, health checks).
 
-use super::{Carries, Group, Groups, checks, registered};
+use super::checks::{self, Statuses};
+use super::{Carries, Group, Groups, registered};
 use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{GroupAttributes, GroupEmulate, Threshold};
@@ -11,15 +12,17 @@ use crate::plan::attributes::{self, Checked, Holder};
 use crate::plan::clock::Clock;
 use crate::plan::hosts::Hosts;
 use crate::spec::{self, Body};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(in crate::plan) const DRAINING: &str = "ConnectionDraining.Enabled";
 pub(in crate::plan) const DRAINING_TIMEOUT: &str = "ConnectionDraining.Timeout";
 /// AWS's default, cloud seconds.
 const DRAINING_SECONDS: u64 = 300;
-/// AWS: the only status that passes.
-const PASSES: RangeInclusive<u16> = 200..=200;
+/// AWS: the only status that passes; there is no matcher.
+const STATUSES: Statuses = Statuses {
+    pass: 200..=200,
+    may_be_named: 200..=200,
+};
 /// Undocumented: one checker for each zonal address.
 const CHECKERS: u8 = 1;
 
@@ -63,7 +66,7 @@ pub(super) fn add<'a>(
             health_check: section
                 .health_check
                 .as_ref()
-                .map(|check| checks::of(check, &[PASSES], CHECKERS, clock, sink)),
+                .map(|check| checks::of(check, &STATUSES, CHECKERS, clock, sink)),
             attributes: group_attributes(&attributes, clock),
             emulate: GroupEmulate::default(),
             port: None,
