@@ -7,6 +7,7 @@
 use hairpin::spec;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -80,6 +81,112 @@ fn every_key_has_an_explanation() {
     );
     assert_eq!(spec::reference::about("laod"), None);
 }
+
+/// The words in backticks of a text.
+fn words_of(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_readme_names_what_is_not_there_yet() {
+    let reference = spec::reference::reference();
+    let later: BTreeSet<&str> = reference
+        .lines()
+        .filter(|line| line.ends_with("Not run by this release."))
+        .flat_map(|line| words_of(line).first().copied())
+        .collect();
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, rest) = readme.split_once("Not there yet: ").expect("the words");
+    let (said, _) = rest.split_once(" Their words in a lab").expect("the end");
+    assert_eq!(words_of(said).into_iter().collect::<BTreeSet<_>>(), later);
+}
+
+/// Where the fields are that `docs/language.md` tells of: the words before them, those behind, and what they are of.
+const TOLD: &[(&str, &str, &str)] = &[
+    (
+        "with `as:` is a name:",
+        "A `connect`",
+        "one.FIELD == 'none is this'",
+    ),
+    (
+        "A `connect` also has",
+        "a `load` has",
+        "one.FIELD == 'none is this'",
+    ),
+    (
+        "a `load` has",
+        "what is sent",
+        "many.FIELD == 'none is this'",
+    ),
+    (
+        "over one connection",
+        "over a load",
+        "sent.FIELD == 'none is this'",
+    ),
+    (
+        "over a load",
+        "a `run` has",
+        "asked.FIELD == 'none is this'",
+    ),
+    ("a `run` has", "a `drop` has", "ran.FIELD == 'none is this'"),
+    ("a `drop` has", "\n", "lost.FIELD == 'none is this'"),
+    (
+        "an error); beside it",
+        "A name with",
+        "hosts.web.FIELD == 'none is this'",
+    ),
+    (
+        "`target_groups.web.targets.web1`:",
+        "`nat_gateways`",
+        "target_groups.group.targets.web.FIELD == 'none is this'",
+    ),
+    (
+        "every packet in order:",
+        "\n",
+        "packets.exists(p, p.FIELD == 'none is this')",
+    ),
+];
+
+#[test]
+fn every_field_that_the_language_tells_of_is_there() {
+    let language = fs::read_to_string(root().join("docs/language.md")).expect("docs/language.md");
+    for (before, behind, of) in TOLD {
+        let (_, rest) = language.split_once(before).expect(before);
+        let (told, _) = rest.split_once(behind).expect(behind);
+        let words = words_of(told).into_iter().filter(|word| *word != "\"\"");
+        let words: Vec<&str> = words.collect();
+        assert!(!words.is_empty(), "{before}");
+        for word in words {
+            let problems = problems_of(&of.replace("FIELD", word));
+            assert!(problems.is_empty(), "{before} {word}: {problems:#?}");
+        }
+    }
+}
+
+/// What `check` says of a claim, apart from its types.
+fn problems_of(claim: &str) -> Vec<String> {
+    let lab = format!(
+        "title: t\nhosts: {{ client: {{}}, web: {{ zone: a, serve: {{ 80: echo }} }} }}\n\
+         target_groups: {{ group: {{ targets: [web] }} }}\n\
+         load_balancers: {{ front: {{ zones: [a], listeners: {{ 80: group }} }} }}\nsteps:\n  \
+         - drop: {{ as: lost, from: web }}\n  - connect: {{ as: one, from: client, to: front }}\n  \
+         - load: {{ as: many, from: client, to: front, connections: 2, hold: true }}\n  \
+         - send: {{ as: sent, over: one, bytes: 1 }}\n  - exchange: {{ as: asked, over: many }}\n  \
+         - run: {{ as: ran, on_host: client, command: \"true\" }}\n\
+         works:\n  - \"{claim}\"\ncases: {{ c: {{ kind: control }} }}\n"
+    );
+    let problems = hairpin::plan::read(lab.as_bytes(), "t.yaml");
+    problems
+        .err()
+        .iter()
+        .flat_map(|problems| problems.sorted())
+        .filter(|problem| !TYPES_DIFFER.contains(&problem.code.0))
+        .map(|problem| format!("{}: {}", problem.code, problem.message))
+        .collect()
+}
+
+/// What is said of a field that is there, and is no text.
+const TYPES_DIFFER: RangeInclusive<u16> = 520..=529;
 
 /// As much of JSON Schema as the schema uses, patterns apart. Collects the properties that were met.
 struct Validator {
