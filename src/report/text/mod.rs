@@ -162,64 +162,25 @@ pub fn summary(outcomes: &[Outcome], style: &Style) -> String {
             parts.push(words);
         }
     };
-    let faults = held(Kind::Fault);
-    part(faults, format!("{} reproduced", count(faults, "fault")));
-    let fixes = held(Kind::Fix);
-    part(
-        fixes,
-        if fixes == 1 {
-            "1 fix holds".into()
-        } else {
-            format!("{fixes} fixes hold")
-        },
-    );
-    let partial = held(Kind::Partial);
-    part(partial, format!("{partial} partial as claimed"));
-    let controls = held(Kind::Control);
-    part(
-        controls,
-        if controls == 1 {
-            "1 control holds".into()
-        } else {
-            format!("{controls} controls hold")
-        },
-    );
-    let failed = came_to(Word::Ruled(Ruling::Fails));
-    part(
-        failed,
-        paint(
-            &format!("{failed} FAILED"),
-            colour_of(Word::Ruled(Ruling::Fails)),
-            style,
-        ),
-    );
-    let doubtful = came_to(Word::Ruled(Ruling::Inconclusive));
-    part(
-        doubtful,
-        paint(
-            &format!("{doubtful} inconclusive"),
-            colour_of(Word::Ruled(Ruling::Inconclusive)),
-            style,
-        ),
-    );
-    let errors = came_to(Word::Failure);
-    part(
-        errors,
-        paint(
-            &format!("{errors} could not run"),
-            colour_of(Word::Failure),
-            style,
-        ),
-    );
-    let interrupted = came_to(Word::Interrupted);
-    part(
-        interrupted,
-        paint(
-            &format!("{interrupted} interrupted"),
-            colour_of(Word::Interrupted),
-            style,
-        ),
-    );
+    let kinds = [
+        (Kind::Fault, "fault reproduced", "faults reproduced"),
+        (Kind::Fix, "fix holds", "fixes hold"),
+        (Kind::Partial, "partial as claimed", "partial as claimed"),
+        (Kind::Control, "control holds", "controls hold"),
+    ];
+    for (kind, one, many) in kinds {
+        let n = held(kind);
+        part(n, format!("{n} {}", if n == 1 { one } else { many }));
+    }
+    for (word, words) in [
+        (Word::Ruled(Ruling::Fails), "FAILED"),
+        (Word::Ruled(Ruling::Inconclusive), "inconclusive"),
+        (Word::Failure, "could not run"),
+        (Word::Interrupted, "interrupted"),
+    ] {
+        let n = came_to(word);
+        part(n, paint(&format!("{n} {words}"), colour_of(word), style));
+    }
     let parts = if parts.is_empty() {
         "nothing was run".to_owned()
     } else {

@@ -100,7 +100,7 @@ fn unknown_key(entry: &Entry, section: &'static Section, sink: &mut Diagnostics)
     let help = match did_you_mean(key, section.names()) {
         Some(near) => format!(
             "did you mean `{near}`? {} has: {}",
-            capital(section.name),
+            scalar::capital(section.name),
             names.join(", ")
         ),
         None if names.is_empty() => format!("{} has no settings", section.name),
@@ -114,13 +114,6 @@ fn unknown_key(entry: &Entry, section: &'static Section, sink: &mut Diagnostics)
         )
         .help(help),
     );
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 /// The entries whose keys were not refused.

@@ -332,6 +332,14 @@ pub fn suggest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>, all: &s
     }
 }
 
+/// With its first letter a capital.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
 /// A value as quoted in messages: not longer than a line.
 pub fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or("");

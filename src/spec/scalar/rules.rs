@@ -1,7 +1,7 @@
 //! Rules of guards and ranges of addresses: `allow tcp/1024-65535 to 10.0.0.0/8`.
 
 use super::names::is_name;
-use super::{FromText, short};
+use super::{FromText, capital, short};
 use crate::diag::codes::{Code, guards as code, spec::LATER_VALUE};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::spec::grammar::RuleKind;
@@ -197,13 +197,6 @@ fn traffic(word: Word<'_>, kind: Option<RuleKind>) -> Result<Traffic, Wrong> {
             format!("write `{protocol}/80` or `{protocol}/1024-65535`; a port is 0 to 65535"),
         )),
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 fn direction(kind: Option<RuleKind>, word: Word<'_>) -> Result<(), Wrong> {

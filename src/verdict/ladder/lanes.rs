@@ -1,7 +1,7 @@
 //! Lifelines and arrows: who stands in which lane, and from where to where a packet went.
 
 use super::model::{Arrow, Lane, Place, Role, Stop, Through};
-use crate::evidence::Packet;
+use crate::evidence::{Connection, Packet};
 use crate::verdict::trace::{Journey, Stretch, Trace, delivered, drop_reason};
 
 /// The lifelines of a ladder, from left to right.
@@ -64,13 +64,37 @@ impl<'e> Chosen<'e> {
 
     /// The lifelines for the first `count` connections, each once.
     fn lanes(&self, trace: &Trace<'e>, count: usize) -> Vec<Lane> {
-        let of = |c: &usize| &trace.evidence.connections[*c];
-        let connections = || self.connections[..count].iter().map(of);
-        let touched = |home: &'e str| {
-            let all = self.hosts[..count].iter().flatten().copied();
-            all.filter(move |name| inside(trace, name) == Some(home))
-        };
         let mut list: Vec<Lane> = Vec::new();
+        self.clients(trace, count, &mut list);
+        self.gateways(trace, count, &mut list);
+        self.zonal(trace, count, &mut list);
+        self.targets(trace, count, &mut list);
+        list
+    }
+
+    fn first(
+        &self,
+        trace: &Trace<'e>,
+        count: usize,
+    ) -> impl Iterator<Item = &'e Connection> + Clone {
+        let all = &trace.evidence.connections;
+        self.connections[..count].iter().map(move |c| &all[*c])
+    }
+
+    /// Hosts inside of another that packets of the first `count` connections were seen at.
+    fn touched(
+        &self,
+        trace: &Trace<'e>,
+        count: usize,
+        home: &'e str,
+    ) -> impl Iterator<Item = &'e str> {
+        let all = self.hosts[..count].iter().flatten().copied();
+        all.filter(move |name| inside(trace, name) == Some(home))
+    }
+
+    /// Clients, and the hosts that they are inside of behind them.
+    fn clients(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
+        let connections = || self.first(trace, count);
         let mut homes: Vec<&str> = Vec::new();
         for client in connections() {
             note(
@@ -81,22 +105,25 @@ impl<'e> Chosen<'e> {
         for home in homes {
             let own = connections().filter(|c| inside(trace, &c.from).unwrap_or(&c.from) == home);
             for client in own.clone().filter(|c| c.from != home) {
-                add(&mut list, host(trace, Role::Client, &client.from));
+                add(list, host(trace, Role::Client, &client.from));
             }
-            for guest in touched(home) {
+            for guest in self.touched(trace, count, home) {
                 if !list.iter().any(|lane| lane.name == guest) {
-                    add(&mut list, host(trace, Role::Target, guest));
+                    add(list, host(trace, Role::Target, guest));
                 }
             }
             let dials = own.clone().any(|c| c.from == home);
             let role = if dials { Role::Client } else { Role::Router };
-            add(&mut list, host(trace, role, home));
+            add(list, host(trace, role, home));
         }
+    }
+
+    fn gateways(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
         for gateway in self.gateways[..count].iter().flatten() {
             let evidence = trace.evidence.nat_gateways.get(*gateway);
             let address = evidence.and_then(|gateway| gateway.addresses.first());
             add(
-                &mut list,
+                list,
                 Lane {
                     role: Role::Gateway,
                     name: (*gateway).to_owned(),
@@ -104,7 +131,11 @@ impl<'e> Chosen<'e> {
                 },
             );
         }
-        let zonal = connections().filter(|c| is_zonal(trace, &c.via));
+    }
+
+    /// Zonal addresses, by name.
+    fn zonal(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
+        let zonal = self.first(trace, count).filter(|c| is_zonal(trace, &c.via));
         let mut zonal: Vec<Lane> = zonal
             .map(|c| Lane {
                 role: Role::Zonal,
@@ -113,8 +144,12 @@ impl<'e> Chosen<'e> {
             })
             .collect();
         zonal.sort_by(|a, b| a.name.cmp(&b.name));
-        zonal.into_iter().for_each(|lane| add(&mut list, lane));
-        for (c, hosts) in connections().zip(&self.hosts) {
+        zonal.into_iter().for_each(|lane| add(list, lane));
+    }
+
+    /// Targets and what else saw the packets, and the hosts that they are inside of before them.
+    fn targets(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
+        for (c, hosts) in self.first(trace, count).zip(&self.hosts) {
             let further = hosts.iter().copied().filter(|name| has_inside(trace, name));
             for name in further
                 .chain([c.target.as_str()])
@@ -125,21 +160,20 @@ impl<'e> Chosen<'e> {
                 let stands = list.iter().any(|lane| lane.name == home);
                 // A host that dials itself stands at both ends, unless there is more to be seen inside of it.
                 if !stands || (!complex && !list.iter().any(|lane| is_end(lane, home))) {
-                    let router = complex && touched(home).next().is_some();
+                    let router = complex && self.touched(trace, count, home).next().is_some();
                     let role = if router { Role::Router } else { Role::Target };
-                    add(&mut list, host(trace, role, home));
+                    add(list, host(trace, role, home));
                 }
                 if !complex {
                     continue;
                 }
-                for guest in touched(home) {
+                for guest in self.touched(trace, count, home) {
                     if !list.iter().any(|lane| lane.name == guest) {
-                        add(&mut list, host(trace, Role::Target, guest));
+                        add(list, host(trace, Role::Target, guest));
                     }
                 }
             }
         }
-        list
     }
 }
 

@@ -1,13 +1,13 @@
-//! Services: ports and addresses given out, endpoints found; those of type LoadBalancer become a balancer and target
-//! groups, as the AWS Load Balancer Controller makes them.
+//! Services: ports and addresses given out, endpoints found. What those of type LoadBalancer become is in `balancer`.
 
-use super::annotations::{self, Wishes};
+mod balancer;
+
 use super::{Cluster, Placed, kube_proxy};
 use crate::diag::codes::kubernetes as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::plan::sink::Sink;
 use crate::spec::kubernetes::{self, Kubernetes, ServicePort};
-use crate::spec::{App, Balancer, Body, GroupEmulate, Http, Listener, Serve, TargetGroup};
+use crate::spec::{App, Body, Http, Serve};
 use ring::digest::{SHA256, digest};
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -149,7 +149,7 @@ pub(super) fn expand(
         if service.kind.value == "LoadBalancer" {
             made.balancer = Some(body.load_balancers.len());
             let pods: Vec<&str> = endpoints.iter().map(|(pod, _)| pod.as_str()).collect();
-            bring_balancer(name, service, &made, &pods, kubernetes, body, sink);
+            balancer::bring(name, service, &made, &pods, kubernetes, body, sink);
         }
         cluster.services.push(made);
     }
@@ -377,148 +377,4 @@ fn answer_checks(
             .serve
             .push((Spanned::new(key, place), serve));
     }
-}
-
-fn bring_balancer(
-    name: &Spanned<String>,
-    service: &kubernetes::Service,
-    made: &Service,
-    pods: &[&str],
-    kubernetes: &Kubernetes,
-    body: &mut Body,
-    sink: &mut Sink,
-) {
-    let listeners: Vec<String> = made.ports.iter().map(Port::listener_name).collect();
-    let wishes = annotations::read(&service.annotations, &listeners, sink);
-    let default = |text: &str| Spanned::new(text.to_owned(), name.span);
-    let by_address = wishes
-        .target_type
-        .as_ref()
-        .is_some_and(|kind| kind.value == "ip");
-    let local = made.health_check.filter(|_| !by_address);
-    let health_check = annotations::health_check(&wishes, local, service.span, sink);
-    let mut listens = Vec::with_capacity(made.ports.len());
-    for (port, written) in made.ports.iter().zip(&service.ports) {
-        let group = match made.ports.len() {
-            1 => name.clone(),
-            _ => Spanned::new(format!("{}-{}", name.value, port.port), name.span),
-        };
-        name_is_free(&group, body, sink);
-        let protocol = default(if port.udp { "UDP" } else { "TCP" });
-        let (target_port, names) = match by_address {
-            true => (port.target, pods.iter().map(ToString::to_string).collect()),
-            false => (port.node_port.unwrap_or(port.port), targets_of(kubernetes)),
-        };
-        let spanned = |name: String| (Spanned::new(name, service.selector.span), None);
-        body.target_groups.push((
-            group.clone(),
-            TargetGroup {
-                span: service.span,
-                target_type: wishes
-                    .target_type
-                    .clone()
-                    .unwrap_or_else(|| default("instance")),
-                protocol: protocol.clone(),
-                ip_address_type: default("ipv4"),
-                port: Some(Spanned::new(target_port, written.port.span)),
-                targets: names.into_iter().map(spanned).collect(),
-                attributes: wishes.group_attributes.clone(),
-                health_check: health_check.clone(),
-                emulate: GroupEmulate::default(),
-            },
-        ));
-        listens.push((
-            written.port.clone(),
-            Listener {
-                span: service.span,
-                protocol,
-                target_group: Some(group),
-                instance_port: None,
-                target_groups: Vec::new(),
-                attributes: of_listener(&wishes, port),
-            },
-        ));
-    }
-    if body
-        .load_balancers
-        .iter()
-        .any(|(other, _)| other.value == name.value)
-    {
-        sink.push(taken(name, "load balancer"));
-    }
-    body.load_balancers.push((
-        name.clone(),
-        Balancer {
-            span: service.span,
-            kind: default("network"),
-            scheme: wishes.scheme.clone().unwrap_or_else(|| default("internal")),
-            ip_address_type: default("ipv4"),
-            zones: zones_of(kubernetes),
-            disabled: Vec::new(),
-            instances: None,
-            health_check: None,
-            zonal_shift: None,
-            listeners: listens,
-            attributes: wishes.attributes.clone(),
-            start: default("settled"),
-            vpc: None,
-            security_groups: Vec::new(),
-            emulate: service.emulate.clone(),
-        },
-    ));
-}
-
-/// Nodes that a service's traffic may be sent to.
-fn targets_of(kubernetes: &Kubernetes) -> Vec<String> {
-    let nodes = kubernetes.nodes.iter();
-    let targets = nodes.filter(|(_, node)| node.service_target);
-    targets.map(|(name, _)| name.value.clone()).collect()
-}
-
-/// The zones that nodes are in, each once, in the order of the nodes. Addresses there are given out.
-fn zones_of(kubernetes: &Kubernetes) -> Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> {
-    let mut zones: Vec<(Spanned<String>, Option<Spanned<Ipv4Addr>>)> = Vec::new();
-    let nodes = kubernetes.nodes.iter();
-    for zone in nodes.filter_map(|(_, node)| node.host.zone.as_ref()) {
-        if !zones.iter().any(|(known, _)| known.value == zone.value) {
-            zones.push((zone.clone(), None));
-        }
-    }
-    zones
-}
-
-impl Port {
-    /// As annotations name listeners: `TCP-80`.
-    fn listener_name(&self) -> String {
-        format!("{}-{}", if self.udp { "UDP" } else { "TCP" }, self.port)
-    }
-}
-
-fn of_listener(wishes: &Wishes, port: &Port) -> annotations::Attributes {
-    let name = port.listener_name();
-    let own = wishes
-        .listener_attributes
-        .iter()
-        .filter(|(listener, _)| listener.value == name);
-    own.flat_map(|(_, attributes)| attributes.clone()).collect()
-}
-
-fn name_is_free(group: &Spanned<String>, body: &Body, sink: &mut Sink) {
-    if body
-        .target_groups
-        .iter()
-        .any(|(other, _)| other.value == group.value)
-    {
-        sink.push(taken(group, "target group"));
-    }
-}
-
-fn taken(name: &Spanned<String>, what: &str) -> Diagnostic {
-    Diagnostic::new(
-        code::SERVICE_NAME_TAKEN,
-        name.span,
-        format!("there is a {what} `{}` already", name.value),
-    )
-    .label("the service brings one of this name")
-    .help("rename one of the two")
 }
