@@ -117,9 +117,21 @@ fn near_miss(text: &str, units: &[(&str, u128)]) -> Option<Malformed> {
         && ends_with_unit()
     {
         Some(Malformed("a space stands before the unit"))
+    } else if has_exponent(text) {
+        Some(Malformed("a number is written without exponent"))
     } else {
         None
     }
+}
+
+/// `1e3s`
+fn has_exponent(text: &str) -> bool {
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let exponent = behind.strip_prefix(['e', 'E']);
+    behind.len() < text.len()
+        && exponent.is_some_and(|rest| {
+            rest.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+')
+        })
 }
 
 /// The largest unit that divides `value`.
@@ -136,7 +148,7 @@ impl FromStr for Time {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let nanos = scaled(text, &TIME_UNITS, "a time needs a unit: us, ms, s, m or h")?;
+        let nanos = scaled(text, &TIME_UNITS, "the unit of a time is us, ms, s, m or h")?;
         if nanos > LONGEST.as_nanos() {
             return Err(Malformed("it is longer than a year"));
         }
@@ -168,7 +180,7 @@ impl FromStr for Rate {
         let bits = scaled(
             text,
             &RATE_UNITS,
-            "a rate needs a unit: bit, kbit, mbit or gbit",
+            "the unit of a rate is bit, kbit, mbit or gbit",
         )?;
         u64::try_from(bits)
             .map(Rate)

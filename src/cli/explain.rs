@@ -39,7 +39,8 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
         return Ok(worker::status(outcomes.iter().map(Outcome::word)) as u8);
     }
-    if select::files(std::slice::from_ref(what)).is_ok() {
+    let found = select::files(std::slice::from_ref(what));
+    if found.is_ok_and(|found| found.iter().all(|one| select::is_lab(&one.file))) {
         return Err(Mistake(format!(
             "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
         )));

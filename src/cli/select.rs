@@ -153,6 +153,9 @@ fn with_yaml(path: &Path) -> PathBuf {
 
 /// What to say to a name that leads nowhere: the nearest lab, file beside it, or case of a lab.
 fn unknown(name: &str) -> String {
+    if let Some(why) = unreadable(name) {
+        return why;
+    }
     let labs: Vec<String> = folder(Path::new(HOME))
         .unwrap_or_default()
         .iter()
@@ -177,6 +180,19 @@ fn unknown(name: &str) -> String {
             format!("no lab, folder or case is called `{name}`; `hairpin list` shows what there is")
         }
     }
+}
+
+/// Why what is there under this name cannot be read as a lab: it is neither a file nor a folder, or leads nowhere.
+fn unreadable(name: &str) -> Option<String> {
+    if name == "-" {
+        return Some("a lab is read from a file, not from standard input".to_owned());
+    }
+    let path = Path::new(name);
+    path.symlink_metadata().ok()?;
+    Some(match path.metadata() {
+        Err(error) => format!("cannot read `{name}`: {error}"),
+        Ok(_) => format!("cannot read `{name}`: it is no regular file"),
+    })
 }
 
 /// Lab files in the folder where this one would be.
@@ -235,7 +251,8 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn is_lab(path: &Path) -> bool {
+/// By its name.
+pub fn is_lab(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
@@ -407,6 +424,26 @@ mod tests {
             let parts = (1..=of).filter(|number| is_in(Shard { number: *number, of }, &lab, &case));
             prop_assert_eq!(parts.count(), 1);
         }
+    }
+
+    #[test]
+    fn what_is_there_and_no_file_is_told_as_it_is() {
+        let folder = std::env::temp_dir().join(format!("hairpin-select-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let ring = folder.join("ring.yaml");
+        std::os::unix::fs::symlink("ring.yaml", &ring).expect("a link");
+        let told = |name: &str| files(&[name.to_owned()]).expect_err("no lab").0;
+        let link = told(&ring.display().to_string());
+        std::fs::remove_dir_all(&folder).expect("its folder");
+        assert!(
+            link.starts_with("cannot read") && !link.contains("did you mean"),
+            "{link}"
+        );
+        assert_eq!(
+            told("/dev/null"),
+            "cannot read `/dev/null`: it is no regular file"
+        );
+        assert!(told("-").contains("standard input"));
     }
 
     #[test]

@@ -49,11 +49,30 @@ pub(super) enum Holder {
 impl Holder {
     fn name(self) -> &'static str {
         match self {
-            Holder::Balancer => "load balancer",
+            Holder::Balancer => "network load balancer",
             Holder::Application => "application load balancer",
             Holder::Classic => "classic load balancer",
             Holder::Group => "target group",
             Holder::Listener => "listener",
+        }
+    }
+
+    /// With its article.
+    fn one(self) -> String {
+        let article = match self {
+            Holder::Application => "an",
+            Holder::Balancer | Holder::Classic | Holder::Group | Holder::Listener => "a",
+        };
+        format!("{article} {}", self.name())
+    }
+
+    /// The `type` of a balancer; none: it is no balancer.
+    fn kind(self) -> Option<&'static str> {
+        match self {
+            Holder::Balancer => Some("network"),
+            Holder::Application => Some("application"),
+            Holder::Classic => Some("classic"),
+            Holder::Group | Holder::Listener => None,
         }
     }
 }
@@ -203,22 +222,10 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         return Diagnostic::new(
             code::ATTRIBUTE_ELSEWHERE,
             name.span,
-            format!(
-                "`{}` is an attribute of a {}",
-                name.value,
-                other.holder.name()
-            ),
+            format!("`{}` is an attribute of {}", name.value, other.holder.one()),
         )
-        .label(format!("this is a {}", holder.name()))
-        .help(match other.holder {
-            Holder::Balancer | Holder::Application | Holder::Classic => {
-                "write it under `load_balancers.NAME.attributes`"
-            }
-            Holder::Group => "write it under `target_groups.NAME.attributes`",
-            Holder::Listener => {
-                "write it under a listener: `80: { target_group: web, attributes: { ... } }`"
-            }
-        });
+        .label(format!("this is {}", holder.one()))
+        .help(place_of(other.holder, holder));
     }
     let names = ATTRIBUTES
         .iter()
@@ -240,6 +247,22 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         }
     })
     .help(help)
+}
+
+/// Where an attribute belongs that does not belong here.
+fn place_of(holder: Holder, here: Holder) -> String {
+    match (holder.kind(), here.kind()) {
+        (Some(kind), Some(_)) => {
+            format!("take it out, or make this another balancer: `type: {kind}`")
+        }
+        (Some(_), None) => "write it under `load_balancers.NAME.attributes`".to_owned(),
+        (None, _) if holder == Holder::Group => {
+            "write it under `target_groups.NAME.attributes`".to_owned()
+        }
+        (None, _) => {
+            "write it under a listener: `80: { target_group: web, attributes: { ... } }`".to_owned()
+        }
+    }
 }
 
 fn malformed(attribute: &Attribute, value: &Spanned<String>) -> Option<Diagnostic> {

@@ -7,6 +7,8 @@ use std::cell::Cell;
 const LISTED: usize = 100;
 /// Shorter words are one slip away from everything.
 const SHORTEST: usize = 3;
+/// So many names that have the word in them are told.
+const ALIKE: usize = 3;
 /// What comparing names may cost one lab, in pairs of characters: some 0.1 s. Past it, names are only listed.
 const PAIRS: usize = 10_000_000;
 
@@ -52,15 +54,21 @@ impl Sink {
         let cost = names.iter().map(|name| name.len() * word.len()).sum();
         let left = self.pairs.get().checked_sub(cost);
         self.pairs.set(left.unwrap_or(0));
-        let near = (left.is_some() && word.len() >= SHORTEST)
-            .then(|| {
-                let inside = names.iter().copied().find(|name| name.contains(word));
-                did_you_mean(word, names.iter().copied()).or(inside)
-            })
-            .flatten();
-        match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => listing(&names),
+        if left.is_none() || word.len() < SHORTEST {
+            return listing(&names);
+        }
+        if let Some(near) = did_you_mean(word, names.iter().copied()) {
+            return format!("did you mean `{near}`?");
+        }
+        let inside = names.iter().copied().filter(|name| name.contains(word));
+        let inside: Vec<String> = inside.map(|name| format!("`{name}`")).collect();
+        match inside.len() {
+            0 => listing(&names),
+            1..=ALIKE => format!("did you mean {}?", inside.join(" or ")),
+            _ => format!(
+                "did you mean {} or another one?",
+                inside[..ALIKE].join(" or ")
+            ),
         }
     }
 }
@@ -102,6 +110,11 @@ mod tests {
         assert_eq!(
             Sink::default().help("cross_zone", ["load_balancing.cross_zone.enabled"]),
             "did you mean `load_balancing.cross_zone.enabled`?"
+        );
+        let several = ["delay.enabled", "other", "delay.seconds"];
+        assert_eq!(
+            Sink::default().help("delay", several),
+            "did you mean `delay.enabled` or `delay.seconds`?"
         );
     }
 

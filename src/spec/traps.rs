@@ -362,18 +362,24 @@ fn by_kind(text: &str, here: Span, line_start: usize, line: &str, kind: &ErrorKi
         | ErrorKind::MissingDirectiveName
         | ErrorKind::InvalidDirectiveName => {
             let character = text[here.start..].chars().next().unwrap_or(' ');
-            let message = if character.is_control() {
-                format!(
-                    "the character `{}` cannot stand in a lab",
-                    character.escape_unicode()
+            let (message, help) = if character.is_control() {
+                (
+                    format!(
+                        "the character `{}` cannot stand in a lab",
+                        character.escape_unicode()
+                    ),
+                    "take it out; no quotes help".to_owned(),
                 )
             } else {
-                format!(
-                    "a value without quotes cannot start with `{}`",
-                    character.escape_default()
+                (
+                    format!(
+                        "a value without quotes cannot start with `{}`",
+                        character.escape_default()
+                    ),
+                    quote_help(line),
                 )
             };
-            Diagnostic::new(code::CHARACTER, here, message).help(quote_help(line))
+            Diagnostic::new(code::CHARACTER, here, message).help(help)
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => Diagnostic::new(

@@ -5,7 +5,7 @@ use hairpin::fabric::Config;
 use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
-use hairpin::fabric::targets::Probe;
+use hairpin::fabric::targets::{Outcome, Probe};
 use std::time::Duration;
 
 const A: ZonalId = ZonalId(0);
@@ -38,7 +38,10 @@ impl Net {
             group: GroupId(0),
             target,
             checker,
-            passed,
+            outcome: match passed {
+                true => Outcome::Passed,
+                false => Outcome::Failed,
+            },
         };
         self.fabric.probe_done(self.now, probe);
     }

@@ -5,7 +5,7 @@ use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::metric::Metric;
 use hairpin::fabric::record::*;
-use hairpin::fabric::targets::{Probe, Standing};
+use hairpin::fabric::targets::{Outcome, Probe, Standing};
 use hairpin::fabric::{Config, Place};
 use std::time::Duration;
 
@@ -217,7 +217,10 @@ fn an_unhealthy_instance_gets_nothing_and_all_of_them_get_nothing() {
                 group: GroupId(0),
                 target,
                 checker: 0,
-                passed,
+                outcome: match passed {
+                    true => Outcome::Passed,
+                    false => Outcome::Failed,
+                },
             };
             net.fabric.probe_done(net.now, probe);
         }
@@ -229,6 +232,59 @@ fn an_unhealthy_instance_gets_nothing_and_all_of_them_get_nothing() {
     assert_eq!(check(0, false, 2), (Some(1), Standing::Unhealthy));
     // No failing open.
     assert_eq!(check(1, false, 2), (None, Standing::Unhealthy));
+}
+
+/// AWS: only an application balancer tells why the checks of a target failed.
+#[test]
+fn an_application_balancer_tells_why_checks_fail() {
+    let reasons = |http: bool| {
+        let mut config = config();
+        config.groups[0].http = http;
+        config.groups[0].health_check = Some(HealthCheck {
+            protocol: CheckProtocol::Http,
+            port: None,
+            path: "/".to_owned(),
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            healthy_threshold: 5,
+            unhealthy_threshold: 2,
+            matcher: Vec::new(),
+            checkers: 1,
+        });
+        let mut net = Net::new(config);
+        [
+            Outcome::WrongCode,
+            Outcome::TimedOut,
+            Outcome::Failed,
+            Outcome::Passed,
+        ]
+        .map(|outcome| {
+            for _ in 0..5 {
+                let probe = Probe {
+                    balancer: FRONT,
+                    zonal: ZonalId(0),
+                    group: GroupId(0),
+                    target: 0,
+                    checker: 0,
+                    outcome,
+                };
+                net.fabric.probe_done(net.now, probe);
+            }
+            net.state(0)
+        })
+    };
+    let unhealthy = |reason| ("unhealthy", reason);
+    let failed = unhealthy("Target.FailedHealthChecks");
+    assert_eq!(
+        reasons(true),
+        [
+            unhealthy("Target.ResponseCodeMismatch"),
+            unhealthy("Target.Timeout"),
+            failed,
+            ("healthy", "")
+        ]
+    );
+    assert_eq!(reasons(false), [failed, failed, failed, ("healthy", "")]);
 }
 
 #[test]

@@ -85,8 +85,6 @@ hosts: {{ client: {{ zone: a }} }}
       selector: nginx
       ports: [{{ port: 80, nodePort: 31468 }}]
       externalTrafficPolicy: Local
-      annotations:
-        service.beta.kubernetes.io/aws-load-balancer-healthcheck-interval: 10
 steps:
   - load: {{ as: all, from: client, to: web, connections: 12, timeout: 2s }}
   - connect: {{ as: none, from: client, to: "n3:31468", timeout: 300ms }}

@@ -177,8 +177,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: VPC_RANGES_OVERLAP,
         title: "VPCs with addresses in common",
-        page: "AWS peers no VPCs whose ranges overlap, since an address would be in both. A lab gives every address once, so no\n\
-        two of its VPCs overlap, peered or not.\n\
+        page: "A lab gives every address once, so no two of its VPCs overlap. AWS peers none that do; unpeered ones may overlap there,\n\
+        and PrivateLink connects them all the same: that is not emulated. Give them ranges of their own; an endpoint works\n\
+        alike, as its addresses are of the consumer's VPC.\n\
         \n\
         Wrong:\n\
         \x20   vpcs: { one: { cidr: 10.1.0.0/16 }, two: { cidr: 10.1.128.0/17 } }\n\

@@ -15,7 +15,7 @@ use opinion::{Checker, Opinion, Verdict, consensus};
 use std::time::Duration;
 
 pub use routing::{Scope, zone_in_dns};
-pub use state::{HealthReason, HealthState, Probe, Standing, TargetHealth, Transition};
+pub use state::{HealthReason, HealthState, Outcome, Probe, Standing, TargetHealth, Transition};
 
 /// The targets of all groups.
 pub struct Targets {
@@ -41,6 +41,8 @@ struct Live {
     views: Vec<View>,
     /// What all views think together.
     opinion: Opinion,
+    /// The last check that failed.
+    failure: Outcome,
     health: TargetHealth,
 }
 
@@ -84,6 +86,7 @@ impl Targets {
                     },
                     views: Vec::new(),
                     opinion: Opinion::default(),
+                    failure: Outcome::default(),
                     health: TargetHealth::default(),
                 })
                 .collect(),
@@ -185,13 +188,21 @@ impl Targets {
             return false;
         }
         live.health.checks += 1;
-        live.health.failed_checks += u64::from(!probe.passed);
+        live.health.failed_checks += u64::from(!probe.outcome.passed());
+        let failure = match probe.outcome.passed() {
+            true => live.failure,
+            false => probe.outcome,
+        };
+        let other_reason = std::mem::replace(&mut live.failure, failure) != failure;
         let view = &mut live.views[viewer];
         view.checkers
             .resize_with(check.checkers.into(), Checker::default);
-        view.checkers[usize::from(probe.checker)].judge(probe.passed, check);
+        view.checkers[usize::from(probe.checker)].judge(probe.outcome.passed(), check);
         let verdict = consensus(view.checkers.iter().map(Checker::verdict));
         if verdict == view.opinion.verdict {
+            if other_reason {
+                self.settle();
+            }
             return false;
         }
         view.opinion.set(now, verdict);
@@ -309,7 +320,11 @@ impl Group {
                 } else {
                     HealthState::Unhealthy
                 };
-                (state, HealthReason::FailedHealthChecks)
+                let reason = match self.config.http {
+                    true => live.failure.reason(),
+                    false => HealthReason::FailedHealthChecks,
+                };
+                (state, reason)
             }
         }
     }

@@ -42,8 +42,13 @@ pub enum HealthReason {
     RegistrationInProgress,
     /// No check has been judged yet.
     InitialHealthChecking,
-    /// So many checks in a row failed as the threshold says.
+    /// So many checks in a row failed as the threshold says. Of an application balancer's target: the last of them for
+    /// want of a connection or of an answer in HTTP.
     FailedHealthChecks,
+    /// Of an application balancer's target: the last failed check was answered with a code that does not match.
+    ResponseCodeMismatch,
+    /// Of an application balancer's target: the last failed check was not answered in time.
+    Timeout,
     /// The deregistration delay runs.
     DeregistrationInProgress,
     /// In no group.
@@ -60,6 +65,8 @@ impl HealthReason {
             HealthReason::RegistrationInProgress => "Elb.RegistrationInProgress",
             HealthReason::InitialHealthChecking => "Elb.InitialHealthChecking",
             HealthReason::FailedHealthChecks => "Target.FailedHealthChecks",
+            HealthReason::ResponseCodeMismatch => "Target.ResponseCodeMismatch",
+            HealthReason::Timeout => "Target.Timeout",
             HealthReason::DeregistrationInProgress => "Target.DeregistrationInProgress",
             HealthReason::NotRegistered => "Target.NotRegistered",
             HealthReason::NotInUse => "Target.NotInUse",
@@ -126,6 +133,37 @@ pub struct Probe {
     pub target: usize,
     /// By which checker of the zonal address, from 0.
     pub checker: u8,
-    /// Passed, rather than failed.
-    pub passed: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a health check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// The target answered as it should.
+    Passed,
+    /// No connection, or no answer that could be read.
+    #[default]
+    Failed,
+    /// It answered over HTTP with a code that does not match.
+    WrongCode,
+    /// It did not answer in time.
+    TimedOut,
+}
+
+impl Outcome {
+    /// True for an answer as it should be.
+    pub fn passed(self) -> bool {
+        self == Outcome::Passed
+    }
+
+    /// What an application balancer gives as the reason; a network balancer gives the same one for all failures.
+    pub(super) fn reason(self) -> HealthReason {
+        match self {
+            Outcome::Passed => HealthReason::None,
+            Outcome::Failed => HealthReason::FailedHealthChecks,
+            Outcome::WrongCode => HealthReason::ResponseCodeMismatch,
+            Outcome::TimedOut => HealthReason::Timeout,
+        }
+    }
 }

@@ -196,9 +196,9 @@ fn pairs(name: &str, value: &Spanned<String>, sink: &mut Sink) -> Attributes {
     found
 }
 
-/// The controller's health check; none, when the annotations ask for none.
+/// The controller's health check; none, when the annotations ask for none and no node tells whether it has a pod.
 ///
-/// Its defaults: interval 10 s, timeout 10 s, three checks either way; for nodes of a service whose traffic stays
+/// Where traffic stays local, nodes without a pod answer nobody: the controller checks for that by itself. Its defaults: interval 10 s, timeout 10 s, three checks either way; for nodes of a service whose traffic stays
 /// local: HTTP, `/healthz` on the `healthCheckNodePort`, 6 s, two checks.
 pub(in crate::plan) fn health_check(
     wishes: &Wishes,
@@ -206,8 +206,10 @@ pub(in crate::plan) fn health_check(
     span: Span,
     sink: &mut Sink,
 ) -> Option<HealthCheck> {
-    let (_, first) = wishes.checks.first()?;
-    let place = first.span;
+    let place = match wishes.checks.first() {
+        Some((_, first)) => first.span,
+        None => local.map(|_| span)?,
+    };
     let written = |name: &str| {
         let mut checks = wishes.checks.iter();
         checks

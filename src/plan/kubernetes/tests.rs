@@ -1,5 +1,6 @@
 //! Clusters, planned: who is where, what services bring, and each node's rules.
 
+use crate::fabric::config::CheckProtocol;
 use crate::plan::tests::planned;
 use crate::plan::{Attachment, Host, Plan, Verb};
 use std::net::Ipv4Addr;
@@ -104,9 +105,22 @@ fn a_service_brings_a_balancer_and_its_group() {
 }
 
 #[test]
-fn checks_only_where_the_lab_asks_for_them() {
+fn checks_where_the_lab_asks_for_them_and_where_traffic_stays_local() {
     let plans = planned(LAB);
-    assert!(plans[2].fabric.groups[0].health_check.is_none());
+    for unchecked in &plans[..2] {
+        assert!(unchecked.fabric.groups[0].health_check.is_none());
+    }
+    let check = plans[2].fabric.groups[0]
+        .health_check
+        .as_ref()
+        .expect("a check");
+    assert_eq!(
+        (check.protocol, check.path.as_str()),
+        (CheckProtocol::Http, "/healthz")
+    );
+    let seconds = (check.interval.as_secs(), check.timeout.as_secs());
+    assert_eq!(seconds, (10, 6));
+    assert_eq!((check.healthy_threshold, check.unhealthy_threshold), (2, 2));
     let check = plans[3].fabric.groups[0]
         .health_check
         .as_ref()

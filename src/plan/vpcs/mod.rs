@@ -170,7 +170,7 @@ fn check_ranges(body: &Body, sink: &mut Sink) {
                     span,
                     format!("`{}` and `{other}` have addresses in common", name.value),
                 )
-                .label("AWS peers no VPCs whose ranges overlap")
+                .label("a lab gives every address once")
                 .help("choose ranges apart from each other: 10.1.0.0/16, 10.2.0.0/16"),
             );
         }

@@ -1,4 +1,4 @@
-//! One health check: a real connection from a zonal address's own namespace, and whether it passed.
+//! One health check: a real connection from a zonal address's own namespace, and what came of it.
 //!
 //! Observed on: AWS Network Load Balancer. TCP: a handshake, then closed. HTTP: GET with the zonal address and the
 //! *listener's* port as Host, whatever address and port are checked; closed after each check. HTTPS: the same over
@@ -6,6 +6,7 @@
 //! Network Load Balancer sends is not documented: here those of an Application Load Balancer, which are.
 
 use crate::fabric::config::{CheckProtocol, HealthCheck};
+use crate::fabric::targets::Outcome;
 use crate::packet::proxy_protocol;
 use crate::run::tls::{self, Versions};
 use crate::world::namespace::Namespace;
@@ -42,21 +43,21 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes it. True: passed within its timeout.
-    pub async fn passes(&self) -> bool {
+    /// Makes it, within its timeout.
+    pub async fn outcome(&self) -> Outcome {
         let target = self.target;
         let made = tokio::select! {
             biased;
             made = self.make() => made,
-            () = patience(self.check.timeout) => Err(io::ErrorKind::TimedOut.into()),
+            () = patience(self.check.timeout) => Ok(Outcome::TimedOut),
         };
         made.unwrap_or_else(|error| {
             tracing::trace!(%target, %error, "a health check failed");
-            false
+            Outcome::Failed
         })
     }
 
-    async fn make(&self) -> io::Result<bool> {
+    async fn make(&self) -> io::Result<Outcome> {
         let fd = socket::client(
             self.namespace,
             Family::of(self.target),
@@ -71,7 +72,7 @@ impl Attempt<'_> {
         }
         let check = self.check;
         let status = match check.protocol {
-            CheckProtocol::Tcp => return Ok(true),
+            CheckProtocol::Tcp => return Ok(Outcome::Passed),
             CheckProtocol::Http => ask(&mut stream, &check.path, self.host).await?,
             CheckProtocol::Https => {
                 let name = ServerName::IpAddress(self.target.ip().into());
@@ -80,7 +81,11 @@ impl Attempt<'_> {
                 ask(&mut secured, &check.path, self.host).await?
             }
         };
-        Ok(check.matcher.iter().any(|range| range.contains(&status)))
+        let matches = check.matcher.iter().any(|range| range.contains(&status));
+        Ok(match matches {
+            true => Outcome::Passed,
+            false => Outcome::WrongCode,
+        })
     }
 }
 

@@ -277,20 +277,20 @@ impl Watch {
             host: &self.host,
             proxied,
         };
-        let passed = attempt.passes().await;
+        let outcome = attempt.outcome().await;
         let probe = Probe {
             balancer: self.balancer,
             zonal: self.zonal,
             group: self.group,
             target: self.target,
             checker: self.checker,
-            passed,
+            outcome,
         };
         let driver = world.driver();
         driver
             .ask(move |fabric, now| fabric.probe_done(now, probe))
             .await;
-        passed
+        outcome.passed()
     }
 
     fn judge(&self, news: &Notify) {

@@ -80,7 +80,7 @@ pub static CASE: Section = Section {
             "set",
             Optional,
             Type::Set,
-            "What it changes: dotted paths and their new values; `null` removes.",
+            "What it changes: dotted paths and their new values; maps merge, all else is replaced, `null` removes.",
         ),
         field(
             "finds",

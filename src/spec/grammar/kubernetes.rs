@@ -195,7 +195,7 @@ pub static SERVICE: Section = Section {
             Default("Cluster"),
             Type::Word(&TRAFFIC_POLICIES),
             "`Cluster`: a node passes connections on to pods anywhere, under its own address. `Local`: only to pods of \
-                its own, which then see the client's.",
+                its own, which then see the client's; the balancer checks on `healthCheckNodePort` which nodes have one.",
         ),
         field(
             "healthCheckNodePort",
