@@ -4,6 +4,7 @@ pub(super) mod targets;
 
 use super::Sink;
 use crate::diag::codes::guards as code;
+use crate::diag::codes::plan::ADDRESS_UNUSABLE;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{Config, VpcId, Vpcs};
 use crate::fabric::guard::rules::Cidr;
@@ -19,6 +20,9 @@ pub(super) const DEFAULT_RANGE: Cidr = Cidr {
     address: Ipv4Addr::new(10, 0, 0, 0),
     prefix: 16,
 };
+
+/// A VPC has as many subnets as these bits of an address tell apart.
+const SUBNET_BITS: u8 = 4;
 
 /// The number of a VPC: 0 is the default one. An unknown name counts as that; it has been reported.
 pub(super) fn number(body: &Body, vpc: Option<&Spanned<String>>) -> usize {
@@ -79,10 +83,22 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
             }
             inside(host.address.as_ref(), body, vpc, sink);
         }
+        if host.zone.is_some() && host.behind.is_none() {
+            let range = range(body, host.vpc.as_ref());
+            for address in host.address.iter().chain(&host.addresses) {
+                reserved(address, range, sink);
+            }
+        }
     }
     for (_, balancer) in &body.load_balancers {
         if let Some(vpc) = &balancer.vpc {
             known(vpc, body, sink);
+        }
+        let range = range(body, balancer.vpc.as_ref());
+        for (_, address) in &balancer.zones {
+            if let Some(address) = address {
+                reserved(address, range, sink);
+            }
         }
     }
     check_ranges(body, sink);
@@ -131,6 +147,44 @@ fn inside(
             .help("leave the address out and one is given out, or choose one of that range"),
         );
     }
+}
+
+/// The range of a VPC; an unknown name has that of the default one.
+fn range(body: &Body, vpc: Option<&Spanned<String>>) -> Cidr {
+    match number(body, vpc).checked_sub(1) {
+        None => DEFAULT_RANGE,
+        Some(place) => ranges(body)[place],
+    }
+}
+
+/// AWS gives nobody the first four addresses and the last one of a subnet: its network, router, resolver, one for the
+/// future, and what would be its broadcast. A VPC has sixteen subnets alike here.
+fn reserved(address: &Spanned<Ipv4Addr>, range: Cidr, sink: &mut Sink) {
+    let bits = u32::from(range.prefix + SUBNET_BITS);
+    let Some(size) = u32::MAX
+        .checked_shr(bits)
+        .filter(|_| range.contains(address.value))
+    else {
+        return;
+    };
+    let place = u32::from(address.value) & size;
+    let what = match place {
+        0 => "it is the subnet's own address",
+        1 => "it is the VPC's router",
+        2 => "AWS keeps it for its resolver",
+        3 => "AWS keeps it for the future",
+        _ if place == size => "it would be the subnet's broadcast",
+        _ => return,
+    };
+    sink.push(
+        Diagnostic::new(
+            ADDRESS_UNUSABLE,
+            address.span,
+            format!("{} cannot be an address here", address.value),
+        )
+        .label(what)
+        .help("AWS reserves the first four addresses and the last one of each subnet; choose another, or leave it out and one is given out"),
+    );
 }
 
 fn check_ranges(body: &Body, sink: &mut Sink) {

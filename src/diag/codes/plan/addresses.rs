@@ -34,7 +34,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
     Rule {
         code: ADDRESS_UNUSABLE,
         title: "no host can have this address",
-        page: "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 and 240.0.0.0/4 mean something else.\n\
+        page: "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 and 240.0.0.0/4 mean something else. In a VPC, AWS\n\
+        reserves the first four addresses and the last one of each subnet; the sixteen subnets of 10.0.0.0/16 are /20.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { web: { zone: a, address: 127.0.0.1 } }\n\
