@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Descriptors of a table that are left for other things than sockets: what it began with, and what is open for a moment.
-const RESERVE: usize = 256;
+pub(super) const RESERVE: usize = 256;
 
 static ANNEXES: OnceLock<Vec<Annex>> = OnceLock::new();
 static NEXT_KEY: AtomicU64 = AtomicU64::new(0);

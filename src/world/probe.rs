@@ -1,6 +1,7 @@
 //! What this machine can do: each ability is tried by its last needed operation, since some systems let a namespace
 //! be created and then deny everything inside it.
 
+use super::annex::RESERVE;
 use super::error::Error;
 use super::namespace::Namespace;
 use super::{drops, sock_diag};
@@ -8,6 +9,9 @@ use super::{netlink::Netlink, program::Inside, tun};
 use crate::fabric::config::LINK_LOCAL_RESOLVER;
 use nix::sys::resource::{Resource, getrlimit};
 use std::net::Ipv4Addr;
+
+/// Descriptors that a lab of two hosts takes, about.
+const A_SMALL_LAB: u64 = 20;
 
 /// An ability and whether this machine has it.
 #[derive(Clone, Debug)]
@@ -73,21 +77,28 @@ pub fn all() -> Vec<Ability> {
         }),
         true,
     ));
-    list.push(descriptors());
+    list.push(descriptors(
+        getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard),
+    ));
     list
 }
 
 /// What the limit of descriptors allows: of devices that of one table, of loads any number.
-fn descriptors() -> Ability {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+fn descriptors(limit: u64) -> Ability {
+    let least = RESERVE as u64 + A_SMALL_LAB;
     let few = (limit < 4096).then(|| {
-        format!("only {limit} in a table: labs of many hosts need more; raise the hard limit with `ulimit -Hn`")
+        let whom = if limit < least {
+            "every lab needs"
+        } else {
+            "labs of many hosts need"
+        };
+        format!("only {limit} in a table: {whom} more; raise the hard limit with `ulimit -Hn`")
     });
     Ability {
         name: "descriptors",
         needed_for: "hosts by the thousand; the sockets of large loads are spread over several tables of so many",
         missing: few,
-        optional: true,
+        optional: limit >= least,
     }
 }
 
@@ -118,4 +129,20 @@ fn program(name: &str, package: &str) -> Option<String> {
         .chain(["/usr/sbin", "/sbin"])
         .any(|folder| std::path::Path::new(folder).join(name).exists());
     (!found).then(|| format!("not installed: `apt-get install {package}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_room_for_a_small_lab_no_lab_can_run() {
+        let told = |limit| {
+            let ability = descriptors(limit);
+            (ability.missing.is_some(), ability.optional)
+        };
+        assert_eq!(told(256), (true, false));
+        assert_eq!(told(1024), (true, true));
+        assert_eq!(told(1 << 20), (false, true));
+    }
 }

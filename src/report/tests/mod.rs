@@ -237,6 +237,19 @@ fn explain_tells_everything_about_every_case() {
 }
 
 #[test]
+fn the_help_of_an_error_has_its_own_line() {
+    let outcome = Outcome {
+        failure: Some("open it: EMFILE\n  help: raise the limit".into()),
+        ..broken()
+    };
+    let text = text(&[outcome], &Style::default());
+    assert!(
+        text.contains("error     open it: EMFILE\n                     help: raise the limit\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_machine_that_cannot_run_it_is_no_verdict() {
     let text = text(&[broken()], &Style::default());
     assert!(

@@ -34,7 +34,10 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.entry("shows", &info.shows);
     }
     if let Some(failure) = &outcome.failure {
-        block.entry("error", failure);
+        // Its help has a line of its own.
+        for (i, line) in failure.lines().enumerate() {
+            block.entry(if i == 0 { "error" } else { "" }, line.trim_start());
+        }
     }
     if let Some(why) = &outcome.retried {
         block.entry("retried", &format!("alone, because at first {why}"));
