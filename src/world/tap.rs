@@ -90,9 +90,9 @@ impl Tap {
         self.count
     }
 
-    /// Entries that it has.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// Entries that came in and are no longer there.
+    pub fn forgotten(&self) -> u64 {
+        self.count - self.entries.len() as u64
     }
 
     /// Takes a packet, in one piece or two, and forgets as many old ones as it must. One that is larger than the

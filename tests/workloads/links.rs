@@ -294,8 +294,8 @@ steps:
             p["sender"] == sender && p["fate"] == "forwarded" && p["protocol"] == "tcp"
         });
         let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
-        let fits = |p: &&Value| number(p, "wire_bytes") <= 1400 * number(p, "wire_packets");
-        assert!(segments.iter().all(|p| fits(&p)), "{name}");
+        let fits = |p: &Value| number(p, "wire_bytes") <= 1400 * number(p, "wire_packets");
+        assert!(segments.iter().all(|p| fits(p)), "{name}");
         let bytes: i64 = segments.iter().map(|p| number(p, "len")).sum();
         assert!(bytes >= 100_000, "{name}: {bytes}");
     }

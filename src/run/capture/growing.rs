@@ -42,7 +42,7 @@ impl Capture {
         let (interfaces, places) = wanted(self.interfaces(), None);
         writer.recount(&interfaces);
         let count = self.told_of(patience);
-        let behind = |tap: &Tap, count: usize| tap.count() - tap.len() as u64 + count as u64;
+        let behind = |tap: &Tap, count: usize| tap.forgotten() + count as u64;
         let place = Behind {
             fabric: behind(&self.tap, count.0),
             inside: self

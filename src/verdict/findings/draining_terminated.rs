@@ -12,9 +12,7 @@ pub(super) const KIND: &str = "draining-terminated";
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let flows = || evidence.flows.iter().filter(|flow| flow.terminated);
-    if flows().next().is_none() {
-        return None;
-    }
+    flows().next()?;
     let terminated = |flow: Option<usize>| {
         flow.and_then(|flow| evidence.flows.get(flow))
             .filter(|flow| flow.terminated)

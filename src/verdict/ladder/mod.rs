@@ -86,7 +86,7 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
             rows.push(PacketRow {
                 time: trace.evidence.packets[stretches[0].sent].t,
                 connection: tuple,
-                serves: leg.and_then(|leg| served(&trace, leg, journey.connection)),
+                serves: leg.and_then(|leg| served(trace, leg, journey.connection)),
                 words: match number {
                     0 => words::words(trace, journey),
                     _ => format!(".. {}", words::words(trace, journey)),

@@ -113,12 +113,12 @@ fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection 
 /// The program that ran on its host at the time, else the host.
 fn opener<'a>(steps: &'a [StepResult], connection: &'a Connection) -> &'a str {
     let host = format!(" {}", connection.from);
-    let runs = steps.iter().filter(|step| {
+    let mut runs = steps.iter().filter(|step| {
         let is_run = matches!(step.detail, Detail::Run { .. });
         let named = !step.name.contains(' ');
         is_run && named && step.at <= connection.at && step.label.ends_with(&host)
     });
-    runs.last()
+    runs.next_back()
         .map_or(connection.from.as_str(), |step| &step.name)
 }
 
