@@ -130,6 +130,21 @@ fn a_keeper_that_is_killed_leaves_a_folder_at_most() {
 }
 
 #[test]
+fn state_that_another_may_have_put_there_is_not_trusted() {
+    let Some(bench) = Bench::new("hand-foreign") else {
+        return;
+    };
+    let elsewhere = bench.scratch.0.join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a folder");
+    std::os::unix::fs::symlink(&elsewhere, bench.state()).expect("a link");
+    let words = ["is not a folder of this user"];
+    bench.refuses(&["ps"], &words);
+    bench.refuses(&["exec", "web", "one", "--", "true"], &words);
+    bench.refuses(&["up", &bench.lab], &words);
+    fs::remove_file(bench.state()).expect("a link");
+}
+
+#[test]
 fn in_front_it_ends_with_ctrl_c() {
     let Some(bench) = Bench::new("hand-front") else {
         return;

@@ -17,10 +17,15 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// From a connection that the machine refused to the next attempt.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Connections that programs started by hand may have at once, at least, in the tables of hosts.
 const CONNECTIONS: usize = 4096;
@@ -236,7 +241,11 @@ async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, _)) = accepted else {
+                    // Without a descriptor for it, it stays at the head of the queue.
+                    sleep(PAUSE).await;
+                    continue;
+                };
                 let keeper = Arc::clone(keeper);
                 talks.spawn(async move { keeper.talk(stream).await });
             }

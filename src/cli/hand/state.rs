@@ -101,8 +101,11 @@ impl Home {
     /// Every lab whose folder is there, by name.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// When the folder cannot be read, or is somebody else's.
     pub fn labs(&self) -> Result<Vec<Place>, Mistake> {
+        if self.0.symlink_metadata().is_ok() {
+            self.check_owner()?;
+        }
         let entries = match fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -163,15 +166,7 @@ impl Home {
             .recursive(true)
             .create(&self.0);
         made.map_err(|error| self.failed("make", &error))?;
-        let about = fs::symlink_metadata(&self.0);
-        let about = about.map_err(|error| self.failed("look at", &error))?;
-        let user = nix::unistd::geteuid().as_raw();
-        if !about.is_dir() || about.uid() != user {
-            return Err(Mistake(format!(
-                "`{}` is not a folder of this user: nothing can be kept there",
-                self.0.display()
-            )));
-        }
+        let about = self.check_owner()?;
         if about.mode() & 0o077 != 0 {
             let own = fs::Permissions::from_mode(0o700);
             fs::set_permissions(&self.0, own).map_err(|error| self.failed("close", &error))?;
@@ -182,6 +177,19 @@ impl Home {
         let file = file.map_err(|error| self.failed("write into", &error))?;
         Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| self.failed("lock", &errno.into()))
+    }
+
+    /// It may be in a folder that everybody writes to: what another user put there is not trusted.
+    fn check_owner(&self) -> Result<fs::Metadata, Mistake> {
+        let about = fs::symlink_metadata(&self.0);
+        let about = about.map_err(|error| self.failed("look at", &error))?;
+        match about.is_dir() && about.uid() == nix::unistd::geteuid().as_raw() {
+            true => Ok(about),
+            false => Err(Mistake(format!(
+                "`{}` is not a folder of this user: nothing can be kept there",
+                self.0.display()
+            ))),
+        }
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> Mistake {
