@@ -105,8 +105,6 @@ pub struct CaseFacts<'a> {
     pub kind: Kind,
     /// It writes `set` entries, and they change nothing, or it writes none.
     pub changes_nothing: bool,
-    /// It writes `set` entries.
-    pub sets: bool,
     /// It writes an expectation.
     pub expects: bool,
 }
@@ -122,7 +120,6 @@ impl<'a> CaseFacts<'a> {
             name: &case.name,
             kind: case.kind.value,
             changes_nothing: entries == Some(case.set.len()) && changes_nothing(&case.set),
-            sets: !case.set.is_empty(),
             expects: !case.expect.is_empty(),
         }
     }
@@ -169,12 +166,6 @@ pub fn cases(cases: &[CaseFacts<'_>], root: &Node, sink: &mut Diagnostics) {
                 Diagnostic::new(code::EMPTY_FIX, case.name.span, format!("the fix `{}` \
                     changes nothing", case.name.value))
                     .help("name in `set` what the fix changes; a case that keeps the promise as it is, is a `control`"),
-            ),
-            Kind::Fault | Kind::Partial | Kind::Control if case.changes_nothing && case.sets => sink.push(
-                Diagnostic::new(code::EMPTY_FIX, case.name.span, format!("the `set` of `{}` \
-                    changes nothing", case.name.value))
-                    .label("all of it is so already")
-                    .help("maps merge: what a case does not name stays, and `null` removes; a case of the lab as it is has no `set`"),
             ),
             Kind::Partial if !case.expects => sink.push(
                 Diagnostic::new(code::PARTIAL_WITHOUT_EXPECT, case.name.span, format!("`{}` has nothing \

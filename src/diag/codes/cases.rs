@@ -8,7 +8,7 @@ pub const NO_CASES: Code = Code(150);
 pub const NO_WORKS: Code = Code(151);
 /// A fix, and no fault.
 pub const FIX_WITHOUT_FAULT: Code = Code(152);
-/// A fix, or a `set`, that changes nothing.
+/// A fix that changes nothing.
 pub const EMPTY_FIX: Code = Code(153);
 /// A partial without an expectation.
 pub const PARTIAL_WITHOUT_EXPECT: Code = Code(154);
@@ -60,11 +60,11 @@ Right:  cases:
     },
     Rule {
         code: EMPTY_FIX,
-        title: "a case that changes nothing",
+        title: "a fix that changes nothing",
         page: "\
 A case differs from the lab by its `set`. A fix with an empty `set`, or one that sets what is set already, is the
-fault under another name. Of other cases, a `set` that is written and changes nothing surely was meant to: maps merge,
-so an empty one changes nothing, and a key that is not named stays until `null` removes it.
+fault under another name. Maps merge: an empty one changes nothing, and a key that is not named stays until `null`
+removes it.
 
 Wrong:  cross-zone-off: { kind: fix }
 Right:  cross-zone-off:
