@@ -2,12 +2,12 @@
 
 use super::args::{CheckArgs, CheckFormat};
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, count, select};
+use super::{Mistake, Status, count, find, select};
 use crate::diag::{self, Format};
 
 /// Prints the problems on standard output, for `check` is asked for nothing else.
 pub fn check(args: &CheckArgs) -> Result<u8, Mistake> {
-    let sources = select::read(select::files(&args.labs)?)?;
+    let sources = select::read(find::files(&args.labs)?)?;
     let format = match args.format {
         CheckFormat::Human => Stream::Output.diagnostics(),
         CheckFormat::Json => Format::Json,

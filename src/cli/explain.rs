@@ -2,7 +2,7 @@
 
 use super::args::ExplainArgs;
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, judge, select, worker};
+use super::{Mistake, Status, find, judge, worker};
 use crate::diag::{self, Code, codes};
 use crate::report::{self, Outcome};
 use crate::spec::reference;
@@ -39,8 +39,8 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
         return Ok(worker::status(outcomes.iter().map(Outcome::word)) as u8);
     }
-    let found = select::files(std::slice::from_ref(what));
-    if found.is_ok_and(|found| found.iter().all(|one| select::is_lab(&one.file))) {
+    let found = find::files(std::slice::from_ref(what));
+    if found.is_ok_and(|found| found.iter().all(|one| find::is_lab(&one.file))) {
         return Err(Mistake(format!(
             "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
         )));

@@ -2,12 +2,12 @@
 
 use super::args::{ListArgs, OutputFormat};
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, count, select};
+use super::{Mistake, Status, count, find, select};
 use crate::report::{ListedLab, list as describe};
 
 /// Prints what there is; files that are no valid labs are named on standard error.
 pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
-    let sources = select::read(select::files(&args.labs)?)?;
+    let sources = select::read(find::files(&args.labs)?)?;
     let mut labs = Vec::new();
     let mut status = Status::Held;
     for source in sources {

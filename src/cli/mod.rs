@@ -9,6 +9,7 @@ mod check;
 mod departed;
 mod doctor;
 mod explain;
+mod find;
 mod hand;
 mod judge;
 mod keeper;

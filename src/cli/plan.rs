@@ -1,20 +1,14 @@
 //! `hairpin plan`: what would be built.
 
 use super::args::{GraphFormat, PlanArgs};
-use super::{Mistake, Status, select, terminal};
+use super::{Mistake, Status, find, select, terminal};
 use crate::report::plan::{Graph, graph, plan as describe};
 
 /// Prints one case's plan.
 pub fn plan(args: &PlanArgs) -> Result<u8, Mistake> {
-    let files = select::files(std::slice::from_ref(&args.lab))?;
-    if files.len() > 1 {
-        return Err(Mistake(format!(
-            "`{}` is a folder of labs: name one of them",
-            args.lab
-        )));
-    }
+    let file = find::one(&args.lab)?;
     let cases: Vec<String> = args.case.iter().cloned().collect();
-    let meant = select::plans(&select::read(files)?, &cases, None, None)?;
+    let meant = select::plans(&select::read(vec![file])?, &cases, None, None)?;
     let first = meant
         .plans
         .first()

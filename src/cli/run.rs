@@ -2,7 +2,7 @@
 
 use super::args::RunArgs;
 use super::worker::{self, Job};
-use super::{Mistake, Status, reports, select, terminal};
+use super::{Mistake, Status, find, reports, select, terminal};
 use crate::plan::Plan;
 use crate::world::supervise;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     let args = &args.clone().settled();
     reports::writable(&args.report)?;
-    let sources = select::read(select::files(&args.labs)?)?;
+    let sources = select::read(find::files(&args.labs)?)?;
     let select::Meant {
         mut plans,
         left_out,

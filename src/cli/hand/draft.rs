@@ -1,7 +1,7 @@
 //! `hairpin new`: a lab to begin with.
 
 use crate::cli::args::NewArgs;
-use crate::cli::{Mistake, Status, select, terminal};
+use crate::cli::{Mistake, Status, find, terminal};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -45,12 +45,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn copy_of(lab: &str) -> Result<String, Mistake> {
-    let files = select::files(std::slice::from_ref(&lab.to_owned()))?;
-    let [only] = &files[..] else {
-        return Err(Mistake(format!(
-            "`{lab}` is a folder of labs: name one of them"
-        )));
-    };
+    let only = find::one(lab)?;
     let file = only.file.display();
     std::fs::read_to_string(&only.file)
         .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))

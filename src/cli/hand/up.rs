@@ -4,7 +4,7 @@ use super::serve::{self, Serving};
 use super::state::{Description, Held, Home};
 use super::wire::{self, Answer};
 use crate::cli::args::UpArgs;
-use crate::cli::{Mistake, Status, select, terminal, worker};
+use crate::cli::{Mistake, Status, find, select, terminal, worker};
 use crate::plan::{Kind, Plan};
 use crate::spec::hand::ByHand;
 use crate::world::supervise;
@@ -26,15 +26,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Puts a lab up.
 pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
-    let files = select::files(std::slice::from_ref(&args.lab))?;
-    if files.len() > 1 {
-        return Err(Mistake(format!(
-            "`{}` is a folder of labs: name one of them",
-            args.lab
-        )));
-    }
+    let file = find::one(&args.lab)?;
     let cases: Vec<String> = args.case.iter().cloned().collect();
-    let sources = select::read(files)?;
+    let sources = select::read(vec![file])?;
     let meant = select::plans(&sources, &cases, None, args.seed)?;
     let chosen = choose(&meant.plans);
     let source = &sources[0];
@@ -189,7 +183,8 @@ fn wait(child: Pid, reader: OwnedFd, held: &Held) -> u8 {
             status
         }
         Ok(_) | Err(_) => {
-            let log = std::fs::read_to_string(held.place.log()).unwrap_or_default();
+            let log = std::fs::read_to_string(held.place.log())
+                .unwrap_or_else(|error| format!("its log cannot be read: {error}"));
             terminal::complain(&format!("the lab died before it was ready\n{log}"));
             end(child, held, Status::Unable)
         }

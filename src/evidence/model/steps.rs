@@ -81,6 +81,37 @@ pub enum Detail {
     },
 }
 
+impl Detail {
+    /// What a load did; none of any other step.
+    pub fn load(&self) -> Option<&Load> {
+        match self {
+            Self::Load(load) => Some(load),
+            Self::Plain
+            | Self::Connect { .. }
+            | Self::Transfer { .. }
+            | Self::TransferAll { .. }
+            | Self::Drop { .. }
+            | Self::Refused { .. }
+            | Self::Run { .. } => None,
+        }
+    }
+
+    /// The connection of a `connect`; none of any other step. Index into
+    /// [`Evidence::connections`](super::Evidence::connections).
+    pub fn connect(&self) -> Option<usize> {
+        match self {
+            Self::Connect { connection } => Some(*connection),
+            Self::Plain
+            | Self::Load(_)
+            | Self::Transfer { .. }
+            | Self::TransferAll { .. }
+            | Self::Drop { .. }
+            | Self::Refused { .. }
+            | Self::Run { .. } => None,
+        }
+    }
+}
+
 /// What a load did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Load {

@@ -17,7 +17,7 @@ use super::client::names::Names;
 use super::proxy::Journal;
 use super::server::Servers;
 use super::{Baseline, Cancel, Sockets};
-use crate::evidence::{Detail, StepResult};
+use crate::evidence::StepResult;
 use crate::plan::{HostId, Plan, StepId, Verb};
 use crate::world::{Error, World};
 use std::collections::HashMap;
@@ -203,15 +203,9 @@ impl Story {
         let began = Instant::now();
         let (fault, detail) = self.act(number, step).await?;
         // A connection's time is the kernel's, as in a load; the lookup before it has its own.
-        let took = match &detail {
-            Detail::Connect { connection } => self.client(*connection).took,
-            Detail::Plain
-            | Detail::Load(_)
-            | Detail::Transfer { .. }
-            | Detail::TransferAll { .. }
-            | Detail::Drop { .. }
-            | Detail::Refused { .. }
-            | Detail::Run { .. } => began.elapsed(),
+        let took = match detail.connect() {
+            Some(connection) => self.client(connection).took,
+            None => began.elapsed(),
         };
         let result = StepResult {
             name: step.name.clone(),

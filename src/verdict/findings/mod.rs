@@ -53,7 +53,7 @@ pub(super) use loopback::came_home;
 
 use super::Finding;
 use super::trace::{Trace, delivered, drop_reason};
-use crate::evidence::{Answer, Detail, Evidence};
+use crate::evidence::{Answer, Evidence};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -180,16 +180,7 @@ fn connections_of(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> V
 
 /// HTTP answers that loads had, in the order of the steps.
 fn answered(evidence: &Evidence) -> impl Iterator<Item = &Answer> {
-    let loads = evidence.steps.iter().filter_map(|step| match &step.detail {
-        Detail::Load(load) => Some(load),
-        Detail::Plain
-        | Detail::Connect { .. }
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
+    let loads = evidence.steps.iter().filter_map(|step| step.detail.load());
     loads.flat_map(|load| &load.answers)
 }
 

@@ -29,27 +29,11 @@ pub(super) fn choose(evidence: &Evidence) -> Vec<usize> {
     if !chosen.is_empty() {
         return chosen;
     }
-    let loads = evidence.steps.iter().filter_map(|step| match &step.detail {
-        Detail::Load(load) => badly(evidence, load),
-        Detail::Plain
-        | Detail::Connect { .. }
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
+    let details = || evidence.steps.iter().map(|step| &step.detail);
+    let loads = details().filter_map(Detail::load);
+    let loads = loads.filter_map(|load| badly(evidence, load));
     let loads = loads.take(CONNECTIONS / 2);
-    let named = evidence.steps.iter().filter_map(|step| match step.detail {
-        Detail::Connect { connection } => Some(connection),
-        Detail::Plain
-        | Detail::Load(_)
-        | Detail::Transfer { .. }
-        | Detail::TransferAll { .. }
-        | Detail::Drop { .. }
-        | Detail::Refused { .. }
-        | Detail::Run { .. } => None,
-    });
+    let named = details().filter_map(Detail::connect);
     let named: Vec<usize> = loads.chain(named).take(CONNECTIONS).collect();
     if named.is_empty() {
         (0..evidence.connections.len()).take(2).collect()

@@ -14,7 +14,7 @@ pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 
-use crate::evidence::{Connection, Detail, Evidence, Packet, connections_of_pairs};
+use crate::evidence::{Connection, Evidence, Packet, connections_of_pairs};
 use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
 
@@ -122,18 +122,13 @@ impl<'a> Trace<'a> {
         else {
             return format!("connection {connection}");
         };
-        match &step.detail {
-            Detail::Load(load) => match load.connections.iter().position(|c| *c == connection) {
-                Some(place) => format!("{} #{}", step.name, place + 1),
-                None => step.name.clone(),
-            },
-            Detail::Plain
-            | Detail::Connect { .. }
-            | Detail::Transfer { .. }
-            | Detail::TransferAll { .. }
-            | Detail::Drop { .. }
-            | Detail::Refused { .. }
-            | Detail::Run { .. } => step.name.clone(),
+        let place = step
+            .detail
+            .load()
+            .and_then(|load| load.connections.iter().position(|c| *c == connection));
+        match place {
+            Some(place) => format!("{} #{}", step.name, place + 1),
+            None => step.name.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where connections went, and the names that led them there.
 
 use super::merged;
-use crate::evidence::{Connection, Detail, Evidence, Lookup};
+use crate::evidence::{Connection, Evidence, Lookup};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -72,13 +72,10 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
         return Vec::new();
     }
     let mut status: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
-    for step in &evidence.steps {
-        if let Detail::Load(load) = &step.detail {
-            for answer in &load.answers {
-                let answers = status.entry(answer.connection).or_default();
-                answers.push(answer.status);
-            }
-        }
+    let loads = evidence.steps.iter().filter_map(|step| step.detail.load());
+    for answer in loads.flat_map(|load| &load.answers) {
+        let answers = status.entry(answer.connection).or_default();
+        answers.push(answer.status);
     }
     let step = |c: &Connection| {
         let step = evidence.steps.get(c.step);
