@@ -169,20 +169,23 @@ fn proven(labs: &[(&str, Vec<Tally>)]) -> String {
     for (_, tallies) in labs {
         let faults = tallies.iter().map(|tally| tally.shown());
         let faults = faults.filter(|record| record.kind == Kind::Fault);
-        let mut told: Vec<&str> = Vec::new();
+        let mut told: Vec<(&str, String)> = Vec::new();
         let found = faults.flat_map(|record| record.findings.iter().map(move |one| (record, one)));
         for (record, finding) in found {
-            if told.contains(&finding.kind.as_str()) {
-                continue;
-            }
-            told.push(&finding.kind);
             for sentence in proof::sentences(&finding.fixes) {
+                // Said of a fault before it.
+                let said = (finding.kind.as_str(), sentence);
+                if told.contains(&said) {
+                    continue;
+                }
+                let sentence = &said.1;
                 out.push_str(&format!(
                     "- {} **{}**: {}\n",
                     escaped(&record.name()),
                     escaped(&finding.kind),
-                    escaped(&sentence)
+                    escaped(sentence)
                 ));
+                told.push(said);
             }
         }
     }

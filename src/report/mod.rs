@@ -33,8 +33,8 @@ pub use nearest::{Nearest, nearest};
 pub use proof::{Offered, Proof, Remedy};
 pub use record::{
     Asked, Captured, Changed, Claimed, Counted, Found, Gateway, Leg, MOST_SHARDS, Mapped, Named,
-    Network, Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted, Truth,
-    VERSION,
+    Network, Queue, Record, Refused, Report, Shard, Stated, Stepped, Summary, Taken, Targeted,
+    Truth, VERSION,
 };
 pub use repeat::repeat;
 pub use tally::{Tally, Times, tallies, wilson};

@@ -18,8 +18,7 @@ pub struct Offered {
     pub case: String,
     /// What it shows, else what it changes.
     pub title: String,
-    /// It settles all that sets the fault apart from the lab as written. Reports of earlier releases do not tell.
-    #[serde(default)]
+    /// It settles all that sets the fault apart from the lab as written.
     pub settles: bool,
 }
 

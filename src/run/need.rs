@@ -253,7 +253,7 @@ mod tests {
             )))
         };
         assert_eq!(open(""), 2001);
-        // The handshake and the answer; then ten answers, one a second or as late as they may be.
+        // The handshake and the answer; then three answers, one a second or as late as they may be.
         assert_eq!(open(", request: 32"), 4001);
         assert_eq!(open(", request: { times: 3, every: 1s }"), 8001);
         assert_eq!(open(", request: { times: 3, every: 4s }"), 12_001);

@@ -381,10 +381,10 @@ pub(crate) fn harmless() -> Kit {
 }
 
 /// Of a pair: bytes taken from the client, and those given on.
-pub(crate) fn carried(from_client: i64, to_target: i64) -> Option<Carried> {
-    Some(Carried {
+pub(crate) fn carried(from_client: i64, to_target: i64) -> Carried {
+    Carried {
         from_client,
         to_target,
         ..Carried::default()
-    })
+    }
 }

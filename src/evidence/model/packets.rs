@@ -74,7 +74,7 @@ pub struct Packet {
 /// An ICMP message (RFC 792).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
-    /// `port unreachable`, `fragmentation needed`, ...; `type 3 code 9` of those that have no name here.
+    /// `port unreachable`, `fragmentation needed`, ...; `type 3 code 7` of those that have no name here.
     pub says: String,
     /// MTU of the next hop, of `fragmentation needed`; else 0.
     pub mtu: i64,

@@ -13,8 +13,7 @@ pub struct Pair {
     pub via: String,
     /// The listener's.
     pub port: i64,
-    /// What the balancer reads of what it carries: `TCP`, `TLS`, `HTTP`; empty in records of before.
-    #[serde(default)]
+    /// What the balancer reads of what it carries: `TCP`, `TLS`, `HTTP`.
     pub protocol: String,
     /// The target's host name.
     pub target: String,
@@ -27,9 +26,9 @@ pub struct Pair {
     /// When the connection to the target stood.
     pub opened: f64,
     /// What was carried: behind TLS without its records, of HTTP with the heads that each side has, of this client's requests
-    /// only, though others may use the same connection to the target. None in records of before.
+    /// only, though others may use the same connection to the target.
     #[serde(flatten)]
-    pub bytes: Option<Carried>,
+    pub bytes: Carried,
     /// When it gave the connection to the target up, or saw it end; none: it did not. Of a TLS listener, when both ends had
     /// ended or one had broken off.
     pub target_closed: Option<f64>,

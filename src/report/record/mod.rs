@@ -11,7 +11,7 @@ mod remedies;
 
 pub(super) use over_time::OverTime;
 
-pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Refused, Taken};
+pub use network::{Asked, Gateway, Leg, Mapped, Named, Network, Queue, Refused, Taken};
 
 use super::Word;
 use super::plan::Drawing;

@@ -286,6 +286,26 @@ fn every_report_says_which_fixes_are_proven() {
 }
 
 #[test]
+fn markdown_tells_of_every_fault_what_a_fix_is_worth_to_it() {
+    let mut apart = fault_with_fixes();
+    apart
+        .case
+        .fixes
+        .iter_mut()
+        .for_each(|fix| fix.settles = false);
+    let mut settled = fault_with_fixes();
+    settled.case.name = "as-deployed-too".into();
+    let page = markdown(&Report::new(&[apart, settled, fix()], None));
+    for sentence in [
+        "without this fault's own settings: cross-zone-off",
+        "Proven here: cross-zone-off",
+    ] {
+        let told = page.matches(sentence).count();
+        assert_eq!(told, 3, "once for each finding: {sentence}\n{page}");
+    }
+}
+
+#[test]
 fn what_one_part_did_not_run_another_one_proves() {
     let part = |outcome: Outcome| Report::new(&[outcome], None);
     let proof = |report: &Report| report.cases[0].findings[0].fixes[0].proof;

@@ -276,11 +276,11 @@ pub(in crate::report) fn recorded() -> Outcome {
     });
     evidence.pairs.push(Pair {
         via: "chat/a".into(),
-        bytes: Some(Carried {
+        bytes: Carried {
             from_client: 44_000,
             to_target: 4_000,
             ..Carried::default()
-        }),
+        },
         target_closed: Some(285.0),
         ..Pair::default()
     });

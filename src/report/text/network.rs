@@ -33,6 +33,14 @@ pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let links = network.links.iter();
     let links = links.map(|(link, did)| format!("{link}, packets: {}", tallied(did)));
     add("links", "links", links.collect());
+    let queues = network.queues.iter().map(|(link, queue)| {
+        format!(
+            "{link}: {} waited in its queue, the longest {:.1} ms",
+            packets(queue.packets as usize),
+            queue.longest_ms
+        )
+    });
+    add("links", "queues", queues.collect());
     let icmp = network.icmp.iter();
     let icmp = icmp.map(|(words, n)| format!("{words}: {}", packets(*n as usize)));
     add("icmp", "icmp", icmp.collect());
@@ -181,16 +189,14 @@ fn leg(leg: &Leg) -> String {
     } else {
         format!("{}, ", count(leg.connections, "connection"))
     };
-    let bytes = leg.bytes.map_or(String::new(), |bytes| {
-        format!(
-            ", {} bytes from the client and {} on to the target, {} back and {} on to the client{}",
-            bytes.from_client,
-            bytes.to_target,
-            bytes.from_target,
-            bytes.to_client,
-            carried_as(&leg.protocol)
-        )
-    });
+    let bytes = format!(
+        ", {} bytes from the client and {} on to the target, {} back and {} on to the client{}",
+        leg.bytes.from_client,
+        leg.bytes.to_target,
+        leg.bytes.from_target,
+        leg.bytes.to_client,
+        carried_as(&leg.protocol)
+    );
     format!(
         "{} > {} | {} > {} {}: {number}from {:.1} ms{bytes}; {ends}",
         leg.client, leg.via, leg.seen_as, leg.target, leg.target_address, leg.opened

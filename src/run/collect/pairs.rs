@@ -29,12 +29,12 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
             seen_as: pair.local.to_string(),
             target_address: pair.address.to_string(),
             opened: story.millis(pair.opened),
-            bytes: Some(Carried {
+            bytes: Carried {
                 from_client: count(&pair.bytes.from_client),
                 to_target: count(&pair.bytes.to_target),
                 from_target: count(&pair.bytes.from_target),
                 to_client: count(&pair.bytes.to_client),
-            }),
+            },
             target_closed: pair.target_closed.get().map(|at| story.millis(*at)),
             closed: closed.map(|(at, _)| story.millis(*at)),
             why: closed.map_or("", |(_, why)| word(*why)).to_owned(),

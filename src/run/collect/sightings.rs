@@ -305,7 +305,7 @@ fn told(message: &Message) -> Icmp {
         (icmp::DESTINATION_UNREACHABLE, icmp::FRAGMENTATION_NEEDED) => {
             "fragmentation needed".to_owned()
         }
-        (icmp::DESTINATION_UNREACHABLE, 10 | 13) => "administratively prohibited".to_owned(),
+        (icmp::DESTINATION_UNREACHABLE, 9 | 10 | 13) => "administratively prohibited".to_owned(),
         (icmp::TIME_EXCEEDED, 0) => "time to live exceeded".to_owned(),
         (kind, code) => format!("type {kind} code {code}"),
     };

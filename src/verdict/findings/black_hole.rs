@@ -74,7 +74,7 @@ fn pair<'a>(trace: &Trace<'a>, connection: usize) -> Option<&'a Pair> {
 fn hole(trace: &Trace, connection: usize) -> Option<Hole> {
     let pair = pair(trace, connection)?;
     let gone = pair.target_closed?;
-    let carried = pair.bytes?;
+    let carried = pair.bytes;
     let bytes = carried.from_client - carried.to_target;
     if bytes <= 0 {
         return None;

@@ -247,7 +247,6 @@ fn finding(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> Finding {
     }
 }
 
-/// As `distinct`, for lists of tens of thousands.
 /// The host that cannot tell the two apart.
 fn target<'a>(trace: &Trace<'a>, meeting: &Meeting) -> Option<&'a str> {
     let evidence = trace.evidence;

@@ -22,7 +22,7 @@ pub fn cited(findings: &[Finding]) -> Vec<usize> {
     chosen
 }
 
-/// Connections that findings cite, else of each load that went badly the first that did, and those opened by a step of
+/// Connections that findings cite, else of two loads that went badly the first that did, and those opened by a step of
 /// their own, else the first of a load.
 pub(super) fn choose(evidence: &Evidence) -> Vec<usize> {
     let chosen = cited(&findings::recognise(evidence));

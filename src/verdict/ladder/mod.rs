@@ -28,8 +28,8 @@ use crate::evidence::Evidence;
 use lanes::{Chosen, Lanes};
 use notes::Notes;
 
-/// The ladder of `connections` in lines of at most `width` columns (60 or more). With none given it chooses those
-/// that findings cite, else those with a name. Empty when there is no packet to show.
+/// The ladder of `connections` in lines of at most `width` columns (60 or more). With none given it chooses
+/// (see `choice`), and where no step opened any takes those that programs opened (`programs`). Empty when there is no packet to show.
 pub fn ladder(evidence: &Evidence, connections: &[usize], width: usize) -> String {
     text(&rows(evidence, connections), width)
 }

@@ -1,7 +1,6 @@
 //! What guards, proxies, NAT gateways and links have on record.
 
 use super::Table;
-use crate::evidence::Carried;
 use crate::report::wrap::tallied;
 use crate::report::{Leg, Mapped, Network, Refused};
 
@@ -49,7 +48,6 @@ pub(super) fn legs(network: &Network) -> Option<Table> {
             (None, None) if leg.why.is_empty() => "open".to_owned(),
             (None, None) => leg.why.clone(),
         };
-        let bytes = |of: fn(Carried) -> i64| leg.bytes.map_or(String::new(), |b| of(b).to_string());
         vec![
             leg.client.clone(),
             leg.via.clone(),
@@ -62,10 +60,10 @@ pub(super) fn legs(network: &Network) -> Option<Table> {
                 String::new()
             },
             format!("{:.1}", leg.opened),
-            bytes(|bytes| bytes.from_client),
-            bytes(|bytes| bytes.to_target),
-            bytes(|bytes| bytes.from_target),
-            bytes(|bytes| bytes.to_client),
+            leg.bytes.from_client.to_string(),
+            leg.bytes.to_target.to_string(),
+            leg.bytes.from_target.to_string(),
+            leg.bytes.to_client.to_string(),
             ends,
         ]
     };
@@ -119,10 +117,22 @@ pub(super) fn gateways(network: &Network) -> Option<Table> {
 }
 
 pub(super) fn links(network: &Network) -> Option<Table> {
-    let title = "What links did to packets, besides carrying and losing them";
+    let title = "What links did to packets, besides carrying, delaying and losing them";
     let rows = network.links.iter();
     let rows = rows.map(|(link, did)| vec![link.clone(), tallied(did)]);
     Table::new(title, &["link", "packets"], rows.collect())
+}
+
+pub(super) fn queues(network: &Network) -> Option<Table> {
+    let rows = network.queues.iter().map(|(link, queue)| {
+        vec![
+            link.clone(),
+            queue.packets.to_string(),
+            format!("{:.1}", queue.longest_ms),
+        ]
+    });
+    let head = ["link", "#packets that waited", "#longest wait, ms"];
+    Table::new("Queues of links", &head, rows.collect())
 }
 
 pub(super) fn mappings(network: &Network) -> Option<Table> {

@@ -65,7 +65,7 @@ pub(super) fn icmp(network: &Network) -> Option<Table> {
     let rows = network.icmp.iter();
     let rows = rows.map(|(words, n)| vec![words.clone(), n.to_string()]);
     let title = "ICMP messages seen inside hosts";
-    Table::new(title, &["message", "#packets"], rows.collect())
+    Some(Table::new(title, &["message", "#packets"], rows.collect())?.cut(network, "icmp"))
 }
 
 pub(super) fn kernel_drops(network: &Network) -> Option<Table> {

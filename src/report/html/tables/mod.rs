@@ -7,7 +7,7 @@ mod metrics;
 
 use super::quantities::Clock;
 use crate::report::{Network, Record};
-use boxes::{gateways, legs, links, mappings, refusals};
+use boxes::{gateways, legs, links, mappings, queues, refusals};
 use connections::{lookups, names, paths};
 use kernels::{counters, icmp, kernel_drops, stuck};
 use metrics::metrics;
@@ -113,6 +113,7 @@ pub(super) fn tables(record: &Record, brief: bool) -> Vec<Table> {
         all,
         rest,
         links(network),
+        queues(network),
         icmp(network),
         kernel_drops(network),
         stuck(network),

@@ -18,7 +18,8 @@ pub use refusals::Refused;
 
 use crate::evidence::Evidence;
 use kernels::{icmp, kernel_drops, purged, stuck};
-use links::links;
+pub use links::Queue;
+use links::{links, queues};
 use nat::{gateways, mappings};
 use paths::{lookups, names, paths};
 use proxies::legs;
@@ -64,6 +65,9 @@ pub struct Network {
     /// `copies made`, `overtook others`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Who waited in the queues of links, by link.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, Queue>,
     /// ICMP messages seen on devices inside hosts, in words, and how many.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub icmp: BTreeMap<String, i64>,
@@ -97,6 +101,7 @@ impl Network {
             gateways: gateways(evidence),
             mappings: mappings(&evidence.mappings),
             links: links(evidence),
+            queues: queues(evidence),
             icmp: icmp(evidence),
             kernel_drops: kernel_drops(evidence),
             purged: purged(evidence),
@@ -116,7 +121,8 @@ impl Network {
             answered: _,
             gateways: _,
             links: _,
-            icmp: _,
+            queues: _,
+            icmp,
             kernel_drops: _,
             purged: _,
             no_kernel_drops: _,
@@ -128,6 +134,10 @@ impl Network {
         shorten("legs", legs, left_out);
         shorten("mappings", mappings, left_out);
         shorten("stuck", stuck, left_out);
+        while icmp.len() > ENTRIES {
+            icmp.pop_last();
+            *left_out.entry("icmp".to_owned()).or_default() += 1;
+        }
         network
     }
 

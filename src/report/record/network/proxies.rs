@@ -14,7 +14,6 @@ pub struct Leg {
     /// `chat/a`
     pub via: String,
     /// What the balancer reads of it: `TCP`, `TLS`, `HTTP`.
-    #[serde(default)]
     pub protocol: String,
     /// `address:port` of the balancer toward the target; of several empty.
     pub seen_as: String,
@@ -24,9 +23,9 @@ pub struct Leg {
     pub target_address: String,
     /// When the (first) connection to the target stood, ms.
     pub opened: f64,
-    /// What was carried; none in records of before.
+    /// What was carried.
     #[serde(flatten)]
-    pub bytes: Option<Carried>,
+    pub bytes: Carried,
     /// When the connection to the target was over, ms; of several none.
     pub target_closed: Option<f64>,
     /// When the client's connection had ended as well, ms; of several none.
@@ -54,9 +53,11 @@ pub(super) fn legs(pairs: &[Pair]) -> Vec<Leg> {
         return pairs.iter().map(one).collect();
     }
     let key = |p: &&Pair| {
-        let swallowed = p
-            .bytes
-            .map(|b| (b.from_client != b.to_target, b.from_target != b.to_client));
+        let bytes = p.bytes;
+        let swallowed = (
+            bytes.from_client != bytes.to_target,
+            bytes.from_target != bytes.to_client,
+        );
         (
             p.via.clone(),
             p.protocol.clone(),
@@ -69,16 +70,14 @@ pub(super) fn legs(pairs: &[Pair]) -> Vec<Leg> {
         connections: 0,
         client: address(&p.client),
         seen_as: String::new(),
-        bytes: p.bytes.map(|_| Carried::default()),
+        bytes: Carried::default(),
         target_closed: None,
         closed: None,
         ..one(p)
     };
     merged(pairs, key, new, |leg, p| {
         leg.connections += 1;
-        if let (Some(sum), Some(bytes)) = (&mut leg.bytes, p.bytes) {
-            *sum += bytes;
-        }
+        leg.bytes += p.bytes;
         if address(&p.client) != leg.client {
             leg.client = "several clients".to_owned();
         }

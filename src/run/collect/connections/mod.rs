@@ -214,13 +214,11 @@ impl<'a> Known<'a> {
     /// read: of a proxied connection those that the proxy gave on, unless it rewrites them (HTTP); else all.
     fn passed_on(&self, acknowledged: u64, pair: Option<usize>, proxied: bool) -> u64 {
         match (proxied, pair.map(|pair| &self.pairs[pair])) {
-            (true, Some(pair)) => {
-                let as_taken = pair.bytes.filter(|_| pair.protocol != "HTTP");
-                let given_on = as_taken.map(|bytes| bytes.to_target.cast_unsigned());
-                given_on.map_or(acknowledged, |bytes| acknowledged.min(bytes))
+            (true, Some(pair)) if pair.protocol != "HTTP" => {
+                acknowledged.min(pair.bytes.to_target.cast_unsigned())
             }
             (true, None) => 0,
-            (false, _) => acknowledged,
+            (true, Some(_)) | (false, _) => acknowledged,
         }
     }
 
