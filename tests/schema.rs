@@ -142,7 +142,27 @@ const TOLD: &[(&str, &str, &str)] = &[
     ),
     (
         "every packet in order:",
-        "\n",
+        "and more.",
+        "packets.exists(p, p.FIELD == 'none is this')",
+    ),
+    (
+        "A socket has",
+        "and `tcp_info` with",
+        "hosts.web.sockets.exists(s, s.FIELD == 'none is this')",
+    ),
+    (
+        "what its kernel knows besides:",
+        "(in its whole life)",
+        "hosts.web.sockets.exists(s, s.tcp_info.FIELD == 'none is this')",
+    ),
+    (
+        "and more. ",
+        " is the device inside",
+        "packets.exists(p, p.FIELD == 'none is this')",
+    ),
+    (
+        "the network did), and ",
+        " what an ICMP message says",
         "packets.exists(p, p.FIELD == 'none is this')",
     ),
 ];

@@ -5,6 +5,7 @@ use super::kubernetes::Expanded;
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span};
 use crate::spec::kubernetes::{Kubernetes, Service};
+use crate::spec::node::text_weight;
 use crate::spec::{Body, Host, Lab, TargetGroup, Verb};
 use std::collections::HashMap;
 
@@ -136,8 +137,8 @@ fn services(cluster: &Kubernetes, crowds: &Crowds<'_>) -> usize {
 /// What each copy of a host has of its own, texts counted as a YAML tree counts them.
 fn settings(host: &Host) -> usize {
     let texts = [&host.nft, &host.iptables, &host.setup];
-    let texts = sum(texts.into_iter().flatten().map(|text| text.value.len()));
-    texts / 64 + host.serve.len() + host.sysctls.len()
+    let texts = texts.into_iter().flatten();
+    sum(texts.map(|text| text_weight(&text.value))) + host.serve.len() + host.sysctls.len()
 }
 
 /// How many hosts a key names.

@@ -215,7 +215,7 @@ impl Node {
 }
 
 /// How many nodes a text counts for: about as many bytes as they have.
-fn text_weight(text: &str) -> usize {
+pub(crate) fn text_weight(text: &str) -> usize {
     text.len() / 64
 }
 

@@ -6,6 +6,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::fabric::guard::rules::Cidr;
 use crate::plan::Sink;
 use crate::plan::hosts::MOST_ZONES;
+use crate::plan::vpcs::SUBNET_BITS;
 use std::net::Ipv4Addr;
 
 /// A range, and one for the overflow.
@@ -84,7 +85,7 @@ pub(super) struct Pools {
 /// The subnets of a VPC that is not the default one: sixteen alike, in the order of the zones. The last part of
 /// each is for load balancers; the first addresses are AWS's own.
 fn subnets(vpc: Cidr, zones: usize) -> Vec<(Pool, Pool)> {
-    let size = 1u32 << (32 - u32::from(vpc.prefix.clamp(16, 24))) >> 4;
+    let size = 1u32 << (32 - u32::from(vpc.prefix.clamp(16, 24))) >> SUBNET_BITS;
     let (first, balancers) = match size {
         4096.. => (10, size - 246),
         256.. => (10, size - 16),

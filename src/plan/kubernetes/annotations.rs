@@ -198,8 +198,8 @@ fn pairs(name: &str, value: &Spanned<String>, sink: &mut Sink) -> Attributes {
 
 /// The controller's health check; none, when the annotations ask for none and no node tells whether it has a pod.
 ///
-/// Where traffic stays local, nodes without a pod answer nobody: the controller checks for that by itself. Its defaults: interval 10 s, timeout 10 s, three checks either way; for nodes of a service whose traffic stays
-/// local: HTTP, `/healthz` on the `healthCheckNodePort`, 6 s, two checks.
+/// Its defaults: interval 10 s, timeout 10 s, three checks either way. Where traffic stays local, nodes without a pod answer
+/// nobody, and the controller checks unasked: HTTP, `/healthz` on the `healthCheckNodePort`, timeout 6 s, two checks.
 pub(in crate::plan) fn health_check(
     wishes: &Wishes,
     local: Option<u16>,

@@ -22,7 +22,7 @@ pub(super) const DEFAULT_RANGE: Cidr = Cidr {
 };
 
 /// A VPC has as many subnets as these bits of an address tell apart.
-const SUBNET_BITS: u8 = 4;
+pub(in crate::plan) const SUBNET_BITS: u8 = 4;
 
 /// The number of a VPC: 0 is the default one. An unknown name counts as that; it has been reported.
 pub(super) fn number(body: &Body, vpc: Option<&Spanned<String>>) -> usize {

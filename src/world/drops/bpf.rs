@@ -30,7 +30,7 @@ const HASH: u32 = 1;
 /// Memory for an entry is taken when it is made.
 const NO_PREALLOC: u32 = 1;
 const RAW_TRACEPOINT: u32 = 17;
-/// Namespaces at a time, of a process: more than it has descriptors for on most machines.
+/// Namespaces of running cases at a time, of a process: those of four of the largest labs. Where one more has no place, it is told.
 pub const ENTRIES: u32 = 16_384;
 /// `bpf_probe_read_kernel` may be called by programs that say that they are free.
 const LICENSE: &std::ffi::CStr = c"Dual MIT/GPL";
