@@ -147,7 +147,8 @@ fn killed(name: &str, which: usize) {
         std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said)
             .expect("text");
         assert!(
-            said.contains("was killed by SIGKILL") && said.contains("no report is written"),
+            said.contains("was killed by SIGKILL")
+                && said.contains("no report is written. What was over"),
             "{said}"
         );
     }

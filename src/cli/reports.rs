@@ -36,6 +36,18 @@ pub fn writable(targets: &[ReportTarget]) -> Result<(), Mistake> {
     Ok(())
 }
 
+/// A folder that evidence cannot be kept in is one, too. It is made where it is not there.
+pub fn keeps(folder: &Path) -> Result<(), Mistake> {
+    let made = fs::create_dir_all(folder);
+    let writable = made.and_then(|()| access(folder, AccessFlags::W_OK).map_err(Into::into));
+    writable.map_err(|error| {
+        Mistake(format!(
+            "cannot keep evidence in `{}`: {error}",
+            folder.display()
+        ))
+    })
+}
+
 /// Where the table for people goes, so that a report on standard output stays whole.
 pub fn beside(targets: &[ReportTarget]) -> Stream {
     if targets.iter().any(on_output) {

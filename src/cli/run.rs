@@ -8,6 +8,10 @@ use crate::world::supervise;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a run that was killed leaves.
+const KILLED: &str = "no report is written. What was over is in the folder of `--evidence`, if there was one: \
+    `hairpin judge DIR`. Fewer cases at a time, `-j`, need less memory";
+
 /// Validates as the user's own process, then enters the world's processes and runs there.
 pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     let args = &args.clone().settled();
@@ -24,12 +28,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
         named_once(&plans)?;
     }
     if let Some(folder) = &args.evidence {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Mistake(format!(
-                "cannot keep evidence in `{}`: {error}",
-                folder.display()
-            ))
-        })?;
+        reports::keeps(folder)?;
     }
     let texts = sources
         .into_iter()
@@ -49,7 +48,12 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
     }
     drop(plans);
     match supervise::enter(|cancel| worker::work(args, jobs, texts, &left_out, cancel)) {
-        Ok(status) => Ok(status),
+        Ok(status) => {
+            if supervise::is_killed(status) {
+                terminal::note(KILLED);
+            }
+            Ok(status)
+        }
         Err(error) => {
             terminal::complain(&worker::unable(&error));
             Ok(Status::Unable as u8)

@@ -188,10 +188,11 @@ impl Live {
         Ok(evidence)
     }
 
-    /// Ends the health checks, and gives what was recorded; the world stays as it is.
+    /// Ends the health checks, and gives what was recorded; the world stays as it is. Of a lab that stays up without a
+    /// capture: its witness has that, to the end.
     ///
     /// # Errors
-    /// When /proc cannot be read.
+    /// When /proc cannot be read; what the machine refused to steps in the background.
     pub async fn end(self) -> Result<Recorded, Error> {
         let Self {
             story,
@@ -199,21 +200,25 @@ impl Live {
             probes,
             lateness,
             beside,
-            witness: _,
+            witness,
         } = self;
         let seconds = story.start().elapsed().as_secs_f64();
         let lag = lateness.worst();
         story.tell_end();
         // What has a limit of its own that is longer is given up.
-        let ended = tokio::time::timeout(ENDING, story::all(beside)).await;
-        tracing::debug!(?ended, "what went on in the background");
+        if let Ok(ended) = tokio::time::timeout(ENDING, story::all(beside)).await {
+            ended?;
+        }
         probes.stop().await;
         settle(&story).await;
         let mut evidence = collect::evidence(&story).await?;
         drop(proxies);
         evidence.seconds = seconds;
         evidence.lag_ms = lag.as_secs_f64() * 1e3;
-        let capture = Capture::take(&story, &evidence).await;
+        let capture = match witness {
+            None => Capture::take(&story, &evidence).await,
+            Some(_) => None,
+        };
         Ok(Recorded { evidence, capture })
     }
 }

@@ -21,6 +21,11 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Exit status after an interrupt, everything torn down.
 pub const INTERRUPTED: u8 = 130;
 
+/// An exit status of [`enter`] that says that a signal ended the run; why is said already.
+pub fn is_killed(status: u8) -> bool {
+    status > 128 && status != INTERRUPTED
+}
+
 /// Runs `work` as the worker of a new world and gives back its exit status. Call it before any thread exists.
 /// `work` gets a descriptor that becomes readable at the first INT, TERM or HUP.
 ///
@@ -151,16 +156,11 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
 /// Says what became of a process that a signal ended, and gives the exit status of shells for it.
 fn killed(what: &str, signal: Signal) -> u8 {
     let why = match signal {
-        Signal::SIGKILL => {
-            " (the kernel does that, too, when memory runs out; fewer cases at a time, `-j`, need less)"
-        }
+        Signal::SIGKILL => " (the kernel does that, too, when memory runs out)",
         Signal::SIGABRT => " (memory or stack was short: see `ulimit -a`)",
         _ => "",
     };
-    eprintln!(
-        "hairpin: the {what} was killed by {signal}{why}; nothing of it is left, and no report is written. What \
-         was over is in the folder of `--evidence`, if there was one: `hairpin judge DIR`"
-    );
+    eprintln!("hairpin: the {what} was killed by {signal}{why}; nothing of it is left");
     128 + signal as u8
 }
 

@@ -37,6 +37,7 @@ fn output_that_cannot_be_written_is_no_success() {
     let to = |arguments: &[&str], full: bool| {
         let mut command = hairpin();
         command.current_dir(&desk.0.0).args(arguments);
+        command.env("XDG_RUNTIME_DIR", &desk.0.0);
         command.stderr(Stdio::piped());
         let sink =
             std::fs::File::options()
@@ -55,8 +56,15 @@ fn output_that_cannot_be_written_is_no_success() {
         &["completions", "bash"],
         &["--help"],
         &["--version"],
+        &["ps", "--format", "json"],
     ];
     if can_run_labs() {
+        // Up in spite of it, for all that follow.
+        let up = to(&["up", "quick/good", "--name", "web"], true);
+        assert_eq!(status(&up), 3, "{}", everything(&up));
+        commands.push(&["ps"]);
+        commands.push(&["do", "web", "wait: 0s"]);
+        commands.push(&["capture", "web", "-o", "-"]);
         commands.push(&["run", "quick/good"]);
         commands.push(&["run", "quick/good", "--format", "json"]);
         commands.push(&["run", "quick/good", "--report", "json=-"]);
@@ -75,6 +83,21 @@ fn output_that_cannot_be_written_is_no_success() {
             "{arguments:?}: {}",
             everything(&written)
         );
+    }
+    for (arguments, wanted) in [(&["new", "mine"][..], 3), (&["new", "/dev/full/a"], 2)] {
+        let lost = to(arguments, true);
+        assert_eq!(
+            status(&lost),
+            wanted,
+            "{arguments:?}: {}",
+            everything(&lost)
+        );
+    }
+    if can_run_labs() {
+        let lost = to(&["capture", "web", "-o", "/dev/full"], false);
+        assert_eq!(status(&lost), 3, "{}", everything(&lost));
+        let down = to(&["down", "web", "--explain"], true);
+        assert_eq!(status(&down), 3, "{}", everything(&down));
     }
 }
 

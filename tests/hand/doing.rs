@@ -89,29 +89,86 @@ fn a_capture_is_read_back_with_fates_and_followed() {
     bench.ends(0, &["do", "hello", "talk"]);
     let file = bench.scratch.0.join("web.pcapng");
     bench.ends(0, &["capture", "web", "-o", file.to_str().expect("UTF-8")]);
+    // The lab's end is the capture's.
+    bench.ends(0, &["down"]);
+    assert!(follower.wait().expect("it ends").success());
+    bench.refuses(&["capture"], &["no lab is up"]);
     let passed = comments(&file);
     let syn = passed.iter().find(|comment| comment.contains("step hello"));
     assert!(
         syn.is_some_and(|comment| comment.starts_with("to ")),
         "{passed:?}"
     );
-    // Who follows gets the same packets, soon; whose they are may not be known yet then.
+    // Who follows gets the same packets; whose they are may not have been known yet.
     let number = |comment: &String| {
         comment
             .rsplit_once("packet ")
             .map(|(_, number)| number.to_owned())
     };
-    eventually(LIMIT, "the follower has them, too", || {
-        let seen: Vec<_> = comments(&followed).iter().map(number).collect();
-        passed
-            .iter()
-            .all(|comment| seen.contains(&number(comment)))
-            .then_some(())
-    });
-    // The lab's end is the capture's.
+    let seen: Vec<_> = comments(&followed).iter().map(number).collect();
+    let missing = passed
+        .iter()
+        .find(|comment| !seen.contains(&number(comment)));
+    assert_eq!(missing, None, "the follower has them, too: {seen:?}");
+}
+
+#[test]
+fn what_was_done_twice_is_undone_twice() {
+    let Some(bench) = Bench::new("hand-twice") else {
+        return;
+    };
+    let faults =
+        "  - drop: { as: cut, to: front }\n  - heal: { as: mend, drop: cut }\n  - wait: 1ms";
+    let lab = bench
+        .scratch
+        .file("cut.yaml", &LAB.replace("  - wait: 1ms", faults));
+    bench.ends(0, &["up", &lab, "--case", "plain"]);
+    let told = bench.ends(0, &["do", "cut", "mend", "cut", "mend", "hello"]);
+    assert!(told.contains("heal cut_2"), "{told}");
+    assert!(
+        told.contains("hello = connect client -> front: ok"),
+        "{told}"
+    );
     bench.ends(0, &["down"]);
-    assert!(follower.wait().expect("it ends").success());
-    bench.refuses(&["capture"], &["no lab is up"]);
+}
+
+#[test]
+fn a_step_in_the_background_that_does_not_end_with_the_lab_is_past_its_deadline() {
+    let Some(bench) = Bench::new("hand-endless") else {
+        return;
+    };
+    bench.up("web");
+    let endless = "receive: { as: never, over: hello, timeout: 600s, background: true }";
+    let told = bench.ends(0, &["do", "hello", endless]);
+    assert!(told.contains("goes on in the background"), "{told}");
+    let folder = bench.scratch.0.join("endless");
+    bench.ends(0, &["down", "--evidence", folder.to_str().expect("UTF-8")]);
+    let evidence = common::evidence(&folder, "plain");
+    assert_eq!(evidence["steps"][1]["name"], "never");
+    assert_eq!(evidence["steps"][1]["error"], "deadline");
+}
+
+#[test]
+fn what_the_machine_refuses_in_the_background_is_told_at_the_end() {
+    let Some(bench) = Bench::new("hand-refusal") else {
+        return;
+    };
+    // Longer than any argument of a program may be.
+    let long = format!(
+        "  - run: {{ as: long, on_host: one, command: ': {}', background: true }}\n  - wait: 1ms",
+        "x".repeat(200_000)
+    );
+    let lab = bench
+        .scratch
+        .file("long.yaml", &LAB.replace("  - wait: 1ms", &long));
+    bench.ends(0, &["up", &lab, "--case", "plain"]);
+    bench.ends(0, &["do", "long"]);
+    let folder = bench.scratch.0.join("refusal");
+    let output = bench.hairpin(&["down", "--evidence", folder.to_str().expect("UTF-8")]);
+    let all = everything(&output);
+    assert_eq!(output.status.code(), Some(3), "{all}");
+    assert!(all.contains("is lost") && all.contains("E2BIG"), "{all}");
+    assert_eq!(bench.folders(), [] as [String; 0]);
 }
 
 /// Of every packet of a file, as far as it is written.

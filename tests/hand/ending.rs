@@ -170,3 +170,135 @@ fn in_front_it_ends_with_ctrl_c() {
     assert_eq!(front.wait().expect("it ends").code(), Some(0));
     assert_eq!(bench.folders(), [] as [String; 0]);
 }
+
+#[test]
+fn evidence_without_steps_claims_nothing() {
+    let Some(bench) = Bench::new("hand-idle") else {
+        return;
+    };
+    bench.ends(0, &["up", &bench.lab, "--case", "broken", "--name", "web"]);
+    let talk = "exec 3<>/dev/tcp/front/80";
+    bench.ends(0, &["exec", "client", "--", "bash", "-c", talk]);
+    let folder = bench.scratch.0.join("idle");
+    let folder = folder.to_str().expect("UTF-8");
+    bench.ends(0, &["down", "--evidence", folder]);
+    let judged = bench.ends(0, &["judge", folder]);
+    assert!(judged.contains("1 control holds"), "{judged}");
+    let evidence = common::evidence(Path::new(folder), "broken");
+    assert_eq!(evidence["flows"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn where_no_evidence_can_be_kept_the_lab_stays() {
+    let Some(bench) = Bench::new("hand-nowhere") else {
+        return;
+    };
+    bench.up("web");
+    let words = ["cannot keep evidence in `/proc/nowhere`"];
+    bench.refuses(&["down", "--evidence", "/proc/nowhere"], &words);
+    assert_eq!(bench.ps()[0]["state"], "up");
+    bench.ends(0, &["exec", "web", "one", "--", "true"]);
+}
+
+#[test]
+fn evidence_that_is_lost_is_told_and_the_others_are_kept() {
+    let Some(bench) = Bench::new("hand-lost") else {
+        return;
+    };
+    bench.up("deaf");
+    bench.up("web");
+    fs::remove_file(bench.state().join("deaf/control")).expect("it listens there");
+    let folder = bench.scratch.0.join("kept");
+    let folder = folder.to_str().expect("UTF-8");
+    bench.refuses(
+        &["down", "--all", "--evidence", folder],
+        &["what was recorded of `deaf` is lost", "web is down"],
+    );
+    assert!(common::evidence(Path::new(folder), "plain").is_object());
+    assert_eq!(bench.folders(), [] as [String; 0]);
+
+    // Two at once: one of them gets it.
+    bench.up("web");
+    let both = ["first", "second"].map(|name| {
+        let mut command = bench.command(&["down", "web", "--evidence"]);
+        let command = command.arg(bench.scratch.0.join(name));
+        command.stderr(Stdio::piped()).spawn().expect("it starts")
+    });
+    let mut statuses = both.map(|child| {
+        let output = child.wait_with_output().expect("it ends");
+        output.status.code()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [Some(0), Some(2)]);
+}
+
+#[test]
+fn a_lab_that_dies_leaves_its_last_words() {
+    let Some(bench) = Bench::new("hand-dies") else {
+        return;
+    };
+    let kill = |pid: u32| {
+        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        assert!(killed.expect("kill is there").success());
+    };
+    bench.up("web");
+    // Outer, init, worker.
+    kill(family(bench.keeper("web"))[2]);
+    eventually(LIMIT, "it is dead", || {
+        (bench.ps()[0]["state"] == "dead").then_some(())
+    });
+    let words = ["the lab `web` is dead", "the worker was killed by SIGKILL"];
+    bench.refuses(&["down", "web"], &words);
+    let output = bench.hairpin(&["exec", "web", "one", "--", "true"]);
+    assert!(!everything(&output).contains("report"), "{output:?}");
+    bench.ends(0, &["clean"]);
+
+    // While it is built.
+    let slow = LAB.replace("client: {}", "client: { setup: 'exec sleep 600' }");
+    let slow = bench.scratch.file("slow.yaml", &slow);
+    let up = bench
+        .command(&["up", &slow, "--case", "plain"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let worker = eventually(LIMIT, "it is being built", || {
+        let rows = bench.ps();
+        let pid = rows.first()?["pid"].as_u64().expect("a number");
+        let pid = u32::try_from(pid).expect("a process number");
+        let all = family(pid);
+        (pid != up.id() && all.len() > 3).then(|| all[2])
+    });
+    kill(worker);
+    let output = up.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for word in [
+        "died before it was ready",
+        "the worker was killed by SIGKILL",
+    ] {
+        assert!(said.contains(word), "no `{word}` in\n{said}");
+    }
+    assert!(!said.contains("report"), "{said}");
+    assert_eq!(bench.folders(), [] as [String; 0]);
+}
+
+#[test]
+fn in_front_output_that_is_lost_is_no_success() {
+    let Some(bench) = Bench::new("hand-full") else {
+        return;
+    };
+    let full = fs::File::options().write(true).open("/dev/full");
+    let mut front = bench
+        .command(&["up", &bench.lab, "--name", "web", "-f"])
+        .stdout(full.expect("a device of every Linux"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    eventually(LIMIT, "it is up", || {
+        let rows = bench.ps();
+        rows.iter().any(|row| row["state"] == "up").then_some(())
+    });
+    bench.ends(0, &["down"]);
+    assert_eq!(front.wait().expect("it ends").code(), Some(3));
+    assert_eq!(bench.folders(), [] as [String; 0]);
+}

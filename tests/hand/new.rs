@@ -24,6 +24,14 @@ fn a_new_lab_checks_and_runs_and_is_never_overwritten() {
         everything(&refused)
     );
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
+    let nowhere = ask(&["new", "nowhere/mine"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    let said = everything(&nowhere);
+    assert!(said.contains("there is no folder `nowhere`"), "{said}");
+    let unable = ask(&["new", "/proc/mine.yaml"]);
+    assert_eq!(unable.status.code(), Some(3));
+    let said = everything(&unable);
+    assert!(said.contains("cannot write `/proc/mine.yaml`"), "{said}");
     let gallery = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/labs/nlb/loopback-timeout.yaml"

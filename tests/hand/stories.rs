@@ -73,6 +73,8 @@ fn tell(text: &str, file: &str, planned: &Plan) -> Result<(), String> {
     if network(&plan) != network(planned) {
         return Err("at the start: another network".to_owned());
     }
+    claims_nothing(&hand.text(), file, 1)?;
+    claims_nothing(&hand.unclaimed(), file, planned.steps.len())?;
     let mut last = None;
     let count = hand.story().len();
     for number in 0..count {
@@ -104,10 +106,22 @@ fn tell(text: &str, file: &str, planned: &Plan) -> Result<(), String> {
     if told == text {
         return Err("no lab of what was done".to_owned());
     }
-    let again =
-        plan::read(told.as_bytes(), file).map_err(|problems| format!("{problems:?}\n{told}"))?;
-    match &again[..] {
-        [plan] if plan.steps.len() == planned.steps.len() + 1 => Ok(()),
-        plans => Err(format!("{} cases", plans.len())),
+    claims_nothing(&told, file, planned.steps.len() + 1)
+}
+
+/// A lab of so many steps, with one case of which nothing is claimed.
+fn claims_nothing(text: &str, file: &str, steps: usize) -> Result<(), String> {
+    let plans =
+        plan::read(text.as_bytes(), file).map_err(|problems| format!("{problems:?}\n{text}"))?;
+    let [plan] = &plans[..] else {
+        return Err(format!("{} cases", plans.len()));
+    };
+    let claims = plan.works.len() + plan.expect.len() + plan.finds.len();
+    match (claims, plan.steps.len() == steps) {
+        (0, true) => Ok(()),
+        _ => Err(format!(
+            "{claims} claims, {} steps\n{text}",
+            plan.steps.len()
+        )),
     }
 }

@@ -1,14 +1,14 @@
 //! `hairpin do`: a step now, of the lab's own story or as a lab has them.
 
 use super::state::{Home, first_named};
-use super::wire::{self, Answer, Ask, Told, line};
+use super::wire::{self, Answer, Ask, Record, Told, line};
 use crate::cli::args::DoArgs;
 use crate::cli::terminal::{self, Stream};
 use crate::cli::{Mistake, Status};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
 use crate::report::{self, Style};
-use crate::run::{Live, Recorded};
+use crate::run::Live;
 use crate::spec::Lab;
 use crate::spec::hand::{ByHand, Next, Wrong};
 use crate::world::Error;
@@ -130,15 +130,26 @@ impl Actor {
         self.live.rest();
     }
 
-    /// What was recorded, and a lab whose story is what was done.
-    pub async fn end(self) -> (String, Result<Recorded, Error>) {
+    /// What was recorded, with a lab whose story is what was done.
+    ///
+    /// # Errors
+    /// As [`Live::end`].
+    pub async fn end(self) -> Result<Record, Error> {
         let told = self.hand.text();
-        // What was done may be no lab by itself: then it is told with the lab as it is.
-        let text = match plan::read(told.as_bytes(), &self.plan.file) {
-            Ok(_) => told,
-            Err(_) => self.hand.written().to_owned(),
+        // What was done may be no lab by itself: without a step that is still to come, say.
+        let (text, apart) = match plan::read(told.as_bytes(), &self.plan.file) {
+            Ok(_) => (told, None),
+            Err(problems) => {
+                let first = problems.sorted().first().map(|first| first.message.clone());
+                (self.hand.unclaimed(), Some(first.unwrap_or_default()))
+            }
         };
-        (text, self.live.end().await)
+        Ok(Record {
+            file: self.plan.file.clone(),
+            text,
+            apart,
+            evidence: self.live.end().await?.evidence,
+        })
     }
 
     /// Does steps and tells what came of each; ends with the first that cannot be done.

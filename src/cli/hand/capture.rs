@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 /// How often what passed is looked at.
@@ -49,17 +50,22 @@ pub fn capture(args: &CaptureArgs) -> Result<u8, Mistake> {
         | Answer::Recorded(_)
         | Answer::Done => return Err(Mistake("the lab answers something else".to_owned())),
     }
-    let failed =
-        |error: io::Error| Mistake(format!("cannot write `{}`: {error}", args.output.display()));
-    let mut out: Box<dyn Write> = match to_output {
-        true => Box::new(io::stdout().lock()),
-        false => Box::new(File::create(&args.output).map_err(failed)?),
-    };
-    match copy(asked.rest(), &mut out) {
+    if to_output {
+        terminal::heed(copy(asked.rest(), &mut io::stdout().lock()));
+        return Ok(Status::Held as u8);
+    }
+    let written = File::create(&args.output).and_then(|mut file| copy(asked.rest(), &mut file));
+    match written {
         Ok(()) => Ok(Status::Held as u8),
         // A reader that closed it has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Held as u8),
-        Err(error) => Err(failed(error)),
+        Err(error) => {
+            terminal::complain(&format!(
+                "cannot write `{}`: {error}",
+                args.output.display()
+            ));
+            Ok(Status::Unable as u8)
+        }
     }
 }
 
@@ -77,11 +83,16 @@ fn copy(mut from: impl Read, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// The worker's part: a file, to the end of what is there or of who asked.
-pub(super) async fn serve(witness: &Witness, mut stream: UnixStream, follow: bool) {
+/// The worker's part: a file, to the end of what is there, of who asked or of the lab.
+pub(super) async fn serve(
+    witness: &Witness,
+    mut stream: UnixStream,
+    follow: bool,
+    ended: watch::Receiver<bool>,
+) {
     let told = match follow {
         false => all(witness, &mut stream).await,
-        true => on_and_on(witness, &mut stream).await,
+        true => on_and_on(witness, &mut stream, ended).await,
     };
     tracing::debug!(?told, "a capture ends");
 }
@@ -93,7 +104,11 @@ async fn all(witness: &Witness, stream: &mut UnixStream) -> io::Result<()> {
     stream.write_all(&bytes).await
 }
 
-async fn on_and_on(witness: &Witness, stream: &mut UnixStream) -> io::Result<()> {
+async fn on_and_on(
+    witness: &Witness,
+    stream: &mut UnixStream,
+    mut ended: watch::Receiver<bool>,
+) -> io::Result<()> {
     stream.write_all(&line(&Answer::Packets)).await?;
     let mut behind = Behind::default();
     let mut writer = captured(witness, behind).await?.begin(Vec::new())?;
@@ -117,8 +132,13 @@ async fn on_and_on(witness: &Witness, stream: &mut UnixStream) -> io::Result<()>
             () = sleep(pause) => {}
             // Nothing more is asked on it: it can only be closed.
             _ = stream.read(&mut byte) => return Ok(()),
+            _ = ended.wait_for(|ended| *ended) => break,
         }
     }
+    // Nothing more passes, and nothing is waited for.
+    let mut capture = captured(witness, behind).await?;
+    tokio::task::block_in_place(|| capture.add(&mut writer, Duration::ZERO))?;
+    stream.write_all(writer.out()).await
 }
 
 async fn captured(witness: &Witness, behind: Behind) -> io::Result<crate::run::capture::Capture> {

@@ -9,13 +9,12 @@ pub fn clean() -> Result<u8, Mistake> {
     let (mut ended, mut removed) = (0, 0);
     for place in Home::of_user().labs()? {
         if place.is_alive() {
-            if let Err(error) = down::end(&place, false)? {
-                tracing::debug!(%error, "a lab that did not answer");
+            if let Err(lost) = down::end(&place, false)? {
+                tracing::debug!(?lost, "a lab that did not answer");
             }
             ended += 1;
         } else {
-            place.remove()?;
-            removed += 1;
+            removed += usize::from(place.remove()?);
         }
     }
     terminal::note(&match (ended, removed) {

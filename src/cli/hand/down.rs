@@ -4,7 +4,7 @@ use super::state::{Home, Place, named};
 use super::wire::{self, Answer, Ask, Record};
 use crate::cli::args::DownArgs;
 use crate::cli::terminal::{self, Stream};
-use crate::cli::{Mistake, Status, judge};
+use crate::cli::{Mistake, Status, judge, reports};
 use crate::evidence::store::{self, CaseFile};
 use crate::report::{self, Outcome};
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +18,9 @@ const GONE: Duration = Duration::from_secs(10);
 
 /// Ends one lab or all, and waits until they are gone.
 pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
+    if let Some(folder) = &args.evidence {
+        reports::keeps(folder)?;
+    }
     let home = Home::of_user();
     let places = match args.all {
         true => home.living()?,
@@ -28,7 +31,11 @@ pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
     }
     let mut worst = Status::Held as u8;
     for place in places {
-        worst = worst.max(one(&place, args)?);
+        // The others end all the same.
+        worst = worst.max(one(&place, args).unwrap_or_else(|mistake| {
+            terminal::complain(&mistake.to_string());
+            Status::Wrong as u8
+        }));
     }
     Ok(worst)
 }
@@ -37,26 +44,51 @@ fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
     let wanted = args.evidence.is_some() || args.explain;
     let asked = end(place, wanted)?;
     let name = place.name();
-    let record = match asked {
-        Ok(record) => record,
-        Err(error) if wanted => return Err(error),
-        Err(error) => {
-            tracing::debug!(%error, "a lab that did not answer");
-            None
-        }
-    };
     terminal::note(&format!("{name} is down"));
-    record.map_or(Ok(Status::Held as u8), |record| tell(record, args))
+    match asked {
+        Ok(Some(record)) => tell(record, args),
+        Ok(None) if wanted => Err(Mistake(format!(
+            "what was recorded of `{name}` is lost: somebody else ended it meanwhile"
+        ))),
+        Err(lost) if wanted => {
+            let why = lost.why;
+            terminal::complain(&format!("what was recorded of `{name}` is lost: {why}"));
+            Ok(lost.status)
+        }
+        Err(Lost { why, .. }) => {
+            tracing::debug!(why, "a lab that did not answer");
+            Ok(Status::Held as u8)
+        }
+        Ok(None) => Ok(Status::Held as u8),
+    }
+}
+
+/// Why what was recorded is not to be had.
+#[derive(Debug)]
+pub struct Lost {
+    /// In words.
+    pub why: String,
+    /// The exit status for it.
+    pub status: u8,
+}
+
+impl From<Mistake> for Lost {
+    fn from(mistake: Mistake) -> Self {
+        Self {
+            why: mistake.to_string(),
+            status: Status::Wrong as u8,
+        }
+    }
 }
 
 /// Asks it to end, for what was recorded.
-fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Mistake> {
+fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Lost> {
     let mut asked = wire::ask(place, Ask::End { evidence })?;
     let mut record = None;
     loop {
         match asked.next()? {
             Answer::Recorded(recorded) => record = Some(*recorded),
-            Answer::Refused { why, .. } => return Err(Mistake(why)),
+            Answer::Refused { why, status } => return Err(Lost { why, status }),
             Answer::Done => return Ok(record),
             Answer::Ready { .. } | Answer::Said { .. } | Answer::Doors { .. } | Answer::Packets => {
             }
@@ -69,12 +101,15 @@ fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Mistake> {
 ///
 /// # Errors
 /// When something stays all the same.
-pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Mistake>, Mistake> {
+pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Lost>, Mistake> {
+    let Some(watch) = place.watch() else {
+        return Ok(Ok(None));
+    };
     let pid = place.description().map(|about| about.pid);
     let asked = ask(place, evidence);
     let signal = |signal: Signal| {
         // The lock says that it lives, so the number is its own.
-        if let Some(pid) = pid.filter(|_| place.is_alive()) {
+        if let Some(pid) = pid.filter(|_| watch.is_alive()) {
             let sent = kill(Pid::from_raw(pid as i32), signal);
             tracing::debug!(?sent, pid, "a lab is to end");
         }
@@ -82,9 +117,9 @@ pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Mista
     if asked.is_err() {
         signal(Signal::SIGTERM);
     }
-    if !place.wait_for_end(LIMIT) {
+    if !watch.wait_for_end(LIMIT) {
         signal(Signal::SIGKILL);
-        if !place.wait_for_end(GONE) {
+        if !watch.wait_for_end(GONE) {
             return Err(Mistake(format!("the lab `{}` does not end", place.name())));
         }
     }
@@ -97,16 +132,29 @@ fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
     let Record {
         file,
         text,
+        apart,
         evidence,
     } = record;
+    let mut status = Status::Held;
     let mut saved = None;
+    if let Some(why) = apart {
+        terminal::note(&format!(
+            "what was done is no lab by itself ({why}): what was recorded goes with the story of the lab, and nothing is claimed"
+        ));
+    }
     if let Some(folder) = &args.evidence {
         let case = CaseFile::new(&file, &evidence.lab, &evidence.case, evidence.seed);
-        let place = store::save(folder, &text, &case, &evidence)
-            .map_err(|error| Mistake(format!("the evidence is not kept: {error}")))?;
-        let place = place.display().to_string();
-        terminal::note(&format!("what was recorded is in {place}"));
-        saved = Some(place);
+        match store::save(folder, &text, &case, &evidence) {
+            Ok(place) => {
+                let place = place.display().to_string();
+                terminal::note(&format!("what was recorded is in {place}"));
+                saved = Some(place);
+            }
+            Err(error) => {
+                terminal::complain(&format!("the evidence is not kept: {error}"));
+                status = Status::Unable;
+            }
+        }
     }
     if args.explain {
         let outcome = Outcome {
@@ -115,5 +163,5 @@ fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
         };
         terminal::print(&report::text(&[outcome], &Stream::Output.style(true)));
     }
-    Ok(Status::Held as u8)
+    Ok(status as u8)
 }

@@ -16,19 +16,28 @@ pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
         None => STARTER.to_owned(),
         Some(lab) => copy_of(lab)?,
     };
-    write(&file, &text).map_err(|error| {
-        Mistake(match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                format!("`{}` is there already, and stays as it is", file.display())
-            }
-            io::ErrorKind::NotFound => format!(
-                "there is no folder `{}`: make it first",
-                file.parent().unwrap_or(Path::new("")).display()
-            ),
-            _ => format!("cannot write `{}`: {error}", file.display()),
-        })
-    })?;
     let name = file.display();
+    if let Some(folder) = file
+        .parent()
+        .filter(|it| !it.as_os_str().is_empty() && !it.is_dir())
+    {
+        return Err(Mistake(format!(
+            "there is no folder `{}`: make it first",
+            folder.display()
+        )));
+    }
+    match write(&file, &text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Mistake(format!(
+                "`{name}` is there already, and stays as it is"
+            )));
+        }
+        Err(error) => {
+            terminal::complain(&format!("cannot write `{name}`: {error}"));
+            return Ok(Status::Unable as u8);
+        }
+    }
     terminal::print(&format!(
         "{name} is written\n\n  hairpin check {name}\n  hairpin run {name} -e\n  hairpin up {name}\n"
     ));

@@ -3,7 +3,7 @@
 use super::act::Actor;
 use super::capture;
 use super::state::{Description, Place};
-use super::wire::{Answer, Ask, LONGEST, Question, Record, VERSION, line, send_with};
+use super::wire::{Answer, Ask, LONGEST, Question, VERSION, line, send_with};
 use crate::cli::room::Room;
 use crate::cli::{Status, terminal, worker};
 use crate::plan::{HostId, Plan};
@@ -22,10 +22,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// From a connection that the machine refused to the next attempt.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// What was asked when a lab ends is answered within this time: who follows a capture gets its end.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Connections that programs started by hand may have at once, at least, in the tables of hosts.
 const CONNECTIONS: usize = 4096;
@@ -98,7 +101,7 @@ pub fn work(serving: Serving, cancel: OwnedFd) -> u8 {
     };
     let status = runtime.block_on(keep(serving, worker::watch_cancel(cancel)));
     runtime.shutdown_background();
-    status as u8
+    terminal::settled(status as u8)
 }
 
 async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
@@ -250,11 +253,17 @@ async fn serve(
                 talks.spawn(async move { keeper.talk(stream).await });
             }
             Some(_) = talks.join_next() => {}
-            _ = ended.wait_for(|ended| *ended) => return Status::Held,
+            _ = ended.wait_for(|ended| *ended) => break,
             // Ctrl-C in front of it, or the machine goes down: how a lab that is up ends.
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Status::Held,
+            _ = cancelled.wait_for(|cancelled| *cancelled) => break,
         }
     }
+    keeper.stop.send_replace(true);
+    keeper.end.send_replace(true);
+    let farewell = async { while talks.join_next().await.is_some() {} };
+    let all = timeout(FAREWELL, farewell).await;
+    tracing::debug!(?all, "whoever asked something has the end of it");
+    Status::Held
 }
 
 /// Only who put the lab up, and root, may ask.
@@ -313,7 +322,9 @@ impl Keeper {
                 }
                 actor.rest();
             }
-            Ask::Capture { follow } => capture::serve(&self.witness, stream, follow).await,
+            Ask::Capture { follow } => {
+                capture::serve(&self.witness, stream, follow, self.end.subscribe()).await;
+            }
             Ask::End { evidence } => self.end(stream, evidence).await,
         }
     }
@@ -364,13 +375,8 @@ impl Keeper {
         self.stop.send_replace(true);
         let actor = self.actor.lock().await.take();
         if let Some(actor) = actor.filter(|_| evidence) {
-            let (text, ended) = actor.end().await;
-            let answer = match ended {
-                Ok(recorded) => Answer::Recorded(Box::new(Record {
-                    file: self.plan.file.clone(),
-                    text,
-                    evidence: recorded.evidence,
-                })),
+            let answer = match actor.end().await {
+                Ok(record) => Answer::Recorded(Box::new(record)),
                 Err(error) => Answer::Refused {
                     why: error.to_string(),
                     status: Status::Unable as u8,

@@ -24,7 +24,7 @@ const CONTROL: &str = "control";
 const LOG: &str = "log";
 /// All that is ever in a folder.
 const FILES: [&str; 5] = [LAB, DRAFT, LOCK, CONTROL, LOG];
-/// Taken while a name is given out or given back.
+/// Taken while a folder is made or removed.
 const GATE: &str = ".lock";
 /// Bytes of a name.
 const LONGEST: usize = 64;
@@ -144,7 +144,7 @@ impl Home {
             if place.is_alive() {
                 return Err(Mistake(taken(name, &place)));
             }
-            place.remove()?;
+            place.sweep()?;
         }
         let made = fs::DirBuilder::new().mode(0o700).create(&place.0);
         made.map_err(|error| place.failed("make", &error))?;
@@ -155,7 +155,7 @@ impl Home {
         place.describe(description)?;
         Ok(Held {
             place,
-            _lock: ManuallyDrop::new(lock),
+            lock: ManuallyDrop::new(lock),
         })
     }
 
@@ -254,30 +254,12 @@ impl Place {
 
     /// Somebody keeps it up.
     pub fn is_alive(&self) -> bool {
-        let Ok(lock) = self.open_lock(false) else {
-            return false;
-        };
-        match Flock::lock(lock, FlockArg::LockSharedNonblock) {
-            Ok(_) => false,
-            Err((_, errno)) => errno == Errno::EWOULDBLOCK,
-        }
+        self.watch().is_some_and(|it| it.is_alive())
     }
 
-    /// Waits until nobody keeps it up: then no process of it is left. False: it did not end within the limit.
-    pub fn wait_for_end(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        // The same file all the time: its name goes before those who hold it.
-        let Ok(mut lock) = self.open_lock(false) else {
-            return true;
-        };
-        while let Err((same, _)) = Flock::lock(lock, FlockArg::LockSharedNonblock) {
-            if Instant::now() >= until {
-                return false;
-            }
-            lock = same;
-            std::thread::sleep(LOOK);
-        }
-        true
+    /// Watches whoever keeps it up now: another lab may get its name before all of this one has ended. None: it has gone.
+    pub fn watch(&self) -> Option<Watch> {
+        self.open_lock(false).ok().map(Watch)
     }
 
     /// The control socket's folder, opened: a path through it is short enough for an address, wherever it is.
@@ -295,11 +277,33 @@ impl Place {
         self.0.join(LOG)
     }
 
+    /// The end of that, on a line of its own; empty when nothing was said.
+    pub fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let last = log.lines().rfind(|line| !line.trim().is_empty());
+        last.map_or(String::new(), |last| format!("\n  {last}"))
+    }
+
     /// Removes what is left of a lab that nobody keeps up; anything that is not hairpin's stays, and the folder with it.
+    /// False: somebody keeps it up, and nothing is touched.
     ///
     /// # Errors
     /// When something of it cannot be removed.
-    pub fn remove(&self) -> Result<(), Mistake> {
+    pub fn remove(&self) -> Result<bool, Mistake> {
+        let _gate = self.home().gate()?;
+        match self.is_alive() {
+            true => Ok(false),
+            false => self.sweep().map(|()| true),
+        }
+    }
+
+    fn home(&self) -> Home {
+        let folder = self.0.parent().expect("a lab's folder is in another one");
+        Home(folder.to_owned())
+    }
+
+    /// With the gate taken, and no holder but this process.
+    fn sweep(&self) -> Result<(), Mistake> {
         for name in FILES {
             match fs::remove_file(self.0.join(name)) {
                 Ok(()) => {}
@@ -332,7 +336,53 @@ impl Place {
 pub struct Held {
     /// The folder.
     pub place: Place,
-    _lock: ManuallyDrop<Flock<File>>,
+    lock: ManuallyDrop<Flock<File>>,
+}
+
+impl Held {
+    /// Removes the folder, where it is this lab's still: those who keep it up may have done it already, and given its name away.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub fn remove(&self) -> Result<(), Mistake> {
+        let _gate = self.place.home().gate()?;
+        let which = |about: fs::Metadata| (about.dev(), about.ino());
+        let there = fs::metadata(self.place.0.join(LOCK)).map(which);
+        let own = self.lock.metadata().map(which);
+        match (there, own) {
+            (Ok(there), Ok(own)) if there == own => self.place.sweep(),
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => Ok(()),
+        }
+    }
+}
+
+/// A lab's lock, whatever becomes of its name.
+#[derive(Debug)]
+pub struct Watch(File);
+
+impl Watch {
+    /// Somebody keeps it up.
+    pub fn is_alive(&self) -> bool {
+        let Ok(lock) = self.0.try_clone() else {
+            return true;
+        };
+        match Flock::lock(lock, FlockArg::LockSharedNonblock) {
+            Ok(_) => false,
+            Err((_, errno)) => errno == Errno::EWOULDBLOCK,
+        }
+    }
+
+    /// Waits until nobody keeps it up: then no process of it is left. False: it did not end within the limit.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        while self.is_alive() {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
 }
 
 /// The lab of this name, or the only one that is up.
@@ -348,9 +398,12 @@ pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
     match (name, &living[..]) {
         (Some(name), _) => match living.iter().find(|place| place.name() == name) {
             Some(place) => Ok(place.clone()),
-            None if home.labs()?.iter().any(|place| place.name() == name) => Err(Mistake(format!(
-                "the lab `{name}` is dead: `hairpin clean` removes what is left of it"
-            ))),
+            None if let Some(dead) = home.labs()?.iter().find(|place| place.name() == name) => {
+                let said = dead.last_words();
+                Err(Mistake(format!(
+                    "the lab `{name}` is dead: `hairpin clean` removes what is left of it{said}"
+                )))
+            }
             None if living.is_empty() => Err(Mistake(none_is_up())),
             None => Err(Mistake(format!(
                 "no lab called `{name}` is up; there is {}",
@@ -384,4 +437,36 @@ pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [
         return Ok((place, rest));
     }
     Ok((named(home, None)?, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_removed_by_nobody_once_its_name_is_given_away() {
+        let folder = std::env::temp_dir().join(format!("hairpin-state-{}", std::process::id()));
+        let home = Home(folder.clone());
+        let about = Description::new("web", "web.yaml", "web", "plain");
+        let first = home.claim(&about).expect("a free name");
+        let watch = first.place.watch().expect("it is there");
+        assert!(home.claim(&about).is_err(), "it is given once");
+        assert!(!first.place.remove().expect("nothing fails"), "it is up");
+        assert!(first.place.description().is_some());
+        first.remove().expect("its own");
+        assert!(watch.is_alive(), "its holder is there still");
+
+        let second = home.claim(&about).expect("the name is free again");
+        first.remove().expect("nothing to do");
+        assert!(!first.place.remove().expect("nothing fails"), "it is up");
+        assert_eq!(second.place.description(), Some(about));
+        drop(ManuallyDrop::into_inner(first.lock));
+        assert!(!watch.is_alive() && second.place.is_alive());
+
+        let place = second.place.clone();
+        drop(ManuallyDrop::into_inner(second.lock));
+        assert!(place.remove().expect("nobody keeps it up"));
+        assert_eq!(home.labs().expect("a folder of one's own").len(), 0);
+        fs::remove_dir_all(folder).expect("a folder of one's own");
+    }
 }

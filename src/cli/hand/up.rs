@@ -132,15 +132,20 @@ fn leave(log: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps the lab up in this process until it ends, and removes its folder.
+/// Keeps the lab up in this process until it ends, and removes its folder; where what it had to say is in the log alone, only
+/// when it ended as it was asked to.
 fn keep(held: &Held, serving: Serving) -> u8 {
+    let in_front = serving.ready.is_none();
     let ready = serving.ready.as_ref().map(OwnedFd::try_clone);
     let ended = supervise::enter(|cancel| serve::work(serving, cancel));
     let status = ended.unwrap_or_else(|error| {
         let why = worker::unable(&error);
         serve::say_failed(ready.and_then(Result::ok).as_ref(), &why, Status::Unable)
     });
-    if let Err(error) = held.place.remove() {
+    let as_asked = [Status::Held, Status::Interrupted].map(|status| status as u8);
+    if (in_front || as_asked.contains(&status))
+        && let Err(error) = held.remove()
+    {
         terminal::complain(&error.to_string());
     }
     status
@@ -202,10 +207,10 @@ fn interrupts() -> Result<SignalFd, Errno> {
 
 /// Ends what was begun, and waits for it.
 fn end(child: Pid, held: &Held, status: Status) -> u8 {
-    // It may have ended by itself, and removed its folder.
+    // It may have ended by itself.
     let asked = kill(child, Signal::SIGTERM);
     let waited = waitpid(child, None);
-    let removed = held.place.remove();
+    let removed = held.remove();
     tracing::debug!(?asked, ?waited, ?removed, "what was begun has ended");
     status as u8
 }

@@ -107,8 +107,10 @@ pub enum Answer {
 pub struct Record {
     /// The lab's file.
     pub file: String,
-    /// A lab whose story is what was done.
+    /// A lab whose story is what was done, or what stands for it.
     pub text: String,
+    /// Why what was done is no lab by itself: then `text` is the lab with the story of the case, and claims nothing.
+    pub apart: Option<String>,
     /// What was recorded.
     pub evidence: Evidence,
 }

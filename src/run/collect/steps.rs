@@ -4,9 +4,15 @@ use crate::evidence::{Connection, Detail, Load, Quantiles, StepResult};
 use crate::plan::Plan;
 use crate::run::books::Books;
 use crate::run::story::Story;
+use crate::run::word::Fault;
 
 pub(super) fn steps(story: &Story, connections: &[Connection], books: &Books) -> Vec<StepResult> {
     let results = story.results();
+    // What has not ended is given up with the story; until then nothing has happened to it.
+    let unended = match story.is_over() {
+        true => Fault::DEADLINE,
+        false => Fault::default(),
+    };
     results
         .into_iter()
         .zip(&story.plan.steps)
@@ -15,7 +21,7 @@ pub(super) fn steps(story: &Story, connections: &[Connection], books: &Books) ->
             let mut result = result.unwrap_or_else(|| StepResult {
                 name: step.name.clone(),
                 label: step.label.clone(),
-                error: "not-connected".to_owned(),
+                error: unended.word.to_owned(),
                 ..StepResult::default()
             });
             if let Detail::Drop { dropped } = &mut result.detail {

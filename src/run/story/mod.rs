@@ -186,6 +186,11 @@ impl Story {
         self.memory.told.send_replace(true);
     }
 
+    /// At most programs in the background are left of it.
+    pub fn is_over(&self) -> bool {
+        *self.memory.told.borrow()
+    }
+
     /// Waits until only programs in the background are left of the story.
     async fn is_told(&self) {
         let mut told = self.memory.told.subscribe();

@@ -1,7 +1,11 @@
 //! A case that is worked by hand: its lab with the steps done so far in the place of its story.
 //!
 //! Each step goes through the same checks and readers as those of a lab, so it can say nothing that a lab could not. Not
-//! here: what names mean (see `plan`), and doing it (see `run`).
+//! here: what names mean (see `plan`), and doing it (see `run`). `names` changes those of steps that are done again, `told` writes
+//! a lab of what was done.
+
+mod names;
+mod told;
 
 use super::check::{self, At};
 use super::grammar::{Type, steps::STEPS};
@@ -11,8 +15,8 @@ use super::scalar::FromText;
 use super::set::{self, step_name};
 use super::{moments, rules, set_of, yaml};
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+use names::{refer_to_the_latest, rename, without_name};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 
 /// A case, and what was done of it.
 #[derive(Debug)]
@@ -116,7 +120,8 @@ impl ByHand {
         told.eq((0..self.story.len()).map(Some))
     }
 
-    /// A step of the story, counted from 0. One that was done before gets a new name, and `over` means the latest doing of a step.
+    /// A step of the story, counted from 0. One that was done before gets a new name, and where it names a step, outside of
+    /// expressions, the latest doing of that is meant.
     ///
     /// # Errors
     /// What is wrong with it now.
@@ -304,58 +309,6 @@ impl ByHand {
         }
     }
 
-    /// The lab as it is written.
-    pub fn written(&self) -> &str {
-        &self.text[..self.own]
-    }
-
-    /// A lab whose story is what was done, with a case that claims nothing; the lab as it is written when the whole story
-    /// was told and nothing else.
-    pub fn text(&self) -> String {
-        match self.is_as_written() {
-            true => self.written().to_owned(),
-            false => self.told(),
-        }
-    }
-
-    fn told(&self) -> String {
-        let entries = self.root.entries().unwrap_or(&[]);
-        let ends = entries.iter().skip(1).map(|entry| entry.key.span.start);
-        let ends = ends.chain([self.own]);
-        let mut out = String::new();
-        for (entry, end) in entries.iter().zip(ends) {
-            let key = entry.key.value.as_str();
-            let patched = self.body.get(key);
-            match patched {
-                _ if ["works", "steps", "cases"].contains(&key) => {}
-                Some(patched) if !patched.same(&entry.value) => put(&mut out, key, patched),
-                Some(_) => out.push_str(&self.text[entry.key.span.start..end]),
-                None if set::FIXED.contains(&key) => {
-                    out.push_str(&self.text[entry.key.span.start..end]);
-                }
-                // The case does without.
-                None => {}
-            }
-        }
-        let new = self.body.entries().unwrap_or(&[]).iter();
-        for entry in new.filter(|entry| self.root.get(&entry.key.value).is_none()) {
-            put(&mut out, &entry.key.value, &entry.value);
-        }
-        if !out.ends_with('\n') {
-            out.push('\n');
-        }
-        // A string takes everything, here and below.
-        let _ = match self.done.is_empty() {
-            true => writeln!(out, "steps: []"),
-            false => writeln!(out, "# What was done by hand.\nsteps:"),
-        };
-        for done in &self.done {
-            let _ = writeln!(out, "  - {}", done.node.compact());
-        }
-        let _ = writeln!(out, "cases:\n  {}:\n    kind: control", self.case.value);
-        out
-    }
-
     fn fresh_name(&self, name: &str) -> String {
         let taken = |name: &str| {
             self.done
@@ -370,14 +323,6 @@ impl ByHand {
             .find(|name| !taken(name))
             .expect("not every number is taken")
     }
-}
-
-fn put(out: &mut String, key: &str, value: &Node) {
-    if !out.is_empty() && !out.ends_with('\n') {
-        out.push('\n');
-    }
-    // A string takes everything.
-    let _ = writeln!(out, "{key}: {}", value.compact());
 }
 
 /// A step that was typed in.
@@ -403,61 +348,6 @@ fn is_foreseen(step: &Node) -> bool {
         || ["register", "deregister"]
             .iter()
             .any(|verb| step.get(verb).is_some())
-}
-
-fn without_name(step: &Node) -> Node {
-    let mut step = step.clone();
-    if let Value::Map(entries) = &mut step.value {
-        for entry in entries {
-            if let Value::Map(fields) = &mut entry.value.value {
-                fields.retain(|field| field.key.value != "as");
-            }
-        }
-    }
-    step
-}
-
-fn rename(step: &mut Node, name: &str) {
-    let Value::Map(entries) = &mut step.value else {
-        return;
-    };
-    for entry in entries {
-        let Value::Map(fields) = &mut entry.value.value else {
-            continue;
-        };
-        for field in fields.iter_mut().filter(|field| field.key.value == "as") {
-            field.value = Node::plain(name, field.value.span);
-        }
-    }
-}
-
-/// Where a step names another one (`over: old`, `exchange: old`, `heal: { drops: ... }`) the latest doing of it is meant.
-fn refer_to_the_latest(step: &mut Node, latest: &HashMap<String, String>) {
-    let Value::Map(entries) = &mut step.value else {
-        return;
-    };
-    for entry in entries {
-        let Some(variant) = STEPS.variant(&entry.key.value) else {
-            continue;
-        };
-        match &mut entry.value.value {
-            Value::Scalar(scalar) if variant.text == Some("over") => {
-                if let Some(name) = latest.get(&scalar.text) {
-                    scalar.text.clone_from(name);
-                }
-            }
-            Value::Map(fields) => {
-                for field in fields.iter_mut().filter(|field| field.key.value == "over") {
-                    if let Value::Scalar(scalar) = &mut field.value.value
-                        && let Some(name) = latest.get(&scalar.text)
-                    {
-                        scalar.text.clone_from(name);
-                    }
-                }
-            }
-            Value::Null | Value::Scalar(_) | Value::List(_) => {}
-        }
-    }
 }
 
 fn shift(node: &mut Node, offset: usize) {
