@@ -150,11 +150,18 @@ impl Drop for Bench {
 
 /// A process and all below it.
 fn family(pid: u32) -> Vec<u32> {
-    let children =
-        fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let children = children
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok());
+    // Each thread has its own children.
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let children = threads.flat_map(|thread| {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let numbers = children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
+        numbers.collect::<Vec<u32>>()
+    });
     std::iter::once(pid)
         .chain(children.flat_map(family))
         .collect()

@@ -121,7 +121,7 @@ fn what_was_done_twice_is_undone_twice() {
         "  - drop: { as: cut, to: front }\n  - heal: { as: mend, drop: cut }\n  - wait: 1ms";
     let lab = bench
         .scratch
-        .file("cut.yaml", &LAB.replace("  - wait: 1ms", faults));
+        .file("twice.yaml", &LAB.replace("  - wait: 1ms", faults));
     bench.ends(0, &["up", &lab, "--case", "plain"]);
     let told = bench.ends(0, &["do", "cut", "mend", "cut", "mend", "hello"]);
     assert!(told.contains("heal cut_2"), "{told}");
@@ -160,7 +160,7 @@ fn what_the_machine_refuses_in_the_background_is_told_at_the_end() {
     );
     let lab = bench
         .scratch
-        .file("long.yaml", &LAB.replace("  - wait: 1ms", &long));
+        .file("refusal.yaml", &LAB.replace("  - wait: 1ms", &long));
     bench.ends(0, &["up", &lab, "--case", "plain"]);
     bench.ends(0, &["do", "long"]);
     let folder = bench.scratch.0.join("refusal");
