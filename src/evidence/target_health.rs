@@ -1,8 +1,41 @@
-//! Target health as `aws elbv2 describe-target-health` prints it, a document for each target group.
+//! Target health as `aws elbv2 describe-target-health` prints it, a document for each target group; of the instances of a
+//! classic balancer as `aws elb describe-instance-health` does.
 
-use super::{Evidence, TargetEvidence};
+use super::{BalancerEvidence, Evidence, InstanceEvidence, TargetEvidence};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// What a command prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Document {
+    /// For one target group.
+    Targets(TargetHealthDescriptions),
+    /// For one classic balancer.
+    Instances(InstanceStates),
+}
+
+/// What the command prints for one classic balancer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstanceStates {
+    /// In the order of the instances' names.
+    pub instance_states: Vec<InstanceState>,
+}
+
+/// One instance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstanceState {
+    /// Which.
+    pub instance_id: String,
+    /// `InService`, `OutOfService`
+    pub state: String,
+    /// `ELB`, `Instance`, `N/A`
+    pub reason_code: String,
+    /// In AWS's words.
+    pub description: String,
+}
 
 /// What the command prints for one target group.
 #[derive(Clone, Debug, Serialize)]
@@ -65,18 +98,31 @@ pub struct AdministrativeOverride {
     pub description: &'static str,
 }
 
-/// Every target group's document, by the group's name.
-pub fn target_health(evidence: &Evidence) -> BTreeMap<&str, TargetHealthDescriptions> {
-    let groups = evidence.target_groups.iter();
-    groups
-        .map(|(name, group)| {
-            let targets = group.targets.values().map(describe);
-            let document = TargetHealthDescriptions {
-                target_health_descriptions: targets.collect(),
-            };
-            (name.as_str(), document)
-        })
-        .collect()
+/// Every target group's document by the group's name, and every classic balancer's by its own: no lab has both of one name.
+pub fn target_health(evidence: &Evidence) -> BTreeMap<&str, Document> {
+    let groups = evidence.target_groups.iter().map(|(name, group)| {
+        let targets = group.targets.values().map(describe);
+        let document = TargetHealthDescriptions {
+            target_health_descriptions: targets.collect(),
+        };
+        (name.as_str(), Document::Targets(document))
+    });
+    let balancers = evidence.load_balancers.iter();
+    let classic = balancers.filter(|(_, balancer)| !balancer.instances.is_empty());
+    let classic = classic.map(|(name, balancer)| (name.as_str(), instances(balancer)));
+    groups.chain(classic).collect()
+}
+
+fn instances(balancer: &BalancerEvidence) -> Document {
+    let state = |instance: &InstanceEvidence| InstanceState {
+        instance_id: instance.id.clone(),
+        state: instance.state.clone(),
+        reason_code: instance.reason_code.clone(),
+        description: instance.description.clone(),
+    };
+    Document::Instances(InstanceStates {
+        instance_states: balancer.instances.values().map(state).collect(),
+    })
 }
 
 fn describe(target: &TargetEvidence) -> TargetHealthDescription {
@@ -173,6 +219,32 @@ mod tests {
                 r#""AdministrativeOverride":{"State":"no_override","#,
                 r#""Reason":"AdministrativeOverride.NoOverride","#,
                 r#""Description":"No override is currently active on target"}}]}"#
+            )
+        );
+    }
+    #[test]
+    fn an_instance_is_described_as_the_older_command_prints_it() {
+        let instance = InstanceEvidence {
+            id: "i-0123456789abcdef0".into(),
+            state: "OutOfService".into(),
+            reason_code: "ELB".into(),
+            description: "Instance registration is still in progress.".into(),
+            ..InstanceEvidence::default()
+        };
+        let balancer = BalancerEvidence {
+            instances: [("web1".to_owned(), instance)].into(),
+            ..BalancerEvidence::default()
+        };
+        let evidence = Evidence {
+            load_balancers: [("front".to_owned(), balancer)].into(),
+            ..Evidence::default()
+        };
+        let text = serde_json::to_string(&target_health(&evidence)["front"]).expect("plain data");
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"InstanceStates":[{"InstanceId":"i-0123456789abcdef0","State":"OutOfService","#,
+                r#""ReasonCode":"ELB","Description":"Instance registration is still in progress."}]}"#
             )
         );
     }

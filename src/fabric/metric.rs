@@ -16,6 +16,9 @@ pub enum Measure {
     Level,
     /// The largest average over ten seconds of the cloud's time. Over several zonal addresses: the largest.
     Peak,
+    /// How long something took, each time it happened, in seconds of real time: what kernels and links do is not scaled.
+    /// Over several zonal addresses: average, shortest and longest.
+    Time,
 }
 
 /// When CloudWatch has data points of a metric, while traffic flows.
@@ -55,6 +58,11 @@ impl Namespace {
         TABLE
             .iter()
             .filter(move |row| row.namespaces.contains(&self))
+    }
+
+    /// Those of them that are whole numbers: all but times.
+    pub fn counts(self) -> impl Iterator<Item = &'static Row> {
+        self.rows().filter(|row| row.measure != Measure::Time)
     }
 }
 
@@ -172,13 +180,17 @@ metrics! {
     RequestCount = "RequestCount", C, Sum, Nonzero, Balancer, "Count";
     BackendConnectionErrors = "BackendConnectionErrors", C, Sum, Nonzero, Balancer, "Count";
     SpilloverCount = "SpilloverCount", C, Sum, Nonzero, Balancer, "Count";
-    SurgeQueueLength = "SurgeQueueLength", C, Level, Always, Balancer, "Count";
+    SurgeQueueLength = "SurgeQueueLength", C, Level, Nonzero, Balancer, "Count";
+    Latency = "Latency", C, Time, Nonzero, Balancer, "Seconds";
+    EstimatedActiveConnectionCount = "EstimatedALBActiveConnectionCount", C, Level, Always, Balancer, "Count";
+    EstimatedNewConnectionCount = "EstimatedALBNewConnectionCount", C, Sum, Always, Balancer, "Count";
     EstimatedProcessedBytes = "EstimatedProcessedBytes", C, Sum, Always, Balancer, "Bytes";
     ActiveConnectionCount = "ActiveConnectionCount", A, Level, Nonzero, Balancer, "Count";
     NewConnectionCount = "NewConnectionCount", A, Sum, Nonzero, Balancer, "Count";
     ForwardedRequestCount = "RequestCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
     UnhealthyRoutingRequestCount = "UnhealthyRoutingRequestCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
     TargetConnectionErrorCount = "TargetConnectionErrorCount", A, Sum, Nonzero, BalancerAndGroup, "Count";
+    TargetResponseTime = "TargetResponseTime", A, Time, Nonzero, BalancerAndGroup, "Seconds";
     HttpCodeElb3xx = "HTTPCode_ELB_3XX_Count", A, Sum, Nonzero, Balancer, "Count";
     HttpCodeElb4xx = "HTTPCode_ELB_4XX_Count", A, Sum, Nonzero, Balancer, "Count";
     HttpCodeElb5xx = "HTTPCode_ELB_5XX_Count", A, Sum, Nonzero, Balancer, "Count";

@@ -399,6 +399,11 @@ impl Fabric {
         self.balancers.tell(at, group, metric, change);
     }
 
+    /// Counts how long something took that a proxy did, `group` as for [`Fabric::tell`].
+    pub fn took(&mut self, at: Place, group: Option<GroupId>, metric: Metric, time: Duration) {
+        self.balancers.took(at, group, metric, time);
+    }
+
     /// Counts a TLS handshake that failed at a zonal address: with a client, or with a target.
     pub fn handshake_failed(&mut self, balancer: BalancerId, zonal: ZonalId, with: Party) {
         let metric = match with {

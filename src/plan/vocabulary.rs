@@ -51,14 +51,14 @@ pub const TCP_STATES: &[&str] = &[
 /// HTTP statuses (RFC 9110 section 15).
 pub const STATUSES: RangeInclusive<i64> = 100..=599;
 
-/// CloudWatch names of what the emulator counts.
+/// CloudWatch names of what the emulator counts in whole numbers.
 pub fn metrics(namespace: Namespace) -> impl Iterator<Item = &'static str> {
-    namespace.rows().map(|row| row.name)
+    namespace.counts().map(|row| row.name)
 }
 
 /// Of those, the ones that exist for a target group.
 pub fn group_metrics(namespace: Namespace) -> impl Iterator<Item = &'static str> {
-    let rows = namespace.rows();
+    let rows = namespace.counts();
     rows.filter(|row| row.dimensions != Dimensions::Balancer)
         .map(|row| row.name)
 }

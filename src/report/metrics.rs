@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::evidence::{Evidence, MetricEvidence, MetricStatistics};
 use crate::fabric::config::NatProfile;
-use crate::fabric::metric::{Measure, Metric, TABLE};
+use crate::fabric::metric::{Measure, Metric, Namespace, TABLE};
 use crate::report::wrap::wrap;
 use serde_json::{Value, json};
 
@@ -14,13 +14,19 @@ const WIDTH: usize = 76;
 #[derive(Clone, Copy)]
 pub(super) enum Statistic {
     Sum,
+    Average,
     Minimum,
     Maximum,
 }
 
 impl Statistic {
-    /// "The most useful statistic" of AWS's page; of levels the extreme, which a story of seconds is about.
-    pub(super) fn of(name: &str) -> Self {
+    /// "The most useful statistic" of AWS's page; of levels the extreme, which a story of seconds is about, except for
+    /// hosts of classic balancers, where the page has the average.
+    pub(super) fn of(metric: &MetricEvidence) -> Self {
+        let name = metric.metric_name.as_str();
+        if metric.namespace == Namespace::Classic.name() && name.ends_with("HostCount") {
+            return Self::Average;
+        }
         let vendors = [NatProfile::Aws, NatProfile::Azure, NatProfile::Google];
         let mut gateways = vendors.iter().flat_map(|vendor| vendor.metrics());
         if gateways.any(|metric| metric.name == name && metric.is_level) {
@@ -30,6 +36,7 @@ impl Statistic {
         match row.map(|row| (row.metric, row.measure)) {
             Some((Metric::ZonalHealthStatus, _)) => Self::Minimum,
             Some((_, Measure::Level | Measure::Peak)) => Self::Maximum,
+            Some((_, Measure::Time)) => Self::Average,
             Some((_, Measure::Sum)) | None => Self::Sum,
         }
     }
@@ -38,6 +45,7 @@ impl Statistic {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sum => "Sum",
+            Self::Average => "Average",
             Self::Minimum => "Minimum",
             Self::Maximum => "Maximum",
         }
@@ -47,6 +55,7 @@ impl Statistic {
     pub(super) fn value(self, of: MetricStatistics) -> f64 {
         match self {
             Self::Sum => of.sum,
+            Self::Average => of.average,
             Self::Minimum => of.minimum,
             Self::Maximum => of.maximum,
         }
@@ -55,14 +64,14 @@ impl Statistic {
 
 /// Under the tables: what a value is of.
 const MEANING: &str = "Each value is the statistic beside it over the whole case: of a Sum what came together, of a Maximum or \
-                       Minimum the extreme of any minute. All zones: of the metric without the AvailabilityZone \
-                       dimension, as CloudWatch has it.\n";
+                       Minimum the extreme of any minute, of an Average the mean over the case's time or of all that was \
+                       measured. All zones: of the metric without the AvailabilityZone dimension, as CloudWatch has it.\n";
 
 /// The tables of a case, a balancer or target group each; empty when nothing was reported.
 pub fn table(evidence: &Evidence) -> String {
     let mut out = String::new();
     for (balancer, record) in &evidence.load_balancers {
-        let own = |metric: &&MetricEvidence| name_of(metric, "LoadBalancer") == Some(balancer);
+        let own = |metric: &&MetricEvidence| balancer_of(metric) == Some(balancer);
         let metrics: Vec<&MetricEvidence> = evidence.metrics.iter().filter(own).collect();
         let mut groups: Vec<Option<&str>> = vec![None];
         for metric in &metrics {
@@ -114,16 +123,24 @@ pub fn table(evidence: &Evidence) -> String {
 /// Dimensions that name a NAT gateway, by vendor.
 const GATEWAYS: [&str; 3] = ["NatGatewayId", "ResourceId", "gateway_name"];
 
+/// The balancer that a metric is of: a classic one's name stands alone.
+fn balancer_of(metric: &MetricEvidence) -> Option<&str> {
+    metric
+        .dimension("LoadBalancerName")
+        .or_else(|| name_of(metric, "LoadBalancer"))
+}
+
 /// `front` of `net/front/0123456789abcdef`.
 fn name_of<'a>(metric: &'a MetricEvidence, dimension: &str) -> Option<&'a str> {
     metric.dimension(dimension)?.split('/').nth(1)
 }
 
 fn one(title: &str, metrics: &[&MetricEvidence], zones: &[&str]) -> String {
-    let mut names: Vec<&str> = Vec::new();
+    let mut names: Vec<(&str, Statistic)> = Vec::new();
     for metric in metrics {
-        if !names.contains(&metric.metric_name.as_str()) {
-            names.push(&metric.metric_name);
+        let name = metric.metric_name.as_str();
+        if names.iter().all(|(known, _)| *known != name) {
+            names.push((name, Statistic::of(metric)));
         }
     }
     let at = |name: &str, zone: Option<&str>| {
@@ -133,7 +150,7 @@ fn one(title: &str, metrics: &[&MetricEvidence], zones: &[&str]) -> String {
                 metric.metric_name == name && metric.dimension("AvailabilityZone") == zone
             })
             .map_or("-".to_owned(), |metric| {
-                figure(Statistic::of(name).value(metric.statistics))
+                figure(Statistic::of(metric).value(metric.statistics))
             })
     };
     let whole = if zones.is_empty() {
@@ -144,9 +161,8 @@ fn one(title: &str, metrics: &[&MetricEvidence], zones: &[&str]) -> String {
     let mut head = vec![title.to_owned(), "statistic".to_owned(), whole.to_owned()];
     head.extend(zones.iter().map(|zone| (*zone).to_owned()));
     let mut rows = vec![head];
-    for name in names {
-        let statistic = Statistic::of(name).name().to_owned();
-        let mut row = vec![name.to_owned(), statistic, at(name, None)];
+    for (name, statistic) in names {
+        let mut row = vec![name.to_owned(), statistic.name().to_owned(), at(name, None)];
         row.extend(zones.iter().map(|zone| at(name, Some(zone))));
         rows.push(row);
     }
@@ -171,13 +187,19 @@ fn one(title: &str, metrics: &[&MetricEvidence], zones: &[&str]) -> String {
     out
 }
 
-/// Whole where it is whole.
-fn figure(value: f64) -> String {
+/// Whole where it is whole; of fractions at least the first two digits that are not 0.
+pub(super) fn figure(value: f64) -> String {
     if value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
+        return format!("{value:.0}");
     }
+    let zeros = (-value.abs().log10()).floor();
+    // A double has no more digits than this.
+    let places = if zeros > 0.0 {
+        zeros.min(15.0) as usize + 2
+    } else {
+        1
+    };
+    format!("{value:.places$}")
 }
 
 /// What a NAT gateway counts when it cannot do as it should.
@@ -205,6 +227,17 @@ pub(super) fn troubles(evidence: &Evidence) -> Vec<String> {
         Metric::SecurityGroupBlockedOutboundIcmp,
         Metric::ClientTlsNegotiationErrorCount,
         Metric::TargetTlsNegotiationErrorCount,
+        Metric::BackendConnectionErrors,
+        Metric::SurgeQueueLength,
+        Metric::SpilloverCount,
+        Metric::UnhealthyRoutingRequestCount,
+        Metric::TargetConnectionErrorCount,
+        Metric::HttpCodeElb4xx,
+        Metric::HttpCodeElb500,
+        Metric::HttpCodeElb502,
+        Metric::HttpCodeElb503,
+        Metric::HttpCodeElb504,
+        Metric::HttpCodeTarget5xx,
     ];
     let gateways = evidence.nat_gateways.iter();
     let gateways = gateways.flat_map(|(name, record)| {
@@ -261,4 +294,69 @@ pub fn metrics_json(outcomes: &[Outcome]) -> String {
         serde_json::to_string_pretty(&cases).expect("maps with text keys always serialise");
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{BalancerEvidence, Dimension, ZoneEvidence};
+
+    fn metric(
+        name: &str,
+        dimensions: &[(&str, &str)],
+        average: f64,
+        maximum: f64,
+    ) -> MetricEvidence {
+        let dimension = |(name, value): &(&str, &str)| Dimension {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        };
+        MetricEvidence {
+            namespace: "AWS/ELB".into(),
+            metric_name: name.into(),
+            dimensions: dimensions.iter().map(dimension).collect(),
+            statistics: MetricStatistics {
+                sum: maximum,
+                average,
+                maximum,
+                ..MetricStatistics::default()
+            },
+            ..MetricEvidence::default()
+        }
+    }
+
+    #[test]
+    fn a_classic_balancer_has_a_table_by_its_name_alone() {
+        let front = [("LoadBalancerName", "front")];
+        let zone = [("LoadBalancerName", "front"), ("AvailabilityZone", "a")];
+        let balancer = BalancerEvidence {
+            zones: [("a".to_owned(), ZoneEvidence::default())].into(),
+            metrics: [("SpilloverCount".to_owned(), 10)].into(),
+            ..BalancerEvidence::default()
+        };
+        let evidence = Evidence {
+            load_balancers: [("front".to_owned(), balancer)].into(),
+            metrics: vec![
+                metric("HealthyHostCount", &front, 0.25, 1.0),
+                metric("SpilloverCount", &front, 5.0, 10.0),
+                metric("SpilloverCount", &zone, 5.0, 10.0),
+                metric("SurgeQueueLength", &front, 40.0, 100.0),
+                metric("Latency", &front, 0.000_312, 0.002),
+            ],
+            ..Evidence::default()
+        };
+        let table = table(&evidence);
+        let rows: Vec<&str> = table.lines().take(5).collect();
+        assert_eq!(
+            rows,
+            [
+                "front             statistic  all zones   a",
+                "HealthyHostCount  Average          0.2   -",
+                "SpilloverCount    Sum               10  10",
+                "SurgeQueueLength  Maximum          100   -",
+                "Latency           Average      0.00031   -",
+            ]
+        );
+        assert_eq!(troubles(&evidence), ["front SpilloverCount 10"]);
+    }
 }

@@ -38,6 +38,7 @@ impl Net {
             group: GroupId(0),
             target,
             checker,
+            connected: passed,
             outcome: match passed {
                 true => Outcome::Passed,
                 false => Outcome::Failed,

@@ -99,6 +99,7 @@ fn a_level_has_least_most_and_mean_over_time() {
         minimum: 0.0,
         maximum: 1.0,
         average: 0.25,
+        samples: 1,
     };
     assert_eq!(reading(&net, A, None, None).of(target), whole);
     assert_eq!(reading(&net, A, Some(WEB), None).of(target), whole);

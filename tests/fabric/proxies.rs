@@ -217,6 +217,7 @@ fn an_unhealthy_instance_gets_nothing_and_all_of_them_get_nothing() {
                 group: GroupId(0),
                 target,
                 checker: 0,
+                connected: true,
                 outcome: match passed {
                     true => Outcome::Passed,
                     false => Outcome::Failed,
@@ -266,6 +267,7 @@ fn an_application_balancer_tells_why_checks_fail() {
                     group: GroupId(0),
                     target: 0,
                     checker: 0,
+                    connected: true,
                     outcome,
                 };
                 net.fabric.probe_done(net.now, probe);
@@ -297,4 +299,58 @@ fn what_a_proxy_tells_is_counted() {
     let readings = net.fabric.meter().readings(ms(1));
     let surge = readings[0].of(Metric::SurgeQueueLength);
     assert_eq!((surge.value, surge.maximum), (1.0, 2.0));
+}
+
+#[test]
+fn a_time_that_is_told_has_its_shortest_its_longest_and_their_mean() {
+    let mut net = Net::new(classic());
+    for millis in [30, 10, 50] {
+        net.fabric.took(AT_A, None, Metric::Latency, ms(millis));
+    }
+    let readings = net.fabric.meter().readings(ms(1));
+    let latency = readings[0].of(Metric::Latency);
+    assert_eq!(latency.samples, 3);
+    let seconds = (latency.minimum, latency.average, latency.maximum);
+    assert_eq!(seconds, (0.01, 0.03, 0.05));
+}
+
+/// AWS: connection errors of health checks are among them; a check that was answered wrongly had its connection.
+#[test]
+fn health_checks_without_a_connection_are_backend_connection_errors_of_a_classic_balancer() {
+    let errors = |mut config: Config| {
+        config.groups[0].health_check = Some(HealthCheck {
+            protocol: CheckProtocol::Http,
+            port: None,
+            path: "/".to_owned(),
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            healthy_threshold: 10,
+            unhealthy_threshold: 2,
+            matcher: Vec::new(),
+            checkers: 1,
+        });
+        let mut net = Net::new(config);
+        let outcomes = [
+            (false, Outcome::Failed),
+            (false, Outcome::TimedOut),
+            (true, Outcome::WrongCode),
+            (true, Outcome::TimedOut),
+            (true, Outcome::Passed),
+        ];
+        for (connected, outcome) in outcomes {
+            let probe = Probe {
+                balancer: FRONT,
+                zonal: ZonalId(0),
+                group: GroupId(0),
+                target: 0,
+                checker: 0,
+                connected,
+                outcome,
+            };
+            net.fabric.probe_done(net.now, probe);
+        }
+        net.metric("BackendConnectionErrors")
+    };
+    assert_eq!(errors(classic()), 2);
+    assert_eq!(errors(config()), 0);
 }

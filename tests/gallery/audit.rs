@@ -1,9 +1,20 @@
 //! Metrics and flow logs against counts made here from the packets of the saved evidence, by rules written anew.
 
+mod classic;
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Events that classic balancers count.
+const CLASSIC_SUMS: [&str; 5] = [
+    "RequestCount",
+    "BackendConnectionErrors",
+    "SpilloverCount",
+    "EstimatedALBNewConnectionCount",
+    "EstimatedProcessedBytes",
+];
 
 /// The folders of all cases below.
 pub fn cases(folder: &Path) -> Vec<PathBuf> {
@@ -25,6 +36,8 @@ pub fn complaints(folder: &Path) -> Vec<String> {
     assert_eq!(evidence["packets_cut"], 0, "{}", folder.display());
     let case = Case::new(&evidence);
     let mut complaints = case.metrics();
+    complaints.extend(case.of_classic());
+    complaints.extend(case.hosts_of_classic());
     complaints.extend(case.published());
     complaints.extend(case.flow_logs(&read("flow-logs-v5.txt")));
     complaints.extend(same_records(
@@ -289,11 +302,8 @@ impl<'a> Case<'a> {
             };
             let of = |value: Option<&'a str>| value.and_then(|value| value.split('/').nth(1));
             let name = metric["MetricName"].as_str().expect("a name");
-            // A classic balancer's metrics are those of its connections, which are no packets.
-            if dimension("LoadBalancerName").is_some() {
-                continue;
-            }
-            let Some(balancer) = of(dimension("LoadBalancer")) else {
+            let balancer = of(dimension("LoadBalancer")).or(dimension("LoadBalancerName"));
+            let Some(balancer) = balancer else {
                 let names = ["NatGatewayId", "ResourceId", "gateway_name"];
                 let gateway = names.iter().find_map(|name| of(dimension(name)));
                 complaints.extend(self.of_gateway(gateway.expect("a NAT gateway"), metric));
@@ -308,7 +318,8 @@ impl<'a> Case<'a> {
             let sum = number(&metric["Statistics"]["Sum"]);
             let counted = name.starts_with("NewFlow")
                 || name.starts_with("Processed")
-                || name.ends_with("Reset_Count");
+                || name.ends_with("Reset_Count")
+                || CLASSIC_SUMS.contains(&name);
             if !counted || dimension("TargetGroup").is_some() {
                 continue;
             }

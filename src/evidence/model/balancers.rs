@@ -1,6 +1,7 @@
 //! Load balancers: as a whole, in their zones, and in the resolver. Not here: what they forwarded (`flows`, `pairs`) and
 //! to whom (`groups`).
 
+use super::Transition;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,9 @@ pub struct BalancerEvidence {
 /// An instance of a classic balancer (elb `InstanceState`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct InstanceEvidence {
+    /// Instance id.
+    #[serde(default)]
+    pub id: String,
     /// `InService`, `OutOfService`, `Unknown`
     pub state: String,
     /// `ELB`, `Instance`, `N/A`
@@ -48,6 +52,9 @@ pub struct InstanceEvidence {
     pub checks: i64,
     /// Of those, failed.
     pub failed_checks: i64,
+    /// The states it has been in, each with its reason code; the last is the present one.
+    #[serde(default)]
+    pub transitions: Vec<Transition>,
     /// Connections made to it.
     pub connections: i64,
 }

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricEvidence {
-    /// `AWS/NetworkELB`
+    /// `AWS/NetworkELB`, `AWS/ELB`, ...
     pub namespace: String,
     /// `TCP_ELB_Reset_Count`, ...
     pub metric_name: String,
-    /// `LoadBalancer`, and where they apply `AvailabilityZone` and `TargetGroup`.
+    /// `LoadBalancer`, of a classic balancer `LoadBalancerName`; where they apply `AvailabilityZone` and `TargetGroup`.
     pub dimensions: Vec<Dimension>,
-    /// `Count`, `Bytes`, `Bytes/Second`, `Count/Second`
+    /// `Count`, `Bytes`, `Bytes/Second`, `Count/Second`, `Seconds`
     pub unit: String,
     /// Over the whole story.
     pub statistics: MetricStatistics,
@@ -42,7 +42,7 @@ pub struct MetricStatistics {
     pub minimum: f64,
     /// Largest of theirs.
     pub maximum: f64,
-    /// Zonal addresses that reported.
+    /// Zonal addresses that reported; of a time: how often something took any.
     pub sample_count: i64,
 }
 

@@ -1,6 +1,6 @@
 //! What the health of targets does to the balancers: whom listeners can choose, whose flows are refused.
 
-use super::super::config::{Balancer, BalancerId, Config, GroupId, OnZoneDisabled, ZonalId};
+use super::super::config::{Balancer, BalancerId, Config, GroupId, Kind, OnZoneDisabled, ZonalId};
 use super::super::listener::Listening;
 use super::super::metric::Metric;
 use super::super::record::{Answer, FlowId, FlowState, Reason};
@@ -37,6 +37,13 @@ impl Balancers {
 
     /// Takes the result of a health check.
     pub fn probe_done(&mut self, config: &Config, probe: Probe) {
+        let balancer = &config.balancers[usize::from(probe.balancer.0)];
+        let counts_errors = matches!(balancer.kind, Kind::Classic(_));
+        if counts_errors && !probe.connected && self.targets.is_checked(probe.group, probe.target) {
+            // AWS: errors of health checks are among them.
+            let node = self.meter.node(probe.balancer, probe.zonal);
+            self.meter.add(node, Metric::BackendConnectionErrors, 1);
+        }
         if self.targets.probe_done(probe) {
             self.listen(config);
         }

@@ -9,6 +9,7 @@ use super::super::targets::{Scope, Standing};
 use super::Balancers;
 use crate::packet::Headers;
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 /// Where a proxy works: one of its listeners at one of its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,5 +110,11 @@ impl Balancers {
     pub fn tell(&mut self, at: Place, group: Option<GroupId>, metric: Metric, change: i64) {
         let node = self.meter.node(at.balancer, at.zonal);
         self.meter.tell(node, group, metric, change);
+    }
+
+    /// Counts how long something took that a proxy did.
+    pub fn took(&mut self, at: Place, group: Option<GroupId>, metric: Metric, time: Duration) {
+        let node = self.meter.node(at.balancer, at.zonal);
+        self.meter.took(node, group, metric, time);
     }
 }

@@ -4,15 +4,21 @@ use super::super::metric::{Measure, Metric, TABLE};
 
 /// Seconds of the cloud's time in a window.
 const WINDOW_SECONDS: f64 = 10.0;
+/// In a second.
+const NANOS: f64 = 1e9;
 /// Metrics that are levels.
-const LEVELS: usize = 9;
+const LEVELS: usize = places(Measure::Level);
+/// Metrics that are times.
+const TIMES: usize = places(Measure::Time);
 
 /// Counters of one zonal address, or of one target group there.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
-    /// By metric: events since the period began, or a level as it is now, or a peak's total over its ten seconds.
+    /// By metric: events since the period began, or a level as it is now, or a peak's total over its ten seconds, or
+    /// nanoseconds in all.
     pub(super) values: [u64; Metric::COUNT],
     levels: [Extent; LEVELS],
+    times: [Taken; TIMES],
     pub(super) window: Window,
 }
 
@@ -26,6 +32,15 @@ struct Extent {
     since: u64,
 }
 
+/// Times that were told since the period began.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    count: u64,
+    /// Nanoseconds.
+    least: u64,
+    most: u64,
+}
+
 /// Traffic of the ten seconds now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
@@ -37,36 +52,51 @@ pub(super) struct Window {
 /// A metric over some time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Statistics {
-    /// Events; of a level or a peak: its value at the end.
+    /// Events; of a level or a peak: its value at the end; of a time: seconds in all.
     pub value: f64,
     /// Smallest.
     pub minimum: f64,
     /// Largest.
     pub maximum: f64,
-    /// Over time.
+    /// Over time; of a time: over those that were told.
     pub average: f64,
+    /// How many were told; of anything but a time: 1.
+    pub samples: u64,
 }
 
-/// A level's place among the levels.
-pub(super) const fn level(metric: Metric) -> Option<usize> {
+/// Metrics of a measure before the one with this number.
+const fn before(end: usize, measure: Measure) -> usize {
     let mut place = 0;
     let mut number = 0;
-    while number < metric as usize {
-        if matches!(TABLE[number].measure, Measure::Level) {
+    while number < end {
+        if TABLE[number].measure as u8 == measure as u8 {
             place += 1;
         }
         number += 1;
     }
+    place
+}
+
+/// Metrics of a measure.
+const fn places(measure: Measure) -> usize {
+    before(Metric::COUNT, measure)
+}
+
+/// A level's place among the levels.
+pub(super) const fn level(metric: Metric) -> Option<usize> {
     match metric.row().measure {
-        Measure::Level => Some(place),
-        Measure::Sum | Measure::Peak => None,
+        Measure::Level => Some(before(metric as usize, Measure::Level)),
+        Measure::Sum | Measure::Peak | Measure::Time => None,
     }
 }
 
-const _: () = assert!(
-    matches!(level(Metric::ActiveConnectionCount), Some(last) if last + 1 == LEVELS),
-    "a place for every level"
-);
+/// A time's place among the times.
+const fn time(metric: Metric) -> Option<usize> {
+    match metric.row().measure {
+        Measure::Time => Some(before(metric as usize, Measure::Time)),
+        Measure::Sum | Measure::Level | Measure::Peak => None,
+    }
+}
 
 impl Cell {
     pub(super) const fn new() -> Self {
@@ -76,9 +106,15 @@ impl Cell {
             area: 0,
             since: 0,
         };
+        const NOTHING: Taken = Taken {
+            count: 0,
+            least: 0,
+            most: 0,
+        };
         Self {
             values: [0; Metric::COUNT],
             levels: [NEVER; LEVELS],
+            times: [NOTHING; TIMES],
             window: Window {
                 until: 0,
                 bytes: 0,
@@ -90,6 +126,7 @@ impl Cell {
     /// Nothing counted from now on, levels as they are.
     pub(super) fn begin(&mut self, now: u64) {
         self.window = Window::default();
+        self.times = [Taken::default(); TIMES];
         for row in TABLE {
             match level(row.metric) {
                 Some(place) => {
@@ -128,6 +165,19 @@ impl Cell {
         *slot = value;
     }
 
+    /// Something took so many nanoseconds.
+    pub(super) fn took(&mut self, metric: Metric, nanos: u64) {
+        let Some(place) = time(metric) else {
+            return;
+        };
+        self.values[metric as usize] += nanos;
+        self.times[place].add(Taken {
+            count: 1,
+            least: nanos,
+            most: nanos,
+        });
+    }
+
     /// Brings areas and peaks up to a moment.
     pub(super) fn close(&mut self, now: u64) {
         self.fold();
@@ -155,7 +205,7 @@ impl Cell {
         for row in TABLE {
             let number = row.metric as usize;
             match row.measure {
-                Measure::Sum => self.values[number] += later.values[number],
+                Measure::Sum | Measure::Time => self.values[number] += later.values[number],
                 Measure::Level => self.values[number] = later.values[number],
                 Measure::Peak => {
                     self.values[number] = self.values[number].max(later.values[number]);
@@ -167,15 +217,19 @@ impl Cell {
             mine.most = mine.most.max(later.most);
             mine.area += later.area;
         }
+        for (mine, later) in self.times.iter_mut().zip(&later.times) {
+            mine.add(*later);
+        }
     }
 
     pub(super) fn statistics(&self, metric: Metric, elapsed: u128) -> Statistics {
         let value = self.values[metric as usize] as f64;
-        match level(metric) {
-            Some(place) => {
-                let extent = &self.levels[place];
+        match metric.row().measure {
+            Measure::Sum => Statistics::of(value),
+            Measure::Peak => Statistics::of(value / WINDOW_SECONDS),
+            Measure::Level => {
+                let extent = &self.levels[before(metric as usize, Measure::Level)];
                 Statistics {
-                    value,
                     minimum: extent.least as f64,
                     maximum: extent.most as f64,
                     average: if elapsed == 0 {
@@ -183,20 +237,47 @@ impl Cell {
                     } else {
                         extent.area as f64 / elapsed as f64
                     },
+                    ..Statistics::of(value)
                 }
             }
-            None => {
-                let value = match metric.row().measure {
-                    Measure::Sum | Measure::Level => value,
-                    Measure::Peak => value / WINDOW_SECONDS,
-                };
+            Measure::Time => {
+                let taken = self.times[before(metric as usize, Measure::Time)];
                 Statistics {
-                    value,
-                    minimum: value,
-                    maximum: value,
-                    average: value,
+                    value: value / NANOS,
+                    minimum: taken.least as f64 / NANOS,
+                    maximum: taken.most as f64 / NANOS,
+                    average: value / NANOS / taken.count.max(1) as f64,
+                    samples: taken.count,
                 }
             }
         }
+    }
+}
+
+impl Statistics {
+    /// Of a single value.
+    fn of(value: f64) -> Self {
+        Self {
+            value,
+            minimum: value,
+            maximum: value,
+            average: value,
+            samples: 1,
+        }
+    }
+}
+
+impl Taken {
+    /// Those of later as well.
+    fn add(&mut self, later: Self) {
+        if later.count == 0 {
+            return;
+        }
+        self.least = match self.count {
+            0 => later.least,
+            _ => self.least.min(later.least),
+        };
+        self.most = self.most.max(later.most);
+        self.count += later.count;
     }
 }

@@ -188,6 +188,16 @@ impl Meter {
         self.busy = true;
     }
 
+    /// Something that a proxy did at a zonal address, perhaps with a target group, took so long.
+    pub fn took(&mut self, node: NodeId, group: Option<GroupId>, metric: Metric, time: Duration) {
+        let time = nanos(time);
+        self.cell(node, None).took(metric, time);
+        if group.is_some() {
+            self.cell(node, group).took(metric, time);
+        }
+        self.busy = true;
+    }
+
     /// A flow is made, `fail_open` when its target was chosen regardless of health.
     pub fn opened(&mut self, node: NodeId, group: GroupId, family: Family, fail_open: bool) {
         self.active(node, group, family);
@@ -334,7 +344,7 @@ impl Meter {
         let zonal = self.zonal(balancer);
         let values = (0..zonal).map(|zonal| self.whole(now, balancer, zonal, 0).of(metric).value);
         match metric.row().measure {
-            Measure::Sum | Measure::Level => values.sum(),
+            Measure::Sum | Measure::Level | Measure::Time => values.sum(),
             Measure::Peak => values.fold(0.0, f64::max),
         }
     }

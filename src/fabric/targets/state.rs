@@ -133,6 +133,8 @@ pub struct Probe {
     pub target: usize,
     /// By which checker of the zonal address, from 0.
     pub checker: u8,
+    /// Its connection came to stand.
+    pub connected: bool,
     /// What came of it.
     pub outcome: Outcome,
 }

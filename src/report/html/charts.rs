@@ -1,8 +1,8 @@
 //! What is drawn: connects of loads, states of targets, metrics by minute.
 
-use super::quantities::{Clock, figure, percent};
+use super::quantities::{Clock, percent};
 use crate::evidence::Datapoint;
-use crate::report::metrics::Statistic;
+use crate::report::metrics::{Statistic, figure};
 use crate::report::record::OverTime;
 use crate::report::{Stepped, Targeted};
 use minijinja::Value;

@@ -29,14 +29,6 @@ impl Clock {
     }
 }
 
-pub(super) fn figure(value: f64) -> String {
-    if value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
-    }
-}
-
 /// A share for a style.
 pub(super) fn percent(value: f64) -> String {
     format!("{:.2}", value.clamp(0.0, 100.0))

@@ -6,7 +6,7 @@ use super::{
     Stepped, Targeted, Truth,
 };
 use crate::evidence::target_health::target_health;
-use crate::evidence::{Connection, Detail, Evidence, Load, StepResult};
+use crate::evidence::{Connection, Detail, Evidence, Load, StepResult, Transition};
 use crate::report::Outcome;
 use crate::report::Word;
 use crate::report::nearest::{drawn, nearest};
@@ -299,23 +299,33 @@ fn counters(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
         .collect()
 }
 
+/// Targets by their groups, and instances by their classic balancers.
 fn targets(evidence: &Evidence) -> Vec<Targeted> {
-    let mut list = Vec::new();
-    for (group, record) in &evidence.target_groups {
-        for (target, record) in &record.targets {
-            let states = record.transitions.iter().map(|transition| Stated {
-                at: transition.at,
-                state: transition.state.clone(),
-                reason: transition.reason.clone(),
-            });
-            list.push(Targeted {
-                group: group.clone(),
-                target: target.clone(),
-                states: states.collect(),
-            });
-        }
+    let groups = evidence.target_groups.iter().flat_map(|(group, record)| {
+        let targets = record.targets.iter();
+        targets.map(move |(target, record)| (group, target, &record.transitions))
+    });
+    let balancers = evidence.load_balancers.iter();
+    let instances = balancers.flat_map(|(balancer, record)| {
+        let instances = record.instances.iter();
+        instances.map(move |(instance, record)| (balancer, instance, &record.transitions))
+    });
+    let targeted = groups.chain(instances);
+    targeted
+        .map(|(group, target, transitions)| Targeted {
+            group: group.clone(),
+            target: target.clone(),
+            states: transitions.iter().map(stated).collect(),
+        })
+        .collect()
+}
+
+fn stated(transition: &Transition) -> Stated {
+    Stated {
+        at: transition.at,
+        state: transition.state.clone(),
+        reason: transition.reason.clone(),
     }
-    list
 }
 
 fn object(value: Value) -> Map<String, Value> {

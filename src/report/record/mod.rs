@@ -134,7 +134,8 @@ pub struct Record {
     pub steps: Vec<Stepped>,
     /// Kernel counters that moved, by host.
     pub counters: BTreeMap<String, BTreeMap<String, i64>>,
-    /// By group, as `aws elbv2 describe-target-health` prints it.
+    /// By group, as `aws elbv2 describe-target-health` prints it; by classic balancer, as `aws elb describe-instance-health`
+    /// does.
     pub target_health: Value,
     /// Which states each target was in.
     #[serde(default)]

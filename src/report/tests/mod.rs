@@ -7,7 +7,9 @@ mod outcomes;
 pub(super) use outcomes::{broken, failed, fault, fix, interrupted, recorded};
 
 use super::*;
-use crate::evidence::{Carried, Detail, Icmp, Lookup, Packet, Pair, StepResult};
+use crate::evidence::{
+    Carried, Detail, Icmp, InstanceEvidence, Lookup, Packet, Pair, StepResult, Transition,
+};
 use crate::verdict::ClaimTruth;
 use outcomes::{claim, info};
 use serde_json::{Value, json as value};
@@ -50,6 +52,52 @@ fn the_text_tells_what_boxes_and_kernels_have_on_record() {
         short.contains("refused   ") && !short.contains("lookups   "),
         "{short}"
     );
+}
+
+#[test]
+fn instances_stand_with_the_targets() {
+    let mut outcome = recorded();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let front = evidence.load_balancers.get_mut("front");
+    let state = |state: &str, reason_code: &str, description: &str| InstanceEvidence {
+        state: state.into(),
+        reason_code: reason_code.into(),
+        description: description.into(),
+        transitions: vec![Transition {
+            at: -5.0,
+            state: state.into(),
+            reason: reason_code.into(),
+        }],
+        ..InstanceEvidence::default()
+    };
+    front.expect("a balancer").instances = [
+        ("blue".to_owned(), state("InService", "N/A", "N/A")),
+        (
+            "green".to_owned(),
+            state("OutOfService", "ELB", "It comes."),
+        ),
+    ]
+    .into();
+    let style = Style {
+        explain: true,
+        width: 400,
+        ..Style::default()
+    };
+    let told = text(std::slice::from_ref(&outcome), &style);
+    for line in [
+        "front/blue InService\n",
+        "front/green OutOfService ELB: It comes.\n",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    let all = json(&Report::new(&[outcome], None));
+    let report: Value = serde_json::from_str(&all).expect("JSON");
+    let case = &report["cases"][0];
+    let states = &case["target_health"]["front"]["InstanceStates"];
+    assert_eq!(states[1]["ReasonCode"], "ELB");
+    let targets = case["targets"].as_array().expect("targets");
+    let green = targets.iter().find(|one| one["target"] == "green");
+    assert_eq!(green.expect("green")["states"][0]["state"], "OutOfService");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Everything about one case, under its line in the table.
 
 use super::{Style, network, paint};
-use crate::evidence::{Detail, Evidence, StepResult};
+use crate::evidence::{Detail, Evidence, InstanceEvidence, StepResult};
 use crate::plan::Change;
 use crate::report::last_words;
 use crate::report::metrics;
@@ -275,15 +275,25 @@ impl Block {
 
     /// Every target's state; short of everything, only those that are not healthy.
     fn targets(&mut self, evidence: &Evidence, style: &Style) {
-        let mut label = "targets";
-        for (group, record) in &evidence.target_groups {
-            for (name, target) in &record.targets {
-                if style.explain || target.state != "healthy" {
-                    let line = format!("{group}/{name} {} {}", target.state, target.reason);
-                    self.entry(label, &line);
-                    label = "";
-                }
-            }
+        let groups = evidence.target_groups.iter().flat_map(|(group, record)| {
+            let targets = record.targets.iter();
+            targets.map(move |(name, target)| {
+                let line = format!("{group}/{name} {} {}", target.state, target.reason);
+                (target.state == "healthy", line)
+            })
+        });
+        let balancers = evidence.load_balancers.iter();
+        let instances = balancers.flat_map(|(balancer, record)| {
+            let instances = record.instances.iter();
+            instances.map(move |(name, instance)| {
+                let line = format!("{balancer}/{name} {}", instance_state(instance));
+                (instance.state == "InService", line)
+            })
+        });
+        let shown = groups.chain(instances);
+        let shown = shown.filter(|(healthy, _)| style.explain || !healthy);
+        for (i, (_, line)) in shown.enumerate() {
+            self.entry(if i == 0 { "targets" } else { "" }, &line);
         }
     }
 
@@ -346,4 +356,15 @@ impl Block {
             self.line(INDENT, &format!("{:<9} {truth:<8} {line}", ""));
         }
     }
+}
+
+/// `OutOfService Instance: ...`, without what is `N/A`.
+fn instance_state(instance: &InstanceEvidence) -> String {
+    let part = |before: &str, text: &str| match text {
+        "" | "N/A" => String::new(),
+        text => format!("{before}{text}"),
+    };
+    let reason = part(" ", &instance.reason_code);
+    let words = part(": ", &instance.description);
+    format!("{}{reason}{words}", instance.state)
 }

@@ -116,14 +116,24 @@ fn instances(
     let group = &plan.fabric.groups[number];
     let own = |pair: &&Pair| pair.balancer == group.name;
     let instance = |(target, health): (&Target, &TargetHealth)| {
-        let (state, reason_code, description) = instance_state(health.now().0, health.now().1);
+        let (state, reason_code, description) = instance_state(health.now());
         let to_it = |pair: &&Pair| pair.target == target.name;
+        let transitions = health.transitions.iter().map(|transition| {
+            let (state, reason, _) = instance_state((transition.state, transition.reason));
+            Transition {
+                at: books.millis(transition.at),
+                state: state.to_owned(),
+                reason: reason.to_owned(),
+            }
+        });
         let evidence = InstanceEvidence {
+            id: interfaces::id("i", &target.name),
             state: state.to_owned(),
             reason_code: reason_code.to_owned(),
             description: description.to_owned(),
             checks: health.checks as i64,
             failed_checks: health.failed_checks as i64,
+            transitions: transitions.collect(),
             connections: pairs.iter().filter(own).filter(to_it).count() as i64,
         };
         (target.name.clone(), evidence)
@@ -134,8 +144,7 @@ fn instances(
 
 /// State, reason code and description (elb API, `InstanceState`).
 fn instance_state(
-    state: HealthState,
-    reason: HealthReason,
+    (state, reason): (HealthState, HealthReason),
 ) -> (&'static str, &'static str, &'static str) {
     match state {
         HealthState::Healthy => ("InService", "N/A", "N/A"),

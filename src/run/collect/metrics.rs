@@ -65,7 +65,7 @@ impl<'a> Metrics<'a> {
                 .sum(),
         };
         self.namespace(balancer)
-            .rows()
+            .counts()
             .map(|row| (row.name.to_owned(), whole(value(row))))
             .collect()
     }
@@ -81,7 +81,7 @@ impl<'a> Metrics<'a> {
             false => Namespace::Network,
         };
         namespace
-            .rows()
+            .counts()
             .filter(|row| row.dimensions != Dimensions::Balancer)
             .map(|row| {
                 let values = balancers.iter().map(|balancer| {
@@ -176,7 +176,7 @@ impl<'a> Metrics<'a> {
                 values.fold(f64::INFINITY, f64::min).min(1.0)
             }
             (Measure::Level, Dimensions::Balancer | Dimensions::BalancerAndGroup)
-            | (Measure::Sum, _) => values.sum(),
+            | (Measure::Sum | Measure::Time, _) => values.sum(),
         }
     }
 
@@ -251,18 +251,17 @@ impl<'a> Metrics<'a> {
     }
 }
 
-/// As CloudWatch sums up what several zonal addresses report.
+/// As CloudWatch sums up what several zonal addresses report. A time has as many samples as something took any.
 fn together(all: &[Statistics]) -> MetricStatistics {
-    let count = all.len().max(1) as f64;
+    let samples: u64 = all.iter().map(|one| one.samples).sum();
+    let weighed = all.iter().map(|one| one.average * one.samples as f64);
+    let some = all.iter().filter(|one| one.samples > 0);
     MetricStatistics {
         sum: all.iter().map(|one| one.value).sum(),
-        average: all.iter().map(|one| one.average).sum::<f64>() / count,
-        minimum: all
-            .iter()
-            .map(|one| one.minimum)
-            .fold(f64::INFINITY, f64::min),
+        average: weighed.sum::<f64>() / samples.max(1) as f64,
+        minimum: some.map(|one| one.minimum).fold(f64::INFINITY, f64::min),
         maximum: all.iter().map(|one| one.maximum).fold(0.0, f64::max),
-        sample_count: all.len() as i64,
+        sample_count: samples as i64,
     }
     .finite()
 }

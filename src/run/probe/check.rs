@@ -43,21 +43,23 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes it, within its timeout.
-    pub async fn outcome(&self) -> Outcome {
+    /// Makes it, within its timeout. Whether its connection came to stand, and what came of it.
+    pub async fn outcome(&self) -> (bool, Outcome) {
         let target = self.target;
+        let mut connected = false;
         let made = tokio::select! {
             biased;
-            made = self.make() => made,
+            made = self.make(&mut connected) => made,
             () = patience(self.check.timeout) => Ok(Outcome::TimedOut),
         };
-        made.unwrap_or_else(|error| {
+        let outcome = made.unwrap_or_else(|error| {
             tracing::trace!(%target, %error, "a health check failed");
             Outcome::Failed
-        })
+        });
+        (connected, outcome)
     }
 
-    async fn make(&self) -> io::Result<Outcome> {
+    async fn make(&self, connected: &mut bool) -> io::Result<Outcome> {
         let fd = socket::client(
             self.namespace,
             Family::of(self.target),
@@ -66,6 +68,7 @@ impl Attempt<'_> {
         .await?;
         let socket = TcpSocket::from_std_stream(StdStream::from(fd));
         let mut stream = socket.connect(self.target).await?;
+        *connected = true;
         if self.proxied {
             // AWS: on health checks without client information, which is the command LOCAL.
             stream.write_all(&proxy_protocol::local()).await?;

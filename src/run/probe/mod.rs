@@ -277,13 +277,14 @@ impl Watch {
             host: &self.host,
             proxied,
         };
-        let outcome = attempt.outcome().await;
+        let (connected, outcome) = attempt.outcome().await;
         let probe = Probe {
             balancer: self.balancer,
             zonal: self.zonal,
             group: self.group,
             target: self.target,
             checker: self.checker,
+            connected,
             outcome,
         };
         let driver = world.driver();

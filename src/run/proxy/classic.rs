@@ -99,6 +99,29 @@ struct Connection {
     client: SocketAddrV4,
 }
 
+/// A connection of a client or to an instance, among those that are counted while it is open.
+struct Counted(Arc<Station>);
+
+impl Counted {
+    fn new(station: &Arc<Station>) -> Self {
+        station.note(Metric::EstimatedNewConnectionCount, 1);
+        station.note(Metric::EstimatedActiveConnectionCount, 1);
+        Self(Arc::clone(station))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.note(Metric::EstimatedActiveConnectionCount, -1);
+    }
+}
+
+/// A connection to an instance.
+struct Backend {
+    stream: TcpStream,
+    _counted: Counted,
+}
+
 /// How a client's connection is ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Farewell {
@@ -113,12 +136,13 @@ impl Connection {
 
     /// From the client's handshake to the end.
     async fn carry(mut self, stream: TcpStream, turn: impl Future<Output = Option<Assigned>>) {
+        let _counted = Counted::new(&self.station);
         let Some((assigned, backend)) = self.find_instance(turn).await else {
             return;
         };
         self.station.tell(Metric::RequestCount, 1).await;
         let settings = self.settings();
-        let Ok(SocketAddr::V4(local)) = backend.local_addr() else {
+        let Ok(SocketAddr::V4(local)) = backend.stream.local_addr() else {
             return;
         };
         let bytes = Arc::<Bytes>::default();
@@ -149,7 +173,7 @@ impl Connection {
     async fn find_instance(
         &mut self,
         turn: impl Future<Output = Option<Assigned>>,
-    ) -> Option<(Assigned, TcpStream)> {
+    ) -> Option<(Assigned, Backend)> {
         let until = Instant::now() + self.settings().idle_timeout;
         let station = Arc::clone(&self.station);
         let mut waits = false;
@@ -165,7 +189,7 @@ impl Connection {
         &mut self,
         turn: impl Future<Output = Option<Assigned>>,
         waits: &mut bool,
-    ) -> Option<(Assigned, TcpStream)> {
+    ) -> Option<(Assigned, Backend)> {
         let mut turn = Some(turn);
         let mut failed = 0;
         loop {
@@ -180,6 +204,7 @@ impl Connection {
                 continue;
             };
             let station = Arc::clone(&self.station);
+            let began = Instant::now();
             let mut attempt = pin!(station.connect(assigned.address));
             let connected = match timeout(settings.retry, &mut attempt).await {
                 Ok(connected) => connected,
@@ -189,7 +214,14 @@ impl Connection {
                 }
             };
             match connected {
-                Ok(stream) => return Some((assigned, stream)),
+                Ok(stream) => {
+                    station.took(None, Metric::Latency, began.elapsed());
+                    let backend = Backend {
+                        stream,
+                        _counted: Counted::new(&station),
+                    };
+                    return Some((assigned, backend));
+                }
                 Err(error) => {
                     tracing::debug!(target = %assigned.address, %error, "a connection to an instance");
                     self.station.tell(Metric::BackendConnectionErrors, 1).await;
@@ -228,23 +260,23 @@ impl Connection {
     async fn relay(
         &mut self,
         client: &TcpStream,
-        mut backend: TcpStream,
+        mut backend: Backend,
         header: Option<String>,
         (pair, bytes): (&Pair, &Bytes),
     ) -> (Closed, Farewell) {
         let activity = Activity::new();
         let header = header.unwrap_or_default();
-        let told = backend.write_all(header.as_bytes()).await;
+        let told = backend.stream.write_all(header.as_bytes()).await;
         let end = if told.is_err() {
             Closed::TargetReset
         } else {
             let up = Way {
                 from: (client, Side::Client),
-                to: (&backend, Side::Target),
+                to: (&backend.stream, Side::Target),
                 counts: (&bytes.from_client, &bytes.to_target),
             };
             let down = Way {
-                from: (&backend, Side::Target),
+                from: (&backend.stream, Side::Target),
                 to: (client, Side::Client),
                 counts: (&bytes.from_target, &bytes.to_client),
             };
@@ -257,7 +289,7 @@ impl Connection {
                 (end, Farewell::Close)
             }
             Closed::ClientReset => {
-                reset(&backend);
+                reset(&backend.stream);
                 (end, Farewell::Close)
             }
             Closed::TargetReset => match settings.on_backend_reset {

@@ -26,6 +26,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -195,6 +196,20 @@ impl Station {
         driver
             .ask(move |fabric, _| fabric.tell(place, None, metric, change))
             .await;
+    }
+
+    /// The same, of what is told where nothing can be awaited.
+    fn note(&self, metric: Metric, change: i64) {
+        let place = self.place;
+        let driver = self.world.driver();
+        driver.tell(move |fabric| fabric.tell(place, None, metric, change));
+    }
+
+    /// Counts how long something took.
+    fn took(&self, group: Option<GroupId>, metric: Metric, time: Duration) {
+        let place = self.place;
+        let driver = self.world.driver();
+        driver.tell(move |fabric| fabric.took(place, group, metric, time));
     }
 
     /// Connects to a target, from the next port that the kernel lets it have.

@@ -4,8 +4,7 @@ use super::{Table, heads};
 use crate::evidence::MetricEvidence;
 use crate::report::Record;
 use crate::report::html::charts::minutes;
-use crate::report::html::quantities::figure;
-use crate::report::metrics::Statistic;
+use crate::report::metrics::{Statistic, figure};
 use minijinja::Value;
 
 /// Parts of the names of metrics that count trouble.
@@ -72,7 +71,7 @@ fn metric(metric: &MetricEvidence) -> Vec<Value> {
     let of: Vec<String> = named
         .filter_map(|dimension| name(&dimension.name))
         .collect();
-    let statistic = Statistic::of(&metric.metric_name);
+    let statistic = Statistic::of(metric);
     vec![
         of.join(", ").into(),
         metric.metric_name.clone().into(),

@@ -12,7 +12,7 @@ use hyper::header::{
 use hyper::{Request, Response, StatusCode, Version};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The body of an answer: the target's as it comes, or one that is there as a whole.
 pub(super) type Body = Either<Full<Bytes>, Incoming>;
@@ -113,12 +113,17 @@ impl<S: Surroundings> Proxy<S> {
             meter.count_for(&pair);
             upstream.meter.begin();
             upstream.meter.count_for(&pair);
+            let sent = Instant::now();
             let asked = timeout(
                 self.surroundings.limits().idle,
                 upstream.sender.try_send_request(request),
             );
             match asked.await {
-                Ok(Ok(answer)) => return self.answered(choice, upstream, answer).await,
+                Ok(Ok(answer)) => {
+                    let event = Event::Responded(choice.group, sent.elapsed());
+                    self.surroundings.tell(event);
+                    return self.answered(choice, upstream, answer).await;
+                }
                 Ok(Err(mut error)) => match error.take_message() {
                     // Closed before anything of it was sent: as if the connection had never been there.
                     Some(unsent) => request = unsent,

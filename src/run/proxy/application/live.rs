@@ -175,6 +175,10 @@ impl Surroundings for Live {
             Event::ConnectionError(group) => {
                 self.count(Some(group), Metric::TargetConnectionErrorCount, 1);
             }
+            Event::Responded(group, after) => {
+                let metric = Metric::TargetResponseTime;
+                self.station.took(Some(group), metric, after);
+            }
             Event::Target(group, status) => {
                 if let Some(metric) = of_target(status) {
                     self.count(Some(group), metric, 1);

@@ -51,6 +51,8 @@ enum Event {
     Request(Choice),
     /// A target could not be connected to.
     ConnectionError(GroupId),
+    /// A target began to answer, so long after it was asked.
+    Responded(GroupId, Duration),
     /// A target answered with this status.
     Target(GroupId, u16),
     /// The load balancer answered by itself with this status, or would have: 460 reaches nobody.
