@@ -3,12 +3,12 @@
 use super::args::JudgeArgs;
 use super::terminal::Stream;
 use super::{Mistake, count, reports, worker};
-use crate::diag;
+use crate::diag::{self, Diagnostics};
 use crate::evidence::Evidence;
 use crate::evidence::store;
 use crate::plan::{self, Plan};
 use crate::report::{self, CaseInfo, Outcome, Report};
-use crate::spec;
+use crate::spec::{self, Lab};
 use crate::verdict;
 use std::path::Path;
 
@@ -40,6 +40,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
             saved.retain(|saved| saved.case.lab == name);
         }
     }
+    let mut labs = Labs::default();
     let mut outcomes = saved
         .into_iter()
         .map(|saved| {
@@ -47,13 +48,14 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
                 .clone()
                 .unwrap_or_else(|| (saved.case.file.clone(), saved.text.clone()));
             let place = saved.folder.display().to_string();
+            let plan = labs.replan(&saved.evidence, &file, &text)?;
             if lab.is_some() {
-                has_results(&replan(&saved.evidence, &file, &text)?, &saved.evidence)?;
+                has_results(&plan, &saved.evidence)?;
             }
             Ok(Outcome {
                 saved: Some(place),
                 capture: store::capture_beside(&saved.folder),
-                ..outcome(&file, &text, saved.evidence)?
+                ..judged(&plan, saved.evidence)
             })
         })
         .collect::<Result<Vec<Outcome>, Mistake>>()?;
@@ -63,10 +65,14 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
 
 /// Evidence judged by what a lab's text claims.
 pub fn outcome(file: &str, text: &str, evidence: Evidence) -> Result<Outcome, Mistake> {
-    let plan = replan(&evidence, file, text)?;
-    let verdict = verdict::judge(&plan, &evidence);
-    Ok(Outcome {
-        case: CaseInfo::from(&plan),
+    let plan = Labs::default().replan(&evidence, file, text)?;
+    Ok(judged(&plan, evidence))
+}
+
+fn judged(plan: &Plan, evidence: Evidence) -> Outcome {
+    let verdict = verdict::judge(plan, &evidence);
+    Outcome {
+        case: CaseInfo::from(plan),
         attempt: 1,
         evidence: Some(evidence),
         verdict: Some(verdict),
@@ -76,7 +82,7 @@ pub fn outcome(file: &str, text: &str, evidence: Evidence) -> Result<Outcome, Mi
         capture: None,
         record: None,
         retried: None,
-    })
+    }
 }
 
 /// Steps that the lab has got since the run have no results; what is said of them could not be judged.
@@ -92,34 +98,47 @@ fn has_results(plan: &Plan, evidence: &Evidence) -> Result<(), Mistake> {
     }
 }
 
-fn replan(evidence: &Evidence, file: &str, text: &str) -> Result<Plan, Mistake> {
-    let planned = spec::read(text, file).and_then(|lab| {
-        // A case that the given lab does not have is a mistake of the command line, not of the lab.
-        let known = lab
-            .cases
-            .iter()
-            .any(|case| case.name.value == evidence.case);
-        known
-            .then(|| plan::plan(&lab, &evidence.case, Some(evidence.seed)))
-            .transpose()
-    });
-    match planned {
-        Ok(Some(plan)) => Ok(plan),
-        Ok(None) => Err(Mistake(format!(
-            "`{file}` has no case `{}`, which is in the evidence",
-            evidence.case
-        ))),
-        Err(problems) => {
-            Stream::Error.print(&diag::render(
-                &problems,
-                file,
-                text,
-                Stream::Error.diagnostics(),
-            ));
-            Err(Mistake(format!(
-                "{} in `{file}`",
-                count(problems.len(), "problem")
-            )))
+/// Labs as they were read. Folders of one lab's cases follow each other, so the latest is enough.
+#[derive(Default)]
+struct Labs {
+    latest: Option<Lab>,
+}
+
+impl Labs {
+    fn read(&mut self, file: &str, text: &str) -> Result<&Lab, Diagnostics> {
+        let known = self.latest.take();
+        let same = known.filter(|lab| lab.file == file && lab.text == text);
+        let lab = same.map_or_else(|| spec::read(text, file), Ok)?;
+        Ok(self.latest.insert(lab))
+    }
+
+    fn replan(&mut self, evidence: &Evidence, file: &str, text: &str) -> Result<Plan, Mistake> {
+        let planned = self.read(file, text).and_then(|lab| {
+            // A case that the given lab does not have is a mistake of the command line, not of the lab.
+            let mut cases = lab.cases.iter();
+            let known = cases.any(|case| case.name.value == evidence.case);
+            known
+                .then(|| plan::plan(lab, &evidence.case, Some(evidence.seed)))
+                .transpose()
+        });
+        match planned {
+            Ok(Some(plan)) => Ok(plan),
+            Ok(None) => Err(Mistake(format!(
+                "`{file}` has no case `{}`, which is in the evidence",
+                evidence.case
+            ))),
+            Err(problems) => {
+                Stream::Error.print(&diag::render(
+                    &problems,
+                    file,
+                    text,
+                    Stream::Error.diagnostics(),
+                ));
+                Err(Mistake(format!(
+                    "{} in `{file}`",
+                    count(problems.len(), "problem")
+                )))
+            }
         }
     }
 }

@@ -75,13 +75,14 @@ impl<'a> Datagrams<'a> {
 
 /// At a host inside another one.
 fn arrival(story: &Story, packet: &Packet) -> Option<Arrival> {
-    let hosts = story.plan.hosts.iter();
-    let place = hosts
-        .clone()
-        .position(|host| host.name == packet.receiver)?;
-    let inside = !packet.seen_at.is_empty() && place >= story.plan.on_fabric();
-    inside.then_some(Arrival {
-        host: HostId(place as u32),
+    if packet.seen_at.is_empty() {
+        return None;
+    }
+    let on_fabric = story.plan.on_fabric();
+    let mut inside = story.plan.hosts[on_fabric..].iter();
+    let place = inside.position(|host| host.name == packet.receiver)?;
+    Some(Arrival {
+        host: HostId((on_fabric + place) as u32),
         from: packet.from.parse().ok()?,
         to: packet.to.parse().ok()?,
     })

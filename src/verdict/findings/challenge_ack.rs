@@ -7,6 +7,7 @@
 use super::{cite, count, counters, distinct, lapse, quoted};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Challenge, Trace, delivered, is_syn_ack};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const KIND: &str = "challenge-ack";
 
@@ -15,11 +16,7 @@ const COUNTER: &str = "TcpExtTCPSYNChallenge";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
-    let counting = evidence.hosts.iter().filter(|(name, h)| {
-        let counted = h.counters.get(COUNTER).copied().unwrap_or(0);
-        counted > 0 && repeated_answers(trace, name).is_some_and(|repeated| counted > repeated)
-    });
-    let counting: Vec<&str> = counting.map(|(name, _)| name.as_str()).collect();
+    let counting = counting(trace);
     let summary = match trace.challenges.as_slice() {
         [] if counting.is_empty() => return None,
         [] => counted(trace, &counting),
@@ -27,7 +24,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         many => tell_many(trace, many),
     };
     let seen = &trace.challenges;
-    let connections: std::collections::BTreeSet<usize> = seen
+    let connections: BTreeSet<usize> = seen
         .iter()
         .flat_map(|c| [c.owner, Some(c.connection), c.delivered_to])
         .flatten()
@@ -64,25 +61,40 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
+/// Hosts whose counter says more than their connections' own packets explain.
+fn counting<'a>(trace: &Trace<'a>) -> Vec<&'a str> {
+    let hosts = trace.evidence.hosts.iter();
+    let counted = hosts.filter_map(|(name, host)| {
+        let counted = host.counters.get(COUNTER).copied().unwrap_or(0);
+        (counted > 0).then_some((name.as_str(), counted))
+    });
+    let mut counted: BTreeMap<&str, i64> = counted.collect();
+    if !counted.is_empty() {
+        subtract_repeated_answers(trace, &mut counted);
+    }
+    let more = counted.into_iter().filter(|(_, more)| *more > 0);
+    more.map(|(name, _)| name).collect()
+}
+
 /// SYN-ACKs that reached a client whose connection stood already: its kernel counts each as it counts a SYN that comes
 /// too late, and acknowledges it again (RFC 9293 section 3.10.7.4). A lost SYN-ACK is repeated by both sides at once, and
-/// a server whose accept queue is full repeats its own to each that waits. None where they are not all on record.
-fn repeated_answers(trace: &Trace, host: &str) -> Option<i64> {
-    let connections = trace.evidence.connections.iter().enumerate();
-    let mut own = connections
-        .filter(|(_, connection)| connection.from == host)
-        .peekable();
-    if own.peek().is_some() && trace.evidence.packets_cut > 0 {
-        return None;
-    }
-    let repeated = own.map(|(connection, _)| {
-        let answers = trace.by_connection[connection].iter().filter(|p| {
+/// a server whose accept queue is full repeats its own to each that waits. Where they are not all on record, nothing is
+/// left of what a client counted.
+fn subtract_repeated_answers(trace: &Trace, counted: &mut BTreeMap<&str, i64>) {
+    for (number, connection) in trace.evidence.connections.iter().enumerate() {
+        let Some(left) = counted.get_mut(connection.from.as_str()) else {
+            continue;
+        };
+        if trace.evidence.packets_cut > 0 {
+            *left = 0;
+            continue;
+        }
+        let answers = trace.by_connection[number].iter().filter(|p| {
             let passage = &trace.passages[**p];
             !passage.toward_target && is_syn_ack(trace.sent(**p)) && delivered(trace.ended(**p))
         });
-        (answers.count() as i64 - 1).max(0)
-    });
-    Some(repeated.sum())
+        *left -= (answers.count() as i64 - 1).max(0);
+    }
 }
 
 /// Only a counter tells.

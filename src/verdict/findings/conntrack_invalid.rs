@@ -7,8 +7,8 @@
 //! two connections of one 4-tuple (see `flow_collision`).
 //! Observed on: Kubernetes nodes with kube-proxy before 1.15, which lets INVALID packets pass to pods.
 
-use super::{cite, count, counters, distinct, host_at, name_all};
-use crate::evidence::{Connection, Packet};
+use super::{cite, count, counters, distinct, hosts_at, name_all};
+use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 use std::collections::HashMap;
@@ -51,13 +51,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .map(|c| trace.evidence.connections[*c].from.as_str());
     let servers = found
         .iter()
-        .filter_map(|stray| host_at(trace.evidence, &trace.sent(stray.reset).to));
+        .map(|stray| trace.sent(stray.reset).to.as_str());
+    let servers = hosts_at(trace.evidence, servers);
     let mut numbers = counters(trace.evidence, distinct(clients), &["TcpOutRsts"]);
-    numbers.extend(counters(
-        trace.evidence,
-        distinct(servers),
-        &["TcpEstabResets"],
-    ));
+    numbers.extend(counters(trace.evidence, servers, &["TcpEstabResets"]));
     Some(Finding {
         kind: KIND.into(),
         summary,
@@ -74,12 +71,11 @@ fn untranslated(trace: &Trace, stray: &Stray) -> Option<usize> {
         &trace.ended(stray.segment).from_after,
         &trace.sent(stray.reset).from,
     );
-    let connections = &trace.evidence.connections;
-    let there = |c: &&Connection| c.local == *at;
-    if connections.iter().filter(there).any(|c| c.remote == *from) {
-        return None;
+    let dialled = |c: usize| trace.evidence.connections[c].remote == *from;
+    match trace.opened_at(at).any(dialled) {
+        true => None,
+        false => trace.opened_at(at).next(),
     }
-    connections.iter().position(|c| c.local == *at)
 }
 
 fn strays(trace: &Trace) -> Vec<Stray> {

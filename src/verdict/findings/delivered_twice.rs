@@ -4,10 +4,10 @@
 //! this: a copy of a TCP segment, which the kernel knows by its numbers; a copy that nobody reads or a filter takes; a program
 //! that says something twice.
 
-use super::{CITED, came, connections_of, count, counters, distinct, join};
+use super::{CITED, Came, connections_of, count, counters, delivered_where, distinct, join};
 use crate::evidence::{HostEvidence, LinkDid, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::Trace;
 
 pub(super) const KIND: &str = "delivered-twice";
 
@@ -16,23 +16,18 @@ const PROTOCOL: &str = "udp";
 const READ: [&str; 2] = ["UdpInDatagrams", "Udp6InDatagrams"];
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
+    let copies = delivered_where(trace, PROTOCOL, |packet| copied_from(packet).is_some());
     let hosts = trace.evidence.hosts.iter();
     hosts
-        .filter_map(|(name, host)| given(trace, name, host))
+        .filter_map(|(name, host)| given(trace, name, host, copies.get(name.as_str())?))
         .collect()
 }
 
 /// What the programs of a host were given twice.
-fn given(trace: &Trace, name: &str, host: &HostEvidence) -> Option<Finding> {
-    let copies: Vec<usize> = (0..trace.passages.len())
-        .filter(|passage| {
-            let packet = trace.ended(*passage);
-            let came = delivered(packet) && packet.receiver == name;
-            came && packet.protocol == PROTOCOL && copied_from(packet).is_some()
-        })
-        .collect();
+fn given(trace: &Trace, name: &str, host: &HostEvidence, came: &Came) -> Option<Finding> {
+    let copies = &came.passages;
     let read = READ.iter().filter_map(|name| host.counters.get(*name));
-    if copies.is_empty() || read.sum::<i64>() != came(trace.evidence, name, PROTOCOL) {
+    if read.sum::<i64>() != came.of {
         return None;
     }
     let links = copies.iter().flat_map(|copy| made_by(trace.ended(*copy)));
@@ -51,7 +46,7 @@ fn given(trace: &Trace, name: &str, host: &HostEvidence) -> Option<Finding> {
             join(&distinct(links)),
         ),
         packets: cited.take(CITED).collect(),
-        connections: connections_of(trace, copies),
+        connections: connections_of(trace, copies.iter().copied()),
         counters: counters(trace.evidence, [name], &READ),
         values: Vec::new(),
     })

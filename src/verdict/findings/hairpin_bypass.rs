@@ -5,7 +5,7 @@
 //! Observed on: Docker's bridge with a published port and no userland proxy, without br_netfilter; a Kubernetes node that
 //! is chosen by a client-preserving balancer for a pod of its own.
 
-use super::{CITED, count, counters, distinct, host_at, join, name_all};
+use super::{CITED, count, counters, distinct, hosts_at, join, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
@@ -60,11 +60,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     packets.sort_unstable();
     packets.dedup();
     let clients = distinct(syns.clone().map(|syn| syn.sender.as_str()));
-    let servers = distinct(
-        found
-            .iter()
-            .filter_map(|bypass| host_at(trace.evidence, &evidence.packets[bypass.answer].from)),
-    );
+    let servers = found
+        .iter()
+        .map(|bypass| evidence.packets[bypass.answer].from.as_str());
+    let servers = hosts_at(evidence, servers);
     let mut numbers = counters(evidence, clients, &["TcpOutRsts"]);
     numbers.extend(counters(evidence, servers, &["TcpExtEmbryonicRsts"]));
     Some(Finding {
@@ -127,9 +126,9 @@ fn bypasses(packets: &[Packet]) -> Vec<Bypass> {
 
 /// The client's connection that a SYN opened.
 fn opened(trace: &Trace, syn: &Packet) -> Option<usize> {
-    let mut connections = trace.evidence.connections.iter();
-    connections.rposition(|c| {
-        c.from == syn.sender && c.local == syn.from && c.remote == syn.to && c.at <= syn.t + 1.0
+    trace.opened_at(&syn.from).rfind(|number| {
+        let c = &trace.evidence.connections[*number];
+        c.from == syn.sender && c.remote == syn.to && c.at <= syn.t + 1.0
     })
 }
 

@@ -7,39 +7,37 @@ use super::{CITED, count, distinct, join, states};
 use crate::evidence::Request;
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
+use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "health-check-host-header";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut parts = Vec::new();
-    let mut packets = Vec::new();
+    let mut servers = HashSet::new();
     let mut values = Vec::new();
     for (name, host) in &trace.evidence.hosts {
+        let well = host.requests.iter().filter(|request| request.status < 400);
+        let mut served: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for request in well.clone() {
+            served
+                .entry(&request.path)
+                .or_default()
+                .insert(&request.host);
+        }
         let refused: Vec<&Request> = host
             .requests
             .iter()
             .filter(|request| request.probe && (400..500).contains(&request.status))
             .filter(|check| {
-                let mut others = host.requests.iter();
-                others.any(|other| {
-                    other.path == check.path && other.host != check.host && other.status < 400
-                })
+                let names = served.get(check.path.as_str());
+                names.is_some_and(|names| names.iter().any(|name| *name != check.host))
             })
             .collect();
         let Some(first) = refused.first() else {
             continue;
         };
-        let wanted = distinct(
-            host.requests
-                .iter()
-                .filter(|request| request.status < 400)
-                .map(|request| format!("\"{}\"", request.host)),
-        );
-        let said = trace.evidence.packets.iter().enumerate();
-        let answers = said.filter(|(_, packet)| {
-            packet.probe && packet.sender == *name && packet.len > 0 && packet.seen_at.is_empty()
-        });
-        packets.extend(answers.map(|(record, _)| record));
+        let wanted = distinct(well.map(|request| format!("\"{}\"", request.host)));
+        servers.insert(name.as_str());
         values.extend(states(trace.evidence, name));
         parts.push(format!(
             "{name} answered {} with {}: the Host header of a check is the zonal address and the listener's port (\"{}\"), and it serves {}.",
@@ -49,10 +47,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             join(&wanted[..wanted.len().min(3)]),
         ));
     }
+    let said = trace.evidence.packets.iter().enumerate();
+    let answers = said.filter(|(_, packet)| {
+        let answers = packet.probe && packet.len > 0 && packet.seen_at.is_empty();
+        answers && servers.contains(packet.sender.as_str())
+    });
     (!parts.is_empty()).then(|| Finding {
         kind: KIND.into(),
         summary: parts.join(" "),
-        packets: packets.into_iter().take(CITED).collect(),
+        packets: answers.map(|(record, _)| record).take(CITED).collect(),
         connections: Vec::new(),
         counters: Vec::new(),
         values,

@@ -53,12 +53,12 @@ pub(super) use loopback::came_home;
 
 use super::Finding;
 use super::trace::{Trace, delivered, drop_reason};
-use crate::evidence::{Answer, Evidence};
+use crate::evidence::{Answer, Evidence, Packet};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 pub use words::item_of;
-use words::{cloud, count, host_at, ip, item, join, lapse, name_all, quoted, with_via};
+use words::{cloud, count, hosts_at, ip, item, join, lapse, name_all, quoted, with_via};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -203,32 +203,57 @@ fn counters<'a>(
     names: &[&str],
 ) -> Vec<(String, String, i64)> {
     let mut list: Vec<(String, String, i64)> = Vec::new();
-    for host in hosts {
+    for host in distinct(hosts) {
         let Some(record) = evidence.hosts.get(host) else {
             continue;
         };
-        for name in names {
-            let entry = (
-                host.to_owned(),
-                (*name).to_owned(),
-                record.counters.get(*name).copied().unwrap_or(0),
-            );
-            if entry.2 != 0 && !list.contains(&entry) {
-                list.push(entry);
+        for name in distinct(names) {
+            let value = record.counters.get(*name).copied().unwrap_or(0);
+            if value != 0 {
+                list.push((host.to_owned(), (*name).to_owned(), value));
             }
         }
     }
     list
 }
 
-/// How many packets of a protocol were given to a host's device, health checks among them. Fewer in the kernel's count: a
-/// filter took some, or nobody has read them. More: some came by another way, and hide how many did not.
-fn came(evidence: &Evidence, name: &str, protocol: &str) -> i64 {
-    let came = evidence.packets.iter().filter(|packet| {
-        let on_device = packet.seen_at.is_empty() && packet.receiver == name;
-        on_device && packet.protocol == protocol && delivered(packet)
-    });
-    came.count() as i64
+/// Packets of a protocol that came to one host.
+#[derive(Default)]
+struct Came {
+    /// Those that were asked for, as passages; at least one.
+    passages: Vec<usize>,
+    /// How many were given to its device, health checks among them. Fewer in the kernel's count: a filter took some, or nobody
+    /// has read them. More: some came by another way, and hide how many did not.
+    of: i64,
+}
+
+/// Hosts that packets came to of which something is so.
+fn delivered_where<'a>(
+    trace: &Trace<'a>,
+    protocol: &str,
+    is_so: impl Fn(&Packet) -> bool,
+) -> HashMap<&'a str, Came> {
+    let mut hosts: HashMap<&str, Came> = HashMap::new();
+    for passage in 0..trace.passages.len() {
+        let packet = trace.ended(passage);
+        if packet.protocol == protocol && delivered(packet) && is_so(packet) {
+            let host = hosts.entry(&packet.receiver).or_default();
+            host.passages.push(passage);
+        }
+    }
+    if hosts.is_empty() {
+        return hosts;
+    }
+    for packet in &trace.evidence.packets {
+        let on_device = packet.seen_at.is_empty() && packet.protocol == protocol;
+        if let Some(host) = hosts.get_mut(packet.receiver.as_str())
+            && on_device
+            && delivered(packet)
+        {
+            host.of += 1;
+        }
+    }
+    hosts
 }
 
 /// What a host is as a target: each state that some group has of it, as expressions name it.

@@ -4,10 +4,10 @@
 //! until 4.4). Not this: damage that a checksum catches, which is a loss to everybody above; and a packet that the receiver's
 //! own filter took, whose checksum nobody looked at.
 
-use super::{CITED, came, connections_of, count, counters};
+use super::{CITED, Came, connections_of, count, counters, delivered_where};
 use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::Trace;
 
 pub(super) const KIND: &str = "undetected-damage";
 
@@ -44,48 +44,53 @@ const ALL: [Counted; 2] = [
 ];
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
+    let all = ALL.iter().map(|counted| {
+        let damaged = delivered_where(trace, counted.protocol, |packet| {
+            let links = packet.links.as_ref();
+            links.is_some_and(|links| links.is_damaged())
+        });
+        (counted, damaged)
+    });
+    let all = all.collect::<Vec<_>>();
     let hosts = trace.evidence.hosts.iter();
-    let each = hosts.flat_map(|host| ALL.iter().map(move |counted| (host, counted)));
-    each.filter_map(|((name, host), counted)| taken(trace, name, host, counted))
-        .collect()
+    let each = hosts.flat_map(|host| all.iter().map(move |counted| (host, counted)));
+    each.filter_map(|((name, host), (counted, damaged))| {
+        taken(trace, (name, host), counted, damaged.get(name.as_str())?)
+    })
+    .collect()
 }
 
 /// What a host took of one protocol.
-fn taken(trace: &Trace, name: &str, host: &HostEvidence, counted: &Counted) -> Option<Finding> {
+fn taken(
+    trace: &Trace,
+    (name, host): (&str, &HostEvidence),
+    counted: &Counted,
+    damaged: &Came,
+) -> Option<Finding> {
     let sum = |names: &[&str]| -> i64 {
         let deltas = names.iter().filter_map(|name| host.counters.get(*name));
         deltas.sum()
     };
-    let damaged: Vec<usize> = (0..trace.passages.len())
-        .filter(|passage| {
-            let packet = trace.ended(*passage);
-            let is_damaged = packet
-                .links
-                .as_ref()
-                .is_some_and(|links| links.is_damaged());
-            let came = delivered(packet) && packet.receiver == name;
-            came && packet.protocol == counted.protocol && is_damaged
-        })
-        .collect();
     let found = sum(counted.found);
-    let unseen = damaged.len() as i64 - found;
-    if unseen <= 0 || sum(counted.looked_at) != came(trace.evidence, name, counted.protocol) {
+    let passages = &damaged.passages;
+    let unseen = passages.len() as i64 - found;
+    if unseen <= 0 || sum(counted.looked_at) != damaged.of {
         return None;
     }
-    let ended = damaged.iter().map(|number| trace.passages[*number].ended);
+    let ended = passages.iter().map(|number| trace.passages[*number].ended);
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
             "{} came to {name} damaged, and its kernel found something wrong with {}: {unseen} went on to the program as if \
              sent so.",
-            count(damaged.len(), counted.noun),
+            count(passages.len(), counted.noun),
             match found {
                 0 => "none of them".to_owned(),
                 found => format!("{found} of them"),
             },
         ),
         packets: ended.take(CITED).collect(),
-        connections: connections_of(trace, damaged),
+        connections: connections_of(trace, passages.iter().copied()),
         counters: counters(
             trace.evidence,
             [name],

@@ -1,7 +1,9 @@
 //! Words of findings: names of connections, counts, lists, times.
 
+use super::distinct;
 use crate::evidence::Evidence;
 use crate::verdict::trace::Trace;
+use std::collections::HashMap;
 
 /// `"old"`
 pub(super) fn quoted(trace: &Trace, connection: usize) -> String {
@@ -58,13 +60,21 @@ pub fn item_of<'a>(map: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// The host that has an address; `end` with its port.
-pub(super) fn host_at<'a>(evidence: &'a Evidence, end: &str) -> Option<&'a str> {
-    let address = ip(end);
-    let mut hosts = evidence.hosts.iter();
-    hosts
-        .find(|(_, host)| !address.is_empty() && (host.address == address || host.ipv6 == address))
-        .map(|(name, _)| name.as_str())
+/// The hosts that have these addresses, each with its port; each host once.
+pub(super) fn hosts_at<'a>(
+    evidence: &'a Evidence,
+    ends: impl Iterator<Item = &'a str>,
+) -> Vec<&'a str> {
+    let hosts = evidence.hosts.iter();
+    let own = hosts.flat_map(|(name, host)| {
+        let addresses = [host.address.as_str(), host.ipv6.as_str()];
+        addresses.map(|address| (address, name.as_str()))
+    });
+    let mut by_address = HashMap::new();
+    for (address, name) in own.filter(|(address, _)| !address.is_empty()) {
+        by_address.entry(address).or_insert(name);
+    }
+    distinct(ends.filter_map(|end| by_address.get(ip(end)).copied()))
 }
 
 /// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
@@ -127,8 +137,7 @@ mod tests {
             .hosts
             .insert("other".into(), HostEvidence::default());
         evidence.hosts.insert("web1".into(), host);
-        assert_eq!(host_at(&evidence, "10.0.0.10:80"), Some("web1"));
-        assert_eq!(host_at(&evidence, "[2001:db8::10]:80"), Some("web1"));
-        assert_eq!(host_at(&evidence, ""), None);
+        let ends = ["10.0.0.10:80", "", "10.0.0.9:80", "[2001:db8::10]:80"];
+        assert_eq!(hosts_at(&evidence, ends.into_iter()), ["web1"]);
     }
 }

@@ -48,6 +48,9 @@ impl Trace<'_> {
             let Some(wait) = waiting.get_mut(&(sent.from.as_str(), sent.to.as_str())) else {
                 continue;
             };
+            if wait.answered {
+                continue;
+            }
             let syn = self.sent(wait.syn);
             let after = self.passages[wait.syn].ended < self.passages[i].sent;
             if !after || sent.sender != self.ended(wait.syn).receiver {
@@ -56,7 +59,6 @@ impl Trace<'_> {
             if sent.ack == next(syn.seq) || self.acknowledges_later(i, wait.syn) {
                 wait.answered = true;
             } else if is_pure_ack(sent)
-                && !wait.answered
                 && let Some(connection) = self.passages[wait.syn].connection
             {
                 wait.answered = true;
@@ -98,10 +100,9 @@ impl Trace<'_> {
     fn acknowledges_later(&self, ack: usize, syn: usize) -> bool {
         let place = self.passages[ack].ack;
         let Some(owner) = place.of else { return false };
-        let sent_before = |p: &&usize| **p < syn && self.passages[**p].toward_target;
-        let ends = self.by_connection[owner]
-            .iter()
-            .filter(sent_before)
+        let before = self.by_connection[owner].iter().take_while(|p| **p < syn);
+        let ends = before
+            .filter(|p| self.passages[**p].toward_target)
             .map(|p| {
                 let packet = self.sent(*p);
                 let control = i64::from(packet.flags.contains(['S', 'F']));

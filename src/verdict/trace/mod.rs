@@ -62,6 +62,14 @@ impl Leg {
     }
 }
 
+fn by_local(evidence: &Evidence) -> HashMap<&str, Vec<usize>> {
+    let mut ends: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (number, connection) in evidence.connections.iter().enumerate() {
+        ends.entry(&connection.local).or_default().push(number);
+    }
+    ends
+}
+
 /// The packets of a case, sorted out.
 pub struct Trace<'a> {
     /// What it was made of.
@@ -70,6 +78,8 @@ pub struct Trace<'a> {
     pub passages: Vec<Passage>,
     /// For each connection the passages that bear its addresses.
     pub by_connection: Vec<Vec<usize>>,
+    /// Connections by their own end, in order.
+    by_local: HashMap<&'a str, Vec<usize>>,
     /// What proxies opened toward targets for a client's connection, in the order they came about.
     pub legs: Vec<Leg>,
     /// In the order of their ACKs.
@@ -87,6 +97,7 @@ impl<'a> Trace<'a> {
             evidence,
             passages,
             by_connection: vec![Vec::new(); evidence.connections.len()],
+            by_local: by_local(evidence),
             challenges: Vec::new(),
             lookalikes: index.lookalikes(),
             legs: index.legs,
@@ -109,6 +120,11 @@ impl<'a> Trace<'a> {
     /// Its last record.
     pub fn ended(&self, passage: usize) -> &'a Packet {
         &self.evidence.packets[self.passages[passage].ended]
+    }
+
+    /// Connections that a client opened from this `address:port`, in order.
+    pub fn opened_at(&self, local: &str) -> impl DoubleEndedIterator<Item = usize> {
+        self.by_local.get(local).into_iter().flatten().copied()
     }
 
     /// A connection's name as reports say it: `old`, `staff #12`.

@@ -25,6 +25,8 @@ use std::net::SocketAddr;
 /// Everything that is known of connections, ready to be asked for one.
 pub(super) struct Known<'a> {
     story: &'a Story,
+    /// By name.
+    hosts: HashMap<&'a str, usize>,
     books: &'a Books,
     flows: &'a [Flow],
     pairs: &'a [Pair],
@@ -71,8 +73,12 @@ impl<'a> Known<'a> {
         let flows_made = books.flows.iter().enumerate();
         let of_datagrams =
             flows_made.filter(|(_, flow)| flow.client_side.protocol == Protocol::Udp);
+        let hosts = story.plan.hosts.iter().enumerate();
         Self {
             story,
+            hosts: hosts
+                .map(|(number, host)| (host.name.as_str(), number))
+                .collect(),
             books,
             flows,
             pairs,
@@ -153,9 +159,7 @@ impl<'a> Known<'a> {
                 (Some(host.0 as usize), Some(from.into()), Some(to.into()))
             }
             None => (
-                plan.hosts
-                    .iter()
-                    .position(|host| host.name == reached.target),
+                self.hosts.get(reached.target.as_str()).copied(),
                 reached.seen_as.parse::<SocketAddr>().ok(),
                 reached.address.parse::<SocketAddr>().ok(),
             ),

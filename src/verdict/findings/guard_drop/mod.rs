@@ -7,7 +7,7 @@ use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) const SECURITY_GROUP: &str = "security-group-drop";
 pub(super) const NETWORK_ACL: &str = "network-acl-drop";
@@ -114,13 +114,15 @@ impl<'a, 'b> Books<'a, 'b> {
     /// What became of the targets whose health checks were refused. The checks themselves may be from before the record.
     fn unchecked(&self, refusals: &[&Refusal]) -> Vec<(String, Value)> {
         let evidence = self.trace.evidence;
-        let checked = |host: &str| {
-            let address = &evidence.hosts[host].address;
-            let mut checks = refusals.iter().filter(|refusal| refusal.probe);
-            checks.any(|check| [ip(&check.to), ip(&check.from)].contains(&address.as_str()))
-        };
-        let hosts = evidence.hosts.keys().filter(|host| checked(host));
-        hosts.flat_map(|host| states(evidence, host)).collect()
+        let checks = refusals.iter().filter(|refusal| refusal.probe);
+        let ends: HashSet<&str> = checks
+            .flat_map(|check| [ip(&check.to), ip(&check.from)])
+            .collect();
+        let hosts = evidence.hosts.iter();
+        hosts
+            .filter(|(_, host)| ends.contains(host.address.as_str()))
+            .flat_map(|(name, _)| states(evidence, name))
+            .collect()
     }
 
     fn connections(&self, refusals: &[&Refusal]) -> Vec<usize> {
