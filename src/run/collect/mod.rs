@@ -139,6 +139,8 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let pairs = pairs(story);
     let sightings = sightings(story);
     let packets = packets(story, &books, &sightings);
+    // Before the connections: a load that ends meanwhile would tell of some that are not among them.
+    let results = story.results();
     let connections = Known::new(
         story, &books, &flows, &pairs, &sockets, &sightings, &packets,
     )
@@ -154,7 +156,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         seed: plan.seed,
         time_scale: plan.time_scale,
         kernel: kernel_release(),
-        steps: steps(story, &connections, &books),
+        steps: steps(story, results, &connections, &books),
         refusals: refusals(plan, &books),
         packets_cut: (books.totals.records_cut + books.totals.impairments_cut + sightings.missed)
             as i64,

@@ -6,8 +6,13 @@ use crate::run::books::Books;
 use crate::run::story::Story;
 use crate::run::word::Fault;
 
-pub(super) fn steps(story: &Story, connections: &[Connection], books: &Books) -> Vec<StepResult> {
-    let results = story.results();
+/// `results`: as they were when the connections were counted, or before.
+pub(super) fn steps(
+    story: &Story,
+    results: Vec<Option<StepResult>>,
+    connections: &[Connection],
+    books: &Books,
+) -> Vec<StepResult> {
     // What has not ended is given up with the story; until then nothing has happened to it.
     let unended = match story.is_over() {
         true => Fault::DEADLINE,

@@ -1,7 +1,7 @@
 //! `lost-syn`: a connection came to stand late, because a SYN or the answer to it was lost on the way.
 //!
 //! Observed on: any network. Linux sends the SYN again after one second. Not this: a SYN that was refused, answered by the
-//! wrong packet (see `challenge_ack`), or taken by a listener without room.
+//! wrong packet (see `challenge_ack`), or taken by a listener without room; a SYN of a proxy toward its target.
 
 use super::{cite, count, counters, distinct, join, lapse, name_all, quoted};
 use crate::verdict::Finding;
@@ -23,7 +23,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             let packet = trace.sent(*passage);
             let opens = is_syn(packet) || is_syn_ack(packet);
             let reason = drop_reason(trace.ended(*passage));
-            opens && reason.is_some_and(|reason| LOSSES.contains(&reason))
+            let own = !trace.passages[*passage].behind;
+            own && opens && reason.is_some_and(|reason| LOSSES.contains(&reason))
         });
         let before = lost.len();
         lost.extend(of_handshake);

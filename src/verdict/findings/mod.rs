@@ -4,14 +4,17 @@
 //! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
 
 mod accept_queue_full;
+mod bad_gateway;
 mod black_hole;
 mod challenge_ack;
 mod conntrack_invalid;
 mod delivered_twice;
 mod draining_terminated;
 mod fail_open;
+mod failed_requests;
 mod flow_collision;
 mod flow_table_full;
+mod gateway_timeout;
 mod guard_drop;
 mod hairpin_bypass;
 mod half_open;
@@ -24,6 +27,7 @@ mod loopback;
 mod lost_syn;
 mod needless_retransmission;
 mod no_listener;
+mod no_registered_target;
 mod outlives_draining;
 mod pmtu_black_hole;
 mod port_exhaustion;
@@ -75,6 +79,7 @@ pub const KINDS: &[&str] = &[
     registration_refused::KIND,
     target_not_in_use::KIND,
     zone_without_targets::KIND,
+    no_registered_target::KIND,
     stale_dns_address::KIND,
     zone_blind_answers::KIND,
     no_listener::KIND,
@@ -102,6 +107,8 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
     unshared_connections::KIND,
+    bad_gateway::KIND,
+    gateway_timeout::KIND,
     lost_syn::KIND,
     stale_connection::KIND,
     refused::KIND,
@@ -124,6 +131,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(registration_refused::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
     findings.extend(zone_without_targets::find(&trace));
+    findings.extend(no_registered_target::find(&trace));
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(zone_blind_answers::find(&trace));
     findings.extend(no_listener::find(&trace));
@@ -150,6 +158,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
     findings.extend(unshared_connections::find(&trace));
+    findings.extend(bad_gateway::find(&trace));
+    findings.extend(gateway_timeout::find(&trace));
     findings.extend(lost_syn::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));

@@ -149,10 +149,15 @@ impl<'e> Chosen<'e> {
 
     /// Targets and what else saw the packets, and the hosts that they are inside of before them.
     fn targets(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
-        for (c, hosts) in self.first(trace, count).zip(&self.hosts) {
+        let chosen = self.connections[..count].iter().zip(&self.hosts);
+        for (number, hosts) in chosen {
+            let c = &trace.evidence.connections[*number];
             let further = hosts.iter().copied().filter(|name| has_inside(trace, name));
+            let legs = trace.legs.iter();
+            let asked = legs.filter(|leg| leg.connections.contains(number));
             for name in further
                 .chain([c.target.as_str()])
+                .chain(asked.map(|leg| leg.target.as_str()))
                 .filter(|name| !name.is_empty())
             {
                 let home = inside(trace, name).unwrap_or(name);

@@ -6,10 +6,12 @@
 //! therefore given to the connection in whose used range it lies, or next to it.
 //! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
 
+mod attempts;
 mod challenges;
 mod journeys;
 mod numbers;
 
+pub use attempts::{asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
@@ -38,7 +40,7 @@ pub struct Passage {
     pub ack: Place,
 }
 
-/// A connection of a proxying balancer to a target.
+/// A connection of a proxying balancer to a target, or an application balancer's attempt at one.
 pub struct Leg {
     /// `app/a`
     pub via: String,
@@ -269,7 +271,7 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// What proxies opened, and for whom.
+    /// What proxies opened or tried to, and for whom.
     fn find_legs(&mut self, evidence: &'a Evidence) {
         let owners = connections_of_pairs(evidence);
         for (pair, connection) in evidence.pairs.iter().zip(owners) {
@@ -293,6 +295,17 @@ impl<'a> Index<'a> {
                 leg.connections.push(connection);
                 leg.since.push(pair.opened);
             }
+        }
+        for attempt in attempts::attempts(evidence, &self.behind) {
+            self.behind.insert(attempt.ends, self.legs.len());
+            self.legs.push(Leg {
+                via: attempt.via.to_owned(),
+                target: attempt.target.to_owned(),
+                seen_as: attempt.ends.0.to_owned(),
+                target_address: attempt.ends.1.to_owned(),
+                connections: vec![attempt.connection],
+                since: vec![attempt.at],
+            });
         }
     }
 

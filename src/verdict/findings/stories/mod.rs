@@ -6,6 +6,7 @@ mod balancers;
 mod connections;
 mod links;
 mod network;
+mod requests;
 
 pub(super) use balancers::behind_a_header;
 
@@ -15,6 +16,7 @@ use balancers::*;
 use connections::*;
 use links::*;
 use network::*;
+use requests::*;
 
 /// A kind, its story (`true`: as it happened), and what else the story shows.
 struct Story {
@@ -54,6 +56,7 @@ const STORIES: &[Story] = &[
     story(registration_refused::KIND, not_registered, &[]),
     story(target_not_in_use::KIND, not_in_use, &[]),
     story(zone_without_targets::KIND, empty_zone, &[]),
+    story(no_registered_target::KIND, nobody_registered, &[]),
     story(stale_dns_address::KIND, old_answer, &[]),
     story(zone_blind_answers::KIND, answered_alike, &[]),
     story(no_listener::KIND, nobody_listens, &[]),
@@ -81,6 +84,8 @@ const STORIES: &[Story] = &[
     story(proxy_protocol_stall::KIND, awaited_header, &[]),
     story(accept_queue_full::KIND, full_queue, &[]),
     story(unshared_connections::KIND, one_for_each_client, &[]),
+    story(bad_gateway::KIND, no_answer, &[]),
+    story(gateway_timeout::KIND, no_answer_in_time, &[]),
     story(lost_syn::KIND, sent_again, &[]),
     story(stale_connection::KIND, one_end_gone, &[]),
     story(refused::KIND, refusal, &[]),

@@ -1,0 +1,97 @@
+//! Connections to targets that an application balancer tried for a request and never had: no pair tells of them.
+//!
+//! The balancer opens a connection to a target when a request comes and none waits, and says 502 or 504 when that fails. So a
+//! SYN of its address that belongs to no pair is for a request that was being asked there and got one of those.
+
+use super::is_syn;
+use crate::evidence::{Answer, Evidence};
+use std::collections::{HashMap, HashSet};
+
+/// What a balancer answers by itself when it has no connection.
+const UNCONNECTED: [i64; 2] = [502, 504];
+/// The client's clock and the fabric's both round, and the program and the kernel take their time.
+pub const ROUNDING: f64 = 1.0;
+
+/// An attempt in vain.
+pub(super) struct Attempt<'a> {
+    /// The balancer's end and the target's.
+    pub(super) ends: (&'a str, &'a str),
+    /// `app/a`
+    pub(super) via: &'a str,
+    /// The target's host.
+    pub(super) target: &'a str,
+    /// The client's connection.
+    pub(super) connection: usize,
+    /// When the SYN was sent first.
+    pub(super) at: f64,
+}
+
+/// Every attempt in the order of the SYNs, but for those that pairs tell of.
+pub(super) fn attempts<'a>(
+    evidence: &'a Evidence,
+    told: &HashMap<(&'a str, &'a str), usize>,
+) -> Vec<Attempt<'a>> {
+    let mut waiting = unconnected(evidence);
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let hosts = &evidence.hosts;
+    let by_address: HashMap<&str, &str> = hosts
+        .iter()
+        .map(|(name, host)| (host.address.as_str(), name.as_str()))
+        .collect();
+    let mut seen: HashSet<(&str, &str)> = HashSet::new();
+    let mut attempts = Vec::new();
+    let own = |packet: &&crate::evidence::Packet| !packet.probe && packet.seen_at.is_empty();
+    for packet in evidence.packets.iter().filter(own) {
+        let ends = (packet.from.as_str(), packet.to.as_str());
+        let new = is_syn(packet) && !told.contains_key(&ends) && seen.insert(ends);
+        if !new || hosts.contains_key(&packet.sender) {
+            continue;
+        }
+        let of = waiting
+            .iter()
+            .position(|(node, answer)| *node == packet.sender && during(answer, packet.t));
+        let Some(of) = of else { continue };
+        let (_, answer) = waiting.remove(of);
+        let address = packet
+            .to
+            .rsplit_once(':')
+            .map_or("", |(address, _)| address);
+        attempts.push(Attempt {
+            ends,
+            via: &packet.sender,
+            target: by_address.get(address).copied().unwrap_or_default(),
+            connection: answer.connection,
+            at: packet.t,
+        });
+    }
+    attempts
+}
+
+/// The requests that may have had no connection, each with the application balancer's address that was asked.
+fn unconnected(evidence: &Evidence) -> Vec<(&str, &Answer)> {
+    let loads = evidence.steps.iter().filter_map(|step| step.detail.load());
+    let answers = loads.flat_map(|load| &load.answers);
+    answers
+        .filter(|answer| UNCONNECTED.contains(&answer.status))
+        .filter_map(|answer| Some((asked(evidence, answer.connection)?, answer)))
+        .collect()
+}
+
+/// The address of an application balancer at which a connection ends: its own destination, or what a network balancer in
+/// front made of that.
+pub fn asked(evidence: &Evidence, connection: usize) -> Option<&str> {
+    let connection = evidence.connections.get(connection)?;
+    let ends = [connection.via.as_str(), connection.target.as_str()];
+    ends.into_iter().find(|end| {
+        let balancer = end.split_once('/').map(|(balancer, _)| balancer);
+        let balancer = balancer.and_then(|name| evidence.load_balancers.get(name));
+        balancer.is_some_and(|balancer| balancer.kind == "application")
+    })
+}
+
+/// True while a request waits for its answer.
+pub fn during(answer: &Answer, t: f64) -> bool {
+    (answer.at - ROUNDING..=answer.at + answer.ms + ROUNDING).contains(&t)
+}
