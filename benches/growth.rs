@@ -181,9 +181,9 @@ fn lab(client: &str, steps: &str, claim: &str, cases: &str) -> String {
 
 const PLAIN: &str = "  plain: { kind: control }\n";
 
-/// Machines that open two connections each.
+/// Machines that open five connections each.
 fn hosts(count: usize) -> String {
-    let steps = "  - load: { as: fleet, from: box, to: front, connections: 2, rate: 4, hold: true, timeout: 60s }\n";
+    let steps = "  - load: { as: fleet, from: box, to: front, connections: 5, rate: 10, hold: true, timeout: 60s }\n";
     lab(
         &format!("{{ count: {count} }}"),
         steps,
