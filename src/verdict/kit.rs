@@ -279,6 +279,14 @@ impl Kit {
         self
     }
 
+    /// The last packet was not translated: it came to nothing that does so.
+    pub(crate) fn untranslated(&mut self) -> &mut Self {
+        let packet = self.evidence.packets.last_mut().expect("a packet");
+        packet.from_after.clone_from(&packet.from);
+        packet.to_after.clone_from(&packet.to);
+        self
+    }
+
     fn push(&mut self, packet: Packet) -> usize {
         let packet = Packet {
             id: self.next_id,

@@ -62,12 +62,17 @@ impl std::ops::AddAssign for Carried {
 }
 
 /// For each of [`Evidence::pairs`] the number of the client's connection; none when it is not known. What a client's end
-/// leads to is its connection's until another connection of that end begins.
+/// leads to is its connection's until another connection of that end begins, also where a balancer before the proxy passed
+/// it on.
 pub fn connections_of_pairs(evidence: &Evidence) -> Vec<Option<usize>> {
     let connections = evidence.connections.iter().enumerate();
     let first: HashMap<usize, usize> = connections
         .filter_map(|(number, connection)| Some((connection.pair?, number)))
         .collect();
+    if evidence.pairs.is_empty() {
+        return Vec::new();
+    }
+    let passed_on = passed_on(evidence);
     let mut owner: HashMap<(&str, i64, &str), usize> = HashMap::new();
     let pairs = evidence.pairs.iter().enumerate();
     pairs
@@ -76,7 +81,27 @@ pub fn connections_of_pairs(evidence: &Evidence) -> Vec<Option<usize>> {
             if let Some(connection) = first.get(&number) {
                 owner.insert(end, *connection);
             }
-            owner.get(&end).copied()
+            let own = owner.get(&end).copied();
+            let mut before = passed_on.get(&(end.0, end.2)).into_iter().flatten();
+            own.or_else(|| {
+                let begun = |(at, _): &&(f64, usize)| *at <= pair.opened;
+                before.rfind(begun).map(|(_, number)| *number)
+            })
         })
         .collect()
+}
+
+/// Connections that a balancer passed on to a proxy's address, each with when it began, by that address and the client's
+/// end as the proxy sees it, in order.
+fn passed_on(evidence: &Evidence) -> HashMap<(&str, &str), Vec<(f64, usize)>> {
+    let mut list: HashMap<(&str, &str), Vec<(f64, usize)>> = HashMap::new();
+    let all = evidence.connections.iter().enumerate();
+    for (number, connection) in all.filter(|(_, one)| !one.proxied && one.flow.is_some()) {
+        let end = (connection.target.as_str(), connection.seen_as.as_str());
+        list.entry(end).or_default().push((connection.at, number));
+    }
+    for same in list.values_mut() {
+        same.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    list
 }

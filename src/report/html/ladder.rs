@@ -172,7 +172,7 @@ impl<'a> Page<'a> {
     }
 
     fn arrow(&self, arrow: &Arrow, y: f64, out: &mut String) {
-        let (begin, end) = (self.at(arrow.from), self.end(arrow));
+        let (begin, end) = (self.begin(arrow), self.end(arrow));
         // The head points the way.
         let back = if begin <= end { -7.0 } else { 7.0 };
         out.push_str(&format!("<path d=\"M{begin:.0} {y:.0}H{end:.0}"));
@@ -199,11 +199,21 @@ impl<'a> Page<'a> {
 
     /// Where the words of a packet begin.
     fn words_at(&self, row: &PacketRow) -> f64 {
-        self.at(row.arrow.from).min(self.end(&row.arrow)) + 9.0
+        self.begin(&row.arrow).min(self.end(&row.arrow)) + 9.0
     }
 
     fn at(&self, lane: usize) -> f64 {
         self.x.get(lane).copied().unwrap_or(MARGIN)
+    }
+
+    /// Where a packet begins.
+    fn begin(&self, arrow: &Arrow) -> f64 {
+        let from = self.at(arrow.from);
+        let next = arrow.through.first().map_or(arrow.to, |next| next.lane);
+        match arrow.midway {
+            true => f64::midpoint(from, self.at(next)),
+            false => from,
+        }
     }
 
     /// Where a packet comes to its end.

@@ -1,8 +1,8 @@
-//! Lifelines and arrows: who stands in which lane, and from where to where a packet went.
+//! Lifelines: who stands in which lane. Not here: from where to where a packet went (`arrows`).
 
-use super::model::{Arrow, Lane, Place, Role, Stop, Through};
+use super::model::{Lane, Role};
 use crate::evidence::{Connection, Packet};
-use crate::verdict::trace::{Journey, Stretch, Trace, delivered, drop_reason};
+use crate::verdict::trace::{Journey, Trace};
 
 /// The lifelines of a ladder, from left to right.
 pub struct Lanes {
@@ -67,6 +67,7 @@ impl<'e> Chosen<'e> {
         let mut list: Vec<Lane> = Vec::new();
         self.clients(trace, count, &mut list);
         self.gateways(trace, count, &mut list);
+        self.endpoints(trace, count, &mut list);
         self.zonal(trace, count, &mut list);
         self.targets(trace, count, &mut list);
         list
@@ -133,33 +134,43 @@ impl<'e> Chosen<'e> {
         }
     }
 
-    /// Zonal addresses, by name.
+    /// Interfaces of VPC endpoints, by name.
+    fn endpoints(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
+        let dialled = self.first(trace, count).filter(|c| endpoint(trace, c));
+        let lanes = dialled.map(|c| Lane {
+            role: Role::Endpoint,
+            name: c.via.clone(),
+            address: ip(&c.remote).to_owned(),
+        });
+        by_name(lanes.collect(), list);
+    }
+
+    /// Balancers' addresses: those that clients come to, then those that these send to, each by name.
     fn zonal(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
-        let zonal = self.first(trace, count).filter(|c| is_zonal(trace, &c.via));
-        let mut zonal: Vec<Lane> = zonal
-            .map(|c| Lane {
-                role: Role::Zonal,
-                name: c.via.clone(),
-                address: ip(&c.remote).to_owned(),
-            })
-            .collect();
-        zonal.sort_by(|a, b| a.name.cmp(&b.name));
-        zonal.into_iter().for_each(|lane| add(list, lane));
+        let lane = |name: &str, address: &str| Lane {
+            role: Role::Zonal,
+            name: name.to_owned(),
+            address: address.to_owned(),
+        };
+        let front = self.first(trace, count).filter_map(|c| {
+            let name = zonal_of(trace, c)?;
+            let dialled = !endpoint(trace, c);
+            let known = || zonal_address(trace, name).unwrap_or_default();
+            Some(lane(name, if dialled { ip(&c.remote) } else { known() }))
+        });
+        by_name(front.collect(), list);
+        let behind = self
+            .first(trace, count)
+            .filter(|c| is_zonal(trace, &c.target));
+        let behind = behind.map(|c| lane(&c.target, ip(&c.target_address)));
+        by_name(behind.collect(), list);
     }
 
     /// Targets and what else saw the packets, and the hosts that they are inside of before them.
     fn targets(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
-        let chosen = self.connections[..count].iter().zip(&self.hosts);
-        for (number, hosts) in chosen {
-            let c = &trace.evidence.connections[*number];
+        for (connection, hosts) in self.connections[..count].iter().zip(&self.hosts) {
             let further = hosts.iter().copied().filter(|name| has_inside(trace, name));
-            let legs = trace.legs.iter();
-            let asked = legs.filter(|leg| leg.connections.contains(number));
-            for name in further
-                .chain([c.target.as_str()])
-                .chain(asked.map(|leg| leg.target.as_str()))
-                .filter(|name| !name.is_empty())
-            {
+            for name in further.chain(led_to(trace, *connection)) {
                 let home = inside(trace, name).unwrap_or(name);
                 let complex = has_inside(trace, home);
                 let stands = list.iter().any(|lane| lane.name == home);
@@ -195,240 +206,32 @@ impl Lanes {
         self.list
     }
 
-    /// A packet's way: one arrow, or several where it turns; each with the first and last of its stretches.
-    pub fn arrows(&self, trace: &Trace, journey: &Journey) -> Vec<(Arrow, usize, usize)> {
-        let mut points: Vec<Point> = Vec::new();
-        let mut stop = None;
-        let packets = &trace.evidence.packets;
-        for (number, stretch) in journey.stretches.iter().enumerate() {
-            let (leg, stopped) = self.points(trace, journey, *stretch);
-            stop = stopped;
-            for (place, (lane, translates)) in leg.into_iter().enumerate() {
-                let point = Point {
-                    lane,
-                    translated: translates,
-                    stretch: number,
-                };
-                match points.last_mut() {
-                    Some(last) if last.lane == lane && (place > 0 || number > 0) => {
-                        let renamed = number.checked_sub(1).is_some_and(|before| {
-                            let before = &packets[journey.stretches[before].ended];
-                            let now = &packets[stretch.sent];
-                            (&before.from_after, &before.to_after) != (&now.from, &now.to)
-                        });
-                        last.translated |= translates || (place == 0 && renamed);
-                    }
-                    Some(_) | None => points.push(point),
-                }
-            }
-        }
-        runs(&points, stop)
-    }
-
-    /// The lanes of one stretch, from its sender's to where it was bound for, each with whether it translates there.
-    fn points(
-        &self,
-        trace: &Trace,
-        journey: &Journey,
-        stretch: Stretch,
-    ) -> (Vec<(usize, bool)>, Option<Stop>) {
-        let packets = &trace.evidence.packets;
-        let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
-        let toward = journey.toward_target;
-        let client = self.find(trace, journey, sent, ended, true);
-        let target = self.find(trace, journey, sent, ended, false);
-        if !sent.seen_at.is_empty() {
-            let both = [&sent.sender, &sent.receiver];
-            let lanes = both.map(|name| self.named(name, toward == (name == both[0])));
-            let lanes = lanes.into_iter().flatten().map(|lane| (lane, false));
-            return (lanes.collect(), None);
-        }
-        let behind = journey.passage.is_some_and(|p| trace.passages[p].behind);
-        let proxy = self.proxy(trace, journey);
-        let (client, target) = match proxy {
-            Some(zonal) if behind => (zonal, target),
-            Some(zonal) => (client, zonal),
-            None => (client, target),
-        };
-        let (begin, goal) = if toward {
-            (client, target)
-        } else {
-            (target, client)
-        };
-        let gateway = gateway(trace, sent, ended);
-        let gateway =
-            gateway.and_then(|name| self.list.iter().position(|lane| is_gateway(lane, name)));
-        let zonal = self.via(sent, ended, toward).filter(|_| proxy.is_none());
-        let mut between: Vec<usize> = gateway.into_iter().chain(zonal).collect();
-        if !toward {
-            between.reverse();
-        }
-        // What ended at the gateway came no further, what the gateway made came from there.
-        let made_here = !trace.evidence.hosts.contains_key(&sent.sender) && proxy.is_none();
-        if made_here && let Some(first) = between.first().copied() {
-            let maker = if ended.gateway.is_empty() {
-                zonal
-            } else {
-                gateway
-            };
-            let maker = maker.unwrap_or(first);
-            let rest = between
-                .iter()
-                .skip_while(|lane| **lane != maker)
-                .skip(1)
-                .copied();
-            let rest: Vec<usize> = rest.collect();
-            return route(maker, &rest, goal, ended);
-        }
-        if !ended.gateway.is_empty() && !delivered(ended) {
-            between.truncate(
-                between
-                    .iter()
-                    .position(|lane| Some(*lane) == gateway)
-                    .map_or(0, |at| at + 1),
-            );
-        }
-        route(begin, &between, goal, ended)
-    }
-
-    /// The lane of the balancer's address at which a proxied connection ends.
-    fn proxy(&self, trace: &Trace, journey: &Journey) -> Option<usize> {
-        let connection = &trace.evidence.connections[journey.connection?];
-        let own = |lane: &Lane| lane.role == Role::Zonal && lane.name == connection.via;
-        self.list
-            .iter()
-            .position(own)
-            .filter(|_| connection.proxied)
-    }
-
-    /// The lane of the balancer's address that translates it.
-    fn via(&self, sent: &Packet, ended: &Packet, toward_target: bool) -> Option<usize> {
-        let address = ip(if toward_target {
-            &sent.to
-        } else {
-            &ended.from_after
-        });
-        // What a balancer makes itself toward a target bears the client's address: its own lane is the flow's.
-        let own = |lane: &Lane| lane.role == Role::Zonal && lane.address == address;
+    /// The first lane of which it is true.
+    pub(super) fn place(&self, own: impl Fn(&Lane) -> bool) -> Option<usize> {
         self.list.iter().position(own)
     }
 
-    /// A host's lane: of two, that at the clients' end or the other.
-    fn named(&self, name: &str, client: bool) -> Option<usize> {
-        let own = |lane: &Lane| lane.name == name && is_host(lane);
+    /// The lane of a host, or of a balancer's address whose own kernel has packets; of a host's two, that at the clients'
+    /// end or the other.
+    pub(super) fn named(&self, name: &str, client: bool) -> Option<usize> {
+        let own = |lane: &Lane| lane.name == name && (is_host(lane) || lane.role == Role::Zonal);
         let first = self.list.iter().position(own);
         let last = self.list.iter().rposition(own);
         if client { first } else { last }
     }
 
-    /// The lifeline of one end of a packet.
-    fn find(
-        &self,
-        trace: &Trace,
-        journey: &Journey,
-        sent: &Packet,
-        ended: &Packet,
-        client: bool,
-    ) -> usize {
-        let name = if journey.toward_target == client {
-            &sent.sender
-        } else {
-            &ended.receiver
-        };
-        let connection = journey.connection.map(|c| &trace.evidence.connections[c]);
-        // What came to no host was bound for the connection's own end.
-        let bound = || {
-            let connection = connection?;
-            let end = if client {
-                &connection.from
-            } else {
-                &connection.target
-            };
-            self.named(inside(trace, end).unwrap_or(end), client)
-        };
-        let role = if client { Role::Client } else { Role::Target };
-        let any = || self.list.iter().position(|lane| lane.role == role);
-        // A connection that no host got has no target: it ends at the last lane there is.
-        let fallback = if client {
-            0
-        } else {
-            self.list.len().saturating_sub(1)
-        };
-        let named = self.named(name, client);
-        named.or_else(bound).or_else(any).unwrap_or(fallback)
-    }
-}
-
-/// A lane that a packet came to.
-struct Point {
-    lane: usize,
-    translated: bool,
-    /// The stretch that brought it there.
-    stretch: usize,
-}
-
-/// From lane to lane past what translates it, and where it ends if it does not arrive.
-fn route(
-    begin: usize,
-    between: &[usize],
-    goal: usize,
-    ended: &Packet,
-) -> (Vec<(usize, bool)>, Option<Stop>) {
-    let held = ended.fate == "held";
-    let mut points = vec![(begin, false)];
-    points.extend(between.iter().map(|lane| (*lane, true)));
-    if delivered(ended) {
-        points.push((goal, false));
-        return (points, None);
-    }
-    let place = match between.last() {
-        _ if drop_reason(ended) == Some("kernel-quirk") => Place::Start,
-        Some(_) if !held => Place::End,
-        Some(_) | None => Place::Way,
-    };
-    if place != Place::End {
-        points.push((goal, false));
-    }
-    (points, Some(Stop { place, held }))
-}
-
-/// Cuts a way where it turns.
-fn runs(points: &[Point], stop: Option<Stop>) -> Vec<(Arrow, usize, usize)> {
-    let mut turns = vec![0];
-    for at in 1..points.len().saturating_sub(1) {
-        let rises = points[at].lane > points[at - 1].lane;
-        if rises != (points[at + 1].lane > points[at].lane) {
-            turns.push(at);
-        }
-    }
-    turns.push(points.len().saturating_sub(1));
-    let last = turns.len() - 2;
-    let arrow = |(number, ends): (usize, &[usize])| {
-        let (first, end) = (ends[0], ends[1]);
-        let inner = points.get(first + 1..end).unwrap_or_default();
-        let arrow = Arrow {
-            from: points[first].lane,
-            to: points[end].lane,
-            through: inner
-                .iter()
-                .map(|point| Through {
-                    lane: point.lane,
-                    translated: point.translated,
-                })
-                .collect(),
-            stop: stop.filter(|_| number == last),
-        };
-        let begins = points.get(first + 1).unwrap_or(&points[first]).stretch;
-        (arrow, begins, points[end].stretch)
-    };
-    match points.is_empty() {
-        true => Vec::new(),
-        false => turns.windows(2).enumerate().map(arrow).collect(),
+    /// The lane furthest from the clients.
+    pub(super) fn last(&self) -> usize {
+        self.list.len().saturating_sub(1)
     }
 }
 
 /// The NAT gateway that translated, dropped, answered or made a packet.
-fn gateway<'e>(trace: &Trace<'e>, sent: &'e Packet, ended: &'e Packet) -> Option<&'e str> {
+pub(super) fn gateway<'e>(
+    trace: &Trace<'e>,
+    sent: &'e Packet,
+    ended: &'e Packet,
+) -> Option<&'e str> {
     if !ended.gateway.is_empty() {
         return Some(&ended.gateway);
     }
@@ -440,9 +243,21 @@ fn gateway<'e>(trace: &Trace<'e>, sent: &'e Packet, ended: &'e Packet) -> Option
 }
 
 /// What a host is inside of.
-fn inside<'e>(trace: &Trace<'e>, name: &str) -> Option<&'e str> {
+pub(super) fn inside<'e>(trace: &Trace<'e>, name: &str) -> Option<&'e str> {
     let host = trace.evidence.hosts.get(name)?;
     Some(host.inside.as_str()).filter(|home| !home.is_empty())
+}
+
+/// The hosts that a connection led to, through whatever balancers; none got it: the one that was dialled.
+fn led_to<'e>(trace: &Trace<'e>, connection: usize) -> Vec<&'e str> {
+    let evidence = trace.evidence;
+    let own = &evidence.connections[connection];
+    let legs = trace.legs.iter();
+    let legs = legs.filter(|leg| leg.connections.contains(&connection));
+    let behind = legs.filter_map(|leg| evidence.hosts.get_key_value(&leg.target));
+    let reached = [&own.target, &own.via].map(|name| evidence.hosts.get_key_value(name));
+    let reached = reached.into_iter().flatten().take(1);
+    reached.chain(behind).map(|(name, _)| &**name).collect()
 }
 
 /// A host inside another one, or one that others are inside of.
@@ -466,7 +281,7 @@ fn is_host(lane: &Lane) -> bool {
     matches!(lane.role, Role::Client | Role::Router | Role::Target)
 }
 
-fn is_gateway(lane: &Lane, name: &str) -> bool {
+pub(super) fn is_gateway(lane: &Lane, name: &str) -> bool {
     lane.role == Role::Gateway && lane.name == name
 }
 
@@ -481,18 +296,57 @@ fn add(list: &mut Vec<Lane>, lane: Lane) {
     }
 }
 
+/// In the order of their names, each once.
+fn by_name(mut lanes: Vec<Lane>, list: &mut Vec<Lane>) {
+    lanes.sort_by(|a, b| a.name.cmp(&b.name));
+    for lane in lanes {
+        let stands = |other: &Lane| other.role == lane.role && other.name == lane.name;
+        if !list.iter().any(stands) {
+            list.push(lane);
+        }
+    }
+}
+
 fn note<'e>(list: &mut Vec<&'e str>, name: &'e str) {
     if !name.is_empty() && !list.contains(&name) {
         list.push(name);
     }
 }
 
-fn is_zonal(trace: &Trace, via: &str) -> bool {
-    via.split_once('/')
-        .is_some_and(|(balancer, _)| trace.evidence.load_balancers.contains_key(balancer))
+/// `front/a` of a load balancer.
+pub(super) fn is_zonal(trace: &Trace, name: &str) -> bool {
+    let balancer = name.split_once('/').map(|(balancer, _)| balancer);
+    balancer.is_some_and(|balancer| trace.evidence.load_balancers.contains_key(balancer))
 }
 
-fn ip(address: &str) -> &str {
+/// The balancer's address that a connection came to: by its flow, by what it dialled, by where its endpoint leads.
+pub(super) fn zonal_of<'e>(trace: &Trace<'e>, connection: &'e Connection) -> Option<&'e str> {
+    let evidence = trace.evidence;
+    if let Some(flow) = connection.flow.and_then(|flow| evidence.flows.get(flow)) {
+        return Some(&flow.via);
+    }
+    if is_zonal(trace, &connection.via) {
+        return Some(&connection.via);
+    }
+    let (endpoint, zone) = connection.via.split_once('/')?;
+    let leads_to = evidence.endpoints.get(endpoint)?.leads_to.get(zone)?;
+    Some(leads_to).map(String::as_str)
+}
+
+/// It was dialled at a VPC endpoint.
+fn endpoint(trace: &Trace, connection: &Connection) -> bool {
+    let name = connection.via.split_once('/').map(|(name, _)| name);
+    name.is_some_and(|name| trace.evidence.endpoints.contains_key(name))
+}
+
+/// `10.0.15.10`
+fn zonal_address<'e>(trace: &Trace<'e>, name: &str) -> Option<&'e str> {
+    let (balancer, zone) = name.split_once('/')?;
+    let balancer = trace.evidence.load_balancers.get(balancer)?;
+    balancer.addresses.get(zone).map(String::as_str)
+}
+
+pub(super) fn ip(address: &str) -> &str {
     let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
     ip.trim_matches(['[', ']'])
 }

@@ -3,9 +3,10 @@
 //! Client at the left, routers, NAT gateways and the balancer's addresses between, the target at the right; each packet
 //! one row from where it was sent to where it ended, more where its way turns, with its numbers relative to its own
 //! connection, and where the numbers are another connection's, that one's name beside them. Not here: which packet is
-//! whose (see `trace`), who stands in which lane (see `lanes`), what connections and packets are called (`tuples`,
+//! whose (see `trace`), who stands in which lane (see `lanes`), from where to where it went (`arrows`), what connections and packets are called (`tuples`,
 //! `words`), the remarks (`notes`), the drawing for a terminal (`text`).
 
+mod arrows;
 mod choice;
 mod cut;
 mod lanes;

@@ -9,8 +9,8 @@ pub use super::notes::Weight;
 pub struct Ladder {
     /// The connections; [`PacketRow::connection`] is an index into them.
     pub tuples: Vec<Tuple>,
-    /// The lifelines, from left to right: clients and what they are inside of, NAT gateways, addresses of balancers,
-    /// targets.
+    /// The lifelines, from left to right: clients and what they are inside of, NAT gateways, interfaces of endpoints,
+    /// addresses of balancers, targets.
     pub lanes: Vec<Lane>,
     /// From top to bottom; empty when there is no packet to show.
     pub rows: Vec<Row>,
@@ -25,7 +25,7 @@ pub struct Tuple {
     pub name: String,
     /// `198.51.100.7:40000 -> 203.0.113.10:80`, by the client's kernel.
     pub at_client: String,
-    /// `front/a`; empty where the target itself was dialled.
+    /// `front/a`, `ep/a by front/a`; empty where the target itself was dialled.
     pub via: String,
     /// The target's host; empty when it was sent to none.
     pub target: String,
@@ -70,6 +70,8 @@ pub enum Role {
     Router,
     /// A NAT gateway.
     Gateway,
+    /// A VPC endpoint's interface in a zone.
+    Endpoint,
     /// A balancer's address in a zone.
     Zonal,
     /// A host that is dialled.
@@ -121,6 +123,9 @@ pub struct PacketRow {
 pub struct Arrow {
     /// Where it began.
     pub from: usize,
+    /// The network made it on the way: it began short of there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub midway: bool,
     /// Where it was bound for.
     pub to: usize,
     /// What it passed on the way there, in order.

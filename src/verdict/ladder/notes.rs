@@ -1,6 +1,7 @@
 //! Remarks on the packets that matter.
 
-use super::lanes::has_inside;
+use super::arrows::by_network;
+use super::lanes::{has_inside, is_zonal};
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
@@ -145,7 +146,10 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some(format!("too large for a link on the way; answered: {how}"));
         }
         if let Some(how) = answer(ended) {
-            let who = maker(ended);
+            let who = match how.starts_with("ICMP") {
+                true => "the network",
+                false => element(ended),
+            };
             return Some(format!("answered by {who} itself: {how}"));
         }
         if ended.fate == "held" {
@@ -160,10 +164,8 @@ impl<'a, 'b> Notes<'a, 'b> {
                 ended.receiver
             ));
         }
-        let connection = self.trace.passages[passage].connection;
-        let proxied = connection.is_some_and(|c| self.trace.evidence.connections[c].proxied);
-        if !proxied && !self.trace.evidence.hosts.contains_key(&sent.sender) {
-            return Some(format!("made by {}", maker(sent)));
+        if let Some(maker) = self.maker(sent) {
+            return Some(format!("made by {maker}"));
         }
         let note = self
             .reset(passage, ended)
@@ -171,6 +173,15 @@ impl<'a, 'b> Notes<'a, 'b> {
         note.filter(|note| self.first_time(note))
             .or(disowned)
             .or(again)
+    }
+
+    /// Who in the network made a packet; none: a kernel did, a host's or that of a balancer's address.
+    fn maker(&self, sent: &Packet) -> Option<&'static str> {
+        let host = self.trace.evidence.hosts.contains_key(&sent.sender);
+        if by_network(self.trace, sent) {
+            return Some("the network on the way");
+        }
+        (!host && !is_zonal(self.trace, &sent.sender)).then(|| element(sent))
     }
 
     /// What is true of many packets is said of the first.
@@ -322,8 +333,8 @@ pub fn weight(packet: &Packet, note: Option<&str>) -> Weight {
     }
 }
 
-/// Who in the fabric dealt with a packet.
-fn maker(packet: &Packet) -> &'static str {
+/// Which of the network's elements dealt with a packet.
+fn element(packet: &Packet) -> &'static str {
     match packet.gateway.is_empty() {
         true => "the balancer",
         false => "the NAT gateway",

@@ -71,8 +71,11 @@ fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection 
         ..Connection::default()
     };
     let at_host = evidence.hosts.contains_key(&ended.receiver);
-    // A balancer's own kernel got it: it is a proxy's, or a TLS listener's.
-    if delivered(ended) && !at_host {
+    let flow = ended.flow.and_then(|flow| evidence.flows.get(flow));
+    // A balancer's own kernel got it: it is a proxy's, or a TLS listener's. Where another balancer passed it on to that
+    // one, the flow tells.
+    let passed_on = flow.is_some_and(|flow| flow.target == ended.receiver);
+    if delivered(ended) && !at_host && !passed_on {
         let pairs = evidence.pairs.iter();
         let own = |pair: &crate::evidence::Pair| {
             pair.via == ended.receiver && pair.client == ended.from_after && pair.opened >= sent.t
@@ -90,9 +93,12 @@ fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection 
             ..base
         };
     }
-    match ended.flow.and_then(|flow| evidence.flows.get(flow)) {
+    match flow {
         Some(flow) => Connection {
-            via: flow.via.clone(),
+            via: match flow.endpoint.is_empty() {
+                true => flow.via.clone(),
+                false => flow.endpoint.clone(),
+            },
             target: flow.target.clone(),
             seen_as: flow.seen_as.clone(),
             target_address: flow.target_address.clone(),

@@ -67,6 +67,10 @@ fn drops_end_in_a_cross_where_they_happen() {
     kit.up(visit, "S", NEW.client, 0, 0);
     kit.dropped("link-loss");
     kit.up(visit, "S", NEW.client, 0, 0);
+    kit.dropped("link-loss").untranslated();
+    kit.up(visit, "S", NEW.client, 0, 0);
+    kit.dropped("no-target").untranslated();
+    kit.up(visit, "S", NEW.client, 0, 0);
     kit.dropped("kernel-quirk");
     let direct = kit.connect("direct", 40000, "web1", "web1");
     kit.up(direct, "S", OLD.client, 0, 0);
@@ -81,11 +85,15 @@ fn drops_end_in_a_cross_where_they_happen() {
                                                                         .10
      0.00 visit  |-- SYN seq 0 -------------------------------|----------o--------->|
                  |   ^ back at web1 itself, from its own address         |          |
-     0.10 visit  |-- SYN seq 0 -------------------------------|----------x          |
+     0.10 visit  |-- SYN seq 0 -------------------------------|----------o----x     |
                  |   ^ dropped: link-loss; the same SYN again, 0.1 ms later         |
-     0.20 visit  |-- SYN seq 0 --------x                      |          |          |
+     0.20 visit  |-- SYN seq 0 --------------x                |          |          |
+                 |   ^ dropped: link-loss; the same SYN again, 0.1 ms later         |
+     0.30 visit  |-- SYN seq 0 -------------------------------|----------x          |
+                 |   ^ dropped: no-target; the same SYN again, 0.1 ms later         |
+     0.40 visit  |-- SYN seq 0 ----x                          |          |          |
                  |   ^ withheld: the kernel emulated here would not send it yet     |
-     0.30 direct |                                  SYN seq 0 |----------|x         |
+     0.50 direct |                                  SYN seq 0 |----------|x         |
                  |   ^ dropped: no-route                      |          |          |
 "#[1..]
     );

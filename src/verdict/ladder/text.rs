@@ -133,7 +133,7 @@ impl<'a> Page<'a> {
         for (i, lane) in self.ladder.lanes.iter().enumerate() {
             let address = match lane.role {
                 Role::Client | Role::Router | Role::Target => "",
-                Role::Gateway | Role::Zonal => lane.address.as_str(),
+                Role::Gateway | Role::Endpoint | Role::Zonal => lane.address.as_str(),
             };
             let tail = address
                 .rsplit_once('.')
@@ -157,7 +157,7 @@ impl<'a> Page<'a> {
             .ladder
             .lanes
             .iter()
-            .any(|lane| matches!(lane.role, Role::Gateway | Role::Zonal));
+            .any(|lane| !matches!(lane.role, Role::Client | Role::Router | Role::Target));
         let mut lines = vec![names.into_iter().collect::<String>()];
         if zonal {
             lines.push(addresses.into_iter().collect());
@@ -169,7 +169,7 @@ impl<'a> Page<'a> {
     fn row(&self, arrow: &Arrow, margin: &str, words: &str) -> String {
         let mut row = self.lifelines();
         put(&mut row, 0, margin);
-        let (begin, end) = (self.at(arrow.from), self.end(arrow));
+        let (begin, end) = (self.begin(arrow), self.end(arrow));
         let (left, right) = (begin.min(end), begin.max(end));
         for (x, cell) in row.iter_mut().enumerate().take(right).skip(left + 1) {
             *cell = if *cell == '|' && self.x.contains(&x) {
@@ -197,6 +197,16 @@ impl<'a> Page<'a> {
         self.x.get(lane).copied().unwrap_or(0)
     }
 
+    /// The column where a packet begins.
+    fn begin(&self, arrow: &Arrow) -> usize {
+        let from = self.at(arrow.from);
+        let next = arrow.through.first().map_or(arrow.to, |next| next.lane);
+        match arrow.midway {
+            true => usize::midpoint(from, self.at(next)),
+            false => from,
+        }
+    }
+
     /// The column where a packet comes to its end.
     fn end(&self, arrow: &Arrow) -> usize {
         let (begin, goal) = (self.at(arrow.from), self.at(arrow.to));
@@ -207,6 +217,8 @@ impl<'a> Page<'a> {
         match arrow.stop.map(|stop| stop.place) {
             None | Some(Place::End) => goal,
             Some(Place::Start) => (begin * 2 + goal) / 3,
+            // With nothing beside it there is room for words.
+            Some(Place::Way) if self.x.len() == 1 => self.width - RIGHT,
             Some(Place::Way) if begin == goal => (begin + 2).min(self.width - 1),
             // Beside any lifeline that is not concerned.
             Some(Place::Way) => {

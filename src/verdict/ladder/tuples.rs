@@ -1,5 +1,6 @@
 //! What connections are called: by their clients, by their targets, and by whoever is between.
 
+use super::lanes::zonal_of;
 use super::model::{Leg, Tuple};
 use crate::verdict::trace::{Journey, Trace, is_syn, target_side};
 
@@ -50,10 +51,10 @@ fn tuple(trace: &Trace, journeys: &[Journey], connection: usize) -> Tuple {
     }
     Tuple {
         name: trace.name(connection),
-        via: if c.via == c.target {
-            String::new()
-        } else {
-            c.via.clone()
+        via: match zonal_of(trace, c) {
+            _ if c.via == c.target => String::new(),
+            Some(zonal) if zonal != c.via => format!("{} by {zonal}", c.via),
+            Some(_) | None => c.via.clone(),
         },
         target: c.target.clone(),
         serves: Vec::new(),
@@ -71,6 +72,7 @@ fn legs_of(trace: &Trace, journeys: &[Journey], connection: usize, at_client: &s
         let packet = &packets[journey.stretches[0].sent];
         journey.connection == Some(connection)
             && journey.toward_target
+            && packet.protocol == trace.evidence.connections[connection].protocol
             && (packet.protocol != "tcp" || is_syn(packet))
     };
     let openings = journeys

@@ -16,7 +16,7 @@ pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 
-use crate::evidence::{Connection, Evidence, Packet, connections_of_pairs};
+use crate::evidence::{Connection, Evidence, Flow, Packet, connections_of_pairs};
 use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
 
@@ -375,7 +375,10 @@ impl<'a> Index<'a> {
                     passage.toward_target = toward;
                     (passage.behind, passage.leg) = (true, Some(leg));
                 }
-                None => (passage.connection, passage.toward_target) = self.bearer(sent, ended),
+                None => {
+                    (passage.connection, passage.toward_target) =
+                        self.bearer(&evidence.flows, sent, ended);
+                }
             }
             passage.seq.at = sent.seq;
             passage.ack.at = sent.ack;
@@ -384,7 +387,7 @@ impl<'a> Index<'a> {
     }
 
     /// Whose addresses a packet bears at the client's edge, and its direction.
-    fn bearer(&self, sent: &Packet, ended: &Packet) -> (Option<usize>, bool) {
+    fn bearer(&self, flows: &[Flow], sent: &Packet, ended: &Packet) -> (Option<usize>, bool) {
         let of = sent.protocol.as_str();
         let client = |from: &str, to: &str| self.current(self.client.get(&(of, from, to)), sent.t);
         let target = |from: &str, to: &str| self.current(self.target.get(&(of, from, to)), sent.t);
@@ -402,7 +405,10 @@ impl<'a> Index<'a> {
             .flow
             .or(sent.flow)
             .and_then(|f| self.flow.get(&f).copied());
-        (flow.or_else(|| target(&sent.to, &sent.from)), false)
+        // What the network has to say of a packet goes back to whoever sent that.
+        let own = ended.flow.and_then(|flow| flows.get(flow));
+        let back = own.is_some_and(|flow| of == "icmp" && flow.target == ended.receiver);
+        (flow.or_else(|| target(&sent.to, &sent.from)), back)
     }
 
     fn lookalikes(&self) -> HashMap<usize, Vec<usize>> {
