@@ -81,3 +81,49 @@ steps:
     let address = case.evidence["hosts"]["web"]["address"].as_str();
     assert!(asked.iter().all(|one| one["host"].as_str() == address));
 }
+
+#[test]
+fn what_a_request_carries_is_not_the_beginning_of_the_next_one() {
+    let ask = "curl -sS -o /dev/null --max-time 5 -w '%{http_code} %{num_connects} '";
+    let steps = [
+        ("length", "-d name=alice http://web/one"),
+        ("chunked", "-H 'Transfer-Encoding: chunked' -d name=alice http://web/two"),
+        ("large", "-H 'Expect: 100-continue' --data-binary @- http://web/three"),
+        ("head", "-I http://web/four"),
+    ];
+    let steps: String = steps
+        .iter()
+        .map(|(name, first)| {
+            let command = format!("head -c 3000000 /dev/zero | {ask} {first} --next -sS -o /dev/null -w '%{{http_code}} %{{num_connects}}' http://web/next");
+            format!("  - run: {{ as: {name}, on_host: client, command: \"{command}\" }}\n")
+        })
+        .collect();
+    let Some(case) = once(&format!(
+        r#"
+hosts:
+  client: {{ zone: b }}
+  alice: {{}}
+  bob: {{}}
+  web: {{ zone: a, serve: {{ 80: http }} }}
+target_groups:
+  requests: {{ protocol: HTTP, targets: [web] }}
+load_balancers:
+  app: {{ type: application, zones: [a], listeners: {{ 80: requests }} }}
+steps:
+{steps}  - run: {{ as: post, on_host: alice, command: "{ask} -d name=alice http://app/" }}
+  - run: {{ as: get, on_host: bob, command: "{ask} http://app/" }}
+  - run: {{ as: old, on_host: client, command: "{ask} -0 http://web/" }}
+"#
+    )) else {
+        return;
+    };
+    // The second goes over the first one's connection.
+    for name in ["length", "chunked", "large", "head"] {
+        has(case.step(name), json!({ "stdout": "200 1 200 0" }));
+    }
+    for name in ["post", "get", "old"] {
+        has(case.step(name), json!({ "stdout": "200 1 " }));
+    }
+    let requests = case.evidence["hosts"]["web"]["requests"].as_array();
+    assert_eq!(requests.expect("a list").len(), 11);
+}

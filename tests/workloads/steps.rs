@@ -189,9 +189,12 @@ steps:
   - exchange: { over: talk }
   - connect: { as: unread, from: client, to: "web:83" }
   - send: { over: unread, as: never_read, bytes: 100 }
+  - connect: { as: speaker, from: client, to: "web:80" }
+  - exchange: { over: speaker, as: before }
   - stop: { as: end, host: web }
   - receive: { over: talk, as: heard, bytes: 1 }
   - receive: { over: unread, as: heard_too, bytes: 1 }
+  - send: { over: speaker, as: in_vain, bytes: 100, times: 10, every: 50ms }
   - connect: { as: late, from: client, to: "web:80" }
 "#,
         &[
@@ -216,8 +219,15 @@ steps:
             case.step("heard_too"),
             json!({ "error": "reset", "errno": 104 }),
         );
+        // What comes to a program that is gone is reset, and nothing of it acknowledged.
+        let word = if name == "rst" { "reset" } else { "closed" };
+        has(case.step("in_vain"), json!({ "error": word }));
+        has(
+            case.connection("speaker"),
+            json!({ "ended_by": "server", "delivered": 64, "lost": 0 }),
+        );
         has(case.step("late"), json!({ "error": "refused" }));
-        assert!(case.counter("web", "TcpOutRsts") >= 2, "{name}");
+        assert!(case.counter("web", "TcpOutRsts") >= 3, "{name}");
     }
 }
 

@@ -114,7 +114,7 @@ async fn source(
     }
 }
 
-pub(super) async fn read(
+async fn read(
     stream: &TcpStream,
     served: &Served,
     buffer: &mut [u8],

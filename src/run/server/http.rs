@@ -1,7 +1,9 @@
 //! The HTTP server of hosts, over plain connections and over TLS.
 //!
-//! HTTP/1.1 with keep-alive (RFC 9112), as much of it as clients of a lab need: bodies are not expected.
+//! HTTP/1.1 with keep-alive (RFC 9112), as much of it as clients of a lab need: content is read away and makes no
+//! difference.
 
+use super::content::{Content, Malformed};
 use super::{Request, Served, Shared};
 use crate::run::counted::Counted;
 use crate::spec::Http;
@@ -14,6 +16,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// The largest request head, bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
+
+/// The one expectation there is.
+const CONTINUE: &str = "100-continue";
 
 /// Answers requests until the client closes.
 pub(super) async fn plain(
@@ -52,48 +57,106 @@ async fn answer(
     served: &Served,
     http: &Http,
 ) -> io::Result<()> {
-    let mut head = Vec::new();
-    while head.len() <= HEAD_LIMIT && read(stream, &mut head, http).await? > 0 {
-        // RFC 9112 section 2.2: empty lines before a request line are none.
-        let empty = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-        head.drain(..empty.count());
-        if !begins_request(&head) {
-            return refuse(shared, stream, served).await;
+    let mut bytes = Vec::new();
+    loop {
+        let head = match hear(stream, &mut bytes, http).await? {
+            Heard::Request { head } => head,
+            Heard::NoRequest => return refuse(shared, stream, served).await,
+            Heard::Nothing => return Ok(()),
+        };
+        if let Some(delay) = http.delay {
+            tokio::time::sleep(delay).await;
         }
-        while let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") {
-            let text = String::from_utf8_lossy(&head[..end]).into_owned();
-            head.drain(..end + 4);
-            let host = header(&text, "host").unwrap_or_default();
-            let close = !http.keep_alive
-                || header(&text, "connection")
-                    .is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            if let Some(delay) = http.delay {
-                tokio::time::sleep(delay).await;
-            }
-            let status = match &http.host {
-                Some(name) if !is_for(&host, name) => 404,
-                Some(_) | None => http.status,
-            };
-            let request = Request {
-                host,
-                forwarded_for: header(&text, "x-forwarded-for").unwrap_or_default(),
-                path: text.split_whitespace().nth(1).unwrap_or("/").to_owned(),
-                status,
-                peer: served.peer,
-                client: served.client(),
-                at: Instant::now(),
-                closes: close,
-            };
-            shared.answered(request);
-            let reply = reply(&shared.name, status, close);
-            stream.write_all(reply.as_bytes()).await?;
-            stream.flush().await?;
-            if close {
-                return Ok(());
-            }
+        let close = !http.keep_alive || !goes_on(&head);
+        let host = header(&head, "host").unwrap_or_default().to_owned();
+        let status = match &http.host {
+            Some(name) if !is_for(&host, name) => 404,
+            Some(_) | None => http.status,
+        };
+        let forwarded_for = header(&head, "x-forwarded-for").unwrap_or_default();
+        let request = Request {
+            host,
+            forwarded_for: forwarded_for.to_owned(),
+            path: head.split_whitespace().nth(1).unwrap_or("/").to_owned(),
+            status,
+            peer: served.peer,
+            client: served.client(),
+            at: Instant::now(),
+            closes: close,
+        };
+        shared.answered(request);
+        let reply = reply(&shared.name, status, close, head.starts_with("HEAD "));
+        stream.write_all(reply.as_bytes()).await?;
+        stream.flush().await?;
+        if close {
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+/// What comes next over a connection.
+enum Heard {
+    /// A whole request: its head, without the empty line that ends it. Its content was read away.
+    Request { head: String },
+    /// Something that is no request.
+    NoRequest,
+    /// The client has closed, has been idle for too long, or says too much.
+    Nothing,
+}
+
+async fn hear(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    bytes: &mut Vec<u8>,
+    http: &Http,
+) -> io::Result<Heard> {
+    loop {
+        // RFC 9112 section 2.2: empty lines before a request line are none.
+        let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        bytes.drain(..empty.count());
+        if !begins_request(bytes) {
+            return Ok(Heard::NoRequest);
+        }
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            bytes.drain(..end + 4);
+            return Ok(match pass_over(stream, bytes, &head).await? {
+                Ok(()) => Heard::Request { head },
+                Err(Malformed) => Heard::NoRequest,
+            });
+        }
+        if bytes.len() > HEAD_LIMIT || read(stream, bytes, http).await? == 0 {
+            return Ok(Heard::Nothing);
+        }
+    }
+}
+
+/// Reads the content of a request away, as it comes, however long it is.
+async fn pass_over(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    bytes: &mut Vec<u8>,
+    head: &str,
+) -> io::Result<Result<(), Malformed>> {
+    let mut content = match Content::behind(fields(head)) {
+        Ok(content) => content,
+        Err(malformed) => return Ok(Err(malformed)),
+    };
+    // RFC 9110 section 10.1.1: a client may wait to be asked for the content.
+    let waits = header(head, "expect").is_some_and(|word| word.eq_ignore_ascii_case(CONTINUE));
+    if waits && bytes.is_empty() && !content.is_over() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        stream.flush().await?;
+    }
+    loop {
+        if let Err(malformed) = content.take(bytes) {
+            return Ok(Err(malformed));
+        }
+        if content.is_over() {
+            return Ok(Ok(()));
+        }
+        if stream.read_buf(bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
 }
 
 /// More of a request; 0 when there will be none: the client has closed, or has been idle for too long.
@@ -129,7 +192,7 @@ async fn refuse(
     };
     shared.answered(request);
     stream
-        .write_all(reply(&shared.name, 400, true).as_bytes())
+        .write_all(reply(&shared.name, 400, true, false).as_bytes())
         .await?;
     stream.flush().await
 }
@@ -144,12 +207,29 @@ fn begins_request(head: &[u8]) -> bool {
     }
 }
 
-fn header(text: &str, name: &str) -> Option<String> {
-    text.lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim().to_owned())
+/// The header fields of a head.
+fn fields(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    fields.map(|(name, value)| (name, value.trim()))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = fields(head).filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    fields.next().map(|(_, value)| value)
+}
+
+/// True when the client wants the connection kept (RFC 9112 section 9.3): HTTP/1.0 has to ask for it.
+fn goes_on(head: &str) -> bool {
+    let options = header(head, "connection").unwrap_or_default();
+    let has = |word| {
+        let mut options = options.split(',');
+        options.any(|option| option.trim().eq_ignore_ascii_case(word))
+    };
+    let first = head.lines().next().unwrap_or_default();
+    match first.ends_with(" HTTP/1.0") {
+        true => has("keep-alive"),
+        false => !has("close"),
+    }
 }
 
 /// A Host header may carry a port (RFC 9112 section 3.2).
@@ -158,7 +238,8 @@ fn is_for(host: &str, name: &str) -> bool {
     without_port.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(name)
 }
 
-fn reply(name: &str, status: u16, close: bool) -> String {
+/// An answer; to a HEAD, without the content that it tells of: the client would take it for its next answer.
+fn reply(name: &str, status: u16, close: bool, head_only: bool) -> String {
     let connection = if close { "close" } else { "keep-alive" };
     let head = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
     // RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and the second no length either.
@@ -166,8 +247,9 @@ fn reply(name: &str, status: u16, close: bool) -> String {
         return format!("{head}Connection: {connection}\r\n\r\n");
     }
     let body = format!("{name}\n");
+    let shown = if head_only { "" } else { &body };
     format!(
-        "{head}Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
+        "{head}Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{shown}",
         body.len()
     )
 }
@@ -216,6 +298,26 @@ mod tests {
         ] {
             assert!(!begins_request(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_connection_goes_on_as_its_version_has_it() {
+        let goes_on = |version, options| {
+            goes_on(&format!("GET / HTTP/{version}\r\nHost: x{options}"))
+        };
+        assert!(goes_on("1.1", ""));
+        assert!(goes_on("1.1", "\r\nConnection: keep-alive"));
+        assert!(!goes_on("1.1", "\r\nConnection: TE, Close"));
+        assert!(!goes_on("1.0", ""));
+        assert!(goes_on("1.0", "\r\nConnection: Keep-Alive"));
+    }
+
+    #[test]
+    fn a_head_is_answered_without_content() {
+        let whole = reply("web", 200, false, false);
+        let head = reply("web", 200, false, true);
+        assert_eq!(whole, format!("{head}web\n"));
+        assert!(head.contains("Content-Length: 4\r\n"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 //!
 //! Here what a host's servers are told, all together. `streams` accepts connections and serves them, `datagrams` answers
-//! datagrams, `programs` starts real programs; `apps` is what a server says, `served` what is known of it afterwards.
+//! datagrams, `programs` starts real programs; `apps` is what a server says (`http`: when it is HTTP, `content`: where a
+//! request ends), `served` what is known of it afterwards.
 
 mod apps;
+mod content;
 mod datagrams;
 mod header;
 mod http;
@@ -32,7 +34,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How long a stopped server drains what clients still send, and a real program may take to end.
+/// How long servers may take to end.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the servers of one host are told.
@@ -40,7 +42,7 @@ const END_LIMIT: Duration = Duration::from_secs(2);
 pub enum Order {
     /// Serve.
     Serve,
-    /// Close as a server that shuts down: FIN, then read to the end.
+    /// Read what has come and close, as a program that ends: FIN, and RST to what comes later.
     Finish,
     /// RST to every connection.
     Reset,

@@ -19,7 +19,9 @@ pub static STOP_WITH: Words = Words {
 
 pub(super) static STOP: Section = Section {
     name: "`stop`",
-    doc: "Stops a host's servers, as a server shuts down.",
+    doc: "Stops a host's servers, as a program ends that is told to (SIGTERM): each reads what has come to it, closes its \
+        sockets and is gone. The clients get a FIN, and a RST for what they send later; connections that nobody had \
+        accepted yet are reset. Nothing is drained: who is to be served to the end must have finished before.",
     fields: &[
         AS,
         HOST,
@@ -27,7 +29,7 @@ pub(super) static STOP: Section = Section {
             "with",
             Default("fin"),
             Type::Word(&STOP_WITH),
-            "How its connections end: `fin` closes, `reset` resets them.",
+            "How its connections end: `fin` closes, `reset` resets them. Real programs (`command`) get SIGTERM either way.",
         ),
     ],
 };
