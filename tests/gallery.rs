@@ -117,3 +117,36 @@ fn listed() -> BTreeSet<String> {
     }
     all
 }
+
+/// `docs/claims.md` names labs and cases: `lab` (`case`, `case`).
+#[test]
+fn claims_lead_to_cases() {
+    let there: BTreeSet<(String, String)> =
+        matrix::named().into_iter().map(|(key, _)| key).collect();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/claims.md");
+    let text = std::fs::read_to_string(path).expect("the claims");
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let mut named = 0;
+    for row in rows {
+        let cell = row
+            .trim_end_matches(" |")
+            .rsplit(" | ")
+            .next()
+            .expect("a cell");
+        let mut lab = None;
+        for word in cell.split('`').skip(1).step_by(2) {
+            let is_lab = word.contains('/');
+            let known = match (is_lab, lab) {
+                (true, _) => there.iter().any(|(lab, _)| lab == word),
+                (false, Some(lab)) => there.contains(&(String::from(lab), word.to_owned())),
+                (false, None) => false,
+            };
+            assert!(known, "`{word}` in: {row}");
+            if is_lab {
+                lab = Some(word);
+            }
+            named += 1;
+        }
+    }
+    assert!(named > 80, "{named}");
+}

@@ -137,6 +137,7 @@ pub fn config(shape: Shape) -> Config {
             on_collision: OnCollision::default(),
             on_missing_flow: OnMissingFlow::default(),
             snat_ports: 55_000,
+            port_reuse: Duration::ZERO,
             flow_capacity: usize::MAX,
             half_open: Duration::from_secs(30),
             flow_reuse: Duration::ZERO,

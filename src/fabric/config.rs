@@ -230,6 +230,9 @@ pub struct Balancer {
     pub on_missing_flow: OnMissingFlow,
     /// Source ports for each (zonal address, target) when the client's address is not preserved. AWS: 55,000.
     pub snat_ports: u16,
+    /// From the end of a flow to when another may have such a port toward the same target, already scaled. AWS: about
+    /// 55,000 connections a minute.
+    pub port_reuse: Duration,
     /// Flows the table holds; a SYN above that is dropped.
     pub flow_capacity: usize,
     /// How long a target may take for its first answer; after that there is no way back (AWS: 30 s), already scaled.

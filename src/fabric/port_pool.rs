@@ -1,13 +1,16 @@
 //! Source ports for flows whose client address is not preserved: one pool for each (zonal address, target).
 //!
-//! Observed on: AWS gives about 55,000 to each (load balancer address, target address and port). In which order is
-//! not documented; here from a seeded start upwards, so that a port comes back as late as possible. NAT gateways have
-//! pools of the same kind, and orders of their own.
+//! Observed on: AWS gives about 55,000 to each (load balancer address, target address and port), at a time or a minute.
+//! So a port whose flow is over rests before another has it. In which order they are given is not documented; here from
+//! a seeded start upwards, so that a port comes back as late as possible. NAT gateways have pools of the same kind, and
+//! orders of their own.
 
 use super::random;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The first port of every pool.
 pub const FIRST_PORT: u16 = 1024;
@@ -18,12 +21,23 @@ pub struct PortPools {
     pools: FxHashMap<(Ipv4Addr, SocketAddrV4), Pool>,
 }
 
+/// What a balancer's pools are like.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Ports of each.
+    pub size: u16,
+    /// From the end of a flow to when another may have its port.
+    pub reuse: Duration,
+}
+
 struct Pool {
-    /// One bit a port.
+    /// One bit a port, resting ones included.
     taken: Vec<u64>,
     size: usize,
     in_use: usize,
     next: usize,
+    /// Ports whose flows are over, and since when; in this order.
+    resting: VecDeque<(Duration, usize)>,
 }
 
 impl PortPools {
@@ -35,13 +49,20 @@ impl PortPools {
         }
     }
 
-    /// Takes the next free port of a pool of `size`; none when all are taken.
-    pub fn take(&mut self, zonal: Ipv4Addr, target: SocketAddrV4, size: u16) -> Option<u16> {
+    /// Takes the next free port; none when all are taken, or rest.
+    pub fn take(
+        &mut self,
+        now: Duration,
+        zonal: Ipv4Addr,
+        target: SocketAddrV4,
+        terms: Terms,
+    ) -> Option<u16> {
         let seed = self.seed;
         let pool = self
             .pools
             .entry((zonal, target))
-            .or_insert_with(|| Pool::new(seed, zonal, target, size));
+            .or_insert_with(|| Pool::new(seed, zonal, target, terms.size));
+        pool.wake(now, terms.reuse);
         if pool.in_use >= pool.size {
             return None;
         }
@@ -79,24 +100,36 @@ impl PortPools {
         Some(FIRST_PORT + found as u16)
     }
 
-    /// Takes this very port again. False: somebody else has it.
+    /// Takes this very port again, though it rests. False: somebody else has it.
     pub fn retake(&mut self, zonal: Ipv4Addr, target: SocketAddrV4, port: u16) -> bool {
         let index = usize::from(port - FIRST_PORT);
-        match self.pools.get_mut(&(zonal, target)) {
-            Some(pool) if !pool.is_taken(index) => {
-                pool.set(index);
-                true
-            }
-            Some(_) | None => false,
+        let Some(pool) = self.pools.get_mut(&(zonal, target)) else {
+            return false;
+        };
+        // The flow that asks has most often ended just now.
+        if let Some(place) = pool.resting.iter().rposition(|(_, port)| *port == index) {
+            pool.resting.remove(place);
+            return true;
+        }
+        let free = !pool.is_taken(index);
+        if free {
+            pool.set(index);
+        }
+        free
+    }
+
+    /// Gives a port back, to be had again after the time that [`Terms`] name.
+    pub fn rest(&mut self, now: Duration, zonal: Ipv4Addr, target: SocketAddrV4, port: u16) {
+        if let Some(pool) = self.pools.get_mut(&(zonal, target)) {
+            let index = usize::from(port - FIRST_PORT);
+            pool.resting.push_back((now, index));
         }
     }
 
-    /// Gives a port back.
+    /// Gives a port back, to be had again at once.
     pub fn release(&mut self, zonal: Ipv4Addr, target: SocketAddrV4, port: u16) {
         if let Some(pool) = self.pools.get_mut(&(zonal, target)) {
-            let index = usize::from(port - FIRST_PORT);
-            pool.taken[index / 64] &= !(1 << (index % 64));
-            pool.in_use -= 1;
+            pool.free(usize::from(port - FIRST_PORT));
         }
     }
 }
@@ -114,6 +147,7 @@ impl Pool {
             size,
             in_use: 0,
             next: random::pick(random::hash(seed, &words), size.max(1)),
+            resting: VecDeque::new(),
         }
     }
 
@@ -124,6 +158,21 @@ impl Pool {
     fn set(&mut self, index: usize) {
         self.taken[index / 64] |= 1 << (index % 64);
         self.in_use += 1;
+    }
+
+    fn free(&mut self, index: usize) {
+        self.taken[index / 64] &= !(1 << (index % 64));
+        self.in_use -= 1;
+    }
+
+    /// Frees the ports that have rested long enough.
+    fn wake(&mut self, now: Duration, reuse: Duration) {
+        while let Some((since, index)) = self.resting.front().copied()
+            && since + reuse <= now
+        {
+            self.resting.pop_front();
+            self.free(index);
+        }
     }
 
     /// The first free port from `next` on, around the end.
@@ -155,12 +204,22 @@ mod tests {
     const ZONAL: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
     const TARGET: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 80);
 
+    fn take(pools: &mut PortPools, size: u16) -> Option<u16> {
+        take_at(pools, 0, size)
+    }
+
+    /// At this second, of a pool whose ports rest for a minute.
+    fn take_at(pools: &mut PortPools, second: u64, size: u16) -> Option<u16> {
+        let reuse = Duration::from_secs(60);
+        let now = Duration::from_secs(second);
+        pools.take(now, ZONAL, TARGET, Terms { size, reuse })
+    }
+
     #[test]
     fn every_port_is_given_once_and_then_none() {
         for size in [1, 63, 64, 65, 1000, 64_512, u16::MAX] {
             let mut pools = PortPools::new(3);
-            let given: HashSet<u16> =
-                std::iter::from_fn(|| pools.take(ZONAL, TARGET, size)).collect();
+            let given: HashSet<u16> = std::iter::from_fn(|| take(&mut pools, size)).collect();
             assert_eq!(given.len(), usize::from(size.min(64_512)));
             assert!(given.iter().all(|&port| port >= FIRST_PORT));
         }
@@ -169,30 +228,49 @@ mod tests {
     #[test]
     fn a_port_given_back_comes_last() {
         let mut pools = PortPools::new(3);
-        let first = pools.take(ZONAL, TARGET, 10).unwrap();
+        let first = take(&mut pools, 10).unwrap();
         pools.release(ZONAL, TARGET, first);
-        let next: Vec<u16> = (0..10)
-            .map(|_| pools.take(ZONAL, TARGET, 10).unwrap())
-            .collect();
+        let next: Vec<u16> = (0..10).map(|_| take(&mut pools, 10).unwrap()).collect();
         assert_eq!(next[9], first);
     }
 
     #[test]
     fn a_port_can_be_taken_again_only_while_it_is_free() {
         let mut pools = PortPools::new(3);
-        let port = pools.take(ZONAL, TARGET, 2).unwrap();
+        let port = take(&mut pools, 2).unwrap();
         assert!(!pools.retake(ZONAL, TARGET, port));
         pools.release(ZONAL, TARGET, port);
         assert!(pools.retake(ZONAL, TARGET, port));
     }
 
     #[test]
+    fn a_port_rests_and_only_its_own_flow_has_it_meanwhile() {
+        let mut pools = PortPools::new(3);
+        let port = take(&mut pools, 1).unwrap();
+        let end = |pools: &mut PortPools, second| {
+            pools.rest(Duration::from_secs(second), ZONAL, TARGET, port);
+        };
+        end(&mut pools, 10);
+        assert_eq!(take_at(&mut pools, 69, 1), None);
+        assert!(pools.retake(ZONAL, TARGET, port));
+        assert!(!pools.retake(ZONAL, TARGET, port), "once");
+        end(&mut pools, 30);
+        assert_eq!(take_at(&mut pools, 89, 1), None, "it rests anew");
+        assert_eq!(take_at(&mut pools, 90, 1), Some(port));
+        assert_eq!(take_at(&mut pools, 500, 1), None);
+    }
+
+    #[test]
     fn targets_do_not_share_ports() {
         let mut pools = PortPools::new(3);
         let other = SocketAddrV4::new(*TARGET.ip(), 81);
-        assert!(pools.take(ZONAL, TARGET, 1).is_some());
-        assert!(pools.take(ZONAL, other, 1).is_some());
-        assert!(pools.take(ZONAL, TARGET, 1).is_none());
+        assert!(take(&mut pools, 1).is_some());
+        let terms = Terms {
+            size: 1,
+            reuse: Duration::ZERO,
+        };
+        assert!(pools.take(Duration::ZERO, ZONAL, other, terms).is_some());
+        assert!(take(&mut pools, 1).is_none());
     }
 
     #[test]
@@ -210,6 +288,6 @@ mod tests {
 
     #[test]
     fn an_empty_pool_has_nothing() {
-        assert_eq!(PortPools::new(3).take(ZONAL, TARGET, 0), None);
+        assert_eq!(take(&mut PortPools::new(3), 0), None);
     }
 }

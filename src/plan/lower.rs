@@ -282,6 +282,7 @@ fn lower_balancer(
         on_collision: balancer.on_collision,
         on_missing_flow: balancer.on_missing_flow,
         snat_ports: balancer.snat_ports,
+        port_reuse: balancer.port_reuse,
         flow_capacity: balancer.flow_capacity,
         half_open: balancer.half_open,
         flow_reuse: balancer.flow_reuse,

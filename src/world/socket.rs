@@ -19,6 +19,8 @@ pub struct ClientOptions {
     pub source_port: Option<u16>,
     /// SO_KEEPALIVE with this idle time and interval, whole seconds.
     pub keepalive: Option<Duration>,
+    /// TCP_USER_TIMEOUT, which the kernel counts in milliseconds.
+    pub user_timeout: Option<Duration>,
     /// Datagrams.
     pub udp: bool,
 }
@@ -58,6 +60,10 @@ fn prepare(fd: OwnedFd, family: Family, options: ClientOptions) -> Result<OwnedF
         setsockopt(&fd, sockopt::KeepAlive, &true)?;
         setsockopt(&fd, sockopt::TcpKeepIdle, &seconds)?;
         setsockopt(&fd, sockopt::TcpKeepInterval, &seconds)?;
+    }
+    if let Some(limit) = options.user_timeout {
+        let milliseconds = limit.as_millis().try_into().unwrap_or(u32::MAX);
+        setsockopt(&fd, sockopt::TcpUserTimeout, &milliseconds.max(1))?;
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;

@@ -116,6 +116,28 @@ fn a_full_pool_drops_the_next_syn_and_a_closed_connection_makes_room() {
 }
 
 #[test]
+fn the_port_of_a_closed_connection_rests() {
+    let mut config = linked();
+    config.balancers[0].snat_ports = 1;
+    config.balancers[0].port_reuse = ms(60_000);
+    let mut net = Net::new(config);
+    let (full, there) = (Fate::Dropped(Reason::PortAllocation), Fate::Forwarded(WEB1));
+    assert_eq!(dial(&mut net, INSIDE, INSIDE_IP, 40_000, EP_A), there);
+    let over = segment(end(INSIDE_IP, 40_000), end(EP_A, 80), RST, 2, 0);
+    net.send(INSIDE, over.bytes());
+    assert_eq!(dial(&mut net, INSIDE, INSIDE_IP, 40_001, EP_A), full);
+    net.pass(ms(59_000));
+    assert_eq!(dial(&mut net, INSIDE, INSIDE_IP, 40_001, EP_A), full);
+    net.pass(ms(1_000));
+    assert_eq!(dial(&mut net, INSIDE, INSIDE_IP, 40_001, EP_A), there);
+    assert_eq!(net.metric("PortAllocationErrorCount"), 2);
+    // Who comes again with the SYN of a connection that was reset has its port at once.
+    let reset = segment(end(INSIDE_IP, 40_001), end(EP_A, 80), RST, 2, 0);
+    net.send(INSIDE, reset.bytes());
+    assert_eq!(dial(&mut net, INSIDE, INSIDE_IP, 40_001, EP_A), there);
+}
+
+#[test]
 fn an_interface_stays_with_the_balancer_it_took_and_interfaces_differ() {
     let mut taken = BTreeSet::new();
     for seed in 0..20 {

@@ -291,6 +291,43 @@ steps:
     assert_eq!(late("without"), 0);
 }
 
+#[test]
+fn a_user_timeout_ends_what_is_not_acknowledged() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: "web:80", user_timeout: 1200ms }
+  - load: { as: calls, from: client, to: "web:80", connections: 2, hold: true, user_timeout: 1200ms }
+  - exchange: { over: call }
+  - power_off: web
+  - exchange: { as: asked, over: call, timeout: 5s }
+  - exchange: { as: all, over: calls, timeout: 5s }
+"#,
+        &[
+            ("with", "{}"),
+            (
+                "without",
+                "{ steps.call.user_timeout: null, steps.calls.user_timeout: null }",
+            ),
+        ],
+    ) else {
+        return;
+    };
+    let asked = lab.case("with").step("asked");
+    has(asked, json!({ "error": "timeout" }));
+    let waited = asked["ms"].as_f64().expect("a time");
+    assert!((1200.0..4000.0).contains(&waited), "{waited}");
+    assert_eq!(lab.case("with").step("all")["errors"]["timeout"], 2);
+    has(
+        lab.case("without").step("asked"),
+        json!({ "error": "deadline" }),
+    );
+    assert_eq!(lab.case("without").step("all")["errors"]["deadline"], 2);
+}
+
 /// A bucket of a table of few that 200,000 connections share is walked through at every packet (bench `connections`).
 #[test]
 fn kernels_of_large_loads_have_large_tables_of_connections() {

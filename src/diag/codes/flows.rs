@@ -16,6 +16,8 @@ pub const HEALS_NO_DROP: Code = Code(614);
 pub const UNKNOWN_END: Code = Code(615);
 /// Neither a number nor `all`.
 pub const DROP_COUNT: Code = Code(616);
+/// TCP_USER_TIMEOUT on datagrams.
+pub const USER_TIMEOUT_OVER_UDP: Code = Code(617);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -93,5 +95,16 @@ pub(super) const RULES: &[Rule] = &[
         Right:\n\
         \x20   - drop: { from: web1, count: 3 }\n\
         \x20   - drop: { from: web1 }           # all of them",
+    },
+    Rule {
+        code: USER_TIMEOUT_OVER_UDP,
+        title: "a user timeout over UDP",
+        page: "`user_timeout` is TCP_USER_TIMEOUT: how long what was sent may stay unacknowledged. UDP acknowledges nothing.\n\
+        \n\
+        Wrong:\n\
+        \x20   - connect: { as: ask, from: client, to: ns1:53/udp, user_timeout: 2s }\n\
+        Right:\n\
+        \x20   - connect: { as: ask, from: client, to: ns1:53/udp }\n\
+        \x20   - exchange: { over: ask, timeout: 2s }",
     },
 ];

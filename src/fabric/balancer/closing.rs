@@ -5,6 +5,7 @@ use super::super::flow_table::{CLIENT_FIN, Side, SourcePort, TARGET_FIN};
 use super::super::record::{FlowId, FlowState};
 use super::Balancers;
 use crate::packet::{Headers, TCP, tcp};
+use std::time::Duration;
 
 impl Balancers {
     /// True when a target's packet shows that the flow stands: for UDP any, for TCP the SYN-ACK for its latest SYN.
@@ -56,7 +57,7 @@ impl Balancers {
 
     /// Takes note of a FIN or RST.
     #[inline]
-    pub(super) fn finish(&mut self, flow: FlowId, headers: &Headers, by: Side) {
+    pub(super) fn finish(&mut self, now: Duration, flow: FlowId, headers: &Headers, by: Side) {
         if !headers.is_ending() {
             return;
         }
@@ -76,11 +77,11 @@ impl Balancers {
         } else {
             FlowState::Closing
         };
-        self.enter(flow, state);
+        self.enter(now, flow, state);
     }
 
     /// Changes a flow's state, and what hangs on its being alive: the count and its source port.
-    pub(super) fn enter(&mut self, flow: FlowId, state: FlowState) {
+    pub(super) fn enter(&mut self, now: Duration, flow: FlowId, state: FlowState) {
         let was_live = self.table.entry(flow).is_live();
         self.table.set_state(flow, state);
         let entry = self.table.entry_mut(flow);
@@ -88,8 +89,9 @@ impl Balancers {
         let family = entry.family();
         if !is_live && entry.source_port == SourcePort::Taken {
             entry.source_port = SourcePort::Returned;
+            let source = entry.source();
             self.pools
-                .release(*entry.source().ip(), entry.target(), entry.source().port());
+                .rest(now, *source.ip(), entry.target(), source.port());
         }
         let group = self.table.group(flow);
         match (was_live, is_live) {

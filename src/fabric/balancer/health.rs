@@ -123,7 +123,12 @@ impl Balancers {
 
     /// AWS: a RST in answer to each packet that a client sends on a flow of an unhealthy target. Its own RSTs go on
     /// to the target, which would otherwise never hear of the end.
-    pub(super) fn refuse(&mut self, flow: FlowId, headers: &Headers) -> Option<Decision> {
+    pub(super) fn refuse(
+        &mut self,
+        now: Duration,
+        flow: FlowId,
+        headers: &Headers,
+    ) -> Option<Decision> {
         if self.refused.is_empty() || headers.protocol != TCP || headers.is_reset() {
             return None;
         }
@@ -133,7 +138,7 @@ impl Balancers {
             return None;
         }
         if self.table.entry(flow).is_live() {
-            self.enter(flow, FlowState::Closed);
+            self.enter(now, flow, FlowState::Closed);
         }
         let node = self.table.entry(flow).node;
         self.meter.add(node, Metric::TcpElbResetCount, 1);

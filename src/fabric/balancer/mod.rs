@@ -28,7 +28,7 @@ use super::listener::Listening;
 use super::meter::Meter;
 use super::metric::{Family, Metric};
 use super::moment::nanos;
-use super::port_pool::PortPools;
+use super::port_pool::{PortPools, Terms};
 use super::proxy_header::ProxyHeaders;
 use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
@@ -98,7 +98,7 @@ struct State {
     secondary: Vec<Vec<Ipv4Addr>>,
     on_collision: OnCollision,
     on_missing_flow: OnMissingFlow,
-    snat_ports: u16,
+    source_ports: Terms,
     flow_capacity: u64,
     half_open: Duration,
     flow_reuse: Duration,
@@ -115,7 +115,10 @@ impl State {
             secondary: balancer.zonal.iter().map(|z| z.secondary.clone()).collect(),
             on_collision: balancer.on_collision,
             on_missing_flow: balancer.on_missing_flow,
-            snat_ports: balancer.snat_ports,
+            source_ports: Terms {
+                size: balancer.snat_ports,
+                reuse: balancer.port_reuse,
+            },
             flow_capacity: balancer.flow_capacity as u64,
             half_open: balancer.half_open,
             flow_reuse: balancer.flow_reuse,
@@ -256,7 +259,7 @@ impl Balancers {
         if let Some(flow) = known
             && self.continues(now, flow, headers)
         {
-            if let Some(refusal) = self.refuse(flow, headers) {
+            if let Some(refusal) = self.refuse(now, flow, headers) {
                 return refusal;
             }
             return self.forward_to_target(now, flow, headers);
@@ -321,9 +324,9 @@ impl Balancers {
     fn forward_to_client(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.entry_mut(flow).touch(nanos(now));
         if self.accepts(flow, headers) {
-            self.enter(flow, FlowState::Established);
+            self.enter(now, flow, FlowState::Established);
         }
-        self.finish(flow, headers, Side::Target);
+        self.finish(now, flow, headers, Side::Target);
         self.track(flow, headers, Side::Target);
         let entry = self.table.entry(flow);
         let (node, family) = (entry.node, entry.family());
@@ -367,14 +370,14 @@ impl Balancers {
         }
         self.terminate(now, config);
         while let Some(flow) = self.table.next_idle(now) {
-            self.enter(flow, FlowState::Expired);
+            self.enter(now, flow, FlowState::Expired);
         }
     }
 
     #[inline]
     fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.entry_mut(flow).touch(nanos(now));
-        self.finish(flow, headers, Side::Client);
+        self.finish(now, flow, headers, Side::Client);
         self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
         let (node, family) = (entry.node, entry.family());

@@ -69,7 +69,7 @@ impl Balancers {
         let source = if terminates {
             Some((opening.from, SourcePort::Own))
         } else {
-            self.source(caller, opening, &leads)
+            self.source(now, caller, opening, &leads)
         };
         let Some((source, source_port)) = source else {
             self.meter.add(node, Metric::PortAllocationErrorCount, 1);
@@ -135,6 +135,7 @@ impl Balancers {
     /// The client as its target sees it, and where its port is from; none when all ports are taken.
     fn source(
         &mut self,
+        now: Duration,
         caller: Caller,
         opening: Opening,
         leads: &Leads,
@@ -157,7 +158,7 @@ impl Balancers {
         let zonal = if over_ipv6 { ipv6 } else { Some(private) };
         let mut sources = zonal.into_iter().chain(more.iter().copied());
         sources.find_map(|zonal| {
-            let port = self.pools.take(zonal, target, state.snat_ports)?;
+            let port = self.pools.take(now, zonal, target, state.source_ports)?;
             Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
         })
     }
@@ -208,7 +209,7 @@ impl Balancers {
         let closed = entry.state() == FlowState::Closed;
         let kept = entry.isn() == headers.seq
             || entry.idle_for(now) < self.state(entry.balancer).flow_reuse;
-        if closed && (!kept || !self.reopen(flow)) {
+        if closed && (!kept || !self.reopen(now, flow)) {
             return false;
         }
         // An attempt with another sequence number on a living flow goes where the flow goes: the target's kernel
@@ -221,11 +222,11 @@ impl Balancers {
     /// A SYN for a flow that is closed: the same as before, after a RST of the client's own which was the answer to
     /// a challenge ACK, or any, as long as the flow cannot be used again. False when the table is full, or the flow's
     /// source port has gone to another flow since.
-    fn reopen(&mut self, flow: FlowId) -> bool {
+    fn reopen(&mut self, now: Duration, flow: FlowId) -> bool {
         if !self.keep_port(flow) {
             return false;
         }
-        self.enter(flow, FlowState::SynSent);
+        self.enter(now, flow, FlowState::SynSent);
         let entry = self.table.entry_mut(flow);
         entry.unmark(CLIENT_FIN | TARGET_FIN);
         true

@@ -121,7 +121,7 @@ impl Balancers {
         let due: Vec<Scheduled> = due;
         for one in due {
             if self.stands(config, one.what) {
-                self.end_flows(config, one.what);
+                self.end_flows(now, config, one.what);
             }
         }
     }
@@ -136,7 +136,7 @@ impl Balancers {
         }
     }
 
-    fn end_flows(&mut self, config: &Config, what: What) {
+    fn end_flows(&mut self, now: Duration, config: &Config, what: What) {
         for flow in self.table.living() {
             let record = self.table.record(flow);
             let group = record.group;
@@ -151,17 +151,17 @@ impl Balancers {
             };
             if meant {
                 let told = config.groups[group.0 as usize].emulate.termination_reset;
-                self.end_flow(flow, told);
+                self.end_flow(now, flow, told);
             }
         }
     }
 
     /// Ends a flow. What comes later meets its tombstone.
-    fn end_flow(&mut self, flow: FlowId, told: TerminationReset) {
+    fn end_flow(&mut self, now: Duration, flow: FlowId, told: TerminationReset) {
         self.table.end(flow);
         let state = self.table.entry(flow).state();
-        self.enter(flow, FlowState::Closed);
-        self.enter(flow, FlowState::Expired);
+        self.enter(now, flow, FlowState::Closed);
+        self.enter(now, flow, FlowState::Expired);
         let entry = self.table.entry(flow);
         let (node, shift) = (entry.node, self.proxy_headers.shift(flow));
         if entry.protocol == Protocol::Udp {

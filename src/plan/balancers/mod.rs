@@ -34,6 +34,9 @@ use std::time::Duration;
 /// AWS: 55,000 connections for each zonal address and target when the client's address is not preserved.
 const SNAT_PORTS: u16 = 55_000;
 
+/// AWS: about 55,000 connections a minute to each target, as many as there are ports.
+const PORT_REUSE: Duration = Duration::from_secs(60);
+
 /// Source ports below those of a zonal address's own kernel.
 const SHARED_PORTS: u16 = *KERNEL_PORTS.start() - 1024;
 
@@ -74,6 +77,8 @@ pub(super) struct Balancer<'a> {
     pub(super) on_missing_flow: OnMissingFlow,
     /// Knob.
     pub(super) snat_ports: u16,
+    /// Knob; real time.
+    pub(super) port_reuse: Duration,
     /// Knob.
     pub(super) flow_capacity: usize,
     /// Real time.
@@ -170,6 +175,12 @@ impl<'a> Scene<'a, '_> {
                 .as_ref()
                 .and_then(|ports| u16::try_from(ports.value).ok())
                 .unwrap_or(SNAT_PORTS),
+            port_reuse: self.clock.cloud(
+                emulate
+                    .port_reuse
+                    .as_ref()
+                    .map_or(PORT_REUSE, |time| time.value),
+            ),
             flow_capacity: emulate
                 .flow_capacity
                 .as_ref()
@@ -327,6 +338,7 @@ fn only_of_network(section: &spec::Balancer) -> Vec<(&'static str, Span)> {
             place(knobs.on_zone_disabled.as_ref()),
         ),
         ("emulate.snat_ports", place(knobs.snat_ports.as_ref())),
+        ("emulate.port_reuse", place(knobs.port_reuse.as_ref())),
         ("emulate.flow_capacity", place(knobs.flow_capacity.as_ref())),
         ("emulate.flow_reuse", place(knobs.flow_reuse.as_ref())),
     ];

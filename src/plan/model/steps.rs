@@ -33,6 +33,8 @@ pub enum Verb {
         source_port: Option<u16>,
         /// Idle time and interval of SO_KEEPALIVE, whole seconds.
         keepalive: Option<Duration>,
+        /// TCP_USER_TIMEOUT, a millisecond or more.
+        user_timeout: Option<Duration>,
         /// Speaks TLS over it, whatever the certificate.
         tls: bool,
         /// The step's own limit.
@@ -54,6 +56,8 @@ pub enum Verb {
         request: Option<Request>,
         /// As for `Connect`.
         keepalive: Option<Duration>,
+        /// As for `Connect`.
+        user_timeout: Option<Duration>,
         /// For each connection.
         timeout: Duration,
     },

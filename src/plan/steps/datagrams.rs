@@ -51,10 +51,10 @@ fn is_over_datagrams(over: StepId, steps: &[Step]) -> bool {
 }
 
 fn opening(written: &spec::Step, sink: &mut Sink) {
-    let (keepalive, to) = if let spec::Verb::Connect(connect) = &written.verb {
-        (&connect.keepalive, &connect.to)
+    let (keepalive, user_timeout, to) = if let spec::Verb::Connect(connect) = &written.verb {
+        (&connect.keepalive, &connect.user_timeout, &connect.to)
     } else if let spec::Verb::Load(load) = &written.verb {
-        (&load.keepalive, &load.to)
+        (&load.keepalive, &load.user_timeout, &load.to)
     } else {
         return;
     };
@@ -68,6 +68,18 @@ fn opening(written: &spec::Step, sink: &mut Sink) {
             .label("only TCP has keepalives")
             .also(to.span, "this is a UDP port")
             .help("remove it; what keeps a UDP flow are datagrams"),
+        );
+    }
+    if let Some(user_timeout) = user_timeout {
+        sink.push(
+            Diagnostic::new(
+                code::USER_TIMEOUT_OVER_UDP,
+                user_timeout.span,
+                "a user timeout over UDP",
+            )
+            .label("only TCP acknowledges")
+            .also(to.span, "this is a UDP port")
+            .help("remove it; `timeout` limits the step"),
         );
     }
     if let spec::Verb::Load(load) = &written.verb

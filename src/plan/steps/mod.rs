@@ -175,6 +175,8 @@ impl Resolver<'_> {
         let (clock, to) = (self.scene.clock, &connect.to);
         let timeout = clock.step(&connect.timeout, sink);
         let keepalive = clock.keepalive(connect.keepalive.as_ref(), sink);
+        let user_timeout = connect.user_timeout.as_ref();
+        let user_timeout = user_timeout.map(|lapse| clock.step(lapse, sink));
         let from = self.scene.hosts.resolve_one(&connect.from, sink)?;
         let family = connect.family.as_ref();
         let wanted = Wanted { to, family };
@@ -193,6 +195,7 @@ impl Resolver<'_> {
             dial,
             source_port: connect.source_port.as_ref().map(|port| port.value),
             keepalive,
+            user_timeout,
             tls: connect.tls,
             timeout,
         })
@@ -202,6 +205,8 @@ impl Resolver<'_> {
         let (clock, to) = (self.scene.clock, &load.to);
         let timeout = clock.step(&load.timeout, sink);
         let keepalive = clock.keepalive(load.keepalive.as_ref(), sink);
+        let user_timeout = load.user_timeout.as_ref();
+        let user_timeout = user_timeout.map(|lapse| clock.step(lapse, sink));
         let from = self.scene.hosts.resolve(&load.from, sink);
         let family = load.family.as_ref();
         let wanted = Wanted { to, family };
@@ -219,6 +224,7 @@ impl Resolver<'_> {
             hold: load.hold,
             request,
             keepalive,
+            user_timeout,
             timeout,
         })
     }

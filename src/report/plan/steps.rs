@@ -42,6 +42,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             dial,
             source_port,
             keepalive,
+            user_timeout,
             tls,
             timeout,
         } => {
@@ -50,7 +51,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             format!(
                 "{}{port}{tls}{}, limit {}",
                 dialled(dial),
-                kept(*keepalive),
+                timers(*keepalive, *user_timeout),
                 time(*timeout)
             )
         }
@@ -62,6 +63,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             hold,
             request,
             keepalive,
+            user_timeout,
             timeout,
         } => {
             let clients = count(dials.len(), "client");
@@ -77,7 +79,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             let hold = if *hold { ", kept open" } else { "" };
             format!(
                 "{clients}, {first}{ports}{rate}{request}{hold}{}, limit {}",
-                kept(*keepalive),
+                timers(*keepalive, *user_timeout),
                 time(*timeout)
             )
         }
@@ -136,8 +138,11 @@ fn asked(request: &Request) -> String {
     }
 }
 
-fn kept(keepalive: Option<Duration>) -> String {
-    keepalive.map_or(String::new(), |idle| format!(", keepalive {}", time(idle)))
+fn timers(keepalive: Option<Duration>, user_timeout: Option<Duration>) -> String {
+    let told = |name: &str, timer: Option<Duration>| {
+        timer.map_or(String::new(), |timer| format!(", {name} {}", time(timer)))
+    };
+    told("keepalive", keepalive) + &told("user timeout", user_timeout)
 }
 
 fn names(plan: &Plan, hosts: &[HostId]) -> Vec<String> {

@@ -30,12 +30,14 @@ impl Story {
                 dial,
                 source_port,
                 keepalive,
+                user_timeout,
                 tls,
                 timeout,
             } => {
                 let options = ClientOptions {
                     source_port: *source_port,
                     keepalive: *keepalive,
+                    user_timeout: *user_timeout,
                     udp: dial.udp,
                 };
                 let mut client = self.open(number, dial, options, *timeout, None).await;

@@ -94,6 +94,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
         hold,
         request,
         keepalive,
+        user_timeout,
         timeout,
         ..
     } = &story.plan.steps[number].verb
@@ -104,6 +105,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
         source_port: source_port
             .map(|first| first + u16::try_from(turn).expect("planned within 65,535")),
         keepalive: *keepalive,
+        user_timeout: *user_timeout,
         udp: dial.udp,
     };
     let client = story

@@ -319,6 +319,13 @@ pub static EMULATE: Section = Section {
             "Ports for each zonal address and target when the client's address is not preserved.",
         ),
         field(
+            "port_reuse",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time from the end of a flow to when another may have its port toward the same target (AWS: about 55,000 \
+                connections a minute). Default: 60s.",
+        ),
+        field(
             "flow_capacity",
             Optional,
             Type::Int {

@@ -85,6 +85,8 @@ pub struct Emulate {
     pub on_zone_disabled: Option<Spanned<String>>,
     /// Ports for each zonal address and target.
     pub snat_ports: Option<Spanned<u32>>,
+    /// Cloud time from the end of a flow to when another may have its port.
+    pub port_reuse: Option<Spanned<Duration>>,
     /// Flows in the table.
     pub flow_capacity: Option<Spanned<u32>>,
     /// Cloud time after FIN or RST in which a SYN goes the old flow's way.

@@ -121,6 +121,8 @@ pub struct Connect {
     pub family: Option<Spanned<String>>,
     /// SO_KEEPALIVE with this idle time and interval.
     pub keepalive: Option<Spanned<Lapse>>,
+    /// TCP_USER_TIMEOUT
+    pub user_timeout: Option<Spanned<Lapse>>,
     /// Speaks TLS over it.
     pub tls: bool,
     /// The step's own limit.
@@ -148,6 +150,8 @@ pub struct Load {
     pub family: Option<Spanned<String>>,
     /// See [`Connect::keepalive`].
     pub keepalive: Option<Spanned<Lapse>>,
+    /// See [`Connect::user_timeout`].
+    pub user_timeout: Option<Spanned<Lapse>>,
     /// For each connection.
     pub timeout: Spanned<Lapse>,
     /// Go on with the story at once.

@@ -178,6 +178,7 @@ pub fn emulate(node: &Node, span: Span) -> Emulate {
         on_missing_flow: fields.written("on_missing_flow"),
         on_zone_disabled: fields.written("on_zone_disabled"),
         snat_ports: fields.written("snat_ports"),
+        port_reuse: fields.written("port_reuse"),
         flow_capacity: fields.written("flow_capacity"),
         flow_reuse: fields.written("flow_reuse"),
         on_deregister: fields.written("on_deregister"),

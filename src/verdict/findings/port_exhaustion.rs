@@ -1,8 +1,8 @@
 //! `port-exhaustion`: a balancer that puts its own address in front of the client's ran out of source ports toward
 //! a target; or a NAT gateway toward a destination.
 //!
-//! Observed on: AWS Network Load Balancers without client IP preservation and PrivateLink: 55,000 at a time for each
-//! zonal address and target, counted as `PortAllocationErrorCount`. AWS NAT gateways: as many for each of their addresses
+//! Observed on: AWS Network Load Balancers without client IP preservation and PrivateLink: 55,000 at a time or a minute
+//! for each zonal address and target, counted as `PortAllocationErrorCount`. AWS NAT gateways: as many for each of their addresses
 //! and destination, counted as `ErrorPortAllocation`; Azure and Google have a number for each host.
 
 use super::{cite, connections_of, count, dropped, name_all};
@@ -88,31 +88,46 @@ fn errors(gateway: &GatewayEvidence) -> Option<(&str, i64)> {
     told.next()
 }
 
-/// What the pools held at a moment when one of them was full: flows with a balancer's own address at their target, for
-/// each address, target and endpoint.
+/// A balancer's own address, a target and its address: these share a number of ports.
+type Pool<'a> = (&'a str, &'a str, &'a str);
+
+/// What a pool's ports were last used for: by port, whether that is over, and by which endpoint it came.
+type Ports<'a> = BTreeMap<&'a str, (bool, &'a str)>;
+
+/// What the pools held at a moment when one of them was full: flows with a balancer's own address at their target, and
+/// ports whose flows were over and which nobody had had since. The fullest are told, by endpoint.
 fn full_pools(trace: &Trace, at: f64) -> String {
-    let mut pools: BTreeMap<(&str, &str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut pools: BTreeMap<Pool, Ports> = BTreeMap::new();
     for flow in &trace.evidence.flows {
         let over = ["closed", "expired"].contains(&flow.state.as_str()) && flow.last < at;
         let own = |end: &str| end.rsplit_once(':').map(|(address, _)| address.to_owned());
-        if flow.opened > at || over || own(&flow.seen_as) == own(&flow.client) {
+        if flow.opened > at || own(&flow.seen_as) == own(&flow.client) {
             continue;
         }
-        let source = flow.seen_as.rsplit_once(':').map_or("", |(ip, _)| ip);
+        let (source, port) = flow.seen_as.rsplit_once(':').unwrap_or_default();
         let pool = (source, flow.target.as_str(), flow.target_address.as_str());
-        *pools
-            .entry(pool)
-            .or_default()
-            .entry(&flow.endpoint)
-            .or_default() += 1;
+        let ports = pools.entry(pool).or_default();
+        // In the order in which they were opened: the last one counts.
+        ports.insert(port, (over, &flow.endpoint));
     }
-    let most = pools.values().map(|by| by.values().sum::<usize>()).max();
+    let most = pools.values().map(BTreeMap::len).max();
     let mut text = String::new();
-    for ((source, target, address), by) in &pools {
-        let total: usize = by.values().sum();
-        if Some(total) != most {
+    for ((source, target, address), ports) in &pools {
+        if Some(ports.len()) != most {
             continue;
         }
+        let mut by: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, endpoint) in ports.values().filter(|(over, _)| !over) {
+            *by.entry(endpoint).or_default() += 1;
+        }
+        let total: usize = by.values().sum();
+        let resting = match ports.len() - total {
+            0 => String::new(),
+            n => format!(
+                " and {} at rest after connections that were over",
+                count(n, "port")
+            ),
+        };
         let ways: Vec<String> = by
             .iter()
             .filter(|(endpoint, _)| !endpoint.is_empty())
@@ -123,7 +138,7 @@ fn full_pools(trace: &Trace, at: f64) -> String {
             some => format!(", {}", super::join(some)),
         };
         text.push_str(&format!(
-            " When the first was dropped, {source} had {} to {target} ({address}){ways}.",
+            " When the first was dropped, {source} had {} to {target} ({address}){ways}{resting}.",
             count(total, "connection")
         ));
     }

@@ -108,6 +108,7 @@ pub fn config() -> Config {
             on_collision: OnCollision::default(),
             on_missing_flow: OnMissingFlow::default(),
             snat_ports: 55_000,
+            port_reuse: Duration::ZERO,
             flow_capacity: 1_000_000,
             half_open: HALF_OPEN,
             flow_reuse: Duration::ZERO,

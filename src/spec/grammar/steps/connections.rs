@@ -1,6 +1,8 @@
 //! Steps that open connections, send over them and end them.
 
-use super::{AS, BACKGROUND, BYTES, EVERY, FAMILY, FROM, KEEPALIVE, OVER, TIMES, TO, timeout};
+use super::{
+    AS, BACKGROUND, BYTES, EVERY, FAMILY, FROM, KEEPALIVE, OVER, TIMES, TO, USER_TIMEOUT, timeout,
+};
 use crate::spec::grammar::Need::{Default, Optional};
 use crate::spec::grammar::{PORT, Section, Type, field};
 
@@ -19,6 +21,7 @@ pub(super) static CONNECT: Section = Section {
         ),
         FAMILY,
         KEEPALIVE,
+        USER_TIMEOUT,
         field(
             "tls",
             Default("false"),
@@ -72,6 +75,7 @@ pub(super) static LOAD: Section = Section {
         ),
         FAMILY,
         KEEPALIVE,
+        USER_TIMEOUT,
         timeout("5s"),
         BACKGROUND,
     ],

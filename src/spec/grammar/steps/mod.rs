@@ -222,8 +222,8 @@ const TO: Field = field(
     "to",
     Required,
     Type::Line,
-    "The destination: balancer[/zone][:port], host[/public][:port], or \
-        address:port (IPv6 in brackets). The port may be left out when there is only one.",
+    "The destination: balancer[/zone][:port], host[/public][:port], service[/clusterIP][:port], or \
+        address:port (IPv6 in brackets). The port may be left out when there is only one; `:53/udp` is one of UDP.",
 );
 
 const FAMILY: Field = field(
@@ -238,6 +238,14 @@ const KEEPALIVE: Field = field(
     Optional,
     Type::Lapse { zero: false },
     "SO_KEEPALIVE with this idle time and interval; whole seconds.",
+);
+
+const USER_TIMEOUT: Field = field(
+    "user_timeout",
+    Optional,
+    Type::Lapse { zero: false },
+    "TCP_USER_TIMEOUT: what was sent may stay unacknowledged for so long, then its kernel gives the connection up: `timeout`. \
+        Without it, after `net.ipv4.tcp_retries2` repetitions.",
 );
 
 const OVER: Field = field(

@@ -146,3 +146,27 @@ fn a_port_without_listener_and_a_balancer_without_ports() {
         "front (PortAllocationErrorCount 1) had no source port left toward its target, so 1 SYN of \"x\" went nowhere."
     );
 }
+
+#[test]
+fn ports_at_rest_fill_a_pool_as_well() {
+    let mut kit = Kit::new();
+    let flows = [
+        (40001, 1024, "closed"),
+        (40002, 1025, "closed"),
+        (40003, 1024, "established"),
+    ];
+    for (port, seen, state) in flows {
+        let flow = kit.connect("one", port, "front/a", "web1");
+        let flow = kit.flow(flow);
+        flow.seen_as = format!("10.0.1.5:{seen}");
+        flow.state = state.into();
+    }
+    let x = kit.connect("x", 40004, "front/a", "web1");
+    kit.up(x, "S", 1, 0, 0);
+    kit.up(x, "S", 1, 0, 0);
+    kit.dropped("port-allocation");
+    let summary = the(&kit, "port-exhaustion").summary;
+    let told = "When the first was dropped, 10.0.1.5 had 1 connection to web1 (10.0.1.10:80) and 1 port at rest after \
+                connections that were over.";
+    assert!(summary.ends_with(told), "{summary}");
+}
