@@ -2,9 +2,10 @@
 
 use super::args::ExplainArgs;
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, find, judge, worker};
+use super::{Mistake, Status, find, judge};
 use crate::diag::{self, Code, codes};
-use crate::report::{self, Outcome};
+use crate::plan::lists;
+use crate::report;
 use crate::spec::reference;
 use crate::verdict::findings::KINDS;
 use crate::verdict::pages;
@@ -30,14 +31,18 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         return Ok(Status::Held as u8);
     }
     let path = Path::new(what);
-    if let Some(text) = reference::about(what).filter(|_| !path.is_dir()) {
-        terminal::print(&text);
+    let told: Vec<String> = [reference::about(what), lists::about(what)]
+        .into_iter()
+        .flatten()
+        .collect();
+    if !told.is_empty() && !path.is_dir() {
+        terminal::print(&told.join("\n"));
         return Ok(Status::Held as u8);
     }
     if path.is_dir() {
-        let outcomes = judge::outcomes(path, None)?;
-        terminal::print(&report::text(&outcomes, &Stream::Output.style(true)));
-        return Ok(worker::status(outcomes.iter().map(Outcome::word)) as u8);
+        let judged = judge::outcomes(path, None)?;
+        terminal::print(&report::text(&judged.outcomes, &Stream::Output.style(true)));
+        return Ok(judged.status() as u8);
     }
     let found = find::files(std::slice::from_ref(what));
     if found.is_ok_and(|found| found.iter().all(|one| find::is_lab(&one.file))) {
@@ -45,7 +50,8 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
             "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
         )));
     }
-    let near = diag::did_you_mean(what, KINDS.iter().copied().chain(reference::words()));
+    let words = reference::words().chain(lists::words());
+    let near = diag::did_you_mean(what, KINDS.iter().copied().chain(words));
     let hint = near.map_or_else(
         || "`hairpin explain` lists what there is".to_owned(),
         |near| format!("did you mean `{near}`?"),
@@ -70,6 +76,7 @@ fn contents() -> String {
     for rule in codes::all() {
         text.push_str(&format!("  {}  {}\n", rule.code, rule.title));
     }
-    text.push_str("\nWords of labs: every key of a lab file (`hairpin explain load`); docs/language.md has them all.\n");
+    text.push_str("\nWords of labs: every key of a lab file (`hairpin explain load`); docs/language.md has them all.\n\
+                   Names of others in labs: `hairpin explain attributes`, `annotations`, `quirks`.\n");
     text
 }

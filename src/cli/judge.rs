@@ -1,11 +1,11 @@
 //! `hairpin judge`: saved evidence against the lab's expectations, without privilege.
 
 use super::args::JudgeArgs;
-use super::terminal::Stream;
-use super::{Mistake, count, reports, worker};
+use super::terminal::{self, Stream};
+use super::{Mistake, Status, count, reports, worker};
 use crate::diag::{self, Diagnostics};
 use crate::evidence::Evidence;
-use crate::evidence::store;
+use crate::evidence::store::{self, Saved};
 use crate::plan::{self, Plan};
 use crate::report::{self, CaseInfo, Outcome, Report};
 use crate::spec::{self, Lab};
@@ -15,17 +15,57 @@ use std::path::Path;
 /// Judges every case found in the folder.
 pub fn judge(args: &JudgeArgs) -> Result<u8, Mistake> {
     reports::writable(&args.report)?;
-    let outcomes = outcomes(&args.folder, args.lab.as_deref())?;
+    let judged = outcomes(&args.folder, args.lab.as_deref())?;
     let table = reports::beside(&args.report);
-    table.print(&report::text(&outcomes, &table.style(args.explain)));
-    let written = reports::write(&args.report, &Report::new(&outcomes, None));
-    Ok(worker::status(outcomes.iter().map(Outcome::word)).max(written) as u8)
+    table.print(&report::text(&judged.outcomes, &table.style(args.explain)));
+    let written = reports::write(&args.report, &Report::new(&judged.outcomes, None));
+    Ok(judged.status().max(written) as u8)
 }
 
-/// Judged evidence of a folder, in the order of a run. A lab given picks its own cases where there are any by its
-/// name; else everything there must be of it.
-pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mistake> {
-    let mut saved = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
+/// The cases of a folder, judged.
+pub struct Judged {
+    /// In the order of a run.
+    pub outcomes: Vec<Outcome>,
+    /// Why others were not.
+    damaged: Vec<Mistake>,
+}
+
+impl Judged {
+    /// Tells of those that could not be judged, and gives the exit status.
+    pub fn status(&self) -> Status {
+        let words = self.outcomes.iter().map(Outcome::word);
+        worker::status(words).max(self.whole())
+    }
+
+    /// The same, whatever the verdicts are.
+    pub fn whole(&self) -> Status {
+        for mistake in &self.damaged {
+            terminal::complain(&mistake.to_string());
+        }
+        match self.damaged.len() {
+            0 => Status::Held,
+            n => {
+                let others = count(self.outcomes.len(), "other");
+                terminal::complain(&format!("{} left out, {others} judged", count(n, "case")));
+                Status::Wrong
+            }
+        }
+    }
+
+    /// All of them, where none was left out.
+    pub fn all(mut self) -> Result<Vec<Outcome>, Mistake> {
+        match self.damaged.is_empty() {
+            true => Ok(self.outcomes),
+            false => Err(self.damaged.swap_remove(0)),
+        }
+    }
+}
+
+/// Judged evidence of a folder. A lab given picks its own cases where there are any by its name; else everything there
+/// must be of it.
+pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Judged, Mistake> {
+    let loaded = store::load(folder).map_err(|error| Mistake(error.to_string()))?;
+    let (mut saved, damaged) = (loaded.saved, loaded.damaged.into_iter());
     let text = match lab {
         None => None,
         Some(file) => Some((
@@ -41,26 +81,44 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Vec<Outcome>, Mista
         }
     }
     let mut labs = Labs::default();
-    let mut outcomes = saved
-        .into_iter()
-        .map(|saved| {
-            let (file, text) = text
-                .clone()
-                .unwrap_or_else(|| (saved.case.file.clone(), saved.text.clone()));
-            let place = saved.folder.display().to_string();
-            let plan = labs.replan(&saved.evidence, &file, &text)?;
-            if lab.is_some() {
-                has_results(&plan, &saved.evidence)?;
-            }
-            Ok(Outcome {
-                saved: Some(place),
-                capture: store::capture_beside(&saved.folder),
-                ..judged(&plan, saved.evidence)
-            })
-        })
-        .collect::<Result<Vec<Outcome>, Mistake>>()?;
-    outcomes.sort_by(|a, b| (&a.case.lab, a.case.line).cmp(&(&b.case.lab, b.case.line)));
-    Ok(outcomes)
+    let mut judged = Judged {
+        outcomes: Vec::with_capacity(saved.len()),
+        damaged: damaged.map(|error| Mistake(error.to_string())).collect(),
+    };
+    for saved in saved {
+        let place = saved.folder.display().to_string();
+        match outcome_of(saved, text.as_ref(), &mut labs) {
+            Ok(outcome) => judged.outcomes.push(outcome),
+            // A lab that was given is the same for all of them.
+            Err(mistake) if text.is_some() => return Err(mistake),
+            Err(Mistake(why)) => judged.damaged.push(Mistake(format!("{place}: {why}"))),
+        }
+    }
+    if judged.outcomes.is_empty() && !judged.damaged.is_empty() {
+        return Err(judged.damaged.swap_remove(0));
+    }
+    let place = |outcome: &Outcome| (outcome.case.lab.clone(), outcome.case.line);
+    judged.outcomes.sort_by_key(place);
+    Ok(judged)
+}
+
+/// A saved case by what its own lab claims, or another text of it.
+fn outcome_of(
+    saved: Saved,
+    text: Option<&(String, String)>,
+    labs: &mut Labs,
+) -> Result<Outcome, Mistake> {
+    let own = (saved.case.file.clone(), saved.text.clone());
+    let (file, claims) = text.unwrap_or(&own);
+    let plan = labs.replan(&saved.evidence, file, claims)?;
+    if text.is_some() {
+        has_results(&plan, &saved.evidence)?;
+    }
+    Ok(Outcome {
+        saved: Some(saved.folder.display().to_string()),
+        capture: store::capture_beside(&saved.folder),
+        ..judged(&plan, saved.evidence)
+    })
 }
 
 /// Evidence judged by what a lab's text claims.

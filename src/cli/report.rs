@@ -36,7 +36,7 @@ pub fn report(args: &ReportArgs) -> Result<u8, Mistake> {
 
 fn read(source: &Path) -> Result<Report, Mistake> {
     if source.is_dir() {
-        return Ok(Report::new(&judge::outcomes(source, None)?, None));
+        return Ok(Report::new(&judge::outcomes(source, None)?.all()?, None));
     }
     let text = std::fs::read_to_string(source)
         .map_err(|error| Mistake(format!("cannot read `{}`: {error}", source.display())))?;

@@ -166,17 +166,16 @@ impl Expr {
 
     /// Each longest path it mentions, as written and in order, with its value: `("new.syns", 1)`.
     ///
-    /// Null where the evidence has no such value. A list too long to print is told by its length, as text.
+    /// Null where the evidence has no such value. A list too long to print is told by its length, as text, and by how many
+    /// of its entries are as the macro over it asks.
     pub fn values(&self, evidence: &Value) -> Vec<(String, Value)> {
         let mut list: Vec<(String, Value)> = Vec::new();
-        for node in paths::paths(&self.root) {
-            let path = self.text[node.span.start..node.span.end].to_string();
-            if list.iter().all(|(known, _)| *known != path) {
-                let item = eval::Evaluator::new(&self.text, evidence).item(node);
-                list.push((
-                    path,
-                    item.map_or(Value::Null, |item| paths::printable(&item)),
-                ));
+        for mention in paths::paths(&self.root) {
+            let span = mention.node.span;
+            let path = self.text[span.start..span.end].to_string();
+            let told = (path, paths::printable(&self.text, evidence, &mention));
+            if !list.contains(&told) {
+                list.push(told);
             }
         }
         list

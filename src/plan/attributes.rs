@@ -164,6 +164,50 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }),
 ];
 
+/// Every name, some more than once.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ATTRIBUTES.iter().map(|attribute| attribute.name)
+}
+
+/// Those with such names, for people: whose they are, and what they may be.
+pub(super) fn listed(wanted: impl Fn(&str) -> bool) -> String {
+    let holders = [
+        Holder::Balancer,
+        Holder::Application,
+        Holder::Classic,
+        Holder::Listener,
+        Holder::Group,
+    ];
+    let of = |holder: Holder| {
+        let own = ATTRIBUTES.iter().filter(|a| a.holder == holder);
+        let lines: Vec<String> = own
+            .filter(|attribute| wanted(attribute.name))
+            .map(|attribute| format!("- `{}`: {}\n", attribute.name, attribute.kind.takes()))
+            .collect();
+        let head = format!("Attributes of {}:\n\n", holder.one());
+        (!lines.is_empty()).then(|| head + &lines.concat())
+    };
+    let parts: Vec<String> = holders.into_iter().filter_map(of).collect();
+    parts.join("\n")
+}
+
+impl Kind {
+    /// In words.
+    fn takes(self) -> String {
+        match self {
+            Kind::Bool => "`true` or `false`".to_owned(),
+            Kind::Seconds { min, max } => format!("{min} to {max} seconds"),
+            Kind::Number { min, max } => format!("a number, {min} to {max}"),
+            Kind::NumberOrOff { min, max } => format!("a number, {min} to {max}, or `off`"),
+            Kind::Word(words) => {
+                let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                quoted.join(" or ")
+            }
+            Kind::Text => "text".to_owned(),
+        }
+    }
+}
+
 /// An attribute list that was checked: only good values are found in it.
 #[derive(Debug)]
 pub(super) struct Checked<'a> {

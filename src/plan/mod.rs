@@ -23,6 +23,7 @@ mod groups;
 mod guards;
 mod hosts;
 mod kubernetes;
+pub mod lists;
 mod lower;
 pub mod model;
 mod nat;
@@ -209,7 +210,6 @@ fn resolve(
         addresses,
         groups,
         balancers,
-        endpoints,
         clock,
         ..
     } = &network;
@@ -220,7 +220,7 @@ fn resolve(
     let inner = groups::all_zonal_names(groups, body);
     let names = network.names(&inner);
     let shape = shape::shape(body, &names);
-    let destinations = Destinations::new(drafts, balancers, endpoints, addresses, sink);
+    let destinations = Destinations::new(&network, &expanded.cluster, sink);
     let mut compiler = Compiler::new(&shape, lines);
     let scene = steps::Scene {
         hosts: drafts,

@@ -159,6 +159,48 @@ fn what_is_no_evidence_is_refused_in_words() {
     );
 }
 
+/// One folder that a full disk left half, one whose lab is no lab any more, and one that is whole.
+#[test]
+fn a_damaged_folder_is_told_and_the_others_are_judged() {
+    let Some((desk, _)) = recorded("damaged") else {
+        return;
+    };
+    let evidence = desk.read("kept/quick/bad/evidence.json");
+    desk.file(
+        "kept/quick/bad/evidence.json",
+        &evidence[..evidence.len() / 2],
+    );
+    let output = desk.hairpin(&["judge", "kept", "--report", "json=-"]);
+    assert_eq!(status(&output), 2, "{}", everything(&output));
+    assert_eq!(verdicts(&json(&out(&output))), ["good holds"]);
+    for part in [
+        "bad/evidence.json is not what hairpin wrote there",
+        "1 case left out, 1 other judged",
+    ] {
+        assert!(err(&output).contains(part), "{}", everything(&output));
+    }
+    for command in ["explain", "metrics"] {
+        let output = desk.hairpin(&[command, "kept"]);
+        assert_eq!(status(&output), 2, "{}", everything(&output));
+        assert!(!out(&output).is_empty(), "the whole one is told");
+    }
+    // A report that says nothing of it would be taken for the whole.
+    mistake(
+        &desk.hairpin(&["report", "kept", "--report", "json=-"]),
+        &["bad/evidence.json is not what hairpin wrote there"],
+    );
+    desk.file("kept/quick/bad/evidence.json", &evidence);
+    desk.file("kept/quick/bad/lab.yaml", "title: no lab");
+    let output = desk.hairpin(&["judge", "kept", "--report", "json=-"]);
+    assert_eq!(status(&output), 2, "{}", everything(&output));
+    assert_eq!(verdicts(&json(&out(&output))), ["good holds"]);
+    assert!(
+        err(&output).contains("kept/quick/bad: "),
+        "{}",
+        err(&output)
+    );
+}
+
 #[test]
 fn a_saved_case_is_explained() {
     let Some((desk, _)) = recorded("explained") else {

@@ -30,6 +30,8 @@ pub const OUTSIDE_THE_CLUSTER: Code = Code(711);
 pub const NO_NODES: Code = Code(712);
 /// More ports than the nodes have.
 pub const NODE_PORTS_GONE: Code = Code(713);
+/// A service of type LoadBalancer that is called like pods or a node.
+pub const SERVICE_NAME_OF_HOST: Code = Code(714);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -186,5 +188,20 @@ pub(super) const RULES: &[Rule] = &[
         \x20   sixty services with fifty ports each\n\
         Right:\n\
         \x20   as many as the story needs, or `type: ClusterIP` for those that nobody outside reaches",
+    },
+    Rule {
+        code: SERVICE_NAME_OF_HOST,
+        title: "a service with a balancer has the name of pods or of a node",
+        page: "In a cluster a Deployment and its Service often have one name. In a lab both are destinations and senders: the\n\
+        service brings a load balancer of its name, pods are hosts of theirs, and `to: web`, `hosts.web` and `p.sender` must\n\
+        say which. Give the pods another name, as real pods have (`web-6d4f...`). A service of type ClusterIP brings no\n\
+        balancer and may have the name of its pods.\n\
+        \n\
+        Wrong:\n\
+        \x20   pods: { web: { count: 2, serve: { 80: echo } } }\n\
+        \x20   services: { web: { selector: web, ports: [{ port: 80 }] } }\n\
+        Right:\n\
+        \x20   pods: { web-pod: { count: 2, serve: { 80: echo } } }\n\
+        \x20   services: { web: { selector: web-pod, ports: [{ port: 80 }] } }",
     },
 ];

@@ -54,6 +54,15 @@ pub struct Saved {
     pub evidence: Evidence,
 }
 
+/// The cases of a folder.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Read back.
+    pub saved: Vec<Saved>,
+    /// Why others were not.
+    pub damaged: Vec<StoreError>,
+}
+
 /// `case.json`: what a folder holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseFile {
@@ -120,8 +129,9 @@ pub fn save(
     Ok(folder)
 }
 
-/// Every case in `dir`, be it a case's own folder or any folder above, in the order of their paths.
-pub fn load(dir: &Path) -> Result<Vec<Saved>, StoreError> {
+/// Every case in `dir`, be it a case's own folder or any folder above, in the order of their paths. One that cannot be read
+/// is among the damaged; where nothing else is, its error is this one's.
+pub fn load(dir: &Path) -> Result<Loaded, StoreError> {
     let mut folders = Vec::new();
     search(dir, DEPTH, &mut folders)?;
     if folders.is_empty() {
@@ -129,7 +139,17 @@ pub fn load(dir: &Path) -> Result<Vec<Saved>, StoreError> {
             path: dir.to_owned(),
         });
     }
-    folders.into_iter().map(load_one).collect()
+    let mut loaded = Loaded::default();
+    for folder in folders {
+        match load_one(folder) {
+            Ok(saved) => loaded.saved.push(saved),
+            Err(error) => loaded.damaged.push(error),
+        }
+    }
+    match loaded.saved.is_empty() {
+        true => Err(loaded.damaged.swap_remove(0)),
+        false => Ok(loaded),
+    }
 }
 
 /// Where a case is kept under `dir`.

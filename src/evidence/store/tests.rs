@@ -51,7 +51,7 @@ fn what_is_saved_is_read_back_from_its_folder_and_from_any_above() {
         (dir.0.join("nlb"), 2),
         (dir.0.clone(), 2),
     ] {
-        let saved = load(&from).expect("read back");
+        let saved = load(&from).expect("read back").saved;
         assert_eq!(saved.len(), cases);
         let one = saved.last().expect("a case");
         assert_eq!(
@@ -67,7 +67,7 @@ fn the_same_case_is_replaced_and_another_lab_s_is_not() {
     let dir = Scratch::new("occupied");
     save(&dir.0, "old\n", &case("a.yaml", "c"), &evidence()).expect("saved");
     save(&dir.0, "new\n", &case("a.yaml", "c"), &evidence()).expect("replaced");
-    assert_eq!(load(&dir.0).expect("read back")[0].text, "new\n");
+    assert_eq!(load(&dir.0).expect("read back").saved[0].text, "new\n");
     let error =
         save(&dir.0, "other\n", &case("b.yaml", "c"), &evidence()).expect_err("another lab");
     assert!(
@@ -76,7 +76,7 @@ fn the_same_case_is_replaced_and_another_lab_s_is_not() {
             .contains("holds case `c` of a.yaml; give another folder"),
         "{error}"
     );
-    assert_eq!(load(&dir.0).expect("still there")[0].text, "new\n");
+    assert_eq!(load(&dir.0).expect("still there").saved[0].text, "new\n");
 }
 
 #[test]

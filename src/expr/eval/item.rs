@@ -110,7 +110,8 @@ fn leaves(value: &Value) -> usize {
     }
 }
 
-pub(super) fn elements<'a>(list: &Item<'a>) -> Vec<Item<'a>> {
+/// Of a list; none of anything else.
+pub(in crate::expr) fn elements<'a>(list: &Item<'a>) -> Vec<Item<'a>> {
     match list {
         Item::Values(list) => list.iter().map(Item::of).collect(),
         Item::Items(list) => list.to_vec(),

@@ -7,11 +7,10 @@ mod functions;
 mod item;
 mod operators;
 
-pub(super) use item::Item;
+pub(super) use item::{Item, elements};
 
 use super::ast::{Each, Kind, Node};
 use crate::diag::{Span, did_you_mean};
-use item::elements;
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -201,7 +200,8 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn each(
+    /// What a macro comes to.
+    pub(super) fn each(
         &mut self,
         how: Each,
         over: &'a Node,

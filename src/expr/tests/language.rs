@@ -443,6 +443,50 @@ fn values_are_the_longest_paths_in_order() {
 }
 
 #[test]
+fn of_a_long_list_the_entries_that_were_asked_for_are_told() {
+    let socket = |n: usize| {
+        let state = if n % 3 == 0 { "LISTEN" } else { "" };
+        json!({ "t": 1.5 * n as f64, "state": state, "local": n.to_string() })
+    };
+    let sockets = (0..30).map(socket).collect::<Vec<_>>();
+    let evidence = json!({ "hosts": { "web1": { "sockets": sockets } } });
+    for (text, told) in [
+        (
+            "hosts.web1.sockets.filter(s, s.state == 'LISTEN' && s.local != '0').size() == 7",
+            "(30 entries; 9 fit, the first: t 4.5, state LISTEN, local 3)",
+        ),
+        (
+            "hosts.web1.sockets.exists(s, s.local == '29')",
+            "(30 entries; 1 fits: t 43.5, local 29)",
+        ),
+        (
+            "hosts.web1.sockets.exists(s, s.local == '99')",
+            "(30 entries; none fits)",
+        ),
+        (
+            "hosts.web1.sockets.all(s, s.state == 'LISTEN')",
+            "(30 entries; 20 do not fit, the first: t 1.5, state \"\")",
+        ),
+        (
+            "hosts.web1.sockets.all(s, s.local != '99')",
+            "(30 entries; all fit)",
+        ),
+        (
+            "size(hosts.web1.sockets.map(s, s.local)) == 30",
+            "(30 entries)",
+        ),
+        (
+            "hosts.web1.sockets.exists(s, hosts.web1.sockets.exists(other, other.local < s.local))",
+            "(30 entries; 29 fit, the first: t 1.5, local 1)",
+        ),
+    ] {
+        let values = expr(text).values(&evidence);
+        let path = "hosts.web1.sockets".to_owned();
+        assert_eq!(values[0], (path, json!(told)), "{text}");
+    }
+}
+
+#[test]
 fn places_are_those_of_the_file() {
     let place = |written: usize| {
         let mut sink = Diagnostics::default();

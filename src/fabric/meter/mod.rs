@@ -229,7 +229,8 @@ impl Meter {
             .sum()
     }
 
-    /// A flow is refused.
+    /// A flow is refused. Undocumented: what becomes of the next SYN of the same. Nothing is kept of a refused flow by which
+    /// the two could be told apart, so each is one.
     pub fn rejected(&mut self, node: NodeId, family: Family) {
         self.add(node, Metric::RejectedFlowCount, 1);
         match family {

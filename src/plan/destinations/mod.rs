@@ -19,9 +19,11 @@ use super::addresses::Addresses;
 use super::balancers::Balancer;
 use super::endpoints::Endpoint as PrivateEndpoint;
 use super::hosts::Hosts;
+use super::kubernetes::Cluster;
+use super::network::Network;
 use super::{Dial, Endpoint, HostId, Sink};
-use crate::diag::Diagnostic;
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{kubernetes, plan as code};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::ServePort;
 use literal::address_place;
 use services::CLUSTER_IP;
@@ -97,31 +99,58 @@ impl Place {
     }
 }
 
+/// A service that is called like what it leads to, as usual in clusters, where they are never asked for in one place.
+fn service_like(
+    name: &str,
+    service: Span,
+    cluster: &Cluster,
+    host: &Spanned<String>,
+) -> Diagnostic {
+    let (what, one) = match (cluster.is_node(name), cluster.node_of(&host.value)) {
+        (true, _) => ("node", "a node's"),
+        (false, Some(_)) => ("pods", "that of pods"),
+        (false, None) => ("host", "a host's"),
+    };
+    Diagnostic::new(
+        kubernetes::SERVICE_NAME_OF_HOST,
+        service,
+        format!("the service `{name}` brings a load balancer, and its name is also {one}"),
+    )
+    .label("`to:` and names of senders could not tell the two apart")
+    .also(host.span, format!("the {what}"))
+    .help(match what {
+        "pods" => format!("call the pods `{name}-pod`, and write `selector: {name}-pod`"),
+        _ => "rename one of the two".to_owned(),
+    })
+}
+
 impl<'a> Destinations<'a> {
     /// Checks that a name is one destination, and makes them ready to be found.
-    pub(super) fn new(
-        hosts: &'a Hosts<'a>,
-        balancers: &'a [Balancer<'a>],
-        endpoints: &'a [PrivateEndpoint<'a>],
-        addresses: &'a Addresses,
-        sink: &mut Sink,
-    ) -> Self {
+    pub(super) fn new(network: &'a Network<'a>, cluster: &Cluster, sink: &mut Sink) -> Self {
+        let Network {
+            drafts: hosts,
+            balancers,
+            endpoints,
+            addresses,
+            ..
+        } = network;
         let mut balancer_by_name = HashMap::new();
         for (index, balancer) in balancers.iter().enumerate() {
             let name = balancer.name.value.as_str();
             balancer_by_name.entry(name).or_insert(index);
             if let Some(host) = hosts.all(name).and_then(|all| all.first()) {
-                let host = hosts.get(*host);
-                sink.push(
-                    Diagnostic::new(
+                let host = &hosts.get(*host).key;
+                sink.push(match cluster.service(name) {
+                    Some(_) => service_like(name, balancer.name.span, cluster, host),
+                    None => Diagnostic::new(
                         code::DESTINATION_NAME_TWICE,
                         balancer.name.span,
                         format!("`{name}` is a load balancer and a host"),
                     )
                     .label("`to:` could not tell them apart")
-                    .also(host.key.span, "the host")
+                    .also(host.span, "the host")
                     .help("rename one of the two"),
-                );
+                });
             }
         }
         for endpoint in endpoints {

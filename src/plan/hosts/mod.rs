@@ -355,6 +355,26 @@ const QUIRKS: &[(&str, [&str; 2], &str)] = &[
     ),
 ];
 
+/// Every quirk's name.
+pub(super) fn quirk_names() -> impl Iterator<Item = &'static str> {
+    QUIRKS.iter().map(|(name, ..)| *name)
+}
+
+/// Those with such names, for people: what they may be, and mean.
+pub(super) fn quirks_listed(wanted: impl Fn(&str) -> bool) -> String {
+    let named = QUIRKS.iter().filter(|(name, ..)| wanted(name));
+    let lines: Vec<String> = named
+        .map(|(name, _, help)| format!("- `{name}`: {help}\n"))
+        .collect();
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!(
+            "Quirks, under `kernel` of a host or node:\n\n{}",
+            lines.concat()
+        ),
+    }
+}
+
 fn quirks(host: &spec::Host, sink: &mut Sink) {
     for (name, value) in &host.kernel {
         let found = QUIRKS.iter().find(|(quirk, ..)| *quirk == name.value);

@@ -11,24 +11,27 @@ use crate::spec::HealthCheck;
 /// What all of them begin with.
 pub(in crate::plan) const PREFIX: &str = "service.beta.kubernetes.io/aws-load-balancer-";
 
-const NAMES: &[&str] = &[
-    "attributes",
-    "cross-zone-load-balancing-enabled",
-    "healthcheck-healthy-threshold",
-    "healthcheck-interval",
-    "healthcheck-path",
-    "healthcheck-port",
-    "healthcheck-protocol",
-    "healthcheck-success-codes",
-    "healthcheck-timeout",
-    "healthcheck-unhealthy-threshold",
-    "ip-address-type",
-    "nlb-target-type",
-    "proxy-protocol",
-    "scheme",
-    "target-group-attributes",
-    "type",
+/// Their names behind that, each with what it may be.
+const NAMES: &[(&str, &str)] = &[
+    ("attributes", PAIRS),
+    ("cross-zone-load-balancing-enabled", "`true` or `false`"),
+    ("healthcheck-healthy-threshold", "a number of checks"),
+    ("healthcheck-interval", "seconds"),
+    ("healthcheck-path", "`/healthz`"),
+    ("healthcheck-port", "`traffic-port`, or a port"),
+    ("healthcheck-protocol", "`TCP`, `HTTP` or `HTTPS`"),
+    ("healthcheck-success-codes", "`200`, `200,202` or `200-399`"),
+    ("healthcheck-timeout", "seconds"),
+    ("healthcheck-unhealthy-threshold", "a number of checks"),
+    ("ip-address-type", "`ipv4`"),
+    ("nlb-target-type", "`instance` or `ip`"),
+    ("proxy-protocol", "`*`"),
+    ("scheme", "`internal` or `internet-facing`"),
+    ("target-group-attributes", PAIRS),
+    ("type", "`external`, `nlb` or `nlb-ip`"),
 ];
+/// What annotations of attributes may be.
+const PAIRS: &str = "pairs with commas between: `load_balancing.cross_zone.enabled=true`";
 /// `...-listener-attributes.TCP-80`
 const LISTENER: &str = "listener-attributes.";
 /// The attribute that an older annotation stands for.
@@ -55,6 +58,26 @@ pub(in crate::plan) struct Wishes {
     pub(in crate::plan) checks: Vec<(&'static str, Spanned<String>)>,
 }
 
+/// Every name, without what all begin with.
+pub(in crate::plan) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
+/// Those with such names, for people: what they may be.
+pub(in crate::plan) fn listed(wanted: impl Fn(&str) -> bool) -> String {
+    let named = NAMES.iter().filter(|(name, _)| wanted(name));
+    let mut lines: Vec<String> = named
+        .map(|(name, takes)| format!("- `{PREFIX}{name}`: {takes}\n"))
+        .collect();
+    if wanted(LISTENER) {
+        lines.push(format!("- `{PREFIX}{LISTENER}TCP-80`: {PAIRS}\n"));
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("Annotations of a service:\n\n{}", lines.concat()),
+    }
+}
+
 /// Reads annotations, and says what is wrong with them.
 pub(in crate::plan) fn read(
     written: &[(Spanned<String>, Spanned<String>)],
@@ -68,7 +91,7 @@ pub(in crate::plan) fn read(
             listener(name, port, value, ports, &mut wishes, sink);
             continue;
         }
-        let known = short.and_then(|short| NAMES.iter().find(|known| **known == short));
+        let known = short.and_then(|short| names().find(|known| *known == short));
         match known {
             Some(known) => one(known, value, &mut wishes, sink),
             None => sink.push(unknown(name, sink)),
@@ -78,12 +101,9 @@ pub(in crate::plan) fn read(
 }
 
 fn unknown(name: &Spanned<String>, sink: &Sink) -> Diagnostic {
-    let all: Vec<String> = NAMES
-        .iter()
-        .map(|known| format!("{PREFIX}{known}"))
-        .collect();
+    let all: Vec<String> = names().map(|known| format!("{PREFIX}{known}")).collect();
     let help = match name.value.strip_prefix(PREFIX) {
-        Some(short) => sink.help(short, NAMES.iter().copied()),
+        Some(short) => sink.help(short, names()),
         None => sink.help(&name.value, all.iter().map(String::as_str)),
     };
     Diagnostic::new(

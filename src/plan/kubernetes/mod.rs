@@ -5,7 +5,7 @@
 //! for these too. What only a cluster has stays in [`Cluster`]: who is on which node, and services, from which each
 //! node's rules are written once addresses are known (see `kube_proxy`, `vpc_cni`).
 
-mod annotations;
+pub(super) mod annotations;
 mod kube_proxy;
 mod services;
 mod vpc_cni;
