@@ -115,6 +115,8 @@ fn outcome_of(
         has_results(&plan, &saved.evidence)?;
     }
     Ok(Outcome {
+        // By another text it is judged as that claims.
+        by_hand: saved.case.by_hand && text.is_none(),
         saved: Some(saved.folder.display().to_string()),
         capture: store::capture_beside(&saved.folder),
         ..judged(&plan, saved.evidence)
@@ -136,6 +138,7 @@ fn judged(plan: &Plan, evidence: Evidence) -> Outcome {
         verdict: Some(verdict),
         failure: None,
         interrupted: false,
+        by_hand: false,
         saved: None,
         capture: None,
         record: None,

@@ -56,6 +56,7 @@ impl<'a> Keeper<'a> {
             saved: None,
             capture: None,
             retried: None,
+            by_hand: false,
         };
         match result {
             Err(error) => outcome.failure = Some(error.to_string()),

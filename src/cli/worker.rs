@@ -159,6 +159,7 @@ fn cut_short(asked: &[Job], over: &BTreeSet<usize>) -> Vec<Outcome> {
         saved: None,
         capture: None,
         retried: None,
+        by_hand: false,
     });
     told.collect()
 }
@@ -311,7 +312,7 @@ fn publish(args: &RunArgs, outcomes: &[Outcome], left_out: &LeftOut, began: Inst
 /// The worst that happened decides.
 pub fn status(words: impl Iterator<Item = Word>) -> Status {
     let each = words.map(|word| match word {
-        Word::Ruled(Ruling::Holds) => Status::Held,
+        Word::Ruled(Ruling::Holds) | Word::ByHand => Status::Held,
         Word::Ruled(Ruling::Fails | Ruling::Inconclusive) => Status::Failed,
         Word::Failure => Status::Unable,
         Word::Interrupted => Status::Interrupted,

@@ -114,6 +114,7 @@ fn status(tally: &Tally) -> TestCaseStatus {
     let shown = tally.shown();
     let (kind, word) = match tally.word() {
         Word::Ruled(Ruling::Holds) => return success(shown),
+        Word::ByHand => return TestCaseStatus::skipped(),
         Word::Ruled(Ruling::Fails) => (NonSuccessKind::Failure, "fails"),
         Word::Ruled(Ruling::Inconclusive) => (NonSuccessKind::Error, "inconclusive"),
         Word::Failure => (NonSuccessKind::Error, "could-not-run"),

@@ -4,7 +4,7 @@
 use super::proof;
 use super::tally::{Tally, by_lab};
 use super::told;
-use super::words::{kind_word, result_word};
+use super::words::{result_word, sort_word};
 use super::{Report, Word};
 use crate::plan::Kind;
 use crate::report::wrap::count;
@@ -46,7 +46,7 @@ pub fn markdown(report: &Report) -> String {
 }
 
 fn is_good(tally: &Tally) -> bool {
-    tally.word() == Word::Ruled(Ruling::Holds)
+    !tally.word().is_amiss()
 }
 
 /// `hairpin: 34 labs, 310 cases, all as claimed`
@@ -63,6 +63,7 @@ fn headline(tallies: &[&Tally]) -> String {
         (Word::Ruled(Ruling::Inconclusive), "inconclusive"),
         (Word::Failure, "could not run"),
         (Word::Interrupted, "interrupted"),
+        (Word::ByHand, "by hand, of which nothing is claimed"),
     ] {
         let n = came_to(word);
         if n > 0 {
@@ -87,7 +88,7 @@ fn unfolded(tally: &Tally) -> String {
     let mut out = format!(
         "### {} {} `{}`: {}\n\n{}\n\n",
         mark(tally),
-        kind_word(record.kind),
+        sort_word(record.kind, record.verdict),
         record.name().replace('`', "'"),
         result_word(record.verdict, record.kind),
         escaped(&told::message(tally))
@@ -220,6 +221,7 @@ fn mark(tally: &Tally) -> &'static str {
         Word::Ruled(Ruling::Inconclusive) => "\u{2753}",
         Word::Failure => "\u{26a0}\u{fe0f}",
         Word::Interrupted => "\u{1f6d1}",
+        Word::ByHand => "\u{270b}",
     }
 }
 

@@ -44,8 +44,8 @@ pub use words::Word;
 pub(crate) use words::{kind_word, machine_word};
 
 use self::plan::Drawing;
-use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
+use crate::evidence::{Evidence, StepResult};
 use crate::plan::{Change, Fix, Kind, Plan};
 use crate::verdict::{Ruling, Verdict};
 
@@ -66,6 +66,8 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// The user stopped the run before this one was over.
     pub interrupted: bool,
+    /// It is no run: the lab was worked by hand, and nothing is claimed of what was done.
+    pub by_hand: bool,
     /// Where its evidence was saved, as the user may type it.
     pub saved: Option<String>,
     /// Where its packets were saved.
@@ -133,6 +135,7 @@ impl Outcome {
     pub fn word(&self) -> Word {
         match (&self.failure, &self.verdict) {
             _ if self.interrupted => Word::Interrupted,
+            (None, Some(_)) if self.by_hand => Word::ByHand,
             (None, Some(verdict)) => Word::Ruled(verdict.ruling),
             (Some(_), _) | (None, None) => Word::Failure,
         }
@@ -142,7 +145,43 @@ impl Outcome {
     pub fn holds(&self) -> bool {
         self.word() == Word::Ruled(Ruling::Holds)
     }
+
+    /// What its story waited for in vain, in sentences: a wait that ended at its limit, of which no claim takes notice.
+    pub fn waited(&self) -> Vec<String> {
+        let steps = self.evidence.iter().flat_map(|evidence| &evidence.steps);
+        let vain = steps.filter(|step| {
+            step.error == "deadline" && step.label.starts_with(WAIT) && !self.speaks_of(&step.name)
+        });
+        let sentence = |step: &StepResult| {
+            let that = step.label.trim_start_matches(WAIT);
+            format!(
+                "{} ended at its limit, after {:.1} s: {that} did not become true, and no claim asks whether it did",
+                step.name,
+                step.ms / 1e3
+            )
+        };
+        vain.map(sentence).collect()
+    }
+
+    /// A claim reads the step's result.
+    fn speaks_of(&self, step: &str) -> bool {
+        let verdict = self.verdict.iter();
+        let mut claims = verdict.flat_map(|verdict| verdict.works.iter().chain(&verdict.expect));
+        claims.any(|claim| {
+            let names = claim.values.iter().map(|(name, _)| name.as_str());
+            let mut own = names.filter_map(|name| name.strip_prefix(step));
+            own.any(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
+    /// Something that was claimed was not shown.
+    pub fn is_amiss(&self) -> bool {
+        self.word().is_amiss()
+    }
 }
+
+/// How the label of a `wait_until` begins.
+const WAIT: &str = "wait until ";
 
 #[cfg(test)]
 mod tests;

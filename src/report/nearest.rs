@@ -74,7 +74,7 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
     let (Some(verdict), Some(evidence)) = (&outcome.verdict, &outcome.evidence) else {
         return nearest;
     };
-    if outcome.holds() {
+    if !outcome.is_amiss() {
         return nearest;
     }
     let claims = missed(verdict, outcome.case.kind);

@@ -3,8 +3,9 @@
 use super::tally::{Tally, tallies};
 use super::text::summary_word;
 use super::words::result_word;
+use super::words::sort_word;
 use super::wrap::count;
-use super::{Record, Report, Word, kind_word};
+use super::{Record, Report, Word};
 
 /// The pass rate of every case over its runs, one line a case, and for those that did not always hold the first
 /// run that did not: its seed, its reason, its evidence.
@@ -21,13 +22,13 @@ pub fn repeat(report: &Report) -> String {
         text.push_str(&format!(
             "{:<width$}  {:<7}  {}\n",
             name(tally),
-            kind_word(tally.runs[0].kind),
+            sort_word(tally.runs[0].kind, tally.runs[0].verdict),
             figures(tally)
         ));
         if let Some(failed) = tally.failed() {
             text.push_str(&match failed.verdict {
                 Word::Interrupted => format!("    {}\n", failed.why()),
-                Word::Ruled(_) | Word::Failure => first_failure(failed),
+                Word::Ruled(_) | Word::Failure | Word::ByHand => first_failure(failed),
             });
         }
     }

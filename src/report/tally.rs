@@ -59,15 +59,16 @@ impl<'a> Tally<'a> {
 
     /// The first run that did not hold; one that was interrupted only where there is no other.
     pub fn failed(&self) -> Option<&'a Record> {
-        let mut bad = self.runs.iter().filter(|run| !run.holds());
+        let mut bad = self.runs.iter().filter(|run| run.is_amiss());
         let told = bad.clone().find(|run| run.verdict != Word::Interrupted);
         told.or_else(|| bad.next()).copied()
     }
 
-    /// Runs that were made; an interrupt takes the others.
+    /// Runs that were made; an interrupt takes the others, and what was done by hand is none.
     pub fn made(&self) -> usize {
+        let none = [Word::Interrupted, Word::ByHand];
         let made = self.runs.iter();
-        made.filter(|run| run.verdict != Word::Interrupted).count()
+        made.filter(|run| !none.contains(&run.verdict)).count()
     }
 
     /// Runs that held.
@@ -78,11 +79,12 @@ impl<'a> Tally<'a> {
     /// What the case came to over all runs: the worst of them.
     pub fn word(&self) -> Word {
         let severity = |word: Word| match word {
-            Word::Ruled(Ruling::Holds) => 0,
-            Word::Interrupted => 1,
-            Word::Ruled(Ruling::Inconclusive) => 2,
-            Word::Ruled(Ruling::Fails) => 3,
-            Word::Failure => 4,
+            Word::ByHand => 0,
+            Word::Ruled(Ruling::Holds) => 1,
+            Word::Interrupted => 2,
+            Word::Ruled(Ruling::Inconclusive) => 3,
+            Word::Ruled(Ruling::Fails) => 4,
+            Word::Failure => 5,
         };
         let words = self.runs.iter().map(|run| run.verdict);
         words

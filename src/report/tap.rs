@@ -6,7 +6,7 @@
 
 use super::tally::{Tally, tallies};
 use super::told;
-use super::words::{kind_word, machine_word, result_word};
+use super::words::{machine_word, result_word, sort_word};
 use super::{Report, Word};
 use crate::verdict::Ruling;
 
@@ -17,13 +17,13 @@ pub fn tap(report: &Report) -> String {
     let mut out = format!("TAP version 13\n1..{}\n", tallies.len() + missing.len());
     for (i, tally) in tallies.iter().enumerate() {
         let shown = tally.shown();
-        let held = tally.word() == Word::Ruled(Ruling::Holds);
+        let held = !tally.word().is_amiss();
         out.push_str(&format!(
             "{} {} - {} ({} {})\n",
             if held { "ok" } else { "not ok" },
             i + 1,
             described(&shown.name()),
-            kind_word(shown.kind),
+            sort_word(shown.kind, shown.verdict),
             result_word(shown.verdict, shown.kind)
         ));
         let remark = shown.retried.is_some() || tally.runs.len() > 1;

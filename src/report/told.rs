@@ -5,7 +5,7 @@ use super::last_words;
 use super::proof;
 use super::tally::Tally;
 use super::words::{
-    CLAIM, CLAIMED, PROMISE, clock, kind_word, machine_word, promised, result_word,
+    CLAIM, CLAIMED, PROMISE, clock, machine_word, promised, result_word, sort_word,
 };
 use crate::report::record::{Claimed, Truth};
 use crate::verdict::ladder;
@@ -60,7 +60,7 @@ pub(super) fn failure(record: &Record) -> String {
         ));
     }
     for unwanted in &record.unwanted_finds {
-        let kind = kind_word(record.kind);
+        let kind = sort_word(record.kind, record.verdict);
         out.push_str(&format!(
             "found, and a {kind} must not show it: {unwanted}\n"
         ));
@@ -106,7 +106,7 @@ fn claim_text(claim: &Claimed, [holds, fails, unknown]: [&str; 3]) -> String {
 pub(super) fn explanation(record: &Record) -> String {
     let mut out = format!(
         "{} {} ({}): {}\n",
-        kind_word(record.kind),
+        sort_word(record.kind, record.verdict),
         record.name(),
         record.title,
         result_word(record.verdict, record.kind)

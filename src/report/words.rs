@@ -22,6 +22,20 @@ pub enum Word {
     Failure,
     /// The user stopped the run before the case was over.
     Interrupted,
+    /// It is no run: nothing is claimed of what was done by hand.
+    ByHand,
+}
+
+impl Word {
+    /// Something that was claimed was not shown.
+    pub fn is_amiss(self) -> bool {
+        match self {
+            Self::Ruled(Ruling::Holds) | Self::ByHand => false,
+            Self::Ruled(Ruling::Fails | Ruling::Inconclusive)
+            | Self::Failure
+            | Self::Interrupted => true,
+        }
+    }
 }
 
 /// The command that runs a case again and tells everything about it, to be pasted into a shell.
@@ -39,6 +53,14 @@ fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// What kind of case it is; by hand it is none.
+pub(super) fn sort_word(kind: Kind, word: Word) -> &'static str {
+    match word {
+        Word::ByHand => "by hand",
+        Word::Ruled(_) | Word::Failure | Word::Interrupted => kind_word(kind),
+    }
+}
+
 /// `fault`, `fix`, `partial`, `control`
 pub(crate) fn kind_word(kind: Kind) -> &'static str {
     match kind {
@@ -49,7 +71,7 @@ pub(crate) fn kind_word(kind: Kind) -> &'static str {
     }
 }
 
-/// `holds`, `fails`, `inconclusive`, `error`, `interrupted`: for machines, the same for every kind of case.
+/// `holds`, `fails`, `inconclusive`, `error`, `interrupted`, `by-hand`: for machines, the same for every kind of case.
 pub(crate) fn machine_word(word: Word) -> &'static str {
     match word {
         Word::Ruled(Ruling::Holds) => "holds",
@@ -57,6 +79,7 @@ pub(crate) fn machine_word(word: Word) -> &'static str {
         Word::Ruled(Ruling::Inconclusive) => "inconclusive",
         Word::Failure => "error",
         Word::Interrupted => "interrupted",
+        Word::ByHand => "by-hand",
     }
 }
 
@@ -89,6 +112,7 @@ pub(super) fn result_word(word: Word, kind: Kind) -> &'static str {
         (Word::Ruled(Ruling::Inconclusive), _) => "inconclusive",
         (Word::Failure, _) => "could not run",
         (Word::Interrupted, _) => "interrupted",
+        (Word::ByHand, _) => "no claim",
     }
 }
 

@@ -19,6 +19,49 @@ fn evidence_of_the_whole_story_is_judged_as_that_of_a_run() {
 }
 
 #[test]
+fn a_story_with_a_program_between_its_steps_is_no_run() {
+    let Some(bench) = Bench::new("hand-between") else {
+        return;
+    };
+    bench.ends(0, &["up", &bench.lab, "--name", "web"]);
+    bench.ends(0, &["exec", "web", "client", "--", "true"]);
+    bench.ends(0, &["do", "web", "--all"]);
+    let folder = bench.scratch.0.join("between");
+    let folder = folder.to_str().expect("UTF-8");
+    let told = bench.ends(0, &["down", "web", "--evidence", folder, "-e"]);
+    let judged = bench.ends(0, &["judge", folder]);
+    for text in [told, judged] {
+        let summary = "1 by hand, of which nothing is claimed";
+        assert!(text.contains(summary), "{text}");
+    }
+}
+
+#[test]
+fn a_story_that_was_cut_off_is_no_run() {
+    let Some(bench) = Bench::new("hand-cut-off") else {
+        return;
+    };
+    bench.ends(0, &["up", &bench.lab, "--name", "web"]);
+    let mut long = bench
+        .command(&["do", "web", "run: { on_host: client, command: 'sleep 60' }"])
+        .spawn()
+        .expect("it starts");
+    let begun = || bench.hairpin(&["exec", "client", "--", "pgrep", "-x", "sleep"]);
+    eventually(LIMIT, "the step begins", || {
+        begun().status.success().then_some(())
+    });
+    let folder = bench.scratch.0.join("cut-off");
+    let folder = folder.to_str().expect("UTF-8");
+    bench.ends(0, &["down", "web", "--evidence", folder]);
+    long.wait().expect("it ends");
+    let evidence = common::evidence(Path::new(folder), "broken");
+    let step = &evidence["steps"][0];
+    assert_eq!(step["error"], "deadline", "{step}");
+    assert!(step["at"].as_f64() > Some(0.0), "{step}");
+    assert!(step["ms"].as_f64() > Some(0.0), "{step}");
+}
+
+#[test]
 fn evidence_of_other_steps_has_a_lab_of_its_own() {
     let Some(bench) = Bench::new("hand-other") else {
         return;
@@ -108,7 +151,9 @@ fn a_keeper_that_is_killed_leaves_a_folder_at_most() {
     });
     let rows = bench.ps();
     assert_eq!(rows[0]["state"], "dead");
-    bench.refuses(&["exec", "web", "one", "--", "true"], &["no lab is up"]);
+    let words = ["the lab `web` is dead", "hairpin clean"];
+    bench.refuses(&["exec", "web", "one", "--", "true"], &words);
+    bench.refuses(&["do", "web", "hello"], &words);
     bench.refuses(
         &["down", "web"],
         &["the lab `web` is dead", "hairpin clean"],
@@ -183,7 +228,11 @@ fn evidence_without_steps_claims_nothing() {
     let folder = folder.to_str().expect("UTF-8");
     bench.ends(0, &["down", "--evidence", folder]);
     let judged = bench.ends(0, &["judge", folder]);
-    assert!(judged.contains("1 control holds"), "{judged}");
+    assert!(
+        judged.contains("1 by hand, of which nothing is claimed"),
+        "{judged}"
+    );
+    assert!(!judged.contains("control"), "{judged}");
     let evidence = common::evidence(Path::new(folder), "broken");
     assert_eq!(evidence["flows"].as_array().map(Vec::len), Some(1));
 }

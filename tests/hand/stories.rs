@@ -84,6 +84,7 @@ fn tell(text: &str, file: &str, planned: &Plan) -> Result<(), String> {
         let plan = plan::plan(&next.lab, &planned.case, Some(planned.seed));
         let plan = plan.map_err(|problems| format!("step {number}: {problems:?}"))?;
         hand.accept(next);
+        hand.end_step();
         if network(&plan) != network(planned) {
             return Err(format!("step {number}: another network"));
         }
@@ -94,6 +95,20 @@ fn tell(text: &str, file: &str, planned: &Plan) -> Result<(), String> {
     }
     if hand.text() != text {
         return Err("what was told as written is not told as written".to_owned());
+    }
+    let mut entered = ByHand::new(text, file, &planned.case).ok_or("no such case")?;
+    for number in 0..count {
+        let next = entered.again(number);
+        entered.accept(next.map_err(|wrong| format!("step {number}: {:?}", wrong.problems))?);
+        // The last is given up, and is told to its end only then.
+        match number + 1 == count {
+            true if entered.text() == text => return Err("a step given up is told".to_owned()),
+            true | false => entered.end_step(),
+        }
+    }
+    entered.disturb();
+    if entered.text() == text {
+        return Err("what was disturbed is told as written".to_owned());
     }
     let typed = hand
         .typed("wait: 1ms")

@@ -130,11 +130,15 @@ impl Actor {
         self.live.rest();
     }
 
-    /// What was recorded, with a lab whose story is what was done.
+    /// What was recorded, with a lab whose story is what was done. `entered`: somebody was in a host meanwhile.
     ///
     /// # Errors
     /// As [`Live::end`].
-    pub async fn end(self) -> Result<Record, Error> {
+    pub async fn end(mut self, entered: bool) -> Result<Record, Error> {
+        if entered {
+            self.hand.disturb();
+        }
+        let by_hand = !self.hand.is_as_written();
         let told = self.hand.text();
         // What was done may be no lab by itself: without a step that is still to come, say.
         let (text, apart) = match plan::read(told.as_bytes(), &self.plan.file) {
@@ -148,6 +152,7 @@ impl Actor {
             file: self.plan.file.clone(),
             text,
             apart,
+            by_hand,
             evidence: self.live.end().await?.evidence,
         })
     }
@@ -231,6 +236,7 @@ impl Actor {
         }
         self.hand.accept(next);
         let ended = self.live.step(Arc::new(plan)).await.map_err(unable)?;
+        self.hand.end_step();
         let evidence = self.live.evidence().await.map_err(unable)?;
         let style = Style {
             colour: style.colour,

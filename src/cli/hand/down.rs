@@ -133,6 +133,7 @@ fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
         file,
         text,
         apart,
+        by_hand,
         evidence,
     } = record;
     let mut status = Status::Held;
@@ -143,7 +144,10 @@ fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
         ));
     }
     if let Some(folder) = &args.evidence {
-        let case = CaseFile::new(&file, &evidence.lab, &evidence.case, evidence.seed);
+        let case = CaseFile {
+            by_hand,
+            ..CaseFile::new(&file, &evidence.lab, &evidence.case, evidence.seed)
+        };
         match store::save(folder, &text, &case, &evidence) {
             Ok(place) => {
                 let place = place.display().to_string();
@@ -159,6 +163,7 @@ fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
     if args.explain {
         let outcome = Outcome {
             saved,
+            by_hand,
             ..judge::outcome(&file, &text, evidence)?
         };
         terminal::print(&report::text(&[outcome], &Stream::Output.style(true)));

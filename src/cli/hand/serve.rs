@@ -5,7 +5,7 @@ use super::capture;
 use super::state::{Description, Place};
 use super::wire::{Answer, Ask, LONGEST, Question, VERSION, line, send_with};
 use crate::cli::room::Room;
-use crate::cli::{Status, terminal, worker};
+use crate::cli::{Status, count, terminal, worker};
 use crate::plan::{HostId, Plan};
 use crate::report::plan::standing;
 use crate::run::{self, Live, Witness, need};
@@ -17,6 +17,7 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -131,6 +132,7 @@ async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
         actor: Mutex::new(Some(Actor::new(Arc::clone(&plan), hand, live))),
         plan,
         witness,
+        entered: AtomicBool::new(false),
         stop: watch::Sender::new(false),
         end,
     });
@@ -206,7 +208,8 @@ fn told(serving: &Serving) -> String {
     if steps > 0 {
         let _ = writeln!(
             text,
-            "  hairpin do {name} --all -e        the story, {steps} steps"
+            "  hairpin do {name} --all -e        the story, {}",
+            count(steps, "step")
         );
     }
     let _ = write!(
@@ -229,6 +232,8 @@ struct Keeper {
     witness: Witness,
     /// None: it has ended.
     actor: Mutex<Option<Actor>>,
+    /// Somebody went into a host: `exec`, `shell`.
+    entered: AtomicBool,
     /// Whoever does a step gives it up.
     stop: watch::Sender<bool>,
     end: watch::Sender<bool>,
@@ -365,6 +370,7 @@ impl Keeper {
         let Ok(stream) = stream.into_std() else {
             return;
         };
+        self.entered.store(true, Ordering::Relaxed);
         let sent = stream
             .set_nonblocking(false)
             .and_then(|()| send_with(&stream, &answer, &descriptors));
@@ -375,7 +381,7 @@ impl Keeper {
         self.stop.send_replace(true);
         let actor = self.actor.lock().await.take();
         if let Some(actor) = actor.filter(|_| evidence) {
-            let answer = match actor.end().await {
+            let answer = match actor.end(self.entered.load(Ordering::Relaxed)).await {
                 Ok(record) => Answer::Recorded(Box::new(record)),
                 Err(error) => Answer::Refused {
                     why: error.to_string(),

@@ -428,13 +428,11 @@ fn none_is_up() -> String {
 /// # Errors
 /// As [`named`].
 pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [String]), Mistake> {
+    // What is left of a dead one is named as well, and `named` says so.
     if let [first, rest @ ..] = words
-        && let Some(place) = home
-            .living()?
-            .into_iter()
-            .find(|place| place.name() == *first)
+        && home.labs()?.iter().any(|place| place.name() == *first)
     {
-        return Ok((place, rest));
+        return Ok((named(home, Some(first))?, rest));
     }
     Ok((named(home, None)?, words))
 }

@@ -111,6 +111,8 @@ pub struct Record {
     pub text: String,
     /// Why what was done is no lab by itself: then `text` is the lab with the story of the case, and claims nothing.
     pub apart: Option<String>,
+    /// It is no run: something else was done than the whole story.
+    pub by_hand: bool,
     /// What was recorded.
     pub evidence: Evidence,
 }

@@ -76,6 +76,9 @@ pub struct CaseFile {
     pub case: String,
     /// The seed in force.
     pub seed: u64,
+    /// It is no run: the lab was worked by hand, and something else was done than the whole story.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 impl CaseFile {
@@ -92,6 +95,7 @@ impl CaseFile {
             lab: lab.into(),
             case: case.into(),
             seed,
+            by_hand: false,
         }
     }
 }

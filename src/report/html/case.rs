@@ -31,6 +31,7 @@ pub(super) struct Case {
     why: String,
     nearest: Vec<String>,
     retried: Option<String>,
+    waited: Vec<String>,
     rate: Option<String>,
     times: Vec<(String, String, String, String, String)>,
     changes: Vec<Setting>,
@@ -118,7 +119,7 @@ impl Case {
     /// `lab`: its topology and its configuration, which stand with it. `brief`: what came out as claimed is told in short.
     pub(super) fn new(tally: &Tally, lab: (Option<&Drawing>, &str), brief: bool) -> Self {
         let record = tally.shown();
-        let brief = brief && record.holds();
+        let brief = brief && !record.is_amiss();
         let plain = matches!(record.kind, Kind::Fix | Kind::Control);
         let ladder = record.ladder.as_ref().filter(|_| !(brief && plain));
         // The drawing stands at the first run of a case.
@@ -128,14 +129,15 @@ impl Case {
         Self {
             heading: Heading::new(record),
             shows: record.shows.clone(),
-            open: !record.holds(),
-            why: if record.holds() {
+            open: record.is_amiss(),
+            why: if !record.is_amiss() {
                 String::new()
             } else {
                 told::message(tally)
             },
             nearest: record.nearest.clone(),
             retried: record.retried.clone(),
+            waited: record.waited.clone(),
             rate: tally.rate(),
             times: times(tally),
             changes: changes(record),

@@ -1,7 +1,7 @@
 //! A case in one line, and the sign of what became of it or of a claim.
 
 use super::case_anchor;
-use crate::report::words::{kind_word, machine_word, result_word};
+use crate::report::words::{machine_word, result_word, sort_word};
 use crate::report::{Record, Truth, Word};
 use crate::verdict::Ruling;
 use serde::Serialize;
@@ -30,7 +30,7 @@ impl Heading {
         Self {
             id: case_anchor(record),
             name: record.case.clone(),
-            kind: kind_word(record.kind),
+            kind: sort_word(record.kind, record.verdict),
             sign: Sign {
                 state: machine_word(record.verdict),
                 mark: mark(record.verdict),
@@ -59,5 +59,6 @@ fn mark(word: Word) -> &'static str {
         Word::Ruled(Ruling::Inconclusive) => "?",
         Word::Failure => "!",
         Word::Interrupted => "\u{2013}",
+        Word::ByHand => "\u{270b}",
     }
 }

@@ -241,6 +241,7 @@ fn headline(report: &Report) -> String {
     part(summary.inconclusive, "inconclusive", "inconclusive");
     part(summary.errors, "could not run", "could not run");
     part(summary.interrupted, "interrupted", "interrupted");
+    part(summary.by_hand, "by hand", "by hand");
     if parts.is_empty() {
         parts.push("nothing was run".to_owned());
     }
@@ -306,7 +307,7 @@ impl Chip {
         Self {
             heading: Heading::new(record),
             lab: record.lab.clone(),
-            why: if record.holds() {
+            why: if !record.is_amiss() {
                 String::new()
             } else {
                 told::message(tally)

@@ -3,8 +3,34 @@
 use crate::plan::{Attachment, Host, HostId, Plan, Wiring};
 use std::fmt::Write;
 
+/// Where hosts are that stand in one line, in words: of several in different places each place with whom it has.
+pub(super) fn places(plan: &Plan, hosts: &[Host]) -> String {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for host in hosts {
+        let place = place(plan, host);
+        match found.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, names)) => names.push(host.name.clone()),
+            None => found.push((place, vec![host.name.clone()])),
+        }
+    }
+    match (hosts, found.as_slice()) {
+        ([one], [(place, _)]) => match &one.attachment {
+            Attachment::Inside(veth) if matches!(veth.wiring, Wiring::Routed) => {
+                format!("{place}, by {}", veth.name)
+            }
+            Attachment::Inside(_) | Attachment::Fabric => place.clone(),
+        },
+        (_, [(place, _)]) => place.clone(),
+        (_, some) => {
+            let told = some.iter();
+            let told = told.map(|(place, names)| format!("{} {place}", super::listed(names)));
+            told.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
 /// Where a host is, in words.
-pub(super) fn place(plan: &Plan, host: &Host) -> String {
+fn place(plan: &Plan, host: &Host) -> String {
     match (&host.attachment, &host.zone) {
         (Attachment::Fabric, Some(zone)) => format!("zone {zone}"),
         (Attachment::Fabric, None) => "on the internet".to_owned(),
@@ -14,7 +40,7 @@ pub(super) fn place(plan: &Plan, host: &Host) -> String {
                 Wiring::Bridged { bridge, .. } => {
                     format!("behind {parent}, on its bridge {bridge}")
                 }
-                Wiring::Routed => format!("inside {parent}, by {}", veth.name),
+                Wiring::Routed => format!("inside {parent}"),
             }
         }
     }

@@ -77,7 +77,7 @@ fn hosts(plan: &Plan, nodes: &mut Vec<Node>) -> Vec<String> {
     for (name, hosts) in runs(plan) {
         let id = format!("host {}", hosts[0].name);
         let place = match (&hosts[0].attachment, &hosts[0].zone) {
-            (Attachment::Inside(_), _) => devices::place(plan, &hosts[0]),
+            (Attachment::Inside(_), _) => devices::places(plan, hosts),
             (Attachment::Fabric, Some(zone)) => format!("zone {zone}"),
             (Attachment::Fabric, None) => "internet".to_owned(),
         };

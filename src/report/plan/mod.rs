@@ -153,7 +153,7 @@ fn hosts(plan: &Plan, out: &mut String) {
             (Some(one), Some(other)) => format!(", {one} .. {other}"),
             (_, _) => String::new(),
         };
-        let place = devices::place(plan, first);
+        let place = devices::places(plan, hosts);
         let further = match first.addresses.as_slice() {
             [] => String::new(),
             some => format!(

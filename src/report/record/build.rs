@@ -92,6 +92,7 @@ impl Record {
             seed: info.seed,
             attempt: outcome.attempt,
             retried: None,
+            waited: outcome.waited(),
             time_scale: evidence.map(|e| e.time_scale),
             kernel: evidence.map(|e| e.kernel.clone()),
             seconds: evidence.map(|e| e.seconds),

@@ -59,6 +59,13 @@ pub struct Summary {
     /// That were not over when the user stopped the run.
     #[serde(default)]
     pub interrupted: usize,
+    /// That are no runs, but what was recorded of a lab by hand.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub by_hand: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The most parts that a run is split into.
@@ -107,6 +114,9 @@ pub struct Record {
     /// Why an earlier run could not be told, after which it was run once more, alone.
     #[serde(default)]
     pub retried: Option<String>,
+    /// What its story waited for in vain, of which no claim takes notice, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waited: Vec<String>,
     /// Cloud time divided by this.
     pub time_scale: Option<f64>,
     /// `uname -r`
@@ -313,6 +323,11 @@ impl Record {
         self.verdict == Word::Ruled(Ruling::Holds)
     }
 
+    /// Something that was claimed was not shown.
+    pub fn is_amiss(&self) -> bool {
+        self.verdict.is_amiss()
+    }
+
     /// Why it did not hold; empty when it did.
     pub fn why(&self) -> &str {
         self.error.as_deref().unwrap_or(&self.reason)
@@ -360,6 +375,7 @@ impl Report {
                 inconclusive: came_to(Word::Ruled(Ruling::Inconclusive)),
                 errors: came_to(Word::Failure),
                 interrupted: came_to(Word::Interrupted),
+                by_hand: came_to(Word::ByHand),
             },
             shards,
             cases,
@@ -461,6 +477,7 @@ mod words {
                 Word::Ruled(Ruling::Inconclusive),
                 Word::Failure,
                 Word::Interrupted,
+                Word::ByHand,
             ]
             .into_iter()
             .find(|word| machine_word(*word) == text)

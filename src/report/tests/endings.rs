@@ -145,3 +145,86 @@ fn an_interrupted_run_is_none_of_the_runs_that_rates_count() {
         "{page}"
     );
 }
+
+#[test]
+fn what_was_done_by_hand_has_no_verdict_in_any_report() {
+    let mut by_hand = Outcome {
+        by_hand: true,
+        ..fix()
+    };
+    by_hand.case = info("as-deployed", Kind::Control);
+    by_hand.verdict = Some(Verdict {
+        works: Vec::new(),
+        ..by_hand.verdict.clone().expect("a verdict")
+    });
+    let told = text(std::slice::from_ref(&by_hand), &Style::default());
+    assert!(told.contains("  by hand  as-deployed  no claim "), "{told}");
+    let summary = "1 lab, 1 case: 1 by hand, of which nothing is claimed.";
+    assert!(told.contains(summary), "{told}");
+    let report = Report::new(&[by_hand.clone(), fix()], None);
+    let for_machines = json(&report);
+    for part in ["\"verdict\": \"by-hand\"", "\"by_hand\": 1", "\"holds\": 1"] {
+        assert!(for_machines.contains(part), "{for_machines}");
+    }
+    let read = Report::read(&for_machines).expect("what was written");
+    for one in [&report, &read] {
+        let all = [
+            ("junit", junit(one)),
+            ("tap", tap(one)),
+            ("markdown", markdown(one)),
+            ("html", html(one)),
+            ("repeat", repeat(one)),
+            ("github", github(one)),
+        ];
+        for (format, told) in all {
+            for wrong in ["control holds", "controls hold", "(control holds)"] {
+                assert!(!told.contains(wrong), "{format}: {told}");
+            }
+            assert!(!told.contains("::error"), "{format}: {told}");
+        }
+    }
+    assert!(junit(&report).contains("<skipped"), "{}", junit(&report));
+    // It is no run of the case, whatever that comes to.
+    let mut run = fix();
+    run.case.name = "as-deployed".into();
+    let merged = Report::new(&[by_hand, run], None);
+    let tallies = crate::report::tally::tallies(&merged);
+    assert_eq!((tallies[0].made(), tallies[0].held()), (1, 1));
+    assert_eq!(tallies[0].word(), Word::Ruled(Ruling::Holds));
+}
+
+#[test]
+fn a_wait_in_vain_is_told_unless_a_claim_asks_for_it() {
+    let mut waits = fix();
+    let evidence = waits.evidence.as_mut().expect("evidence");
+    evidence.steps.push(StepResult {
+        name: "forgotten".into(),
+        label: "wait until hosts.client.sockets.size() == 0".into(),
+        error: "deadline".into(),
+        ms: 10_000.0,
+        ..StepResult::default()
+    });
+    let told = |outcome: &Outcome| text(std::slice::from_ref(outcome), &Style::default());
+    let sentence = "in vain   forgotten ended at its limit, after 10.0 s:";
+    assert!(told(&waits).contains(sentence), "{}", told(&waits));
+    assert!(json(&Report::new(&[waits.clone()], None)).contains("\"waited\": ["));
+    assert!(html(&Report::new(&[waits.clone()], None)).contains("<b>In vain:</b> forgotten ended"));
+    // One that came true in time, another kind of step, and one that a claim asks for.
+    let step = |outcome: &mut Outcome, change: fn(&mut StepResult)| {
+        let evidence = outcome.evidence.as_mut().expect("evidence");
+        change(evidence.steps.last_mut().expect("a step"));
+    };
+    let mut other = waits.clone();
+    step(&mut other, |step| step.error = String::new());
+    assert!(!told(&other).contains("in vain"), "{}", told(&other));
+    let mut other = waits.clone();
+    step(&mut other, |step| step.label = "exchange over old".into());
+    assert!(!told(&other).contains("in vain"), "{}", told(&other));
+    let verdict = waits.verdict.as_mut().expect("a verdict");
+    verdict.expect.push(claim(
+        ("nothing comes", "forgotten.error == \"deadline\""),
+        ClaimTruth::True,
+        &[("forgotten.error", value!("deadline"))],
+    ));
+    assert!(!told(&waits).contains("in vain"), "{}", told(&waits));
+}

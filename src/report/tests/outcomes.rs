@@ -106,6 +106,7 @@ pub(in crate::report) fn fault() -> Outcome {
         capture: None,
         record: None,
         retried: None,
+        by_hand: false,
     }
 }
 
@@ -140,6 +141,7 @@ pub(in crate::report) fn fix() -> Outcome {
         capture: None,
         record: None,
         retried: None,
+        by_hand: false,
     }
 }
 

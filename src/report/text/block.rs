@@ -42,6 +42,7 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
     if let Some(why) = &outcome.retried {
         block.entry("retried", &format!("alone, because at first {why}"));
     }
+    block.waited(outcome);
     if let Some(verdict) = &outcome.verdict {
         if !verdict.reason.is_empty() {
             block.entry("reason", &verdict.reason);
@@ -148,7 +149,23 @@ struct Block {
     width: usize,
 }
 
+/// Of a case of which there is nothing else to say: what its story waited for in vain.
+pub(super) fn waited(outcome: &Outcome, style: &Style) -> String {
+    let mut block = Block {
+        out: String::new(),
+        width: style.width,
+    };
+    block.waited(outcome);
+    block.out
+}
+
 impl Block {
+    fn waited(&mut self, outcome: &Outcome) {
+        for sentence in outcome.waited() {
+            self.entry("in vain", &sentence);
+        }
+    }
+
     /// The ladder, with a line of air around it; nothing without one.
     fn ladder(&mut self, ladder: &str) {
         if ladder.is_empty() {
@@ -168,7 +185,7 @@ impl Block {
                 INDENT,
                 &format!("{:<9} hairpin explain {saved}", "evidence"),
             );
-        } else if outcome.evidence.is_some() && !outcome.holds() {
+        } else if outcome.evidence.is_some() && outcome.is_amiss() {
             self.entry("evidence", KEEP);
         }
         if let Some(capture) = &outcome.capture {

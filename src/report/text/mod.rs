@@ -11,8 +11,9 @@ pub use step::step;
 use super::nearest::nearest;
 use super::proof::{self, Offered, Run};
 use super::words::in_short;
+use super::words::sort_word;
 use super::wrap::{count, cut, length, wrap};
-use super::{Outcome, Word, kind_word};
+use super::{Outcome, Word};
 use crate::plan::Kind;
 use crate::verdict::findings::KINDS;
 use crate::verdict::{ClaimTruth, Ruling, Verdict};
@@ -78,8 +79,10 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
         let name_width = names.max().unwrap_or(0).clamp(10, 40);
         for outcome in &cases {
             out.push_str(&row(outcome, name_width, style));
-            if style.explain || !outcome.holds() {
+            if style.explain || outcome.is_amiss() {
                 out.push_str(&block::block(outcome, &runs, style));
+            } else {
+                out.push_str(&block::waited(outcome, style));
             }
         }
         if !style.explain {
@@ -99,7 +102,7 @@ pub fn text(outcomes: &[Outcome], style: &Style) -> String {
 /// What did not come out as claimed, once more: who ran many labs looks at the end, and a log may be cut above.
 fn unmet(outcomes: &[Outcome], style: &Style) -> String {
     let mut out = String::new();
-    let unmet = |outcome: &&Outcome| !outcome.holds() && !outcome.interrupted;
+    let unmet = |outcome: &&Outcome| outcome.is_amiss() && !outcome.interrupted;
     for outcome in outcomes.iter().filter(unmet) {
         let word = paint(
             summary_word(outcome.word()),
@@ -177,6 +180,7 @@ pub fn summary(outcomes: &[Outcome], style: &Style) -> String {
         (Word::Ruled(Ruling::Inconclusive), "inconclusive"),
         (Word::Failure, "could not run"),
         (Word::Interrupted, "interrupted"),
+        (Word::ByHand, "by hand, of which nothing is claimed"),
     ] {
         let n = came_to(word);
         part(n, paint(&format!("{n} {words}"), colour_of(word), style));
@@ -201,7 +205,10 @@ fn table_word(kind: Kind, word: Word) -> &'static str {
         (Word::Ruled(Ruling::Holds), Kind::Fix | Kind::Control) => "holds",
         (Word::Ruled(Ruling::Holds), Kind::Partial) => "as claimed",
         (
-            Word::Ruled(Ruling::Fails | Ruling::Inconclusive) | Word::Failure | Word::Interrupted,
+            Word::Ruled(Ruling::Fails | Ruling::Inconclusive)
+            | Word::Failure
+            | Word::Interrupted
+            | Word::ByHand,
             _,
         ) => summary_word(word),
     }
@@ -215,6 +222,7 @@ pub(super) fn summary_word(word: Word) -> &'static str {
         Word::Ruled(Ruling::Inconclusive) => "inconclusive",
         Word::Failure => "ERROR",
         Word::Interrupted => "interrupted",
+        Word::ByHand => "no claim",
     }
 }
 
@@ -225,6 +233,7 @@ fn colour_of(word: Word) -> anstyle::Style {
             AnsiColor::Red.on_default().effects(Effects::BOLD)
         }
         Word::Ruled(Ruling::Inconclusive) | Word::Interrupted => AnsiColor::Yellow.on_default(),
+        Word::ByHand => anstyle::Style::new(),
     }
 }
 
@@ -258,7 +267,7 @@ fn row(outcome: &Outcome, name_width: usize, style: &Style) -> String {
     };
     let line = format!(
         "  {:<7}  {:<name_width$}  {}  {:<room$}{seconds}",
-        kind_word(info.kind),
+        sort_word(info.kind, outcome.word()),
         cut(&info.name, name_width),
         paint(&format!("{word:<12}"), colour_of(outcome.word()), style),
         detail,

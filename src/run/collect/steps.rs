@@ -23,11 +23,17 @@ pub(super) fn steps(
         .zip(&story.plan.steps)
         .enumerate()
         .map(|(number, (result, step))| {
-            let mut result = result.unwrap_or_else(|| StepResult {
-                name: step.name.clone(),
-                label: step.label.clone(),
-                error: unended.word.to_owned(),
-                ..StepResult::default()
+            let mut result = result.unwrap_or_else(|| {
+                let begun = story.begun(number).filter(|_| story.is_over());
+                let (at, ms) = begun.unwrap_or_default();
+                StepResult {
+                    name: step.name.clone(),
+                    label: step.label.clone(),
+                    error: unended.word.to_owned(),
+                    at,
+                    ms,
+                    ..StepResult::default()
+                }
             });
             if let Detail::Drop { dropped } = &mut result.detail {
                 let count = story

@@ -53,6 +53,8 @@ struct Memory {
     /// The `drop` steps whose rules the fabric has, in their order there.
     rules: Mutex<Vec<usize>>,
     results: Mutex<Vec<Option<StepResult>>>,
+    /// When steps began.
+    begun: Mutex<HashMap<usize, Instant>>,
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
     names: Names,
@@ -142,6 +144,12 @@ impl Story {
         matches!(self.plan.steps[step.0 as usize].verb, Verb::Load { .. })
     }
 
+    /// When a step began, and for how long it has gone on, both in ms; none: it did not begin.
+    pub fn begun(&self, number: usize) -> Option<(f64, f64)> {
+        let began = *locked(&self.memory.begun).get(&number)?;
+        Some((self.millis(began), began.elapsed().as_secs_f64() * 1e3))
+    }
+
     /// The steps' results so far; none for those that have not ended.
     pub fn results(&self) -> Vec<Option<StepResult>> {
         locked(&self.memory.results).clone()
@@ -206,6 +214,7 @@ impl Story {
     pub async fn step(&self, number: usize) -> Result<(), Error> {
         let step = &self.plan.steps[number];
         let began = Instant::now();
+        locked(&self.memory.begun).insert(number, began);
         let (fault, detail) = self.act(number, step).await?;
         // A connection's time is the kernel's, as in a load; the lookup before it has its own.
         let took = match detail.connect() {

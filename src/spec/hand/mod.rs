@@ -34,6 +34,10 @@ pub struct ByHand {
     body: Node,
     story: Vec<Node>,
     done: Vec<Done>,
+    /// Steps that were done to their end.
+    ended: usize,
+    /// Something besides steps was done.
+    disturbed: bool,
     /// What the latest doing of a step of the story is called, by its name there.
     latest: HashMap<String, String>,
 }
@@ -92,6 +96,8 @@ impl ByHand {
             body,
             story,
             done: Vec::new(),
+            ended: 0,
+            disturbed: false,
             latest: HashMap::new(),
             root,
         })
@@ -114,10 +120,16 @@ impl ByHand {
         self.story.iter().map(step_name)
     }
 
-    /// The whole story was told, in its order, and nothing else was done.
+    /// The whole story was told, in its order and each step to its end, and nothing else was done.
     pub fn is_as_written(&self) -> bool {
         let told = self.done.iter().map(|done| done.told);
-        told.eq((0..self.story.len()).map(Some))
+        let whole = told.eq((0..self.story.len()).map(Some));
+        whole && self.ended == self.done.len() && !self.disturbed
+    }
+
+    /// Something was done that is no step: a program was started in a host, say.
+    pub fn disturb(&mut self) {
+        self.disturbed = true;
     }
 
     /// A step of the story, counted from 0. One that was done before gets a new name, and where it names a step, outside of
@@ -225,6 +237,11 @@ impl ByHand {
         self.text = next.text;
         self.done.push(next.done);
         self.latest.extend(next.latest);
+    }
+
+    /// The step that is being done has come to its end, or goes on in the background.
+    pub fn end_step(&mut self) {
+        self.ended += 1;
     }
 
     /// How many steps were done.

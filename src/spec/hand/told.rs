@@ -12,7 +12,7 @@ impl ByHand {
     }
 
     /// A lab whose story is what was done, with a case that claims nothing; the lab as it is written when the whole story
-    /// was told and nothing else.
+    /// was told to its end and nothing else was done.
     pub fn text(&self) -> String {
         if self.is_as_written() {
             return self.written().to_owned();

@@ -3,6 +3,7 @@
 //! The plain symptom; what causes it is often a finding of its own.
 
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
+use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack, left};
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,8 @@ enum End {
     AnswerLost(String, String),
     /// The target's SYN-ACK was delivered from this address.
     AnswerAstray(String, String),
+    /// The SYN-ACK stayed inside the host that the SYN was delivered to, where it was last seen from this address.
+    AnswerInside(String, String),
     /// Delivered to this host, from which no answer came into the network.
     Silence(String),
 }
@@ -107,29 +110,35 @@ fn answered(trace: &Trace, connection: usize) -> bool {
 }
 
 /// What answered: passages.
-struct Answers {
+struct Answers<'a> {
     /// The first SYN-ACK, by the connection it answers.
     syn_acks: HashMap<usize, usize>,
     /// The challenge ACK, by the SYN's passage.
     challenges: HashMap<usize, usize>,
+    /// The last sighting on a device of a host, as an index into the packets, of the SYN-ACK with this number.
+    inside: HashMap<(&'a str, i64), usize>,
 }
 
-impl Answers {
-    fn new(trace: &Trace) -> Self {
+impl<'a> Answers<'a> {
+    fn new(trace: &Trace<'a>) -> Self {
         let mut syn_acks = HashMap::new();
         for (i, passage) in trace.passages.iter().enumerate() {
             if let Some(of) = passage.ack.of.filter(|_| is_syn_ack(trace.sent(i))) {
                 syn_acks.entry(of).or_insert(i);
             }
         }
+        let packets = trace.evidence.packets.iter().enumerate();
+        let seen = packets.filter(|(_, one)| !one.seen_at.is_empty() && is_syn_ack(one));
+        let place = |one: &'a Packet| one.seen_at.split(' ').next().unwrap_or_default();
         Self {
             syn_acks,
+            inside: seen.map(|(at, one)| ((place(one), one.ack), at)).collect(),
             challenges: trace.challenges.iter().map(|c| (c.syn, c.ack)).collect(),
         }
     }
 }
 
-fn end(trace: &Trace, connection: usize, syn: usize, answers: &Answers) -> End {
+fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'a>) -> End {
     let packet = trace.ended(syn);
     if packet.fate == "held" {
         return End::UnderWay;
@@ -149,7 +158,17 @@ fn end(trace: &Trace, connection: usize, syn: usize, answers: &Answers) -> End {
         Some(answer) => {
             End::AnswerLost(host, drop_reason(answer).unwrap_or(&answer.fate).to_owned())
         }
-        None => End::Silence(host),
+        None => {
+            let acknowledged = (packet.seq + 1) & 0xffff_ffff;
+            let inside = answers
+                .inside
+                .get(&(packet.receiver.as_str(), acknowledged));
+            let from = inside.map(|at| trace.evidence.packets[*at].from_after.clone());
+            match from {
+                Some(from) => End::AnswerInside(host, from),
+                None => End::Silence(host),
+            }
+        }
     }
 }
 
@@ -200,6 +219,11 @@ fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}; its SYN-ACK was delivered from {from}, which nobody had dialled."
             )
         }
+        End::AnswerInside(host, from) => {
+            format!(
+                "{subject} reached {host}; the SYN-ACK never left {host}: it was seen inside, from {from}."
+            )
+        }
         End::Silence(host) => format!("{subject} reached {host}, and no answer came from it."),
     }
 }
@@ -234,4 +258,38 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> bool {
         let mut unanswered = unanswered.iter().map(|c| &connections[*c]);
         unanswered.any(|c| c.from == packet.sender && c.local == packet.from)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+    use crate::verdict::kit::{Kit, OLD};
+    use crate::verdict::trace::Trace;
+
+    #[test]
+    fn an_answer_that_stays_inside_its_host_is_one() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "front/a", "web1");
+        kit.of(x).error = "deadline".into();
+        let syn = kit.up(x, "S", OLD.client, 0, 0);
+        let mut answer = kit.evidence.packets[syn].clone();
+        answer.id = 900;
+        answer.seen_at = "web1 eni1".into();
+        answer.flags = "S.".into();
+        (answer.seq, answer.ack) = (OLD.server, OLD.client + 1);
+        answer.from_after = "10.0.1.10:31468".into();
+        answer.follows = None;
+        let told = |kit: &Kit| find(&Trace::new(&kit.evidence)).expect("it shows").summary;
+        let silent = "reached web1, and no answer came from it";
+        assert!(told(&kit).contains(silent), "{}", told(&kit));
+        kit.evidence.packets.push(answer);
+        let inside = "The SYN reached web1; the SYN-ACK never left web1: it was seen inside, from 10.0.1.10:31468.";
+        assert!(told(&kit).contains(inside), "{}", told(&kit));
+        // Another host's, and one to another SYN, are no answer.
+        for (place, ack) in [("web2 eni1", OLD.client + 1), ("web1 eni1", OLD.client + 2)] {
+            let packet = kit.evidence.packets.last_mut().expect("a packet");
+            (packet.seen_at, packet.ack) = (place.into(), ack);
+            assert!(told(&kit).contains(silent), "{}", told(&kit));
+        }
+    }
 }
