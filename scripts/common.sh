@@ -11,14 +11,25 @@ use_cargo() {
             export CARGO_HOME="${CARGO_HOME:-$user_home/.cargo}" RUSTUP_HOME="${RUSTUP_HOME:-$user_home/.rustup}"
             PATH="$user_home/.cargo/bin:$PATH"
         fi
-        trap 'chown -R "$SUDO_USER" target "${CARGO_HOME:-$user_home/.cargo}/registry" 2>/dev/null || true' EXIT
+        trap give_back EXIT
+        # Some shells (dash) leave out the trap of EXIT when a signal ends them.
+        trap 'exit 129' HUP
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
     fi
-    [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH"
+    [ -x "${HOME:-}/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH"
     export PATH
     if ! command -v cargo >/dev/null; then
         say "cargo is not installed: see https://rustup.rs"
         exit 3
     fi
+}
+
+# What root built and fetched becomes the calling user's.
+give_back() {
+    for folder in target "${CARGO_TARGET_DIR:-target}" "${CARGO_HOME:-$user_home/.cargo}/registry"; do
+        chown -R "$SUDO_USER" "$folder" 2>/dev/null || true
+    done
 }
 
 # need PROGRAM PACKAGE...: installs the packages when the program is not there.
@@ -50,12 +61,16 @@ need_unpacked() {
             for package in *.deb; do dpkg-deb -x "$package" .; done
         )
         binary=$(find "$folder/usr" -path "*bin/$1" | head -n 1)
+        [ -n "$binary" ] || { say "there is no $1 in the package $2"; exit 3; }
         libraries=$(find "$folder/usr/lib" -maxdepth 1 -mindepth 1 -type d | tr '\n' ':')
-        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$binary" > "$folder/run/$1"
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$(quoted "$libraries")" "$(quoted "$binary")" > "$folder/run/$1"
         chmod +x "$folder/run/$1"
     fi
     PATH="$folder/run:$PATH"
 }
+
+# One word for a shell, whatever is in it.
+quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 
 # What apt-get needs to find a package that is only to be unpacked; a fresh machine may not have it.
 need_package_lists() {

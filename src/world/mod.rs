@@ -402,17 +402,9 @@ async fn set_up(host: &Host, plan: &HostPlan) -> Result<(), Error> {
             .inside()?
             .run(program, arguments, Some(text), SETUP_LIMIT)
             .await?;
-        let how = match ended.code {
-            Some(0) => continue,
-            Some(code) => format!("exit status {code}"),
-            None if ended.timed_out => format!("not done after {SETUP_LIMIT:?}"),
-            None => "ended by a signal".to_owned(),
-        };
-        return Err(Error::other(
-            format!("apply `{key}`"),
-            format!("{how}; {}{}", ended.stderr, ended.stdout),
-        )
-        .on(&host.name));
+        ended
+            .success(&format!("apply `{key}`"), SETUP_LIMIT)
+            .map_err(|error| error.on(&host.name))?;
     }
     Ok(())
 }

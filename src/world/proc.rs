@@ -11,6 +11,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// Counters by nstat's flat names (`TcpExtTCPSYNChallenge`, `TcpOutRsts`, `IpInReceives`).
 pub type Counters = BTreeMap<String, i64>;
 
+/// `uname -r`; empty when the kernel does not say.
+pub fn kernel_release() -> String {
+    nix::sys::utsname::uname()
+        .map(|name| name.release().to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
 /// All counters of this thread's namespace.
 ///
 /// # Errors

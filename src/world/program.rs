@@ -61,6 +61,24 @@ pub struct Ended {
     pub stderr: String,
 }
 
+impl Ended {
+    /// Nothing, when it ended well.
+    ///
+    /// # Errors
+    /// How it ended instead, and what it said; `limit` is the time that it had.
+    pub fn success(self, operation: &str, limit: Duration) -> Result<(), Error> {
+        let how = match self.code {
+            Some(0) => return Ok(()),
+            Some(code) => format!("exit status {code}"),
+            None if self.timed_out => format!("not done after {limit:?}"),
+            None => "ended by a signal".to_owned(),
+        };
+        let said = format!("{}{}", self.stderr, self.stdout);
+        let separator = if said.trim().is_empty() { "" } else { "; " };
+        Err(Error::other(operation, format!("{how}{separator}{said}")))
+    }
+}
+
 /// A program that goes on running.
 #[derive(Debug)]
 pub struct Running {

@@ -1,26 +1,103 @@
 //! Kernel settings of the calling thread's network namespace.
 
 use super::error::Error;
+use super::proc::kernel_release;
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
+/// A setting that not every kernel has.
+#[derive(Debug, PartialEq, Eq)]
+struct Recent {
+    name: &'static str,
+    /// What has it.
+    with: &'static str,
+    /// A kernel without it does what this value means.
+    without: &'static str,
+}
+
+/// Linux: `net/ipv4/sysctl_net_ipv4.c` (commits ccce324dabfe, b650d953cd39); of bridges: `net/bridge/br_netfilter_hooks.c`.
+const NOT_EVERYWHERE: &[Recent] = &[
+    Recent {
+        name: "net.ipv4.tcp_syn_linear_timeouts",
+        with: "Linux 6.5 and later have it",
+        without: "0",
+    },
+    Recent {
+        name: "net.ipv4.tcp_shrink_window",
+        with: "Linux 6.5 and later have it",
+        without: "0",
+    },
+    Recent {
+        name: "net.bridge.bridge-nf-call-iptables",
+        with: BRIDGE_FILTER,
+        without: "0",
+    },
+    Recent {
+        name: "net.bridge.bridge-nf-call-ip6tables",
+        with: BRIDGE_FILTER,
+        without: "0",
+    },
+    Recent {
+        name: "net.bridge.bridge-nf-call-arptables",
+        with: BRIDGE_FILTER,
+        without: "0",
+    },
+];
+
+const BRIDGE_FILTER: &str = "the module has it (`modprobe br_netfilter`; bridges of the machine itself then show their packets to its \
+     firewall as well, unless its own setting is 0)";
+
 /// Writes `net.ipv4.tcp_timestamps` and such. A `/` in a part stands for a dot in an interface's name, as sysctl(8) has it.
+/// A value that means what a kernel without the setting does anyway needs no setting.
 ///
 /// # Errors
 /// What the kernel said; a setting that does not exist or does not belong to a namespace has a hint.
 pub fn write(name: &str, value: &str) -> Result<(), Error> {
-    fs::write(path(name), value).map_err(|error| {
-        let failure = Error::io(format!("sysctl {name}={value}"), &error);
-        match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                failure.hint("this kernel has no such setting, or not in a network namespace")
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                failure.hint("it belongs to the whole machine, not to a network namespace")
-            }
-            _ => failure,
+    let path = path(name);
+    let Err(error) = fs::write(&path, value) else {
+        return Ok(());
+    };
+    let is_missing = error.kind() == std::io::ErrorKind::NotFound && !Path::new(&path).exists();
+    if is_missing && is_so_without(name, value) {
+        return Ok(());
+    }
+    let failure = Error::io(format!("sysctl {name}={value}"), &error);
+    Err(match error.kind() {
+        std::io::ErrorKind::NotFound if is_missing => {
+            failure.hint(missing(name, &kernel_release()))
         }
+        std::io::ErrorKind::NotFound => failure
+            .hint("this kernel knows no such value; a module may bring it (`modprobe tcp_bbr`)"),
+        std::io::ErrorKind::PermissionDenied => {
+            failure.hint("it belongs to the whole machine, not to a network namespace")
+        }
+        _ => failure,
     })
+}
+
+fn recent(name: &str) -> Option<&'static Recent> {
+    NOT_EVERYWHERE.iter().find(|recent| recent.name == name)
+}
+
+/// True when a kernel without the setting does what the value means.
+fn is_so_without(name: &str, value: &str) -> bool {
+    recent(name).is_some_and(|recent| recent.without == value.trim())
+}
+
+/// What to say of a setting that is not there.
+fn missing(name: &str, release: &str) -> String {
+    let known = match recent(name) {
+        Some(recent) => format!(
+            "{}; without it a kernel does what {} means",
+            recent.with, recent.without
+        ),
+        None if name.starts_with("net.netfilter.") => {
+            "connection tracking brings it (`modprobe nf_conntrack`)".to_owned()
+        }
+        None => "another release may, or it is none of a network namespace's".to_owned(),
+    };
+    format!("this kernel ({release}) has no such setting: {known}")
 }
 
 /// Buckets of a host's own table of TCP connections, where no load is large. The kernel walks through all of them whenever
@@ -120,7 +197,7 @@ fn path(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::more_buckets;
+    use super::{is_so_without, missing, more_buckets};
 
     #[test]
     fn large_loads_have_a_bucket_for_each_connection() {
@@ -128,5 +205,24 @@ mod tests {
         assert_eq!(more_buckets(2049), Some(4096));
         assert_eq!(more_buckets(55_000), Some(65_536));
         assert_eq!(more_buckets(10_000_000), Some(1 << 20));
+    }
+
+    #[test]
+    fn what_an_older_kernel_does_anyway_needs_no_setting() {
+        let linear = "net.ipv4.tcp_syn_linear_timeouts";
+        assert!(is_so_without(linear, "0"));
+        assert!(!is_so_without(linear, "4"));
+        assert!(!is_so_without("net.ipv4.tcp_sack", "0"));
+    }
+
+    #[test]
+    fn a_missing_setting_is_told_with_who_has_it() {
+        let told = missing("net.ipv4.tcp_syn_linear_timeouts", "6.1.0-31-amd64");
+        assert!(told.contains("this kernel (6.1.0-31-amd64)"), "{told}");
+        assert!(told.contains("Linux 6.5 and later"), "{told}");
+        assert!(
+            missing("net.netfilter.nf_conntrack_tcp_be_liberal", "6.1").contains("nf_conntrack")
+        );
+        assert!(missing("net.ipv4.tcp_no_such", "6.1").contains("another release"));
     }
 }

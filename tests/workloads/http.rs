@@ -87,8 +87,14 @@ fn what_a_request_carries_is_not_the_beginning_of_the_next_one() {
     let ask = "curl -sS -o /dev/null --max-time 5 -w '%{http_code} %{num_connects} '";
     let steps = [
         ("length", "-d name=alice http://web/one"),
-        ("chunked", "-H 'Transfer-Encoding: chunked' -d name=alice http://web/two"),
-        ("large", "-H 'Expect: 100-continue' --data-binary @- http://web/three"),
+        (
+            "chunked",
+            "-H 'Transfer-Encoding: chunked' -d name=alice http://web/two",
+        ),
+        (
+            "large",
+            "-H 'Expect: 100-continue' --data-binary @- http://web/three",
+        ),
         ("head", "-I http://web/four"),
     ];
     let steps: String = steps

@@ -155,7 +155,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         case: plan.case.clone(),
         seed: plan.seed,
         time_scale: plan.time_scale,
-        kernel: kernel_release(),
+        kernel: proc::kernel_release(),
         steps: steps(story, results, &connections, &books),
         refusals: refusals(plan, &books),
         packets_cut: (books.totals.records_cut + books.totals.impairments_cut + sightings.missed)
@@ -226,10 +226,4 @@ fn lookups(story: &Story) -> Vec<Lookup> {
             name: lookup.name,
         })
         .collect()
-}
-
-fn kernel_release() -> String {
-    nix::sys::utsname::uname()
-        .map(|name| name.release().to_string_lossy().into_owned())
-        .unwrap_or_default()
 }

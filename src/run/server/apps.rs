@@ -114,11 +114,7 @@ async fn source(
     }
 }
 
-async fn read(
-    stream: &TcpStream,
-    served: &Served,
-    buffer: &mut [u8],
-) -> std::io::Result<usize> {
+async fn read(stream: &TcpStream, served: &Served, buffer: &mut [u8]) -> std::io::Result<usize> {
     loop {
         stream.readable().await?;
         match stream.try_read(buffer) {

@@ -100,7 +100,9 @@ impl Content {
 
 /// Throws away so many bytes, or all there are. Gives how many.
 fn skip(bytes: &mut Vec<u8>, count: u64) -> u64 {
-    let there = bytes.len().min(usize::try_from(count).unwrap_or(usize::MAX));
+    let there = bytes
+        .len()
+        .min(usize::try_from(count).unwrap_or(usize::MAX));
     bytes.drain(..there);
     there as u64
 }

@@ -111,7 +111,9 @@ async fn hear(
 ) -> io::Result<Heard> {
     loop {
         // RFC 9112 section 2.2: empty lines before a request line are none.
-        let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let empty = bytes
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'));
         bytes.drain(..empty.count());
         if !begins_request(bytes) {
             return Ok(Heard::NoRequest);
@@ -302,9 +304,8 @@ mod tests {
 
     #[test]
     fn a_connection_goes_on_as_its_version_has_it() {
-        let goes_on = |version, options| {
-            goes_on(&format!("GET / HTTP/{version}\r\nHost: x{options}"))
-        };
+        let goes_on =
+            |version, options| goes_on(&format!("GET / HTTP/{version}\r\nHost: x{options}"));
         assert!(goes_on("1.1", ""));
         assert!(goes_on("1.1", "\r\nConnection: keep-alive"));
         assert!(!goes_on("1.1", "\r\nConnection: TE, Close"));

@@ -38,7 +38,8 @@ pub static KUBERNETES: Section = Section {
                 of: &Type::Section(&SERVICE),
                 item: "service",
             },
-            "Services: names for pods. One of type LoadBalancer brings the balancer and the target group of its name.",
+            "Services: groups of pods to dial. One of type LoadBalancer brings the balancer and the target group of its name, which is the \
+             balancer's for programs as well: there is no cluster DNS.",
         ),
         field(
             "emulate",
