@@ -140,6 +140,18 @@ impl Case<'_> {
             most += 1;
             least += usize::from(one.refused.is_some_and(judged));
         }
+        // A check that a busy machine never sent has no packets.
+        let balancers = &self.evidence["load_balancers"];
+        let instances = balancers[balancer]["instances"].as_object().expect("a map");
+        let checks = instances.values().map(|one| one["failed_checks"].as_u64());
+        let checks = checks
+            .map(|failed| failed.expect("a number") as usize)
+            .sum::<usize>();
+        let probed = node.instances.values();
+        let probed = probed
+            .filter(|one| one.probe && one.answered.is_none())
+            .count();
+        most += checks.saturating_sub(probed);
         let errors = told("BackendConnectionErrors");
         if !(least..=most).contains(&errors) {
             complaints.push(format!(
