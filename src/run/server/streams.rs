@@ -183,10 +183,10 @@ fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
 }
 
 /// Reads what has come: a close with something unread resets. What comes later meets a closed socket, and the kernel
-/// resets it.
+/// resets it. The kernel is asked itself: the runtime believes that there is nothing until it has been told otherwise.
 fn drain(stream: &TcpStream, served: &Served) {
     let mut buffer = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = stream.try_read(&mut buffer) {
+    while let Ok(count @ 1..) = nix::unistd::read(stream, &mut buffer) {
         served.received.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
