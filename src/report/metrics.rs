@@ -65,7 +65,10 @@ impl Statistic {
 /// Under the tables: what a value is of.
 const MEANING: &str = "Each value is the statistic beside it over the whole case: of a Sum what came together, of a Maximum or \
                        Minimum the extreme of any minute, of an Average the mean over the case's time or of all that was \
-                       measured. All zones: of the metric without the AvailabilityZone dimension, as CloudWatch has it.\n";
+                       measured.";
+/// Under tables of balancers, besides.
+const ZONES: &str =
+    " All zones: of the metric without the AvailabilityZone dimension, as CloudWatch has it.";
 
 /// The tables of a case, a balancer or target group each; empty when nothing was reported.
 pub fn table(evidence: &Evidence) -> String {
@@ -113,7 +116,15 @@ pub fn table(evidence: &Evidence) -> String {
     }
     if !out.is_empty() {
         out.push('\n');
-        for line in wrap(MEANING, WIDTH) {
+        let zones = match evidence
+            .metrics
+            .iter()
+            .any(|one| balancer_of(one).is_some())
+        {
+            true => ZONES,
+            false => "",
+        };
+        for line in wrap(&format!("{MEANING}{zones}"), WIDTH) {
             out.push_str(&format!("{line}\n"));
         }
     }

@@ -41,7 +41,7 @@ pub use tally::{Tally, Times, tallies, wilson};
 pub use tap::tap;
 pub use text::{Style, step, summary, text};
 pub use words::Word;
-pub(crate) use words::{kind_word, machine_word};
+pub(crate) use words::{kind_word, machine_word, shell};
 
 use self::plan::Drawing;
 use crate::evidence::capture::Files;

@@ -45,7 +45,7 @@ pub(super) fn again(file: &str, case: &str, seed: u64) -> String {
 }
 
 /// One word of a shell: in single quotes where it would not be one as it is.
-fn shell(text: &str) -> String {
+pub(crate) fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

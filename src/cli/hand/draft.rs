@@ -2,6 +2,7 @@
 
 use crate::cli::args::NewArgs;
 use crate::cli::{Mistake, Status, find, terminal};
+use crate::report;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
         }
     }
     terminal::print(&format!(
-        "{name} is written\n\n  hairpin check {name}\n  hairpin run {name} -e\n  hairpin up {name}\n"
+        "{name} is written\n\n  hairpin check {typed}\n  hairpin run {typed} -e\n  hairpin up {typed}\n",
+        typed = report::shell(&name.to_string())
     ));
     Ok(Status::Held as u8)
 }

@@ -17,6 +17,8 @@ pub struct NatCounters {
     pub active: u64,
     /// The most there were at a time.
     pub most_active: u64,
+    /// Ports of TCP in use at a time, at most: those of closed connections too, for as long as they are kept.
+    pub most_ports: u64,
     /// Packets that found no free port.
     pub port_errors: u64,
     /// Established TCP connections that were idle for too long.
@@ -110,7 +112,7 @@ static AWS: &[NatMetric] = &[
 
 static AZURE: &[NatMetric] = &[
     level("AllocatedSnatPorts", |c| c.allocated),
-    level("UsedSnatPorts", |c| c.most_active),
+    level("UsedSnatPorts", |c| c.most_ports),
     sum("SnatConnectionCount.Attempted", "Count", |c| c.attempts),
     sum("SnatConnectionCount.Failed", "Count", |c| c.port_errors),
 ];

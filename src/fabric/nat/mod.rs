@@ -42,6 +42,13 @@ struct State {
     counters: NatCounters,
 }
 
+impl State {
+    /// One port more may be in use.
+    fn count_ports(&mut self) {
+        self.counters.most_ports = self.counters.most_ports.max(self.ports.used());
+    }
+}
+
 /// What becomes of a packet at a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -126,6 +133,7 @@ impl Gateways {
             state.counters = NatCounters {
                 active: state.counters.active,
                 most_active: state.counters.active,
+                most_ports: state.ports.used(),
                 allocated: state.counters.allocated,
                 ..NatCounters::default()
             };
@@ -220,6 +228,7 @@ impl Gateways {
             state.counters.port_errors += 1;
             return Verdict::Drop(Reason::PortAllocation, None);
         };
+        state.count_ports();
         let id = self.mappings.insert(Mapping {
             gateway,
             host,
@@ -310,6 +319,7 @@ impl Gateways {
             if !again || !self.state(gateway).ports.retake(protocol, outside, remote) {
                 return false;
             }
+            self.state(gateway).count_ports();
         }
         let mapping = self.mappings.get_mut(id);
         mapping.holds_port = true;

@@ -24,6 +24,8 @@ pub struct Ports {
     blocks: FxHashMap<PortId, Block>,
     tcp: PortPools,
     udp: PortPools,
+    /// Ports of TCP in use, each with how many connections have it.
+    used: FxHashMap<SocketAddrV4, u32>,
     random: Random,
 }
 
@@ -52,6 +54,7 @@ impl Ports {
             blocks,
             tcp: PortPools::new(config.seed),
             udp: PortPools::new(config.seed),
+            used: FxHashMap::default(),
             random: Random::new(config.seed, u64::from(id.0) << 32 | 0x6e61_7470),
         }
     }
@@ -60,6 +63,11 @@ impl Ports {
     pub fn allocated(&self) -> u64 {
         let sizes = self.blocks.values().map(|block| block.ports.len() as u64);
         sizes.sum()
+    }
+
+    /// Ports of TCP that connections have, or had a while ago, each once however many destinations it serves.
+    pub fn used(&self) -> u64 {
+        self.used.len() as u64
     }
 
     /// An address and a port for a connection that is not there yet; none when all that it may have are taken.
@@ -108,7 +116,15 @@ impl Ports {
         };
         let pools = self.pools(protocol);
         let port = pools.take_within(address, remote, ports, start, most)?;
-        Some(SocketAddrV4::new(address, port))
+        let outside = SocketAddrV4::new(address, port);
+        self.note_use(protocol, outside);
+        Some(outside)
+    }
+
+    fn note_use(&mut self, protocol: Protocol, outside: SocketAddrV4) {
+        if protocol == Protocol::Tcp {
+            *self.used.entry(outside).or_default() += 1;
+        }
     }
 
     /// Takes this very port again. False: another connection has it.
@@ -119,13 +135,25 @@ impl Ports {
         remote: SocketAddrV4,
     ) -> bool {
         let pools = self.pools(protocol);
-        pools.retake(*outside.ip(), remote, outside.port())
+        let free = pools.retake(*outside.ip(), remote, outside.port());
+        if free {
+            self.note_use(protocol, outside);
+        }
+        free
     }
 
     /// Gives a port back.
     pub fn release(&mut self, protocol: Protocol, outside: SocketAddrV4, remote: SocketAddrV4) {
         let pools = self.pools(protocol);
         pools.release(*outside.ip(), remote, outside.port());
+        if protocol == Protocol::Tcp
+            && let Some(count) = self.used.get_mut(&outside)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.used.remove(&outside);
+            }
+        }
     }
 
     fn pools(&mut self, protocol: Protocol) -> &mut PortPools {

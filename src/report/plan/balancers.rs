@@ -77,6 +77,14 @@ fn flow_knobs(balancer: &Balancer) -> String {
     format!("{collision}, {missing}")
 }
 
+/// What a listener takes.
+fn carried(balancer: &Balancer, listener: &Listener) -> &'static str {
+    match &balancer.kind {
+        Kind::Application(_) => "HTTP",
+        Kind::Network | Kind::Classic(_) => protocol(listener.protocol),
+    }
+}
+
 fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &mut String) {
     let (config, scale) = (&plan.fabric, plan.time_scale);
     for forward in &listener.forward {
@@ -88,7 +96,7 @@ fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &m
         line!(
             out,
             "    {} {} -> {}{share}, {}, idle limit {}",
-            protocol(listener.protocol),
+            carried(balancer, listener),
             listener.port,
             config.groups[forward.group.0 as usize].name,
             if forward.cross_zone {

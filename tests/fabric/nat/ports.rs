@@ -112,6 +112,29 @@ fn a_closed_connections_port_is_kept_for_as_long_as_it_is_to_be() {
 }
 
 #[test]
+fn a_port_is_in_use_for_as_long_as_it_is_kept_and_counts_once_for_all_its_destinations() {
+    let mut config = behind(gateway());
+    config.nat_gateways[0].timeouts.closed = ms(120_000);
+    let mut net = Net::new(config);
+    let used = |net: &Net| {
+        let counters = counters(net);
+        (counters.active, counters.most_ports)
+    };
+    let at = net.connect(APP, app(40000), service(), 100);
+    net.connect(APP, app(40000), end(CLIENT_IP, 8443), 100);
+    assert_eq!(used(&net), (2, 1), "one port for both");
+    net.connect(APP, app(40001), service(), 100);
+    assert_eq!(used(&net), (3, 2));
+    close(&mut net, APP, app(40000), at);
+    net.fabric.restart_meter(ms(0));
+    net.connect(APP, app(40002), service(), 100);
+    assert_eq!(used(&net), (3, 3), "that of the closed one is not free");
+    net.pass(ms(120_000));
+    net.fabric.restart_meter(ms(120_000));
+    assert_eq!(used(&net), (3, 3), "its other connection has it");
+}
+
+#[test]
 fn a_syn_that_comes_again_after_a_reset_keeps_its_port() {
     let mut net = net();
     let first = net.syn(APP, app(40000), service(), 100);
