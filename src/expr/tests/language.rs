@@ -445,7 +445,7 @@ fn values_are_the_longest_paths_in_order() {
 #[test]
 fn of_a_long_list_the_entries_that_were_asked_for_are_told() {
     let socket = |n: usize| {
-        let state = if n % 3 == 0 { "LISTEN" } else { "" };
+        let state = if n.is_multiple_of(3) { "LISTEN" } else { "" };
         json!({ "t": 1.5 * n as f64, "state": state, "local": n.to_string() })
     };
     let sockets = (0..30).map(socket).collect::<Vec<_>>();

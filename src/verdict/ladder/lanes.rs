@@ -329,8 +329,8 @@ pub(super) fn zonal_of<'e>(trace: &Trace<'e>, connection: &'e Connection) -> Opt
         return Some(&connection.via);
     }
     let (endpoint, zone) = connection.via.split_once('/')?;
-    let leads_to = evidence.endpoints.get(endpoint)?.leads_to.get(zone)?;
-    Some(leads_to).map(String::as_str)
+    let leads_to = &evidence.endpoints.get(endpoint)?.leads_to;
+    leads_to.get(zone).map(String::as_str)
 }
 
 /// It was dialled at a VPC endpoint.
