@@ -83,6 +83,33 @@ steps:
 }
 
 #[test]
+fn who_looks_at_a_reset_connection_takes_no_error_from_who_uses_it() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: never_accept } }
+steps:
+  - connect: { as: writes, from: client, to: web }
+  - connect: { as: reads, from: client, to: web }
+  - kill: web
+  - wait_until: { as: seen, that: writes.ended == "reset" && reads.ended == "reset", timeout: 5s }
+  - send:    { over: writes, as: written, bytes: 1 }
+  - receive: { over: reads, as: read, bytes: 1 }
+  - send:    { over: writes, as: again, bytes: 1 }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("seen"));
+    let error = |step: &str, word: &str| has(case.step(step), json!({ "error": word }));
+    error("written", "reset");
+    error("read", "reset");
+    // The kernel says it once.
+    error("again", "closed");
+}
+
+#[test]
 fn a_cut_link_loses_everything_and_tcp_goes_on_when_it_is_mended() {
     let Some(case) = once(
         r#"

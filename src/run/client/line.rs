@@ -33,6 +33,8 @@ struct State {
     last: TcpInfo,
     /// How it ended, once that is known.
     ended: &'static str,
+    /// An error that the kernel told to who looked at the socket: the next who writes or reads would have met it.
+    pending: Option<Fault>,
 }
 
 /// What a transfer did.
@@ -99,6 +101,10 @@ impl Line {
                 match stream.try_write(&chunk[..left.min(chunk.len())]) {
                     Ok(count) => moved.sent += count as u64,
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    // What is left to say of a socket whose error was told already.
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                        return self.pending().unwrap_or(Fault::from(&error));
+                    }
                     Err(error) => return Fault::from(&error),
                 }
             }
@@ -131,7 +137,7 @@ impl Line {
                 let left = (u64::from(size) - moved.received) as usize;
                 let room = left.min(buffer.len());
                 match stream.try_read(&mut buffer[..room]) {
-                    Ok(0) if !whole => return Fault::EOF,
+                    Ok(0) if !whole => return self.pending().unwrap_or(Fault::EOF),
                     Ok(count) => {
                         moved.received += count as u64;
                         let keep = count.min(TEXT_LIMIT.saturating_sub(moved.text.len()));
@@ -226,11 +232,18 @@ impl Line {
                 state.ended = match crate::world::proc::state_name(state.last.state) {
                     "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
                     "CLOSE" => {
-                        match getsockopt(&*stream, sockopt::SocketError).map(Errno::from_raw) {
-                            Ok(Errno::ETIMEDOUT) => "timeout",
-                            Ok(Errno::ECONNRESET | Errno::EPIPE) => "reset",
+                        let told = getsockopt(&*stream, sockopt::SocketError).unwrap_or(0);
+                        if told != 0 {
+                            let fault = Fault::from(Errno::from_raw(told));
+                            let mut state = self.state.lock();
+                            let state = state.as_mut().expect("no holder of this lock panics");
+                            state.pending = Some(fault);
+                        }
+                        match Errno::from_raw(told) {
+                            Errno::ETIMEDOUT => "timeout",
+                            Errno::ECONNRESET | Errno::EPIPE => "reset",
                             // No error: this side was shut down and the peer closed as well, in order.
-                            Ok(_) | Err(_) => "eof",
+                            _ => "eof",
                         }
                     }
                     _ => "open",
@@ -277,6 +290,12 @@ impl Line {
             },
             ..Moved::default()
         }
+    }
+
+    /// The error that was told to who looked, once.
+    fn pending(&self) -> Option<Fault> {
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.pending.take()
     }
 
     /// The kernel tells an error once; whoever meets it keeps it here.
