@@ -181,7 +181,7 @@ impl Live {
     /// # Errors
     /// When /proc cannot be read.
     pub async fn evidence(&self) -> Result<Evidence, Error> {
-        settle(&self.story).await;
+        settle(&self.story, &self.proxies).await;
         let mut evidence = collect::evidence(&self.story).await?;
         evidence.seconds = self.story.start().elapsed().as_secs_f64();
         evidence.lag_ms = self.lateness.worst().as_secs_f64() * 1e3;
@@ -210,7 +210,7 @@ impl Live {
             ended?;
         }
         probes.stop().await;
-        settle(&story).await;
+        settle(&story, &proxies).await;
         let mut evidence = collect::evidence(&story).await?;
         drop(proxies);
         evidence.seconds = seconds;
@@ -229,15 +229,19 @@ const ENDING: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_millis(2);
 /// Waited for quiet at most; a story may end in the middle of a stream.
 const SETTLE_LIMIT: Duration = Duration::from_millis(50);
+/// Waited for proxies at most, which have only to be given a processor.
+const PROXY_LIMIT: Duration = Duration::from_secs(2);
 
-/// Waits until the fabric is quiet, so that counters of hosts and the fabric's books tell of the same packets.
-async fn settle(story: &Story) {
-    let until = Instant::now() + SETTLE_LIMIT;
+/// Waits until the fabric is quiet and proxies have counted what came to them, so that counters of hosts, the fabric's books and
+/// the balancers' metrics tell of the same packets.
+async fn settle(story: &Story, proxies: &Proxies) {
+    let began = Instant::now();
     let mut before = collect::received(story).await;
-    while Instant::now() < until {
+    loop {
         tokio::time::sleep(QUIET).await;
         let now = collect::received(story).await;
-        if now == before {
+        let is_quiet = now == before || began.elapsed() > SETTLE_LIMIT;
+        if is_quiet && (proxies.is_settled() || began.elapsed() > PROXY_LIMIT) {
             return;
         }
         before = now;

@@ -1,6 +1,7 @@
 //! What a case will take, reckoned from its plan: descriptors that it has open at once, and time.
 
 use crate::expr::Truth;
+use crate::fabric::config::Balancer;
 use crate::plan::{Kind, Plan, Request, Step, Verb};
 use std::time::Duration;
 
@@ -26,10 +27,16 @@ impl Need {
         let ends = 2 * connections;
         let listeners: usize = plan.hosts.iter().map(|host| host.servers.len()).sum();
         let devices = plan.fabric.ports.len();
-        let mut balancers = plan.fabric.balancers.iter();
-        let proxies = match balancers.any(|balancer| balancer.kind.is_proxy()) {
-            true => ends,
-            false => 0,
+        let balancers = plan.fabric.balancers.iter();
+        let ends_there = |balancer: &&Balancer| {
+            balancer.kind.is_proxy() || balancer.listeners.iter().any(|one| one.terminates)
+        };
+        let proxies = balancers.filter(ends_there);
+        // Each listener at each address, and once more to be looked at; besides the proxies' connections.
+        let at_proxies = |balancer: &Balancer| 2 * balancer.zonal.len() * balancer.listeners.len();
+        let proxies = match proxies.clone().next() {
+            Some(_) => ends + proxies.map(at_proxies).sum::<usize>(),
+            None => 0,
         };
         let here = OTHERS + devices + listeners + proxies;
         match here + ends <= table / SHARE {

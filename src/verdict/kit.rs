@@ -270,6 +270,32 @@ impl Kit {
         })
     }
 
+    /// A TCP packet of no client's connection, passed on as it is; each end with its `address:port`.
+    pub(crate) fn apart(
+        &mut self,
+        t: f64,
+        (sender, from): (&str, &str),
+        (receiver, to): (&str, &str),
+        flags: &str,
+    ) -> &mut Packet {
+        let packets = &mut self.evidence.packets;
+        packets.push(Packet {
+            id: packets.len() as i64,
+            t,
+            sender: sender.into(),
+            receiver: receiver.into(),
+            protocol: "tcp".into(),
+            from: from.into(),
+            to: to.into(),
+            from_after: from.into(),
+            to_after: to.into(),
+            flags: flags.into(),
+            fate: "forwarded".into(),
+            ..Packet::default()
+        });
+        packets.last_mut().expect("pushed above")
+    }
+
     /// The last packet was dropped.
     pub(crate) fn dropped(&mut self, reason: &str) -> &mut Self {
         let packet = self.evidence.packets.last_mut().expect("a packet");

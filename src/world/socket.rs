@@ -199,6 +199,33 @@ pub struct TcpInfo {
 /// # Errors
 /// What the kernel said.
 pub fn tcp_info(fd: BorrowedFd<'_>) -> Result<TcpInfo, Errno> {
+    let info = raw_tcp_info(fd)?;
+    // tcpi_bytes_acked is the third u64 behind tcpi_total_retrans (linux/tcp.h), at byte 120.
+    let bytes_acked = info[120..128]
+        .try_into()
+        .map(u64::from_ne_bytes)
+        .expect("eight bytes");
+    Ok(TcpInfo {
+        state: info[0],
+        bytes_acked,
+        unacked: queue(fd, libc::TIOCOUTQ)?,
+        unread: queue(fd, libc::FIONREAD)?,
+    })
+}
+
+/// Connections that stand and wait to be accepted from a listening socket.
+///
+/// # Errors
+/// What the kernel said.
+pub fn waiting(listener: BorrowedFd<'_>) -> Result<u32, Errno> {
+    let info = raw_tcp_info(listener)?;
+    // Of a listener tcpi_unacked, at byte 24, is the length of this queue (`tcp_get_info`).
+    let waiting = info[24..28].try_into().map(u32::from_ne_bytes);
+    Ok(waiting.expect("four bytes"))
+}
+
+/// A `struct tcp_info`, zeros behind what this kernel has of it.
+fn raw_tcp_info(fd: BorrowedFd<'_>) -> Result<[u8; 256], Errno> {
     let mut info = [0u8; 256];
     let mut length = info.len() as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes and says how many.
@@ -212,17 +239,7 @@ pub fn tcp_info(fd: BorrowedFd<'_>) -> Result<TcpInfo, Errno> {
         )
     };
     Errno::result(got)?;
-    // tcpi_bytes_acked is the third u64 behind tcpi_total_retrans (linux/tcp.h), at byte 120.
-    let bytes_acked = info[120..128]
-        .try_into()
-        .map(u64::from_ne_bytes)
-        .expect("eight bytes");
-    Ok(TcpInfo {
-        state: info[0],
-        bytes_acked,
-        unacked: queue(fd, libc::TIOCOUTQ)?,
-        unread: queue(fd, libc::FIONREAD)?,
-    })
+    Ok(info)
 }
 
 fn queue(fd: BorrowedFd<'_>, request: libc::Ioctl) -> Result<u64, Errno> {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod language;
+mod values;
 
 use super::*;
 use serde_json::json;

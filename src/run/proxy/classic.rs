@@ -7,13 +7,14 @@
 
 use super::journal::{Bytes, Closed, Pair};
 use super::relay::{self, Activity, Side, Way};
-use super::{Station, accept};
+use super::{Pending, Station, accept};
 use crate::fabric::config::{Classic, Kind, OnBackendReset, OnDeregister};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Fabric};
 use crate::packet::proxy_protocol;
 use crate::world::socket::reset_on_close;
+use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::pin::pin;
@@ -43,7 +44,7 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
             return;
         };
         let (sender, views) = watch::channel(Arc::new(first));
-        let carry = |stream, client| {
+        let carry = |stream, client, pending| {
             let connection = Connection {
                 station: Arc::clone(&station),
                 views: views.clone(),
@@ -51,10 +52,10 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
             };
             // Now, before the next one is accepted: turns go by the order in which clients come.
             let turn = station.next_target(connection.settings().group);
-            connection.carry(stream, turn)
+            connection.carry(stream, turn, (Counted::new(&station), pending))
         };
         tokio::select! {
-            () = accept(listener, carry) => {}
+            () = accept(&station.journal, listener, carry) => {}
             () = keep_looking(&station, news, &sender) => {}
         }
     })
@@ -135,9 +136,13 @@ impl Connection {
     }
 
     /// From the client's handshake to the end.
-    async fn carry(mut self, stream: TcpStream, turn: impl Future<Output = Option<Assigned>>) {
-        let _counted = Counted::new(&self.station);
-        let Some((assigned, backend)) = self.find_instance(turn).await else {
+    async fn carry(
+        mut self,
+        stream: TcpStream,
+        turn: impl Future<Output = Option<Assigned>>,
+        (_counted, pending): (Counted, Pending),
+    ) {
+        let Some((assigned, backend, pending)) = self.find_instance(turn, pending).await else {
             return;
         };
         self.station.tell(Metric::RequestCount, 1).await;
@@ -158,6 +163,7 @@ impl Connection {
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         });
+        drop(pending);
         let header = settings
             .proxy_protocol
             .then(|| proxy_protocol::proxy_v1(self.client, self.station.address));
@@ -173,11 +179,12 @@ impl Connection {
     async fn find_instance(
         &mut self,
         turn: impl Future<Output = Option<Assigned>>,
-    ) -> Option<(Assigned, Backend)> {
+        pending: Pending,
+    ) -> Option<(Assigned, Backend, Pending)> {
         let until = Instant::now() + self.settings().idle_timeout;
         let station = Arc::clone(&self.station);
         let mut waits = false;
-        let found = timeout_at(until, self.try_instances(turn, &mut waits)).await;
+        let found = timeout_at(until, self.try_instances((turn, pending), &mut waits)).await;
         if waits {
             station.shared.surge.leave();
             station.tell(Metric::SurgeQueueLength, -1).await;
@@ -187,32 +194,31 @@ impl Connection {
 
     async fn try_instances(
         &mut self,
-        turn: impl Future<Output = Option<Assigned>>,
+        first: (impl Future<Output = Option<Assigned>>, Pending),
         waits: &mut bool,
-    ) -> Option<(Assigned, Backend)> {
-        let mut turn = Some(turn);
+    ) -> Option<(Assigned, Backend, Pending)> {
+        let mut first = Some(first);
         let mut failed = 0;
         loop {
             let settings = self.settings();
-            let assigned = match turn.take() {
-                Some(turn) => turn.await,
-                None => self.station.next_target(settings.group).await,
+            let (assigned, pending) = match first.take() {
+                Some((turn, pending)) => (turn.await, pending),
+                None => {
+                    let pending = self.station.journal.begin();
+                    (self.station.next_target(settings.group).await, pending)
+                }
             };
             let Some(assigned) = assigned else {
                 self.wait(&settings, waits).await?;
+                drop(pending);
                 self.views.changed().await.ok()?;
                 continue;
             };
             let station = Arc::clone(&self.station);
             let began = Instant::now();
-            let mut attempt = pin!(station.connect(assigned.address));
-            let connected = match timeout(settings.retry, &mut attempt).await {
-                Ok(connected) => connected,
-                Err(_) => {
-                    self.wait(&settings, waits).await?;
-                    attempt.await
-                }
-            };
+            let connected = self
+                .dial(assigned.address, &settings, &pending, waits)
+                .await?;
             match connected {
                 Ok(stream) => {
                     station.took(None, Metric::Latency, began.elapsed());
@@ -220,7 +226,7 @@ impl Connection {
                         stream,
                         _counted: Counted::new(&station),
                     };
-                    return Some((assigned, backend));
+                    return Some((assigned, backend, pending));
                 }
                 Err(error) => {
                     tracing::debug!(target = %assigned.address, %error, "a connection to an instance");
@@ -231,9 +237,28 @@ impl Connection {
             // Once round all of them without success.
             if failed % self.in_service().max(1) == 0 {
                 self.wait(&settings, waits).await?;
+                drop(pending);
                 sleep(settings.retry).await;
             }
         }
+    }
+
+    /// Connects to an instance; who has waited for it long enough enters the surge queue. None: that is full.
+    async fn dial(
+        &self,
+        address: SocketAddrV4,
+        settings: &Classic,
+        pending: &Pending,
+        waits: &mut bool,
+    ) -> Option<io::Result<TcpStream>> {
+        let mut attempt = pin!(self.station.connect(address, pending));
+        Some(match timeout(settings.retry, &mut attempt).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                self.wait(settings, waits).await?;
+                attempt.await
+            }
+        })
     }
 
     fn in_service(&self) -> usize {

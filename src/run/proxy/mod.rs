@@ -24,6 +24,8 @@ use nix::errno::Errno;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -31,6 +33,7 @@ use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use journal::Pending;
 pub use journal::{Closed, Journal, Pair};
 
 /// Connections that may wait to be accepted.
@@ -40,6 +43,8 @@ const BACKLOG: u32 = 4096;
 #[derive(Debug)]
 pub struct Proxies {
     tasks: Vec<JoinHandle<()>>,
+    /// Of every listener, to be looked at.
+    listeners: Vec<OwnedFd>,
     journal: Arc<Journal>,
 }
 
@@ -73,6 +78,7 @@ impl Proxies {
     pub fn start(plan: &Arc<Plan>, world: &Arc<World>) -> Result<Self, Error> {
         let mut proxies = Self {
             tasks: Vec::new(),
+            listeners: Vec::new(),
             journal: Arc::default(),
         };
         for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
@@ -93,7 +99,16 @@ impl Proxies {
                         address: SocketAddrV4::new(zonal.private, listener.port),
                         shared: Arc::clone(&shared),
                     };
-                    let socket = || listen(world, &balancer.name, zonal, kernel, listener.port);
+                    let listeners = &mut proxies.listeners;
+                    let mut socket = || {
+                        listen(
+                            world,
+                            &balancer.name,
+                            zonal,
+                            (kernel, listener.port),
+                            listeners,
+                        )
+                    };
                     let task = match &balancer.kind {
                         Kind::Network if listener.terminates => tls::start(station(), socket()?)?,
                         Kind::Classic(_) => classic::start(station(), socket()?),
@@ -107,6 +122,16 @@ impl Proxies {
             }
         }
         Ok(proxies)
+    }
+
+    /// No connection waits to be accepted, and of those that were accepted all is counted that there is to count. What waits
+    /// for a target that does not answer is not.
+    pub fn is_settled(&self) -> bool {
+        let waiting = |listener: &OwnedFd| {
+            let waiting = socket::waiting(listener.as_fd());
+            waiting.is_ok_and(|waiting| waiting > 0)
+        };
+        !self.listeners.iter().any(waiting) && self.journal.is_complete()
     }
 
     /// What became of the connections.
@@ -123,35 +148,38 @@ impl Drop for Proxies {
     }
 }
 
-/// A listening socket in a zonal address's own kernel.
+/// A listening socket in a zonal address's own kernel, and a second descriptor of it among `listeners`.
 fn listen(
     world: &World,
     balancer: &str,
     zonal: &Zonal,
-    kernel: PortId,
-    port: u16,
+    (kernel, port): (PortId, u16),
+    listeners: &mut Vec<OwnedFd>,
 ) -> Result<TcpListener, Error> {
     let name = format!("{balancer}/{}", zonal.zone);
     let like = (Ipv4Addr::UNSPECIFIED, port).into();
     let socket = socket::listener(world.zonal(kernel), like, BACKLOG)
         .map_err(|errno| Error::system(format!("listen on port {port}"), errno).on(&name))?;
-    TcpListener::from_std(socket)
-        .map_err(|error| Error::io(format!("watch port {port}"), &error).on(&name))
+    let failed = |error: io::Error| Error::io(format!("watch port {port}"), &error).on(&name);
+    listeners.push(socket.as_fd().try_clone_to_owned().map_err(failed)?);
+    TcpListener::from_std(socket).map_err(failed)
 }
 
-/// Accepts connections and carries each of them; they end when this ends.
+/// Accepts connections and carries each of them; they end when this ends. What there is to count of one at once is pending
+/// from before it was accepted.
 async fn accept<F: Future<Output = ()> + Send + 'static>(
+    journal: &Arc<Journal>,
     listener: TcpListener,
-    carry: impl Fn(TcpStream, SocketAddrV4) -> F,
+    carry: impl Fn(TcpStream, SocketAddrV4, Pending) -> F,
 ) {
     let mut connections = JoinSet::new();
     let mut acceptor = Acceptor::new(listener);
     loop {
         tokio::select! {
-            (stream, client) = acceptor.next() => {
+            (stream, client, pending) = acceptor.next_with(|| journal.begin()) => {
                 if let SocketAddr::V4(client) = client {
                     at_once(&stream);
-                    connections.spawn(carry(stream, client));
+                    connections.spawn(carry(stream, client, pending));
                 }
             }
             Some(ended) = connections.join_next() => tracing::trace!(?ended, "a connection"),
@@ -212,8 +240,8 @@ impl Station {
         driver.tell(move |fabric| fabric.took(place, group, metric, time));
     }
 
-    /// Connects to a target, from the next port that the kernel lets it have.
-    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
+    /// Connects to a target, from the next port that the kernel lets it have. `pending` is what is done for it.
+    async fn connect(&self, target: SocketAddrV4, pending: &Pending) -> io::Result<TcpStream> {
         let first = *BACKEND_PORTS.start();
         let count = *BACKEND_PORTS.end() - first + 1;
         let mut tried = 0;
@@ -227,7 +255,13 @@ impl Station {
             let stream = match socket::client(namespace, Family::Ipv4, options).await {
                 Ok(fd) => {
                     let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-                    socket.connect(target.into()).await
+                    let number = socket.as_raw_fd();
+                    // The socket is this future's: behind it in the order of giving up.
+                    let connecting = pin!(socket.connect(target.into()));
+                    let dialling = pending.dials(number);
+                    let stream = connecting.await;
+                    drop(dialling);
+                    stream
                 }
                 Err(errno) => Err(errno.into()),
             };

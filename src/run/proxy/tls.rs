@@ -5,7 +5,7 @@
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
 use super::journal::{Bytes, Closed, Pair};
-use super::{Station, accept};
+use super::{Pending, Station, accept};
 use crate::fabric::Place;
 use crate::fabric::record::Party;
 use crate::packet::proxy_protocol;
@@ -44,9 +44,11 @@ pub(super) fn start(station: Station, listener: TcpListener) -> Result<JoinHandl
         acceptor: TlsAcceptor::from(config),
         connector: TlsConnector::from(tls::trusting_client(Versions::Both)),
     });
-    Ok(tokio::spawn(accept(listener, move |stream, client| {
-        carry(Arc::clone(&terminator), stream, client)
-    })))
+    Ok(tokio::spawn(async move {
+        // Nothing is counted of one before it has said something.
+        let carry = |stream, client, _: Pending| carry(Arc::clone(&terminator), stream, client);
+        accept(&terminator.station.journal, listener, carry).await;
+    }))
 }
 
 /// One connection of a client, from its handshake to its end.
@@ -72,7 +74,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         .proxy_protocol
         .map(|_| proxy_protocol::proxy(client.into(), listener.into(), None));
     let connected = async {
-        let mut stream = station.connect(target).await?;
+        let mut stream = station.connect(target, &station.journal.begin()).await?;
         if let Some(header) = header {
             stream.write_all(&header).await?;
         }

@@ -32,10 +32,18 @@ impl<S: Surroundings> Proxy<S> {
         Closed(Arc::clone(self))
     }
 
-    /// Serves a client until one of the two closes.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, client: SocketAddrV4) {
+    /// Serves a client until one of the two closes; it is counted at once.
+    pub(super) fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddrV4,
+    ) -> impl Future<Output = ()> + Send {
         self.surroundings.tell(Event::Opened);
-        let _closed = self.closed();
+        let closed = self.closed();
+        self.carry(stream, client, closed)
+    }
+
+    async fn carry(self: Arc<Self>, stream: TcpStream, client: SocketAddrV4, _closed: Closed<S>) {
         let _left = Left(&self, client);
         let (activity, meter) = (Activity::new(), Meter::new(Side::Client));
         let noted = Noted {

@@ -31,9 +31,13 @@ pub(in super::super) fn start(
     };
     let proxy = Arc::new(Proxy::new(live, port));
     tokio::spawn(async move {
-        let carry = |stream, client| Arc::clone(&proxy).serve(stream, client);
+        let carry = |stream, client, pending| {
+            let serving = Arc::clone(&proxy).serve(stream, client);
+            drop(pending);
+            serving
+        };
         tokio::select! {
-            () = accept(listener, carry) => {}
+            () = accept(&proxy.surroundings.station.journal, listener, carry) => {}
             () = proxy.surroundings.keep_looking() => {}
         }
     })
@@ -101,7 +105,8 @@ impl Surroundings for Live {
     }
 
     async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
-        self.station.connect(target).await
+        let pending = self.station.journal.begin();
+        self.station.connect(target, &pending).await
     }
 
     async fn gone(&self, choice: Choice) {

@@ -257,23 +257,8 @@ fn kept(acknowledged: i64, opened: bool, failed: i64) -> Kit {
         (front, web, 4001.0, "P.", 101, 90 + acknowledged, 100),
         (web, front, 4001.1, "R", 90 + acknowledged, 0, 0),
     ] {
-        kit.evidence.packets.push(Packet {
-            id: kit.evidence.packets.len() as i64,
-            t,
-            sender: from.0.into(),
-            receiver: to.0.into(),
-            protocol: "tcp".into(),
-            from: from.1.into(),
-            to: to.1.into(),
-            from_after: from.1.into(),
-            to_after: to.1.into(),
-            flags: flags.into(),
-            seq,
-            ack,
-            len,
-            fate: "forwarded".into(),
-            ..Packet::default()
-        });
+        let packet = kit.apart(t, from, to, flags);
+        (packet.seq, packet.ack, packet.len) = (seq, ack, len);
     }
     kit
 }

@@ -42,21 +42,7 @@ fn request(status: i64, own: i64, said: &[Said]) -> Kit {
     let (node, web) = (("front/a", "10.0.1.5:40001"), ("web1", "10.0.1.10:80"));
     for (by_node, t, flags, len) in said.iter().copied() {
         let (from, to) = if by_node { (node, web) } else { (web, node) };
-        kit.evidence.packets.push(Packet {
-            id: kit.evidence.packets.len() as i64,
-            t,
-            sender: from.0.into(),
-            receiver: to.0.into(),
-            protocol: "tcp".into(),
-            from: from.1.into(),
-            to: to.1.into(),
-            from_after: from.1.into(),
-            to_after: to.1.into(),
-            flags: flags.into(),
-            len,
-            fate: "forwarded".into(),
-            ..Packet::default()
-        });
+        kit.apart(t, from, to, flags).len = len;
     }
     kit
 }
