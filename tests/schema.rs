@@ -151,6 +151,11 @@ const TOLD: &[(&str, &str, &str)] = &[
         "packets.exists(p, p.FIELD == 'none is this')",
     ),
     (
+        "in the words of `conntrack -S`:",
+        "how many connections",
+        "hosts.web.conntrack.FIELD == 'none is this'",
+    ),
+    (
         "A socket has",
         "and `tcp_info` with",
         "hosts.web.sockets.exists(s, s.FIELD == 'none is this')",

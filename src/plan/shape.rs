@@ -97,6 +97,7 @@ fn host() -> Type {
         ("address", Type::Text),
         ("ipv6", Type::Text),
         ("counters", Type::Counts(COUNTERS)),
+        ("conntrack", counts(words::CONNTRACK.iter().copied())),
         (
             "sockets",
             list(record([

@@ -28,6 +28,21 @@ pub const ENDINGS: &[&str] = &["", "open", "eof", "reset", "closed", "timeout"];
 /// Who sent the first FIN or RST; empty when nobody did.
 pub const ENDED_BY: &[&str] = &["", "client", "server", "fabric"];
 
+/// What connection tracking counts, in the words of conntrack(8) (`-S`), and how many `entries` it has.
+pub const CONNTRACK: &[&str] = &[
+    "entries",
+    "found",
+    "invalid",
+    "insert",
+    "insert_failed",
+    "drop",
+    "early_drop",
+    "error",
+    "search_restart",
+    "clash_resolve",
+    "chaintoolong",
+];
+
 /// What a TCP socket waits for, in the words of `ss`; empty: nothing.
 pub const TCP_TIMERS: &[&str] = &["", "on", "keepalive", "timewait", "persist"];
 

@@ -67,6 +67,8 @@ pub async fn run(
 #[derive(Debug)]
 struct Baseline {
     counters: Vec<proc::Counters>,
+    /// Of connection tracking; empty where it was not at work yet.
+    tracked: Vec<proc::Counters>,
     /// What its kernel drops since then; or why that is not known.
     followed: Result<Followed, String>,
 }

@@ -6,9 +6,11 @@
 
 pub mod annex;
 mod builders;
+pub mod conntrack;
 mod devices;
 pub mod driver;
 pub mod drops;
+mod dump;
 pub mod error;
 mod inside;
 pub mod lag;

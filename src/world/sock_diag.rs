@@ -3,6 +3,7 @@
 //! Kernels give it by the module inet_diag, which a container cannot load; whoever asks is told so. Not here: states, queues and
 //! timers, which /proc tells everywhere (see `proc`).
 
+use super::dump;
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
@@ -10,10 +11,7 @@ pub use netlink_packet_sock_diag::inet::nlas::TcpInfo;
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
-use rtnetlink::packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
-use rtnetlink::sys::{Socket, SocketAddr as Peer, protocols::NETLINK_SOCK_DIAG};
+use rtnetlink::sys::protocols::NETLINK_SOCK_DIAG;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -27,57 +25,29 @@ pub type Infos = HashMap<(SocketAddr, SocketAddr), TcpInfo>;
 /// # Errors
 /// When the kernel has no sock_diag for TCP (ENOENT), or gives no netlink socket.
 pub fn tcp_infos() -> io::Result<Infos> {
-    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-    socket.bind_auto()?;
-    socket.connect(&Peer::new(0, 0))?;
+    let socket = dump::socket(NETLINK_SOCK_DIAG)?;
     let mut infos = HashMap::new();
     for (family, id) in [
         (AF_INET, SocketId::new_v4()),
         (AF_INET6, SocketId::new_v6()),
     ] {
-        ask(&socket, family, id)?;
-        while !take(&socket, &mut infos)? {}
+        dump::dump(&socket, question(family, id), |message| {
+            if let SockDiagMessage::InetResponse(one) = message {
+                infos.extend(info(*one));
+            }
+        })?;
     }
     Ok(infos)
 }
 
-fn ask(socket: &Socket, family: u8, socket_id: SocketId) -> io::Result<()> {
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let request = SockDiagMessage::InetRequest(InetRequest {
+fn question(family: u8, socket_id: SocketId) -> SockDiagMessage {
+    SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
         states: StateFlags::all() & !(StateFlags::LISTEN | StateFlags::TIME_WAIT),
         socket_id,
-    });
-    let mut message = NetlinkMessage::new(header, request.into());
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send(&bytes, 0).map(drop)
-}
-
-/// Reads one datagram of answers; true when they have come to their end.
-fn take(socket: &Socket, infos: &mut Infos) -> io::Result<bool> {
-    let (bytes, _) = socket.recv_from_full()?;
-    let mut rest = bytes.as_slice();
-    while !rest.is_empty() {
-        let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        match message.payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(one)) => {
-                infos.extend(info(*one));
-            }
-            NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
-            NetlinkPayload::Done(_) => return Ok(true),
-            _ => {}
-        }
-        // Messages are aligned to four bytes (RFC 3549 section 2.3.2), the last one too.
-        let length = (message.header.length as usize).next_multiple_of(4);
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    Ok(false)
+    })
 }
 
 fn info(response: InetResponse) -> Option<((SocketAddr, SocketAddr), TcpInfo)> {

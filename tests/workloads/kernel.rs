@@ -1,7 +1,7 @@
 //! What hosts' kernels say of themselves: why they dropped packets, and what their sockets wait for.
 
-use crate::kit::{once, play};
-use serde_json::Value;
+use crate::kit::{has, once, play};
+use serde_json::{Value, json};
 
 /// Drops of a host's kernel by its own reasons; none where it cannot be asked, which must be said then.
 fn drops<'a>(evidence: &'a Value, host: &str) -> Option<&'a Value> {
@@ -50,6 +50,36 @@ steps:
     let closed = drops(&lab.case("closed-port").evidence, "web").expect("as above");
     assert_eq!(closed["NO_SOCKET"], 1);
     assert!(closed["NETFILTER_DROP"].is_null());
+}
+
+#[test]
+fn connection_tracking_counts_by_the_kernel_that_did_it() {
+    // Four ports for six connections: the fifth and the sixth find no tuple, and each of their SYNs is dropped.
+    let Some(case) = once(
+        r#"
+hosts:
+  router:
+    nft: |
+      table ip nat {
+        chain post { type nat hook postrouting priority srcnat; oifname "eth0" tcp dport 80 masquerade to :40000-40003 }
+      }
+  desk: { behind: router, sysctls: { net.ipv4.tcp_syn_linear_timeouts: 0 } }
+  web: { zone: a, public_address: auto, serve: { 80: echo } }
+  other: { zone: a, serve: { 80: echo } }
+steps:
+  - load: { as: pool, from: desk, to: web/public, connections: 6, hold: true, timeout: 500ms }
+"#,
+    ) else {
+        return;
+    };
+    has(case.step("pool"), json!({ "connected": 4, "failed": 2 }));
+    let router = &case.evidence["hosts"]["router"]["conntrack"]["counters"];
+    has(
+        router,
+        json!({ "entries": 4, "insert_failed": 2, "drop": 2, "invalid": 0 }),
+    );
+    let other = &case.evidence["hosts"]["other"]["conntrack"]["counters"];
+    has(other, json!({ "entries": 0, "insert_failed": 0 }));
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub struct HostEvidence {
     pub inside: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
     pub counters: BTreeMap<String, i64>,
+    /// What its kernel's connection tracking counted.
+    #[serde(default)]
+    pub conntrack: Conntrack,
     /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
     /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`](super::Evidence::no_kernel_drops).
     #[serde(default)]
@@ -30,6 +33,16 @@ pub struct HostEvidence {
     pub broken_headers: Vec<String>,
     /// HTTP requests served, since the first step.
     pub requests: Vec<Request>,
+}
+
+/// Connection tracking of a host's kernel.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Conntrack {
+    /// By the words of `conntrack -S`, as deltas over the steps; and `entries`, how many there are after the last step.
+    pub counters: BTreeMap<String, i64>,
+    /// Why they are not known; empty when they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unknown: String,
 }
 
 /// A kernel socket.

@@ -47,6 +47,9 @@ pub(super) fn lines(network: &Network) -> Vec<(&'static str, String)> {
     let drops = network.kernel_drops.iter();
     let drops = drops.map(|(host, drops)| format!("{host} dropped {}", tallied(drops)));
     add("kernel", "kernel_drops", drops.collect());
+    let troubles = network.conntrack.iter();
+    let troubles = troubles.map(|(host, told)| format!("{host} conntrack: {}", tallied(told)));
+    add("kernel", "conntrack", troubles.collect());
     let purged = network.purged.iter().map(|(host, n)| {
         format!(
             "{host} gave {} back, unread, with the sockets that held them: no loss on the way",

@@ -1,10 +1,11 @@
 //! Hosts as evidence: what their kernels counted, the sockets they had in the end, and what their programs served.
 
 use super::Moment;
-use crate::evidence::{HostEvidence, Request, Socket, TcpInfo};
+use crate::evidence::{Conntrack, HostEvidence, Request, Socket, TcpInfo};
 use crate::plan::Attachment;
 use crate::run::server::Header;
 use crate::run::story::Story;
+use crate::world::conntrack::ENTRIES;
 use crate::world::{proc, sock_diag};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
             Attachment::Fabric => String::new(),
         },
         counters: proc::delta(&story.before.counters[number], &moment.counters[number]),
+        conntrack: conntrack(&story.before.tracked[number], &moment.tracked[number]),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
         sockets: moment.sockets[number]
             .iter()
@@ -44,6 +46,25 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
         self_sourced: self_sourced.map_or(0, |count| *count as i64),
         broken_headers: broken_headers(story, number),
         requests: requests(story, number),
+    }
+}
+
+/// What moved, and how many entries there are now.
+fn conntrack(before: &proc::Counters, after: &Result<proc::Counters, String>) -> Conntrack {
+    match after {
+        Err(why) => Conntrack {
+            counters: BTreeMap::new(),
+            unknown: why.clone(),
+        },
+        Ok(after) => {
+            let mut counters = proc::delta(before, after);
+            let entries = after.get(ENTRIES).map(|count| (ENTRIES.to_owned(), *count));
+            counters.extend(entries);
+            Conntrack {
+                counters,
+                unknown: String::new(),
+            }
+        }
     }
 }
 

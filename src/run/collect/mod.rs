@@ -22,7 +22,7 @@ use super::books::{Books, books, flow_evidence, kebab, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::drops;
-use crate::world::{Error, World, proc};
+use crate::world::{Error, World, conntrack, proc};
 use balancers::{balancers, groups};
 use connections::Known;
 use endpoints::endpoints;
@@ -41,17 +41,27 @@ use steps::steps;
 pub async fn counters(world: &World) -> Result<Baseline, Error> {
     let looked = join_all(world.hosts().iter().map(|host| {
         let has_ipv6 = host.has_ipv6;
-        host.namespace
-            .call(move || Ok::<_, Error>((proc::namespace()?, own_counters(has_ipv6)?)))
+        host.namespace.call(move || {
+            Ok::<_, Error>((
+                proc::namespace()?,
+                own_counters(has_ipv6)?,
+                conntrack::counters().unwrap_or_default(),
+            ))
+        })
     }));
-    let looked = looked.await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (namespaces, counters): (Vec<u32>, _) = looked.into_iter().unzip();
+    let looked = looked.await.into_iter();
+    let (namespaces, counters, tracked) =
+        looked.collect::<Result<(Vec<_>, Vec<_>, Vec<_>), _>>()?;
     let drops = drops::watch().map_err(str::to_owned);
     let followed = drops.and_then(|drops| {
         let followed = drops.follow(&namespaces);
         followed.map_err(|error| error.to_string())
     });
-    Ok(Baseline { counters, followed })
+    Ok(Baseline {
+        counters,
+        tracked,
+        followed,
+    })
 }
 
 /// Those of this thread's namespace.
@@ -63,15 +73,21 @@ fn own_counters(has_ipv6: bool) -> Result<proc::Counters, Error> {
     Ok(counters)
 }
 
-/// Counters and TCP sockets of this thread's namespace. Sockets are looked for where there can be any: the kernel walks
-/// through all its tables for them.
-fn look(has_ipv6: bool) -> Result<(proc::Counters, Vec<proc::TcpSocket>), Error> {
+/// What the kernel tells of a namespace: its counters, those of connection tracking or why there are none, TCP sockets.
+type Look = (
+    proc::Counters,
+    Result<proc::Counters, String>,
+    Vec<proc::TcpSocket>,
+);
+
+/// At this thread's namespace. Sockets are looked for where there can be any: the kernel walks through all its tables for them.
+fn look(has_ipv6: bool) -> Result<Look, Error> {
     let counters = own_counters(has_ipv6)?;
     let sockets = match proc::speaks_tcp(&counters) {
         true => proc::tcp_sockets()?,
         false => Vec::new(),
     };
-    Ok((counters, sockets))
+    Ok((counters, conntrack::counters(), sockets))
 }
 
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
@@ -82,6 +98,8 @@ struct Moment {
     /// By host.
     sockets: Vec<Vec<proc::TcpSocket>>,
     counters: Vec<proc::Counters>,
+    /// Of connection tracking; or why they are not known.
+    tracked: Vec<Result<proc::Counters, String>>,
     /// What its kernel dropped since the story began, by its own reasons; none where that is not known.
     drops: Option<Vec<proc::Counters>>,
     books: Books,
@@ -96,8 +114,9 @@ async fn moment(story: &Story) -> Result<Moment, Error> {
             let has_ipv6 = host.has_ipv6;
             host.namespace.call(move || look(has_ipv6))
         }));
-        let looked = looked.await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let (counters, sockets) = looked.into_iter().unzip();
+        let looked = looked.await.into_iter();
+        let (counters, tracked, sockets) =
+            looked.collect::<Result<(Vec<_>, Vec<_>, Vec<_>), _>>()?;
         let followed = story.before.followed.as_ref().ok();
         let drops = followed.map(drops::Followed::counted).transpose()?;
         let books = books(story).await;
@@ -106,6 +125,7 @@ async fn moment(story: &Story) -> Result<Moment, Error> {
             return Ok(Moment {
                 sockets,
                 counters,
+                tracked,
                 drops,
                 books,
             });

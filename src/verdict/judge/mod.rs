@@ -29,7 +29,7 @@ pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> V
     let told = |claims: &[Claim]| {
         claims
             .iter()
-            .map(|c| tell(c, &roots, evidence.lag_ms))
+            .map(|c| tell(c, &roots, evidence))
             .collect::<Vec<_>>()
     };
     let works = told(&plan.works);
@@ -65,7 +65,8 @@ pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> V
 }
 
 /// One claim against the roots.
-fn tell(claim: &Claim, roots: &Value, lag_ms: f64) -> ClaimVerdict {
+fn tell(claim: &Claim, roots: &Value, evidence: &Evidence) -> ClaimVerdict {
+    let lag_ms = evidence.lag_ms;
     let (truth, why) = match claim.expr.eval(roots) {
         Truth::True => (ClaimTruth::True, String::new()),
         Truth::False if lag_ms > LAG_LIMIT_MS && is_excused(claim, roots, lag_ms) => (
@@ -73,7 +74,7 @@ fn tell(claim: &Claim, roots: &Value, lag_ms: f64) -> ClaimVerdict {
             format!("it is about time, and timers of this machine were up to {lag_ms:.1} ms late"),
         ),
         Truth::False => (ClaimTruth::False, String::new()),
-        Truth::Unknown(why) => (ClaimTruth::Unknown, why),
+        Truth::Unknown(why) => (ClaimTruth::Unknown, untracked(why, evidence)),
     };
     let parts = claim.expr.parts(roots).into_iter();
     let mut parts: Vec<(String, ClaimTruth)> =
@@ -89,6 +90,23 @@ fn tell(claim: &Claim, roots: &Value, lag_ms: f64) -> ClaimVerdict {
         why,
         parts,
         values: claim.expr.values(roots),
+    }
+}
+
+/// Why something is unknown, with what is known of connection tracking where it is for want of that.
+fn untracked(why: String, evidence: &Evidence) -> String {
+    let mut hosts = evidence.hosts.iter();
+    let absent = hosts.find(|(name, host)| {
+        let unknown = &host.conntrack.unknown;
+        let paths = [
+            format!("hosts.{name}.conntrack"),
+            format!("hosts[\"{name}\"].conntrack"),
+        ];
+        !unknown.is_empty() && paths.iter().any(|path| why.contains(path))
+    });
+    match absent {
+        Some((_, host)) => format!("{why}: {}", host.conntrack.unknown),
+        None => why,
     }
 }
 

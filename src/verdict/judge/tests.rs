@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diag::{Diagnostics, Span, Spanned};
-use crate::evidence::StepResult;
+use crate::evidence::{Conntrack, HostEvidence, StepResult};
 use crate::expr::{Shape, Type, compile};
 use crate::fabric;
 use crate::plan::{Step, Verb};
@@ -267,4 +267,32 @@ fn the_verdict_tells_claims_values_and_the_reason() {
         Vec::new(),
     );
     assert_eq!(verdict.reason, "");
+}
+
+#[test]
+fn what_connection_tracking_does_not_tell_is_told_with_the_reason() {
+    let host = |unknown: &str| HostEvidence {
+        conntrack: Conntrack {
+            unknown: unknown.to_owned(),
+            ..Conntrack::default()
+        },
+        ..HostEvidence::default()
+    };
+    let evidence = Evidence {
+        hosts: [
+            ("n1".to_owned(), host("the module is not there")),
+            ("n-2".to_owned(), host("nor here")),
+            ("n3".to_owned(), host("")),
+        ]
+        .into(),
+        ..Evidence::default()
+    };
+    let told = |path: &str| untracked(format!("no value for `{path}`"), &evidence);
+    assert_eq!(
+        told("hosts.n1.conntrack.drop"),
+        "no value for `hosts.n1.conntrack.drop`: the module is not there"
+    );
+    assert!(told("hosts[\"n-2\"].conntrack.drop").ends_with(": nor here"));
+    assert!(told("hosts.n3.conntrack.chaintoolong").ends_with('`'));
+    assert!(told("hosts.n1.counters.TcpOutRsts").ends_with('`'));
 }

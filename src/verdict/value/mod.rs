@@ -9,7 +9,7 @@ use crate::evidence::{
     BalancerEvidence, Connection, Detail, EndpointEvidence, Evidence, GatewayEvidence,
     GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, TcpInfo, Transition,
 };
-use crate::plan::vocabulary::STATUSES;
+use crate::plan::vocabulary::{CONNTRACK, STATUSES};
 use crate::plan::{Plan, Verb};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -106,10 +106,21 @@ fn host(host: &HostEvidence, sockets: bool) -> Value {
         "address": host.address,
         "ipv6": host.ipv6,
         "counters": host.counters,
+        "conntrack": conntrack(host),
         "sockets": sockets,
         "requests": requests,
         "self_sourced": host.self_sourced,
     })
+}
+
+/// What a kernel does not count is unknown.
+fn conntrack(host: &HostEvidence) -> Value {
+    let counters = &host.conntrack.counters;
+    CONNTRACK
+        .iter()
+        .map(|word| ((*word).to_owned(), json!(counters.get(*word))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Of a socket whose kernel tells nothing, every figure is unknown.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::evidence::{
-    Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
+    Conntrack, Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
 };
 use crate::expr::{Truth, Type};
 use crate::fabric::metric::Namespace;
@@ -113,6 +113,10 @@ fn evidence(plan: &Plan) -> Evidence {
     };
     let host = HostEvidence {
         counters: [("TcpOutRsts".to_string(), 1)].into(),
+        conntrack: Conntrack {
+            counters: zeros(vocabulary::CONNTRACK),
+            unknown: String::new(),
+        },
         sockets: vec![Socket {
             state: "ESTABLISHED".into(),
             ..Socket::default()

@@ -88,6 +88,17 @@ pub(super) fn kernel_drops(network: &Network) -> Option<Table> {
     Some(table.remark(remark).folded())
 }
 
+pub(super) fn conntrack(network: &Network) -> Option<Table> {
+    let rows = network.conntrack.iter();
+    let rows = rows.map(|(host, told)| vec![host.clone(), tallied(told)]);
+    let table = Table::new(
+        "Troubles of connection tracking",
+        &["host", "counters"],
+        rows.collect(),
+    )?;
+    Some(table.remark("How much they changed over the steps, in the words of `conntrack -S`."))
+}
+
 pub(super) fn stuck(network: &Network) -> Option<Table> {
     let rows = network.stuck.iter().map(|line| vec![line.clone()]);
     let table = Table::new(

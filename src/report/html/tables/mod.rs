@@ -9,7 +9,7 @@ use super::quantities::Clock;
 use crate::report::{Network, Record};
 use boxes::{gateways, legs, links, mappings, queues, refusals};
 use connections::{lookups, names, paths};
-use kernels::{counters, icmp, kernel_drops, stuck};
+use kernels::{conntrack, counters, icmp, kernel_drops, stuck};
 use metrics::metrics;
 use minijinja::Value;
 use serde::Serialize;
@@ -115,6 +115,7 @@ pub(super) fn tables(record: &Record, brief: bool) -> Vec<Table> {
         links(network),
         queues(network),
         icmp(network),
+        conntrack(network),
         kernel_drops(network),
         stuck(network),
     ];

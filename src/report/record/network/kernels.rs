@@ -34,6 +34,24 @@ pub(super) fn kernel_drops(evidence: &Evidence) -> BTreeMap<String, BTreeMap<Str
         .collect()
 }
 
+/// What connection tracking counts of its troubles; the rest traffic itself moves.
+const TROUBLES: &[&str] = &["invalid", "insert_failed", "drop", "early_drop", "error"];
+
+/// By host, what connection tracking could not place or did not keep.
+pub(super) fn conntrack(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let hosts = evidence.hosts.iter();
+    hosts
+        .filter_map(|(name, host)| {
+            let counters = host.conntrack.counters.iter();
+            let troubles: BTreeMap<String, i64> = counters
+                .filter(|(word, n)| **n > 0 && TROUBLES.contains(&word.as_str()))
+                .map(|(word, n)| (word.clone(), *n))
+                .collect();
+            (!troubles.is_empty()).then(|| (name.clone(), troubles))
+        })
+        .collect()
+}
+
 /// ICMP messages that devices inside hosts saw: `router to shell, on router veth1: port unreachable, about ...`.
 pub(super) fn icmp(evidence: &Evidence) -> BTreeMap<String, i64> {
     let mut told = BTreeMap::new();

@@ -17,7 +17,7 @@ pub use proxies::Leg;
 pub use refusals::Refused;
 
 use crate::evidence::Evidence;
-use kernels::{icmp, kernel_drops, purged, stuck};
+use kernels::{conntrack, icmp, kernel_drops, purged, stuck};
 pub use links::Queue;
 use links::{links, queues};
 use nat::{gateways, mappings};
@@ -74,6 +74,9 @@ pub struct Network {
     /// What kernels dropped, by host and by the kernel's own reason; not what they only gave back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel_drops: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Troubles of connection tracking, by host and in the words of `conntrack -S`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub conntrack: BTreeMap<String, BTreeMap<String, i64>>,
     /// Packets that a socket or device still held when it was closed, by host: no loss on the way.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub purged: BTreeMap<String, i64>,
@@ -104,6 +107,7 @@ impl Network {
             queues: queues(evidence),
             icmp: icmp(evidence),
             kernel_drops: kernel_drops(evidence),
+            conntrack: conntrack(evidence),
             purged: purged(evidence),
             no_kernel_drops: evidence.no_kernel_drops.clone(),
             stuck: stuck(evidence),
@@ -124,6 +128,7 @@ impl Network {
             queues: _,
             icmp,
             kernel_drops: _,
+            conntrack: _,
             purged: _,
             no_kernel_drops: _,
         } = &mut network;
