@@ -76,8 +76,11 @@ steps:
     let router = &case.evidence["hosts"]["router"]["conntrack"]["counters"];
     has(
         router,
-        json!({ "entries": 4, "insert_failed": 2, "drop": 2, "invalid": 0 }),
+        json!({ "insert_failed": 2, "drop": 2, "invalid": 0 }),
     );
+    // A bridge's own IGMP report may be in the table besides.
+    let entries = router["entries"].as_i64();
+    assert!((4..=5).contains(&entries.expect("a count")), "{router}");
     let other = &case.evidence["hosts"]["other"]["conntrack"]["counters"];
     has(other, json!({ "entries": 0, "insert_failed": 0 }));
 }
