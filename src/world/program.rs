@@ -97,6 +97,18 @@ impl Drop for Leader {
     }
 }
 
+/// From now on the calling thread, and what it starts, takes no processor off whoever wakes it (SCHED_BATCH, which needs no
+/// privilege). The fabric wakes a program with every packet; the kernel put the program in its place at once, and the next
+/// packet waited (measured, see docs/performance.md). Programs may ask for another policy.
+pub fn give_way_when_woken() {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads one parameter, which is there; 0 is the calling thread.
+    let set = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const none) };
+    if let Err(errno) = Errno::result(set) {
+        tracing::debug!(?errno, "programs do not give way to the fabric");
+    }
+}
+
 impl Inside {
     /// Prepares a host for programs. `names` is the text of its /etc/hosts, `resolver` who knows all other names.
     ///
@@ -114,6 +126,7 @@ impl Inside {
         let entered = namespace.run(move || {
             let enter = move || {
                 mount_namespace(&name, &names, resolver)?;
+                give_way_when_woken();
                 seat.take(Seat::stay)
             };
             std::thread::spawn(enter).join()

@@ -48,6 +48,18 @@ fn a_lab_stays_up_and_programs_find_its_names() {
     assert!(!front.is_empty());
     let links = bench.ends(0, &["exec", "one", "--", "ls", "/sys/class/net"]);
     assert_eq!(links, "eth0\nlo\n");
+    // As steps' programs: SCHED_BATCH.
+    let policy = [
+        "exec",
+        "one",
+        "--",
+        "cut",
+        "-d",
+        " ",
+        "-f41",
+        "/proc/self/stat",
+    ];
+    assert_eq!(bench.ends(0, &policy), "3\n");
     bench.ends(7, &["exec", "web", "one", "--", "sh", "-c", "exit 7"]);
     bench.ends(127, &["exec", "one", "--", "no-such-program"]);
     bench.ends(143, &["exec", "one", "--", "sh", "-c", "kill $$"]);

@@ -368,6 +368,7 @@ steps:
   - run: {{ as: bad, on_host: client, command: "echo before; exit 3" }}
   - run: {{ as: slow, on_host: client, command: "echo begun; sleep 60; echo never", timeout: 100ms }}
   - run: {{ as: missing, on_host: client, command: "no-such-program-here" }}
+  - run: {{ as: policy, on_host: client, command: "cut -d' ' -f41 /proc/self/stat" }}
   - run: {{ as: signal, on_host: client, command: "kill -9 $$$$" }}
   - run: {{ as: daemon, on_host: client, command: "(setsid sleep 60 &) ; echo left" }}
   - run: {{ as: beside, on_host: web, background: true, command: "echo begun; echo here > /run/beside; sleep 600", timeout: 600s }}
@@ -397,6 +398,8 @@ steps:
         json!({ "ok": false, "error": "deadline", "exit_code": -1, "stdout": "begun\n" }),
     );
     assert!(ms(case.step("slow")) >= 100.0);
+    // SCHED_BATCH: it leaves the processor to the fabric that wakes it.
+    has(case.step("policy"), json!({ "stdout": "3\n" }));
     has(
         case.step("missing"),
         json!({ "ok": false, "error": "failed", "exit_code": 127 }),

@@ -6,7 +6,7 @@ use super::state::{Home, Place, first_named};
 use super::wire::{self, Answer, Ask};
 use crate::cli::args::{ExecArgs, ShellArgs};
 use crate::cli::{Mistake, Status, terminal};
-use crate::world::program::search_path;
+use crate::world::program::{give_way_when_woken, search_path};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -159,6 +159,7 @@ impl Inside {
             if found.is_err() {
                 nix::unistd::chdir(c"/")?;
             }
+            give_way_when_woken();
             nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
             for signal in [Signal::SIGINT, Signal::SIGQUIT] {
                 handle(signal, SigHandler::SigDfl)?;
