@@ -230,15 +230,47 @@ fn unwatched(host: &Host, port: u16, error: &io::Error) -> Error {
 /// Does something, but nothing of it while the servers are frozen. Nobody is left who could freeze them: it is done.
 async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
-    loop {
+    let done = loop {
         tokio::select! {
             biased;
-            stopped = frozen.wait_for(|frozen| *frozen) => if stopped.is_err() { break },
-            done = &mut work => return done,
+            stopped = frozen.wait_for(|frozen| *frozen) => if stopped.is_err() { break None },
+            done = &mut work => break Some(done),
         }
         if frozen.wait_for(|frozen| !*frozen).await.is_err() {
-            break;
+            break None;
         }
+    };
+    let Some(done) = done else {
+        return work.await;
+    };
+    // What was done at the very moment they froze has no consequences before they go on.
+    let thawed = frozen.wait_for(|frozen| !*frozen).await.is_ok();
+    tracing::trace!(thawed, "done");
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unfrozen;
+    use std::time::Duration;
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn what_is_done_at_the_moment_of_freezing_has_to_wait() {
+        let (frozen, seen) = watch::channel(false);
+        let mut done = Box::pin(unfrozen(seen, async { frozen.send_replace(true) }));
+        let early = timeout(Duration::from_millis(20), &mut done).await;
+        assert!(early.is_err(), "it went on though frozen");
+        frozen.send_replace(false);
+        let late = timeout(Duration::from_secs(5), done).await;
+        assert_eq!(late.ok(), Some(false));
     }
-    work.await
+
+    #[tokio::test]
+    async fn what_nobody_can_freeze_is_done() {
+        let (frozen, seen) = watch::channel(true);
+        drop(frozen);
+        assert_eq!(unfrozen(seen, async { 7 }).await, 7);
+    }
 }

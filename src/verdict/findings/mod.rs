@@ -20,6 +20,7 @@ mod hairpin_bypass;
 mod half_open;
 mod health_check_host_header;
 mod healthy_but_silent;
+mod icmp_rate_limit;
 mod idle_expiry;
 mod keep_alive_race;
 mod keepalive_in_vain;
@@ -37,6 +38,7 @@ mod proxy_protocol_stall;
 mod refused;
 mod registration_refused;
 mod reverse_path_drop;
+mod self_connect;
 mod spillover;
 mod stale_connection;
 mod stale_dns_address;
@@ -48,6 +50,7 @@ mod udp_pinned;
 mod undetected_damage;
 mod unhealthy_reset;
 mod unshared_connections;
+mod vanished_peer;
 mod words;
 mod zone_blind_answers;
 mod zone_without_targets;
@@ -69,6 +72,7 @@ pub const KINDS: &[&str] = &[
     flow_collision::KIND,
     challenge_ack::KIND,
     loopback::KIND,
+    self_connect::KIND,
     hairpin_bypass::KIND,
     reverse_path_drop::KIND,
     conntrack_invalid::KIND,
@@ -96,6 +100,7 @@ pub const KINDS: &[&str] = &[
     idle_expiry::KIND,
     keepalive_in_vain::KIND,
     keep_alive_race::KIND,
+    vanished_peer::KIND,
     unhealthy_reset::KIND,
     healthy_but_silent::KIND,
     fail_open::KIND,
@@ -106,6 +111,7 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
+    icmp_rate_limit::KIND,
     unshared_connections::KIND,
     bad_gateway::KIND,
     gateway_timeout::KIND,
@@ -121,6 +127,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = flow_collision::find(&trace);
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
+    findings.extend(self_connect::find(&trace));
     findings.extend(hairpin_bypass::find(&trace));
     findings.extend(reverse_path_drop::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
@@ -147,6 +154,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(idle_expiry::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
+    findings.extend(vanished_peer::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(healthy_but_silent::find(&trace));
     findings.extend(fail_open::find(&trace));
@@ -157,6 +165,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
+    findings.extend(icmp_rate_limit::find(&trace));
     findings.extend(unshared_connections::find(&trace));
     findings.extend(bad_gateway::find(&trace));
     findings.extend(gateway_timeout::find(&trace));

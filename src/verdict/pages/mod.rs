@@ -15,6 +15,7 @@ const PAGES: &[(&str, &str)] = &[
     ("flow-collision", include_str!("flow-collision.txt")),
     ("challenge-ack", include_str!("challenge-ack.txt")),
     ("loopback", include_str!("loopback.txt")),
+    ("self-connect", include_str!("self-connect.txt")),
     ("hairpin-bypass", include_str!("hairpin-bypass.txt")),
     ("reverse-path-drop", include_str!("reverse-path-drop.txt")),
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
@@ -63,6 +64,7 @@ const PAGES: &[(&str, &str)] = &[
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("keepalive-in-vain", include_str!("keepalive-in-vain.txt")),
     ("keep-alive-race", include_str!("keep-alive-race.txt")),
+    ("vanished-peer", include_str!("vanished-peer.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("healthy-but-silent", include_str!("healthy-but-silent.txt")),
     ("fail-open", include_str!("fail-open.txt")),
@@ -82,6 +84,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("proxy-protocol-stall.txt"),
     ),
     ("accept-queue-full", include_str!("accept-queue-full.txt")),
+    ("icmp-rate-limit", include_str!("icmp-rate-limit.txt")),
     (
         "unshared-connections",
         include_str!("unshared-connections.txt"),

@@ -4,6 +4,7 @@
 
 mod balancers;
 mod connections;
+mod hosts;
 mod links;
 mod network;
 mod requests;
@@ -14,6 +15,7 @@ use super::*;
 use crate::verdict::kit::{Kit, OLD};
 use balancers::*;
 use connections::*;
+use hosts::*;
 use links::*;
 use network::*;
 use requests::*;
@@ -46,6 +48,7 @@ const STORIES: &[Story] = &[
         &["flow-collision", "stale-connection"],
     ),
     story(loopback::KIND, home, &["syn-unanswered"]),
+    story(self_connect::KIND, both_ends, &[]),
     story(hairpin_bypass::KIND, bypass, &[]),
     story(reverse_path_drop::KIND, reverse_path, &[]),
     story(conntrack_invalid::KIND, invalid, &[]),
@@ -73,6 +76,7 @@ const STORIES: &[Story] = &[
     story(idle_expiry::KIND, forgotten, &[]),
     story(keepalive_in_vain::KIND, kept_in_vain, &[]),
     story(keep_alive_race::KIND, crossed, &[]),
+    story(vanished_peer::KIND, cut_off, &[]),
     story(unhealthy_reset::KIND, turned_away, &[]),
     story(healthy_but_silent::KIND, nothing_said, &[]),
     story(fail_open::KIND, none_healthy, &[]),
@@ -83,6 +87,7 @@ const STORIES: &[Story] = &[
     story(proxy_protocol_mismatch::KIND, unread_header, &[]),
     story(proxy_protocol_stall::KIND, awaited_header, &[]),
     story(accept_queue_full::KIND, full_queue, &[]),
+    story(icmp_rate_limit::KIND, kept_back, &[]),
     story(unshared_connections::KIND, one_for_each_client, &[]),
     story(bad_gateway::KIND, no_answer, &[]),
     story(gateway_timeout::KIND, no_answer_in_time, &[]),
