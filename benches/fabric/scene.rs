@@ -131,6 +131,7 @@ pub fn config(shape: Shape) -> Config {
                 group_stickiness: false,
                 idle_timeout: Duration::from_secs(350),
                 terminates: false,
+                http: false,
                 instance_port: None,
             }],
             prefer: Vec::new(),

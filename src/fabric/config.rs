@@ -330,6 +330,8 @@ pub struct Listener {
     /// It ends TLS itself: its flows go to the kernel of the zonal address, which every zonal address then has, and
     /// from there a second connection leads to the target.
     pub terminates: bool,
+    /// Requests end here: it speaks HTTP to clients and to targets. Of proxies alone.
+    pub http: bool,
     /// Of a classic balancer: the port of its instances.
     pub instance_port: Option<u16>,
 }

@@ -181,6 +181,12 @@ metrics! {
     BackendConnectionErrors = "BackendConnectionErrors", C, Sum, Nonzero, Balancer, "Count";
     SpilloverCount = "SpilloverCount", C, Sum, Nonzero, Balancer, "Count";
     SurgeQueueLength = "SurgeQueueLength", C, Level, Nonzero, Balancer, "Count";
+    HttpCodeOwn4xx = "HTTPCode_ELB_4XX", C, Sum, Nonzero, Balancer, "Count";
+    HttpCodeOwn5xx = "HTTPCode_ELB_5XX", C, Sum, Nonzero, Balancer, "Count";
+    HttpCodeBackend2xx = "HTTPCode_Backend_2XX", C, Sum, Nonzero, Balancer, "Count";
+    HttpCodeBackend3xx = "HTTPCode_Backend_3XX", C, Sum, Nonzero, Balancer, "Count";
+    HttpCodeBackend4xx = "HTTPCode_Backend_4XX", C, Sum, Nonzero, Balancer, "Count";
+    HttpCodeBackend5xx = "HTTPCode_Backend_5XX", C, Sum, Nonzero, Balancer, "Count";
     Latency = "Latency", C, Time, Nonzero, Balancer, "Seconds";
     EstimatedActiveConnectionCount = "EstimatedALBActiveConnectionCount", C, Level, Always, Balancer, "Count";
     EstimatedNewConnectionCount = "EstimatedALBNewConnectionCount", C, Sum, Always, Balancer, "Count";

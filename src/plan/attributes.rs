@@ -4,7 +4,7 @@
 //! not do is act: see `groups` and `balancers`. Attributes about logs to S3 and deletion change no packet.
 
 use super::Sink;
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{classic, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 
 /// Cross-zone, of a classic balancer.
@@ -108,6 +108,12 @@ struct Attribute {
 const fn attribute(holder: Holder, name: &'static str, kind: Kind) -> Attribute {
     Attribute { holder, name, kind }
 }
+
+/// Policies of a Classic Load Balancer by which a cookie decides.
+const STICKY: [&str; 2] = [
+    "LBCookieStickinessPolicyType",
+    "AppCookieStickinessPolicyType",
+];
 
 const COUNT: Kind = Kind::NumberOrOff { min: 1, max: 1000 };
 const PERCENT: Kind = Kind::NumberOrOff { min: 1, max: 100 };
@@ -270,6 +276,16 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         )
         .label(format!("this is {}", holder.one()))
         .help(place_of(other.holder, holder));
+    }
+    let policy = name.value.split('.').next().unwrap_or_default();
+    if holder == Holder::Classic && STICKY.contains(&policy) {
+        return Diagnostic::new(
+            classic::STICKY,
+            name.span,
+            format!("`{policy}` is not emulated yet"),
+        )
+        .label("sticky sessions of a classic balancer")
+        .help("remove it: each request goes to the instance with the fewest outstanding ones");
     }
     let names = ATTRIBUTES
         .iter()

@@ -275,6 +275,7 @@ fn lower_balancer(
                 group_stickiness: listener.forward.iter().any(|share| share.sticky),
                 idle_timeout: listener.idle_timeout,
                 terminates: listener.terminates,
+                http: listener.http,
                 instance_port: listener.instance_port,
             })
             .collect(),

@@ -8,8 +8,8 @@ pub const NOT_OF_CLASSIC: Code = Code(640);
 /// A word of classic balancers in another one.
 pub const ONLY_OF_CLASSIC: Code = Code(641);
 
-/// A listener that is not TCP.
-pub const TCP_ONLY: Code = Code(642);
+/// A listener that is neither TCP nor HTTP.
+pub const NOT_EMULATED: Code = Code(642);
 
 /// A listener without a port of its instances.
 pub const NO_INSTANCE_PORT: Code = Code(643);
@@ -19,6 +19,12 @@ pub const DRAINING_IS_OFF: Code = Code(644);
 
 /// A classic balancer called as a target group.
 pub const NAME_OF_GROUP: Code = Code(645);
+
+/// Sticky sessions.
+pub const STICKY: Code = Code(646);
+
+/// A setting of TCP listeners, without one.
+pub const OF_TCP_LISTENERS: Code = Code(647);
 
 /// The rules of this area.
 pub static RULES: &[Rule] = &[
@@ -45,14 +51,16 @@ pub static RULES: &[Rule] = &[
         \x20   load_balancers: { front: { zones: [a], listeners: { 80: web } } }",
     },
     Rule {
-        code: TCP_ONLY,
-        title: "a listener of a classic balancer that is not TCP",
-        page: "AWS has TCP, SSL, HTTP and HTTPS listeners here. This release emulates the proxy of bytes, TCP.\n\
+        code: NOT_EMULATED,
+        title: "a listener of a classic balancer that is neither TCP nor HTTP",
+        page: "AWS has TCP, SSL, HTTP and HTTPS listeners here. This release emulates TCP, a proxy of bytes, and\n\
+        HTTP, one of requests.\n\
         \n\
         Wrong:\n\
         \x20   listeners: { 5222: { protocol: TLS, instance_port: 5222 } }\n\
         Right:\n\
-        \x20   listeners: { 5222: 5222 }",
+        \x20   listeners: { 5222: 5222 }\n\
+        \x20   listeners: { 80: { protocol: HTTP, instance_port: 80 } }",
     },
     Rule {
         code: NO_INSTANCE_PORT,
@@ -84,5 +92,31 @@ pub static RULES: &[Rule] = &[
         \x20   load_balancers: { chat: { type: classic, zones: [a], instances: [blue], listeners: { 80: 80 } } }\n\
         Right:\n\
         \x20   target_groups: { servers: { targets: [blue] } }",
+    },
+    Rule {
+        code: STICKY,
+        title: "sticky sessions of a classic balancer",
+        page: "AWS has two policies by which a cookie decides which instance a request goes to. They are not emulated yet: each\n\
+        request goes to the instance with the fewest outstanding ones.\n\
+        \n\
+        Wrong:\n\
+        \x20   attributes: { LBCookieStickinessPolicyType.CookieExpirationPeriod: 60 }\n\
+        Right:\n\
+        \x20   attributes: {}",
+    },
+    Rule {
+        code: OF_TCP_LISTENERS,
+        title: "a setting of TCP listeners for a balancer that has only HTTP listeners",
+        page: "A TCP listener passes bytes on, so what becomes of a connection at one side is a matter of settings, and a PROXY\n\
+        protocol header can go before them. An HTTP listener answers each request: with 504 when its instance closes or resets\n\
+        the connection, with 503 when that is not in service any more, unless `on_deregister` is `drain`. The client's address\n\
+        goes into X-Forwarded-For.\n\
+        \n\
+        Wrong:\n\
+        \x20   listeners: { 80: { protocol: HTTP, instance_port: 80 } }\n\
+        \x20   emulate: { on_deregister: blackhole }\n\
+        Right:\n\
+        \x20   listeners: { 80: 80 }\n\
+        \x20   emulate: { on_deregister: blackhole }",
     },
 ];

@@ -9,7 +9,7 @@ pub enum Kind {
     /// It sends their packets on, by flow (AWS: Network Load Balancer).
     #[default]
     Network,
-    /// They end at it, and another one leads to an instance (AWS: Classic Load Balancer, TCP listeners).
+    /// They end at it, and another one leads to an instance (AWS: Classic Load Balancer).
     Classic(Classic),
     /// They end at it, and requests go on (AWS: Application Load Balancer).
     Application(Application),

@@ -9,7 +9,7 @@ use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{Classic, GroupId, Kind, OnBackendReset, OnDeregister, Protocol};
 use crate::plan::Sink;
-use crate::plan::attributes::{self, Holder};
+use crate::plan::attributes::{self, Checked, Holder};
 use crate::plan::clock::Clock;
 use crate::plan::groups::Groups;
 use crate::plan::groups::instances::{DRAINING, DRAINING_TIMEOUT};
@@ -79,6 +79,7 @@ pub(in crate::plan) fn resolve(
             .unwrap_or(SURGE_QUEUE),
         retry: clock.cloud(RETRY),
     });
+    of_tcp_listeners(section, &attributes, sink);
     let cross_zone = attributes.flag(attributes::CLASSIC_CROSS_ZONE, false);
     let listeners = section.listeners.iter().filter_map(|(port, listener)| {
         let instance_port = instance_port(listener, sink)?;
@@ -89,24 +90,75 @@ pub(in crate::plan) fn resolve(
             instance_port: Some(instance_port),
             idle_timeout,
             terminates: false,
+            http: is_http(listener),
         })
     });
     (kind, listeners.collect())
 }
 
-fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
-    if listener.protocol.value != "TCP" {
+fn is_http(listener: &spec::Listener) -> bool {
+    listener.protocol.value == "HTTP"
+}
+
+/// What has no meaning where all listeners are HTTP. All of it is told.
+fn of_tcp_listeners(section: &spec::Balancer, attributes: &Checked<'_>, sink: &mut Sink) {
+    let mut listeners = section.listeners.iter();
+    let Some((_, listener)) = listeners.next().filter(|(_, first)| is_http(first)) else {
+        return;
+    };
+    if !listeners.all(|(_, listener)| is_http(listener)) {
+        return;
+    }
+    let of_word = |word: &Option<Spanned<String>>, http: &[&str]| {
+        let written = word.as_ref();
+        let other = written.filter(|word| !http.contains(&word.value.as_str()));
+        other.map(|word| word.span)
+    };
+    let emulate = &section.emulate;
+    let header = attributes.text(PROXY_PROTOCOL);
+    let found = [
+        (
+            "emulate.on_deregister",
+            of_word(&emulate.on_deregister, &["close", "drain"]),
+        ),
+        (
+            "emulate.on_backend_reset",
+            of_word(&emulate.on_backend_reset, &["propagate"]),
+        ),
+        (
+            PROXY_PROTOCOL,
+            header
+                .filter(|word| word.value != "false")
+                .map(|word| word.span),
+        ),
+    ];
+    for (name, span) in found {
+        let Some(span) = span else { continue };
         sink.push(
             Diagnostic::new(
-                code::TCP_ONLY,
+                code::OF_TCP_LISTENERS,
+                span,
+                format!("`{name}` is of TCP listeners, and this balancer has none"),
+            )
+            .also(listener.protocol.span, "it answers requests")
+            .help("remove it, or make the listener TCP"),
+        );
+    }
+}
+
+fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
+    if !["TCP", "HTTP"].contains(&listener.protocol.value.as_str()) {
+        sink.push(
+            Diagnostic::new(
+                code::NOT_EMULATED,
                 listener.protocol.span,
                 format!(
                     "a {} listener of a classic balancer",
                     listener.protocol.value
                 ),
             )
-            .label("only TCP listeners are emulated")
-            .help("write `5222: 5222`, or `5222: { instance_port: 5222 }`"),
+            .label("only TCP and HTTP listeners are emulated")
+            .help("write `5222: 5222`, or `80: { protocol: HTTP, instance_port: 80 }`"),
         );
     }
     if listener.instance_port.is_none() && listener.target_group.is_none() {

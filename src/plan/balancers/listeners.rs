@@ -32,6 +32,8 @@ pub(in crate::plan) struct Listener {
     pub(in crate::plan) idle_timeout: Duration,
     /// TLS ends here.
     pub(in crate::plan) terminates: bool,
+    /// Requests end here.
+    pub(in crate::plan) http: bool,
 }
 
 /// A listener, as one for each protocol it takes; none when no group of it is there.
@@ -63,6 +65,7 @@ pub(super) fn listener(
             instance_port: None,
             idle_timeout,
             terminates: listens == Carries::Tls,
+            http: listens == Carries::Http,
         })
         .collect()
 }

@@ -78,10 +78,10 @@ fn flow_knobs(balancer: &Balancer) -> String {
 }
 
 /// What a listener takes.
-fn carried(balancer: &Balancer, listener: &Listener) -> &'static str {
-    match &balancer.kind {
-        Kind::Application(_) => "HTTP",
-        Kind::Network | Kind::Classic(_) => protocol(listener.protocol),
+fn carried(listener: &Listener) -> &'static str {
+    match listener.http {
+        true => "HTTP",
+        false => protocol(listener.protocol),
     }
 }
 
@@ -96,7 +96,7 @@ fn listener_lines(plan: &Plan, balancer: &Balancer, listener: &Listener, out: &m
         line!(
             out,
             "    {} {} -> {}{share}, {}, idle limit {}",
-            carried(balancer, listener),
+            carried(listener),
             listener.port,
             config.groups[forward.group.0 as usize].name,
             if forward.cross_zone {
@@ -130,8 +130,12 @@ fn forward_lines(
         let reach = reach(&plan.fabric, balancer, listener, forward, ZonalId(zonal));
         let text = if reach.is_empty() {
             match balancer.kind {
-                Kind::Application(_) => "no target: requests are answered with 503".to_owned(),
-                Kind::Classic(_) => "no target: a new connection waits".to_owned(),
+                Kind::Application(_) | Kind::Classic(_) if listener.http => {
+                    "no target: requests are answered with 503".to_owned()
+                }
+                Kind::Application(_) | Kind::Classic(_) => {
+                    "no target: a new connection waits".to_owned()
+                }
                 Kind::Network => "no target: a new connection is dropped".to_owned(),
             }
         } else {

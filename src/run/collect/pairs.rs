@@ -23,7 +23,7 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
             balancer: balancer.name.clone(),
             via: format!("{}/{}", balancer.name, zonal.zone),
             port: pair.place.port.into(),
-            protocol: protocol(&balancer.kind).to_owned(),
+            protocol: protocol(balancer, pair.place.port).to_owned(),
             target: group.targets[pair.target].name.clone(),
             client: pair.client.to_string(),
             seen_as: pair.local.to_string(),
@@ -45,11 +45,16 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
 }
 
 /// What a proxy reads of what it carries.
-fn protocol(kind: &Kind) -> &'static str {
-    match kind {
+fn protocol(balancer: &Balancer, port: u16) -> &'static str {
+    let mut listeners = balancer.listeners.iter();
+    match balancer.kind {
         Kind::Network => "TLS",
-        Kind::Classic(_) => "TCP",
-        Kind::Application(_) => "HTTP",
+        Kind::Classic(_) | Kind::Application(_) => {
+            match listeners.any(|one| one.http && one.port == port) {
+                true => "HTTP",
+                false => "TCP",
+            }
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 //!
 //! Here is what every kind of proxy needs: its listeners' life, where it is, sockets toward targets, and what it asks of
 //! the fabric (whose turn it is, how a target stands, that something be counted). What a proxy does with a connection is
-//! in `tls`, `classic` and `application`; what is kept of it for the evidence in `journal`.
+//! in `tls` and `classic`, what it does with requests in `http`, for the balancers of `application` and `classic`; what is kept
+//! of it for the evidence in `journal`.
 
 mod application;
 mod classic;
+mod http;
 mod journal;
 mod relay;
+mod settings;
 mod surge;
 mod tls;
 
@@ -21,6 +24,7 @@ use crate::run::acceptor::Acceptor;
 use crate::world::socket::{self, ClientOptions, Family};
 use crate::world::{Error, World};
 use nix::errno::Errno;
+use settings::Settings;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
@@ -33,6 +37,7 @@ use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use http::Choice;
 use journal::Pending;
 pub use journal::{Closed, Journal, Pair};
 
@@ -111,6 +116,9 @@ impl Proxies {
                     };
                     let task = match &balancer.kind {
                         Kind::Network if listener.terminates => tls::start(station(), socket()?)?,
+                        Kind::Classic(_) if listener.http => {
+                            classic::http::start(station(), socket()?)
+                        }
                         Kind::Classic(_) => classic::start(station(), socket()?),
                         Kind::Application(_) => {
                             application::start(station(), listener.forward[0].group, socket()?)
@@ -195,6 +203,16 @@ fn at_once(stream: &TcpStream) {
     }
 }
 
+/// A place in the surge queue, until it is dropped.
+struct Queued(Arc<Station>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.shared.surge.leave();
+        self.0.note(Metric::SurgeQueueLength, -1);
+    }
+}
+
 impl Station {
     /// The target whose turn it is, of a group that the listener forwards to: turns go by the order of these calls.
     fn next_target(&self, group: GroupId) -> impl Future<Output = Option<Assigned>> + use<> {
@@ -228,9 +246,41 @@ impl Station {
 
     /// The same, of what is told where nothing can be awaited.
     fn note(&self, metric: Metric, change: i64) {
+        self.count(None, metric, change);
+    }
+
+    /// The same, perhaps of a target group.
+    fn count(&self, group: Option<GroupId>, metric: Metric, change: i64) {
         let place = self.place;
         let driver = self.world.driver();
-        driver.tell(move |fabric| fabric.tell(place, None, metric, change));
+        driver.tell(move |fabric| fabric.tell(place, group, metric, change));
+    }
+
+    /// Ends once a target stands in one of these ways.
+    async fn until(&self, choice: Choice, stands: impl Fn(Standing) -> bool + Send) {
+        let place = self.place;
+        let driver = self.world.driver();
+        let mut news = driver.news();
+        loop {
+            let standing =
+                driver.ask(move |fabric, _| fabric.standing(place, choice.group, choice.target));
+            if stands(standing.await) {
+                return;
+            }
+            if news.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Enters the surge queue; none: it is full.
+    fn queue(self: &Arc<Self>, most: usize) -> Option<Queued> {
+        if !self.shared.surge.enter(most) {
+            self.note(Metric::SpilloverCount, 1);
+            return None;
+        }
+        self.note(Metric::SurgeQueueLength, 1);
+        Some(Queued(Arc::clone(self)))
     }
 
     /// Counts how long something took.

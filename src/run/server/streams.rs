@@ -16,11 +16,15 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that may wait until they are accepted: as many as the kernel lets, by default (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
+
+/// Who serves a connection; none where there are as many as are needed.
+type Worker = Option<OwnedSemaphorePermit>;
 
 /// Listens at every address of a host.
 ///
@@ -74,20 +78,37 @@ fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
 async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
     let mut orders = shared.orders.subscribe();
     let mut acceptor = Acceptor::new(listener);
+    let workers = program
+        .app
+        .workers()
+        .map(|number| Arc::new(Semaphore::new(number)));
     loop {
         if *orders.borrow_and_update() != Order::Serve {
             return;
         }
         tokio::select! {
             changed = orders.changed() => if changed.is_err() { return },
-            (stream, _) = unfrozen(shared.frozen.subscribe(), acceptor.next()), if !matches!(program.app, App::NeverAccept { .. }) => {
-                accept(&shared, stream, Arc::clone(&program));
+            (stream, worker) = unfrozen(shared.frozen.subscribe(), next(&mut acceptor, workers.as_ref())), if !matches!(program.app, App::NeverAccept { .. }) => {
+                accept(&shared, stream, Arc::clone(&program), worker);
             }
         }
     }
 }
 
-fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
+/// The next connection, once a worker has time for it.
+async fn next(acceptor: &mut Acceptor, workers: Option<&Arc<Semaphore>>) -> (TcpStream, Worker) {
+    let worker = match workers {
+        Some(workers) => {
+            let worker = Arc::clone(workers).acquire_owned().await;
+            Some(worker.expect("nobody closes it"))
+        }
+        None => None,
+    };
+    let (stream, _) = acceptor.next().await;
+    (stream, worker)
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>, worker: Worker) {
     let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
@@ -101,7 +122,10 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
     let shared = Arc::clone(shared);
     match &served.slot {
         Slot::Here(_) => {
-            tokio::spawn(serve(shared, Arc::new(stream), served, program));
+            tokio::spawn(async move {
+                serve(shared, Arc::new(stream), served, program).await;
+                drop(worker);
+            });
         }
         // One program accepts, as one listening socket has one queue; the connection goes on elsewhere.
         Slot::Seated(seat) => {
@@ -114,7 +138,10 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>) {
                 return;
             }
             let annex = seat.annex();
-            annex.begin(serve_there(shared, served, program));
+            annex.begin(async move {
+                serve_there(shared, served, program).await;
+                drop(worker);
+            });
         }
     }
 }

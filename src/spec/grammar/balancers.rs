@@ -177,7 +177,7 @@ pub static LISTENER: Section = Section {
             "protocol",
             Optional,
             Type::Word(&PROTOCOLS),
-            "The protocol toward the clients. Default: TCP; HTTP of an application balancer.",
+            "The protocol toward the clients. Default: TCP; HTTP of an application balancer. A classic one has TCP and HTTP.",
         ),
         field(
             "target_group",
@@ -346,7 +346,7 @@ pub static EMULATE: Section = Section {
             Type::Word(&ON_DEREGISTER),
             "What becomes of the connections of a classic balancer's instance that was deregistered or is unhealthy, when \
                 they are not drained (any more): both are closed, the client's is reset, it goes on and leads nowhere, \
-                both go on. Default: close.",
+                both go on. A request at an HTTP listener is answered with 503, or goes on (`drain`). Default: close.",
         ),
         field(
             "on_backend_reset",
@@ -361,7 +361,8 @@ pub static EMULATE: Section = Section {
                 min: 0,
                 max: 100_000,
             },
-            "Connections that may wait for an instance at each address of a classic balancer. Default: 1024, as AWS says.",
+            "Connections, or requests of HTTP listeners, that may wait for an instance at each address of a classic balancer. \
+                Default: 1024, as AWS says.",
         ),
         later(
             "propagation_delay",

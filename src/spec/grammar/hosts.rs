@@ -369,7 +369,7 @@ static SOURCE: Section = Section {
         ),
     ],
 };
-const HTTP_FIELDS: [Field; 6] = [
+const HTTP_FIELDS: [Field; 7] = [
     PROXY_PROTOCOL,
     field(
         "host",
@@ -401,6 +401,16 @@ const HTTP_FIELDS: [Field; 6] = [
         Type::Bool,
         "False: closes the connection after each answer, and says so in it.",
     ),
+    field(
+        "workers",
+        Optional,
+        Type::Int {
+            min: 1,
+            max: 10_000,
+        },
+        "Connections that it serves at a time at each of its addresses, each until it is closed, as a server with so many processes \
+            does; others wait in the accept queue. Without it, all of them.",
+    ),
 ];
 static HTTP: Section = Section {
     name: "an HTTP server",
@@ -408,8 +418,16 @@ static HTTP: Section = Section {
     fields: &HTTP_FIELDS,
 };
 static HTTPS: Section = {
-    const FIELDS: [Field; 7] = {
-        let [proxy_protocol, host, status, delay, idle_close, keep_alive] = HTTP_FIELDS;
+    const FIELDS: [Field; 8] = {
+        let [
+            proxy_protocol,
+            host,
+            status,
+            delay,
+            idle_close,
+            keep_alive,
+            workers,
+        ] = HTTP_FIELDS;
         [
             proxy_protocol,
             host,
@@ -417,6 +435,7 @@ static HTTPS: Section = {
             delay,
             idle_close,
             keep_alive,
+            workers,
             field(
                 "tls",
                 Optional,

@@ -147,6 +147,24 @@ pub struct Serve {
     pub proxy_protocol: Option<Span>,
 }
 
+impl App {
+    /// Connections that it serves at a time; none: all of them.
+    pub fn workers(&self) -> Option<usize> {
+        match self {
+            Self::Http(http) | Self::Https { http, .. } => {
+                http.workers.map(|number| number as usize)
+            }
+            Self::Echo { .. }
+            | Self::Sink
+            | Self::Source { .. }
+            | Self::Banner { .. }
+            | Self::Name
+            | Self::NeverAccept { .. }
+            | Self::Command { .. } => None,
+        }
+    }
+}
+
 /// How an HTTP server answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
@@ -160,6 +178,8 @@ pub struct Http {
     pub idle_close: Option<Duration>,
     /// False: close after each answer.
     pub keep_alive: bool,
+    /// Connections that it serves at a time, each until it is closed.
+    pub workers: Option<u32>,
 }
 
 /// One direction of `link:`; none: not impaired in that way.

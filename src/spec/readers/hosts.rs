@@ -179,5 +179,8 @@ fn http(fields: &Fields<'_>) -> Option<Http> {
         delay: fields.written("delay").map(|time| time.value),
         idle_close: fields.written("idle_close").map(|time| time.value),
         keep_alive: fields.value("keep_alive")?.value,
+        workers: fields
+            .written::<u32>("workers")
+            .map(|workers| workers.value),
     })
 }

@@ -84,6 +84,7 @@ pub fn config() -> Config {
         group_stickiness: false,
         idle_timeout: IDLE,
         terminates: false,
+        http: false,
         instance_port: None,
     };
     Config {

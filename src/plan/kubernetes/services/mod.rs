@@ -368,6 +368,7 @@ fn answer_checks(
                 delay: None,
                 idle_close: None,
                 keep_alive: true,
+                workers: None,
             }),
             proxy_protocol: None,
         };

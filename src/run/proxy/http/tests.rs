@@ -14,8 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const LIMITS: Limits = Limits {
     idle: Duration::from_secs(5),
-    client_keep_alive: Duration::from_secs(60),
+    client_keep_alive: Some(Duration::from_secs(60)),
     connect: Duration::from_secs(5),
+    retry: None,
 };
 
 /// Targets that are there, in turn, and everything that was counted.
@@ -24,12 +25,28 @@ struct Fake {
     turn: AtomicUsize,
     told: Arc<Mutex<Vec<Event>>>,
     connects: bool,
+    /// How many more may wait.
+    room: Arc<AtomicUsize>,
     limits: Limits,
     gone: watch::Receiver<bool>,
 }
 
+/// A place among those that wait.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 impl Surroundings for Fake {
-    async fn choose(&self, _: &Outstanding) -> Option<Choice> {
+    type Waits = Place;
+
+    async fn choose(&self, _: &Outstanding, tried: &[usize]) -> Option<Choice> {
+        if self.targets.len() == tried.len() {
+            return None;
+        }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let target = turn.checked_rem(self.targets.len())?;
         Some(Choice {
@@ -54,8 +71,34 @@ impl Surroundings for Fake {
         }
     }
 
+    fn wait(&self) -> Option<Place> {
+        let one_less = |room: usize| room.checked_sub(1);
+        let room = self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        room.ok().map(|_| Place(Arc::clone(&self.room)))
+    }
+
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn refuses(&self, method: &Method) -> Option<Failure> {
+        (method == Method::CONNECT).then_some(Failure::Malformed)
+    }
+
+    fn status(&self, failure: Failure) -> u16 {
+        match failure {
+            Failure::Malformed => 400,
+            Failure::Method => 405,
+            Failure::Unfinished => 408,
+            Failure::Left => 460,
+            Failure::Refused | Failure::Closed | Failure::Gone => 502,
+            // Told apart from the others.
+            Failure::Unreadable => 520,
+            Failure::NoTarget | Failure::Full => 503,
+            Failure::Silent | Failure::Slow => 504,
+        }
     }
 
     fn carries(&self, _: SocketAddrV4, _: Choice, _: SocketAddrV4) -> Arc<Bytes> {
@@ -89,6 +132,7 @@ impl Stand {
             turn: AtomicUsize::new(0),
             told: Arc::clone(&told),
             connects,
+            room: Arc::new(AtomicUsize::new(1)),
             limits,
             gone: gone.subscribe(),
         };
@@ -303,7 +347,7 @@ async fn without_a_target_it_is_503_and_no_request_is_counted() {
     assert_eq!(status(&head), "503");
     assert!(head.contains("server: awselb/2.0"), "{head}");
     assert_eq!(stand.count(|event| *event == Event::Own(503)), 1);
-    assert_eq!(stand.count(|event| matches!(event, Event::Request(_))), 0);
+    assert_eq!(stand.count(|event| matches!(event, Event::Chosen(_))), 0);
 }
 
 #[tokio::test]
@@ -319,17 +363,115 @@ async fn what_a_target_breaks_is_502() {
     assert_eq!(stand.count(|event| *event == error), 1);
 
     let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok";
-    for script in [
-        Say::Reset,
-        Say::Last(""),
-        Say::Last("nonsense\r\n\r\n"),
-        Say::Last(short),
+    for (script, own) in [
+        (Say::Reset, 502),
+        (Say::Last(""), 502),
+        (Say::Last(short), 502),
+        (Say::Last("nonsense\r\n\r\n"), 520),
     ] {
         let (status, stand) = status_with(vec![script], LIMITS).await;
-        assert_eq!(status, "502");
-        assert_eq!(stand.count(|event| *event == Event::Own(502)), 1);
+        assert_eq!(status, own.to_string());
+        assert_eq!(stand.count(|event| *event == Event::Own(own)), 1);
         assert_eq!(stand.count(|event| matches!(event, Event::Target(..))), 0);
     }
+}
+
+#[tokio::test]
+async fn what_the_surroundings_refuse_no_target_is_asked() {
+    let (target, accepted, _) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let connect = "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+    let head = ask(&mut stand.connect().await, connect).await;
+    assert_eq!(status(&head), "400");
+    assert_eq!(accepted.load(Ordering::Relaxed), 0);
+    let routed = |event: &Event| matches!(event, Event::Chosen(_) | Event::Routed);
+    assert_eq!(stand.count(routed), 0);
+}
+
+/// A proxy that tries again.
+const PATIENT: Limits = Limits {
+    retry: Some(Duration::from_millis(50)),
+    ..LIMITS
+};
+
+#[tokio::test]
+async fn who_is_patient_tries_the_next_target() {
+    let refused = {
+        let (listener, address) = listen().await;
+        drop(listener);
+        address
+    };
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![refused, target], PATIENT).await;
+    assert_eq!(status(&ask(&mut stand.connect().await, GET).await), "200");
+    let error = Event::ConnectionError(GroupId(0));
+    assert_eq!(stand.count(|event| *event == error), 1);
+    assert_eq!(stand.count(|event| *event == Event::Routed), 1);
+}
+
+#[tokio::test]
+async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_not_wait_503() {
+    let (target, accepted, asked) = target(Vec::new()).await;
+    let (gone, told) = (watch::Sender::new(false), Arc::default());
+    let fake = Fake {
+        targets: vec![target],
+        turn: AtomicUsize::new(0),
+        told: Arc::clone(&told),
+        connects: false,
+        room: Arc::new(AtomicUsize::new(1)),
+        limits: PATIENT,
+        gone: gone.subscribe(),
+    };
+    let proxy = Arc::new(Proxy::new(fake, 8080));
+    let waiting = {
+        let proxy = Arc::clone(&proxy);
+        tokio::spawn(async move { proxy.route().await.map(|route| route.upstream.target) })
+    };
+    let full = async {
+        while proxy.surroundings.room.load(Ordering::Relaxed) > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, full).await.expect("it waits");
+    assert_eq!(proxy.route().await.map(|_| ()), Err(Failure::Full));
+
+    let choice = Choice {
+        group: GroupId(0),
+        target: 0,
+        address: target,
+        fail_open: false,
+    };
+    let used = TcpStream::connect(target).await.expect("it listens");
+    let used = proxy.over(choice, used).await.expect("a connection");
+    proxy.pool.keep(used);
+    let found = timeout(PATIENCE, waiting).await.expect("a connection");
+    assert_eq!(found.expect("no panic"), Ok(target));
+    assert_eq!(proxy.surroundings.room.load(Ordering::Relaxed), 1);
+    assert_eq!(accepted.load(Ordering::Relaxed), 1);
+    assert!(asked.lock().expect("no panic").is_empty());
+}
+
+#[tokio::test]
+async fn who_waited_in_vain_is_told_in_the_end() {
+    let limits = Limits {
+        connect: Duration::from_millis(300),
+        ..PATIENT
+    };
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+    let stand = Stand::new(vec![address], limits, false).await;
+    assert_eq!(status(&ask(&mut stand.connect().await, GET).await), "504");
+    assert_eq!(stand.count(|event| *event == Event::Routed), 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_ends_with_its_target() {
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    assert_eq!(status(&ask(&mut client, GET).await), "200");
+    assert_eq!(stand.count(|event| *event == Event::Closed), 0);
+    stand.gone.send_replace(true);
+    stand.wait_for(Event::Closed).await;
 }
 
 #[tokio::test]
@@ -408,7 +550,7 @@ async fn a_client_that_does_not_finish_is_408_and_one_between_requests_is_closed
 #[tokio::test]
 async fn a_clients_connection_has_an_age_at_which_it_ends() {
     let limits = Limits {
-        client_keep_alive: Duration::from_millis(200),
+        client_keep_alive: Some(Duration::from_millis(200)),
         ..LIMITS
     };
     let (target, ..) = target(Vec::new()).await;

@@ -1,17 +1,19 @@
-//! Classic balancers: a proxy of bytes between a client and the instance whose turn it was.
+//! Classic balancers: a proxy of bytes between a client and the instance whose turn it was, and (see `http`) one of requests.
 //!
 //! Observed on: AWS Classic Load Balancer, TCP listeners. What the client says is acknowledged here, whatever became of
 //! the instance; a FIN or a RST of one side is passed on to the other. Connections of clients for which there is no
 //! instance wait in the surge queue. How long an attempt to connect may take, and when the next one is made, AWS does not
 //! say (see [`Classic::retry`]); a connection waits no longer than its idle timeout.
 
+pub(super) mod http;
+
 use super::journal::{Bytes, Closed, Pair};
 use super::relay::{self, Activity, Side, Way};
-use super::{Pending, Station, accept};
-use crate::fabric::config::{Classic, Kind, OnBackendReset, OnDeregister};
+use super::{Pending, Queued, Station, accept};
+use crate::fabric::config::{BalancerId, Classic, Kind, OnBackendReset, OnDeregister};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
-use crate::fabric::{Assigned, Fabric};
+use crate::fabric::{Assigned, Config};
 use crate::packet::proxy_protocol;
 use crate::world::socket::reset_on_close;
 use std::io;
@@ -40,10 +42,7 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
     tokio::spawn(async move {
         let station = Arc::new(station);
         let news = station.world.driver().news();
-        let Some(first) = view(&station).await else {
-            return;
-        };
-        let (sender, views) = watch::channel(Arc::new(first));
+        let (sender, views) = watch::channel(Arc::new(view(&station).await));
         let carry = |stream, client, pending| {
             let connection = Connection {
                 station: Arc::clone(&station),
@@ -68,29 +67,38 @@ async fn keep_looking(
     views: &watch::Sender<Arc<View>>,
 ) {
     while news.changed().await.is_ok() {
-        match view(station).await {
-            Some(view) => views.send_replace(Arc::new(view)),
-            None => return,
-        };
+        views.send_replace(Arc::new(view(station).await));
     }
 }
 
-/// None: it is no classic balancer any more, which does not happen.
-async fn view(station: &Station) -> Option<View> {
-    let id = usize::from(station.place.balancer.0);
+async fn view(station: &Station) -> View {
+    let balancer = station.place.balancer;
     let driver = station.world.driver();
-    let settings = driver
-        .ask(
-            move |fabric: &mut Fabric, _| match &fabric.config().balancers[id].kind {
-                Kind::Classic(settings) => Some(settings.clone()),
-                Kind::Network | Kind::Application(_) => None,
-            },
-        )
-        .await?;
-    Some(View {
+    let settings = driver.ask(move |fabric, _| settings(fabric.config(), balancer));
+    let settings = settings.await;
+    View {
         standings: station.standings(settings.group).await,
         settings,
-    })
+    }
+}
+
+fn settings(config: &Config, balancer: BalancerId) -> Classic {
+    match &config.balancers[usize::from(balancer.0)].kind {
+        Kind::Classic(settings) => settings.clone(),
+        Kind::Network | Kind::Application(_) => unreachable!("no balancer changes its kind"),
+    }
+}
+
+/// True when the connections of an instance that stands like this are not to go on.
+fn is_over(settings: &Classic, standing: Standing) -> bool {
+    if settings.on_deregister == OnDeregister::Drain {
+        return false;
+    }
+    match standing {
+        Standing::InService | Standing::Draining => false,
+        Standing::Unhealthy => !settings.draining,
+        Standing::Gone => true,
+    }
 }
 
 /// A client's connection.
@@ -182,22 +190,16 @@ impl Connection {
         pending: Pending,
     ) -> Option<(Assigned, Backend, Pending)> {
         let until = Instant::now() + self.settings().idle_timeout;
-        let station = Arc::clone(&self.station);
-        let mut waits = false;
-        let found = timeout_at(until, self.try_instances((turn, pending), &mut waits)).await;
-        if waits {
-            station.shared.surge.leave();
-            station.tell(Metric::SurgeQueueLength, -1).await;
-        }
+        let found = timeout_at(until, self.try_instances((turn, pending))).await;
         found.ok().flatten()
     }
 
     async fn try_instances(
         &mut self,
         first: (impl Future<Output = Option<Assigned>>, Pending),
-        waits: &mut bool,
     ) -> Option<(Assigned, Backend, Pending)> {
         let mut first = Some(first);
+        let mut waits = None;
         let mut failed = 0;
         loop {
             let settings = self.settings();
@@ -209,7 +211,7 @@ impl Connection {
                 }
             };
             let Some(assigned) = assigned else {
-                self.wait(&settings, waits).await?;
+                self.wait(&settings, &mut waits)?;
                 drop(pending);
                 self.views.changed().await.ok()?;
                 continue;
@@ -217,7 +219,7 @@ impl Connection {
             let station = Arc::clone(&self.station);
             let began = Instant::now();
             let connected = self
-                .dial(assigned.address, &settings, &pending, waits)
+                .dial(assigned.address, &settings, &pending, &mut waits)
                 .await?;
             match connected {
                 Ok(stream) => {
@@ -236,7 +238,7 @@ impl Connection {
             failed += 1;
             // Once round all of them without success.
             if failed % self.in_service().max(1) == 0 {
-                self.wait(&settings, waits).await?;
+                self.wait(&settings, &mut waits)?;
                 drop(pending);
                 sleep(settings.retry).await;
             }
@@ -249,13 +251,13 @@ impl Connection {
         address: SocketAddrV4,
         settings: &Classic,
         pending: &Pending,
-        waits: &mut bool,
+        waits: &mut Option<Queued>,
     ) -> Option<io::Result<TcpStream>> {
         let mut attempt = pin!(self.station.connect(address, pending));
         Some(match timeout(settings.retry, &mut attempt).await {
             Ok(connected) => connected,
             Err(_) => {
-                self.wait(settings, waits).await?;
+                self.wait(settings, waits)?;
                 attempt.await
             }
         })
@@ -268,16 +270,10 @@ impl Connection {
     }
 
     /// Enters the surge queue, if it is not in there. None: the queue is full.
-    async fn wait(&self, settings: &Classic, waits: &mut bool) -> Option<()> {
-        if *waits {
-            return Some(());
+    fn wait(&self, settings: &Classic, waits: &mut Option<Queued>) -> Option<()> {
+        if waits.is_none() {
+            *waits = Some(self.station.queue(settings.surge_queue)?);
         }
-        if !self.station.shared.surge.enter(settings.surge_queue) {
-            self.station.tell(Metric::SpilloverCount, 1).await;
-            return None;
-        }
-        *waits = true;
-        self.station.tell(Metric::SurgeQueueLength, 1).await;
         Some(())
     }
 
@@ -380,14 +376,7 @@ impl Connection {
     /// True when the connections of an instance are not to go on.
     fn is_over(&self, instance: usize) -> bool {
         let view = self.views.borrow();
-        if view.settings.on_deregister == OnDeregister::Drain {
-            return false;
-        }
-        match view.standings[instance] {
-            Standing::InService | Standing::Draining => false,
-            Standing::Unhealthy => !view.settings.draining,
-            Standing::Gone => true,
-        }
+        is_over(&view.settings, view.standings[instance])
     }
 
     /// The client's connection leads nowhere: what it says is acknowledged and forgotten.

@@ -3,9 +3,9 @@
 use super::activity::{Activity, Noted};
 use super::answer::page;
 use super::meter::Meter;
-use super::{Event, Proxy, Surroundings};
+use super::{Event, Failure, Proxy, Surroundings};
 use crate::run::proxy::relay::Side;
-use hyper::StatusCode;
+use crate::run::proxy::{Journal, accept};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -14,7 +14,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
 /// Says that a connection is over, when it is dropped.
@@ -30,6 +30,20 @@ impl<S: Surroundings> Proxy<S> {
     /// Counts the end of a connection once the result is dropped.
     pub(super) fn closed(self: &Arc<Self>) -> Closed<S> {
         Closed(Arc::clone(self))
+    }
+
+    /// Takes a listener's connections; they end when this ends.
+    pub(in crate::run::proxy) async fn take(
+        self: Arc<Self>,
+        journal: &Arc<Journal>,
+        listener: TcpListener,
+    ) {
+        let carry = |stream, client, pending| {
+            let serving = Arc::clone(&self).serve(stream, client);
+            drop(pending);
+            serving
+        };
+        accept(journal, listener, carry).await;
     }
 
     /// Serves a client until one of the two closes; it is counted at once.
@@ -67,18 +81,21 @@ impl<S: Surroundings> Proxy<S> {
             }
         });
         let mut connection = http1::Builder::new().serve_connection(TokioIo::new(noted), service);
-        let oldest = Instant::now() + self.surroundings.limits().client_keep_alive;
+        let oldest = self.surroundings.limits().client_keep_alive;
+        let oldest = oldest.map(|age| Instant::now() + age);
         let mut closing = false;
         loop {
             tokio::select! {
                 ended = &mut connection => {
                     if ended.as_ref().is_err_and(hyper::Error::is_parse) {
-                        self.surroundings.tell(Event::Own(400));
+                        // It has said so already.
+                        let status = self.status(Failure::Malformed);
+                        self.surroundings.tell(Event::Own(status.as_u16()));
                     }
                     tracing::trace!(?ended, %client, "a connection of a client");
                     return;
                 }
-                () = sleep_until(oldest), if !closing => {
+                () = until(oldest), if !closing => {
                     closing = true;
                     std::pin::Pin::new(&mut connection).graceful_shutdown();
                 }
@@ -92,9 +109,9 @@ impl<S: Surroundings> Proxy<S> {
         }
     }
 
-    /// 408, and the end.
+    /// The balancer's own answer to half a request, and the end.
     async fn timed_out(&self, mut stream: TcpStream) {
-        let status = StatusCode::REQUEST_TIMEOUT;
+        let status = self.status(Failure::Unfinished);
         self.surroundings.tell(Event::Own(status.as_u16()));
         let body = page(status);
         let head = format!(
@@ -104,6 +121,13 @@ impl<S: Surroundings> Proxy<S> {
         );
         let said = stream.write_all(head.as_bytes()).await;
         tracing::trace!(?said, "a client that said nothing");
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Connections to targets, kept for the next request of whichever client.
 //!
 //! None is opened before a request needs it. One that the target closes, or that was idle for the balancer's idle timeout,
-//! is gone.
+//! is gone, and so is one to a target that may not be used any more.
 
 use super::activity::{Activity, Noted};
 use super::meter::Meter;
-use super::{Event, Proxy, Surroundings};
+use super::{Choice, Event, Failure, Proxy, Surroundings};
 use crate::run::proxy::relay::Side;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -13,8 +13,15 @@ use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
+
+/// For so long a connection is not used any more before it is closed with its target.
+const PARTING: Duration = Duration::from_millis(10);
 
 /// A connection to a target, with nobody's request on it.
 pub(super) struct Upstream {
@@ -28,12 +35,16 @@ pub(super) struct Upstream {
 
 /// Connections that wait for requests, the last used last.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<HashMap<SocketAddrV4, Vec<Upstream>>>);
+pub(super) struct Pool {
+    waiting: Mutex<HashMap<SocketAddrV4, Vec<Upstream>>>,
+    /// One more waits.
+    freed: Notify,
+}
 
 impl Pool {
     /// One to this target, the one that was used last: others may become idle.
     fn take(&self, target: SocketAddrV4) -> Option<Upstream> {
-        let mut waiting = self.0.lock().expect("no holder of this lock panics");
+        let mut waiting = self.waiting.lock().expect("no holder of this lock panics");
         let waiting = waiting.get_mut(&target)?;
         while let Some(upstream) = waiting.pop() {
             if !upstream.sender.is_closed() && upstream.activity.begin() {
@@ -49,30 +60,40 @@ impl Pool {
         if upstream.sender.is_closed() {
             return;
         }
-        let mut waiting = self.0.lock().expect("no holder of this lock panics");
+        let mut waiting = self.waiting.lock().expect("no holder of this lock panics");
         waiting.entry(upstream.target).or_default().push(upstream);
+        drop(waiting);
+        self.freed.notify_waiters();
+    }
+
+    /// One to this target as soon as a request needs it no longer.
+    async fn next(&self, target: SocketAddrV4) -> Upstream {
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Some(upstream) = self.take(target) {
+                return upstream;
+            }
+            freed.await;
+        }
     }
 }
 
-/// Why a target has no connection.
-#[derive(Debug)]
-pub(super) enum Unconnected {
-    /// The kernel said why: RST, ICMP.
-    Refused(io::Error),
-    /// Nothing was heard.
-    Silent,
-}
-
 impl<S: Surroundings> Proxy<S> {
-    /// A connection to a target: one that waits, else a new one.
-    pub(super) async fn upstream(
-        self: &Arc<Self>,
-        target: SocketAddrV4,
-    ) -> Result<Upstream, Unconnected> {
+    /// A connection to a target: one that waits, else a new one. Who is patient takes what is there first: that, or one that
+    /// another request needs no longer.
+    pub(super) async fn upstream(self: &Arc<Self>, choice: Choice) -> Result<Upstream, Failure> {
+        let target = choice.address;
         loop {
             let mut upstream = match self.pool.take(target) {
                 Some(upstream) => upstream,
-                None => return self.open(target).await,
+                None if self.surroundings.limits().retry.is_none() => {
+                    return self.open(choice).await;
+                }
+                None => tokio::select! {
+                    opened = self.open(choice) => return opened,
+                    freed = self.pool.next(target) => freed,
+                },
             };
             // What the target said in the meantime is known after this: a FIN that has come is no reason to fail.
             if upstream.sender.ready().await.is_ok() {
@@ -81,20 +102,31 @@ impl<S: Surroundings> Proxy<S> {
         }
     }
 
-    async fn open(self: &Arc<Self>, target: SocketAddrV4) -> Result<Upstream, Unconnected> {
+    async fn open(self: &Arc<Self>, choice: Choice) -> Result<Upstream, Failure> {
+        let target = choice.address;
         let connecting = timeout(
             self.surroundings.limits().connect,
             self.surroundings.connect(target),
         );
         let stream = match connecting.await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(Unconnected::Refused(error)),
-            Err(_) => return Err(Unconnected::Silent),
+            Ok(Err(error)) => return Err(refused(target, &error)),
+            Err(_) => return Err(Failure::Silent),
         };
+        self.over(choice, stream).await
+    }
+
+    /// Over a connection that stands.
+    pub(super) async fn over(
+        self: &Arc<Self>,
+        choice: Choice,
+        stream: TcpStream,
+    ) -> Result<Upstream, Failure> {
+        let target = choice.address;
         let local = match stream.local_addr() {
             Ok(SocketAddr::V4(local)) => local,
             Ok(SocketAddr::V6(_)) => unreachable!("sockets toward targets are IPv4"),
-            Err(error) => return Err(Unconnected::Refused(error)),
+            Err(error) => return Err(refused(target, &error)),
         };
         let (activity, meter) = (Activity::new(), Meter::new(Side::Target));
         activity.begin();
@@ -105,14 +137,21 @@ impl<S: Surroundings> Proxy<S> {
         };
         let shaken = http1::handshake(TokioIo::new(noted)).await;
         let (sender, connection) =
-            shaken.map_err(|error| Unconnected::Refused(io::Error::other(error)))?;
+            shaken.map_err(|error| refused(target, &io::Error::other(error)))?;
         self.surroundings.tell(Event::Opened);
         let closed = self.closed();
         let (idle, limit) = (Arc::clone(&activity), self.surroundings.limits().idle);
+        let proxy = Arc::clone(self);
         tokio::spawn(async move {
+            let useless = async {
+                proxy.surroundings.gone(choice).await;
+                // A request that is on it is told first.
+                idle.idle(PARTING).await;
+            };
             tokio::select! {
                 ended = connection => tracing::trace!(?ended, %target, "a connection to a target"),
                 () = idle.idle(limit) => tracing::trace!(%target, "an idle connection to a target"),
+                () = useless => tracing::trace!(%target, "a connection to a target that is gone"),
             }
             drop(closed);
         });
@@ -124,4 +163,9 @@ impl<S: Surroundings> Proxy<S> {
             meter,
         })
     }
+}
+
+fn refused(target: SocketAddrV4, error: &io::Error) -> Failure {
+    tracing::debug!(%target, %error, "a connection to a target");
+    Failure::Refused
 }

@@ -1,8 +1,9 @@
 //! One request: to a target and back, or the load balancer's own answer.
 
 use super::meter::Meter;
-use super::upstream::{Unconnected, Upstream};
-use super::{Choice, Event, Proxy, Surroundings};
+use super::route::Route;
+use super::upstream::Upstream;
+use super::{Choice, Event, Failure, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
@@ -10,6 +11,8 @@ use hyper::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Request, Response, StatusCode, Version};
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
@@ -40,7 +43,8 @@ struct Unanswered<'a, S: Surroundings>(Option<&'a Proxy<S>>);
 impl<S: Surroundings> Drop for Unanswered<'_, S> {
     fn drop(&mut self) {
         if let Some(proxy) = self.0 {
-            proxy.surroundings.tell(Event::Own(460));
+            let status = proxy.surroundings.status(Failure::Left);
+            proxy.surroundings.tell(Event::Own(status));
         }
     }
 }
@@ -63,20 +67,28 @@ impl<S: Surroundings> Proxy<S> {
         client: (SocketAddrV4, &Meter),
         request: Request<Incoming>,
     ) -> Response<Body> {
-        let Some(choice) = self.surroundings.choose(&self.outstanding).await else {
-            return self.own(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        self.surroundings.tell(Event::Request(choice));
-        let waiting = self.outstanding.begin(choice.address);
-        let request = self.forwarded(client.0, request);
-        let answer = tokio::select! {
-            answer = self.ask(client, choice, request) => answer,
-            () = self.surroundings.gone(choice) => Err(StatusCode::BAD_GATEWAY),
-        };
-        drop(waiting);
-        match answer {
+        match self.fetch(client, request).await {
             Ok(answer) => answer,
-            Err(status) => self.own(status),
+            Err(why) => self.own(why),
+        }
+    }
+
+    /// The answer of a target.
+    async fn fetch(
+        self: &Arc<Self>,
+        client: (SocketAddrV4, &Meter),
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Failure> {
+        if let Some(why) = self.surroundings.refuses(request.method()) {
+            return Err(why);
+        }
+        let route = self.route().await?;
+        let request = self.forwarded(client.0, request);
+        self.surroundings.tell(Event::Routed);
+        let choice = route.choice;
+        tokio::select! {
+            answer = self.ask(client, route, request) => answer,
+            () = self.surroundings.gone(choice) => Err(Failure::Gone),
         }
     }
 
@@ -97,18 +109,15 @@ impl<S: Surroundings> Proxy<S> {
         request
     }
 
-    /// Asks a target; else the status of the load balancer's own answer.
+    /// Asks a target.
     async fn ask(
         self: &Arc<Self>,
         (client, meter): (SocketAddrV4, &Meter),
-        choice: Choice,
+        route: Route<'_>,
         mut request: Request<Incoming>,
-    ) -> Result<Response<Body>, StatusCode> {
+    ) -> Result<Response<Body>, Failure> {
+        let (choice, mut upstream, _waiting) = (route.choice, route.upstream, route.waiting);
         loop {
-            let mut upstream = match self.upstream(choice.address).await {
-                Ok(upstream) => upstream,
-                Err(why) => return Err(self.unconnected(choice, &why)),
-            };
             let pair = self.surroundings.carries(client, choice, upstream.local);
             meter.count_for(&pair);
             upstream.meter.begin();
@@ -129,22 +138,12 @@ impl<S: Surroundings> Proxy<S> {
                     Some(unsent) => request = unsent,
                     None => {
                         tracing::debug!(target = %choice.address, error = ?error.error(), "a request");
-                        return Err(StatusCode::BAD_GATEWAY);
+                        return Err(broken(error.error()));
                     }
                 },
-                Err(_) => return Err(StatusCode::GATEWAY_TIMEOUT),
+                Err(_) => return Err(Failure::Slow),
             }
-        }
-    }
-
-    fn unconnected(&self, choice: Choice, why: &Unconnected) -> StatusCode {
-        self.surroundings.tell(Event::ConnectionError(choice.group));
-        match why {
-            Unconnected::Refused(error) => {
-                tracing::debug!(target = %choice.address, %error, "a connection to a target");
-                StatusCode::BAD_GATEWAY
-            }
-            Unconnected::Silent => StatusCode::GATEWAY_TIMEOUT,
+            upstream = self.connected(choice, &mut None).await?;
         }
     }
 
@@ -154,7 +153,7 @@ impl<S: Surroundings> Proxy<S> {
         choice: Choice,
         upstream: Upstream,
         answer: Response<Incoming>,
-    ) -> Result<Response<Body>, StatusCode> {
+    ) -> Result<Response<Body>, Failure> {
         let (mut head, mut body) = answer.into_parts();
         strip(&mut head.headers);
         head.version = Version::HTTP_11;
@@ -170,8 +169,8 @@ impl<S: Surroundings> Proxy<S> {
             match timeout(self.surroundings.limits().idle, body.frame()).await {
                 Ok(None) => break,
                 Ok(Some(Ok(frame))) => whole.extend(frame.into_data().unwrap_or_default()),
-                Ok(Some(Err(_))) => return Err(StatusCode::BAD_GATEWAY),
-                Err(_) => return Err(StatusCode::GATEWAY_TIMEOUT),
+                Ok(Some(Err(error))) => return Err(broken(&error)),
+                Err(_) => return Err(Failure::Slow),
             }
         }
         self.pool.keep(upstream);
@@ -181,7 +180,8 @@ impl<S: Surroundings> Proxy<S> {
     }
 
     /// The load balancer's own answer.
-    fn own(&self, status: StatusCode) -> Response<Body> {
+    fn own(&self, why: Failure) -> Response<Body> {
+        let status = self.status(why);
         self.surroundings.tell(Event::Own(status.as_u16()));
         let mut answer = Response::new(Either::Left(Full::new(page(status).into())));
         *answer.status_mut() = status;
@@ -189,6 +189,25 @@ impl<S: Surroundings> Proxy<S> {
         headers.insert(SERVER, HeaderValue::from_static("awselb/2.0"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
         answer
+    }
+
+    /// The status of the load balancer's own answer.
+    pub(super) fn status(&self, why: Failure) -> StatusCode {
+        let status = self.surroundings.status(why);
+        StatusCode::from_u16(status).expect("statuses have three digits")
+    }
+}
+
+/// What is wrong when a connection to a target fails while an answer is awaited.
+fn broken(error: &hyper::Error) -> Failure {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    let unreadable = |error: &io::Error| {
+        let kind = error.kind();
+        kind == ErrorKind::InvalidData || kind == ErrorKind::InvalidInput
+    };
+    match error.is_parse() || cause.is_some_and(unreadable) {
+        true => Failure::Unreadable,
+        false => Failure::Closed,
     }
 }
 

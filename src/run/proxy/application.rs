@@ -1,0 +1,187 @@
+//! Application Load Balancers: proxies of HTTP whose targets are groups of the fabric.
+//!
+//! Observed on: AWS Application Load Balancer ("Troubleshoot your Application Load Balancers"). A request fails with the first
+//! attempt to connect. Not here: HTTP (see `http`).
+
+use super::http::{
+    Choice, Event, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings, least_outstanding,
+};
+use super::journal::Bytes;
+use super::{Settings, Station};
+use crate::fabric::Config;
+use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
+use crate::fabric::metric::Metric;
+use crate::fabric::targets::Standing;
+use hyper::Method;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Begins to take a listener's connections.
+pub(super) fn start(station: Station, group: GroupId, listener: TcpListener) -> JoinHandle<()> {
+    let port = station.place.port;
+    let live = Live {
+        settings: Settings::new(&station, settings),
+        station,
+        group,
+        pairs: Pairs::default(),
+    };
+    let proxy = Arc::new(Proxy::new(live, port));
+    tokio::spawn(async move {
+        let live = &proxy.surroundings;
+        tokio::select! {
+            () = Arc::clone(&proxy).take(&live.station.journal, listener) => {}
+            () = live.settings.follow(&live.station) => {}
+        }
+    })
+}
+
+fn settings(config: &Config, balancer: BalancerId) -> Application {
+    match &config.balancers[usize::from(balancer.0)].kind {
+        Kind::Application(settings) => *settings,
+        Kind::Network | Kind::Classic(_) => unreachable!("no balancer changes its kind"),
+    }
+}
+
+/// The world of one proxy.
+struct Live {
+    station: Station,
+    group: GroupId,
+    settings: Settings<Application>,
+    /// What each client's connection led to.
+    pairs: Pairs,
+}
+
+impl Surroundings for Live {
+    /// No request waits: it fails.
+    type Waits = Infallible;
+
+    async fn choose(&self, outstanding: &Outstanding, _tried: &[usize]) -> Option<Choice> {
+        let (place, group) = (self.station.place, self.group);
+        let driver = self.station.world.driver();
+        let (candidates, algorithm) = driver
+            .ask(move |fabric, _| {
+                let settings = &fabric.config().groups[usize::from(group.0)].attributes;
+                let algorithm = settings.algorithm;
+                (fabric.candidates(place, group), algorithm)
+            })
+            .await;
+        let mut candidates = candidates.into_iter();
+        let chosen = match algorithm {
+            Algorithm::RoundRobin => candidates.next(),
+            Algorithm::LeastOutstandingRequests => least_outstanding(candidates, outstanding),
+        };
+        chosen.map(|assigned| Choice::of(group, assigned))
+    }
+
+    fn wait(&self) -> Option<Infallible> {
+        None
+    }
+
+    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
+        let pending = self.station.journal.begin();
+        self.station.connect(target, &pending).await
+    }
+
+    async fn gone(&self, choice: Choice) {
+        self.station
+            .until(choice, |standing| standing == Standing::Gone)
+            .await;
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = self.settings.get();
+        Limits {
+            idle: settings.idle_timeout,
+            client_keep_alive: Some(settings.client_keep_alive),
+            connect: settings.connect_timeout,
+            retry: None,
+        }
+    }
+
+    fn refuses(&self, _: &Method) -> Option<Failure> {
+        None
+    }
+
+    fn status(&self, failure: Failure) -> u16 {
+        match failure {
+            Failure::Malformed => 400,
+            Failure::Method => 405,
+            Failure::Unfinished => 408,
+            Failure::Left => 460,
+            Failure::Refused | Failure::Closed | Failure::Unreadable | Failure::Gone => 502,
+            Failure::NoTarget | Failure::Full => 503,
+            Failure::Silent | Failure::Slow => 504,
+        }
+    }
+
+    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
+        self.pairs.carries(&self.station, client, choice, local)
+    }
+
+    fn left(&self, client: SocketAddrV4) {
+        self.pairs.left(client);
+    }
+
+    fn tell(&self, event: Event) {
+        let count = |group, metric| self.station.count(group, metric, 1);
+        match event {
+            Event::Opened => {
+                count(None, Metric::NewConnectionCount);
+                count(None, Metric::ActiveConnectionCount);
+            }
+            Event::Closed => self.station.note(Metric::ActiveConnectionCount, -1),
+            Event::Chosen(choice) => {
+                count(Some(choice.group), Metric::ForwardedRequestCount);
+                if choice.fail_open {
+                    count(Some(choice.group), Metric::UnhealthyRoutingRequestCount);
+                }
+            }
+            // It was counted when its target was chosen.
+            Event::Routed => {}
+            Event::ConnectionError(group) => {
+                count(Some(group), Metric::TargetConnectionErrorCount);
+            }
+            Event::Responded(group, after) => {
+                let metric = Metric::TargetResponseTime;
+                self.station.took(Some(group), metric, after);
+            }
+            Event::Target(group, status) => {
+                if let Some(metric) = of_target(status) {
+                    count(Some(group), metric);
+                }
+            }
+            Event::Own(status) => own(status).for_each(|metric| count(None, metric)),
+        }
+    }
+}
+
+fn of_target(status: u16) -> Option<Metric> {
+    match status / 100 {
+        2 => Some(Metric::HttpCodeTarget2xx),
+        3 => Some(Metric::HttpCodeTarget3xx),
+        4 => Some(Metric::HttpCodeTarget4xx),
+        5 => Some(Metric::HttpCodeTarget5xx),
+        _ => None,
+    }
+}
+
+fn own(status: u16) -> impl Iterator<Item = Metric> {
+    let of_class = match status / 100 {
+        3 => Some(Metric::HttpCodeElb3xx),
+        4 => Some(Metric::HttpCodeElb4xx),
+        5 => Some(Metric::HttpCodeElb5xx),
+        _ => None,
+    };
+    let alone = match status {
+        500 => Some(Metric::HttpCodeElb500),
+        502 => Some(Metric::HttpCodeElb502),
+        503 => Some(Metric::HttpCodeElb503),
+        504 => Some(Metric::HttpCodeElb504),
+        _ => None,
+    };
+    of_class.into_iter().chain(alone)
+}

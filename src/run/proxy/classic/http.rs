@@ -1,0 +1,162 @@
+//! HTTP listeners of classic balancers: a proxy of requests, whose targets are the balancer's instances.
+//!
+//! Observed on: AWS Classic Load Balancer ("Troubleshoot a Classic Load Balancer: HTTP errors", "CloudWatch metrics for your
+//! Classic Load Balancer"). A request goes to the instance with the fewest outstanding ones. What an instance closes, or does not
+//! answer within the idle timeout, is 504, as is a request that has no connection by then; without an instance in service, with
+//! a full surge queue, or with an instance that goes while it is asked, 503. AWS says that the balancer tries again when it cannot
+//! connect, not when: as for connections (see [`Classic::retry`]). Not here: HTTP (see `super::super::http`).
+
+use super::super::http::{
+    Choice, Event, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings, least_outstanding,
+};
+use super::super::journal::Bytes;
+use super::super::{Queued, Settings, Station};
+use super::{is_over, settings};
+use crate::fabric::config::Classic;
+use crate::fabric::metric::Metric;
+use hyper::Method;
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// AWS: longer methods are not taken.
+const LONGEST_METHOD: usize = 127;
+
+/// Begins to take a listener's connections.
+pub(in crate::run::proxy) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
+    let port = station.place.port;
+    let live = Live {
+        settings: Settings::new(&station, settings),
+        station: Arc::new(station),
+        pairs: Pairs::default(),
+    };
+    let proxy = Arc::new(Proxy::new(live, port));
+    tokio::spawn(async move {
+        let live = &proxy.surroundings;
+        tokio::select! {
+            () = Arc::clone(&proxy).take(&live.station.journal, listener) => {}
+            () = live.settings.follow(&live.station) => {}
+        }
+    })
+}
+
+/// The world of one proxy.
+struct Live {
+    station: Arc<Station>,
+    settings: Settings<Classic>,
+    /// What each client's connection led to.
+    pairs: Pairs,
+}
+
+impl Surroundings for Live {
+    type Waits = Queued;
+
+    async fn choose(&self, outstanding: &Outstanding, tried: &[usize]) -> Option<Choice> {
+        let (place, group) = (self.station.place, self.settings.get().group);
+        let driver = self.station.world.driver();
+        let candidates = driver.ask(move |fabric, _| fabric.candidates(place, group));
+        let untried = candidates.await.into_iter();
+        let untried = untried.filter(|candidate| !tried.contains(&candidate.target));
+        let chosen = least_outstanding(untried, outstanding)?;
+        Some(Choice::of(group, chosen))
+    }
+
+    fn wait(&self) -> Option<Queued> {
+        self.station.queue(self.settings.get().surge_queue)
+    }
+
+    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
+        let pending = self.station.journal.begin();
+        self.station.connect(target, &pending).await
+    }
+
+    async fn gone(&self, choice: Choice) {
+        let over = |standing| is_over(&self.settings.get(), standing);
+        self.station.until(choice, over).await;
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = self.settings.get();
+        Limits {
+            idle: settings.idle_timeout,
+            client_keep_alive: None,
+            connect: settings.idle_timeout,
+            retry: Some(settings.retry),
+        }
+    }
+
+    fn refuses(&self, method: &Method) -> Option<Failure> {
+        match method {
+            &Method::CONNECT => Some(Failure::Malformed),
+            method if method.as_str().len() > LONGEST_METHOD => Some(Failure::Method),
+            _ => None,
+        }
+    }
+
+    fn status(&self, failure: Failure) -> u16 {
+        match failure {
+            Failure::Malformed => 400,
+            Failure::Method => 405,
+            Failure::Unfinished | Failure::Left => 408,
+            Failure::Unreadable => 502,
+            Failure::NoTarget | Failure::Full | Failure::Gone => 503,
+            Failure::Refused | Failure::Silent | Failure::Closed | Failure::Slow => 504,
+        }
+    }
+
+    fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
+        self.pairs.carries(&self.station, client, choice, local)
+    }
+
+    fn left(&self, client: SocketAddrV4) {
+        self.pairs.left(client);
+    }
+
+    fn tell(&self, event: Event) {
+        let count = |metric| self.station.note(metric, 1);
+        match event {
+            Event::Opened => {
+                count(Metric::EstimatedNewConnectionCount);
+                count(Metric::EstimatedActiveConnectionCount);
+            }
+            Event::Closed => self
+                .station
+                .note(Metric::EstimatedActiveConnectionCount, -1),
+            // It is counted when it goes to its instance.
+            Event::Chosen(_) => {}
+            Event::Routed => count(Metric::RequestCount),
+            Event::ConnectionError(_) => count(Metric::BackendConnectionErrors),
+            Event::Responded(_, after) => self.station.took(None, Metric::Latency, after),
+            Event::Target(_, status) => {
+                if let Some(metric) = of_instance(status) {
+                    count(metric);
+                }
+            }
+            Event::Own(status) => {
+                if let Some(metric) = own(status) {
+                    count(metric);
+                }
+            }
+        }
+    }
+}
+
+fn of_instance(status: u16) -> Option<Metric> {
+    match status / 100 {
+        2 => Some(Metric::HttpCodeBackend2xx),
+        3 => Some(Metric::HttpCodeBackend3xx),
+        4 => Some(Metric::HttpCodeBackend4xx),
+        5 => Some(Metric::HttpCodeBackend5xx),
+        _ => None,
+    }
+}
+
+fn own(status: u16) -> Option<Metric> {
+    match status / 100 {
+        4 => Some(Metric::HttpCodeOwn4xx),
+        5 => Some(Metric::HttpCodeOwn5xx),
+        _ => None,
+    }
+}

@@ -1,0 +1,54 @@
+//! What the connections of a listener's clients led to, as the journal has it: one pair for each connection to a target that a
+//! request of the client went over.
+
+use super::Choice;
+use crate::run::proxy::Station;
+use crate::run::proxy::journal::{Bytes, Closed, Pair};
+use std::collections::HashMap;
+use std::net::SocketAddrV4;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::time::Instant;
+
+/// Pairs that are open, by client.
+#[derive(Default)]
+pub(in crate::run::proxy) struct Pairs(Mutex<HashMap<SocketAddrV4, Vec<Arc<Pair>>>>);
+
+impl Pairs {
+    /// A request of this client goes over the connection to a target whose own end this is. Whom its bytes count for.
+    pub(in crate::run::proxy) fn carries(
+        &self,
+        station: &Station,
+        client: SocketAddrV4,
+        choice: Choice,
+        local: SocketAddrV4,
+    ) -> Arc<Bytes> {
+        let mut pairs = self.0.lock().expect("no holder of this lock panics");
+        let own = pairs.entry(client).or_default();
+        if let Some(pair) = own.iter().find(|pair| pair.local == local) {
+            return Arc::clone(&pair.bytes);
+        }
+        let bytes = Arc::<Bytes>::default();
+        own.push(station.journal.add(Pair {
+            place: station.place,
+            client,
+            local,
+            group: choice.group,
+            target: choice.target,
+            address: choice.address,
+            opened: Instant::now(),
+            bytes: Arc::clone(&bytes),
+            target_closed: OnceLock::new(),
+            closed: OnceLock::new(),
+        }));
+        bytes
+    }
+
+    /// This client's connection is over.
+    pub(in crate::run::proxy) fn left(&self, client: SocketAddrV4) {
+        let mut pairs = self.0.lock().expect("no holder of this lock panics");
+        for pair in pairs.remove(&client).into_iter().flatten() {
+            pair.closed
+                .get_or_init(|| (Instant::now(), Closed::Finished));
+        }
+    }
+}
