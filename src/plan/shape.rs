@@ -340,6 +340,7 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Reload { .. }
         | Verb::Registration { .. }
         | Verb::Set { .. }
         | Verb::Fault(

@@ -86,7 +86,7 @@ pub(super) fn bearable_together(lab: &Lab, sink: &mut Sink) -> bool {
     )
 }
 
-/// What planning a body costs, in some five microseconds. Each load's result names every host, `stop` and `kill` may,
+/// What planning a body costs, in some five microseconds. Each load's result names every host, `stop` and its like may,
 /// and a claim is compiled. Every host has its own copy of its texts, every node a rule for each endpoint of each port.
 fn weight(body: &Body, claims: usize) -> usize {
     let naming = body
@@ -95,7 +95,11 @@ fn weight(body: &Body, claims: usize) -> usize {
         .filter(|step| {
             matches!(
                 step.verb,
-                Verb::Load { .. } | Verb::Stop { .. } | Verb::Kill { .. } | Verb::Fault(_)
+                Verb::Load { .. }
+                    | Verb::Stop { .. }
+                    | Verb::Kill { .. }
+                    | Verb::Reload { .. }
+                    | Verb::Fault(_)
             )
         })
         .count();

@@ -4,6 +4,7 @@
 
 use nix::errno::Errno;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::task::Context;
 use std::time::Duration;
@@ -61,5 +62,19 @@ impl Acceptor {
                 }
             }
         }
+    }
+
+    /// All connections that wait now; then it is closed. The kernel is asked itself: the runtime believes that there is none
+    /// until it has heard otherwise.
+    pub fn rest(self) -> Vec<TcpStream> {
+        let Ok(listener) = self.listener.into_std() else {
+            return Vec::new();
+        };
+        let waiting = std::iter::from_fn(|| listener.accept().ok());
+        let watched = waiting.map(|(stream, _)| {
+            stream.set_nonblocking(true)?;
+            TcpStream::from_std(stream)
+        });
+        watched.filter_map(io::Result::ok).collect()
     }
 }

@@ -145,6 +145,8 @@ pub fn listener(
         let (family, port) = (Family::of(like), like.port());
         let fd = new_socket(family, SockType::Stream)?;
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+        // All that share a port must have said so, the first one too: servers that are reloaded listen beside it.
+        setsockopt(&fd, sockopt::ReusePort, &true)?;
         bind(fd.as_raw_fd(), &family.everywhere(port))?;
         listen(
             &fd,

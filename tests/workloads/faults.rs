@@ -1,6 +1,6 @@
 //! Faults that a story makes: frozen servers, lost power, cut links, dropped packets, and their end.
 
-use crate::kit::{fine, has, once};
+use crate::kit::{fine, has, once, play};
 use serde_json::json;
 
 #[test]
@@ -177,4 +177,53 @@ steps:
     );
     let lost = case.packets(|p| p["fate"] == "dropped: drop-rule" && p["len"] == 1448);
     assert_eq!(lost.len(), 1);
+}
+
+#[test]
+fn reloaded_servers_keep_what_they_accepted_and_hear_of_it_when_they_can() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo, 81: never_accept, 53/udp: echo } }
+steps:
+  - connect: { as: old, from: client, to: "web:80" }
+  - connect: { as: ask, from: client, to: "web:53/udp" }
+  - freeze: { as: busy, host: web }
+  - connect: { as: early, from: client, to: "web:80" }
+  - connect: { as: unheard, from: client, to: "web:81" }
+  - reload: { as: swap, host: web }
+  - load: { as: beside, from: client, to: "web:80", connections: 40, hold: true, timeout: 500ms }
+  - heal: { as: idle, host: web }
+  - exchange: { over: old, as: still }
+  - exchange: { over: ask, as: answer }
+  - exchange: { over: early, as: first }
+  - receive: { over: unheard, as: end, timeout: 300ms }
+  - load: { as: next, from: client, to: "web:80", connections: 20, request: 8 }
+  - stop: { as: over, host: web }
+  - reload: { as: late, host: web }
+  - connect: { as: gone, from: client, to: "web:80" }
+"#,
+        &[
+            ("close", "{}"),
+            ("pass", "{ steps.swap.listeners: pass }"),
+            ("drain", "{ steps.swap.listeners: drain }"),
+        ],
+    ) else {
+        return;
+    };
+    for (name, error) in [("close", "reset"), ("pass", ""), ("drain", "")] {
+        let case = lab.case(name);
+        for step in ["old", "early", "swap", "idle", "still", "answer", "over"] {
+            fine(case.step(step));
+        }
+        has(case.step("first"), json!({ "error": error }));
+        has(case.step("next"), json!({ "failed": 0 }));
+        // Nobody is left to reload.
+        has(case.step("late"), json!({ "error": "failed" }));
+        has(case.step("gone"), json!({ "error": "refused" }));
+        // Connections that nobody accepts have no way out of a closed queue, and go on waiting in one that is passed on.
+        let unheard = if name == "pass" { "deadline" } else { "reset" };
+        has(case.step("end"), json!({ "error": unheard }));
+    }
 }

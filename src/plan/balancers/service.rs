@@ -94,6 +94,7 @@ fn runs_programs(body: &Body) -> HashSet<&str> {
             | spec::Verb::WaitUntil { .. }
             | spec::Verb::Stop { .. }
             | spec::Verb::Kill { .. }
+            | spec::Verb::Reload { .. }
             | spec::Verb::Registration { .. }
             | spec::Verb::Set { .. }
             | spec::Verb::Fault(_) => None,

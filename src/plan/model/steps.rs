@@ -2,6 +2,7 @@
 
 use super::{Claim, HostId, StepId};
 use crate::fabric;
+use crate::spec::Handover;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -115,6 +116,13 @@ pub enum Verb {
         /// Which.
         hosts: Vec<HostId>,
     },
+    /// Servers are started anew beside the old ones, which finish.
+    Reload {
+        /// Whose.
+        hosts: Vec<HostId>,
+        /// What becomes of the old ones' listening sockets.
+        handover: Handover,
+    },
     /// Breaks something, or mends it.
     Fault(Fault),
     /// Registers targets with their group, or deregisters them.
@@ -166,6 +174,7 @@ impl Verb {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
+            | Verb::Reload { .. }
             | Verb::Fault(_)
             | Verb::Registration { .. }
             | Verb::Set { .. }

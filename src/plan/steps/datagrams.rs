@@ -32,6 +32,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::WaitUntil { .. }
             | Verb::Stop { .. }
             | Verb::Kill { .. }
+            | Verb::Reload { .. }
             | Verb::Registration { .. }
             | Verb::Set { .. }
             | Verb::Run { .. }

@@ -3,7 +3,7 @@
 use super::faults;
 use crate::diag::Spanned;
 use crate::plan::clock;
-use crate::spec;
+use crate::spec::{self, Handover};
 
 /// A step in words, and whether the story goes on at once.
 pub(super) fn describe(step: &spec::Step) -> (String, bool) {
@@ -43,6 +43,14 @@ pub(super) fn describe(step: &spec::Step) -> (String, bool) {
             false,
         ),
         spec::Verb::Kill { host } => (format!("kill {}", host.value), false),
+        spec::Verb::Reload { host, handover } => {
+            let how = match handover {
+                Handover::Close => "",
+                Handover::Drain => ", when its queues are empty",
+                Handover::Pass => ", passing its listening sockets on",
+            };
+            (format!("reload {}{how}", host.value), false)
+        }
         spec::Verb::Fault(fault) => (faults::label(fault), false),
         spec::Verb::Registration { target, registered } => {
             let verb = if *registered {

@@ -141,6 +141,10 @@ impl Resolver<'_> {
             spec::Verb::Kill { host } => Verb::Kill {
                 hosts: self.some_hosts(host, sink)?,
             },
+            spec::Verb::Reload { host, handover } => Verb::Reload {
+                hosts: self.some_hosts(host, sink)?,
+                handover: *handover,
+            },
             spec::Verb::Fault(fault) => {
                 let scene = faults::Scene {
                     body: self.body,

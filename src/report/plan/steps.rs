@@ -86,7 +86,9 @@ fn details(plan: &Plan, step: &Step) -> String {
         Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => transfer(t),
         Verb::WaitUntil { timeout, .. } => format!("limit {}", time(*timeout)),
         Verb::Wait { lapse } => format!("{} of real time", time(*lapse)),
-        Verb::Stop { hosts, .. } | Verb::Kill { hosts } => listed(&names(plan, hosts)),
+        Verb::Stop { hosts, .. } | Verb::Kill { hosts } | Verb::Reload { hosts, .. } => {
+            listed(&names(plan, hosts))
+        }
         Verb::Fault(
             Fault::Freeze(hosts)
             | Fault::PowerOff(hosts)

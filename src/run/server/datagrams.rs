@@ -1,7 +1,8 @@
 //! Datagrams: each peer is one client, for as long as the server is there.
 
+use super::life::Life;
 use super::served::Served;
-use super::{Order, Shared, no_port, unfrozen, unwatched};
+use super::{Order, Shared, no_port, unwatched};
 use crate::run::slot::Slot;
 use crate::spec::App;
 use crate::world::{Error, Host, socket};
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 /// A port that cannot be had.
 pub(super) fn start(
     shared: &Arc<Shared>,
+    life: &Arc<Life>,
     host: &Host,
     addresses: &[IpAddr],
     port: u16,
@@ -31,6 +33,7 @@ pub(super) fn start(
         let socket = UdpSocket::from_std(socket).map_err(|error| unwatched(host, port, &error))?;
         tasks.push(tokio::spawn(serve(
             Arc::clone(shared),
+            Arc::clone(life),
             socket,
             local,
             app.clone(),
@@ -39,14 +42,20 @@ pub(super) fn start(
     Ok(tasks)
 }
 
-async fn serve(shared: Arc<Shared>, socket: UdpSocket, local: SocketAddr, app: App) {
+async fn serve(
+    shared: Arc<Shared>,
+    life: Arc<Life>,
+    socket: UdpSocket,
+    local: SocketAddr,
+    app: App,
+) {
     let mut peers: HashMap<SocketAddr, Arc<Served>> = HashMap::new();
     let mut orders = shared.orders.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         tokio::select! {
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
-            got = unfrozen(shared.frozen.subscribe(), socket.recv_from(&mut buffer)) => {
+            got = life.unfrozen(socket.recv_from(&mut buffer)) => {
                 let Ok((count, peer)) = got else { continue };
                 let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, Slot::new(None), false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The servers of hosts: real listening sockets with small programs behind them, or real programs.
 //!
 //! Here what a host's servers are told, all together. `streams` accepts connections and serves them, `datagrams` answers
-//! datagrams, `programs` starts real programs; `apps` is what a server says (`http`: when it is HTTP, `content`: where a
+//! datagrams, `life` is one run of them, which a reload ends, `programs` starts real programs; `apps` is what a server says (`http`: when it is HTTP, `content`: where a
 //! request ends), `served` what is known of it afterwards.
 
 mod apps;
@@ -9,6 +9,7 @@ mod content;
 mod datagrams;
 mod header;
 mod http;
+mod life;
 mod programs;
 mod served;
 mod streams;
@@ -19,15 +20,16 @@ use super::Sockets;
 use super::slot::Slot;
 use super::word::Fault;
 use crate::plan::Server;
-use crate::spec::App;
+use crate::spec::{App, Handover};
 use crate::world::program::Running;
 use crate::world::{Error, Host};
+use life::{Leave, Life};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -56,7 +58,9 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Servers {
     shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// All runs, the present one last; never empty.
+    lives: Mutex<Vec<Arc<Life>>>,
     programs: tokio::sync::Mutex<Vec<Running>>,
 }
 
@@ -64,8 +68,6 @@ pub struct Servers {
 pub(super) struct Shared {
     pub(super) name: String,
     orders: watch::Sender<Order>,
-    /// Neither accept, nor read, nor answer.
-    frozen: watch::Sender<bool>,
     /// Connections that have not carried out the present order yet.
     busy: AtomicUsize,
     served: Mutex<Vec<Arc<Served>>>,
@@ -125,12 +127,12 @@ impl Servers {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
             orders: watch::Sender::new(Order::Serve),
-            frozen: watch::Sender::new(false),
             busy: AtomicUsize::new(0),
             served: Mutex::default(),
             requests: Mutex::default(),
             sockets,
         });
+        let life = Arc::new(Life::default());
         let mut tasks = Vec::new();
         let mut programs = Vec::new();
         for server in servers {
@@ -140,17 +142,19 @@ impl Servers {
                 }
                 app if server.udp => tasks.extend(datagrams::start(
                     &shared,
+                    &life,
                     host,
                     addresses,
                     server.port,
                     app,
                 )?),
-                _ => tasks.extend(streams::start(&shared, host, addresses, server)?),
+                _ => tasks.extend(streams::start(&shared, &life, host, addresses, server)?),
             }
         }
         Ok(Self {
             shared,
-            tasks,
+            tasks: Mutex::new(tasks),
+            lives: Mutex::new(vec![life]),
             programs: tokio::sync::Mutex::new(programs),
         })
     }
@@ -169,20 +173,61 @@ impl Servers {
             program.end(signal, END_LIMIT).await;
         }
         let until = Instant::now() + END_LIMIT;
-        while self.shared.busy.load(Ordering::Acquire) > 0
-            || self.tasks.iter().any(|task| !task.is_finished())
-        {
-            if Instant::now() > until {
-                return Fault::DEADLINE;
-            }
-            tokio::task::yield_now().await;
+        let over = || {
+            self.shared.busy.load(Ordering::Acquire) == 0
+                && locked(&self.tasks).iter().all(JoinHandle::is_finished)
+        };
+        match within(until, over).await {
+            true => Fault::default(),
+            false => Fault::DEADLINE,
         }
-        Fault::default()
+    }
+
+    /// Begins another run of the TCP servers beside the present one, which is told to finish; waits until it has given its
+    /// listening sockets away, unless it is frozen. Of servers that were stopped there is nothing to reload: `failed`.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub async fn reload(
+        &self,
+        host: &Host,
+        addresses: &[IpAddr],
+        servers: &[Server],
+        handover: Handover,
+    ) -> Result<Fault, Error> {
+        if *self.shared.orders.borrow() != Order::Serve {
+            return Ok(Fault::word("failed"));
+        }
+        let life = Arc::new(Life::default());
+        let streams = servers.iter().filter(|server| !server.udp);
+        for server in streams.filter(|server| !matches!(server.app, App::Command { .. })) {
+            if handover != Handover::Pass {
+                let tasks = streams::start(&self.shared, &life, host, addresses, server)?;
+                locked(&self.tasks).extend(tasks);
+            }
+        }
+        let old = {
+            let mut lives = locked(&self.lives);
+            lives.push(Arc::clone(&life));
+            Arc::clone(&lives[lives.len() - 2])
+        };
+        old.leave(Leave::of(handover, &life));
+        for program in self.programs.lock().await.iter() {
+            program.signal(Signal::SIGHUP);
+        }
+        Ok(
+            match within(Instant::now() + END_LIMIT, || old.has_left()).await {
+                true => Fault::default(),
+                false => Fault::DEADLINE,
+            },
+        )
     }
 
     /// Stops the servers where they are, as SIGSTOP does, or lets them go on.
     pub async fn freeze(&self, frozen: bool) {
-        self.shared.frozen.send_replace(frozen);
+        for life in locked(&self.lives).iter() {
+            life.freeze(frozen);
+        }
         let signal = if frozen {
             Signal::SIGSTOP
         } else {
@@ -190,6 +235,17 @@ impl Servers {
         };
         for program in self.programs.lock().await.iter_mut() {
             program.signal(signal);
+        }
+        // Who goes on does first what it was told meanwhile.
+        let gone = || {
+            locked(&self.lives)
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|life| life.has_left())
+        };
+        if !within(Instant::now() + END_LIMIT, gone).await {
+            tracing::warn!(host = %self.shared.name, "servers that were reloaded still listen");
         }
     }
 
@@ -227,50 +283,17 @@ fn unwatched(host: &Host, port: u16, error: &io::Error) -> Error {
     Error::io(format!("watch port {port}"), error).on(&host.name)
 }
 
-/// Does something, but nothing of it while the servers are frozen. Nobody is left who could freeze them: it is done.
-async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    let done = loop {
-        tokio::select! {
-            biased;
-            stopped = frozen.wait_for(|frozen| *frozen) => if stopped.is_err() { break None },
-            done = &mut work => break Some(done),
+/// True when something comes true in time.
+async fn within(until: Instant, is_true: impl Fn() -> bool) -> bool {
+    while !is_true() {
+        if Instant::now() > until {
+            return false;
         }
-        if frozen.wait_for(|frozen| !*frozen).await.is_err() {
-            break None;
-        }
-    };
-    let Some(done) = done else {
-        return work.await;
-    };
-    // What was done at the very moment they froze has no consequences before they go on.
-    let thawed = frozen.wait_for(|frozen| !*frozen).await.is_ok();
-    tracing::trace!(thawed, "done");
-    done
+        tokio::task::yield_now().await;
+    }
+    true
 }
 
-#[cfg(test)]
-mod tests {
-    use super::unfrozen;
-    use std::time::Duration;
-    use tokio::sync::watch;
-    use tokio::time::timeout;
-
-    #[tokio::test]
-    async fn what_is_done_at_the_moment_of_freezing_has_to_wait() {
-        let (frozen, seen) = watch::channel(false);
-        let mut done = Box::pin(unfrozen(seen, async { frozen.send_replace(true) }));
-        let early = timeout(Duration::from_millis(20), &mut done).await;
-        assert!(early.is_err(), "it went on though frozen");
-        frozen.send_replace(false);
-        let late = timeout(Duration::from_secs(5), done).await;
-        assert_eq!(late.ok(), Some(false));
-    }
-
-    #[tokio::test]
-    async fn what_nobody_can_freeze_is_done() {
-        let (frozen, seen) = watch::channel(true);
-        drop(frozen);
-        assert_eq!(unfrozen(seen, async { 7 }).await, 7);
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
 }

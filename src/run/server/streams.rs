@@ -1,8 +1,9 @@
 //! Connections: accepted, served where their sockets are, and ended as the servers are told.
 
 use super::apps::{Program, converse};
+use super::life::{Leave, Life};
 use super::served::Served;
-use super::{Order, Shared, no_port, unfrozen, unwatched};
+use super::{Order, Shared, no_port, unwatched};
 use crate::plan::Server;
 use crate::run::Sockets;
 use crate::run::acceptor::Acceptor;
@@ -32,6 +33,7 @@ type Worker = Option<OwnedSemaphorePermit>;
 /// A port that cannot be had, a certificate that cannot be made.
 pub(super) fn start(
     shared: &Arc<Shared>,
+    life: &Arc<Life>,
     host: &Host,
     addresses: &[IpAddr],
     server: &Server,
@@ -54,7 +56,9 @@ pub(super) fn start(
         let listener = TcpListener::from_std(listener)
             .map_err(|error| unwatched(host, server.port, &error))?;
         let program = Arc::clone(&program);
-        tasks.push(tokio::spawn(listen(Arc::clone(shared), listener, program)));
+        life.has(true);
+        let (shared, life) = (Arc::clone(shared), Arc::clone(life));
+        tasks.push(tokio::spawn(listen(shared, life, listener, program)));
     }
     Ok(tasks)
 }
@@ -75,40 +79,76 @@ fn certificate(host: &Host, app: &App) -> Result<Option<TlsAcceptor>, Error> {
         .map_err(|why| Error::other("make a certificate", why).on(&host.name))
 }
 
-async fn listen(shared: Arc<Shared>, listener: TcpListener, program: Arc<Program>) {
+/// Accepts until the servers are ordered to end, or their run is over; then the listening socket is closed.
+async fn listen(
+    shared: Arc<Shared>,
+    mut life: Arc<Life>,
+    listener: TcpListener,
+    program: Arc<Program>,
+) {
     let mut orders = shared.orders.subscribe();
     let mut acceptor = Acceptor::new(listener);
     let workers = program
         .app
         .workers()
         .map(|number| Arc::new(Semaphore::new(number)));
-    loop {
-        if *orders.borrow_and_update() != Order::Serve {
-            return;
-        }
-        tokio::select! {
-            changed = orders.changed() => if changed.is_err() { return },
-            (stream, worker) = unfrozen(shared.frozen.subscribe(), next(&mut acceptor, workers.as_ref())), if !matches!(program.app, App::NeverAccept { .. }) => {
-                accept(&shared, stream, Arc::clone(&program), worker);
+    let accepts = !matches!(program.app, App::NeverAccept { .. });
+    while *orders.borrow_and_update() == Order::Serve {
+        let leave = tokio::select! {
+            biased;
+            changed = orders.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => break,
+            },
+            leave = life.told_to_leave() => leave,
+            (stream, worker) = life.unfrozen(next(&mut acceptor, workers.as_ref())), if accepts => {
+                accept(&shared, &life, stream, Arc::clone(&program), worker);
+                continue;
+            }
+        };
+        match leave {
+            Leave::Close => break,
+            Leave::Drain if accepts => {
+                let rest = acceptor.rest();
+                life.has(false);
+                for stream in rest {
+                    let worker = worker(workers.as_ref()).await;
+                    accept(&shared, &life, stream, Arc::clone(&program), worker);
+                }
+                return;
+            }
+            Leave::Drain => break,
+            Leave::Pass(to) => {
+                to.has(true);
+                life.has(false);
+                life = to;
             }
         }
     }
+    drop(acceptor);
+    life.has(false);
 }
 
 /// The next connection, once a worker has time for it.
 async fn next(acceptor: &mut Acceptor, workers: Option<&Arc<Semaphore>>) -> (TcpStream, Worker) {
-    let worker = match workers {
-        Some(workers) => {
-            let worker = Arc::clone(workers).acquire_owned().await;
-            Some(worker.expect("nobody closes it"))
-        }
-        None => None,
-    };
+    let worker = worker(workers).await;
     let (stream, _) = acceptor.next().await;
     (stream, worker)
 }
 
-fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>, worker: Worker) {
+/// One who has time.
+async fn worker(workers: Option<&Arc<Semaphore>>) -> Worker {
+    let worker = Arc::clone(workers?).acquire_owned().await;
+    Some(worker.expect("nobody closes it"))
+}
+
+fn accept(
+    shared: &Arc<Shared>,
+    life: &Arc<Life>,
+    stream: TcpStream,
+    program: Arc<Program>,
+    worker: Worker,
+) {
     let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
         // Reset before it was accepted: the kernel no longer knows the peer.
         return;
@@ -119,11 +159,11 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>, worker
     };
     let served = shared.begin(local, peer, Slot::new(seat), program.proxy_protocol);
     shared.busy.fetch_add(1, Ordering::AcqRel);
-    let shared = Arc::clone(shared);
+    let (shared, life) = (Arc::clone(shared), Arc::clone(life));
     match &served.slot {
         Slot::Here(_) => {
             tokio::spawn(async move {
-                serve(shared, Arc::new(stream), served, program).await;
+                serve(shared, life, Arc::new(stream), served, program).await;
                 drop(worker);
             });
         }
@@ -139,7 +179,7 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>, worker
             }
             let annex = seat.annex();
             annex.begin(async move {
-                serve_there(shared, served, program).await;
+                serve_there(shared, life, served, program).await;
                 drop(worker);
             });
         }
@@ -147,14 +187,19 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, program: Arc<Program>, worker
 }
 
 /// The annex's side of [`accept`].
-async fn serve_there(shared: Arc<Shared>, served: Arc<Served>, program: Arc<Program>) {
+async fn serve_there(
+    shared: Arc<Shared>,
+    life: Arc<Life>,
+    served: Arc<Served>,
+    program: Arc<Program>,
+) {
     let Slot::Seated(seat) = &served.slot else {
         unreachable!("only what has a seat is served in an annex")
     };
     let arrived = seat.arrived().map_err(io::Error::from);
     let stream = arrived.and_then(|descriptor| TcpStream::from_std(descriptor.into()));
     match stream {
-        Ok(stream) => serve(shared, Arc::new(stream), served, program).await,
+        Ok(stream) => serve(shared, life, Arc::new(stream), served, program).await,
         Err(error) => {
             tracing::warn!(%error, "a connection found no room in its annex");
             shared.busy.fetch_sub(1, Ordering::AcqRel);
@@ -164,6 +209,7 @@ async fn serve_there(shared: Arc<Shared>, served: Arc<Served>, program: Arc<Prog
 
 async fn serve(
     shared: Arc<Shared>,
+    life: Arc<Life>,
     stream: Arc<TcpStream>,
     served: Arc<Served>,
     program: Arc<Program>,
@@ -172,7 +218,7 @@ async fn serve(
     let mut orders = shared.orders.subscribe();
     let ordered = orders.wait_for(|order| *order != Order::Serve);
     let order = tokio::select! {
-        fault = unfrozen(shared.frozen.subscribe(), converse(&shared, &stream, &served, &program)) => {
+        fault = life.unfrozen(converse(&shared, &stream, &served, &program)) => {
             *served.fault.lock().expect("no holder of this lock panics") = fault;
             None
         }

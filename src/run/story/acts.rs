@@ -10,6 +10,7 @@ use crate::run::client::Ending;
 use crate::run::collect;
 use crate::run::server::Order;
 use crate::run::word::Fault;
+use crate::spec::Handover;
 use crate::world::socket::ClientOptions;
 use crate::world::{Error, program};
 use futures_util::future::join_all;
@@ -73,6 +74,9 @@ impl Story {
                 Detail::Plain,
             ),
             Verb::Kill { hosts } => (self.order(hosts, Order::Die).await, Detail::Plain),
+            Verb::Reload { hosts, handover } => {
+                (self.reload(hosts, *handover).await?, Detail::Plain)
+            }
             Verb::Fault(fault) => self.fault(number, fault).await,
             Verb::Registration {
                 group,
@@ -159,6 +163,22 @@ impl Story {
             }
         }
         worst
+    }
+
+    /// The first fault of any of them.
+    async fn reload(&self, hosts: &[HostId], handover: Handover) -> Result<Fault, Error> {
+        let mut worst = Fault::default();
+        for id in hosts {
+            let host = &self.plan.hosts[id.0 as usize];
+            let servers = &self.servers[id.0 as usize];
+            let (live, addresses) = (self.world.host(*id), host.first_addresses());
+            let reloaded = servers.reload(live, &addresses, &host.servers, handover);
+            let fault = reloaded.await?;
+            if worst.is_none() {
+                worst = fault;
+            }
+        }
+        Ok(worst)
     }
 
     async fn wait_until(&self, that: &Claim, timeout: Duration) -> Result<Fault, Error> {

@@ -54,6 +54,7 @@ pub const RECOGNISED: &[&str] = &[
     "proxy-protocol-stall",
     "accept-queue-full",
     "icmp-rate-limit",
+    "accept-queue-reset",
     "unshared-connections",
     "bad-gateway",
     "gateway-timeout",

@@ -77,6 +77,13 @@ pub enum Verb {
         /// Host or group.
         host: Spanned<String>,
     },
+    /// A host's servers are started anew beside the old ones.
+    Reload {
+        /// Host or group.
+        host: Spanned<String>,
+        /// What becomes of the old ones' listening sockets.
+        handover: Handover,
+    },
     /// Breaks something, or mends it.
     Fault(Fault),
     /// Registers a target with its group, or deregisters it.
@@ -106,6 +113,17 @@ pub enum Verb {
         /// Go on with the story at once.
         background: bool,
     },
+}
+
+/// What becomes of a listening socket when its servers are reloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// It is closed at once.
+    Close,
+    /// It is closed when all that waits there is accepted.
+    Drain,
+    /// The new servers have it.
+    Pass,
 }
 
 /// `connect`

@@ -3,7 +3,9 @@
 use super::Fields;
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::steps::{GET, REQUEST, STEPS};
-use crate::spec::model::{Connect, Fault, HttpRequest, Load, Request, Step, Transfer, Verb};
+use crate::spec::model::{
+    Connect, Fault, Handover, HttpRequest, Load, Request, Step, Transfer, Verb,
+};
 use crate::spec::node::{Entry, Node, Value};
 
 /// `steps`
@@ -105,6 +107,14 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
         },
         "kill" => Verb::Kill {
             host: fields.value("host")?,
+        },
+        "reload" => Verb::Reload {
+            host: fields.value("host")?,
+            handover: match fields.value::<String>("listeners")?.value.as_str() {
+                "drain" => Handover::Drain,
+                "pass" => Handover::Pass,
+                _ => Handover::Close,
+            },
         },
         "freeze" => Verb::Fault(Fault::Freeze {
             host: fields.value("host")?,

@@ -4,6 +4,7 @@
 //! enough only where it counts exactly that. Not here: whether a case may show it (see `judge`).
 
 mod accept_queue_full;
+mod accept_queue_reset;
 mod bad_gateway;
 mod black_hole;
 mod challenge_ack;
@@ -112,6 +113,7 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
     icmp_rate_limit::KIND,
+    accept_queue_reset::KIND,
     unshared_connections::KIND,
     bad_gateway::KIND,
     gateway_timeout::KIND,
@@ -166,6 +168,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
     findings.extend(icmp_rate_limit::find(&trace));
+    findings.extend(accept_queue_reset::find(&trace));
     findings.extend(unshared_connections::find(&trace));
     findings.extend(bad_gateway::find(&trace));
     findings.extend(gateway_timeout::find(&trace));

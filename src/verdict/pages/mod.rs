@@ -85,6 +85,7 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("accept-queue-full", include_str!("accept-queue-full.txt")),
     ("icmp-rate-limit", include_str!("icmp-rate-limit.txt")),
+    ("accept-queue-reset", include_str!("accept-queue-reset.txt")),
     (
         "unshared-connections",
         include_str!("unshared-connections.txt"),

@@ -98,6 +98,7 @@ fn evidence(plan: &Plan) -> Evidence {
         | Verb::WaitUntil { .. }
         | Verb::Stop { .. }
         | Verb::Kill { .. }
+        | Verb::Reload { .. }
         | Verb::Registration { .. }
         | Verb::Set { .. }
         | Verb::Fault(

@@ -40,6 +40,31 @@ pub(super) static KILL: Section = Section {
     fields: &[AS, HOST],
 };
 
+/// What becomes of the listening sockets of servers that are reloaded.
+pub static HANDOVERS: Words = Words {
+    now: &["close", "drain", "pass"],
+    later: &[],
+};
+
+pub(super) static RELOAD: Section = Section {
+    name: "`reload`",
+    doc: "Starts a host's TCP servers anew beside the old ones, as a reload does: the new ones listen on the same ports \
+        (SO_REUSEPORT), then the old ones are told to finish. They listen no more and serve what they have accepted to its end. \
+        Frozen servers hear of it when they are healed; the new ones are not frozen. Real programs (`command`) get SIGHUP.",
+    fields: &[
+        AS,
+        HOST,
+        field(
+            "listeners",
+            Default("close"),
+            Type::Word(&HANDOVERS),
+            "What becomes of the old ones' listening sockets: `close`: closed at once, and what waits there to be accepted is \
+            the kernel's to deal with; `drain`: closed when all that waits is accepted; `pass`: passed on to the new ones, so \
+            that none is ever closed.",
+        ),
+    ],
+};
+
 pub(super) static FREEZE: Section = Section {
     name: "`freeze`",
     doc: "Stops a host's servers as SIGSTOP does: they neither accept, read nor answer, and its kernel goes on.",

@@ -9,7 +9,7 @@ pub use connections::{GET, REQUEST};
 use super::Need::{Default, Optional, Required};
 use super::{Field, Section, Type, Variant, Variants, Words, field};
 use connections::{ABORT, CLOSE, CONNECT, EXCHANGE, INJECT, LOAD, RECEIVE, SEND, SHUTDOWN};
-use faults::{DROP, FREEZE, HEAL, KILL, LINK_DOWN, POWER_OFF, STOP};
+use faults::{DROP, FREEZE, HEAL, KILL, LINK_DOWN, POWER_OFF, RELOAD, STOP};
 use registrations::{DEREGISTER, REGISTER};
 
 /// IP versions.
@@ -82,6 +82,11 @@ pub static STEPS: Variants = Variants {
         Variant {
             name: "kill",
             section: &KILL,
+            text: Some("host"),
+        },
+        Variant {
+            name: "reload",
+            section: &RELOAD,
             text: Some("host"),
         },
         Variant {

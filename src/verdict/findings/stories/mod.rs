@@ -88,6 +88,7 @@ const STORIES: &[Story] = &[
     story(proxy_protocol_stall::KIND, awaited_header, &[]),
     story(accept_queue_full::KIND, full_queue, &[]),
     story(icmp_rate_limit::KIND, kept_back, &[]),
+    story(accept_queue_reset::KIND, closed_queue, &[]),
     story(unshared_connections::KIND, one_for_each_client, &[]),
     story(bad_gateway::KIND, no_answer, &[]),
     story(gateway_timeout::KIND, no_answer_in_time, &[]),

@@ -223,6 +223,24 @@ pub(super) fn full_queue(happened: bool) -> Kit {
     kit
 }
 
+/// The server's first word is RST, and nobody had accepted; or a program had, and resets.
+pub(super) fn closed_queue(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let early = kit.connect("early", 40001, "front/a", "web1");
+    kit.handshake(early, OLD);
+    kit.down(early, "R.", OLD.server + 1, OLD.client + 1, 0);
+    kit.of(early).ended = "reset".into();
+    kit.of(early).client_state = String::new();
+    kit.of(early).server_state = String::new();
+    kit.of(early).header = if happened { "" } else { "not-expected" }.into();
+    let next = kit.connect("next", 40002, "front/a", "web1");
+    kit.of(next).at = kit.now + 1.0;
+    kit.of(next).header = "not-expected".into();
+    kit.handshake(next, OLD);
+    kit.exchange(next, OLD);
+    kit
+}
+
 /// A connection stands at the client only; or has been closed at both.
 pub(super) fn one_end_gone(happened: bool) -> Kit {
     let (mut kit, one) = talking();
