@@ -39,6 +39,7 @@ pub const RECOGNISED: &[&str] = &[
     "black-hole",
     "draining-terminated",
     "outlives-draining",
+    "outlives-rule",
     "idle-expiry",
     "keepalive-in-vain",
     "keep-alive-race",

@@ -31,6 +31,7 @@ mod needless_retransmission;
 mod no_listener;
 mod no_registered_target;
 mod outlives_draining;
+mod outlives_rule;
 mod pmtu_black_hole;
 mod port_exhaustion;
 mod provisioning_failed;
@@ -98,6 +99,7 @@ pub const KINDS: &[&str] = &[
     black_hole::KIND,
     draining_terminated::KIND,
     outlives_draining::KIND,
+    outlives_rule::KIND,
     idle_expiry::KIND,
     keepalive_in_vain::KIND,
     keep_alive_race::KIND,
@@ -153,6 +155,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(outlives_draining::find(&trace));
+    findings.extend(outlives_rule::find(&trace));
     findings.extend(idle_expiry::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));

@@ -61,6 +61,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("draining-terminated.txt"),
     ),
     ("outlives-draining", include_str!("outlives-draining.txt")),
+    ("outlives-rule", include_str!("outlives-rule.txt")),
     ("idle-expiry", include_str!("idle-expiry.txt")),
     ("keepalive-in-vain", include_str!("keepalive-in-vain.txt")),
     ("keep-alive-race", include_str!("keep-alive-race.txt")),

@@ -73,6 +73,11 @@ const STORIES: &[Story] = &[
     story(black_hole::KIND, swallowed, &[]),
     story(draining_terminated::KIND, terminated, &[]),
     story(outlives_draining::KIND, talked_on, &[]),
+    story(
+        outlives_rule::KIND,
+        revoked,
+        &["security-group-drop", "syn-unanswered"],
+    ),
     story(idle_expiry::KIND, forgotten, &[]),
     story(keepalive_in_vain::KIND, kept_in_vain, &[]),
     story(keep_alive_race::KIND, crossed, &[]),

@@ -1,7 +1,8 @@
 //! What packets, sockets and counters of kernels tell.
 
-use super::talking;
+use super::{shown, talking};
 use crate::evidence::{Connection, GatewayEvidence, Packet, Refusal, TargetEvidence};
+use crate::verdict::findings::outlives_rule::KIND;
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 
 /// One 4-tuple twice at one target; or at two.
@@ -176,6 +177,51 @@ fn guarded(happened: bool, interface: &str, direction: &str) -> Kit {
 
 pub(super) fn by_group(happened: bool) -> Kit {
     guarded(happened, "web1", "ingress")
+}
+
+/// A new connection is refused, and an older one of the same client talks on; or says nothing any more.
+pub(super) fn revoked(happened: bool) -> Kit {
+    let (mut kit, talk) = talking();
+    let again = kit.connect("again", 40002, "front/a", "web1");
+    kit.up(again, "S", 1, 0, 0);
+    kit.dropped("security-group-ingress");
+    kit.of(again).error = "deadline".into();
+    kit.of(again).client_state = String::new();
+    kit.of(again).server_state = String::new();
+    let packet = kit.evidence.packets.last().expect("the SYN");
+    let refusal = Refusal {
+        packet: packet.id,
+        guards: vec!["database".into()],
+        interface: "web1".into(),
+        direction: "ingress".into(),
+        protocol: "tcp".into(),
+        from: packet.from.clone(),
+        to: "10.0.1.10:80".into(),
+        flags: "S".into(),
+        ..Refusal::default()
+    };
+    kit.evidence.refusals.push(refusal);
+    if happened {
+        kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 64);
+        kit.down(talk, "P.", OLD.server + 65, OLD.client + 129, 64);
+    }
+    kit
+}
+
+#[test]
+fn an_old_connection_of_another_address_outlives_no_rule() {
+    let mut kit = revoked(true);
+    let speaks = |kit: &Kit| shown(kit).iter().any(|one| one.kind == KIND);
+    assert!(speaks(&kit));
+    kit.evidence.refusals[0].from = "198.51.100.99:40002".into();
+    assert!(!speaks(&kit), "another address");
+    kit = revoked(true);
+    kit.evidence.refusals[0].to = "10.0.1.10:81".into();
+    assert!(!speaks(&kit), "another port");
+    kit = revoked(true);
+    kit.evidence.refusals[0].interface = String::new();
+    kit.evidence.refusals[0].direction = "inbound".into();
+    assert!(!speaks(&kit), "a network ACL");
 }
 
 pub(super) fn by_acl(happened: bool) -> Kit {
