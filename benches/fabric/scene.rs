@@ -151,6 +151,7 @@ pub fn config(shape: Shape) -> Config {
             proxy_protocol: None,
             tls: false,
             http: false,
+            inner: None,
             targets: (0..TARGETS)
                 .map(|n| Target {
                     name: format!("web{n}"),

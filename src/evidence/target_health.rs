@@ -1,7 +1,7 @@
 //! Target health as `aws elbv2 describe-target-health` prints it, a document for each target group; of the instances of a
 //! classic balancer as `aws elb describe-instance-health` does.
 
-use super::{BalancerEvidence, Evidence, InstanceEvidence, TargetEvidence};
+use super::{BalancerEvidence, Evidence, GroupEvidence, InstanceEvidence, TargetEvidence};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -101,9 +101,8 @@ pub struct AdministrativeOverride {
 /// Every target group's document by the group's name, and every classic balancer's by its own: no lab has both of one name.
 pub fn target_health(evidence: &Evidence) -> BTreeMap<&str, Document> {
     let groups = evidence.target_groups.iter().map(|(name, group)| {
-        let targets = group.targets.values().map(describe);
         let document = TargetHealthDescriptions {
-            target_health_descriptions: targets.collect(),
+            target_health_descriptions: targets(group).into_iter().map(describe).collect(),
         };
         (name.as_str(), Document::Targets(document))
     });
@@ -111,6 +110,17 @@ pub fn target_health(evidence: &Evidence) -> BTreeMap<&str, Document> {
     let classic = balancers.filter(|(_, balancer)| !balancer.instances.is_empty());
     let classic = classic.map(|(name, balancer)| (name.as_str(), instances(balancer)));
     groups.chain(classic).collect()
+}
+
+/// The targets of a group. An application balancer is one, whatever its addresses are to the group; which of their states is
+/// its own AWS does not say: here the best.
+fn targets(group: &GroupEvidence) -> Vec<&TargetEvidence> {
+    let mut all: Vec<&TargetEvidence> = group.targets.values().collect();
+    if all.iter().any(|target| target.id.starts_with("arn:")) {
+        let healthy = all.iter().position(|target| target.state == "healthy");
+        all = vec![all[healthy.unwrap_or(0)]];
+    }
+    all
 }
 
 fn instances(balancer: &BalancerEvidence) -> Document {
@@ -148,7 +158,10 @@ fn describe(target: &TargetEvidence) -> TargetHealthDescription {
         target: TargetDescription {
             id: target.id.clone(),
             port: target.port,
-            availability_zone: target.zone.clone(),
+            availability_zone: match target.id.starts_with("arn:") {
+                true => String::new(),
+                false => target.zone.clone(),
+            },
         },
         health_check_port: target.health_check_port.to_string(),
         target_health: TargetHealth {
@@ -222,6 +235,39 @@ mod tests {
             )
         );
     }
+
+    #[test]
+    fn an_application_balancer_is_one_target_by_its_arn() {
+        let arn = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/inner/5";
+        let zonal = |zone: &str, state: &str| TargetEvidence {
+            id: arn.into(),
+            zone: zone.into(),
+            state: state.into(),
+            port: 80,
+            ..TargetEvidence::default()
+        };
+        let targets = [("a", "unhealthy"), ("b", "healthy")]
+            .map(|(zone, state)| (format!("inner/{zone}"), zonal(zone, state)));
+        let group = GroupEvidence {
+            targets: targets.into(),
+            ..GroupEvidence::default()
+        };
+        let evidence = Evidence {
+            target_groups: [("outer".to_owned(), group)].into(),
+            ..Evidence::default()
+        };
+        let documents = target_health(&evidence);
+        let Document::Targets(document) = &documents["outer"] else {
+            panic!("{documents:?}")
+        };
+        let [one] = &document.target_health_descriptions[..] else {
+            panic!("{document:?}")
+        };
+        assert_eq!((one.target.id.as_str(), one.target.port), (arn, 80));
+        assert_eq!(one.target.availability_zone, "");
+        assert_eq!(one.target_health.state, "healthy");
+    }
+
     #[test]
     fn an_instance_is_described_as_the_older_command_prints_it() {
         let instance = InstanceEvidence {

@@ -306,13 +306,14 @@ pub struct Zonal {
     pub secondary: Vec<Ipv4Addr>,
 }
 
-/// Ports that sockets of a zonal address's own kernel have. Everything below is the fabric's, for flows whose
-/// client address is not preserved; a listener in this range keeps its port.
+/// Ports that sockets of a zonal address's own kernel have by themselves. Everything below is the fabric's, for flows whose
+/// client address is not preserved, and that it lends to a kernel which clients' connections end at; a listener in this
+/// range keeps its port.
 pub const KERNEL_PORTS: RangeInclusive<u16> = 57_344..=u16::MAX;
 
-/// Of [`KERNEL_PORTS`], those from which a kernel that clients' connections end at connects to targets; its health checks
-/// use the rest.
-pub const BACKEND_PORTS: RangeInclusive<u16> = 57_344..=61_439;
+/// Ports from which a kernel that clients' connections end at connects to targets, but for those of its listeners; its health
+/// checks use the rest of [`KERNEL_PORTS`]. Of a balancer that is a proxy all of them, toward each target: AWS names no limit.
+pub const BACKEND_PORTS: RangeInclusive<u16> = 1024..=61_439;
 
 /// A balancer's listener.
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ impl Fabric {
                     kernel: Some(kernel),
                     balancer,
                     ..
-                }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, &quote)) => {
+                }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, kernel, &quote)) => {
                     return self.reach_kernel(at, transient, kernel, out);
                 }
                 Ok(Course::Gateway { source, gateway }) => {

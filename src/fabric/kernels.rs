@@ -35,7 +35,7 @@ impl Fabric {
                 // A check by another balancer is one at a listener too.
                 transient.passage.probe |= !self.is_of_terminator(to, port);
                 let listens = self.balancers.listens(balancer, port, Protocol::Tcp);
-                let known = listens || is_kernel_port(port);
+                let known = listens || self.is_of_sockets(to, headers);
                 known.then_some(()).ok_or(Reason::NoListener)
             }
             ICMP => Ok(()),
@@ -72,6 +72,7 @@ impl Fabric {
         out: &mut impl Output,
     ) {
         if self.is_of_terminator(kernel, transient.headers.to.port()) {
+            self.balancers.hear_target(&transient.headers);
             self.note(transient, None);
             return self.come_to(at, kernel, transient, None, out);
         }
@@ -87,13 +88,22 @@ impl Fabric {
         &self,
         from: PortId,
         balancer: BalancerId,
+        kernel: PortId,
         headers: &Headers,
     ) -> bool {
         let port = headers.to.port();
         self.side(from) == Side::Target
             && headers.protocol == TCP
-            && is_kernel_port(port)
+            && self.is_of_sockets(kernel, headers)
             && !self.balancers.listens(balancer, port, Protocol::Tcp)
+    }
+
+    /// True for a packet to a port that a socket of a zonal address's own kernel may have without listening there. Nobody
+    /// opens a connection to those from which it connects to targets.
+    fn is_of_sockets(&self, kernel: PortId, headers: &Headers) -> bool {
+        let port = headers.to.port();
+        let connects = self.config.ports[kernel.0 as usize].is_backend_port(port);
+        is_kernel_port(port) || (connects && !headers.is_opening())
     }
 
     /// True for a port of a kernel that clients' connections end at, at which it listens or from which it connects to
@@ -103,11 +113,12 @@ impl Fabric {
         section.terminates && (section.is_backend_port(port) || !is_kernel_port(port))
     }
 
-    /// True when the packet that an ICMP error quotes came from a zonal address's own kernel.
-    pub(super) fn is_of_kernel(&self, balancer: BalancerId, quote: &Quote) -> bool {
+    /// True when the packet that an ICMP error quotes came from this zonal address's own kernel.
+    pub(super) fn is_of_kernel(&self, balancer: BalancerId, kernel: PortId, quote: &Quote) -> bool {
         let port = quote.from.port();
+        let connects = self.config.ports[kernel.0 as usize].is_backend_port(port);
         quote.protocol == TCP
-            && is_kernel_port(port)
+            && (is_kernel_port(port) || connects)
             && !self.balancers.listens(balancer, port, Protocol::Tcp)
     }
 }

@@ -2,8 +2,9 @@
 //! and for which dimensions they exist and when they are reported.
 //!
 //! Sources: "CloudWatch metrics for your Network Load Balancer", "... for your Classic Load Balancer", "... for your
-//! Application Load Balancer". Left out are billing (`ConsumedLCUs`) and QUIC. Not
-//! here: the counting (see `meter`).
+//! Application Load Balancer". Left out are billing (`ConsumedLCUs`), QUIC, zonal shift (`ActiveZonalShiftHostCount`), what
+//! an application balancer says of its groups' state (`HealthyStateDNS` and the like) and of the connections it has no room for
+//! (`RejectedConnectionCount`). Not here: the counting (see `meter`).
 
 use super::config::Kind;
 

@@ -24,6 +24,7 @@ mod edge;
 mod endpoints;
 mod errors;
 mod flow_table;
+mod fragments;
 mod icmp;
 mod injection;
 mod insertion;
@@ -53,6 +54,7 @@ use conversation::Conversations;
 use endpoints::Endpoints;
 use faults::Faults;
 use flow_table::Side;
+use fragments::Fragments;
 use guard::Watch;
 use ledger::Ledger;
 use link::{Links, Stage};
@@ -68,7 +70,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 use targets::{Probe, Standing};
 
-pub use balancer::{Assigned, Place};
+pub use balancer::{Assigned, Behind, Loan, PairStanding, Place};
 pub use config::Config;
 pub use crossing::Leaving;
 pub use endpoints::EndpointReading;
@@ -127,6 +129,7 @@ pub struct Fabric {
     listings: Vec<Listing>,
     noted: u64,
     conversations: Conversations,
+    fragments: Fragments,
     ledger: Ledger,
     /// None when there is nothing to guard.
     watch: Option<Box<Watch>>,
@@ -186,6 +189,7 @@ impl Fabric {
             listings: Vec::new(),
             noted: 0,
             conversations: Conversations::default(),
+            fragments: Fragments::default(),
             ledger: Ledger::new(config.record_limit),
             watch: Watch::new(&config.guards, config.record_limit),
             faults: Faults::default(),
@@ -360,14 +364,39 @@ impl Fabric {
     /// Where a client's connection goes on that ends at a listener of a zonal address's own kernel: the group, the
     /// target's place in it, and its address. None when no flow of this client goes there.
     pub fn behind(
+        &mut self,
+        now: Duration,
+        listener: SocketAddrV4,
+        client: SocketAddrV4,
+    ) -> Option<Behind> {
+        let groups = &self.config.groups;
+        self.balancers
+            .behind(now, listener, client, |group, index| {
+                let target = &groups[usize::from(group.0)].targets[index];
+                let port = target.port.unwrap_or(listener.port());
+                SocketAddrV4::new(target.address, port)
+            })
+    }
+
+    /// Another port for a connection from a zonal address to a target, instead of one that its kernel does not let it have.
+    /// None: all are taken.
+    pub fn lend(&mut self, now: Duration, at: Place, target: SocketAddrV4) -> Option<Loan> {
+        self.balancers.lend(now, at.balancer, at.zonal, target)
+    }
+
+    /// How a client's connection to a listener of a zonal address's kernel stands, and the one from a lent port.
+    pub fn standing_of_pair(
         &self,
         listener: SocketAddrV4,
         client: SocketAddrV4,
-    ) -> Option<(GroupId, usize, SocketAddrV4)> {
-        let (group, index) = self.balancers.behind(listener, client)?;
-        let target = &self.config.groups[usize::from(group.0)].targets[index];
-        let port = target.port.unwrap_or(listener.port());
-        Some((group, index, SocketAddrV4::new(target.address, port)))
+        loan: Loan,
+    ) -> PairStanding {
+        self.balancers.standing_of_pair(listener, client, loan)
+    }
+
+    /// A connection from a lent port is over.
+    pub fn give_back(&mut self, loan: Loan) {
+        self.balancers.give_back(self.now, loan);
     }
 
     /// The target whose turn it is, for a connection of a proxy to one of the groups that its listener forwards to. None:

@@ -49,7 +49,7 @@ pub enum Reason {
     NotIpv4,
     /// IPv6 that only neighbours on a link have a use for, or that has no counterpart in the other family.
     Untranslatable,
-    /// A fragment where ports are needed.
+    /// A fragment where ports are needed, and not of UDP, or without the first one of its datagram.
     Fragment,
     /// No host and no balancer has the destination address.
     NoRoute,

@@ -114,6 +114,7 @@ impl Fabric {
                 return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
             }
         }
+        self.fragments.recognise(at, &mut transient.headers);
         if self
             .faults
             .takes_early(&transient.passage, &transient.headers)
@@ -149,7 +150,7 @@ impl Fabric {
         }
         let headers = &transient.headers;
         let (decision, party) = if let Some(flow) = way_back {
-            if headers.fragment {
+            if headers.is_untraceable() {
                 return self.finish(transient, Fate::Dropped(Reason::Fragment));
             }
             if let Err(reason) = self.back_to_balancer(at, from, transient, flow) {
@@ -204,7 +205,8 @@ impl Fabric {
                 zonal,
                 kernel,
             }) => {
-                let kernel = kernel.filter(|_| self.answers_kernel(from, balancer, headers));
+                let kernel =
+                    kernel.filter(|kernel| self.answers_kernel(from, balancer, *kernel, headers));
                 let checks = |kernel| !self.is_of_terminator(kernel, headers.to.port());
                 transient.passage.probe = kernel.is_some_and(checks);
                 let arrival = Arrival {
@@ -300,7 +302,7 @@ impl Fabric {
         transient: &Transient<'_>,
         arrival: Arrival,
     ) -> Result<Decision, Reason> {
-        if transient.headers.fragment {
+        if transient.headers.is_untraceable() {
             return Err(Reason::Fragment);
         }
         self.toward_balancer(at, from, transient, arrival)?;

@@ -152,6 +152,16 @@ impl Headers {
         self.payload > self.transport && (self.protocol == TCP || self.protocol == UDP)
     }
 
+    /// TCP or UDP whose ports are known: they are in sight, or were told of this fragment of a datagram.
+    pub fn knows_ports(&self) -> bool {
+        self.has_ports() || (self.protocol == UDP && self.to.port() != 0)
+    }
+
+    /// A fragment of which nobody can say where it belongs: of anything but UDP, or of a datagram whose ports are not known.
+    pub fn is_untraceable(&self) -> bool {
+        self.fragment && (self.protocol != UDP || !self.knows_ports())
+    }
+
     /// Bytes behind the transport header.
     pub fn payload_len(&self) -> usize {
         self.total_len - self.payload

@@ -25,6 +25,11 @@ pub fn rewrite(packet: &mut [u8], headers: &mut Headers, from: SocketAddrV4, to:
         return;
     };
     if !headers.has_ports() {
+        // What was told of a fragment is not in it.
+        if headers.knows_ports() {
+            headers.from.set_port(from.port());
+            headers.to.set_port(to.port());
+        }
         return;
     }
     let field = headers.transport + offset;

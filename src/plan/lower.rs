@@ -115,10 +115,8 @@ fn lower_group(
             registered: target.registered,
         }
     });
-    let inner = group
-        .inner
-        .iter()
-        .flat_map(|inner| within(inner, balancers));
+    let inner = group.inner.as_ref();
+    let within = inner.into_iter().flat_map(|inner| within(inner, balancers));
     TargetGroup {
         name: group.name.value.clone(),
         preserve_client_ip: group.preserve_client_ip,
@@ -126,7 +124,12 @@ fn lower_group(
         proxy_protocol: group.proxy_protocol,
         tls: group.protocol == Carries::Tls,
         http: group.protocol == Carries::Http,
-        targets: own.chain(inner).collect(),
+        inner: inner.map(|inner| {
+            config::BalancerId(
+                u16::try_from(inner.balancer).expect("the number of balancers is limited"),
+            )
+        }),
+        targets: own.chain(within).collect(),
         attributes: group.attributes.clone(),
         emulate: group.emulate.clone(),
     }

@@ -361,6 +361,7 @@ fn add_zonal(
 ) -> (Namespace, Pending<OwnedFd>) {
     let address = port.address;
     let ipv6 = port.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
+    let terminates = port.terminates;
     site.add(&port.name, connections, move || {
         let device = open_device(address, &[], ipv6, ZONAL_MTU)?;
         if ipv6.is_some() {
@@ -370,6 +371,10 @@ fn add_zonal(
         sysctl::write("net.ipv4.ip_local_port_range", &range)?;
         if !reserved.is_empty() {
             sysctl::write("net.ipv4.ip_local_reserved_ports", &reserved)?;
+        }
+        if terminates {
+            // Who decides how long a port rests is the balancer.
+            sysctl::write("net.ipv4.tcp_tw_reuse", "1")?;
         }
         Ok(device)
     })

@@ -80,6 +80,18 @@ pub fn start_connect(fd: BorrowedFd<'_>, to: SocketAddr) -> Result<(), Errno> {
     connect(fd.as_raw_fd(), &SockaddrStorage::from(to))
 }
 
+/// Sends a keepalive now; the kernel's own timer counts whole seconds. Needs CAP_NET_ADMIN in the socket's namespace.
+///
+/// # Errors
+/// What the kernel said.
+pub fn keepalive(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    // Whoever leaves repair mode is asked for its window, by the same segment (`tcp_send_window_probe`).
+    setsockopt(&fd, sockopt::TcpRepair, &1)?;
+    setsockopt(&fd, sockopt::TcpRepair, &0)?;
+    // That mode takes it away, and the port is others' toward other ends.
+    setsockopt(&fd, sockopt::ReuseAddr, &true)
+}
+
 /// A socket's own end; none before the kernel chose its port.
 pub fn local_end(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
     let name = getsockname::<SockaddrStorage>(fd.as_raw_fd()).ok()?;

@@ -4,6 +4,7 @@ use crate::kit::*;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use std::collections::HashSet;
+use std::time::Duration;
 
 const C: u16 = 40_000;
 
@@ -293,15 +294,61 @@ fn datagrams_make_flows_too() {
 }
 
 #[test]
-fn fragments_have_no_ports_and_are_dropped() {
+fn fragments_of_a_datagram_follow_the_first_one() {
     let mut net = Net::new(config());
-    let mut bytes = datagram(end(CLIENT_IP, C), end(FRONT_A, 53), 64);
-    bytes[6] = 0x20;
-    fill_ip_checksum(&mut bytes);
-    assert_eq!(net.dropped(CLIENT, bytes.clone()), Reason::Fragment);
-    bytes[6..8].copy_from_slice(&[0, 8]);
-    fill_ip_checksum(&mut bytes);
-    assert_eq!(net.dropped(CLIENT, bytes), Reason::Fragment);
+    let whole = datagram(end(CLIENT_IP, C), end(FRONT_A, 53), 152);
+    let early = part(&whole, 7, 8, false);
+    assert_eq!(net.dropped(CLIENT, early), Reason::Fragment);
+    let first = net.send(CLIENT, part(&whole, 7, 0, true));
+    let target = first[0].to;
+    let seen = first[0].headers();
+    assert_ne!(seen.to, end(FRONT_A, 53));
+    let middle = net.send(CLIENT, part(&whole, 7, 8, true));
+    let last = net.send(CLIENT, part(&whole, 7, 16, false));
+    for later in [&middle[0], &last[0]] {
+        assert_eq!(later.to, target);
+        let ends = (later.headers().source(), later.headers().destination());
+        assert_eq!(ends, (seen.source(), seen.destination()));
+    }
+    let payload = |bytes: &[u8]| bytes[20..].to_vec();
+    assert_eq!(
+        payload(&last[0].bytes),
+        payload(&part(&whole, 7, 16, false)),
+        "its bytes stay"
+    );
+    let other = part(&whole, 8, 8, false);
+    assert_eq!(
+        net.dropped(CLIENT, other),
+        Reason::Fragment,
+        "of another datagram"
+    );
+    assert_eq!(net.metric("NewFlowCount_UDP"), 1);
+    assert_eq!(net.metric("ProcessedPackets"), 3);
+    // The answer's as well.
+    let answer = datagram(seen.to, seen.from, 152);
+    for (offset, more) in [(0, true), (8, false)] {
+        let back = net.send(target, part(&answer, 9, offset, more));
+        assert_eq!(back[0].to, CLIENT);
+        assert_eq!(back[0].headers().source(), ip(FRONT_A));
+    }
+    net.pass(Duration::from_secs(31));
+    let late = part(&whole, 7, 16, false);
+    assert_eq!(
+        net.dropped(CLIENT, late),
+        Reason::Fragment,
+        "nobody waits for so long"
+    );
+}
+
+#[test]
+fn fragments_of_anything_but_datagrams_are_dropped() {
+    let mut net = Net::new(config());
+    net.connect(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 100);
+    let segment = segment(end(CLIENT_IP, C), end(FRONT_A, 80), ACK, 101, 9001).with_payload(64);
+    for (offset, more) in [(0, true), (1, false)] {
+        let fragment = part(&segment.bytes(), 7, offset, more);
+        assert_eq!(net.dropped(CLIENT, fragment), Reason::Fragment);
+    }
 }
 
 #[test]

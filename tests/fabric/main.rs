@@ -14,6 +14,7 @@ mod guards;
 mod health;
 mod ipv6;
 mod kit;
+mod lending;
 mod links;
 mod metrics;
 mod nat;

@@ -1,6 +1,7 @@
 //! Counters by zonal address and target group, over the whole time and minute by minute.
 
 use crate::kit::*;
+use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::meter::{Reading, Statistics};
 use hairpin::fabric::metric::{Measure, Metric, Row, TABLE};
@@ -176,4 +177,82 @@ fn before_any_health_check_every_zone_and_target_counts_as_healthy() {
     }
     let net = Net::new(crate::kit::config());
     assert_eq!(value(&net, A, Some(WEB), Metric::HealthyHostCount), 2.0);
+}
+
+/// A group whose targets are checked and have no health yet.
+fn unchecked(config: &mut Config) {
+    config.groups[0].health_check = Some(HealthCheck {
+        protocol: CheckProtocol::Tcp,
+        port: None,
+        path: "/".to_owned(),
+        interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(10),
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+        matcher: Vec::new(),
+        checkers: 1,
+    });
+}
+
+#[test]
+fn a_target_that_has_no_health_yet_is_neither_healthy_nor_unhealthy() {
+    let mut config = config();
+    unchecked(&mut config);
+    let mut net = Net::new(with_kernels(config));
+    net.pass(Duration::from_secs(1));
+    let group = reading(&net, A, Some(WEB), None);
+    for metric in [Metric::HealthyHostCount, Metric::UnHealthyHostCount] {
+        assert_eq!(group.of(metric).value, 0.0);
+        assert_eq!(group.of(metric).samples, 1, "it is registered");
+    }
+}
+
+#[test]
+fn without_a_registered_target_there_are_no_host_counts() {
+    let mut config = config();
+    config.groups[0]
+        .targets
+        .iter_mut()
+        .for_each(|target| target.registered = false);
+    let mut net = Net::new(config);
+    let samples = |net: &Net| {
+        let all = reading(net, A, Some(WEB), None);
+        (
+            all.of(Metric::HealthyHostCount).samples,
+            all.of(Metric::NewFlowCount).samples,
+        )
+    };
+    assert_eq!(samples(&net), (0, 1));
+    net.apply(Change::Register {
+        group: WEB,
+        target: 0,
+    });
+    assert_eq!(samples(&net), (1, 1));
+}
+
+#[test]
+fn an_application_balancer_behind_a_group_is_not_counted_among_its_hosts() {
+    let mut config = config();
+    config.groups[0].inner = Some(BalancerId(0));
+    let net = Net::new(config);
+    let group = reading(&net, A, Some(WEB), None);
+    assert_eq!(group.of(Metric::HealthyHostCount).samples, 0);
+}
+
+#[test]
+fn flows_of_tls_listeners_are_not_counted_as_routed_regardless_of_health() {
+    for terminates in [false, true] {
+        let mut config = config();
+        unchecked(&mut config);
+        config.balancers[0].listeners[0].terminates = terminates;
+        let mut config = with_kernels(config);
+        config.ports[4].terminates = terminates;
+        let mut net = Net::new(config);
+        net.syn(CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 1);
+        let counted = net.metric("UnhealthyRoutingFlowCount");
+        assert_eq!(
+            (net.metric("NewFlowCount"), counted),
+            (1, u64::from(!terminates))
+        );
+    }
 }

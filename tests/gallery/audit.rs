@@ -184,10 +184,17 @@ impl<'a> Case<'a> {
             let to = to.map(|name| self.leads_to(name));
             if self.is_made(passage) {
                 let from = self.by_address.get(address(passage.text("from")));
-                if let (true, Some(node)) = (is_reset, via.or(from.copied())) {
+                // What tells the kernel behind a TLS listener goes no further.
+                let inward = via.is_some() && via == to;
+                if let (true, false, Some(node)) = (is_reset, inward, via.or(from.copied())) {
                     add(node, "TCP_ELB_Reset_Count", 1);
                 }
                 continue;
+            }
+            let sender = passage.text("sender");
+            if is_reset && via.is_none() && self.counts_packets(sender) {
+                // A TLS listener's own connection to a target.
+                add(sender, "TCP_ELB_Reset_Count", 1);
             }
             match (passage.fate(), to) {
                 ("dropped: no-target" | "dropped: flow-table-full", Some(node)) => {
@@ -276,13 +283,20 @@ impl<'a> Case<'a> {
                 let fate = p["fate"].as_str().expect("text");
                 p["gateway"] == gateway && fate.starts_with(prefix)
             });
-            ended.count() as f64
+            ended
         };
         let counted = match name {
-            "ErrorPortAllocation"
-            | "SnatConnectionCount.Failed"
-            | "dropped_sent_packets_count.OUT_OF_RESOURCES" => ended("dropped: port-allocation"),
-            "PacketsDropCount" => ended("dropped: "),
+            "ErrorPortAllocation" | "dropped_sent_packets_count.OUT_OF_RESOURCES" => {
+                ended("dropped: port-allocation").count() as f64
+            }
+            // What is sent again is no other connection.
+            "SnatConnectionCount.Failed" => {
+                let openings = ended("dropped: port-allocation");
+                let openings =
+                    openings.map(|p| (p["from"].as_str(), p["to"].as_str(), p["seq"].as_u64()));
+                openings.collect::<BTreeSet<_>>().len() as f64
+            }
+            "PacketsDropCount" => ended("dropped: ").count() as f64,
             _ => return None,
         };
         let sum = metric["Statistics"]["Sum"].as_f64().expect("a number");

@@ -103,3 +103,38 @@ steps:
     has(case.step("second"), json!({ "ok": true, "received": 20 }));
     assert!(case.step("second")["ms"].as_f64().expect("a time") >= 150.0);
 }
+
+/// What is too long for one packet goes in several, there and back, through whatever translates.
+#[test]
+fn fragments_of_a_datagram_go_where_their_first_one_goes() {
+    let body = r#"
+hosts:
+  client: { zone: a }
+  behind: { zone: a, nat: gw }
+  web: { zone: a, serve: { 53/udp: echo } }
+  outside: { serve: { 53/udp: echo } }
+target_groups:
+  web: { protocol: UDP, targets: [web] }
+load_balancers:
+  front: { zones: [a], scheme: internal, listeners: { 53: { protocol: UDP, target_group: web } } }
+nat_gateways:
+  gw: { zone: a }
+steps:
+  - connect: { as: balanced, from: client, to: "front:53/udp" }
+  - exchange: { over: balanced, as: first, bytes: 3000, timeout: 2s }
+  - connect: { as: translated, from: behind, to: "outside:53/udp" }
+  - exchange: { over: translated, as: second, bytes: 3000, timeout: 2s }
+"#;
+    let Some(case) = once(body) else { return };
+    for step in ["first", "second"] {
+        fine(case.step(step));
+    }
+    let dropped = case.packets(|p| {
+        p["fate"]
+            .as_str()
+            .is_some_and(|fate| fate.starts_with("dropped"))
+    });
+    assert!(dropped.is_empty(), "{dropped:?}");
+    assert_eq!(case.metric("front", "NewFlowCount_UDP"), 1);
+    assert_eq!(case.metric("front", "ProcessedPackets"), 6);
+}

@@ -175,3 +175,37 @@ steps:
     let (ten, twenty) = (json!(10), json!(20));
     assert_eq!(told, [("client-reset", &ten), ("target-reset", &twenty)]);
 }
+
+/// AWS counts ports by zonal address and target, whoever connects from them; a client more than there are gets no answer.
+#[test]
+fn source_ports_toward_a_target_run_out_behind_tls_as_well() {
+    let body = r#"
+hosts:
+  client: { address: 198.51.100.7 }
+  web: { zone: a, serve: { 443: echo } }
+target_groups:
+  web: { target_type: ip, targets: [web] }
+load_balancers:
+  front: { zones: [a], listeners: { 443: { protocol: TLS, target_group: web } }, emulate: { snat_ports: 2, port_reuse: 1s } }
+steps:
+  - connect: { as: one, from: client, to: front, tls: true }
+  - connect: { as: two, from: client, to: front, tls: true }
+  - connect: { as: three, from: client, to: front, tls: true, timeout: 500ms }
+  - close: one
+  - wait: { for: 2500ms }
+  - connect: { as: four, from: client, to: front, tls: true }
+  - exchange: { over: four, as: talk, bytes: 100 }
+"#;
+    let Some(case) = once(body) else { return };
+    for step in ["one", "two", "four", "talk"] {
+        fine(case.step(step));
+    }
+    has(case.step("three"), json!({ "error": "deadline" }));
+    let refused = case.packets(|p| p["fate"] == "dropped: port-allocation");
+    assert!(!refused.is_empty());
+    let counted = case.metric("front", "PortAllocationErrorCount");
+    assert_eq!(counted, refused.len() as i64);
+    let seen = |step: &str| case.connection(step)["seen_as"].clone();
+    assert_ne!(seen("one"), seen("two"));
+    assert_eq!(seen("one"), seen("four"), "it is free again");
+}

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 pub const AGGREGATION: i64 = 60;
 
 /// Where everything is.
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 
 /// A record, with every field of versions 2 to 5 under its documented name, `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -83,7 +83,8 @@ pub struct FlowLog {
     pub pkt_dst_aws_service: String,
     /// `ingress`, `egress`
     pub flow_direction: String,
-    /// Of what leaves: `1` inside the VPC, `8` through an internet gateway; else `-`.
+    /// Of what leaves: `1` inside the VPC, `4` to one that is peered within the Region, `8` through an internet gateway; else
+    /// `-`.
     pub traffic_path: String,
 }
 
@@ -418,22 +419,27 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Which way what leaves goes. What a target says goes back to its balancer, whatever the address; a NAT gateway is in the
-    /// VPC too.
+    /// Which way what leaves goes: inside the VPC, to a peered one, or through an internet gateway. What a target says goes back
+    /// to its balancer, whatever the address; a NAT gateway is in the VPC too.
     fn path(&self, packet: &Packet, key: &Key<'_>) -> String {
         let flow = self.flow(packet);
         let to_balancer = flow.is_some_and(|flow| end(&flow.target_address) == key.from);
-        let inside = self
-            .by_address
-            .get(key.packet.1)
-            .is_some_and(|number| self.evidence.interfaces[*number].public_address != key.packet.1);
-        let name = &self.evidence.interfaces[key.interface].name;
+        let all = &self.evidence.interfaces;
+        let own = &all[key.interface];
         let mut gateways = self.evidence.nat_gateways.values();
-        let to_gateway = gateways.any(|gateway| gateway.hosts.contains(name));
-        match (key.egress, inside || to_balancer || to_gateway) {
-            (false, _) => "-",
-            (true, true) => "1",
-            (true, false) => "8",
+        let next = match flow.filter(|_| to_balancer) {
+            Some(flow) => self.by_name.get(flow.via.as_str()),
+            None => self.by_address.get(key.packet.1),
+        };
+        let next = next
+            .map(|number| &all[*number])
+            .filter(|next| to_balancer || next.public_address != key.packet.1);
+        match next {
+            _ if !key.egress => "-",
+            Some(next) if next.vpc_id != own.vpc_id => "4",
+            Some(_) => "1",
+            None if gateways.any(|gateway| gateway.hosts.contains(&own.name)) => "1",
+            None => "8",
         }
         .to_owned()
     }

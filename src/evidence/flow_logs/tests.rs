@@ -410,3 +410,22 @@ fn a_nat_gateways_interface_sees_both_of_its_sides() {
         ]
     );
 }
+
+#[test]
+fn a_path_leads_to_a_peered_vpc_and_to_further_addresses_of_an_interface() {
+    let mut evidence = evidence();
+    let far = Interface {
+        vpc_id: "vpc-far".into(),
+        ..interface("far", "10.9.0.10", "")
+    };
+    evidence.interfaces.push(far);
+    evidence.interfaces[1].addresses.push("10.0.1.21".into());
+    let ways = ["10.9.0.10:80", "10.0.1.21:80", "198.51.100.9:80"];
+    let packets = (1..).zip(ways);
+    let packets = packets.map(|(id, to)| packet(id, "web", "10.0.1.10:4000", to, "S"));
+    evidence.packets = packets.collect();
+    let logs = flow_logs(&evidence);
+    let left = logs.iter().filter(|one| one.interface == "web");
+    let paths: Vec<&str> = left.map(|one| one.traffic_path.as_str()).collect();
+    assert_eq!(paths, ["4", "1", "8"]);
+}

@@ -93,6 +93,9 @@ impl Balancers {
             self.pools
                 .rest(now, *source.ip(), entry.target(), source.port());
         }
+        if !is_live {
+            self.end_loan(now, flow);
+        }
         let group = self.table.group(flow);
         match (was_live, is_live) {
             (true, false) => self.meter.ended(node, group, family),

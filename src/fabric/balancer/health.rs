@@ -111,10 +111,9 @@ impl Balancers {
             let mut enough = true;
             let listeners = balancer.listeners.iter();
             for scope in listeners.flat_map(|l| Scope::at(id, balancer, zonal, l)) {
-                let (healthy, unhealthy) = self.targets.host_counts(scope);
-                let group = scope.forward.group;
-                self.meter
-                    .hosts(node, group, healthy as u64, unhealthy as u64);
+                if let Some(counts) = self.targets.host_counts(scope) {
+                    self.meter.hosts(node, scope.forward.group, counts);
+                }
                 enough &= self.targets.enough_for_dns(scope);
             }
             self.meter.zone(node, enough);

@@ -12,6 +12,7 @@ mod carrying;
 mod closing;
 mod guarded;
 mod health;
+mod lending;
 mod opening;
 mod proxying;
 mod stray;
@@ -21,7 +22,7 @@ use super::config::{
     Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow,
     OnZoneDisabled, Protocol, ZonalId,
 };
-use super::flow_table::{ANSWERED, FlowTable, Key, Side};
+use super::flow_table::{ANSWERED, AT_KERNEL, FlowTable, Key, Side};
 use super::guard::Watch;
 use super::guard::rules::Direction;
 use super::listener::Listening;
@@ -34,6 +35,7 @@ use super::record::{Answer, FlowId, FlowState, Reason};
 use super::targets::Targets;
 use crate::packet::{Headers, TCP, UDP};
 use health::Refused;
+use lending::Loans;
 use opening::Caller;
 use rustc_hash::FxHashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -41,6 +43,7 @@ use std::time::Duration;
 use termination::Terminations;
 
 pub use carrying::Onward;
+pub use lending::{Behind, Loan, PairStanding};
 pub use proxying::{Assigned, Place};
 pub use termination::{Farewell, Reset};
 
@@ -82,6 +85,7 @@ pub struct Balancers {
     terminations: Terminations,
     table: FlowTable,
     pools: PortPools,
+    loans: Loans,
     meter: Meter,
     proxy_headers: ProxyHeaders,
     /// How often [`Balancers::listen`] worked.
@@ -145,6 +149,7 @@ impl Balancers {
             terminations: Terminations::default(),
             table: FlowTable::default(),
             pools: PortPools::new(config.seed),
+            loans: Loans::default(),
             meter: Meter::new(config),
             proxy_headers: ProxyHeaders::default(),
             works: 0,
@@ -211,14 +216,6 @@ impl Balancers {
         let protocol = protocol(headers)?;
         self.table
             .find(Side::Target, Key::new(protocol, headers.from, headers.to))
-    }
-
-    /// Where the second connection of a client leads, whose first ends at this listener of a zonal address's kernel:
-    /// the group of its flow, and the target's place in it.
-    pub fn behind(&self, listener: SocketAddrV4, client: SocketAddrV4) -> Option<(GroupId, usize)> {
-        let key = Key::new(Protocol::Tcp, listener, client);
-        let record = self.table.record(self.table.find(Side::Target, key)?);
-        Some((record.group, record.target))
     }
 
     /// Counts a failed TLS handshake of a zonal address.
@@ -314,7 +311,10 @@ impl Balancers {
             };
         }
         if entry.state() == FlowState::Expired {
-            return self.stray(balancer, node, headers, Some(flow));
+            return match entry.has(AT_KERNEL) {
+                true => self.judge_stray(balancer, headers, Some(flow)),
+                false => self.stray(balancer, node, headers, Some(flow)),
+            };
         }
         self.table.entry_mut(flow).mark(ANSWERED);
         self.forward_to_client(now, flow, headers)
@@ -377,6 +377,11 @@ impl Balancers {
     #[inline]
     fn forward_to_target(&mut self, now: Duration, flow: FlowId, headers: &Headers) -> Decision {
         self.table.entry_mut(flow).touch(nanos(now));
+        let entry = self.table.entry(flow);
+        if entry.has(AT_KERNEL) {
+            let expected = entry.expects(Side::Target);
+            self.loans.hear_client(flow, headers, expected);
+        }
         self.finish(now, flow, headers, Side::Client);
         self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);
@@ -417,10 +422,10 @@ fn on_wire(headers: &Headers) -> (u64, u64) {
     (headers.wire_packets() as u64, headers.wire_bytes() as u64)
 }
 
-/// The protocols that flows are made of, with ports in sight.
+/// The protocols that flows are made of, with ports that are known.
 fn protocol(headers: &Headers) -> Option<Protocol> {
     match headers.protocol {
-        _ if !headers.has_ports() => None,
+        _ if !headers.knows_ports() => None,
         TCP => Some(Protocol::Tcp),
         UDP => Some(Protocol::Udp),
         _ => None,

@@ -66,10 +66,13 @@ impl Balancers {
             let private = state.zonal[at.zonal.0 as usize].0;
             SocketAddrV4::new(private, headers.to.port())
         };
-        let source = if terminates {
-            Some((opening.from, SourcePort::Own))
-        } else {
-            self.source(now, caller, opening, &leads)
+        let loan = match terminates {
+            true => self.lend(now, at.balancer, at.zonal, target.address),
+            false => None,
+        };
+        let source = match terminates {
+            true => loan.map(|_| (opening.from, SourcePort::Own)),
+            false => self.source(now, caller, opening, &leads),
         };
         let Some((source, source_port)) = source else {
             self.meter.add(node, Metric::PortAllocationErrorCount, 1);
@@ -94,8 +97,9 @@ impl Balancers {
             source_port,
         };
         let flow = self.table.insert(now, new);
-        if terminates {
+        if let Some(loan) = loan {
             self.table.entry_mut(flow).mark(AT_KERNEL);
+            self.loans.begin(flow, loan);
         }
         let family = self.table.entry(flow).family();
         self.meter

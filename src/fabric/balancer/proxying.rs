@@ -87,7 +87,8 @@ impl Balancers {
         Some(self.targets.standing(target, scope))
     }
 
-    /// Counts a packet between a client and a proxy's kernel; `sent`: by the kernel.
+    /// Counts a packet between a client and a proxy's kernel, or between that of a TLS listener and a target: only its RSTs, which
+    /// are the balancer's own; `sent`: by the kernel.
     pub fn proxied(
         &mut self,
         config: &Config,
@@ -96,14 +97,16 @@ impl Balancers {
         headers: &Headers,
     ) {
         let own = if sent { headers.from } else { headers.to };
-        let metric = match config.balancers[usize::from(balancer.0)].kind {
-            Kind::Classic(_) => Metric::EstimatedProcessedBytes,
-            Kind::Network | Kind::Application(_) => return,
+        let node = self.meter.node(balancer, zonal);
+        let (metric, events) = match config.balancers[usize::from(balancer.0)].kind {
+            Kind::Classic(_) if self.listens(balancer, own.port(), Protocol::Tcp) => {
+                let bytes = headers.payload_len() as u64;
+                (Metric::EstimatedProcessedBytes, bytes)
+            }
+            Kind::Network if sent && headers.is_reset() => (Metric::TcpElbResetCount, 1),
+            Kind::Classic(_) | Kind::Network | Kind::Application(_) => return,
         };
-        if self.listens(balancer, own.port(), Protocol::Tcp) {
-            let node = self.meter.node(balancer, zonal);
-            self.meter.add(node, metric, headers.payload_len() as u64);
-        }
+        self.meter.add(node, metric, events);
     }
 
     /// Counts what a proxy did: events of a metric that is a sum, or the change of a level.

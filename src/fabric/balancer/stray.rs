@@ -22,6 +22,21 @@ impl Balancers {
         headers: &Headers,
         flow: Option<FlowId>,
     ) -> Decision {
+        let decision = self.judge_stray(balancer, headers, flow);
+        if let Decision::Reset { .. } = decision {
+            self.meter.add(node, Metric::TcpElbResetCount, 1);
+        }
+        decision
+    }
+
+    /// The same of what the kernel of a zonal address sends, by which it learns that its client's connection is over: that
+    /// goes no further, so it is not counted. What the kernel then tells the target is.
+    pub(super) fn judge_stray(
+        &self,
+        balancer: BalancerId,
+        headers: &Headers,
+        flow: Option<FlowId>,
+    ) -> Decision {
         let silent = match self.state(balancer).on_missing_flow {
             OnMissingFlow::Reset => headers.protocol != TCP || headers.is_reset(),
             OnMissingFlow::Drop => true,
@@ -37,7 +52,6 @@ impl Balancers {
         if silent {
             return Decision::Drop { reason, flow };
         }
-        self.meter.add(node, Metric::TcpElbResetCount, 1);
         Decision::Reset { answer, flow }
     }
 }

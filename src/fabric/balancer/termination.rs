@@ -3,7 +3,7 @@
 //! Deciding only: who is told, and with which sequence numbers. The RSTs are made in `reply`.
 
 use super::super::config::{Balancer, BalancerId, Config, GroupId, Protocol, TerminationReset};
-use super::super::flow_table::Side;
+use super::super::flow_table::{AT_KERNEL, Side};
 use super::super::metric::Metric;
 use super::super::record::{FlowId, FlowState};
 use super::Balancers;
@@ -167,6 +167,7 @@ impl Balancers {
         if entry.protocol == Protocol::Udp {
             return;
         }
+        let at_kernel = entry.has(AT_KERNEL);
         let opening = state == FlowState::SynSent;
         let client = Reset {
             from: entry.zonal(),
@@ -190,7 +191,9 @@ impl Balancers {
             TerminationReset::Target => (None, Some(target)),
             TerminationReset::Neither => (None, None),
         };
-        let made = u64::from(client.is_some()) + u64::from(target.is_some());
+        // A kernel of this address that is told is not, and tells the target.
+        let to_target = target.is_some() && !at_kernel;
+        let made = u64::from(client.is_some()) + u64::from(to_target);
         self.meter.add(node, Metric::TcpElbResetCount, made);
         self.terminations.due.push_back(Farewell {
             flow,

@@ -1,6 +1,6 @@
 //! Target groups: who is in them, how health is decided, what becomes of flows when a target leaves or fails.
 
-use super::Placement;
+use super::{BalancerId, Placement};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct TargetGroup {
     pub tls: bool,
     /// Requests are passed on to its targets, not connections.
     pub http: bool,
+    /// Its target is this balancer, whose zonal addresses stand among [`Self::targets`] (AWS: type `alb`).
+    pub inner: Option<BalancerId>,
     /// AWS's own settings.
     pub attributes: GroupAttributes,
     /// What AWS does not document.

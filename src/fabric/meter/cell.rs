@@ -1,6 +1,6 @@
 //! The counters of one place: events, levels with their extremes and their area over time, and peaks.
 
-use super::super::metric::{Measure, Metric, TABLE};
+use super::super::metric::{Criterion, Measure, Metric, TABLE};
 
 /// Seconds of the cloud's time in a window.
 const WINDOW_SECONDS: f64 = 10.0;
@@ -19,6 +19,8 @@ pub(super) struct Cell {
     pub(super) values: [u64; Metric::COUNT],
     levels: [Extent; LEVELS],
     times: [Taken; TIMES],
+    /// A target is registered now; one was since the period began.
+    registered: [bool; 2],
     pub(super) window: Window,
 }
 
@@ -60,7 +62,7 @@ pub struct Statistics {
     pub maximum: f64,
     /// Over time; of a time: over those that were told.
     pub average: f64,
-    /// How many were told; of anything but a time: 1.
+    /// How many were told; of anything but a time: 1, and 0 of what needs registered targets and had none.
     pub samples: u64,
 }
 
@@ -115,6 +117,7 @@ impl Cell {
             values: [0; Metric::COUNT],
             levels: [NEVER; LEVELS],
             times: [NOTHING; TIMES],
+            registered: [false; 2],
             window: Window {
                 until: 0,
                 bytes: 0,
@@ -127,6 +130,7 @@ impl Cell {
     pub(super) fn begin(&mut self, now: u64) {
         self.window = Window::default();
         self.times = [Taken::default(); TIMES];
+        self.registered[1] = self.registered[0];
         for row in TABLE {
             match level(row.metric) {
                 Some(place) => {
@@ -145,6 +149,7 @@ impl Cell {
 
     pub(super) fn adopt_levels(&mut self, other: &Cell) {
         self.levels = other.levels;
+        self.registered = other.registered;
         for row in TABLE {
             if level(row.metric).is_some() {
                 self.values[row.metric as usize] = other.values[row.metric as usize];
@@ -163,6 +168,16 @@ impl Cell {
         extent.least = extent.least.min(value);
         extent.most = extent.most.max(value);
         *slot = value;
+    }
+
+    /// Whether targets are registered from now on.
+    pub(super) fn register(&mut self, some: bool) {
+        self.registered = [some, some || self.registered[1]];
+    }
+
+    /// There is something to report since the period began.
+    pub(super) fn has_something(&self) -> bool {
+        self.registered[1] || self.values.iter().any(|value| *value != 0)
     }
 
     /// Something took so many nanoseconds.
@@ -217,6 +232,10 @@ impl Cell {
             mine.most = mine.most.max(later.most);
             mine.area += later.area;
         }
+        self.registered = [
+            later.registered[0],
+            self.registered[1] || later.registered[1],
+        ];
         for (mine, later) in self.times.iter_mut().zip(&later.times) {
             mine.add(*later);
         }
@@ -224,7 +243,11 @@ impl Cell {
 
     pub(super) fn statistics(&self, metric: Metric, elapsed: u128) -> Statistics {
         let value = self.values[metric as usize] as f64;
-        match metric.row().measure {
+        let row = metric.row();
+        if row.criterion == Criterion::Registered && !self.registered[1] {
+            return Statistics::default();
+        }
+        match row.measure {
             Measure::Sum => Statistics::of(value),
             Measure::Peak => Statistics::of(value / WINDOW_SECONDS),
             Measure::Level => {

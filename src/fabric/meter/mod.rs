@@ -10,6 +10,7 @@ use super::config::{Balancer, BalancerId, Config, GroupId, Protocol, ZonalId};
 use super::guard::rules::Direction;
 use super::metric::{Family, Measure, Metric};
 use super::moment::nanos;
+use super::targets::HostCounts;
 use crate::packet::{Headers, ICMP, TCP, UDP};
 use cell::{Cell, level};
 use std::time::Duration;
@@ -113,13 +114,21 @@ impl Meter {
             self.zone(node, true);
             for listener in &balancer.listeners {
                 for forward in &listener.forward {
+                    if config.groups[usize::from(forward.group.0)].inner.is_some() {
+                        continue;
+                    }
                     let targets = config.groups[usize::from(forward.group.0)].targets.iter();
                     let zonal = ZonalId(number as u8);
                     let seen = targets.filter(|target| {
                         target.registered && balancer.reaches(zonal, forward, target)
                     });
-                    let healthy = seen.count() as u64;
-                    self.hosts(node, forward.group, healthy, 0);
+                    let healthy = seen.count();
+                    let counts = HostCounts {
+                        healthy,
+                        unhealthy: 0,
+                        registered: healthy,
+                    };
+                    self.hosts(node, forward.group, counts);
                 }
             }
         }
@@ -198,10 +207,10 @@ impl Meter {
         self.busy = true;
     }
 
-    /// A flow is made, `fail_open` when its target was chosen regardless of health.
+    /// A flow is made, `fail_open` when its target was chosen regardless of health. AWS: that is not counted of TLS.
     pub fn opened(&mut self, node: NodeId, group: GroupId, family: Family, fail_open: bool) {
         self.active(node, group, family);
-        if fail_open {
+        if fail_open && family != Family::Tls {
             self.add_for(node, group, Metric::UnhealthyRoutingFlowCount, 1);
         }
         self.add_for(node, group, Metric::NewFlowCount, 1);
@@ -285,11 +294,12 @@ impl Meter {
     }
 
     /// Targets of a group as a zonal address sees them.
-    pub fn hosts(&mut self, node: NodeId, group: GroupId, healthy: u64, unhealthy: u64) {
+    pub fn hosts(&mut self, node: NodeId, group: GroupId, counts: HostCounts) {
         let now = self.now;
         let cell = self.cell(node, Some(group));
-        cell.set(now, Metric::HealthyHostCount, healthy);
-        cell.set(now, Metric::UnHealthyHostCount, unhealthy);
+        cell.register(counts.registered > 0);
+        cell.set(now, Metric::HealthyHostCount, counts.healthy as u64);
+        cell.set(now, Metric::UnHealthyHostCount, counts.unhealthy as u64);
     }
 
     /// Whether a zonal address counts as healthy.
@@ -325,7 +335,7 @@ impl Meter {
         for (place, (cell, before)) in self.cells.iter_mut().zip(&mut self.before).enumerate() {
             cell.close(end);
             before.merge(cell);
-            if keep && cell.values.iter().any(|value| *value != 0) {
+            if keep && cell.has_something() {
                 cells.push((place, cell.clone()));
             }
             // Of the quiet periods in between only the levels' time is to be remembered.
@@ -378,7 +388,7 @@ impl Meter {
             for (place, cell) in self.cells.iter().enumerate() {
                 let mut cell = cell.clone();
                 cell.close(nanos(now));
-                if cell.values.iter().any(|value| *value != 0) {
+                if cell.has_something() {
                     readings.push(self.reading(place, &cell, elapsed.into(), Some(number)));
                 }
             }

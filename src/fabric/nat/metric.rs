@@ -2,7 +2,7 @@
 //!
 //! Sources: "Monitor NAT gateways with Amazon CloudWatch" (namespace `AWS/NATGateway`), "Standard load balancer
 //! diagnostics" (Azure), "Cloud NAT monitoring" (Google: `router.googleapis.com/nat/`). What a vendor tells apart by a
-//! dimension stands behind a full stop here.
+//! dimension stands behind a full stop here. Left out are `PeakBytesPerSecond` and `PeakPacketsPerSecond`.
 
 use super::super::config::NatProfile;
 
@@ -11,6 +11,13 @@ use super::super::config::NatProfile;
 pub struct NatCounters {
     /// TCP connections tried: first SYNs, with or without a port for them.
     pub attempts: u64,
+    /// Connections tried, TCP and UDP. One that was refused and is tried again with the same ends, and over TCP with the same
+    /// sequence number, is the same.
+    pub tried: u64,
+    /// Of these, those whose first packet found no port.
+    pub failed: u64,
+    /// Connections that got a port, TCP and UDP.
+    pub made: u64,
     /// TCP connections that got a SYN-ACK.
     pub established: u64,
     /// TCP connections now: neither closed nor expired.
@@ -113,16 +120,14 @@ static AWS: &[NatMetric] = &[
 static AZURE: &[NatMetric] = &[
     level("AllocatedSnatPorts", |c| c.allocated),
     level("UsedSnatPorts", |c| c.most_ports),
-    sum("SnatConnectionCount.Attempted", "Count", |c| c.attempts),
-    sum("SnatConnectionCount.Failed", "Count", |c| c.port_errors),
+    sum("SnatConnectionCount.Attempted", "Count", |c| c.tried),
+    sum("SnatConnectionCount.Failed", "Count", |c| c.failed),
 ];
 
 static GOOGLE: &[NatMetric] = &[
     level("allocated_ports", |c| c.allocated),
     level("open_connections", |c| c.most_active),
-    sum("new_connections_count", "Count", |c| {
-        c.attempts - c.port_errors.min(c.attempts)
-    }),
+    sum("new_connections_count", "Count", |c| c.made),
     sum(
         "dropped_sent_packets_count.OUT_OF_RESOURCES",
         "Count",

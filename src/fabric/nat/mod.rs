@@ -31,6 +31,8 @@ pub struct Gateways {
     /// By port; empty when there is no gateway.
     hosts: Vec<Option<GatewayId>>,
     mappings: Mappings,
+    /// What found no port: what is sent again is no other connection. By sequence number of its SYN; 0: datagrams.
+    refused: FxHashMap<Tuple, u32>,
     farewells: VecDeque<Farewell>,
 }
 
@@ -100,6 +102,7 @@ impl Gateways {
             by_address: addresses.collect(),
             hosts,
             mappings: Mappings::default(),
+            refused: FxHashMap::default(),
             farewells: VecDeque::new(),
         }
     }
@@ -222,12 +225,25 @@ impl Gateways {
         if protocol == Protocol::Tcp && !headers.is_opening() {
             return self.missing(gateway, known, headers);
         }
-        let state = self.state(gateway);
-        state.counters.attempts += u64::from(protocol == Protocol::Tcp);
+        let tried = Tuple {
+            protocol,
+            from: headers.from,
+            to: headers.to,
+        };
+        let again = self.refused.get(&tried) == Some(&opening(headers));
+        let state = &mut self.states[usize::from(gateway.0)];
+        if !again {
+            state.counters.tried += 1;
+            state.counters.attempts += u64::from(protocol == Protocol::Tcp);
+        }
         let Some(outside) = state.ports.take(protocol, host, headers.from, headers.to) else {
             state.counters.port_errors += 1;
+            state.counters.failed += u64::from(!again);
+            self.refused.insert(tried, opening(headers));
             return Verdict::Drop(Reason::PortAllocation, None);
         };
+        self.refused.remove(&tried);
+        state.counters.made += 1;
         state.count_ports();
         let id = self.mappings.insert(Mapping {
             gateway,
@@ -482,10 +498,18 @@ fn reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32) -> Reset {
     }
 }
 
+/// What tells an attempt from the next one with the same ends.
+fn opening(headers: &Headers) -> u32 {
+    match headers.protocol {
+        TCP => headers.seq,
+        _ => 0,
+    }
+}
+
 /// What a gateway carries besides ICMP errors.
 fn protocol(headers: &Headers) -> Result<Protocol, Reason> {
     match headers.protocol {
-        _ if headers.fragment => Err(Reason::Fragment),
+        _ if headers.is_untraceable() => Err(Reason::Fragment),
         TCP => Ok(Protocol::Tcp),
         UDP => Ok(Protocol::Udp),
         _ => Err(Reason::ProtocolUnsupported),

@@ -14,7 +14,7 @@ use super::config::{BalancerId, Config, GroupId, TargetGroup, ZonalId};
 use opinion::{Checker, Opinion, Verdict, consensus};
 use std::time::Duration;
 
-pub use routing::{Scope, zone_in_dns};
+pub use routing::{HostCounts, Scope, zone_in_dns};
 pub use state::{HealthReason, HealthState, Outcome, Probe, Standing, TargetHealth, Transition};
 
 /// The targets of all groups.

@@ -54,6 +54,18 @@ pub struct Choice {
     pub fail_open: bool,
 }
 
+/// How many targets are how (CloudWatch: `HealthyHostCount` and `UnHealthyHostCount`). Those that have no health yet are
+/// neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostCounts {
+    /// They get new flows.
+    pub healthy: usize,
+    /// They failed their checks, and that is known.
+    pub unhealthy: usize,
+    /// With those that are neither.
+    pub registered: usize,
+}
+
 impl Targets {
     /// What a new flow may go to.
     pub fn choice(&self, scope: Scope<'_>) -> Choice {
@@ -134,11 +146,24 @@ impl Targets {
         })
     }
 
-    /// Targets one zonal address thinks healthy and unhealthy (CloudWatch: `HealthyHostCount` and
-    /// `UnHealthyHostCount`), of those it can reach.
-    pub fn host_counts(&self, scope: Scope<'_>) -> (usize, usize) {
-        let (healthy, all) = self.group(scope.forward.group).count(self.now, scope);
-        (healthy, all - healthy)
+    /// What one zonal address thinks of the targets that it can reach. None: they are not counted, for the group leads to
+    /// an application balancer.
+    pub fn host_counts(&self, scope: Scope<'_>) -> Option<HostCounts> {
+        let group = self.group(scope.forward.group);
+        if group.config.inner.is_some() {
+            return None;
+        }
+        let (healthy, registered) = group.count(self.now, scope);
+        let viewer = group.viewer(scope);
+        let unhealthy = (0..group.targets.len())
+            .filter(|target| group.reaches(scope, *target))
+            .filter(|target| group.targets[*target].is_registered())
+            .filter(|target| group.is_unhealthy(self.now, *target, viewer));
+        Some(HostCounts {
+            healthy,
+            unhealthy: unhealthy.count(),
+            registered,
+        })
     }
 }
 
@@ -195,6 +220,17 @@ impl Group {
             }
             None => false,
         }
+    }
+}
+
+impl Group {
+    /// Unhealthy, as a zonal address sees it; one without a kernel to check from has never seen anything else.
+    fn is_unhealthy(&self, now: Duration, target: usize, viewer: Option<usize>) -> bool {
+        let Some(viewer) = viewer else {
+            return true;
+        };
+        let opinion = &self.targets[target].views[viewer].opinion;
+        self.verdict(opinion) == Some(false) && !self.passes(now, target, Some(viewer))
     }
 }
 

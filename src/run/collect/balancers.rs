@@ -238,7 +238,9 @@ fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> T
         .port
         .or(listeners.find(to_group).map(|listener| listener.port));
     let checked = group.health_check.as_ref().and_then(|check| check.port);
-    let id = if plan.ip_groups.contains(&group.name) {
+    let id = if let Some(inner) = group.inner {
+        interfaces::application_arn(&plan.fabric.balancers[usize::from(inner.0)].name)
+    } else if plan.ip_groups.contains(&group.name) {
         let end = SocketAddrV4::new(target.address, 0);
         plan.fabric.stand_ins.end(end).ip().to_string()
     } else {

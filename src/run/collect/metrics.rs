@@ -189,17 +189,12 @@ impl<'a> Metrics<'a> {
             .filter_map(|((_, _, period), _)| *period)
             .collect();
         let told = |statistics: &MetricStatistics| match row.criterion {
-            Criterion::Always | Criterion::Registered => true,
+            Criterion::Always => true,
+            Criterion::Registered => statistics.sample_count > 0,
             Criterion::Nonzero => statistics.maximum > 0.0,
         };
-        let empty = place.group.is_some_and(|group| {
-            self.plan.fabric.groups[usize::from(group.0)]
-                .targets
-                .is_empty()
-        });
-        let withheld = row.criterion == Criterion::Registered && empty;
         // Without traffic there are no data points at all.
-        if periods.is_empty() || withheld || !told(&statistics) {
+        if periods.is_empty() || !told(&statistics) {
             return None;
         }
         let datapoints = periods
@@ -257,7 +252,11 @@ fn together(all: &[Statistics]) -> MetricStatistics {
     let weighed = all.iter().map(|one| one.average * one.samples as f64);
     let some = all.iter().filter(|one| one.samples > 0);
     MetricStatistics {
-        sum: all.iter().map(|one| one.value).sum(),
+        // Of nothing it is 0, and not the -0 of an empty sum.
+        sum: all
+            .iter()
+            .map(|one| one.value)
+            .fold(0.0, |all, one| all + one),
         average: weighed.sum::<f64>() / samples.max(1) as f64,
         minimum: some.map(|one| one.minimum).fold(f64::INFINITY, f64::min),
         maximum: all.iter().map(|one| one.maximum).fold(0.0, f64::max),

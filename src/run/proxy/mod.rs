@@ -31,7 +31,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -70,8 +70,8 @@ struct Station {
 /// What the listeners of one zonal address have in common.
 #[derive(Default)]
 struct Shared {
-    /// Counts connections to targets; each has a port of its own.
-    ports: AtomicU16,
+    /// Counts connections to targets; each has the next port.
+    ports: AtomicU32,
     surge: Surge,
 }
 
@@ -293,41 +293,54 @@ impl Station {
     /// Connects to a target, from the next port that the kernel lets it have. `pending` is what is done for it.
     async fn connect(&self, target: SocketAddrV4, pending: &Pending) -> io::Result<TcpStream> {
         let first = *BACKEND_PORTS.start();
-        let count = *BACKEND_PORTS.end() - first + 1;
+        let count = BACKEND_PORTS.len() as u32;
         let mut tried = 0;
         loop {
             let place = self.shared.ports.fetch_add(1, Ordering::Relaxed) % count;
-            let options = ClientOptions {
-                source_port: Some(first + place),
-                ..ClientOptions::default()
-            };
-            let namespace = self.world.zonal(self.kernel);
-            let stream = match socket::client(namespace, Family::Ipv4, options).await {
-                Ok(fd) => {
-                    let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-                    let number = socket.as_raw_fd();
-                    // The socket is this future's: behind it in the order of giving up.
-                    let connecting = pin!(socket.connect(target.into()));
-                    let dialling = pending.dials(number);
-                    let stream = connecting.await;
-                    drop(dialling);
-                    stream
-                }
-                Err(errno) => Err(errno.into()),
-            };
-            let taken = |error: &io::Error| {
-                let code = error.raw_os_error();
-                code == Some(Errno::EADDRNOTAVAIL as i32) || code == Some(Errno::EADDRINUSE as i32)
-            };
+            let stream = self.dial(first + place as u16, target, pending).await;
             tried += 1;
             match stream {
-                Err(error) if taken(&error) && tried < count => {}
-                Err(error) => return Err(error),
-                Ok(stream) => {
-                    at_once(&stream);
-                    return Ok(stream);
-                }
+                Err(error) if is_taken(&error) && tried < count => {}
+                other => return other,
             }
         }
+    }
+
+    /// Connects to a target from this port.
+    async fn dial(
+        &self,
+        port: u16,
+        target: SocketAddrV4,
+        pending: &Pending,
+    ) -> io::Result<TcpStream> {
+        let options = ClientOptions {
+            source_port: Some(port),
+            ..ClientOptions::default()
+        };
+        let namespace = self.world.zonal(self.kernel);
+        let fd = socket::client(namespace, Family::Ipv4, options).await?;
+        let socket = TcpSocket::from_std_stream(StdStream::from(fd));
+        let number = socket.as_raw_fd();
+        // The socket is this future's: behind it in the order of giving up.
+        let connecting = pin!(socket.connect(target.into()));
+        let dialling = pending.dials(number);
+        let stream = connecting.await;
+        drop(dialling);
+        let stream = stream?;
+        at_once(&stream);
+        Ok(stream)
+    }
+}
+
+/// Another socket of the kernel has the port toward this target, or listens there.
+fn is_taken(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    code == Some(Errno::EADDRNOTAVAIL as i32) || code == Some(Errno::EADDRINUSE as i32)
+}
+
+/// Makes the close of a connection a RST.
+fn reset(stream: &TcpStream) {
+    if let Err(errno) = socket::reset_on_close(stream.as_fd()) {
+        tracing::debug!(%errno, "a connection that cannot be reset");
     }
 }

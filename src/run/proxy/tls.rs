@@ -5,24 +5,30 @@
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
 use super::journal::{Bytes, Closed, Pair};
-use super::{Pending, Station, accept};
-use crate::fabric::Place;
+use super::{Pending, Station, accept, is_taken, reset};
 use crate::fabric::record::Party;
+use crate::fabric::{Loan, PairStanding, Place};
 use crate::packet::proxy_protocol;
 use crate::run::tls::{self, Versions};
 use crate::world::Error;
+use crate::world::socket::keepalive;
 use rustls::pki_types::ServerName;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio::time::{Instant, sleep};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+/// Between two keepalives of a balancer, in the cloud's time (AWS).
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// A listener, and what it needs to speak TLS on both sides.
 struct Terminator {
@@ -63,18 +69,23 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
     let station = &place.station;
     let listener = station.address;
     let driver = station.world.driver();
-    let Some((number, index, target)) = driver
-        .ask(move |fabric, _| fabric.behind(listener, client))
+    let Some(behind) = driver
+        .ask(move |fabric, now| fabric.behind(now, listener, client))
         .await
     else {
         return;
     };
+    let (number, index) = (behind.group, behind.target);
+    let Some(mut port) = behind.loan.map(|loan| Borrowed::new(station, loan)) else {
+        return;
+    };
+    let target = port.loan.target;
     let group = &station.plan.fabric.groups[usize::from(number.0)];
     let header = group
         .proxy_protocol
         .map(|_| proxy_protocol::proxy(client.into(), listener.into(), None));
     let connected = async {
-        let mut stream = station.connect(target, &station.journal.begin()).await?;
+        let mut stream = port.connect(&station.journal.begin()).await?;
         if let Some(header) = header {
             stream.write_all(&header).await?;
         }
@@ -103,44 +114,157 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         target_closed: OnceLock::new(),
         closed: OnceLock::new(),
     });
+    let ends = Ends {
+        station,
+        client,
+        loan: port.loan,
+    };
     let why = match group.tls {
         true => {
-            let ends = (secured, stream);
-            place.secure_and_pass(ends, target, &bytes).await
+            let streams = (secured, stream);
+            place.secure_and_pass(streams, &ends, &bytes).await
         }
-        false => pass(secured, stream, &bytes).await,
+        false => ends.pass(secured, stream, &bytes).await,
     };
     let now = Instant::now();
     pair.target_closed.get_or_init(|| now);
     pair.closed.get_or_init(|| (now, why));
 }
 
-/// Carries bytes until both sides have ended, or one has broken off.
-async fn pass(
-    client: impl AsyncRead + AsyncWrite + Unpin,
-    target: impl AsyncRead + AsyncWrite + Unpin,
-    bytes: &Bytes,
-) -> Closed {
-    let mut client = Watched {
-        stream: client,
-        taken: &bytes.from_client,
-        given: &bytes.to_client,
-        broke: None,
-    };
-    let mut target = Watched {
-        stream: target,
-        taken: &bytes.from_target,
-        given: &bytes.to_target,
-        broke: None,
-    };
-    let carried = copy_bidirectional(&mut client, &mut target).await;
-    tracing::trace!(?carried, "a connection is over");
-    match (client.broke, target.broke) {
-        (Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), _) => Closed::ClientReset,
-        (Some(_), _) => Closed::ClientBrokeOff,
-        (None, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)) => Closed::TargetReset,
-        (None, Some(_)) => Closed::TargetBrokeOff,
-        (None, None) => Closed::Finished,
+/// A port that the fabric lent for a connection to a target; it goes back when this is dropped.
+struct Borrowed<'a> {
+    station: &'a Station,
+    loan: Loan,
+}
+
+impl<'a> Borrowed<'a> {
+    fn new(station: &'a Station, loan: Loan) -> Self {
+        Self { station, loan }
+    }
+
+    /// Connects from it, or from another one as long as this kernel has a connection on it that is over and not forgotten.
+    async fn connect(&mut self, pending: &Pending) -> io::Result<TcpStream> {
+        let balancer = usize::from(self.station.place.balancer.0);
+        let mut left = self.station.plan.fabric.balancers[balancer].snat_ports;
+        loop {
+            let Loan { source, target } = self.loan;
+            let stream = self.station.dial(source.port(), target, pending).await;
+            match stream {
+                Err(error) if is_taken(&error) && left > 0 => {
+                    left -= 1;
+                    let place = self.station.place;
+                    let driver = self.station.world.driver();
+                    let another = driver.ask(move |fabric, now| fabric.lend(now, place, target));
+                    *self = Self::new(self.station, another.await.ok_or(error)?);
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        let loan = self.loan;
+        let driver = self.station.world.driver();
+        driver.tell(move |fabric| fabric.give_back(loan));
+    }
+}
+
+/// A stream, and the connection that it is on.
+trait OverTcp: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl OverTcp for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl OverTcp for server::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+impl OverTcp for client::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// A client's connection, and where the other one leads.
+struct Ends<'a> {
+    station: &'a Station,
+    client: SocketAddrV4,
+    loan: Loan,
+}
+
+impl Ends<'_> {
+    /// Carries bytes until both sides have ended, or one has broken off.
+    async fn pass(&self, client: impl OverTcp, target: impl OverTcp, bytes: &Bytes) -> Closed {
+        let both = [client.tcp().as_raw_fd(), target.tcp().as_raw_fd()];
+        let mut client = Watched {
+            stream: client,
+            taken: &bytes.from_client,
+            given: &bytes.to_client,
+            broke: None,
+        };
+        let mut target = Watched {
+            stream: target,
+            taken: &bytes.from_target,
+            given: &bytes.to_target,
+            broke: None,
+        };
+        tokio::select! {
+            carried = copy_bidirectional(&mut client, &mut target) => {
+                tracing::trace!(?carried, "a connection is over");
+            }
+            () = self.keep_alive(both) => {}
+        }
+        match (client.broke, target.broke) {
+            (Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), _) => {
+                // What the balancer has forgotten is forgotten on both sides.
+                if self.standing().await.expired {
+                    reset(target.stream.tcp());
+                }
+                Closed::ClientReset
+            }
+            (Some(_), _) => Closed::ClientBrokeOff,
+            (None, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)) => Closed::TargetReset,
+            (None, Some(_)) => Closed::TargetBrokeOff,
+            (None, None) => Closed::Finished,
+        }
+    }
+
+    /// Sends keepalives on both connections once one has come on either: AWS, every 20 s. Does not end.
+    async fn keep_alive(&self, both: [RawFd; 2]) {
+        let period = KEEPALIVE.div_f64(self.station.plan.time_scale);
+        let mut begun = false;
+        loop {
+            sleep(period).await;
+            begun = begun || self.standing().await.keepalives;
+            if !begun {
+                continue;
+            }
+            for socket in both {
+                // SAFETY: both are open, for their streams live longer than this.
+                let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+                if let Err(errno) = keepalive(socket) {
+                    tracing::debug!(%errno, "a keepalive");
+                }
+            }
+        }
+    }
+
+    /// What only the fabric sees.
+    async fn standing(&self) -> PairStanding {
+        let (listener, client, loan) = (self.station.address, self.client, self.loan);
+        let driver = self.station.world.driver();
+        driver
+            .ask(move |fabric, _| fabric.standing_of_pair(listener, client, loan))
+            .await
     }
 }
 
@@ -205,13 +329,14 @@ impl Terminator {
     /// The same to a target that speaks TLS.
     async fn secure_and_pass(
         &self,
-        (client, stream): (impl AsyncRead + AsyncWrite + Unpin, TcpStream),
-        target: SocketAddrV4,
+        (client, stream): (impl OverTcp, TcpStream),
+        ends: &Ends<'_>,
         bytes: &Bytes,
     ) -> Closed {
+        let target = ends.loan.target;
         let name = ServerName::IpAddress(IpAddr::V4(*target.ip()).into());
         match self.connector.connect(name, stream).await {
-            Ok(stream) => pass(client, stream, bytes).await,
+            Ok(stream) => ends.pass(client, stream, bytes).await,
             Err(error) => {
                 tracing::debug!(%target, %error, "a handshake with a target");
                 self.failed(Party::Server).await;

@@ -316,7 +316,7 @@ pub static EMULATE: Section = Section {
                 min: 1,
                 max: 64_511,
             },
-            "Ports for each zonal address and target when the client's address is not preserved.",
+            "Ports for each zonal address and target when the client's address is not preserved, and of TLS listeners. Default: 55000.",
         ),
         field(
             "port_reuse",

@@ -122,6 +122,7 @@ pub fn config() -> Config {
             proxy_protocol: None,
             tls: false,
             http: false,
+            inner: None,
             targets: vec![target("web1", WEB1_IP, "a"), target("web2", WEB2_IP, "b")],
             health_check: None,
             attributes: GroupAttributes::default(),

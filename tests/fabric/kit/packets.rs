@@ -69,6 +69,20 @@ pub fn datagram(from: SocketAddrV4, to: SocketAddrV4, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// A fragment of a packet without options, from an offset in units of eight bytes on: 64 bytes, or all when no more follow.
+pub fn part(whole: &[u8], identification: u16, offset: u16, more: bool) -> Vec<u8> {
+    let from = 20 + 8 * usize::from(offset);
+    let until = if more { from + 64 } else { whole.len() };
+    let mut bytes = whole[..20].to_vec();
+    bytes.extend_from_slice(&whole[from..until.min(whole.len())]);
+    let len = bytes.len() as u16;
+    bytes[2..4].copy_from_slice(&len.to_be_bytes());
+    bytes[4..6].copy_from_slice(&identification.to_be_bytes());
+    bytes[6..8].copy_from_slice(&(offset | u16::from(more) << 13).to_be_bytes());
+    fill_ip_checksum(&mut bytes);
+    bytes
+}
+
 /// The ICMP error "port unreachable" (type 3 code 3) about a packet of 28 bytes or more, of which it quotes the first 28.
 pub fn port_unreachable(from: &str, to: &str, about: &[u8]) -> Vec<u8> {
     let kind = Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port);

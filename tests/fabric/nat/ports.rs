@@ -33,7 +33,12 @@ fn ports_run_out_for_one_destination_only() {
         (seen.port_errors, seen.dropped_sent, seen.active),
         (2, 2, 2)
     );
-    assert_eq!((seen.attempts, seen.established), (4, 2));
+    assert_eq!(
+        (seen.attempts, seen.established),
+        (3, 2),
+        "a SYN sent again is no other connection"
+    );
+    assert_eq!((seen.tried, seen.failed, seen.made), (3, 1, 2));
     let record = *net.fabric.records().last().expect("a record");
     assert_eq!((record.gateway, record.mapping), (Some(GatewayId(0)), None));
     // Those that stand go on; another port, and another protocol, have their own.

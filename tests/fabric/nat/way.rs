@@ -89,11 +89,18 @@ fn nobody_gets_in_uninvited() {
 }
 
 #[test]
-fn fragments_and_other_protocols_do_not_pass() {
+fn fragments_of_datagrams_pass_behind_the_first_and_no_others() {
     let mut net = net();
-    let mut fragment = datagram(app(40000), service(), 64);
-    fragment[6] = 0x20;
-    fill_ip_checksum(&mut fragment);
-    assert_eq!(net.dropped(APP, fragment), Reason::Fragment);
+    let whole = datagram(app(40000), service(), 152);
+    let early = part(&whole, 7, 8, false);
+    assert_eq!(net.dropped(APP, early), Reason::Fragment);
     assert_eq!(counters(&net).dropped_sent, 1);
+    let first = net.send(APP, part(&whole, 7, 0, true));
+    let later = net.send(APP, part(&whole, 7, 8, false));
+    assert_eq!(first[0].headers().source(), ip(EGRESS));
+    assert_eq!(later[0].headers().source(), ip(EGRESS));
+    assert_eq!((later[0].to, net.fabric.mappings().len()), (first[0].to, 1));
+    let syn = segment(app(40001), service(), SYN, 7, 0);
+    let fragment = part(&syn.bytes(), 7, 0, true);
+    assert_eq!(net.dropped(APP, fragment), Reason::Fragment);
 }

@@ -9,16 +9,14 @@ pub(super) mod http;
 
 use super::journal::{Bytes, Closed, Pair};
 use super::relay::{self, Activity, Side, Way};
-use super::{Pending, Queued, Station, accept};
+use super::{Pending, Queued, Station, accept, reset};
 use crate::fabric::config::{BalancerId, Classic, Kind, OnBackendReset, OnDeregister};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Config};
 use crate::packet::proxy_protocol;
-use crate::world::socket::reset_on_close;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -394,12 +392,5 @@ impl Connection {
             },
             () = activity.idle(limit) => (Closed::Idle, Farewell::Close),
         }
-    }
-}
-
-/// Makes the close of a connection a RST.
-fn reset(stream: &TcpStream) {
-    if let Err(errno) = reset_on_close(stream.as_fd()) {
-        tracing::debug!(%errno, "a connection that cannot be reset");
     }
 }

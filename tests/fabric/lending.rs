@@ -1,0 +1,123 @@
+//! Source ports of a TLS listener's second connections.
+
+use crate::kit::*;
+use hairpin::fabric::config::*;
+use hairpin::fabric::record::*;
+use hairpin::fabric::{Loan, Place};
+use std::time::Duration;
+
+const C: u16 = 40_000;
+const KERNEL_A: PortId = PortId(4);
+const KEPT: Duration = Duration::from_secs(60);
+
+/// One port for each zonal address and target, which rests for a minute.
+fn net() -> Net {
+    let mut config = one_target();
+    config.balancers[0].listeners[0].terminates = true;
+    config.balancers[0].snat_ports = 1;
+    config.balancers[0].port_reuse = KEPT;
+    let mut config = with_kernels(config);
+    for kernel in 4..6 {
+        config.ports[kernel].terminates = true;
+    }
+    Net::new(config)
+}
+
+fn visit(net: &mut Net, port: u16) {
+    let syn = segment(end(CLIENT_IP, port), end(FRONT_A, 80), SYN, 1, 0);
+    assert_eq!(net.forward(CLIENT, syn).to, KERNEL_A);
+}
+
+fn refused(net: &mut Net, port: u16) {
+    let syn = segment(end(CLIENT_IP, port), end(FRONT_A, 80), SYN, 1, 0);
+    assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::PortAllocation);
+}
+
+/// What the kernel is told of a client's second connection.
+fn behind(net: &mut Net, port: u16) -> Option<Loan> {
+    let (listener, client) = (end(FRONT_A_PRIVATE, 80), end(CLIENT_IP, port));
+    let behind = net
+        .fabric
+        .behind(net.now, listener, client)
+        .expect("a flow");
+    assert_eq!((behind.group, behind.target), (GroupId(0), 0));
+    behind.loan
+}
+
+#[test]
+fn a_client_for_whose_target_no_port_is_left_is_dropped_and_counted() {
+    let mut net = net();
+    visit(&mut net, C);
+    refused(&mut net, C + 1);
+    assert_eq!(net.metric("PortAllocationErrorCount"), 1);
+    // Another address has ports of its own.
+    let syn = segment(end(CLIENT_IP, C), end(FRONT_B, 80), SYN, 1, 0);
+    assert_eq!(net.forward(CLIENT, syn).to, PortId(5));
+    let loan = behind(&mut net, C).expect("lent with the SYN");
+    assert_eq!(loan.source, end(FRONT_A_PRIVATE, 1024));
+    assert_eq!(loan.target, end(WEB1_IP, 80));
+}
+
+#[test]
+fn a_port_comes_back_with_its_connection_and_rests() {
+    let mut net = net();
+    visit(&mut net, C);
+    let loan = behind(&mut net, C).expect("lent with the SYN");
+    // The client is gone, and the second connection is not.
+    net.send(
+        CLIENT,
+        segment(end(CLIENT_IP, C), end(FRONT_A, 80), RST, 2, 0).bytes(),
+    );
+    net.pass(KEPT);
+    refused(&mut net, C + 1);
+    net.fabric.give_back(loan);
+    refused(&mut net, C + 1);
+    net.pass(KEPT);
+    visit(&mut net, C + 1);
+}
+
+#[test]
+fn a_client_that_never_gets_so_far_leaves_its_port() {
+    let mut net = net();
+    visit(&mut net, C);
+    net.send(
+        CLIENT,
+        segment(end(CLIENT_IP, C), end(FRONT_A, 80), RST, 2, 0).bytes(),
+    );
+    net.pass(KEPT);
+    visit(&mut net, C + 1);
+    // Who asks all the same gets none that another has.
+    assert_eq!(behind(&mut net, C), None);
+}
+
+#[test]
+fn what_a_kernel_may_not_have_is_exchanged() {
+    let mut net = net();
+    let place = Place {
+        balancer: BalancerId(0),
+        zonal: ZonalId(0),
+        port: 80,
+    };
+    let target = end(WEB1_IP, 80);
+    let loan = net
+        .fabric
+        .lend(net.now, place, target)
+        .expect("one is free");
+    assert_eq!(net.fabric.lend(net.now, place, target), None);
+    net.fabric.give_back(loan);
+    net.pass(KEPT);
+    assert_eq!(net.fabric.lend(net.now, place, target), Some(loan));
+}
+
+#[test]
+fn a_targets_answers_come_to_the_kernel_on_lent_ports_and_nobody_calls_there() {
+    let mut net = net();
+    visit(&mut net, C);
+    let loan = behind(&mut net, C).expect("lent with the SYN");
+    let syn = segment(loan.source, loan.target, SYN, 1, 0);
+    assert_eq!(net.forward(KERNEL_A, syn).to, WEB1);
+    let answer = segment(loan.target, loan.source, SYN | ACK, 9, 2);
+    assert_eq!(net.forward(WEB1, answer).to, KERNEL_A);
+    let call = segment(end(WEB1_IP, 9), loan.source, SYN, 9, 0);
+    assert_eq!(net.dropped(WEB1, call.bytes()), Reason::NoListener);
+}
