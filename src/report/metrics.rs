@@ -35,6 +35,8 @@ impl Statistic {
         let row = TABLE.iter().find(|row| row.name == name);
         match row.map(|row| (row.metric, row.measure)) {
             Some((Metric::ZonalHealthStatus, _)) => Self::Minimum,
+            // AWS's page has no Sum of it.
+            Some((Metric::RejectedFlowCount, _)) => Self::Maximum,
             Some((_, Measure::Level | Measure::Peak)) => Self::Maximum,
             Some((_, Measure::Time)) => Self::Average,
             Some((_, Measure::Sum)) | None => Self::Sum,

@@ -121,3 +121,61 @@ fn a_targets_answers_come_to_the_kernel_on_lent_ports_and_nobody_calls_there() {
     let call = segment(end(WEB1_IP, 9), loan.source, SYN, 9, 0);
     assert_eq!(net.dropped(WEB1, call.bytes()), Reason::NoListener);
 }
+
+/// A client's connection to the kernel that stands, and the second one.
+fn pair(net: &mut Net) -> Loan {
+    visit(net, C);
+    let (listener, client) = (end(FRONT_A_PRIVATE, 80), end(CLIENT_IP, C));
+    net.forward(KERNEL_A, segment(listener, client, SYN | ACK, 50, 2));
+    net.forward(CLIENT, segment(client, end(FRONT_A, 80), ACK, 2, 51));
+    let loan = behind(net, C).expect("lent with the SYN");
+    net.forward(KERNEL_A, segment(loan.source, loan.target, SYN, 1, 0));
+    net.forward(WEB1, segment(loan.target, loan.source, SYN | ACK, 9, 2));
+    loan
+}
+
+fn standing(net: &Net, loan: Loan) -> (bool, bool) {
+    let (listener, client) = (end(FRONT_A_PRIVATE, 80), end(CLIENT_IP, C));
+    let standing = net.fabric.standing_of_pair(listener, client, loan);
+    (standing.keepalives, standing.expired)
+}
+
+#[test]
+fn a_keepalive_of_either_end_is_noticed_and_an_ack_is_none() {
+    for of_client in [true, false] {
+        let mut net = net();
+        let loan = pair(&mut net);
+        let say = |net: &mut Net, seq: u32, len: usize| {
+            let (port, from, to, first) = match of_client {
+                true => (CLIENT, end(CLIENT_IP, C), end(FRONT_A, 80), 2),
+                false => (WEB1, loan.target, loan.source, 10),
+            };
+            net.forward(
+                port,
+                segment(from, to, ACK, first + seq, 51).with_payload(len),
+            );
+        };
+        say(&mut net, 0, 0);
+        say(&mut net, 0, 100);
+        say(&mut net, 99, 1);
+        say(&mut net, 100, 0);
+        assert_eq!(standing(&net, loan), (false, false));
+        say(&mut net, 99, 0);
+        assert_eq!(standing(&net, loan), (true, false));
+    }
+}
+
+#[test]
+fn what_a_kernel_says_on_a_forgotten_connection_is_told_to_it_alone() {
+    let mut net = net();
+    let loan = pair(&mut net);
+    net.pass(IDLE + ms(1));
+    assert_eq!(standing(&net, loan), (false, true));
+    let (listener, client) = (end(FRONT_A_PRIVATE, 80), end(CLIENT_IP, C));
+    let late = segment(listener, client, ACK, 51, 2).with_payload(10);
+    let (answer, _) = net.reset(KERNEL_A, late);
+    assert_eq!(answer, Answer::ResetExpired);
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 0, "nobody was told");
+    net.forward(KERNEL_A, segment(loan.source, loan.target, RST, 2, 0));
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
+}

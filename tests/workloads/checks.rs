@@ -140,3 +140,32 @@ fn a_proxied_target_gets_the_header_of_its_checks_too() {
         .collect();
     assert!(!statuses.is_empty() && statuses.iter().all(|status| **status == 400));
 }
+
+/// Who serves by name must know the instance's own address behind a classic balancer, and the balancer's behind a network
+/// balancer.
+#[test]
+fn a_classic_balancer_asks_for_the_instance_itself() {
+    let body = r#"
+time_scale: 20
+hosts:
+  client: {}
+  web: { zone: a, serve: { 80: http, 8080: http } }
+load_balancers:
+  front:
+    { type: classic, zones: [a], instances: [web], listeners: { 443: 5222 }, health_check: { protocol: HTTP, port: PORT, interval: 5, timeout: 2 } }
+steps:
+  - wait: { for: 500ms }
+"#;
+    for (port, asked) in [("\"80\"", "10.0.0.10"), ("\"8080\"", "10.0.0.10:8080")] {
+        let Some(case) = once(&body.replace("PORT", port)) else {
+            return;
+        };
+        let requests = case.evidence["hosts"]["web"]["requests"].as_array();
+        let requests = requests.expect("a list of requests");
+        assert!(!requests.is_empty());
+        assert!(
+            requests.iter().all(|one| one["host"] == asked),
+            "{requests:?}"
+        );
+    }
+}

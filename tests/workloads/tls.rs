@@ -209,3 +209,74 @@ steps:
     assert_ne!(seen("one"), seen("two"));
     assert_eq!(seen("one"), seen("four"), "it is free again");
 }
+
+/// AWS: a keepalive of the client or the target makes the balancer send its own to both, every 20 s. Who sends none is
+/// forgotten after 350 s; what the target says then is answered with a RST, and the client hears nothing.
+#[test]
+fn keepalives_of_one_side_are_kept_up_on_both() {
+    let server = r#"import socket, threading, time
+l = socket.create_server(('', 443))
+print('up', flush=True)
+def serve(c):
+    c.recv(99)
+    if KEEP:
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        c.setsockopt(6, 4, 1)
+        c.setsockopt(6, 5, 1)
+    time.sleep(4.5)
+    try:
+        c.sendall(b'late')
+        time.sleep(1)
+        c.sendall(b'more')
+        print('sent', flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+while True:
+    threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
+"#;
+    let program = |keep: &str| {
+        let text = server.replace("KEEP", keep).replace('\n', "\\n");
+        format!("\"exec python3 -u -c \\\"{text}\\\"\"")
+    };
+    let body = format!(
+        r#"
+time_scale: 100
+hosts:
+  client: {{ address: 198.51.100.7 }}
+  web: {{ zone: a, serve: {{ 443: {{ command: {}, ready: up }} }} }}
+target_groups:
+  web: {{ target_type: ip, targets: [web] }}
+load_balancers:
+  front: {{ zones: [a], listeners: {{ 443: {{ protocol: TLS, target_group: web }} }} }}
+steps:
+  - connect: {{ as: s, from: client, to: front, tls: true }}
+  - send: {{ over: s, bytes: 10 }}
+  - receive: {{ over: s, as: late, bytes: 8, timeout: 7s }}
+"#,
+        program("True")
+    );
+    let silent = program("False");
+    let set = format!("{{ hosts.web.serve.443.command: {silent} }}");
+    let Some(lab) = play(&body, &[("kept", "{}"), ("silent", &set)]) else {
+        return;
+    };
+    let (kept, silent) = (lab.case("kept"), lab.case("silent"));
+    fine(kept.step("late"));
+    let probes = |to: &str| {
+        let probe = |p: &serde_json::Value| {
+            p["sender"] == "front/a" && p["receiver"] == to && p["len"] == 0
+        };
+        kept.packets(probe).len()
+    };
+    // One each 200 ms, from the first of the target's on, which came after a second.
+    for end in ["client", "web"] {
+        assert!(probes(end) > 10, "{end}: {}", probes(end));
+    }
+    has(silent.step("late"), json!({ "error": "deadline" }));
+    let resets = silent.packets(|p| {
+        p["sender"] == "front/a" && p["flags"].as_str().is_some_and(|f| f.contains('R'))
+    });
+    assert_eq!(resets.len(), 1, "{resets:?}");
+    assert_eq!(resets[0]["receiver"], "web");
+    assert_eq!(silent.metric("front", "TCP_ELB_Reset_Count"), 1);
+}

@@ -181,7 +181,7 @@ impl<'a> Metrics<'a> {
     }
 
     fn series(&self, place: Place, row: &Row) -> Option<MetricEvidence> {
-        let statistics = together(&self.statistics(place, None, row.metric));
+        let mut statistics = together(&self.statistics(place, None, row.metric));
         let own = (place.balancer, None, None)..=(place.balancer, None, Some(u64::MAX));
         let periods: Vec<u64> = self
             .readings
@@ -197,7 +197,7 @@ impl<'a> Metrics<'a> {
         if periods.is_empty() || !told(&statistics) {
             return None;
         }
-        let datapoints = periods
+        let datapoints: Vec<Datapoint> = periods
             .into_iter()
             .map(|period| Datapoint {
                 timestamp: timestamp(EPOCH + 60 * period as i64),
@@ -205,6 +205,14 @@ impl<'a> Metrics<'a> {
             })
             .filter(|point| told(&point.statistics))
             .collect();
+        if row.measure == Measure::Sum {
+            // Of what comes together the extremes are those of any minute.
+            let points = datapoints.iter().map(|point| point.statistics);
+            statistics.maximum = points.clone().map(|one| one.maximum).fold(0.0, f64::max);
+            statistics.minimum = points
+                .map(|one| one.minimum)
+                .fold(statistics.maximum, f64::min);
+        }
         Some(MetricEvidence {
             namespace: self.namespace(place.balancer).name().to_owned(),
             metric_name: row.name.to_owned(),

@@ -3,7 +3,8 @@
 //! Observed on: AWS Network Load Balancer. TCP: a handshake, then closed. HTTP: GET with the zonal address and the
 //! *listener's* port as Host, whatever address and port are checked; closed after each check. HTTPS: the same over
 //! TLS 1.2, so a target that speaks only 1.3 fails; its certificate is not looked at. Which other header lines a
-//! Network Load Balancer sends is not documented: here those of an Application Load Balancer, which are.
+//! Network Load Balancer sends is not documented: here those of an Application Load Balancer, which are. A Classic Load
+//! Balancer asks for the instance's own address, where it asks, and calls itself `ELB-HealthChecker/1.0`.
 
 use crate::fabric::config::{CheckProtocol, HealthCheck};
 use crate::fabric::targets::Outcome;
@@ -38,6 +39,8 @@ pub struct Attempt<'a> {
     pub target: SocketAddr,
     /// The Host header.
     pub host: &'a str,
+    /// A classic balancer makes it, whose name for itself is another.
+    pub classic: bool,
     /// Targets expect a PROXY protocol header, on health checks too.
     pub proxied: bool,
 }
@@ -76,12 +79,12 @@ impl Attempt<'_> {
         let check = self.check;
         let status = match check.protocol {
             CheckProtocol::Tcp => return Ok(Outcome::Passed),
-            CheckProtocol::Http => ask(&mut stream, &check.path, self.host).await?,
+            CheckProtocol::Http => ask(&mut stream, &self.request()).await?,
             CheckProtocol::Https => {
                 let name = ServerName::IpAddress(self.target.ip().into());
                 let connector = TlsConnector::from(Arc::clone(client()));
                 let mut secured = connector.connect(name, stream).await?;
-                ask(&mut secured, &check.path, self.host).await?
+                ask(&mut secured, &self.request()).await?
             }
         };
         let matches = check.matcher.iter().any(|range| range.contains(&status));
@@ -89,6 +92,17 @@ impl Attempt<'_> {
             true => Outcome::Passed,
             false => Outcome::WrongCode,
         })
+    }
+
+    fn request(&self) -> String {
+        let (path, host) = (&self.check.path, self.host);
+        let version = match self.classic {
+            true => "1.0",
+            false => "2.0",
+        };
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/{version}\r\nAccept-Encoding: gzip, compressed\r\n\r\n"
+        )
     }
 }
 
@@ -112,14 +126,7 @@ fn client() -> &'static Arc<ClientConfig> {
 }
 
 /// Asks, and reads the answer to its end, so that the close is a FIN and no RST. Gives the status.
-async fn ask(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    path: &str,
-    host: &str,
-) -> io::Result<u16> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept-Encoding: gzip, compressed\r\n\r\n"
-    );
+async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> io::Result<u16> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     while wanted(&answer) && stream.read_buf(&mut answer).await? > 0 {}

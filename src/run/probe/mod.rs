@@ -7,7 +7,9 @@
 
 mod check;
 
-use crate::fabric::config::{BalancerId, GroupId, HealthCheck, Listener, PortId, Zonal, ZonalId};
+use crate::fabric::config::{
+    BalancerId, GroupId, HealthCheck, Kind, Listener, PortId, Zonal, ZonalId,
+};
 use crate::fabric::random::{hash, pick};
 use crate::fabric::targets::Probe;
 use crate::plan::Plan;
@@ -40,8 +42,8 @@ struct Watch {
     port: PortId,
     /// The target's address, and where it gets its connections.
     traffic: SocketAddr,
-    /// What it puts into the Host header.
-    host: String,
+    /// What it puts into the Host header; none: whom it asks.
+    host: Option<String>,
     /// Between two checks, in the beginning.
     interval: Duration,
     /// Its place in its interval, 0 to 2^64.
@@ -192,11 +194,13 @@ fn from(
                 checker,
                 port,
                 traffic,
-                host: if group.http {
-                    of_target(traffic)
-                } else {
-                    let own = SocketAddrV4::new(own, listener.port);
-                    stand_ins.end(own).to_string()
+                host: match plan.fabric.balancers[usize::from(balancer.0)].kind {
+                    Kind::Classic(_) => None,
+                    Kind::Application(_) => Some(of_target(traffic)),
+                    Kind::Network => {
+                        let own = SocketAddrV4::new(own, listener.port);
+                        Some(stand_ins.end(own).to_string())
+                    }
                 },
                 interval: check.interval,
                 phase: hash(plan.seed, &words),
@@ -207,7 +211,7 @@ fn from(
         .collect()
 }
 
-/// The Host header of an Application Load Balancer: the target's address, with the port where it is not HTTP's.
+/// The Host header of an Application or a Classic Load Balancer: the target's address, with the port where it is not HTTP's.
 fn of_target(target: SocketAddr) -> String {
     match target.port() {
         80 => target.ip().to_string(),
@@ -270,11 +274,13 @@ impl Watch {
     async fn check(&self, world: &World, check: &HealthCheck, proxied: bool) -> bool {
         let port = check.port.unwrap_or(self.traffic.port());
         let to = SocketAddr::new(self.traffic.ip(), port);
+        let host = self.host.clone();
         let attempt = Attempt {
             namespace: world.zonal(self.port),
             check,
             target: to,
-            host: &self.host,
+            host: &host.unwrap_or_else(|| of_target(to)),
+            classic: self.host.is_none(),
             proxied,
         };
         let (connected, outcome) = attempt.outcome().await;

@@ -135,14 +135,12 @@ fn who(packet: &Packet) -> String {
     }
 }
 
-/// Milliseconds since the packet before this one on the same connection, and the same flow: behind a balancer at which it ends
-/// it is another one.
+/// Milliseconds since the packet before this one on the same connection.
 fn idle_before(trace: &Trace, passage: usize) -> Option<f64> {
     let connection = trace.passages[passage].connection?;
-    let flow = trace.sent(passage).flow;
     let before = trace.by_connection[connection]
         .iter()
         .rev()
-        .find(|p| **p < passage && (flow.is_none() || trace.sent(**p).flow == flow))?;
+        .find(|p| **p < passage)?;
     Some(trace.sent(passage).t - trace.sent(*before).t)
 }
