@@ -149,7 +149,7 @@ fn a_classic_balancer_asks_for_the_instance_itself() {
 time_scale: 20
 hosts:
   client: {}
-  web: { zone: a, serve: { 80: http, 8080: http } }
+  web: { zone: a, serve: { 80: http, 8080: http, 5222: echo } }
 load_balancers:
   front:
     { type: classic, zones: [a], instances: [web], listeners: { 443: 5222 }, health_check: { protocol: HTTP, port: PORT, interval: 5, timeout: 2 } }

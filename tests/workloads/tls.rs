@@ -219,7 +219,7 @@ l = socket.create_server(('', 443))
 print('up', flush=True)
 def serve(c):
     c.recv(99)
-    if KEEP:
+    if PROBING:
         c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         c.setsockopt(6, 4, 1)
         c.setsockopt(6, 5, 1)
@@ -235,7 +235,7 @@ while True:
     threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
 "#;
     let program = |keep: &str| {
-        let text = server.replace("KEEP", keep).replace('\n', "\\n");
+        let text = server.replace("PROBING", keep).replace('\n', "\\n");
         format!("\"exec python3 -u -c \\\"{text}\\\"\"")
     };
     let body = format!(
