@@ -279,11 +279,10 @@ impl<'a> Case<'a> {
         let name = metric["MetricName"].as_str().expect("a name");
         let ended = |prefix: &'static str| {
             let packets = list(self.evidence, "packets").iter();
-            let ended = packets.filter(move |p| {
+            packets.filter(move |p| {
                 let fate = p["fate"].as_str().expect("text");
                 p["gateway"] == gateway && fate.starts_with(prefix)
-            });
-            ended
+            })
         };
         let counted = match name {
             "ErrorPortAllocation" | "dropped_sent_packets_count.OUT_OF_RESOURCES" => {
