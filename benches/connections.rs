@@ -3,7 +3,8 @@
 //!
 //! Clients with explicit source ports (the kernel's own choice of the last free ports is what it is, on both ways) connect
 //! to one port, and a server accepts and holds. Once they cross an emulated network balancer between TUN devices, once a
-//! router with veth pairs, an nftables DNAT and conntrack; rounds of both alternate and the median counts. Sockets are
+//! router with veth pairs, an nftables DNAT and conntrack; rounds of both alternate and the median counts. Threads have the
+//! scheduler's policy that programs have there: in a lab the one that gives way to the fabric. Sockets are
 //! spread over threads with tables of descriptors of their own, as RLIMIT_NOFILE may be lower than what is held.
 //! Memory is what the process has grown by, which includes the fabric, whose records of packets are limited to few here,
 //! and neither the kernel's sockets nor the bench's own lists, which are there before. It needs what labs need, `ip` and `nft`. Numbers as arguments are other sizes; with
@@ -11,6 +12,7 @@
 
 use hairpin::plan::{self, HostId, Plan};
 use hairpin::world::namespace::{Namespace, Place};
+use hairpin::world::program::give_way_when_woken;
 use hairpin::world::{World, socket, supervise};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -64,6 +66,8 @@ struct Round {
 /// Where a round happens: clients with their namespaces, whom they dial, and the server's listening socket.
 struct Scene {
     clients: Vec<Place>,
+    /// What each thread does first.
+    begin: fn(),
     to: SocketAddrV4,
     listener: TcpListener,
 }
@@ -145,6 +149,7 @@ async fn through_fabric(held: usize) -> Round {
     let server = &world.host(HostId(0)).namespace;
     let scene = Scene {
         clients,
+        begin: give_way_when_woken,
         to,
         listener: listener(server),
     };
@@ -200,6 +205,7 @@ async fn through_kernel(held: usize) -> Round {
     }
     let scene = Scene {
         clients: places,
+        begin: || {},
         to: "10.99.0.80:80".parse().expect("an address"),
         listener: listener(&web),
     };
@@ -255,6 +261,7 @@ impl Scene {
             let (accepted, over) = (Arc::clone(&accepted), Arc::clone(&over));
             let ready = Arc::clone(&held_by_servers);
             threads.push(thread::spawn(move || {
+                (self.begin)();
                 accept(&listener, turn * HELD, &ready, &accepted, &over)
             }));
         }
@@ -267,6 +274,7 @@ impl Scene {
                 (Arc::clone(&start), Arc::clone(&over), Arc::clone(&opened));
             let to = self.to;
             threads.push(thread::spawn(move || {
+                (self.begin)();
                 split_table();
                 let door = File::open(place.path()).expect("a namespace");
                 setns(&door, CloneFlags::CLONE_NEWNET).expect("a way into it");

@@ -2,7 +2,7 @@
 
 use super::args::{CheckArgs, CheckFormat};
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, count, find, select};
+use super::{Mistake, Status, count, find, reports, select};
 use crate::diag::{self, Format};
 
 /// Prints the problems on standard output, for `check` is asked for nothing else.
@@ -23,7 +23,11 @@ pub fn check(args: &CheckArgs) -> Result<u8, Mistake> {
             Err(found) => {
                 problems += found.len();
                 broken += 1;
-                terminal::print(&diag::render(found, &source.file, &source.text, format));
+                let file = match format {
+                    Format::Github => reports::in_workspace(&source.file),
+                    Format::Plain | Format::Colour | Format::Json => source.file.clone(),
+                };
+                terminal::print(&diag::render(found, &file, &source.text, format));
             }
         }
     }

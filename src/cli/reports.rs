@@ -7,10 +7,19 @@ use crate::report::{self, Report};
 use nix::unistd::{AccessFlags, access};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-/// A file that cannot be written is a mistake to hear of before the run, not after it.
+/// A file that cannot be written is a mistake to hear of before the run, not after it; and so are two reports in one place.
 pub fn writable(targets: &[ReportTarget]) -> Result<(), Mistake> {
+    for (number, target) in targets.iter().enumerate() {
+        let same = |other: &&ReportTarget| other.file == target.file && *other != target;
+        if targets[..number].iter().any(|other| same(&other)) {
+            return Err(Mistake(format!(
+                "two reports cannot both be written to `{}`",
+                target.file.display()
+            )));
+        }
+    }
     for target in targets.iter().filter(|target| !on_output(target)) {
         let file = target.file.as_path();
         let folder = match file.parent() {
@@ -90,13 +99,41 @@ pub fn for_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
+/// A lab's file as GitHub Actions looks for it: from the workspace, wherever in it the step works.
+pub fn in_workspace(file: &str) -> String {
+    let workspace = std::env::var_os("GITHUB_WORKSPACE");
+    let here = std::env::current_dir();
+    match (workspace, here) {
+        (Some(workspace), Ok(here)) => from(Path::new(&workspace), &here, file),
+        _ => file.to_owned(),
+    }
+}
+
+/// A file that is named from `here`, named from `root`; as it is when it is elsewhere.
+fn from(root: &Path, here: &Path, file: &str) -> String {
+    let mut path = PathBuf::new();
+    for part in here.join(file).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => path.push(part),
+        }
+    }
+    match path.strip_prefix(root) {
+        Ok(inside) => inside.display().to_string(),
+        Err(_) => file.to_owned(),
+    }
+}
+
 /// Under GitHub Actions: an annotation at the line of each case that did not hold, and the result in the step's
 /// summary. GitHub reads annotations from either stream.
-pub fn annotate(report: &Report, stream: Stream) {
+pub fn annotate(report: &Report, stream: Stream) -> Status {
     if !for_github() {
-        return;
+        return Status::Held;
     }
-    stream.print(&report::github(report));
+    stream.print(&report::github(report, in_workspace));
     if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
         let appended = fs::OpenOptions::new()
             .append(true)
@@ -105,6 +142,24 @@ pub fn annotate(report: &Report, stream: Stream) {
             .and_then(|mut file| file.write_all(report::markdown(report).as_bytes()));
         if let Err(error) = appended {
             terminal::complain(&format!("cannot write the step summary: {error}"));
+            return Status::Unable;
         }
+    }
+    Status::Held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn github_looks_for_files_from_the_workspace() {
+        let named = |here, file| from(Path::new("/home/w"), Path::new(here), file);
+        assert_eq!(named("/home/w", "labs/a.yaml"), "labs/a.yaml");
+        assert_eq!(named("/home/w/net", "labs/a.yaml"), "net/labs/a.yaml");
+        assert_eq!(named("/home/w/net", "./../b/a.yaml"), "b/a.yaml");
+        assert_eq!(named("/", "/home/w/a.yaml"), "a.yaml");
+        assert_eq!(named("/home/w", "../a.yaml"), "../a.yaml");
+        assert_eq!(named("/tmp", "/elsewhere/a.yaml"), "/elsewhere/a.yaml");
     }
 }

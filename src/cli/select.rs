@@ -183,12 +183,12 @@ pub fn plans(
 
 /// Shows what is wrong with a lab, also where GitHub Actions looks for it.
 fn complain(problems: &Diagnostics, source: &Source) {
-    let mut formats = vec![Stream::Error.diagnostics()];
+    let tell = |file: &str, format| {
+        Stream::Error.print(&diag::render(problems, file, &source.text, format));
+    };
+    tell(&source.file, Stream::Error.diagnostics());
     if reports::for_github() {
-        formats.push(Format::Github);
-    }
-    for format in formats {
-        Stream::Error.print(&diag::render(problems, &source.file, &source.text, format));
+        tell(&reports::in_workspace(&source.file), Format::Github);
     }
 }
 

@@ -305,8 +305,7 @@ fn publish(args: &RunArgs, outcomes: &[Outcome], left_out: &LeftOut, began: Inst
         }
     }
     let written = reports::write(&args.report, &report);
-    reports::annotate(&report, table);
-    written
+    written.max(reports::annotate(&report, table))
 }
 
 /// The worst that happened decides.

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 /// One `::error` line for each case that did not come out as claimed, one `::notice` for each that did so only when it
 /// was run again, alone; nothing of the others. Of several runs of a case only the first failure: GitHub shows ten
-/// annotations of a step, and `--repeat` could fill them with one case.
-pub fn github(report: &Report) -> String {
+/// annotations of a step, and `--repeat` could fill them with one case. `place` gives a lab's file the name under which
+/// GitHub has it.
+pub fn github(report: &Report, place: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for tally in tallies(report) {
         let record = tally.shown();
@@ -29,7 +30,7 @@ pub fn github(report: &Report) -> String {
         writeln!(
             text,
             "::{level} file={},line={},title={}::{}",
-            property(&record.file),
+            property(&place(&record.file)),
             record.line,
             property(&format!("{}: {title}", record.name())),
             data(&words)
@@ -51,7 +52,7 @@ mod tests {
     fn annotations_stand_at_the_line_of_the_case() {
         let mut again = tests::fix();
         again.retried = Some("this cannot be told: 50 %".into());
-        let report = |outcomes: &[Outcome]| github(&Report::new(outcomes, None));
+        let report = |outcomes: &[Outcome]| github(&Report::new(outcomes, None), str::to_owned);
         let file =
             "file=labs/nlb/source-port-collision.yaml,line=44,title=nlb/source-port-collision";
         assert_eq!(

@@ -152,6 +152,25 @@ fn colours_are_for_terminals_and_for_who_asks() {
 }
 
 #[test]
+fn reports_have_a_file_each() {
+    let desk = Desk::new("reports");
+    desk.file("wrong.yaml", "title: One\n");
+    for (report, said) in [
+        ("json=-,html=-", "two reports cannot both be written to `-`"),
+        ("tap=a,json=a", "two reports cannot both be written to `a`"),
+        (
+            "html",
+            "the file is missing: write `html=FILE`, or `html=-`",
+        ),
+        ("out.html", "the format is missing: write `json=out.html`"),
+    ] {
+        let output = desk.hairpin(&["run", "wrong.yaml", "--report", report]);
+        assert_eq!(status(&output), 2);
+        assert!(err(&output).contains(said), "{}", err(&output));
+    }
+}
+
+#[test]
 fn github_gets_an_annotation_at_the_case_and_a_summary() {
     if !can_run_labs() {
         return;
@@ -195,6 +214,23 @@ fn github_gets_an_annotation_at_the_case_and_a_summary() {
         "{}",
         err(&output)
     );
+    // GitHub looks from the workspace, wherever the step works.
+    let above = desk.0.0.parent().expect("it is in a folder");
+    let above = above.to_str().expect("text");
+    let name = desk.0.0.file_name().expect("its name").to_string_lossy();
+    let place = format!("::error file={name}/wrong.yaml,line=1,");
+    let variables = [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", above)];
+    let told = desk.with(&["run", "wrong.yaml"], &variables);
+    assert!(err(&told).contains(&place), "{}", err(&told));
+    let check = ["check", "wrong.yaml", "--format", "github"];
+    let told = desk.with(&check, &variables);
+    assert!(out(&told).contains(&place), "{}", out(&told));
+
+    let nowhere = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_STEP_SUMMARY", "no/where"),
+    ];
+    assert_eq!(status(&desk.with(&["run", "quick"], &nowhere)), 3);
     let silent = desk.with(&["run", "quick/bad"], &[("GITHUB_ACTIONS", "false")]);
     assert!(!everything(&silent).contains("::error"));
 }

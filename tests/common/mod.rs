@@ -17,6 +17,7 @@ pub fn hairpin() -> Command {
     for name in [
         "GITHUB_ACTIONS",
         "GITHUB_STEP_SUMMARY",
+        "GITHUB_WORKSPACE",
         "HAIRPIN_LOG",
         "HAIRPIN_COLOR",
         "CLICOLOR_FORCE",

@@ -326,6 +326,11 @@ impl ReportFormat {
         ("tap", Self::Tap),
         ("markdown", Self::Markdown),
     ];
+
+    fn named(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find_map(|(name, format)| (name == word).then_some(format))
+    }
 }
 
 impl std::str::FromStr for ReportTarget {
@@ -334,9 +339,13 @@ impl std::str::FromStr for ReportTarget {
     fn from_str(text: &str) -> Result<Self, String> {
         let (word, file) = text
             .split_once('=')
-            .ok_or_else(|| format!("`{text}` has no `=`: write `json={text}`"))?;
-        let known = ReportFormat::ALL.iter().find(|(name, _)| *name == word);
-        let Some((_, format)) = known else {
+            .ok_or_else(|| match ReportFormat::named(text) {
+                Some(_) => format!("the file is missing: write `{text}=FILE`, or `{text}=-`"),
+                None => format!(
+                    "the format is missing: write `json={text}`, or html, junit, tap or markdown"
+                ),
+            })?;
+        let Some(format) = ReportFormat::named(word) else {
             let names = ReportFormat::ALL.map(|(name, _)| name).join(", ");
             return Err(format!("no report is called `{word}`; there are: {names}"));
         };
@@ -344,7 +353,7 @@ impl std::str::FromStr for ReportTarget {
             return Err("the file's name is missing".to_owned());
         }
         Ok(Self {
-            format: *format,
+            format,
             file: file.into(),
         })
     }

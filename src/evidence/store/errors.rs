@@ -33,6 +33,12 @@ pub enum StoreError {
         /// Its version.
         version: u32,
     },
+    /// The case was begun there, and its evidence is not all there.
+    #[error("{path} is not whole: the run that wrote there was cut off, or its disk was full; run the case again", path = path.display())]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder holds something that must not be lost.
     #[error("{path} {holds}; give another folder, or remove it", path = path.display())]
     Occupied {

@@ -2,7 +2,7 @@
 //! which says what it is. A lab's name makes as many folders as it has parts. Captures, `capture.pcapng` of the case and
 //! `capture.<attachment>.pcapng`, stand beside them, or in folders of the same names elsewhere.
 //!
-//! `case.json` is written last, so a folder that has it is whole. Not here: reading the lab (see `spec`, `plan`),
+//! `case.json` is written last, so a folder that has it is whole; until then `case.draft` says that one was begun. Not here: reading the lab (see `spec`, `plan`),
 //! judging it again (see `verdict`).
 
 mod captures;
@@ -111,6 +111,8 @@ pub fn save(
     let folder = folder(dir, &case.lab, &case.case);
     vacate(&folder, case)?;
     fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
+    let begun = draft(&folder.join(CASE));
+    fs::write(&begun, "").map_err(io_error("write", &begun))?;
     write(&folder.join(LAB), |file| file.write_all(text.as_bytes()))?;
     write(&folder.join(EVIDENCE), |file| {
         Ok(serde_json::to_writer(file, evidence)?)
@@ -227,7 +229,9 @@ fn names_in(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 fn search(dir: &Path, depth: usize, folders: &mut Vec<PathBuf>) -> Result<(), StoreError> {
-    if dir.join(CASE).is_file() {
+    let (whole, evidence) = (dir.join(CASE), dir.join(EVIDENCE));
+    // What was begun here and is not whole is a case too, a damaged one.
+    if whole.is_file() || draft(&whole).is_file() || evidence.is_file() {
         folders.push(dir.to_owned());
         return Ok(());
     }
@@ -250,7 +254,11 @@ fn search(dir: &Path, depth: usize, folders: &mut Vec<PathBuf>) -> Result<(), St
 }
 
 fn load_one(folder: PathBuf) -> Result<Saved, StoreError> {
-    let case = read_case(&folder.join(CASE))?;
+    let mark = folder.join(CASE);
+    if !mark.exists() {
+        return Err(StoreError::Unfinished { path: folder });
+    }
+    let case = read_case(&mark)?;
     let lab = folder.join(LAB);
     let text = fs::read_to_string(&lab).map_err(io_error("read", &lab))?;
     let path = folder.join(EVIDENCE);

@@ -96,12 +96,21 @@ fn a_folder_with_other_things_in_it_is_left_alone() {
 }
 
 #[test]
-fn an_interrupted_save_is_no_case_and_does_not_stand_in_the_way() {
+fn an_interrupted_save_is_told_and_does_not_stand_in_the_way() {
     let dir = Scratch::new("interrupted");
     let folder = save(&dir.0, "x", &case("a.yaml", "c"), &evidence()).expect("saved");
     fs::remove_file(folder.join(CASE)).expect("the mark");
     fs::write(folder.join("evidence.draft"), "{").expect("a draft");
-    assert!(matches!(load(&dir.0), Err(StoreError::Nothing { .. })));
+    let cut_off = |found| matches!(found, Err(StoreError::Unfinished { .. }));
+    assert!(cut_off(load(&dir.0)));
+    // It was cut off earlier.
+    fs::remove_file(folder.join(EVIDENCE)).expect("there");
+    fs::write(folder.join("case.draft"), "").expect("a draft");
+    assert!(cut_off(load(&dir.0)));
+    let whole = save(&dir.0, "z", &case("a.yaml", "d"), &evidence()).expect("saved");
+    assert!(!whole.join("case.draft").exists());
+    let loaded = load(&dir.0).expect("one is whole");
+    assert_eq!((loaded.saved.len(), loaded.damaged.len()), (1, 1));
     save(&dir.0, "y", &case("b.yaml", "c"), &evidence()).expect("saved over it");
 }
 

@@ -15,7 +15,7 @@ fn every_report_says_that_it_was_interrupted() {
     for page in [
         html(&report),
         markdown(&report),
-        github(&report),
+        github(&report, str::to_owned),
         report::repeat(&report),
     ] {
         assert!(page.contains(sentence), "{page}");
@@ -174,7 +174,7 @@ fn what_was_done_by_hand_has_no_verdict_in_any_report() {
             ("markdown", markdown(one)),
             ("html", html(one)),
             ("repeat", repeat(one)),
-            ("github", github(one)),
+            ("github", github(one, str::to_owned)),
         ];
         for (format, told) in all {
             for wrong in ["control holds", "controls hold", "(control holds)"] {

@@ -224,7 +224,7 @@ fn a_second_try_is_told_in_every_format() {
         ("JUnit", junit(&report)),
         ("TAP", tap(&report)),
         ("Markdown", markdown(&report)),
-        ("GitHub", github(&report)),
+        ("GitHub", github(&report, str::to_owned)),
     ];
     for (format, text) in formats {
         for part in ["the bird sings", "the cat purrs", "the dog barks"] {
