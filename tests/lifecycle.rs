@@ -199,7 +199,9 @@ fn interrupt_tears_down_says_so_and_exits_130() {
         let before = Machine::look();
         let mut run = Run::start("interrupt");
         run.processes();
+        // One request, even if it comes from two: the terminal and whoever hands it on.
         kill(run.child.id(), signal);
+        kill(run.child.id(), libc::SIGHUP);
         let limit = Duration::from_secs(5);
         let status = eventually(limit, "the run ends after a signal", || {
             run.child.try_wait().expect("a child")

@@ -17,9 +17,14 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getgid, getuid, pipe2};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// Exit status after an interrupt, everything torn down.
 pub const INTERRUPTED: u8 = 130;
+
+/// Signals that come within this are one request: a key is pressed once, and the signal comes from the terminal and from whoever
+/// hands it on (a shell, `sudo`, a CI runner).
+const ONE_REQUEST: Duration = Duration::from_millis(300);
 
 /// An exit status of [`enter`] that says that a signal ended the run; why is said already.
 pub fn is_killed(status: u8) -> bool {
@@ -124,7 +129,7 @@ fn block_signals() -> Result<SignalFd, Error> {
 }
 
 fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8 {
-    let mut interrupted = false;
+    let mut interrupted = None::<Instant>;
     loop {
         let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
@@ -140,11 +145,16 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
                     }
                     Ok(_) | Err(_) => {}
                 }
-            } else if interrupted {
-                // Second request: stop waiting. Our end of the life pipe closes and init takes everything with it.
-                return INTERRUPTED;
+            } else if let Some(first) = interrupted {
+                if first.elapsed() > ONE_REQUEST {
+                    // Stop waiting. Our end of the life pipe closes and init takes everything with it.
+                    eprintln!(
+                        "hairpin: interrupted again: everything is torn down at once, without a report"
+                    );
+                    return INTERRUPTED;
+                }
             } else {
-                interrupted = true;
+                interrupted = Some(Instant::now());
                 if let Err(errno) = nix::unistd::write(cancel, b"!") {
                     tracing::debug!(?errno, "the worker has gone already");
                 }
