@@ -1,6 +1,7 @@
 //! Metrics and flow logs against counts made here from the packets of the saved evidence, by rules written anew.
 
 mod classic;
+mod requests;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +9,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Events that classic balancers count.
-const CLASSIC_SUMS: [&str; 5] = [
+const CLASSIC_SUMS: [&str; 11] = [
     "RequestCount",
     "BackendConnectionErrors",
     "SpilloverCount",
     "EstimatedALBNewConnectionCount",
     "EstimatedProcessedBytes",
+    "HTTPCode_ELB_4XX",
+    "HTTPCode_ELB_5XX",
+    "HTTPCode_Backend_2XX",
+    "HTTPCode_Backend_3XX",
+    "HTTPCode_Backend_4XX",
+    "HTTPCode_Backend_5XX",
 ];
 
 /// The folders of all cases below.

@@ -1,4 +1,4 @@
-//! What classic balancers count, against the connections that packets tell of.
+//! What classic balancers count, against the connections that packets tell of. What only HTTP listeners count is in `requests`.
 
 use super::{Case, list};
 use serde_json::Value;
@@ -18,6 +18,8 @@ struct Handshake {
     refused: Option<f64>,
     /// The opener acknowledged the answer.
     stood: bool,
+    /// The opener said something.
+    spoken: bool,
     /// The balancer sent a FIN or a RST.
     ended_by_balancer: bool,
 }
@@ -48,6 +50,8 @@ impl<'a> Node<'a> {
                         ..Handshake::default()
                     });
                     handshake.probe = passage.is_probe();
+                } else if let Some(handshake) = node.instances.get_mut(&(own, other)) {
+                    handshake.spoken |= passage.count("len") > 0;
                 } else if let Some(handshake) = node.clients.get_mut(&(other, own)) {
                     node.client_bytes += passage.count("len");
                     handshake.ended_by_balancer |= flags.contains(['F', 'R']);
@@ -110,17 +114,20 @@ impl Case<'_> {
         let (all, spilled) = (clients().count(), turned_away.count());
         let waiting = waiting().count() - spilled;
         let open = |field| pairs.iter().filter(|pair| pair[field].is_null()).count();
-        let counted = [
-            ("RequestCount", requests().count()),
-            ("SpilloverCount", spilled),
-            ("SurgeQueueLength", waiting),
-            ("EstimatedALBNewConnectionCount", all + requests().count()),
-            (
-                "EstimatedALBActiveConnectionCount",
-                waiting + open("closed") + open("target_closed"),
-            ),
-            ("EstimatedProcessedBytes", node.client_bytes as usize),
-        ];
+        let mut counted = vec![("EstimatedProcessedBytes", node.client_bytes as usize)];
+        let http = self.ends_requests(&name);
+        if !http {
+            counted.extend([
+                ("EstimatedALBNewConnectionCount", all + requests().count()),
+                ("RequestCount", requests().count()),
+                ("SpilloverCount", spilled),
+                ("SurgeQueueLength", waiting),
+                (
+                    "EstimatedALBActiveConnectionCount",
+                    waiting + open("closed") + open("target_closed"),
+                ),
+            ]);
+        }
         let told = |metric: &str| record["metrics"][metric].as_u64().expect("a number") as usize;
         let mut complaints: Vec<String> = counted
             .into_iter()
@@ -132,6 +139,15 @@ impl Case<'_> {
                 )
             })
             .collect();
+        // A request whose turn comes elsewhere, or whose time is over, gives its attempt up, which may just have been answered.
+        let spoken = requests().filter(|one| one.spoken).count();
+        let news = all + spoken..=all + requests().count();
+        let told_news = told("EstimatedALBNewConnectionCount");
+        if http && !news.contains(&told_news) {
+            complaints.push(format!(
+                "{name} EstimatedALBNewConnectionCount {told_news}, and packets say {news:?}"
+            ));
+        }
         // What is not answered at all may have been given up or not.
         let failed = node.instances.values().filter(|one| one.answered.is_none());
         let (mut least, mut most) = (0, 0);
@@ -152,13 +168,20 @@ impl Case<'_> {
             .filter(|one| one.probe && one.answered.is_none())
             .count();
         most += checks.saturating_sub(probed);
+        if http {
+            least = least.saturating_sub(told("HTTPCode_ELB_5XX"));
+        }
         let errors = told("BackendConnectionErrors");
         if !(least..=most).contains(&errors) {
             complaints.push(format!(
                 "{name} BackendConnectionErrors {errors}, and packets say {least} to {most}"
             ));
         }
-        complaints.extend(self.latency(balancer, zone, requests().collect()));
+        if http {
+            complaints.extend(self.of_requests(&name, record));
+        } else {
+            complaints.extend(self.latency(balancer, zone, requests().collect()));
+        }
         complaints
     }
 

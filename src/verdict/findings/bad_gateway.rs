@@ -1,10 +1,11 @@
-//! `bad-gateway`: an application balancer said 502 because a target refused, broke off, or said what it could not read.
+//! `bad-gateway`: a balancer said 502 because a target refused, broke off, or said what it could not read.
 //!
-//! Observed on: AWS Application Load Balancers ("HTTP 502: Bad gateway"). Not this: a 502 that the target said and the
+//! Observed on: AWS Application Load Balancers and the HTTP listeners of Classic Load Balancers ("HTTP 502: Bad gateway"; of the
+//! latter only where an answer is malformed). Not this: a 502 that the target said and the
 //! balancer passed on; a target that closed an idle connection just before a request came (`keep-alive-race`).
 
-use super::failed_requests::{Alike, How, alike, failed, head, values};
-use super::{cite, lapse};
+use super::cite;
+use super::failed_requests::{alike, failed, head, values, why};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -17,7 +18,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     if failed.is_empty() {
         return None;
     }
-    let sentences: Vec<String> = alike(&failed).iter().map(why).collect();
+    let sentences: Vec<String> = alike(&failed)
+        .iter()
+        .map(|alike| why(trace.evidence, alike))
+        .collect();
     let summary = format!("{} {}", head(&failed, STATUS), sentences.join(" "));
     Some(Finding {
         kind: KIND.into(),
@@ -27,33 +31,4 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         counters: Vec::new(),
         values: values(trace.evidence, &failed, STATUS),
     })
-}
-
-fn why(alike: &Alike) -> String {
-    let Alike { node, target, .. } = alike;
-    let (each, after) = (alike.each(), lapse(alike.longest));
-    match alike.how {
-        How::Refused => format!(
-            "{target} refused the connection of {node}{each}: RST in answer to the SYN, nothing listens there."
-        ),
-        How::Unreachable => {
-            format!(
-                "An ICMP error answered the SYN of {node} to {target}{each}: no way leads there."
-            )
-        }
-        How::HungUp => format!(
-            "{target} closed the connection with the request of {node} on it{each}: FIN at most {after} after the request, and no \
-             whole answer."
-        ),
-        How::Reset => format!(
-            "{target} reset the connection with the request of {node} on it{each}: RST at most {after} after the request."
-        ),
-        How::Unreadable => format!(
-            "{target} answered {node} with something that is no HTTP{each}, and {node} closed the connection."
-        ),
-        How::Deregistered => format!(
-            "The deregistration delay of {target} was over while {node} waited for its answer{each}."
-        ),
-        How::Unconnected | How::Silent => unreachable!("answered with 504"),
-    }
 }

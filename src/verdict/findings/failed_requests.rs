@@ -1,16 +1,14 @@
-//! Requests that an application balancer answered by itself with 502 or 504, each with what the packets between it and the
-//! target say about why. Not here: what is said of them (see `bad_gateway` and `gateway_timeout`).
+//! Requests that a balancer answered by itself with 502 or 504, each with what the packets between it and the target say about
+//! why. Which status tells of what differs: an application balancer says 502 when a target closes, a classic one 504. Not here: what is said of them (see `bad_gateway` and `gateway_timeout`).
 //!
 //! A target can say 502 and 504 too, and the client sees the same. Told apart by the balancer's own count
-//! (`HTTPCode_ELB_502_Count`), and, where some are the target's, by bytes: one that said nothing said no 502.
+//! (`HTTPCode_ELB_502_Count`; a classic one's, `HTTPCode_ELB_5XX`, has all of 5XX), and, where some are the target's, by bytes: one that said nothing said no 502.
 
-use super::{answered, count, item, join};
+use super::own_answers::{self, is_classic};
+use super::{answered, cloud, count, item, join, lapse};
 use crate::evidence::{Answer, Evidence};
 use crate::verdict::trace::{Trace, asked, during, is_reset, is_syn};
 use std::collections::BTreeMap;
-
-/// Counts answers of targets that tell of their own errors.
-const OF_TARGETS: &str = "HTTPCode_Target_5XX_Count";
 
 /// Why there was no answer to pass on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +19,8 @@ pub(super) enum How {
     Unreachable,
     /// No answer to the SYN.
     Unconnected,
+    /// A classic balancer tried to connect until the idle timeout ran out.
+    TriedAgain,
     /// The target's FIN, with the request on the connection.
     HungUp,
     /// The target's RST.
@@ -57,15 +57,21 @@ pub(super) fn failed<'a>(trace: &Trace<'a>, status: i64) -> Vec<Failed<'a>> {
     }
     let mut failed = Vec::new();
     for (node, answers) in at {
-        let own = own(evidence, node, status);
-        if own == 0 {
+        let own = own_answers::count(evidence, node, status);
+        let Some((balancer, zone)) = own_answers::at(evidence, node).filter(|_| own > 0) else {
             continue;
-        }
+        };
+        let classic = is_classic(balancer);
+        let of_targets = zone.metrics.get(own_answers::of_targets(balancer));
         let told = Told {
             trace,
             node,
             status,
-            all_own: own >= answers.len() as i64,
+            classic,
+            all_own: match classic {
+                true => of_targets.copied().unwrap_or(0) == 0,
+                false => own >= answers.len() as i64,
+            },
             by_leg: by_leg(trace),
         };
         failed.extend(answers.into_iter().filter_map(|answer| told.one(answer)));
@@ -84,26 +90,13 @@ fn by_leg(trace: &Trace) -> Vec<Vec<usize>> {
     by_leg
 }
 
-/// How often an address said it by itself.
-fn own(evidence: &Evidence, node: &str, status: i64) -> i64 {
-    let metric = metric(status);
-    let zone = node.split_once('/').and_then(|(balancer, zone)| {
-        let balancer = evidence.load_balancers.get(balancer)?;
-        balancer.zones.get(zone)
-    });
-    zone.and_then(|zone| zone.metrics.get(&metric).copied())
-        .unwrap_or(0)
-}
-
-fn metric(status: i64) -> String {
-    format!("HTTPCode_ELB_{status}_Count")
-}
-
 /// Answers of one status that came from one address.
 struct Told<'t, 'a> {
     trace: &'t Trace<'a>,
     node: &'a str,
     status: i64,
+    /// The balancer is a classic one.
+    classic: bool,
     /// None of them is a target's.
     all_own: bool,
     by_leg: Vec<Vec<usize>>,
@@ -161,15 +154,18 @@ impl<'a> Told<'_, 'a> {
         let ended = after.clone().find(|p| of_target(p) && ends(p));
         let given_up = all().find(|p| *p > request && !of_target(p) && ends(p));
         let last = answer.at + answer.ms;
-        let (how, shown) = match (self.status, ended, given_up) {
-            (504, None, _) => (How::Silent, None),
-            (504, Some(_), _) => return None,
-            (_, Some(ended), given_up) if given_up.is_none_or(|p| ended < p) => {
-                let reset = is_reset(trace.sent(ended));
-                (if reset { How::Reset } else { How::HungUp }, Some(ended))
-            }
-            (_, _, Some(given_up)) if said.is_some() => (How::Unreadable, Some(given_up)),
-            (_, _, Some(given_up)) if self.left(leg, answer) => (How::Deregistered, Some(given_up)),
+        let broke_off = ended.filter(|p| given_up.is_none_or(|given_up| *p < given_up));
+        let of_end = |p| match is_reset(trace.sent(p)) {
+            true => (How::Reset, Some(p)),
+            false => (How::HungUp, Some(p)),
+        };
+        let (how, shown) = match (self.classic, self.status, broke_off, given_up) {
+            (_, 504, None, _) if ended.is_none() => (How::Silent, None),
+            (false, 502, Some(p), _) | (true, 504, Some(p), _) => of_end(p),
+            // Whoever hangs up first.
+            (true, 502, _, given_up) if said.is_some() => (How::Unreadable, ended.or(given_up)),
+            (false, 502, None, Some(p)) if said.is_some() => (How::Unreadable, Some(p)),
+            (false, 502, None, Some(p)) if self.left(leg, answer) => (How::Deregistered, Some(p)),
             _ => return None,
         };
         let end = shown.map_or(last, |p| trace.sent(p).t);
@@ -192,12 +188,15 @@ impl<'a> Told<'_, 'a> {
             passage.leg == Some(leg) && !passage.toward_target
         });
         let (how, said) = match (self.status, heard.next()) {
+            (504, heard) if self.classic => (How::TriedAgain, heard),
             (502, Some(reset)) if is_reset(trace.sent(reset)) => (How::Refused, Some(reset)),
             (502, None) => (How::Unreachable, Some(self.icmp(answer, syn)?)),
             (504, None) => (How::Unconnected, None),
             (_, _) => return None,
         };
-        let end = said.map_or(answer.at + answer.ms, |p| trace.sent(p).t);
+        let last = answer.at + answer.ms;
+        let end = said.filter(|_| how != How::TriedAgain);
+        let end = end.map_or(last, |p| trace.sent(p).t);
         Some(Failed {
             connection: answer.connection,
             node: self.node,
@@ -306,9 +305,58 @@ pub(super) fn values(
         let path = format!("{}.metrics.{metric}", item("load_balancers", balancer));
         (path, value.into())
     };
-    let metrics = [metric(status), OF_TARGETS.to_owned()];
     let balancers = balancers.into_iter();
     balancers
-        .flat_map(|balancer| metrics.each_ref().map(|metric| of(balancer, metric)))
+        .flat_map(|balancer| {
+            let record = &evidence.load_balancers[balancer];
+            let metrics = [
+                own_answers::metric(record, status),
+                own_answers::of_targets(record).to_owned(),
+            ];
+            metrics.map(|metric| of(balancer, &metric))
+        })
         .collect()
+}
+
+/// Why, in a sentence.
+pub(super) fn why(evidence: &Evidence, alike: &Alike) -> String {
+    let Alike { node, target, .. } = alike;
+    let (each, within) = (alike.each(), lapse(alike.longest));
+    let after = format!(
+        "{}{}",
+        lapse(alike.shortest),
+        cloud(evidence, alike.shortest)
+    );
+    match alike.how {
+        How::Refused => format!(
+            "{target} refused the connection of {node}{each}: RST in answer to the SYN, nothing listens there."
+        ),
+        How::Unreachable => {
+            format!(
+                "An ICMP error answered the SYN of {node} to {target}{each}: no way leads there."
+            )
+        }
+        How::Unconnected => format!(
+            "{target} did not answer the SYN of {node}{each}: the connect timeout ran out, after {after}."
+        ),
+        How::TriedAgain => format!(
+            "{node} had no connection to {target}{each}, and tried again until the idle timeout ran out, after {after}."
+        ),
+        How::HungUp => format!(
+            "{target} closed the connection with the request of {node} on it{each}: FIN at most {within} after the request, and no \
+             whole answer."
+        ),
+        How::Reset => format!(
+            "{target} reset the connection with the request of {node} on it{each}: RST at most {within} after the request."
+        ),
+        How::Unreadable => format!(
+            "{target} answered {node} with something that is no HTTP{each}, and {node} closed the connection."
+        ),
+        How::Deregistered => format!(
+            "The deregistration delay of {target} was over while {node} waited for its answer{each}."
+        ),
+        How::Silent => format!(
+            "{target} had the request of {node} and did not answer it{each}: the idle timeout ran out, after {after}."
+        ),
+    }
 }

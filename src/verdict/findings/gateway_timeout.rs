@@ -1,11 +1,10 @@
-//! `gateway-timeout`: an application balancer said 504 because a target did not answer in time, or could not be connected to.
+//! `gateway-timeout`: a balancer said 504 because a target did not answer in time, or could not be connected to.
 //!
 //! Observed on: AWS Application Load Balancers ("HTTP 504: Gateway timeout"): 10 s for a connection, the idle timeout for an
-//! answer. Not this: a 504 that the target said and the balancer passed on.
+//! answer; HTTP listeners of AWS Classic Load Balancers, which say it of an instance that closes, too. Not this: a 504 that the target said and the balancer passed on.
 
-use super::failed_requests::{Alike, How, alike, failed, head, values};
-use super::{cite, cloud, lapse};
-use crate::evidence::Evidence;
+use super::cite;
+use super::failed_requests::{alike, failed, head, values, why};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -30,28 +29,4 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         counters: Vec::new(),
         values: values(trace.evidence, &failed, STATUS),
     })
-}
-
-fn why(evidence: &Evidence, alike: &Alike) -> String {
-    let Alike { node, target, .. } = alike;
-    let each = alike.each();
-    let after = format!(
-        "{}{}",
-        lapse(alike.shortest),
-        cloud(evidence, alike.shortest)
-    );
-    match alike.how {
-        How::Unconnected => format!(
-            "{target} did not answer the SYN of {node}{each}: the connect timeout ran out, after {after}."
-        ),
-        How::Silent => format!(
-            "{target} had the request of {node} and did not answer it{each}: the idle timeout ran out, after {after}."
-        ),
-        How::Refused
-        | How::Unreachable
-        | How::HungUp
-        | How::Reset
-        | How::Unreadable
-        | How::Deregistered => unreachable!("answered with 502"),
-    }
 }

@@ -1,17 +1,18 @@
-//! `keep-alive-race`: a target closed an idle connection of an application balancer just as a request came over it.
+//! `keep-alive-race`: a target closed an idle connection of a balancer just as a request came over it.
 //!
-//! Observed on: AWS Application Load Balancers, which keep connections to targets for their idle timeout (60 s) and answer
-//! 502 when a target closes sooner and is not faster than a request. Not this: a target that resets or closes while it is
+//! Observed on: AWS Application Load Balancers, and HTTP listeners of AWS Classic Load Balancers, which keep connections to targets
+//! for their idle timeout (60 s) and answer 502, or 504, when a target closes sooner and is not faster than a request. Not this: a target that resets or closes while it is
 //! asked, a balancer that knew of the FIN, a client that leaves before its answer.
 
+use super::own_answers::{self, is_classic};
 use super::{cite, count, counters, distinct, item, lapse};
+use crate::evidence::BalancerEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "keep-alive-race";
 
-const METRIC: &str = "HTTPCode_ELB_502_Count";
 const NUMBERS: i64 = 1 << 32;
 
 /// One lost request: passages.
@@ -38,14 +39,21 @@ struct Kept {
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
-    let failed = |name: &str| evidence.load_balancers[name].metrics.get(METRIC).copied();
+    let metric = |name: &str| {
+        let record = &evidence.load_balancers[name];
+        own_answers::metric(record, status(record))
+    };
+    let failed = |name: &str| {
+        let metrics = &evidence.load_balancers[name].metrics;
+        metrics.get(&metric(name)).copied()
+    };
     let mut found = races(trace);
     found.retain(|race| failed(balancer(&trace.sent(race.request).sender)).is_some_and(|n| n > 0));
     let first = found.first()?;
     let (fin, request) = (trace.sent(first.fin), trace.sent(first.request));
     let summary = format!(
         "{} idle connection to {} after {} of silence, and {} crossed the FIN: the first {} after it. The kernel there, which \
-         had no such connection any more, answered with RST, and the client got 502.",
+         had no such connection any more, answered with RST, and the client got {}.",
         match found.len() {
             1 => format!("{} closed an", fin.sender),
             n => format!("{} closed, {n} times, an", fin.sender),
@@ -54,6 +62,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         lapse(first.silence),
         count(found.len(), "request"),
         lapse(request.t - fin.t),
+        status(&evidence.load_balancers[balancer(&request.sender)]),
     );
     let names = distinct(
         found
@@ -61,7 +70,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             .map(|race| balancer(&trace.sent(race.request).sender)),
     );
     let values = names.into_iter().map(|name| {
-        let path = format!("{}.metrics.{METRIC}", item("load_balancers", name));
+        let path = format!("{}.metrics.{}", item("load_balancers", name), metric(name));
         (path, failed(name).unwrap_or(0).into())
     });
     let targets = distinct(
@@ -82,6 +91,14 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
+/// What a balancer says then.
+fn status(balancer: &BalancerEvidence) -> i64 {
+    match is_classic(balancer) {
+        true => 504,
+        false => 502,
+    }
+}
+
 /// `app` of `app/a`
 fn balancer(place: &str) -> &str {
     place.split('/').next().unwrap_or(place)
@@ -95,7 +112,7 @@ fn races(trace: &Trace) -> Vec<Race> {
     for passage in 0..trace.passages.len() {
         let packet = trace.sent(passage);
         let proxy = balancers.get(balancer(&packet.sender));
-        let by_balancer = proxy.is_some_and(|one| one.kind == "application");
+        let by_balancer = proxy.is_some_and(|one| one.kind == "application" || is_classic(one));
         let (from, to) = (packet.from.as_str(), packet.to.as_str());
         let ends = if by_balancer { (to, from) } else { (from, to) };
         if by_balancer && is_syn(packet) {

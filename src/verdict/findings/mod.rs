@@ -32,6 +32,7 @@ mod no_listener;
 mod no_registered_target;
 mod outlives_draining;
 mod outlives_rule;
+mod own_answers;
 mod pmtu_black_hole;
 mod port_exhaustion;
 mod provisioning_failed;

@@ -1,17 +1,17 @@
-//! `no-registered-target`: an application balancer said 503 because none of its targets was registered.
+//! `no-registered-target`: a balancer said 503 because none of its targets was registered.
 //!
-//! Observed on: AWS Application Load Balancers ("HTTP 503: Service unavailable"): no target, or every one of them unused. Not
+//! Observed on: AWS Application Load Balancers ("HTTP 503: Service unavailable"): no target, or every one of them unused; HTTP
+//! listeners of AWS Classic Load Balancers: no instance registered, or none healthy, for these do not fail open. Not
 //! this: an address whose zone has none while others have (`zone-without-targets`), targets that are all unhealthy, which get
 //! the requests (`fail-open`), a 503 that a target said.
 
+use super::own_answers::{self, is_classic};
 use super::{CITED, answered, count, distinct, item, join};
-use crate::evidence::{Answer, Evidence, GroupEvidence};
+use crate::evidence::{Answer, Evidence, GroupEvidence, InstanceEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, asked, during};
 
 pub(super) const KIND: &str = "no-registered-target";
-
-const METRIC: &str = "HTTPCode_ELB_503_Count";
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
@@ -27,25 +27,30 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
             let own = refused.iter().filter(|(at, _)| *at == node);
             let answers: Vec<&Answer> = own.map(|(_, answer)| *answer).collect();
             let (balancer, zone) = node.split_once('/')?;
-            let record = evidence.load_balancers.get(balancer)?.zones.get(zone)?;
-            let said = record.metrics.get(METRIC).copied().unwrap_or(0);
+            let record = evidence.load_balancers.get(balancer)?;
+            let metric = own_answers::metric(record, 503);
+            let said = own_answers::count(evidence, node, 503);
             if said < answers.len() as i64 {
                 return None;
             }
-            let groups: Vec<String> = record.reach.keys().cloned().collect();
+            let groups = record.zones.get(zone)?.reach.keys().cloned();
+            let groups: Vec<String> = groups.collect();
+            let why = match is_classic(record) {
+                true => format!("no instance of {balancer} was in service"),
+                false => format!("no target of {} was registered", join(&groups)),
+            };
             Some(Finding {
                 kind: KIND.into(),
                 summary: format!(
-                    "{node} answered {} with 503 by itself: no target of {} was registered, so there was nobody to ask.",
+                    "{node} answered {} with 503 by itself: {why}, so there was nobody to ask.",
                     count(answers.len(), "request"),
-                    join(&groups),
                 ),
                 packets: pages(evidence, node, &answers),
                 connections: answers.iter().map(|answer| answer.connection).collect(),
                 counters: Vec::new(),
                 values: vec![(
                     format!(
-                        "{}.metrics.{METRIC}",
+                        "{}.metrics.{metric}",
                         item(&format!("{}.zones", item("load_balancers", balancer)), zone)
                     ),
                     said.into(),
@@ -57,11 +62,11 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
 
 /// True when no target of any group that an address forwards to was in use.
 fn has_nobody(evidence: &Evidence, node: &str, at: f64) -> bool {
-    let zone = node.split_once('/').and_then(|(balancer, zone)| {
-        let balancer = evidence.load_balancers.get(balancer)?;
-        balancer.zones.get(zone)
-    });
-    zone.is_some_and(|zone| {
+    own_answers::at(evidence, node).is_some_and(|(balancer, zone)| {
+        if is_classic(balancer) {
+            let mut instances = balancer.instances.values();
+            return instances.all(|instance| !is_in_service(instance, at));
+        }
         let mut groups = zone.reach.keys();
         groups.all(|name| {
             let group = evidence.target_groups.get(name);
@@ -75,6 +80,11 @@ fn is_unused(group: &GroupEvidence, at: f64) -> bool {
         let last = target.transitions.iter().rfind(|change| change.at <= at);
         last.is_none_or(|change| change.state == "unused")
     })
+}
+
+fn is_in_service(instance: &InstanceEvidence, at: f64) -> bool {
+    let last = instance.transitions.iter().rfind(|change| change.at <= at);
+    last.is_some_and(|change| change.state == "InService")
 }
 
 /// What the address said to the clients meanwhile.

@@ -33,13 +33,22 @@ fn of_balancer(trace: &Trace, name: &str, balancer: &BalancerEvidence) -> Vec<Fi
             .filter(|(_, connections)| wasteful(connections.len()))
             .map(|(target, connections)| passed_on(trace, name, target, connections, busy))
             .collect(),
-        "application" => one_for_each(trace, name)
+        "application" | "classic" if shares(evidence, name) => one_for_each(trace, name)
             .into_iter()
             .filter(|(_, legs)| wasteful(legs.len()))
             .map(|(target, legs)| closed_each_time(trace, name, target, &legs, busy))
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Requests end at it, and their connections to targets are anybody's: not at a classic balancer's TCP listener.
+fn shares(evidence: &Evidence, balancer: &str) -> bool {
+    let mut pairs = evidence
+        .pairs
+        .iter()
+        .filter(|pair| pair.balancer == balancer);
+    pairs.all(|pair| pair.protocol != "TCP")
 }
 
 /// A network balancer's, which stand.
@@ -70,7 +79,7 @@ fn passed_on(
     }
 }
 
-/// An application balancer's, which the target closed.
+/// Those of a balancer of requests, which the target closed.
 fn closed_each_time(
     trace: &Trace,
     balancer: &str,

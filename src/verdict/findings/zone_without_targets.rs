@@ -1,68 +1,89 @@
 //! `zone-without-targets`: an address of a balancer has no target in its zone and may use no other.
 //!
 //! Observed on: AWS Application Load Balancers whose target group has cross-zone load balancing off, reached at all their
-//! addresses by a Network Load Balancer in front of them: that address answers 503, and a retry at another one may help. AWS
+//! addresses by a Network Load Balancer in front of them: that address answers 503, and a retry at another one may help. HTTP
+//! listeners of AWS Classic Load Balancers, in a zone without a healthy instance, while clients keep its address. AWS
 //! Network Load Balancers: the address leaves the name, and whoever is in that zone is served in another. Not this: no targets
-//! anywhere, a 503 that a target said, a zone whose targets are unhealthy.
+//! anywhere, a 503 that a target said, a zone of a balancer of these two kinds whose targets
+//! are unhealthy.
 
+use super::own_answers::{self, is_classic};
 use super::{CITED, answered, cite, count, item, join};
-use crate::evidence::{BalancerEvidence, Evidence, ZoneEvidence};
+use crate::evidence::{Answer, BalancerEvidence, Evidence, ZoneEvidence};
 use crate::verdict::Finding;
-use crate::verdict::trace::Trace;
+use crate::verdict::trace::{Trace, during};
 use std::collections::BTreeSet;
 
 pub(super) const KIND: &str = "zone-without-targets";
 
-const REFUSED: &str = "HTTPCode_ELB_503_Count";
+const HEALTHY: &str = "HealthyHostCount";
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
     let balancers = evidence.load_balancers.iter();
     balancers
         .flat_map(|(name, balancer)| match balancer.kind.as_str() {
-            "application" => refusing(evidence, name, balancer),
+            "application" | "classic" => refusing(evidence, name, balancer),
             "network" => unnamed(trace, name, balancer),
             _ => Vec::new(),
         })
         .collect()
 }
 
-fn has_targets(zone: &ZoneEvidence) -> bool {
-    zone.reach.values().any(|targets| *targets > 0)
+fn has_targets(balancer: &BalancerEvidence, zone: &ZoneEvidence) -> bool {
+    let reaches = zone.reach.values().any(|targets| *targets > 0);
+    reaches && !(is_classic(balancer) && zone.metrics.get(HEALTHY) == Some(&0))
 }
 
 /// Its addresses that have targets.
 fn others(name: &str, balancer: &BalancerEvidence) -> Vec<String> {
     let zones = balancer.zones.iter();
     zones
-        .filter(|(_, zone)| has_targets(zone))
+        .filter(|(_, zone)| has_targets(balancer, zone))
         .map(|(zone, _)| format!("{name}/{zone}"))
         .collect()
 }
 
-/// Addresses of an application balancer that answered 503.
+/// Addresses of a balancer that answered 503.
 fn refusing(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> Vec<Finding> {
     let others = others(name, balancer);
-    let refused = |zone: &ZoneEvidence| zone.metrics.get(REFUSED).copied().unwrap_or(0);
+    let metric = own_answers::metric(balancer, 503);
+    let refused = |zone: &ZoneEvidence| zone.metrics.get(&metric).copied().unwrap_or(0);
     let zones = balancer.zones.iter();
     zones
-        .filter(|(_, zone)| !others.is_empty() && !has_targets(zone) && refused(zone) > 0)
+        .filter(|(_, zone)| !others.is_empty() && !has_targets(balancer, zone) && refused(zone) > 0)
         .filter_map(|(zone, at)| {
             let place = format!("{name}/{zone}");
-            let answers = answers(evidence, &place);
+            let mut answers = answers(evidence, &place);
+            if is_classic(balancer) {
+                // It may have had instances before, or have them again.
+                let refused = refused_at(evidence, &place);
+                let meanwhile =
+                    |t: f64| refused.iter().any(|answer| during(answer, t));
+                answers.retain(|packet| meanwhile(evidence.packets[*packet].t));
+            }
             if answers.is_empty() {
                 return None;
             }
             let groups: Vec<String> = at.reach.keys().cloned().collect();
+            let answered = format!(
+                "{place} answered {} with 503 by itself:",
+                count(answers.len(), "request")
+            );
+            let others = join(&others);
             Some(Finding {
                 kind: KIND.into(),
-                summary: format!(
-                    "{place} answered {} with 503 by itself: of target group {} it may send to targets in zone {zone} only, \
-                     cross-zone load balancing is off, and none is there. {} had targets.",
-                    count(answers.len(), "request"),
-                    join(&groups),
-                    join(&others),
-                ),
+                summary: match is_classic(balancer) {
+                    true => format!(
+                        "{answered} it may send to instances in zone {zone} only, cross-zone load balancing is off, and none is in \
+                         service there. {others} had instances."
+                    ),
+                    false => format!(
+                        "{answered} of target group {} it may send to targets in zone {zone} only, cross-zone load balancing is \
+                         off, and none is there. {others} had targets.",
+                        join(&groups)
+                    ),
+                },
                 packets: answers.into_iter().take(CITED).collect(),
                 connections: connections(evidence, &place),
                 counters: Vec::new(),
@@ -77,7 +98,7 @@ fn unnamed(trace: &Trace, name: &str, balancer: &BalancerEvidence) -> Vec<Findin
     let others = others(name, balancer);
     let zones = balancer.zones.iter();
     zones
-        .filter(|(_, zone)| !others.is_empty() && !zone.reach.is_empty() && !has_targets(zone))
+        .filter(|(_, zone)| !others.is_empty() && !zone.reach.is_empty() && !has_targets(balancer, zone))
         .filter_map(|(zone, at)| {
             let went = went_elsewhere(trace.evidence, name, balancer, zone);
             let first = trace.evidence.connections.get(*went.first()?)?;
@@ -144,25 +165,29 @@ fn answers(evidence: &Evidence, place: &str) -> Vec<usize> {
         .collect()
 }
 
-/// Clients' connections that ended there, directly or through a network balancer, and on which it was 503.
+/// Answers of 503 on clients' connections that ended there, directly or through a network balancer.
+fn refused_at<'e>(evidence: &'e Evidence, place: &str) -> Vec<&'e Answer> {
+    let ended_there = |answer: &&Answer| {
+        let connection = evidence.connections.get(answer.connection);
+        connection.is_some_and(|one| one.target == place || one.via == place)
+    };
+    let refused = answered(evidence).filter(|answer| answer.status == 503);
+    refused.filter(ended_there).collect()
+}
+
+/// Those connections.
 fn connections(evidence: &Evidence, place: &str) -> Vec<usize> {
-    let refused: BTreeSet<usize> = answered(evidence)
-        .filter(|answer| answer.status == 503)
-        .map(|answer| answer.connection)
-        .collect();
-    refused
-        .into_iter()
-        .filter(|connection| {
-            let connection = evidence.connections.get(*connection);
-            connection.is_some_and(|one| one.target == place || one.via == place)
-        })
-        .collect()
+    let refused = refused_at(evidence, place).into_iter();
+    let connections: BTreeSet<usize> = refused.map(|answer| answer.connection).collect();
+    connections.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KIND, REFUSED};
-    use crate::evidence::{BalancerEvidence, Interface, Listing, Lookup, Packet, ZoneEvidence};
+    use super::{HEALTHY, KIND};
+    use crate::evidence::{
+        Answer, BalancerEvidence, Detail, Interface, Listing, Load, Lookup, Packet, ZoneEvidence,
+    };
     use crate::verdict::findings::recognise;
     use crate::verdict::kit::Kit;
 
@@ -182,7 +207,7 @@ mod tests {
         let zones = zones.iter().map(|(zone, targets, refused)| {
             let at = ZoneEvidence {
                 reach: [("web".to_owned(), *targets)].into(),
-                metrics: [(REFUSED.to_owned(), *refused)].into(),
+                metrics: [("HTTPCode_ELB_503_Count".to_owned(), *refused)].into(),
                 ..ZoneEvidence::default()
             };
             ((*zone).to_owned(), at)
@@ -220,6 +245,61 @@ mod tests {
         ] {
             assert_eq!(told(kind, &zones, to), None);
         }
+    }
+
+    /// A client's request at zone b of a classic balancer: so many registered and healthy instances there, and the status.
+    fn told_of_classic(registered: i64, healthy: i64, status: i64) -> Option<String> {
+        let mut kit = Kit::new();
+        let one = kit.connect("call", 40000, "front/b", "web1");
+        kit.evidence.steps[0].detail = Detail::Load(Load {
+            connections: vec![one],
+            answers: vec![Answer {
+                connection: one,
+                at: 10.0,
+                ms: 2.0,
+                status,
+            }],
+            ..Load::default()
+        });
+        // An earlier answer, and this one.
+        for t in [5.0, 11.0] {
+            kit.evidence.packets.push(Packet {
+                t,
+                sender: "front/b".into(),
+                receiver: "client".into(),
+                len: 107,
+                ..Packet::default()
+            });
+        }
+        let front = kit.evidence.load_balancers.get_mut("front");
+        let front = front.expect("a balancer of the kit");
+        front.kind = "classic".into();
+        for (zone, registered, healthy) in [("a", 1, 1), ("b", registered, healthy)] {
+            let own = ("HTTPCode_ELB_5XX".to_owned(), i64::from(zone == "b"));
+            let at = ZoneEvidence {
+                reach: [("front".to_owned(), registered)].into(),
+                metrics: [own, (HEALTHY.to_owned(), healthy)].into(),
+                ..ZoneEvidence::default()
+            };
+            front.zones.insert(zone.into(), at);
+        }
+        let found = recognise(&kit.evidence);
+        let found = found.into_iter().find(|finding| finding.kind == KIND);
+        found.map(|finding| finding.summary)
+    }
+
+    #[test]
+    fn an_address_of_a_classic_balancer_has_no_instance_in_service() {
+        for (registered, healthy) in [(0, 0), (1, 0)] {
+            assert_eq!(
+                told_of_classic(registered, healthy, 503).expect("the finding"),
+                "front/b answered 1 request with 503 by itself: it may send to instances in zone b only, cross-zone load balancing \
+                 is off, and none is in service there. front/a had instances."
+            );
+        }
+        // A spillover, and an answer of another kind.
+        assert_eq!(told_of_classic(1, 1, 503), None);
+        assert_eq!(told_of_classic(0, 0, 504), None);
     }
 
     /// A client in a zone goes by the name of a network balancer to zone a; zone b has so many targets, and is in the name

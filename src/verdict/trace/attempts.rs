@@ -1,4 +1,4 @@
-//! Connections to targets that an application balancer tried for a request and never had: no pair tells of them.
+//! Connections to targets that a balancer at which requests end tried for one and never had: no pair tells of them.
 //!
 //! The balancer opens a connection to a target when a request comes and none waits, and says 502 or 504 when that fails. So a
 //! SYN of its address that belongs to no pair is for a request that was being asked there and got one of those.
@@ -69,7 +69,7 @@ pub(super) fn attempts<'a>(
     attempts
 }
 
-/// The requests that may have had no connection, each with the application balancer's address that was asked.
+/// The requests that may have had no connection, each with the address that was asked.
 fn unconnected(evidence: &Evidence) -> Vec<(&str, &Answer)> {
     let loads = evidence.steps.iter().filter_map(|step| step.detail.load());
     let answers = loads.flat_map(|load| &load.answers);
@@ -79,15 +79,21 @@ fn unconnected(evidence: &Evidence) -> Vec<(&str, &Answer)> {
         .collect()
 }
 
-/// The address of an application balancer at which a connection ends: its own destination, or what a network balancer in
-/// front made of that.
+/// The address of a balancer at which the requests of a connection end: its own destination, or what a network balancer in
+/// front made of that. A classic balancer's TCP listener passes bytes on.
 pub fn asked(evidence: &Evidence, connection: usize) -> Option<&str> {
     let connection = evidence.connections.get(connection)?;
+    let pair = connection.pair.and_then(|pair| evidence.pairs.get(pair));
+    let bytes = pair.is_some_and(|pair| pair.protocol == "TCP");
     let ends = [connection.via.as_str(), connection.target.as_str()];
     ends.into_iter().find(|end| {
         let balancer = end.split_once('/').map(|(balancer, _)| balancer);
         let balancer = balancer.and_then(|name| evidence.load_balancers.get(name));
-        balancer.is_some_and(|balancer| balancer.kind == "application")
+        balancer.is_some_and(|balancer| match balancer.kind.as_str() {
+            "application" => true,
+            "classic" => !bytes,
+            _ => false,
+        })
     })
 }
 

@@ -27,15 +27,18 @@ impl<S: Surroundings> Proxy<S> {
     /// A target and a connection to it.
     pub(super) async fn route(self: &Arc<Self>) -> Result<Route<'_>, Failure> {
         let limits = self.surroundings.limits();
-        if limits.retry.is_none() {
-            return self.search().await;
-        }
         let until = Instant::now() + limits.connect;
-        let found = timeout_at(until, self.search()).await;
-        found.unwrap_or(Err(Failure::Silent))
+        let search = self.search(until);
+        if limits.retry.is_none() {
+            return search.await;
+        }
+        timeout_at(until, search)
+            .await
+            .unwrap_or(Err(Failure::Silent))
     }
 
-    async fn search(self: &Arc<Self>) -> Result<Route<'_>, Failure> {
+    /// `until`: who tries again does so no later.
+    async fn search(self: &Arc<Self>, until: Instant) -> Result<Route<'_>, Failure> {
         let (mut waits, mut tried) = (None, Vec::new());
         loop {
             let chosen = self.surroundings.choose(&self.outstanding, &tried).await;
@@ -50,6 +53,9 @@ impl<S: Surroundings> Proxy<S> {
                 };
                 self.wait(&mut waits)?;
                 sleep(retry).await;
+                if Instant::now() >= until {
+                    return Err(Failure::Silent);
+                }
                 tried.clear();
                 continue;
             };
@@ -77,7 +83,8 @@ impl<S: Surroundings> Proxy<S> {
         }
     }
 
-    /// A connection to a target; who has waited for it long enough is among those that wait.
+    /// A connection to a target; who has waited for it long enough is among those that wait, and takes one that is left by
+    /// another request as well.
     pub(super) async fn connected(
         self: &Arc<Self>,
         choice: Choice,
@@ -90,7 +97,10 @@ impl<S: Surroundings> Proxy<S> {
                 Ok(connected) => connected,
                 Err(_) => {
                     self.wait(waits)?;
-                    attempt.await
+                    tokio::select! {
+                        connected = attempt => connected,
+                        freed = self.freed(choice) => Ok(freed),
+                    }
                 }
             },
         };

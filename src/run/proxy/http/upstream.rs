@@ -80,24 +80,27 @@ impl Pool {
 }
 
 impl<S: Surroundings> Proxy<S> {
-    /// A connection to a target: one that waits, else a new one. Who is patient takes what is there first: that, or one that
-    /// another request needs no longer.
+    /// A connection to a target: one that waits, else a new one.
     pub(super) async fn upstream(self: &Arc<Self>, choice: Choice) -> Result<Upstream, Failure> {
         let target = choice.address;
         loop {
             let mut upstream = match self.pool.take(target) {
                 Some(upstream) => upstream,
-                None if self.surroundings.limits().retry.is_none() => {
-                    return self.open(choice).await;
-                }
-                None => tokio::select! {
-                    opened = self.open(choice) => return opened,
-                    freed = self.pool.next(target) => freed,
-                },
+                None => return self.open(choice).await,
             };
             // What the target said in the meantime is known after this: a FIN that has come is no reason to fail.
             if upstream.sender.ready().await.is_ok() {
                 return Ok(upstream);
+            }
+        }
+    }
+
+    /// A connection to a target that another request needs no longer.
+    pub(super) async fn freed(&self, choice: Choice) -> Upstream {
+        loop {
+            let mut upstream = self.pool.next(choice.address).await;
+            if upstream.sender.ready().await.is_ok() {
+                return upstream;
             }
         }
     }

@@ -274,6 +274,21 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
          0.5 ms after it. The kernel there, which had no such connection any more, answered with RST, and the client got \
          502."
     );
+    let mut classic = kept(0, true, 0);
+    let front = classic.evidence.load_balancers.get_mut("front");
+    let front = front.expect("front");
+    front.kind = "classic".into();
+    assert_eq!(recognise(&classic.evidence), []);
+    let front = classic.evidence.load_balancers.get_mut("front");
+    let metrics = &mut front.expect("front").metrics;
+    metrics.insert("HTTPCode_ELB_5XX".into(), 1);
+    let found = recognise(&classic.evidence);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].summary.ends_with("and the client got 504."),
+        "{}",
+        found[0].summary
+    );
     // A client that leaves before its answer; a request that was repeated, and nobody noticed.
     for other in [kept(0, false, 1), kept(0, true, 0)] {
         assert_eq!(recognise(&other.evidence), []);

@@ -2,7 +2,8 @@
 
 use super::{Kit, shown};
 use crate::evidence::{
-    Answer, Detail, GroupEvidence, Load, Packet, TargetEvidence, Transition, ZoneEvidence,
+    Answer, Detail, GroupEvidence, InstanceEvidence, Load, Packet, TargetEvidence, Transition,
+    ZoneEvidence,
 };
 
 /// Between `front/a` and `web1`: whether the balancer sends, ms, flags, bytes, where it ended.
@@ -232,4 +233,132 @@ fn an_attempt_without_a_pair_is_on_the_ladder_of_the_request_that_it_was_for() {
     let kit = request(200, 0, &[SYN, (false, 2.1, "R.", 0)]);
     let ladder = crate::verdict::ladder::ladder(&kit.evidence, &[], 100);
     assert!(!ladder.contains("web1 for"), "{ladder}");
+}
+
+/// The same at an HTTP listener of a classic balancer; so many answers were of instances.
+fn of_classic(status: i64, own: i64, of_instances: i64, said: &[Said]) -> Kit {
+    let mut kit = request(status, own, said);
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.kind = "classic".into();
+    let zone = front.zones.get_mut("a").expect("a zone");
+    zone.metrics = [
+        ("HTTPCode_ELB_5XX".to_owned(), own),
+        ("HTTPCode_Backend_5XX".to_owned(), of_instances),
+    ]
+    .into();
+    kit
+}
+
+#[test]
+fn a_classic_balancer_has_other_statuses_for_the_same() {
+    let fin = (false, 40.0, "F.", 0);
+    let hangs_up = (true, 41.0, "F.", 0);
+    let connected = [SYN, SYN_ACK, ACK, REQUEST];
+    let after = |said: &[Said]| [&connected[..], said].concat();
+    let ways: [(i64, Vec<Said>, &str); 5] = [
+        (
+            504,
+            vec![SYN, (false, 2.1, "R.", 0)],
+            "front/a had no connection to web1, and tried again until the idle timeout ran out, after 49.0 ms.",
+        ),
+        (
+            504,
+            after(&[fin, hangs_up]),
+            "web1 closed the connection with the request of front/a on it: FIN at most 37.7 ms after the request, and no whole \
+             answer.",
+        ),
+        (
+            504,
+            after(&[(false, 40.0, "R", 0)]),
+            "web1 reset the connection with the request of front/a on it: RST at most 37.7 ms after the request.",
+        ),
+        (
+            504,
+            after(&[]),
+            "web1 had the request of front/a and did not answer it: the idle timeout ran out, after 48.7 ms.",
+        ),
+        (
+            502,
+            after(&[(false, 30.0, "P.", 20), fin, hangs_up]),
+            "web1 answered front/a with something that is no HTTP, and front/a closed the connection.",
+        ),
+    ];
+    for (status, said, why) in ways {
+        let kind = if status == 502 {
+            "bad-gateway"
+        } else {
+            "gateway-timeout"
+        };
+        let head = format!("front/a answered 1 request with {status} by itself.");
+        let summary = told(&of_classic(status, 1, 0, &said), kind).unwrap_or_default();
+        assert_eq!(summary, format!("{head} {why}"), "{said:?}");
+        // Nothing of it is the balancer's own, by its count.
+        assert_eq!(told(&of_classic(status, 0, 1, &said), kind), None);
+    }
+}
+
+#[test]
+fn what_a_classic_balancer_and_its_instances_say_is_told_apart_and_bytes_are_no_requests() {
+    let said = [SYN, SYN_ACK, ACK, REQUEST, (false, 40.0, "P.", 90)];
+    let hung_up = [&said[..], &[(false, 41.0, "F.", 0)]].concat();
+    // Both have said a 5XX, and this instance has said something.
+    assert_eq!(
+        told(&of_classic(504, 1, 1, &hung_up), "gateway-timeout"),
+        None
+    );
+    let mut bytes = of_classic(504, 1, 0, &hung_up);
+    assert!(told(&bytes, "gateway-timeout").is_some());
+    bytes.evidence.pairs[0].protocol = "TCP".into();
+    assert_eq!(told(&bytes, "gateway-timeout"), None);
+}
+
+#[test]
+fn a_classic_balancer_without_an_instance_in_service_has_nobody_to_ask() {
+    let with = |states: &[(f64, &str)]| {
+        let mut kit = of_classic(503, 1, 0, &[]);
+        let transition = |(at, state): &(f64, &str)| Transition {
+            at: *at,
+            state: (*state).into(),
+            reason: String::new(),
+        };
+        let instance = InstanceEvidence {
+            transitions: states.iter().map(transition).collect(),
+            ..InstanceEvidence::default()
+        };
+        let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+        front.instances = [("web1".to_owned(), instance)].into();
+        told(&kit, "no-registered-target")
+    };
+    assert_eq!(
+        with(&[(-5.0, "InService"), (0.5, "OutOfService")]).expect("the finding"),
+        "front/a answered 1 request with 503 by itself: no instance of front was in service, so there was nobody to ask."
+    );
+    assert_eq!(with(&[(-5.0, "InService"), (60.0, "OutOfService")]), None);
+}
+
+#[test]
+fn a_request_that_spills_over_is_told_by_its_answer() {
+    let mut kit = of_classic(503, 1, 0, &[]);
+    let instance = InstanceEvidence {
+        transitions: vec![Transition {
+            at: -5.0,
+            state: "InService".into(),
+            reason: String::new(),
+        }],
+        ..InstanceEvidence::default()
+    };
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.instances = [("web1".to_owned(), instance)].into();
+    assert_eq!(told(&kit, "spillover"), None);
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.metrics = [
+        ("SpilloverCount".to_owned(), 1),
+        ("SurgeQueueLength".to_owned(), 30),
+    ]
+    .into();
+    assert_eq!(
+        told(&kit, "spillover").expect("the finding"),
+        "front had no connection to an instance for 30 requests, which waited for one: it answered 1 more with 503 by itself \
+         (SpilloverCount). It concerns \"page #1\"."
+    );
 }
