@@ -9,15 +9,24 @@ use crate::packet::{TCP, VnetHeader, answer, tcp};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+/// What such a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// So many bytes of the stream.
+    Payload(u16),
+    /// RST without ACK.
+    Reset,
+}
+
 impl Fabric {
-    /// Sends a client's end one segment more from where its last one came from, with `length` bytes of payload, `beyond`
-    /// bytes after the last one's end. False when nothing has come to that end yet, or its records were cut.
+    /// Sends a client's end one segment more from where its last one came from, `beyond` bytes after the last one's end.
+    /// False when nothing has come to that end yet, or its records were cut.
     pub fn inject(
         &mut self,
         now: Duration,
         end: SocketAddrV4,
         beyond: u32,
-        length: u16,
+        stray: Stray,
         out: &mut impl Output,
     ) -> bool {
         let passes = |record: &PacketRecord| {
@@ -35,7 +44,11 @@ impl Fabric {
             return false;
         };
         let seq = last.seq.wrapping_add(last.payload).wrapping_add(beyond);
-        let mut packet = answer::segment(last.before.from, last.before.to, (seq, last.ack), length);
+        let (from, to) = (last.before.from, last.before.to);
+        let mut packet = match stray {
+            Stray::Payload(length) => answer::segment(from, to, (seq, last.ack), length),
+            Stray::Reset => answer::unasked_reset(from, to, seq, None).to_vec(),
+        };
         let frame = Frame {
             header: VnetHeader::default(),
             packet: &mut packet,

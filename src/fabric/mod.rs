@@ -74,6 +74,7 @@ pub use balancer::{Assigned, Behind, Loan, PairStanding, Place};
 pub use config::Config;
 pub use crossing::Leaving;
 pub use endpoints::EndpointReading;
+pub use injection::Stray;
 pub use ledger::Latest;
 pub use meter::Meter;
 pub use metric::Metric;

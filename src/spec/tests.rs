@@ -146,7 +146,10 @@ fn set_goes_into_short_forms() {
     let idle_close = Some(Duration::from_secs(5));
     assert_eq!(
         case.body.hosts[1].1.serve[0].1.app,
-        App::Echo { idle_close }
+        App::Echo {
+            idle_close,
+            message: None
+        }
     );
 }
 

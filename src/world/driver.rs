@@ -9,7 +9,7 @@ use super::patience::{ask_for_short_slices, wait};
 use super::tap::{self, Tap};
 use crate::fabric::change::Change;
 use crate::fabric::config::{Config, PortId};
-use crate::fabric::{Fabric, Frame};
+use crate::fabric::{Fabric, Frame, Stray};
 use crate::packet::VnetHeader;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -165,8 +165,8 @@ impl Driver {
     ///
     /// # Panics
     /// As [`Driver::ask`].
-    pub async fn inject(&self, end: SocketAddrV4, beyond: u32, length: u16) -> bool {
-        self.send(move |fabric, devices, now| fabric.inject(now, end, beyond, length, devices))
+    pub async fn inject(&self, end: SocketAddrV4, beyond: u32, stray: Stray) -> bool {
+        self.send(move |fabric, devices, now| fabric.inject(now, end, beyond, stray, devices))
             .await
     }
 

@@ -21,6 +21,8 @@ pub struct ClientOptions {
     pub keepalive: Option<Duration>,
     /// TCP_USER_TIMEOUT, which the kernel counts in milliseconds.
     pub user_timeout: Option<Duration>,
+    /// TCP_NODELAY.
+    pub nodelay: bool,
     /// Datagrams.
     pub udp: bool,
 }
@@ -64,6 +66,9 @@ fn prepare(fd: OwnedFd, family: Family, options: ClientOptions) -> Result<OwnedF
     if let Some(limit) = options.user_timeout {
         let milliseconds = limit.as_millis().try_into().unwrap_or(u32::MAX);
         setsockopt(&fd, sockopt::TcpUserTimeout, &milliseconds.max(1))?;
+    }
+    if options.nodelay {
+        setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;

@@ -1,6 +1,7 @@
 //! Further addresses of hosts, and balancers that could not be set up because of them.
 
 use crate::kit::*;
+use hairpin::fabric::Stray;
 use hairpin::fabric::record::*;
 
 const SECOND: &str = "10.0.2.77";
@@ -87,10 +88,18 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     let headers = came.headers();
     assert_eq!((headers.from, headers.to), (front, client));
     assert_eq!((headers.seq, headers.ack), (9101, 2));
+    // A RST with the very next number.
+    let (now, out) = (net.now, &mut net.out);
+    assert!(net.fabric.inject(now, client, 0, Stray::Reset, out));
+    let came = net.out.delivered.pop().expect("a packet");
+    let headers = came.headers();
+    assert!(headers.is_reset());
+    assert_eq!((headers.seq, headers.payload_len()), (9102, 0));
 }
 
 /// A byte, 100 bytes after the end of what came last.
 fn inject(net: &mut Net, client: std::net::SocketAddrV4) -> Option<Delivery> {
-    net.fabric.inject(net.now, client, 100, 1, &mut net.out);
+    net.fabric
+        .inject(net.now, client, 100, Stray::Payload(1), &mut net.out);
     net.out.delivered.pop()
 }

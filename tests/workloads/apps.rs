@@ -232,3 +232,60 @@ steps:
     assert!(said.contains("no such database"), "{said}");
     assert!(said.contains("web") && said.contains('7'), "{said}");
 }
+
+#[test]
+fn an_echo_of_messages_waits_for_the_whole_of_each() {
+    let body = "
+hosts:
+  client: {}
+  web: { serve: { 80: { echo: { message: 100 } } } }
+steps:
+  - connect: { as: one, from: client, to: web, nodelay: true }
+  - exchange: { over: one, as: half, bytes: 60, timeout: 100ms }
+  - send: { over: one, as: rest, bytes: 90, writes: 9 }
+  - receive: { over: one, as: whole, bytes: 100 }
+  - receive: { over: one, as: more, bytes: 1, timeout: 100ms }
+";
+    let Some(case) = once(body) else { return };
+    has(
+        case.step("half"),
+        json!({ "error": "deadline", "sent": 60, "received": 0 }),
+    );
+    has(case.step("rest"), json!({ "ok": true, "sent": 90 }));
+    has(case.step("whole"), json!({ "ok": true, "received": 100 }));
+    has(
+        case.step("more"),
+        json!({ "error": "deadline", "received": 0 }),
+    );
+    // Each piece left as a segment of its own.
+    let pieces = case.packets(|packet| packet["sender"] == "client" && packet["len"] == 10);
+    assert_eq!(pieces.len(), 9);
+}
+
+#[test]
+fn a_server_hears_a_rejected_upload_out_or_resets_it() {
+    let body = |lingering: bool| {
+        format!(
+            "
+hosts:
+  client: {{}}
+  web: {{ serve: {{ 80: {{ http: {{ max_body: 1kB, body: 3kB, lingering_close: {lingering} }} }} }} }}
+steps:
+  - load: {{ as: small, from: client, to: web, request: {{ path: /, body: 1kB }} }}
+  - load: {{ as: large, from: client, to: web, request: {{ path: /, body: 200kB }} }}
+"
+        )
+    };
+    for lingering in [true, false] {
+        let Some(case) = once(&body(lingering)) else {
+            return;
+        };
+        assert_eq!(case.step("small")["status"]["200"], 1);
+        let counted = case.counter("web", "TcpExtTCPAbortOnClose");
+        assert_eq!(counted, i64::from(!lingering), "lingering: {lingering}");
+        if lingering {
+            has(case.step("large"), json!({ "ok": true, "requests": 1 }));
+            assert_eq!(case.step("large")["status"]["413"], 1);
+        }
+    }
+}

@@ -18,6 +18,8 @@ pub const UNKNOWN_END: Code = Code(615);
 pub const DROP_COUNT: Code = Code(616);
 /// TCP_USER_TIMEOUT on datagrams.
 pub const USER_TIMEOUT_OVER_UDP: Code = Code(617);
+/// TCP_NODELAY, or a datagram in pieces.
+pub const STREAM_OVER_UDP: Code = Code(618);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -106,5 +108,16 @@ pub(super) const RULES: &[Rule] = &[
         Right:\n\
         \x20   - connect: { as: ask, from: client, to: ns1:53/udp }\n\
         \x20   - exchange: { over: ask, timeout: 2s }",
+    },
+    Rule {
+        code: STREAM_OVER_UDP,
+        title: "pieces of a stream over UDP",
+        page: "`nodelay` (TCP_NODELAY) and `writes` are about a stream: how its bytes are written, and what small segments wait for.\n\
+        Over UDP each write is a datagram, and is sent at once.\n\
+        \n\
+        Wrong:\n\
+        \x20   - exchange: { over: ask, bytes: 128, writes: 2 }     # ask: UDP\n\
+        Right:\n\
+        \x20   - exchange: { over: ask, bytes: 64, times: 2 }",
     },
 ];

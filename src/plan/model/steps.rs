@@ -36,6 +36,8 @@ pub enum Verb {
         keepalive: Option<Duration>,
         /// TCP_USER_TIMEOUT, a millisecond or more.
         user_timeout: Option<Duration>,
+        /// TCP_NODELAY.
+        nodelay: bool,
         /// Speaks TLS over it, whatever the certificate.
         tls: bool,
         /// The step's own limit.
@@ -86,6 +88,8 @@ pub enum Verb {
         beyond: u32,
         /// Of payload, at most 1400.
         bytes: u16,
+        /// RST, which has no payload.
+        reset: bool,
     },
     /// shutdown(SHUT_WR).
     Shutdown {
@@ -212,6 +216,8 @@ pub struct Transfer {
     pub over: StepId,
     /// Bytes each time, 1..=64 MiB.
     pub bytes: u32,
+    /// In so many pieces each time, at least 1.
+    pub writes: u32,
     /// How often, at least 1.
     pub times: u32,
     /// Pause between two times.
@@ -229,7 +235,7 @@ pub enum Request {
     Http(HttpRequest),
 }
 
-/// GET over HTTP/1.1.
+/// GET or POST over HTTP/1.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     /// Request target.
@@ -242,6 +248,8 @@ pub struct HttpRequest {
     pub every: Duration,
     /// False: `Connection: close`.
     pub keep_alive: bool,
+    /// Bytes of content; none: a GET.
+    pub body: Option<u32>,
 }
 
 /// What a story breaks and mends.

@@ -83,6 +83,11 @@ fn opening(written: &spec::Step, sink: &mut Sink) {
             .help("remove it; `timeout` limits the step"),
         );
     }
+    if let spec::Verb::Connect(connect) = &written.verb
+        && connect.nodelay.value
+    {
+        only_streams(connect.nodelay.span, "TCP_NODELAY over UDP", sink);
+    }
     if let spec::Verb::Load(load) = &written.verb
         && let Some(spec::Request::Bytes(request)) = &load.request
     {
@@ -95,7 +100,19 @@ fn sending(transfer: &Transfer, steps: &[Step], written: &spec::Step, sink: &mut
         (&written.verb, is_over_datagrams(transfer.over, steps))
     {
         size(transfer.bytes, t.bytes.span, sink);
+        if let Some(writes) = t.writes.as_ref().filter(|writes| writes.value > 1) {
+            only_streams(writes.span, "a datagram in pieces", sink);
+        }
     }
+}
+
+/// What a stream's bytes may wait for, or be cut into.
+fn only_streams(span: Span, what: &str, sink: &mut Sink) {
+    sink.push(
+        Diagnostic::new(code::STREAM_OVER_UDP, span, what)
+            .label("each write is a datagram, sent at once")
+            .help("remove it; `times` sends several datagrams"),
+    );
 }
 
 fn size(bytes: u32, span: Span, sink: &mut Sink) {

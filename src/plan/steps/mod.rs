@@ -119,10 +119,12 @@ impl Resolver<'_> {
                 over,
                 beyond,
                 bytes,
+                reset,
             } => Verb::Inject {
                 over: self.over(number, over, sink)?,
                 beyond: beyond.value,
                 bytes: bytes.value,
+                reset: *reset,
             },
             spec::Verb::Shutdown { over } => Verb::Shutdown {
                 over: self.over(number, over, sink)?,
@@ -200,6 +202,7 @@ impl Resolver<'_> {
             source_port: connect.source_port.as_ref().map(|port| port.value),
             keepalive,
             user_timeout,
+            nodelay: connect.nodelay.value,
             tls: connect.tls,
             timeout,
         })
@@ -292,6 +295,10 @@ impl Resolver<'_> {
         Some(Transfer {
             over: self.over(number, &transfer.over, sink)?,
             bytes: transfer.bytes.value,
+            writes: transfer
+                .writes
+                .as_ref()
+                .map_or(1, |writes| writes.value.max(1)),
             times: transfer.times.value.max(1),
             every,
             timeout,

@@ -41,6 +41,7 @@ pub(super) fn resolve(
             .as_ref()
             .map_or(Duration::ZERO, |every| clock.step(every, sink)),
         keep_alive: http.keep_alive.value,
+        body: http.body.as_ref().map(|body| body.value),
     })
 }
 

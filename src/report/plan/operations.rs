@@ -97,10 +97,18 @@ fn serves(server: &Server) -> String {
         server.port.to_string()
     };
     let app = match &server.app {
-        App::Echo { idle_close: None } => "echo".to_owned(),
         App::Echo {
-            idle_close: Some(idle),
-        } => format!("echo, closes after {} of silence", time(*idle)),
+            idle_close,
+            message,
+        } => {
+            let message = message.map_or(String::new(), |bytes| {
+                format!(", messages of {}", Bytes(u64::from(bytes)))
+            });
+            let idle = idle_close.map_or(String::new(), |idle| {
+                format!(", closes after {} of silence", time(idle))
+            });
+            format!("echo{message}{idle}")
+        }
         App::Sink => "sink".to_owned(),
         App::Banner { text } => format!("banner {text:?}"),
         App::Name => "name".to_owned(),

@@ -43,13 +43,15 @@ fn details(plan: &Plan, step: &Step) -> String {
             source_port,
             keepalive,
             user_timeout,
+            nodelay,
             tls,
             timeout,
         } => {
             let tls = if *tls { ", TLS" } else { "" };
+            let nodelay = if *nodelay { ", TCP_NODELAY" } else { "" };
             let port = source_port.map_or(String::new(), |port| format!(" from port {port}"));
             format!(
-                "{}{port}{tls}{}, limit {}",
+                "{}{port}{tls}{nodelay}{}, limit {}",
                 dialled(dial),
                 timers(*keepalive, *user_timeout),
                 time(*timeout)
@@ -113,11 +115,17 @@ fn details(plan: &Plan, step: &Step) -> String {
             time(*timeout)
         ),
         Verb::Inject {
-            beyond, bytes: n, ..
-        } => format!(
-            "to the client, {}, {beyond} bytes after the last segment's end",
-            bytes(u32::from(*n))
-        ),
+            beyond,
+            bytes: n,
+            reset,
+            ..
+        } => {
+            let what = match reset {
+                true => "RST".to_owned(),
+                false => bytes(u32::from(*n)),
+            };
+            format!("to the client, {what}, {beyond} bytes after the last segment's end")
+        }
         Verb::Close { .. } | Verb::Abort { .. } | Verb::Shutdown { .. } => String::new(),
     }
 }
@@ -135,7 +143,11 @@ fn asked(request: &Request) -> String {
                 times => format!(", {times} times every {}", time(http.every)),
             };
             let close = if http.keep_alive { "" } else { ", then closed" };
-            format!(", GET {}{host}{times}{close}", http.path)
+            let (method, content) = match http.body {
+                None => ("GET", String::new()),
+                Some(body) => ("POST", format!(" with {}", bytes(body))),
+            };
+            format!(", {method} {}{host}{content}{times}{close}", http.path)
         }
     }
 }

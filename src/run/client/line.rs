@@ -85,19 +85,21 @@ impl Line {
         }
     }
 
-    /// Writes so many bytes within a limit.
-    pub async fn send(&self, bytes: u32, limit: Duration) -> Moved {
+    /// Writes so many bytes within a limit, in so many pieces: no write takes bytes of two.
+    pub async fn send(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
         let mut moved = Moved::default();
         let Some(stream) = self.slot.get() else {
             return self.unusable();
         };
         let work = async {
             let chunk = pattern(bytes, stream.is_datagram());
+            let piece = u64::from(bytes.div_ceil(writes).max(1));
             while moved.sent < u64::from(bytes) {
                 if let Err(error) = stream.writable().await {
                     return Fault::from(&error);
                 }
-                let left = (u64::from(bytes) - moved.sent) as usize;
+                let left = u64::from(bytes) - moved.sent;
+                let left = left.min(piece - moved.sent % piece) as usize;
                 match stream.try_write(&chunk[..left.min(chunk.len())]) {
                     Ok(count) => moved.sent += count as u64,
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -161,13 +163,13 @@ impl Line {
 
     /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back;
     /// what came late for an earlier one is no answer to this one.
-    pub async fn exchange(&self, bytes: u32, limit: Duration) -> Moved {
+    pub async fn exchange(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
         if let Some(stream) = self.slot.get().filter(|stream| stream.is_datagram()) {
             stream.discard();
         }
         let until = Instant::now() + limit;
         // Both at once: an echo of more than the buffers hold would block a writer that does not read.
-        let (sent, received) = tokio::join!(self.send(bytes, limit), async {
+        let (sent, received) = tokio::join!(self.send(bytes, writes, limit), async {
             self.receive(bytes, until.saturating_duration_since(Instant::now()))
                 .await
         });

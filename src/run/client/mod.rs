@@ -186,9 +186,9 @@ impl Client {
         }
     }
 
-    /// Writes so many bytes within a limit.
-    pub async fn send(&self, bytes: u32, limit: Duration) -> Moved {
-        self.there(async move |line| line.send(bytes, limit).await)
+    /// Writes so many bytes, in so many pieces, within a limit.
+    pub async fn send(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
+        self.there(async move |line| line.send(bytes, writes, limit).await)
             .await
     }
 
@@ -198,9 +198,9 @@ impl Client {
             .await
     }
 
-    /// Writes so many bytes and reads as many, see [`Line::exchange`].
-    pub async fn exchange(&self, bytes: u32, limit: Duration) -> Moved {
-        self.there(async move |line| line.exchange(bytes, limit).await)
+    /// Writes so many bytes, in so many pieces, and reads as many, see [`Line::exchange`].
+    pub async fn exchange(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
+        self.there(async move |line| line.exchange(bytes, writes, limit).await)
             .await
     }
 

@@ -6,7 +6,8 @@ use super::line::Line;
 use crate::plan::HttpRequest;
 use crate::run::counted::Counted;
 use crate::run::word::Fault;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
+use hyper::Method;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
@@ -15,10 +16,17 @@ use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// What a client calls itself.
 const AGENT: &str = concat!("hairpin/", env!("CARGO_PKG_VERSION"));
+
+/// What went wrong is not a matter of the network, or nobody says.
+const UNKNOWN: Fault = Fault::word("failed");
+
+/// How long a connection that has failed may take to say of what.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// A whole answer.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +69,7 @@ pub async fn make(
         received: line.received(),
         sent: Some(line.sent()),
     });
-    let (mut sender, connection) = match http1::handshake::<_, Empty<Bytes>>(stream).await {
+    let (mut sender, connection) = match http1::handshake::<_, Full<Bytes>>(stream).await {
         Ok(halves) => halves,
         Err(error) => {
             talk.fault = fault(&error);
@@ -94,29 +102,50 @@ pub async fn make(
             }
         }
     }
-    line.note(talk.fault);
     // The socket is the client's; nobody else may be left who reads from it.
     drop(sender);
+    if let Some(told) = own_end(connection, talk.fault).await {
+        talk.fault = told;
+    }
+    line.note(talk.fault);
+    talk
+}
+
+/// What ended a connection, where a request knows only that something did: its content and its answer are two, and one may be told
+/// of what the other met. Afterwards nobody speaks over it any more.
+async fn own_end(mut connection: JoinHandle<hyper::Result<()>>, known: Fault) -> Option<Fault> {
+    if known == UNKNOWN
+        && let Ok(ended) = timeout(LAST_WORD, &mut connection).await
+    {
+        return ended.ok()?.err().map(|error| fault(&error));
+    }
     connection.abort();
     let ended = connection.await;
     tracing::trace!(?ended, "the requests of a connection");
-    talk
+    None
 }
 
 /// One request to the last byte of its answer, and whether the connection is over with it.
 async fn ask(
-    sender: &mut http1::SendRequest<Empty<Bytes>>,
+    sender: &mut http1::SendRequest<Full<Bytes>>,
     request: &HttpRequest,
     host: &str,
 ) -> hyper::Result<(Answer, bool)> {
-    let mut head = hyper::Request::get(&request.path)
+    let method = match request.body {
+        None => Method::GET,
+        Some(_) => Method::POST,
+    };
+    let content = vec![b'x'; request.body.unwrap_or(0) as usize];
+    let mut head = hyper::Request::builder()
+        .method(method)
+        .uri(&request.path)
         .header(HOST, host)
         .header(USER_AGENT, AGENT);
     if !request.keep_alive {
         head = head.header(CONNECTION, "close");
     }
     let head = head
-        .body(Empty::new())
+        .body(Full::from(content))
         .expect("the plan lets no other paths and hosts through");
     sender.ready().await?;
     let asked = Instant::now();
@@ -159,5 +188,5 @@ fn fault(error: &hyper::Error) -> Fault {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         return Fault::EOF;
     }
-    Fault::word("failed")
+    UNKNOWN
 }

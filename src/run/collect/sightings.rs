@@ -206,11 +206,13 @@ impl Sightings {
         (by_parent || self.list.iter().any(|other| same(&other))).then_some(Party::Server)
     }
 
-    /// Where a SYN came inside a host, the last time; none when it came to none there.
-    pub(super) fn arrival(&self, isn: u32) -> Option<Arrival> {
+    /// Where a SYN came that was meant for it, inside a host, the last time; none when it came to none there. A router on its
+    /// way there is not whom it was meant for.
+    pub(super) fn arrival(&self, plan: &Plan, isn: u32) -> Option<Arrival> {
         let seen = self
             .syns(true)
             .filter(|seen| seen.headers.seq == isn)
+            .filter(|seen| plan.hosts[seen.host.0 as usize].has(seen.headers.destination().into()))
             .last()?;
         Some(Arrival {
             host: seen.host,

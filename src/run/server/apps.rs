@@ -33,10 +33,13 @@ pub(super) async fn converse(
         return fault;
     }
     let result = match &program.app {
-        App::Echo { idle_close } => echo(stream, served, *idle_close).await,
+        App::Echo {
+            idle_close,
+            message,
+        } => echo(stream, served, *idle_close, *message).await,
         App::Sink => sink(stream, served).await,
         App::Banner { text } => match write_all(stream, format!("{text}\n").as_bytes()).await {
-            Ok(()) => echo(stream, served, None).await,
+            Ok(()) => echo(stream, served, None, None).await,
             Err(error) => Err(error),
         },
         App::Name => name(stream, served, &shared.name).await,
@@ -58,7 +61,10 @@ async fn echo(
     stream: &TcpStream,
     served: &Served,
     idle_close: Option<Duration>,
+    message: Option<u32>,
 ) -> std::io::Result<()> {
+    // What has come of a message that is not whole yet.
+    let mut begun = Vec::new();
     loop {
         // Whoever waits has no buffer: there may be tens of thousands.
         let readable = stream.readable();
@@ -70,13 +76,16 @@ async fn echo(
             },
         }
         let mut buffer = Vec::with_capacity(64 * 1024);
+        buffer.append(&mut begun);
         match stream.try_read_buf(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
+                let size = message.map_or(1, |bytes| bytes.max(1) as usize);
+                begun = buffer.split_off(buffer.len() - buffer.len() % size);
                 write_all(stream, &buffer).await?;
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => begun = buffer,
             Err(error) => return Err(error),
         }
     }

@@ -7,8 +7,11 @@ use super::content::{Content, Malformed};
 use super::{Request, Served, Shared};
 use crate::run::counted::Counted;
 use crate::spec::Http;
+use nix::sys::socket::Shutdown;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -27,7 +30,10 @@ pub(super) async fn plain(
     served: &Served,
     http: &Http,
 ) -> io::Result<()> {
-    answer(shared, &mut counted(stream, served), served, http).await
+    match answer(shared, &mut counted(stream, served), served, http).await? {
+        End::Over => Ok(()),
+        End::Lingering => linger(stream, served).await,
+    }
 }
 
 /// The same behind a TLS handshake.
@@ -39,8 +45,20 @@ pub(super) async fn secured(
     acceptor: &TlsAcceptor,
 ) -> io::Result<()> {
     let mut secured = acceptor.accept(counted(stream, served)).await?;
-    answer(shared, &mut secured, served, http).await?;
-    secured.shutdown().await
+    let end = answer(shared, &mut secured, served, http).await?;
+    secured.shutdown().await?;
+    match end {
+        End::Over => Ok(()),
+        End::Lingering => linger(stream, served).await,
+    }
+}
+
+/// How a server came to its last word.
+enum End {
+    /// There is nothing more to read that anybody would miss.
+    Over,
+    /// The client is still sending what nobody wants, and has to be heard out.
+    Lingering,
 }
 
 fn counted<'a>(stream: &'a TcpStream, served: &'a Served) -> Counted<&'a TcpStream, &'a AtomicU64> {
@@ -56,20 +74,25 @@ async fn answer(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     served: &Served,
     http: &Http,
-) -> io::Result<()> {
+) -> io::Result<End> {
     let mut bytes = Vec::new();
     loop {
-        let head = match hear(stream, &mut bytes, http).await? {
-            Heard::Request { head } => head,
-            Heard::NoRequest => return refuse(shared, stream, served).await,
-            Heard::Nothing => return Ok(()),
+        let (head, rejected) = match hear(stream, &mut bytes, http).await? {
+            Heard::Request { head } => (head, false),
+            Heard::TooLarge { head } => (head, true),
+            Heard::NoRequest => {
+                refuse(shared, stream, served).await?;
+                return Ok(End::Over);
+            }
+            Heard::Nothing => return Ok(End::Over),
         };
         if let Some(delay) = http.delay {
             tokio::time::sleep(delay).await;
         }
-        let close = !http.keep_alive || !goes_on(&head);
+        let close = rejected || !http.keep_alive || !goes_on(&head);
         let host = header(&head, "host").unwrap_or_default().to_owned();
         let status = match &http.host {
+            _ if rejected => 413,
             Some(name) if !is_for(&host, name) => 404,
             Some(_) | None => http.status,
         };
@@ -85,11 +108,41 @@ async fn answer(
             closes: close,
         };
         shared.answered(request);
-        let reply = reply(&shared.name, status, close, head.starts_with("HEAD "));
+        let content = match http.body {
+            None => format!("{}\n", shared.name),
+            Some(body) => "x".repeat(body as usize),
+        };
+        let reply = reply(&content, status, close, head.starts_with("HEAD "));
         stream.write_all(reply.as_bytes()).await?;
         stream.flush().await?;
+        if rejected && http.lingering_close {
+            return Ok(End::Lingering);
+        }
         if close {
-            return Ok(());
+            return Ok(End::Over);
+        }
+    }
+}
+
+/// How long a server that has said its last word waits for more, and how long in all: nginx's `lingering_timeout` and
+/// `lingering_time`.
+const LINGERING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
+
+/// Closes for sending, and reads what still comes until the client closes (RFC 9112 section 9.6): a close with something unread
+/// resets, and takes back what the client has not had yet.
+async fn linger(stream: &TcpStream, served: &Served) -> io::Result<()> {
+    nix::sys::socket::shutdown(stream.as_raw_fd(), Shutdown::Write)?;
+    let mut rest = counted(stream, served);
+    let until = Instant::now() + LINGERING.1;
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let limit = LINGERING
+            .0
+            .min(until.saturating_duration_since(Instant::now()));
+        match timeout(limit, rest.read(&mut buffer)).await {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0)) | Err(_) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
         }
     }
 }
@@ -98,6 +151,8 @@ async fn answer(
 enum Heard {
     /// A whole request: its head, without the empty line that ends it. Its content was read away.
     Request { head: String },
+    /// The head of a request that announces more content than is taken; the content is still to come.
+    TooLarge { head: String },
     /// Something that is no request.
     NoRequest,
     /// The client has closed, has been idle for too long, or says too much.
@@ -121,6 +176,9 @@ async fn hear(
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             bytes.drain(..end + 4);
+            if is_too_large(&head, http) {
+                return Ok(Heard::TooLarge { head });
+            }
             return Ok(match pass_over(stream, bytes, &head).await? {
                 Ok(()) => Heard::Request { head },
                 Err(Malformed) => Heard::NoRequest,
@@ -129,6 +187,14 @@ async fn hear(
         if bytes.len() > HEAD_LIMIT || read(stream, bytes, http).await? == 0 {
             return Ok(Heard::Nothing);
         }
+    }
+}
+
+/// It says that it has more content than this server takes.
+fn is_too_large(head: &str, http: &Http) -> bool {
+    match (Content::behind(fields(head)), http.max_body) {
+        (Ok(Content::Bytes(announced)), Some(most)) => announced > u64::from(most),
+        (Ok(_) | Err(_), _) => false,
     }
 }
 
@@ -194,7 +260,7 @@ async fn refuse(
     };
     shared.answered(request);
     stream
-        .write_all(reply(&shared.name, 400, true, false).as_bytes())
+        .write_all(reply(&format!("{}\n", shared.name), 400, true, false).as_bytes())
         .await?;
     stream.flush().await
 }
@@ -241,18 +307,17 @@ fn is_for(host: &str, name: &str) -> bool {
 }
 
 /// An answer; to a HEAD, without the content that it tells of: the client would take it for its next answer.
-fn reply(name: &str, status: u16, close: bool, head_only: bool) -> String {
+fn reply(content: &str, status: u16, close: bool, head_only: bool) -> String {
     let connection = if close { "close" } else { "keep-alive" };
     let head = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
     // RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and the second no length either.
     if matches!(status, 204 | 304) {
         return format!("{head}Connection: {connection}\r\n\r\n");
     }
-    let body = format!("{name}\n");
-    let shown = if head_only { "" } else { &body };
+    let shown = if head_only { "" } else { content };
     format!(
         "{head}Content-Type: text/plain\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{shown}",
-        body.len()
+        content.len()
     )
 }
 
@@ -268,6 +333,7 @@ fn phrase(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        413 => "Content Too Large",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
@@ -315,8 +381,8 @@ mod tests {
 
     #[test]
     fn a_head_is_answered_without_content() {
-        let whole = reply("web", 200, false, false);
-        let head = reply("web", 200, false, true);
+        let whole = reply("web\n", 200, false, false);
+        let head = reply("web\n", 200, false, true);
         assert_eq!(whole, format!("{head}web\n"));
         assert!(head.contains("Content-Length: 4\r\n"));
     }

@@ -4,6 +4,7 @@ use super::transfers::Way;
 use super::{Story, load};
 use crate::evidence::Detail;
 use crate::expr::Truth;
+use crate::fabric::Stray;
 use crate::fabric::change::Change;
 use crate::plan::{Claim, HostId, Step, StepId, Verb};
 use crate::run::client::Ending;
@@ -32,6 +33,7 @@ impl Story {
                 source_port,
                 keepalive,
                 user_timeout,
+                nodelay,
                 tls,
                 timeout,
             } => {
@@ -39,6 +41,7 @@ impl Story {
                     source_port: *source_port,
                     keepalive: *keepalive,
                     user_timeout: *user_timeout,
+                    nodelay: *nodelay,
                     udp: dial.udp,
                 };
                 let mut client = self.open(number, dial, options, *timeout, None).await;
@@ -59,7 +62,15 @@ impl Story {
                 over,
                 beyond,
                 bytes,
-            } => (self.inject(*over, *beyond, *bytes).await, Detail::Plain),
+                reset,
+            } => {
+                let stray = if *reset {
+                    Stray::Reset
+                } else {
+                    Stray::Payload(*bytes)
+                };
+                (self.inject(*over, *beyond, stray).await, Detail::Plain)
+            }
             Verb::Shutdown { over } => (self.end(*over, Ending::Shutdown).await, Detail::Plain),
             Verb::Wait { lapse } => {
                 sleep(*lapse).await;
@@ -141,13 +152,13 @@ impl Story {
     }
 
     /// To every connection of a step that something has come to already.
-    async fn inject(&self, over: StepId, beyond: u32, bytes: u16) -> Fault {
+    async fn inject(&self, over: StepId, beyond: u32, stray: Stray) -> Fault {
         let mut fault = Fault::NOT_CONNECTED;
         for client in self.over(over) {
             let Some(SocketAddr::V4(end)) = client.local else {
                 continue;
             };
-            if self.world.driver().inject(end, beyond, bytes).await {
+            if self.world.driver().inject(end, beyond, stray).await {
                 fault = Fault::default();
             }
         }

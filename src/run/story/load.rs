@@ -106,6 +106,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
             .map(|first| first + u16::try_from(turn).expect("planned within 65,535")),
         keepalive: *keepalive,
         user_timeout: *user_timeout,
+        nodelay: false,
         udp: dial.udp,
     };
     let client = story
@@ -117,7 +118,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
     };
     match request {
         Some(Request::Bytes(bytes)) if talk.fault.is_none() => {
-            talk.fault = client.exchange(*bytes, *timeout).await.fault;
+            talk.fault = client.exchange(*bytes, 1, *timeout).await.fault;
         }
         Some(Request::Http(request)) if talk.fault.is_none() => {
             talk = client.talk(dial.name.as_deref(), request, *timeout).await;

@@ -69,8 +69,16 @@ async fn move_bytes(way: Way, transfer: &Transfer, client: &Client) -> Moved {
             sleep_until(began + transfer.every * turn).await;
         }
         let moved = match way {
-            Way::Both => client.exchange(transfer.bytes, transfer.timeout).await,
-            Way::Out => client.send(transfer.bytes, transfer.timeout).await,
+            Way::Both => {
+                client
+                    .exchange(transfer.bytes, transfer.writes, transfer.timeout)
+                    .await
+            }
+            Way::Out => {
+                client
+                    .send(transfer.bytes, transfer.writes, transfer.timeout)
+                    .await
+            }
             Way::In => client.receive(transfer.bytes, transfer.timeout).await,
         };
         all.sent += moved.sent;

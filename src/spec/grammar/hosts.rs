@@ -339,6 +339,12 @@ static ECHO: Section = Section {
             Type::Time { zero: false },
             "Closes a connection that was idle for this long.",
         ),
+        field(
+            "message",
+            Optional,
+            Type::Bytes { max: 1 << 20 },
+            "Bytes of a message: it answers when a whole one has come, as a protocol of requests does. Without it, whatever comes.",
+        ),
         PROXY_PROTOCOL,
         later(
             "unread_close",
@@ -369,7 +375,7 @@ static SOURCE: Section = Section {
         ),
     ],
 };
-const HTTP_FIELDS: [Field; 7] = [
+const HTTP_FIELDS: [Field; 10] = [
     PROXY_PROTOCOL,
     field(
         "host",
@@ -411,6 +417,25 @@ const HTTP_FIELDS: [Field; 7] = [
         "Connections that it serves at a time at each of its addresses, each until it is closed, as a server with so many processes \
             does; others wait in the accept queue. Without it, all of them.",
     ),
+    field(
+        "body",
+        Optional,
+        Type::Bytes { max: 1 << 20 },
+        "Bytes of content in each of its answers. Without it, the host's name.",
+    ),
+    field(
+        "max_body",
+        Optional,
+        Type::Bytes { max: 1 << 30 },
+        "Answers 413 to a request that announces more content, and closes the connection: nginx's `client_max_body_size`.",
+    ),
+    field(
+        "lingering_close",
+        Default("true"),
+        Type::Bool,
+        "After such a 413, closes for sending and reads what still comes until the client closes, as nginx does. False: closes at \
+         once with content unread, which makes its kernel reset the connection.",
+    ),
 ];
 static HTTP: Section = Section {
     name: "an HTTP server",
@@ -418,7 +443,7 @@ static HTTP: Section = Section {
     fields: &HTTP_FIELDS,
 };
 static HTTPS: Section = {
-    const FIELDS: [Field; 8] = {
+    const FIELDS: [Field; 11] = {
         let [
             proxy_protocol,
             host,
@@ -427,6 +452,9 @@ static HTTPS: Section = {
             idle_close,
             keep_alive,
             workers,
+            body,
+            max_body,
+            lingering_close,
         ] = HTTP_FIELDS;
         [
             proxy_protocol,
@@ -436,6 +464,9 @@ static HTTPS: Section = {
             idle_close,
             keep_alive,
             workers,
+            body,
+            max_body,
+            lingering_close,
             field(
                 "tls",
                 Optional,

@@ -98,6 +98,8 @@ pub enum App {
     Echo {
         /// Close (FIN) a connection that was idle for this long.
         idle_close: Option<Duration>,
+        /// Bytes of a message, which is answered as a whole; none: whatever comes.
+        message: Option<u32>,
     },
     /// Reads and counts.
     Sink,
@@ -180,6 +182,12 @@ pub struct Http {
     pub keep_alive: bool,
     /// Connections that it serves at a time, each until it is closed.
     pub workers: Option<u32>,
+    /// Bytes of content in each answer; none: the host's name.
+    pub body: Option<u32>,
+    /// 413 to requests with more content than this, and close; none: there is no limit.
+    pub max_body: Option<u32>,
+    /// Read what still comes before that close.
+    pub lingering_close: bool,
 }
 
 /// One direction of `link:`; none: not impaired in that way.

@@ -47,6 +47,8 @@ pub enum Verb {
         beyond: Spanned<u32>,
         /// Of payload.
         bytes: Spanned<u16>,
+        /// RST.
+        reset: bool,
     },
     /// FIN, and go on reading: `shutdown(2)` for writing.
     Shutdown {
@@ -141,6 +143,8 @@ pub struct Connect {
     pub keepalive: Option<Spanned<Lapse>>,
     /// TCP_USER_TIMEOUT
     pub user_timeout: Option<Spanned<Lapse>>,
+    /// TCP_NODELAY
+    pub nodelay: Spanned<bool>,
     /// Speaks TLS over it.
     pub tls: bool,
     /// The step's own limit.
@@ -183,6 +187,8 @@ pub struct Transfer {
     pub over: Spanned<String>,
     /// Bytes each time.
     pub bytes: Spanned<u32>,
+    /// Pieces each time; none: one, or it does not write.
+    pub writes: Option<Spanned<u32>>,
     /// How often.
     pub times: Spanned<u32>,
     /// Pause between.
@@ -215,6 +221,8 @@ pub struct HttpRequest {
     pub every: Option<Spanned<Lapse>>,
     /// The connection is to stay open.
     pub keep_alive: Spanned<bool>,
+    /// Bytes of content; none: a GET.
+    pub body: Option<Spanned<u32>>,
 }
 
 /// What a story breaks and mends.

@@ -145,6 +145,7 @@ fn app(node: &Node, span: Span) -> Option<App> {
     match word {
         "echo" => Some(App::Echo {
             idle_close: fields.written("idle_close").map(|time| time.value),
+            message: fields.written("message").map(|bytes| bytes.value),
         }),
         "sink" => Some(App::Sink),
         "name" => Some(App::Name),
@@ -182,5 +183,8 @@ fn http(fields: &Fields<'_>) -> Option<Http> {
         workers: fields
             .written::<u32>("workers")
             .map(|workers| workers.value),
+        body: fields.written("body").map(|bytes| bytes.value),
+        max_body: fields.written("max_body").map(|bytes| bytes.value),
+        lingering_close: fields.value("lingering_close")?.value,
     })
 }

@@ -60,6 +60,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             family: fields.written("family"),
             keepalive: fields.written("keepalive"),
             user_timeout: fields.written("user_timeout"),
+            nodelay: fields.value("nodelay")?,
             tls: fields.value("tls")?.value,
             timeout: fields.value("timeout")?,
         }),
@@ -77,9 +78,9 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             timeout: fields.value("timeout")?,
             background: fields.value("background")?.value,
         })),
-        "send" => Verb::Send(transfer(fields)?),
-        "exchange" => Verb::Exchange(transfer(fields)?),
-        "receive" => Verb::Receive(transfer(fields)?),
+        "send" => Verb::Send(transfer(fields, fields.written("writes"))?),
+        "exchange" => Verb::Exchange(transfer(fields, fields.written("writes"))?),
+        "receive" => Verb::Receive(transfer(fields, None)?),
         "close" => Verb::Close {
             over: fields.value("over")?,
         },
@@ -90,6 +91,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             over: fields.value("over")?,
             beyond: fields.value("beyond")?,
             bytes: fields.value("bytes")?,
+            reset: fields.value::<String>("flags")?.value == "RST",
         },
         "shutdown" => Verb::Shutdown {
             over: fields.value("over")?,
@@ -190,13 +192,15 @@ fn request(fields: &Fields<'_>) -> Option<Request> {
         times: fields.value("times")?,
         every: fields.written("every"),
         keep_alive: fields.value("keep_alive")?,
+        body: fields.written("body"),
     }))
 }
 
-fn transfer(fields: &Fields<'_>) -> Option<Transfer> {
+fn transfer(fields: &Fields<'_>, writes: Option<Spanned<u32>>) -> Option<Transfer> {
     Some(Transfer {
         over: fields.value("over")?,
         bytes: fields.value("bytes")?,
+        writes,
         times: fields.value("times")?,
         every: fields.written("every"),
         timeout: fields.value("timeout")?,

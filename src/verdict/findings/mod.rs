@@ -5,10 +5,12 @@
 
 mod accept_queue_full;
 mod accept_queue_reset;
+mod asymmetric_path;
 mod bad_gateway;
 mod black_hole;
 mod challenge_ack;
 mod conntrack_invalid;
+mod delayed_ack;
 mod delivered_twice;
 mod draining_terminated;
 mod fail_open;
@@ -23,6 +25,7 @@ mod health_check_host_header;
 mod healthy_but_silent;
 mod icmp_rate_limit;
 mod idle_expiry;
+mod ignored_reset;
 mod keep_alive_race;
 mod keepalive_in_vain;
 mod loopback;
@@ -52,6 +55,7 @@ mod tw_recycle;
 mod udp_pinned;
 mod undetected_damage;
 mod unhealthy_reset;
+mod unread_close;
 mod unshared_connections;
 mod vanished_peer;
 mod words;
@@ -78,6 +82,7 @@ pub const KINDS: &[&str] = &[
     self_connect::KIND,
     hairpin_bypass::KIND,
     reverse_path_drop::KIND,
+    asymmetric_path::KIND,
     conntrack_invalid::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
@@ -97,6 +102,7 @@ pub const KINDS: &[&str] = &[
     delivered_twice::KIND,
     needless_retransmission::KIND,
     standing_queue::KIND,
+    delayed_ack::KIND,
     black_hole::KIND,
     draining_terminated::KIND,
     outlives_draining::KIND,
@@ -104,7 +110,9 @@ pub const KINDS: &[&str] = &[
     idle_expiry::KIND,
     keepalive_in_vain::KIND,
     keep_alive_race::KIND,
+    ignored_reset::KIND,
     vanished_peer::KIND,
+    unread_close::KIND,
     unhealthy_reset::KIND,
     healthy_but_silent::KIND,
     fail_open::KIND,
@@ -135,6 +143,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(self_connect::find(&trace));
     findings.extend(hairpin_bypass::find(&trace));
     findings.extend(reverse_path_drop::find(&trace));
+    findings.extend(asymmetric_path::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
@@ -153,6 +162,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(delivered_twice::find(&trace));
     findings.extend(needless_retransmission::find(&trace));
     findings.extend(standing_queue::find(&trace));
+    findings.extend(delayed_ack::find(&trace));
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(outlives_draining::find(&trace));
@@ -160,7 +170,9 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(idle_expiry::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
+    findings.extend(ignored_reset::find(&trace));
     findings.extend(vanished_peer::find(&trace));
+    findings.extend(unread_close::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(healthy_but_silent::find(&trace));
     findings.extend(fail_open::find(&trace));

@@ -369,6 +369,9 @@ fn answer_checks(
                 idle_close: None,
                 keep_alive: true,
                 workers: None,
+                body: None,
+                max_body: None,
+                lingering_close: true,
             }),
             proxy_protocol: None,
         };

@@ -64,8 +64,10 @@ impl<'a> Known<'a> {
             left_as: own_end.filter(|end| Some(*end) != client.local),
             crossed: conversation.is_some() || of_datagrams.is_some(),
             arrival: match (way, conversation) {
-                (Some(way), _) => self.sightings.arrival(way.isn),
-                (None, Some(conversation)) => self.sightings.arrival(conversation.isn),
+                (Some(way), _) => self.sightings.arrival(&self.story.plan, way.isn),
+                (None, Some(conversation)) => {
+                    self.sightings.arrival(&self.story.plan, conversation.isn)
+                }
                 (None, None) => lead.and_then(|lead| lead.arrival),
             },
             flow: self.flow(client, conversation, lead),

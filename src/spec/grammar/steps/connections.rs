@@ -1,10 +1,11 @@
 //! Steps that open connections, send over them and end them.
 
 use super::{
-    AS, BACKGROUND, BYTES, EVERY, FAMILY, FROM, KEEPALIVE, OVER, TIMES, TO, USER_TIMEOUT, timeout,
+    AS, BACKGROUND, BYTES, EVERY, FAMILY, FROM, KEEPALIVE, OVER, TIMES, TO, USER_TIMEOUT, WRITES,
+    timeout,
 };
 use crate::spec::grammar::Need::{Default, Optional};
-use crate::spec::grammar::{PORT, Section, Type, field};
+use crate::spec::grammar::{PORT, Section, Type, Words, field};
 
 pub(super) static CONNECT: Section = Section {
     name: "`connect`",
@@ -22,6 +23,12 @@ pub(super) static CONNECT: Section = Section {
         FAMILY,
         KEEPALIVE,
         USER_TIMEOUT,
+        field(
+            "nodelay",
+            Default("false"),
+            Type::Bool,
+            "TCP_NODELAY: small segments do not wait until what was sent before them is acknowledged.",
+        ),
         field(
             "tls",
             Default("false"),
@@ -93,7 +100,7 @@ pub static REQUEST: Section = Section {
             "path",
             Default("/"),
             Type::Line,
-            "The request target of the GET.",
+            "The request target: of a GET, or of a POST where there is a `body`.",
         ),
         field(
             "host",
@@ -109,19 +116,43 @@ pub static REQUEST: Section = Section {
             Type::Bool,
             "False: asks for the connection to be closed after the answer.",
         ),
+        field(
+            "body",
+            Optional,
+            Type::Bytes { max: 64 << 20 },
+            "Bytes of content to send with each: a POST, as an upload is. Without it, none.",
+        ),
     ],
 };
 
 pub(super) static SEND: Section = Section {
     name: "`send`",
     doc: "Sends, and waits for nothing.",
-    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
+    fields: &[
+        AS,
+        OVER,
+        BYTES,
+        WRITES,
+        TIMES,
+        EVERY,
+        timeout("2s"),
+        BACKGROUND,
+    ],
 };
 
 pub(super) static EXCHANGE: Section = Section {
     name: "`exchange`",
     doc: "Sends, and waits for as many bytes to come back.",
-    fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
+    fields: &[
+        AS,
+        OVER,
+        BYTES,
+        WRITES,
+        TIMES,
+        EVERY,
+        timeout("2s"),
+        BACKGROUND,
+    ],
 };
 
 pub(super) static RECEIVE: Section = Section {
@@ -148,6 +179,12 @@ pub(super) static SHUTDOWN: Section = Section {
     fields: &[AS, OVER],
 };
 
+/// What a segment of a story can be.
+pub static INJECTED: Words = Words {
+    now: &["ACK", "RST"],
+    later: &[],
+};
+
 pub(super) static INJECT: Section = Section {
     name: "`inject`",
     doc: "Puts a segment into the network as if the server had sent it: to the client, from where the last one came, with \
@@ -168,7 +205,13 @@ pub(super) static INJECT: Section = Section {
             "bytes",
             Default("1"),
             Type::Int { min: 0, max: 1400 },
-            "Bytes of payload.",
+            "Bytes of payload. A RST has none.",
+        ),
+        field(
+            "flags",
+            Default("ACK"),
+            Type::Word(&INJECTED),
+            "What it is: a segment of the stream (`ACK`), or one that resets the connection where its receiver believes it (`RST`).",
         ),
     ],
 };

@@ -283,6 +283,13 @@ const BYTES: Field = field(
     "Bytes each time.",
 );
 
+const WRITES: Field = field(
+    "writes",
+    Default("1"),
+    Type::Int { min: 1, max: 1000 },
+    "In how many pieces each time: each is a write(2) of its own, one right after the other.",
+);
+
 const TIMES: Field = field(
     "times",
     Default("1"),

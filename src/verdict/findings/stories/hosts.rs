@@ -1,8 +1,12 @@
 //! What hosts do by themselves: kernels, programs, and hosts that are gone.
 
 use super::{shown, talking};
+use crate::evidence::{Conntrack, HostEvidence};
 use crate::verdict::Finding;
-use crate::verdict::findings::{icmp_rate_limit, self_connect, vanished_peer};
+use crate::verdict::findings::{
+    asymmetric_path, delayed_ack, icmp_rate_limit, ignored_reset, self_connect, unread_close,
+    vanished_peer,
+};
 use crate::verdict::kit::{Kit, OLD};
 
 /// What is found of a kind.
@@ -141,4 +145,210 @@ fn messages_of_another_kind_that_were_kept_back_are_not_told() {
     let mut kit = kept_back(true);
     kit.counter("web1", "UdpNoPorts", 0);
     assert!(told(&kit, icmp_rate_limit::KIND).is_none());
+}
+
+/// Each request in two pieces, the second behind an acknowledgement that takes its time; or behind one that comes at once.
+pub(super) fn held_back(happened: bool) -> Kit {
+    let (mut kit, talk) = talking();
+    for turn in 0..4 {
+        let (asked, told) = (OLD.client + 65 + 128 * turn, OLD.server + 65 + 128 * turn);
+        kit.up(talk, "P.", asked, told, 64);
+        kit.now += if happened { 41.0 } else { 1.0 };
+        kit.down(talk, ".", told, asked + 64, 0);
+        kit.up(talk, "P.", asked + 64, told, 64);
+        kit.down(talk, "P.", told, asked + 128, 128);
+    }
+    kit
+}
+
+#[test]
+fn waits_for_an_acknowledgement_are_told_with_their_number_and_sum() {
+    let found = told(&held_back(true), delayed_ack::KIND).expect("the finding");
+    assert_eq!(
+        found.summary,
+        "4 times over \"talk\", client held a small segment back until the one before it was acknowledged (Nagle's algorithm), \
+         and web1 waited 41.1 ms or more before it did, for an answer that could carry it (delayed ACK): 164.4 ms in all."
+    );
+}
+
+#[test]
+fn a_program_that_takes_its_time_is_no_delayed_ack() {
+    let (mut kit, talk) = talking();
+    for turn in 0..4 {
+        let asked = OLD.client + 65 + 64 * turn;
+        kit.up(talk, "P.", asked, OLD.server + 65, 64);
+        kit.now += 41.0;
+        kit.down(talk, ".", OLD.server + 65, asked + 64, 0);
+        kit.now += 9.0;
+    }
+    assert!(told(&kit, delayed_ack::KIND).is_none());
+    // A stream of small pieces is held back as well, and nobody waits.
+    let mut stream = held_back(true);
+    let packets = &mut stream.evidence.packets;
+    packets.retain(|packet| packet.sender == "client" || packet.len == 0);
+    assert!(told(&stream, delayed_ack::KIND).is_none());
+    // Twice is chance.
+    let mut twice = held_back(true);
+    twice.evidence.packets.truncate(7 + 8);
+    assert!(told(&twice, delayed_ack::KIND).is_none());
+}
+
+/// A RST with a number that is 100 off; or with the very one.
+pub(super) fn not_believed(happened: bool) -> Kit {
+    let (mut kit, talk) = talking();
+    if happened {
+        kit.down(talk, "R", OLD.server + 165, 0, 0);
+        kit.up(talk, ".", OLD.client + 65, OLD.server + 65, 0);
+        kit.counter("client", "TcpExtTCPChallengeACK", 1);
+    } else {
+        kit.down(talk, "R", OLD.server + 65, 0, 0);
+        kit.of(talk).client_state = String::new();
+        kit.of(talk).server_state = String::new();
+    }
+    kit
+}
+
+#[test]
+fn a_rst_that_is_not_believed_is_told_with_its_distance() {
+    let found = told(&not_believed(true), ignored_reset::KIND).expect("the finding");
+    assert!(
+        found.summary.starts_with(
+            "client did not believe a RST to \"talk\": its number was 100 off the one that was expected next. It was inside the \
+             window"
+        ),
+        "{}",
+        found.summary
+    );
+    assert_eq!(found.packets, [7, 8]);
+    let (mut kit, talk) = talking();
+    kit.down(talk, "R", OLD.server + 65 + 1_000_000_000, 0, 0);
+    let found = told(&kit, ignored_reset::KIND).expect("the finding");
+    assert!(
+        found.summary.contains("number was 1000000000 off")
+            && found.summary.contains("dropped without an answer"),
+        "{}",
+        found.summary
+    );
+}
+
+#[test]
+fn a_rst_that_is_lost_or_comes_to_a_closed_socket_is_not_ignored() {
+    let (mut lost, talk) = talking();
+    lost.down(talk, "R", OLD.server + 165, 0, 0);
+    lost.dropped("link-loss");
+    let mut closing = not_believed(true);
+    closing.of(0).client_state = "FIN_WAIT2".into();
+    for kit in [lost, closing] {
+        assert!(told(&kit, ignored_reset::KIND).is_none());
+    }
+}
+
+/// A server answers half of what it has to say, and resets with a request unread; or closes in order and resets what comes later.
+pub(super) fn closed_unread(happened: bool) -> Kit {
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 1448);
+    kit.down(talk, "P.", OLD.server + 65, OLD.client + 1513, 1000);
+    if happened {
+        kit.down(talk, "R.", OLD.server + 1065, OLD.client + 1513, 0);
+    } else {
+        kit.down(talk, "F.", OLD.server + 1065, OLD.client + 1513, 0);
+        kit.up(talk, "P.", OLD.client + 1513, OLD.server + 1065, 64);
+        kit.down(talk, "R", OLD.server + 1066, 0, 0);
+    }
+    kit.counter("web1", "TcpExtTCPAbortOnClose", 1);
+    kit.of(talk).client_state = String::new();
+    kit.of(talk).server_state = String::new();
+    kit
+}
+
+#[test]
+fn a_close_with_something_unread_is_told_with_what_was_sent() {
+    let mut kit = closed_unread(true);
+    let found = told(&kit, unread_close::KIND).expect("the finding");
+    assert!(
+        found
+            .summary
+            .contains("its kernel sent RST instead of FIN. web1 had sent 1064 bytes over \"talk\""),
+        "{}",
+        found.summary
+    );
+    assert_eq!(found.packets, [9]);
+    // A program that wanted a reset is not counted there.
+    kit.counter("web1", "TcpExtTCPAbortOnClose", 0);
+    assert!(told(&kit, unread_close::KIND).is_none());
+}
+
+#[test]
+fn a_client_that_resets_is_no_unread_close_of_the_server() {
+    let (mut kit, talk) = talking();
+    kit.up(talk, "R.", OLD.client + 65, OLD.server + 65, 0);
+    kit.counter("web1", "TcpExtTCPAbortOnClose", 1);
+    assert!(told(&kit, unread_close::KIND).is_none());
+}
+
+/// A firewall on the client's segment has what the client says, and not the answers; or these as well.
+pub(super) fn one_direction(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let (client, web) = ("198.51.100.7:40001", "10.0.1.10:80");
+    let visit = kit.connect("visit", 40001, "web1", "web1");
+    kit.of(visit).remote = web.into();
+    let address = "192.168.1.2".to_owned();
+    let conntrack = Conntrack {
+        counters: [("invalid".to_owned(), 2)].into(),
+        ..Conntrack::default()
+    };
+    let firewall = HostEvidence {
+        address,
+        conntrack,
+        ..HostEvidence::default()
+    };
+    kit.evidence.hosts.insert("firewall".into(), firewall);
+    let mut see = |t: f64, sender: &str, receiver: &str, answer: bool, flags: &str| {
+        let (from, to) = if answer { (web, client) } else { (client, web) };
+        let packet = kit.apart(t, (sender, from), (receiver, to), flags);
+        packet.seen_at = "router veth1".into();
+        packet.fate = "seen".into();
+    };
+    see(1.0, "client", "firewall", false, "S");
+    see(1.1, "firewall", "router", false, "S");
+    if happened {
+        see(1.2, "router", "client", true, "S.");
+    } else {
+        see(1.2, "router", "firewall", true, "S.");
+        see(1.3, "firewall", "client", true, "S.");
+    }
+    see(1.4, "client", "firewall", false, ".");
+    see(1.5, "client", "firewall", false, "P.");
+    kit
+}
+
+#[test]
+fn half_of_a_conversation_is_told_with_what_was_invalid() {
+    let found = told(&one_direction(true), asymmetric_path::KIND).expect("the finding");
+    assert_eq!(
+        found.summary,
+        "firewall sees one direction of \"visit\" only: what client says goes through it, and the answers take another way. Its \
+         connection tracking called 2 packets invalid, and 2 packets did not come out again."
+    );
+    assert_eq!(found.packets, [3, 4]);
+}
+
+#[test]
+fn a_filter_that_calls_nothing_invalid_or_passes_it_on_is_no_obstacle() {
+    let mut without = one_direction(true);
+    let firewall = without.evidence.hosts.get_mut("firewall");
+    firewall.expect("a host").conntrack.counters.clear();
+    let mut passed = one_direction(true);
+    for at in [3, 4] {
+        let mut packet = passed.evidence.packets[at].clone();
+        packet.t += 0.05;
+        (packet.sender, packet.receiver) = ("firewall".into(), "router".into());
+        passed.evidence.packets.push(packet);
+    }
+    // One that was refused from the beginning: there is no way back at all.
+    let mut refused = one_direction(true);
+    refused.evidence.packets.truncate(1);
+    for kit in [without, passed, refused] {
+        assert!(told(&kit, asymmetric_path::KIND).is_none());
+    }
 }

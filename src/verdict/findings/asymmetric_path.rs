@@ -1,0 +1,152 @@
+//! `asymmetric-path`: a host that filters by connection sees one direction of a connection only, and takes what it sees for
+//! invalid.
+//!
+//! Observed on: Linux' connection tracking (`ct state invalid drop`), and every stateful firewall, beside a second way back: a
+//! host with two gateways, two nodes of a cluster, a VIP on each of two routers. Not this: a host that sees both directions,
+//! or lets pass what it calls invalid.
+
+use super::{count, distinct, hosts_at, item, quoted};
+use crate::evidence::{Evidence, Packet};
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, is_syn_ack};
+use std::collections::HashMap;
+
+pub(super) const KIND: &str = "asymmetric-path";
+
+/// One end of a stream and the other, `address:port` each.
+type Stream<'a> = (&'a str, &'a str);
+
+/// What a host had of a stream: indices of packets.
+#[derive(Default)]
+struct Seen {
+    entered: Vec<usize>,
+    left: Vec<usize>,
+}
+
+/// A connection of which a host sees one direction.
+struct Half<'a> {
+    connection: usize,
+    host: &'a str,
+    stream: Stream<'a>,
+    /// Packets that came to the host and did not leave it.
+    lost: Vec<usize>,
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let halves = halves(evidence);
+    let first = halves.first()?;
+    let c = &evidence.connections[first.connection];
+    let of_client = c.local == first.stream.0;
+    let (what, other) = match of_client {
+        true => (format!("what {} says", c.from), "the answers"),
+        false => (format!("what {} answers", c.target), "the questions"),
+    };
+    let invalid = invalid(evidence, first.host);
+    let lost: usize = halves.iter().map(|half| half.lost.len()).sum();
+    let mut packets: Vec<usize> = halves.iter().flat_map(|half| half.lost.clone()).collect();
+    packets.sort_unstable();
+    packets.dedup();
+    packets.truncate(super::CITED);
+    Some(Finding {
+        kind: KIND.into(),
+        summary: format!(
+            "{} sees one direction of {} only: {what} goes through it, and {other} take another way. Its connection tracking called \
+             {} invalid, and {} did not come out again.",
+            first.host,
+            quoted(trace, first.connection),
+            count(invalid.unsigned_abs() as usize, "packet"),
+            count(lost, "packet"),
+        ),
+        packets,
+        connections: distinct(halves.iter().map(|half| half.connection)),
+        counters: Vec::new(),
+        values: distinct(halves.iter().map(|half| half.host))
+            .into_iter()
+            .map(|host| {
+                let path = format!("{}.conntrack.invalid", item("hosts", host));
+                (path, self::invalid(evidence, host).into())
+            })
+            .collect(),
+    })
+}
+
+fn invalid(evidence: &Evidence, host: &str) -> i64 {
+    let counters = evidence
+        .hosts
+        .get(host)
+        .map(|host| &host.conntrack.counters);
+    let invalid = counters.and_then(|counters| counters.get("invalid"));
+    invalid.copied().unwrap_or(0)
+}
+
+fn halves(evidence: &Evidence) -> Vec<Half<'_>> {
+    let mut hosts = evidence.hosts.keys();
+    if !hosts.any(|host| invalid(evidence, host) > 0) {
+        return Vec::new();
+    }
+    let seen = seen(evidence);
+    let mut streams: Vec<(&str, Stream<'_>)> = seen.keys().copied().collect();
+    streams.sort_unstable();
+    let halves = streams.into_iter();
+    halves
+        .filter_map(|(host, stream)| half(evidence, &seen, host, stream))
+        .collect()
+}
+
+/// Of a stream that comes to a host and leaves it again, until it does not: if the way back is another.
+fn half<'a>(
+    evidence: &'a Evidence,
+    seen: &HashMap<(&'a str, Stream<'a>), Seen>,
+    host: &'a str,
+    stream: Stream<'a>,
+) -> Option<Half<'a>> {
+    let own = &seen[&(host, stream)];
+    let (from, to) = stream;
+    let connection = evidence
+        .connections
+        .iter()
+        .position(|c| (c.local == from && c.remote == to) || (c.local == to && c.remote == from))?;
+    let when = |at: &usize| evidence.packets[*at].t;
+    let last = own.left.iter().map(when).fold(f64::NEG_INFINITY, f64::max);
+    let lost: Vec<usize> = own
+        .entered
+        .iter()
+        .copied()
+        .filter(|at| when(at) > last)
+        .collect();
+    let back = (to, from);
+    let mut packets = evidence.packets.iter();
+    let elsewhere = packets.any(|p| (p.from_after.as_str(), p.to_after.as_str()) == back);
+    let one_way = !seen.contains_key(&(host, back));
+    // A filter that lets nothing pass from the first SYN on needs no second way to do so.
+    let first = &evidence.packets[*own.entered.first()?];
+    let began = !own.left.is_empty() || is_syn_ack(first);
+    let so = invalid(evidence, host) > 0 && one_way && elsewhere && began && !lost.is_empty();
+    so.then_some(Half {
+        connection,
+        host,
+        stream,
+        lost,
+    })
+}
+
+/// By host that packets of others come to or leave: what it had of each stream.
+fn seen(evidence: &Evidence) -> HashMap<(&str, Stream<'_>), Seen> {
+    let mut seen: HashMap<(&str, Stream<'_>), Seen> = HashMap::new();
+    let own = |host: &str, end: &str| hosts_at(evidence, std::iter::once(end)).contains(&host);
+    let tcp = |packet: &&Packet| packet.protocol == "tcp" && !packet.probe;
+    for (at, packet) in evidence.packets.iter().enumerate().filter(|(_, p)| tcp(p)) {
+        let (host, end) = (packet.receiver.as_str(), packet.to_after.as_str());
+        if evidence.hosts.contains_key(host) && !own(host, end) {
+            let stream = (packet.from_after.as_str(), end);
+            seen.entry((host, stream)).or_default().entered.push(at);
+        }
+        let (host, end) = (packet.sender.as_str(), packet.from.as_str());
+        if evidence.hosts.contains_key(host) && !own(host, end) {
+            let stream = (end, packet.to.as_str());
+            seen.entry((host, stream)).or_default().left.push(at);
+        }
+    }
+    seen
+}
