@@ -69,6 +69,7 @@ pub fn add(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace, 
     site.add(&plan.name, connections, || {
         sysctl::quiet_ipv6()?;
         sysctl::plain_defaults()?;
+        sysctl::limits_of_the_machine()?;
         door().map(OwnedFd::from)
     })
 }

@@ -78,6 +78,8 @@ pub struct Host {
     pub resolver: Ipv4Addr,
     /// Kernel settings of IPv6 are as programs should find them.
     is_settled: bool,
+    /// Its kernel has the machine's limits of connections.
+    has_limits: bool,
     /// `lo` is up.
     reaches_itself: OnceLock<()>,
     names: Arc<str>,
@@ -110,9 +112,18 @@ impl Host {
             return Ok(inside);
         }
         self.reach_itself()?;
-        if !self.is_settled {
+        let (is_settled, has_limits) = (self.is_settled, self.has_limits);
+        if !is_settled || !has_limits {
             let has_ipv6 = self.has_ipv6;
-            let settled = self.namespace.run(move || sysctl::settle_ipv6(has_ipv6));
+            let settled: Result<(), Error> = self.namespace.run(move || {
+                if !is_settled {
+                    sysctl::settle_ipv6(has_ipv6)?;
+                }
+                if !has_limits {
+                    sysctl::limits_of_the_machine()?;
+                }
+                Ok(())
+            });
             settled.map_err(|error| error.on(&self.name))?;
         }
         let prepared = Inside::prepare(&self.name, &self.namespace, &self.names, self.resolver)?;
@@ -134,14 +145,16 @@ impl World {
     ) -> Result<Self, Error> {
         let names = names(plan);
         let held = held(plan, connections);
+        let limited = limited(plan, connections);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
         let mut pending: Vec<Pending<OwnedFd>> = Vec::with_capacity(plan.fabric.ports.len());
         let mut doors: Vec<Pending<OwnedFd>> = Vec::new();
         let mut site = Site::default();
         for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
+            let (held, has_limits) = (held[id.0 as usize], limited[id.0 as usize]);
             let (namespace, descriptor) = match &host.attachment {
-                Attachment::Fabric => add_host(&mut site, host, held[id.0 as usize]),
-                Attachment::Inside(_) => inside::add(&mut site, host, held[id.0 as usize]),
+                Attachment::Fabric => add_host(&mut site, host, held, has_limits),
+                Attachment::Inside(_) => inside::add(&mut site, host, held),
             };
             let port = plan.port(id);
             hosts.push(Arc::new(Host {
@@ -154,6 +167,10 @@ impl World {
                 },
                 is_settled: match &host.attachment {
                     Attachment::Fabric => sets_ipv6(host),
+                    Attachment::Inside(_) => true,
+                },
+                has_limits: match &host.attachment {
+                    Attachment::Fabric => has_limits,
                     Attachment::Inside(_) => true,
                 },
                 reaches_itself: match &host.attachment {
@@ -272,9 +289,8 @@ fn names(plan: &Plan) -> Vec<Arc<str>> {
         .collect()
 }
 
-/// Connections that a host's kernel may have at once, by host: who only opens some its own, anybody else all that there are. A
-/// larger table costs a namespace more, which a thousand clients of a few connections need not have.
-fn held(plan: &Plan, connections: usize) -> Vec<usize> {
+/// Connections that the steps open, by host; none where there may be more, since whoever builds the world may open some, too.
+fn opened(plan: &Plan, connections: usize) -> Option<Vec<usize>> {
     let mut own = vec![0usize; plan.hosts.len()];
     for step in &plan.steps {
         let mut each = 1;
@@ -285,10 +301,17 @@ fn held(plan: &Plan, connections: usize) -> Vec<usize> {
             own[dial.from.0 as usize] += each;
         }
     }
-    // Whoever builds the world may open more than the steps do.
-    let tells_all = own.iter().sum::<usize>() >= connections;
+    (own.iter().sum::<usize>() >= connections).then_some(own)
+}
+
+/// Connections that a host's kernel may have at once, by host: who only opens some its own, anybody else all that there are. A
+/// larger table costs a namespace more, which a thousand clients of a few connections need not have.
+fn held(plan: &Plan, connections: usize) -> Vec<usize> {
+    let Some(own) = opened(plan, connections) else {
+        return vec![connections; plan.hosts.len()];
+    };
     let hosts = plan.hosts.iter().zip(own);
-    let only_opens = |host: &HostPlan, own| tells_all && host.servers.is_empty() && own > 0;
+    let only_opens = |host: &HostPlan, own| host.servers.is_empty() && own > 0;
     hosts
         .map(|(host, own)| match only_opens(host, own) {
             true => own.min(connections),
@@ -297,7 +320,25 @@ fn held(plan: &Plan, connections: usize) -> Vec<usize> {
         .collect()
 }
 
-fn add_host(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace, Pending<OwnedFd>) {
+/// Whose kernel needs the machine's limits of connections from the beginning, by host: not that of hosts who open a few and
+/// otherwise do nothing, unless the lab has settings, which come after ours.
+fn limited(plan: &Plan, connections: usize) -> Vec<bool> {
+    let Some(own) = opened(plan, connections) else {
+        return vec![true; plan.hosts.len()];
+    };
+    let hosts = plan.hosts.iter().zip(own);
+    let has_few = |host: &HostPlan, own| {
+        host.servers.is_empty() && host.sysctls.is_empty() && own <= sysctl::SMALL_TIME_WAIT
+    };
+    hosts.map(|(host, own)| !has_few(host, own)).collect()
+}
+
+fn add_host(
+    site: &mut Site,
+    plan: &HostPlan,
+    connections: usize,
+    has_limits: bool,
+) -> (Namespace, Pending<OwnedFd>) {
     let (address, ipv6, mtu, sysctls) = (plan.address, plan.ipv6, plan.mtu, plan.sysctls.clone());
     let (further, bridges) = (plan.addresses.clone(), plan.bridges.clone());
     let (sets_ipv6, answers_itself) = (sets_ipv6(plan), answers_itself(plan));
@@ -309,6 +350,9 @@ fn add_host(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace,
         inside::add_bridges(&bridges, mtu)?;
         if sets_ipv6 {
             sysctl::settle_ipv6(ipv6.is_some())?;
+        }
+        if has_limits {
+            sysctl::limits_of_the_machine()?;
         }
         for (name, value) in &sysctls {
             sysctl::write(name, value)?;
@@ -368,6 +412,7 @@ fn add_zonal(
             Netlink::open()?.bring_up_loopback()?;
         }
         let range = format!("{} {}", KERNEL_PORTS.start(), KERNEL_PORTS.end());
+        sysctl::limits_of_the_machine()?;
         sysctl::write("net.ipv4.ip_local_port_range", &range)?;
         if !reserved.is_empty() {
             sysctl::write("net.ipv4.ip_local_reserved_ports", &reserved)?;

@@ -113,9 +113,42 @@ const MOST_BUCKETS: usize = 1 << 20;
 /// memory, and whoever reads the sockets of one host walks through all of it: half of the gallery's processor time with
 /// 24 GiB. Older kernels go without.
 pub fn own_connection_tables(buckets: usize) {
+    BY_SIZE.get_or_init(by_size);
     if let Err(error) = write("net.ipv4.tcp_child_ehash_entries", &buckets.to_string()) {
         tracing::debug!(%error, "hosts share the machine's table of connections");
     }
+}
+
+/// What the kernel makes of the size of a namespace's table (net/ipv4/tcp_ipv4.c, `tcp_set_hashinfo`): how many connections
+/// may be in TIME_WAIT, half as many as there are buckets, and how many in SYN_RECV, one for 128 buckets and 128 at least.
+const SET_BY_SIZE: [&str; 2] = [
+    "net.ipv4.tcp_max_tw_buckets",
+    "net.ipv4.tcp_max_syn_backlog",
+];
+
+/// As they are with the machine's own table.
+static BY_SIZE: OnceLock<Vec<(&str, String)>> = OnceLock::new();
+
+/// So many connections can be in TIME_WAIT in a host with [`CONNECTION_BUCKETS`].
+pub const SMALL_TIME_WAIT: usize = CONNECTION_BUCKETS / 2;
+
+fn by_size() -> Vec<(&'static str, String)> {
+    let read = |name| Some((name, fs::read_to_string(path(name)).ok()?));
+    SET_BY_SIZE.into_iter().filter_map(read).collect()
+}
+
+/// Gives the calling thread's namespace, whose table may be small, the limits that it would have with the machine's. To be
+/// called where more connections may be closed than [`SMALL_TIME_WAIT`], where somebody listens and where somebody looks: it
+/// takes two look-ups in /proc/sys (see [`settle_ipv6`]).
+///
+/// # Errors
+/// When one cannot be written.
+pub fn limits_of_the_machine() -> Result<(), Error> {
+    let limits = BY_SIZE.get().into_iter().flatten();
+    for (name, value) in limits {
+        write(name, value.trim())?;
+    }
+    Ok(())
 }
 
 /// Buckets for so many connections at once; none: [`CONNECTION_BUCKETS`] do.

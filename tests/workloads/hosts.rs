@@ -358,3 +358,37 @@ steps:
         json!({ "ok": true, "stdout": "512\n" }),
     );
 }
+
+/// Tables of connections are small, and the kernel would make small limits of that.
+#[test]
+fn limits_of_connections_are_those_of_a_machine_of_this_size() {
+    const READ: &str = "cat /proc/sys/net/ipv4/tcp_max_tw_buckets /proc/sys/net/ipv4/tcp_max_syn_backlog";
+    let body = r#"
+hosts:
+  web: { zone: a, serve: { 80: echo } }
+  idle: {}
+  busy: {}
+  set: { sysctls: { net.ipv4.tcp_max_tw_buckets: 77 } }
+kubernetes:
+  nodes: { n1: { zone: a } }
+  pods: { inside: {} }
+steps:
+  - load: { from: busy, to: "web:80", connections: 2100, hold: true }
+  - run: { as: of_web, on_host: web, command: "READ" }
+  - run: { as: of_idle, on_host: idle, command: "READ" }
+  - run: { as: of_busy, on_host: busy, command: "READ" }
+  - run: { as: of_inside, on_host: inside, command: "READ" }
+  - run: { as: of_set, on_host: set, command: "READ" }
+  - run: { as: expected, on_host: idle, command: "unshare --net READ" }
+"#;
+    let Some(case) = once(&body.replace("READ", READ)) else {
+        return;
+    };
+    // A namespace that a host makes is made by the machine's rules: hosts hand nothing down.
+    let expected = &case.step("expected")["stdout"];
+    for host in ["of_web", "of_idle", "of_busy", "of_inside"] {
+        assert_eq!(&case.step(host)["stdout"], expected, "{host}");
+    }
+    let set = case.step("of_set")["stdout"].as_str().expect("it ran");
+    assert!(set.starts_with("77\n"), "{set}");
+}
