@@ -13,6 +13,7 @@ use crate::packet::rewrite::finish_checksum;
 use crate::packet::segment::segment;
 use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A packet that is handed to a device.
@@ -24,8 +25,8 @@ pub struct Leaving {
     pub at: Duration,
     /// A host sent it, rather than the fabric.
     pub from_host: bool,
-    /// Its receiver's own address is its source.
-    pub self_sourced: bool,
+    /// Its source, where that is an address of its receiver, or of the host inside it that it is for.
+    pub self_sourced: Option<Ipv4Addr>,
 }
 
 impl Fabric {
@@ -243,7 +244,9 @@ impl Fabric {
             headers,
             packet,
         } = transient;
-        let self_sourced = self.routes.is_own(to, headers.source());
+        let source = headers.source();
+        let self_sourced = self.routes.comes_home(to, source, headers.destination());
+        let self_sourced = self_sourced.then_some(source);
         out.leaving(Leaving {
             id: passage.id,
             at: self.now,
@@ -258,16 +261,19 @@ impl Fabric {
         let Some(taken) = taken else {
             return self.finish(transient, Fate::Dropped(Reason::Untranslatable));
         };
-        if taken && self_sourced {
-            self.self_sourced[to.0 as usize] += 1;
+        if taken && let Some(source) = self_sourced {
+            *self.self_sourced.entry(source).or_default() += 1;
         }
         self.handed_over(to, taken, &transient.passage, &transient.headers);
     }
 
     /// A device refused a packet for which [`Output::deliver`] said that it was taken. The books are then as if it had been
-    /// refused at once. Panics when the configuration has no such port.
-    pub fn refused(&mut self, by: PortId, packet: Leaving) {
-        self.self_sourced[by.0 as usize] -= u64::from(packet.self_sourced);
+    /// refused at once.
+    pub fn refused(&mut self, packet: Leaving) {
+        let source = packet.self_sourced;
+        if let Some(count) = source.and_then(|source| self.self_sourced.get_mut(&source)) {
+            *count -= 1;
+        }
         self.ledger.refused(&packet);
     }
 

@@ -64,9 +64,10 @@ use record::{Listing, Party};
 use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
+use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 use targets::{Probe, Standing};
 
@@ -137,8 +138,8 @@ pub struct Fabric {
     faults: Faults,
     /// By port: the target's, of a target of some group, whose packets may belong to a flow.
     sides: Vec<Side>,
-    /// By port.
-    self_sourced: Vec<u64>,
+    /// By source: packets that came to the host that has this address.
+    self_sourced: FxHashMap<Ipv4Addr, u64>,
     /// By port, what a kernel with `tcp_tw_recycle` remembers; empty when no host has one.
     recycle: Vec<Option<Recycle>>,
     /// When the next packet comes out of each link; the number keeps packets of one moment in order.
@@ -195,7 +196,7 @@ impl Fabric {
             watch: Watch::new(&config.guards, config.record_limit),
             faults: Faults::default(),
             sides,
-            self_sourced: vec![0; config.ports.len()],
+            self_sourced: FxHashMap::default(),
             recycle: recycles(&config),
             arrivals: BinaryHeap::new(),
             sequence: 0,

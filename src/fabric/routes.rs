@@ -197,6 +197,19 @@ impl Routes {
         address == host.address || Some(address) == host.ipv6 || host.addresses.contains(&address)
     }
 
+    /// The addresses on a host's device.
+    pub fn own(&self, port: PortId) -> impl Iterator<Item = Ipv4Addr> {
+        let host = &self.hosts[port.0 as usize];
+        let further = host.ipv6.iter().chain(&host.addresses);
+        std::iter::once(host.address).chain(further.copied())
+    }
+
+    /// True for a packet that carries an address of the host as source, or of a host inside it to which it goes.
+    pub fn comes_home(&self, port: PortId, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
+        let routed = &self.hosts[port.0 as usize].routed;
+        self.is_own(port, source) || source == destination && routed.contains(&source)
+    }
+
     /// True for an address on the internet, to which there is a way: that of a NAT gateway, from a host behind one.
     pub fn is_outside(&self, address: Ipv4Addr) -> bool {
         match self.places.get(&address) {

@@ -48,7 +48,7 @@ impl Fabric {
             id,
             at: Duration::from_nanos(now),
             from_host: true,
-            self_sourced: false,
+            self_sourced: None,
         });
         let taken = out.deliver(onward.to, vnet, packet);
         self.ledger.carried(

@@ -8,6 +8,7 @@ use super::record::{
 };
 use super::targets::{self, TargetHealth};
 use super::{Config, EndpointReading, Fabric, Latest, Meter};
+use std::net::Ipv4Addr;
 
 impl Fabric {
     /// Which zones' addresses each balancer's name had, from when on.
@@ -101,7 +102,14 @@ impl Fabric {
     /// Packets delivered to a host that carried its own address as source (the kernel calls them martian).
     /// Panics when the configuration has no such port.
     pub fn self_sourced(&self, port: PortId) -> u64 {
-        self.self_sourced[port.0 as usize]
+        let own = self.routes.own(port);
+        own.map(|address| self.self_sourced_by(address)).sum()
+    }
+
+    /// Packets delivered toward a host that carried this address of it as source. They are for itself where it is inside the
+    /// host at whose device they were delivered.
+    pub fn self_sourced_by(&self, address: Ipv4Addr) -> u64 {
+        self.self_sourced.get(&address).copied().unwrap_or(0)
     }
 
     /// Which IPv6 address is meant by which of the addresses in all of these.

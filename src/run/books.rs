@@ -14,7 +14,7 @@ use crate::fabric::targets::TargetHealth;
 use crate::fabric::{Config, EndpointReading, Fabric};
 use crate::plan::Plan;
 use std::collections::BTreeSet;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 /// The fabric's books at one moment.
@@ -29,6 +29,7 @@ pub(super) struct Books {
     pub(super) totals: Totals,
     pub(super) readings: Vec<Reading>,
     pub(super) endpoints: Vec<EndpointReading>,
+    /// By host.
     pub(super) self_sourced: Vec<u64>,
     /// By drop rule.
     pub(super) dropped: Vec<u64>,
@@ -55,6 +56,12 @@ pub(super) async fn books(story: &Story) -> Books {
         .into_std()
         .saturating_duration_since(driver.start_time());
     let stays = story.stays;
+    let on_fabric = story.plan.on_fabric() as u32;
+    let hosts = story.plan.hosts.iter();
+    let inside: Vec<Ipv4Addr> = hosts
+        .skip(on_fabric as usize)
+        .map(|host| host.address)
+        .collect();
     let books = driver
         .ask(move |fabric, now| Books {
             records: fabric.records(),
@@ -67,8 +74,9 @@ pub(super) async fn books(story: &Story) -> Books {
             readings: fabric.meter().readings(now),
             endpoints: fabric.endpoint_readings(),
             dropped: fabric.dropped_by_rule(),
-            self_sourced: (0..fabric.config().ports.len() as u32)
+            self_sourced: (0..on_fabric)
                 .map(|number| fabric.self_sourced(PortId(number)))
+                .chain(inside.into_iter().map(|own| fabric.self_sourced_by(own)))
                 .collect(),
             health: health(fabric),
             overrides: overrides(fabric.config()),

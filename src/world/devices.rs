@@ -61,8 +61,8 @@ impl Devices {
         }
     }
 
-    /// Writes what was gathered. Gives the packets that devices refused, and who.
-    pub fn settle(&mut self) -> impl Iterator<Item = (PortId, Leaving)> {
+    /// Writes what was gathered. Gives the packets that devices refused.
+    pub fn settle(&mut self) -> impl Iterator<Item = Leaving> {
         self.outbox.close(&self.files)
     }
 

@@ -351,8 +351,8 @@ impl Engine {
             self.fabric
                 .receive(now, port, Frame { header, packet }, &mut self.devices);
         }
-        for (by, packet) in self.devices.settle() {
-            self.fabric.refused(by, packet);
+        for packet in self.devices.settle() {
+            self.fabric.refused(packet);
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Outbox {
     open: bool,
     letters: Vec<Letter>,
     bytes: Vec<u8>,
-    refused: Vec<(PortId, Leaving)>,
+    refused: Vec<Leaving>,
 }
 
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Outbox {
     }
 
     /// Writes what is there, and gathers no more. Gives what devices refused since it was opened.
-    pub fn close(&mut self, files: &[OwnedFd]) -> impl Iterator<Item = (PortId, Leaving)> {
+    pub fn close(&mut self, files: &[OwnedFd]) -> impl Iterator<Item = Leaving> {
         self.flush(files);
         self.open = false;
         self.refused.drain(..)
@@ -127,7 +127,7 @@ impl Outbox {
                         length = letter.len,
                         "a device refused a packet"
                     );
-                    self.refused.push((letter.to, letter.packet));
+                    self.refused.push(letter.packet);
                 }
             }
         }
@@ -200,14 +200,14 @@ mod tests {
                 let parts = [IoSlice::new(head), IoSlice::new(body)];
                 assert!(outbox.put(&files, PortId(id % 3), packet, &parts));
             }
-            refused.extend(outbox.close(&files).map(|(to, packet)| (to.0, packet.id)));
+            refused.extend(outbox.close(&files).map(|packet| packet.id));
         }
         drop(files);
         let sent = |to| (0..6 * ROOM).filter(move |id| id % 3 == to);
         for (to, far) in (0..).zip(far) {
             assert!(letters(far).into_iter().eq(sent(to)), "device {to}");
         }
-        let expected: Vec<_> = sent(2).map(|id| (2, u64::from(id))).collect();
+        let expected: Vec<_> = sent(2).map(u64::from).collect();
         assert_eq!(refused, expected);
     }
 

@@ -186,8 +186,8 @@ fn a_device_that_refuses_late_leaves_the_same_books() {
             net.send(INSIDE, along());
             if late {
                 assert_eq!(net.fabric.self_sourced(WEB1), 1);
-                for (by, packet) in [WEB2, WEB1, WEB1].into_iter().zip(gone) {
-                    net.fabric.refused(by, packet);
+                for packet in gone.into_iter().take(3) {
+                    net.fabric.refused(packet);
                 }
             }
             assert_eq!(net.fabric.self_sourced(WEB1), 0);

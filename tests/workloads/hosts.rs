@@ -362,12 +362,13 @@ steps:
 /// Tables of connections are small, and the kernel would make small limits of that.
 #[test]
 fn limits_of_connections_are_those_of_a_machine_of_this_size() {
-    const READ: &str = "cat /proc/sys/net/ipv4/tcp_max_tw_buckets /proc/sys/net/ipv4/tcp_max_syn_backlog";
+    const READ: &str =
+        "cat /proc/sys/net/ipv4/tcp_max_tw_buckets /proc/sys/net/ipv4/tcp_max_syn_backlog";
     let body = r#"
 hosts:
   web: { zone: a, serve: { 80: echo } }
   idle: {}
-  busy: {}
+  busy: { zone: a }
   set: { sysctls: { net.ipv4.tcp_max_tw_buckets: 77 } }
 kubernetes:
   nodes: { n1: { zone: a } }

@@ -133,3 +133,26 @@ steps:
     let requests = case.evidence["hosts"]["web"]["requests"].as_array();
     assert_eq!(requests.expect("a list").len(), 11);
 }
+
+/// A program that asks next is told so by its kernel (ECONNRESET), not that the server has closed.
+#[test]
+fn a_reset_between_two_requests_is_a_reset() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: { zone: b }
+  web: { zone: a, serve: { 80: http } }
+steps:
+  - load: { as: pool, from: client, to: "web:80", connections: 3, request: { times: 2, every: 1s }, background: true }
+  - wait_until: { that: 'hosts.web.requests.size() == 3', timeout: 10s }
+  - stop: { host: web, with: reset }
+  - wait_until: { that: 'pool.failed == 3', timeout: 10s }
+"#,
+    ) else {
+        return;
+    };
+    has(case.step("pool"), json!({ "failed": 3 }));
+    has(&case.step("pool")["errors"], json!({ "reset": 3 }));
+    let connections = case.evidence["connections"].as_array().expect("a list");
+    assert!(connections.iter().all(|one| one["ended"] == "reset"));
+}

@@ -25,7 +25,7 @@ pub struct HostEvidence {
     pub kernel_drops: Option<BTreeMap<String, i64>>,
     /// TCP sockets after the last step (listening ones left out).
     pub sockets: Vec<Socket>,
-    /// Packets delivered to it that carried its own address as source.
+    /// Packets that the fabric delivered to it, or to the host that it is inside of and for it, with its own address as source.
     pub self_sourced: i64,
     /// Clients whose connections began without the PROXY protocol header that a server here expected, `address:port` as
     /// the server saw them.

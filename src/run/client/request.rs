@@ -112,9 +112,10 @@ pub async fn make(
 }
 
 /// What ended a connection, where a request knows only that something did: its content and its answer are two, and one may be told
-/// of what the other met. Afterwards nobody speaks over it any more.
+/// of what the other met; and between two requests the connection learns why it is over, and whoever asks next only that it
+/// is. Afterwards nobody speaks over it any more.
 async fn own_end(mut connection: JoinHandle<hyper::Result<()>>, known: Fault) -> Option<Fault> {
-    if known == UNKNOWN
+    if matches!(known, UNKNOWN | Fault::EOF)
         && let Ok(ended) = timeout(LAST_WORD, &mut connection).await
     {
         return ended.ok()?.err().map(|error| fault(&error));

@@ -25,9 +25,6 @@ pub(super) async fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, Ho
 fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Infos) -> HostEvidence {
     let plan = &story.plan;
     let host = &plan.hosts[number];
-    // What is not on the fabric is delivered nothing by it.
-    let self_sourced = moment.books.self_sourced.get(number);
-    let self_sourced = self_sourced.filter(|_| number < plan.on_fabric());
     HostEvidence {
         address: host.address.to_string(),
         ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
@@ -43,7 +40,7 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
             .filter(|socket| socket.state != "LISTEN")
             .map(|one| socket(one, infos))
             .collect(),
-        self_sourced: self_sourced.map_or(0, |count| *count as i64),
+        self_sourced: moment.books.self_sourced[number] as i64,
         broken_headers: broken_headers(story, number),
         requests: requests(story, number),
     }

@@ -3,7 +3,9 @@
 //!
 //! Observed on: AWS Network Load Balancers with `deregistration_delay.connection_termination.enabled`.
 
-use super::{cite, count, distinct, join, name_all};
+use super::outlives_draining::delay;
+use super::{cite, cloud, count, distinct, join, lapse, name_all};
+use crate::evidence::{Evidence, Flow};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer};
 
@@ -48,12 +50,29 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "The balancer ended {names} to {}, which gets no more traffic. {told_text}",
-            join(&targets)
+            "The balancer ended {names} to {}, which gets no more traffic.{} {told_text}",
+            join(&targets),
+            flows()
+                .find_map(|flow| why(evidence, flow))
+                .unwrap_or_default()
         ),
         packets: cite(trace, told),
         connections,
         counters: Vec::new(),
         values: Vec::new(),
     })
+}
+
+/// The delay that was over; none: the target was not deregistered.
+fn why(evidence: &Evidence, flow: &Flow) -> Option<String> {
+    let group = evidence.target_groups.get(&flow.group)?;
+    let (draining, unused) = delay(group.targets.get(&flow.target)?)?;
+    Some(format!(
+        " {} had been deregistered from {}, and its deregistration delay was over after {}{}: with \
+         deregistration_delay.connection_termination.enabled that is the end of its connections.",
+        flow.target,
+        flow.group,
+        lapse(unused - draining),
+        cloud(evidence, unused - draining),
+    ))
 }

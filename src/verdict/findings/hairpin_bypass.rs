@@ -9,9 +9,12 @@ use super::{CITED, count, counters, distinct, hosts_at, join, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "hairpin-bypass";
+
+/// So many clients have sentences of their own.
+const TOLD: usize = 3;
 
 /// A SYN, the answer from elsewhere, and what the client said to it: indexes of packets.
 struct Bypass {
@@ -20,60 +23,117 @@ struct Bypass {
     reset: usize,
 }
 
+/// One client's, by one way.
+struct Group<'a> {
+    /// Its SYNs went out to the network.
+    crossed: bool,
+    client: &'a str,
+    found: Vec<&'a Bypass>,
+}
+
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let found = bypasses(&evidence.packets);
-    let first = found.first()?;
-    let syns = found.iter().map(|bypass| &evidence.packets[bypass.syn]);
-    let mut connections: Vec<usize> = syns.clone().filter_map(|syn| opened(trace, syn)).collect();
-    connections.sort_unstable();
-    connections.dedup();
-    let (syn, answer) = (
-        &evidence.packets[first.syn],
-        &evidence.packets[first.answer],
-    );
-    let summary = format!(
-        "{} of {} from {} to {} {} answered from {}, an address that was never dialled; {} reset the answer each time. \
-         {} The answer passed {} with that source.",
-        count(found.len(), "SYN"),
-        match connections.is_empty() {
-            true => "a program".to_owned(),
-            false => name_all(trace, &connections),
-        },
-        syn.sender,
-        some(syns.clone().map(|syn| syn.to.as_str())),
-        if found.len() == 1 { "was" } else { "were" },
-        some(
-            found
-                .iter()
-                .map(|bypass| evidence.packets[bypass.answer].from.as_str())
-        ),
-        syn.sender,
-        route(trace, syn),
-        answer.seen_at,
-    );
-    let mut packets: Vec<usize> = found
-        .iter()
+    if found.is_empty() {
+        return None;
+    }
+    let groups = groups(trace, &found);
+    let mut sentences: Vec<String> = groups.iter().take(TOLD).map(|g| tell(trace, g)).collect();
+    if groups.len() > TOLD {
+        let others: usize = groups.iter().skip(TOLD).map(|g| g.found.len()).sum();
+        sentences.push(format!("So it was with {} more.", count(others, "SYN")));
+    }
+    // Of each client some, rather than all of the first.
+    let mut cited: Vec<&Bypass> = Vec::new();
+    for turn in 0..found.len().min(CITED) {
+        cited.extend(groups.iter().filter_map(|group| group.found.get(turn)));
+    }
+    let mut packets: Vec<usize> = cited
+        .into_iter()
         .flat_map(|bypass| [bypass.syn, bypass.answer, bypass.reset])
         .take(CITED)
         .collect();
     packets.sort_unstable();
     packets.dedup();
-    let clients = distinct(syns.clone().map(|syn| syn.sender.as_str()));
     let servers = found
         .iter()
         .map(|bypass| evidence.packets[bypass.answer].from.as_str());
     let servers = hosts_at(evidence, servers);
+    let clients = distinct(groups.iter().map(|group| group.client));
     let mut numbers = counters(evidence, clients, &["TcpOutRsts"]);
     numbers.extend(counters(evidence, servers, &["TcpExtEmbryonicRsts"]));
     Some(Finding {
         kind: KIND.into(),
-        summary,
+        summary: sentences.join(" "),
         packets,
-        connections,
+        connections: connections(trace, found.iter()),
         counters: numbers,
         values: Vec::new(),
     })
+}
+
+/// By client and way, in the order of their first SYNs.
+fn groups<'a>(trace: &Trace<'a>, found: &'a [Bypass]) -> Vec<Group<'a>> {
+    let packets = &trace.evidence.packets;
+    let sent = (0..trace.passages.len()).map(|passage| trace.sent(passage));
+    let crossed: HashSet<i64> = sent.filter(|p| is_syn(p)).map(|p| p.seq).collect();
+    let mut groups: Vec<Group> = Vec::new();
+    for bypass in found {
+        let syn = &packets[bypass.syn];
+        // By its sequence number, which no translation changes.
+        let (client, crossed) = (syn.sender.as_str(), crossed.contains(&syn.seq));
+        let mut known = groups.iter_mut();
+        match known.find(|g| g.client == client && g.crossed == crossed) {
+            Some(group) => group.found.push(bypass),
+            None => groups.push(Group {
+                crossed,
+                client,
+                found: vec![bypass],
+            }),
+        }
+    }
+    groups
+}
+
+fn tell(trace: &Trace, group: &Group) -> String {
+    let packets = &trace.evidence.packets;
+    let connections = connections(trace, group.found.iter().copied());
+    let answers = || group.found.iter().map(|bypass| &packets[bypass.answer]);
+    format!(
+        "{} of {} from {} to {} {} answered from {}, an address that was never dialled; {} reset the answer each time. \
+         {} The answer passed {} with that source.",
+        count(group.found.len(), "SYN"),
+        match connections.is_empty() {
+            true => "a program".to_owned(),
+            false => name_all(trace, &connections),
+        },
+        group.client,
+        some(
+            group
+                .found
+                .iter()
+                .map(|bypass| packets[bypass.syn].to.as_str())
+        ),
+        if group.found.len() == 1 {
+            "was"
+        } else {
+            "were"
+        },
+        some(answers().map(|answer| answer.from.as_str())),
+        group.client,
+        route(group.crossed),
+        some(answers().map(|answer| answer.seen_at.as_str())),
+    )
+}
+
+/// Those that the SYNs opened.
+fn connections<'a>(trace: &Trace, found: impl Iterator<Item = &'a Bypass>) -> Vec<usize> {
+    let packets = &trace.evidence.packets;
+    let opened = found.filter_map(|bypass| opened(trace, &packets[bypass.syn]));
+    let mut connections: Vec<usize> = opened.collect();
+    connections.sort_unstable();
+    connections.dedup();
+    connections
 }
 
 /// Up to three of these, without those that are there twice.
@@ -132,10 +192,8 @@ fn opened(trace: &Trace, syn: &Packet) -> Option<usize> {
     })
 }
 
-/// Whether the fabric saw the SYN: by its sequence number, which no translation changes.
-fn route(trace: &Trace, syn: &Packet) -> &'static str {
-    let mut passages = (0..trace.passages.len()).map(|passage| trace.sent(passage));
-    match passages.any(|packet| is_syn(packet) && packet.seq == syn.seq) {
+fn route(crossed: bool) -> &'static str {
+    match crossed {
         true => {
             "The SYN went out to the network and came back; the answer took the short way inside the host, past whatever had \
              translated the address that was dialled."
@@ -195,6 +253,36 @@ mod tests {
         assert_eq!(found.packets, [0, 1, 2]);
         assert!(found.summary.contains(SERVER), "{}", found.summary);
         assert!(found.summary.contains("ever left"), "{}", found.summary);
+    }
+
+    #[test]
+    fn each_client_is_told_with_its_own_way() {
+        let mut kit = Kit::new();
+        astray(&mut kit);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [1001, 0]);
+        let first = kit.evidence.packets.len();
+        astray(&mut kit);
+        seen(&mut kit, false, [CLIENT, SERVER], "R", [1001, 0]);
+        for packet in &mut kit.evidence.packets[first..] {
+            for end in [&mut packet.sender, &mut packet.receiver] {
+                if end == "shell" {
+                    *end = "other".into();
+                }
+            }
+            packet.seen_at = "docker veth2".into();
+        }
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        for told in [
+            "from shell to",
+            "shell reset the answer",
+            "passed docker veth1",
+            "from other to",
+            "other reset the answer",
+            "passed docker veth2",
+        ] {
+            assert!(found.summary.contains(told), "{}", found.summary);
+        }
+        assert_eq!(found.packets, [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::own_answers::{self, is_classic};
 use super::{cite, count, counters, distinct, item, lapse};
 use crate::evidence::BalancerEvidence;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_reset, is_syn};
+use crate::verdict::trace::{Trace, delivered, is_reset, is_syn};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "keep-alive-race";
@@ -52,8 +52,9 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let first = found.first()?;
     let (fin, request) = (trace.sent(first.fin), trace.sent(first.request));
     let summary = format!(
-        "{} idle connection to {} after {} of silence, and {} crossed the FIN: the first {} after it. The kernel there, which \
-         had no such connection any more, answered with RST, and the client got {}.",
+        "{} idle connection to {} after {} of silence, and {} crossed the FIN: the first was sent {} after it. Instead of an \
+         answer the balancer heard the FIN{}, and the client got {}. The RST, with which the kernel there answered what \
+         was for no connection of it any more, {}.",
         match found.len() {
             1 => format!("{} closed an", fin.sender),
             n => format!("{} closed, {n} times, an", fin.sender),
@@ -62,7 +63,17 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         lapse(first.silence),
         count(found.len(), "request"),
         lapse(request.t - fin.t),
+        arrived(trace, first.fin)
+            .filter(|at| *at > request.t)
+            .map_or(String::new(), |at| format!(
+                ", {} after it had asked",
+                lapse(at - request.t)
+            )),
         status(&evidence.load_balancers[balancer(&request.sender)]),
+        match arrived(trace, first.reset).zip(arrived(trace, first.fin)) {
+            Some((reset, fin)) => format!("came {} after the FIN", lapse(reset - fin)),
+            None => "had not come when the record ended".to_owned(),
+        },
     );
     let names = distinct(
         found
@@ -97,6 +108,12 @@ fn status(balancer: &BalancerEvidence) -> i64 {
         true => 504,
         false => 502,
     }
+}
+
+/// When a packet was delivered, ms.
+fn arrived(trace: &Trace, passage: usize) -> Option<f64> {
+    let ended = trace.ended(passage);
+    delivered(ended).then_some(ended.t)
 }
 
 /// `app` of `app/a`

@@ -17,8 +17,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut seen: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for passage in 0..trace.passages.len() {
         let packet = trace.ended(passage);
-        if is_syn(packet) && came_home(trace, packet) {
-            seen.entry(&packet.receiver).or_default().push(passage);
+        if is_syn(packet)
+            && let Some(home) = came_home(trace, packet)
+        {
+            seen.entry(home).or_default().push(passage);
         }
     }
     for (name, host) in &evidence.hosts {
@@ -50,15 +52,21 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
-/// Delivered to its own sender, from the address it has itself.
-pub(in crate::verdict) fn came_home(trace: &Trace, packet: &Packet) -> bool {
+/// Who got a packet back that it had sent itself, from the address it has itself: the host that the fabric delivered it to,
+/// or one inside that.
+pub(in crate::verdict) fn came_home<'a>(trace: &Trace<'a>, packet: &Packet) -> Option<&'a str> {
+    if !delivered(packet) || packet.sender != packet.receiver {
+        return None;
+    }
     let source = ip(&packet.from_after);
-    let own = trace
-        .evidence
-        .hosts
-        .get(&packet.receiver)
-        .is_some_and(|host| source == host.address || source == host.ipv6);
-    delivered(packet) && packet.sender == packet.receiver && own
+    let is_for_its_source = source == ip(&packet.to_after);
+    let mut hosts = trace.evidence.hosts.iter();
+    let home = hosts.find(|(name, host)| {
+        let is_there =
+            **name == packet.receiver || is_for_its_source && host.inside == packet.receiver;
+        is_there && (source == host.address || source == host.ipv6)
+    });
+    home.map(|(name, _)| name.as_str())
 }
 
 fn tell(trace: &Trace, host: &str, syns: &[usize]) -> String {

@@ -70,7 +70,7 @@ fn of_target(trace: &Trace, group: &str, name: &str, target: &TargetEvidence) ->
 }
 
 /// When a target that is gone for good began to drain, and when it had.
-fn delay(target: &TargetEvidence) -> Option<(f64, f64)> {
+pub(super) fn delay(target: &TargetEvidence) -> Option<(f64, f64)> {
     let [.., draining, unused] = target.transitions.as_slice() else {
         return None;
     };

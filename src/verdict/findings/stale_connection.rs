@@ -29,9 +29,10 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         }
         let owns = owner(trace, i) == i;
         let gone = |state: &str| matches!(state, "" | "CLOSE" | "TIME_WAIT");
+        // A client in CLOSE_WAIT has been told.
         let open = matches!(
             connection.client_state.as_str(),
-            "ESTABLISHED" | "FIN_WAIT2" | "CLOSE_WAIT"
+            "ESTABLISHED" | "FIN_WAIT2"
         );
         if open && (!owns || gone(&connection.server_state)) {
             at_client.push(i);

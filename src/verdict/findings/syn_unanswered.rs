@@ -146,8 +146,8 @@ fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'
     if !delivered(packet) {
         return End::Lost(drop_reason(packet).unwrap_or(&packet.fate).to_owned());
     }
-    if loopback::came_home(trace, packet) {
-        return End::CameHome(packet.receiver.clone());
+    if let Some(home) = loopback::came_home(trace, packet) {
+        return End::CameHome(home.to_owned());
     }
     let host = packet.receiver.clone();
     if let Some(ack) = answers.challenges.get(&syn) {

@@ -158,11 +158,10 @@ impl<'a, 'b> Notes<'a, 'b> {
         if let Some(challenge) = self.challenges.get(&passage) {
             return Some(self.challenge(*challenge));
         }
-        if is_syn(sent) && findings::came_home(self.trace, ended) {
-            return Some(format!(
-                "back at {} itself, from its own address",
-                ended.receiver
-            ));
+        if is_syn(sent)
+            && let Some(home) = findings::came_home(self.trace, ended)
+        {
+            return Some(format!("back at {home} itself, from its own address"));
         }
         if let Some(maker) = self.maker(sent) {
             return Some(format!("made by {maker}"));

@@ -3,7 +3,7 @@
 use super::{recognise, talking};
 use crate::evidence::{
     Detail, GroupEvidence, Listing, Lookup, Packet, Request, StepResult, TargetEvidence,
-    ZoneEvidence,
+    Transition, ZoneEvidence,
 };
 use crate::verdict::kit::{Kit, OLD, carried};
 
@@ -271,8 +271,8 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
     assert_eq!(
         found[0].summary,
         "web1 closed an idle connection to front/a after 4.00 s of silence, and 1 request crossed the FIN: the first \
-         0.5 ms after it. The kernel there, which had no such connection any more, answered with RST, and the client got \
-         502."
+         was sent 0.5 ms after it. Instead of an answer the balancer heard the FIN, and the client got 502. The RST, with \
+         which the kernel there answered what was for no connection of it any more, came 0.6 ms after the FIN."
     );
     let mut classic = kept(0, true, 0);
     let front = classic.evidence.load_balancers.get_mut("front");
@@ -293,4 +293,38 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
     for other in [kept(0, false, 1), kept(0, true, 0)] {
         assert_eq!(recognise(&other.evidence), []);
     }
+}
+
+#[test]
+fn an_end_by_the_balancer_is_told_with_the_delay_that_was_over() {
+    let mut kit = terminated(true);
+    let transition = |at, state: &str, reason: &str| Transition {
+        at,
+        state: state.into(),
+        reason: reason.into(),
+    };
+    let target = TargetEvidence {
+        transitions: vec![
+            transition(1.0, "draining", "Target.DeregistrationInProgress"),
+            transition(3001.0, "unused", "Target.NotRegistered"),
+        ],
+        ..TargetEvidence::default()
+    };
+    let group = GroupEvidence {
+        targets: [("web1".to_owned(), target)].into(),
+        ..GroupEvidence::default()
+    };
+    kit.evidence.target_groups.insert("web".into(), group);
+    kit.evidence.flows[0].group = "web".into();
+    let found = recognise(&kit.evidence);
+    let told = &found[0].summary;
+    for part in [
+        "deregistration delay was over after 3.00 s",
+        "connection_termination.enabled",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    kit.evidence.target_groups.clear();
+    let told = &recognise(&kit.evidence)[0].summary;
+    assert!(!told.contains("delay"), "{told}");
 }
