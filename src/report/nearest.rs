@@ -5,6 +5,7 @@ use super::Outcome;
 use super::last_words;
 use crate::evidence::{Detail, Evidence, Packet};
 use crate::plan::Kind;
+use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, findings};
 use serde_json::Value;
 
@@ -113,8 +114,17 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
     nearest
 }
 
+/// The ladder of a case: of the connections that are worth one, and of what its findings cite.
+pub fn pictured(outcome: &Outcome, evidence: &Evidence) -> Ladder {
+    let found = outcome.verdict.as_ref().map(|v| v.findings.as_slice());
+    match drawn(outcome) {
+        chosen if chosen.is_empty() => ladder::rows(evidence, &[]),
+        chosen => ladder::rows_of(evidence, chosen, found.unwrap_or_default()),
+    }
+}
+
 /// The connections worth a ladder: those that a missed claim speaks of, then those that findings cite.
-pub fn drawn(outcome: &Outcome) -> Vec<usize> {
+fn drawn(outcome: &Outcome) -> Vec<usize> {
     let mut list = nearest(outcome).connections;
     let findings = outcome
         .verdict

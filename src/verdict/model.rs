@@ -30,6 +30,9 @@ pub struct Verdict {
     pub expect: Vec<ClaimVerdict>,
     /// What was recognised in the evidence.
     pub findings: Vec<Finding>,
+    /// By finding: the numbers of the packets that it cites, as captures have them ([`crate::evidence::Packet::id`]). Packets
+    /// may be let go of before somebody asks.
+    pub cited: Vec<Vec<i64>>,
     /// Kinds the case names in `finds` that were not recognised.
     pub missing_finds: Vec<String>,
     /// Kinds that the lab's faults name and that a fix or control must not show, but shows.

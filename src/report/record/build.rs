@@ -9,12 +9,12 @@ use crate::evidence::target_health::target_health;
 use crate::evidence::{Connection, Detail, Evidence, Load, StepResult, Transition};
 use crate::report::Outcome;
 use crate::report::Word;
-use crate::report::nearest::{drawn, nearest};
+use crate::report::nearest::{nearest, pictured};
 use crate::report::proof::Offered;
 use crate::report::tally::{Tally, tallies};
 use crate::report::wrap::count;
 use crate::verdict::ladder::{self, Ladder};
-use crate::verdict::{ClaimTruth, ClaimVerdict, Finding};
+use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ impl Record {
             lag_ms: evidence.map(|e| e.lag_ms),
             works: verdict.map(|v| claims(&v.works)).unwrap_or_default(),
             expect: verdict.map(|v| claims(&v.expect)).unwrap_or_default(),
-            findings: verdict.map(|v| findings(&v.findings)).unwrap_or_default(),
+            findings: verdict.map(findings).unwrap_or_default(),
             fixes: info.fixes.iter().map(Offered::new).collect(),
             missing_finds: verdict.map(|v| v.missing_finds.clone()).unwrap_or_default(),
             unwanted_finds: verdict
@@ -139,7 +139,7 @@ impl Record {
 
 /// The ladder worth a picture; none when there is no packet to show.
 fn shown(evidence: &Evidence, outcome: &Outcome) -> Option<Ladder> {
-    let mut ladder = ladder::rows(evidence, &drawn(outcome));
+    let mut ladder = pictured(outcome, evidence);
     let height = |note: &Option<String>| {
         let length = note.as_ref().map_or(0, |note| note.chars().count());
         1 + length.div_ceil(NOTE)
@@ -176,23 +176,23 @@ fn claims(list: &[ClaimVerdict]) -> Vec<Claimed> {
         .collect()
 }
 
-fn findings(list: &[Finding]) -> Vec<Found> {
+fn findings(verdict: &Verdict) -> Vec<Found> {
     let counted = |(host, counter, value): &(String, String, i64)| Counted {
         host: host.clone(),
         counter: counter.clone(),
         value: *value,
     };
-    list.iter()
-        .map(|finding| Found {
-            kind: finding.kind.clone(),
-            summary: finding.summary.clone(),
-            packets: finding.packets.clone(),
-            connections: finding.connections.clone(),
-            counters: finding.counters.iter().map(counted).collect(),
-            values: finding.values.iter().cloned().collect(),
-            fixes: Vec::new(),
-        })
-        .collect()
+    let list = verdict.findings.iter().enumerate();
+    list.map(|(place, finding)| Found {
+        kind: finding.kind.clone(),
+        summary: finding.summary.clone(),
+        packets: verdict.cited.get(place).cloned().unwrap_or_default(),
+        connections: finding.connections.clone(),
+        counters: finding.counters.iter().map(counted).collect(),
+        values: finding.values.iter().cloned().collect(),
+        fixes: Vec::new(),
+    })
+    .collect()
 }
 
 /// The steps' results with the fields that expressions see.

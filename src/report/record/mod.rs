@@ -243,8 +243,8 @@ pub struct Found {
     pub kind: String,
     /// Sentences.
     pub summary: String,
-    /// Indexes into the evidence's packets.
-    pub packets: Vec<usize>,
+    /// Numbers of packets, as captures and the evidence have them (`packets[].id`).
+    pub packets: Vec<i64>,
     /// Indexes into the evidence's connections.
     pub connections: Vec<usize>,
     /// What the kernels counted.

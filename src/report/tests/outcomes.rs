@@ -67,6 +67,7 @@ pub(in crate::report) fn verdict(
         works,
         expect,
         findings: Vec::new(),
+        cited: Vec::new(),
         missing_finds: Vec::new(),
         unwanted_finds: Vec::new(),
     }

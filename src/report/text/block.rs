@@ -5,13 +5,13 @@ use crate::evidence::{Detail, Evidence, InstanceEvidence, StepResult};
 use crate::plan::Change;
 use crate::report::last_words;
 use crate::report::metrics;
-use crate::report::nearest::{drawn, nearest};
+use crate::report::nearest::{nearest, pictured};
 use crate::report::proof::{self, Offered, Run};
 use crate::report::words;
 use crate::report::words::{again, clock};
 use crate::report::wrap::{count, wrap};
 use crate::report::{Network, Outcome, kind_word};
-use crate::verdict::ladder::ladder;
+use crate::verdict::ladder;
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 
 const INDENT: usize = 11;
@@ -57,7 +57,8 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.claims(("expect", claimed), &verdict.expect, words::CLAIM, style);
         block.finds(outcome, verdict, runs, style);
         if let Some(evidence) = &outcome.evidence {
-            block.ladder(&ladder(evidence, &drawn(outcome), style.width - 4));
+            let ladder = pictured(outcome, evidence);
+            block.ladder(&ladder::text(&ladder, style.width - 4));
         }
     }
     if let Some(evidence) = &outcome.evidence {

@@ -4,7 +4,7 @@
 //! What cannot be told makes a case inconclusive only where nothing told already fails it.
 
 use super::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, findings, value};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Packet};
 use crate::expr::Truth;
 use crate::plan::{Claim, Kind, Plan};
 use serde_json::Value;
@@ -58,10 +58,21 @@ pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> V
         reason,
         works,
         expect,
+        cited: findings
+            .iter()
+            .map(|f| numbers(f, &evidence.packets))
+            .collect(),
         findings,
         missing_finds,
         unwanted_finds,
     }
+}
+
+/// Of the packets that a finding cites. A packet that was held has two records and one number.
+fn numbers(finding: &Finding, packets: &[Packet]) -> Vec<i64> {
+    let mut numbers: Vec<i64> = finding.packets.iter().map(|p| packets[*p].id).collect();
+    numbers.dedup();
+    numbers
 }
 
 /// One claim against the roots.

@@ -296,3 +296,21 @@ fn what_connection_tracking_does_not_tell_is_told_with_the_reason() {
     assert!(told("hosts.n3.conntrack.chaintoolong").ends_with('`'));
     assert!(told("hosts.n1.counters.TcpOutRsts").ends_with('`'));
 }
+
+#[test]
+fn cited_packets_have_the_numbers_that_captures_have() {
+    let packet = |id| Packet {
+        id,
+        ..Packet::default()
+    };
+    let recorded = Evidence {
+        packets: [3, 7, 7, 9].map(packet).into(),
+        ..evidence(0.0)
+    };
+    let found = Finding {
+        packets: vec![1, 2, 3],
+        ..finding("loopback")
+    };
+    let verdict = judge_with(&plan(Kind::Fault, &[FALSE], &[]), &recorded, vec![found]);
+    assert_eq!(verdict.cited, [[7, 9]]);
+}

@@ -1,8 +1,9 @@
 //! Which connections a ladder draws when nobody chose any.
 
 use crate::evidence::{Detail, Evidence, Load};
-use crate::verdict::findings;
 use crate::verdict::model::Finding;
+use crate::verdict::trace::Journey;
+use std::collections::HashMap;
 
 /// Connections in one ladder when nobody chose any; more are hard to follow.
 pub(super) const CONNECTIONS: usize = 4;
@@ -24,8 +25,8 @@ pub fn cited(findings: &[Finding]) -> Vec<usize> {
 
 /// Connections that findings cite, else of two loads that went badly the first that did, and those opened by a step of
 /// their own, else the first of a load.
-pub(super) fn choose(evidence: &Evidence) -> Vec<usize> {
-    let chosen = cited(&findings::recognise(evidence));
+pub(super) fn choose(evidence: &Evidence, found: &[Finding]) -> Vec<usize> {
+    let chosen = cited(found);
     if !chosen.is_empty() {
         return chosen;
     }
@@ -40,6 +41,36 @@ pub(super) fn choose(evidence: &Evidence) -> Vec<usize> {
     } else {
         named
     }
+}
+
+/// Connections besides `chosen` that have packets which findings cite: all of a few, of many one, unless one is drawn.
+pub(super) fn of_packets(journeys: &[Journey], chosen: &[usize], found: &[Finding]) -> Vec<usize> {
+    let mut owners: HashMap<usize, usize> = HashMap::new();
+    for journey in journeys {
+        if let Some(connection) = journey.connection {
+            let records = journey.stretches.iter().flat_map(|s| [s.sent, s.ended]);
+            owners.extend(records.map(|record| (record, connection)));
+        }
+    }
+    let mut drawn = chosen.to_vec();
+    for finding in found {
+        let mut own: Vec<usize> = Vec::new();
+        for connection in finding.packets.iter().filter_map(|p| owners.get(p)) {
+            if !own.contains(connection) {
+                own.push(*connection);
+            }
+        }
+        let are_many = own.len().max(finding.connections.len()) > CONNECTIONS;
+        let wanted = match (are_many, own.iter().any(|c| drawn.contains(c))) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => own.len(),
+        };
+        own.retain(|c| !drawn.contains(c));
+        let room = (chosen.len() + CONNECTIONS).saturating_sub(drawn.len());
+        drawn.extend(own.into_iter().take(wanted.min(room)));
+    }
+    drawn.split_off(chosen.len())
 }
 
 /// Of a load the first connection that failed, else the first with an HTTP answer that tells of an error.

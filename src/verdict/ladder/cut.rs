@@ -35,7 +35,7 @@ fn lines_of(row: &Row, height: Height) -> usize {
 /// Keeps `keep` rows at both ends of each run of packets lighter than `least`.
 fn cut_runs(rows: &[Row], least: Weight, keep: usize) -> Vec<Row> {
     let light = |row: &Row| match row {
-        Row::Packet(packet) => packet.weight < least,
+        Row::Packet(packet) => packet.weight < least && !packet.cited,
         Row::More { .. } => false,
     };
     let mut kept = Vec::new();
@@ -53,7 +53,7 @@ fn cut_runs(rows: &[Row], least: Weight, keep: usize) -> Vec<Row> {
     kept
 }
 
-/// Two thirds of the lines from the beginning, one from the end.
+/// Two thirds of the lines from the beginning, one from the end, and between them what findings cite.
 fn cut_middle(rows: Vec<Row>, height: Height) -> Vec<Row> {
     let fitting = |rows: &mut dyn Iterator<Item = &Row>, room: usize| {
         let mut used = 0;
@@ -63,15 +63,31 @@ fn cut_middle(rows: Vec<Row>, height: Height) -> Vec<Row> {
         })
         .count()
     };
-    let first = fitting(&mut rows.iter(), LINES * 2 / 3);
-    let last = fitting(&mut rows.iter().rev(), LINES / 3 - 1);
+    let cited = rows.iter().filter(|row| is_cited(row));
+    // Each with the line of what is left out before it.
+    let taken: usize = cited.map(|row| 1 + lines_of(row, height)).sum();
+    let room = LINES.saturating_sub(taken).max(LINES / 4);
+    let first = fitting(&mut rows.iter(), room * 2 / 3);
+    let last = fitting(&mut rows.iter().rev(), room / 3 - 1);
     if first + last >= rows.len() {
         return rows;
     }
     let mut kept = rows[..first].to_vec();
-    kept.extend(more(&rows[first..rows.len() - last]));
+    for run in rows[first..rows.len() - last].chunk_by(|a, b| !is_cited(a) && !is_cited(b)) {
+        match run {
+            [row] if is_cited(row) => kept.push(row.clone()),
+            run => kept.extend(more(run)),
+        }
+    }
     kept.extend_from_slice(&rows[rows.len() - last..]);
     kept
+}
+
+fn is_cited(row: &Row) -> bool {
+    match row {
+        Row::Packet(packet) => packet.cited,
+        Row::More { .. } => false,
+    }
 }
 
 /// One row in place of many.

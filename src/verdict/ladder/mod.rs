@@ -24,10 +24,13 @@ pub use model::{
 };
 pub use text::text;
 
+use super::findings;
+use super::model::Finding;
 use super::trace::{Journey, Trace};
 use crate::evidence::Evidence;
 use lanes::{Chosen, Lanes};
 use notes::Notes;
+use std::collections::HashSet;
 
 /// The ladder of `connections` in lines of at most `width` columns (60 or more). With none given it chooses
 /// (see `choice`), and where no step opened any takes those that programs opened (`programs`). Empty when there is no packet to show.
@@ -37,27 +40,40 @@ pub fn ladder(evidence: &Evidence, connections: &[usize], width: usize) -> Strin
 
 /// Every packet of the ladder, in the order of sending; [`cut`] makes it short enough to read.
 pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
+    if !connections.is_empty() {
+        return rows_of(evidence, connections.to_vec(), &[]);
+    }
+    let found = findings::recognise(evidence);
+    rows_of(evidence, choice::choose(evidence, &found), &found)
+}
+
+/// As [`rows`], with what findings cite: it is never cut out, and the connections that it belongs to are drawn, too.
+pub fn rows_of(evidence: &Evidence, connections: Vec<usize>, found: &[Finding]) -> Ladder {
     let trace = Trace::new(evidence);
     let journeys = trace.journeys();
-    let mut wanted = if connections.is_empty() {
-        choice::choose(evidence)
-    } else {
-        connections.to_vec()
-    };
-    let mut seen = std::collections::HashSet::new();
+    let cited: HashSet<usize> = found.iter().flat_map(|f| &f.packets).copied().collect();
+    let mut wanted = connections;
+    wanted.extend(choice::of_packets(&journeys, &wanted, found));
+    let mut seen = HashSet::new();
     wanted.retain(|c| seen.insert(*c) && journeys.iter().any(|j| j.connection == Some(*c)));
     if !wanted.is_empty() {
-        return drawn(&trace, &journeys, wanted);
+        return drawn(&trace, &journeys, wanted, &cited);
     }
     let Some((evidence, opened)) = programs::told(&trace) else {
         return Ladder::default();
     };
     let trace = Trace::new(&evidence);
-    drawn(&trace, &trace.journeys(), opened)
+    // Its packets have other places than those of the evidence.
+    drawn(&trace, &trace.journeys(), opened, &HashSet::new())
 }
 
 /// The rows of connections that have some.
-fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
+fn drawn(
+    trace: &Trace,
+    journeys: &[Journey],
+    wanted: Vec<usize>,
+    cited: &HashSet<usize>,
+) -> Ladder {
     let mut chosen = Chosen::new(trace, journeys, wanted);
     let left_out = chosen.fit(trace);
     let lanes = Lanes::new(trace, &chosen);
@@ -80,6 +96,7 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
         };
         let sent = &trace.evidence.packets[journey.stretches[0].sent];
         let weight = notes::weight(sent, note.as_deref());
+        let is_cited = is_cited(journey, cited);
         let arrows = lanes.arrows(trace, journey);
         let last = arrows.len().saturating_sub(1);
         for (number, (arrow, begins, ends)) in arrows.into_iter().enumerate() {
@@ -95,6 +112,7 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
                 way: stretches.iter().map(|s| words::way(trace, *s)).collect(),
                 arrow,
                 weight,
+                cited: is_cited,
                 note: note.clone().filter(|_| number == last),
             });
         }
@@ -105,6 +123,12 @@ fn drawn(trace: &Trace, journeys: &[Journey], wanted: Vec<usize>) -> Ladder {
         lanes: lanes.told(),
         left_out,
     }
+}
+
+/// One of its records is among these.
+fn is_cited(journey: &Journey, cited: &HashSet<usize>) -> bool {
+    let records = journey.stretches.iter().flat_map(|s| [s.sent, s.ended]);
+    records.into_iter().any(|record| cited.contains(&record))
 }
 
 /// For which of the connections that a proxy's own one serves a packet of it is; none where it serves one.

@@ -116,6 +116,9 @@ pub struct PacketRow {
     pub note: Option<String>,
     /// How much it tells.
     pub weight: Weight,
+    /// A finding cites it: it is never left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cited: bool,
 }
 
 /// A packet's way, or the part of it that goes one direction; numbers are indexes into [`Ladder::lanes`].

@@ -487,3 +487,52 @@ fn seven_lanes_fit_a_terminal() {
         }
     }
 }
+
+/// Packets of a connection on which nothing new happens.
+fn monotonous() -> (Kit, usize) {
+    let mut kit = Kit::new();
+    let talk = kit.connect("talk", 40000, "front/a", "web1");
+    kit.handshake(talk, OLD);
+    for turn in 0..500 {
+        kit.up(talk, "P.", OLD.client + 1 + 64 * turn, OLD.server + 1, 64);
+    }
+    (kit, talk)
+}
+
+#[test]
+fn what_a_finding_cites_is_never_cut_out() {
+    let (kit, talk) = monotonous();
+    let cited = |packets: &[usize]| Finding {
+        packets: packets.to_vec(),
+        ..Finding::default()
+    };
+    let shown = |found: &[Finding]| {
+        let ladder = rows_of(&kit.evidence, vec![talk], found);
+        let rows = cut(&ladder.rows, &|_| 1);
+        assert!(rows.len() <= LINES + 2 * found.len(), "{}", rows.len());
+        let time = kit.evidence.packets[250].t;
+        rows.iter()
+            .any(|row| matches!(row, Row::Packet(row) if row.time == time))
+    };
+    assert!(!shown(&[]));
+    assert!(shown(&[cited(&[250])]));
+}
+
+#[test]
+fn connections_of_cited_packets_are_drawn_beside_the_chosen() {
+    let (mut kit, talk) = monotonous();
+    let other = kit.connect("other", 40001, "front/a", "web1");
+    let first = kit.evidence.packets.len();
+    kit.handshake(other, NEW);
+    let found = Finding {
+        packets: vec![first],
+        connections: vec![talk],
+        ..Finding::default()
+    };
+    let names = |found: &[Finding]| -> Vec<String> {
+        let ladder = rows_of(&kit.evidence, vec![talk], found);
+        ladder.tuples.into_iter().map(|tuple| tuple.name).collect()
+    };
+    assert_eq!(names(&[]), ["talk"]);
+    assert_eq!(names(&[found]), ["talk", "other"]);
+}
