@@ -4,6 +4,7 @@
 //! not do is act: see `groups` and `balancers`. Attributes about logs to S3 and deletion change no packet.
 
 use super::Sink;
+use super::meanings::meaning;
 use crate::diag::codes::{classic, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 
@@ -175,7 +176,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ATTRIBUTES.iter().map(|attribute| attribute.name)
 }
 
-/// Those with such names, for people: whose they are, and what they may be.
+/// Those with such names, for people: whose they are, what they may be, and what they do.
 pub(super) fn listed(wanted: impl Fn(&str) -> bool) -> String {
     let holders = [
         Holder::Balancer,
@@ -188,7 +189,10 @@ pub(super) fn listed(wanted: impl Fn(&str) -> bool) -> String {
         let own = ATTRIBUTES.iter().filter(|a| a.holder == holder);
         let lines: Vec<String> = own
             .filter(|attribute| wanted(attribute.name))
-            .map(|attribute| format!("- `{}`: {}\n", attribute.name, attribute.kind.takes()))
+            .map(|attribute| {
+                let (name, takes) = (attribute.name, attribute.kind.takes());
+                format!("- `{name}`: {takes}. {}\n", meaning(holder, name))
+            })
             .collect();
         let head = format!("Attributes of {}:\n\n", holder.one());
         (!lines.is_empty()).then(|| head + &lines.concat())

@@ -60,7 +60,18 @@ mod tests {
     fn an_attribute_says_whose_it_is_and_what_it_may_be() {
         assert_eq!(
             about("idle_timeout.timeout_seconds").expect("an attribute"),
-            "Attributes of an application load balancer:\n\n- `idle_timeout.timeout_seconds`: 1 to 4000 seconds\n"
+            "Attributes of an application load balancer:\n\n- `idle_timeout.timeout_seconds`: 1 to 4000 seconds. Default: 60. How long \
+             a connection may be idle, toward clients and toward targets; an answer that takes longer is 504.\n"
+        );
+        // Each says something: what it does, or that it does nothing.
+        let all = about("attributes").expect("a list");
+        for line in all.lines().filter(|line| line.starts_with('-')) {
+            assert!(line.ends_with('.') && !line.ends_with(". "), "{line}");
+        }
+        let preserved = about("preserve_client_ip.enabled").expect("an attribute");
+        assert!(
+            preserved.contains("`false` with `target_type: ip`"),
+            "{preserved}"
         );
         let prefixed = format!("{}scheme", annotations::PREFIX);
         assert_eq!(about(&prefixed), about("scheme"));

@@ -25,6 +25,7 @@ mod hosts;
 mod kubernetes;
 pub mod lists;
 mod lower;
+mod meanings;
 pub mod model;
 mod nat;
 mod network;

@@ -59,15 +59,48 @@ pub fn check(node: &Node, sink: &mut Diagnostics) {
 }
 
 fn expression(node: &Node, sink: &mut Diagnostics) {
-    if node
-        .scalar()
-        .is_some_and(|scalar| scalar.text.trim().is_empty())
-    {
+    let Some(text) = node.scalar().map(|scalar| scalar.text.trim()) else {
+        return;
+    };
+    if text.is_empty() {
         sink.push(
             Diagnostic::new(code::EMPTY_CLAIM, node.span, "an expectation is empty")
                 .help("write what must hold, like `new.ok`"),
         );
+    } else if begins_with_words(text) {
+        let help = match text.rsplit_once(": ") {
+            Some((words, expression)) if words.contains([':', '#']) => format!(
+                "put only the words into quotes: `- {}: {}`",
+                quoted(words),
+                expression.trim()
+            ),
+            Some((words, expression)) => {
+                format!("no quotes around both: `- {words}: {}`", expression.trim())
+            }
+            None => "write a colon and a space between the words and the expression: `- it works: new.ok`"
+                .to_owned(),
+        };
+        sink.push(
+            Diagnostic::new(
+                code::RUN_ON_CLAIM,
+                node.span,
+                "this looks like a claim in words, with nothing between it and its expression",
+            )
+            .help(help),
+        );
     }
+}
+
+/// No expression has a name and another name or a number side by side, unless the second is `in`.
+fn begins_with_words(text: &str) -> bool {
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name = |word: &str| is_word(word) && !word.starts_with(|c: char| c.is_ascii_digit());
+    let mut words = text.split_whitespace();
+    let (Some(first), Some(second)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let second = second.trim_end_matches(':');
+    is_name(first) && is_word(second) && !second.is_empty() && second != "in"
 }
 
 fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {

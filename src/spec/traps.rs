@@ -67,6 +67,9 @@ pub fn explain(text: &str, at: usize, kind: &ErrorKind, open: Option<usize>) -> 
     if let Some(found) = double_colon(start, line) {
         return found;
     }
+    if let Some(found) = open.and_then(|open| unclosed(text, open, at, kind)) {
+        return found;
+    }
     let problem = by_kind(text, here, start, line, kind);
     match open {
         Some(open) if problem.code == code::BRACKETS && open != here.start => {
@@ -74,6 +77,25 @@ pub fn explain(text: &str, at: usize, kind: &ErrorKind, open: Option<usize>) -> 
         }
         Some(_) | None => problem,
     }
+}
+
+/// A bracket that is open where a line with a key of its own begins, no further in than the bracket's.
+fn unclosed(text: &str, open: usize, at: usize, kind: &ErrorKind) -> Option<Diagnostic> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let ((first, opening), (second, here)) = (line_at(text, open), line_at(text, at));
+    let is_colon = matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement
+    );
+    (is_colon && first < second && indent(here) <= indent(opening)).then(|| {
+        Diagnostic::new(
+            code::BRACKETS,
+            char_span(text, open),
+            "a bracket is opened and not closed",
+        )
+        .label("opened here")
+        .help("close it before the next key begins")
+    })
 }
 
 fn is_trap(line: &str) -> bool {

@@ -37,6 +37,8 @@ pub const ADDRESS_OUTSIDE_VPC: Code = Code(554);
 pub const INSTANCE_OF_ANOTHER_VPC: Code = Code(555);
 /// Preservation across VPCs before 2023.
 pub const PRESERVED_ACROSS_VPCS: Code = Code(556);
+/// An address of another zone's subnet.
+pub const ADDRESS_OF_ANOTHER_ZONE: Code = Code(557);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -231,5 +233,16 @@ pub(super) const RULES: &[Rule] = &[
         \x20   target_groups: { web: { target_type: ip, attributes: { preserve_client_ip.enabled: true }, ... } }\n\
         Right:\n\
         \x20   target_groups: { web: { target_type: ip, ... } }",
+    },
+    Rule {
+        code: ADDRESS_OF_ANOTHER_ZONE,
+        title: "an address of another zone's subnet",
+        page: "A subnet is in one zone, and an address in one subnet. A VPC has a sixteenth of its range for each zone, in the order\n\
+        of `zones:`. Of 10.0.0.0/16, the default one's, `a` has 10.0.0.0/20, `b` 10.0.16.0/20, `c` 10.0.32.0/20, and so on.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { web: { zone: a, address: 10.0.17.5 } }\n\
+        Right:\n\
+        \x20   hosts: { web: { zone: b, address: 10.0.17.5 } }",
     },
 ];

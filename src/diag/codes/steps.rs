@@ -35,6 +35,9 @@ pub const EMPTY_CLAIM: Code = Code(144);
 /// A list or map instead of an expression.
 pub const CLAIM_SHAPE: Code = Code(145);
 
+/// Words and expression in one.
+pub const RUN_ON_CLAIM: Code = Code(146);
+
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -205,6 +208,18 @@ An expression that starts with a bracket or a brace needs quotes, or YAML reads 
 
 Wrong:  - it is one of them: [\"reset\"].exists(w, w == new.error)
 Right:  - it is one of them: '[\"reset\"].exists(w, w == new.error)'
+",
+    },
+    Rule {
+        code: RUN_ON_CLAIM,
+        title: "words and an expression that nothing parts",
+        page: "\
+A claim in words is a key, and its expression the value: a colon and a space part them. In quotes the whole is one text, so
+words with a colon or a `#` have quotes of their own. Without a colon all of it is taken for an expression.
+
+Wrong:  - 'the program ends: run.exit_code == 3'
+Right:  - the program ends: run.exit_code == 3
+Right:  - 'step 2: the program ends': run.exit_code == 3
 ",
     },
 ];

@@ -83,10 +83,11 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
             }
             inside(host.address.as_ref(), body, vpc, sink);
         }
-        if host.zone.is_some() && host.behind.is_none() {
+        if let Some(zone) = host.zone.as_ref().filter(|_| host.behind.is_none()) {
             let range = range(body, host.vpc.as_ref());
             for address in host.address.iter().chain(&host.addresses) {
                 reserved(address, range, sink);
+                of_the_zone(address, range, zone, body, sink);
             }
         }
     }
@@ -95,9 +96,10 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
             known(vpc, body, sink);
         }
         let range = range(body, balancer.vpc.as_ref());
-        for (_, address) in &balancer.zones {
+        for (zone, address) in &balancer.zones {
             if let Some(address) = address {
                 reserved(address, range, sink);
+                of_the_zone(address, range, zone, body, sink);
             }
         }
     }
@@ -184,6 +186,49 @@ fn reserved(address: &Spanned<Ipv4Addr>, range: Cidr, sink: &mut Sink) {
         )
         .label(what)
         .help("AWS reserves the first four addresses and the last one of each subnet; choose another, or leave it out and one is given out"),
+    );
+}
+
+/// A subnet is in one zone, and has its part of the VPC's range: in the order of the zones.
+fn of_the_zone(
+    address: &Spanned<Ipv4Addr>,
+    range: Cidr,
+    zone: &Spanned<String>,
+    body: &Body,
+    sink: &mut Sink,
+) {
+    let bits = u32::BITS - u32::from(range.prefix + SUBNET_BITS);
+    let subnet = |place: usize| {
+        let part = u32::try_from(place).unwrap_or(u32::MAX).checked_shl(bits);
+        let base = u32::from(range.address).wrapping_add(part.unwrap_or(0));
+        format!("{}/{}", Ipv4Addr::from(base), range.prefix + SUBNET_BITS)
+    };
+    let place = (u32::from(address.value).wrapping_sub(u32::from(range.address)) >> bits) as usize;
+    let own = body
+        .zones
+        .iter()
+        .position(|known| known.value == zone.value);
+    let (Some(own), Some(other)) = (own, body.zones.get(place)) else {
+        return;
+    };
+    if own == place || !range.contains(address.value) {
+        return;
+    }
+    sink.push(
+        Diagnostic::new(
+            code::ADDRESS_OF_ANOTHER_ZONE,
+            address.span,
+            format!(
+                "{} is an address of zone `{}`, not of `{}`",
+                address.value, other.value, zone.value
+            ),
+        )
+        .label(format!("`{}` has {}", other.value, subnet(place)))
+        .help(format!(
+            "choose one of {}, which `{}` has, or leave it out and one is given out",
+            subnet(own),
+            zone.value
+        )),
     );
 }
 

@@ -8,7 +8,7 @@ mod words;
 use super::grammar::{Field, Key, Need, Section, Type};
 use super::node::{Entry, Node, Value};
 use super::{claims, scalar};
-use crate::diag::codes::spec as code;
+use crate::diag::codes::{spec as code, yaml};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
 use std::collections::HashMap;
 use words::{describe, example, shape, single};
@@ -97,6 +97,21 @@ fn unknown_key(entry: &Entry, section: &'static Section, sink: &mut Diagnostics)
         .filter(|f| f.need != Need::Later)
         .map(|f| f.name)
         .collect();
+    if let Some(space) = key.chars().find(|c| c.is_whitespace() && !c.is_ascii()) {
+        sink.push(
+            Diagnostic::new(
+                yaml::INDENTATION,
+                entry.key.span,
+                format!(
+                    "the key begins or goes on with U+{:04X}, which is no ordinary space",
+                    u32::from(space)
+                ),
+            )
+            .label("a no-break space or another look-alike")
+            .help("write ordinary spaces; such characters come with text copied from a web page"),
+        );
+        return;
+    }
     let help = match did_you_mean(key, section.names()) {
         Some(near) => format!(
             "did you mean `{near}`? {} has: {}",
@@ -346,6 +361,27 @@ fn no_value(node: &Node, kind: &Type, at: At<'_>) -> Diagnostic {
     })
 }
 
+/// What a list's first item is as the entry of a map: its key, where it can be one.
+fn entry(key: Key, item: Option<&str>) -> String {
+    let item = item.map(scalar::short);
+    match (key, item) {
+        (Key::Name | Key::Zonal, Some(item)) if item.contains(' ') => format!("name: {item}"),
+        (Key::Name | Key::Zonal, item) => {
+            format!("{}: ...", item.unwrap_or_else(|| "name".into()))
+        }
+        (Key::RuleNumber, item) => {
+            format!("100: {}", item.unwrap_or_else(|| "...".into()))
+        }
+        (Key::Port | Key::ServePort, Some(item))
+            if item.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            format!("{item}: ...")
+        }
+        (Key::Port | Key::ServePort, Some(item)) => format!("80: {item}"),
+        (Key::Port | Key::ServePort, None) => "80: ...".to_owned(),
+    }
+}
+
 fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
     let what = if at.what.is_empty() {
         "this".to_owned()
@@ -353,15 +389,13 @@ fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
         format!("`{}`", at.what)
     };
     let help = match (kind, &node.value) {
-        (Type::Map { .. }, Value::List(items)) => {
-            let first = items
-                .first()
-                .and_then(Node::scalar)
-                .map_or("name", |scalar| scalar.text.as_str());
+        (Type::Map { key, .. }, Value::List(items)) => {
+            let first = items.first().and_then(Node::scalar);
+            let first = first.map(|scalar| scalar.text.as_str());
             format!(
-                "write it as a map, so that a case can change one entry: `{}: {{ {}: ... }}`",
+                "write it as a map, so that a case can change one entry: `{}: {{ {} }}`",
                 at.what,
-                scalar::short(first)
+                entry(*key, first)
             )
         }
         (Type::Text, Value::Map(_)) => format!(

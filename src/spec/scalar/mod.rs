@@ -19,6 +19,7 @@ use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::units::{Bytes, Percent, Rate, Time};
 use names::{name, result, zonal};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 /// What is wrong with a single value of a type that takes single values.
 pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<Diagnostic> {
@@ -63,7 +64,8 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
         },
         Type::Percent => text.parse::<Percent>().err().map(|why| {
             let help = match text.parse::<f64>() {
-                Ok(share) if (0.0..=1.0).contains(&share) && share.is_finite() => {
+                Ok(1.0) => "write `1%`, or `100%` for all of it".to_owned(),
+                Ok(share) if (0.0..1.0).contains(&share) => {
                     format!("write `{}%`", (share * 1e8).round() / 1e6)
                 }
                 Ok(_) | Err(_) => "write it as `1%` or `0.5%`".to_owned(),
@@ -227,8 +229,11 @@ fn time(text: &str, span: Span, zero: bool, cloud: bool) -> Option<Diagnostic> {
     }
 }
 
-/// The time that was surely meant: with a space, a comma, or the long name of a unit.
+/// The time that was surely meant: with a space, a comma, the long name of a unit, or several of them, as `1m30s`.
 fn meant_time(text: &str) -> Option<Lapse> {
+    if let Some(sum) = sum_of_times(text) {
+        return Some(sum);
+    }
     const LONG: &[(&str, &str)] = &[
         ("ms", "msec millisecond milliseconds millis"),
         ("us", "usec microsecond microseconds"),
@@ -248,6 +253,22 @@ fn meant_time(text: &str) -> Option<Lapse> {
         .find(|(_, names)| names.split(' ').any(|name| name == unit))
         .map_or(unit, |(short, _)| short);
     format!("{number}{unit}{cloud}").parse().ok()
+}
+
+/// `1m30s`: 90 s.
+fn sum_of_times(text: &str) -> Option<Lapse> {
+    let (mut rest, cloud) = text
+        .strip_suffix(" cloud")
+        .map_or((text, false), |length| (length, true));
+    let mut length = Duration::ZERO;
+    while !rest.is_empty() {
+        let unit = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let end = rest[unit..].find(|c: char| !c.is_ascii_alphabetic());
+        let (part, others) = rest.split_at(end.map_or(rest.len(), |end| unit + end));
+        length = length.checked_add(part.trim().parse::<Lapse>().ok()?.length)?;
+        rest = others.trim_start();
+    }
+    Some(Lapse { length, cloud })
 }
 
 fn address(kind: &Type, text: &str, span: Span) -> Option<Diagnostic> {
