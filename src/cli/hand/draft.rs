@@ -12,7 +12,7 @@ const STARTER: &str = include_str!("starter.yaml");
 
 /// Writes a new lab file; one that is there stays as it is.
 pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
-    let file = file(&args.name);
+    let file = file(&args.name)?;
     let text = match &args.from {
         None => STARTER.to_owned(),
         Some(lab) => copy_of(lab)?,
@@ -47,12 +47,17 @@ pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
 }
 
 /// A name is a file of its own here.
-fn file(name: &str) -> PathBuf {
+fn file(name: &str) -> Result<PathBuf, Mistake> {
     let path = PathBuf::from(name);
-    match path.extension().and_then(|ending| ending.to_str()) {
+    if name.ends_with('/') || path.file_name().is_none() {
+        return Err(Mistake(format!(
+            "`{name}` is no name of a file: write one, like `my-lab.yaml`"
+        )));
+    }
+    Ok(match path.extension().and_then(|ending| ending.to_str()) {
         Some("yaml" | "yml") => path,
         Some(_) | None => PathBuf::from(format!("{name}.yaml")),
-    }
+    })
 }
 
 fn copy_of(lab: &str) -> Result<String, Mistake> {
@@ -64,5 +69,31 @@ fn copy_of(lab: &str) -> Result<String, Mistake> {
 
 fn write(file: &Path, text: &str) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create_new(true).open(file)?;
-    new.write_all(text.as_bytes())
+    let written = new.write_all(text.as_bytes());
+    if written.is_err() {
+        // Else the next try would find it there.
+        let _ = std::fs::remove_file(file);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file;
+    use std::path::Path;
+
+    #[test]
+    fn a_name_is_that_of_a_file() {
+        for (name, expected) in [
+            ("my-lab", "my-lab.yaml"),
+            ("my-lab.yml", "my-lab.yml"),
+            ("no/such/lab", "no/such/lab.yaml"),
+        ] {
+            let file = file(name).ok().expect("a file");
+            assert_eq!(file, Path::new(expected));
+        }
+        for name in ["", "/", ".", "..", "src/"] {
+            assert!(file(name).is_err(), "{name}");
+        }
+    }
 }
