@@ -1,6 +1,7 @@
 //! Guards: security groups and network ACLs with every name resolved to members, addresses and subnets.
 //!
-//! A security group's members are the private addresses of the hosts and zonal addresses that list it. The subnets
+//! A security group's members are all private addresses of the interfaces that list it: the main ones of hosts and zonal
+//! addresses, their secondary ones, and those of the pods on a node, which are secondary ones too. The subnets
 //! are the zones of each VPC: a host and a zonal address of one zone and one VPC are in one subnet.
 
 use super::attributes::ENFORCE_ON_PRIVATE_LINK;
@@ -17,6 +18,7 @@ use crate::fabric::guard::rules::{
 };
 use crate::spec::{self, Body, GuardRule};
 use std::collections::HashMap;
+use std::iter;
 use std::time::Duration;
 
 /// The profile of before August 2023.
@@ -224,7 +226,10 @@ fn security_group(
         .iter()
         .zip(ports)
         .filter(|(_, interface)| interface.groups.contains(&id))
-        .map(|(port, _)| port.address);
+        .flat_map(|(port, _)| {
+            let further = port.addresses.iter().chain(&port.routed);
+            iter::once(port.address).chain(further.copied())
+        });
     let having = || {
         (0..)
             .map(BalancerId)
@@ -234,7 +239,7 @@ fn security_group(
     };
     let zonal = having()
         .flat_map(|balancer| &config.balancers[balancer.0 as usize].zonal)
-        .map(|zonal| zonal.private);
+        .flat_map(|zonal| iter::once(zonal.private).chain(zonal.secondary.iter().copied()));
     let everything = vec![Rule {
         traffic: Traffic::All,
         peer: rules::Peer::Range(Cidr::ANYWHERE),
@@ -322,5 +327,58 @@ fn tracking(clock: Clock) -> Tracking {
         udp: scaled(udp),
         udp_stream: scaled(udp_stream),
         other: scaled(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::planned;
+
+    /// AWS: a rule that names a group is about every private address of its members' interfaces.
+    #[test]
+    fn members_are_all_private_addresses_of_the_interfaces() {
+        let plans = planned(
+            "
+title: t
+hosts:
+  many: { zone: a, addresses: [10.0.0.50, 10.0.0.51], public_address: auto, security_groups: [all] }
+  other: { zone: a, serve: { 80: echo } }
+kubernetes:
+  nodes: { node: { zone: a, security_groups: [all] }, apart: { zone: a } }
+  pods: { inside: { node: node }, elsewhere: { node: apart } }
+target_groups: { web: { targets: [other] } }
+load_balancers:
+  front:
+    zones: [a]
+    listeners: { 80: web }
+    security_groups: [all]
+    attributes: { secondary_ips.auto_assigned.per_subnet: 2 }
+security_groups: { all: { ingress: { all: all from 0.0.0.0/0 } } }
+steps: [{ wait: 1ms }]
+works: ['true']
+cases: { only: { kind: control } }
+",
+        );
+        let plan = &plans[0];
+        let of = |name: &str| {
+            let mut hosts = plan.hosts.iter();
+            hosts.find(|host| host.name == name).expect(name).address
+        };
+        let zonal = &plan.fabric.balancers[0].zonal[0];
+        let mut wanted = vec![
+            of("many"),
+            [10, 0, 0, 50].into(),
+            [10, 0, 0, 51].into(),
+            of("node"),
+            of("inside"),
+            zonal.private,
+        ];
+        wanted.extend(&zonal.secondary);
+        wanted.sort();
+        let mut members = plan.fabric.guards.security_groups[0].members.clone();
+        members.sort();
+        members.dedup();
+        assert_eq!(zonal.secondary.len(), 2);
+        assert_eq!(members, wanted);
     }
 }
