@@ -53,6 +53,13 @@ pub fn counters() -> Result<Counters, String> {
     Ok(counters)
 }
 
+/// Asks for the counters and not for the answer: a kernel that tracks by a module loads it for that.
+pub fn wake() {
+    if let Err(error) = counted() {
+        tracing::debug!(%error, "nobody tells of connection tracking");
+    }
+}
+
 fn absence(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => {

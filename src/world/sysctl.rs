@@ -1,5 +1,6 @@
 //! Kernel settings of the calling thread's network namespace.
 
+use super::conntrack;
 use super::error::Error;
 use super::proc::kernel_release;
 use std::fs;
@@ -45,6 +46,9 @@ const NOT_EVERYWHERE: &[Recent] = &[
     },
 ];
 
+/// What settings of connection tracking begin with. They are there once its module is.
+const TRACKING: &str = "net.netfilter.";
+
 const BRIDGE_FILTER: &str = "the module has it (`modprobe br_netfilter`; bridges of the machine itself then show their packets to its \
      firewall as well, unless its own setting is 0)";
 
@@ -55,7 +59,13 @@ const BRIDGE_FILTER: &str = "the module has it (`modprobe br_netfilter`; bridges
 /// What the kernel said; a setting that does not exist or does not belong to a namespace has a hint.
 pub fn write(name: &str, value: &str) -> Result<(), Error> {
     let path = path(name);
-    let Err(error) = fs::write(&path, value) else {
+    let mut written = fs::write(&path, value);
+    if written.is_err() && name.starts_with(TRACKING) && !Path::new(&path).exists() {
+        // Rules that track bring it along, and they come later.
+        conntrack::wake();
+        written = fs::write(&path, value);
+    }
+    let Err(error) = written else {
         return Ok(());
     };
     let is_missing = error.kind() == std::io::ErrorKind::NotFound && !Path::new(&path).exists();
@@ -92,7 +102,7 @@ fn missing(name: &str, release: &str) -> String {
             "{}; without it a kernel does what {} means",
             recent.with, recent.without
         ),
-        None if name.starts_with("net.netfilter.") => {
+        None if name.starts_with(TRACKING) => {
             "connection tracking brings it (`modprobe nf_conntrack`)".to_owned()
         }
         None => "another release may, or it is none of a network namespace's".to_owned(),

@@ -23,6 +23,8 @@ hosts: {{ client: {{ zone: a }} }}
     web:
       selector: nginx
       ports: [{{ port: 80, nodePort: 31468 }}, {{ port: 53, nodePort: 31053, protocol: UDP }}]
+      annotations:
+        service.beta.kubernetes.io/aws-load-balancer-healthcheck-port: "31468"
     inside: {{ type: ClusterIP, selector: nginx, ports: [{{ port: 8080, targetPort: 80 }}] }}
     metrics: {{ type: NodePort, selector: exporter, ports: [{{ port: 9100, nodePort: 30910 }}] }}
     direct:

@@ -54,7 +54,7 @@ pub(in crate::plan) struct Wishes {
     pub(in crate::plan) group_attributes: Attributes,
     /// Of listeners, by protocol and port: `TCP-80`.
     pub(in crate::plan) listener_attributes: Vec<(Spanned<String>, Attributes)>,
-    /// `healthcheck-*`, without that: some, and targets are checked.
+    /// `healthcheck-*`, without that.
     pub(in crate::plan) checks: Vec<(&'static str, Spanned<String>)>,
 }
 
@@ -216,20 +216,17 @@ fn pairs(name: &str, value: &Spanned<String>, sink: &mut Sink) -> Attributes {
     found
 }
 
-/// The controller's health check; none, when the annotations ask for none and no node tells whether it has a pod.
+/// The controller's health check; none, when an annotation is wrong.
 ///
-/// Its defaults: interval 10 s, timeout 10 s, three checks either way. Where traffic stays local, nodes without a pod answer
-/// nobody, and the controller checks unasked: HTTP, `/healthz` on the `healthCheckNodePort`, timeout 6 s, two checks.
+/// Its defaults: TCP on the traffic port, interval 10 s, timeout 10 s, three checks either way. Where traffic stays local,
+/// nodes without a pod answer nobody, so that it is HTTP, `/healthz` on the `healthCheckNodePort`, timeout 6 s, two checks.
 pub(in crate::plan) fn health_check(
     wishes: &Wishes,
     local: Option<u16>,
     span: Span,
     sink: &mut Sink,
 ) -> Option<HealthCheck> {
-    let place = match wishes.checks.first() {
-        Some((_, first)) => first.span,
-        None => local.map(|_| span)?,
-    };
+    let place = wishes.checks.first().map_or(span, |(_, first)| first.span);
     let written = |name: &str| {
         let mut checks = wishes.checks.iter();
         checks

@@ -10,6 +10,16 @@ use ring::digest::{SHA256, digest};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+/// What kube-proxy sets on its node (`KubeProxyConntrackConfiguration`: `tcpEstablishedTimeout` 24h, `tcpCloseWaitTimeout`
+/// 1h). Not the size of the table (`maxPerCore`), which is the whole machine's.
+pub(super) const SYSCTLS: &[(&str, &str)] = &[
+    (
+        "net.netfilter.nf_conntrack_tcp_timeout_established",
+        "86400",
+    ),
+    ("net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600"),
+];
+
 /// A port of a service, as kube-proxy sees it.
 #[derive(Clone, Debug)]
 pub(in crate::plan) struct Service {

@@ -103,7 +103,7 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
         let mut host = node.host.clone();
         let own = host.sysctls.iter().map(|(name, _)| name.value.clone());
         let own: HashSet<String> = own.collect();
-        for (key, value) in vpc_cni::SYSCTLS {
+        for (key, value) in vpc_cni::SYSCTLS.iter().chain(kube_proxy::SYSCTLS) {
             if !own.contains(*key) {
                 let spanned = |text: &str| Spanned::new(text.to_owned(), name.span);
                 host.sysctls.insert(0, (spanned(key), spanned(value)));

@@ -105,10 +105,15 @@ fn a_service_brings_a_balancer_and_its_group() {
 }
 
 #[test]
-fn checks_where_the_lab_asks_for_them_and_where_traffic_stays_local() {
+fn the_controller_checks_unasked_and_otherwise_where_traffic_stays_local() {
     let plans = planned(LAB);
-    for unchecked in &plans[..2] {
-        assert!(unchecked.fabric.groups[0].health_check.is_none());
+    for plain in &plans[..2] {
+        let check = plain.fabric.groups[0].health_check.as_ref();
+        let check = check.expect("a check");
+        assert_eq!((check.protocol, check.port), (CheckProtocol::Tcp, None));
+        let seconds = (check.interval.as_secs(), check.timeout.as_secs());
+        assert_eq!(seconds, (10, 10));
+        assert_eq!((check.healthy_threshold, check.unhealthy_threshold), (3, 3));
     }
     let check = plans[2].fabric.groups[0]
         .health_check
@@ -130,6 +135,28 @@ fn checks_where_the_lab_asks_for_them_and_where_traffic_stays_local() {
     let answers = |node: &str| format!("{:?}", host(&plans[3], node).servers);
     assert!(answers("n1").contains("status: 200"), "{}", answers("n1"));
     assert!(answers("n3").contains("status: 503"), "{}", answers("n3"));
+}
+
+#[test]
+fn a_node_has_kube_proxys_settings_of_connection_tracking_unless_it_has_its_own() {
+    let own = LAB.replace(
+        "n2: { zone: b }",
+        "n2: { zone: b, sysctls: { net.netfilter.nf_conntrack_tcp_timeout_close_wait: 60 } }",
+    );
+    let plans = planned(&own);
+    let settings = |node: &str| {
+        let settings = host(&plans[0], node).sysctls.iter();
+        let tracking = settings.filter(|(name, _)| name.starts_with("net.netfilter."));
+        let short = tracking.map(|(name, value)| {
+            let name = name.rsplit_once("_timeout_").map_or("", |(_, name)| name);
+            format!("{name}={value}")
+        });
+        let mut short: Vec<String> = short.collect();
+        short.sort();
+        short
+    };
+    assert_eq!(settings("n1"), ["close_wait=3600", "established=86400"]);
+    assert_eq!(settings("n2"), ["close_wait=60", "established=86400"]);
 }
 
 #[test]

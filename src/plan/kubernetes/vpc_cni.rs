@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use std::net::Ipv4Addr;
 
 /// What the CNI's init container and kubelet set.
-pub(in crate::plan) const SYSCTLS: &[(&str, &str)] = &[
+pub(super) const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_forward", "1"),
     ("net.ipv4.conf.eth0.rp_filter", "2"),
 ];
