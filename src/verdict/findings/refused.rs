@@ -1,8 +1,9 @@
-//! `refused`: a host answered a SYN with RST, because nothing listens there.
+//! `refused`: a SYN was answered with RST, because nothing listens there, or with an ICMP error, because a firewall rejects
+//! it. The client's kernel says the same of both.
 
 use super::{cite, distinct, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_reset};
+use crate::verdict::trace::{ROUNDING, Trace, is_reset};
 
 pub(super) const KIND: &str = "refused";
 
@@ -14,39 +15,96 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     if refused.is_empty() {
         return None;
     }
-    let resets: Vec<usize> = refused
-        .iter()
-        .filter_map(|c| {
-            let passages = trace.by_connection[*c].iter().copied();
-            passages
-                .into_iter()
-                .find(|p| !trace.passages[*p].toward_target && is_reset(trace.sent(*p)))
-        })
-        .collect();
-    let senders = distinct(resets.iter().map(|p| trace.sent(*p).sender.clone()));
-    let places = distinct(refused.iter().map(|c| {
-        let c = &connections[*c];
-        if c.target_address.is_empty() {
-            c.remote.clone()
-        } else {
-            c.target_address.clone()
+    let mut by_reset = Ways::default();
+    let mut by_error = Ways::default();
+    let mut unseen = Ways::default();
+    for connection in refused.iter().copied() {
+        match (reset(trace, connection), error(trace, connection)) {
+            (Some(answer), _) => by_reset.add(connection, Some(answer)),
+            (None, Some(answer)) => by_error.add(connection, Some(answer)),
+            (None, None) => unseen.add(connection, None),
         }
-    }));
-    let who = if senders.is_empty() {
-        "the other end".to_owned()
-    } else {
-        join(&senders)
-    };
+    }
+    let mut said = Vec::new();
+    if let Some((names, senders, places)) = by_reset.words(trace) {
+        said.push(format!(
+            "{names} met RST in answer to the SYN: {senders} has nothing that listens on {places}."
+        ));
+    }
+    if let Some((names, senders, places)) = by_error.words(trace) {
+        said.push(format!(
+            "{names} met an ICMP error in answer to the SYN, and no RST: {senders} rejects what is for {places}, as a \
+             firewall does, whatever listens there."
+        ));
+    }
+    if let Some((names, _, places)) = unseen.words(trace) {
+        said.push(format!(
+            "{names} was refused by {places}: with RST or with an ICMP error, which the network did not see."
+        ));
+    }
+    let answers = by_reset.answers.into_iter().chain(by_error.answers);
     Some(Finding {
         kind: KIND.into(),
-        summary: format!(
-            "{} met RST in answer to the SYN: {who} has nothing that listens on {}.",
-            name_all(trace, &refused),
-            join(&places[..places.len().min(4)]),
-        ),
-        packets: cite(trace, resets),
+        summary: said.join(" "),
+        packets: cite(trace, answers),
         connections: refused,
         counters: Vec::new(),
         values: Vec::new(),
     })
+}
+
+/// Connections that were refused in one way.
+#[derive(Default)]
+struct Ways {
+    connections: Vec<usize>,
+    /// Passages.
+    answers: Vec<usize>,
+}
+
+impl Ways {
+    fn add(&mut self, connection: usize, answer: Option<usize>) {
+        self.connections.push(connection);
+        self.answers.extend(answer);
+    }
+
+    /// Names of the connections, of those who answered, and where they were refused; none: nowhere.
+    fn words(&self, trace: &Trace) -> Option<(String, String, String)> {
+        if self.connections.is_empty() {
+            return None;
+        }
+        let connections = &trace.evidence.connections;
+        let answers = self.answers.iter();
+        let senders = distinct(answers.map(|answer| trace.sent(*answer).sender.clone()));
+        let places = distinct(self.connections.iter().map(|c| {
+            let c = &connections[*c];
+            if c.target_address.is_empty() {
+                c.remote.clone()
+            } else {
+                c.target_address.clone()
+            }
+        }));
+        Some((
+            name_all(trace, &self.connections),
+            join(&senders),
+            join(&places[..places.len().min(4)]),
+        ))
+    }
+}
+
+/// The RST.
+fn reset(trace: &Trace, connection: usize) -> Option<usize> {
+    let mut passages = trace.by_connection[connection].iter().copied();
+    passages.find(|p| !trace.passages[*p].toward_target && is_reset(trace.sent(*p)))
+}
+
+/// The ICMP error that came to the client while it waited.
+fn error(trace: &Trace, connection: usize) -> Option<usize> {
+    let own = &trace.evidence.connections[connection];
+    let first = trace.by_connection[connection].first()?;
+    (*first..trace.passages.len())
+        .take_while(|p| trace.sent(*p).t <= own.at + own.ms + ROUNDING)
+        .find(|p| {
+            let ended = trace.ended(*p);
+            ended.protocol == "icmp" && ended.receiver == own.from
+        })
 }

@@ -27,6 +27,8 @@ enum End {
     AnswerAstray(String, String),
     /// The SYN-ACK stayed inside the host that the SYN was delivered to, where it was last seen from this address.
     AnswerInside(String, String),
+    /// Delivered to this host, whose ICMP error was dropped, with this fate.
+    Rejected(String, String),
     /// Delivered to this host, from which no answer came into the network.
     Silence(String),
 }
@@ -164,12 +166,22 @@ fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'
                 .inside
                 .get(&(packet.receiver.as_str(), acknowledged));
             let from = inside.map(|at| trace.evidence.packets[*at].from_after.clone());
-            match from {
-                Some(from) => End::AnswerInside(host, from),
-                None => End::Silence(host),
+            match (from, rejection(trace, connection, &host)) {
+                (Some(from), _) => End::AnswerInside(host, from),
+                (None, Some(fate)) => End::Rejected(host, fate),
+                (None, None) => End::Silence(host),
             }
         }
     }
+}
+
+/// What became of an ICMP error that the host had for the connection, when it was dropped.
+fn rejection(trace: &Trace, connection: usize, host: &str) -> Option<String> {
+    let ended = trace.by_connection[connection]
+        .iter()
+        .map(|p| trace.ended(*p));
+    let mut errors = ended.filter(|packet| packet.protocol == "icmp" && packet.sender == host);
+    errors.find_map(|error| drop_reason(error).map(str::to_owned))
 }
 
 fn head(trace: &Trace, first: usize, unanswered: &[usize]) -> String {
@@ -224,6 +236,11 @@ fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}; the SYN-ACK never left {host}: it was seen inside, from {from}."
             )
         }
+        End::Rejected(host, reason) => {
+            format!(
+                "{subject} reached {host}, which sent an ICMP error that ended at the load balancer: {reason}."
+            )
+        }
         End::Silence(host) => format!("{subject} reached {host}, and no answer came from it."),
     }
 }
@@ -265,6 +282,20 @@ mod tests {
     use super::find;
     use crate::verdict::kit::{Kit, OLD};
     use crate::verdict::trace::Trace;
+
+    #[test]
+    fn a_rejection_that_the_client_never_hears_of_is_told() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "front/a", "web1");
+        kit.of(x).error = "deadline".into();
+        kit.up(x, "S", OLD.client, 0, 0);
+        let error = kit.down(x, "", 0, 0, 0);
+        kit.evidence.packets[error].protocol = "icmp".into();
+        kit.dropped("icmp-unsupported");
+        let told = find(&Trace::new(&kit.evidence)).expect("it shows").summary;
+        let rejected = "The SYN reached web1, which sent an ICMP error that ended at the load balancer: icmp-unsupported.";
+        assert!(told.ends_with(rejected), "{told}");
+    }
 
     #[test]
     fn an_answer_that_stays_inside_its_host_is_one() {

@@ -11,7 +11,7 @@ mod challenges;
 mod journeys;
 mod numbers;
 
-pub use attempts::{asked, during};
+pub use attempts::{ROUNDING, asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;

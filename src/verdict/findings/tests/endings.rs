@@ -1,7 +1,8 @@
 //! Connections that end on one side only, and flows that are forgotten.
 
 use super::{closed_by_the_target, kinds, the};
-use crate::verdict::kit::{OLD, harmless, old_is_up};
+use crate::evidence::Packet;
+use crate::verdict::kit::{Kit, OLD, harmless, old_is_up};
 
 #[test]
 fn a_connection_reset_at_the_server_alone_is_stale() {
@@ -50,6 +51,57 @@ fn what_was_closed_properly_or_never_stood_is_not_stale() {
     kit.of(1).error = "refused".into();
     kit.of(1).client_state = String::new();
     assert_eq!(kinds(&kit), ["refused"]);
+}
+
+/// "one" is refused, and nothing but an ICMP error of web1 to somebody, at some time, is there to tell why.
+fn rejected(receiver: &str, t: f64) -> Kit {
+    let mut kit = Kit::new();
+    let one = kit.connect("one", 40001, "front/a", "web1");
+    kit.up(one, "S", 1, 0, 0);
+    kit.of(one).error = "refused".into();
+    kit.evidence.packets.push(Packet {
+        id: 7,
+        t,
+        sender: "web1".into(),
+        receiver: receiver.into(),
+        protocol: "icmp".into(),
+        from: "10.0.1.10".into(),
+        to: "198.51.100.7".into(),
+        fate: "forwarded".into(),
+        ..Packet::default()
+    });
+    kit
+}
+
+#[test]
+fn an_icmp_error_is_no_rst() {
+    let mut kit = rejected("client", 0.2);
+    let told = the(&kit, "refused");
+    assert_eq!(
+        told.summary,
+        "\"one\" met an ICMP error in answer to the SYN, and no RST: web1 rejects what is for 10.0.1.10:80, as a firewall \
+         does, whatever listens there."
+    );
+    assert_eq!(told.packets, [1]);
+    // Beside one for which nothing listens.
+    kit.now = 100.0;
+    let two = kit.connect("two", 40002, "front/a", "web1");
+    kit.up(two, "S", 1, 0, 0);
+    kit.down(two, "R.", 0, 2, 0);
+    kit.of(two).error = "refused".into();
+    let told = the(&kit, "refused").summary;
+    let first = "\"two\" met RST in answer to the SYN: web1 has nothing that listens on 10.0.1.10:80. \"one\" met an";
+    assert!(told.starts_with(first), "{told}");
+}
+
+#[test]
+fn who_refused_unseen_is_not_guessed() {
+    for kit in [rejected("web2", 0.2), rejected("client", 80.0)] {
+        assert_eq!(
+            the(&kit, "refused").summary,
+            "\"one\" was refused by 10.0.1.10:80: with RST or with an ICMP error, which the network did not see."
+        );
+    }
 }
 
 #[test]
