@@ -131,7 +131,8 @@ fn where_a_client_stands_decides_what_it_dials() {
     );
     assert_eq!(
         dials("{ zone: c }", FRONT, "front/b:80"),
-        ["front/b 10.0.31.10:80"]
+        ["front/b 203.0.113.11:80"],
+        "its name has nothing else, although that is out of reach"
     );
     assert_eq!(
         dials("{ zone: c, public_address: auto }", FRONT, "front/a"),
@@ -140,6 +141,10 @@ fn where_a_client_stands_decides_what_it_dials() {
     let internal = "  front: { scheme: internal, zones: [a], listeners: { 80: web } }";
     assert_eq!(
         dials("{ zone: c, public_address: auto }", internal, "front"),
+        ["front/a 10.0.15.10:80"]
+    );
+    assert_eq!(
+        dials("{ zone: c }", internal, "front/a"),
         ["front/a 10.0.15.10:80"]
     );
 }

@@ -121,11 +121,9 @@ fn each_sees_the_addresses_it_can_dial() {
     let mut fabric = Fabric::new(config());
     assert_eq!(addresses(&mut fabric, CLIENT, "front"), [FRONT_A, FRONT_B]);
     assert_eq!(addresses(&mut fabric, INSIDE, "front"), [FRONT_A, FRONT_B]);
-    assert_eq!(
-        addresses(&mut fabric, WEB2, "front"),
-        [FRONT_A_PRIVATE, FRONT_B_PRIVATE]
-    );
-    assert_eq!(addresses(&mut fabric, WEB2, "b.front"), [FRONT_B_PRIVATE]);
+    // Without a way to the internet it is told the same, and dials in vain.
+    assert_eq!(addresses(&mut fabric, WEB2, "front"), [FRONT_A, FRONT_B]);
+    assert_eq!(addresses(&mut fabric, WEB2, "b.front"), [FRONT_B]);
     assert_eq!(addresses(&mut fabric, CLIENT, "A.Front"), [FRONT_A]);
     assert_eq!(addresses(&mut fabric, CLIENT, "web1"), [WEB1_PUBLIC]);
     assert_eq!(addresses(&mut fabric, INSIDE, "web1"), [WEB1_IP]);
@@ -145,6 +143,23 @@ fn each_sees_the_addresses_it_can_dial() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn an_internal_balancer_has_private_addresses_alone() {
+    let mut fabric = with(|config| {
+        for zonal in &mut config.balancers[0].zonal {
+            zonal.public = None;
+        }
+    });
+    for asker in [WEB2, INSIDE] {
+        assert_eq!(
+            addresses(&mut fabric, asker, "front"),
+            [FRONT_A_PRIVATE, FRONT_B_PRIVATE]
+        );
+    }
+    assert_eq!(addresses(&mut fabric, WEB2, "b.front"), [FRONT_B_PRIVATE]);
+    assert_eq!(addresses(&mut fabric, CLIENT, "front"), [""; 0]);
 }
 
 #[test]
@@ -224,7 +239,7 @@ fn affinity_gives_the_own_zone_as_long_as_it_is_listed() {
     let policy = |routing| move |config: &mut Config| config.balancers[0].client_routing = routing;
     let mut fabric = with(policy(ClientRouting::Affinity));
     for _ in 0..3 {
-        assert_eq!(addresses(&mut fabric, WEB2, "front"), [FRONT_B_PRIVATE]);
+        assert_eq!(addresses(&mut fabric, WEB2, "front"), [FRONT_B]);
         assert_eq!(addresses(&mut fabric, INSIDE, "front"), [FRONT_A]);
     }
     // Nobody knows the zone of a host on the internet.
@@ -234,14 +249,14 @@ fn affinity_gives_the_own_zone_as_long_as_it_is_listed() {
         policy(ClientRouting::Affinity)(config);
         config.balancers[0].zonal[1].shifted = true;
     });
-    assert_eq!(addresses(&mut fabric, WEB2, "front"), [FRONT_A_PRIVATE]);
+    assert_eq!(addresses(&mut fabric, WEB2, "front"), [FRONT_A]);
     let mut fabric = with(|config| {
         policy(ClientRouting::Affinity)(config);
         config.groups[0].targets.clear();
     });
     assert_eq!(
         addresses(&mut fabric, WEB2, "front"),
-        [FRONT_B_PRIVATE],
+        [FRONT_B],
         "failing open"
     );
 

@@ -13,11 +13,15 @@ hosts:
   web1: { zone: a, serve: { 80: http } }
   web2: { zone: b, serve: { 80: http } }
 target_groups: { web: { targets: [web1, web2] } }
-load_balancers: { front: { zones: [a, b], listeners: { 80: web } } }
+load_balancers:
+  front: { zones: [a, b], listeners: { 80: web } }
+  back: { zones: [a, b], scheme: internal, listeners: { 80: web } }
 steps:
   - run: { as: outside, on_host: client, command: "getent ahostsv4 front | awk '/STREAM/ { print $1 }'" }
   - run: { as: inside, on_host: inner, command: "getent ahostsv4 front | awk '/STREAM/ { print $1 }'" }
-  - run: { as: zonal, on_host: inner, command: "curl -sS --max-time 5 http://b.front/" }
+  - run: { as: internal, on_host: inner, command: "getent ahostsv4 back | awk '/STREAM/ { print $1 }'" }
+  - run: { as: zonal, on_host: inner, command: "curl -sS --max-time 5 http://b.back/" }
+  - connect: { as: in_vain, from: inner, to: front, timeout: 300ms }
   - run: { as: host, on_host: inner, command: "curl -sS --max-time 5 http://web1/" }
   - run: { as: nobody, on_host: client, command: "getent hosts nobody" }
 "#,
@@ -28,9 +32,21 @@ steps:
         case.step("outside"),
         json!({ "ok": true, "stdout": "203.0.113.10\n203.0.113.11\n" }),
     );
+    // The VPC's resolver says the same, also to a host that has no way there.
     has(
         case.step("inside"),
-        json!({ "ok": true, "stdout": "10.0.15.10\n10.0.31.10\n" }),
+        json!({ "ok": true, "stdout": "203.0.113.10\n203.0.113.11\n" }),
+    );
+    has(case.step("in_vain"), json!({ "error": "deadline" }));
+    let lost =
+        case.packets(|packet| packet["sender"] == "inner" && packet["to"] == "203.0.113.11:80");
+    assert!(!lost.is_empty());
+    for syn in lost {
+        assert_eq!(syn["fate"], "dropped: not-routable", "{syn}");
+    }
+    has(
+        case.step("internal"),
+        json!({ "ok": true, "stdout": "10.0.15.11\n10.0.31.11\n" }),
     );
     fine(case.step("zonal"));
     has(case.step("zonal"), json!({ "stdout": "web2\n" }));
@@ -50,7 +66,7 @@ const ZONES: &str = r#"
 time_scale: 100
 hosts:
   client: {}
-  inner: { zone: b }
+  inner: { zone: b, public_address: auto }
   web1: { zone: a, serve: { 80: http } }
   web2: { zone: b, serve: { 80: http } }
 target_groups: { web: { targets: [web1, web2] } }

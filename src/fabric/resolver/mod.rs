@@ -7,6 +7,9 @@
 //! order addresses come (here each answer to a host begins one address further), and what a zonal name says while
 //! its zone is out (here its one address: a record without an alternative fails open).
 //!
+//! An internet-facing balancer's name has public addresses inside of its VPC as well: only the names of hosts have
+//! other answers there. Whoever has no way to the internet dials them in vain.
+//!
 //! An endpoint's names are public ones with private addresses: everybody is told them, and whoever is in another VPC
 //! finds no way there.
 //!
@@ -214,8 +217,8 @@ fn own_zone(
     favoured.then_some(own)
 }
 
-/// Zonal addresses as this host dials them: public ones when it can reach the internet, else private ones. IPv6 has
-/// one for all.
+/// Zonal addresses as the name says them: public ones of an internet-facing balancer, whoever asks, and private ones of an
+/// internal one, which are of no use to a host on the internet. IPv6 has one for all.
 fn seen_by(
     config: &Config,
     asker: &Port,
@@ -227,9 +230,9 @@ fn seen_by(
     match wants {
         Wants::Ipv4 => zonal
             .filter_map(|zonal| match zonal.public {
-                Some(public) if asker.reaches_internet() => Some(public.into()),
-                Some(_) | None if asker.internet => None,
-                Some(_) | None => Some(zonal.private.into()),
+                Some(public) => Some(public.into()),
+                None if asker.internet => None,
+                None => Some(zonal.private.into()),
             })
             .collect(),
         Wants::Ipv6 => zonal.flat_map(|zonal| real(config, zonal.ipv6)).collect(),

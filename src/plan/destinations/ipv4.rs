@@ -18,8 +18,8 @@ impl<'a> Destinations<'a> {
         let section = &self.balancers[balancer];
         let addresses = self.addresses.balancers[balancer][zone];
         let address = match (self.side(client), addresses.public) {
-            (Side::Internet | Side::Both, Some(public)) => public,
-            (Side::Both | Side::Vpc, _) => addresses.private,
+            (Side::Internet | Side::Both | Side::Vpc, Some(public)) => public,
+            (Side::Both | Side::Vpc, None) => addresses.private,
             (Side::Internet, None) => {
                 return Err(Box::new(
                     Diagnostic::new(

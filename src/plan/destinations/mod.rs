@@ -1,9 +1,9 @@
 //! `to:` - from text to the addresses a kernel dials.
 //!
-//! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Which of its addresses a client dials follows
-//! from where it stands: one that can reach the internet (it is out there, has a public address, or a NAT gateway) dials the
-//! public address of an internet-facing balancer; any other client dials the private one, as the split answers of
-//! a VPC's resolver would have it. Over IPv6 there is one address for all.
+//! `balancer[/zone][:port]`, `host[/public][:port]`, `address:port`. Everybody dials the public address of an
+//! internet-facing balancer, as its name has it, and in vain without a way to the internet (in a zone with neither a
+//! public address nor a NAT gateway); which address of a host a client dials follows from where it stands. Over IPv6 there is
+//! one address for all.
 //!
 //! `text` takes a destination apart, `places`, `services` and `literal` find what it names, `ipv4` and `ipv6` the address
 //! that a client dials there.
