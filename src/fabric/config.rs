@@ -11,8 +11,8 @@ mod nat;
 
 pub use endpoints::{Endpoint, EndpointId, EndpointPlace, EndpointZonal};
 pub use groups::{
-    Algorithm, CheckProtocol, GroupAttributes, GroupEmulate, HealthCheck, Target, TargetGroup,
-    TerminationReset, Threshold,
+    Algorithm, CheckProtocol, Consensus, GroupAttributes, GroupEmulate, HealthCheck, Target,
+    TargetGroup, TerminationReset, Threshold,
 };
 pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOrder};
 
@@ -228,11 +228,19 @@ pub struct Balancer {
     pub on_collision: OnCollision,
     /// A segment that belongs to no flow.
     pub on_missing_flow: OnMissingFlow,
+    /// A SYN for which there is no target.
+    pub on_no_target: OnNoTarget,
+    /// An ICMP error of a target about what a client sent.
+    pub on_target_error: OnTargetError,
     /// Source ports for each (zonal address, target) when the client's address is not preserved. AWS: 55,000.
     pub snat_ports: u16,
     /// From the end of a flow to when another may have such a port toward the same target, already scaled. AWS: about
     /// 55,000 connections a minute.
     pub port_reuse: Duration,
+    /// Which of these ports a flow gets.
+    pub port_order: SourcePortOrder,
+    /// Which address it has the port of, where there are secondary ones.
+    pub source_address: SourceAddress,
     /// Flows the table holds; a SYN above that is dropped.
     pub flow_capacity: usize,
     /// How long a target may take for its first answer; after that there is no way back (AWS: 30 s), already scaled.
@@ -366,6 +374,54 @@ pub enum OnCollision {
     KeepOld,
     /// The newcomer gets another source port, as an ordinary NAT does.
     PortRewrite,
+}
+
+/// What happens to a SYN for which there is no target. AWS documents that the flow is rejected and counted, not what its
+/// client is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNoTarget {
+    /// Silence.
+    #[default]
+    Drop,
+    /// RST.
+    Reset,
+}
+
+/// Which ICMP errors of targets get to clients. AWS documents which errors a balancer takes, not what it does with those of
+/// targets; clients of rejecting targets are known to time out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnTargetError {
+    /// Those without which path MTU discovery could not work: "fragmentation needed".
+    #[default]
+    Mtu,
+    /// All.
+    Pass,
+    /// None.
+    Drop,
+}
+
+/// In which order free source ports are given out. AWS does not document it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourcePortOrder {
+    /// From a random one upwards, so that a port comes back as late as possible.
+    #[default]
+    Upwards,
+    /// A random one.
+    Random,
+    /// The lowest one.
+    Sequential,
+    /// The client's own, or the next one upwards.
+    Preserve,
+}
+
+/// Which of the addresses of a zonal address a flow has its source port of. AWS documents that all are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// The first one that has a port left.
+    #[default]
+    First,
+    /// Any of them, and the others when it has no port left.
+    Spread,
 }
 
 /// What happens to a segment that belongs to no flow.

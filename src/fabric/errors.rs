@@ -8,7 +8,7 @@ use super::passage::Transient;
 use super::record::{Fate, Party, Reason};
 use super::routes::Course;
 use super::{Fabric, Output, icmp};
-use crate::packet::icmp::DESTINATION_UNREACHABLE;
+use crate::packet::icmp::{DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED};
 use crate::packet::quote::Quote;
 use crate::packet::rewrite::rewrite;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -40,6 +40,12 @@ impl Fabric {
         if let Some(new) = translated {
             if let Err(reason) = self.back_to_balancer(at, from, transient, new.flow) {
                 return self.finish(transient, Fate::Dropped(reason));
+            }
+            let about_mtu = transient.packet.get(transient.headers.transport + 1)
+                == Some(&FRAGMENTATION_NEEDED);
+            if !self.balancers.passes_error(new.flow, about_mtu) {
+                transient.passage.flow = Some(new.flow);
+                return self.finish(transient, Fate::Dropped(Reason::IcmpUnsupported));
             }
         } else {
             match self

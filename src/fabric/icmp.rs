@@ -3,7 +3,8 @@
 //!
 //! Observed on: a Network Load Balancer takes ICMP type 3 and nothing else; an internet gateway translates the
 //! addresses of every error. Whether AWS translates ports inside the quote is not documented; without that path
-//! MTU discovery could not work through a balancer.
+//! MTU discovery could not work through a balancer. That is all it needs: clients of targets that reject by ICMP time out, as
+//! far as is known, so that other errors of targets do not get to them, unless a lab wants it (`on_target_error`).
 
 use super::balancer::Balancers;
 use super::config::Protocol;

@@ -1,9 +1,9 @@
 //! Source ports for flows whose client address is not preserved: one pool for each (zonal address, target).
 //!
 //! Observed on: AWS gives about 55,000 to each (load balancer address, target address and port), at a time or a minute.
-//! So a port whose flow is over rests before another has it. In which order they are given is not documented; here from
-//! a seeded start upwards, so that a port comes back as late as possible. NAT gateways have pools of the same kind, and
-//! orders of their own.
+//! So a port whose flow is over rests before another has it. In which order they are given is not documented; without
+//! another wish from a seeded start upwards, so that a port comes back as late as possible. NAT gateways have pools of the
+//! same kind, and orders of their own.
 
 use super::random;
 use rustc_hash::FxHashMap;
@@ -49,12 +49,14 @@ impl PortPools {
         }
     }
 
-    /// Takes the next free port; none when all are taken, or rest.
+    /// Takes the first free port from `start` on, around the end, or from behind the one taken last; none when all are
+    /// taken, or rest.
     pub fn take(
         &mut self,
         now: Duration,
         zonal: Ipv4Addr,
         target: SocketAddrV4,
+        start: Option<u16>,
         terms: Terms,
     ) -> Option<u16> {
         let seed = self.seed;
@@ -66,7 +68,10 @@ impl PortPools {
         if pool.in_use >= pool.size {
             return None;
         }
-        let index = pool.next_free()?;
+        let start = start.map_or(pool.next, |port| {
+            usize::from(port.saturating_sub(FIRST_PORT)) % pool.size
+        });
+        let index = pool.next_free(start)?;
         pool.set(index);
         pool.next = (index + 1) % pool.size;
         Some(FIRST_PORT + index as u16)
@@ -175,10 +180,10 @@ impl Pool {
         }
     }
 
-    /// The first free port from `next` on, around the end.
-    fn next_free(&self) -> Option<usize> {
-        self.free_in(self.next, self.size)
-            .or_else(|| self.free_in(0, self.next))
+    /// The first free port from `start` on, around the end.
+    fn next_free(&self, start: usize) -> Option<usize> {
+        self.free_in(start, self.size)
+            .or_else(|| self.free_in(0, start))
     }
 
     /// The first free port in a range, 64 at a glance.
@@ -212,7 +217,7 @@ mod tests {
     fn take_at(pools: &mut PortPools, second: u64, size: u16) -> Option<u16> {
         let reuse = Duration::from_secs(60);
         let now = Duration::from_secs(second);
-        pools.take(now, ZONAL, TARGET, Terms { size, reuse })
+        pools.take(now, ZONAL, TARGET, None, Terms { size, reuse })
     }
 
     #[test]
@@ -269,8 +274,24 @@ mod tests {
             size: 1,
             reuse: Duration::ZERO,
         };
-        assert!(pools.take(Duration::ZERO, ZONAL, other, terms).is_some());
+        let mut take_other = || pools.take(Duration::ZERO, ZONAL, other, None, terms);
+        assert!(take_other().is_some());
         assert!(take(&mut pools, 1).is_none());
+    }
+
+    #[test]
+    fn a_start_is_a_wish_and_leaves_all_ports_to_be_had() {
+        let mut pools = PortPools::new(3);
+        let terms = Terms {
+            size: 4,
+            reuse: Duration::ZERO,
+        };
+        let mut take = |start| pools.take(Duration::ZERO, ZONAL, TARGET, Some(start), terms);
+        assert_eq!(take(1026), Some(1026));
+        assert_eq!(take(1026), Some(1027));
+        assert_eq!(take(1026), Some(1024));
+        assert_eq!(take(1030), Some(1025), "6 ports on, around the end");
+        assert_eq!(take(40000), None);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Fate {
 pub enum Answer {
     /// RST: the segment belongs to no flow.
     ResetNoFlow,
+    /// RST to a SYN for which there is no target.
+    ResetNoTarget,
     /// RST: the segment belongs to a flow, or to a NAT gateway's mapping, that expired.
     ResetExpired,
     /// RST: the flow's target is unhealthy.

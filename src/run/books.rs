@@ -255,6 +255,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         Fate::Answered(answer) => {
             let word = match answer {
                 Answer::ResetNoFlow => "reset, no flow",
+                Answer::ResetNoTarget => "reset, no target",
                 Answer::ResetExpired => "reset, expired flow",
                 Answer::ResetUnhealthy => "reset, unhealthy target",
                 Answer::ResetTerminated => "reset, terminated flow",

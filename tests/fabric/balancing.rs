@@ -133,6 +133,23 @@ fn a_target_without_zone_is_reached_across_zones_only() {
 }
 
 #[test]
+fn a_syn_without_a_target_may_be_told_so() {
+    let mut config = config();
+    config.groups[0].targets.clear();
+    config.balancers[0].on_no_target = OnNoTarget::Reset;
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+    let (answer, rst) = net.reset(CLIENT, segment(client, front, SYN, 7, 0));
+    assert_eq!(answer, Answer::ResetNoTarget);
+    assert_eq!((rst.flags, rst.seq, rst.ack), (RST | ACK, 0, 8));
+    assert_eq!(net.metric("RejectedFlowCount"), 1);
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
+    let bytes = datagram(client, end(FRONT_A, 53), 4);
+    assert_eq!(net.dropped(CLIENT, bytes), Reason::NoTarget);
+    assert!(net.fabric.flows().is_empty());
+}
+
+#[test]
 fn a_port_without_listener_is_silent() {
     let mut net = Net::new(config());
     let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 81));

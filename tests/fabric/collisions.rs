@@ -4,7 +4,8 @@ use crate::kit::*;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::packet::Headers;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 const C: u16 = 40_000;
 
@@ -296,4 +297,53 @@ fn secondary_addresses_lend_their_ports() {
     // Clients find no listener there.
     let more = segment(end(INSIDE_IP, 1), end("10.0.1.6", 80), SYN, 1, 0);
     assert_eq!(net.dropped(INSIDE, more.bytes()), Reason::NoRoute);
+}
+
+/// What the target sees of four clients, of whom the first two have one port.
+fn sources(change: impl FnOnce(&mut Balancer)) -> Vec<SocketAddrV4> {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 10;
+    change(&mut config.balancers[0]);
+    let mut net = Net::new(config);
+    let clients = [
+        (CLIENT, end(CLIENT_IP, 1030)),
+        (INSIDE, end(INSIDE_IP, 1030)),
+        (CLIENT, end(CLIENT_IP, 1025)),
+        (CLIENT, end(CLIENT_IP, 1033)),
+    ];
+    let mut seen = |(from, client)| net.syn(from, client, end(FRONT_A, 80), 1).from;
+    clients.map(&mut seen).to_vec()
+}
+
+#[test]
+fn source_ports_are_given_in_the_order_that_the_lab_wants() {
+    let ports = |order| {
+        let sources = sources(|front| front.port_order = order);
+        sources.iter().map(SocketAddrV4::port).collect::<Vec<u16>>()
+    };
+    assert_eq!(ports(SourcePortOrder::Sequential), [1024, 1025, 1026, 1027]);
+    assert_eq!(ports(SourcePortOrder::Preserve), [1030, 1031, 1025, 1033]);
+    let in_turn = |given: &[u16]| {
+        let mut pairs = given.windows(2);
+        pairs.all(|pair| pair[1] == pair[0] + 1 || (pair[0], pair[1]) == (1033, 1024))
+    };
+    assert!(in_turn(&ports(SourcePortOrder::Upwards)));
+    assert!(!in_turn(&ports(SourcePortOrder::Random)));
+}
+
+#[test]
+fn flows_may_be_spread_over_all_addresses_and_none_is_turned_away_for_it() {
+    let addresses = |address, ports| {
+        let sources = sources(|front| {
+            front.zonal[0].secondary = vec![ip("10.0.1.6"), ip("10.0.1.7")];
+            (front.source_address, front.snat_ports) = (address, ports);
+        });
+        let all: BTreeSet<Ipv4Addr> = sources.iter().map(|source| *source.ip()).collect();
+        all.len()
+    };
+    assert_eq!(addresses(SourceAddress::First, 10), 1);
+    assert!(addresses(SourceAddress::Spread, 10) > 1);
+    // Room for six.
+    assert!(addresses(SourceAddress::Spread, 2) > 1);
 }

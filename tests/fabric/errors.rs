@@ -2,6 +2,7 @@
 
 use crate::kit::*;
 use etherparse::PacketBuilder;
+use hairpin::fabric::config::OnTargetError;
 use hairpin::fabric::record::*;
 use hairpin::packet::Headers;
 use hairpin::packet::quote::Quote;
@@ -40,7 +41,7 @@ fn an_error_of_a_target_reaches_the_client_as_of_the_zonal_address() {
         let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 53));
         let came = net.send(CLIENT, datagram(client, front, 30)).remove(0);
         let peer = came.headers().from.ip().to_string();
-        let came = net.send(WEB1, icmp(WEB1_IP, &peer, 3, 3, &came.bytes));
+        let came = net.send(WEB1, icmp(WEB1_IP, &peer, 3, 4, &came.bytes));
         assert_eq!(came[0].to, CLIENT);
         let (outer, quoted) = quote(&came[0]);
         assert_eq!(
@@ -51,6 +52,33 @@ fn an_error_of_a_target_reaches_the_client_as_of_the_zonal_address() {
         verify_quoted(&came[0]);
         assert_eq!(net.fabric.records()[1].flow, Some(FlowId(0)));
     }
+}
+
+/// What a firewall's `reject` says is for the balancer alone: the client hears nothing and times out.
+#[test]
+fn a_target_that_rejects_is_silent_to_clients_unless_the_lab_wants_it_heard() {
+    let heard = |policy| {
+        let mut config = one_target();
+        config.balancers[0].on_target_error = policy;
+        let mut net = Net::new(config);
+        let syn = segment(end(CLIENT_IP, C), end(FRONT_A, 80), SYN, 1, 0);
+        let came = net.forward(CLIENT, syn);
+        let mut heard = |code| {
+            let error = icmp(WEB1_IP, CLIENT_IP, 3, code, &came.bytes);
+            let came = net.send(WEB1, error);
+            if came.is_empty() {
+                assert_eq!(net.last_fate(), Fate::Dropped(Reason::IcmpUnsupported));
+                let flow = net.fabric.records().last().map(|record| record.flow);
+                assert_eq!(flow, Some(Some(FlowId(0))));
+            }
+            !came.is_empty()
+        };
+        // A host, a port, a packet too large, an administrator.
+        [heard(1), heard(3), heard(4), heard(13)]
+    };
+    assert_eq!(heard(OnTargetError::Mtu), [false, false, true, false]);
+    assert_eq!(heard(OnTargetError::Pass), [true; 4]);
+    assert_eq!(heard(OnTargetError::Drop), [false; 4]);
 }
 
 #[test]

@@ -150,6 +150,30 @@ fn several_checkers_agree_by_majority() {
 }
 
 #[test]
+fn one_checker_of_several_may_be_enough_for_either_opinion() {
+    for (consensus, failing, state) in [
+        (Consensus::Any, 2, HEALTHY),
+        (Consensus::Any, 3, FAILED),
+        (Consensus::All, 0, HEALTHY),
+        (Consensus::All, 1, FAILED),
+    ] {
+        let mut config = checked();
+        config.groups[0].emulate.consensus = consensus;
+        let check = config.groups[0].health_check.as_mut();
+        check.expect("checks").checkers = 3;
+        let mut net = Net::new(config);
+        for checker in 0..3 {
+            net.probe_by(A, checker, 0, true);
+        }
+        for checker in 0..failing {
+            net.probe_by(A, checker, 0, false);
+            net.probe_by(A, checker, 0, false);
+        }
+        assert_eq!(net.state(0), state, "{consensus:?}, {failing} of 3 failing");
+    }
+}
+
+#[test]
 fn a_target_is_checked_between_registration_and_the_end_of_draining() {
     let mut config = checked();
     config.groups[0].targets[0].registered = false;

@@ -339,6 +339,7 @@ fn a_hop_limit_that_runs_out_is_answered() {
 fn an_error_changes_its_family_with_its_flow() {
     let mut config = dualstack();
     config.balancers[0].listeners[1].forward[0].group = GroupId(1);
+    config.balancers[0].on_target_error = OnTargetError::Pass;
     let mut net = Net::new(config);
     let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 53));
     let came = net.send(CLIENT, datagram(client, front, 30)).remove(0);

@@ -46,7 +46,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: DRAINING_NEEDS_NO_TERMINATION,
         title: "a draining interval for connections that are terminated",
-        page: "`target_health_state.unhealthy.draining_interval_seconds` says how long connections of an unhealthy target go on.\n\
+        page: "`target_health_state.unhealthy.draining_interval_seconds` says how long connections of an unhealthy target go on;\n\
+        when it is over and the target is unhealthy still, they are reset. The default, 0, sets no end.\n\
         With `target_health_state.unhealthy.connection_termination.enabled` (the default) they do not go on at all, and\n\
         AWS refuses the two together.\n\
         \n\

@@ -19,8 +19,8 @@ mod stray;
 mod termination;
 
 use super::config::{
-    Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow,
-    OnZoneDisabled, Protocol, ZonalId,
+    Balancer, BalancerId, Config, EndpointPlace, GroupId, OnCollision, OnMissingFlow, OnNoTarget,
+    OnTargetError, OnZoneDisabled, Protocol, SourceAddress, SourcePortOrder, ZonalId,
 };
 use super::flow_table::{ANSWERED, AT_KERNEL, FlowTable, Key, Side};
 use super::guard::Watch;
@@ -98,10 +98,14 @@ struct State {
     listeners: Vec<Listening>,
     /// Own addresses toward targets, of either family.
     zonal: Vec<(Ipv4Addr, Option<Ipv4Addr>)>,
-    /// By zonal address; no documentation says in which order they are used, here when the ones before are full.
+    /// By zonal address.
     secondary: Vec<Vec<Ipv4Addr>>,
     on_collision: OnCollision,
     on_missing_flow: OnMissingFlow,
+    on_no_target: OnNoTarget,
+    on_target_error: OnTargetError,
+    port_order: SourcePortOrder,
+    source_address: SourceAddress,
     source_ports: Terms,
     flow_capacity: u64,
     half_open: Duration,
@@ -119,6 +123,10 @@ impl State {
             secondary: balancer.zonal.iter().map(|z| z.secondary.clone()).collect(),
             on_collision: balancer.on_collision,
             on_missing_flow: balancer.on_missing_flow,
+            on_no_target: balancer.on_no_target,
+            on_target_error: balancer.on_target_error,
+            port_order: balancer.port_order,
+            source_address: balancer.source_address,
             source_ports: Terms {
                 size: balancer.snat_ports,
                 reuse: balancer.port_reuse,
@@ -285,7 +293,7 @@ impl Balancers {
             };
             match self.open(now, headers, caller, watch) {
                 Ok(flow) => self.forward_to_target(now, flow, headers),
-                Err(reason) => Decision::dropped(reason),
+                Err(reason) => self.turn_away(at, headers, reason),
             }
         } else {
             let node = self.meter.node(at.balancer, at.zonal);

@@ -1,6 +1,8 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
-use super::super::config::{BalancerId, OnCollision, Protocol, is_stand_in};
+use super::super::config::{
+    BalancerId, OnCollision, Protocol, SourceAddress, SourcePortOrder, is_stand_in,
+};
 use super::super::flow_table::{AT_KERNEL, CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
 use super::super::guard::Watch;
 use super::super::guard::rules::Direction;
@@ -160,11 +162,35 @@ impl Balancers {
             false => &state.secondary[at.zonal.0 as usize],
         };
         let zonal = if over_ipv6 { ipv6 } else { Some(private) };
-        let mut sources = zonal.into_iter().chain(more.iter().copied());
+        let count = more.len() + usize::from(zonal.is_some());
+        let first = match state.source_address {
+            SourceAddress::First => 0,
+            SourceAddress::Spread => random::pick(self.of_client(opening, 0), count.max(1)),
+        };
+        let start = match state.port_order {
+            SourcePortOrder::Upwards => None,
+            SourcePortOrder::Random => Some(self.of_client(opening, 1) as u16),
+            SourcePortOrder::Sequential => Some(FIRST_PORT),
+            SourcePortOrder::Preserve => Some(seen.port()),
+        };
+        let sources = zonal.into_iter().chain(more.iter().copied());
+        let mut sources = sources.cycle().skip(first).take(count);
         sources.find_map(|zonal| {
-            let port = self.pools.take(now, zonal, target, state.source_ports)?;
+            let terms = state.source_ports;
+            let port = self.pools.take(now, zonal, target, start, terms)?;
             Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
         })
+    }
+
+    /// A random number of a client's attempt, one for each purpose.
+    fn of_client(&self, opening: Opening, purpose: u64) -> u64 {
+        let words = [
+            u64::from(opening.from.ip().to_bits()),
+            u64::from(opening.from.port()),
+            u64::from(opening.isn),
+            purpose,
+        ];
+        random::hash(self.seed, &words)
     }
 
     /// The client as its target sees it when the address is preserved; none when it must have another port and

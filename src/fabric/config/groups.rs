@@ -154,6 +154,8 @@ impl Threshold {
 /// What AWS does not document of a target group. The default does everything at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupEmulate {
+    /// How several opinions of a target make one.
+    pub consensus: Consensus,
     /// From registration to the first probe (AWS: "a few minutes").
     pub register_delay: Duration,
     /// A deregistered target still gets new flows for so long. Measured by others: about 120 s
@@ -168,6 +170,18 @@ pub struct GroupEmulate {
     pub zero_weight_delay: Duration,
     /// Who gets a RST when the balancer ends a connection by itself.
     pub termination_reset: TerminationReset,
+}
+
+/// How checkers, and zonal addresses, that differ make one opinion. AWS says "consensus" and not which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consensus {
+    /// What more than half of them think; a tie is unhealthy.
+    #[default]
+    Majority,
+    /// Healthy when one of them thinks so.
+    Any,
+    /// Healthy when all of them think so.
+    All,
 }
 
 /// Who gets a RST when the balancer ends a connection by itself.

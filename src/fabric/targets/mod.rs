@@ -187,6 +187,7 @@ impl Targets {
         if !live.is_checked(now, &group.config) || probe.checker >= check.checkers {
             return false;
         }
+        let rule = group.config.emulate.consensus;
         live.health.checks += 1;
         live.health.failed_checks += u64::from(!probe.outcome.passed());
         let failure = match probe.outcome.passed() {
@@ -198,7 +199,7 @@ impl Targets {
         view.checkers
             .resize_with(check.checkers.into(), Checker::default);
         view.checkers[usize::from(probe.checker)].judge(probe.outcome.passed(), check);
-        let verdict = consensus(view.checkers.iter().map(Checker::verdict));
+        let verdict = consensus(rule, view.checkers.iter().map(Checker::verdict));
         if verdict == view.opinion.verdict {
             if other_reason {
                 self.settle();
@@ -206,7 +207,7 @@ impl Targets {
             return false;
         }
         view.opinion.set(now, verdict);
-        let all = consensus(live.views.iter().map(|view| view.opinion.verdict));
+        let all = consensus(rule, live.views.iter().map(|view| view.opinion.verdict));
         live.opinion.set(now, all);
         self.settle();
         true

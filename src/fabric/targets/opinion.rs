@@ -1,6 +1,6 @@
 //! From single checks to an opinion: consecutive results at a checker, and the consensus of several.
 
-use super::super::config::HealthCheck;
+use super::super::config::{Consensus, HealthCheck};
 use std::time::Duration;
 
 /// What is thought of a target; none: nothing yet.
@@ -48,9 +48,8 @@ impl Checker {
     }
 }
 
-/// The majority of those that have a verdict; a tie is unhealthy. AWS says "consensus" and not which: an
-/// assumption.
-pub fn consensus(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+/// What those that have a verdict think together; none: nobody has one.
+pub fn consensus(rule: Consensus, verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     let (mut healthy, mut unhealthy) = (0u32, 0u32);
     for verdict in verdicts.flatten() {
         if verdict {
@@ -59,7 +58,11 @@ pub fn consensus(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
             unhealthy += 1;
         }
     }
-    (healthy + unhealthy > 0).then_some(healthy > unhealthy)
+    (healthy + unhealthy > 0).then_some(match rule {
+        Consensus::Majority => healthy > unhealthy,
+        Consensus::Any => healthy > 0,
+        Consensus::All => unhealthy == 0,
+    })
 }
 
 /// A verdict, and since when it holds.
@@ -92,11 +95,23 @@ mod tests {
 
     #[test]
     fn a_majority_decides_and_a_tie_is_unhealthy() {
-        let of = |verdicts: &[Verdict]| consensus(verdicts.iter().copied());
+        let of = |verdicts: &[Verdict]| consensus(Consensus::Majority, verdicts.iter().copied());
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[None, None]), None);
         assert_eq!(of(&[None, Some(true)]), Some(true));
         assert_eq!(of(&[Some(true), Some(false)]), Some(false));
         assert_eq!(of(&[Some(true), Some(false), Some(true)]), Some(true));
+    }
+
+    #[test]
+    fn one_of_several_is_enough_or_is_not() {
+        let split = [None, Some(true), Some(false), Some(false)];
+        let (good, bad) = ([Some(true), None], [Some(false), None]);
+        for (rule, of_split) in [(Consensus::Any, true), (Consensus::All, false)] {
+            let of = |verdicts: &[Verdict]| consensus(rule, verdicts.iter().copied());
+            assert_eq!(of(&split), Some(of_split), "{rule:?}");
+            assert_eq!((of(&good), of(&bad)), (Some(true), Some(false)));
+            assert_eq!(of(&[None]), None);
+        }
     }
 }

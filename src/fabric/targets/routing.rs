@@ -73,7 +73,8 @@ impl Targets {
     }
 
     /// True when what a client sends to this target is answered with RST, because the target is unhealthy. Not so
-    /// when too few are healthy.
+    /// when too few are healthy. Without termination an interval of draining is a respite: AWS says that a target that has not
+    /// recovered by its end becomes `unhealthy` and loses its connections. With no interval they go on.
     pub fn resets(&self, target: usize, scope: Scope<'_>) -> bool {
         let group = self.group(scope.forward.group);
         let attributes = &group.config.attributes;

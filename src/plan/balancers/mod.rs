@@ -24,7 +24,8 @@ use super::hosts::{Hosts, known_zone};
 use crate::diag::codes::health;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{
-    ClientRouting, KERNEL_PORTS, Kind, OnCollision, OnMissingFlow, OnZoneDisabled, ZonalId,
+    ClientRouting, KERNEL_PORTS, Kind, OnCollision, OnMissingFlow, OnNoTarget, OnTargetError,
+    OnZoneDisabled, SourceAddress, SourcePortOrder, ZonalId,
 };
 use crate::spec::{self, Body};
 use listeners::{idle_is_fixed, listener};
@@ -75,6 +76,10 @@ pub(super) struct Balancer<'a> {
     pub(super) on_collision: OnCollision,
     /// Knob.
     pub(super) on_missing_flow: OnMissingFlow,
+    pub(super) on_no_target: OnNoTarget,
+    pub(super) on_target_error: OnTargetError,
+    pub(super) port_order: SourcePortOrder,
+    pub(super) source_address: SourceAddress,
     /// Knob.
     pub(super) snat_ports: u16,
     /// Knob; real time.
@@ -169,6 +174,25 @@ impl<'a> Scene<'a, '_> {
             on_missing_flow: match word(emulate.on_missing_flow.as_ref()) {
                 Some("drop") => OnMissingFlow::Drop,
                 Some(_) | None => OnMissingFlow::Reset,
+            },
+            on_no_target: match word(emulate.on_no_target.as_ref()) {
+                Some("reset") => OnNoTarget::Reset,
+                Some(_) | None => OnNoTarget::Drop,
+            },
+            on_target_error: match word(emulate.on_target_error.as_ref()) {
+                Some("pass") => OnTargetError::Pass,
+                Some("drop") => OnTargetError::Drop,
+                Some(_) | None => OnTargetError::Mtu,
+            },
+            port_order: match word(emulate.port_order.as_ref()) {
+                Some("random") => SourcePortOrder::Random,
+                Some("sequential") => SourcePortOrder::Sequential,
+                Some("preserve") => SourcePortOrder::Preserve,
+                Some(_) | None => SourcePortOrder::Upwards,
+            },
+            source_address: match word(emulate.source_address.as_ref()) {
+                Some("spread") => SourceAddress::Spread,
+                Some(_) | None => SourceAddress::First,
             },
             snat_ports: emulate
                 .snat_ports
@@ -332,6 +356,16 @@ fn only_of_network(section: &spec::Balancer) -> Vec<(&'static str, Span)> {
         (
             "emulate.on_missing_flow",
             place(knobs.on_missing_flow.as_ref()),
+        ),
+        ("emulate.on_no_target", place(knobs.on_no_target.as_ref())),
+        (
+            "emulate.on_target_error",
+            place(knobs.on_target_error.as_ref()),
+        ),
+        ("emulate.port_order", place(knobs.port_order.as_ref())),
+        (
+            "emulate.source_address",
+            place(knobs.source_address.as_ref()),
         ),
         (
             "emulate.on_zone_disabled",

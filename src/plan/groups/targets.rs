@@ -5,7 +5,7 @@ use super::{Carries, Group, Groups, Target};
 use crate::diag::codes::{ipv6, targets as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
-    Algorithm, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
+    Algorithm, Consensus, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
 };
 use crate::plan::Sink;
 use crate::plan::attributes::Checked;
@@ -149,7 +149,12 @@ pub(super) fn emulate(section: &spec::GroupEmulate, clock: Clock) -> GroupEmulat
         deregister_propagation: time(&section.deregister_propagation),
         unhealthy_propagation: time(&section.unhealthy_propagation),
         termination_delay: time(&section.termination_delay),
-        zero_weight_delay: Duration::ZERO,
+        zero_weight_delay: time(&section.zero_weight_delay),
+        consensus: match section.consensus.as_ref().map(|word| word.value.as_str()) {
+            Some("any") => Consensus::Any,
+            Some("all") => Consensus::All,
+            Some(_) | None => Consensus::Majority,
+        },
         termination_reset: match section.termination_reset.as_ref().map(|w| w.value.as_str()) {
             Some("client") => TerminationReset::Client,
             Some("target") => TerminationReset::Target,

@@ -40,6 +40,30 @@ pub static ON_MISSING_FLOW: Words = Words {
     later: &[],
 };
 
+/// Which ICMP errors of targets get to clients.
+pub static ON_TARGET_ERROR: Words = Words {
+    now: &["mtu", "pass", "drop"],
+    later: &[],
+};
+
+/// The answer to a SYN for which there is no target.
+pub static ON_NO_TARGET: Words = Words {
+    now: &["drop", "reset"],
+    later: &[],
+};
+
+/// Which free source port a flow gets.
+pub static SOURCE_PORT_ORDERS: Words = Words {
+    now: &["upwards", "random", "sequential", "preserve"],
+    later: &[],
+};
+
+/// Which of a zonal address's own addresses a flow gets.
+pub static SOURCE_ADDRESSES: Words = Words {
+    now: &["first", "spread"],
+    later: &[],
+};
+
 /// What becomes of the flows of a zone that is disabled.
 pub static ON_ZONE_DISABLED: Words = Words {
     now: &["drop", "keep"],
@@ -73,7 +97,8 @@ pub static BALANCER: Section = Section {
             "scheme",
             Default("internet-facing"),
             Type::Word(&SCHEMES),
-            "Whether its addresses are public.",
+            "Whether its addresses are public. Then its name has those inside of the VPC as well, where a host without a public \
+                address or `nat` dials them in vain.",
         ),
         field(
             "ip_address_type",
@@ -304,6 +329,19 @@ pub static EMULATE: Section = Section {
             "The answer to data that belongs to no flow. Default: reset.",
         ),
         field(
+            "on_no_target",
+            Optional,
+            Type::Word(&ON_NO_TARGET),
+            "The answer to a SYN for which there is no target. Default: drop.",
+        ),
+        field(
+            "on_target_error",
+            Optional,
+            Type::Word(&ON_TARGET_ERROR),
+            "Which ICMP errors of targets get to clients: only those that path MTU discovery needs (`mtu`), all, or none. \
+                Default: mtu.",
+        ),
+        field(
             "on_zone_disabled",
             Optional,
             Type::Word(&ON_ZONE_DISABLED),
@@ -324,6 +362,20 @@ pub static EMULATE: Section = Section {
             Type::Time { zero: true },
             "Cloud time from the end of a flow to when another may have its port toward the same target (AWS: about 55,000 \
                 connections a minute). Default: 60s.",
+        ),
+        field(
+            "port_order",
+            Optional,
+            Type::Word(&SOURCE_PORT_ORDERS),
+            "Which of these ports a flow gets: from a random one `upwards`, so that a port comes back as late as possible; a \
+                `random` one; the lowest (`sequential`); the client's own, or the next one (`preserve`). Default: upwards.",
+        ),
+        field(
+            "source_address",
+            Optional,
+            Type::Word(&SOURCE_ADDRESSES),
+            "Which address a flow has such a port of, where there are secondary ones: the `first` that has one left, or flows \
+                are `spread` over all. Default: first.",
         ),
         field(
             "flow_capacity",

@@ -27,6 +27,12 @@ pub static GROUP_FAMILIES: Words = Words {
     later: &[],
 };
 
+/// From several opinions to one.
+pub static CONSENSUS: Words = Words {
+    now: &["majority", "any", "all"],
+    later: &[],
+};
+
 /// Who is told that the balancer ends a connection.
 pub static TERMINATION_RESET: Words = Words {
     now: &["both", "client", "target", "neither"],
@@ -169,6 +175,13 @@ pub static GROUP_EMULATE: Section = Section {
             "Health checkers of each zonal address, each with its own phase. Default: 3, the fewest that can agree against one.",
         ),
         field(
+            "consensus",
+            Optional,
+            Type::Word(&CONSENSUS),
+            "How checkers, and zonal addresses, that differ make one opinion: by `majority`, a tie being unhealthy; healthy when \
+                `any` says so, or only when `all` do. Default: majority.",
+        ),
+        field(
             "register_delay",
             Optional,
             Type::Time { zero: true },
@@ -191,6 +204,12 @@ pub static GROUP_EMULATE: Section = Section {
             Optional,
             Type::Time { zero: true },
             "Cloud time from the end of the deregistration delay to the end of connections (AWS: shortly after). Default: 0s.",
+        ),
+        field(
+            "zero_weight_delay",
+            Optional,
+            Type::Time { zero: true },
+            "Cloud time from a weight of 0 to the end of the group's connections (AWS: after a short period). Default: 0s.",
         ),
         field(
             "termination_reset",

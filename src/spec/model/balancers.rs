@@ -81,12 +81,20 @@ pub struct Emulate {
     pub on_collision: Option<Spanned<String>>,
     /// `reset`, `drop`
     pub on_missing_flow: Option<Spanned<String>>,
+    /// `drop`, `reset`
+    pub on_no_target: Option<Spanned<String>>,
+    /// `mtu`, `pass`, `drop`
+    pub on_target_error: Option<Spanned<String>>,
     /// `drop`, `keep`
     pub on_zone_disabled: Option<Spanned<String>>,
     /// Ports for each zonal address and target.
     pub snat_ports: Option<Spanned<u32>>,
     /// Cloud time from the end of a flow to when another may have its port.
     pub port_reuse: Option<Spanned<Duration>>,
+    /// `upwards`, `random`, `sequential`, `preserve`
+    pub port_order: Option<Spanned<String>>,
+    /// `first`, `spread`
+    pub source_address: Option<Spanned<String>>,
     /// Flows in the table.
     pub flow_capacity: Option<Spanned<u32>>,
     /// Cloud time after FIN or RST in which a SYN goes the old flow's way.

@@ -54,6 +54,8 @@ pub struct HealthCheck {
 pub struct GroupEmulate {
     /// Of each zonal address.
     pub checkers: Option<Spanned<u32>>,
+    /// `majority`, `any`, `all`
+    pub consensus: Option<Spanned<String>>,
     /// Cloud time, as all that follow.
     pub register_delay: Option<Spanned<Duration>>,
     /// From a deregistration on.
@@ -62,6 +64,8 @@ pub struct GroupEmulate {
     pub unhealthy_propagation: Option<Spanned<Duration>>,
     /// From the end of the deregistration delay on.
     pub termination_delay: Option<Spanned<Duration>>,
+    /// From a weight of 0 on.
+    pub zero_weight_delay: Option<Spanned<Duration>>,
     /// `both`, `client`, `target`, `neither`
     pub termination_reset: Option<Spanned<String>>,
 }

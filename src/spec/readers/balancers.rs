@@ -76,10 +76,12 @@ fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
     let fields = Fields::new(node, &GROUP_EMULATE, span);
     GroupEmulate {
         checkers: fields.written("checkers"),
+        consensus: fields.written("consensus"),
         register_delay: fields.written("register_delay"),
         deregister_propagation: fields.written("deregister_propagation"),
         unhealthy_propagation: fields.written("unhealthy_propagation"),
         termination_delay: fields.written("termination_delay"),
+        zero_weight_delay: fields.written("zero_weight_delay"),
         termination_reset: fields.written("termination_reset"),
     }
 }
@@ -176,9 +178,13 @@ pub fn emulate(node: &Node, span: Span) -> Emulate {
         prefer,
         on_collision: fields.written("on_collision"),
         on_missing_flow: fields.written("on_missing_flow"),
+        on_no_target: fields.written("on_no_target"),
+        on_target_error: fields.written("on_target_error"),
         on_zone_disabled: fields.written("on_zone_disabled"),
         snat_ports: fields.written("snat_ports"),
         port_reuse: fields.written("port_reuse"),
+        port_order: fields.written("port_order"),
+        source_address: fields.written("source_address"),
         flow_capacity: fields.written("flow_capacity"),
         flow_reuse: fields.written("flow_reuse"),
         on_deregister: fields.written("on_deregister"),

@@ -51,6 +51,7 @@ fn an_error_about_a_known_connection_comes_through() {
     let mut config = open(one_target());
     web(vec![rule(tcp(80, 80), CLIENTS)])(&mut config.guards);
     config.guards.security_groups[0].egress = vec![];
+    config.balancers[0].on_target_error = OnTargetError::Pass;
     let mut net = Net::new(config);
     let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
     let arrived = net.syn(CLIENT, client, front, 1);

@@ -29,7 +29,9 @@ fn icmp_errors_follow_the_packet_they_quote_both_ways() {
 
 #[test]
 fn errors_about_what_a_target_got_come_home_through_balancer_and_gateway() {
-    let mut net = net();
+    let mut config = behind(gateway());
+    config.balancers[0].on_target_error = OnTargetError::Pass;
+    let mut net = Net::new(config);
     let at = net.connect(APP, app(40000), end(FRONT_A, 80), 100);
     let data = net.forward(APP, segment(app(40000), end(FRONT_A, 80), ACK, 101, 9001));
     let came = net
