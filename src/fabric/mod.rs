@@ -383,7 +383,8 @@ impl Fabric {
     /// Another port for a connection from a zonal address to a target, instead of one that its kernel does not let it have.
     /// None: all are taken.
     pub fn lend(&mut self, now: Duration, at: Place, target: SocketAddrV4) -> Option<Loan> {
-        self.balancers.lend(now, at.balancer, at.zonal, target)
+        self.balancers
+            .lend(now, at.balancer, at.zonal, None, target)
     }
 
     /// How a client's connection to a listener of a zonal address's kernel stands, and the one from a lent port.

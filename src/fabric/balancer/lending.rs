@@ -76,17 +76,21 @@ fn is_keepalive(headers: &Headers, expected: u32) -> bool {
 }
 
 impl Balancers {
-    /// Takes a port of a zonal address for a connection of its own to a target. None: all are taken.
+    /// Takes a port of a zonal address for a connection of its own to a target: of this client, or instead of one that did
+    /// not serve. None: all are taken.
     pub fn lend(
         &mut self,
         now: Duration,
         balancer: BalancerId,
         zonal: ZonalId,
+        client: Option<SocketAddrV4>,
         target: SocketAddrV4,
     ) -> Option<Loan> {
+        let start = client.and_then(|client| self.first_port(balancer, client));
         let state = &self.balancers[usize::from(balancer.0)];
         let (private, _) = state.zonal[usize::from(zonal.0)];
-        let port = self.pools.take(now, private, target, state.source_ports)?;
+        let terms = state.source_ports;
+        let port = self.pools.take(now, private, target, start, terms)?;
         let source = SocketAddrV4::new(private, port);
         self.loans.targets.insert((target, source), None);
         Some(Loan { source, target })
@@ -114,7 +118,10 @@ impl Balancers {
         let (group, target) = (record.group, record.target);
         let loan = match self.loans.waiting.remove(&flow) {
             Some(loan) => Some(loan),
-            None => self.lend(now, record.balancer, record.zonal, address(group, target)),
+            None => {
+                let target = address(group, target);
+                self.lend(now, record.balancer, record.zonal, Some(client), target)
+            }
         };
         Some(Behind {
             group,

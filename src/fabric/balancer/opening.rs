@@ -69,7 +69,10 @@ impl Balancers {
             SocketAddrV4::new(private, headers.to.port())
         };
         let loan = match terminates {
-            true => self.lend(now, at.balancer, at.zonal, target.address),
+            true => {
+                let client = Some(opening.from);
+                self.lend(now, at.balancer, at.zonal, client, target.address)
+            }
             false => None,
         };
         let source = match terminates {
@@ -165,14 +168,9 @@ impl Balancers {
         let count = more.len() + usize::from(zonal.is_some());
         let first = match state.source_address {
             SourceAddress::First => 0,
-            SourceAddress::Spread => random::pick(self.of_client(opening, 0), count.max(1)),
+            SourceAddress::Spread => random::pick(self.of_client(seen, 0), count.max(1)),
         };
-        let start = match state.port_order {
-            SourcePortOrder::Upwards => None,
-            SourcePortOrder::Random => Some(self.of_client(opening, 1) as u16),
-            SourcePortOrder::Sequential => Some(FIRST_PORT),
-            SourcePortOrder::Preserve => Some(seen.port()),
-        };
+        let start = self.first_port(at.balancer, seen);
         let sources = zonal.into_iter().chain(more.iter().copied());
         let mut sources = sources.cycle().skip(first).take(count);
         sources.find_map(|zonal| {
@@ -182,14 +180,20 @@ impl Balancers {
         })
     }
 
-    /// A random number of a client's attempt, one for each purpose.
-    fn of_client(&self, opening: Opening, purpose: u64) -> u64 {
-        let words = [
-            u64::from(opening.from.ip().to_bits()),
-            u64::from(opening.from.port()),
-            u64::from(opening.isn),
-            purpose,
-        ];
+    /// The source port that a client's connection is to have if it is free; none: the next one.
+    pub(super) fn first_port(&self, balancer: BalancerId, client: SocketAddrV4) -> Option<u16> {
+        match self.state(balancer).port_order {
+            SourcePortOrder::Upwards => None,
+            SourcePortOrder::Random => Some(self.of_client(client, 1) as u16),
+            SourcePortOrder::Sequential => Some(FIRST_PORT),
+            SourcePortOrder::Preserve => Some(client.port()),
+        }
+    }
+
+    /// A random number of a client's end, one for each purpose.
+    fn of_client(&self, client: SocketAddrV4, purpose: u64) -> u64 {
+        let (address, port) = (client.ip().to_bits(), client.port());
+        let words = [u64::from(address), u64::from(port), purpose];
         random::hash(self.seed, &words)
     }
 
