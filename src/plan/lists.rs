@@ -2,9 +2,9 @@
 //! kernels. The pages of `hairpin explain attributes` and so on.
 
 use super::kubernetes::annotations;
-use super::{attributes, hosts};
+use super::{attributes, glossary, hosts};
 
-/// What there is about a word: a list of that name, or an attribute, an annotation or a quirk. None: it is no such word.
+/// What there is about a word: a list of that name, an attribute, an annotation, a quirk or a word of expressions. None: it is no such word.
 pub fn about(word: &str) -> Option<String> {
     let list = match word {
         "attributes" => attributes::listed(|_| true),
@@ -16,6 +16,7 @@ pub fn about(word: &str) -> Option<String> {
                 attributes::listed(|name| name == word),
                 annotations::listed(|name| name == short && short != "attributes"),
                 hosts::quirks_listed(|name| name == word),
+                glossary::meaning(word).unwrap_or_default(),
             ]
             .into_iter()
             .filter(|part| !part.is_empty())
@@ -30,7 +31,8 @@ pub fn about(word: &str) -> Option<String> {
 pub fn words() -> impl Iterator<Item = &'static str> {
     let lists = ["attributes", "annotations", "quirks", "kernel"].into_iter();
     let names = attributes::names().chain(annotations::names());
-    lists.chain(names).chain(hosts::quirk_names())
+    let quirks = hosts::quirk_names();
+    lists.chain(names).chain(quirks).chain(glossary::words())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod construction;
 mod counters;
 mod destinations;
 mod endpoints;
+mod glossary;
 mod groups;
 mod guards;
 mod hosts;
