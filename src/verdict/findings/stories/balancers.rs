@@ -285,7 +285,7 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
     let found = recognise(&classic.evidence);
     assert_eq!(found.len(), 1);
     assert!(
-        found[0].summary.ends_with("and the client got 504."),
+        found[0].summary.contains("and the client got 504. "),
         "{}",
         found[0].summary
     );
