@@ -16,21 +16,24 @@ const KEPT_BACK: [&str; 2] = ["IcmpOutRateLimitHost", "IcmpOutRateLimitGlobal"];
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let came = delivered_where(trace, "udp", |_| true);
+    // Who has asked it of his own accord: an answer that comes too late to whoever asked elsewhere tells nobody anything.
+    let unheard = |host: &str| -> Vec<usize> {
+        let connections = evidence.connections.iter().enumerate();
+        connections
+            .filter(|(_, c)| c.protocol == "udp" && c.target == host && c.received == 0)
+            .map(|(at, _)| at)
+            .collect()
+    };
     let (host, record) = evidence.hosts.iter().find(|(name, host)| {
         let counted = |name: &str| host.counters.get(name).is_some_and(|count| *count > 0);
         counted("UdpNoPorts")
             && KEPT_BACK.into_iter().any(counted)
             && came.contains_key(name.as_str())
+            && !unheard(name).is_empty()
     })?;
     let counted = |name: &str| record.counters.get(name).copied().unwrap_or(0);
     let kept: i64 = KEPT_BACK.into_iter().map(counted).sum();
     let heard = counted("IcmpOutDestUnreachs");
-    let unheard: Vec<usize> = (0..evidence.connections.len())
-        .filter(|at| {
-            let c = &evidence.connections[*at];
-            c.protocol == "udp" && c.target == *host && c.received == 0
-        })
-        .collect();
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
@@ -41,7 +44,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             count(kept.unsigned_abs() as usize, "message"),
         ),
         packets: cite(trace, came[host.as_str()].passages.iter().copied()),
-        connections: unheard,
+        connections: unheard(host),
         counters: counters(
             evidence,
             [host.as_str()],

@@ -145,6 +145,12 @@ fn messages_of_another_kind_that_were_kept_back_are_not_told() {
     let mut kit = kept_back(true);
     kit.counter("web1", "UdpNoPorts", 0);
     assert!(told(&kit, icmp_rate_limit::KIND).is_none());
+    // Answers to questions of its own, which came when nobody waited any more.
+    let mut late = kept_back(true);
+    for connection in &mut late.evidence.connections {
+        connection.target = "web2".into();
+    }
+    assert!(told(&late, icmp_rate_limit::KIND).is_none());
 }
 
 /// Each request in two pieces, the second behind an acknowledgement that takes its time; or behind one that comes at once.
