@@ -48,6 +48,7 @@ pub const RECOGNISED: &[&str] = &[
     "ignored-reset",
     "vanished-peer",
     "unread-close",
+    "undetected-target",
     "unhealthy-reset",
     "healthy-but-silent",
     "fail-open",

@@ -54,6 +54,7 @@ mod target_not_in_use;
 mod tw_recycle;
 mod udp_pinned;
 mod undetected_damage;
+mod undetected_target;
 mod unhealthy_reset;
 mod unread_close;
 mod unshared_connections;
@@ -113,6 +114,7 @@ pub const KINDS: &[&str] = &[
     ignored_reset::KIND,
     vanished_peer::KIND,
     unread_close::KIND,
+    undetected_target::KIND,
     unhealthy_reset::KIND,
     healthy_but_silent::KIND,
     fail_open::KIND,
@@ -173,6 +175,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(ignored_reset::find(&trace));
     findings.extend(vanished_peer::find(&trace));
     findings.extend(unread_close::find(&trace));
+    findings.extend(undetected_target::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));
     findings.extend(healthy_but_silent::find(&trace));
     findings.extend(fail_open::find(&trace));

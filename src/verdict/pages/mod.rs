@@ -70,6 +70,7 @@ const PAGES: &[(&str, &str)] = &[
     ("ignored-reset", include_str!("ignored-reset.txt")),
     ("vanished-peer", include_str!("vanished-peer.txt")),
     ("unread-close", include_str!("unread-close.txt")),
+    ("undetected-target", include_str!("undetected-target.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),
     ("healthy-but-silent", include_str!("healthy-but-silent.txt")),
     ("fail-open", include_str!("fail-open.txt")),

@@ -86,6 +86,7 @@ const STORIES: &[Story] = &[
     story(ignored_reset::KIND, not_believed, &[]),
     story(vanished_peer::KIND, cut_off, &[]),
     story(unread_close::KIND, closed_unread, &[]),
+    story(undetected_target::KIND, not_noticed, &["syn-unanswered"]),
     story(unhealthy_reset::KIND, turned_away, &[]),
     story(healthy_but_silent::KIND, nothing_said, &[]),
     story(fail_open::KIND, none_healthy, &[]),

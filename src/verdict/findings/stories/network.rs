@@ -1,7 +1,7 @@
 //! What packets, sockets and counters of kernels tell.
 
 use super::{shown, talking};
-use crate::evidence::{Connection, GatewayEvidence, Packet, Refusal, TargetEvidence};
+use crate::evidence::{Connection, GatewayEvidence, Packet, Refusal, TargetEvidence, Transition};
 use crate::verdict::findings::outlives_rule::KIND;
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 
@@ -177,6 +177,38 @@ fn guarded(happened: bool, interface: &str, direction: &str) -> Kit {
 
 pub(super) fn by_group(happened: bool) -> Kit {
     guarded(happened, "web1", "ingress")
+}
+
+/// A target is silent before it is found unhealthy; or it is found so before anybody comes.
+pub(super) fn not_noticed(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    kit.now = 1000.0;
+    let early = kit.connect("early", 40001, "front/a", "web1");
+    kit.up(early, "S", 1, 0, 0);
+    kit.dropped("link-down");
+    kit.now += 1000.0;
+    kit.up(early, "S", 1, 0, 0);
+    kit.dropped("link-down");
+    kit.of(early).error = "deadline".into();
+    kit.of(early).client_state = String::new();
+    kit.of(early).server_state = String::new();
+    let transition = |at, state: &str| Transition {
+        at,
+        state: state.into(),
+        ..Transition::default()
+    };
+    let unhealthy = if happened { 4000.0 } else { 500.0 };
+    let group = kit.evidence.target_groups.entry("web".into()).or_default();
+    let target = TargetEvidence {
+        state: "unhealthy".into(),
+        transitions: vec![
+            transition(-5.0, "healthy"),
+            transition(unhealthy, "unhealthy"),
+        ],
+        ..TargetEvidence::default()
+    };
+    group.targets.insert("web1".into(), target);
+    kit
 }
 
 /// A new connection is refused, and an older one of the same client talks on; or says nothing any more.
