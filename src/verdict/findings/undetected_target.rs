@@ -2,7 +2,7 @@
 //!
 //! Observed on: every balancer that goes by health checks: between the end of a target and the check that decides lie as many
 //! intervals as the threshold has failures. Not this: a target that stays healthy, was found unhealthy before, or
-//! lets others in.
+//! lets others in; a group in which no target does.
 
 use super::{cite, cloud, count, item, lapse, name_all};
 use crate::evidence::TargetEvidence;
@@ -49,6 +49,10 @@ fn of_target(trace: &Trace, group: &str, name: &str, target: &TargetEvidence) ->
     let meanwhile =
         |c: usize| connections[c].error.is_empty() && (first..noticed).contains(&connections[c].at);
     let others = (0..connections.len()).filter(|c| meanwhile(*c)).count();
+    // Where nobody gets in anywhere, it is not this target.
+    if others == 0 {
+        return None;
+    }
     let syns: Vec<usize> = lost.iter().flat_map(|c| trace.syns(*c)).collect();
     let state = format!(
         "{}.state",

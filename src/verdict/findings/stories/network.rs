@@ -186,6 +186,8 @@ pub(super) fn not_noticed(happened: bool) -> Kit {
     let early = kit.connect("early", 40001, "front/a", "web1");
     kit.up(early, "S", 1, 0, 0);
     kit.dropped("link-down");
+    let beside = kit.connect("beside", 40003, "front/a", "web2");
+    kit.handshake(beside, OLD);
     kit.now += 1000.0;
     kit.up(early, "S", 1, 0, 0);
     kit.dropped("link-down");
