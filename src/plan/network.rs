@@ -11,6 +11,7 @@ use super::placeholders::Places;
 use super::sink::Sink;
 use super::{Host, HostId, Step, Verb, construction, guards, lower, nat, shape, vpcs};
 use crate::diag::Diagnostic;
+use crate::diag::codes::plan::UNKNOWN_IN_RULES;
 use crate::diag::codes::spec as code;
 use crate::fabric;
 use crate::spec::Body;
@@ -48,6 +49,7 @@ impl<'a> Network<'a> {
             hosts: &drafts,
             addresses: &addresses,
         };
+        names_in_rules(body, &places, sink);
         let mut hosts: Vec<Host> = (0..)
             .map(HostId)
             .zip(&drafts.list)
@@ -172,5 +174,23 @@ pub(super) fn same_kernels(body: &Body, fabric: &fabric::Config, steps: &[Step],
                 .help("give the listener its protocol and its target group from the start"),
             );
         }
+    }
+}
+
+/// nft rules name nobody else than the lab's hosts and what they define: nft would say so when it is too late.
+fn names_in_rules(body: &Body, places: &Places<'_>, sink: &mut Sink) {
+    for host in body.hosts.iter().filter_map(|(_, host)| host.nft.as_ref()) {
+        let Some(name) = places.undefined(&host.value) else {
+            continue;
+        };
+        let help = sink.help(name, places.hosts.names());
+        sink.push(
+            Diagnostic::new(
+                UNKNOWN_IN_RULES,
+                host.span,
+                format!("`${name}` is no host's name, and these rules do not define it"),
+            )
+            .help(help),
+        );
     }
 }

@@ -44,13 +44,34 @@ impl Places<'_> {
         filled
     }
 
+    /// The first name in nft rules that is neither the lab's nor defined there: nft stops at it. None where the rules
+    /// include others, which may define it.
+    pub(super) fn undefined<'t>(&self, rules: &'t str) -> Option<&'t str> {
+        let mut words = rules.split_whitespace();
+        if words.clone().any(|word| word == "include") {
+            return None;
+        }
+        let mut defined = Vec::new();
+        while let Some(word) = words.next() {
+            if matches!(word, "define" | "redefine") {
+                defined.extend(words.next().and_then(|name| name.split('=').next()));
+            }
+        }
+        let lines = rules.lines().map(without_strings_and_comments);
+        let mut names = lines.flat_map(|line| line.split('$').skip(1).collect::<Vec<_>>());
+        names.find_map(|rest| {
+            let name = &rest[..end_of_word(rest)];
+            // Of `$a-$b` the hyphen is the range's.
+            let alone = name.trim_end_matches('-');
+            let is_known = self.longest_name(rest).is_some() || defined.contains(&alone);
+            (!alone.is_empty() && !is_known).then_some(alone)
+        })
+    }
+
     /// The longest known name that the text begins with. `$web1-$web2` is a range, so a name may end before a
     /// hyphen; it never ends within a word.
     fn longest_name<'t>(&self, text: &'t str) -> Option<(&'t str, &[HostId])> {
-        let end = text
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-            .unwrap_or(text.len());
-        let mut name = &text[..end];
+        let mut name = &text[..end_of_word(text)];
         loop {
             if let Some(hosts) = self.hosts.all(name) {
                 return Some((name, hosts));
@@ -81,4 +102,15 @@ impl Places<'_> {
             .collect::<Vec<_>>()
             .join(",")
     }
+}
+
+/// Where the word that a text begins with ends.
+fn end_of_word(text: &str) -> usize {
+    text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        .unwrap_or(text.len())
+}
+
+/// What nft reads of a line: up to a comment or a string, in which it replaces nothing.
+fn without_strings_and_comments(line: &str) -> &str {
+    &line[..line.find(['#', '"']).unwrap_or(line.len())]
 }

@@ -18,6 +18,8 @@ pub const ONE_HOST_NEEDED: Code = Code(305);
 pub const UNKNOWN_ZONE: Code = Code(306);
 /// More zones than 10.0.0.0/16 has /20 subnets.
 pub const TOO_MANY_ZONES: Code = Code(307);
+/// A name in nft rules that nobody has.
+pub const UNKNOWN_IN_RULES: Code = Code(308);
 
 /// In order of their codes.
 #[rustfmt::skip]
@@ -101,5 +103,16 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         code: TOO_MANY_ZONES,
         title: "too many zones",
         page: "Each zone is a /20 of 10.0.0.0/16, as in a default VPC, so there is room for sixteen.",
+    },
+    Rule {
+        code: UNKNOWN_IN_RULES,
+        title: "a name in nft rules that nobody has",
+        page: "`$name` in `nft` becomes a host's address, or is what the rules `define` themselves. Anything else would stop nft when\n\
+        the lab is built. A literal `$` is `$$`.\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { client: {}, web: { nft: \"add rule ip t c ip saddr $cliant drop\" } }\n\
+        Right:\n\
+        \x20   hosts: { client: {}, web: { nft: \"add rule ip t c ip saddr $client drop\" } }",
     },
 ];
