@@ -134,7 +134,11 @@ const TOLD: &[(&str, &str, &str)] = &[
         "asked.FIELD == 'none is this'",
     ),
     ("a `run` has", "a `drop` has", "ran.FIELD == 'none is this'"),
-    ("a `drop` has", "\n", "lost.FIELD == 'none is this'"),
+    (
+        "a `drop` has",
+        ". An `error` is",
+        "lost.FIELD == 'none is this'",
+    ),
     (
         "an error); beside it",
         "A name with",

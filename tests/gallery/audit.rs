@@ -405,7 +405,11 @@ impl<'a> Case<'a> {
             if passage.fate() == "forwarded" {
                 add(passage.ended["receiver"].as_str().expect("text"), "ingress");
             }
-            let at_host = passage.fate() == "dropped: security-group-ingress";
+            // An interface's log tells of what its group refused, and of what its subnet's network ACL did.
+            let at_host = matches!(
+                passage.fate(),
+                "dropped: security-group-ingress" | "dropped: network-acl-inbound"
+            );
             if let (true, Some(name)) = (
                 at_host && (passage.is_translated() || self.flow(passage).is_none()),
                 self.by_address

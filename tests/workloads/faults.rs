@@ -188,6 +188,7 @@ hosts:
   web: { serve: { 80: echo, 81: never_accept, 53/udp: echo } }
 steps:
   - connect: { as: old, from: client, to: "web:80" }
+  - exchange: { over: old, as: greeted }
   - connect: { as: ask, from: client, to: "web:53/udp" }
   - freeze: { as: busy, host: web }
   - connect: { as: early, from: client, to: "web:80" }
@@ -214,7 +215,9 @@ steps:
     };
     for (name, error) in [("close", "reset"), ("pass", ""), ("drain", "")] {
         let case = lab.case(name);
-        for step in ["old", "early", "swap", "idle", "still", "answer", "over"] {
+        for step in [
+            "old", "greeted", "early", "swap", "idle", "still", "answer", "over",
+        ] {
             fine(case.step(step));
         }
         has(case.step("first"), json!({ "error": error }));

@@ -3,8 +3,11 @@
 //! What the servers of all runs are told together is an `Order`. Not here: what listens and serves (`streams`).
 
 use crate::spec::Handover;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use tokio::sync::watch;
 
 /// A run of the servers.
@@ -76,20 +79,36 @@ impl Life {
         told.unwrap_or(Leave::Close)
     }
 
+    /// Does something, but nothing of it while it is frozen, or once it is told to leave, whatever it hears of first.
+    pub(super) async fn staying<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let step = poll_fn(|context| match self.leaving.borrow().is_some() {
+            true => Poll::Pending,
+            false => work.as_mut().poll(context),
+        });
+        self.unfrozen(step).await
+    }
+
     /// Does something, but nothing of it while it is frozen.
     pub(super) async fn unfrozen<T>(&self, work: impl Future<Output = T>) -> T {
         unfrozen(self.frozen.subscribe(), work).await
     }
 }
 
-/// Does something, but nothing of it while they are frozen. Nobody is left who could freeze them: it is done.
+/// Does something, but nothing of it while they are frozen. Each step of it is taken under the channel's lock, so that who
+/// freezes them waits until it is over: nothing begins behind that. Nobody is left who could freeze them: it is done.
 async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+    let mut work = pin!(work);
+    let lock = frozen.clone();
     let done = loop {
+        let step = poll_fn(|context| match *lock.borrow() {
+            true => Poll::Pending,
+            false => work.as_mut().poll(context),
+        });
         tokio::select! {
             biased;
             stopped = frozen.wait_for(|frozen| *frozen) => if stopped.is_err() { break None },
-            done = &mut work => break Some(done),
+            done = step => break Some(done),
         }
         if frozen.wait_for(|frozen| !*frozen).await.is_err() {
             break None;
@@ -98,7 +117,7 @@ async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output
     let Some(done) = done else {
         return work.await;
     };
-    // What was done at the very moment they froze has no consequences before they go on.
+    // What was done just before they froze has no consequences before they go on.
     let thawed = frozen.wait_for(|frozen| !*frozen).await.is_ok();
     tracing::trace!(thawed, "done");
     done
@@ -107,19 +126,46 @@ async fn unfrozen<T>(mut frozen: watch::Receiver<bool>, work: impl Future<Output
 #[cfg(test)]
 mod tests {
     use super::unfrozen;
+    use std::sync::mpsc::channel;
+    use std::thread::spawn;
     use std::time::Duration;
+    use tokio::runtime::Builder;
     use tokio::sync::watch;
-    use tokio::time::timeout;
 
-    #[tokio::test]
-    async fn what_is_done_at_the_moment_of_freezing_has_to_wait() {
-        let (frozen, seen) = watch::channel(false);
-        let mut done = Box::pin(unfrozen(seen, async { frozen.send_replace(true) }));
-        let early = timeout(Duration::from_millis(20), &mut done).await;
-        assert!(early.is_err(), "it went on though frozen");
-        frozen.send_replace(false);
-        let late = timeout(Duration::from_secs(5), done).await;
-        assert_eq!(late.ok(), Some(false));
+    const SOON: Duration = Duration::from_millis(20);
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn who_freezes_waits_for_what_has_begun_and_nothing_begins_behind() {
+        let runtime = || Builder::new_current_thread().build().expect("a runtime");
+        let (sender, seen) = watch::channel(false);
+        let (begins, begun) = channel();
+        let (go, gone) = channel();
+        let work = async move {
+            begins.send(()).expect("somebody listens");
+            gone.recv().expect("somebody sends");
+        };
+        let late = seen.clone();
+        let working = spawn(move || runtime().block_on(unfrozen(seen, work)));
+        begun.recv_timeout(LIMIT).expect("it begins");
+        let (freezes, frozen) = channel();
+        let freezing = spawn(move || {
+            sender.send_replace(true);
+            freezes.send(sender).expect("somebody listens");
+        });
+        assert!(frozen.recv_timeout(SOON).is_err(), "it did not wait");
+        go.send(()).expect("it waits for this");
+        let sender = frozen.recv_timeout(LIMIT).expect("nothing goes on");
+
+        let (does, done) = channel();
+        let another = async move { does.send(()).expect("somebody listens") };
+        let waiting = spawn(move || runtime().block_on(unfrozen(late, another)));
+        assert!(done.recv_timeout(SOON).is_err(), "it began though frozen");
+        sender.send_replace(false);
+        done.recv_timeout(LIMIT).expect("it goes on");
+        for thread in [working, freezing, waiting] {
+            thread.join().expect("nothing panicked");
+        }
     }
 
     #[tokio::test]

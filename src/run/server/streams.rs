@@ -101,7 +101,7 @@ async fn listen(
                 Err(_) => break,
             },
             leave = life.told_to_leave() => leave,
-            (stream, worker) = life.unfrozen(next(&mut acceptor, workers.as_ref())), if accepts => {
+            (stream, worker) = life.staying(next(&mut acceptor, workers.as_ref())), if accepts => {
                 accept(&shared, &life, stream, Arc::clone(&program), worker);
                 continue;
             }

@@ -3,14 +3,14 @@
 
 use super::{cite, distinct, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{ROUNDING, Trace, is_reset};
+use crate::verdict::trace::{ROUNDING, Trace, answer, is_reset};
 
 pub(super) const KIND: &str = "refused";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let connections = &trace.evidence.connections;
     let refused: Vec<usize> = (0..connections.len())
-        .filter(|c| connections[*c].error == "refused")
+        .filter(|c| connections[*c].error == "refused" && !is_turned_away(trace, *c))
         .collect();
     if refused.is_empty() {
         return None;
@@ -20,8 +20,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut unseen = Ways::default();
     for connection in refused.iter().copied() {
         match (reset(trace, connection), error(trace, connection)) {
-            (Some(answer), _) => by_reset.add(connection, Some(answer)),
-            (None, Some(answer)) => by_error.add(connection, Some(answer)),
+            (Some(rst), _) => by_reset.add(connection, Some(rst)),
+            (None, Some(error)) => by_error.add(connection, Some(error)),
             (None, None) => unseen.add(connection, None),
         }
     }
@@ -89,6 +89,12 @@ impl Ways {
             join(&places[..places.len().min(4)]),
         ))
     }
+}
+
+/// The RST is the balancer's own, whatever listens at the target (see `unhealthy_reset`).
+fn is_turned_away(trace: &Trace, connection: usize) -> bool {
+    let mut passages = trace.by_connection[connection].iter();
+    passages.any(|p| answer(trace.ended(*p)) == Some("reset, unhealthy target"))
 }
 
 /// The RST.

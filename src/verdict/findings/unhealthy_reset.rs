@@ -66,4 +66,25 @@ mod tests {
         let found = recognise(&harmless().evidence);
         assert!(found.iter().all(|f| f.kind != super::KIND));
     }
+
+    #[test]
+    fn a_syn_that_the_balancer_turns_away_says_nothing_of_listeners() {
+        let mut kit = Kit::new();
+        let late = kit.connect("late", 40000, "front/a", "web1");
+        kit.of(late).error = "refused".into();
+        kit.up(late, "S", OLD.client, 0, 0);
+        kit.down(late, "R.", 0, OLD.client + 1, 0);
+        let kinds = |kit: &Kit| -> Vec<String> {
+            let found = recognise(&kit.evidence);
+            found.into_iter().map(|finding| finding.kind).collect()
+        };
+        assert_eq!(kinds(&kit), ["refused"]);
+        for packet in &mut kit.evidence.packets {
+            if packet.flags == "S" {
+                packet.fate = "answered: reset, unhealthy target".into();
+                packet.receiver = String::new();
+            }
+        }
+        assert_eq!(kinds(&kit), [super::KIND]);
+    }
 }
