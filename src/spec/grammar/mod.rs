@@ -27,7 +27,7 @@ pub struct Section {
 }
 
 /// A key of a section.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// As written.
     pub name: &'static str,

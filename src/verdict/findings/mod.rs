@@ -68,7 +68,7 @@ pub(super) use loopback::came_home;
 
 use super::Finding;
 use super::trace::{Trace, delivered, drop_reason};
-use crate::evidence::{Answer, Evidence, Packet};
+use crate::evidence::{Answer, Evidence, Packet, TargetEvidence};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -223,6 +223,19 @@ fn connections_of(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> V
 fn answered(evidence: &Evidence) -> impl Iterator<Item = &Answer> {
     let loads = evidence.steps.iter().filter_map(|step| step.detail.load());
     loads.flat_map(|load| &load.answers)
+}
+
+/// What is found of each target of each group.
+fn of_each_target(
+    trace: &Trace,
+    find: impl Fn(&Trace, &str, &str, &TargetEvidence) -> Option<Finding>,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (group, record) in &trace.evidence.target_groups {
+        let targets = record.targets.iter();
+        found.extend(targets.filter_map(|(name, target)| find(trace, group, name, target)));
+    }
+    found
 }
 
 /// Records of passages, in order, each once, at most [`CITED`].

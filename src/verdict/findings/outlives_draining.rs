@@ -4,7 +4,7 @@
 //! ends nothing: the flow table keeps what it has. Not this: talk within the delay, a target that is unused because its zone
 //! is not enabled, a balancer that ends the connection.
 
-use super::{cite, cloud, connections_of, count, item, lapse, name_all};
+use super::{cite, cloud, connections_of, count, item, lapse, name_all, of_each_target};
 use crate::evidence::{Evidence, TargetEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
@@ -12,13 +12,7 @@ use crate::verdict::trace::{Trace, delivered};
 pub(super) const KIND: &str = "outlives-draining";
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
-    let groups = trace.evidence.target_groups.iter();
-    groups
-        .flat_map(|(group, record)| {
-            let targets = record.targets.iter();
-            targets.filter_map(move |(name, target)| of_target(trace, group, name, target))
-        })
-        .collect()
+    of_each_target(trace, of_target)
 }
 
 fn of_target(trace: &Trace, group: &str, name: &str, target: &TargetEvidence) -> Option<Finding> {

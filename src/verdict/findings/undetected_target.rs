@@ -4,7 +4,7 @@
 //! intervals as the threshold has failures. Not this: a target that stays healthy, was found unhealthy before, or
 //! lets others in; a group in which no target does.
 
-use super::{cite, cloud, count, item, lapse, name_all};
+use super::{cite, cloud, count, item, lapse, name_all, of_each_target};
 use crate::evidence::TargetEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_syn_ack};
@@ -12,13 +12,7 @@ use crate::verdict::trace::{Trace, is_syn_ack};
 pub(super) const KIND: &str = "undetected-target";
 
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
-    let groups = trace.evidence.target_groups.iter();
-    groups
-        .flat_map(|(group, record)| {
-            let targets = record.targets.iter();
-            targets.filter_map(move |(name, target)| of_target(trace, group, name, target))
-        })
-        .collect()
+    of_each_target(trace, of_target)
 }
 
 fn of_target(trace: &Trace, group: &str, name: &str, target: &TargetEvidence) -> Option<Finding> {

@@ -5,7 +5,7 @@ use super::{
     timeout,
 };
 use crate::spec::grammar::Need::{Default, Optional};
-use crate::spec::grammar::{PORT, Section, Type, Words, field};
+use crate::spec::grammar::{Field, PORT, Section, Type, Words, field};
 
 pub(super) static CONNECT: Section = Section {
     name: "`connect`",
@@ -125,34 +125,28 @@ pub static REQUEST: Section = Section {
     ],
 };
 
+/// What is sent over a connection.
+const TRANSFER: [Field; 8] = [
+    AS,
+    OVER,
+    BYTES,
+    WRITES,
+    TIMES,
+    EVERY,
+    timeout("2s"),
+    BACKGROUND,
+];
+
 pub(super) static SEND: Section = Section {
     name: "`send`",
     doc: "Sends, and waits for nothing.",
-    fields: &[
-        AS,
-        OVER,
-        BYTES,
-        WRITES,
-        TIMES,
-        EVERY,
-        timeout("2s"),
-        BACKGROUND,
-    ],
+    fields: &TRANSFER,
 };
 
 pub(super) static EXCHANGE: Section = Section {
     name: "`exchange`",
     doc: "Sends, and waits for as many bytes to come back.",
-    fields: &[
-        AS,
-        OVER,
-        BYTES,
-        WRITES,
-        TIMES,
-        EVERY,
-        timeout("2s"),
-        BACKGROUND,
-    ],
+    fields: &TRANSFER,
 };
 
 pub(super) static RECEIVE: Section = Section {
