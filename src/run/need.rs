@@ -35,7 +35,8 @@ impl Need {
         // Each listener at each address, and once more to be looked at; besides the proxies' connections.
         let at_proxies = |balancer: &Balancer| 2 * balancer.zonal.len() * balancer.listeners.len();
         let proxies = match proxies.clone().next() {
-            Some(_) => ends + proxies.map(at_proxies).sum::<usize>(),
+            // Both ends, and attempts to connect once more, to be looked at too.
+            Some(_) => ends + connections + proxies.map(at_proxies).sum::<usize>(),
             None => 0,
         };
         let here = OTHERS + devices + listeners + proxies;

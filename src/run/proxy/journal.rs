@@ -4,8 +4,9 @@ use crate::fabric::Place;
 use crate::fabric::config::GroupId;
 use crate::world::{proc, socket};
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddrV4;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use tokio::time::Instant;
@@ -22,7 +23,7 @@ pub struct Journal {
 struct Tasks {
     begun: u64,
     /// By number; the socket that it waits for to stand.
-    open: HashMap<u64, Option<RawFd>>,
+    open: HashMap<u64, Option<OwnedFd>>,
 }
 
 /// Something has come to a proxy that is neither counted nor written down yet.
@@ -32,14 +33,16 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Waits for an attempt to connect over this socket: until it is answered, nothing is to be done. The socket must be open for as
-    /// long as what this gives.
-    pub fn dials(&self, socket: RawFd) -> Dialling<'_> {
-        self.put(Some(socket));
-        Dialling(self)
+    /// Waits for an attempt to connect over this socket: until it is answered, nothing is to be done.
+    ///
+    /// # Errors
+    /// When there is no second descriptor to look at it.
+    pub fn dials(&self, socket: BorrowedFd<'_>) -> io::Result<Dialling<'_>> {
+        self.put(Some(socket.try_clone_to_owned()?));
+        Ok(Dialling(self))
     }
 
-    fn put(&self, socket: Option<RawFd>) {
+    fn put(&self, socket: Option<OwnedFd>) {
         self.journal.tasks().open.insert(self.number, socket);
     }
 }
@@ -148,13 +151,11 @@ impl Journal {
 
     /// Whatever proxies have met is counted and written down; they wait at most for answers to what they have sent.
     pub fn is_complete(&self) -> bool {
-        let waits = |socket: &Option<RawFd>| {
-            socket.is_some_and(|socket| {
-                // SAFETY: it is open, for who closes it takes it off here before, and needs the lock for that.
-                let socket = unsafe { BorrowedFd::borrow_raw(socket) };
-                let info = socket::tcp_info(socket);
-                info.is_ok_and(|info| proc::state_name(info.state) == "SYN_SENT")
-            })
+        let waits = |socket: &Option<OwnedFd>| {
+            let info = socket
+                .as_ref()
+                .map(|socket| socket::tcp_info(socket.as_fd()));
+            matches!(info, Some(Ok(info)) if proc::state_name(info.state) == "SYN_SENT")
         };
         self.tasks().open.values().all(waits)
     }
@@ -168,7 +169,7 @@ impl Journal {
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::fd::AsRawFd;
 
     #[test]
     fn all_is_done_once_what_was_met_is_dropped_or_waits_for_an_answer() {
@@ -185,7 +186,7 @@ mod tests {
 
         let stream = TcpStream::connect(address).expect("it listens");
         assert_eq!(socket::waiting(listener.as_fd()), Ok(1));
-        let dialling = first.dials(stream.as_raw_fd());
+        let dialling = first.dials(stream.as_fd()).expect("a descriptor");
         assert!(
             !journal.is_complete(),
             "it is answered, and nobody has looked"
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(begun, Err(nix::errno::Errno::EINPROGRESS));
         let journal = Arc::new(Journal::default());
         let pending = journal.begin();
-        let dialling = pending.dials(second.as_raw_fd());
+        let dialling = pending.dials(second.as_fd()).expect("a descriptor");
         assert!(journal.is_complete());
         drop(dialling);
         assert!(!journal.is_complete());

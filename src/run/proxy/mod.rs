@@ -28,8 +28,7 @@ use settings::Settings;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::pin::pin;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -320,11 +319,8 @@ impl Station {
         let namespace = self.world.zonal(self.kernel);
         let fd = socket::client(namespace, Family::Ipv4, options).await?;
         let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-        let number = socket.as_raw_fd();
-        // The socket is this future's: behind it in the order of giving up.
-        let connecting = pin!(socket.connect(target.into()));
-        let dialling = pending.dials(number);
-        let stream = connecting.await;
+        let dialling = pending.dials(socket.as_fd())?;
+        let stream = socket.connect(target.into()).await;
         drop(dialling);
         let stream = stream?;
         at_once(&stream);
