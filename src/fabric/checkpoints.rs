@@ -211,7 +211,7 @@ impl Fabric {
         // A client inside that dialled the public address is known there by its own public address.
         let course = self.routes.course(to, *as_entered.from.ip());
         let seen = match course {
-            Ok(Course::Balancer { source, .. }) => source,
+            Ok(Course::Balancer { source, .. } | Course::Secondary { source, .. }) => source,
             Ok(
                 Course::Host { .. }
                 | Course::Endpoint(_)

@@ -72,6 +72,14 @@ impl Fabric {
                 }) if quote.is_some_and(|quote| self.is_of_kernel(balancer, kernel, &quote)) => {
                     return self.reach_kernel(at, transient, kernel, out);
                 }
+                Ok(Course::Secondary {
+                    kernel, balancer, ..
+                }) => {
+                    if quote.is_some_and(|quote| self.is_of_kernel(balancer, kernel, &quote)) {
+                        return self.reach_kernel(at, transient, kernel, out);
+                    }
+                    return self.finish(transient, Fate::Dropped(Reason::IcmpUnrelated));
+                }
                 Ok(Course::Gateway { source, gateway }) => {
                     if let Some((host, inside)) = self.error_homeward(gateway, source, transient) {
                         self.direct(at, from, transient, (source, inside), host, out);

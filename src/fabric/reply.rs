@@ -139,6 +139,7 @@ impl Fabric {
                 }) => Some((balancer, zonal)),
                 Ok(
                     Course::Host { .. }
+                    | Course::Secondary { .. }
                     | Course::Endpoint(_)
                     | Course::Resolver
                     | Course::Gateway { .. },

@@ -20,6 +20,8 @@ pub enum Place {
     PublicHost(PortId),
     /// A balancer, by an address inside the zones, which may have a kernel of its own.
     Zonal(BalancerId, ZonalId, Option<PortId>),
+    /// A balancer, by an address that only targets and its own kernel know.
+    Secondary(BalancerId, ZonalId, PortId),
     /// A balancer, by an address on the internet.
     PublicZonal(BalancerId, ZonalId),
     /// A VPC endpoint, by the address of one of its interfaces.
@@ -63,6 +65,17 @@ pub enum Course {
         zonal: ZonalId,
         /// The kernel that has this address too.
         kernel: Option<PortId>,
+    },
+    /// To the kernel of a zonal address, by an address at which nobody listens.
+    Secondary {
+        /// Source behind the gateway.
+        source: Ipv4Addr,
+        /// Whose.
+        balancer: BalancerId,
+        /// Which.
+        zonal: ZonalId,
+        /// The kernel.
+        kernel: PortId,
     },
     /// To a balancer behind a VPC endpoint, which sees the source as it is.
     Endpoint(EndpointPlace),
@@ -157,6 +170,7 @@ impl Routes {
             Place::PublicHost(_)
             | Place::Zonal(..)
             | Place::PublicZonal(..)
+            | Place::Secondary(..)
             | Place::Endpoint(_)
             | Place::Resolver(_)
             | Place::Gateway(_)
@@ -171,6 +185,7 @@ impl Routes {
             Place::Host(_)
             | Place::PublicHost(_)
             | Place::PublicZonal(..)
+            | Place::Secondary(..)
             | Place::Endpoint(_)
             | Place::Resolver(_)
             | Place::Gateway(_) => None,
@@ -185,6 +200,7 @@ impl Routes {
             | Place::PublicHost(_)
             | Place::Zonal(..)
             | Place::PublicZonal(..)
+            | Place::Secondary(..)
             | Place::Resolver(_)
             | Place::Gateway(_)
             | Place::Ipv6Zonal { .. } => None,
@@ -218,7 +234,13 @@ impl Routes {
             }
             Some(Place::PublicHost(_) | Place::PublicZonal(..) | Place::Gateway(_)) => true,
             Some(Place::Resolver(public)) => *public,
-            Some(Place::Zonal(..) | Place::Endpoint(_) | Place::Ipv6Zonal { .. }) | None => false,
+            Some(
+                Place::Zonal(..)
+                | Place::Secondary(..)
+                | Place::Endpoint(_)
+                | Place::Ipv6Zonal { .. },
+            )
+            | None => false,
         }
     }
 
@@ -287,10 +309,18 @@ impl Routes {
                 destination: self.hosts[port.0 as usize].address,
                 port,
             }),
-            Place::Zonal(..) if sender.internet => Err(Reason::NotRoutable),
-            Place::Zonal(balancer, ..) if !reach(self.vpcs.of_balancer(balancer)) => {
+            Place::Zonal(..) | Place::Secondary(..) if sender.internet => Err(Reason::NotRoutable),
+            Place::Zonal(balancer, ..) | Place::Secondary(balancer, ..)
+                if !reach(self.vpcs.of_balancer(balancer)) =>
+            {
                 Err(Reason::NotRoutable)
             }
+            Place::Secondary(balancer, zonal, kernel) => Ok(Course::Secondary {
+                source,
+                balancer,
+                zonal,
+                kernel,
+            }),
             Place::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
                 source,
                 balancer,
@@ -344,6 +374,10 @@ fn add_zonal(
                 continue;
             }
             places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
+            if let Some(kernel) = zonal.port {
+                let secondary = zonal.secondary.iter();
+                places.extend(secondary.map(|own| (*own, Place::Secondary(id, zone, kernel))));
+            }
             if let Some(public) = zonal.public {
                 places.insert(public, Place::PublicZonal(id, zone));
             }

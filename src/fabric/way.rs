@@ -222,6 +222,24 @@ impl Fabric {
                 }
                 self.offer_balancer(at, from, transient, arrival)
             }
+            Ok(Course::Secondary {
+                source,
+                balancer,
+                zonal,
+                kernel,
+            }) if self.answers_kernel(from, balancer, kernel, headers) => {
+                let arrival = Arrival {
+                    source,
+                    balancer,
+                    zonal,
+                    endpoint: None,
+                    packet: transient.passage.id,
+                };
+                transient.passage.probe = !self.is_of_terminator(kernel, headers.to.port());
+                self.offer_kernel(at, from, transient, arrival, kernel, out);
+                return None;
+            }
+            Ok(Course::Secondary { .. }) => Err(Reason::NoListener),
             Ok(Course::Endpoint(place)) => self
                 .by_endpoint(place, transient)
                 .and_then(|arrival| self.offer_balancer(at, from, transient, arrival)),

@@ -203,7 +203,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
     Port {
         name: format!("{balancer}/{}", zonal.zone),
         address: zonal.private,
-        addresses: Vec::new(),
+        addresses: zonal.secondary.clone(),
         routed: Vec::new(),
         public_address: None,
         ipv6: zonal.ipv6,

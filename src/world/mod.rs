@@ -405,9 +405,9 @@ fn add_zonal(
 ) -> (Namespace, Pending<OwnedFd>) {
     let address = port.address;
     let ipv6 = port.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
-    let terminates = port.terminates;
+    let (terminates, further) = (port.terminates, port.addresses.clone());
     site.add(&port.name, connections, move || {
-        let device = open_device(address, &[], ipv6, ZONAL_MTU)?;
+        let device = open_device(address, &further, ipv6, ZONAL_MTU)?;
         if ipv6.is_some() {
             Netlink::open()?.bring_up_loopback()?;
         }

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Bind to this port, with SO_REUSEADDR, so that one port can be used toward several destinations.
     pub source_port: Option<u16>,
+    /// And to this address, instead of the one that the kernel chooses.
+    pub source_address: Option<Ipv4Addr>,
     /// SO_KEEPALIVE with this idle time and interval, whole seconds.
     pub keepalive: Option<Duration>,
     /// TCP_USER_TIMEOUT, which the kernel counts in milliseconds.
@@ -72,7 +74,11 @@ fn prepare(fd: OwnedFd, family: Family, options: ClientOptions) -> Result<OwnedF
     }
     if let Some(port) = options.source_port {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        bind(fd.as_raw_fd(), &family.everywhere(port))?;
+        let own = match options.source_address {
+            Some(own) => SockaddrStorage::from(SocketAddr::from((own, port))),
+            None => family.everywhere(port),
+        };
+        bind(fd.as_raw_fd(), &own)?;
     }
     Ok(fd)
 }

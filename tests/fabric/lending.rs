@@ -179,3 +179,28 @@ fn what_a_kernel_says_on_a_forgotten_connection_is_told_to_it_alone() {
     net.forward(KERNEL_A, segment(loan.source, loan.target, RST, 2, 0));
     assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
 }
+
+#[test]
+fn further_addresses_have_ports_of_their_own_and_nobody_listens_there() {
+    const MORE: &str = "10.0.1.77";
+    let mut config = one_target();
+    config.balancers[0].listeners[0].terminates = true;
+    config.balancers[0].snat_ports = 1;
+    config.balancers[0].zonal[0].secondary = vec![ip(MORE)];
+    let mut config = with_kernels(config);
+    config.ports[4].terminates = true;
+    config.ports[4].addresses = vec![ip(MORE)];
+    let mut net = Net::new(config);
+    visit(&mut net, C);
+    visit(&mut net, C + 1);
+    refused(&mut net, C + 2);
+    let (first, second) = (behind(&mut net, C), behind(&mut net, C + 1));
+    assert_eq!(first.expect("lent").source, end(FRONT_A_PRIVATE, 1024));
+    let loan = second.expect("lent");
+    assert_eq!(loan.source, end(MORE, 1024));
+    net.forward(KERNEL_A, segment(loan.source, loan.target, SYN, 1, 0));
+    let answer = segment(loan.target, loan.source, SYN | ACK, 9, 2);
+    assert_eq!(net.forward(WEB1, answer).to, KERNEL_A);
+    let call = segment(end(INSIDE_IP, 9), end(MORE, 80), SYN, 9, 0);
+    assert_eq!(net.dropped(INSIDE, call.bytes()), Reason::NoListener);
+}

@@ -210,6 +210,39 @@ steps:
     assert_eq!(seen("one"), seen("four"), "it is free again");
 }
 
+/// AWS: a balancer's further addresses have ports of their own.
+#[test]
+fn further_addresses_lend_ports_behind_tls_as_well() {
+    let body = r#"
+hosts:
+  client: { address: 198.51.100.7 }
+  web: { zone: a, serve: { 443: echo } }
+target_groups:
+  web: { target_type: ip, targets: [web], health_check: { protocol: TCP } }
+load_balancers:
+  front:
+    zones: [a]
+    listeners: { 443: { protocol: TLS, target_group: web } }
+    attributes: { secondary_ips.auto_assigned.per_subnet: 1 }
+    emulate: { snat_ports: 1 }
+steps:
+  - connect: { as: one, from: client, to: front, tls: true }
+  - connect: { as: two, from: client, to: front, tls: true }
+  - exchange: { over: one, as: first, bytes: 100 }
+  - exchange: { over: two, as: second, bytes: 100 }
+"#;
+    let Some(case) = once(body) else { return };
+    for step in ["one", "two", "first", "second"] {
+        fine(case.step(step));
+    }
+    let seen = |step: &str| {
+        let end = case.connection(step)["seen_as"].as_str().expect("an end");
+        end.rsplit_once(':').map(|(address, _)| address.to_owned())
+    };
+    assert_ne!(seen("one"), seen("two"));
+    assert_eq!(case.metric("front", "PortAllocationErrorCount"), 0);
+}
+
 /// AWS: a keepalive of the client or the target makes the balancer send its own to both, every 20 s. Who sends none is
 /// forgotten after 350 s; what the target says then is answered with a RST, and the client hears nothing.
 #[test]

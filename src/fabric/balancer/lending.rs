@@ -6,8 +6,9 @@
 //! the client's connection is dropped before its handshake or after is not documented: here its SYN is, as one is to a
 //! listener that terminates nothing.
 
-use super::super::config::{BalancerId, GroupId, Protocol, ZonalId};
+use super::super::config::{BalancerId, GroupId, Protocol, SourceAddress, ZonalId};
 use super::super::flow_table::{Key, Side};
+use super::super::random;
 use super::super::record::{FlowId, FlowState};
 use super::Balancers;
 use crate::packet::{Headers, tcp};
@@ -90,8 +91,18 @@ impl Balancers {
         let state = &self.balancers[usize::from(balancer.0)];
         let (private, _) = state.zonal[usize::from(zonal.0)];
         let terms = state.source_ports;
-        let port = self.pools.take(now, private, target, start, terms)?;
-        let source = SocketAddrV4::new(private, port);
+        let more = state.secondary[usize::from(zonal.0)].iter().copied();
+        let count = 1 + more.len();
+        let first = match (state.source_address, client) {
+            (SourceAddress::Spread, Some(client)) => random::pick(self.of_client(client, 0), count),
+            (SourceAddress::First | SourceAddress::Spread, _) => 0,
+        };
+        let sources = std::iter::once(private).chain(more);
+        let mut sources = sources.cycle().skip(first).take(count);
+        let source = sources.find_map(|own| {
+            let port = self.pools.take(now, own, target, start, terms)?;
+            Some(SocketAddrV4::new(own, port))
+        })?;
         self.loans.targets.insert((target, source), None);
         Some(Loan { source, target })
     }

@@ -191,7 +191,7 @@ impl Balancers {
     }
 
     /// A random number of a client's end, one for each purpose.
-    fn of_client(&self, client: SocketAddrV4, purpose: u64) -> u64 {
+    pub(super) fn of_client(&self, client: SocketAddrV4, purpose: u64) -> u64 {
         let (address, port) = (client.ip().to_bits(), client.port());
         let words = [u64::from(address), u64::from(port), purpose];
         random::hash(self.seed, &words)

@@ -296,7 +296,8 @@ impl Station {
         let mut tried = 0;
         loop {
             let place = self.shared.ports.fetch_add(1, Ordering::Relaxed) % count;
-            let stream = self.dial(first + place as u16, target, pending).await;
+            let source = SocketAddrV4::new(*self.address.ip(), first + place as u16);
+            let stream = self.dial(source, target, pending).await;
             tried += 1;
             match stream {
                 Err(error) if is_taken(&error) && tried < count => {}
@@ -305,15 +306,16 @@ impl Station {
         }
     }
 
-    /// Connects to a target from this port.
+    /// Connects to a target from this end.
     async fn dial(
         &self,
-        port: u16,
+        source: SocketAddrV4,
         target: SocketAddrV4,
         pending: &Pending,
     ) -> io::Result<TcpStream> {
         let options = ClientOptions {
-            source_port: Some(port),
+            source_port: Some(source.port()),
+            source_address: Some(*source.ip()),
             ..ClientOptions::default()
         };
         let namespace = self.world.zonal(self.kernel);

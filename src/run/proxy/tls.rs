@@ -148,7 +148,7 @@ impl<'a> Borrowed<'a> {
         let mut left = self.station.plan.fabric.balancers[balancer].snat_ports;
         loop {
             let Loan { source, target } = self.loan;
-            let stream = self.station.dial(source.port(), target, pending).await;
+            let stream = self.station.dial(source, target, pending).await;
             match stream {
                 Err(error) if is_taken(&error) && left > 0 => {
                     left -= 1;

@@ -39,6 +39,7 @@ impl Story {
             } => {
                 let options = ClientOptions {
                     source_port: *source_port,
+                    source_address: None,
                     keepalive: *keepalive,
                     user_timeout: *user_timeout,
                     nodelay: *nodelay,

@@ -104,6 +104,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
     let options = ClientOptions {
         source_port: source_port
             .map(|first| first + u16::try_from(turn).expect("planned within 65,535")),
+        source_address: None,
         keepalive: *keepalive,
         user_timeout: *user_timeout,
         nodelay: false,
