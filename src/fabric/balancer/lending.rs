@@ -6,9 +6,8 @@
 //! the client's connection is dropped before its handshake or after is not documented: here its SYN is, as one is to a
 //! listener that terminates nothing.
 
-use super::super::config::{BalancerId, GroupId, Protocol, SourceAddress, ZonalId};
+use super::super::config::{BalancerId, GroupId, Protocol, ZonalId};
 use super::super::flow_table::{Key, Side};
-use super::super::random;
 use super::super::record::{FlowId, FlowState};
 use super::Balancers;
 use crate::packet::{Headers, tcp};
@@ -19,7 +18,7 @@ use std::time::Duration;
 /// A port that a kernel may connect from, toward one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loan {
-    /// The zonal address and the port.
+    /// The zonal address, or a secondary one, and the port.
     pub source: SocketAddrV4,
     /// The target.
     pub target: SocketAddrV4,
@@ -87,22 +86,7 @@ impl Balancers {
         client: Option<SocketAddrV4>,
         target: SocketAddrV4,
     ) -> Option<Loan> {
-        let start = client.and_then(|client| self.first_port(balancer, client));
-        let state = &self.balancers[usize::from(balancer.0)];
-        let (private, _) = state.zonal[usize::from(zonal.0)];
-        let terms = state.source_ports;
-        let more = state.secondary[usize::from(zonal.0)].iter().copied();
-        let count = 1 + more.len();
-        let first = match (state.source_address, client) {
-            (SourceAddress::Spread, Some(client)) => random::pick(self.of_client(client, 0), count),
-            (SourceAddress::First | SourceAddress::Spread, _) => 0,
-        };
-        let sources = std::iter::once(private).chain(more);
-        let mut sources = sources.cycle().skip(first).take(count);
-        let source = sources.find_map(|own| {
-            let port = self.pools.take(now, own, target, start, terms)?;
-            Some(SocketAddrV4::new(own, port))
-        })?;
+        let source = self.take_source(now, (balancer, zonal), client, target)?;
         self.loans.targets.insert((target, source), None);
         Some(Loan { source, target })
     }

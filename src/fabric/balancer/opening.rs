@@ -1,7 +1,7 @@
 //! A new flow: which target, whether there is room, which source port. And a SYN on a flow that exists already.
 
 use super::super::config::{
-    BalancerId, OnCollision, Protocol, SourceAddress, SourcePortOrder, is_stand_in,
+    BalancerId, OnCollision, Protocol, SourceAddress, SourcePortOrder, ZonalId, is_stand_in,
 };
 use super::super::flow_table::{AT_KERNEL, CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
 use super::super::guard::Watch;
@@ -158,25 +158,40 @@ impl Balancers {
             let source = self.preserved(at.balancer, protocol, seen, target, opening.isn)?;
             return Some((source, SourcePort::Own));
         }
-        let state = &self.balancers[at.balancer.0 as usize];
-        let (private, ipv6) = state.zonal[at.zonal.0 as usize];
-        let more = match over_ipv6 {
-            true => &[][..],
-            false => &state.secondary[at.zonal.0 as usize],
+        let place = (at.balancer, at.zonal);
+        let source = self.take_source(now, place, Some(seen), target)?;
+        Some((source, SourcePort::Taken))
+    }
+
+    /// A port of the balancer's own toward a target, of the zonal address or of a secondary one beside it; none when all are
+    /// taken.
+    pub(super) fn take_source(
+        &mut self,
+        now: Duration,
+        (balancer, zonal): (BalancerId, ZonalId),
+        client: Option<SocketAddrV4>,
+        target: SocketAddrV4,
+    ) -> Option<SocketAddrV4> {
+        let start = client.and_then(|client| self.first_port(balancer, client));
+        let state = &self.balancers[usize::from(balancer.0)];
+        let (private, ipv6) = state.zonal[usize::from(zonal.0)];
+        let (own, more) = match is_stand_in(*target.ip()) {
+            true => (ipv6, &[][..]),
+            false => (Some(private), &state.secondary[usize::from(zonal.0)][..]),
         };
-        let zonal = if over_ipv6 { ipv6 } else { Some(private) };
-        let count = more.len() + usize::from(zonal.is_some());
-        let first = match state.source_address {
-            SourceAddress::First => 0,
-            SourceAddress::Spread => random::pick(self.of_client(seen, 0), count.max(1)),
+        let count = more.len() + usize::from(own.is_some());
+        let first = match (state.source_address, client) {
+            (SourceAddress::Spread, Some(client)) => {
+                random::pick(self.of_client(client, 0), count.max(1))
+            }
+            (SourceAddress::First | SourceAddress::Spread, _) => 0,
         };
-        let start = self.first_port(at.balancer, seen);
-        let sources = zonal.into_iter().chain(more.iter().copied());
+        let terms = state.source_ports;
+        let sources = own.into_iter().chain(more.iter().copied());
         let mut sources = sources.cycle().skip(first).take(count);
-        sources.find_map(|zonal| {
-            let terms = state.source_ports;
-            let port = self.pools.take(now, zonal, target, start, terms)?;
-            Some((SocketAddrV4::new(zonal, port), SourcePort::Taken))
+        sources.find_map(|own| {
+            let port = self.pools.take(now, own, target, start, terms)?;
+            Some(SocketAddrV4::new(own, port))
         })
     }
 
@@ -191,7 +206,7 @@ impl Balancers {
     }
 
     /// A random number of a client's end, one for each purpose.
-    pub(super) fn of_client(&self, client: SocketAddrV4, purpose: u64) -> u64 {
+    fn of_client(&self, client: SocketAddrV4, purpose: u64) -> u64 {
         let (address, port) = (client.ip().to_bits(), client.port());
         let words = [u64::from(address), u64::from(port), purpose];
         random::hash(self.seed, &words)
