@@ -167,7 +167,10 @@ fn describe(target: &TargetEvidence) -> TargetHealthDescription {
         target_health: TargetHealth {
             state: target.state.clone(),
             reason: target.reason.clone(),
-            description: in_words(&target.reason),
+            description: match target.reason.as_str() {
+                "Target.NotInUse" if target.unlistened => UNLISTENED,
+                reason => in_words(reason),
+            },
         },
         administrative_override: AdministrativeOverride {
             state: state.to_owned(),
@@ -176,6 +179,9 @@ fn describe(target: &TargetEvidence) -> TargetHealthDescription {
         },
     }
 }
+
+/// What it says of targets whose group no listener forwards to.
+const UNLISTENED: &str = "Target group is not configured to receive traffic from the load balancer";
 
 /// What the console says for a reason code.
 fn in_words(reason: &str) -> &'static str {
@@ -234,6 +240,23 @@ mod tests {
                 r#""Description":"No override is currently active on target"}}]}"#
             )
         );
+    }
+
+    #[test]
+    fn a_target_is_unused_for_its_zone_or_for_want_of_a_listener() {
+        let told = |unlistened| {
+            let target = TargetEvidence {
+                reason: "Target.NotInUse".into(),
+                unlistened,
+                ..TargetEvidence::default()
+            };
+            describe(&target).target_health.description
+        };
+        assert_eq!(
+            told(false),
+            "Target is in an Availability Zone that is not enabled for the load balancer"
+        );
+        assert_eq!(told(true), UNLISTENED);
     }
 
     #[test]

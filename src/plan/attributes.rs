@@ -28,6 +28,11 @@ pub(super) const ZONAL_SHIFT: &str = "zonal_shift.config.enabled";
 /// Flows of a target that has become unhealthy are reset.
 pub(super) const UNHEALTHY_TERMINATION: &str =
     "target_health_state.unhealthy.connection_termination.enabled";
+/// How long they go on before that.
+pub(super) const UNHEALTHY_DRAINING: &str =
+    "target_health_state.unhealthy.draining_interval_seconds";
+/// A client's flows go to one target, of a target group.
+pub(super) const STICKINESS: &str = "stickiness.enabled";
 /// Whether the internet is kept away from a balancer's IPv6 addresses. AWS: false, and true of an internal one.
 pub(super) const DENY_IPV6: &str = "ipv6.deny_all_igw_traffic";
 /// Which zones a host is told of.
@@ -158,7 +163,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Group, HEADER_PLACEMENT,
         Kind::Word(&["on_first_ack_with_payload", "on_first_ack"])),
     attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool),
-    attribute(Holder::Group, "stickiness.enabled", Kind::Bool),
+    attribute(Holder::Group, STICKINESS, Kind::Bool),
     attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"])),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT),
@@ -166,7 +171,7 @@ static ATTRIBUTES: &[Attribute] = &[
         Kind::Number { min: 1, max: 1000 }),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT),
     attribute(Holder::Group, UNHEALTHY_TERMINATION, Kind::Bool),
-    attribute(Holder::Group, "target_health_state.unhealthy.draining_interval_seconds",
+    attribute(Holder::Group, UNHEALTHY_DRAINING,
         Kind::Seconds { min: 0, max: 360_000 }),
     attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }),
 ];

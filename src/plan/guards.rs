@@ -7,6 +7,7 @@
 use super::attributes::ENFORCE_ON_PRIVATE_LINK;
 use super::clock::Clock;
 use super::hosts::{Hosts, known_zone};
+use super::profile::is_of_2020;
 use super::{Sink, vpcs};
 use crate::diag::codes::guards as code;
 use crate::diag::{Diagnostic, Spanned};
@@ -20,9 +21,6 @@ use crate::spec::{self, Body, GuardRule};
 use std::collections::HashMap;
 use std::iter;
 use std::time::Duration;
-
-/// The profile of before August 2023.
-const WITHOUT_BALANCER_GROUPS: &str = "aws-2020";
 
 /// The security groups of a lab, found by name.
 struct Names<'a>(HashMap<&'a str, SecurityGroupId>);
@@ -87,7 +85,7 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
         let groups = &section.security_groups;
         groups.iter().for_each(|name| known(name, sink));
         if let Some(first) = groups.first()
-            && body.profile.value == WITHOUT_BALANCER_GROUPS
+            && is_of_2020(body)
         {
             sink.push(
                 Diagnostic::new(

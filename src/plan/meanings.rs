@@ -80,7 +80,7 @@ static MEANINGS: &[(Holder, &str, &str)] = &[
     (Holder::Group, "stickiness.type",
         "Default: `source_ip`, the only one here."),
     (Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count",
-        "Default: 1 (profile `aws-2020`: `off`). With fewer healthy targets a zone is not in the balancer's name."),
+        "Default: 1. With fewer healthy targets a zone is not in the balancer's name."),
     (Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage",
         "Default: `off`. With a smaller share of healthy targets a zone is not in the balancer's name."),
     (Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",

@@ -3,7 +3,8 @@
 //!
 //! A folder or file a noun of the language: `hosts`, `addresses`, `groups`, `balancers`, `kubernetes`, `nat`, `guards`, `vpcs`,
 //! `endpoints`. `network` puts them together for one moment of a lab, `construction` makes hosts of it, `lower` what the fabric knows;
-//! `destinations` and `steps` resolve the story, `claims` and `shape` what is expected of it. `model` is what comes out.
+//! `destinations` and `steps` resolve the story, `changes` looks at what it changes, `claims` and `shape` at what is expected of it;
+//! `profile` is what AWS had when. `model` is what comes out.
 //!
 //! Pure, and deterministic: the same lab and seed always give the same plan. One small function a rule; a rule
 //! that fails pushes a [`crate::diag::Diagnostic`] and goes on, so that all problems show at once. Not here: how
@@ -13,6 +14,7 @@ mod addresses;
 mod attributes;
 mod balancers;
 mod cases;
+mod changes;
 mod claims;
 mod clock;
 mod construction;
@@ -31,6 +33,7 @@ pub mod model;
 mod nat;
 mod network;
 mod placeholders;
+mod profile;
 mod segments;
 pub mod shape;
 mod sink;
@@ -234,6 +237,7 @@ fn resolve(
         seed,
     };
     let steps = steps::resolve(body, scene, &mut compiler, sink);
+    changes::check(body, sink);
     let works = compiler.claims(works, sink);
     let expect = compiler.claims(expect, sink);
     let fabric = network.config(seed);

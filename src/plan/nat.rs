@@ -37,6 +37,8 @@ const AZURE_BLOCKS: &[(usize, u32)] = &[
 ];
 /// Ports of one address: 1024 to 65535.
 const PORTS: u32 = 64_512;
+/// Azure: of these, so many are given out.
+const AZURE_PORTS: u32 = 64_000;
 
 const IDLE_MINUTES: &str = "idleTimeoutInMinutes";
 const TCP_RESET: &str = "enableTcpReset";
@@ -251,8 +253,12 @@ fn block(
             fitting.map_or(32, |(_, ports)| ports * addresses)
         }
     };
-    let size = size.clamp(1, PORTS);
-    let room = usize::try_from(PORTS / size * addresses).unwrap_or(usize::MAX);
+    let ports = match profile {
+        NatProfile::Azure => AZURE_PORTS,
+        NatProfile::Google | NatProfile::Aws => PORTS,
+    };
+    let size = size.clamp(1, ports);
+    let room = usize::try_from(ports / size * addresses).unwrap_or(usize::MAX);
     if hosts > room {
         let span = written.map_or(name.span, |written| written.span);
         sink.push(

@@ -39,6 +39,8 @@ pub const INSTANCE_OF_ANOTHER_VPC: Code = Code(555);
 pub const PRESERVED_ACROSS_VPCS: Code = Code(556);
 /// An address of another zone's subnet.
 pub const ADDRESS_OF_ANOTHER_ZONE: Code = Code(557);
+/// A balancer's first security group, or its last, while it runs.
+pub const GROUPS_FROM_THE_START: Code = Code(558);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -226,11 +228,11 @@ pub(super) const RULES: &[Rule] = &[
         code: PRESERVED_ACROSS_VPCS,
         title: "client IP preservation across VPCs, before 2023",
         page: "Under `profile: aws-2020` a target group that preserves the client's address has its targets in the balancer's\n\
-        own VPC. Today a peered VPC of the same region will do.\n\
+        own VPC; over UDP and TCP_UDP it always does. Today a peered VPC of the same region will do.\n\
         \n\
         Wrong:\n\
         \x20   profile: aws-2020\n\
-        \x20   target_groups: { web: { target_type: ip, attributes: { preserve_client_ip.enabled: true }, ... } }\n\
+        \x20   target_groups: { web: { target_type: ip, protocol: UDP, ... } }\n\
         Right:\n\
         \x20   target_groups: { web: { target_type: ip, ... } }",
     },
@@ -244,5 +246,18 @@ pub(super) const RULES: &[Rule] = &[
         \x20   hosts: { web: { zone: a, address: 10.0.17.5 } }\n\
         Right:\n\
         \x20   hosts: { web: { zone: b, address: 10.0.17.5 } }",
+    },
+    Rule {
+        code: GROUPS_FROM_THE_START,
+        title: "the first or the last security group of a load balancer, while it runs",
+        page: "Whether a Network Load Balancer has security groups is decided when it is made. One made without cannot get any\n\
+        later, and one with some can have others instead but not none. (There is the way with a group without rules: it\n\
+        lets nothing in, and gets rules later.)\n\
+        \n\
+        Wrong, for a balancer without any:\n\
+        \x20   - set: { load_balancers.front.security_groups: [front] }\n\
+        Right:\n\
+        \x20   load_balancers: { front: { security_groups: [front], ... } }\n\
+        \x20   - set: { security_groups.front.ingress: { http: tcp/80 } }",
     },
 ];

@@ -44,6 +44,9 @@ pub const BALANCER_PORT: Code = Code(672);
 /// Something of an `alb` group that AWS does not let anybody choose.
 pub const FIXED_FOR_BALANCERS: Code = Code(673);
 
+/// More network balancers before an application balancer than AWS lets stand there.
+pub const TOO_MANY_IN_FRONT: Code = Code(674);
+
 /// The rules of this area.
 pub static RULES: &[Rule] = &[
     Rule {
@@ -189,5 +192,18 @@ pub static RULES: &[Rule] = &[
         \x20   target_groups: { albs: { target_type: alb, targets: [inner], attributes: { preserve_client_ip.enabled: false } } }\n\
         Right:\n\
         \x20   target_groups: { albs: { target_type: alb, targets: [inner] } }",
+    },
+    Rule {
+        code: TOO_MANY_IN_FRONT,
+        title: "more than two network balancers in front of an application balancer",
+        page: "An application balancer is a target of two network balancers at most; the groups through which each reaches it do not\n\
+        matter.\n\
+        \n\
+        Wrong, with `albs` an `alb` group:\n\
+        \x20   load_balancers:\n\
+        \x20     one: { zones: [a], listeners: { 80: albs } }\n\
+        \x20     two: { zones: [a], listeners: { 80: albs } }\n\
+        \x20     three: { zones: [a], listeners: { 80: albs } }\n\
+        Right: two of them.",
     },
 ];

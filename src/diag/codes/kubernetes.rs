@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "no such annotation",
         page: "Annotations of a service are those of the AWS Load Balancer Controller, with their whole names; each begins\n\
         with `service.beta.kubernetes.io/aws-load-balancer-`. In a real cluster, a misspelt one is ignored without a\n\
-        word.\n\
+        word. Not all that the controller has are emulated; `hairpin explain annotations` lists those that are.\n\
         \n\
         Wrong:\n\
         \x20   annotations: { service.beta.kubernetes.io/aws-load-balancer-target-type: ip }\n\

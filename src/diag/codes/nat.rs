@@ -103,8 +103,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: NO_PORTS_FOR_HOSTS,
         title: "more hosts behind a NAT gateway than it has ports for",
-        page: "Where each host has a block of ports, the addresses' 64,512 ports each must be enough for all of them; the vendor\n\
-        refuses the setting otherwise.\n\
+        page: "Where each host has a block of ports, the addresses' ports must be enough for all of them: 64,000 of each at Azure,\n\
+        64,512 at Google. The vendor refuses the setting otherwise.\n\
         \n\
         Wrong, with three hosts behind it:\n\
         \x20   egress: { zone: a, profile: azure, attributes: { allocatedOutboundPorts: 32000 } }\n\

@@ -18,6 +18,10 @@ pub const ONE_OF_BOTH: Code = Code(565);
 pub const WEIGHTS_TOO_NEW: Code = Code(566);
 /// Groups of one listener that AWS does not let stand beside each other.
 pub const MIXED_GROUPS: Code = Code(567);
+/// Stickiness where TLS ends.
+pub const STICKY_OVER_TLS: Code = Code(568);
+/// More targets than one load balancer has.
+pub const TOO_MANY_TARGETS: Code = Code(569);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -106,5 +110,28 @@ pub(super) const RULES: &[Rule] = &[
         \x20   443: { protocol: TLS, target_groups: { blue: 90, green: 10 } }\n\
         Right:\n\
         \x20   target_groups: { blue: { protocol: TLS, targets: [web1] }, green: { protocol: TLS, targets: [web2] } }",
+    },
+    Rule {
+        code: STICKY_OVER_TLS,
+        title: "stickiness behind a TLS listener",
+        page: "Stickiness of a Network Load Balancer chooses a flow's target by the client's address alone. AWS has it neither for TLS\n\
+        target groups nor behind TLS listeners.\n\
+        \n\
+        Wrong:\n\
+        \x20   target_groups: { web: { protocol: TLS, attributes: { stickiness.enabled: true }, ... } }\n\
+        Right:\n\
+        \x20   target_groups: { web: { protocol: TLS, ... } }",
+    },
+    Rule {
+        code: TOO_MANY_TARGETS,
+        title: "more targets than one load balancer has",
+        page: "AWS gives a Network Load Balancer 500 targets in each zone; with cross-zone load balancing 500 in all zones together.\n\
+        An application balancer as target counts for 50 of them, with cross-zone load balancing for 100. Each host and port\n\
+        counts once here, however many groups have it. (AWS raises the quota on request.)\n\
+        \n\
+        Wrong:\n\
+        \x20   hosts: { web: { count: 501, zone: a, serve: { 80: echo } } }\n\
+        Right:\n\
+        \x20   hosts: { web: { count: 500, zone: a, serve: { 80: echo } } }",
     },
 ];

@@ -9,7 +9,7 @@ pub const SHIFT_ZONE: Code = Code(571);
 /// Zonal shift enabled across zones, on a balancer that AWS does not let have it.
 pub const SHIFT_UNSUPPORTED: Code = Code(572);
 
-/// Zonal shift across zones, before AWS had that.
+/// Zonal shift, before AWS had that.
 pub const SHIFT_TOO_NEW: Code = Code(573);
 
 /// In order of their codes.
@@ -49,14 +49,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         code: SHIFT_TOO_NEW,
-        title: "zonal shift across zones, in a profile that is older",
-        page: "At first a Network Load Balancer could have zonal shift only without cross-zone load balancing. The profile\n\
-        `aws-2020` is of that time.\n\
+        title: "zonal shift, in a profile that is older",
+        page: "A Network Load Balancer has had zonal shift since 2022, and with cross-zone load balancing since 2024. The profile\n\
+        `aws-2020` is older.\n\
         \n\
         Wrong:\n\
         \x20   profile: aws-2020\n\
         \x20   load_balancers:\n\
-        \x20     front: { attributes: { load_balancing.cross_zone.enabled: true, zonal_shift.config.enabled: true }, ... }\n\
+        \x20     front: { attributes: { zonal_shift.config.enabled: true }, ... }\n\
         Right:\n\
         \x20   profile: aws-current",
     },

@@ -39,6 +39,9 @@ pub struct TargetEvidence {
     /// Where it gets traffic.
     #[serde(default)]
     pub port: i64,
+    /// No listener leads to its group.
+    #[serde(default)]
+    pub unlistened: bool,
     /// Where it is checked.
     #[serde(default)]
     pub health_check_port: i64,

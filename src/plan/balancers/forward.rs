@@ -8,10 +8,8 @@ use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{Forward, GroupId};
 use crate::plan::Sink;
 use crate::plan::groups::{Carries, Group, Groups};
+use crate::plan::profile::is_of_2020;
 use crate::spec::{self, Body};
-
-/// The profile of before weighted target groups.
-const ONE_GROUP_ONLY: &str = "aws-2020";
 
 /// A target group of a listener, and its share of new connections.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +83,7 @@ pub(in crate::plan) fn resolve(
         return Vec::new();
     }
     if let [_, (second, _), ..] = named[..] {
-        if body.profile.value == ONE_GROUP_ONLY {
+        if is_of_2020(body) {
             sink.push(one_group_only(second, body));
         }
         let mut others = found.iter().skip(1);

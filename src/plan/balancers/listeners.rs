@@ -1,13 +1,14 @@
 //! Listeners: one for each protocol, with the idle limit of its flows and groups that it may forward to.
 
 use super::forward::Share;
-use crate::diag::codes::{plan as code, proxy};
+use crate::diag::codes::{plan as code, proxy, targets};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::Protocol;
 use crate::plan::Sink;
 use crate::plan::attributes::{self, Holder, TCP_IDLE};
 use crate::plan::clock::Clock;
 use crate::plan::groups::{Carries, Group, Groups};
+use crate::plan::profile::is_of_2020;
 use crate::spec::{self, Body};
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ pub(super) fn listener(
     for share in shares {
         let group = &groups.list[share.group];
         protocols_match(listens, share.span, group, sink);
+        if listens == Carries::Tls && group.protocol != Carries::Tls && group.attributes.stickiness
+        {
+            sink.push(sticky_behind_tls(port, share.span, group));
+        }
         if listens == Carries::Tls && group.preserve_client_ip {
             sink.push(preserves_over_tls(share.span, group));
         }
@@ -68,6 +73,20 @@ pub(super) fn listener(
             http: listens == Carries::Http,
         })
         .collect()
+}
+
+fn sticky_behind_tls(port: &Spanned<u16>, named: Span, group: &Group<'_>) -> Diagnostic {
+    Diagnostic::new(
+        targets::STICKY_OVER_TLS,
+        named,
+        format!(
+            "`{}` is sticky, and this is a TLS listener",
+            group.name.value
+        ),
+    )
+    .label("AWS refuses this")
+    .also(port.span, "the listener")
+    .help("remove `stickiness.enabled` from the group, or use a TCP listener")
 }
 
 fn preserves_over_tls(named: Span, group: &Group<'_>) -> Diagnostic {
@@ -178,7 +197,7 @@ fn protocols_match(listens: Carries, named: Span, group: &Group<'_>, sink: &mut 
 /// AWS: the idle timeout of TCP listeners can be changed since September 2024.
 pub(super) fn idle_is_fixed(body: &Body, listener: &spec::Listener, sink: &mut Sink) {
     let mut attributes = listener.attributes.iter();
-    if body.profile.value == "aws-2020"
+    if is_of_2020(body)
         && let Some((name, _)) = attributes.find(|(name, _)| name.value == TCP_IDLE)
     {
         sink.push(

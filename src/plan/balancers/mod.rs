@@ -1,7 +1,8 @@
 //! Load balancers: listeners matched with groups, zones, the emulator's knobs.
 //!
 //! Here what all kinds have in common; what only some have is in `application`, `classic` and `dualstack`. `listeners` and
-//! `forward` say what goes where, `preferences` and `zonal_shift` what a lab may wish, `service` whether targets serve it.
+//! `forward` say what goes where, `preferences` and `zonal_shift` what a lab may wish, `quotas` how much
+//! of it, `service` whether targets serve it.
 //! Not here: addresses (see `addresses`) and targets (see `groups`).
 
 pub(super) mod application;
@@ -10,6 +11,7 @@ mod dualstack;
 pub(super) mod forward;
 mod listeners;
 mod preferences;
+pub(super) mod quotas;
 mod service;
 mod zonal_shift;
 

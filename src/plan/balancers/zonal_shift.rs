@@ -8,10 +8,8 @@ use crate::diag::{Diagnostic, Spanned};
 use crate::plan::Sink;
 use crate::plan::attributes::{CROSS_ZONE, Checked, UNHEALTHY_TERMINATION, ZONAL_SHIFT};
 use crate::plan::groups::{Carries, Group, Groups};
+use crate::plan::profile::is_of_2020;
 use crate::spec::{self, Body};
-
-/// The profile of before zonal shift across zones.
-const WITHIN_ZONES_ONLY: &str = "aws-2020";
 
 /// The zone that a balancer is shifted away from.
 pub(super) fn shifted<'a>(
@@ -64,23 +62,21 @@ pub(super) fn may_shift(
     if enabled.value != "true" {
         return;
     }
-    // Not across zones, nothing is asked of the groups.
-    if !attributes.flag(CROSS_ZONE, false) {
-        return;
-    }
-    if body.profile.value == WITHIN_ZONES_ONLY {
+    if is_of_2020(body) {
         sink.push(
             Diagnostic::new(
                 code::SHIFT_TOO_NEW,
                 enabled.span,
-                "zonal shift and cross-zone load balancing on one balancer",
+                "zonal shift of a Network Load Balancer",
             )
-            .label("AWS allows both together since 2024")
+            .label("AWS has it since 2022, with cross-zone load balancing since 2024")
             .also(body.profile.span, "this profile is older")
-            .help(format!(
-                "turn `{CROSS_ZONE}` off, or use `profile: aws-current`"
-            )),
+            .help("remove it, or use `profile: aws-current`"),
         );
+        return;
+    }
+    // Not across zones, nothing is asked of the groups.
+    if !attributes.flag(CROSS_ZONE, false) {
         return;
     }
     let mut said = Vec::new();

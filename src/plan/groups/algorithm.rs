@@ -6,11 +6,11 @@ use super::Carries;
 use crate::diag::Diagnostic;
 use crate::diag::codes::http as code;
 use crate::fabric::config::Algorithm;
-use crate::plan::{Sink, attributes};
+use crate::plan::Sink;
+use crate::plan::attributes::{self, STICKINESS};
 use crate::spec;
 
 const ALGORITHM: &str = "load_balancing.algorithm.type";
-const STICKINESS: &str = "stickiness.enabled";
 
 /// How targets of a group are chosen. What does not fit its protocol is told.
 pub(super) fn algorithm(group: &spec::TargetGroup, sink: &mut Sink) -> Algorithm {

@@ -17,6 +17,7 @@ use super::attributes::{
 };
 use super::clock::Clock;
 use super::hosts::{Draft, Hosts};
+use super::profile::is_of_2020;
 use super::{HostId, Sink};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -111,7 +112,7 @@ pub(super) fn resolve<'a>(
 ) -> Groups<'a> {
     let mut list = Vec::with_capacity(body.target_groups.len());
     let mut by_name = HashMap::new();
-    let old = body.profile.value == "aws-2020";
+    let old = is_of_2020(body);
     for (name, group) in &body.target_groups {
         by_name.entry(name.value.as_str()).or_insert(list.len());
         let attributes = attributes::check(Holder::Group, &group.attributes, sink);

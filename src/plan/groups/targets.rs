@@ -8,7 +8,10 @@ use crate::fabric::config::{
     Algorithm, Consensus, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
 };
 use crate::plan::Sink;
-use crate::plan::attributes::Checked;
+use crate::plan::attributes::{
+    Checked, STICKINESS, UNHEALTHY_DRAINING as DRAINING,
+    UNHEALTHY_TERMINATION as TERMINATE_UNHEALTHY,
+};
 use crate::plan::clock::Clock;
 use crate::plan::hosts::Hosts;
 use crate::spec::{self, Body};
@@ -16,11 +19,8 @@ use std::time::Duration;
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 const TERMINATE_DEREGISTERED: &str = "deregistration_delay.connection_termination.enabled";
-const TERMINATE_UNHEALTHY: &str = "target_health_state.unhealthy.connection_termination.enabled";
-const DRAINING: &str = "target_health_state.unhealthy.draining_interval_seconds";
 const DNS: &str = "target_group_health.dns_failover.minimum_healthy_targets";
 const ROUTING: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
-const STICKINESS: &str = "stickiness.enabled";
 /// AWS's default, cloud seconds.
 const DELAY_SECONDS: u64 = 300;
 
@@ -70,13 +70,9 @@ pub(super) fn attributes(
             .help(format!("add `{TERMINATE_UNHEALTHY}: false`")),
         );
     }
-    // AWS: the default since the end of 2022; before, the threshold was off.
-    let dns_count = (!old).then_some(1);
-    let (routing, dns_failover) = (
-        threshold(ROUTING, Some(1), written),
-        threshold(DNS, dns_count, written),
-    );
-    dns_is_not_below_routing(written, &routing, &dns_failover, old, sink);
+    let (routing, dns_failover) = (threshold(ROUTING, written), threshold(DNS, written));
+    dns_is_not_below_routing(written, &routing, &dns_failover, sink);
+    sticky_over_tls(protocol, written, sink);
     GroupAttributes {
         deregistration_delay: seconds(DELAY, DELAY_SECONDS),
         // AWS: on for UDP groups made since October 2023.
@@ -90,13 +86,32 @@ pub(super) fn attributes(
     }
 }
 
-fn threshold(family: &str, count: Option<u32>, written: &Checked<'_>) -> Threshold {
+/// AWS: stickiness is for flows, which TLS listeners have none of.
+fn sticky_over_tls(protocol: Carries, written: &Checked<'_>, sink: &mut Sink) {
+    if protocol == Carries::Tls
+        && let Some(value) = written.text(STICKINESS)
+        && value.value == "true"
+    {
+        sink.push(
+            Diagnostic::new(
+                code::STICKY_OVER_TLS,
+                value.span,
+                "stickiness of a TLS target group",
+            )
+            .label("AWS refuses this")
+            .help("remove the attribute, or use TCP for group and listener"),
+        );
+    }
+}
+
+/// AWS: one healthy target is enough, as it was before there were thresholds.
+fn threshold(family: &str, written: &Checked<'_>) -> Threshold {
     let part = |name: &str, default| match written.text(&format!("{family}.{name}")) {
         Some(value) => value.value.parse().ok(),
         None => default,
     };
     Threshold {
-        count: part("count", count),
+        count: part("count", Some(1)),
         percentage: part("percentage", None),
     }
 }
@@ -107,7 +122,6 @@ fn dns_is_not_below_routing(
     written: &Checked<'_>,
     routing: &Threshold,
     dns: &Threshold,
-    old: bool,
     sink: &mut Sink,
 ) {
     let pairs = [
@@ -123,7 +137,6 @@ fn dns_is_not_below_routing(
             .or_else(|| written.text(&format!("{ROUTING}.{name}")));
         if let Some(place) = place
             && dns < routing
-            && !old
         {
             sink.push(
                 Diagnostic::new(

@@ -30,6 +30,30 @@ const NAMES: &[(&str, &str)] = &[
     ("target-group-attributes", PAIRS),
     ("type", "`external`, `nlb` or `nlb-ip`"),
 ];
+/// Others that the controller has, with what is behind the dot of some, and that mean nothing here.
+const NOT_EMULATED: &[&str] = &[
+    "access-log-enabled",
+    "access-log-s3-bucket-name",
+    "access-log-s3-bucket-prefix",
+    "actions.",
+    "additional-resource-tags",
+    "alpn-policy",
+    "backend-protocol",
+    "eip-allocations",
+    "inbound-sg-rules-on-private-link-traffic",
+    "ipv6-addresses",
+    "manage-backend-security-group-rules",
+    "multi-cluster-target-group",
+    "name",
+    "private-ipv4-addresses",
+    "security-groups",
+    "ssl-cert",
+    "ssl-negotiation-policy",
+    "ssl-ports",
+    "subnets",
+    "target-group-attributes.",
+    "target-node-labels",
+];
 /// What annotations of attributes may be.
 const PAIRS: &str = "pairs with commas between: `load_balancing.cross_zone.enabled=true`";
 /// `...-listener-attributes.TCP-80`
@@ -100,9 +124,26 @@ pub(in crate::plan) fn read(
     wishes
 }
 
+fn is_of_the_controller(short: &str) -> bool {
+    NOT_EMULATED.iter().any(|known| match known.ends_with('.') {
+        true => short.starts_with(known),
+        false => short == *known,
+    })
+}
+
 fn unknown(name: &Spanned<String>, sink: &Sink) -> Diagnostic {
+    let short = name.value.strip_prefix(PREFIX);
+    if short.is_some_and(is_of_the_controller) {
+        return Diagnostic::new(
+            code::ANNOTATION_UNKNOWN,
+            name.span,
+            format!("the annotation `{}` is not emulated", name.value),
+        )
+        .label("the controller has it, and nothing here would follow it")
+        .help("`hairpin explain annotations` lists those that are");
+    }
     let all: Vec<String> = names().map(|known| format!("{PREFIX}{known}")).collect();
-    let help = match name.value.strip_prefix(PREFIX) {
+    let help = match short {
         Some(short) => sink.help(short, names()),
         None => sink.help(&name.value, all.iter().map(String::as_str)),
     };

@@ -8,6 +8,7 @@ use crate::plan::balancers::Balancer;
 use crate::plan::balancers::forward::used;
 use crate::plan::groups::{Groups, Target};
 use crate::plan::hosts::Hosts;
+use crate::plan::profile::is_of_2020;
 use crate::spec::Body;
 
 /// Targets are registered by their instance id. Behind the lab's groups are those that classic balancers have.
@@ -70,7 +71,7 @@ pub(in crate::plan) fn check(
                     true if target.registered => {
                         sink.push(instance_elsewhere(target, &host.name, balancer));
                     }
-                    false if preserved && body.profile.value == "aws-2020" => {
+                    false if preserved && is_of_2020(body) => {
                         sink.push(preserved_elsewhere(target, body));
                     }
                     true | false => {}
@@ -98,5 +99,5 @@ fn preserved_elsewhere(target: &Target, body: &Body) -> Diagnostic {
         "before 2023, client IP preservation needs targets in the balancer's own VPC",
     )
     .also(body.profile.span, "this profile")
-    .help("switch `preserve_client_ip.enabled` off, or use `profile: aws-current`")
+    .help("use a group of TCP, which preserves nothing, or `profile: aws-current`")
 }

@@ -234,9 +234,8 @@ fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> T
         let mut groups = listener.forward.iter().map(|forward| forward.group);
         groups.any(|group| usize::from(group.0) == number)
     };
-    let port = target
-        .port
-        .or(listeners.find(to_group).map(|listener| listener.port));
+    let listener = listeners.find(to_group);
+    let port = target.port.or(listener.map(|listener| listener.port));
     let checked = group.health_check.as_ref().and_then(|check| check.port);
     let id = if let Some(inner) = group.inner {
         interfaces::application_arn(&plan.fabric.balancers[usize::from(inner.0)].name)
@@ -249,6 +248,7 @@ fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> T
     TargetEvidence {
         id,
         port: port.unwrap_or(0).into(),
+        unlistened: listener.is_none(),
         health_check_port: checked.or(port).unwrap_or(0).into(),
         zone: target.zone.clone().unwrap_or_default(),
         state: state.word().to_owned(),

@@ -22,6 +22,10 @@ pub const ATTRIBUTE_ELSEWHERE: Code = Code(351);
 pub const ATTRIBUTE_VALUE: Code = Code(352);
 /// An attribute that UDP fixes.
 pub const ATTRIBUTE_FIXED: Code = Code(354);
+/// Something that AWS got after the lab's profile.
+pub const NEWER_THAN_PROFILE: Code = Code(355);
+/// An attribute that only grows, and is to shrink.
+pub const FEWER_ADDRESSES: Code = Code(356);
 /// `prefer` names no target.
 pub const PREFER_TARGET: Code = Code(360);
 /// `prefer` names no zonal address.
@@ -132,6 +136,32 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         \n\
         Wrong:\n\
         \x20   target_groups: { dns: { protocol: UDP, attributes: { preserve_client_ip.enabled: false } } }",
+    },
+    Rule {
+        code: NEWER_THAN_PROFILE,
+        title: "something that is newer than the lab's profile",
+        page: "`profile: aws-2020` has what Network Load Balancers had at the end of 2020. Client IP preservation was not a choice yet\n\
+        (instance targets over TCP had it, ip targets had not), a zone left DNS with its last healthy target, and no zone\n\
+        could be taken from a balancer. What came later: preservation as an attribute, application balancers as targets\n\
+        and groups of IPv6 targets (2021), cross-zone load balancing and thresholds of target groups (2022), client\n\
+        routing policy and connections that outlive a target's health (2023), taking zones away and secondary\n\
+        addresses (2025).\n\
+        \n\
+        Wrong:\n\
+        \x20   profile: aws-2020\n\
+        \x20   load_balancers: { front: { attributes: { secondary_ips.auto_assigned.per_subnet: 1 }, ... } }\n\
+        Right:\n\
+        \x20   profile: aws-current",
+    },
+    Rule {
+        code: FEWER_ADDRESSES,
+        title: "secondary addresses that would become fewer",
+        page: "A Network Load Balancer's `secondary_ips.auto_assigned.per_subnet` can be raised while it runs, and not lowered.\n\
+        \n\
+        Wrong, with 3 at first:\n\
+        \x20   - set: { load_balancers.front.attributes.secondary_ips.auto_assigned.per_subnet: 1 }\n\
+        Right:\n\
+        \x20   - set: { load_balancers.front.attributes.secondary_ips.auto_assigned.per_subnet: 5 }",
     },
     Rule {
         code: PREFER_TARGET,
