@@ -58,6 +58,31 @@ fn every_lab_holds() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     let bare: Vec<String> = cases.iter().flat_map(without_witness).collect();
     assert!(bare.is_empty(), "{}", bare.join("\n"));
+    let undrawn: Vec<String> = cases.iter().flat_map(undrawn).collect();
+    assert!(undrawn.is_empty(), "{}", undrawn.join("\n"));
+}
+
+/// Packets that findings cite and the case's ladder has no row of.
+fn undrawn(case: &serde_json::Value) -> Vec<String> {
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let rows = list(&case["ladder"]["rows"]);
+    let drawn = rows.iter().flat_map(|row| list(&row["packet"]["packets"]));
+    let drawn: BTreeSet<i64> = drawn.filter_map(|number| number.as_i64()).collect();
+    let of_finding = |finding: &serde_json::Value| {
+        let cited = list(&finding["packets"]);
+        let numbers = cited
+            .iter()
+            .map(|number| number.as_i64().expect("a number"));
+        let missing: Vec<i64> = numbers.filter(|number| !drawn.contains(number)).collect();
+        (!missing.is_empty()).then(|| {
+            let (lab, name, kind) = (&case["lab"], &case["case"], &finding["kind"]);
+            format!("{lab} {name}: {kind} cites {missing:?}, and the ladder has no such rows")
+        })
+    };
+    list(&case["findings"])
+        .iter()
+        .filter_map(of_finding)
+        .collect()
 }
 
 /// Findings that cite nothing of the evidence.

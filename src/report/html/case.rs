@@ -91,6 +91,7 @@ struct Tuple {
     colour: usize,
     name: String,
     at_client: String,
+    in_part: bool,
     via: String,
     /// What it is called on its way.
     way: Vec<String>,
@@ -246,6 +247,7 @@ fn tuples(ladder: &Ladder) -> Vec<Tuple> {
             served => format!("the balancer's own, for {}", served.join(", ")),
         },
         way: way(tuple),
+        in_part: tuple.in_part,
         target: tuple.target.clone(),
         at_target: at_target(ladder, tuple),
     });

@@ -114,9 +114,10 @@ impl<'a> Page<'a> {
     fn lanes(&self, height: f64, out: &mut String) {
         for (lane, x) in self.ladder.lanes.iter().zip(&self.x) {
             out.push_str(&format!(
-                "<text class=\"name\" x=\"{x}\" y=\"16\">{}</text><text class=\"address\" x=\"{x}\" y=\"32\">{}</text>\
-                 <path class=\"life\" d=\"M{x} 38V{height:.0}\"/>",
+                "<text class=\"name\" x=\"{x}\" y=\"16\">{}<title>{}</title></text>\
+                 <text class=\"address\" x=\"{x}\" y=\"32\">{}</text><path class=\"life\" d=\"M{x} 38V{height:.0}\"/>",
                 escape(&cut(&lane.name, 20)),
+                escape(&lane.stands_for.join(", ")),
                 escape(&lane.address)
             ));
         }

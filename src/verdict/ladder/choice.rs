@@ -48,8 +48,7 @@ pub(super) fn of_packets(journeys: &[Journey], chosen: &[usize], found: &[Findin
     let mut owners: HashMap<usize, usize> = HashMap::new();
     for journey in journeys {
         if let Some(connection) = journey.connection {
-            let records = journey.stretches.iter().flat_map(|s| [s.sent, s.ended]);
-            owners.extend(records.map(|record| (record, connection)));
+            owners.extend(journey.records().map(|record| (record, connection)));
         }
     }
     let mut drawn = chosen.to_vec();

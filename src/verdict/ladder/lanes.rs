@@ -6,7 +6,13 @@ use crate::verdict::trace::{Journey, Trace};
 
 /// The lifelines of a ladder, from left to right.
 pub struct Lanes {
-    list: Vec<Lane>,
+    list: Vec<Line>,
+}
+
+/// A lifeline, and for whom it stands: for itself, or for several of one role that there is no room for beside each other.
+struct Line {
+    shown: Lane,
+    of: Vec<Lane>,
 }
 
 /// Lifelines in one ladder.
@@ -14,10 +20,12 @@ const LANES: usize = 7;
 /// Connections in one ladder, however few their ends.
 const CONNECTIONS: usize = 12;
 
-/// Chosen connections, each with the hosts and NAT gateways that its packets came to.
+/// Chosen connections, each with the hosts and NAT gateways that its drawn packets came to.
 pub struct Chosen<'e> {
     /// In the order of choice.
     pub connections: Vec<usize>,
+    /// Of how many of them every packet is drawn; of the others, behind these, what findings cite.
+    pub whole: usize,
     hosts: Vec<Vec<&'e str>>,
     gateways: Vec<Vec<&'e str>>,
 }
@@ -26,27 +34,53 @@ impl<'e> Chosen<'e> {
     /// From all packets of a case.
     pub fn new(trace: &Trace<'e>, journeys: &[Journey], connections: Vec<usize>) -> Self {
         let mut chosen = Self {
+            whole: connections.len(),
             hosts: vec![Vec::new(); connections.len()],
             gateways: vec![Vec::new(); connections.len()],
             connections,
         };
         for journey in journeys {
-            let place = chosen.connections.iter();
-            let Some(place) = place.clone().position(|c| Some(*c) == journey.connection) else {
-                continue;
-            };
-            for stretch in &journey.stretches {
-                let packets = &trace.evidence.packets;
-                let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
-                for name in [&sent.sender, &ended.receiver] {
-                    note(&mut chosen.hosts[place], name);
-                }
-                if let Some(gateway) = gateway(trace, sent, ended) {
-                    note(&mut chosen.gateways[place], gateway);
-                }
+            if let Some(place) = chosen.place(journey.connection) {
+                chosen.meet(trace, journey, place);
             }
         }
         chosen
+    }
+
+    /// With the connections of what findings cite and is not drawn yet.
+    pub fn cite<'j>(&mut self, trace: &Trace<'e>, cited: impl Iterator<Item = &'j Journey>) {
+        for journey in cited {
+            let Some(connection) = journey.connection else {
+                continue;
+            };
+            let place = self.place(journey.connection).unwrap_or_else(|| {
+                self.connections.push(connection);
+                self.hosts.push(Vec::new());
+                self.gateways.push(Vec::new());
+                self.connections.len() - 1
+            });
+            self.meet(trace, journey, place);
+        }
+    }
+
+    /// Which of the chosen it is.
+    pub fn place(&self, connection: Option<usize>) -> Option<usize> {
+        let connection = connection?;
+        self.connections.iter().position(|one| *one == connection)
+    }
+
+    /// Where a packet of one came to.
+    fn meet(&mut self, trace: &Trace<'e>, journey: &Journey, place: usize) {
+        for stretch in &journey.stretches {
+            let packets = &trace.evidence.packets;
+            let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
+            for name in [&sent.sender, &ended.receiver] {
+                note(&mut self.hosts[place], name);
+            }
+            if let Some(gateway) = gateway(trace, sent, ended) {
+                note(&mut self.gateways[place], gateway);
+            }
+        }
     }
 
     /// Leaves out the last connections until the rest have few enough ends to be drawn beside each other, and says how
@@ -58,8 +92,11 @@ impl<'e> Chosen<'e> {
             count -= 1;
         }
         // One that needs more than there is room for is drawn all the same.
-        self.connections.truncate(count.max(1));
-        all - self.connections.len()
+        self.whole = count.max(1).min(all);
+        self.connections.truncate(self.whole);
+        self.hosts.truncate(self.whole);
+        self.gateways.truncate(self.whole);
+        all - self.whole
     }
 
     /// The lifelines for the first `count` connections, each once.
@@ -95,7 +132,11 @@ impl<'e> Chosen<'e> {
 
     /// Clients, and the hosts that they are inside of behind them.
     fn clients(&self, trace: &Trace<'e>, count: usize, list: &mut Vec<Lane>) {
-        let connections = || self.first(trace, count);
+        // A health check has none.
+        let connections = || {
+            let all = self.first(trace, count);
+            all.filter(|c| !is_zonal(trace, &c.from))
+        };
         let mut homes: Vec<&str> = Vec::new();
         for client in connections() {
             note(
@@ -129,6 +170,7 @@ impl<'e> Chosen<'e> {
                     role: Role::Gateway,
                     name: (*gateway).to_owned(),
                     address: address.cloned().unwrap_or_default(),
+                    stands_for: Vec::new(),
                 },
             );
         }
@@ -141,6 +183,7 @@ impl<'e> Chosen<'e> {
             role: Role::Endpoint,
             name: c.via.clone(),
             address: ip(&c.remote).to_owned(),
+            stands_for: Vec::new(),
         });
         by_name(lanes.collect(), list);
     }
@@ -151,6 +194,7 @@ impl<'e> Chosen<'e> {
             role: Role::Zonal,
             name: name.to_owned(),
             address: address.to_owned(),
+            stands_for: Vec::new(),
         };
         let front = self.first(trace, count).filter_map(|c| {
             let name = zonal_of(trace, c)?;
@@ -164,6 +208,12 @@ impl<'e> Chosen<'e> {
             .filter(|c| is_zonal(trace, &c.target));
         let behind = behind.map(|c| lane(&c.target, ip(&c.target_address)));
         by_name(behind.collect(), list);
+        let checking = self.first(trace, count);
+        let checking = checking.filter(|c| is_zonal(trace, &c.from));
+        by_name(
+            checking.map(|c| lane(&c.from, ip(&c.local))).collect(),
+            list,
+        );
     }
 
     /// Targets and what else saw the packets, and the hosts that they are inside of before them.
@@ -196,27 +246,31 @@ impl<'e> Chosen<'e> {
 impl Lanes {
     /// Lanes for the connections' ends and all that was seen between.
     pub fn new(trace: &Trace, chosen: &Chosen) -> Self {
-        Self {
-            list: chosen.lanes(trace, chosen.connections.len()),
-        }
+        let all = chosen.lanes(trace, chosen.connections.len());
+        let list = match all.len() <= LANES {
+            true => all.into_iter().map(Line::of_one).collect(),
+            false => gathered(all, &chosen.lanes(trace, chosen.whole)),
+        };
+        Self { list }
     }
 
     /// Who stands where.
     pub fn told(self) -> Vec<Lane> {
-        self.list
+        self.list.into_iter().map(|line| line.shown).collect()
     }
 
     /// The first lane of which it is true.
     pub(super) fn place(&self, own: impl Fn(&Lane) -> bool) -> Option<usize> {
-        self.list.iter().position(own)
+        self.list.iter().position(|line| line.of.iter().any(&own))
     }
 
     /// The lane of a host, or of a balancer's address whose own kernel has packets; of a host's two, that at the clients'
     /// end or the other.
     pub(super) fn named(&self, name: &str, client: bool) -> Option<usize> {
         let own = |lane: &Lane| lane.name == name && (is_host(lane) || lane.role == Role::Zonal);
-        let first = self.list.iter().position(own);
-        let last = self.list.iter().rposition(own);
+        let is_own = |line: &Line| line.of.iter().any(own);
+        let first = self.list.iter().position(is_own);
+        let last = self.list.iter().rposition(is_own);
         if client { first } else { last }
     }
 
@@ -224,6 +278,39 @@ impl Lanes {
     pub(super) fn last(&self) -> usize {
         self.list.len().saturating_sub(1)
     }
+}
+
+impl Line {
+    fn of_one(lane: Lane) -> Self {
+        Self {
+            shown: lane.clone(),
+            of: vec![lane],
+        }
+    }
+}
+
+/// Those that are not `kept` stand, role by role, in one line, at the place of the first.
+fn gathered(all: Vec<Lane>, kept: &[Lane]) -> Vec<Line> {
+    let mut list: Vec<Line> = Vec::new();
+    for lane in all {
+        let own = kept.contains(&lane);
+        let crowd =
+            |line: &&mut Line| !own && line.shown.role == lane.role && !kept.contains(&line.shown);
+        match list.iter_mut().find(crowd) {
+            Some(line) => {
+                line.of.push(lane);
+                let names = line.of.iter().map(|lane| lane.name.clone());
+                line.shown = Lane {
+                    role: line.shown.role,
+                    name: format!("{} more", line.of.len()),
+                    address: String::new(),
+                    stands_for: names.collect(),
+                };
+            }
+            None => list.push(Line::of_one(lane)),
+        }
+    }
+    list
 }
 
 /// The NAT gateway that translated, dropped, answered or made a packet.
@@ -274,6 +361,7 @@ fn host(trace: &Trace, role: Role, name: &str) -> Lane {
         role,
         name: name.to_owned(),
         address: record.map_or(String::new(), |record| record.address.clone()),
+        stands_for: Vec::new(),
     }
 }
 

@@ -26,7 +26,7 @@ pub use text::text;
 
 use super::findings;
 use super::model::Finding;
-use super::trace::{Journey, Trace};
+use super::trace::{Journey, Stretch, Trace};
 use crate::evidence::Evidence;
 use lanes::{Chosen, Lanes};
 use notes::Notes;
@@ -47,48 +47,61 @@ pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
     rows_of(evidence, choice::choose(evidence, &found), &found)
 }
 
-/// As [`rows`], with what findings cite: it is never cut out, and the connections that it belongs to are drawn, too.
+/// As [`rows`], with what findings cite: each such packet has its row, whosever it is, and the connections that tell most
+/// of it are drawn whole, too.
 pub fn rows_of(evidence: &Evidence, connections: Vec<usize>, found: &[Finding]) -> Ladder {
+    let cited: HashSet<usize> = found.iter().flat_map(|f| &f.packets).copied().collect();
     let trace = Trace::new(evidence);
     let journeys = trace.journeys();
-    let cited: HashSet<usize> = found.iter().flat_map(|f| &f.packets).copied().collect();
     let mut wanted = connections;
-    wanted.extend(choice::of_packets(&journeys, &wanted, found));
     let mut seen = HashSet::new();
     wanted.retain(|c| seen.insert(*c) && journeys.iter().any(|j| j.connection == Some(*c)));
-    if !wanted.is_empty() {
+    let telling = choice::of_packets(&journeys, &wanted, found);
+    let nothing = wanted.is_empty() && telling.is_empty();
+    let owned = journeys.iter().filter(|j| j.connection.is_some());
+    let owned: HashSet<usize> = owned.flat_map(Journey::records).collect();
+    let mut strays: Vec<usize> = cited.difference(&owned).copied().collect();
+    strays.sort_unstable();
+    let Some(told) = programs::told(&trace, nothing, &strays) else {
+        wanted.extend(telling);
         return drawn(&trace, &journeys, wanted, &cited);
-    }
-    let Some((evidence, opened)) = programs::told(&trace) else {
-        return Ladder::default();
     };
-    let trace = Trace::new(&evidence);
-    // Its packets have other places than those of the evidence.
-    drawn(&trace, &trace.journeys(), opened, &HashSet::new())
+    let trace = Trace::new(&told.evidence);
+    let journeys = trace.journeys();
+    wanted.extend(choice::of_packets(&journeys, &wanted, found));
+    let first = told.first.filter(|c| !wanted.contains(c));
+    let first: Vec<usize> = first.collect();
+    wanted.extend(first);
+    drawn(&trace, &journeys, wanted, &cited)
 }
 
-/// The rows of connections that have some.
+/// The rows of connections that have some, and of what else is cited.
 fn drawn(
     trace: &Trace,
     journeys: &[Journey],
     wanted: Vec<usize>,
     cited: &HashSet<usize>,
 ) -> Ladder {
+    if wanted.is_empty() {
+        return Ladder::default();
+    }
     let mut chosen = Chosen::new(trace, journeys, wanted);
     let left_out = chosen.fit(trace);
+    let whole = chosen.connections.clone();
+    let is_whole = |j: &&Journey| j.connection.is_some_and(|c| whole.contains(&c));
+    let is_drawn = |j: &&Journey| is_whole(j) || (j.connection.is_some() && is_cited(j, cited));
+    let others = journeys.iter().filter(is_drawn).filter(|j| !is_whole(j));
+    chosen.cite(trace, others);
     let lanes = Lanes::new(trace, &chosen);
     let mut notes = Notes::new(trace, journeys);
-    let place = |c: usize| chosen.connections.iter().position(|one| *one == c);
-    let legs = legs(trace, &chosen.connections);
+    let shown: Vec<&Journey> = journeys.iter().filter(is_drawn).collect();
+    let legs = legs(trace, &whole, &shown);
     let mut rows = Vec::new();
-    for journey in journeys
-        .iter()
-        .filter(|j| j.connection.is_some_and(|c| place(c).is_some()))
-    {
+    for journey in shown {
         let note = notes.on(journey);
-        let leg = journey.passage.and_then(|p| trace.passages[p].leg);
+        let leg = leg(trace, journey);
         let tuple = match leg {
-            None => journey.connection.and_then(place),
+            None => chosen.place(journey.connection),
             Some(leg) => {
                 let at = legs.iter().position(|one| *one == leg);
                 at.map(|at| chosen.connections.len() + at)
@@ -102,6 +115,7 @@ fn drawn(
         for (number, (arrow, begins, ends)) in arrows.into_iter().enumerate() {
             let stretches = &journey.stretches[begins..=ends];
             rows.push(PacketRow {
+                packets: numbers(trace, stretches),
                 time: trace.evidence.packets[stretches[0].sent].t,
                 connection: tuple,
                 serves: leg.and_then(|leg| served(trace, leg, journey.connection)),
@@ -119,16 +133,26 @@ fn drawn(
     }
     Ladder {
         rows: rows.into_iter().map(Row::Packet).collect(),
-        tuples: tuples::tuples(trace, journeys, &chosen.connections, &legs),
+        tuples: tuples::tuples(trace, journeys, &chosen, &legs),
         lanes: lanes.told(),
         left_out,
     }
 }
 
+/// Of the packet, place by place.
+fn numbers(trace: &Trace, stretches: &[Stretch]) -> Vec<i64> {
+    let packets = &trace.evidence.packets;
+    stretches.iter().map(|s| packets[s.sent].id).collect()
+}
+
 /// One of its records is among these.
 fn is_cited(journey: &Journey, cited: &HashSet<usize>) -> bool {
-    let records = journey.stretches.iter().flat_map(|s| [s.sent, s.ended]);
-    records.into_iter().any(|record| cited.contains(&record))
+    journey.records().any(|record| cited.contains(&record))
+}
+
+/// The connection of a proxy that a packet is on.
+fn leg(trace: &Trace, journey: &Journey) -> Option<usize> {
+    trace.passages[journey.passage?].leg
 }
 
 /// For which of the connections that a proxy's own one serves a packet of it is; none where it serves one.
@@ -137,10 +161,13 @@ fn served(trace: &Trace, leg: usize, connection: Option<usize>) -> Option<String
     connection.filter(|_| several).map(|one| trace.name(one))
 }
 
-/// The connections of proxies to targets that some connections led to, in order.
-fn legs(trace: &Trace, connections: &[usize]) -> Vec<usize> {
+/// The connections of proxies to targets that some connections led to, and those with packets that are drawn, in order.
+fn legs(trace: &Trace, whole: &[usize], shown: &[&Journey]) -> Vec<usize> {
+    let drawn: HashSet<usize> = shown.iter().filter_map(|j| leg(trace, j)).collect();
     let legs = trace.legs.iter().enumerate();
-    let own = legs.filter(|(_, leg)| leg.connections.iter().any(|c| connections.contains(c)));
+    let own = legs.filter(|(number, leg)| {
+        drawn.contains(number) || leg.connections.iter().any(|c| whole.contains(c))
+    });
     own.map(|(number, _)| number).collect()
 }
 

@@ -14,7 +14,7 @@ pub struct Ladder {
     pub lanes: Vec<Lane>,
     /// From top to bottom; empty when there is no packet to show.
     pub rows: Vec<Row>,
-    /// Connections asked for and not drawn.
+    /// Connections asked for and not drawn whole, for want of room.
     pub left_out: usize,
 }
 
@@ -38,6 +38,9 @@ pub struct Tuple {
     /// It is a proxy's own connection to a target, and these are the connections that it serves.
     #[serde(default)]
     pub serves: Vec<String>,
+    /// Of all its packets only those are drawn that a finding cites.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_part: bool,
 }
 
 /// A connection as one place on its way sees it.
@@ -54,10 +57,13 @@ pub struct Leg {
 pub struct Lane {
     /// Whose it is.
     pub role: Role,
-    /// `client`, `front/a`, `web1`
+    /// `client`, `front/a`, `web1`; `5 more` where it stands for several.
     pub name: String,
     /// As far as it is one; may be empty.
     pub address: String,
+    /// The names of several that there is no room for beside each other; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_for: Vec<String>,
 }
 
 /// What stands at a lifeline.
@@ -98,6 +104,10 @@ pub enum Row {
 /// A packet's row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PacketRow {
+    /// Its numbers, as captures and the evidence have them ([`crate::evidence::Packet::id`]): one for each place on this
+    /// part of its way.
+    #[serde(default)]
+    pub packets: Vec<i64>,
     /// When it was sent, ms since the first step began: the clock of steps and findings.
     pub time: f64,
     /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.

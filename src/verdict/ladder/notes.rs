@@ -25,6 +25,8 @@ pub struct Notes<'a, 'b> {
     disowned: Vec<usize>,
     /// Numbers that were acknowledged to a client, by connection.
     answered: HashSet<(usize, i64)>,
+    /// Connections with a packet that a link still has, by direction.
+    under_way: HashSet<(Option<usize>, bool)>,
     /// Remarks made of packets that may be many.
     said: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl<'a, 'b> Notes<'a, 'b> {
             sent: HashMap::new(),
             holder: HashMap::new(),
             disowned: Vec::new(),
+            under_way: HashSet::new(),
             said: Vec::new(),
         }
     }
@@ -153,7 +156,11 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some(format!("answered by {who} itself: {how}"));
         }
         if ended.fate == "held" {
-            return Some("still under way when the record ends".into());
+            // Said of the first of each direction.
+            let first = self
+                .under_way
+                .insert((place.connection, place.toward_target));
+            return first.then(|| "still under way when the record ends".into());
         }
         if let Some(challenge) = self.challenges.get(&passage) {
             return Some(self.challenge(*challenge));

@@ -2,20 +2,51 @@
 //! other, these are what a ladder can draw.
 
 use super::choice::CONNECTIONS;
+use super::lanes::ip;
 use crate::evidence::{Connection, Detail, Evidence, Packet, StepResult};
 use crate::verdict::trace::{Trace, delivered, is_syn};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-/// A record with the first of them as connections of their own, each with a name, and which those are. None when
-/// packets tell of none.
-pub(super) fn told(trace: &Trace) -> Option<(Evidence, Vec<usize>)> {
-    let opened = opened(trace);
+/// A record in which such connections are connections of their own, each with a name.
+pub(super) struct Told {
+    pub evidence: Evidence,
+    /// Those that are worth a ladder where there is nothing else.
+    pub first: Range<usize>,
+}
+
+/// With the first that programs opened where there is `nothing` else, and those that `strays` belong to: cited packets,
+/// of health checks for instance, that are of no step's connection. None when packets tell of none.
+pub(super) fn told(trace: &Trace, nothing: bool, strays: &[usize]) -> Option<Told> {
+    let mut opened: Vec<Connection> = match nothing {
+        true => opened(trace),
+        false => Vec::new(),
+    };
+    let first = opened.len();
+    let mut evidence = Cow::Borrowed(trace.evidence);
+    for stray in strays {
+        let packet = &trace.evidence.packets[*stray];
+        if opened.iter().any(|known| is_of(packet, known)) {
+            continue;
+        }
+        let Some(owner) = owner(trace.evidence, packet) else {
+            continue;
+        };
+        if packet.probe {
+            // A trace leaves out health checks.
+            let packets = evidence.to_mut().packets.iter_mut();
+            let own = packets.filter(|packet| is_of(packet, &owner));
+            own.for_each(|packet| packet.probe = false);
+        }
+        opened.push(owner);
+    }
     if opened.is_empty() {
         return None;
     }
-    let mut evidence = trace.evidence.clone();
-    let names = names(&evidence.steps, &opened);
-    let first = evidence.connections.len();
+    let mut evidence = evidence.into_owned();
+    let names = names(&evidence, &opened);
+    let begin = evidence.connections.len();
     for (mut connection, name) in opened.into_iter().zip(names) {
         connection.step = evidence.steps.len();
         evidence.steps.push(StepResult {
@@ -25,8 +56,48 @@ pub(super) fn told(trace: &Trace) -> Option<(Evidence, Vec<usize>)> {
         });
         evidence.connections.push(connection);
     }
-    let all = first..evidence.connections.len();
-    Some((evidence, all.collect()))
+    Some(Told {
+        evidence,
+        first: begin..begin + first,
+    })
+}
+
+/// The connection that a packet belongs to, by the first packet between the same two ends.
+fn owner(evidence: &Evidence, packet: &Packet) -> Option<Connection> {
+    let sent = evidence.packets.iter().find(|one| {
+        let back = (&one.from, &one.to) == (&packet.to_after, &packet.from_after);
+        let there = (&one.from, &one.to) == (&packet.from, &packet.to);
+        one.protocol == packet.protocol && (there || back)
+    })?;
+    let records = evidence.packets.iter();
+    let ended = records.rev().find(|one| one.id == sent.id)?;
+    match packet.probe && evidence.hosts.contains_key(&sent.sender) {
+        true => Some(checked(evidence, sent)),
+        false => Some(connection(evidence, sent, ended)),
+    }
+}
+
+/// A health check's connection of which the record begins with the target's answer.
+fn checked(evidence: &Evidence, answer: &Packet) -> Connection {
+    let mut checks = evidence.packets.iter().filter(|packet| packet.probe);
+    let asks = checks.find(|packet| ip(&packet.from) == ip(&answer.to));
+    Connection {
+        protocol: answer.protocol.clone(),
+        from: asks.map_or(String::new(), |packet| packet.sender.clone()),
+        local: answer.to.clone(),
+        remote: answer.from.clone(),
+        via: answer.sender.clone(),
+        target: answer.sender.clone(),
+        at: answer.t,
+        ..Connection::default()
+    }
+}
+
+/// It is between the ends of the connection, one way or the other.
+fn is_of(packet: &Packet, connection: &Connection) -> bool {
+    let ends = (&connection.local, &connection.remote);
+    packet.protocol == connection.protocol
+        && ((&packet.from, &packet.to) == ends || (&packet.to_after, &packet.from_after) == ends)
 }
 
 /// The first that hosts opened, in order.
@@ -116,8 +187,12 @@ fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection 
     }
 }
 
-/// The program that ran on its host at the time, else the host.
-fn opener<'a>(steps: &'a [StepResult], connection: &'a Connection) -> &'a str {
+/// The program that ran on its host at the time, else the host; of what no host opened, a balancer's health check.
+fn opener<'a>(evidence: &'a Evidence, connection: &'a Connection) -> &'a str {
+    if !evidence.hosts.contains_key(&connection.from) {
+        return "check";
+    }
+    let steps = &evidence.steps;
     let host = format!(" {}", connection.from);
     let mut runs = steps.iter().filter(|step| {
         let is_run = matches!(step.detail, Detail::Run { .. });
@@ -129,14 +204,14 @@ fn opener<'a>(steps: &'a [StepResult], connection: &'a Connection) -> &'a str {
 }
 
 /// By who opened them; numbered where there are several.
-fn names(steps: &[StepResult], connections: &[Connection]) -> Vec<String> {
+fn names(evidence: &Evidence, connections: &[Connection]) -> Vec<String> {
     let mut count: HashMap<&str, usize> = HashMap::new();
     for connection in connections {
-        *count.entry(opener(steps, connection)).or_default() += 1;
+        *count.entry(opener(evidence, connection)).or_default() += 1;
     }
     let mut next: HashMap<&str, usize> = HashMap::new();
     let named = connections.iter().map(|connection| {
-        let name = opener(steps, connection);
+        let name = opener(evidence, connection);
         let number = next.entry(name).or_default();
         *number += 1;
         match count[name] {

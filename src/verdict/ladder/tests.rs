@@ -536,3 +536,72 @@ fn connections_of_cited_packets_are_drawn_beside_the_chosen() {
     assert_eq!(names(&[]), ["talk"]);
     assert_eq!(names(&[found]), ["talk", "other"]);
 }
+
+#[test]
+fn every_packet_that_is_cited_has_its_row() {
+    let (mut kit, talk) = monotonous();
+    let mut packets = Vec::new();
+    for i in 0..12 {
+        let from = format!("office-{i}");
+        let host = kit.evidence.hosts["client"].clone();
+        kit.evidence.hosts.insert(from.clone(), host);
+        let one = kit.connect_from(&from, "late", 41000 + i, "front/a", "web1");
+        packets.push(kit.evidence.packets.len());
+        kit.handshake(one, NEW);
+    }
+    // A health check is of no step's connection, and its record may begin with the answer.
+    let check = kit.connect("check", 42000, "web2", "web2");
+    let first = kit.evidence.packets.len();
+    kit.handshake(check, NEW);
+    kit.evidence.connections.pop();
+    for packet in &mut kit.evidence.packets[first..] {
+        packet.probe = true;
+        if packet.sender == "client" {
+            packet.sender = "front/b".into();
+        }
+    }
+    kit.evidence.packets.remove(first);
+    packets.push(first);
+    let ids: Vec<i64> = packets
+        .iter()
+        .map(|p| kit.evidence.packets[*p].id)
+        .collect();
+    let found = Finding {
+        packets,
+        ..Finding::default()
+    };
+    let ladder = rows_of(&kit.evidence, vec![talk], &[found]);
+    let rows = cut(&ladder.rows, &|_| 1);
+    let drawn: Vec<i64> = rows.iter().filter_map(numbers).flatten().collect();
+    for id in ids {
+        assert!(drawn.contains(&id), "no {id} among {drawn:?}");
+    }
+    assert!(ladder.lanes.len() <= 7, "{:?}", ladder.lanes);
+    let crowd = ladder.lanes.iter().find(|lane| !lane.stands_for.is_empty());
+    assert_eq!(crowd.expect("many clients").name, "11 more");
+    let text = text(&ladder, 100);
+    assert!(text.contains("of these only what findings cite:"), "{text}");
+    assert!(
+        text.contains(" check 198.51.100.7:42000 -> 10.0.2.10:80"),
+        "{text}"
+    );
+}
+
+/// Of a packet's row.
+fn numbers(row: &Row) -> Option<Vec<i64>> {
+    match row {
+        Row::Packet(row) => Some(row.packets.clone()),
+        Row::More { .. } => None,
+    }
+}
+
+#[test]
+fn what_links_did_is_kept_where_words_are_cut() {
+    let words = "PSH-ACK seq 842737:844185 ack 1, queued 1957.8 ms";
+    let cut = |width| crate::verdict::ladder::words::shortened(words, width);
+    assert_eq!(cut(60), words);
+    assert_eq!(cut(46), "PSH-ACK seq 842737:844185, queued 1957.8 ms");
+    assert_eq!(cut(30), "PSH-ACK, queued 1957.8 ms");
+    assert_eq!(cut(20), "queued 1957.8 ms");
+    assert_eq!(cut(10), "queued 1..");
+}

@@ -2,12 +2,15 @@
 
 use super::clip;
 use super::cut::cut;
-use super::model::{Arrow, Ladder, PacketRow, Place, Role, Row, Tuple};
+use super::model::{Arrow, Ladder, Lane, PacketRow, Place, Role, Row, Tuple};
+use super::words::shortened;
 
 /// Longest name of a connection in the margin.
 const LABEL: usize = 12;
 /// Longest name over a lifeline.
 const NAME: usize = 14;
+/// Shortest name of several letters that can be told from others.
+const SHORTEST: usize = 5;
 /// Between a lifeline and the next, besides the longest name.
 const GAP: usize = 4;
 /// Right of the first lifeline, for words on arrows, at least.
@@ -52,11 +55,17 @@ pub fn text(ladder: &Ladder, width: usize) -> String {
     text
 }
 
-/// What each connection is called by its client, by whoever sees it as something else, and by its target.
+/// What each connection is called by its client, by whoever sees it as something else, and by its target; of those drawn
+/// in part by its client alone.
 fn head(ladder: &Ladder, name_of: &dyn Fn(Option<usize>) -> String, width: usize) -> String {
     let mut text = String::new();
-    for (i, tuple) in ladder.tuples.iter().enumerate() {
-        let margin = |name: Option<usize>| format!("{:>9} {} ", "", name_of(name));
+    let margin = |name: Option<usize>| format!("{:>9} {} ", "", name_of(name));
+    let (in_part, whole): (Vec<_>, Vec<_>) = ladder
+        .tuples
+        .iter()
+        .enumerate()
+        .partition(|(_, t)| t.in_part);
+    for (i, tuple) in whole {
         let mut line = margin(Some(i));
         for (number, piece) in pieces(tuple).into_iter().enumerate() {
             if number > 0 && length(&line) + length(&piece) + 3 > width {
@@ -69,6 +78,15 @@ fn head(ladder: &Ladder, name_of: &dyn Fn(Option<usize>) -> String, width: usize
         }
         text.push_str(&line);
         text.push('\n');
+    }
+    if !in_part.is_empty() {
+        text.push_str(&format!(
+            "{}of these only what findings cite:\n",
+            margin(None)
+        ));
+    }
+    for (i, tuple) in in_part {
+        text.push_str(&format!("{}{}\n", margin(Some(i)), pieces(tuple)[0]));
     }
     text
 }
@@ -126,43 +144,44 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Names and addresses over the lifelines.
+    /// Names and addresses over the lifelines; names that would be nothing but dots beside each other stand above each other.
     fn head(&self) -> Vec<String> {
-        let mut names = vec![' '; self.width];
-        let mut addresses = vec![' '; self.width];
+        let blank = || vec![' '; self.width];
+        let mut names = vec![blank()];
+        let mut addresses = blank();
         for (i, lane) in self.ladder.lanes.iter().enumerate() {
-            let address = match lane.role {
-                Role::Client | Role::Router | Role::Target => "",
-                Role::Gateway | Role::Endpoint | Role::Zonal => lane.address.as_str(),
-            };
-            let tail = address
-                .rsplit_once('.')
-                .map(|(_, tail)| format!(".{tail}"))
-                .unwrap_or_default();
-            for (row, text) in [
-                (&mut names, shorten(&lane.name, self.step - 2)),
-                (&mut addresses, tail),
-            ] {
-                let middle = self.x[i].saturating_sub(length(&text) / 2);
-                // The first stands over its lane and what is right of it, the last keeps within the width.
-                let start = if i == 0 {
-                    self.x[i]
-                } else {
-                    middle.min(self.width - length(&text))
-                };
-                put(row, start, &text);
+            let beside = self.step - 2;
+            let name = shorten(&lane.name, if beside < SHORTEST { NAME } else { beside });
+            let at = self.over(i, &name);
+            let around = at.saturating_sub(1)..(at + length(&name) + 1).min(self.width);
+            let is_free = |row: &Vec<char>| row[around.clone()].iter().all(|cell| *cell == ' ');
+            let row = names.iter().position(is_free).unwrap_or_else(|| {
+                names.push(blank());
+                names.len() - 1
+            });
+            put(&mut names[row], at, &name);
+            if !is_host(lane) {
+                let tail = lane.address.rsplit_once('.');
+                let tail = tail.map(|(_, tail)| format!(".{tail}"));
+                let tail = tail.unwrap_or_default();
+                put(&mut addresses, self.over(i, &tail), &tail);
             }
         }
-        let zonal = self
-            .ladder
-            .lanes
-            .iter()
-            .any(|lane| !matches!(lane.role, Role::Client | Role::Router | Role::Target));
-        let mut lines = vec![names.into_iter().collect::<String>()];
-        if zonal {
-            lines.push(addresses.into_iter().collect());
+        if !self.ladder.lanes.iter().all(is_host) {
+            names.insert(0, addresses);
         }
-        lines
+        let lines = names.into_iter().rev();
+        lines.map(|line| line.into_iter().collect()).collect()
+    }
+
+    /// Where a text over a lane begins: that over the first stands over its lane and what is right of it, that over the
+    /// last keeps within the width.
+    fn over(&self, lane: usize, text: &str) -> usize {
+        let middle = self.x[lane].saturating_sub(length(text) / 2);
+        match lane {
+            0 => self.x[0],
+            _ => middle.min(self.width - length(text)),
+        }
     }
 
     /// A packet's line: margin, arrow, words on the arrow.
@@ -282,18 +301,26 @@ impl<'a> Page<'a> {
             .max();
         let (room_before, end) = gap.map_or((0, 0), |(gap, end)| (gap.saturating_sub(3), end));
         if room < length(words) && room_before > room {
-            let words = clip(words, room_before);
+            let words = shortened(words, room_before);
             put(row, end - 1 - length(&words), &words);
         } else if room >= 3 {
-            put(row, from + 3, &format!(" {} ", clip(words, room)));
+            put(row, from + 3, &format!(" {} ", shortened(words, room)));
         }
+    }
+}
+
+/// It is told from others by its name alone.
+fn is_host(lane: &Lane) -> bool {
+    match lane.role {
+        Role::Client | Role::Router | Role::Target => true,
+        Role::Gateway | Role::Endpoint | Role::Zonal => false,
     }
 }
 
 /// Keeps the end as well: that is where names of many alike differ.
 fn shorten(name: &str, width: usize) -> String {
     let letters: Vec<char> = name.chars().collect();
-    if letters.len() <= width || width < 5 {
+    if letters.len() <= width || width < SHORTEST {
         return clip(name, width);
     }
     let tail = (width - 2) / 2;

@@ -1,6 +1,6 @@
 //! What connections are called: by their clients, by their targets, and by whoever is between.
 
-use super::lanes::zonal_of;
+use super::lanes::{Chosen, zonal_of};
 use super::model::{Leg, Tuple};
 use crate::verdict::trace::{Journey, Trace, is_syn, target_side};
 
@@ -8,17 +8,22 @@ use crate::verdict::trace::{Journey, Trace, is_syn, target_side};
 pub(super) fn tuples(
     trace: &Trace,
     journeys: &[Journey],
-    chosen: &[usize],
+    chosen: &Chosen,
     legs: &[usize],
 ) -> Vec<Tuple> {
-    let own = chosen.iter().map(|c| tuple(trace, journeys, *c));
+    let own = chosen.connections.iter().enumerate();
+    let own = own.map(|(place, c)| Tuple {
+        in_part: place >= chosen.whole,
+        ..tuple(trace, journeys, *c)
+    });
     let behind = legs.iter().enumerate().map(|(at, leg)| {
         let leg = &trace.legs[*leg];
         let number = match legs.len() {
             1 => String::new(),
             _ => format!(" {}", at + 1),
         };
-        let served = leg.connections.iter().filter(|c| chosen.contains(c));
+        let served = leg.connections.iter();
+        let served = served.filter(|c| chosen.connections.contains(c));
         Tuple {
             name: format!("{}{number}", leg.via),
             at_client: format!("{} -> {}", leg.seen_as, leg.target_address),
@@ -58,6 +63,7 @@ fn tuple(trace: &Trace, journeys: &[Journey], connection: usize) -> Tuple {
         },
         target: c.target.clone(),
         serves: Vec::new(),
+        in_part: false,
         at_target,
         at_client,
         legs,

@@ -47,6 +47,19 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     text
 }
 
+/// Words for a narrow place: what links did to the packet is kept longest, then its flags, then its sequence numbers.
+pub(super) fn shortened(words: &str, width: usize) -> String {
+    let Some((what, links)) = words.split_once(", ") else {
+        return clip(words, width);
+    };
+    let before = |mark: &str| what.split_once(mark).map_or(what, |(before, _)| before);
+    let mut texts = [what, before(" ack "), before(" seq ")]
+        .map(|what| format!("{what}, {links}"))
+        .into_iter();
+    let fitting = texts.find(|text| text.chars().count() <= width);
+    fitting.unwrap_or_else(|| clip(links, width))
+}
+
 /// `SYN-ACK`, `PSH-ACK`, `FIN-ACK`, `RST`, ...
 fn flag_words(packet: &Packet) -> String {
     let names = [

@@ -34,6 +34,13 @@ pub struct Journey {
     pub ack: Place,
 }
 
+impl Journey {
+    /// Indexes of its records in [`crate::evidence::Evidence::packets`].
+    pub fn records(&self) -> impl Iterator<Item = usize> + '_ {
+        self.stretches.iter().flat_map(|s| [s.sent, s.ended])
+    }
+}
+
 /// Addresses in a place: the host among whose devices they were seen, empty for the fabric; protocol, source, destination.
 type Ends<'a> = (&'a str, &'a str, &'a str, &'a str);
 
