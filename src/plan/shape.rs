@@ -140,6 +140,8 @@ fn tcp_info() -> Type {
         ("bytes_received", Type::Int),
         ("segments_out", Type::Int),
         ("segments_in", Type::Int),
+        ("send_scale", Type::Int),
+        ("receive_scale", Type::Int),
     ])
 }
 

@@ -98,6 +98,12 @@ pub struct TcpInfo {
     pub segments_out: i64,
     /// See `segments_out`.
     pub segments_in: i64,
+    /// By how many bits it shifts the windows that the other side tells of (RFC 7323): 0 where the two did not agree to.
+    #[serde(default)]
+    pub send_scale: i64,
+    /// By how many bits the other side must shift its own.
+    #[serde(default)]
+    pub receive_scale: i64,
 }
 
 /// A served request.

@@ -135,5 +135,8 @@ fn tcp_info(info: &sock_diag::TcpInfo) -> TcpInfo {
         bytes_received: info.bytes_received as i64,
         segments_out: info.segs_out.into(),
         segments_in: info.segs_in.into(),
+        // One byte: tcpi_snd_wscale in the lower four bits, tcpi_rcv_wscale in the upper ones (linux/tcp.h).
+        send_scale: (info.wscale & 0xf).into(),
+        receive_scale: (info.wscale >> 4).into(),
     }
 }

@@ -18,7 +18,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
 
 /// What [`Packet::fate`] says of a packet that was seen on a device.
 const SEEN: &str = "seen";
@@ -207,18 +209,34 @@ impl Sightings {
     }
 
     /// Where a SYN came that was meant for it, inside a host, the last time; none when it came to none there. A router on its
-    /// way there is not whom it was meant for.
+    /// way there is not whom it was meant for; who answers for an address that the plan does not know it by is.
     pub(super) fn arrival(&self, plan: &Plan, isn: u32) -> Option<Arrival> {
         let seen = self
             .syns(true)
             .filter(|seen| seen.headers.seq == isn)
-            .filter(|seen| plan.hosts[seen.host.0 as usize].has(seen.headers.destination().into()))
+            .filter(|seen| {
+                let host = &plan.hosts[seen.host.0 as usize];
+                host.has(seen.headers.destination().into()) || self.is_answered(seen)
+            })
             .last()?;
         Some(Arrival {
             host: seen.host,
             from: seen.headers.from,
             to: seen.headers.to,
         })
+    }
+
+    /// The host that a SYN came to answered it itself: a SYN-ACK left it that had not come to it.
+    fn is_answered(&self, syn: &Seen) -> bool {
+        let answers = self.list.iter().filter(|seen| {
+            let (asked, said) = (&syn.headers, &seen.headers);
+            seen.host == syn.host
+                && said.flags & (SYN | ACK) == SYN | ACK
+                && said.ack == asked.seq.wrapping_add(1)
+                && (said.from, said.to) == (asked.to, asked.from)
+        });
+        let mut answers = answers.peekable();
+        answers.peek().is_some() && answers.all(|answer| !answer.inward)
     }
 
     fn syns(&self, inward: bool) -> impl Iterator<Item = &Seen> + Clone {

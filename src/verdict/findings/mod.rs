@@ -30,6 +30,7 @@ mod keep_alive_race;
 mod keepalive_in_vain;
 mod loopback;
 mod lost_syn;
+mod moved_flow;
 mod needless_retransmission;
 mod no_listener;
 mod no_registered_target;
@@ -59,6 +60,7 @@ mod unhealthy_reset;
 mod unread_close;
 mod unshared_connections;
 mod vanished_peer;
+mod window_scale_mismatch;
 mod words;
 mod zone_blind_answers;
 mod zone_without_targets;
@@ -84,6 +86,7 @@ pub const KINDS: &[&str] = &[
     hairpin_bypass::KIND,
     reverse_path_drop::KIND,
     asymmetric_path::KIND,
+    moved_flow::KIND,
     conntrack_invalid::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
@@ -104,6 +107,7 @@ pub const KINDS: &[&str] = &[
     needless_retransmission::KIND,
     standing_queue::KIND,
     delayed_ack::KIND,
+    window_scale_mismatch::KIND,
     black_hole::KIND,
     draining_terminated::KIND,
     outlives_draining::KIND,
@@ -146,6 +150,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(hairpin_bypass::find(&trace));
     findings.extend(reverse_path_drop::find(&trace));
     findings.extend(asymmetric_path::find(&trace));
+    findings.extend(moved_flow::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
@@ -165,6 +170,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(needless_retransmission::find(&trace));
     findings.extend(standing_queue::find(&trace));
     findings.extend(delayed_ack::find(&trace));
+    findings.extend(window_scale_mismatch::find(&trace));
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(outlives_draining::find(&trace));

@@ -3,7 +3,7 @@
 //! Observed on: Network Load Balancers with `proxy_protocol_v2.enabled` before servers that were not told (HTTP 400),
 //! and nginx with `listen 80 proxy_protocol` behind something that sends none ("broken header" in its log).
 
-use super::{cite, count, distinct, join};
+use super::{cite, count, distinct, ip, join, quoted};
 use crate::evidence::{Evidence, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
@@ -47,6 +47,13 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             ));
         }
     }
+    if let Some((connection, balancer)) = bypassed(evidence) {
+        parts.push(format!(
+            "{} dialled {balancer}'s address and never came to {balancer}, which would have written one: somebody nearer took \
+             that address for a way of its own.",
+            quoted(trace, connection)
+        ));
+    }
     let mut connections: Vec<usize> = unread
         .iter()
         .chain(&missing)
@@ -61,6 +68,20 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         connections,
         counters: Vec::new(),
         values: Vec::new(),
+    })
+}
+
+/// The first connection without a header that was for a balancer and did not pass it, and the balancer.
+fn bypassed(evidence: &Evidence) -> Option<(usize, &str)> {
+    let connections = evidence.connections.iter().enumerate();
+    let mut headless = connections.filter(|(_, c)| {
+        c.header == "broken" && c.flow.is_none() && !c.proxied && c.error.is_empty()
+    });
+    headless.find_map(|(number, c)| {
+        let mut balancers = evidence.load_balancers.iter();
+        let dialled = ip(&c.remote);
+        let (name, _) = balancers.find(|(_, b)| b.addresses.values().any(|own| own == dialled))?;
+        Some((number, name.as_str()))
     })
 }
 

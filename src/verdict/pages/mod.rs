@@ -19,6 +19,7 @@ const PAGES: &[(&str, &str)] = &[
     ("hairpin-bypass", include_str!("hairpin-bypass.txt")),
     ("reverse-path-drop", include_str!("reverse-path-drop.txt")),
     ("asymmetric-path", include_str!("asymmetric-path.txt")),
+    ("moved-flow", include_str!("moved-flow.txt")),
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
@@ -57,6 +58,10 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("standing-queue", include_str!("standing-queue.txt")),
     ("delayed-ack", include_str!("delayed-ack.txt")),
+    (
+        "window-scale-mismatch",
+        include_str!("window-scale-mismatch.txt"),
+    ),
     ("black-hole", include_str!("black-hole.txt")),
     (
         "draining-terminated",

@@ -136,6 +136,8 @@ fn tcp_info(info: Option<&TcpInfo>) -> Value {
         "bytes_received": info.map(|info| info.bytes_received),
         "segments_out": info.map(|info| info.segments_out),
         "segments_in": info.map(|info| info.segments_in),
+        "send_scale": info.map(|info| info.send_scale),
+        "receive_scale": info.map(|info| info.receive_scale),
     })
 }
 

@@ -3,6 +3,7 @@
 //! its own kind and what is named beside it, and nothing else: so each detector meets the stories of all others.
 
 mod balancers;
+mod boxes;
 mod connections;
 mod hosts;
 mod links;
@@ -14,6 +15,7 @@ pub(super) use balancers::behind_a_header;
 use super::*;
 use crate::verdict::kit::{Kit, OLD};
 use balancers::*;
+use boxes::*;
 use connections::*;
 use hosts::*;
 use links::*;
@@ -52,6 +54,7 @@ const STORIES: &[Story] = &[
     story(hairpin_bypass::KIND, bypass, &[]),
     story(reverse_path_drop::KIND, reverse_path, &[]),
     story(asymmetric_path::KIND, one_direction, &[]),
+    story(moved_flow::KIND, elsewhere, &[]),
     story(conntrack_invalid::KIND, invalid, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
     story(flow_table_full::KIND, no_room, &[]),
@@ -72,6 +75,7 @@ const STORIES: &[Story] = &[
     story(needless_retransmission::KIND, overtaken, &[]),
     story(standing_queue::KIND, queued, &[]),
     story(delayed_ack::KIND, held_back, &[]),
+    story(window_scale_mismatch::KIND, in_units, &[]),
     story(black_hole::KIND, swallowed, &[]),
     story(draining_terminated::KIND, terminated, &[]),
     story(outlives_draining::KIND, talked_on, &[]),

@@ -44,6 +44,24 @@ fn a_header_that_does_not_come_is_a_mismatch_and_one_that_is_read_is_none() {
 }
 
 #[test]
+fn a_connection_that_was_for_a_balancer_and_did_not_pass_it_is_told_as_that() {
+    let mut kit = Kit::new();
+    let visit = kit.connect("visit", 40000, "front/a", "web1");
+    kit.handshake(visit, OLD);
+    kit.exchange(visit, OLD);
+    kit.of(visit).header = "broken".into();
+    let client = kit.of(visit).seen_as.clone();
+    let web = kit.evidence.hosts.get_mut("web1").expect("a host");
+    web.broken_headers.push(client);
+    let past = "never came to front";
+    assert!(!recognise(&kit.evidence)[0].summary.contains(past));
+    kit.of(visit).flow = None;
+    assert!(recognise(&kit.evidence)[0].summary.contains(past));
+    kit.of(visit).remote = "10.0.1.10:80".into();
+    assert!(!recognise(&kit.evidence)[0].summary.contains(past));
+}
+
+#[test]
 fn a_server_that_waits_for_a_header_and_a_client_that_waits_for_it_stall() {
     let mut kit = Kit::new();
     let visit = kit.connect("visit", 40000, "front/a", "web1");
