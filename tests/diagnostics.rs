@@ -32,7 +32,10 @@ fn problems(bytes: &[u8], file: &str) -> (String, Diagnostics) {
             let case = rest.lines().next().unwrap_or("");
             plan::plan(&lab, case, None).err()
         }
-        None => plan::read(&bytes, file).err(),
+        None => match plan::read(&bytes, file) {
+            Ok(plans) => Some(plan::warnings(&plans)),
+            Err(problems) => Some(problems),
+        },
     };
     (text, problems.unwrap_or_default())
 }

@@ -35,11 +35,23 @@ impl<T> Spanned<T> {
     }
 }
 
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// The lab cannot be built, or would not say what it seems to.
+    #[default]
+    Error,
+    /// The lab can be built, and hardly means this.
+    Warning,
+}
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Which rule was broken.
     pub code: Code,
+    /// Whether anything can come of the lab.
+    pub severity: Severity,
     /// One sentence without a full stop: what is wrong, with the value as written.
     pub message: String,
     /// Where; the first byte of the file when it concerns the whole.
@@ -57,11 +69,20 @@ impl Diagnostic {
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self {
             code,
+            severity: Severity::Error,
             message: message.into(),
             span,
             label: String::new(),
             also: Vec::new(),
             help: None,
+        }
+    }
+
+    /// Something that can be built and is hardly meant.
+    pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::new(code, span, message)
         }
     }
 

@@ -3,7 +3,7 @@
 //! Not here: which problems there are. Any span is fit to print: it is clamped to the text and to its characters.
 
 use super::github::{data, property};
-use super::{Diagnostic, Diagnostics, Span};
+use super::{Diagnostic, Diagnostics, Severity, Span};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 use std::fmt::Write;
@@ -18,7 +18,7 @@ pub enum Format {
     Colour,
     /// One JSON object a line.
     Json,
-    /// `::error file=,line=,col=::` for GitHub Actions.
+    /// `::error file=,line=,col=::` and `::warning ...` for GitHub Actions.
     Github,
 }
 
@@ -111,7 +111,11 @@ fn people(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str, ren
         snippet = snippet.annotation(AnnotationKind::Context.span(within(range)).label(words));
     }
     let code = diagnostic.code.to_string();
-    let title = Level::ERROR
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
         .primary_title(normalize_untrusted_str(&diagnostic.message))
         .id(code);
     let mut group = title.element(snippet);
@@ -123,12 +127,21 @@ fn people(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str, ren
     out.push_str("\n\n");
 }
 
+/// As tools call it.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
 fn json(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let range = clamp(text, diagnostic.span);
     let (line, column) = line_column(text, range.start);
     let (end_line, end_column) = line_column(text, range.end);
     let object = serde_json::json!({
         "code": diagnostic.code.to_string(),
+        "severity": word(diagnostic.severity),
         "file": file,
         "line": line,
         "column": column,
@@ -150,7 +163,8 @@ fn github(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let (file, code, message) = (property(file), diagnostic.code, data(&message));
     let _ = writeln!(
         out,
-        "::error file={file},line={line},col={column},title={code}::{message}"
+        "::{} file={file},line={line},col={column},title={code}::{message}",
+        word(diagnostic.severity)
     );
 }
 
@@ -202,7 +216,7 @@ error[HP0001]: it is wrong, 100%: so
         let value: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
         assert_eq!(printed.matches('\n').count(), 1);
         let expected = serde_json::json!({
-            "code": "HP0001", "file": "a.yaml", "line": 1, "column": 2, "end_line": 3, "end_column": 2,
+            "code": "HP0001", "severity": "error", "file": "a.yaml", "line": 1, "column": 2, "end_line": 3, "end_column": 2,
             "message": "it is wrong, 100%: so", "help": "x",
         });
         assert_eq!(value, expected);

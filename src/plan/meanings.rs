@@ -32,7 +32,8 @@ static MEANINGS: &[(Holder, &str, &str)] = &[
         "Default: `false`. A zonal address chooses among the targets of its own zone; with `true` among those of all zones. A \
          target group may say otherwise."),
     (Holder::Balancer, "secondary_ips.auto_assigned.per_subnet",
-        "Default: 0. Further addresses in each zone, from which connections to targets are made: source ports for each."),
+        "Default: 0. Further addresses in each zone, from which connections to targets and health checks are made: source ports for \
+         each. It can be raised by a step, and not lowered."),
     (Holder::Balancer, "zonal_shift.config.enabled",
         "Default: `false`. Allows `zonal_shift`."),
     (Holder::Application, "access_logs.s3.bucket", NO_PACKET),

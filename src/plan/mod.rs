@@ -134,6 +134,15 @@ pub fn plans(lab: &Lab) -> Result<Vec<Plan>, Diagnostics> {
     sink.problems.into_result(plans)
 }
 
+/// What can be built and is hardly meant, of all cases together.
+pub fn warnings(plans: &[Plan]) -> Diagnostics {
+    let mut all = Diagnostics::default();
+    for plan in plans {
+        all.append(plan.warnings.clone());
+    }
+    all
+}
+
 fn plan_case(
     lab: &Lab,
     case: &spec::Case,
@@ -168,6 +177,7 @@ fn plan_case(
         fault_finds: cases::fault_finds(lab),
         fixes: cases::fixes(lab, case),
         ip_groups: resolved.ip_groups,
+        warnings: std::mem::take(&mut sink.warnings),
         seed,
         time_scale: resolved.time_scale,
         hosts: resolved.hosts,

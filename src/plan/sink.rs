@@ -17,6 +17,8 @@ const PAIRS: usize = 10_000_000;
 pub(super) struct Sink {
     /// What is wrong.
     pub(super) problems: Diagnostics,
+    /// What can be built and is hardly meant.
+    pub(super) warnings: Diagnostics,
     pairs: Cell<usize>,
 }
 
@@ -24,6 +26,7 @@ impl Default for Sink {
     fn default() -> Self {
         Self {
             problems: Diagnostics::default(),
+            warnings: Diagnostics::default(),
             pairs: Cell::new(PAIRS),
         }
     }
@@ -34,6 +37,7 @@ impl Sink {
     pub(super) fn fresh(&self) -> Self {
         Self {
             problems: Diagnostics::default(),
+            warnings: Diagnostics::default(),
             pairs: self.pairs.clone(),
         }
     }
@@ -46,6 +50,11 @@ impl Sink {
     /// Adds a problem.
     pub(super) fn push(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// Adds what is only to be thought about.
+    pub(super) fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
     }
 
     /// "did you mean `web1`?", or what there is to name.

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct ClientOptions {
     /// Bind to this port, with SO_REUSEADDR, so that one port can be used toward several destinations.
     pub source_port: Option<u16>,
-    /// And to this address, instead of the one that the kernel chooses.
+    /// Bind to this address, instead of the one that the kernel chooses.
     pub source_address: Option<Ipv4Addr>,
     /// SO_KEEPALIVE with this idle time and interval, whole seconds.
     pub keepalive: Option<Duration>,
@@ -72,14 +72,19 @@ fn prepare(fd: OwnedFd, family: Family, options: ClientOptions) -> Result<OwnedF
     if options.nodelay {
         setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
     }
-    if let Some(port) = options.source_port {
-        setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        let own = match options.source_address {
-            Some(own) => SockaddrStorage::from(SocketAddr::from((own, port))),
-            None => family.everywhere(port),
-        };
-        bind(fd.as_raw_fd(), &own)?;
+    let (port, address) = (options.source_port, options.source_address);
+    match port {
+        Some(_) => setsockopt(&fd, sockopt::ReuseAddr, &true)?,
+        // The kernel chooses once it knows the destination, as it does for whoever binds to nothing.
+        None if address.is_some() => setsockopt(&fd, sockopt::IpBindAddressNoPort, &true)?,
+        None => return Ok(fd),
     }
+    let port = port.unwrap_or(0);
+    let own = match address {
+        Some(own) => SockaddrStorage::from(SocketAddr::from((own, port))),
+        None => family.everywhere(port),
+    };
+    bind(fd.as_raw_fd(), &own)?;
     Ok(fd)
 }
 

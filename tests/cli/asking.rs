@@ -113,6 +113,18 @@ fn check_reports_every_problem_of_every_file() {
         (status(&fine), out(&fine).as_str()),
         (0, "1 lab, 2 cases: no problem\n")
     );
+    let doubtful = include_str!("../diagnostics/hp0407-in-vain.yaml");
+    desk.file("doubtful.yaml", doubtful);
+    let doubtful = desk.hairpin(&["check", "doubtful.yaml"]);
+    assert_eq!(status(&doubtful), 0);
+    let text = out(&doubtful);
+    assert!(text.contains("warning[HP0407]: `client` has"), "{text}");
+    assert!(
+        text.ends_with("1 lab, 2 cases: no problem, 2 warnings\n"),
+        "{text}"
+    );
+    let github = desk.hairpin(&["check", "doubtful.yaml", "--format", "github"]);
+    assert!(out(&github).starts_with("::warning file=doubtful.yaml,line=13,"));
     mistake(
         &desk.hairpin(&["check", "quick/godo"]),
         &["did you mean `good`?"],

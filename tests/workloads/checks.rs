@@ -121,6 +121,45 @@ fn checks_are_marked_and_stay_out_of_the_flows() {
     assert!(case.findings().is_empty());
 }
 
+/// AWS: checks come from a balancer's secondary addresses, too; who lets in the first address alone looks unhealthy.
+#[test]
+fn checks_come_from_secondary_addresses_as_well() {
+    let body = lab("80: http", "protocol: HTTP, interval: 5", "")
+        .replace(
+            "enabled: true }",
+            "enabled: true, secondary_ips.auto_assigned.per_subnet: 2 }",
+        )
+        .replace("wait: 20ms", "wait: 800ms")
+        .replace("client: {}", "client: { zone: a }")
+        .replace("zones: [a, b],", "zones: [a, b], scheme: internal,");
+    let rule = "{ hosts.web.nft: 'table ip t { chain c { type filter hook input priority 0; ip saddr != { $a, $b } drop; }; }' }";
+    let Some(first) = play(&body, &[("open", "{ seed: 1 }")]) else {
+        return;
+    };
+    let case = first.case("open");
+    assert_eq!(target(case)["state"], "healthy");
+    let mut from = std::collections::BTreeMap::<String, usize>::new();
+    for syn in case.packets(|packet| packet["flags"] == "S" && packet["probe"] == true) {
+        let end = syn["from"].as_str().expect("an end");
+        let address = end.rsplit_once(':').expect("a port").0;
+        *from.entry(address.to_owned()).or_default() += 1;
+    }
+    assert_eq!(from.len(), 6, "two zones of three addresses: {from:?}");
+    assert!(from.values().all(|checks| *checks >= 2), "{from:?}");
+    assert!(case.findings().is_empty());
+    let addresses = &case.evidence["load_balancers"]["front"]["addresses"];
+    let of = |zone: &str| addresses[zone].as_str().expect("an address").to_owned();
+    let rule = rule.replace("$a", &of("a")).replace("$b", &of("b"));
+    let few = rule.replace(
+        " }' }",
+        " }', load_balancers.front.attributes.secondary_ips.auto_assigned.per_subnet: 0 }",
+    );
+    let cases = [("closed", rule.as_str()), ("few", few.as_str())];
+    let lab = play(&body, &cases).expect("it ran before");
+    assert_eq!(target(lab.case("closed"))["state"], "unhealthy");
+    assert_eq!(target(lab.case("few"))["state"], "healthy");
+}
+
 #[test]
 fn a_proxied_target_gets_the_header_of_its_checks_too() {
     let body = lab("80: http", "protocol: HTTP, interval: 5", "");

@@ -1,6 +1,7 @@
 //! Where a client dials over IPv4: the private or the public address, by where it stands; or why it cannot.
 
-use super::{Destinations, Side};
+use super::text::{Family, Wanted};
+use super::{Destinations, Place, Side};
 use crate::diag::codes::{plan as code, segments};
 use crate::diag::{Diagnostic, Spanned};
 use crate::plan::{Endpoint, HostId};
@@ -102,6 +103,45 @@ impl<'a> Destinations<'a> {
             label,
             address: SocketAddr::from((address, port)),
         })
+    }
+
+    /// Everybody dials the public addresses of an internet-facing balancer, and who is in a VPC without a way out gets
+    /// nowhere.
+    pub(super) fn in_vain(
+        &self,
+        client: HostId,
+        place: &Place,
+        wanted: Wanted<'_>,
+    ) -> Option<Diagnostic> {
+        let Place::Zonal {
+            balancer, zones, ..
+        } = place
+        else {
+            return None;
+        };
+        let addresses = &self.addresses.balancers[*balancer];
+        let public = zones.iter().any(|zone| addresses[*zone].public.is_some());
+        if !public || wanted.family() == Family::Ipv6 || self.side(client) != Side::Vpc {
+            return None;
+        }
+        let (client, balancer) = (self.hosts.get(client), &self.balancers[*balancer].name);
+        Some(
+            Diagnostic::warning(
+                code::IN_VAIN,
+                wanted.to.span,
+                format!(
+                    "`{}` has no way to the public addresses of `{}`",
+                    client.name, balancer.value
+                ),
+            )
+            .label("this times out, as it does at AWS")
+            .also(
+                client.key.span,
+                "a host in a zone without a public address or `nat`",
+            )
+            .also(balancer.span, "internet-facing, as balancers are unless they say otherwise")
+            .help("write `scheme: internal` for the balancer, or give the client `public_address: auto` or `nat: NAME`"),
+        )
     }
 
     fn behind(

@@ -215,6 +215,12 @@ impl<'a> Destinations<'a> {
             | Place::Service { .. }
             | Place::Address(..) => None,
         };
+        // The other clients of a group stand where the first one stands.
+        if let Some(client) = from.first()
+            && let Some(warning) = self.in_vain(*client, &place, wanted)
+        {
+            sink.warn(warning);
+        }
         let mut dials = Vec::with_capacity(from.len());
         for client in from {
             match self.endpoints(*client, &place, wanted) {

@@ -10,7 +10,7 @@ pub use crate::spec::{App, Kind};
 pub use hosts::*;
 pub use steps::*;
 
-use crate::diag::Span;
+use crate::diag::{Diagnostics, Span};
 use crate::expr::{Expr, Shape};
 use crate::fabric;
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +62,8 @@ pub struct Plan {
     pub fixes: Vec<Fix>,
     /// Target groups whose targets are registered by address instead of instance id.
     pub ip_groups: Vec<String>,
+    /// What `check` tells of the case besides, though it can be built.
+    pub warnings: Diagnostics,
     /// The seed in force.
     pub seed: u64,
     /// Cloud time runs this many times faster.

@@ -15,7 +15,7 @@ use crate::world::socket::{self, ClientOptions, Family};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream as StdStream};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -33,6 +33,8 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 pub struct Attempt<'a> {
     /// Where it is made from.
     pub namespace: &'a Namespace,
+    /// And from which of its addresses; none: the kernel chooses.
+    pub source: Option<Ipv4Addr>,
     /// How.
     pub check: &'a HealthCheck,
     /// Whom it asks.
@@ -63,12 +65,11 @@ impl Attempt<'_> {
     }
 
     async fn make(&self, connected: &mut bool) -> io::Result<Outcome> {
-        let fd = socket::client(
-            self.namespace,
-            Family::of(self.target),
-            ClientOptions::default(),
-        )
-        .await?;
+        let options = ClientOptions {
+            source_address: self.source,
+            ..ClientOptions::default()
+        };
+        let fd = socket::client(self.namespace, Family::of(self.target), options).await?;
         let socket = TcpSocket::from_std_stream(StdStream::from(fd));
         let mut stream = socket.connect(self.target).await?;
         *connected = true;

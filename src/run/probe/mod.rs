@@ -2,7 +2,8 @@
 //!
 //! Observed on: AWS Network Load Balancer, whose checks "are distributed and use a consensus mechanism": a target
 //! gets one check an interval from each checker of each zonal address. Checks are real connections from the
-//! namespace of the zonal address. Not here: what a check is (see `check`) and what follows from its result (see
+//! namespace of the zonal address, from its secondary addresses as well. How AWS spreads them over these is not documented: here
+//! each checker takes them in turn. Not here: what a check is (see `check`) and what follows from its result (see
 //! the fabric's `targets`).
 
 mod check;
@@ -16,7 +17,7 @@ use crate::plan::Plan;
 use crate::world::{Error, World};
 use check::Attempt;
 use std::fmt::Write;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,6 +41,8 @@ struct Watch {
     checker: u8,
     /// The kernel it checks from.
     port: PortId,
+    /// Its addresses of the target's family that it checks from, in turn; empty: the kernel has one only.
+    sources: Vec<Ipv4Addr>,
     /// The target's address, and where it gets its connections.
     traffic: SocketAddr,
     /// What it puts into the Host header; none: whom it asks.
@@ -186,9 +189,17 @@ fn from(
                 (SocketAddr::V6(_), Some(ipv6)) => ipv6,
                 (SocketAddr::V6(_) | SocketAddr::V4(_), _) => zonal.private,
             };
+            let sources = match traffic {
+                SocketAddr::V4(_) if !zonal.secondary.is_empty() => {
+                    let all = std::iter::once(zonal.private);
+                    all.chain(zonal.secondary.iter().copied()).collect()
+                }
+                SocketAddr::V4(_) | SocketAddr::V6(_) => Vec::new(),
+            };
             Watch {
                 balancer,
                 zonal: zonal_id,
+                sources,
                 group: group_id,
                 target,
                 checker,
@@ -223,6 +234,7 @@ fn of_target(target: SocketAddr) -> String {
 async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) {
     let start = Instant::now();
     let mut failed_in_a_row = 0;
+    let mut sources = watch.sources.iter().cycle().skip(watch.checker.into());
     let mut next = if watch.awaited {
         start + share(FIRST_ROUND, watch.phase)
     } else {
@@ -246,7 +258,9 @@ async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) 
             return watch.judge(&news);
         };
         if checked {
-            let passed = watch.check(&world, &check, proxied).await;
+            let passed = watch
+                .check(&world, &check, proxied, sources.next().copied())
+                .await;
             failed_in_a_row = if passed { 0 } else { failed_in_a_row + 1 };
             if passed || failed_in_a_row >= check.unhealthy_threshold {
                 watch.judge(&news);
@@ -271,12 +285,19 @@ fn upcoming(elapsed: Duration, interval: Duration, phase: u64) -> Duration {
 }
 
 impl Watch {
-    async fn check(&self, world: &World, check: &HealthCheck, proxied: bool) -> bool {
+    async fn check(
+        &self,
+        world: &World,
+        check: &HealthCheck,
+        proxied: bool,
+        source: Option<Ipv4Addr>,
+    ) -> bool {
         let port = check.port.unwrap_or(self.traffic.port());
         let to = SocketAddr::new(self.traffic.ip(), port);
         let host = self.host.clone();
         let attempt = Attempt {
             namespace: world.zonal(self.port),
+            source,
             check,
             target: to,
             host: &host.unwrap_or_else(|| of_target(to)),

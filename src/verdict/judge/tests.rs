@@ -69,6 +69,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         fault_finds: Vec::new(),
         fixes: Vec::new(),
         ip_groups: Vec::new(),
+        warnings: Default::default(),
         seed: 1,
         time_scale: 1.0,
         hosts: Vec::new(),

@@ -16,6 +16,8 @@ pub const PRIVATE_FROM_INTERNET: Code = Code(404);
 pub const NO_PUBLIC_ADDRESS: Code = Code(405);
 /// A client without a way out.
 pub const NO_WAY_TO_INTERNET: Code = Code(406);
+/// A warning: the same before an internet-facing balancer, whose name has an address all the same.
+pub const IN_VAIN: Code = Code(407);
 
 /// In order of their codes.
 #[rustfmt::skip]
@@ -96,5 +98,18 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         \x20   steps: [ { connect: { from: client, to: far } } ]\n\
         Right:\n\
         \x20   hosts: { client: { zone: a, public_address: auto }, far: { serve: { 80: echo } } }",
+    },
+    Rule {
+        code: IN_VAIN,
+        title: "a client without a way out before an internet-facing load balancer (a warning)",
+        page: "The name of an internet-facing balancer has public addresses, inside the VPC as well. Who has neither a public address\n\
+        nor a NAT gateway gets the address and no answer: `connect` times out, whatever the security groups say. A lab may\n\
+        show just that, so this is a warning; where it is not what the lab is about, an internal balancer is meant.\n\
+        \n\
+        Hardly meant:\n\
+        \x20   hosts: { client: { zone: a } }\n\
+        \x20   load_balancers: { front: { zones: [a], listeners: { 80: web } } }\n\
+        Meant:\n\
+        \x20   load_balancers: { front: { scheme: internal, zones: [a], listeners: { 80: web } } }",
     },
 ];
