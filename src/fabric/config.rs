@@ -372,6 +372,8 @@ pub enum OnCollision {
     Newest,
     /// The way back stays with the flow that has it, until that flow is closed or expired.
     KeepOld,
+    /// One of these two, as the lot falls for the newcomer: AWS leaves open which connection gets the answers.
+    Random,
     /// The newcomer gets another source port, as an ordinary NAT does.
     PortRewrite,
 }

@@ -46,7 +46,7 @@ proptest! {
     fn attempts_are_told_as_their_syns_were(
         seed: u64,
         preserve: bool,
-        policy in prop::sample::select(vec![OnCollision::Newest, OnCollision::KeepOld, OnCollision::PortRewrite]),
+        policy in prop::sample::select(vec![OnCollision::Newest, OnCollision::KeepOld, OnCollision::Random, OnCollision::PortRewrite]),
         reuse: bool,
         events in prop::collection::vec(event(), 0..150),
     ) {

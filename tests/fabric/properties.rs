@@ -62,6 +62,7 @@ fn policy() -> impl Strategy<Value = OnCollision> {
     prop::sample::select(vec![
         OnCollision::Newest,
         OnCollision::KeepOld,
+        OnCollision::Random,
         OnCollision::PortRewrite,
     ])
 }
@@ -235,7 +236,7 @@ proptest! {
                     prop_assert!(lost.by.0 as usize != index);
                     prop_assert_eq!(flows[lost.by.0 as usize].target_side, flow.target_side);
                     let taken_alive = !matches!(lost.was, FlowState::Closed | FlowState::Expired);
-                    prop_assert!(on_collision == OnCollision::Newest || !taken_alive);
+                    prop_assert!(matches!(on_collision, OnCollision::Newest | OnCollision::Random) || !taken_alive);
                 }
                 // A living flow has its target-side tuple to itself.
                 if on_collision == OnCollision::PortRewrite && live && flow.displaced.is_none() {

@@ -227,7 +227,7 @@ impl Balancers {
                 .is_way_back_taken(Key::new(protocol, target, source))
         };
         match self.state(balancer).on_collision {
-            OnCollision::Newest | OnCollision::KeepOld => Some(seen),
+            OnCollision::Newest | OnCollision::KeepOld | OnCollision::Random => Some(seen),
             OnCollision::PortRewrite if !taken(seen) => Some(seen),
             OnCollision::PortRewrite => {
                 let ports = usize::from(u16::MAX - FIRST_PORT) + 1;
@@ -302,6 +302,16 @@ impl Balancers {
         }
     }
 
+    /// As the lot falls for this flow's present attempt, and for every repetition of its SYN.
+    fn lot(&self, flow: FlowId) -> bool {
+        let entry = self.table.entry(flow);
+        let (client, zonal) = (entry.client(), entry.zonal());
+        let ends =
+            [client, zonal].map(|end| u64::from(end.ip().to_bits()) << 16 | u64::from(end.port()));
+        let words = [ends[0], ends[1], u64::from(entry.isn())];
+        random::pick(random::hash(self.seed, &words), 2) == 0
+    }
+
     /// A SYN asks for its flow's way back. One that a flow over and done with has left is always had.
     fn claim(&mut self, now: Duration, flow: FlowId) {
         let policy = self.state(self.table.entry(flow).balancer).on_collision;
@@ -309,6 +319,7 @@ impl Balancers {
             Some(holder) if holder == flow => false,
             Some(holder) if self.table.entry(holder).is_live() => match policy {
                 OnCollision::Newest => true,
+                OnCollision::Random => self.lot(flow),
                 OnCollision::KeepOld | OnCollision::PortRewrite => false,
             },
             Some(_) | None => true,

@@ -170,6 +170,7 @@ impl<'a> Scene<'a, '_> {
             settles: section.start.value != "cold",
             on_collision: match word(emulate.on_collision.as_ref()) {
                 Some("keep-old") => OnCollision::KeepOld,
+                Some("random") => OnCollision::Random,
                 Some("port-rewrite") => OnCollision::PortRewrite,
                 Some(_) | None => OnCollision::Newest,
             },

@@ -68,6 +68,7 @@ fn flow_knobs(balancer: &Balancer) -> String {
     let collision = match balancer.on_collision {
         OnCollision::Newest => "on collision the newest flow wins",
         OnCollision::KeepOld => "on collision the old flow wins",
+        OnCollision::Random => "on collision the lot decides which flow wins",
         OnCollision::PortRewrite => "on collision the newcomer gets another port",
     };
     let missing = match balancer.on_missing_flow {

@@ -30,7 +30,7 @@ pub static BALANCER_FAMILIES: Words = Words {
 
 /// Who keeps the reverse key when two flows want it.
 pub static ON_COLLISION: Words = Words {
-    now: &["newest", "keep-old", "port-rewrite"],
+    now: &["newest", "keep-old", "random", "port-rewrite"],
     later: &[],
 };
 
@@ -320,7 +320,8 @@ pub static EMULATE: Section = Section {
             "on_collision",
             Optional,
             Type::Word(&ON_COLLISION),
-            "Who owns the target's answers when two flows of one client look the same to it. Default: newest.",
+            "Who owns the target's answers when two flows of one client look the same to it; with `random` the lot decides, of each \
+             newcomer anew. Default: newest.",
         ),
         field(
             "on_missing_flow",

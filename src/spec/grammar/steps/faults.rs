@@ -73,7 +73,8 @@ pub(super) static FREEZE: Section = Section {
 
 pub(super) static POWER_OFF: Section = Section {
     name: "`power_off`",
-    doc: "Takes a host's power: its sockets are gone, and no FIN and no RST leaves it.",
+    doc: "Takes a host's power: its sockets are gone, and no FIN and no RST leaves it. To a load balancer the instance is still \
+          running, so that it fails its checks and is not `unused`.",
     fields: &[AS, HOST],
 };
 
