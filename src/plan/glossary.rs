@@ -26,6 +26,8 @@ static WORDS: &[(&str, &str)] = &[
     ("eof", "a value of `error` and of `ended`. The other end closed (FIN) where something was still to come."),
     ("closed", "a value of `error` and of `ended`. EPIPE and its like: this end was closed, or its error was told, before."),
     ("not-connected", "a value of `error`. There is no connection to work on: it never came to stand."),
+    ("tls", "a value of `error`. What the other end said is no TLS, or not what TLS has there: one of the two speaks plainly (`tls: true` of a step, \
+        `https` of a server, `protocol: TLS`)."),
     ("failed", "a value of `error`: anything else, `errno` has the kernel's number where it had one. And of a load how many connections \
         had no success."),
     ("errors", "of a load: how many failed, by the word of their error: `call.errors.reset == 5`."),

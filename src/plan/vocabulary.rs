@@ -19,6 +19,7 @@ pub const ERRORS: &[&str] = &[
     "eof",
     "closed",
     "not-connected",
+    "tls",
     "failed",
 ];
 

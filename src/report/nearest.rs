@@ -3,11 +3,13 @@
 
 use super::Outcome;
 use super::last_words;
+use super::wrap::count;
 use crate::evidence::{Detail, Evidence, Packet};
 use crate::plan::Kind;
 use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, findings};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Packets told of one connection.
 const PACKETS: usize = 6;
@@ -104,6 +106,7 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
         .filter_map(|host| counted(evidence, host))
         .collect();
     nearest.instead.extend(programs(evidence));
+    nearest.instead.extend(no_tls(evidence));
     if !verdict.missing_finds.is_empty() && !verdict.findings.is_empty() {
         let found: Vec<&str> = verdict.findings.iter().map(|f| f.kind.as_str()).collect();
         let found = found.join(", ");
@@ -153,6 +156,23 @@ fn programs(evidence: &Evidence) -> Vec<String> {
         out.extend(said.into_iter().map(|line| format!("  {line}")));
     }
     out
+}
+
+/// Servers that were spoken to plainly and speak TLS.
+fn no_tls(evidence: &Evidence) -> Vec<String> {
+    let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+    let connections = evidence.connections.iter();
+    for connection in connections.filter(|c| c.server_error == "tls") {
+        *met.entry(&connection.target).or_default() += 1;
+    }
+    let lines = met.into_iter().map(|(host, n)| {
+        let connections = count(n, "connection");
+        format!(
+            "{host}'s server speaks TLS, and what came over {connections} is none: `tls: true` in the step \
+             that opens them, or a TLS listener with a group of `protocol: TLS`"
+        )
+    });
+    lines.collect()
 }
 
 /// The claims that decided against the case; of a fault that broke nothing, the promise.

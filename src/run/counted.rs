@@ -33,6 +33,12 @@ pub trait Polled {
     /// # Errors
     /// What the kernel said; `WouldBlock` when it takes nothing now.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Gives the kernel what was written and is not in its hands yet.
+    ///
+    /// # Errors
+    /// What the kernel said; `WouldBlock` when it takes no more now.
+    fn try_flush(&self) -> io::Result<()>;
 }
 
 impl Polled for TcpStream {
@@ -50,6 +56,10 @@ impl Polled for TcpStream {
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         TcpStream::try_write(self, bytes)
+    }
+
+    fn try_flush(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -113,8 +123,15 @@ where
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.socket.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.poll_writable(cx))?;
+                }
+                done => return Poll::Ready(done),
+            }
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -28,6 +28,9 @@ impl Fault {
     /// There is no connection to work on.
     pub const NOT_CONNECTED: Self = Self::word("not-connected");
 
+    /// What the other side said is no TLS, or not what TLS has there.
+    pub const TLS: Self = Self::word("tls");
+
     /// No error.
     pub fn is_none(&self) -> bool {
         self.word.is_empty()
@@ -57,9 +60,11 @@ impl From<Errno> for Fault {
 
 impl From<&io::Error> for Fault {
     fn from(error: &io::Error) -> Self {
+        let inner = error.get_ref();
         match (error.raw_os_error(), error.kind()) {
             (Some(code), _) => Errno::from_raw(code).into(),
             (None, io::ErrorKind::UnexpectedEof) => Self::EOF,
+            (None, _) if inner.is_some_and(|inner| inner.is::<rustls::Error>()) => Self::TLS,
             (None, _) => Self::word("failed"),
         }
     }
@@ -81,6 +86,7 @@ mod tests {
             Fault::EOF,
             Fault::NOT_CONNECTED,
             Fault::NO_ADDRESS,
+            Fault::TLS,
             Fault::default(),
         ] {
             assert!(ERRORS.contains(&fault.word), "{fault:?}");

@@ -313,3 +313,49 @@ steps:
     assert_eq!(resets[0]["receiver"], "web");
     assert_eq!(silent.metric("front", "TCP_ELB_Reset_Count"), 1);
 }
+
+/// What a load does, it does over TLS as well; and who speaks plainly to a server of TLS is told so.
+#[test]
+fn loads_speak_tls() {
+    let body = r#"
+hosts:
+  client: { zone: a, count: 2 }
+  web: { zone: a, serve: { 443: https, 444: echo } }
+target_groups:
+  web: { target_type: ip, port: 443, targets: [web] }
+  echo: { target_type: ip, port: 444, targets: [web] }
+load_balancers:
+  front:
+    scheme: internal
+    zones: [a]
+    listeners:
+      443: web
+      444: { protocol: TLS, target_group: echo }
+steps:
+  - load: { as: gets, from: client, to: "front:443", tls: true, connections: 5, request: { path: /, times: 3, body: 200KiB } }
+  - load: { as: bytes, from: client, to: "front:444", tls: true, connections: 5, request: 300KiB, hold: true }
+  - exchange: { over: bytes, as: again, bytes: 1000 }
+  - load: { as: plain, from: client, to: "front:443", connections: 4, request: GET / }
+  - load: { as: wrong, from: client, to: "web:444", tls: true, connections: 3, timeout: 3s }
+"#;
+    let Some(case) = once(body) else { return };
+    has(
+        case.step("gets"),
+        json!({ "attempts": 10, "connected": 10, "failed": 0, "requests": 30 }),
+    );
+    assert_eq!(case.step("gets")["status"]["200"], 30);
+    let host = &case.evidence["hosts"]["web"]["requests"][0]["host"];
+    assert!(!host.as_str().expect("a text").contains(':'), "{host}");
+    has(case.step("bytes"), json!({ "connected": 10, "failed": 0 }));
+    has(case.step("again"), json!({ "failed": 0 }));
+    for connection in case.connections("gets") {
+        assert_eq!(connection["lost"], 0, "{connection}");
+    }
+    has(case.step("plain"), json!({ "connected": 8, "failed": 8 }));
+    for connection in case.connections("plain") {
+        assert_eq!(connection["server_error"], "tls", "{connection}");
+    }
+    // An echo is no answer to a hello.
+    has(case.step("wrong"), json!({ "connected": 0, "failed": 6 }));
+    assert_eq!(case.step("wrong")["errors"]["tls"], 6);
+}

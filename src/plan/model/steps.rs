@@ -61,6 +61,8 @@ pub enum Verb {
         keepalive: Option<Duration>,
         /// As for `Connect`.
         user_timeout: Option<Duration>,
+        /// As for `Connect`.
+        tls: bool,
         /// For each connection.
         timeout: Duration,
     },

@@ -17,7 +17,7 @@ use super::groups::Groups;
 use super::hosts::Hosts;
 use super::network::Network;
 use super::placeholders::Places;
-use super::{HostId, Sink, Step, StepId, Transfer, Verb, vpcs};
+use super::{Dial, HostId, Sink, Step, StepId, Transfer, Verb, vpcs};
 use crate::diag::codes::{plan as code, proxy};
 use crate::diag::{Diagnostic, Spanned};
 use crate::spec::{self, Body};
@@ -187,16 +187,7 @@ impl Resolver<'_> {
         let family = connect.family.as_ref();
         let wanted = Wanted { to, family };
         let dial = self.scene.destinations.dials(&[from], wanted, sink).pop()?;
-        if connect.tls && dial.udp {
-            sink.push(
-                Diagnostic::new(
-                    proxy::TLS_OVER_UDP,
-                    to.span,
-                    "TLS goes over TCP, and this is UDP",
-                )
-                .help("remove `tls`, or the `/udp`"),
-            );
-        }
+        tls_over_tcp(connect.tls, &dial, to, sink);
         Some(Verb::Connect {
             dial,
             source_port: connect.source_port.as_ref().map(|port| port.value),
@@ -219,6 +210,7 @@ impl Resolver<'_> {
         let wanted = Wanted { to, family };
         let dials = self.scene.destinations.dials(&from, wanted, sink);
         ports_suffice(load, dials.first()?, sink);
+        tls_over_tcp(load.tls, dials.first()?, to, sink);
         let request = load
             .request
             .as_ref()
@@ -232,6 +224,7 @@ impl Resolver<'_> {
             request,
             keepalive,
             user_timeout,
+            tls: load.tls,
             timeout,
         })
     }
@@ -358,6 +351,20 @@ impl Resolver<'_> {
             .filter(|step| step.named && opens(&step.verb))
             .map(|step| step.name.value.as_str())
     }
+}
+
+fn tls_over_tcp(tls: bool, dial: &Dial, to: &Spanned<String>, sink: &mut Sink) {
+    if !tls || !dial.udp {
+        return;
+    }
+    sink.push(
+        Diagnostic::new(
+            proxy::TLS_OVER_UDP,
+            to.span,
+            "TLS goes over TCP, and this is UDP",
+        )
+        .help("remove `tls`, or the `/udp`"),
+    );
 }
 
 /// True for steps that `over` can name.

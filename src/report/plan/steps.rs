@@ -66,8 +66,10 @@ fn details(plan: &Plan, step: &Step) -> String {
             request,
             keepalive,
             user_timeout,
+            tls,
             timeout,
         } => {
+            let tls = if *tls { ", TLS" } else { "" };
             let clients = count(dials.len(), "client");
             let ports = source_port.map_or(String::new(), |first| {
                 format!(
@@ -80,7 +82,7 @@ fn details(plan: &Plan, step: &Step) -> String {
             let request = request.as_ref().map_or(String::new(), asked);
             let hold = if *hold { ", kept open" } else { "" };
             format!(
-                "{clients}, {first}{ports}{rate}{request}{hold}{}, limit {}",
+                "{clients}, {first}{ports}{tls}{rate}{request}{hold}{}, limit {}",
                 timers(*keepalive, *user_timeout),
                 time(*timeout)
             )

@@ -373,6 +373,24 @@ fn the_nearest_counters_and_values_are_those_of_the_claim() {
 }
 
 #[test]
+fn who_speaks_plainly_to_a_server_of_tls_is_told_so() {
+    let mut outcome = failed();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    evidence.connections[0].target = "web1".into();
+    evidence.connections[0].server_error = "reset".into();
+    let told = |outcome: &Outcome| {
+        let lines = nearest(outcome).instead;
+        lines
+            .iter()
+            .any(|line| line.contains("web1's server speaks TLS"))
+    };
+    assert!(!told(&outcome));
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    evidence.connections[0].server_error = "tls".into();
+    assert!(told(&outcome));
+}
+
+#[test]
 fn of_a_fault_that_does_as_claimed_a_broken_promise_is_not_near() {
     let mut outcome = fault();
     let verdict = outcome.verdict.as_mut().expect("a verdict");

@@ -89,7 +89,11 @@ impl Client {
 
     /// The same under TLS, within the limit of its opening; any certificate will do. What fails to become TLS does not
     /// stand.
-    pub async fn secured(mut self, limit: Duration) -> Self {
+    pub async fn secured(self, limit: Duration) -> Self {
+        annex::inside(self.line.slot.annex(), self.shake_hands(limit)).await
+    }
+
+    async fn shake_hands(mut self, limit: Duration) -> Self {
         let wire = self.line.slot.take().and_then(Arc::into_inner);
         let Some(wire) = wire else { return self };
         let config = tls::trusting_client(Versions::Both);

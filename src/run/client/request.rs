@@ -64,6 +64,7 @@ pub async fn make(
         talk.fault = Fault::NOT_CONNECTED;
         return talk;
     };
+    let usual = if wire.is_secured() { 443 } else { 80 };
     let stream = TokioIo::new(Counted {
         socket: wire,
         received: line.received(),
@@ -79,7 +80,7 @@ pub async fn make(
     let connection = tokio::spawn(connection);
     let host = match &request.host {
         Some(host) => host.clone(),
-        None => dialled(to, name),
+        None => dialled(to, name, usual),
     };
     let began = Instant::now();
     for turn in 0..request.times {
@@ -166,14 +167,17 @@ async fn ask(
     Ok((answer, closes))
 }
 
-/// The Host header of a client that was given no name: an address, with the port where it is not HTTP's.
-fn dialled(address: SocketAddr, name: Option<&str>) -> String {
-    match (address, name) {
-        (address, Some(name)) if address.port() == 80 => name.to_owned(),
-        (address, Some(name)) => format!("{name}:{}", address.port()),
-        (SocketAddr::V4(address), None) if address.port() == 80 => address.ip().to_string(),
-        (SocketAddr::V6(address), None) if address.port() == 80 => format!("[{}]", address.ip()),
-        (address, None) => address.to_string(),
+/// The Host header of a client that was given no name: an address, with the port where it is not the `usual` one of HTTP or
+/// HTTPS.
+fn dialled(address: SocketAddr, name: Option<&str>, usual: u16) -> String {
+    let host = match (address, name) {
+        (_, Some(name)) => name.to_owned(),
+        (SocketAddr::V4(address), None) => address.ip().to_string(),
+        (SocketAddr::V6(address), None) => format!("[{}]", address.ip()),
+    };
+    match address.port() {
+        port if port == usual => host,
+        port => format!("{host}:{port}"),
     }
 }
 

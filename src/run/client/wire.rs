@@ -74,10 +74,7 @@ impl Secured {
         // An alert is worth sending, and nobody waits for it.
         let pushed = self.push(session);
         tracing::trace!(?pushed, "an alert or a ticket");
-        understood.map_err(|error| {
-            tracing::debug!(%error, "TLS");
-            io::Error::from(Errno::EPIPE)
-        })?;
+        understood.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(more)
     }
 
@@ -151,7 +148,7 @@ impl Wire {
     /// The same connection under TLS, after its handshake. Any certificate will do. A datagram socket is left alone.
     ///
     /// # Errors
-    /// What the kernel said, `UnexpectedEof` when the peer closed, EPIPE when this side did for want of TLS.
+    /// What the kernel said, `UnexpectedEof` when the peer closed, [`rustls::Error`] when what it said is no TLS.
     pub async fn secured(
         self,
         config: Arc<ClientConfig>,
@@ -174,17 +171,30 @@ impl Wire {
     /// # Errors
     /// What the kernel said.
     pub async fn flush(&self) -> io::Result<()> {
-        let Self::Secured(secured) = self else {
-            return Ok(());
-        };
         loop {
-            let pushed = secured.push(&mut secured.session());
-            match pushed {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    secured.stream.writable().await?;
-                }
+            match self.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
                 done => return done,
             }
+        }
+    }
+
+    /// Gives the kernel what was written and is not in its hands yet.
+    ///
+    /// # Errors
+    /// What the kernel said; `WouldBlock` when it takes no more now.
+    pub fn try_flush(&self) -> io::Result<()> {
+        match self {
+            Self::Stream(_) | Self::Datagram(_) => Ok(()),
+            Self::Secured(secured) => secured.push(&mut secured.session()),
+        }
+    }
+
+    /// True under TLS.
+    pub fn is_secured(&self) -> bool {
+        match self {
+            Self::Secured(_) => true,
+            Self::Stream(_) | Self::Datagram(_) => false,
         }
     }
 
@@ -290,6 +300,10 @@ impl Polled for Wire {
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Wire::try_write(self, bytes)
+    }
+
+    fn try_flush(&self) -> io::Result<()> {
+        Wire::try_flush(self)
     }
 }
 

@@ -95,6 +95,7 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
         request,
         keepalive,
         user_timeout,
+        tls,
         timeout,
         ..
     } = &story.plan.steps[number].verb
@@ -110,9 +111,12 @@ async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, T
         nodelay: false,
         udp: dial.udp,
     };
-    let client = story
+    let mut client = story
         .open(number, dial, options, *timeout, story.seat())
         .await;
+    if *tls {
+        client = client.secured(*timeout).await;
+    }
     let mut talk = Talk {
         fault: client.fault,
         ..Talk::default()

@@ -174,6 +174,8 @@ pub struct Load {
     pub keepalive: Option<Spanned<Lapse>>,
     /// See [`Connect::user_timeout`].
     pub user_timeout: Option<Spanned<Lapse>>,
+    /// See [`Connect::tls`].
+    pub tls: bool,
     /// For each connection.
     pub timeout: Spanned<Lapse>,
     /// Go on with the story at once.

@@ -75,6 +75,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             family: fields.written("family"),
             keepalive: fields.written("keepalive"),
             user_timeout: fields.written("user_timeout"),
+            tls: fields.value("tls")?.value,
             timeout: fields.value("timeout")?,
             background: fields.value("background")?.value,
         })),

@@ -7,6 +7,13 @@ use super::{
 use crate::spec::grammar::Need::{Default, Optional};
 use crate::spec::grammar::{Field, PORT, Section, Type, Words, field};
 
+const TLS: Field = field(
+    "tls",
+    Default("false"),
+    Type::Bool,
+    "Speaks TLS over the connection, and takes any certificate.",
+);
+
 pub(super) static CONNECT: Section = Section {
     name: "`connect`",
     doc: "Opens one connection.",
@@ -29,12 +36,7 @@ pub(super) static CONNECT: Section = Section {
             Type::Bool,
             "TCP_NODELAY: small segments do not wait until what was sent before them is acknowledged.",
         ),
-        field(
-            "tls",
-            Default("false"),
-            Type::Bool,
-            "Speaks TLS over the connection, and takes any certificate.",
-        ),
+        TLS,
         timeout("5s"),
     ],
 };
@@ -83,6 +85,7 @@ pub(super) static LOAD: Section = Section {
         FAMILY,
         KEEPALIVE,
         USER_TIMEOUT,
+        TLS,
         timeout("5s"),
         BACKGROUND,
     ],
