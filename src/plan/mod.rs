@@ -58,6 +58,7 @@ use destinations::Destinations;
 use network::Network;
 use placeholders::Places;
 use sink::Sink;
+use std::net::Ipv4Addr;
 
 /// One case of a lab, with its own seed or another one.
 ///
@@ -183,6 +184,7 @@ fn plan_case(
         hosts: resolved.hosts,
         groups: resolved.groups,
         aliases: resolved.aliases,
+        services: resolved.services,
         steps: resolved.steps,
         shape: resolved.shape,
         fabric: resolved.fabric,
@@ -199,6 +201,7 @@ struct Resolved {
     ip_groups: Vec<String>,
     groups: Vec<(String, Vec<HostId>)>,
     aliases: Vec<(String, HostId)>,
+    services: Vec<(Vec<String>, Ipv4Addr)>,
     steps: Vec<Step>,
     shape: Shape,
     fabric: fabric::Config,
@@ -261,6 +264,7 @@ fn resolve(
         ip_groups: groups::by_address(body),
         groups: network.drafts.groups,
         aliases: network.drafts.aliases,
+        services: expanded.cluster.names(),
         steps,
         shape,
         fabric,

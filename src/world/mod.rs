@@ -34,7 +34,7 @@ pub use error::Error;
 pub use recorder::Recording;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
-use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb};
+use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb, Wiring};
 use builders::Site;
 use driver::Driver;
 use namespace::{Namespace, Pending};
@@ -143,7 +143,11 @@ impl World {
         connections: usize,
         capture: Option<usize>,
     ) -> Result<Self, Error> {
-        let names = names(plan);
+        let names = names(plan, &[]);
+        let names_in_pods = match plan.services[..] {
+            [] => names.clone(),
+            ref services => self::names(plan, services),
+        };
         let held = held(plan, connections);
         let limited = limited(plan, connections);
         let mut hosts = Vec::with_capacity(plan.hosts.len());
@@ -177,7 +181,14 @@ impl World {
                     Attachment::Fabric if !answers_itself(host) => OnceLock::new(),
                     Attachment::Fabric | Attachment::Inside(_) => OnceLock::from(()),
                 },
-                names: Arc::clone(&names[port.0 as usize]),
+                names: match &host.attachment {
+                    Attachment::Inside(veth) if veth.wiring == Wiring::Routed => {
+                        Arc::clone(&names_in_pods[port.0 as usize])
+                    }
+                    Attachment::Fabric | Attachment::Inside(_) => {
+                        Arc::clone(&names[port.0 as usize])
+                    }
+                },
                 inside: OnceLock::new(),
             }));
             match &host.attachment {
@@ -264,17 +275,24 @@ impl World {
     }
 }
 
-/// Names and addresses, as /etc/hosts has them, by port of the fabric: what is inside a host is known there only.
-fn names(plan: &Plan) -> Vec<Arc<str>> {
+/// Names and addresses, as /etc/hosts has them, by port of the fabric: what is inside a host is known there only. Pods know the
+/// services of their cluster besides, and no host by a name that one of these has.
+fn names(plan: &Plan, services: &[(Vec<String>, Ipv4Addr)]) -> Vec<Arc<str>> {
+    let is_service = |host: &str| services.iter().any(|(names, _)| names[0] == host);
     let line = |host: &HostPlan| -> String {
         let addresses = [Some(host.address.into()), host.ipv6.map(IpAddr::from)];
         let lines = addresses.into_iter().flatten();
         lines
+            .filter(|_| !is_service(&host.name))
             .map(|address| format!("{address} {}\n", host.name))
             .collect()
     };
     let (on_fabric, inside) = plan.hosts.split_at(plan.on_fabric());
-    let common: Arc<str> = on_fabric.iter().map(line).collect::<String>().into();
+    let of_cluster = services
+        .iter()
+        .map(|(names, address)| format!("{address} {}\n", names.join(" ")));
+    let common = of_cluster.chain(on_fabric.iter().map(line));
+    let common: Arc<str> = common.collect::<String>().into();
     let mut own = vec![String::new(); on_fabric.len()];
     for host in inside {
         if let Attachment::Inside(veth) = &host.attachment {

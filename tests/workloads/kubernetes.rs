@@ -75,6 +75,46 @@ steps:
     }
 }
 
+/// As cluster DNS has it; a node asks the VPC's resolver, which does not know them.
+#[test]
+fn programs_in_pods_know_services_by_name() {
+    let Some(case) = once(
+        r#"
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b } }
+  pods:
+    shell: { node: n1 }
+    page: { node: n2, serve: { 80: http } }
+  services:
+    web: { selector: page, ports: [{ port: 80 }] }
+    page: { type: ClusterIP, selector: page, ports: [{ port: 8080, targetPort: 80 }] }
+steps:
+  - run: { as: short, on_host: shell, command: "getent ahostsv4 page | awk '/STREAM/ { print $1 }'" }
+  - run: { as: whole, on_host: shell, command: "getent ahostsv4 page.default.svc.cluster.local | awk '/STREAM/ { print $1 }'" }
+  - run: { as: asked, on_host: shell, command: "curl -sS -o /dev/null -w '%{http_code} %{remote_ip}' --max-time 5 http://web.default/" }
+  - run: { as: front, on_host: shell, command: "getent ahostsv4 web | awk '/STREAM/ { print $1 }'" }
+  - run: { as: node, on_host: n1, command: "getent hosts page.default.svc.cluster.local" }
+"#,
+    ) else {
+        return;
+    };
+    has(
+        case.step("short"),
+        json!({ "ok": true, "stdout": "172.20.0.101\n" }),
+    );
+    has(
+        case.step("whole"),
+        json!({ "ok": true, "stdout": "172.20.0.101\n" }),
+    );
+    has(
+        case.step("asked"),
+        json!({ "ok": true, "stdout": "200 172.20.0.100" }),
+    );
+    let front = case.step("front")["stdout"].as_str().expect("text");
+    assert!(front.starts_with("10.0."), "{front}");
+    has(case.step("node"), json!({ "exit_code": 2 }));
+}
+
 #[test]
 fn a_node_without_a_pod_of_a_local_service_fails_its_check_and_drops() {
     let body = format!(

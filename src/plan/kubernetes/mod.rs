@@ -27,6 +27,9 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 
+/// What follows the name of a service, all of which are in one namespace; the last is kubelet's default `--cluster-domain`.
+const QUALIFIED: [&str; 3] = ["default", "default.svc", "default.svc.cluster.local"];
+
 /// A body in which clusters are hosts, groups and balancers.
 #[derive(Debug)]
 pub(super) struct Expanded<'a> {
@@ -68,6 +71,18 @@ impl Cluster {
         self.services
             .iter()
             .find(|service| service.name.value == name)
+    }
+
+    /// Services as the cluster's DNS has them: the names of each, and its address. The short name of one with a balancer is
+    /// left to that.
+    pub(super) fn names(&self) -> Vec<(Vec<String>, Ipv4Addr)> {
+        let of = |service: &Service| {
+            let name = &service.name.value;
+            let short = service.balancer.is_none().then(|| name.clone());
+            let whole = QUALIFIED.iter().map(|domain| format!("{name}.{domain}"));
+            (short.into_iter().chain(whole).collect(), service.cluster_ip)
+        };
+        self.services.iter().map(of).collect()
     }
 
     /// Where a pod's packets go: into the namespace of its node, which `host` finds by name.

@@ -13,7 +13,7 @@ pub use steps::*;
 use crate::diag::{Diagnostics, Span};
 use crate::expr::{Expr, Shape};
 use crate::fabric;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Index into [`Plan::hosts`]; of a host on the fabric, the same number is its [`fabric::config::PortId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +74,8 @@ pub struct Plan {
     pub groups: Vec<(String, Vec<HostId>)>,
     /// Further names of single hosts: pods that run in their node's namespace.
     pub aliases: Vec<(String, HostId)>,
+    /// Services by the names that programs in pods know them by, and their addresses within the cluster.
+    pub services: Vec<(Vec<String>, Ipv4Addr)>,
     /// The story.
     pub steps: Vec<Step>,
     /// What expressions may say in this very lab.

@@ -39,7 +39,9 @@ pub static KUBERNETES: Section = Section {
                 item: "service",
             },
             "Services: groups of pods to dial. One of type LoadBalancer brings the balancer and the target group of its name, which is the \
-             balancer's for programs as well: there is no cluster DNS.",
+             balancer's for programs as well. In pods, `NAME.default.svc.cluster.local`, `NAME.default.svc` and `NAME.default` are a \
+             service's address within the cluster, and so is `NAME` where there is no balancer of this name. (They stand in \
+             /etc/hosts: no packet asks for them.)",
         ),
         field(
             "emulate",

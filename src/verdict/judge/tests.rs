@@ -75,6 +75,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         hosts: Vec::new(),
         groups: Vec::new(),
         aliases: Vec::new(),
+        services: Vec::new(),
         steps: vec![step("good"), step("bad")],
         shape: shape(),
         fabric: fabric::Config::default(),
