@@ -5,6 +5,8 @@ mod audit;
 mod common;
 #[path = "gallery/matrix.rs"]
 mod matrix;
+#[path = "schema/validator.rs"]
+mod validator;
 
 use common::{Scratch, can_run_labs, everything, hairpin, run};
 use std::collections::BTreeSet;
@@ -48,6 +50,10 @@ fn every_lab_holds() {
                 .is_some_and(|list| list.iter().all(|claim| claim["verdict"] == "holds")),
             "{case}"
         );
+    }
+    let schema = serde_json::from_str(&hairpin::report::schema()).expect("the schema is JSON");
+    if let Err(breach) = validator::Validator::met(&report, &schema) {
+        panic!("the report is not as its schema says: {breach}");
     }
     let folders = audit::cases(&kept.0);
     assert_eq!(folders.len(), cases.len());

@@ -24,7 +24,7 @@ mod select;
 mod terminal;
 mod worker;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Described};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::fmt;
@@ -94,8 +94,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Report(args) => report::report(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Schema => {
-            terminal::print(&crate::spec::schema());
+        Command::Schema { of } => {
+            terminal::print(&match of {
+                Described::Lab => crate::spec::schema(),
+                Described::Report => crate::report::schema(),
+            });
             Ok(Status::Held as u8)
         }
         Command::Completions { shell } => {

@@ -62,24 +62,27 @@ pub fn junit(report: &Report) -> String {
 /// What all cases of a lab have in common, or each value that is met among them.
 fn properties(suite: &mut TestSuite, tallies: &[Tally]) {
     let records = || tallies.iter().flat_map(|tally| &tally.runs);
-    let mut add = |name: &str, values: BTreeSet<String>| {
+    let mut add = |name: &str, values: Vec<String>| {
         if !values.is_empty() {
-            let text = values.into_iter().collect::<Vec<_>>().join(", ");
-            suite.add_property(Property::new(name, text));
+            suite.add_property(Property::new(name, values.join(", ")));
         }
     };
-    add("file", records().map(|r| r.file.clone()).collect());
-    add("title", records().map(|r| r.title.clone()).collect());
+    let texts = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
+    add("file", texts(records().map(|r| &*r.file).collect()));
+    add("title", texts(records().map(|r| &*r.title).collect()));
     add(
         "kernel",
-        records().filter_map(|r| r.kernel.clone()).collect(),
+        texts(records().filter_map(|r| r.kernel.as_deref()).collect()),
     );
-    let scales = records().filter_map(|r| r.time_scale);
+    let mut scales: Vec<f64> = records().filter_map(|r| r.time_scale).collect();
+    scales.sort_by(f64::total_cmp);
+    scales.dedup();
     add(
         "time_scale",
-        scales.map(|scale| scale.to_string()).collect(),
+        scales.iter().map(ToString::to_string).collect(),
     );
-    add("seed", records().map(|r| r.seed.to_string()).collect());
+    let seeds: BTreeSet<u64> = records().map(|r| r.seed).collect();
+    add("seed", seeds.iter().map(ToString::to_string).collect());
     for tally in tallies {
         let record = tally.shown();
         let place = format!("{}:{}", record.file, record.line);

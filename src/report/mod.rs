@@ -15,6 +15,7 @@ pub mod plan;
 mod proof;
 mod record;
 mod repeat;
+mod schema;
 mod tally;
 mod tap;
 mod text;
@@ -37,6 +38,7 @@ pub use record::{
     Truth, VERSION,
 };
 pub use repeat::repeat;
+pub use schema::schema;
 pub use tally::{Tally, Times, tallies, wilson};
 pub use tap::tap;
 pub use text::{Style, step, summary, text};

@@ -9,10 +9,11 @@ use super::Outcome;
 use super::words::{in_short, machine_word};
 use super::wrap::count;
 use crate::plan::Fix;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A fix that a lab offers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Offered {
     /// The case.
     pub case: String,
@@ -23,7 +24,7 @@ pub struct Offered {
 }
 
 /// A fix, and what it is worth against one finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// The case.
     pub case: String,
@@ -36,7 +37,7 @@ pub struct Remedy {
 }
 
 /// What a fix is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// It held, and the finding is gone.

@@ -1,4 +1,4 @@
-//! As much of JSON Schema as the schema uses, patterns apart.
+//! As much of JSON Schema as the schemas use, patterns and formats apart.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,10 +44,17 @@ impl Validator {
         path: &str,
         section: &str,
     ) -> Result<(), String> {
+        if schema == &Value::Bool(true) {
+            return Ok(());
+        }
+        if schema == &Value::Bool(false) {
+            return Err(format!("{path}: nothing may be here"));
+        }
         if schema.get("not").is_some() && schema.get("type").is_none() {
             return Err(format!("{path} is not run by this release"));
         }
-        if let Some(ways) = schema.get("anyOf").and_then(Value::as_array) {
+        let ways = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+        if let Some(ways) = ways.and_then(Value::as_array) {
             let errors: Vec<String> = ways
                 .iter()
                 .filter_map(|way| self.check(value, way, path, section).err())
@@ -63,6 +70,12 @@ impl Validator {
                 Ok(())
             } else {
                 Err(format!("{path}: {value} is no choice"))
+            };
+        }
+        if let Some(word) = schema.get("const") {
+            return match word == value {
+                true => Ok(()),
+                false => Err(format!("{path}: {value} is not {word}")),
             };
         }
         let types: Vec<&str> = match schema.get("type") {
@@ -93,8 +106,19 @@ impl Validator {
         path: &str,
         section: &str,
     ) -> Result<(), String> {
-        for item in value.as_array().into_iter().flatten() {
-            self.check(item, &schema["items"], &format!("{path}[]"), section)?;
+        let first = schema.get("prefixItems").and_then(Value::as_array);
+        let first = first.map_or(&[][..], Vec::as_slice);
+        for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+            let of = first.get(place).or_else(|| schema.get("items"));
+            if let Some(of) = of {
+                self.check(item, of, &format!("{path}[{place}]"), section)?;
+            }
+        }
+        let count = value.as_array().map_or(0, Vec::len) as u64;
+        let least = schema.get("minItems").and_then(Value::as_u64);
+        let most = schema.get("maxItems").and_then(Value::as_u64);
+        if value.is_array() && (least > Some(count) || most.is_some_and(|most| most < count)) {
+            return Err(format!("{path} has {count} entries"));
         }
         let Some(object) = value.as_object() else {
             return Ok(());

@@ -59,6 +59,15 @@ pub enum Colour {
     Never,
 }
 
+/// What has a JSON schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Described {
+    /// Lab files.
+    Lab,
+    /// What `--report json=FILE` writes.
+    Report,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -188,12 +197,17 @@ Examples:
   hairpin doctor
   hairpin doctor --format json   exit status 3 where labs cannot run")]
     Doctor(DoctorArgs),
-    /// Print the JSON schema of lab files
+    /// Print the JSON schema of lab files, or of the JSON report
     #[command(after_help = "\
 Examples:
   hairpin schema > lab.json      and in a lab, for editors:
-                                 # yaml-language-server: $schema=lab.json")]
-    Schema,
+                                 # yaml-language-server: $schema=lab.json
+  hairpin schema report          what `--report json=FILE` writes")]
+    Schema {
+        /// Of what.
+        #[arg(value_enum, default_value = "lab")]
+        of: Described,
+    },
     /// Print completions for a shell
     #[command(after_help = "\
 Examples:

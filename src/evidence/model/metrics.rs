@@ -1,9 +1,10 @@
 //! CloudWatch's view: metrics with their dimensions and data points, as `GetMetricStatistics` returns them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A metric for one set of dimensions, where it is reported.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricEvidence {
     /// `AWS/NetworkELB`, `AWS/ELB`, ...
@@ -21,7 +22,7 @@ pub struct MetricEvidence {
 }
 
 /// One thing that a metric is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dimension {
     /// `LoadBalancer`, `AvailabilityZone`, `TargetGroup`
@@ -31,7 +32,7 @@ pub struct Dimension {
 }
 
 /// What the zonal addresses reported, summed up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricStatistics {
     /// Over the zonal addresses; of a level: as it was at the end.
@@ -47,7 +48,7 @@ pub struct MetricStatistics {
 }
 
 /// A metric in one minute of the cloud's time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Datapoint {
     /// When the minute begins; the first one with the first step.

@@ -1,6 +1,7 @@
 //! Pairs: a client's connection to a balancer that ends it (a proxy, a TLS listener) and the one to a target that it led to.
 
 use super::Evidence;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -40,7 +41,7 @@ pub struct Pair {
 }
 
 /// Bytes between a client and a target, as the proxy between them counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Carried {
     /// Bytes the balancer's program took from the client.
     pub from_client: i64,

@@ -5,6 +5,7 @@ use super::quantities::protocol;
 use super::{devices, group_name, runs};
 use crate::fabric::config::{Balancer, Forward, Listener, NatGateway, ZonalId};
 use crate::plan::{Attachment, Endpoint, HostId, Plan, Verb, Wiring};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -19,7 +20,7 @@ pub enum Graph {
 }
 
 /// What is drawn, whatever the language.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drawing {
     /// Hosts in the order of the lab, then balancers' addresses.
     pub nodes: Vec<Node>,
@@ -31,7 +32,7 @@ pub struct Drawing {
 type Edges = BTreeSet<(String, String, String)>;
 
 /// A host, several of a kind, a balancer's address, or a NAT gateway.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// `host web1`, `zonal front/a`, `gateway egress`, `endpoint ep/a`
     pub id: String,

@@ -1,6 +1,7 @@
 //! What reports tell of a run, as plain data: made of outcomes, or read from the machine's reports of earlier runs.
 //!
-//! It is the machine's report itself: names are stable, fields are added, never renamed. Times are milliseconds where
+//! It is the machine's report itself: names are stable, fields are added, never renamed; a field with nothing to tell is
+//! there all the same, empty or null (`schema/report.json`). Times are milliseconds where
 //! the name ends in `_ms` or is `at` or `ms`, else seconds. Not here: how any report looks.
 
 mod build;
@@ -20,6 +21,7 @@ use super::words::again;
 use crate::plan::Kind;
 use crate::verdict::Ruling;
 use crate::verdict::ladder::Ladder;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const VERSION: u32 = 1;
 
 /// Everything that was run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Of the layout.
     pub version: u32,
@@ -37,14 +39,14 @@ pub struct Report {
     /// What became of the runs.
     pub summary: Summary,
     /// The parts of a run that was split (`--shard`) that are in here; empty for a whole run.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub shards: Vec<Shard>,
     /// One for each run of a case.
     pub cases: Vec<Record>,
 }
 
 /// Counts of runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// All.
     pub cases: usize,
@@ -60,28 +62,26 @@ pub struct Summary {
     #[serde(default)]
     pub interrupted: usize,
     /// That are no runs, but what was recorded of a lab by hand.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub by_hand: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// The most parts that a run is split into.
 pub const MOST_SHARDS: u32 = 4096;
 
 /// A part of a run that was split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Shard {
     /// From 1 to `of`.
     pub number: u32,
-    /// How many there are, at most [`MOST_SHARDS`].
+    /// How many there are, at most 4096.
     pub of: u32,
 }
 
 /// One run of one case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The lab's name.
     pub lab: String,
@@ -89,9 +89,11 @@ pub struct Record {
     pub case: String,
     /// Its kind.
     #[serde(with = "words::kind")]
+    #[schemars(schema_with = "words::kind::schema")]
     pub kind: Kind,
     /// What it came to.
     #[serde(with = "words::word")]
+    #[schemars(schema_with = "words::word::schema")]
     pub verdict: Word,
     /// Why it fails or is inconclusive; else empty.
     pub reason: String,
@@ -115,7 +117,7 @@ pub struct Record {
     #[serde(default)]
     pub retried: Option<String>,
     /// What its story waited for in vain, of which no claim takes notice, in sentences.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub waited: Vec<String>,
     /// Cloud time divided by this.
     pub time_scale: Option<f64>,
@@ -134,7 +136,7 @@ pub struct Record {
     /// Mechanisms recognised.
     pub findings: Vec<Found>,
     /// What the lab offers against it, run or not; of a fault only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub fixes: Vec<Offered>,
     /// Those that the case names and that were not.
     pub missing_finds: Vec<String>,
@@ -155,7 +157,7 @@ pub struct Record {
     /// Packets that did not arrive, by reason.
     pub drops: BTreeMap<String, i64>,
     /// What the boxes of the network and the kernels have on record.
-    #[serde(default, skip_serializing_if = "Network::is_empty")]
+    #[serde(default)]
     pub network: Network,
     /// Where its evidence was saved.
     pub evidence: Option<String>,
@@ -163,27 +165,28 @@ pub struct Record {
     #[serde(default)]
     pub capture: Option<Captured>,
     /// What is nearest to what it had to show; only of a case that did not.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub nearest: Vec<String>,
-    /// What happens in the lab; left out of further runs of the same case.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// What happens in the lab; empty in further runs of the same case.
+    #[serde(default)]
     pub story: String,
-    /// Links; left out likewise.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Links; likewise.
+    #[serde(default)]
     pub sources: Vec<String>,
-    /// Who is where, and who talks to whom; left out likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Who is where, and who talks to whom; null in further runs.
+    #[serde(default)]
     pub topology: Option<Drawing>,
-    /// The boxes of the network with the settings in force, in lines; left out likewise.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// The boxes of the network with the settings in force, in lines; empty in further runs.
+    #[serde(default)]
     pub configured: String,
-    /// The connections that tell most, packet by packet, long stories cut.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The connections that tell most, packet by packet, long stories cut, and every packet that a finding cites; null where
+    /// there is no packet to show.
+    #[serde(default)]
     pub ladder: Option<Ladder>,
 }
 
 /// The files of a capture.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Captured {
     /// Of the whole case.
     pub file: String,
@@ -194,7 +197,7 @@ pub struct Captured {
 }
 
 /// One entry of `set`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// Dotted path.
     pub path: String,
@@ -205,7 +208,7 @@ pub struct Changed {
 }
 
 /// What a claim came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Truth {
     /// It is true.
@@ -217,7 +220,7 @@ pub enum Truth {
 }
 
 /// A claim and what it came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claimed {
     /// In words, if the lab has any.
     pub claim: Option<String>,
@@ -230,14 +233,14 @@ pub struct Claimed {
     /// Why it cannot be told; else empty.
     pub why: String,
     /// Where `&&` joins several: each, with what it came to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub parts: Vec<(String, Truth)>,
     /// What it mentions, with the values met.
     pub values: Map<String, Value>,
 }
 
 /// A mechanism recognised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// `flow-collision`
     pub kind: String,
@@ -250,15 +253,15 @@ pub struct Found {
     /// What the kernels counted.
     pub counters: Vec<Counted>,
     /// What else shows it, as expressions name it, with the values met.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default)]
     pub values: Map<String, Value>,
     /// What the lab's fixes are worth against it; of a fault's findings only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub fixes: Vec<Remedy>,
 }
 
 /// A kernel counter that a finding cites.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     /// Whose.
     pub host: String,
@@ -268,8 +271,8 @@ pub struct Counted {
     pub value: i64,
 }
 
-/// A step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A step. Besides these it has what only its kind has, as expressions name it: a connection `local`, `via`, `lost`, ...
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stepped {
     /// `as`, or `step N`.
     pub name: String,
@@ -291,7 +294,7 @@ pub struct Stepped {
 }
 
 /// A target's states.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Targeted {
     /// The target group.
     pub group: String,
@@ -302,7 +305,7 @@ pub struct Targeted {
 }
 
 /// A target came into a state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stated {
     /// When.
     pub at: f64,
@@ -445,7 +448,10 @@ mod words {
     pub mod kind {
         use crate::plan::Kind;
         use crate::report::kind_word;
+        use schemars::{Schema, SchemaGenerator, json_schema};
         use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        const ALL: [Kind; 4] = [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control];
 
         pub fn serialize<S: Serializer>(kind: &Kind, to: S) -> Result<S::Ok, S::Error> {
             to.serialize_str(kind_word(*kind))
@@ -453,17 +459,30 @@ mod words {
 
         pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Kind, D::Error> {
             let word = String::deserialize(from)?;
-            [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control]
-                .into_iter()
-                .find(|kind| kind_word(*kind) == word)
+            let mut all = ALL.into_iter();
+            all.find(|kind| kind_word(*kind) == word)
                 .ok_or_else(|| D::Error::custom(format!("no kind is called `{word}`")))
+        }
+
+        pub fn schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string", "enum": ALL.map(kind_word) })
         }
     }
 
     pub mod word {
         use crate::report::{Word, machine_word};
         use crate::verdict::Ruling;
+        use schemars::{Schema, SchemaGenerator, json_schema};
         use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        const ALL: [Word; 6] = [
+            Word::Ruled(Ruling::Holds),
+            Word::Ruled(Ruling::Fails),
+            Word::Ruled(Ruling::Inconclusive),
+            Word::Failure,
+            Word::Interrupted,
+            Word::ByHand,
+        ];
 
         pub fn serialize<S: Serializer>(word: &Word, to: S) -> Result<S::Ok, S::Error> {
             to.serialize_str(machine_word(*word))
@@ -471,17 +490,13 @@ mod words {
 
         pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error> {
             let text = String::deserialize(from)?;
-            [
-                Word::Ruled(Ruling::Holds),
-                Word::Ruled(Ruling::Fails),
-                Word::Ruled(Ruling::Inconclusive),
-                Word::Failure,
-                Word::Interrupted,
-                Word::ByHand,
-            ]
-            .into_iter()
-            .find(|word| machine_word(*word) == text)
-            .ok_or_else(|| D::Error::custom(format!("no verdict is called `{text}`")))
+            let mut all = ALL.into_iter();
+            all.find(|word| machine_word(*word) == text)
+                .ok_or_else(|| D::Error::custom(format!("no verdict is called `{text}`")))
+        }
+
+        pub fn schema(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({ "type": "string", "enum": ALL.map(machine_word) })
         }
     }
 }

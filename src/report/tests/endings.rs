@@ -9,7 +9,7 @@ fn every_report_says_that_it_was_interrupted() {
     let report = Report::new(&outcomes, None);
     assert_eq!(
         value!(report.summary),
-        value!({ "cases": 2, "holds": 1, "fails": 0, "inconclusive": 0, "errors": 0, "interrupted": 1 })
+        value!({ "cases": 2, "holds": 1, "fails": 0, "inconclusive": 0, "errors": 0, "interrupted": 1, "by_hand": 0 })
     );
     let sentence = "Interrupted: 1 of 2 cases not run, or not as often as asked for.";
     for page in [

@@ -407,6 +407,7 @@ fn of_several_runs_the_first_failure_and_the_worst_word_count() {
     for (attempt, run) in (1..).zip(&mut runs) {
         run.attempt = attempt;
         run.case.name = "one".into();
+        run.case.seed = [1, 1, 10, 2][attempt as usize - 1];
     }
     runs[3].verdict.as_mut().expect("a verdict").ruling = Ruling::Inconclusive;
     let report = Report::new(&runs, None);
@@ -415,6 +416,11 @@ fn of_several_runs_the_first_failure_and_the_worst_word_count() {
     assert_eq!(tally.word(), Word::Ruled(Ruling::Fails));
     assert!(
         junit(&report).contains("1 of 4 runs held") && junit(&report).contains("run 2, seed 1")
+    );
+    assert!(
+        junit(&report).contains(r#"name="seed" value="1, 2, 10""#),
+        "in the order of numbers: {}",
+        junit(&report)
     );
 }
 

@@ -364,7 +364,7 @@ fn json_has_what_a_machine_asks_for() {
             .expect("JSON");
     assert_eq!(
         report["summary"],
-        value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1, "interrupted": 0})
+        value!({"cases": 3, "holds": 1, "fails": 1, "inconclusive": 0, "errors": 1, "interrupted": 0, "by_hand": 0})
     );
     // Sorted by lab: the one that could not be run comes first.
     let case = &report["cases"][2];
@@ -383,7 +383,7 @@ fn json_has_what_a_machine_asks_for() {
         case["works"][0],
         value!({
             "claim": "the second connection opens with one SYN", "that": "new.ok && new.syns == 1", "line": 40,
-            "verdict": "fails", "why": "", "values": {"new.ok": true, "new.syns": 2},
+            "verdict": "fails", "why": "", "parts": [], "values": {"new.ok": true, "new.syns": 2},
         })
     );
     assert_eq!(case["findings"][0]["kind"], "flow-collision");

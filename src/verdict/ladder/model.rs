@@ -1,13 +1,14 @@
 //! A ladder as plain data: the same for a terminal and for a picture.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::notes::Weight;
 
 /// Chosen connections, packet by packet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ladder {
-    /// The connections; [`PacketRow::connection`] is an index into them.
+    /// The connections; `connection` of a packet's row is an index into them.
     pub tuples: Vec<Tuple>,
     /// The lifelines, from left to right: clients and what they are inside of, NAT gateways, interfaces of endpoints,
     /// addresses of balancers, targets.
@@ -19,7 +20,7 @@ pub struct Ladder {
 }
 
 /// What a connection is called.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tuple {
     /// As the lab names it: `old`, `staff #12`.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct Tuple {
 }
 
 /// A connection as one place on its way sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
     /// `at n1`, `behind egress`
     pub place: String,
@@ -53,7 +54,7 @@ pub struct Leg {
 }
 
 /// A lifeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lane {
     /// Whose it is.
     pub role: Role,
@@ -67,7 +68,7 @@ pub struct Lane {
 }
 
 /// What stands at a lifeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// A host that dials.
@@ -85,7 +86,7 @@ pub enum Role {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Row {
     /// A packet.
@@ -102,15 +103,14 @@ pub enum Row {
 }
 
 /// A packet's row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketRow {
-    /// Its numbers, as captures and the evidence have them ([`crate::evidence::Packet::id`]): one for each place on this
-    /// part of its way.
+    /// Its numbers, as captures and the evidence have them (`packets[].id`): one for each place on this part of its way.
     #[serde(default)]
     pub packets: Vec<i64>,
     /// When it was sent, ms since the first step began: the clock of steps and findings.
     pub time: f64,
-    /// Index into [`Ladder::tuples`] of the connection whose addresses it bears.
+    /// Index into `tuples` of the connection whose addresses it bears.
     pub connection: Option<usize>,
     /// Of a proxy's own connection that serves several: for which of them it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,8 +131,8 @@ pub struct PacketRow {
     pub cited: bool,
 }
 
-/// A packet's way, or the part of it that goes one direction; numbers are indexes into [`Ladder::lanes`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A packet's way, or the part of it that goes one direction; numbers are indexes into `lanes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Arrow {
     /// Where it began.
     pub from: usize,
@@ -149,7 +149,7 @@ pub struct Arrow {
 }
 
 /// Something that passes a packet on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Through {
     /// Where.
     pub lane: usize,
@@ -158,7 +158,7 @@ pub struct Through {
 }
 
 /// The end of a packet that did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
     /// Where.
     pub place: Place,
@@ -167,7 +167,7 @@ pub struct Stop {
 }
 
 /// Where a packet came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// It never left the host: short of everything else.

@@ -7,6 +7,7 @@ use crate::verdict::findings;
 use crate::verdict::trace::{
     Journey, Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -316,7 +317,9 @@ impl<'a, 'b> Notes<'a, 'b> {
 }
 
 /// How much a packet tells, for cutting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
     /// One of many.

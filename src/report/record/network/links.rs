@@ -1,11 +1,12 @@
 //! What links did to packets, besides carrying, delaying and losing them, and who waited in their queues.
 
 use crate::evidence::{Evidence, LinkDid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Who waited in a link's queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Queue {
     /// How many packets.
     pub packets: i64,

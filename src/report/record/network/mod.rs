@@ -24,6 +24,7 @@ use nat::{gateways, mappings};
 use paths::{lookups, names, paths};
 use proxies::legs;
 use refusals::{answered, refusals};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,60 +35,43 @@ const ENTRIES: usize = 20;
 const SINGLE: usize = 12;
 
 /// The network's side of a case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Network {
     /// Where the clients' connections went, when there are more than a few.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<Taken>,
     /// What clients asked the resolver.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<Asked>,
     /// What names of balancers said that did not always say the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<Named>,
     /// What security groups and network ACLs refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refused>,
     /// Packets that a box answered by itself, by its words for it; the resolver's answers left out.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub answered: BTreeMap<String, i64>,
     /// Connections of proxying balancers to targets, each with the client's that led to it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<Leg>,
     /// NAT gateways.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<Gateway>,
     /// What they translated.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mappings: Vec<Mapped>,
     /// What links did to packets besides carrying, delaying and losing them, by link and by what it was: `damaged`,
     /// `copies made`, `overtook others`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, BTreeMap<String, i64>>,
     /// Who waited in the queues of links, by link.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, Queue>,
     /// ICMP messages seen on devices inside hosts, in words, and how many.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub icmp: BTreeMap<String, i64>,
     /// What kernels dropped, by host and by the kernel's own reason; not what they only gave back.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel_drops: BTreeMap<String, BTreeMap<String, i64>>,
     /// Troubles of connection tracking, by host and in the words of `conntrack -S`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub conntrack: BTreeMap<String, BTreeMap<String, i64>>,
     /// Packets that a socket or device still held when it was closed, by host: no loss on the way.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub purged: BTreeMap<String, i64>,
     /// Why that is not known; empty when it is.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub no_kernel_drops: String,
     /// Sockets with something unread, not acknowledged, or sent again, in words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stuck: Vec<String>,
     /// Entries that are not in a list, by the list's name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, usize>,
 }
 
@@ -144,11 +128,6 @@ impl Network {
             *left_out.entry("icmp".to_owned()).or_default() += 1;
         }
         network
-    }
-
-    /// Nothing is on record.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::{SINGLE, address, merged};
 use crate::evidence::{Evidence, Mapping};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A NAT gateway.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gateway {
     /// Its name.
     pub name: String,
@@ -22,7 +23,7 @@ pub struct Gateway {
 }
 
 /// A NAT gateway's mapping, or several that are alike.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mapped {
     /// How many.
     pub connections: usize,

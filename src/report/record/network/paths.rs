@@ -2,11 +2,12 @@
 
 use super::merged;
 use crate::evidence::{Connection, Evidence, Lookup};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Connections of one step by one way.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
     /// The step that opened them.
     pub step: String,
@@ -29,7 +30,7 @@ pub struct Taken {
 }
 
 /// The same question with the same answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// The client.
     pub from: String,
@@ -54,7 +55,7 @@ pub struct Asked {
 }
 
 /// A balancer's name from a moment on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     /// The balancer.
     pub name: String,

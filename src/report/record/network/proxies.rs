@@ -2,10 +2,11 @@
 
 use super::{SINGLE, address, merged};
 use crate::evidence::{Carried, Pair};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A client's connection to a proxying balancer and that to the target; or several that are alike.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
     /// How many.
     pub connections: usize,

@@ -2,6 +2,7 @@
 
 use super::merged;
 use crate::evidence::{Evidence, Refusal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 const EPHEMERAL: u16 = 32_768;
 
 /// Packets that a guard refused for one reason.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Refused {
     /// `security group locked at web2`, `network ACL of zone b's subnet`
     pub guard: String,
