@@ -319,6 +319,20 @@ fn the_idle_timeout_of_2020_is_fixed() {
     );
 }
 
+/// AWS has thresholds since 2022; a zone without a healthy target left the name before.
+#[test]
+fn in_2020_one_healthy_target_keeps_a_zone_in_the_name() {
+    let hosts = format!("  client: {{}}\n{WEB1}");
+    let steps = "  - connect: { from: client, to: front }";
+    let new = lab(&hosts, "  web: { targets: [web1] }", FRONT, steps);
+    let old = new.replace("hosts:\n", "profile: aws-2020\nhosts:\n");
+    assert_ne!(new, old);
+    for text in [&new, &old] {
+        let dns = planned(text)[0].fabric.groups[0].attributes.dns_failover;
+        assert_eq!((dns.count, dns.percentage), (Some(1), None));
+    }
+}
+
 #[test]
 fn groups_of_tls_allow_zonal_shift_across_zones() {
     let text = |protocol: &str| {

@@ -113,7 +113,10 @@ fn objection(group: &Group<'_>, body: &Body) -> Option<(&'static str, String)> {
     let terminates = attributes
         .find(|(name, _)| name.value == UNHEALTHY_TERMINATION)
         .is_none_or(|(_, value)| value.value == "true");
-    if matches!(group.protocol, Carries::Udp | Carries::Both) {
+    if group.inner.is_some() {
+        let help = "turn zonal shift off, or cross-zone load balancing".to_owned();
+        Some(("its target is an application balancer", help))
+    } else if matches!(group.protocol, Carries::Udp | Carries::Both) {
         let help = "use TCP or TLS, or turn zonal shift off".to_owned();
         Some(("it carries UDP", help))
     } else if group.cross_zone == Some(false) {

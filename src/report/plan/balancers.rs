@@ -9,7 +9,7 @@ use crate::fabric::config::{
 use crate::plan::Plan;
 use crate::report::wrap::count;
 use std::fmt::Write;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 pub(super) fn balancers(plan: &Plan, out: &mut String) {
@@ -27,13 +27,22 @@ pub(super) fn balancers(plan: &Plan, out: &mut String) {
             let name = format!("{}/{}", balancer.name, zonal.zone);
             let ipv6 = zonal.ipv6.and_then(|ipv6| plan.fabric.stand_ins.real(ipv6));
             let ipv6 = ipv6.map_or(String::new(), |ipv6| format!(", {ipv6}"));
+            let secondary = zonal.secondary.iter().map(Ipv4Addr::to_string);
+            let secondary = match secondary.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => none,
+                some => format!("; toward targets also {some}"),
+            };
             match zonal.public {
                 Some(public) => line!(
                     out,
-                    "    {name}  {public}, inside the VPC {}{ipv6}",
+                    "    {name}  {public}, inside the VPC {}{ipv6}{secondary}",
                     zonal.private
                 ),
-                None => line!(out, "    {name}  {}{ipv6}, internal", zonal.private),
+                None => line!(
+                    out,
+                    "    {name}  {}{ipv6}, internal{secondary}",
+                    zonal.private
+                ),
             }
         }
         for listener in &balancer.listeners {

@@ -6,7 +6,7 @@
 //! and destination, counted as `ErrorPortAllocation`; Azure and Google have a number for each host.
 
 use super::{cite, connections_of, count, dropped, name_all};
-use crate::evidence::GatewayEvidence;
+use crate::evidence::{Evidence, GatewayEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 use std::collections::BTreeMap;
@@ -94,18 +94,44 @@ type Pool<'a> = (&'a str, &'a str, &'a str);
 /// What a pool's ports were last used for: by port, whether that is over, and by which endpoint it came.
 type Ports<'a> = BTreeMap<&'a str, (bool, &'a str)>;
 
+/// Where connections lead that end at a TLS listener: by zonal address, its port and the target's name.
+fn behind_tls(evidence: &Evidence) -> BTreeMap<(&str, String, &str), &str> {
+    let tls = evidence.pairs.iter().filter(|pair| pair.protocol == "TLS");
+    tls.map(|pair| {
+        let place = (
+            pair.via.as_str(),
+            pair.port.to_string(),
+            pair.target.as_str(),
+        );
+        (place, pair.target_address.as_str())
+    })
+    .collect()
+}
+
 /// What the pools held at a moment when one of them was full: flows with a balancer's own address at their target, and
 /// ports whose flows were over and which nobody had had since. The fullest are told, by endpoint.
 fn full_pools(trace: &Trace, at: f64) -> String {
     let mut pools: BTreeMap<Pool, Ports> = BTreeMap::new();
+    let ended = behind_tls(trace.evidence);
     for flow in &trace.evidence.flows {
         let over = ["closed", "expired"].contains(&flow.state.as_str()) && flow.last < at;
         let own = |end: &str| end.rsplit_once(':').map(|(address, _)| address.to_owned());
-        if flow.opened > at || own(&flow.seen_as) == own(&flow.client) {
+        if flow.opened > at {
             continue;
         }
-        let (source, port) = flow.seen_as.rsplit_once(':').unwrap_or_default();
-        let pool = (source, flow.target.as_str(), flow.target_address.as_str());
+        let (_, listener) = flow.listener.rsplit_once(':').unwrap_or_default();
+        let target = flow.target.as_str();
+        let (source, port, address) =
+            match ended.get(&(flow.via.as_str(), listener.to_owned(), target)) {
+                // Its port is that of another connection, and is taken before this one stands.
+                Some(address) => (flow.via.as_str(), flow.client.as_str(), *address),
+                None if own(&flow.seen_as) == own(&flow.client) => continue,
+                None => {
+                    let (source, port) = flow.seen_as.rsplit_once(':').unwrap_or_default();
+                    (source, port, flow.target_address.as_str())
+                }
+            };
+        let pool = (source, target, address);
         let ports = pools.entry(pool).or_default();
         // In the order in which they were opened: the last one counts.
         ports.insert(port, (over, &flow.endpoint));

@@ -61,6 +61,8 @@ pub fn rows_of(evidence: &Evidence, connections: Vec<usize>, found: &[Finding]) 
     let owned = journeys.iter().filter(|j| j.connection.is_some());
     let owned: HashSet<usize> = owned.flat_map(Journey::records).collect();
     let mut strays: Vec<usize> = cited.difference(&owned).copied().collect();
+    // Of many runs, those that came out as claimed do not keep their packets.
+    strays.retain(|packet| *packet < evidence.packets.len());
     strays.sort_unstable();
     let Some(told) = programs::told(&trace, nothing, &strays) else {
         wanted.extend(telling);

@@ -43,6 +43,15 @@ fn the_flagship_reads_like_the_story_it_tells() {
 }
 
 #[test]
+fn what_is_cited_of_packets_that_nobody_kept_has_no_row() {
+    let mut evidence = flagship().evidence;
+    let found = crate::verdict::findings::recognise(&evidence);
+    assert!(found.iter().any(|finding| !finding.packets.is_empty()));
+    evidence.packets.clear();
+    assert!(rows_of(&evidence, vec![0], &found).rows.is_empty());
+}
+
+#[test]
 fn a_challenge_that_goes_to_the_old_connection_says_so() {
     let mut kit = Kit::new();
     let old = kit.connect("old", 40000, "front/a", "web1");

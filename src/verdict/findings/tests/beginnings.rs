@@ -1,6 +1,7 @@
 //! Connections that do not come to stand.
 
 use super::{kinds, the};
+use crate::evidence::Pair;
 use crate::verdict::kit::{Kit, NEW, OLD, old_is_up};
 
 #[test]
@@ -145,6 +146,41 @@ fn a_port_without_listener_and_a_balancer_without_ports() {
         the(&kit, "port-exhaustion").summary,
         "front (PortAllocationErrorCount 1) had no source port left toward its target, so 1 SYN of \"x\" went nowhere."
     );
+}
+
+/// A client's connection that ends at a TLS listener stands for the other one, which has the port.
+#[test]
+fn clients_of_a_tls_listener_fill_a_pool_with_connections_of_the_balancers_own() {
+    let mut kit = Kit::new();
+    for (port, state) in [
+        (40001, "closed"),
+        (40002, "established"),
+        (40003, "established"),
+    ] {
+        let flow = kit.connect("one", port, "front/a", "web1");
+        kit.flow(flow).state = state.into();
+    }
+    kit.evidence.pairs.push(Pair {
+        via: "front/a".into(),
+        port: 80,
+        protocol: "TLS".into(),
+        target: "web1".into(),
+        target_address: "10.0.1.10:80".into(),
+        ..Pair::default()
+    });
+    let x = kit.connect("x", 40004, "front/a", "web1");
+    kit.flow(x).opened = f64::MAX;
+    kit.up(x, "S", 1, 0, 0);
+    kit.up(x, "S", 1, 0, 0);
+    kit.dropped("port-allocation");
+    let told = |kit: &Kit| the(kit, "port-exhaustion").summary;
+    let summary = told(&kit);
+    assert!(
+        summary.contains("front/a had 2 connections to web1 (10.0.1.10:80) and 1 port at rest"),
+        "{summary}"
+    );
+    kit.evidence.pairs[0].protocol = "TCP".into();
+    assert!(!told(&kit).contains("When the first"), "{}", told(&kit));
 }
 
 #[test]
