@@ -90,7 +90,11 @@ fn the_reference_is_checked_in() {
     let path = root().join("docs/language.md");
     let written = fs::read_to_string(&path).expect("docs/language.md");
     let (head, reference) = written.split_once(REFERENCE).expect("the line between");
-    let now = spec::reference::reference();
+    let now = format!(
+        "{}\n{}",
+        spec::reference::reference(),
+        hairpin::plan::lists::glossary()
+    );
     if env::var_os("BLESS").is_some() {
         fs::write(&path, format!("{head}{REFERENCE}{now}")).expect("a writable folder");
         return;

@@ -54,6 +54,12 @@ pub enum Type {
     Record(BTreeMap<String, Type>),
 }
 
+/// Names of functions, and of CEL's macros over lists.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    let functions = ast::Function::ALL.into_iter().map(ast::Function::name);
+    functions.chain(ast::Each::ALL.into_iter().map(ast::Each::name))
+}
+
 /// What expressions may say: the roots and their types.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {

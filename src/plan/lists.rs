@@ -4,6 +4,8 @@
 use super::kubernetes::annotations;
 use super::{attributes, glossary, hosts};
 
+pub use glossary::glossary;
+
 /// What there is about a word: a list of that name, an attribute, an annotation, a quirk or a word of expressions. None: it is no such word.
 pub fn about(word: &str) -> Option<String> {
     let list = match word {

@@ -131,7 +131,37 @@ pub(super) fn in_short(changes: &[Change]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::again;
+    use super::*;
+    use crate::plan::lists;
+    use crate::report::Proof;
+    use serde_json::json;
+
+    #[test]
+    fn every_word_of_a_verdict_is_explained() {
+        let rulings = [Ruling::Holds, Ruling::Fails, Ruling::Inconclusive].map(Word::Ruled);
+        let words = rulings
+            .into_iter()
+            .chain([Word::Failure, Word::Interrupted, Word::ByHand]);
+        let kinds = [Kind::Fault, Kind::Fix, Kind::Partial, Kind::Control];
+        let proofs = [
+            Proof::Proven,
+            Proof::AnotherCase,
+            Proof::StillFound,
+            Proof::NotHeld,
+            Proof::NotRun,
+        ];
+        let mut told: Vec<String> = Vec::new();
+        for word in words {
+            told.push(machine_word(word).to_owned());
+            told.extend(kinds.map(|kind| result_word(word, kind).to_owned()));
+        }
+        told.extend(kinds.map(|kind| kind_word(kind).to_owned()));
+        told.extend(PROMISE.iter().chain(&CLAIM).map(|word| (*word).to_owned()));
+        told.extend(proofs.map(|proof| json!(proof).as_str().expect("a word").to_owned()));
+        for word in told {
+            assert!(lists::about(&word).is_some(), "nothing about `{word}`");
+        }
+    }
 
     #[test]
     fn the_command_can_be_pasted_whatever_the_file_is_called() {

@@ -37,6 +37,7 @@ pub fn is_killed(status: u8) -> bool {
 /// # Errors
 /// When this machine does not let us in; the hint names the remedy.
 pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
+    has_proc()?;
     let pipe =
         || pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|errno| Error::system("make a pipe", errno));
     let (life_reader, life_writer) = pipe()?;
@@ -56,16 +57,33 @@ pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
     }
 }
 
+/// Everything here reads the kernel's own files.
+fn has_proc() -> Result<(), Error> {
+    fs::metadata("/proc/self").map(drop).map_err(|error| {
+        Error::io("look at /proc/self", &error)
+            .hint("/proc is not mounted here: `mount -t proc proc /proc`")
+    })
+}
+
 /// True when the process may make namespaces without a user namespace of its own.
 pub fn privileged() -> bool {
-    const CAP_NET_ADMIN: u64 = 1 << 12;
-    const CAP_SYS_ADMIN: u64 = 1 << 21;
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
-    effective.is_some_and(|set| set & CAP_SYS_ADMIN != 0 && set & CAP_NET_ADMIN != 0)
+    const CAP_NET_ADMIN: u32 = 1 << 12;
+    const CAP_SYS_ADMIN: u32 = 1 << 21;
+    let effective = effective_capabilities();
+    effective & CAP_SYS_ADMIN != 0 && effective & CAP_NET_ADMIN != 0
+}
+
+/// The first 32 of the capabilities in force; asked of the kernel itself, for `/proc` may not be there. None when it does not
+/// tell.
+fn effective_capabilities() -> u32 {
+    /// `_LINUX_CAPABILITY_VERSION_3` of capget(2), and this process.
+    const HEADER: [u32; 2] = [0x2008_0522, 0];
+    let mut header = HEADER;
+    // Effective, permitted, inheritable; of the first 32, then of the others.
+    let mut sets = [0_u32; 6];
+    // SAFETY: both are as large as capget(2) says that they are for this version.
+    let failed = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
+    if failed == 0 { sets[0] } else { 0 }
 }
 
 fn separate() -> Result<(), Error> {

@@ -1,0 +1,114 @@
+//! Words of expressions and verdicts that are no keys of a lab file: errors, fields of results and hosts, states, functions,
+//! metrics, counters, what a case is.
+//!
+//! Not here: keys (see `spec::reference`), attributes and annotations (see `lists`).
+
+mod words;
+
+use super::counters::COUNTERS;
+use super::vocabulary::ENDPOINT_METRICS;
+use crate::fabric::config::NatProfile;
+use crate::fabric::metric::{Measure, Namespace};
+use words::CHAPTERS;
+
+/// What a word means, in each place where it means something; none: it is none of these.
+pub(super) fn meaning(word: &str) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for chapter in CHAPTERS {
+        let own = chapter.words.iter().filter(|(known, _)| *known == word);
+        lines.extend(own.map(|(_, text)| format!("{}: {text}", chapter.title)));
+    }
+    lines.extend(metric(word));
+    if COUNTERS.contains(&word) {
+        lines.push(format!(
+            "Counters of hosts: what its kernel counted under this name of nstat(8) while the story ran: \
+             `hosts.web.counters.{word}`."
+        ));
+    }
+    (!lines.is_empty()).then(|| {
+        let list = lines.iter().map(|line| format!("- {line}\n"));
+        format!("`{word}`:\n\n{}", list.collect::<String>())
+    })
+}
+
+/// Every word that [`meaning`] knows, counters left out.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    let words = CHAPTERS.iter().flat_map(|chapter| chapter.words);
+    let metrics = published().into_iter().flat_map(|(_, _, names)| names);
+    words.map(|(word, _)| *word).chain(metrics)
+}
+
+/// All of it for docs/language.md, in Markdown.
+pub fn glossary() -> String {
+    let mut text = String::from("# Words of expressions, states and verdicts\n");
+    for chapter in CHAPTERS {
+        text.push_str(&format!("\n## {}\n\n", chapter.title));
+        for (word, meaning) in chapter.words {
+            text.push_str(&format!("- `{word}`: {meaning}\n"));
+        }
+    }
+    text.push_str(
+        "\n## Metrics\n\nBy the names that their publishers give them, over the whole case; `--explain` says which statistic each \
+         is. The kernel's counters are nstat's.\n\n",
+    );
+    for (namespace, of, names) in published() {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        text.push_str(&format!("- {namespace}, {of}: {}.\n", names.join(", ")));
+    }
+    text
+}
+
+/// Where a metric is published, and what it is, by each publisher that has it.
+fn metric(word: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for namespace in [
+        Namespace::Network,
+        Namespace::Application,
+        Namespace::Classic,
+    ] {
+        let rows = namespace.rows().filter(|row| row.name == word);
+        lines.extend(rows.map(|row| {
+            let kind = match row.measure {
+                Measure::Sum => "a sum",
+                Measure::Level => "more or less at a time",
+                Measure::Peak => "the largest average over ten seconds",
+                Measure::Time => "how long something took; no name in expressions",
+            };
+            let (name, unit) = (namespace.name(), row.unit);
+            format!("Metrics: of {name} on CloudWatch, {kind} ({unit}); `hairpin metrics` has it minute by minute.")
+        }));
+    }
+    let others = published().into_iter().skip(3);
+    let others = others.filter(|(_, _, names)| names.contains(&word));
+    lines.extend(others.map(|(name, of, _)| format!("Metrics: of {name}, {of}.")));
+    lines
+}
+
+/// By publisher: its name, what expressions have them of, the metrics.
+fn published() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    let of_balancers = |namespace: Namespace| {
+        let of = "of `load_balancers.X`, its zones and target groups";
+        let names = namespace.counts().map(|row| row.name);
+        (namespace.name(), of, names.collect())
+    };
+    let of_gateways = |profile: NatProfile| {
+        let names = profile.metrics().iter().map(|metric| metric.name);
+        (profile.namespace(), "of `nat_gateways.X`", names.collect())
+    };
+    vec![
+        of_balancers(Namespace::Network),
+        of_balancers(Namespace::Application),
+        of_balancers(Namespace::Classic),
+        of_gateways(NatProfile::Aws),
+        of_gateways(NatProfile::Azure),
+        of_gateways(NatProfile::Google),
+        (
+            "AWS/PrivateLinkEndpoints",
+            "of `endpoints.X`",
+            ENDPOINT_METRICS.to_vec(),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
