@@ -317,10 +317,14 @@ impl Conversations {
         }
     }
 
-    /// A FIN or RST goes by; only the first is kept.
+    /// A FIN or RST goes by; only the first is kept, but for a RST whose sender closes later: that was not its own, or meant another
+    /// connection.
     pub fn ending(&mut self, flows: &FlowTable, tuple: &Tuple, ended: Ended) {
         if let Some(number) = self.find(flows, tuple) {
-            self.ends.entry(number).or_insert_with(|| ended.into());
+            let first = self.ends.entry(number).or_insert_with(|| ended.into());
+            if first.reset && !ended.reset && first.by == ended.by {
+                *first = ended.into();
+            }
         }
     }
 

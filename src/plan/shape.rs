@@ -262,6 +262,7 @@ fn packets() -> Type {
         ("to_after", Type::Text),
         ("flags", Type::Text),
         ("len", Type::Int),
+        ("window", Type::Int),
         ("wire_packets", Type::Int),
         ("wire_bytes", Type::Int),
         ("fate", Type::Text),

@@ -5,7 +5,7 @@ use super::last_words;
 use super::proof;
 use super::tally::Tally;
 use super::words::{
-    CLAIM, CLAIMED, PROMISE, clock, machine_word, promised, result_word, sort_word,
+    CLAIM, CLAIMED, PROMISE, clock, machine_word, of_machine, promised, result_word, sort_word,
 };
 use crate::report::record::{Claimed, Truth};
 use crate::verdict::ladder;
@@ -130,6 +130,9 @@ pub(super) fn explanation(record: &Record) -> String {
     }
     if let Some(kernel) = &record.kernel {
         line("kernel", kernel);
+    }
+    if let Some(tcp) = of_machine(&record.tcp) {
+        line("TCP of this machine", &tcp);
     }
     if let (Some(scale), Some(lag)) = (record.time_scale, record.lag_ms) {
         line("time_scale", &scale.to_string());

@@ -2,6 +2,7 @@
 
 use crate::plan::{Change, Kind};
 use crate::verdict::Ruling;
+use std::collections::BTreeMap;
 
 /// How the two clocks stand to each other; none where they are the same.
 pub(super) fn clock(scale: f64) -> Option<String> {
@@ -35,6 +36,33 @@ impl Word {
             | Self::Failure
             | Self::Interrupted => true,
         }
+    }
+}
+
+/// `tcp_congestion_control bbr, tcp_rmem 4096 131072 33554432`: what hosts have from the machine; none: it is not on record.
+pub(super) fn of_machine(tcp: &BTreeMap<String, String>) -> Option<String> {
+    let short = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let told: Vec<String> = tcp
+        .iter()
+        .map(|(name, value)| format!("{} {value}", short(name)))
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// `answers: 200 4 times, 502 6 times`; none where all answers tell of success (2xx), or there are none.
+pub(super) fn other_answers(status: &BTreeMap<String, i64>) -> Option<String> {
+    let other = status.keys().any(|code| !code.starts_with('2'));
+    let told = status
+        .iter()
+        .map(|(code, number)| format!("{code} {}", times(*number)));
+    other.then(|| format!("answers: {}", told.collect::<Vec<_>>().join(", ")))
+}
+
+/// `once`, `4 times`
+fn times(number: i64) -> String {
+    match number {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::fabric::record::{
 };
 use crate::fabric::targets::TargetHealth;
 use crate::fabric::{Config, EndpointReading, Fabric};
+use crate::packet::print::Flags;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -367,21 +368,13 @@ pub(super) fn protocol_word(protocol: u8) -> String {
     }
 }
 
-/// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`
+/// As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`, with ECN `SEW`, `S.E`; nothing for none, which other protocols
+/// have.
 pub(super) fn flags_text(flags: u8) -> String {
-    let letters = [
-        (0x02, 'S'),
-        (0x01, 'F'),
-        (0x04, 'R'),
-        (0x08, 'P'),
-        (0x20, 'U'),
-        (0x10, '.'),
-    ];
-    letters
-        .iter()
-        .filter(|(bit, _)| flags & bit != 0)
-        .map(|(_, letter)| letter)
-        .collect()
+    match flags {
+        0 => String::new(),
+        _ => Flags(flags).to_string(),
+    }
 }
 
 /// `LinkLoss` becomes `link-loss`.

@@ -290,6 +290,7 @@ impl Kit {
             from_after: from.into(),
             to_after: to.into(),
             flags: flags.into(),
+            window: 64240,
             fate: "forwarded".into(),
             ..Packet::default()
         });

@@ -32,6 +32,7 @@ mod tun;
 
 pub use error::Error;
 pub use recorder::Recording;
+pub use sysctl::inherited_of_tcp;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
 use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb, Wiring};

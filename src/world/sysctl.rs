@@ -3,6 +3,7 @@
 use super::conntrack;
 use super::error::Error;
 use super::proc::kernel_release;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -232,6 +233,26 @@ fn inherited_otherwise() -> Vec<String> {
     let is_zero =
         |name: &String| fs::read_to_string(path(name)).is_ok_and(|value| value.trim() == "0");
     names.filter(|name| !is_zero(name)).collect()
+}
+
+/// New namespaces have these from the machine's first one (net/ipv4/tcp_ipv4.c, `tcp_sk_init`), where distributions and administrators
+/// write their own. Congestion control decides when segments are sent and sent again, the sizes of buffers how large windows are.
+const OF_TCP: [&str; 3] = [
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+];
+
+/// What hosts have from the machine; nothing of what cannot be read. To be called where no lab has written anything.
+pub fn inherited_of_tcp() -> BTreeMap<String, String> {
+    static READ: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    let read = |name: &str| {
+        let value = fs::read_to_string(path(name)).ok()?;
+        let words: Vec<&str> = value.split_whitespace().collect();
+        Some((name.to_owned(), words.join(" ")))
+    };
+    let all = || OF_TCP.into_iter().filter_map(read).collect();
+    READ.get_or_init(all).clone()
 }
 
 fn path(name: &str) -> String {

@@ -80,6 +80,45 @@ fn a_syn_ack_revives_a_flow_that_a_stray_reset_had_closed() {
     assert_eq!(net.conversation(client, b).ended, None);
 }
 
+/// RFC 9293 section 3.10.7.4: outside the window it is dropped, inside it is answered with a challenge ACK.
+#[test]
+fn a_reset_after_which_both_ends_go_on_has_ended_nothing() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 1;
+    for by_client in [true, false] {
+        let mut net = Net::new(config.clone());
+        let (client, front) = (end(CLIENT_IP, C), end(FRONT_A, 80));
+        let arrived = net.connect(CLIENT, client, front, 1);
+        let up = |net: &mut Net, flags| net.forward(CLIENT, segment(client, front, flags, 2, 9001));
+        let down = |net: &mut Net, flags| {
+            net.forward(WEB1, segment(arrived.to, arrived.from, flags, 9001, 2))
+        };
+        let state = |net: &Net| net.fabric.flows()[0].state;
+        match by_client {
+            true => up(&mut net, RST),
+            false => down(&mut net, RST),
+        };
+        assert_eq!(state(&net), FlowState::Closed);
+        // Of one end alone it says nothing, however often: it may not have heard of it, and is reset soon.
+        for _ in 0..2 {
+            down(&mut net, ACK);
+            assert_eq!(state(&net), FlowState::Closed);
+        }
+        match by_client {
+            true => up(&mut net, RST),
+            false => down(&mut net, RST),
+        };
+        up(&mut net, ACK | PSH);
+        assert_eq!(state(&net), FlowState::Closed);
+        down(&mut net, ACK);
+        assert_eq!(state(&net), FlowState::Established);
+        // Its port is its own again.
+        let other = segment(end(CLIENT_IP, 2), front, SYN, 1, 0);
+        assert_eq!(net.dropped(CLIENT, other.bytes()), Reason::PortAllocation);
+    }
+}
+
 #[test]
 fn a_syn_sent_again_takes_the_way_back_again() {
     let mut net = Net::new(one_target());

@@ -48,6 +48,10 @@ pub struct Evidence {
     pub time_scale: f64,
     /// `uname -r` of the kernel that did it.
     pub kernel: String,
+    /// Settings of TCP that hosts have from the machine, by their sysctl names, unless a lab has written its own: those on which machines
+    /// differ and packets depend.
+    #[serde(default)]
+    pub tcp: BTreeMap<String, String>,
     /// Building the world, ms.
     pub up_ms: f64,
     /// From the first step to the last, seconds.

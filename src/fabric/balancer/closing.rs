@@ -61,6 +61,9 @@ impl Balancers {
         if !headers.is_ending() {
             return;
         }
+        if headers.is_reset() {
+            self.going_on.remove(&flow);
+        }
         let entry = self.table.entry_mut(flow);
         if !entry.is_live() {
             return;
@@ -78,6 +81,36 @@ impl Balancers {
             FlowState::Closing
         };
         self.enter(now, flow, state);
+    }
+
+    /// A RST that its receiver does not believe ends nothing (RFC 9293 section 3.10.7.4: its number must be the one expected), and who
+    /// is wrongly said to have sent it knows of none: where both ends go on after it, the flow is alive. After one that was true
+    /// neither does but for what was under way then.
+    #[inline]
+    pub(super) fn goes_on(&mut self, now: Duration, flow: FlowId, headers: &Headers, by: Side) {
+        let entry = self.table.entry(flow);
+        let closed_by_reset =
+            entry.state() == FlowState::Closed && !entry.has(CLIENT_FIN | TARGET_FIN);
+        let marks = headers.flags & (tcp::SYN | tcp::ACK | tcp::RST);
+        if !closed_by_reset || marks != tcp::ACK {
+            return;
+        }
+        let half_closed = entry.has(CLIENT_FIN) || entry.has(TARGET_FIN);
+        match self.going_on.get(&flow) {
+            Some(other) if *other == by.other() => {
+                self.going_on.remove(&flow);
+                if self.table.is_latest(flow) && self.keep_port(flow) {
+                    let state = match half_closed {
+                        true => FlowState::Closing,
+                        false => FlowState::Established,
+                    };
+                    self.enter(now, flow, state);
+                }
+            }
+            Some(_) | None => {
+                self.going_on.insert(flow, by);
+            }
+        }
     }
 
     /// Changes a flow's state, and what hangs on its being alive: the count and its source port.

@@ -90,6 +90,8 @@ pub struct Balancers {
     proxy_headers: ProxyHeaders,
     /// How often [`Balancers::listen`] worked.
     works: u64,
+    /// Flows that were closed by a RST, and the end that has gone on since. Seldom any.
+    going_on: FxHashMap<FlowId, Side>,
     /// Whose turn is next, for each place and group of a proxy.
     turns: FxHashMap<(Place, GroupId), usize>,
 }
@@ -161,6 +163,7 @@ impl Balancers {
             meter: Meter::new(config),
             proxy_headers: ProxyHeaders::default(),
             works: 0,
+            going_on: FxHashMap::default(),
             turns: FxHashMap::default(),
         };
         all.listen(config);
@@ -334,6 +337,7 @@ impl Balancers {
         if self.accepts(flow, headers) {
             self.enter(now, flow, FlowState::Established);
         }
+        self.goes_on(now, flow, headers, Side::Target);
         self.finish(now, flow, headers, Side::Target);
         self.track(flow, headers, Side::Target);
         let entry = self.table.entry(flow);
@@ -390,6 +394,7 @@ impl Balancers {
             let expected = entry.expects(Side::Target);
             self.loans.hear_client(flow, headers, expected);
         }
+        self.goes_on(now, flow, headers, Side::Client);
         self.finish(now, flow, headers, Side::Client);
         self.track(flow, headers, Side::Client);
         let entry = self.table.entry(flow);

@@ -54,7 +54,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("lost", "Bytes that were acknowledged to the client and never delivered to the target's program."),
         ("unacked", "Bytes that were sent and that nobody has acknowledged."),
         ("ended", "How it ended by its client, `open`, `eof`, `reset`, `closed` or `timeout`; `\"\"` when it never stood."),
-        ("ended_by", "Who sent the first FIN or RST, `client`, `server` or `fabric`, which is a box of the network; `\"\"`: nobody."),
+        ("ended_by", "Who sent the first FIN or RST, `client`, `server` or `fabric`, which is a box of the network; `\"\"`: nobody, \
+            or both ends still stand, whatever RST there was."),
         ("client_state", "Its TCP state at the client after the last step, `ESTABLISHED`, `TIME_WAIT`, ...; `\"\"`: no socket."),
         ("server_state", "Its TCP state at the target after the last step; `\"\"`: no socket."),
         ("told", "The client that a PROXY protocol header told the server of, `address:port`; `\"\"`: none did."),
@@ -62,7 +63,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
     Chapter { title: "Many connections: `load`", words: &[
         ("attempts", "Connections that were begun."),
         ("connected", "Connections that came to stand."),
-        ("failed", "Connections that had no success, whether they came to stand or not."),
+        ("failed", "Connections that had no success, whether they came to stand or not. Any answer of HTTP is a success, a 502 or 504 \
+            too: `status` tells of those."),
         ("retried", "Connections that took more than one SYN."),
         ("errors", "How many failed, by the word of their error: `call.errors.reset == 5`."),
         ("requests", "Requests that were begun."),
@@ -225,8 +227,9 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("to", "Its destination as sent."),
         ("from_after", "Its source as it arrived."),
         ("to_after", "Its destination as it arrived."),
-        ("flags", "TCP flags as tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`."),
+        ("flags", "TCP flags as tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.`; with ECN `SEW`, `S.E`, `.E`."),
         ("len", "Bytes of payload."),
+        ("window", "What its sender still takes, as on the wire, unscaled; 0: its program does not read, and its buffer is full."),
         ("wire_packets", "Packets that it is on a wire: kernels hand over several at once."),
         ("wire_bytes", "Their bytes, with headers."),
         ("fate", "What became of it: `forwarded`, `held` (a link still has it), `dropped: ...` or `answered: ...` with the reason, `seen` \

@@ -356,6 +356,10 @@ fn result(step: &Stepped) -> String {
         number("unacked").filter(|n| *n > 0),
         "bytes not acknowledged",
     );
+    let status = step.fields.get("status").and_then(Json::as_object);
+    let status = status.into_iter().flatten();
+    let status = status.filter_map(|(code, number)| Some((code.clone(), number.as_i64()?)));
+    parts.extend(words::other_answers(&status.collect()));
     if let Some(target) = text("target") {
         parts.push(format!("to {target}"));
     }
@@ -387,6 +391,7 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
     let mut add =
         |name: &'static str, text: Option<String>| facts.extend(text.map(|text| (name, text)));
     add("kernel", record.kernel.clone());
+    add("TCP of the machine", words::of_machine(&record.tcp));
     add("took", record.seconds.map(|s| format!("{s:.2} s")));
     add(
         "cloud time",

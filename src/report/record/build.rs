@@ -95,6 +95,7 @@ impl Record {
             waited: outcome.waited(),
             time_scale: evidence.map(|e| e.time_scale),
             kernel: evidence.map(|e| e.kernel.clone()),
+            tcp: evidence.map(|e| e.tcp.clone()).unwrap_or_default(),
             seconds: evidence.map(|e| e.seconds),
             up_ms: evidence.map(|e| e.up_ms),
             lag_ms: evidence.map(|e| e.lag_ms),

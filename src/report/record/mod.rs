@@ -123,6 +123,9 @@ pub struct Record {
     pub time_scale: Option<f64>,
     /// `uname -r`
     pub kernel: Option<String>,
+    /// Settings of TCP that its hosts had from the machine, by their sysctl names, where the lab has not written its own.
+    #[serde(default)]
+    pub tcp: BTreeMap<String, String>,
     /// From the first step to the last.
     pub seconds: Option<f64>,
     /// Building the world.

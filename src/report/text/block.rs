@@ -78,8 +78,12 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
 /// How the world was, in a line.
 fn world(evidence: &Evidence) -> String {
     format!(
-        "up {:.1} ms, timers at most {:.1} ms late, kernel {}, seed {}",
-        evidence.up_ms, evidence.lag_ms, evidence.kernel, evidence.seed,
+        "up {:.1} ms, timers at most {:.1} ms late, kernel {}{}, seed {}",
+        evidence.up_ms,
+        evidence.lag_ms,
+        evidence.kernel,
+        words::of_machine(&evidence.tcp).map_or(String::new(), |tcp| format!(" ({tcp})")),
+        evidence.seed,
     )
 }
 
@@ -119,10 +123,17 @@ pub(super) fn result(detail: &Detail) -> String {
             ", {} not in the VPC of {group}'s load balancer",
             targets.join(", ")
         ),
-        Detail::Load(load) => format!(
-            ", {} of {} connected, {} failed, {} with more than one SYN",
-            load.connected, load.attempts, load.failed, load.retried
-        ),
+        Detail::Load(load) => {
+            let answers = words::other_answers(&load.status);
+            format!(
+                ", {} of {} connected, {} failed, {} with more than one SYN{}",
+                load.connected,
+                load.attempts,
+                load.failed,
+                load.retried,
+                answers.map_or(String::new(), |answers| format!(", {answers}")),
+            )
+        }
         Detail::Transfer {
             sent,
             received,

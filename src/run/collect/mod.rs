@@ -22,7 +22,7 @@ use super::books::{Books, books, flow_evidence, kebab, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::drops;
-use crate::world::{Error, World, conntrack, proc};
+use crate::world::{Error, World, conntrack, inherited_of_tcp, proc};
 use balancers::{balancers, groups};
 use connections::Known;
 use endpoints::endpoints;
@@ -176,6 +176,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         seed: plan.seed,
         time_scale: plan.time_scale,
         kernel: proc::kernel_release(),
+        tcp: inherited_of_tcp(),
         steps: steps(story, results, &connections, &books),
         refusals: refusals(plan, &books),
         packets_cut: (books.totals.records_cut + books.totals.impairments_cut + sightings.missed)

@@ -78,14 +78,16 @@ fn sorted(packets: &[Packet]) -> HashMap<Same<'_>, Vec<Stretch>> {
 /// not translated, one that was sent again by the time.
 fn likelier(packets: &[Packet], one: &Stretch, other: &Stretch, next: &Stretch) -> Ordering {
     let goes = &packets[next.first];
-    let shared = |stretch: &Stretch| {
-        let came = &packets[stretch.last];
-        u8::from(came.from_after == goes.from) + u8::from(came.to_after == goes.to)
-    };
+    let shared = |stretch: &Stretch| shared(&packets[stretch.last], goes);
     let end = |stretch: &Stretch| packets[stretch.last].t;
     shared(one)
         .cmp(&shared(other))
         .then(end(one).total_cmp(&end(other)))
+}
+
+/// How many of its ends, of two, a packet still has that came as the one and goes as the other.
+fn shared(came: &Packet, goes: &Packet) -> u8 {
+    u8::from(came.from_after == goes.from) + u8::from(came.to_after == goes.to)
 }
 
 /// True when a packet that went the one stretch may have gone on by the other.
@@ -100,8 +102,9 @@ fn precedes(packets: &[Packet], one: &Stretch, other: &Stretch) -> bool {
         && in_order
         && came.receiver == goes.sender
         && !came.receiver.is_empty()
-        // One that only comes back the same way would be its own mirror image.
-        && (came.seen_at.is_empty() || came.seen_at != goes.seen_at)
+        // What is answered in kind comes back the same way with its ends changed over; what a forwarder with one leg sends on
+        // goes out where it came in, too, and has kept one end at least.
+        && (came.seen_at.is_empty() || came.seen_at != goes.seen_at || shared(came, goes) > 0)
         && (least..DWELL).contains(&dwelt)
 }
 
@@ -144,6 +147,50 @@ mod tests {
     fn what_goes_round_in_circles_does_not_follow_itself() {
         let mut packets = [seen(1, 0.0, "", "n1", "n1"), seen(2, 0.1, "", "n1", "n1")];
         assert_eq!(links(&mut packets), [None, Some(1)]);
+    }
+
+    /// Seen at the one device of `fw`, between these ends.
+    fn at_the_leg(id: i64, inward: bool, from: &str, to: &str) -> Packet {
+        let (sender, receiver) = if inward { ("r", "fw") } else { ("fw", "r") };
+        Packet {
+            from: from.into(),
+            to: to.into(),
+            from_after: from.into(),
+            to_after: to.into(),
+            ..seen(id, id as f64 / 10.0, "r veth1", sender, receiver)
+        }
+    }
+
+    #[test]
+    fn a_forwarder_with_one_leg_sends_on_what_came_in_there() {
+        let (desk, web) = ("192.168.1.10:40000", "203.0.113.5:80");
+        let mut same = [
+            at_the_leg(1, true, desk, web),
+            at_the_leg(2, false, desk, web),
+        ];
+        assert_eq!(links(&mut same), [None, Some(1)]);
+        // Masquerading it.
+        let mut translated = [
+            at_the_leg(1, true, desk, web),
+            at_the_leg(2, false, "192.168.1.2:40000", web),
+        ];
+        assert_eq!(links(&mut translated), [None, Some(1)]);
+    }
+
+    #[test]
+    fn an_answer_in_kind_is_not_what_it_answers() {
+        let (desk, fw) = ("192.168.1.10:40000", "192.168.1.2:53");
+        let mut answered = [
+            at_the_leg(1, true, desk, fw),
+            at_the_leg(2, false, fw, desk),
+        ];
+        assert_eq!(links(&mut answered), [None, None]);
+        // Nor what somebody else is asked then.
+        let mut asked = [
+            at_the_leg(1, true, desk, fw),
+            at_the_leg(2, false, "192.168.1.2:5000", "203.0.113.5:53"),
+        ];
+        assert_eq!(links(&mut asked), [None, None]);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! attempt to connect. Not here: HTTP (see `http`).
 
 use super::http::{
-    Choice, Event, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings, least_outstanding,
+    Choice, Event, FORWARDED_FOR, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings,
+    least_outstanding,
 };
 use super::journal::Bytes;
 use super::{Settings, Station};
@@ -13,6 +14,7 @@ use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use hyper::Method;
+use hyper::header::HeaderMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddrV4;
@@ -43,6 +45,26 @@ fn settings(config: &Config, balancer: BalancerId) -> Application {
     match &config.balancers[usize::from(balancer.0)].kind {
         Kind::Application(settings) => *settings,
         Kind::Network | Kind::Classic(_) => unreachable!("no balancer changes its kind"),
+    }
+}
+
+/// A request that came with more addresses in X-Forwarded-For is refused.
+const MOST_ADDRESSES: usize = 30;
+
+/// How many addresses X-Forwarded-For has.
+fn addresses(headers: &HeaderMap) -> usize {
+    let lists = headers.get_all(&FORWARDED_FOR).iter();
+    let lists = lists.filter_map(|list| list.to_str().ok());
+    let all = lists.flat_map(|list| list.split(','));
+    all.filter(|one| !one.trim().is_empty()).count()
+}
+
+/// The status that refuses a request ("HTTP 405", "HTTP 463").
+fn refused(method: &Method, headers: &HeaderMap) -> Option<u16> {
+    match method {
+        &Method::TRACE => Some(405),
+        _ if addresses(headers) > MOST_ADDRESSES => Some(463),
+        _ => None,
     }
 }
 
@@ -102,14 +124,14 @@ impl Surroundings for Live {
         }
     }
 
-    fn refuses(&self, _: &Method) -> Option<Failure> {
-        None
+    fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<Failure> {
+        refused(method, headers).map(Failure::NotTaken)
     }
 
     fn status(&self, failure: Failure) -> u16 {
         match failure {
             Failure::Malformed => 400,
-            Failure::Method => 405,
+            Failure::NotTaken(status) => status,
             Failure::Unfinished => 408,
             Failure::Left => 460,
             Failure::Refused | Failure::Closed | Failure::Unreadable | Failure::Gone => 502,
@@ -184,4 +206,37 @@ fn own(status: u16) -> impl Iterator<Item = Metric> {
         _ => None,
     };
     of_class.into_iter().chain(alone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn addresses_are_counted_over_all_headers_of_that_name() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(addresses(&headers), 0);
+        headers.append(
+            FORWARDED_FOR,
+            HeaderValue::from_static("192.0.2.1, 192.0.2.2"),
+        );
+        headers.append(FORWARDED_FOR, HeaderValue::from_static("192.0.2.3,,"));
+        assert_eq!(addresses(&headers), 3);
+    }
+
+    #[test]
+    fn trace_and_too_many_addresses_are_refused() {
+        let through = |count: usize| {
+            let mut headers = HeaderMap::new();
+            let list = vec!["192.0.2.1"; count].join(", ");
+            let list = HeaderValue::from_str(&list).expect("visible characters");
+            headers.insert(FORWARDED_FOR, list);
+            headers
+        };
+        assert_eq!(refused(&Method::GET, &through(30)), None);
+        assert_eq!(refused(&Method::GET, &through(31)), Some(463));
+        assert_eq!(refused(&Method::TRACE, &through(0)), Some(405));
+        assert_eq!(refused(&Method::OPTIONS, &through(0)), None);
+    }
 }

@@ -40,6 +40,7 @@ pub const RECOGNISED: &[&str] = &[
     "standing-queue",
     "delayed-ack",
     "window-scale-mismatch",
+    "zero-window",
     "black-hole",
     "draining-terminated",
     "outlives-draining",

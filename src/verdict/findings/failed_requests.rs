@@ -160,7 +160,8 @@ impl<'a> Told<'_, 'a> {
             false => (How::HungUp, Some(p)),
         };
         let (how, shown) = match (self.classic, self.status, broke_off, given_up) {
-            (_, 504, None, _) if ended.is_none() => (How::Silent, None),
+            // Whatever came after the balancer had given up was too late.
+            (_, 504, None, _) => (How::Silent, None),
             (false, 502, Some(p), _) | (true, 504, Some(p), _) => of_end(p),
             // Whoever hangs up first.
             (true, 502, _, given_up) if said.is_some() => (How::Unreadable, ended.or(given_up)),

@@ -62,6 +62,7 @@ mod unshared_connections;
 mod vanished_peer;
 mod window_scale_mismatch;
 mod words;
+mod zero_window;
 mod zone_blind_answers;
 mod zone_without_targets;
 
@@ -108,6 +109,7 @@ pub const KINDS: &[&str] = &[
     standing_queue::KIND,
     delayed_ack::KIND,
     window_scale_mismatch::KIND,
+    zero_window::KIND,
     black_hole::KIND,
     draining_terminated::KIND,
     outlives_draining::KIND,
@@ -171,6 +173,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(standing_queue::find(&trace));
     findings.extend(delayed_ack::find(&trace));
     findings.extend(window_scale_mismatch::find(&trace));
+    findings.extend(zero_window::find(&trace));
     findings.extend(black_hole::find(&trace));
     findings.extend(draining_terminated::find(&trace));
     findings.extend(outlives_draining::find(&trace));

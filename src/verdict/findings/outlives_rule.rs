@@ -7,7 +7,7 @@
 use super::{cite, count, ip, join, name_all};
 use crate::evidence::{Connection, Refusal};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::{Trace, delivered, opens};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "outlives-rule";
@@ -35,7 +35,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
 fn is_syn(refusal: &Refusal) -> bool {
     refusal.direction == "ingress"
         && refusal.protocol == "tcp"
-        && refusal.flags == "S"
+        && opens(&refusal.flags)
         && !refusal.probe
 }
 

@@ -18,6 +18,8 @@ pub struct Notes<'a, 'b> {
     trace: &'b Trace<'a>,
     /// By ACK: the challenge that it is.
     challenges: HashMap<usize, usize>,
+    /// Passages that ask whether a window is still closed.
+    probes: HashSet<usize>,
     /// When these numbers were last sent: connection, direction, sequence number, whether SYN.
     sent: HashMap<(usize, bool, i64, bool), f64>,
     /// To whom the target's socket on a 4-tuple belongs, by the tuple as the target writes it.
@@ -48,6 +50,11 @@ impl<'a, 'b> Notes<'a, 'b> {
             trace,
             answered: answered.collect(),
             challenges,
+            probes: trace
+                .stalls()
+                .into_iter()
+                .flat_map(|stall| stall.probes)
+                .collect(),
             sent: HashMap::new(),
             holder: HashMap::new(),
             disowned: Vec::new(),
@@ -170,6 +177,9 @@ impl<'a, 'b> Notes<'a, 'b> {
             && let Some(home) = findings::came_home(self.trace, ended)
         {
             return Some(format!("back at {home} itself, from its own address"));
+        }
+        if self.probes.contains(&passage) {
+            return Some("window probe: is it still closed?".into());
         }
         if let Some(maker) = self.maker(sent) {
             return Some(format!("made by {maker}"));

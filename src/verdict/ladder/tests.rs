@@ -528,6 +528,39 @@ fn what_a_finding_cites_is_never_cut_out() {
 }
 
 #[test]
+fn a_closed_window_and_the_question_whether_it_still_is_are_told() {
+    let mut kit = Kit::new();
+    let talk = kit.connect("talk", 40000, "web1", "web1");
+    kit.handshake(talk, OLD);
+    kit.up(talk, "P.", OLD.client + 1, OLD.server + 1, 1000);
+    let full = kit.down(talk, ".", OLD.server + 1, OLD.client + 1001, 0);
+    kit.evidence.packets[full].window = 0;
+    kit.up(talk, ".", OLD.client + 1000, OLD.server + 1, 0);
+    // Of a RST a window says nothing, and after it nothing is asked.
+    let reset = kit.down(talk, "R.", OLD.server + 1, OLD.client + 1001, 0);
+    kit.evidence.packets[reset].window = 0;
+    let text = ladder(&kit.evidence, &[talk], 100);
+    assert!(text.contains("ACK seq 1 ack 1001, win 0 -"), "{text}");
+    assert!(
+        text.contains("^ window probe: is it still closed?"),
+        "{text}"
+    );
+    assert_eq!(text.matches("win 0").count(), 1, "{text}");
+}
+
+#[test]
+fn ecn_has_its_words() {
+    let mut kit = Kit::new();
+    let talk = kit.connect("talk", 40000, "web1", "web1");
+    kit.up(talk, "SEW", OLD.client, 0, 0);
+    kit.down(talk, "S.E", OLD.server, OLD.client + 1, 0);
+    kit.up(talk, ".", OLD.client + 1, OLD.server + 1, 0);
+    let text = ladder(&kit.evidence, &[talk], 100);
+    assert!(text.contains("SYN-ECE-CWR seq 0 -"), "{text}");
+    assert!(text.contains("SYN-ACK-ECE seq 0 ack 1 -"), "{text}");
+}
+
+#[test]
 fn connections_of_cited_packets_are_drawn_beside_the_chosen() {
     let (mut kit, talk) = monotonous();
     let other = kit.connect("other", 40001, "front/a", "web1");

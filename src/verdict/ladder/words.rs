@@ -2,7 +2,7 @@
 
 use super::clip;
 use crate::evidence::Packet;
-use crate::verdict::trace::{Journey, Place, Stretch, Trace};
+use crate::verdict::trace::{Journey, Place, Stretch, Trace, is_reset};
 
 /// Milliseconds from which on a delay is told: links that delay nothing pass a packet on within the same microseconds.
 const TOLD: f64 = 0.05;
@@ -31,6 +31,10 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     }
     if has_ack {
         text.push_str(&format!(" ack {}", number(journey.ack, true)));
+    }
+    // Of a RST it says nothing.
+    if packet.window == 0 && has_ack && !is_reset(packet) {
+        text.push_str(", win 0");
     }
     let held = journey.stretches.iter();
     let held: f64 = held.map(|s| packets[s.ended].t - packets[s.sent].t).sum();
@@ -69,6 +73,8 @@ fn flag_words(packet: &Packet) -> String {
         ('P', "PSH"),
         ('U', "URG"),
         ('.', "ACK"),
+        ('E', "ECE"),
+        ('W', "CWR"),
     ];
     let words: Vec<&str> = names
         .iter()

@@ -62,6 +62,7 @@ const PAGES: &[(&str, &str)] = &[
         "window-scale-mismatch",
         include_str!("window-scale-mismatch.txt"),
     ),
+    ("zero-window", include_str!("zero-window.txt")),
     ("black-hole", include_str!("black-hole.txt")),
     (
         "draining-terminated",

@@ -2,7 +2,13 @@
 
 use super::numbers::next;
 use super::{Trace, delivered, is_pure_ack, is_reset, is_syn, left};
+use crate::evidence::Packet;
 use std::collections::HashMap;
+
+/// It acknowledges this very SYN, and perhaps the data that came in it (RFC 7413: some, or all).
+fn acknowledges(packet: &Packet, syn: &Packet) -> bool {
+    (0..=syn.len).contains(&(packet.ack - next(syn.seq)).rem_euclid(1 << 32))
+}
 
 /// A SYN that the target answered with a pure ACK of something else.
 pub struct Challenge {
@@ -56,7 +62,7 @@ impl Trace<'_> {
             if !after || sent.sender != self.ended(wait.syn).receiver {
                 continue;
             }
-            if sent.ack == next(syn.seq) || self.acknowledges_later(i, wait.syn) {
+            if acknowledges(sent, syn) || self.acknowledges_later(i, wait.syn) {
                 wait.answered = true;
             } else if is_pure_ack(sent)
                 && let Some(connection) = self.passages[wait.syn].connection

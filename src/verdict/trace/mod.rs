@@ -10,11 +10,13 @@ mod attempts;
 mod challenges;
 mod journeys;
 mod numbers;
+mod windows;
 
 pub use attempts::{ROUNDING, asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
+pub use windows::Stall;
 
 use crate::evidence::{Connection, Evidence, Flow, Packet, connections_of_pairs};
 use numbers::{Space, Spaces, place, use_up};
@@ -446,12 +448,22 @@ pub fn target_side<'a>(
 
 /// A SYN without ACK.
 pub fn is_syn(packet: &Packet) -> bool {
-    packet.flags.contains('S') && !packet.flags.contains('.')
+    opens(&packet.flags)
+}
+
+/// The flags of a SYN without ACK, whatever else it bears: one that offers ECN is `SEW`.
+pub fn opens(flags: &str) -> bool {
+    flags.contains('S') && !flags.contains('.')
+}
+
+/// The flags of a SYN with ACK.
+pub fn accepts(flags: &str) -> bool {
+    flags.contains('S') && flags.contains('.')
 }
 
 /// A SYN with ACK.
 pub fn is_syn_ack(packet: &Packet) -> bool {
-    packet.flags.contains('S') && packet.flags.contains('.')
+    accepts(&packet.flags)
 }
 
 /// RST, with or without ACK.

@@ -66,6 +66,28 @@ fn numbers_follow_each_connection_over_the_wrap_of_the_sequence_space() {
 }
 
 #[test]
+fn data_in_a_syn_is_acknowledged_with_it() {
+    for taken in [0, 5] {
+        let mut kit = Kit::new();
+        let one = kit.connect("one", 40000, "front/a", "web1");
+        kit.up(one, "S", OLD.client, 0, 5);
+        kit.down(one, "S.", OLD.server, OLD.client + 1 + taken, 0);
+        kit.up(one, ".", OLD.client + 1 + taken, OLD.server + 1, 0);
+        kit.down(one, ".", OLD.server + 1, OLD.client + 6, 0);
+        assert!(
+            Trace::new(&kit.evidence).challenges.is_empty(),
+            "{taken} of 5"
+        );
+    }
+    // What is beyond it is another connection's.
+    let mut kit = Kit::new();
+    let one = kit.connect("one", 40000, "front/a", "web1");
+    kit.up(one, "S", OLD.client, 0, 5);
+    kit.down(one, ".", NEW.server, OLD.client + 7, 0);
+    assert_eq!(Trace::new(&kit.evidence).challenges.len(), 1);
+}
+
+#[test]
 fn an_ack_for_the_old_one_between_syn_and_syn_ack_is_no_challenge_once_the_syn_is_answered() {
     let mut kit = Kit::new();
     let old = kit.connect("old", 40000, "front/a", "web1");

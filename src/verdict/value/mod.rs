@@ -249,6 +249,7 @@ fn packet(packet: &Packet) -> Value {
         "to_after": packet.to_after,
         "flags": packet.flags,
         "len": packet.len,
+        "window": packet.window,
         "wire_packets": packet.wire_packets,
         "wire_bytes": packet.wire_bytes,
         "fate": packet.fate,

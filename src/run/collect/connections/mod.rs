@@ -171,6 +171,13 @@ impl<'a> Known<'a> {
             None => self.passed_on(acknowledged, leads.pair, proxied),
         };
         let own = Some(client.from.0 as usize);
+        let client_state = self.state(own, client.local, Some(client.to.address));
+        let server_state = self.state(server, at, seen);
+        // Who sends or believes a RST or FIN is not ESTABLISHED afterwards.
+        let both_stand = [&client_state, &server_state]
+            .iter()
+            .all(|state| *state == "ESTABLISHED");
+        let ended_by = leads.ended.filter(|_| !both_stand);
         Connection {
             step: client.step,
             protocol: if client.udp { "udp" } else { "tcp" }.to_owned(),
@@ -201,9 +208,9 @@ impl<'a> Known<'a> {
             lost: acknowledged.saturating_sub(delivered) as i64,
             unacked: end.info.unacked as i64,
             ended: end.ended.to_owned(),
-            ended_by: leads.ended.map_or("", party_word).to_owned(),
-            client_state: self.state(own, client.local, Some(client.to.address)),
-            server_state: self.state(server, at, seen),
+            ended_by: ended_by.map_or("", party_word).to_owned(),
+            client_state,
+            server_state,
             told: text(accepted.and_then(|(served, _)| served.told.get().copied())),
             header: accepted
                 .map_or("", |(served, _)| header_word(served))

@@ -15,6 +15,7 @@ use super::{is_over, settings};
 use crate::fabric::config::Classic;
 use crate::fabric::metric::Metric;
 use hyper::Method;
+use hyper::header::HeaderMap;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -87,10 +88,10 @@ impl Surroundings for Live {
         }
     }
 
-    fn refuses(&self, method: &Method) -> Option<Failure> {
+    fn refuses(&self, method: &Method, _: &HeaderMap) -> Option<Failure> {
         match method {
             &Method::CONNECT => Some(Failure::Malformed),
-            method if method.as_str().len() > LONGEST_METHOD => Some(Failure::Method),
+            method if method.as_str().len() > LONGEST_METHOD => Some(Failure::NotTaken(405)),
             _ => None,
         }
     }
@@ -98,7 +99,7 @@ impl Surroundings for Live {
     fn status(&self, failure: Failure) -> u16 {
         match failure {
             Failure::Malformed => 400,
-            Failure::Method => 405,
+            Failure::NotTaken(status) => status,
             Failure::Unfinished | Failure::Left => 408,
             Failure::Unreadable => 502,
             Failure::NoTarget | Failure::Full | Failure::Gone => 503,

@@ -3,7 +3,7 @@
 use super::meter::Meter;
 use super::route::Route;
 use super::upstream::Upstream;
-use super::{Choice, Event, Failure, Proxy, Surroundings};
+use super::{Choice, Event, FORWARDED_FOR, Failure, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
@@ -33,7 +33,6 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
@@ -79,7 +78,10 @@ impl<S: Surroundings> Proxy<S> {
         client: (SocketAddrV4, &Meter),
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Failure> {
-        if let Some(why) = self.surroundings.refuses(request.method()) {
+        if let Some(why) = self
+            .surroundings
+            .refuses(request.method(), request.headers())
+        {
             return Err(why);
         }
         let route = self.route().await?;

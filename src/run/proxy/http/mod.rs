@@ -21,6 +21,7 @@ use crate::fabric::Assigned;
 use crate::fabric::config::GroupId;
 use crate::run::proxy::journal::Bytes;
 use hyper::Method;
+use hyper::header::{HeaderMap, HeaderName};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -31,6 +32,9 @@ use upstream::Pool;
 
 pub(super) use pairs::Pairs;
 pub(super) use route::least_outstanding;
+
+/// Through whom a request came, the client first.
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// A target for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +66,8 @@ impl Choice {
 pub(super) enum Failure {
     /// The request is malformed.
     Malformed,
-    /// Its method is one that is not taken.
-    Method,
+    /// It is one that is not taken, and this is the status that says so.
+    NotTaken(u16),
     /// The client did not finish it within the idle timeout.
     Unfinished,
     /// The client closed before it had its answer.
@@ -132,7 +136,7 @@ pub(super) trait Surroundings: Send + Sync + 'static {
     fn limits(&self) -> Limits;
 
     /// What is wrong with a request, before any target is asked.
-    fn refuses(&self, method: &Method) -> Option<Failure>;
+    fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<Failure>;
 
     /// The status of the load balancer's own answer; of what reaches nobody, the one that it counts.
     fn status(&self, failure: Failure) -> u16;

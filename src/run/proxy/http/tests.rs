@@ -83,14 +83,14 @@ impl Surroundings for Fake {
         self.limits
     }
 
-    fn refuses(&self, method: &Method) -> Option<Failure> {
+    fn refuses(&self, method: &Method, _: &HeaderMap) -> Option<Failure> {
         (method == Method::CONNECT).then_some(Failure::Malformed)
     }
 
     fn status(&self, failure: Failure) -> u16 {
         match failure {
             Failure::Malformed => 400,
-            Failure::Method => 405,
+            Failure::NotTaken(status) => status,
             Failure::Unfinished => 408,
             Failure::Left => 460,
             Failure::Refused | Failure::Closed | Failure::Gone => 502,

@@ -80,7 +80,8 @@ pub(super) static LOAD: Section = Section {
             Optional,
             Type::OneOf(&[Type::Request { max: 1 << 20 }, Type::Section(&REQUEST)]),
             "What each connection is for before it is closed: bytes to send and to get back, or an HTTP request: \
-                `GET /path`. Without it, each is only opened.",
+                `GET /path`. Without it, each is only opened. An HTTP answer is a success to `failed`, whatever its status: count \
+                errors by `status`.",
         ),
         FAMILY,
         KEEPALIVE,

@@ -5,7 +5,7 @@
 use super::{CITED, count, ip, join, name_all, states};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
-use crate::verdict::trace::Trace;
+use crate::verdict::trace::{Trace, accepts, opens};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -179,7 +179,7 @@ impl<'a, 'b> Books<'a, 'b> {
                 Some(rule) => format!("rule {rule} denies"),
                 None => format!("no {} rule allows", alike.direction),
             };
-            let classic = if list.iter().any(|refusal| refusal.flags == "S.") {
+            let classic = if list.iter().any(|refusal| accepts(&refusal.flags)) {
                 " The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own."
             } else {
                 ""
@@ -203,9 +203,9 @@ impl<'a, 'b> Books<'a, 'b> {
 
     /// `3 SYNs of "visit"`
     fn what(&self, list: &[&Refusal]) -> String {
-        let noun = if list.iter().all(|refusal| refusal.flags == "S") {
+        let noun = if list.iter().all(|refusal| opens(&refusal.flags)) {
             "SYN"
-        } else if list.iter().all(|refusal| refusal.flags == "S.") {
+        } else if list.iter().all(|refusal| accepts(&refusal.flags)) {
             "SYN-ACK"
         } else {
             "packet"

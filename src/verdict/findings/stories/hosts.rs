@@ -5,7 +5,7 @@ use crate::evidence::{Conntrack, HostEvidence};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
     asymmetric_path, delayed_ack, icmp_rate_limit, ignored_reset, self_connect, unread_close,
-    vanished_peer,
+    vanished_peer, zero_window,
 };
 use crate::verdict::kit::{Kit, OLD};
 
@@ -212,6 +212,62 @@ pub(super) fn not_believed(happened: bool) -> Kit {
         kit.of(talk).server_state = String::new();
     }
     kit
+}
+
+/// A program does not read, its window closes, and the client asks whether it still is; or it asks the same way whether anybody is
+/// there (keepalive).
+pub(super) fn unread(happened: bool) -> Kit {
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 1448);
+    for _ in 0..2 {
+        let answer = kit.down(talk, ".", OLD.server + 65, OLD.client + 1513, 0);
+        if happened {
+            kit.evidence.packets[answer].window = 0;
+        }
+        kit.now += 200.0;
+        kit.up(talk, ".", OLD.client + 1512, OLD.server + 65, 0);
+    }
+    kit
+}
+
+#[test]
+fn a_closed_window_is_told_with_its_probes_and_when_it_opened() {
+    let mut kit = unread(true);
+    let found = told(&kit, zero_window::KIND).expect("the finding");
+    assert_eq!(
+        found.summary,
+        "web1 closed its window on \"talk\" (win 0): its kernel is full of what its program does not read. client has more to say, \
+         asked 2 times whether it is still closed (window probes), and has not opened it again: the last question came after 400.3 ms."
+    );
+    kit.down(0, ".", OLD.server + 65, OLD.client + 1513, 0);
+    let found = told(&kit, zero_window::KIND).expect("the finding");
+    assert!(
+        found.summary.contains("and opened it again after 400."),
+        "{}",
+        found.summary
+    );
+    assert_eq!(found.packets.len(), 4);
+}
+
+#[test]
+fn a_window_that_opens_before_anybody_asks_is_no_stall() {
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 1448);
+    let answer = kit.down(talk, ".", OLD.server + 65, OLD.client + 1513, 0);
+    kit.evidence.packets[answer].window = 0;
+    kit.down(talk, ".", OLD.server + 65, OLD.client + 1513, 0);
+    kit.now += 200.0;
+    kit.up(talk, ".", OLD.client + 1512, OLD.server + 65, 0);
+    assert!(told(&kit, zero_window::KIND).is_none());
+    // Nor is one whose news were lost.
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 1448);
+    let answer = kit.down(talk, ".", OLD.server + 65, OLD.client + 1513, 0);
+    kit.evidence.packets[answer].window = 0;
+    kit.dropped("link-loss");
+    kit.now += 200.0;
+    kit.up(talk, ".", OLD.client + 1512, OLD.server + 65, 0);
+    assert!(told(&kit, zero_window::KIND).is_none());
 }
 
 #[test]

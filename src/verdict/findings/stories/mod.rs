@@ -76,6 +76,7 @@ const STORIES: &[Story] = &[
     story(standing_queue::KIND, queued, &[]),
     story(delayed_ack::KIND, held_back, &[]),
     story(window_scale_mismatch::KIND, in_units, &[]),
+    story(zero_window::KIND, unread, &[]),
     story(black_hole::KIND, swallowed, &[]),
     story(draining_terminated::KIND, terminated, &[]),
     story(outlives_draining::KIND, talked_on, &[]),
