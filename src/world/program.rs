@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use super::namespace::{Namespace, Resident, Seat};
+use super::supervise::user_namespace_hint;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -372,7 +373,15 @@ fn package_hint(program: &str) -> String {
 pub(super) fn own_mounts() -> Result<(), Error> {
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-        .map_err(|errno| Error::system("make the mounts private", errno))
+        .map_err(|errno| {
+            let error = Error::system("make the mounts private", errno);
+            match errno {
+                Errno::EINVAL => error.hint(
+                    "/ is no mount here, as in a chroot: `mount --bind FOLDER FOLDER` before it is entered",
+                ),
+                _ => error.hint(user_namespace_hint()),
+            }
+        })
 }
 
 /// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.

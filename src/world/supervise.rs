@@ -247,7 +247,7 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
 }
 
 fn prepare_init() -> Result<(), Error> {
-    own_mounts().map_err(|error| error.hint(user_namespace_hint()))?;
+    own_mounts()?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     // A container may mask parts of /proc and then forbids a fresh one. The old one still works for us: only
     // programs see process numbers of the outside there.

@@ -291,7 +291,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("between", "`between(x, low, high)`: x is in the range, both ends included."),
         ("plausible", "`plausible(successes, tries, probability)`: so many are within the two-sided binomial interval of one in a million \
             around the probability."),
-        ("size", "`list.size()`, `size(list)`: how many entries a list has."),
+        ("size", "`list.size()`, `size(list)`: how many entries a list or a map has, or letters a text."),
         ("double", "`double(integer)`: a whole number as one that may be divided."),
         ("startsWith", "`text.startsWith(\"...\")`."),
         ("endsWith", "`text.endsWith(\"...\")`."),
