@@ -44,10 +44,14 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
         terminal::print(&report::text(&judged.outcomes, &Stream::Output.style(true)));
         return Ok(judged.status() as u8);
     }
-    let found = find::files(std::slice::from_ref(what));
-    if found.is_ok_and(|found| found.iter().all(|one| find::is_lab(&one.file))) {
+    let found = find::files(std::slice::from_ref(what)).unwrap_or_default();
+    if !found.is_empty() && found.iter().all(|one| find::is_lab(&one.file)) {
+        let is = match found.len() {
+            1 => "a lab".to_owned(),
+            n => format!("a folder of {n} labs"),
+        };
         return Err(Mistake(format!(
-            "`{what}` is a lab, and only a run can be explained: `hairpin run {what} --explain`"
+            "`{what}` is {is}, and only a run can be explained: `hairpin run {what} --explain`"
         )));
     }
     let words = reference::words().chain(lists::words());
@@ -77,6 +81,7 @@ fn contents() -> String {
         text.push_str(&format!("  {}  {}\n", rule.code, rule.title));
     }
     text.push_str("\nWords of labs: every key of a lab file (`hairpin explain load`); docs/language.md has them all.\n\
-                   Names of others in labs: `hairpin explain attributes`, `annotations`, `quirks`.\n");
+                   Names of others in labs: `hairpin explain attributes`, `annotations`, `quirks`.\n\
+                   Words of expressions, errors, states, metrics, counters and verdicts: `hairpin explain eof`.\n");
     text
 }

@@ -200,6 +200,10 @@ fn every_finding_and_every_code_has_a_page() {
         &["no diagnostic", "`hairpin explain` lists"],
     );
     mistake(
+        &ask(&["explain", "nlb"]),
+        &["`nlb` is a folder of", "labs", "hairpin run nlb --explain"],
+    );
+    mistake(
         &ask(&["explain", "nlb/loopback-timeout"]),
         &["hairpin run nlb/loopback-timeout --explain"],
     );
