@@ -132,6 +132,7 @@ pub fn config(shape: Shape) -> Config {
                 idle_timeout: Duration::from_secs(350),
                 terminates: false,
                 http: false,
+                https: false,
                 instance_port: None,
             }],
             prefer: Vec::new(),

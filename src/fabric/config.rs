@@ -19,7 +19,7 @@ pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOr
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
 pub use ids::{BalancerId, GroupId, PortId, ZonalId};
-pub use kinds::{Application, Classic, Kind, OnBackendReset, OnDeregister};
+pub use kinds::{Application, Classic, Kind, OnBackendReset, OnDeregister, Stickiness};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -341,6 +341,8 @@ pub struct Listener {
     pub terminates: bool,
     /// Requests end here: it speaks HTTP to clients and to targets. Of proxies alone.
     pub http: bool,
+    /// They come under TLS, which ends here as well.
+    pub https: bool,
     /// Of a classic balancer: the port of its instances.
     pub instance_port: Option<u16>,
 }

@@ -115,11 +115,12 @@ const fn attribute(holder: Holder, name: &'static str, kind: Kind) -> Attribute 
     Attribute { holder, name, kind }
 }
 
-/// Policies of a Classic Load Balancer by which a cookie decides.
-const STICKY: [&str; 2] = [
-    "LBCookieStickinessPolicyType",
-    "AppCookieStickinessPolicyType",
-];
+/// Duration-based stickiness of a Classic Load Balancer's HTTP listeners.
+pub(super) const COOKIE_STICKINESS: &str = "LBCookieStickinessPolicyType.CookieExpirationPeriod";
+/// The policy of a Classic Load Balancer by which an application's own cookie decides.
+const APP_COOKIE: &str = "AppCookieStickinessPolicyType";
+/// A week of weeks: AWS names no limit.
+const LONGEST_COOKIE: u64 = 4_233_600;
 
 const COUNT: Kind = Kind::NumberOrOff { min: 1, max: 1000 };
 const PERCENT: Kind = Kind::NumberOrOff { min: 1, max: 100 };
@@ -151,6 +152,7 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Classic, "ConnectionDraining.Timeout", Kind::Seconds { min: 1, max: 3600 }),
     attribute(Holder::Classic, "ConnectionSettings.IdleTimeout", Kind::Seconds { min: 1, max: 4000 }),
     attribute(Holder::Classic, CLASSIC_CROSS_ZONE, Kind::Bool),
+    attribute(Holder::Classic, COOKIE_STICKINESS, Kind::Seconds { min: 0, max: LONGEST_COOKIE }),
     attribute(Holder::Classic, "ProxyProtocolPolicyType.ProxyProtocol", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool),
     attribute(Holder::Group, "deregistration_delay.timeout_seconds",
@@ -287,14 +289,16 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         .help(place_of(other.holder, holder));
     }
     let policy = name.value.split('.').next().unwrap_or_default();
-    if holder == Holder::Classic && STICKY.contains(&policy) {
+    if holder == Holder::Classic && policy == APP_COOKIE {
         return Diagnostic::new(
             classic::STICKY,
             name.span,
             format!("`{policy}` is not emulated yet"),
         )
-        .label("sticky sessions of a classic balancer")
-        .help("remove it: each request goes to the instance with the fewest outstanding ones");
+        .label("sticky sessions by an application's own cookie")
+        .help(format!(
+            "write `{COOKIE_STICKINESS}: 60`, the balancer's cookie, or remove it"
+        ));
     }
     let names = ATTRIBUTES
         .iter()

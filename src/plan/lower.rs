@@ -279,6 +279,7 @@ fn lower_balancer(
                 idle_timeout: listener.idle_timeout,
                 terminates: listener.terminates,
                 http: listener.http,
+                https: listener.https,
                 instance_port: listener.instance_port,
             })
             .collect(),

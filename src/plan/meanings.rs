@@ -56,6 +56,10 @@ static MEANINGS: &[(Holder, &str, &str)] = &[
     (Holder::Classic, "CrossZoneLoadBalancing.Enabled",
         "Default: `false` (of balancers made by API or CLI; the console makes them with `true`). An address chooses among the \
          instances of its own zone; with `true` among those of all zones."),
+    (Holder::Classic, "LBCookieStickinessPolicyType.CookieExpirationPeriod",
+        "Not set by default: each request goes to the instance with the fewest outstanding ones. Else the balancer's HTTP and HTTPS \
+         listeners give each client the cookie AWSELB, and its requests go to one instance until it has expired, which requests do not put \
+         off; 0: until the client's session ends. An instance that is not in service loses its clients to another one."),
     (Holder::Classic, "ProxyProtocolPolicyType.ProxyProtocol",
         "Default: `false`. A PROXY protocol header of version 1 goes before what clients say."),
     (Holder::Group, "deregistration_delay.connection_termination.enabled",

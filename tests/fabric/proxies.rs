@@ -33,6 +33,7 @@ fn classic() -> Config {
         on_deregister: OnDeregister::Close,
         on_backend_reset: OnBackendReset::Propagate,
         surge_queue: 1024,
+        stickiness: None,
         retry: Duration::from_secs(1),
     });
     config.groups[0].attributes.deregistration_delay = Duration::ZERO;

@@ -8,7 +8,7 @@ pub const NOT_OF_CLASSIC: Code = Code(640);
 /// A word of classic balancers in another one.
 pub const ONLY_OF_CLASSIC: Code = Code(641);
 
-/// A listener that is neither TCP nor HTTP.
+/// A listener that is neither TCP nor HTTP nor HTTPS.
 pub const NOT_EMULATED: Code = Code(642);
 
 /// A listener without a port of its instances.
@@ -20,11 +20,14 @@ pub const DRAINING_IS_OFF: Code = Code(644);
 /// A classic balancer called as a target group.
 pub const NAME_OF_GROUP: Code = Code(645);
 
-/// Sticky sessions.
+/// Sticky sessions by an application's cookie.
 pub const STICKY: Code = Code(646);
 
 /// A setting of TCP listeners, without one.
 pub const OF_TCP_LISTENERS: Code = Code(647);
+
+/// Sticky sessions without a listener that sees cookies.
+pub const STICKY_OVER_TCP: Code = Code(648);
 
 /// The rules of this area.
 pub static RULES: &[Rule] = &[
@@ -52,15 +55,15 @@ pub static RULES: &[Rule] = &[
     },
     Rule {
         code: NOT_EMULATED,
-        title: "a listener of a classic balancer that is neither TCP nor HTTP",
+        title: "a listener of a classic balancer that is neither TCP nor HTTP nor HTTPS",
         page: "AWS has TCP, SSL, HTTP and HTTPS listeners here. This release emulates TCP, a proxy of bytes, and\n\
-        HTTP, one of requests.\n\
+        HTTP and HTTPS, one of requests.\n\
         \n\
         Wrong:\n\
         \x20   listeners: { 5222: { protocol: TLS, instance_port: 5222 } }\n\
         Right:\n\
         \x20   listeners: { 5222: 5222 }\n\
-        \x20   listeners: { 80: { protocol: HTTP, instance_port: 80 } }",
+        \x20   listeners: { 443: { protocol: HTTPS, instance_port: 80 } }",
     },
     Rule {
         code: NO_INSTANCE_PORT,
@@ -95,14 +98,14 @@ pub static RULES: &[Rule] = &[
     },
     Rule {
         code: STICKY,
-        title: "sticky sessions of a classic balancer",
-        page: "AWS has two policies by which a cookie decides which instance a request goes to. They are not emulated yet: each\n\
-        request goes to the instance with the fewest outstanding ones.\n\
+        title: "sticky sessions of a classic balancer by an application's cookie",
+        page: "AWS has two policies by which a cookie decides which instance a request goes to. One follows a cookie of the\n\
+        application, and is not emulated yet. The other one has a cookie of the balancer's own, AWSELB.\n\
         \n\
         Wrong:\n\
-        \x20   attributes: { LBCookieStickinessPolicyType.CookieExpirationPeriod: 60 }\n\
+        \x20   attributes: { AppCookieStickinessPolicyType.CookieName: session }\n\
         Right:\n\
-        \x20   attributes: {}",
+        \x20   attributes: { LBCookieStickinessPolicyType.CookieExpirationPeriod: 60 }",
     },
     Rule {
         code: OF_TCP_LISTENERS,
@@ -118,5 +121,18 @@ pub static RULES: &[Rule] = &[
         Right:\n\
         \x20   listeners: { 80: 80 }\n\
         \x20   emulate: { on_deregister: blackhole }",
+    },
+    Rule {
+        code: STICKY_OVER_TCP,
+        title: "sticky sessions without an HTTP listener",
+        page: "A cookie is part of a request, and TCP listeners pass bytes on without looking at them. AWS attaches the policy to\n\
+        HTTP and HTTPS listeners only.\n\
+        \n\
+        Wrong:\n\
+        \x20   listeners: { 80: 80 }\n\
+        \x20   attributes: { LBCookieStickinessPolicyType.CookieExpirationPeriod: 60 }\n\
+        Right:\n\
+        \x20   listeners: { 80: { protocol: HTTP, instance_port: 80 } }\n\
+        \x20   attributes: { LBCookieStickinessPolicyType.CookieExpirationPeriod: 60 }",
     },
 ];

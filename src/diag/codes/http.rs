@@ -94,7 +94,8 @@ pub static RULES: &[Rule] = &[
     Rule {
         code: LISTENER_PROTOCOL,
         title: "a listener protocol of another kind of balancer",
-        page: "Application balancers take HTTP requests, network balancers take connections. HTTPS listeners are not emulated yet.\n\
+        page: "Application balancers take HTTP requests, network balancers take connections. HTTPS listeners are\n\
+        emulated for classic balancers only.\n\
         \n\
         Wrong:\n\
         \x20   load_balancers: { front: { zones: [a], listeners: { 80: { protocol: HTTP, target_group: web } } } }\n\

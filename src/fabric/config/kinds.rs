@@ -55,9 +55,18 @@ pub struct Classic {
     pub on_backend_reset: OnBackendReset,
     /// Connections of clients that may wait for an instance at one zonal address (AWS: 1,024).
     pub surge_queue: usize,
+    /// `LBCookieStickinessPolicyType`, of HTTP listeners: a cookie binds a client to its instance.
+    pub stickiness: Option<Stickiness>,
     /// After this an attempt to connect to an instance counts as pending, and after this the next one is made. AWS
     /// documents neither.
     pub retry: Duration,
+}
+
+/// A cookie that binds a client to its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stickiness {
+    /// After this the client is to forget it, in real time; none: with the end of its session. The balancer itself does not look.
+    pub expires: Option<Duration>,
 }
 
 /// What becomes of the connections of an instance that was deregistered, or is unhealthy.

@@ -3,6 +3,7 @@
 //! Source: the Application Load Balancer guide (attributes). Not here: the groups behind them, and groups whose target is
 //! one (see `groups`).
 
+use super::classic::HTTPS;
 use super::only_of_network;
 use crate::diag::codes::http as code;
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -74,27 +75,40 @@ pub(in crate::plan) fn check_listener(
     listener: &spec::Listener,
     sink: &mut Sink,
 ) {
-    let http = Carries::of(&listener.protocol) == Carries::Http;
-    if http == section.is_application() {
+    let https = listener.protocol.value == HTTPS;
+    let http = https || Carries::of(&listener.protocol) == Carries::Http;
+    if http == section.is_application() && !https {
         return;
     }
     let kind = &section.kind;
+    let (title, help) = match (https, section.is_application()) {
+        (true, true) => (
+            "HTTPS listeners of application balancers are not emulated yet".to_owned(),
+            "remove `protocol`: it is HTTP, the only one emulated for application balancers",
+        ),
+        (true, false) => (
+            foreign(section, listener),
+            "write `protocol: TLS`, or `type: classic` for the balancer",
+        ),
+        (false, true) => (
+            foreign(section, listener),
+            "remove `protocol`: it is HTTP, the only one emulated for application balancers",
+        ),
+        (false, false) => (
+            foreign(section, listener),
+            "write `type: application` for the balancer, or `protocol: TCP`",
+        ),
+    };
     sink.push(
-        Diagnostic::new(
-            code::LISTENER_PROTOCOL,
-            listener.protocol.span,
-            format!(
-                "no {} balancer has {} listeners",
-                kind.value, listener.protocol.value
-            ),
-        )
-        .also(kind.span, "the kind of balancer")
-        .help(if http {
-            "write `type: application` for the balancer, or `protocol: TCP`"
-        } else {
-            "remove `protocol`: it is HTTP, the only one emulated for application balancers"
-        }),
+        Diagnostic::new(code::LISTENER_PROTOCOL, listener.protocol.span, title)
+            .also(kind.span, "the kind of balancer")
+            .help(help),
     );
+}
+
+fn foreign(section: &spec::Balancer, listener: &spec::Listener) -> String {
+    let (kind, protocol) = (&section.kind.value, &listener.protocol.value);
+    format!("no {kind} balancer has {protocol} listeners")
 }
 
 /// An `alb` group is for TCP listeners of network balancers.

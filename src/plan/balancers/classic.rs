@@ -7,7 +7,9 @@ use super::forward::Share;
 use super::{Listener, only_of_network};
 use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Spanned};
-use crate::fabric::config::{Classic, GroupId, Kind, OnBackendReset, OnDeregister, Protocol};
+use crate::fabric::config::{
+    Classic, GroupId, Kind, OnBackendReset, OnDeregister, Protocol, Stickiness,
+};
 use crate::plan::Sink;
 use crate::plan::attributes::{self, Checked, Holder};
 use crate::plan::clock::Clock;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 const IDLE: &str = "ConnectionSettings.IdleTimeout";
 const PROXY_PROTOCOL: &str = "ProxyProtocolPolicyType.ProxyProtocol";
+/// Of a listener: TLS ends here, and instances get HTTP.
+pub(super) const HTTPS: &str = "HTTPS";
 /// AWS's default, cloud seconds.
 const IDLE_SECONDS: u64 = 60;
 /// AWS: connections that wait for an instance; more are closed.
@@ -77,6 +81,7 @@ pub(in crate::plan) fn resolve(
             .as_ref()
             .and_then(|most| usize::try_from(most.value).ok())
             .unwrap_or(SURGE_QUEUE),
+        stickiness: stickiness(section, &attributes, clock, sink),
         retry: clock.cloud(RETRY),
     });
     of_tcp_listeners(section, &attributes, sink);
@@ -91,13 +96,41 @@ pub(in crate::plan) fn resolve(
             idle_timeout,
             terminates: false,
             http: is_http(listener),
+            https: listener.protocol.value == HTTPS,
         })
     });
     (kind, listeners.collect())
 }
 
+/// Cookies are of HTTP.
+fn stickiness(
+    section: &spec::Balancer,
+    attributes: &Checked<'_>,
+    clock: Clock,
+    sink: &mut Sink,
+) -> Option<Stickiness> {
+    let seconds = attributes.number(attributes::COOKIE_STICKINESS)?;
+    if !section.listeners.iter().any(|(_, one)| is_http(one)) {
+        sink.push(
+            Diagnostic::new(
+                code::STICKY_OVER_TCP,
+                seconds.span,
+                "sticky sessions of a balancer that has no HTTP listener",
+            )
+            .also(section.kind.span, "it passes bytes on, and sees no cookies")
+            .help(
+                "make a listener HTTP: `80: { protocol: HTTP, instance_port: 80 }`, or remove it",
+            ),
+        );
+    }
+    let lasts = Some(seconds.value).filter(|seconds| *seconds > 0);
+    Some(Stickiness {
+        expires: lasts.map(|seconds| clock.cloud(Duration::from_secs(seconds))),
+    })
+}
+
 fn is_http(listener: &spec::Listener) -> bool {
-    listener.protocol.value == "HTTP"
+    ["HTTP", HTTPS].contains(&listener.protocol.value.as_str())
 }
 
 /// What has no meaning where all listeners are HTTP. All of it is told.
@@ -147,7 +180,7 @@ fn of_tcp_listeners(section: &spec::Balancer, attributes: &Checked<'_>, sink: &m
 }
 
 fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
-    if !["TCP", "HTTP"].contains(&listener.protocol.value.as_str()) {
+    if listener.protocol.value != "TCP" && !is_http(listener) {
         sink.push(
             Diagnostic::new(
                 code::NOT_EMULATED,
@@ -157,7 +190,7 @@ fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
                     listener.protocol.value
                 ),
             )
-            .label("only TCP and HTTP listeners are emulated")
+            .label("only TCP, HTTP and HTTPS listeners are emulated")
             .help("write `5222: 5222`, or `80: { protocol: HTTP, instance_port: 80 }`"),
         );
     }

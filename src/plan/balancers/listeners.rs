@@ -35,6 +35,8 @@ pub(in crate::plan) struct Listener {
     pub(in crate::plan) terminates: bool,
     /// Requests end here.
     pub(in crate::plan) http: bool,
+    /// They come under TLS.
+    pub(in crate::plan) https: bool,
 }
 
 /// A listener, as one for each protocol it takes; none when no group of it is there.
@@ -71,6 +73,7 @@ pub(super) fn listener(
             idle_timeout,
             terminates: listens == Carries::Tls,
             http: listens == Carries::Http,
+            https: false,
         })
         .collect()
 }

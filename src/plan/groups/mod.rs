@@ -177,7 +177,7 @@ pub(super) enum Carries {
     Udp,
     /// `TCP_UDP`: both, on one port.
     Both,
-    /// `HTTP`: requests of an application balancer.
+    /// `HTTP`, and `HTTPS` of listeners: requests.
     Http,
 }
 
@@ -188,7 +188,7 @@ impl Carries {
             "TLS" => Self::Tls,
             "UDP" => Self::Udp,
             "TCP_UDP" => Self::Both,
-            "HTTP" => Self::Http,
+            "HTTP" | "HTTPS" => Self::Http,
             _ => Self::Tcp,
         }
     }

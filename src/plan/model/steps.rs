@@ -252,6 +252,8 @@ pub struct HttpRequest {
     pub keep_alive: bool,
     /// Bytes of content; none: a GET.
     pub body: Option<u32>,
+    /// It keeps the cookies that it is given.
+    pub cookies: bool,
 }
 
 /// What a story breaks and mends.

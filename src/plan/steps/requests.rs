@@ -42,6 +42,7 @@ pub(super) fn resolve(
             .map_or(Duration::ZERO, |every| clock.step(every, sink)),
         keep_alive: http.keep_alive.value,
         body: http.body.as_ref().map(|body| body.value),
+        cookies: http.cookies,
     })
 }
 

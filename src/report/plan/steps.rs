@@ -149,7 +149,11 @@ fn asked(request: &Request) -> String {
                 None => ("GET", String::new()),
                 Some(body) => ("POST", format!(" with {}", bytes(body))),
             };
-            format!(", {method} {}{host}{content}{times}{close}", http.path)
+            let cookies = if http.cookies { ", with cookies" } else { "" };
+            format!(
+                ", {method} {}{host}{content}{times}{cookies}{close}",
+                http.path
+            )
         }
     }
 }

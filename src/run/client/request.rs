@@ -2,6 +2,7 @@
 //!
 //! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
 
+use super::cookies::Cookies;
 use super::line::Line;
 use crate::plan::HttpRequest;
 use crate::run::counted::Counted;
@@ -10,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper::header::{CONNECTION, COOKIE, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use std::error::Error as _;
 use std::io;
@@ -82,11 +83,12 @@ pub async fn make(
         Some(host) => host.clone(),
         None => dialled(to, name, usual),
     };
+    let mut cookies = request.cookies.then(Cookies::default);
     let began = Instant::now();
     for turn in 0..request.times {
         sleep_until(began + request.every * turn).await;
         talk.requests += 1;
-        match timeout(limit, ask(&mut sender, request, &host)).await {
+        match timeout(limit, ask(&mut sender, request, &host, &mut cookies)).await {
             Ok(Ok((answer, closes))) => {
                 talk.answers.push(answer);
                 if closes {
@@ -132,6 +134,7 @@ async fn ask(
     sender: &mut http1::SendRequest<Full<Bytes>>,
     request: &HttpRequest,
     host: &str,
+    cookies: &mut Option<Cookies>,
 ) -> hyper::Result<(Answer, bool)> {
     let method = match request.body {
         None => Method::GET,
@@ -146,6 +149,9 @@ async fn ask(
     if !request.keep_alive {
         head = head.header(CONNECTION, "close");
     }
+    if let Some(kept) = cookies.as_mut().and_then(|kept| kept.sent(Instant::now())) {
+        head = head.header(COOKIE, kept);
+    }
     let head = head
         .body(Full::from(content))
         .expect("the plan lets no other paths and hosts through");
@@ -157,6 +163,9 @@ async fn ask(
         .headers()
         .get(CONNECTION)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    if let Some(kept) = cookies {
+        kept.keep(response.headers(), Instant::now());
+    }
     response.into_body().collect().await?;
     let took = asked.elapsed();
     let answer = Answer {

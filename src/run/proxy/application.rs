@@ -14,7 +14,7 @@ use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use hyper::Method;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderValue};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddrV4;
@@ -31,7 +31,7 @@ pub(super) fn start(station: Station, group: GroupId, listener: TcpListener) -> 
         group,
         pairs: Pairs::default(),
     };
-    let proxy = Arc::new(Proxy::new(live, port));
+    let proxy = Arc::new(Proxy::new(live, port, None));
     tokio::spawn(async move {
         let live = &proxy.surroundings;
         tokio::select! {
@@ -81,7 +81,20 @@ impl Surroundings for Live {
     /// No request waits: it fails.
     type Waits = Infallible;
 
-    async fn choose(&self, outstanding: &Outstanding, _tried: &[usize]) -> Option<Choice> {
+    fn bound(&self, _: &HeaderMap) -> Option<SocketAddrV4> {
+        None
+    }
+
+    fn binds(&self, _: SocketAddrV4) -> Option<HeaderValue> {
+        None
+    }
+
+    async fn choose(
+        &self,
+        outstanding: &Outstanding,
+        _bound: Option<SocketAddrV4>,
+        _tried: &[usize],
+    ) -> Option<Choice> {
         let (place, group) = (self.station.place, self.group);
         let driver = self.station.world.driver();
         let (candidates, algorithm) = driver

@@ -21,6 +21,7 @@ use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Place};
 use crate::plan::Plan;
 use crate::run::acceptor::Acceptor;
+use crate::run::tls::{self as run_tls, Versions};
 use crate::world::socket::{self, ClientOptions, Family};
 use crate::world::{Error, World};
 use nix::errno::Errno;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use http::Choice;
 use journal::Pending;
@@ -116,7 +118,7 @@ impl Proxies {
                     let task = match &balancer.kind {
                         Kind::Network if listener.terminates => tls::start(station(), socket()?)?,
                         Kind::Classic(_) if listener.http => {
-                            classic::http::start(station(), socket()?)
+                            classic::http::start(station(), listener.https, socket()?)?
                         }
                         Kind::Classic(_) => classic::start(station(), socket()?),
                         Kind::Application(_) => {
@@ -170,6 +172,14 @@ fn listen(
     let failed = |error: io::Error| Error::io(format!("watch port {port}"), &error).on(&name);
     listeners.push(socket.as_fd().try_clone_to_owned().map_err(failed)?);
     TcpListener::from_std(socket).map_err(failed)
+}
+
+/// What ends TLS at a listener, with a certificate for the balancer's name.
+fn acceptor(station: &Station) -> Result<TlsAcceptor, Error> {
+    let name = &station.plan.fabric.balancers[usize::from(station.place.balancer.0)].name;
+    let config = run_tls::server(vec![name.clone()], Versions::Both)
+        .map_err(|why| Error::other("make a certificate", why).on(name))?;
+    Ok(TlsAcceptor::from(config))
 }
 
 /// Accepts connections and carries each of them; they end when this ends. What there is to count of one at once is pending

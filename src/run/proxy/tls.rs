@@ -5,7 +5,7 @@
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
 use super::journal::{Bytes, Closed, Pair};
-use super::{Pending, Station, accept, is_taken, reset};
+use super::{Pending, Station, accept, acceptor, is_taken, reset};
 use crate::fabric::record::Party;
 use crate::fabric::{Loan, PairStanding, Place};
 use crate::packet::proxy_protocol;
@@ -42,12 +42,10 @@ struct Terminator {
 /// # Errors
 /// A certificate that cannot be made.
 pub(super) fn start(station: Station, listener: TcpListener) -> Result<JoinHandle<()>, Error> {
-    let name = &station.plan.fabric.balancers[usize::from(station.place.balancer.0)].name;
-    let config = tls::server(vec![name.clone()], Versions::Both)
-        .map_err(|why| Error::other("make a certificate", why).on(name))?;
+    let acceptor = acceptor(&station)?;
     let terminator = Arc::new(Terminator {
         station,
-        acceptor: TlsAcceptor::from(config),
+        acceptor,
         connector: TlsConnector::from(tls::trusting_client(Versions::Both)),
     });
     Ok(tokio::spawn(async move {

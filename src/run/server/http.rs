@@ -6,7 +6,7 @@
 use super::content::{Content, Malformed};
 use super::{Request, Served, Shared};
 use crate::run::counted::Counted;
-use crate::spec::Http;
+use crate::spec::{Http, HttpsOnly};
 use nix::sys::socket::Shutdown;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -91,16 +91,20 @@ async fn answer(
         }
         let close = rejected || !http.keep_alive || !goes_on(&head);
         let host = header(&head, "host").unwrap_or_default().to_owned();
+        let path = head.split_whitespace().nth(1).unwrap_or("/").to_owned();
+        let redirects = !rejected && came_without_tls(&head, http);
         let status = match &http.host {
             _ if rejected => 413,
+            _ if redirects => 301,
             Some(name) if !is_for(&host, name) => 404,
             Some(_) | None => http.status,
         };
+        let elsewhere = redirects.then(|| format!("https://{host}{path}"));
         let forwarded_for = header(&head, "x-forwarded-for").unwrap_or_default();
         let request = Request {
             host,
             forwarded_for: forwarded_for.to_owned(),
-            path: head.split_whitespace().nth(1).unwrap_or("/").to_owned(),
+            path,
             status,
             peer: served.peer,
             client: served.client(),
@@ -112,7 +116,12 @@ async fn answer(
             None => format!("{}\n", shared.name),
             Some(body) => "x".repeat(body as usize),
         };
-        let reply = reply(&content, status, close, head.starts_with("HEAD "));
+        let reply = reply(
+            &content,
+            (status, elsewhere.as_deref()),
+            close,
+            head.starts_with("HEAD "),
+        );
         stream.write_all(reply.as_bytes()).await?;
         stream.flush().await?;
         if rejected && http.lingering_close {
@@ -190,6 +199,15 @@ async fn hear(
     }
 }
 
+/// This server is for HTTPS, and takes the request for one that came without.
+fn came_without_tls(head: &str, http: &Http) -> bool {
+    match http.https_only {
+        None => false,
+        Some(HttpsOnly::Connection) => true,
+        Some(HttpsOnly::Forwarded) => header(head, "x-forwarded-proto") != Some("https"),
+    }
+}
+
 /// It says that it has more content than this server takes.
 fn is_too_large(head: &str, http: &Http) -> bool {
     match (Content::behind(fields(head)), http.max_body) {
@@ -260,7 +278,7 @@ async fn refuse(
     };
     shared.answered(request);
     stream
-        .write_all(reply(&format!("{}\n", shared.name), 400, true, false).as_bytes())
+        .write_all(reply(&format!("{}\n", shared.name), (400, None), true, false).as_bytes())
         .await?;
     stream.flush().await
 }
@@ -307,9 +325,15 @@ fn is_for(host: &str, name: &str) -> bool {
 }
 
 /// An answer; to a HEAD, without the content that it tells of: the client would take it for its next answer.
-fn reply(content: &str, status: u16, close: bool, head_only: bool) -> String {
+fn reply(
+    content: &str,
+    (status, elsewhere): (u16, Option<&str>),
+    close: bool,
+    head_only: bool,
+) -> String {
     let connection = if close { "close" } else { "keep-alive" };
-    let head = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
+    let location = elsewhere.map_or(String::new(), |place| format!("Location: {place}\r\n"));
+    let head = format!("HTTP/1.1 {status} {}\r\n{location}", phrase(status));
     // RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and the second no length either.
     if matches!(status, 204 | 304) {
         return format!("{head}Connection: {connection}\r\n\r\n");
@@ -381,8 +405,8 @@ mod tests {
 
     #[test]
     fn a_head_is_answered_without_content() {
-        let whole = reply("web\n", 200, false, false);
-        let head = reply("web\n", 200, false, true);
+        let whole = reply("web\n", (200, None), false, false);
+        let head = reply("web\n", (200, None), false, true);
         assert_eq!(whole, format!("{head}web\n"));
         assert!(head.contains("Content-Length: 4\r\n"));
     }

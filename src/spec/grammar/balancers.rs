@@ -1,7 +1,7 @@
 //! Load balancers, their listeners, and the emulator's knobs.
 
 use super::Need::{Default, Optional, Required};
-use super::groups::{CHECK_PROTOCOLS, PROTOCOLS};
+use super::groups::CHECK_PROTOCOLS;
 use super::{Key, PORT, Section, Type, Words, field, later};
 
 /// When the story starts.
@@ -193,6 +193,12 @@ pub static BALANCER: Section = Section {
     ],
 };
 
+/// `protocol:` of a listener.
+pub static LISTENER_PROTOCOLS: Words = Words {
+    now: &["TCP", "TLS", "UDP", "TCP_UDP", "HTTP", "HTTPS"],
+    later: &["QUIC", "TCP_QUIC", "SSL"],
+};
+
 /// `listeners.N`
 pub static LISTENER: Section = Section {
     name: "a listener",
@@ -201,8 +207,9 @@ pub static LISTENER: Section = Section {
         field(
             "protocol",
             Optional,
-            Type::Word(&PROTOCOLS),
-            "The protocol toward the clients. Default: TCP; HTTP of an application balancer. A classic one has TCP and HTTP.",
+            Type::Word(&LISTENER_PROTOCOLS),
+            "The protocol toward the clients. Default: TCP; HTTP of an application balancer. A classic one has TCP, HTTP and HTTPS, \
+                behind which its instances get HTTP.",
         ),
         field(
             "target_group",

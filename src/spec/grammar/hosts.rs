@@ -437,10 +437,29 @@ const HTTP_FIELDS: [Field; 10] = [
          once with content unread, which makes its kernel reset the connection.",
     ),
 ];
+/// And what only a server without TLS of its own can be told.
+const PLAIN_FIELDS: [Field; 11] = {
+    let https_only = field(
+        "https_only",
+        Optional,
+        Type::Word(&HTTPS_ONLY),
+        "Answers 301 to the same place over HTTPS, unless the request came that way: as its own `connection` says, which never is HTTPS \
+            here, or as X-Forwarded-Proto does (`forwarded`).",
+    );
+    let mut fields = [https_only; 11];
+    let (common, _) = fields.split_at_mut(HTTP_FIELDS.len());
+    common.copy_from_slice(&HTTP_FIELDS);
+    fields
+};
 static HTTP: Section = Section {
     name: "an HTTP server",
     doc: "Answers with the host's name, over HTTP/1.1.",
-    fields: &HTTP_FIELDS,
+    fields: &PLAIN_FIELDS,
+};
+/// By what a server knows how a request came.
+pub static HTTPS_ONLY: Words = Words {
+    now: &["connection", "forwarded"],
+    later: &[],
 };
 /// And how it is spoken.
 const HTTPS_FIELDS: [Field; 11] = {

@@ -188,6 +188,17 @@ pub struct Http {
     pub max_body: Option<u32>,
     /// Read what still comes before that close.
     pub lingering_close: bool,
+    /// 301 to HTTPS for requests that did not come that way; none: it does not mind.
+    pub https_only: Option<HttpsOnly>,
+}
+
+/// By what an HTTP server knows how a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpsOnly {
+    /// Its own connection, which is HTTP.
+    Connection,
+    /// X-Forwarded-Proto.
+    Forwarded,
 }
 
 /// One direction of `link:`; none: not impaired in that way.

@@ -225,6 +225,8 @@ pub struct HttpRequest {
     pub keep_alive: Spanned<bool>,
     /// Bytes of content; none: a GET.
     pub body: Option<Spanned<u32>>,
+    /// It keeps the cookies that it is given.
+    pub cookies: bool,
 }
 
 /// What a story breaks and mends.

@@ -3,7 +3,9 @@
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
-use crate::spec::model::{App, Behind, Host, Http, Link, PublicAddress, Serve, ServePort};
+use crate::spec::model::{
+    App, Behind, Host, Http, HttpsOnly, Link, PublicAddress, Serve, ServePort,
+};
 use crate::spec::node::{Node, Value};
 use crate::spec::scalar::FromText;
 use crate::units::{Percent, Rate};
@@ -149,7 +151,10 @@ fn app(node: &Node, span: Span) -> Option<App> {
         }),
         "sink" => Some(App::Sink),
         "name" => Some(App::Name),
-        "http" => Some(App::Http(http(&fields)?)),
+        "http" => Some(App::Http(Http {
+            https_only: fields.written::<String>("https_only").map(https_only),
+            ..http(&fields)?
+        })),
         "https" => Some(App::Https {
             http: http(&fields)?,
             tls: fields.written::<String>("tls").map(|tls| tls.value),
@@ -186,5 +191,14 @@ fn http(fields: &Fields<'_>) -> Option<Http> {
         body: fields.written("body").map(|bytes| bytes.value),
         max_body: fields.written("max_body").map(|bytes| bytes.value),
         lingering_close: fields.value("lingering_close")?.value,
+        https_only: None,
     })
+}
+
+fn https_only(word: Spanned<String>) -> HttpsOnly {
+    match word.value.as_str() {
+        "forwarded" => HttpsOnly::Forwarded,
+        // The readers let no other word through.
+        _ => HttpsOnly::Connection,
+    }
 }

@@ -194,6 +194,7 @@ fn request(fields: &Fields<'_>) -> Option<Request> {
         every: fields.written("every"),
         keep_alive: fields.value("keep_alive")?,
         body: fields.written("body"),
+        cookies: fields.value("cookies")?.value,
     }))
 }
 

@@ -85,6 +85,7 @@ pub fn config() -> Config {
         idle_timeout: IDLE,
         terminates: false,
         http: false,
+        https: false,
         instance_port: None,
     };
     Config {

@@ -372,6 +372,7 @@ fn answer_checks(
                 body: None,
                 max_body: None,
                 lingering_close: true,
+                https_only: None,
             }),
             proxy_protocol: None,
         };

@@ -10,12 +10,13 @@ use super::super::http::{
     Choice, Event, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings, least_outstanding,
 };
 use super::super::journal::Bytes;
-use super::super::{Queued, Settings, Station};
-use super::{is_over, settings};
+use super::super::{Queued, Settings, Station, acceptor};
+use super::{cookie, is_over, settings};
 use crate::fabric::config::Classic;
 use crate::fabric::metric::Metric;
+use crate::world::Error;
 use hyper::Method;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderValue};
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -25,22 +26,30 @@ use tokio::task::JoinHandle;
 /// AWS: longer methods are not taken.
 const LONGEST_METHOD: usize = 127;
 
-/// Begins to take a listener's connections.
-pub(in crate::run::proxy) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
+/// Begins to take a listener's connections. `https`: under TLS.
+///
+/// # Errors
+/// A certificate that cannot be made.
+pub(in crate::run::proxy) fn start(
+    station: Station,
+    https: bool,
+    listener: TcpListener,
+) -> Result<JoinHandle<()>, Error> {
     let port = station.place.port;
+    let tls = https.then(|| acceptor(&station)).transpose()?;
     let live = Live {
         settings: Settings::new(&station, settings),
         station: Arc::new(station),
         pairs: Pairs::default(),
     };
-    let proxy = Arc::new(Proxy::new(live, port));
-    tokio::spawn(async move {
+    let proxy = Arc::new(Proxy::new(live, port, tls));
+    Ok(tokio::spawn(async move {
         let live = &proxy.surroundings;
         tokio::select! {
             () = Arc::clone(&proxy).take(&live.station.journal, listener) => {}
             () = live.settings.follow(&live.station) => {}
         }
-    })
+    }))
 }
 
 /// The world of one proxy.
@@ -54,13 +63,32 @@ struct Live {
 impl Surroundings for Live {
     type Waits = Queued;
 
-    async fn choose(&self, outstanding: &Outstanding, tried: &[usize]) -> Option<Choice> {
+    fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4> {
+        self.settings.get().stickiness?;
+        cookie::instance(headers)
+    }
+
+    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue> {
+        let stickiness = self.settings.get().stickiness?;
+        Some(cookie::of(target, stickiness.expires))
+    }
+
+    async fn choose(
+        &self,
+        outstanding: &Outstanding,
+        bound: Option<SocketAddrV4>,
+        tried: &[usize],
+    ) -> Option<Choice> {
         let (place, group) = (self.station.place, self.settings.get().group);
         let driver = self.station.world.driver();
         let candidates = driver.ask(move |fabric, _| fabric.candidates(place, group));
-        let untried = candidates.await.into_iter();
-        let untried = untried.filter(|candidate| !tried.contains(&candidate.target));
-        let chosen = least_outstanding(untried, outstanding)?;
+        let mut untried = candidates.await;
+        untried.retain(|candidate| !tried.contains(&candidate.target));
+        let wanted = untried.iter().find(|one| Some(one.address) == bound);
+        let chosen = match wanted {
+            Some(wanted) => *wanted,
+            None => least_outstanding(untried.into_iter(), outstanding)?,
+        };
         Some(Choice::of(group, chosen))
     }
 

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 /// A connection's state, shared by those who use it and the one who closes it.
@@ -77,13 +76,13 @@ impl Activity {
 }
 
 /// A connection whose bytes are noted.
-pub(super) struct Noted {
-    pub(super) stream: TcpStream,
+pub(super) struct Noted<T> {
+    pub(super) stream: T,
     pub(super) activity: Arc<Activity>,
     pub(super) meter: Arc<Meter>,
 }
 
-impl AsyncRead for Noted {
+impl<T: AsyncRead + Unpin> AsyncRead for Noted<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -97,7 +96,7 @@ impl AsyncRead for Noted {
     }
 }
 
-impl AsyncWrite for Noted {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -7,7 +7,7 @@ use super::{Choice, Event, FORWARDED_FOR, Failure, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER, TE, TRAILER,
+    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER, SET_COOKIE, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Request, Response, StatusCode, Version};
@@ -84,14 +84,21 @@ impl<S: Surroundings> Proxy<S> {
         {
             return Err(why);
         }
-        let route = self.route().await?;
+        let bound = self.surroundings.bound(request.headers());
+        let route = self.route(bound).await?;
         let request = self.forwarded(client.0, request);
         self.surroundings.tell(Event::Routed);
         let choice = route.choice;
-        tokio::select! {
-            answer = self.ask(client, route, request) => answer,
-            () = self.surroundings.gone(choice) => Err(Failure::Gone),
+        let mut answer = tokio::select! {
+            answer = self.ask(client, route, request) => answer?,
+            () = self.surroundings.gone(choice) => return Err(Failure::Gone),
+        };
+        if bound != Some(choice.address)
+            && let Some(cookie) = self.surroundings.binds(choice.address)
+        {
+            answer.headers_mut().append(SET_COOKIE, cookie);
         }
+        Ok(answer)
     }
 
     /// The request as a target gets it.
@@ -106,7 +113,8 @@ impl<S: Surroundings> Proxy<S> {
         let all = all.collect::<Vec<_>>().join(", ");
         let text = |text: &str| HeaderValue::from_str(text).expect("visible characters");
         headers.insert(FORWARDED_FOR, text(&all));
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         headers.insert(FORWARDED_PORT, self.port.into());
         request
     }

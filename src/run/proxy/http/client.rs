@@ -13,9 +13,9 @@ use std::convert::Infallible;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Says that a connection is over, when it is dropped.
 pub(super) struct Closed<S: Surroundings>(Arc<Proxy<S>>);
@@ -54,10 +54,28 @@ impl<S: Surroundings> Proxy<S> {
     ) -> impl Future<Output = ()> + Send {
         self.surroundings.tell(Event::Opened);
         let closed = self.closed();
-        self.carry(stream, client, closed)
+        self.secure(stream, client, closed)
     }
 
-    async fn carry(self: Arc<Self>, stream: TcpStream, client: SocketAddrV4, _closed: Closed<S>) {
+    /// Ends the client's TLS where it speaks that. One whose handshake fails, or is not done within the idle timeout, is closed.
+    async fn secure(self: Arc<Self>, stream: TcpStream, client: SocketAddrV4, closed: Closed<S>) {
+        let Some(tls) = &self.tls else {
+            return self.carry(stream, client, closed).await;
+        };
+        let limit = self.surroundings.limits().idle;
+        match timeout(limit, tls.accept(stream)).await {
+            Ok(Ok(secured)) => Arc::clone(&self).carry(secured, client, closed).await,
+            Ok(Err(error)) => tracing::debug!(%client, %error, "a handshake with a client"),
+            Err(_) => tracing::debug!(%client, "a handshake with a client that does not end"),
+        }
+    }
+
+    async fn carry<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self: Arc<Self>,
+        stream: T,
+        client: SocketAddrV4,
+        _closed: Closed<S>,
+    ) {
         let _left = Left(&self, client);
         let (activity, meter) = (Activity::new(), Meter::new(Side::Client));
         let noted = Noted {
@@ -110,7 +128,7 @@ impl<S: Surroundings> Proxy<S> {
     }
 
     /// The balancer's own answer to half a request, and the end.
-    async fn timed_out(&self, mut stream: TcpStream) {
+    async fn timed_out(&self, mut stream: impl AsyncWrite + Unpin) {
         let status = self.status(Failure::Unfinished);
         self.surroundings.tell(Event::Own(status.as_u16()));
         let body = page(status);

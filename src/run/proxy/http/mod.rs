@@ -21,13 +21,14 @@ use crate::fabric::Assigned;
 use crate::fabric::config::GroupId;
 use crate::run::proxy::journal::Bytes;
 use hyper::Method;
-use hyper::header::{HeaderMap, HeaderName};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use upstream::Pool;
 
 pub(super) use pairs::Pairs;
@@ -116,10 +117,18 @@ pub(super) trait Surroundings: Send + Sync + 'static {
     /// A request's place among those that wait for a target; it leaves when this is dropped.
     type Waits: Send;
 
-    /// The target of the next request, but for those that were tried; none: no target is registered here, or none is in use.
+    /// The target that a request with these headers is bound to; none: any will do.
+    fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4>;
+
+    /// The cookie that binds a client to this target; none: nothing does.
+    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue>;
+
+    /// The target of the next request, but for those that were tried: the one that it is bound to, wherever that may be asked;
+    /// none: no target is registered here, or none is in use.
     fn choose(
         &self,
         outstanding: &Outstanding,
+        bound: Option<SocketAddrV4>,
         tried: &[usize],
     ) -> impl Future<Output = Option<Choice>> + Send;
 
@@ -170,16 +179,19 @@ pub(super) struct Proxy<S> {
     pub(super) surroundings: S,
     /// The listener's, for X-Forwarded-Port.
     port: u16,
+    /// Clients speak TLS, which ends here.
+    tls: Option<TlsAcceptor>,
     pool: Arc<Pool>,
     outstanding: Outstanding,
 }
 
 impl<S: Surroundings> Proxy<S> {
-    /// A proxy without connections.
-    pub(super) fn new(surroundings: S, port: u16) -> Self {
+    /// A proxy without connections. `tls`: what its clients speak HTTP under.
+    pub(super) fn new(surroundings: S, port: u16, tls: Option<TlsAcceptor>) -> Self {
         Self {
             surroundings,
             port,
+            tls,
             pool: Arc::default(),
             outstanding: Outstanding::default(),
         }

@@ -3,6 +3,7 @@
 use super::upstream::Upstream;
 use super::{Choice, Event, Failure, Outstanding, Proxy, Surroundings, Waiting};
 use crate::fabric::Assigned;
+use std::net::SocketAddrV4;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -24,11 +25,14 @@ pub(in crate::run::proxy) fn least_outstanding(
 }
 
 impl<S: Surroundings> Proxy<S> {
-    /// A target and a connection to it.
-    pub(super) async fn route(self: &Arc<Self>) -> Result<Route<'_>, Failure> {
+    /// A target and a connection to it. `bound`: the target that it should be.
+    pub(super) async fn route(
+        self: &Arc<Self>,
+        bound: Option<SocketAddrV4>,
+    ) -> Result<Route<'_>, Failure> {
         let limits = self.surroundings.limits();
         let until = Instant::now() + limits.connect;
-        let search = self.search(until);
+        let search = self.search(bound, until);
         if limits.retry.is_none() {
             return search.await;
         }
@@ -38,10 +42,17 @@ impl<S: Surroundings> Proxy<S> {
     }
 
     /// `until`: who tries again does so no later.
-    async fn search(self: &Arc<Self>, until: Instant) -> Result<Route<'_>, Failure> {
+    async fn search(
+        self: &Arc<Self>,
+        bound: Option<SocketAddrV4>,
+        until: Instant,
+    ) -> Result<Route<'_>, Failure> {
         let (mut waits, mut tried) = (None, Vec::new());
         loop {
-            let chosen = self.surroundings.choose(&self.outstanding, &tried).await;
+            let chosen = self
+                .surroundings
+                .choose(&self.outstanding, bound, &tried)
+                .await;
             let Some(choice) = chosen else {
                 let Some(retry) = self
                     .surroundings

@@ -1,10 +1,13 @@
 //! The proxy against small servers on the loopback interface.
 
+mod clients;
+
 use super::*;
+use hyper::header::COOKIE;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -12,8 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 /// Long enough for a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// None of them ends anything while a test is patient.
 const LIMITS: Limits = Limits {
-    idle: Duration::from_secs(5),
+    idle: Duration::from_secs(60),
     client_keep_alive: Some(Duration::from_secs(60)),
     connect: Duration::from_secs(5),
     retry: None,
@@ -43,12 +47,33 @@ impl Drop for Place {
 impl Surroundings for Fake {
     type Waits = Place;
 
-    async fn choose(&self, _: &Outstanding, tried: &[usize]) -> Option<Choice> {
-        if self.targets.len() == tried.len() {
-            return None;
-        }
+    /// A cookie is the port of a target.
+    fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4> {
+        let port = headers.get(COOKIE)?.to_str().ok()?.parse().ok()?;
+        Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+    }
+
+    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue> {
+        Some(target.port().into())
+    }
+
+    async fn choose(
+        &self,
+        _: &Outstanding,
+        bound: Option<SocketAddrV4>,
+        tried: &[usize],
+    ) -> Option<Choice> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let target = turn.checked_rem(self.targets.len())?;
+        let wanted = self.targets.iter().position(|one| Some(*one) == bound);
+        let untried: Vec<usize> = (0..self.targets.len())
+            .filter(|target| !tried.contains(target))
+            .collect();
+        // Whoever tries again has another turn, and is not helped by it.
+        let first = match tried {
+            [] if self.limits.retry.is_none() => turn.checked_rem(untried.len())?,
+            _ => 0,
+        };
+        let target = wanted.or_else(|| untried.get(first).copied())?;
         Some(Choice {
             group: GroupId(0),
             target,
@@ -126,6 +151,15 @@ impl Stand {
     }
 
     async fn new(targets: Vec<SocketAddrV4>, limits: Limits, connects: bool) -> Self {
+        Self::under(targets, limits, connects, None).await
+    }
+
+    async fn under(
+        targets: Vec<SocketAddrV4>,
+        limits: Limits,
+        connects: bool,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
         let (gone, told) = (watch::Sender::new(false), Arc::default());
         let fake = Fake {
             targets,
@@ -136,7 +170,7 @@ impl Stand {
             limits,
             gone: gone.subscribe(),
         };
-        let proxy = Arc::new(Proxy::new(fake, 8080));
+        let proxy = Arc::new(Proxy::new(fake, 8080, tls));
         let (listener, address) = listen().await;
         tokio::spawn(async move {
             while let Ok((stream, client)) = listener.accept().await {
@@ -240,7 +274,7 @@ async fn target(script: Vec<Say>) -> (SocketAddrV4, Arc<AtomicUsize>, Arc<Mutex<
 }
 
 /// The next head without body; none at the end.
-async fn head(stream: &mut TcpStream) -> Option<String> {
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         text.push(stream.read_u8().await.ok()?);
@@ -261,12 +295,12 @@ async fn arrival(asked: &Mutex<Vec<String>>) {
 }
 
 /// Asks, and gives the answer's head; its body of known length is read away.
-async fn ask(stream: &mut TcpStream, text: &str) -> String {
+async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) -> String {
     stream.write_all(text.as_bytes()).await.expect("it is open");
     answer(stream).await
 }
 
-async fn answer(stream: &mut TcpStream) -> String {
+async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let head = timeout(PATIENCE, head(stream)).await.expect("an answer");
     let head = head.expect("a whole head").to_lowercase();
     let length = head
@@ -388,6 +422,16 @@ async fn what_the_surroundings_refuse_no_target_is_asked() {
     assert_eq!(stand.count(routed), 0);
 }
 
+#[tokio::test]
+async fn what_is_no_request_is_400_and_counted_once() {
+    let stand = Stand::with(Vec::new(), LIMITS).await;
+    let head = ask(&mut stand.connect().await, "non sense\r\n\r\n").await;
+    assert_eq!(status(&head), "400");
+    stand.wait_for(Event::Own(400)).await;
+    stand.wait_for(Event::Closed).await;
+    assert_eq!(stand.count(|event| matches!(event, Event::Own(_))), 1);
+}
+
 /// A proxy that tries again.
 const PATIENT: Limits = Limits {
     retry: Some(Duration::from_millis(50)),
@@ -422,10 +466,10 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         limits: PATIENT,
         gone: gone.subscribe(),
     };
-    let proxy = Arc::new(Proxy::new(fake, 8080));
+    let proxy = Arc::new(Proxy::new(fake, 8080, None));
     let waiting = {
         let proxy = Arc::clone(&proxy);
-        tokio::spawn(async move { proxy.route().await.map(|route| route.upstream.target) })
+        tokio::spawn(async move { proxy.route(None).await.map(|route| route.upstream.target) })
     };
     let full = async {
         while proxy.surroundings.room.load(Ordering::Relaxed) > 0 {
@@ -433,7 +477,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         }
     };
     timeout(PATIENCE, full).await.expect("it waits");
-    assert_eq!(proxy.route().await.map(|_| ()), Err(Failure::Full));
+    assert_eq!(proxy.route(None).await.map(|_| ()), Err(Failure::Full));
 
     let choice = Choice {
         group: GroupId(0),
@@ -538,6 +582,10 @@ async fn a_client_that_does_not_finish_is_408_and_one_between_requests_is_closed
     assert!(end.is_err(), "{end:?}");
     assert!(began.elapsed() >= Duration::from_millis(150));
     assert_eq!(stand.count(|event| *event == Event::Own(408)), 0);
+    // Half of a second request is half a request.
+    let mut again = stand.connect().await;
+    ask(&mut again, GET).await;
+    assert_eq!(status(&ask(&mut again, "GET / HT").await), "408");
     // That to the target has had its time too: all that was opened is closed.
     let closed = async {
         while stand.count(|event| *event == Event::Closed) < 2 {

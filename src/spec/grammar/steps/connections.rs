@@ -126,6 +126,13 @@ pub static REQUEST: Section = Section {
             Type::Bytes { max: 64 << 20 },
             "Bytes of content to send with each: a POST, as an upload is. Without it, none.",
         ),
+        field(
+            "cookies",
+            Default("false"),
+            Type::Bool,
+            "Keeps the cookies that answers set, for as long as they say, and sends them with what the same connection asks next: each \
+                is a visitor of its own.",
+        ),
     ],
 };
 

@@ -70,6 +70,9 @@ fn one_loss_another_loss_and_an_answer_are_no_vanished_peer() {
     let mut healed = cut_off(true);
     healed.up(0, "P.", OLD.client + 65, OLD.server + 65, 64);
     healed.down(0, ".", OLD.server + 65, OLD.client + 129, 0);
+    // The other end is heard again.
+    let mut heard = cut_off(true);
+    heard.down(0, "P.", OLD.server + 65, OLD.client + 65, 64);
     let mut idle = talking().0;
     for _ in 0..3 {
         by_a_rule.up(0, "P.", OLD.client + 65, OLD.server + 65, 64);
@@ -77,7 +80,7 @@ fn one_loss_another_loss_and_an_answer_are_no_vanished_peer() {
         idle.up(0, ".", OLD.client + 64, OLD.server + 65, 0);
         idle.dropped("link-down");
     }
-    for kit in [once, by_a_rule, healed, idle] {
+    for kit in [once, by_a_rule, healed, heard, idle] {
         assert!(told(&kit, vanished_peer::KIND).is_none());
     }
 }
@@ -193,6 +196,18 @@ fn a_program_that_takes_its_time_is_no_delayed_ack() {
     let packets = &mut stream.evidence.packets;
     packets.retain(|packet| packet.sender == "client" || packet.len == 0);
     assert!(told(&stream, delayed_ack::KIND).is_none());
+    // Who writes on later, and is answered then, was not held back.
+    let (mut later, talk) = talking();
+    for turn in 0..4 {
+        let (asked, told) = (OLD.client + 65 + 128 * turn, OLD.server + 65 + 128 * turn);
+        later.up(talk, "P.", asked, told, 64);
+        later.now += 41.0;
+        later.down(talk, ".", told, asked + 64, 0);
+        later.now += 9.0;
+        later.up(talk, "P.", asked + 64, told, 64);
+        later.down(talk, "P.", told, asked + 128, 128);
+    }
+    assert!(told(&later, delayed_ack::KIND).is_none());
     // Twice is chance.
     let mut twice = held_back(true);
     twice.evidence.packets.truncate(7 + 8);
@@ -341,6 +356,19 @@ fn a_close_with_something_unread_is_told_with_what_was_sent() {
 }
 
 #[test]
+fn a_reset_with_nothing_unread_or_without_an_ack_is_no_unread_close() {
+    let mut unheard = Kit::new();
+    let visit = unheard.connect("visit", 40001, "front/a", "web1");
+    unheard.handshake(visit, OLD);
+    unheard.down(visit, "R.", OLD.server + 1, OLD.client + 1, 0);
+    unheard.counter("web1", "TcpExtTCPAbortOnClose", 1);
+    assert!(told(&unheard, unread_close::KIND).is_none());
+    let mut bare = closed_unread(true);
+    bare.evidence.packets[9].flags = "R".into();
+    assert!(told(&bare, unread_close::KIND).is_none());
+}
+
+#[test]
 fn a_client_that_resets_is_no_unread_close_of_the_server() {
     let (mut kit, talk) = talking();
     kit.up(talk, "R.", OLD.client + 65, OLD.server + 65, 0);
@@ -410,7 +438,10 @@ fn a_filter_that_calls_nothing_invalid_or_passes_it_on_is_no_obstacle() {
     // One that was refused from the beginning: there is no way back at all.
     let mut refused = one_direction(true);
     refused.evidence.packets.truncate(1);
-    for kit in [without, passed, refused] {
+    // And one that nobody answered.
+    let mut unanswered = one_direction(true);
+    unanswered.evidence.packets.remove(2);
+    for kit in [without, passed, refused, unanswered] {
         assert!(told(&kit, asymmetric_path::KIND).is_none());
     }
 }

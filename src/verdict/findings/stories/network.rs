@@ -3,6 +3,7 @@
 use super::{shown, talking};
 use crate::evidence::{Connection, GatewayEvidence, Packet, Refusal, TargetEvidence, Transition};
 use crate::verdict::findings::outlives_rule::KIND;
+use crate::verdict::findings::{accept_queue_reset, undetected_target};
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 
 /// One 4-tuple twice at one target; or at two.
@@ -213,6 +214,36 @@ pub(super) fn not_noticed(happened: bool) -> Kit {
     kit
 }
 
+#[test]
+fn a_target_that_lets_somebody_in_or_an_outage_of_all_is_not_undetected() {
+    let speaks = |kit: &Kit| {
+        let mut found = shown(kit).into_iter();
+        found.find(|one| one.kind == undetected_target::KIND)
+    };
+    let of = |kit: &Kit, name: &str| {
+        let mut steps = kit.evidence.steps.iter();
+        steps.position(|step| step.name == name).expect("a step")
+    };
+    let mut lives = not_noticed(true);
+    let late = lives.connect("late", 40004, "front/a", "web1");
+    lives.handshake(late, OLD);
+    assert!(speaks(&lives).is_none(), "it lets others in");
+    let mut nobody = not_noticed(true);
+    let beside = of(&nobody, "beside");
+    nobody.of(beside).error = "deadline".into();
+    assert!(speaks(&nobody).is_none(), "nobody gets in anywhere");
+    let mut answered = not_noticed(true);
+    let early = of(&answered, "early");
+    answered.down(early, "S.", 9, 2, 0);
+    assert!(speaks(&answered).is_none(), "it has answered");
+    // Who is sent there although it was noticed is another matter.
+    let mut later = not_noticed(true);
+    later.now = 6000.0;
+    let sent = later.connect("sent", 40005, "front/a", "web1");
+    later.of(sent).error = "deadline".into();
+    assert_eq!(speaks(&later).expect("of the first").connections, [early]);
+}
+
 /// A new connection is refused, and an older one of the same client talks on; or says nothing any more.
 pub(super) fn revoked(happened: bool) -> Kit {
     let (mut kit, talk) = talking();
@@ -252,6 +283,14 @@ fn an_old_connection_of_another_address_outlives_no_rule() {
     kit = revoked(true);
     kit.evidence.refusals[0].to = "10.0.1.10:81".into();
     assert!(!speaks(&kit), "another port");
+    kit = revoked(true);
+    let talk = 0;
+    kit.of(talk).at = 5000.0;
+    assert!(!speaks(&kit), "opened after the rule was gone");
+    kit = revoked(true);
+    let answer = kit.evidence.packets.len() - 1;
+    kit.evidence.packets.remove(answer - 1);
+    assert!(!speaks(&kit), "the server alone talks on");
     kit = revoked(true);
     kit.evidence.refusals[0].interface = String::new();
     kit.evidence.refusals[0].direction = "inbound".into();
@@ -319,6 +358,24 @@ pub(super) fn closed_queue(happened: bool) -> Kit {
     kit.handshake(next, OLD);
     kit.exchange(next, OLD);
     kit
+}
+
+#[test]
+fn a_queue_that_nobody_is_served_from_later_and_a_reset_in_the_middle_are_no_closed_queue() {
+    let speaks = |kit: &Kit| {
+        let mut found = shown(kit).into_iter();
+        found.any(|one| one.kind == accept_queue_reset::KIND)
+    };
+    let mut before = closed_queue(true);
+    before.of(1).at = -1.0;
+    assert!(!speaks(&before), "served before only");
+    let mut middle = closed_queue(true);
+    let mut packets = middle.evidence.packets.iter_mut();
+    let rst = packets
+        .find(|packet| packet.flags == "R.")
+        .expect("the RST");
+    rst.seq += 64;
+    assert!(!speaks(&middle), "behind something that was said");
 }
 
 /// A connection stands at the client only; or has been closed at both.
