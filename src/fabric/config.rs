@@ -11,8 +11,8 @@ mod nat;
 
 pub use endpoints::{Endpoint, EndpointId, EndpointPlace, EndpointZonal};
 pub use groups::{
-    Algorithm, CheckProtocol, Consensus, GroupAttributes, GroupEmulate, HealthCheck, Target,
-    TargetGroup, TerminationReset, Threshold,
+    Algorithm, CheckProtocol, Consensus, GroupAttributes, GroupEmulate, HealthCheck,
+    OnDrainingFailure, Target, TargetGroup, TerminationReset, Threshold,
 };
 pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOrder};
 
@@ -182,6 +182,8 @@ pub struct Link {
     pub rate: Option<u64>,
     /// Largest IP packet the wire carries, bytes; larger ones with DF are answered with ICMP type 3 code 4.
     pub mtu: Option<u16>,
+    /// Larger packets without DF are cut into fragments, as a router does; else they are dropped. IPv6 has no such packets.
+    pub fragments: bool,
     /// Packets that may wait for `rate`; more are dropped (tail drop). None: 1000.
     pub queue: Option<usize>,
 }

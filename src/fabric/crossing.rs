@@ -9,6 +9,7 @@ use super::record::{Fate, Impaired, Impairment, Reason};
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::checksum;
+use crate::packet::fragment::fragment;
 use crate::packet::rewrite::finish_checksum;
 use crate::packet::segment::segment;
 use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
@@ -173,12 +174,54 @@ impl Fabric {
                 self.finish(transient, Fate::Dropped(reason));
             }
             Transit::TooBig(mtu) => {
-                let error = IcmpError::FragmentationNeeded(mtu);
-                let dont_fragment =
-                    Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
-                self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
+                let cuts = link.fragments();
+                self.too_big(at, stage, (mtu, cuts), transient, out);
             }
         }
+    }
+
+    /// A packet is larger than a link carries, which is `mtu` bytes. `cuts`: it cuts what may be cut.
+    fn too_big(
+        &mut self,
+        at: Duration,
+        stage: Stage,
+        (mtu, cuts): (u16, bool),
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let headers = &transient.headers;
+        let ipv6 = is_stand_in(headers.source()) || is_stand_in(headers.destination());
+        let dont_fragment =
+            Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
+        if !cuts || ipv6 || dont_fragment {
+            let error = IcmpError::FragmentationNeeded(mtu);
+            return self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
+        }
+        finish_checksum(transient.packet, &mut transient.headers);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut first = true;
+        let whole = &transient.headers;
+        fragment(
+            transient.packet,
+            whole,
+            mtu,
+            &mut scratch,
+            |packet, headers| {
+                let mut passage = transient.passage;
+                if !std::mem::take(&mut first) {
+                    passage.id = self.ledger.split(&passage);
+                    passage.held = false;
+                }
+                let mut part = Transient {
+                    passage,
+                    vnet: VnetHeader::default(),
+                    headers,
+                    packet,
+                };
+                self.offer(at, stage, &mut part, out);
+            },
+        );
+        self.scratch = scratch;
     }
 
     /// A packet comes out of a link where others wait.

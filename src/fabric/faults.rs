@@ -152,7 +152,8 @@ impl Faults {
 
     /// True when no link is down and no rule is in force.
     pub fn is_quiet(&self) -> bool {
-        self.down.is_empty() && !self.rules.iter().any(|active| active.in_force)
+        let Self { down, rules } = self;
+        down.is_empty() && !rules.iter().any(|active| active.in_force)
     }
 
     /// Puts a rule in force.

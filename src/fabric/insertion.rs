@@ -5,7 +5,7 @@
 use super::passage::{Passage, Transient, tuple};
 use super::record::{FlowId, Party};
 use super::{Fabric, Output};
-use crate::packet::{Headers, VnetHeader, stream};
+use crate::packet::{Headers, VnetHeader, stream, tcp};
 use std::time::Duration;
 
 impl Fabric {
@@ -29,6 +29,12 @@ impl Fabric {
                 let endpoint = self.balancers.table().endpoint(flow);
                 let id = endpoint.map(|(id, _)| &*self.config.endpoints[usize::from(id.0)].id);
                 let streams = self.balancers.proxy_headers_mut();
+                // The header is the first of the stream, so a SYN may carry none of it (TCP Fast Open): the target
+                // acknowledges the SYN alone, and the client sends the rest again, as RFC 7413 has it do.
+                if headers.flags & tcp::SYN != 0 && headers.payload_len() > 0 && streams.has(flow) {
+                    let whole = std::mem::take(packet);
+                    *packet = stream::bare(whole, headers);
+                }
                 let real = |end| self.stand_ins.end(end);
                 let toward = streams.toward_target(at, flow, headers, id, real);
                 if toward.by == 0 {

@@ -93,6 +93,11 @@ impl LinkState {
         self.plain
     }
 
+    /// True when it cuts what is too large for it into fragments, where the sender lets it.
+    pub fn fragments(&self) -> bool {
+        self.config.fragments
+    }
+
     /// True when it acts on each wire packet by itself, so that this one must be split first.
     pub fn splits(&self, headers: &Headers) -> bool {
         let shares = [
@@ -115,7 +120,7 @@ impl LinkState {
     pub fn offer(&mut self, at: Duration, headers: &Headers) -> Transit {
         if let Some(mtu) = self.exceeds(headers) {
             // In the size of IPv4, as everything inside; an IPv6 sender is told the wire's own again.
-            return Transit::TooBig(mtu.saturating_sub(headers.longer() as u16));
+            return Transit::TooBig(mtu.saturating_sub(headers.longer_header() as u16));
         }
         let (queued, departure) = match self.config.rate {
             Some(rate) => match self.departure(at, headers.wire_len(), rate) {

@@ -79,6 +79,7 @@ pub use injection::Stray;
 pub use ledger::Latest;
 pub use meter::Meter;
 pub use metric::Metric;
+pub use resolver::host_address;
 
 /// Buffers of delayed packets kept for the next ones.
 const SPARE_BUFFERS: usize = 256;
@@ -117,6 +118,9 @@ pub trait Output {
 
 /// The network. One owner, no lock, no clock: every call says what time it is, since the fabric started. Time that
 /// runs backwards is taken as standing still.
+///
+/// A packet of a flow that stands meets none of these fields but those that `short_way` asks: whoever adds an element says
+/// there (`is_silent`) what it is to such packets, and changes the epoch with everything that changes its mind.
 pub struct Fabric {
     config: Config,
     /// Those of the configuration, and those that packets brought.

@@ -269,6 +269,8 @@ pub struct MappingRecord {
     pub opened: Duration,
     /// Last packet in either direction.
     pub last: Duration,
+    /// Silence after which it was forgotten; none: it was not.
+    pub forgotten_after: Option<Duration>,
     /// How far its connection got, as seen from the packets.
     pub state: FlowState,
 }
@@ -294,6 +296,8 @@ pub struct FlowRecord {
     pub opened: Duration,
     /// Last packet in either direction.
     pub last: Duration,
+    /// Silence after which it was forgotten; none: it was not, or not for its silence.
+    pub forgotten_after: Option<Duration>,
     /// Who holds the way back now and since when it is not this flow.
     pub displaced: Option<Displaced>,
     /// How far its connection got, as seen from the packets.

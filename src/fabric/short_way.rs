@@ -10,7 +10,7 @@
 use super::config::{PortId, is_stand_in};
 use super::flow_table::{AT_KERNEL, Guess, Side};
 use super::link::Stage;
-use super::passage::Transient;
+use super::passage::{Passage, Transient};
 use super::record::{FlowId, Party};
 use super::shorthand::Carried;
 use super::{Fabric, Leaving, Output};
@@ -80,25 +80,65 @@ impl Fabric {
             Party::Server => Side::Target,
             Party::Fabric => return,
         };
+        if let Some(from) = untouched(transient)
+            && self.is_silent((from, to), transient, (flow, by))
+        {
+            self.balancers
+                .remember_way(self.epoch, flow, (from, to), by);
+        }
+    }
+
+    /// True when no part of the network has anything to say of packets of this kind until the epoch changes. All parts are
+    /// named: a new one does not compile before it is decided what it is to packets that go the short way.
+    fn is_silent(
+        &mut self,
+        (from, to): (PortId, PortId),
+        transient: &Transient<'_>,
+        (flow, by): (FlowId, Side),
+    ) -> bool {
+        let Self {
+            // Elements that look at every packet: only where they are at rest.
+            watch,
+            faults,
+            links,
+            // Those that look at addresses, or at what a flow has.
+            routes,
+            sides,
+            balancers,
+            // Those that a packet shows to have met it, or that are met by fragments, by ICMP and by what begins or ends a
+            // connection (see `untouched`); an endpoint's flows are told from others below.
+            gateways: _,
+            resolver: _,
+            fragments: _,
+            recycle: _,
+            conversations: _,
+            endpoints: _,
+            // What all of them are made of, names, and what is said of them: nothing a packet meets.
+            config: _,
+            stand_ins: _,
+            listings: _,
+            noted: _,
+            // Books: they are kept on the short way, too (see `shorthand`).
+            ledger: _,
+            self_sourced: _,
+            // Time, and what is kept for speed.
+            arrivals: _,
+            sequence: _,
+            epoch: _,
+            quiet_until: _,
+            settled: _,
+            scratch: _,
+            spare: _,
+            now: _,
+        } = self;
         let Transient {
             passage, headers, ..
         } = transient;
-        let carries = (headers.protocol == TCP || headers.protocol == UDP)
-            && headers.flags & CONTROL == 0
-            && !headers.fragment;
-        let untouched = passage.mapping.is_none()
-            && passage.gateway.is_none()
-            && !passage.probe
-            && !passage.held
-            && passage.shifted == 0;
-        let (Some(from), true, true) = (passage.sender, carries, untouched) else {
-            return;
-        };
-        let between = self.watch.is_none()
-            && self.faults.is_quiet()
-            && self.links.get(Stage::Up(from)).is_plain()
-            && self.links.get(Stage::Down(to)).is_plain();
-        let usual = !self.routes.is_own(to, headers.source())
+        let between = watch.is_none()
+            && faults.is_quiet()
+            && links.get(Stage::Up(from)).is_plain()
+            && links.get(Stage::Down(to)).is_plain();
+        let usual = !routes.is_own(to, headers.source())
             && [
                 passage.before.from,
                 passage.before.to,
@@ -107,14 +147,35 @@ impl Fabric {
             ]
             .iter()
             .all(|end| !is_stand_in(*end.ip()));
-        let table = self.balancers.table();
+        let table = balancers.table();
         let of_flow = !table.entry(flow).has(AT_KERNEL)
             && table.endpoint(flow).is_none()
-            && !self.balancers.proxy_headers().has(flow)
-            && self.side(from) == by;
-        if between && usual && of_flow {
-            self.balancers
-                .remember_way(self.epoch, flow, (from, to), by);
-        }
+            && !balancers.proxy_headers().has(flow)
+            && sides[from.0 as usize] == by;
+        between && usual && of_flow
     }
+}
+
+/// The sender of a packet whose likes may go the short way: it carries data of TCP or UDP, and nothing has been done to it that is
+/// not done there. Everything that is known of a passage is named: what is new must be decided here.
+fn untouched(transient: &Transient<'_>) -> Option<PortId> {
+    let Passage {
+        sender,
+        mapping: None,
+        gateway: None,
+        probe: false,
+        held: false,
+        shifted: 0,
+        id: _,
+        before: _,
+        flow: _,
+    } = transient.passage
+    else {
+        return None;
+    };
+    let headers = &transient.headers;
+    let carries = (headers.protocol == TCP || headers.protocol == UDP)
+        && headers.flags & CONTROL == 0
+        && !headers.fragment;
+    sender.filter(|_| carries)
 }

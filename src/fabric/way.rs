@@ -114,7 +114,11 @@ impl Fabric {
                 return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
             }
         }
-        self.fragments.recognise(at, &mut transient.headers);
+        if transient.headers.fragment {
+            self.fragments.recognise(at, &mut transient.headers);
+            // So the record has the same ports before and after.
+            transient.passage.before = tuple(&transient.headers);
+        }
         if self
             .faults
             .takes_early(&transient.passage, &transient.headers)

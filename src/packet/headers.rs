@@ -16,7 +16,7 @@ pub struct Headers {
     pub to: SocketAddrV4,
     /// IP protocol number.
     pub protocol: u8,
-    /// IPv4's identification; 0 for IPv6.
+    /// IPv4's identification; of a fragment over IPv6 the lower half of its datagram's, else 0.
     pub identification: u16,
     /// A fragment: more follow, or it is not the first.
     pub fragment: bool,
@@ -183,12 +183,20 @@ impl Headers {
         }
     }
 
-    /// What an IPv6 packet, of which this is the stand-in, has more of header on a wire, bytes; else 0.
+    /// What an IPv6 packet, of which this is the stand-in, has more of header on a wire, bytes; else 0. A fragment has a
+    /// header of its own that says so.
     pub fn longer(&self) -> usize {
-        if is_stand_in(self.destination()) {
-            super::siit::LONGER
-        } else {
-            0
+        match self.fragment && is_stand_in(self.destination()) {
+            true => self.longer_header() + super::ipv6::FRAGMENT_LEN,
+            false => self.longer_header(),
+        }
+    }
+
+    /// How much longer the IPv6 header by itself is than the one of this stand-in, bytes; else 0.
+    pub fn longer_header(&self) -> usize {
+        match is_stand_in(self.destination()) {
+            true => super::siit::LONGER,
+            false => 0,
         }
     }
 

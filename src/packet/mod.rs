@@ -1,5 +1,5 @@
 //! Bytes of packets, and only bytes: checked views of IPv4, IPv6, TCP, UDP and ICMP, rewriting with right checksums,
-//! building answers, splitting super-packets, shifting streams, PROXY protocol headers, one-line printing.
+//! building answers, splitting super-packets, cutting fragments, shifting streams, PROXY protocol headers, one-line printing.
 //!
 //! Not here: hosts, flows, decisions (see `fabric`). This module imports nothing of ours. Input from outside goes
 //! through `new_checked` or [`Headers::parse`]; after that no getter can panic.
@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod checksum;
 pub mod ends;
+pub mod fragment;
 pub mod headers;
 pub mod icmp;
 pub mod ipv4;

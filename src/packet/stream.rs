@@ -1,7 +1,7 @@
 //! Shifting a TCP stream, for a box that puts bytes of its own in front of one: sequence numbers one way,
 //! acknowledgements and SACK blocks (RFC 2018) the other, and the segment that carries the bytes.
 //!
-//! Nothing here changes a length, so a partial checksum, which covers the pseudo-header only, stays as it is.
+//! But for taking a payload away, nothing here changes a length, so a partial checksum, which covers the pseudo-header only, stays as it is.
 
 use super::checksum::{self, Delta};
 use super::rewrite::fill_checksums;
@@ -11,6 +11,16 @@ use super::{Headers, Ipv4Packet, VnetHeader, be16, be32, put16, put32, tcp};
 const SACK: u8 = 5;
 /// Option kind of padding.
 const NOP: u8 = 1;
+
+/// A segment without its payload, its checksum finished. It must be no super-packet.
+pub fn bare<'a>(packet: &'a mut [u8], headers: &mut Headers) -> &'a mut [u8] {
+    let bare = &mut packet[..headers.payload];
+    headers.total_len = headers.payload;
+    headers.partial = false;
+    put16(bare, 2, headers.total_len as u16);
+    fill_checksums(bare, headers);
+    bare
+}
 
 /// Moves a segment's sequence number forward.
 pub fn advance(packet: &mut [u8], headers: &mut Headers, by: u32) {

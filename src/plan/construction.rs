@@ -3,6 +3,7 @@
 //! Not here: what may be written (see `hosts`), which address it has (see `addresses`).
 
 use super::addresses::HostAddresses;
+use super::clock::Clock;
 use super::hosts::{Draft, nft};
 use super::placeholders::Places;
 use super::{DnsCache, Host, HostId, Server};
@@ -14,6 +15,7 @@ pub(super) fn host(
     draft: &Draft<'_>,
     addresses: HostAddresses,
     places: &Places<'_>,
+    clock: Clock,
 ) -> Host {
     let section = draft.section;
     let (hosts, segments) = (places.hosts, &places.addresses.segments);
@@ -46,7 +48,7 @@ pub(super) fn host(
             .map(|(port, serve)| Server {
                 port: port.value.port,
                 udp: port.value.udp,
-                app: serve.app.clone(),
+                app: serve.app.clone().with_times(|time| clock.lapse(time)),
                 proxy_protocol: serve.proxy_protocol.is_some(),
             })
             .collect(),

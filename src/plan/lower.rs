@@ -6,7 +6,7 @@ use super::balancers::forward::Share;
 use super::clock::Clock;
 use super::groups::{Carries, Group, Groups, Inner};
 use super::hosts::Hosts;
-use super::{Host, HostId};
+use super::{Host, HostId, mtu};
 use crate::diag::Spanned;
 use crate::fabric::config::{
     self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
@@ -40,6 +40,7 @@ pub(super) fn lower(
         .take(drafts.on_fabric)
         .map(|(draft, host)| port(draft.section, host, addresses))
         .collect();
+    mtu::limit(hosts, &mut ports);
     for (number, host) in (0..).map(HostId).zip(hosts) {
         if let Some(node) = drafts.node_of(number) {
             ports[node.0 as usize].routed.push(host.address);
@@ -228,6 +229,7 @@ fn link(link: &spec::Link) -> Link {
         corrupt: share(&link.corrupt),
         rate: link.rate.as_ref().map(|v| v.value),
         mtu: link.mtu.as_ref().map(|v| v.value),
+        fragments: false,
         queue: link
             .queue
             .as_ref()

@@ -30,6 +30,7 @@ pub mod lists;
 mod lower;
 mod meanings;
 pub mod model;
+mod mtu;
 mod nat;
 mod network;
 mod placeholders;

@@ -56,7 +56,9 @@ impl<'a> Network<'a> {
             .map(HostId)
             .zip(&drafts.list)
             .zip(&addresses.hosts)
-            .map(|((id, draft), addresses)| construction::host(id, draft, *addresses, &places))
+            .map(|((id, draft), addresses)| {
+                construction::host(id, draft, *addresses, &places, clock)
+            })
             .collect();
         let zonal = |own: &Vec<ZonalAddresses>| {
             let public = own.iter().filter_map(|zonal| zonal.public);

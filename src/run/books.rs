@@ -206,6 +206,9 @@ pub(super) fn flow_evidence(plan: &Plan, books: &Books, flow: &FlowRecord) -> Fl
         target_address: books.end(flow.target_side.to),
         opened: books.millis(flow.opened),
         last: books.millis(flow.last),
+        forgotten_after: flow
+            .forgotten_after
+            .map_or(0.0, |it| it.as_secs_f64() * 1e3),
         state: state_word(flow.state).to_owned(),
         terminated: flow.terminated,
         displaced: flow.displaced.map(|displaced| Displaced {

@@ -143,7 +143,10 @@ fn set_goes_into_short_forms() {
     assert_eq!(group_of(listener), "web");
     assert_eq!(listener.attributes[0].0.value, "tcp.idle_timeout.seconds");
     assert_eq!(listener.attributes[0].1.value, "3600");
-    let idle_close = Some(Duration::from_secs(5));
+    let idle_close = Some(Lapse {
+        length: Duration::from_secs(5),
+        cloud: false,
+    });
     assert_eq!(
         case.body.hosts[1].1.serve[0].1.app,
         App::Echo {

@@ -143,6 +143,7 @@ impl Kit {
                     target_address: target_address.clone(),
                     opened: self.now,
                     last: self.now,
+                    forgotten_after: 0.0,
                     state: "established".into(),
                     terminated: false,
                     displaced: None,

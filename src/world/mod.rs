@@ -35,6 +35,7 @@ pub use recorder::Recording;
 pub use sysctl::inherited_of_tcp;
 
 use crate::fabric::config::{BACKEND_PORTS, KERNEL_PORTS, Port, PortId};
+use crate::fabric::host_address;
 use crate::plan::{Attachment, Host as HostPlan, HostId, Plan, Verb, Wiring};
 use builders::Site;
 use driver::Driver;
@@ -276,12 +277,13 @@ impl World {
     }
 }
 
-/// Names and addresses, as /etc/hosts has them, by port of the fabric: what is inside a host is known there only. Pods know the
-/// services of their cluster besides, and no host by a name that one of these has.
+/// Names and addresses, as /etc/hosts has them, by port of the fabric: what the resolver says of hosts to who asks there. What
+/// is inside a host is known there only. Pods know the services of their cluster besides, and no host by a name that one of these
+/// has.
 fn names(plan: &Plan, services: &[(Vec<String>, Ipv4Addr)]) -> Vec<Arc<str>> {
     let is_service = |host: &str| services.iter().any(|(names, _)| names[0] == host);
-    let line = |host: &HostPlan| -> String {
-        let addresses = [Some(host.address.into()), host.ipv6.map(IpAddr::from)];
+    let line = |host: &HostPlan, address: Option<Ipv4Addr>| -> String {
+        let addresses = [address.map(IpAddr::from), host.ipv6.map(IpAddr::from)];
         let lines = addresses.into_iter().flatten();
         lines
             .filter(|_| !is_service(&host.name))
@@ -289,21 +291,33 @@ fn names(plan: &Plan, services: &[(Vec<String>, Ipv4Addr)]) -> Vec<Arc<str>> {
             .collect()
     };
     let (on_fabric, inside) = plan.hosts.split_at(plan.on_fabric());
-    let of_cluster = services
-        .iter()
-        .map(|(names, address)| format!("{address} {}\n", names.join(" ")));
-    let common = of_cluster.chain(on_fabric.iter().map(line));
-    let common: Arc<str> = common.collect::<String>().into();
+    let ports = &plan.fabric.ports[..on_fabric.len()];
+    let told_to = |asker: &Port| -> Arc<str> {
+        let of_cluster = services
+            .iter()
+            .map(|(names, address)| format!("{address} {}\n", names.join(" ")));
+        let hosts = on_fabric.iter().zip(ports);
+        let hosts = hosts.map(|(host, port)| line(host, host_address(asker, port)));
+        of_cluster.chain(hosts).collect::<String>().into()
+    };
     let mut own = vec![String::new(); on_fabric.len()];
     for host in inside {
         if let Attachment::Inside(veth) = &host.attachment {
-            own[veth.parent.0 as usize].push_str(&line(host));
+            own[veth.parent.0 as usize].push_str(&line(host, Some(host.address)));
         }
     }
-    own.into_iter()
-        .map(|own| match own.is_empty() {
-            true => Arc::clone(&common),
-            false => format!("{common}{own}").into(),
+    // It depends on nothing else of who asks.
+    let mut told = HashMap::new();
+    ports
+        .iter()
+        .zip(own)
+        .map(|(asker, own)| {
+            let kind = (asker.internet, asker.reaches_internet());
+            let common = told.entry(kind).or_insert_with(|| told_to(asker));
+            match own.is_empty() {
+                true => Arc::clone(common),
+                false => format!("{common}{own}").into(),
+            }
         })
         .collect()
 }

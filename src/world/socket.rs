@@ -239,8 +239,16 @@ pub fn tcp_info(fd: BorrowedFd<'_>) -> Result<TcpInfo, Errno> {
         state: info[0],
         bytes_acked,
         unacked: queue(fd, libc::TIOCOUTQ)?,
-        unread: queue(fd, libc::FIONREAD)?,
+        unread: unread(fd)?,
     })
+}
+
+/// Bytes received and not read.
+///
+/// # Errors
+/// What the kernel said.
+pub fn unread(fd: BorrowedFd<'_>) -> Result<u64, Errno> {
+    queue(fd, libc::FIONREAD)
 }
 
 /// Connections that stand and wait to be accepted from a listening socket.

@@ -341,6 +341,19 @@ fn fragments_of_a_datagram_follow_the_first_one() {
     );
     assert_eq!(net.metric("NewFlowCount_UDP"), 1);
     assert_eq!(net.metric("ProcessedPackets"), 3);
+    // All of it is written down with its ports, as it came and as it went on.
+    let records = net.fabric.records().into_iter();
+    let carried: Vec<_> = records
+        .filter(|one| one.fate == Fate::Forwarded(target))
+        .collect();
+    assert_eq!(carried.len(), 3);
+    for one in carried {
+        assert_eq!(
+            (one.before.from, one.before.to),
+            (end(CLIENT_IP, C), end(FRONT_A, 53))
+        );
+        assert_eq!((one.after.from, one.after.to), (seen.from, seen.to));
+    }
     // The answer's as well.
     let answer = datagram(seen.to, seen.from, 152);
     for (offset, more) in [(0, true), (8, false)] {

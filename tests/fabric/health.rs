@@ -327,6 +327,64 @@ fn with_a_draining_interval_they_go_on_for_that_long() {
     assert_eq!(net.state(0).0, "draining");
 }
 
+/// web1 is deregistered, its flow as it was.
+fn deregistered(net: &mut Net) {
+    net.apply(Change::Deregister {
+        group: GroupId(0),
+        target: 0,
+    });
+    assert_eq!(net.state(0).0, "draining");
+}
+
+/// Healthy and with a flow, then deregistered, and only then failing.
+fn fails_while_draining(mut config: Config) -> (Net, Segment) {
+    config.balancers[0].prefer = one_target().balancers[0].prefer.clone();
+    let mut net = healthy(config);
+    let client = end(CLIENT_IP, 50_000);
+    assert_eq!(net.connect(CLIENT, client, end(FRONT_A, 80), 7).port, WEB1);
+    deregistered(&mut net);
+    net.pass(ms(1));
+    net.probe(0, &[false, false]);
+    let data = segment(client, end(FRONT_A, 80), ACK | PSH, 8, 9001).with_payload(10);
+    (net, data)
+}
+
+#[test]
+fn a_target_that_fails_while_it_drains_is_draining_and_no_more() {
+    let (mut net, data) = fails_while_draining(checked());
+    assert_eq!(net.forward(CLIENT, data).to, WEB1);
+    // Nor is it unhealthy when its delay has ended, and checks with it.
+    net.pass(Duration::from_secs(301));
+    assert_eq!(net.state(0), ("unused", "Target.NotRegistered"));
+    assert_eq!(net.forward(CLIENT, data).to, WEB1);
+    assert_eq!(net.metric("TCP_ELB_Reset_Count"), 0);
+    // The other reading of AWS's guide.
+    let mut config = checked();
+    config.groups[0].emulate.on_draining_failure = OnDrainingFailure::Reset;
+    let (mut net, data) = fails_while_draining(config);
+    assert_eq!(net.reset(CLIENT, data).0, Answer::ResetUnhealthy);
+}
+
+#[test]
+fn what_was_unhealthy_before_it_was_deregistered_stays_so() {
+    let (mut net, data) = failed_with_flow(checked());
+    deregistered(&mut net);
+    assert_eq!(net.reset(CLIENT, data).0, Answer::ResetUnhealthy);
+    // In an interval of draining it was not unhealthy yet, and becomes `draining` instead.
+    let mut config = checked();
+    config.groups[0].attributes.terminate_unhealthy = false;
+    config.groups[0].attributes.unhealthy_draining = ms(1000);
+    let (mut net, data) = failed_with_flow(config.clone());
+    net.pass(ms(500));
+    deregistered(&mut net);
+    net.pass(ms(1000));
+    assert_eq!(net.forward(CLIENT, data).to, WEB1);
+    let (mut net, data) = failed_with_flow(config);
+    net.pass(ms(1000));
+    deregistered(&mut net);
+    net.reset(CLIENT, data);
+}
+
 /// The worked example of AWS's guide: two zones of ten targets, both thresholds at 50 %, six fail in b.
 fn twenty(cross_zone: bool) -> Net {
     let mut config = checked();

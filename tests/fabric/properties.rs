@@ -90,6 +90,7 @@ pub fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) 
             corrupt: 0.0,
             rate: Some(100_000),
             mtu: Some(1000),
+            fragments: true,
             queue: Some(2),
         };
         config.ports[0].up = link.clone();

@@ -157,3 +157,15 @@ fn bytes_over_a_shared_connection_are_told_by_client() {
     assert_eq!((three.0, three.1), (one.0 * 3, one.1 * 3));
     assert!(one.0 > 0);
 }
+
+#[test]
+fn the_page_of_an_ended_connection_is_no_answer() {
+    let body = format!(
+        "time_scale: 100\n{NETWORK}steps:\n  - connect: {{ as: idle, from: client, to: app }}\n  - wait: 75s cloud\n  \
+         - exchange: {{ over: idle, as: late, timeout: 1s }}\n"
+    );
+    let Some(case) = once(&body) else { return };
+    let page = case.packets(|p| p["receiver"] == "client" && p["len"].as_i64() > Some(0));
+    assert_eq!(page.len(), 1, "408");
+    has(case.step("late"), json!({ "ok": false, "received": 0 }));
+}

@@ -472,3 +472,64 @@ fn goodput_follows_loss_and_rate() {
         took("slow")
     );
 }
+
+#[test]
+fn what_is_large_stays_inside() {
+    let Some(case) = once(
+        r#"
+nat_gateways: { egress: { zone: a } }
+hosts:
+  out: { mtu: 9001, serve: { 53/udp: echo, 80: echo } }
+  node: { zone: a, mtu: 9001, public_address: auto, serve: { 80: echo } }
+  near: { zone: a, mtu: 9001, serve: { 53/udp: echo } }
+  hidden: { zone: a, mtu: 9001, nat: egress }
+  small: { zone: a, serve: { 53/udp: echo } }
+steps:
+  - connect: { as: beside, from: node, to: "near:53/udp" }
+  - exchange: { over: beside, as: jumbo, bytes: 8000, timeout: 1s }
+  - connect: { as: less, from: node, to: "small:53/udp" }
+  - exchange: { over: less, as: refused, bytes: 8000, timeout: 300ms }
+  - connect: { as: out_of_it, from: node, to: "out:53/udp" }
+  - exchange: { over: out_of_it, as: with_df, bytes: 8000, timeout: 300ms }
+  - run: { as: cut, on_host: node, command: "ip route flush cache; sysctl -qw net.ipv4.ip_no_pmtu_disc=1; python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2); s.setsockopt(0, 10, 0); s.connect(('out', 53)); s.send(b'a' * 4000); print(len(s.recv(9000)))\"" }
+  - connect: { as: t, from: out, to: "node/public:80" }
+  - exchange: { over: t, as: tcp, bytes: 100000, timeout: 3s }
+  - connect: { as: t2, from: hidden, to: "out:80" }
+  - exchange: { over: t2, as: nat, bytes: 100000, timeout: 3s }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("jumbo"));
+    for step in ["refused", "with_df"] {
+        has(case.step(step), json!({ "ok": false, "received": 0 }));
+    }
+    let told = |receiver: &str| {
+        let says = |p: &&Value| p["fate"] == "answered: ICMP, fragmentation needed";
+        let of = case.packets(|p| {
+            says(&p)
+                && p["to_after"]
+                    .as_str()
+                    .is_some_and(|to| to.starts_with(receiver))
+        });
+        of.len()
+    };
+    assert!(told("10.0.") >= 1, "the receiver's own device");
+    has(case.step("cut"), json!({ "ok": true, "stdout": "4000\n" }));
+    for step in ["tcp", "nat"] {
+        has(case.step(step), json!({ "ok": true, "received": 100_000 }));
+    }
+    // Nothing larger than 1,500 bytes comes from the internet, or to it.
+    let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
+    let crosses = case.packets(|p| {
+        let outside = |end: &str| p[end] == "out";
+        p["fate"] == "forwarded" && (outside("sender") || outside("receiver"))
+    });
+    assert!(crosses.len() > 20);
+    for packet in crosses {
+        assert!(
+            number(packet, "wire_bytes") <= 1500 * number(packet, "wire_packets"),
+            "{packet}"
+        );
+    }
+}

@@ -254,3 +254,33 @@ steps:
     let zones: Vec<_> = since.map(|one| &one["zones"]).collect();
     assert_eq!(zones, [&json!(["b"]), &json!(["a", "b"])]);
 }
+
+#[test]
+fn programs_are_told_the_addresses_that_steps_dial() {
+    let Some(case) = once(
+        r#"
+hosts:
+  out: {}
+  beside: { zone: b }
+  web: { zone: a, public_address: auto, serve: { 80: http } }
+  hidden: { zone: a }
+steps:
+  - run: { as: outside, on_host: out, command: "getent ahostsv4 web | awk '/STREAM/ { print $1 }'; curl -sS --max-time 5 http://web/" }
+  - run: { as: inside, on_host: beside, command: "getent ahostsv4 web | awk '/STREAM/ { print $1 }'; curl -sS --max-time 5 http://web/" }
+  - run: { as: own, on_host: web, command: "getent ahostsv4 web | awk '/STREAM/ { print $1 }'" }
+  - run: { as: nobody, on_host: out, command: "getent ahostsv4 hidden" }
+"#,
+    ) else {
+        return;
+    };
+    has(
+        case.step("outside"),
+        json!({ "ok": true, "stdout": "203.0.113.10\nweb\n" }),
+    );
+    for (step, rest) in [("inside", "web\n"), ("own", "")] {
+        let told = json!({ "ok": true, "stdout": format!("10.0.0.10\n{rest}") });
+        has(case.step(step), told);
+    }
+    // It has no address there.
+    has(case.step("nobody"), json!({ "ok": false, "exit_code": 2 }));
+}

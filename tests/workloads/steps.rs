@@ -423,3 +423,30 @@ steps:
     let said = case.step("script")["stdout"].as_str().expect("text");
     assert!(said.starts_with("line 1\nline 2\nline 3\n"), "{said}");
 }
+
+#[test]
+fn what_came_before_an_exchange_is_not_its_answer() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo } }
+steps:
+  - connect: { as: call, from: client, to: "web:80" }
+  - send: { over: call, as: early, bytes: 100 }
+  - wait_until: { condition: "packets.exists(p, p.sender == 'web' && p.len == 100)" }
+  - exchange: { over: call, as: own, bytes: 64 }
+  - send: { over: call, as: unread, bytes: 100 }
+  - wait_until: { condition: "packets.filter(p, p.sender == 'web' && p.len == 100).size() == 2" }
+  - freeze: web
+  - exchange: { over: call, as: silent, bytes: 64, timeout: 200ms }
+"#,
+    ) else {
+        return;
+    };
+    has(case.step("own"), json!({ "ok": true, "received": 64 }));
+    has(
+        case.step("silent"),
+        json!({ "ok": false, "error": "deadline", "received": 0 }),
+    );
+}

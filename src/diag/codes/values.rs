@@ -193,7 +193,7 @@ Right:  timeout: 5s
         code: NOT_CLOUD,
         title: "cloud time where time is real",
         page: "\
-`cloud` marks time that `time_scale` shortens. The links and servers of a lab live in real time.
+`cloud` marks time that `time_scale` shortens, in steps and in what servers wait for. The links of a lab live in real time.
 
 Wrong:  link: { delay: 30ms cloud }
 Right:  link: { delay: 30ms }

@@ -30,6 +30,9 @@ pub struct Flow {
     pub opened: f64,
     /// Last packet.
     pub last: f64,
+    /// Silence after which it was forgotten, ms; 0: it was not.
+    #[serde(default)]
+    pub forgotten_after: f64,
     /// `syn-sent`, `established`, `closing`, `closed`, `expired`
     pub state: String,
     /// The balancer ended it by itself.

@@ -40,6 +40,9 @@ pub struct Mapping {
     pub opened: f64,
     /// Last packet in either direction.
     pub last: f64,
+    /// Silence after which it was forgotten, ms; 0: it was not.
+    #[serde(default)]
+    pub forgotten_after: f64,
     /// `syn-sent`, `established`, `closing`, `closed`, `expired`
     pub state: String,
 }

@@ -170,6 +170,20 @@ pub struct GroupEmulate {
     pub zero_weight_delay: Duration,
     /// Who gets a RST when the balancer ends a connection by itself.
     pub termination_reset: TerminationReset,
+    /// What becomes of the flows of a target that fails its checks only once it is deregistered.
+    pub on_draining_failure: OnDrainingFailure,
+}
+
+/// What becomes of the flows of a target that fails its checks only once it is deregistered. AWS resets the flows of
+/// unhealthy targets, and the state of this one stays `draining`; but it also says that flows of a deregistered target
+/// go on "if it stays healthy".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDrainingFailure {
+    /// They go on.
+    #[default]
+    Keep,
+    /// What their clients send is answered with RST, as of an unhealthy target's.
+    Reset,
 }
 
 /// How checkers, and zonal addresses, that differ make one opinion. AWS says "consensus" and not which.

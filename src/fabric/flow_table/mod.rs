@@ -129,6 +129,8 @@ impl FlowTable {
         let common = self.common(flow);
         let protocol = entry.protocol;
         let tuple = |from, to| Tuple { protocol, from, to };
+        let was_silent = protocol == Protocol::Udp || entry.has(ANSWERED);
+        let forgotten = was_silent && entry.recorded_state() == FlowState::Expired;
         FlowRecord {
             balancer: entry.balancer,
             zonal: common.zonal,
@@ -139,6 +141,7 @@ impl FlowTable {
             target_side: tuple(entry.source(), entry.target()),
             opened: Duration::from_nanos(rest.opened),
             last: Duration::from_nanos(entry.last),
+            forgotten_after: forgotten.then(|| Duration::from_nanos(common.idle_at(0))),
             displaced: self.displaced.get(&flow.0).copied(),
             state: entry.recorded_state(),
             terminated: entry.has(ENDED),

@@ -255,6 +255,7 @@ impl Gateways {
             state: FlowState::SynSent,
             opened: now,
             last: now,
+            forgotten_after: None,
             isn: headers.seq,
             inside_next: 0,
             outside_next: 0,
@@ -339,7 +340,7 @@ impl Gateways {
         }
         let mapping = self.mappings.get_mut(id);
         mapping.holds_port = true;
-        mapping.state = FlowState::SynSent;
+        (mapping.state, mapping.forgotten_after) = (FlowState::SynSent, None);
         mapping.isn = headers.seq;
         mapping.fins = [false; 2];
         mapping.last = now;
@@ -411,7 +412,9 @@ impl Gateways {
         }
         self.count_active(id, false);
         self.release(id);
-        self.mappings.get_mut(id).state = FlowState::Expired;
+        let silence = self.lapse(self.mappings.get(id));
+        let mapping = self.mappings.get_mut(id);
+        (mapping.state, mapping.forgotten_after) = (FlowState::Expired, Some(silence));
     }
 
     fn release(&mut self, id: MappingId) {
@@ -440,14 +443,18 @@ impl Gateways {
 
     /// When a mapping is over, or its port free, unless something happens.
     fn limit(&self, mapping: &Mapping) -> Duration {
+        mapping.last.saturating_add(self.lapse(mapping))
+    }
+
+    /// For how long it may be silent, as it stands.
+    fn lapse(&self, mapping: &Mapping) -> Duration {
         let timeouts = &self.states[mapping.gateway.0 as usize].timeouts;
-        let lapse = match (mapping.protocol, mapping.state) {
+        match (mapping.protocol, mapping.state) {
             (Protocol::Udp, _) => timeouts.datagram,
             (Protocol::Tcp, FlowState::SynSent) => timeouts.transitory,
             (Protocol::Tcp, FlowState::Established | FlowState::Closing) => timeouts.established,
             (Protocol::Tcp, FlowState::Closed | FlowState::Expired) => timeouts.closed,
-        };
-        mapping.last.saturating_add(lapse)
+        }
     }
 
     fn state(&mut self, gateway: GatewayId) -> &mut State {

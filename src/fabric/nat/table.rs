@@ -42,6 +42,8 @@ pub struct Mapping {
     pub opened: Duration,
     /// Last packet in either direction.
     pub last: Duration,
+    /// Silence after which it was forgotten; none: it was not.
+    pub forgotten_after: Option<Duration>,
     /// Sequence number of the latest SYN.
     pub isn: u32,
     /// The sequence numbers that the host and the destination expect next, as far as the packets show.
@@ -84,6 +86,7 @@ impl Mapping {
             outside: tuple(self.outside),
             opened: self.opened,
             last: self.last,
+            forgotten_after: self.forgotten_after,
             state: self.state,
         }
     }

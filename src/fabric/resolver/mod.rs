@@ -246,8 +246,9 @@ fn real(config: &Config, stand_in: Option<Ipv4Addr>) -> Vec<IpAddr> {
     real.map(IpAddr::from).into_iter().collect()
 }
 
-/// A host's address as another one dials it; none: it has none there.
-fn host_address(asker: &Port, host: &Port) -> Option<Ipv4Addr> {
+/// A host's address as another one dials it; none: it has none there. Of the asker it matters whether it is on the internet,
+/// and whether it reaches it.
+pub fn host_address(asker: &Port, host: &Port) -> Option<Ipv4Addr> {
     match (asker.internet, host.internet) {
         (true, false) => host.public_address,
         (true, true) | (false, false) => Some(host.address),

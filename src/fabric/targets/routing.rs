@@ -1,7 +1,9 @@
 //! Who may get a new flow, which flows are answered with RST, and which zonal addresses are in DNS: the view of one
 //! zonal address.
 
-use super::super::config::{Balancer, BalancerId, Config, Forward, GroupId, Listener, ZonalId};
+use super::super::config::{
+    Balancer, BalancerId, Config, Forward, GroupId, Listener, OnDrainingFailure, ZonalId,
+};
 use super::{Group, Live, Membership, Standing, Targets};
 use std::time::Duration;
 
@@ -74,7 +76,9 @@ impl Targets {
 
     /// True when what a client sends to this target is answered with RST, because the target is unhealthy. Not so
     /// when too few are healthy. Without termination an interval of draining is a respite: AWS says that a target that has not
-    /// recovered by its end becomes `unhealthy` and loses its connections. With no interval they go on.
+    /// recovered by its end becomes `unhealthy` and loses its connections. With no interval they go on. A target that is
+    /// deregistered is `draining` whatever its checks say then; what made it `unhealthy` before goes on (AWS's advice to who
+    /// wants the connections closed: have it unhealthy before you deregister it).
     pub fn resets(&self, target: usize, scope: Scope<'_>) -> bool {
         let group = self.group(scope.forward.group);
         let attributes = &group.config.attributes;
@@ -86,14 +90,22 @@ impl Targets {
         if group.verdict(opinion) != Some(false) {
             return false;
         }
-        let from = if attributes.terminate_unhealthy {
-            opinion.since + group.config.emulate.unhealthy_propagation
+        let emulate = &group.config.emulate;
+        let (unhealthy, from) = if attributes.terminate_unhealthy {
+            (opinion.since, opinion.since + emulate.unhealthy_propagation)
         } else if attributes.unhealthy_draining > Duration::ZERO {
-            opinion.since + attributes.unhealthy_draining
+            let end = opinion.since + attributes.unhealthy_draining;
+            (end, end)
         } else {
             return false;
         };
-        self.now >= from && !group.choice(self.now, scope).fail_open
+        let counts = match (live.membership, emulate.on_draining_failure) {
+            (Membership::Absent, _) => false,
+            (Membership::Registered { .. }, _) => true,
+            (Membership::Deregistered { .. }, OnDrainingFailure::Reset) => true,
+            (Membership::Deregistered { at }, OnDrainingFailure::Keep) => unhealthy <= at,
+        };
+        counts && self.now >= from && !group.choice(self.now, scope).fail_open
     }
 
     /// How a target stands at one zonal address.

@@ -5,7 +5,8 @@ use super::{Carries, Group, Groups, Target};
 use crate::diag::codes::{ipv6, targets as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{
-    Algorithm, Consensus, GroupAttributes, GroupEmulate, GroupId, TerminationReset, Threshold,
+    Algorithm, Consensus, GroupAttributes, GroupEmulate, GroupId, OnDrainingFailure,
+    TerminationReset, Threshold,
 };
 use crate::plan::Sink;
 use crate::plan::attributes::{
@@ -173,6 +174,14 @@ pub(super) fn emulate(section: &spec::GroupEmulate, clock: Clock) -> GroupEmulat
             Some("target") => TerminationReset::Target,
             Some("neither") => TerminationReset::Neither,
             Some(_) | None => TerminationReset::Both,
+        },
+        on_draining_failure: match section
+            .on_draining_failure
+            .as_ref()
+            .map(|w| w.value.as_str())
+        {
+            Some("reset") => OnDrainingFailure::Reset,
+            Some(_) | None => OnDrainingFailure::Keep,
         },
     }
 }

@@ -6,7 +6,12 @@
 mod hosts;
 mod steps;
 
-pub use crate::spec::{App, Kind};
+pub use crate::spec::Kind;
+
+/// What a host serves on a port; its timers are real time.
+pub type App = crate::spec::App<std::time::Duration>;
+/// How an HTTP server answers, in real time.
+pub type Http = crate::spec::Http<std::time::Duration>;
 pub use hosts::*;
 pub use steps::*;
 

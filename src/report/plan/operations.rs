@@ -157,7 +157,12 @@ fn link_text(link: &Link) -> String {
         parts.push(format!("rate {}", Rate(rate)));
     }
     if let Some(mtu) = link.mtu {
-        parts.push(format!("mtu {mtu}"));
+        let cut = if link.fragments {
+            ", larger ones are cut"
+        } else {
+            ""
+        };
+        parts.push(format!("mtu {mtu}{cut}"));
     }
     if let Some(queue) = link.queue {
         parts.push(format!("queue {queue} packets"));

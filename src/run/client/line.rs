@@ -161,11 +161,21 @@ impl Line {
         moved
     }
 
-    /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back;
-    /// what came late for an earlier one is no answer to this one.
+    /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back. What
+    /// came before, and nobody read, is no answer: it is read and forgotten.
     pub async fn exchange(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
-        if let Some(stream) = self.slot.get().filter(|stream| stream.is_datagram()) {
-            stream.discard();
+        if let Some(stream) = self.slot.get() {
+            match stream.discard() {
+                Ok(unread) => _ = self.received.fetch_add(unread, Ordering::Relaxed),
+                Err(error) => {
+                    let fault = Fault::from(&error);
+                    self.note(fault);
+                    return Moved {
+                        fault,
+                        ..Moved::default()
+                    };
+                }
+            }
         }
         let until = Instant::now() + limit;
         // Both at once: an echo of more than the buffers hold would block a writer that does not read.

@@ -3,6 +3,7 @@
 //! Not here: what a transfer is (see `client`).
 
 use crate::run::counted::Polled;
+use crate::world::socket::unread;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockType, getsockopt, recv, sockopt};
 use rustls::pki_types::ServerName;
@@ -47,6 +48,12 @@ impl io::Read for Now<'_> {
 impl io::Write for Now<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
+    }
+
+    /// All records that wait go in one segment, as other TLS libraries write a flight: the second of two small segments would
+    /// wait for the acknowledgement of the first (Nagle), and that for the receiver's delay.
+    fn write_vectored(&mut self, records: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(records)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -268,11 +275,51 @@ impl Wire {
         }
     }
 
-    /// Throws away what came and was not read, late answers and errors about earlier datagrams.
-    pub fn discard(&self) {
-        let mut byte = [0];
-        // Asked of the kernel itself: what came a moment ago may not have been announced yet.
-        while recv(self.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT) != Err(Errno::EAGAIN) {}
+    /// Throws away what came and was not read: late answers, and errors about earlier datagrams. A stream's end, or what broke
+    /// it, is left to who reads or writes next. Gives the bytes of a stream.
+    ///
+    /// # Errors
+    /// What TLS made of them.
+    pub fn discard(&self) -> io::Result<u64> {
+        let mut buffer = [0; 4096];
+        let mut bytes = 0;
+        match self {
+            Self::Datagram(socket) => {
+                // Asked of the kernel itself: what came a moment ago may not have been announced yet.
+                let mut take =
+                    || recv(socket.as_raw_fd(), &mut buffer[..1], MsgFlags::MSG_DONTWAIT);
+                while take() != Err(Errno::EAGAIN) {}
+            }
+            Self::Stream(stream) => loop {
+                // An error is told once, and behind all that came before it: only what is there is asked for.
+                let unread = unread(stream.as_fd()).unwrap_or(0).min(buffer.len() as u64);
+                let taken = match unread {
+                    0 => break,
+                    unread => recv(
+                        stream.as_raw_fd(),
+                        &mut buffer[..unread as usize],
+                        MsgFlags::MSG_DONTWAIT,
+                    ),
+                };
+                match taken {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => bytes += count as u64,
+                }
+            },
+            Self::Secured(secured) => {
+                while secured.has_some()
+                    || unread(secured.stream.as_fd()).is_ok_and(|some| some > 0)
+                {
+                    match secured.read(&mut buffer) {
+                        Ok(0) => break,
+                        Ok(count) => bytes += count as u64,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(bytes)
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) fn mappings(plan: &Plan, books: &Books) -> Vec<Mapping> {
             remote: books.end(record.inside.to),
             opened: books.millis(record.opened),
             last: books.millis(record.last),
+            forgotten_after: record
+                .forgotten_after
+                .map_or(0.0, |it| it.as_secs_f64() * 1e3),
             state: state_word(record.state).to_owned(),
         })
         .collect()

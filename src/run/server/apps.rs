@@ -3,8 +3,8 @@
 //! Not here: listening, accepting, stopping (see `streams`).
 
 use super::{Served, Shared, header, http};
+use crate::plan::App;
 use crate::run::word::Fault;
-use crate::spec::App;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use super::life::Life;
 use super::served::Served;
 use super::{Order, Shared, no_port, unwatched};
+use crate::plan::App;
 use crate::run::slot::Slot;
-use crate::spec::App;
 use crate::world::{Error, Host, socket};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -5,8 +5,9 @@
 
 use super::content::{Content, Malformed};
 use super::{Request, Served, Shared};
+use crate::plan::Http;
 use crate::run::counted::Counted;
-use crate::spec::{Http, HttpsOnly};
+use crate::spec::HttpsOnly;
 use nix::sys::socket::Shutdown;
 use std::io;
 use std::os::fd::AsRawFd;

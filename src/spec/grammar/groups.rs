@@ -39,6 +39,12 @@ pub static TERMINATION_RESET: Words = Words {
     later: &[],
 };
 
+/// What becomes of the flows of a target that fails while it drains.
+pub static ON_DRAINING_FAILURE: Words = Words {
+    now: &["keep", "reset"],
+    later: &[],
+};
+
 /// `target_groups.X`
 pub static GROUP: Section = Section {
     name: "a target group",
@@ -216,6 +222,14 @@ pub static GROUP_EMULATE: Section = Section {
             Optional,
             Type::Word(&TERMINATION_RESET),
             "Who gets a RST when the balancer ends a connection by itself. Default: both.",
+        ),
+        field(
+            "on_draining_failure",
+            Optional,
+            Type::Word(&ON_DRAINING_FAILURE),
+            "What becomes of the flows of a target that fails its checks only once it is deregistered. AWS resets those of unhealthy \
+                targets, and this one's state stays `draining`: they go on (`keep`). AWS says, too, that flows of a deregistered target \
+                go on if it stays healthy: `reset`. Those of one that was unhealthy before are reset in any case. Default: keep.",
         ),
     ],
 };

@@ -88,7 +88,8 @@ pub static HOST: Section = Section {
             "mtu",
             Default("1500"),
             MTU,
-            "MTU of its device, in bytes. The wire's own is `link.mtu`.",
+            "MTU of its device, in bytes. The wire's own is `link.mtu`, and where that is not written: what a receiver's device takes, and 1500 \
+                over the internet, as AWS has it, cut into fragments where the packet may be.",
         ),
         field(
             "kernel",
@@ -336,7 +337,7 @@ static ECHO: Section = Section {
         field(
             "idle_close",
             Optional,
-            Type::Time { zero: false },
+            Type::Lapse { zero: false },
             "Closes a connection that was idle for this long.",
         ),
         field(
@@ -370,7 +371,7 @@ static SOURCE: Section = Section {
         field(
             "every",
             Default("10ms"),
-            Type::Time { zero: false },
+            Type::Lapse { zero: false },
             "Pause between two writes.",
         ),
     ],
@@ -392,13 +393,13 @@ const HTTP_FIELDS: [Field; 10] = [
     field(
         "delay",
         Optional,
-        Type::Time { zero: false },
+        Type::Lapse { zero: false },
         "Time from a request to its answer.",
     ),
     field(
         "idle_close",
         Optional,
-        Type::Time { zero: false },
+        Type::Lapse { zero: false },
         "Closes a connection that had no request for this long, as nginx does after `keepalive_timeout`.",
     ),
     field(

@@ -204,8 +204,8 @@ pub static SERVICE: Section = Section {
             "healthCheckNodePort",
             Optional,
             NODE_PORT,
-            "With the policy `Local`, where nodes answer HTTP checks: 200 with a pod behind the service, else 503. \
-                Without it, one is given out.",
+            "With the policy `Local`, where nodes answer HTTP checks: 200 with a pod behind the service, else 503, \
+                of pods as the lab has them: one whose server is gone stays an endpoint. Without it, one is given out.",
         ),
         field(
             "clusterIP",

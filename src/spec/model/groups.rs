@@ -68,4 +68,6 @@ pub struct GroupEmulate {
     pub zero_weight_delay: Option<Spanned<Duration>>,
     /// `both`, `client`, `target`, `neither`
     pub termination_reset: Option<Spanned<String>>,
+    /// `keep`, `reset`
+    pub on_draining_failure: Option<Spanned<String>>,
 }

@@ -1,5 +1,6 @@
 //! The typed mirror of hosts: where they are, their links, and what they serve.
 
+use super::Lapse;
 use crate::diag::{Span, Spanned};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -92,12 +93,14 @@ pub struct ServePort {
 }
 
 /// What a host serves on a port.
+///
+/// Its timers are as written here; whoever plans makes all of them real time ([`App::with_times`]).
 #[derive(Clone, Debug, PartialEq)]
-pub enum App {
+pub enum App<Time = Lapse> {
     /// Sends back what it gets.
     Echo {
         /// Close (FIN) a connection that was idle for this long.
-        idle_close: Option<Duration>,
+        idle_close: Option<Time>,
         /// Bytes of a message, which is answered as a whole; none: whatever comes.
         message: Option<u32>,
     },
@@ -115,14 +118,14 @@ pub enum App {
         /// Bytes a write.
         bytes: u32,
         /// Pause between writes.
-        every: Duration,
+        every: Time,
     },
     /// A minimal HTTP/1.1 server: the host's name as body.
-    Http(Http),
+    Http(Http<Time>),
     /// The same over TLS.
     Https {
         /// What it answers.
-        http: Http,
+        http: Http<Time>,
         /// `1.2`, `1.3`; none: both.
         tls: Option<String>,
     },
@@ -149,7 +152,34 @@ pub struct Serve {
     pub proxy_protocol: Option<Span>,
 }
 
-impl App {
+impl<Time> App<Time> {
+    /// The same with other times.
+    pub fn with_times<T>(self, time: impl Fn(Time) -> T) -> App<T> {
+        match self {
+            Self::Echo {
+                idle_close,
+                message,
+            } => App::Echo {
+                idle_close: idle_close.map(time),
+                message,
+            },
+            Self::Sink => App::Sink,
+            Self::Banner { text } => App::Banner { text },
+            Self::Name => App::Name,
+            Self::Source { bytes, every } => App::Source {
+                bytes,
+                every: time(every),
+            },
+            Self::Http(http) => App::Http(http.with_times(time)),
+            Self::Https { http, tls } => App::Https {
+                http: http.with_times(time),
+                tls,
+            },
+            Self::NeverAccept { backlog } => App::NeverAccept { backlog },
+            Self::Command { command, ready } => App::Command { command, ready },
+        }
+    }
+
     /// Connections that it serves at a time; none: all of them.
     pub fn workers(&self) -> Option<usize> {
         match self {
@@ -169,15 +199,15 @@ impl App {
 
 /// How an HTTP server answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
+pub struct Http<Time = Lapse> {
     /// 404 unless the Host header says this.
     pub host: Option<String>,
     /// Of every other answer.
     pub status: u16,
     /// From a request to its answer.
-    pub delay: Option<Duration>,
+    pub delay: Option<Time>,
     /// Close (FIN) a connection that had no request for this long.
-    pub idle_close: Option<Duration>,
+    pub idle_close: Option<Time>,
     /// False: close after each answer.
     pub keep_alive: bool,
     /// Connections that it serves at a time, each until it is closed.
@@ -199,6 +229,23 @@ pub enum HttpsOnly {
     Connection,
     /// X-Forwarded-Proto.
     Forwarded,
+}
+
+impl<Time> Http<Time> {
+    fn with_times<T>(self, time: impl Fn(Time) -> T) -> Http<T> {
+        Http {
+            delay: self.delay.map(&time),
+            idle_close: self.idle_close.map(&time),
+            host: self.host,
+            status: self.status,
+            keep_alive: self.keep_alive,
+            workers: self.workers,
+            body: self.body,
+            max_body: self.max_body,
+            lingering_close: self.lingering_close,
+            https_only: self.https_only,
+        }
+    }
 }
 
 /// One direction of `link:`; none: not impaired in that way.

@@ -83,6 +83,7 @@ fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
         termination_delay: fields.written("termination_delay"),
         zero_weight_delay: fields.written("zero_weight_delay"),
         termination_reset: fields.written("termination_reset"),
+        on_draining_failure: fields.written("on_draining_failure"),
     }
 }
 

@@ -200,7 +200,10 @@ fn time(text: &str, span: Span, zero: bool, cloud: bool) -> Option<Diagnostic> {
     match text.parse::<Lapse>() {
         Ok(lapse) if lapse.cloud && !cloud => Some(
             Diagnostic::new(code::NOT_CLOUD, span, "this is real time, not cloud time").help(
-                format!("write `{}`; cloud time is for steps", Time(lapse.length)),
+                format!(
+                    "write `{}`; cloud time is for steps and for what servers wait for",
+                    Time(lapse.length)
+                ),
             ),
         ),
         Ok(lapse) if lapse.length.is_zero() && !zero => Some(

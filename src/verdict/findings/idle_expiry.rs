@@ -35,12 +35,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         name_all(trace, &connections)
     };
     let who = who(trace.ended(first));
-    let silence = idle_before(trace, first)
-        .map(|ms| {
-            let cloud = cloud(trace.evidence, ms);
-            format!(" after {} of silence{cloud}", lapse(ms))
-        })
-        .unwrap_or_default();
+    let took = |ms: f64| format!("{}{}", lapse(ms), cloud(trace.evidence, ms));
+    let limit = forgotten_after(trace, first);
+    let silence = match limit {
+        Some(ms) => format!(" after {} of silence", took(ms)),
+        None => String::new(),
+    };
+    // Not the moment of forgetting, of which nobody is told.
+    let spoke =
+        idle_before(trace, first).map_or(String::new(), |ms| format!(", after {}", took(ms)));
     let (first_to_speak, second) = by_turn(trace, &late);
     let became = |of: &[usize]| {
         let resets = of.iter().filter(|p| reset(**p)).count();
@@ -57,7 +60,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{who} forgot {names}{silence}. {} was the first to speak again: {then}. {other}",
+            "{who} forgot {names}{silence}. {} was the first to speak again{spoke}: {then}. {other}",
             packet.sender
         ),
         packets: cite(trace, late),
@@ -133,6 +136,22 @@ fn who(packet: &Packet) -> String {
         "" => "The balancer".to_owned(),
         gateway => format!("The NAT gateway {gateway}"),
     }
+}
+
+/// The silence after which the flow, or the mapping, of a late packet was forgotten, ms; none: it is not on record.
+fn forgotten_after(trace: &Trace, late: usize) -> Option<f64> {
+    let (packet, ended) = (trace.sent(late), trace.ended(late));
+    let evidence = trace.evidence;
+    let silence = match ended.gateway.as_str() {
+        "" => {
+            evidence
+                .flows
+                .get(packet.flow.or(ended.flow)?)?
+                .forgotten_after
+        }
+        _ => evidence.mappings.get(ended.mapping?)?.forgotten_after,
+    };
+    (silence > 0.0).then_some(silence)
 }
 
 /// Milliseconds since the packet before this one on the same connection.

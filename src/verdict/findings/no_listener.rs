@@ -2,7 +2,7 @@
 //!
 //! Observed on: AWS Network Load Balancers: neither RST nor ICMP.
 
-use super::{cite, connections_of, count, distinct, dropped, join, name_all};
+use super::{cite, connections_of, count, distinct, dropped, first_few, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -30,7 +30,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let place = if places.is_empty() {
         String::new()
     } else {
-        format!(" to {}", join(&places))
+        format!(" to {}", first_few(&places))
     };
     Some(Finding {
         kind: KIND.into(),

@@ -1,7 +1,8 @@
 //! `refused`: a SYN was answered with RST, because nothing listens there, or with an ICMP error, because a firewall rejects
 //! it. The client's kernel says the same of both.
 
-use super::{cite, distinct, join, name_all};
+use super::{cite, distinct, first_few, name_all};
+use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{ROUNDING, Trace, answer, is_reset};
 
@@ -73,20 +74,27 @@ impl Ways {
             return None;
         }
         let connections = &trace.evidence.connections;
-        let answers = self.answers.iter();
-        let senders = distinct(answers.map(|answer| trace.sent(*answer).sender.clone()));
-        let places = distinct(self.connections.iter().map(|c| {
-            let c = &connections[*c];
-            if c.target_address.is_empty() {
-                c.remote.clone()
-            } else {
-                c.target_address.clone()
-            }
-        }));
+        let answers: Vec<&Packet> = self.answers.iter().map(|p| trace.origin(*p)).collect();
+        let senders = distinct(answers.iter().map(|answer| answer.sender.clone()));
+        // Who answers with RST does so from where he was asked; forwarders on the way may have changed that.
+        let is_host = |answer: &Packet| trace.evidence.hosts.contains_key(&answer.sender);
+        let asked = answers
+            .iter()
+            .filter(|answer| is_reset(answer) && is_host(answer));
+        let mut places = distinct(asked.map(|answer| answer.from.clone()));
+        if places.is_empty() {
+            places = distinct(self.connections.iter().map(|c| {
+                let c = &connections[*c];
+                match c.target_address.as_str() {
+                    "" => c.remote.clone(),
+                    target => target.to_owned(),
+                }
+            }));
+        }
         Some((
             name_all(trace, &self.connections),
-            join(&senders),
-            join(&places[..places.len().min(4)]),
+            first_few(&senders),
+            first_few(&places),
         ))
     }
 }

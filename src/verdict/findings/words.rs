@@ -33,6 +33,14 @@ pub(super) fn join(words: &[String]) -> String {
     }
 }
 
+/// `a`, `a and b`, `a, b, c and 9 more`
+pub(super) fn first_few(words: &[String]) -> String {
+    match words {
+        [a, b, c, rest @ ..] if rest.len() > 1 => format!("{a}, {b}, {c} and {} more", rest.len()),
+        _ => join(words),
+    }
+}
+
 /// `1 SYN`, `3 SYNs`
 pub(super) fn count(n: usize, noun: &str) -> String {
     if n == 1 {
@@ -114,6 +122,14 @@ pub(super) fn cloud(evidence: &Evidence, ms: f64) -> String {
 mod tests {
     use super::*;
     use crate::evidence::HostEvidence;
+
+    #[test]
+    fn long_lists_say_how_long_they_are() {
+        let words = |count: usize| vec!["x".to_owned(); count];
+        assert_eq!(first_few(&words(2)), "x and x");
+        assert_eq!(first_few(&words(4)), "x, x, x and x");
+        assert_eq!(first_few(&words(5)), "x, x, x and 2 more");
+    }
 
     #[test]
     fn a_path_and_its_item_are_one_whatever_the_name() {

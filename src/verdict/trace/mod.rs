@@ -126,6 +126,18 @@ impl<'a> Trace<'a> {
         &self.evidence.packets[self.passages[passage].ended]
     }
 
+    /// The packet as whoever made it sent it: what the fabric saw of it may be what a host sent on from one inside it.
+    pub fn origin(&self, passage: usize) -> &'a Packet {
+        let packets = &self.evidence.packets;
+        let before = |packet: &&'a Packet| {
+            let id = packet.follows?;
+            packets.iter().find(|earlier| earlier.id == id)
+        };
+        // A damaged record may go round in circles.
+        let way = std::iter::successors(Some(self.sent(passage)), before);
+        way.take(packets.len()).last().unwrap_or(self.sent(passage))
+    }
+
     /// Connections that a client opened from this `address:port`, in order.
     pub fn opened_at(&self, local: &str) -> impl DoubleEndedIterator<Item = usize> {
         self.by_local.get(local).into_iter().flatten().copied()

@@ -78,3 +78,37 @@ fn what_is_too_large_behind_the_translation_is_quoted_as_it_was_sent() {
     let (vnet, bytes) = super_packet(4000, 900);
     assert_eq!(net.send_frame(CLIENT, vnet, bytes).len(), 1);
 }
+
+#[test]
+fn a_wire_of_the_internet_cuts_what_may_be_cut() {
+    let mut net = with_up(Link {
+        mtu: Some(1000),
+        fragments: true,
+        ..Link::default()
+    });
+    let whole = numbered(2500);
+    let came = net.send(CLIENT, whole.clone());
+    let sizes: Vec<usize> = came.iter().map(|one| one.bytes.len()).collect();
+    // 976 bytes behind the header are a multiple of eight.
+    let behind = whole.len() - 20;
+    let last = behind - 2 * 976;
+    assert_eq!(sizes, [996, 996, 20 + last]);
+    let mut together = Vec::new();
+    for (number, one) in came.iter().enumerate() {
+        let ip = etherparse::Ipv4HeaderSlice::from_slice(&one.bytes).expect("a header");
+        assert_eq!(ip.header_checksum(), ip.to_header().calc_header_checksum());
+        assert_eq!(
+            usize::from(ip.fragments_offset().value()) * 8,
+            together.len()
+        );
+        assert_eq!(ip.more_fragments(), number < 2);
+        together.extend_from_slice(&one.bytes[20..]);
+    }
+    assert_eq!(together, whole[20..]);
+    // Who says DF is answered.
+    let mut bytes = numbered(2500);
+    bytes[6] |= 0x40;
+    fill_ip_checksum(&mut bytes);
+    let came = net.send(CLIENT, bytes);
+    assert_eq!((came[0].to, &came[0].bytes[20..22]), (CLIENT, &[3, 4][..]));
+}

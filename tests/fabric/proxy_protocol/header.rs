@@ -39,6 +39,27 @@ fn the_header_goes_with_the_first_payload() {
 }
 
 #[test]
+fn a_syn_takes_no_payload_past_the_header() {
+    let mut net = Net::new(with(Placement::OnFirstAckWithPayload));
+    // TCP Fast Open: the first bytes of the stream would be the client's own.
+    let syn = segment(client(), front(), SYN, ISN, 0).with_payload(30);
+    let came = net.send(CLIENT, syn.bytes());
+    assert_eq!((came.len(), came[0].to), (1, WEB1));
+    let headers = came[0].headers();
+    assert_eq!((headers.flags, headers.seq), (SYN, ISN));
+    assert_eq!(payload(&came[0]), b"");
+    let arrived = Arrived {
+        port: WEB1,
+        from: headers.from,
+        to: headers.to,
+    };
+    net.accept(arrived, ISN);
+    let came = from_client(&mut net, ACK | PSH, 0, 30);
+    assert_eq!(payload(&came[0]), header());
+    assert_eq!(payload(&came[1]).len(), 30);
+}
+
+#[test]
 fn or_with_the_first_ack() {
     let mut net = Net::new(with(Placement::OnFirstAck));
     let arrived = net.syn(CLIENT, client(), front(), ISN);

@@ -1,7 +1,7 @@
 //! Connections that end on one side only, and flows that are forgotten.
 
 use super::{closed_by_the_target, kinds, the};
-use crate::evidence::Packet;
+use crate::evidence::{HostEvidence, Packet};
 use crate::verdict::kit::{Kit, OLD, harmless, old_is_up};
 
 #[test]
@@ -95,6 +95,37 @@ fn an_icmp_error_is_no_rst() {
 }
 
 #[test]
+fn who_refused_is_the_last_on_the_way() {
+    let mut kit = Kit::new();
+    let one = kit.connect("one", 40001, "front/a", "web1");
+    kit.up(one, "S", 1, 0, 0);
+    // web1 sends on to the pod inside it, and its answer, which has another source from then on.
+    kit.evidence.packets.push(Packet {
+        id: 70,
+        t: kit.now,
+        seen_at: "web1 veth1".into(),
+        sender: "pod".into(),
+        receiver: "web1".into(),
+        protocol: "tcp".into(),
+        flags: "R.".into(),
+        from: "10.0.1.30:8080".into(),
+        to: "198.51.100.7:40001".into(),
+        fate: "forwarded".into(),
+        ..Packet::default()
+    });
+    let answer = kit.down(one, "R.", 0, 2, 0);
+    kit.evidence.packets[answer].follows = Some(70);
+    kit.of(one).error = "refused".into();
+    kit.evidence
+        .hosts
+        .insert("pod".into(), HostEvidence::default());
+    let told = the(&kit, "refused").summary;
+    let who =
+        "\"one\" met RST in answer to the SYN: pod has nothing that listens on 10.0.1.30:8080.";
+    assert_eq!(told, who);
+}
+
+#[test]
 fn who_refused_unseen_is_not_guessed() {
     for kit in [rejected("web2", 0.2), rejected("client", 80.0)] {
         assert_eq!(
@@ -109,6 +140,7 @@ fn an_expired_flow_speaks_only_when_somebody_does() {
     let (mut kit, old) = old_is_up();
     kit.evidence.time_scale = 100.0;
     kit.flow(old).state = "expired".into();
+    kit.flow(old).forgotten_after = 3500.0;
     assert_eq!(kinds(&kit), [""; 0]);
     kit.now = 4000.0;
     kit.up(old, "P.", OLD.client + 65, OLD.server + 65, 64);
@@ -118,8 +150,8 @@ fn an_expired_flow_speaks_only_when_somebody_does() {
     let summary = the(&kit, "idle-expiry").summary;
     assert_eq!(
         summary,
-        "The balancer forgot \"old\" after 4.00 s of silence (400 s of the cloud's time). client was the first to \
-         speak again: it was answered with RST. The other end was told nothing."
+        "The balancer forgot \"old\" after 3.50 s (350 s of the cloud's time) of silence. client was the first to \
+         speak again, after 4.00 s (400 s of the cloud's time): it was answered with RST. The other end was told nothing."
     );
 }
 

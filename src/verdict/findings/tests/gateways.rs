@@ -1,7 +1,7 @@
 //! NAT gateways among the findings: where they are to blame, and where a balancer behind them is.
 
 use super::*;
-use crate::evidence::{GatewayEvidence, Packet};
+use crate::evidence::{GatewayEvidence, Mapping, Packet};
 use crate::verdict::kit::{Kit, OLD};
 
 /// A client behind `egress`, with a connection through a balancer that has stood and been idle.
@@ -20,6 +20,11 @@ fn idle() -> (Kit, usize) {
     for packet in &mut kit.evidence.packets {
         packet.mapping = Some(0);
     }
+    kit.evidence.mappings.push(Mapping {
+        gateway: "egress".into(),
+        forgotten_after: 3500.0,
+        ..Mapping::default()
+    });
     kit.now = 4000.0;
     (kit, old)
 }
@@ -49,8 +54,9 @@ fn the_gateway_that_forgot_is_named() {
     assert_eq!(
         summaries(&kit, "idle-expiry"),
         [
-            "The NAT gateway egress forgot \"old\" after 4.00 s of silence (400 s of the cloud's time). client was the \
-          first to speak again: it was answered with RST. The other end was told nothing."
+            "The NAT gateway egress forgot \"old\" after 3.50 s (350 s of the cloud's time) of silence. client was the \
+          first to speak again, after 4.00 s (400 s of the cloud's time): it was answered with RST. The other end was told \
+          nothing."
         ]
     );
 }
