@@ -7,7 +7,7 @@ use super::Fabric;
 use super::balancer::Arrival;
 use super::config::{BalancerId, EndpointPlace, PortId, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
-use super::guard::{Crossing, Watch};
+use super::guard::{AtGuard, Watch};
 use super::passage::Transient;
 use super::record::{FlowId, Reason};
 use super::routes::Course;
@@ -243,8 +243,8 @@ impl Fabric {
     }
 }
 
-fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> Crossing<'a> {
-    Crossing {
+fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> AtGuard<'a> {
+    AtGuard {
         at,
         packet: transient.passage.id,
         view,

@@ -42,15 +42,15 @@ pub struct DropRule {
 /// A rule in force, and what it did.
 struct Active {
     rule: DropRule,
-    from: Place,
-    to: Place,
+    from: Shown,
+    to: Shown,
     in_force: bool,
     matched: u64,
     dropped: u64,
 }
 
 /// An end as packets show it.
-enum Place {
+enum Shown {
     Any,
     Some {
         ports: Vec<PortId>,
@@ -59,7 +59,7 @@ enum Place {
     },
 }
 
-impl Place {
+impl Shown {
     fn of(end: Option<&End>, config: &Config) -> Self {
         match end {
             None => Self::Any,
@@ -159,8 +159,8 @@ impl Faults {
     /// Puts a rule in force.
     pub fn add(&mut self, rule: DropRule, config: &Config) {
         self.rules.push(Active {
-            from: Place::of(rule.from.as_ref(), config),
-            to: Place::of(rule.to.as_ref(), config),
+            from: Shown::of(rule.from.as_ref(), config),
+            to: Shown::of(rule.to.as_ref(), config),
             rule,
             in_force: true,
             matched: 0,

@@ -46,7 +46,7 @@ impl Fabric {
         let seq = last.seq.wrapping_add(last.payload).wrapping_add(beyond);
         let (from, to) = (last.before.from, last.before.to);
         let mut packet = match stray {
-            Stray::Payload(length) => answer::segment(from, to, (seq, last.ack), length),
+            Stray::Payload(length) => answer::stray(from, to, (seq, last.ack), length),
             Stray::Reset => answer::unasked_reset(from, to, seq, None).to_vec(),
         };
         let frame = Frame {

@@ -1,6 +1,7 @@
 //! One direction of a host's link: what it loses, delays, doubles, damages and refuses.
 //!
-//! Not here: what happens to a refused packet, and super-packets (the caller splits them first). Order is kept
+//! Not here: what happens to a refused packet, and splitting super-packets, which the caller does where the link acts on each
+//! packet of the wire; a delay has them whole. Order is kept
 //! whatever the jitter, but for the packets that are to overtake. A link that does nothing is never asked. Observed on:
 //! `tc netem`, whose words these are; its `gap` and correlations are not there.
 

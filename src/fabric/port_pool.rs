@@ -1,4 +1,5 @@
-//! Source ports for flows whose client address is not preserved: one pool for each (zonal address, target).
+//! Source ports of a balancer's own, for flows whose client address is not preserved and for connections of TLS listeners: one
+//! pool for each (zonal address, target).
 //!
 //! Observed on: AWS gives about 55,000 to each (load balancer address, target address and port), at a time or a minute.
 //! So a port whose flow is over rests before another has it. In which order they are given is not documented; without

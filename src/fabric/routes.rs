@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 
 /// What has an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Holder {
     /// A host, by the address on its device.
     Host(PortId),
     /// A host, by its address at the internet gateway.
@@ -92,7 +92,7 @@ pub enum Course {
 
 /// The addresses of this world.
 pub struct Routes {
-    places: FxHashMap<Ipv4Addr, Place>,
+    places: FxHashMap<Ipv4Addr, Holder>,
     /// By port.
     hosts: Vec<Host>,
     /// Whose kernel each port behind the hosts' is.
@@ -118,17 +118,17 @@ impl Routes {
     pub fn new(config: &Config) -> Self {
         let mut places = FxHashMap::default();
         // First, so that a host that a lab gave one of these addresses keeps it.
-        places.insert(config.resolver.private, Place::Resolver(false));
-        places.insert(LINK_LOCAL_RESOLVER, Place::Resolver(false));
-        places.insert(config.resolver.public, Place::Resolver(true));
+        places.insert(config.resolver.private, Holder::Resolver(false));
+        places.insert(LINK_LOCAL_RESOLVER, Holder::Resolver(false));
+        places.insert(config.resolver.public, Holder::Resolver(true));
         for (id, gateway) in (0u16..).map(GatewayId).zip(&config.nat_gateways) {
             let addresses = gateway.addresses.iter();
-            places.extend(addresses.map(|address| (*address, Place::Gateway(id))));
+            places.extend(addresses.map(|address| (*address, Holder::Gateway(id))));
         }
         let kernels = add_zonal(config, &mut places);
         for (id, endpoint) in (0..).map(EndpointId).zip(&config.endpoints) {
             for (zonal, interface) in (0..).map(ZonalId).zip(&endpoint.zonal) {
-                places.insert(interface.address, Place::Endpoint((id, zonal)));
+                places.insert(interface.address, Holder::Endpoint((id, zonal)));
             }
         }
         add_hosts(config, &kernels, &mut places);
@@ -166,44 +166,44 @@ impl Routes {
     /// The host with this address on its device.
     pub fn host(&self, address: Ipv4Addr) -> Option<PortId> {
         match self.places.get(&address)? {
-            Place::Host(port) => Some(*port),
-            Place::PublicHost(_)
-            | Place::Zonal(..)
-            | Place::PublicZonal(..)
-            | Place::Secondary(..)
-            | Place::Endpoint(_)
-            | Place::Resolver(_)
-            | Place::Gateway(_)
-            | Place::Ipv6Zonal { .. } => None,
+            Holder::Host(port) => Some(*port),
+            Holder::PublicHost(_)
+            | Holder::Zonal(..)
+            | Holder::PublicZonal(..)
+            | Holder::Secondary(..)
+            | Holder::Endpoint(_)
+            | Holder::Resolver(_)
+            | Holder::Gateway(_)
+            | Holder::Ipv6Zonal { .. } => None,
         }
     }
 
     /// The kernel that has a zonal address.
     pub fn kernel_at(&self, address: Ipv4Addr) -> Option<PortId> {
         match self.places.get(&address)? {
-            Place::Zonal(_, _, kernel) | Place::Ipv6Zonal { kernel, .. } => *kernel,
-            Place::Host(_)
-            | Place::PublicHost(_)
-            | Place::PublicZonal(..)
-            | Place::Secondary(..)
-            | Place::Endpoint(_)
-            | Place::Resolver(_)
-            | Place::Gateway(_) => None,
+            Holder::Zonal(_, _, kernel) | Holder::Ipv6Zonal { kernel, .. } => *kernel,
+            Holder::Host(_)
+            | Holder::PublicHost(_)
+            | Holder::PublicZonal(..)
+            | Holder::Secondary(..)
+            | Holder::Endpoint(_)
+            | Holder::Resolver(_)
+            | Holder::Gateway(_) => None,
         }
     }
 
     /// The endpoint's interface that has this address.
     pub fn endpoint_at(&self, address: Ipv4Addr) -> Option<EndpointPlace> {
         match self.places.get(&address)? {
-            Place::Endpoint(place) => Some(*place),
-            Place::Host(_)
-            | Place::PublicHost(_)
-            | Place::Zonal(..)
-            | Place::PublicZonal(..)
-            | Place::Secondary(..)
-            | Place::Resolver(_)
-            | Place::Gateway(_)
-            | Place::Ipv6Zonal { .. } => None,
+            Holder::Endpoint(place) => Some(*place),
+            Holder::Host(_)
+            | Holder::PublicHost(_)
+            | Holder::Zonal(..)
+            | Holder::PublicZonal(..)
+            | Holder::Secondary(..)
+            | Holder::Resolver(_)
+            | Holder::Gateway(_)
+            | Holder::Ipv6Zonal { .. } => None,
         }
     }
 
@@ -229,16 +229,16 @@ impl Routes {
     /// True for an address on the internet, to which there is a way: that of a NAT gateway, from a host behind one.
     pub fn is_outside(&self, address: Ipv4Addr) -> bool {
         match self.places.get(&address) {
-            Some(Place::Host(port)) => {
+            Some(Holder::Host(port)) => {
                 self.hosts[port.0 as usize].internet && !is_stand_in(address)
             }
-            Some(Place::PublicHost(_) | Place::PublicZonal(..) | Place::Gateway(_)) => true,
-            Some(Place::Resolver(public)) => *public,
+            Some(Holder::PublicHost(_) | Holder::PublicZonal(..) | Holder::Gateway(_)) => true,
+            Some(Holder::Resolver(public)) => *public,
             Some(
-                Place::Zonal(..)
-                | Place::Secondary(..)
-                | Place::Endpoint(_)
-                | Place::Ipv6Zonal { .. },
+                Holder::Zonal(..)
+                | Holder::Secondary(..)
+                | Holder::Endpoint(_)
+                | Holder::Ipv6Zonal { .. },
             )
             | None => false,
         }
@@ -269,15 +269,15 @@ impl Routes {
         let sender = &self.hosts[sender.0 as usize];
         match place {
             // No address of IPv6 is private and none is translated.
-            Place::Host(port) if is_stand_in(destination) => Ok(Course::Host {
+            Holder::Host(port) if is_stand_in(destination) => Ok(Course::Host {
                 source: sender.over_ipv6()?,
                 destination,
                 port,
             }),
-            Place::Ipv6Zonal { from_internet, .. } if sender.internet && !from_internet => {
+            Holder::Ipv6Zonal { from_internet, .. } if sender.internet && !from_internet => {
                 Err(Reason::NotRoutable)
             }
-            Place::Ipv6Zonal {
+            Holder::Ipv6Zonal {
                 balancer,
                 zonal,
                 kernel,
@@ -288,7 +288,7 @@ impl Routes {
                 zonal,
                 kernel,
             }),
-            Place::Host(port) => {
+            Holder::Host(port) => {
                 let host = &self.hosts[port.0 as usize];
                 if !sender.internet && !host.internet && !reach(self.vpcs.of(port)) {
                     return Err(Reason::NotRoutable);
@@ -304,50 +304,52 @@ impl Routes {
                     port,
                 })
             }
-            Place::PublicHost(port) => Ok(Course::Host {
+            Holder::PublicHost(port) => Ok(Course::Host {
                 source: sender.outside(source)?,
                 destination: self.hosts[port.0 as usize].address,
                 port,
             }),
-            Place::Zonal(..) | Place::Secondary(..) if sender.internet => Err(Reason::NotRoutable),
-            Place::Zonal(balancer, ..) | Place::Secondary(balancer, ..)
+            Holder::Zonal(..) | Holder::Secondary(..) if sender.internet => {
+                Err(Reason::NotRoutable)
+            }
+            Holder::Zonal(balancer, ..) | Holder::Secondary(balancer, ..)
                 if !reach(self.vpcs.of_balancer(balancer)) =>
             {
                 Err(Reason::NotRoutable)
             }
-            Place::Secondary(balancer, zonal, kernel) => Ok(Course::Secondary {
+            Holder::Secondary(balancer, zonal, kernel) => Ok(Course::Secondary {
                 source,
                 balancer,
                 zonal,
                 kernel,
             }),
-            Place::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
+            Holder::Zonal(balancer, zonal, kernel) => Ok(Course::Balancer {
                 source,
                 balancer,
                 zonal,
                 kernel,
             }),
-            Place::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
+            Holder::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
                 source: sender.outside(source)?,
                 balancer,
                 zonal,
                 kernel: None,
             }),
-            Place::Endpoint((endpoint, _))
+            Holder::Endpoint((endpoint, _))
                 if sender.internet || !reach(self.endpoints[usize::from(endpoint.0)]) =>
             {
                 Err(Reason::NotRoutable)
             }
-            Place::Endpoint(place) => Ok(Course::Endpoint(place)),
-            Place::Resolver(public) if sender.internet != public => {
+            Holder::Endpoint(place) => Ok(Course::Endpoint(place)),
+            Holder::Resolver(public) if sender.internet != public => {
                 // The internet's resolver is out there: reached as the internet is.
                 if sender.internet {
                     return Err(Reason::NotRoutable);
                 }
                 sender.outside(source).map(|_| Course::Resolver)
             }
-            Place::Resolver(_) => Ok(Course::Resolver),
-            Place::Gateway(gateway) => Ok(Course::Gateway {
+            Holder::Resolver(_) => Ok(Course::Resolver),
+            Holder::Gateway(gateway) => Ok(Course::Gateway {
                 source: sender.outside(source)?,
                 gateway,
             }),
@@ -358,7 +360,7 @@ impl Routes {
 /// Adds the zonal addresses of balancers, and gives whose each kernel is, in the order of their ports, which are the last.
 fn add_zonal(
     config: &Config,
-    places: &mut FxHashMap<Ipv4Addr, Place>,
+    places: &mut FxHashMap<Ipv4Addr, Holder>,
 ) -> Vec<(BalancerId, ZonalId)> {
     let mut kernels = Vec::new();
     for (index, balancer) in config.balancers.iter().enumerate() {
@@ -373,16 +375,16 @@ fn add_zonal(
                 // Its kernels are hosts.
                 continue;
             }
-            places.insert(zonal.private, Place::Zonal(id, zone, zonal.port));
+            places.insert(zonal.private, Holder::Zonal(id, zone, zonal.port));
             if let Some(kernel) = zonal.port {
                 let secondary = zonal.secondary.iter();
-                places.extend(secondary.map(|own| (*own, Place::Secondary(id, zone, kernel))));
+                places.extend(secondary.map(|own| (*own, Holder::Secondary(id, zone, kernel))));
             }
             if let Some(public) = zonal.public {
-                places.insert(public, Place::PublicZonal(id, zone));
+                places.insert(public, Holder::PublicZonal(id, zone));
             }
             if let Some(ipv6) = zonal.ipv6 {
-                let place = Place::Ipv6Zonal {
+                let place = Holder::Ipv6Zonal {
                     balancer: id,
                     zonal: zone,
                     kernel: zonal.port,
@@ -400,7 +402,7 @@ fn add_zonal(
 fn add_hosts(
     config: &Config,
     kernels: &[(BalancerId, ZonalId)],
-    places: &mut FxHashMap<Ipv4Addr, Place>,
+    places: &mut FxHashMap<Ipv4Addr, Holder>,
 ) {
     let first_kernel = config.ports.len() - kernels.len();
     for (index, port) in config.ports.iter().enumerate() {
@@ -411,15 +413,15 @@ fn add_hosts(
             config.balancers[balancer.0 as usize].kind.is_proxy()
         });
         if let Some(public) = port.public_address {
-            places.insert(public, Place::PublicHost(id));
+            places.insert(public, Holder::PublicHost(id));
         }
         if kernel.is_none() || of_proxy {
             let own = port.addresses.iter().chain([&port.address]);
             for &address in own.chain(&port.routed) {
-                places.insert(address, Place::Host(id));
+                places.insert(address, Holder::Host(id));
             }
             if let Some(ipv6) = port.ipv6 {
-                places.insert(ipv6, Place::Host(id));
+                places.insert(ipv6, Holder::Host(id));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A packet's way through the fabric: host's edge, up link, hop, translation, down link, host.
 //!
-//! Links are crossed in `crossing`, answers made in `reply`, ICMP is in `errors`, kernels of zonal addresses in
+//! Links are crossed in `crossing`, answers made in `reply`, ICMP is in `icmp`, kernels of zonal addresses in
 //! `kernels`. There and here every function ends in exactly one of:
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 

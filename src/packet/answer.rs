@@ -1,4 +1,4 @@
-//! Packets the network itself makes: RST segments, ICMP errors, datagrams.
+//! Packets the network itself makes: RST segments, ICMP errors, datagrams, and segments that a story injects.
 
 use super::rewrite::fill_checksums;
 use super::{Headers, ICMP, IcmpPacket, Ipv4Packet, TCP, UDP, VnetHeader, icmp, put16, put32, tcp};
@@ -58,12 +58,7 @@ pub fn unasked_reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32, ack: Option
 }
 
 /// A segment with ACK and PSH, its sequence and acknowledgement number, and `length` bytes of payload that are all 0.
-pub fn segment(
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    (seq, ack): (u32, u32),
-    length: u16,
-) -> Vec<u8> {
+pub fn stray(from: SocketAddrV4, to: SocketAddrV4, (seq, ack): (u32, u32), length: u16) -> Vec<u8> {
     let mut packet = vec![0; 40 + usize::from(length)];
     ip_header(&mut packet, *from.ip(), *to.ip(), TCP);
     put16(&mut packet, 20, from.port());

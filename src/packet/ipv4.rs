@@ -113,11 +113,6 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
 }
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Ipv4Packet<T> {
-    /// Sets the total length. The caller sees to it that the buffer is long enough.
-    pub fn set_total_len(&mut self, value: u16) {
-        put16(self.0.as_mut(), 2, value);
-    }
-
     /// Sets the identification.
     pub fn set_identification(&mut self, value: u16) {
         put16(self.0.as_mut(), 4, value);

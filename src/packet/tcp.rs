@@ -1,6 +1,6 @@
 //! View of a TCP segment (RFC 9293 section 3.1).
 
-use super::{Malformed, be16, be32, put16, put32};
+use super::{Malformed, be16, be32, put32};
 
 /// FIN, lowest bit of the flags byte.
 pub const FIN: u8 = 0x01;
@@ -128,10 +128,5 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> TcpPacket<T> {
     /// Sets the flags byte.
     pub fn set_flags(&mut self, value: u8) {
         self.0.as_mut()[13] = value;
-    }
-
-    /// Sets the checksum field.
-    pub fn set_checksum(&mut self, value: u16) {
-        put16(self.0.as_mut(), 16, value);
     }
 }

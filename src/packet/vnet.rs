@@ -6,8 +6,6 @@
 
 /// `flags`: the transport checksum field holds the un-complemented pseudo-header sum.
 pub const NEEDS_CSUM: u8 = 1;
-/// `flags`: the receiver's device has verified the checksum.
-pub const DATA_VALID: u8 = 2;
 
 /// `gso_type`: an ordinary packet.
 pub const GSO_NONE: u8 = 0;
@@ -23,7 +21,7 @@ pub const GSO_ECN: u8 = 0x80;
 /// What stands in front of a packet. Fields as in `virtio_net_hdr`, offsets from the first byte of the IP header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VnetHeader {
-    /// [`NEEDS_CSUM`], [`DATA_VALID`].
+    /// [`NEEDS_CSUM`]; others mean nothing here.
     pub flags: u8,
     /// [`GSO_NONE`], [`GSO_TCPV4`], [`GSO_TCPV6`], [`GSO_UDP_L4`], perhaps with [`GSO_ECN`].
     pub gso_type: u8,

@@ -252,6 +252,27 @@ fn what_goes_nowhere_has_a_reason() {
 }
 
 #[test]
+fn what_has_no_counterpart_in_the_other_family_is_dropped_as_that() {
+    let mut config = dualstack();
+    for listener in &mut config.balancers[0].listeners {
+        listener.forward[0].group = GroupId(1);
+    }
+    let mut net = Net::new(config);
+    // A router solicitation (RFC 4861) is of IPv6 alone.
+    let mut solicitation = Vec::new();
+    PacketBuilder::ipv6(ip6(CLIENT6).octets(), ip6(FRONT_A6).octets(), 255)
+        .icmpv6_raw(133, 0, [0; 4])
+        .write(&mut solicitation, &[])
+        .expect("into memory");
+    assert_eq!(net.dropped(CLIENT, solicitation), Reason::Untranslatable);
+    // UDP over IPv6 must have a sum, and nobody who sees the first fragment alone can make one.
+    let whole = datagram(end(CLIENT_IP, 40_000), end(FRONT_A, 53), 152);
+    let mut first = part(&whole, 7, 0, true);
+    first[26..28].copy_from_slice(&[0, 0]);
+    assert_eq!(net.dropped(CLIENT, first), Reason::Untranslatable);
+}
+
+#[test]
 fn an_internal_balancer_keeps_the_internet_out() {
     let mut config = dualstack();
     config.balancers[0].ipv6_from_internet = false;

@@ -5,7 +5,7 @@
 //! targets; what they block is dropped without a word and shows in these counters only.
 
 use super::super::guard::rules::{Direction, View};
-use super::super::guard::{Crossing, Watch};
+use super::super::guard::{AtGuard, Watch};
 use super::super::record::Reason;
 use super::{Arrival, Balancers};
 use crate::packet::{Headers, TCP};
@@ -30,7 +30,7 @@ impl Balancers {
         {
             return Ok(());
         }
-        let crossing = Crossing {
+        let crossing = AtGuard {
             at: now,
             packet: at.packet,
             view: View {

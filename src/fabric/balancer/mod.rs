@@ -224,7 +224,7 @@ impl Balancers {
 
     /// The flow on whose way back a packet travels.
     pub fn way_back(&self, headers: &Headers) -> Option<FlowId> {
-        let protocol = protocol(headers)?;
+        let protocol = flow_protocol(headers)?;
         self.table
             .find(Side::Target, Key::new(protocol, headers.from, headers.to))
     }
@@ -255,7 +255,7 @@ impl Balancers {
         at: Arrival,
         mut watch: Option<&mut Watch>,
     ) -> Decision {
-        let Some(protocol) = protocol(headers) else {
+        let Some(protocol) = flow_protocol(headers) else {
             return Decision::dropped(Reason::ProtocolUnsupported);
         };
         let known = self
@@ -358,7 +358,7 @@ impl Balancers {
     /// Forgets what is left of a flow that is over, for a connection that goes to its target directly and looks
     /// the same there; else the target's answers would take the old way back.
     pub fn make_way(&mut self, headers: &Headers) {
-        if let Some(protocol) = protocol(headers) {
+        if let Some(protocol) = flow_protocol(headers) {
             self.table
                 .free_way_back(Key::new(protocol, headers.to, headers.from));
         }
@@ -436,7 +436,7 @@ fn on_wire(headers: &Headers) -> (u64, u64) {
 }
 
 /// The protocols that flows are made of, with ports that are known.
-fn protocol(headers: &Headers) -> Option<Protocol> {
+fn flow_protocol(headers: &Headers) -> Option<Protocol> {
     match headers.protocol {
         _ if !headers.knows_ports() => None,
         TCP => Some(Protocol::Tcp),

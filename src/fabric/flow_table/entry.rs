@@ -21,7 +21,7 @@ pub const ANSWERED: u8 = 4;
 /// A flow ends at a kernel of the balancer, which terminates TLS.
 pub const AT_KERNEL: u8 = 8;
 
-/// By side: what it sends may go the [`Way`].
+/// By side: what it sends may go the [`Shortcut`].
 const HAS_WAY: [u8; 2] = [16, 32];
 
 /// The balancer has ended a flow by itself.
@@ -61,7 +61,7 @@ impl From<Side> for Party {
 
 /// The ports between which a flow's packets travel, when nothing on their way had anything to say of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Way {
+struct Shortcut {
     /// Of all that could have had a say: a number that changes with it.
     epoch: u32,
     /// By side.
@@ -96,7 +96,7 @@ pub struct Entry {
     marks: u8,
     /// Where `source`'s port came from.
     pub source_port: SourcePort,
-    way: Way,
+    way: Shortcut,
 }
 
 /// What is asked seldom.
@@ -143,7 +143,7 @@ impl Entry {
             state: FlowState::SynSent,
             marks: 0,
             source_port: new.source_port,
-            way: Way::default(),
+            way: Shortcut::default(),
         }
     }
 
@@ -237,7 +237,7 @@ impl Entry {
             Side::Client => [from, to],
             Side::Target => [to, from],
         };
-        let way = Way { epoch, ports };
+        let way = Shortcut { epoch, ports };
         if self.way != way {
             self.unmark(HAS_WAY[0] | HAS_WAY[1]);
             self.way = way;

@@ -27,7 +27,7 @@ pub struct Watch {
 
 /// A packet, and when it came to a guard.
 #[derive(Clone, Copy)]
-pub struct Crossing<'a> {
+pub struct AtGuard<'a> {
     /// When.
     pub at: Duration,
     /// Its number.
@@ -100,7 +100,7 @@ impl Watch {
         &mut self,
         port: PortId,
         direction: Direction,
-        crossing: &Crossing<'_>,
+        crossing: &AtGuard<'_>,
         through: Option<BalancerId>,
         quoted: Option<View>,
     ) -> Result<(), Reason> {
@@ -138,7 +138,7 @@ impl Watch {
         balancer: BalancerId,
         zonal: ZonalId,
         direction: Direction,
-        crossing: &Crossing<'_>,
+        crossing: &AtGuard<'_>,
     ) -> Result<(), Reason> {
         let Some(interfaces) = self.rules.balancers.get(balancer.0 as usize) else {
             return Ok(());
@@ -162,7 +162,7 @@ impl Watch {
         &mut self,
         subnet: Option<SubnetId>,
         direction: Direction,
-        crossing: &Crossing<'_>,
+        crossing: &AtGuard<'_>,
     ) -> Result<(), Reason> {
         let Some(id) = subnet else { return Ok(()) };
         let Some(acl) = &self.rules.subnets[id.0 as usize].acl else {
@@ -177,12 +177,7 @@ impl Watch {
         }
     }
 
-    fn refuse(
-        &mut self,
-        crossing: &Crossing<'_>,
-        direction: Direction,
-        guard: GuardKind,
-    ) -> Reason {
+    fn refuse(&mut self, crossing: &AtGuard<'_>, direction: Direction, guard: GuardKind) -> Reason {
         if self.refusals.len() < self.limit {
             self.refusals.push(Refusal {
                 packet: crossing.packet,

@@ -3,11 +3,11 @@
 
 use super::super::config::{GatewayId, PortId, Protocol};
 use super::super::flow_table::Key;
-use super::super::icmp::protocol;
 use super::super::passage::{Passage, Transient, tuple};
+use super::super::quoted::quoted_protocol;
 use super::super::record::{Fate, FlowState, MappingId, Party, Reason, Tuple};
 use super::super::{Fabric, Output};
-use super::{Farewell, Reset, Verdict};
+use super::{ExpiryResets, Reset, Verdict};
 use crate::packet::answer::unasked_reset;
 use crate::packet::quote::Quote;
 use crate::packet::rewrite::rewrite;
@@ -102,7 +102,7 @@ impl Fabric {
             self.end_at_gateway(transient, gateway, None, Reason::IcmpUnsupported);
             return false;
         };
-        let key = protocol(&quote).map(|protocol| Key::new(protocol, quote.to, quote.from));
+        let key = quoted_protocol(&quote).map(|protocol| Key::new(protocol, quote.to, quote.from));
         let found = key.and_then(|key| self.gateways.mappings.by_inside(key));
         let Some(mapping) = found.filter(|id| self.is_kept(*id)) else {
             self.end_at_gateway(transient, gateway, None, Reason::IcmpUnrelated);
@@ -135,7 +135,7 @@ impl Fabric {
             true => SocketAddrV4::new(source, quote.to.port()),
             false => quote.to,
         };
-        let key = protocol(&quote).map(|protocol| Key::new(protocol, remote, quote.from));
+        let key = quoted_protocol(&quote).map(|protocol| Key::new(protocol, remote, quote.from));
         let found = key.and_then(|key| self.gateways.mappings.by_outside(key));
         let Some(mapping) = found.filter(|id| self.is_kept(*id)) else {
             self.end_at_gateway(transient, gateway, None, Reason::IcmpUnrelated);
@@ -164,7 +164,7 @@ impl Fabric {
     /// Tells both ends of connections that have expired, where a gateway does that.
     pub(in super::super) fn bid_gateway_farewells(&mut self, at: Duration, out: &mut impl Output) {
         while let Some(farewell) = self.gateways.farewells.pop_front() {
-            let Farewell {
+            let ExpiryResets {
                 mapping,
                 inside,
                 outside,

@@ -22,7 +22,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-use table::{Mapping, Mappings, Side};
+use table::{Facing, Mapping, Mappings};
 
 /// All gateways.
 pub struct Gateways {
@@ -33,7 +33,7 @@ pub struct Gateways {
     mappings: Mappings,
     /// What found no port: what is sent again is no other connection. By sequence number of its SYN; 0: datagrams.
     refused: FxHashMap<Tuple, u32>,
-    farewells: VecDeque<Farewell>,
+    farewells: VecDeque<ExpiryResets>,
 }
 
 struct State {
@@ -64,7 +64,7 @@ enum Verdict {
 
 /// RSTs for a connection that has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Farewell {
+struct ExpiryResets {
     mapping: MappingId,
     inside: Reset,
     outside: Reset,
@@ -210,7 +210,7 @@ impl Gateways {
         host: PortId,
         headers: &Headers,
     ) -> Verdict {
-        let protocol = match protocol(headers) {
+        let protocol = match carried_protocol(headers) {
             Ok(protocol) => protocol,
             Err(reason) => return Verdict::Drop(reason, None),
         };
@@ -219,7 +219,7 @@ impl Gateways {
         if let Some(id) = known.filter(|id| self.mappings.get(*id).gateway == gateway)
             && self.continues(now, id, headers)
         {
-            self.carry(now, id, headers, Side::Inside);
+            self.carry(now, id, headers, Facing::Inside);
             return Verdict::Translate(id, self.mappings.get(id).outside);
         }
         if protocol == Protocol::Tcp && !headers.is_opening() {
@@ -264,7 +264,7 @@ impl Gateways {
         });
         self.count_active(id, true);
         self.mappings.check(self.limit(self.mappings.get(id)), id);
-        self.carry(now, id, headers, Side::Inside);
+        self.carry(now, id, headers, Facing::Inside);
         Verdict::Translate(id, outside)
     }
 
@@ -281,7 +281,7 @@ impl Gateways {
     }
 
     fn come_back(&mut self, now: Duration, headers: &Headers) -> Verdict {
-        let protocol = match protocol(headers) {
+        let protocol = match carried_protocol(headers) {
             Ok(protocol) => protocol,
             Err(reason) => return Verdict::Drop(reason, None),
         };
@@ -292,7 +292,7 @@ impl Gateways {
         if self.mappings.get(id).state == FlowState::Expired {
             return Verdict::Drop(Reason::ExpiredFlow, Some(id));
         }
-        self.carry(now, id, headers, Side::Outside);
+        self.carry(now, id, headers, Facing::Outside);
         Verdict::Translate(id, self.mappings.get(id).inside)
     }
 
@@ -350,12 +350,12 @@ impl Gateways {
     }
 
     /// A packet travels by a mapping.
-    fn carry(&mut self, now: Duration, id: MappingId, headers: &Headers, by: Side) {
+    fn carry(&mut self, now: Duration, id: MappingId, headers: &Headers, by: Facing) {
         let mapping = self.mappings.get_mut(id);
         mapping.last = mapping.last.max(now);
         mapping.track(headers, by);
         let gateway = mapping.gateway;
-        let answers = by == Side::Outside && mapping.state == FlowState::SynSent;
+        let answers = by == Facing::Outside && mapping.state == FlowState::SynSent;
         let accepts = mapping.protocol == Protocol::Udp || headers.flags & tcp::SYN != 0;
         if answers && accepts {
             mapping.state = FlowState::Established;
@@ -368,7 +368,7 @@ impl Gateways {
     }
 
     /// Takes note of a FIN or RST.
-    fn finish(&mut self, now: Duration, id: MappingId, headers: &Headers, by: Side) {
+    fn finish(&mut self, now: Duration, id: MappingId, headers: &Headers, by: Facing) {
         let mapping = self.mappings.get_mut(id);
         if !mapping.is_live() {
             return;
@@ -400,7 +400,7 @@ impl Gateways {
             FlowState::SynSent | FlowState::Closed | FlowState::Expired => false,
         };
         let told = active && mapping.state == FlowState::Established;
-        let farewell = Farewell {
+        let farewell = ExpiryResets {
             mapping: id,
             inside: reset(mapping.remote, mapping.inside, mapping.inside_next),
             outside: reset(mapping.outside, mapping.remote, mapping.outside_next),
@@ -464,13 +464,13 @@ impl Gateways {
 
 impl Mapping {
     /// What each side expects next; an unasked RST is taken only with that.
-    fn track(&mut self, headers: &Headers, by: Side) {
+    fn track(&mut self, headers: &Headers, by: Facing) {
         if headers.protocol != TCP || headers.is_reset() {
             return;
         }
         let (receiver, sender) = match by {
-            Side::Inside => (&mut self.outside_next, &mut self.inside_next),
-            Side::Outside => (&mut self.inside_next, &mut self.outside_next),
+            Facing::Inside => (&mut self.outside_next, &mut self.inside_next),
+            Facing::Outside => (&mut self.inside_next, &mut self.outside_next),
         };
         let syn = headers.flags & tcp::SYN != 0;
         let marks = u32::from(syn) + u32::from(headers.flags & tcp::FIN != 0);
@@ -514,7 +514,7 @@ fn opening(headers: &Headers) -> u32 {
 }
 
 /// What a gateway carries besides ICMP errors.
-fn protocol(headers: &Headers) -> Result<Protocol, Reason> {
+fn carried_protocol(headers: &Headers) -> Result<Protocol, Reason> {
     match headers.protocol {
         _ if headers.is_untraceable() => Err(Reason::Fragment),
         TCP => Ok(Protocol::Tcp),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// One of the two sides of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum Facing {
     /// The host behind the gateway.
     Inside,
     /// The destination.

@@ -1,6 +1,6 @@
 //! ICMPv6 messages made ICMP messages, and back (RFC 7915 sections 4.2, 4.3, 5.2 and 5.3), with what errors quote.
 
-use super::{Ends, StandIns, Way, header_inside, header_outside, protocol_inside, readdress};
+use super::{Ends, StandIns, Turn, header_inside, header_outside, protocol_inside, readdress};
 use super::{LONGER, protocol_outside, seal};
 use crate::packet::checksum::{self, Delta};
 use crate::packet::icmp::{DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, TIME_EXCEEDED};
@@ -28,7 +28,7 @@ pub(super) fn enter(
         return Err(Malformed::Truncated);
     }
     if matches!(message[0], V6_ECHO_REQUEST | V6_ECHO_REPLY) {
-        echo(message, message.len(), ends, Way::Enter);
+        echo(message, message.len(), ends, Turn::Enter);
         return Ok(0);
     }
     let (kind, code) = (message[0], message[1]);
@@ -55,7 +55,7 @@ pub(super) fn leave<'a>(
         return None;
     }
     if matches!(message[0], ECHO_REQUEST | ECHO_REPLY) {
-        echo(message, message.len(), ends, Way::Leave);
+        echo(message, message.len(), ends, Turn::Leave);
         return Some(message);
     }
     let (kind, code, rest) = outside(message[0], message[1], be32(message, 4))?;
@@ -105,24 +105,24 @@ fn outside(kind: u8, code: u8, rest: u32) -> Option<(u8, u8, u32)> {
 }
 
 /// Changes an echo message, which may be cut off; `length` is that of the whole. Other messages stay.
-fn echo(message: &mut [u8], length: usize, ends: &Ends, way: Way) {
+fn echo(message: &mut [u8], length: usize, ends: &Ends, way: Turn) {
     if message.len() < 4 {
         return;
     }
     let kind = match (way, message[0]) {
-        (Way::Enter, V6_ECHO_REQUEST) => ECHO_REQUEST,
-        (Way::Enter, V6_ECHO_REPLY) => ECHO_REPLY,
-        (Way::Leave, ECHO_REQUEST) => V6_ECHO_REQUEST,
-        (Way::Leave, ECHO_REPLY) => V6_ECHO_REPLY,
-        (Way::Enter | Way::Leave, _) => return,
+        (Turn::Enter, V6_ECHO_REQUEST) => ECHO_REQUEST,
+        (Turn::Enter, V6_ECHO_REPLY) => ECHO_REPLY,
+        (Turn::Leave, ECHO_REQUEST) => V6_ECHO_REQUEST,
+        (Turn::Leave, ECHO_REPLY) => V6_ECHO_REPLY,
+        (Turn::Enter | Turn::Leave, _) => return,
     };
     let old = be16(message, 0);
     message[0] = kind;
     // ICMP has no pseudo-header.
     let pseudo = ends.sum_real() + length as u64 + u64::from(ICMPV6);
     let (before, after) = match way {
-        Way::Enter => (pseudo, 0),
-        Way::Leave => (0, pseudo),
+        Turn::Enter => (pseudo, 0),
+        Turn::Leave => (0, pseudo),
     };
     let delta = Delta::default()
         .word(old, be16(message, 0))
@@ -132,7 +132,7 @@ fn echo(message: &mut [u8], length: usize, ends: &Ends, way: Way) {
 }
 
 /// Changes what a quote shows of its upper layer.
-fn quoted_upper(upper: &mut [u8], length: usize, protocol: u8, ends: &Ends, way: Way) {
+fn quoted_upper(upper: &mut [u8], length: usize, protocol: u8, ends: &Ends, way: Turn) {
     if protocol == ICMP {
         echo(upper, length, ends, way);
     } else {
@@ -154,7 +154,7 @@ fn quote_inside(quoted: &mut [u8], map: &mut StandIns) -> Result<usize, Malforme
     let protocol = protocol_inside(upper.protocol);
     if upper.fragment.is_none_or(|fragment| fragment.offset == 0) {
         let bytes = &mut quoted[upper.offset..];
-        quoted_upper(bytes, length, protocol, &ends, Way::Enter);
+        quoted_upper(bytes, length, protocol, &ends, Turn::Enter);
     }
     let start = upper.offset - ipv4::MIN_HEADER_LEN;
     let quoted = &mut quoted[start..];
@@ -190,7 +190,7 @@ fn quote_outside(quoted: &[u8], map: &StandIns, made: &mut Vec<u8>) -> Option<()
     made.extend_from_slice(&quoted[header_len..]);
     if is_first {
         let upper = &mut made[start + HEADER_LEN..];
-        quoted_upper(upper, length, protocol, &ends, Way::Leave);
+        quoted_upper(upper, length, protocol, &ends, Turn::Leave);
     }
     Some(())
 }

@@ -49,17 +49,17 @@ impl Ends {
     }
 
     /// What an upper layer's sum has to change by.
-    fn delta(&self, way: Way) -> Delta {
+    fn delta(&self, way: Turn) -> Delta {
         match way {
-            Way::Enter => Delta::default().sums(self.sum_real(), self.sum_inside()),
-            Way::Leave => Delta::default().sums(self.sum_inside(), self.sum_real()),
+            Turn::Enter => Delta::default().sums(self.sum_real(), self.sum_inside()),
+            Turn::Leave => Delta::default().sums(self.sum_inside(), self.sum_real()),
         }
     }
 }
 
 /// Which of the two translations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Turn {
     /// From IPv6 to stand-ins.
     Enter,
     /// Back.
@@ -97,7 +97,7 @@ pub fn enter(
         if protocol == UDP && !partial && segment.len() >= 8 && be16(segment, 6) == 0 {
             return Err(Malformed::Checksum);
         }
-        readdress(segment, protocol, ends.delta(Way::Enter), partial);
+        readdress(segment, protocol, ends.delta(Turn::Enter), partial);
     }
     if end - start > usize::from(u16::MAX) {
         return Err(Malformed::Length);
@@ -167,7 +167,7 @@ pub fn leave<'a>(
             readdress(
                 body,
                 headers.protocol,
-                ends.delta(Way::Leave),
+                ends.delta(Turn::Leave),
                 headers.partial,
             );
             if headers.protocol == UDP && !headers.partial {

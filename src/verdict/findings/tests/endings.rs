@@ -174,7 +174,7 @@ fn of_an_expired_flow_each_end_is_told_when_it_speaks() {
     let summary = both_ends_speak(reset, reset);
     assert!(
         summary.ends_with(
-            "client was the first to speak again: it was answered with RST. When web1 spoke, it was answered with RST."
+            "client was the first to speak again, after 4.00 s: it was answered with RST. When web1 spoke, it was answered with RST."
         ),
         "{summary}"
     );
