@@ -182,7 +182,7 @@ fn of_an_expired_flow_each_end_is_told_when_it_speaks() {
     let summary = both_ends_speak(dropped, reset);
     assert!(
         summary.ends_with(
-            "client was the first to speak again: it was dropped without a word. When web1 spoke, it was answered with \
+            "client was the first to speak again, after 4.00 s: it was dropped without a word. When web1 spoke, it was answered with \
              RST."
         ),
         "{summary}"
