@@ -161,11 +161,12 @@ fn bytes_over_a_shared_connection_are_told_by_client() {
 #[test]
 fn the_page_of_an_ended_connection_is_no_answer() {
     let body = format!(
-        "time_scale: 100\n{NETWORK}steps:\n  - connect: {{ as: idle, from: client, to: app }}\n  - wait: 75s cloud\n  \
+        "time_scale: 50\n{NETWORK}steps:\n  - connect: {{ as: idle, from: client, to: app }}\n  - wait: 75s cloud\n  \
          - exchange: {{ over: idle, as: late, timeout: 1s }}\n"
     );
     let Some(case) = once(&body) else { return };
-    let page = case.packets(|p| p["receiver"] == "client" && p["len"].as_i64() > Some(0));
+    let comes = |p: &serde_json::Value| p["receiver"] == "client" && p["protocol"] == "tcp";
+    let page = case.packets(|p| comes(p) && p["len"].as_i64() > Some(0));
     assert_eq!(page.len(), 1, "408");
     has(case.step("late"), json!({ "ok": false, "received": 0 }));
 }

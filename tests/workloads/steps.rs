@@ -434,10 +434,10 @@ hosts:
 steps:
   - connect: { as: call, from: client, to: "web:80" }
   - send: { over: call, as: early, bytes: 100 }
-  - wait_until: { condition: "packets.exists(p, p.sender == 'web' && p.len == 100)" }
+  - wait_until: { that: "hosts.client.sockets.exists(s, s.recv_queue == 100)" }
   - exchange: { over: call, as: own, bytes: 64 }
   - send: { over: call, as: unread, bytes: 100 }
-  - wait_until: { condition: "packets.filter(p, p.sender == 'web' && p.len == 100).size() == 2" }
+  - wait_until: { that: "hosts.client.sockets.exists(s, s.recv_queue == 100)" }
   - freeze: web
   - exchange: { over: call, as: silent, bytes: 64, timeout: 200ms }
 "#,
