@@ -165,6 +165,36 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn answers_are_told_when_any_is_no_success() {
+        let met = |list: &[(&str, i64)]| -> BTreeMap<String, i64> {
+            let entries = list.iter();
+            entries
+                .map(|(code, number)| ((*code).to_owned(), *number))
+                .collect()
+        };
+        assert_eq!(other_answers(&met(&[])), None);
+        assert_eq!(other_answers(&met(&[("200", 4), ("204", 1)])), None);
+        assert_eq!(
+            other_answers(&met(&[("200", 4), ("502", 6), ("504", 1)])).as_deref(),
+            Some("answers: 200 4 times, 502 6 times, 504 once")
+        );
+    }
+
+    #[test]
+    fn settings_of_the_machine_are_told_by_their_last_words() {
+        let tcp = |name: &str| format!("net.ipv4.{name}");
+        let tcp = BTreeMap::from([
+            (tcp("tcp_congestion_control"), "bbr".to_owned()),
+            (tcp("tcp_rmem"), "4096 131072 33554432".to_owned()),
+        ]);
+        assert_eq!(
+            of_machine(&tcp).as_deref(),
+            Some("tcp_congestion_control bbr, tcp_rmem 4096 131072 33554432")
+        );
+        assert_eq!(of_machine(&BTreeMap::new()), None);
+    }
+
+    #[test]
     fn every_word_of_a_verdict_is_explained() {
         let rulings = [Ruling::Holds, Ruling::Fails, Ruling::Inconclusive].map(Word::Ruled);
         let words = rulings

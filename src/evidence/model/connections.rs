@@ -64,6 +64,9 @@ pub struct Connection {
     pub ended_by: String,
     /// The client's TCP state after the last step: `ESTABLISHED`, ...; empty without socket.
     pub client_state: String,
+    /// Host whose socket is at the other end, where that is not the target: one inside of it, or behind it, that it passed the SYN on to.
+    #[serde(default)]
+    pub server: String,
     /// The server's TCP state of its socket with this tuple after the last step; empty when it has none.
     pub server_state: String,
     /// The client that the server was told of by a PROXY protocol header, `address:port`; empty without one.

@@ -54,7 +54,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         many => sentences.push(tell_many(trace, many)),
     }
     if let Some(first) = at_server.first() {
-        let target = &connections[*first].target;
+        let target = server(&connections[*first]);
         sentences.push(format!(
             "{} still stand{} at {target}, and the client has no socket for {}.",
             name_all(trace, &at_server),
@@ -64,7 +64,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     let all: Vec<usize> = at_client.iter().chain(&at_server).copied().collect();
     let last = all.iter().take(3).flat_map(|c| resent(trace, *c));
-    let targets = distinct(all.iter().map(|c| connections[*c].target.as_str()));
+    let targets = distinct(all.iter().map(|c| server(&connections[*c])));
     Some(Finding {
         kind: KIND.into(),
         summary: sentences.join(" "),
@@ -82,6 +82,14 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         ),
         values: Vec::new(),
     })
+}
+
+/// Whose socket is, or was, at the other end: not always the target's, which may only pass on what comes.
+fn server(connection: &Connection) -> &str {
+    match connection.server.as_str() {
+        "" => &connection.target,
+        server => server,
+    }
 }
 
 /// The last connection on each pair of addresses at the client.
@@ -145,7 +153,9 @@ fn tell(trace: &Trace, connection: usize) -> String {
     let owner = owner(trace, connection);
     let mut text = format!(
         "{name} is {} at {} and gone at {}",
-        c.client_state, c.from, c.target
+        c.client_state,
+        c.from,
+        server(c)
     );
     if owner != connection {
         text.push_str(&format!(

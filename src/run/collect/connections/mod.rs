@@ -171,6 +171,7 @@ impl<'a> Known<'a> {
             None => self.passed_on(acknowledged, leads.pair, proxied),
         };
         let own = Some(client.from.0 as usize);
+        let server_name = server.map(|server| plan.hosts[server].name.as_str());
         let client_state = self.state(own, client.local, Some(client.to.address));
         let server_state = self.state(server, at, seen);
         // Who sends or believes a RST or FIN is not ESTABLISHED afterwards.
@@ -179,6 +180,10 @@ impl<'a> Known<'a> {
             .all(|state| *state == "ESTABLISHED");
         let ended_by = leads.ended.filter(|_| !both_stand);
         Connection {
+            server: server_name
+                .filter(|name| *name != reached.target)
+                .unwrap_or_default()
+                .to_owned(),
             step: client.step,
             protocol: if client.udp { "udp" } else { "tcp" }.to_owned(),
             from: plan.hosts[client.from.0 as usize].name.clone(),

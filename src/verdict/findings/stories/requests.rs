@@ -97,6 +97,21 @@ pub(super) fn nobody_registered(happened: bool) -> Kit {
     kit
 }
 
+#[test]
+fn a_target_that_answers_when_the_balancer_has_given_up_is_too_late() {
+    let said = [
+        SYN,
+        SYN_ACK,
+        ACK,
+        REQUEST,
+        (true, 49.0, "F.", 0),
+        (false, 49.2, "P.", 90),
+        (false, 49.3, "F.", 0),
+    ];
+    let told = told(&request(504, 1, &said), "gateway-timeout").expect("the finding");
+    assert!(told.contains("the idle timeout ran out"), "{told}");
+}
+
 /// What is said of a story.
 fn told(kit: &Kit, kind: &str) -> Option<String> {
     let found = shown(kit).into_iter().find(|finding| finding.kind == kind);

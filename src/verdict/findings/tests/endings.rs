@@ -44,6 +44,20 @@ fn a_server_that_nobody_told_is_stale_until_the_goodbye_arrives() {
 }
 
 #[test]
+fn the_host_whose_socket_it_is_is_named_and_not_the_target_that_passes_it_on() {
+    let behind = |client: &str, server: &str| {
+        let mut kit = harmless();
+        kit.of(0).server = "pod1".into();
+        (kit.of(0).client_state, kit.of(0).server_state) = (client.into(), server.into());
+        the(&kit, "stale-connection").summary
+    };
+    let standing = behind("", "ESTABLISHED");
+    assert!(standing.contains("still stands at pod1"), "{standing}");
+    let gone = behind("ESTABLISHED", "");
+    assert!(gone.contains("gone at pod1"), "{gone}");
+}
+
+#[test]
 fn what_was_closed_properly_or_never_stood_is_not_stale() {
     let (kit, _) = closed_by_the_target();
     assert_eq!(kinds(&kit), [""; 0]);
