@@ -7,7 +7,7 @@ use super::select::LeftOut;
 use super::{Status, reports, terminal};
 use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Report, Word};
-use crate::run::{self, Recorded, need};
+use crate::run::{self, Recorded, length, need};
 use crate::verdict::Ruling;
 use crate::world::{Error, World, probe};
 use futures_util::FutureExt;
@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
 /// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
-const JOBS_PER_PROCESSOR: usize = 48;
+const JOBS_PER_PROCESSOR: usize = 80;
 /// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;
@@ -186,7 +186,7 @@ impl Runs {
         let (results, inbox) = mpsc::channel(processors());
         // The longest first: a long case that began last would be waited for alone.
         let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
-        numbered.sort_by_key(|(_, job)| Reverse(need::length(&job.plan)));
+        numbered.sort_by_key(|(_, job)| Reverse(length::of(&job.plan)));
         let (room, cancelled) = (Arc::clone(&self.room), self.cancelled.clone());
         let capture = self.capture;
         // One task begins them all: tasks of their own would come to the gate in any order.
@@ -369,7 +369,7 @@ async fn build_and_run(
     room.departure.built();
     let world = Arc::new(built?);
     let up = began.elapsed();
-    let reckoned = need::length(plan);
+    let reckoned = length::of(plan);
     tracing::debug!(lab = %plan.lab, case = %plan.case, ?up, ?reckoned, "a case begins");
     let result = run::run(plan, Arc::clone(&world), part.sockets, cancelled).await;
     tracing::debug!(lab = %plan.lab, case = %plan.case, "a case has ended");

@@ -8,6 +8,7 @@ pub mod capture;
 mod client;
 mod collect;
 mod counted;
+pub mod length;
 mod live;
 pub mod need;
 mod probe;
@@ -22,8 +23,9 @@ pub use live::{Live, Witness};
 
 use crate::evidence::Evidence;
 use crate::plan::Plan;
+use crate::world::counters::{Counters, Reading};
 use crate::world::drops::Followed;
-use crate::world::{Error, World, proc};
+use crate::world::{Error, World};
 use capture::Capture;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -66,9 +68,9 @@ pub async fn run(
 /// Counters of every host when the story began, in the plan's order.
 #[derive(Debug)]
 struct Baseline {
-    counters: Vec<proc::Counters>,
+    counters: Vec<Reading>,
     /// Of connection tracking; empty where it was not at work yet.
-    tracked: Vec<proc::Counters>,
+    tracked: Vec<Counters>,
     /// What its kernel drops since then; or why that is not known.
     followed: Result<Followed, String>,
 }

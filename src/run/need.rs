@@ -1,8 +1,7 @@
-//! What a case will take, reckoned from its plan: descriptors that it has open at once, and time.
+//! What a case will take, reckoned from its plan: descriptors that it has open at once. Not here: its time (see `length`).
 
-use crate::expr::Truth;
 use crate::fabric::config::Balancer;
-use crate::plan::{Kind, Plan, Request, Step, Verb};
+use crate::plan::{Plan, Request, Verb};
 use std::time::Duration;
 
 /// Descriptors of a case besides its hosts' and its sockets': the fabric's own, files that are open for a moment.
@@ -102,116 +101,6 @@ fn at_once(all: usize, rate: Option<f64>, life: Duration) -> usize {
     all.min((per_second * life.as_secs_f64()).ceil() as usize + 1)
 }
 
-/// A program's own time, which no plan tells: longer than most steps take.
-const PROGRAM: Duration = Duration::from_secs(1);
-
-/// The slowest way of a plan.
-struct Way {
-    /// What links delay, there and back.
-    around: Duration,
-    /// Bits per second; none: no limit.
-    rate: Option<u64>,
-}
-
-impl Way {
-    fn of(plan: &Plan) -> Self {
-        let ports = plan.fabric.ports.iter();
-        let around = ports.clone().map(|port| port.up.delay + port.down.delay);
-        let rates = ports.flat_map(|port| [port.up.rate, port.down.rate]);
-        Self {
-            around: around.max().unwrap_or_default(),
-            rate: rates.flatten().min(),
-        }
-    }
-
-    /// How long so many bytes take, and their answer.
-    fn trip(&self, bytes: f64) -> Duration {
-        let on_the_line = self
-            .rate
-            .map_or(0.0, |rate| bytes * 8.0 / rate.max(1) as f64);
-        self.around + Duration::from_secs_f64(on_the_line)
-    }
-}
-
-/// How long a story will take, roughly: what it waits for by its own words, what its links delay, and the longest limit that
-/// is run into: in a fault a client's, and where all is well that of waiting for what comes with the fault only. Good for
-/// an order, not for a promise.
-pub fn length(plan: &Plan) -> Duration {
-    let way = Way::of(plan);
-    let limits = plan.steps.iter().filter_map(|step| match plan.kind {
-        Kind::Fault | Kind::Partial => limit(&step.verb),
-        Kind::Fix | Kind::Control => patience(&step.verb).filter(|_| !is_promised(plan, step)),
-    });
-    let longest = limits.max().unwrap_or_default();
-    let lapses = plan.steps.iter().map(|step| lapse(&step.verb, &way));
-    lapses.sum::<Duration>() + longest
-}
-
-/// How long a step takes by its own words, and on its way.
-fn lapse(verb: &Verb, way: &Way) -> Duration {
-    if let Verb::Wait { lapse } = verb {
-        return *lapse;
-    }
-    if let Verb::Connect { .. } | Verb::Load { rate: None, .. } = verb {
-        return way.around;
-    }
-    if let Verb::Run { .. } = verb {
-        return PROGRAM;
-    }
-    if let Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) = verb {
-        let bytes = f64::from(transfer.bytes) * f64::from(transfer.times);
-        return transfer.every * transfer.times.saturating_sub(1) + way.trip(bytes);
-    }
-    if let Verb::Load {
-        connections,
-        rate: Some(rate),
-        ..
-    } = verb
-    {
-        return Duration::from_secs_f64(f64::from(*connections) / rate);
-    }
-    Duration::ZERO
-}
-
-/// How long a condition is waited for.
-fn patience(verb: &Verb) -> Option<Duration> {
-    if let Verb::WaitUntil { timeout, .. } = verb {
-        return Some(*timeout);
-    }
-    None
-}
-
-/// True when the lab does not work unless this step comes to what it waits for: where all is well, it does.
-fn is_promised(plan: &Plan, step: &Step) -> bool {
-    let without = serde_json::json!({ &step.name: { "ok": false } });
-    let mut works = plan.works.iter();
-    works.any(|claim| claim.expr.eval(&without) == Truth::False)
-}
-
-/// The limit that a client of a step may run into.
-fn limit(verb: &Verb) -> Option<Duration> {
-    if let Verb::Connect { timeout, .. } = verb {
-        return Some(*timeout);
-    }
-    if let Verb::Load {
-        connections,
-        rate,
-        timeout,
-        ..
-    } = verb
-    {
-        let paced = match rate {
-            Some(_) => Duration::ZERO,
-            None => super::story::PATIENCE * *connections,
-        };
-        return Some(paced + *timeout);
-    }
-    if let Verb::Exchange(transfer) | Verb::Receive(transfer) = verb {
-        return Some(transfer.timeout);
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,50 +154,5 @@ mod tests {
         assert_eq!(open(", request: 32"), 4001);
         assert_eq!(open(", request: { times: 3, every: 1s }"), 8001);
         assert_eq!(open(", request: { times: 3, every: 4s }"), 12_001);
-    }
-
-    #[test]
-    fn waits_and_a_fault_s_limits_make_a_story_long() {
-        let plan = plan(
-            "  - connect: { as: one, from: client-1, to: web }\n  - wait: 3s\n  - exchange: { over: one, times: 5, every: 1s }",
-        );
-        assert_eq!(length(&plan), Duration::from_secs(7));
-        let fault = Plan {
-            kind: Kind::Fault,
-            ..plan
-        };
-        assert_eq!(length(&fault), Duration::from_secs(12));
-    }
-
-    #[test]
-    fn links_and_attempts_that_hang_make_a_story_long() {
-        let mut far = plan(
-            "  - connect: { as: one, from: client-1, to: web }\n  - send: { over: one, bytes: 1000kB }",
-        );
-        assert_eq!(length(&far), Duration::ZERO);
-        let port = &mut far.fabric.ports[0];
-        port.up.delay = Duration::from_secs(1);
-        port.down.rate = Some(4_000_000);
-        // A round trip of a second for each, and 8 million bits.
-        assert_eq!(length(&far), Duration::from_secs(4));
-        let load =
-            plan("  - load: { as: one, from: client, to: web, connections: 100, timeout: 2s }");
-        let fault = Plan {
-            kind: Kind::Fault,
-            ..load
-        };
-        assert_eq!(length(&fault), Duration::from_secs(4));
-    }
-
-    #[test]
-    fn where_all_is_well_the_fault_is_waited_for_in_vain() {
-        let waits = |first: &str, wait: &str| {
-            plan(&format!(
-                "  - connect: {{ as: {first}, from: client-1, to: web }}\n  - wait_until: {{ as: {wait}, that: {first}.ok, timeout: 8s }}\n  - wait: 3s"
-            ))
-        };
-        assert_eq!(length(&waits("one", "other")), Duration::from_secs(11));
-        // The promise is `one.ok`: it comes true.
-        assert_eq!(length(&waits("other", "one")), Duration::from_secs(3));
     }
 }

@@ -3,23 +3,30 @@
 //! Asked of nfnetlink, since kernels without CONFIG_NF_CONNTRACK_PROCFS have no /proc/net/stat/nf_conntrack. Not here: single
 //! entries of the table.
 
+use super::counters::Counters;
 use super::dump;
-use super::proc::Counters;
 use rtnetlink::packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable, NlasIterator,
 };
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// How many connections the table has now: no counter, so that no difference is made of it.
 pub const ENTRIES: &str = "entries";
 
-/// This thread's namespace's own count. It is there once the module nf_conntrack is.
+/// Every namespace has it once the module nf_conntrack is there.
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
 /// `IPCTNL_MSG_CT_GET_STATS_CPU` of `NFNL_SUBSYS_CTNETLINK`.
 const GET_STATS_CPU: u16 = 1 << 8 | 4;
+
+/// `IPCTNL_MSG_CT_GET_STATS`.
+const GET_STATS: u16 = 1 << 8 | 5;
+
+/// `CTA_STATS_GLOBAL_ENTRIES`.
+const GLOBAL_ENTRIES: u16 = 1;
 
 /// `struct nfgenmsg`: all families, version 0, no resource.
 const FAMILY: [u8; 4] = [libc::AF_UNSPEC as u8, 0, 0, 0];
@@ -44,13 +51,19 @@ const NAMES: &[(u16, &str)] = &[
 /// # Errors
 /// Why they are not known, in words.
 pub fn counters() -> Result<Counters, String> {
-    let entries = fs::read_to_string(COUNT).map_err(|error| absence(&error))?;
-    let mut counters = counted()
-        .map_err(|error| format!("{error}: load the module (`modprobe nf_conntrack_netlink`)"))?;
-    if let Ok(entries) = entries.trim().parse() {
-        counters.insert(ENTRIES.to_owned(), entries);
+    tracks()?;
+    counted().map_err(|error| format!("{error}: load the module (`modprobe nf_conntrack_netlink`)"))
+}
+
+/// Looked at until it is so: a look-up in /proc/sys costs in proportion to the namespaces there are, and to ask the kernel by
+/// netlink makes it load its modules.
+fn tracks() -> Result<(), String> {
+    static TRACKS: AtomicBool = AtomicBool::new(false);
+    if !TRACKS.load(Relaxed) {
+        fs::metadata(COUNT).map_err(|error| absence(&error))?;
+        TRACKS.store(true, Relaxed);
     }
-    Ok(counters)
+    Ok(())
 }
 
 /// Asks for the counters and not for the answer: a kernel that tracks by a module loads it for that.
@@ -65,32 +78,49 @@ fn absence(error: &io::Error) -> String {
         ErrorKind::NotFound => {
             "the kernel tracks no connections: no rules here ask it to, or it cannot (`modprobe nf_conntrack`)".to_owned()
         }
-        _ => format!("read {COUNT}: {error}"),
+        _ => format!("look at {COUNT}: {error}"),
     }
 }
 
 fn counted() -> io::Result<Counters> {
     let socket = dump::socket(NETLINK_NETFILTER)?;
     let mut counters = Counters::new();
-    dump::dump(&socket, Processor::default(), |one: Processor| {
+    dump::dump(&socket, Counts::of(GET_STATS_CPU), |one: Counts| {
         for (kind, count) in one.counts {
             if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == kind) {
                 *counters.entry((*name).to_owned()).or_default() += count;
             }
         }
     })?;
+    let table = dump::ask(&socket, Counts::of(GET_STATS))?.unwrap_or_default();
+    let entries = table
+        .counts
+        .iter()
+        .find(|(kind, _)| *kind == GLOBAL_ENTRIES);
+    counters.extend(entries.map(|(_, count)| (ENTRIES.to_owned(), *count)));
     Ok(counters)
 }
 
-/// What one processor counted, by attribute; as a question empty.
+/// What one processor counted, or the table as a whole, by attribute; as a question empty.
 #[derive(Debug, Default)]
-struct Processor {
+struct Counts {
+    /// Which of the two a question is about.
+    message: u16,
     counts: Vec<(u16, i64)>,
 }
 
-impl NetlinkSerializable for Processor {
+impl Counts {
+    fn of(message: u16) -> Self {
+        Self {
+            message,
+            counts: Vec::new(),
+        }
+    }
+}
+
+impl NetlinkSerializable for Counts {
     fn message_type(&self) -> u16 {
-        GET_STATS_CPU
+        self.message
     }
 
     fn buffer_len(&self) -> usize {
@@ -102,10 +132,10 @@ impl NetlinkSerializable for Processor {
     }
 }
 
-impl NetlinkDeserializable for Processor {
+impl NetlinkDeserializable for Counts {
     type Error = DecodeError;
 
-    fn deserialize(_: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
         let mut counts = Vec::new();
         for attribute in NlasIterator::new(payload.get(FAMILY.len()..).unwrap_or_default()) {
             let attribute = attribute?;
@@ -113,7 +143,10 @@ impl NetlinkDeserializable for Processor {
                 counts.push((attribute.kind(), u32::from_be_bytes(count).into()));
             }
         }
-        Ok(Self { counts })
+        Ok(Self {
+            message: header.message_type,
+            counts,
+        })
     }
 }
 
@@ -129,7 +162,7 @@ mod tests {
             &[8, 0, 4, 0, 0, 0, 0, 7],
         ]
         .concat();
-        let told = Processor::deserialize(&NetlinkHeader::default(), &payload);
+        let told = Counts::deserialize(&NetlinkHeader::default(), &payload);
         assert_eq!(told.expect("two attributes").counts, [(9, 258), (4, 7)]);
     }
 
@@ -140,7 +173,7 @@ mod tests {
                 assert!(counters.contains_key("insert_failed"), "{counters:?}");
                 assert!(counters.contains_key(ENTRIES), "{counters:?}");
             }
-            Err(why) => assert!(why.contains("modprobe") || why.contains("read"), "{why}"),
+            Err(why) => assert!(why.contains("modprobe") || why.contains("look at"), "{why}"),
         }
     }
 }

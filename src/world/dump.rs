@@ -1,9 +1,9 @@
-//! Tables that the kernel gives out by netlink as a whole (NLM_F_DUMP, RFC 3549 section 2.3.2), read by a thread that waits for them.
+//! What the kernel answers by netlink (RFC 3549 section 2.3.2), tables as a whole (NLM_F_DUMP) or single answers, read by a thread that waits for them.
 //!
 //! Not here: what is built by netlink (see `netlink`), and what is asked for (see `sock_diag`, `conntrack`).
 
 use rtnetlink::packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
     NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::sys::{Socket, SocketAddr};
@@ -20,16 +20,37 @@ pub(super) fn socket(protocol: isize) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Every answer to one question.
+/// Every entry of the table that is asked for.
 ///
 /// # Errors
 /// The kernel's own, such as ENOENT of a table that it does not have.
-pub(super) fn dump<T>(socket: &Socket, question: T, mut each: impl FnMut(T)) -> io::Result<()>
+pub(super) fn dump<T>(socket: &Socket, question: T, each: impl FnMut(T)) -> io::Result<()>
+where
+    T: NetlinkSerializable + NetlinkDeserializable,
+{
+    answers(socket, question, NLM_F_DUMP, each)
+}
+
+/// The answer to a question about something single; none where the kernel says nothing but that it has heard it.
+///
+/// # Errors
+/// The kernel's own.
+pub(super) fn ask<T>(socket: &Socket, question: T) -> io::Result<Option<T>>
+where
+    T: NetlinkSerializable + NetlinkDeserializable,
+{
+    let mut answer = None;
+    answers(socket, question, NLM_F_ACK, |one| answer = Some(one))?;
+    Ok(answer)
+}
+
+/// With flags that make the kernel say when it has said all.
+fn answers<T>(socket: &Socket, question: T, flags: u16, mut each: impl FnMut(T)) -> io::Result<()>
 where
     T: NetlinkSerializable + NetlinkDeserializable,
 {
     let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.flags = NLM_F_REQUEST | flags;
     let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(question));
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
@@ -49,7 +70,7 @@ fn take<T: NetlinkDeserializable>(socket: &Socket, each: &mut impl FnMut(T)) -> 
         match message.payload {
             NetlinkPayload::InnerMessage(one) => each(one),
             NetlinkPayload::Error(error) if error.code.is_some() => return Err(error.to_io()),
-            NetlinkPayload::Done(_) => return Ok(true),
+            NetlinkPayload::Done(_) | NetlinkPayload::Error(_) => return Ok(true),
             _ => {}
         }
         // Messages are aligned to four bytes (RFC 3549 section 2.3.2), the last one too.

@@ -10,7 +10,8 @@ use super::namespace::{Namespace, Pending};
 use super::netlink::Netlink;
 use super::observer::Observer;
 use super::recorder::Ear;
-use super::{Host, sysctl, tun};
+use super::sysctl::{self, Settings};
+use super::{Host, tun};
 use crate::fabric::config::PortId;
 use crate::plan::{Attachment, Bridge, Host as HostPlan, HostId, Plan, Veth, Wiring};
 use nix::net::if_::if_nametoindex;
@@ -69,7 +70,7 @@ pub fn add(site: &mut Site, plan: &HostPlan, connections: usize) -> (Namespace, 
     site.add(&plan.name, connections, || {
         sysctl::quiet_ipv6()?;
         sysctl::plain_defaults()?;
-        sysctl::limits_of_the_machine()?;
+        sysctl::limits_of_the_machine(&mut Settings::default())?;
         door().map(OwnedFd::from)
     })
 }
@@ -274,8 +275,9 @@ fn configure(host: &HostPlan) -> Result<(), Error> {
         RouteNetlinkMessage::NewRoute(route),
         CREATE,
     )?;
+    let mut settings = Settings::default();
     for (name, value) in &host.sysctls {
-        sysctl::write(name, value)?;
+        settings.write(name, value)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 pub mod annex;
 mod builders;
 pub mod conntrack;
+pub mod counters;
 mod devices;
 pub mod driver;
 pub mod drops;
@@ -49,6 +50,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use sysctl::Settings;
 
 /// Of a zonal address's device, bytes: an ordinary Ethernet.
 const ZONAL_MTU: u16 = 1500;
@@ -122,7 +124,7 @@ impl Host {
                     sysctl::settle_ipv6(has_ipv6)?;
                 }
                 if !has_limits {
-                    sysctl::limits_of_the_machine()?;
+                    sysctl::limits_of_the_machine(&mut Settings::default())?;
                 }
                 Ok(())
             });
@@ -384,11 +386,12 @@ fn add_host(
         if sets_ipv6 {
             sysctl::settle_ipv6(ipv6.is_some())?;
         }
+        let mut settings = Settings::default();
         if has_limits {
-            sysctl::limits_of_the_machine()?;
+            sysctl::limits_of_the_machine(&mut settings)?;
         }
         for (name, value) in &sysctls {
-            sysctl::write(name, value)?;
+            settings.write(name, value)?;
         }
         Ok(device)
     })
@@ -445,14 +448,15 @@ fn add_zonal(
             Netlink::open()?.bring_up_loopback()?;
         }
         let range = format!("{} {}", KERNEL_PORTS.start(), KERNEL_PORTS.end());
-        sysctl::limits_of_the_machine()?;
-        sysctl::write("net.ipv4.ip_local_port_range", &range)?;
+        let mut settings = Settings::default();
+        sysctl::limits_of_the_machine(&mut settings)?;
+        settings.write("net.ipv4.ip_local_port_range", &range)?;
         if !reserved.is_empty() {
-            sysctl::write("net.ipv4.ip_local_reserved_ports", &reserved)?;
+            settings.write("net.ipv4.ip_local_reserved_ports", &reserved)?;
         }
         if terminates {
             // Who decides how long a port rests is the balancer.
-            sysctl::write("net.ipv4.tcp_tw_reuse", "1")?;
+            settings.write("net.ipv4.tcp_tw_reuse", "1")?;
         }
         Ok(device)
     })

@@ -1,85 +1,17 @@
-//! What the kernel tells about a namespace under `/proc/thread-self/net`: counters and sockets.
+//! What the kernel tells about a namespace under `/proc/thread-self/net`: its sockets. Its counters: see `counters`.
 //!
 //! To be read from a thread inside the namespace: `/proc/net` and `/proc/self/net` are the main thread's.
 
 use super::error::Error;
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-/// Counters by nstat's flat names (`TcpExtTCPSYNChallenge`, `TcpOutRsts`, `IpInReceives`).
-pub type Counters = BTreeMap<String, i64>;
 
 /// `uname -r`; empty when the kernel does not say.
 pub fn kernel_release() -> String {
     nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default()
-}
-
-/// All counters of this thread's namespace.
-///
-/// # Errors
-/// When `/proc` cannot be read.
-pub fn counters() -> Result<Counters, Error> {
-    let mut all = Counters::new();
-    for file in ["snmp", "netstat"] {
-        let path = format!("/proc/thread-self/net/{file}");
-        let text =
-            fs::read_to_string(&path).map_err(|error| Error::io(format!("read {path}"), &error))?;
-        parse_counters(&text, &mut all);
-    }
-    Ok(all)
-}
-
-/// False when a namespace with these counters cannot have a TCP connection: no segment went in or out, and none was begun.
-pub fn speaks_tcp(counters: &Counters) -> bool {
-    let moved = |name: &&str| counters.get(*name).is_none_or(|count| *count != 0);
-    ["TcpActiveOpens", "TcpInSegs", "TcpOutSegs"]
-        .iter()
-        .any(moved)
-}
-
-/// The counters of IPv6 besides: `Ip6InReceives`, `Icmp6OutMsgs`, `Udp6InDatagrams`. TCP's are those of both.
-///
-/// # Errors
-/// When `/proc` cannot be read.
-pub fn ipv6_counters() -> Result<Counters, Error> {
-    let path = "/proc/thread-self/net/snmp6";
-    let text =
-        fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
-    let pair = |line: &str| {
-        let (name, value) = line.split_once(char::is_whitespace)?;
-        Some((name.to_owned(), value.trim().parse().ok()?))
-    };
-    Ok(text.lines().filter_map(pair).collect())
-}
-
-/// Pairs of lines: `Tcp: A B` and `Tcp: 1 2`.
-fn parse_counters(text: &str, all: &mut Counters) {
-    let mut lines = text.lines();
-    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
-        let Some((group, names)) = names.split_once(':') else {
-            continue;
-        };
-        let Some((_, values)) = values.split_once(':') else {
-            continue;
-        };
-        for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
-            if let Ok(value) = value.parse() {
-                all.insert(format!("{group}{name}"), value);
-            }
-        }
-    }
-}
-
-/// What moved between two readings.
-pub fn delta(before: &Counters, after: &Counters) -> Counters {
-    after
-        .iter()
-        .map(|(name, value)| (name.clone(), value - before.get(name).copied().unwrap_or(0)))
-        .collect()
 }
 
 /// A TCP socket of a namespace.
@@ -113,9 +45,30 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     let path = "/proc/thread-self/net/tcp";
     let mut text =
         fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
-    // Without IPv6 in the kernel there is no such file.
-    text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
+    if may_have_ipv6_sockets() {
+        // Without IPv6 in the kernel there is no such file.
+        text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
+    }
     Ok(text.lines().filter_map(parse_socket).collect())
+}
+
+/// False where the kernel counts no TCP socket of IPv6, and none of either family in TIME_WAIT, who have left that count: it
+/// would walk through the tables of the whole machine for nothing.
+fn may_have_ipv6_sockets() -> bool {
+    let counts =
+        |file| fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+    match count_of(&counts("sockstat6"), "TCP6:", "inuse") {
+        Some(0) => count_of(&counts("sockstat"), "TCP:", "tw") != Some(0),
+        _ => true,
+    }
+}
+
+/// A figure of a line such as `TCP: inuse 2 orphan 0 tw 1 alloc 5 mem 1`.
+fn count_of(text: &str, line: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|one| one.strip_prefix(line))?;
+    let mut words = rest.split_whitespace();
+    words.find(|word| *word == name)?;
+    words.next()?.parse().ok()
 }
 
 /// True when something listens on the port, TCP or (unconnected) UDP, IPv4 or IPv6.
@@ -237,27 +190,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_flat_and_negative_ones_are_kept() {
-        let mut all = Counters::new();
-        parse_counters(
-            "Tcp: RtoMin MaxConn\nTcp: 200 -1\nTcpExt: TCPSYNChallenge\nTcpExt: 3\n",
-            &mut all,
-        );
-        assert_eq!(all.get("TcpMaxConn"), Some(&-1));
-        assert_eq!(all.get("TcpExtTCPSYNChallenge"), Some(&3));
-        let later = Counters::from([("TcpExtTCPSYNChallenge".to_owned(), 5)]);
-        assert_eq!(delta(&all, &later).get("TcpExtTCPSYNChallenge"), Some(&2));
-    }
-
-    #[test]
-    fn who_sent_and_got_no_segment_has_no_connection() {
-        let mut counters = Counters::from(
-            ["TcpActiveOpens", "TcpInSegs", "TcpOutSegs"].map(|name| (name.to_owned(), 0)),
-        );
-        assert!(!speaks_tcp(&counters));
-        counters.insert("TcpInSegs".to_owned(), 1);
-        assert!(speaks_tcp(&counters));
-        assert!(speaks_tcp(&Counters::new()), "unknown: it is looked for");
+    fn a_count_of_sockets_is_found_by_its_name() {
+        let text =
+            "sockets: used 9\nTCP: inuse 2 orphan 0 tw 7 alloc 5 mem 1\nUDP: inuse 3 mem 0\n";
+        assert_eq!(count_of(text, "TCP:", "tw"), Some(7));
+        assert_eq!(count_of(text, "UDP:", "inuse"), Some(3));
+        assert_eq!(count_of(text, "UDP:", "tw"), None);
     }
 
     #[test]

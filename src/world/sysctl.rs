@@ -3,8 +3,12 @@
 use super::conntrack;
 use super::error::Error;
 use super::proc::kernel_release;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -53,38 +57,78 @@ const TRACKING: &str = "net.netfilter.";
 const BRIDGE_FILTER: &str = "the module has it (`modprobe br_netfilter`; bridges of the machine itself then show their packets to its \
      firewall as well, unless its own setting is 0)";
 
-/// Writes `net.ipv4.tcp_timestamps` and such. A `/` in a part stands for a dot in an interface's name, as sysctl(8) has it.
-/// A value that means what a kernel without the setting does anyway needs no setting.
+/// Writes one setting, as [`Settings::write`] does.
 ///
 /// # Errors
-/// What the kernel said; a setting that does not exist or does not belong to a namespace has a hint.
+/// As [`Settings::write`].
 pub fn write(name: &str, value: &str) -> Result<(), Error> {
-    let path = path(name);
-    let mut written = fs::write(&path, value);
-    if written.is_err() && name.starts_with(TRACKING) && !Path::new(&path).exists() {
-        // Rules that track bring it along, and they come later.
-        conntrack::wake();
-        written = fs::write(&path, value);
-    }
-    let Err(error) = written else {
-        return Ok(());
-    };
-    let is_missing = error.kind() == std::io::ErrorKind::NotFound && !Path::new(&path).exists();
-    if is_missing && is_so_without(name, value) {
-        return Ok(());
-    }
-    let failure = Error::io(format!("sysctl {name}={value}"), &error);
-    Err(match error.kind() {
-        std::io::ErrorKind::NotFound if is_missing => {
-            failure.hint(missing(name, &kernel_release()))
+    Settings::default().write(name, value)
+}
+
+/// Settings that are written one after the other, all of the namespace where the first one is. The folder of the last one
+/// stays open: names under /proc/sys/net are the same in every namespace and collide in the kernel's table of names, so that
+/// finding one costs in proportion to the namespaces there are. What is in it has the folder for a parent, and collides with nobody.
+#[derive(Debug, Default)]
+pub struct Settings {
+    folder: Option<(String, OwnedFd)>,
+}
+
+impl Settings {
+    /// Writes `net.ipv4.tcp_timestamps` and such. A `/` in a part stands for a dot in an interface's name, as sysctl(8) has it.
+    /// A value that means what a kernel without the setting does anyway needs no setting.
+    ///
+    /// # Errors
+    /// What the kernel said; a setting that does not exist or does not belong to a namespace has a hint.
+    pub fn write(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let path = path(name);
+        let mut written = self.put(&path, value);
+        if written.is_err() && name.starts_with(TRACKING) && !Path::new(&path).exists() {
+            // Rules that track bring it along, and they come later.
+            conntrack::wake();
+            written = self.put(&path, value);
         }
-        std::io::ErrorKind::NotFound => failure
-            .hint("this kernel knows no such value; a module may bring it (`modprobe tcp_bbr`)"),
-        std::io::ErrorKind::PermissionDenied => {
-            failure.hint("it belongs to the whole machine, not to a network namespace")
+        let Err(error) = written else {
+            return Ok(());
+        };
+        let is_missing = error.kind() == io::ErrorKind::NotFound && !Path::new(&path).exists();
+        if is_missing && is_so_without(name, value) {
+            return Ok(());
         }
-        _ => failure,
-    })
+        let failure = Error::io(format!("sysctl {name}={value}"), &error);
+        Err(match error.kind() {
+            io::ErrorKind::NotFound if is_missing => failure.hint(missing(name, &kernel_release())),
+            io::ErrorKind::NotFound => failure.hint(
+                "this kernel knows no such value; a module may bring it (`modprobe tcp_bbr`)",
+            ),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("it belongs to the whole machine, not to a network namespace")
+            }
+            _ => failure,
+        })
+    }
+
+    fn put(&mut self, path: &str, value: &str) -> io::Result<()> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let file = openat(
+            self.folder(folder)?,
+            name,
+            OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        File::from(file).write_all(value.as_bytes())
+    }
+
+    fn folder(&mut self, path: &str) -> io::Result<&OwnedFd> {
+        let known = self.folder.take().filter(|(known, _)| known == path);
+        let folder = match known {
+            Some(folder) => folder,
+            None => {
+                let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                (path.to_owned(), open(path, flags, Mode::empty())?)
+            }
+        };
+        Ok(&self.folder.insert(folder).1)
+    }
 }
 
 fn recent(name: &str) -> Option<&'static Recent> {
@@ -150,14 +194,14 @@ fn by_size() -> Vec<(&'static str, String)> {
 
 /// Gives the calling thread's namespace, whose table may be small, the limits that it would have with the machine's. To be
 /// called where more connections may be closed than [`SMALL_TIME_WAIT`], where somebody listens and where somebody looks: it
-/// takes two look-ups in /proc/sys (see [`settle_ipv6`]).
+/// takes a look-up in /proc/sys (see [`Settings`]).
 ///
 /// # Errors
 /// When one cannot be written.
-pub fn limits_of_the_machine() -> Result<(), Error> {
+pub fn limits_of_the_machine(settings: &mut Settings) -> Result<(), Error> {
     let limits = BY_SIZE.get().into_iter().flatten();
     for (name, value) in limits {
-        write(name, value.trim())?;
+        settings.write(name, value.trim())?;
     }
     Ok(())
 }
@@ -188,8 +232,7 @@ fn disable_ipv6(place: &str) -> Result<(), Error> {
 
 /// What programs may notice of IPv6, and devices and addresses that they make themselves: none on devices to come, and on
 /// `eth0` none, or what is written there only, without a question whether another has it. The device is as quiet without
-/// (see `netlink`), and most hosts never run a program: names under /proc/sys/net are the same in every namespace and
-/// collide in the kernel's table of names, so that a look-up costs in proportion to the namespaces there are.
+/// (see `netlink`), and most hosts never run a program, so that a look-up in /proc/sys is spared (see [`Settings`]).
 ///
 /// # Errors
 /// When one cannot be written.
@@ -198,6 +241,7 @@ pub fn settle_ipv6(has_address: bool) -> Result<(), Error> {
     if !has_address {
         return disable_ipv6("eth0");
     }
+    let mut settings = Settings::default();
     // 1: no link-local address from the device (`addr_gen_mode` none).
     for (setting, value) in [
         ("addr_gen_mode", "1"),
@@ -205,7 +249,7 @@ pub fn settle_ipv6(has_address: bool) -> Result<(), Error> {
         ("accept_dad", "0"),
         ("router_solicitations", "0"),
     ] {
-        write(&format!("net.ipv6.conf.eth0.{setting}"), value)?;
+        settings.write(&format!("net.ipv6.conf.eth0.{setting}"), value)?;
     }
     Ok(())
 }

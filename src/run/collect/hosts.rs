@@ -6,6 +6,7 @@ use crate::plan::Attachment;
 use crate::run::server::Header;
 use crate::run::story::Story;
 use crate::world::conntrack::ENTRIES;
+use crate::world::counters::{Counters, delta};
 use crate::world::{proc, sock_diag};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
             Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
             Attachment::Fabric => String::new(),
         },
-        counters: proc::delta(&story.before.counters[number], &moment.counters[number]),
+        counters: moment.counters[number].since(&story.before.counters[number]),
         conntrack: conntrack(&story.before.tracked[number], &moment.tracked[number]),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
         sockets: moment.sockets[number]
@@ -47,14 +48,14 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
 }
 
 /// What moved, and how many entries there are now.
-fn conntrack(before: &proc::Counters, after: &Result<proc::Counters, String>) -> Conntrack {
+fn conntrack(before: &Counters, after: &Result<Counters, String>) -> Conntrack {
     match after {
         Err(why) => Conntrack {
             counters: BTreeMap::new(),
             unknown: why.clone(),
         },
         Ok(after) => {
-            let mut counters = proc::delta(before, after);
+            let mut counters = delta(before, after);
             let entries = after.get(ENTRIES).map(|count| (ENTRIES.to_owned(), *count));
             counters.extend(entries);
             Conntrack {

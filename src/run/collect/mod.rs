@@ -21,6 +21,7 @@ use super::Baseline;
 use super::books::{Books, books, flow_evidence, kebab, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
+use crate::world::counters::{Counters, Reading};
 use crate::world::drops;
 use crate::world::{Error, World, conntrack, inherited_of_tcp, proc};
 use balancers::{balancers, groups};
@@ -44,7 +45,7 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
         host.namespace.call(move || {
             Ok::<_, Error>((
                 proc::namespace()?,
-                own_counters(has_ipv6)?,
+                Reading::take(has_ipv6)?,
                 conntrack::counters().unwrap_or_default(),
             ))
         })
@@ -64,26 +65,13 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
     })
 }
 
-/// Those of this thread's namespace.
-fn own_counters(has_ipv6: bool) -> Result<proc::Counters, Error> {
-    let mut counters = proc::counters()?;
-    if has_ipv6 {
-        counters.extend(proc::ipv6_counters()?);
-    }
-    Ok(counters)
-}
-
 /// What the kernel tells of a namespace: its counters, those of connection tracking or why there are none, TCP sockets.
-type Look = (
-    proc::Counters,
-    Result<proc::Counters, String>,
-    Vec<proc::TcpSocket>,
-);
+type Look = (Reading, Result<Counters, String>, Vec<proc::TcpSocket>);
 
 /// At this thread's namespace. Sockets are looked for where there can be any: the kernel walks through all its tables for them.
 fn look(has_ipv6: bool) -> Result<Look, Error> {
-    let counters = own_counters(has_ipv6)?;
-    let sockets = match proc::speaks_tcp(&counters) {
+    let counters = Reading::take(has_ipv6)?;
+    let sockets = match counters.speaks_tcp() {
         true => proc::tcp_sockets()?,
         false => Vec::new(),
     };
@@ -97,11 +85,11 @@ const LOOKS: usize = 5;
 struct Moment {
     /// By host.
     sockets: Vec<Vec<proc::TcpSocket>>,
-    counters: Vec<proc::Counters>,
+    counters: Vec<Reading>,
     /// Of connection tracking; or why they are not known.
-    tracked: Vec<Result<proc::Counters, String>>,
+    tracked: Vec<Result<Counters, String>>,
     /// What its kernel dropped since the story began, by its own reasons; none where that is not known.
-    drops: Option<Vec<proc::Counters>>,
+    drops: Option<Vec<Counters>>,
     books: Books,
 }
 

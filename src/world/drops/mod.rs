@@ -10,8 +10,8 @@ mod bpf;
 mod btf;
 mod mapped;
 
+use super::counters::Counters;
 use super::error::Error;
-use super::proc::Counters;
 use btf::Layout;
 use mapped::Bytes;
 use nix::errno::Errno;
