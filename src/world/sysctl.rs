@@ -65,9 +65,9 @@ pub fn write(name: &str, value: &str) -> Result<(), Error> {
     Settings::default().write(name, value)
 }
 
-/// Settings that are written one after the other, all of the namespace where the first one is. The folder of the last one
-/// stays open: names under /proc/sys/net are the same in every namespace and collide in the kernel's table of names, so that
-/// finding one costs in proportion to the namespaces there are. What is in it has the folder for a parent, and collides with nobody.
+/// Settings that are written one after the other, all of the namespace where the first one is. The folder of a protocol, which
+/// the last one was in, stays open: `net/ipv4` has the same name in every namespace, and all of them meet in the kernel's table of names,
+/// so that finding one costs in proportion to the namespaces there are. What is in it has a folder of its own namespace for a parent, and meets nobody.
 #[derive(Debug, Default)]
 pub struct Settings {
     folder: Option<(String, OwnedFd)>,
@@ -108,13 +108,11 @@ impl Settings {
     }
 
     fn put(&mut self, path: &str, value: &str) -> io::Result<()> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
-        let file = openat(
-            self.folder(folder)?,
-            name,
-            OFlag::O_WRONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let file = match protocol(path) {
+            Some((folder, rest)) => openat(self.folder(folder)?, rest, flags, Mode::empty())?,
+            None => open(path, flags, Mode::empty())?,
+        };
         File::from(file).write_all(value.as_bytes())
     }
 
@@ -130,6 +128,16 @@ impl Settings {
         Ok(&self.folder.insert(folder).1)
     }
 }
+
+/// `/proc/sys/net/ipv4` and what is below it.
+fn protocol(path: &str) -> Option<(&str, &str)> {
+    let below = path.strip_prefix(NETWORK)?;
+    let length = NETWORK.len() + below.find('/')?;
+    Some((&path[..length], &path[length + 1..]))
+}
+
+/// Where each protocol has a folder.
+const NETWORK: &str = "/proc/sys/net/";
 
 fn recent(name: &str) -> Option<&'static Recent> {
     NOT_EVERYWHERE.iter().find(|recent| recent.name == name)
@@ -217,13 +225,13 @@ pub fn more_buckets(connections: usize) -> Option<usize> {
 /// # Errors
 /// When the setting exists and cannot be written.
 pub fn quiet_ipv6() -> Result<(), Error> {
-    disable_ipv6("default")
+    disable_ipv6(&mut Settings::default(), "default")
 }
 
-fn disable_ipv6(place: &str) -> Result<(), Error> {
+fn disable_ipv6(settings: &mut Settings, place: &str) -> Result<(), Error> {
     let path = format!("/proc/sys/net/ipv6/conf/{place}/disable_ipv6");
-    match fs::write(&path, "1") {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+    match settings.put(&path, "1") {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::io(format!("write {path}"), &error))
         }
         Ok(()) | Err(_) => Ok(()),
@@ -237,11 +245,11 @@ fn disable_ipv6(place: &str) -> Result<(), Error> {
 /// # Errors
 /// When one cannot be written.
 pub fn settle_ipv6(has_address: bool) -> Result<(), Error> {
-    quiet_ipv6()?;
-    if !has_address {
-        return disable_ipv6("eth0");
-    }
     let mut settings = Settings::default();
+    disable_ipv6(&mut settings, "default")?;
+    if !has_address {
+        return disable_ipv6(&mut settings, "eth0");
+    }
     // 1: no link-local address from the device (`addr_gen_mode` none).
     for (setting, value) in [
         ("addr_gen_mode", "1"),
@@ -261,8 +269,9 @@ pub fn settle_ipv6(has_address: bool) -> Result<(), Error> {
 /// When one cannot be written.
 pub fn plain_defaults() -> Result<(), Error> {
     static OTHERWISE: OnceLock<Vec<String>> = OnceLock::new();
+    let mut settings = Settings::default();
     for name in OTHERWISE.get_or_init(inherited_otherwise) {
-        write(name, "0")?;
+        settings.write(name, "0")?;
     }
     Ok(())
 }
@@ -305,7 +314,18 @@ fn path(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_so_without, missing, more_buckets};
+    use super::{is_so_without, missing, more_buckets, protocol};
+
+    #[test]
+    fn a_protocol_s_folder_is_told_apart_from_what_is_below_it() {
+        let below = |path| protocol(path);
+        assert_eq!(
+            below("/proc/sys/net/ipv4/conf/all/rp_filter"),
+            Some(("/proc/sys/net/ipv4", "conf/all/rp_filter"))
+        );
+        assert_eq!(below("/proc/sys/net/x"), None);
+        assert_eq!(below("/proc/sys/kernel/pid_max"), None);
+    }
 
     #[test]
     fn large_loads_have_a_bucket_for_each_connection() {
