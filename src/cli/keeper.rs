@@ -14,9 +14,6 @@ use crate::world::Error;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Of a case that came out as claimed so many packets are kept for reports, at most.
-const MOST_PACKETS: usize = 50_000;
-
 /// Judges, saves, and lets go of evidence that nobody will look at.
 pub(super) struct Keeper<'a> {
     pub(super) args: &'a RunArgs,
@@ -63,18 +60,24 @@ impl<'a> Keeper<'a> {
             Ok(Recorded { evidence, capture }) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence, capture);
-                // Of many repetitions only the numbers are needed, and of a failure, or to be explained, everything.
-                let holds = outcome.holds() && !self.args.explain;
-                outcome.evidence = Some(match outcome.holds() {
-                    true if self.args.repeat > 1 => slim(evidence),
-                    true | false => evidence,
-                });
-                if holds {
-                    spare(&mut outcome);
+                // Of a failure everything is needed, and to be explained.
+                let is_needed = !outcome.holds() || self.args.explain && self.args.repeat == 1;
+                outcome.evidence = Some(evidence);
+                if !is_needed {
+                    self.spare(&mut outcome);
                 }
             }
         }
         outcome
+    }
+
+    /// Lets go of what was recorded, but for the numbers; when what reports say of it is put down. Of many repetitions they say
+    /// the numbers only. The next cases use the memory again, which the kernel would have to clear for them.
+    fn spare(&self, outcome: &mut Outcome) {
+        if self.args.repeat == 1 {
+            outcome.record = Some(Box::new(Record::from(&*outcome)));
+        }
+        outcome.evidence = outcome.evidence.take().map(slim);
     }
 
     fn save(
@@ -146,23 +149,6 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Lets go of what large loads have by the hundred thousand, for the next case may be as large; when what reports say of it
-/// is put down.
-fn spare(outcome: &mut Outcome) {
-    let large = |evidence: &Evidence| evidence.packets.len() > MOST_PACKETS;
-    if !outcome.evidence.as_ref().is_some_and(large) {
-        return;
-    }
-    outcome.record = Some(Box::new(Record::from(&*outcome)));
-    if let Some(evidence) = &mut outcome.evidence {
-        evidence.packets.truncate(MOST_PACKETS);
-        evidence.packets.shrink_to_fit();
-        for host in evidence.hosts.values_mut() {
-            host.sockets = Vec::new();
-        }
-    }
-}
-
 fn slim(evidence: Evidence) -> Evidence {
     Evidence {
         packets: Vec::new(),
@@ -206,11 +192,9 @@ mod tests {
             })),
             ..Packet::default()
         };
-        let mut packets = vec![Packet::default(); MOST_PACKETS];
-        packets.push(last);
         let recorded = Recorded {
             evidence: Evidence {
-                packets,
+                packets: vec![last],
                 ..Evidence::default()
             },
             capture: None,
@@ -220,7 +204,7 @@ mod tests {
         let mut outcome = keeper.outcome(&plans[0], 1, Ok(recorded));
         outcome.retried = Some("it was late".to_owned());
         let kept = outcome.evidence.as_ref().expect("some of it");
-        assert_eq!(kept.packets.len(), MOST_PACKETS);
+        assert!(kept.packets.is_empty());
         let report = Report::new(&[outcome], None);
         let told = &report.cases[0];
         assert_eq!(told.network.links["a's link (up)"]["copies made"], 1);
