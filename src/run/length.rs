@@ -86,7 +86,7 @@ impl Service {
             | App::NeverAccept { .. }
             | App::Command { .. } => None,
         });
-        let delay = |http: &Http| http.delay.unwrap_or_default();
+        let delay = |http: &Http<Duration>| http.delay.unwrap_or_default();
         let slowest =
             http.max_by_key(|http| (delay(http), Reverse(http.workers.unwrap_or(u32::MAX))));
         slowest.map_or_else(Self::default, |http| Self {
