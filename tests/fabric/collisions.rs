@@ -116,6 +116,14 @@ fn a_reset_after_which_both_ends_go_on_has_ended_nothing() {
         // Its port is its own again.
         let other = segment(end(CLIENT_IP, 2), front, SYN, 1, 0);
         assert_eq!(net.dropped(CLIENT, other.bytes()), Reason::PortAllocation);
+        // Whoever closes has not reset it before.
+        match by_client {
+            true => up(&mut net, FIN | ACK),
+            false => down(&mut net, FIN | ACK),
+        };
+        let ended = net.conversation(client, front).ended.expect("ended");
+        assert!(!ended.reset);
+        assert_eq!(ended.by == Party::Client, by_client);
     }
 }
 
