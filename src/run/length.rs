@@ -186,7 +186,7 @@ fn limit(verb: &Verb) -> Option<Duration> {
         };
         return Some(paced + *timeout);
     }
-    if let Verb::Exchange(transfer) | Verb::Receive(transfer) = verb {
+    if let Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) = verb {
         return Some(transfer.timeout);
     }
     None
