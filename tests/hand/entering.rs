@@ -29,7 +29,7 @@ fn a_lab_stays_up_and_programs_find_its_names() {
     // The caller's streams, the program's status, the lab's names, by file and by the resolver.
     let names = bench.ends(
         0,
-        &["exec", "web", "client", "--", "getent", "ahostsv4", "one"],
+        &["exec", "web", "two", "--", "getent", "ahostsv4", "one"],
     );
     let host = bench.ends(
         0,

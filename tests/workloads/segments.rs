@@ -35,7 +35,8 @@ steps:
     for step in ["out", "bulk", "neighbour", "across", "down", "up"] {
         fine(case.step(step));
     }
-    has(case.step("names"), json!({ "stdout": "3\n0\n" }));
+    // web has no address on the internet, where the desks are.
+    has(case.step("names"), json!({ "stdout": "2\n0\n" }));
     has(
         case.step("bridges"),
         json!({ "stdout": "lan0/brif:\nveth1\nveth2\n\nmembers/brif:\nveth3\n1400\n1500\n" }),

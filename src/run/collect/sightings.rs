@@ -226,17 +226,20 @@ impl Sightings {
         })
     }
 
-    /// The host that a SYN came to answered it itself: a SYN-ACK left it that had not come to it.
+    /// The host that a SYN came to answered it itself: a SYN-ACK left it that had not come to it, from whatever address: a
+    /// NAT's own ends are others than those that its client knows.
     fn is_answered(&self, syn: &Seen) -> bool {
-        let answers = self.list.iter().filter(|seen| {
-            let (asked, said) = (&syn.headers, &seen.headers);
-            seen.host == syn.host
-                && said.flags & (SYN | ACK) == SYN | ACK
-                && said.ack == asked.seq.wrapping_add(1)
-                && (said.from, said.to) == (asked.to, asked.from)
-        });
-        let mut answers = answers.peekable();
-        answers.peek().is_some() && answers.all(|answer| !answer.inward)
+        let answers = || {
+            self.list.iter().filter(|seen| {
+                seen.host == syn.host
+                    && seen.headers.flags & (SYN | ACK) == SYN | ACK
+                    && seen.headers.ack == syn.headers.seq.wrapping_add(1)
+            })
+        };
+        let back = (syn.headers.to, syn.headers.from);
+        let left =
+            answers().any(|seen| !seen.inward && (seen.headers.from, seen.headers.to) == back);
+        left && answers().all(|seen| !seen.inward)
     }
 
     fn syns(&self, inward: bool) -> impl Iterator<Item = &Seen> + Clone {
