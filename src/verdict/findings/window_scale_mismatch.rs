@@ -26,7 +26,9 @@ struct Side<'a> {
 }
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    // Where several connections are one 4-tuple to the target, the two sockets may be ends of different ones.
     let connections = trace.evidence.connections.iter().enumerate();
+    let connections = connections.filter(|(number, _)| trace.lookalikes(*number).is_empty());
     let sides: Vec<(usize, Side<'_>)> = connections
         .filter_map(|(number, connection)| Some((number, understated(trace.evidence, connection)?)))
         .collect();
