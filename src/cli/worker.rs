@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
 /// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
-const JOBS_PER_PROCESSOR: usize = 64;
+const JOBS_PER_PROCESSOR: usize = 48;
 /// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;

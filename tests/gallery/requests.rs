@@ -39,8 +39,10 @@ impl<'a> Case<'a> {
 
     /// Requests that an address sent to instances. Each has its head in one segment.
     fn sent_on(&self, name: &str) -> usize {
+        let listeners = self.listeners(name);
         let own = self.passages.iter().filter(|passage| {
-            let to_client = passage.text("from").ends_with(&self.listener(name));
+            let from = passage.text("from");
+            let to_client = listeners.iter().any(|port| from.ends_with(port));
             let payload = passage.sent["len"].as_i64() > Some(0);
             passage.text("sender") == name && payload && !passage.is_probe() && !to_client
         });
@@ -58,11 +60,12 @@ impl<'a> Case<'a> {
         requests.len()
     }
 
-    /// `:80`
-    fn listener(&self, name: &str) -> String {
-        let mut pairs = list(self.evidence, "pairs").iter();
-        let own = pairs.find(|pair| pair["via"] == name);
-        own.map_or(":80".to_owned(), |pair| format!(":{}", pair["port"]))
+    /// `:80`, `:443`
+    fn listeners(&self, name: &str) -> BTreeSet<String> {
+        let pairs = list(self.evidence, "pairs").iter();
+        let own = pairs.filter(|pair| pair["via"] == name);
+        let ports = own.map(|pair| format!(":{}", pair["port"]));
+        ports.chain([":80".to_owned()]).collect()
     }
 
     /// Where an address of HTTP listeners counted something else.
