@@ -59,6 +59,13 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .chain(&missing)
         .filter_map(|p| trace.passages[*p].connection)
         .collect();
+    // Packets that stayed within a host may not have been seen where they came.
+    let broken = evidence.connections.iter().enumerate();
+    connections.extend(
+        broken
+            .filter(|(_, c)| c.header == "broken")
+            .map(|(number, _)| number),
+    );
     connections.sort_unstable();
     connections.dedup();
     (!parts.is_empty()).then(|| Finding {
