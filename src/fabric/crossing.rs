@@ -51,20 +51,34 @@ impl Fabric {
         let mut first = true;
         let whole = &transient.headers;
         segment(transient.packet, whole, &mut scratch, |packet, headers| {
-            let mut passage = transient.passage;
-            if !std::mem::take(&mut first) {
-                passage.id = self.ledger.split(&passage);
-                passage.held = false;
-            }
-            let mut part = Transient {
-                passage,
-                vnet: VnetHeader::default(),
-                headers,
-                packet,
-            };
+            let mut part = self.part(transient.passage, &mut first, headers, packet);
             self.offer_copies(at, stage, &mut part, out);
         });
         self.scratch = scratch;
+    }
+
+    /// The first part of a packet is told as the packet, every other one as a packet of its own.
+    fn part<'a>(
+        &mut self,
+        whole: Passage,
+        is_first: &mut bool,
+        headers: Headers,
+        packet: &'a mut [u8],
+    ) -> Transient<'a> {
+        let passage = match std::mem::take(is_first) {
+            true => whole,
+            false => Passage {
+                id: self.ledger.split(&whole),
+                held: false,
+                ..whole
+            },
+        };
+        Transient {
+            passage,
+            vnet: VnetHeader::default(),
+            headers,
+            packet,
+        }
     }
 
     /// Offers a packet to a link, and perhaps once more: then it is one packet more from here on.
@@ -207,17 +221,7 @@ impl Fabric {
             mtu,
             &mut scratch,
             |packet, headers| {
-                let mut passage = transient.passage;
-                if !std::mem::take(&mut first) {
-                    passage.id = self.ledger.split(&passage);
-                    passage.held = false;
-                }
-                let mut part = Transient {
-                    passage,
-                    vnet: VnetHeader::default(),
-                    headers,
-                    packet,
-                };
+                let mut part = self.part(transient.passage, &mut first, headers, packet);
                 self.offer(at, stage, &mut part, out);
             },
         );

@@ -96,13 +96,7 @@ impl Fabric {
                     zonal,
                     ..
                 }) => {
-                    let arrival = Arrival {
-                        source,
-                        balancer,
-                        zonal,
-                        endpoint: None,
-                        packet: transient.passage.id,
-                    };
+                    let arrival = Arrival::direct(source, (balancer, zonal), transient.passage.id);
                     match self.offer_error(at, from, transient, arrival, about_flow.as_ref()) {
                         Ok(new) => translated = new,
                         Err(reason) => return self.finish(transient, Fate::Dropped(reason)),

@@ -213,13 +213,7 @@ impl Fabric {
                     kernel.filter(|kernel| self.answers_kernel(from, balancer, *kernel, headers));
                 let checks = |kernel| !self.is_of_terminator(kernel, headers.to.port());
                 transient.passage.probe = kernel.is_some_and(checks);
-                let arrival = Arrival {
-                    source,
-                    balancer,
-                    zonal,
-                    endpoint: None,
-                    packet: transient.passage.id,
-                };
+                let arrival = Arrival::direct(source, (balancer, zonal), transient.passage.id);
                 if let Some(kernel) = kernel {
                     self.offer_kernel(at, from, transient, arrival, kernel, out);
                     return None;
@@ -232,13 +226,7 @@ impl Fabric {
                 zonal,
                 kernel,
             }) if self.answers_kernel(from, balancer, kernel, headers) => {
-                let arrival = Arrival {
-                    source,
-                    balancer,
-                    zonal,
-                    endpoint: None,
-                    packet: transient.passage.id,
-                };
+                let arrival = Arrival::direct(source, (balancer, zonal), transient.passage.id);
                 transient.passage.probe = !self.is_of_terminator(kernel, headers.to.port());
                 self.offer_kernel(at, from, transient, arrival, kernel, out);
                 return None;

@@ -1,9 +1,9 @@
 //! `link:`, in both directions.
 
 use crate::kit::{Case, fine, has, ms, once, play};
-use serde_json::{Value, json};
+use serde_json::json;
 
-const PAIR: &str = "
+pub const PAIR: &str = "
 hosts:
   client: { zone: b }
   web: { zone: a, serve: { 80: echo, 81: sink, 82: name } }
@@ -247,70 +247,6 @@ steps:
 }
 
 #[test]
-fn a_narrow_wire_is_found_out_by_path_mtu_discovery() {
-    let body = format!(
-        r#"{PAIR}
-steps:
-  - connect: {{ as: call, from: client, to: "web:80" }}
-  - exchange: {{ over: call, as: small, bytes: 100 }}
-  - exchange: {{ over: call, as: bulk, bytes: 100000, timeout: 30s }}
-"#
-    );
-    let Some(lab) = play(
-        &body,
-        &[
-            ("wide", "{}"),
-            ("up", "{ hosts.client.link: { up: { mtu: 1400 } } }"),
-            ("down", "{ hosts.client.link: { down: { mtu: 1400 } } }"),
-            ("device", "{ hosts.client.mtu: 1400 }"),
-            (
-                "black-hole",
-                "{ hosts.client.link: { up: { mtu: 1400 } }, hosts.client.nft: \"table ip f { chain in { type filter hook input priority 0; icmp type destination-unreachable drop; } }\", steps.bulk.timeout: 300ms }",
-            ),
-        ],
-    ) else {
-        return;
-    };
-    let told = |case: &Case| {
-        case.packets(|p| p["fate"] == "answered: ICMP, fragmentation needed")
-            .len()
-    };
-    for name in ["wide", "up", "down", "device"] {
-        let case = lab.case(name);
-        has(
-            case.step("bulk"),
-            json!({ "ok": true, "received": 100_000 }),
-        );
-    }
-    assert_eq!(told(lab.case("wide")), 0);
-    // The device's own MTU is in the MSS of the SYN, so nobody has to be told.
-    assert_eq!(told(lab.case("device")), 0);
-    for (name, sender) in [("up", "client"), ("down", "web")] {
-        let case = lab.case(name);
-        assert!(told(case) >= 1, "{name}");
-        assert!(case.counter(sender, "IcmpInDestUnreachs") >= 1, "{name}");
-        // What passed the narrow wire fits, packet by packet.
-        let segments = case.packets(|p| {
-            p["sender"] == sender && p["fate"] == "forwarded" && p["protocol"] == "tcp"
-        });
-        let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
-        let fits = |p: &Value| number(p, "wire_bytes") <= 1400 * number(p, "wire_packets");
-        assert!(segments.iter().all(|p| fits(p)), "{name}");
-        let bytes: i64 = segments.iter().map(|p| number(p, "len")).sum();
-        assert!(bytes >= 100_000, "{name}: {bytes}");
-    }
-    // Whoever throws the ICMP message away waits for ever.
-    let hole = lab.case("black-hole");
-    fine(hole.step("small"));
-    has(
-        hole.step("bulk"),
-        json!({ "ok": false, "error": "deadline" }),
-    );
-    assert!(told(hole) >= 2, "the same segment again and again");
-    assert_eq!(hole.counter("client", "TcpExtTCPMTUPFail"), 0);
-}
-
-#[test]
 fn a_full_queue_drops_its_tail() {
     let body = r#"
 hosts:
@@ -471,65 +407,4 @@ fn goodput_follows_loss_and_rate() {
         "{} ms",
         took("slow")
     );
-}
-
-#[test]
-fn what_is_large_stays_inside() {
-    let Some(case) = once(
-        r#"
-nat_gateways: { egress: { zone: a } }
-hosts:
-  out: { mtu: 9001, serve: { 53/udp: echo, 80: echo } }
-  node: { zone: a, mtu: 9001, public_address: auto, serve: { 80: echo } }
-  near: { zone: a, mtu: 9001, serve: { 53/udp: echo } }
-  hidden: { zone: a, mtu: 9001, nat: egress }
-  small: { zone: a, serve: { 53/udp: echo } }
-steps:
-  - connect: { as: beside, from: node, to: "near:53/udp" }
-  - exchange: { over: beside, as: jumbo, bytes: 8000, timeout: 1s }
-  - connect: { as: less, from: node, to: "small:53/udp" }
-  - exchange: { over: less, as: refused, bytes: 8000, timeout: 300ms }
-  - connect: { as: out_of_it, from: node, to: "out:53/udp" }
-  - exchange: { over: out_of_it, as: with_df, bytes: 8000, timeout: 300ms }
-  - run: { as: cut, on_host: node, command: "ip route flush cache; sysctl -qw net.ipv4.ip_no_pmtu_disc=1; python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1); s.setsockopt(0, 10, 0); s.connect(('out', 53))\nfor _ in range(3):\n  s.send(b'a' * 4000)\n  try: print(len(s.recv(9000))); break\n  except TimeoutError: pass\"" }
-  - connect: { as: t, from: out, to: "node/public:80" }
-  - exchange: { over: t, as: tcp, bytes: 100000, timeout: 3s }
-  - connect: { as: t2, from: hidden, to: "out:80" }
-  - exchange: { over: t2, as: nat, bytes: 100000, timeout: 3s }
-"#,
-    ) else {
-        return;
-    };
-    fine(case.step("jumbo"));
-    for step in ["refused", "with_df"] {
-        has(case.step(step), json!({ "ok": false, "received": 0 }));
-    }
-    let told = |receiver: &str| {
-        let says = |p: &&Value| p["fate"] == "answered: ICMP, fragmentation needed";
-        let of = case.packets(|p| {
-            says(&p)
-                && p["to_after"]
-                    .as_str()
-                    .is_some_and(|to| to.starts_with(receiver))
-        });
-        of.len()
-    };
-    assert!(told("10.0.") >= 1, "the receiver's own device");
-    has(case.step("cut"), json!({ "ok": true, "stdout": "4000\n" }));
-    for step in ["tcp", "nat"] {
-        has(case.step(step), json!({ "ok": true, "received": 100_000 }));
-    }
-    // Nothing larger than 1,500 bytes comes from the internet, or to it.
-    let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
-    let crosses = case.packets(|p| {
-        let outside = |end: &str| p[end] == "out";
-        p["fate"] == "forwarded" && (outside("sender") || outside("receiver"))
-    });
-    assert!(crosses.len() > 20);
-    for packet in crosses {
-        assert!(
-            number(packet, "wire_bytes") <= 1500 * number(packet, "wire_packets"),
-            "{packet}"
-        );
-    }
 }

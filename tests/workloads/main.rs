@@ -20,6 +20,7 @@ mod kernel;
 mod kit;
 mod kubernetes;
 mod links;
+mod mtu;
 mod names;
 mod nat;
 mod proxy_protocol;

@@ -424,6 +424,19 @@ pub struct Arrival {
     pub packet: u64,
 }
 
+impl Arrival {
+    /// At an address of the balancer's own.
+    pub fn direct(source: Ipv4Addr, (balancer, zonal): (BalancerId, ZonalId), packet: u64) -> Self {
+        Self {
+            source,
+            balancer,
+            zonal,
+            endpoint: None,
+            packet,
+        }
+    }
+}
+
 impl Decision {
     fn dropped(reason: Reason) -> Self {
         Self::Drop { reason, flow: None }

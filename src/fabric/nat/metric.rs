@@ -5,6 +5,7 @@
 //! dimension stands behind a full stop here. Left out are `PeakBytesPerSecond` and `PeakPacketsPerSecond`.
 
 use super::super::config::NatProfile;
+use crate::packet::Headers;
 
 /// One gateway's figures since the counting began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,14 @@ pub struct Volume {
     pub packets: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+impl Volume {
+    /// One super-packet counts as what it is on a wire.
+    pub fn add(&mut self, headers: &Headers) {
+        self.packets += headers.wire_packets() as u64;
+        self.bytes += headers.wire_bytes() as u64;
+    }
 }
 
 /// A published metric.

@@ -462,40 +462,6 @@ impl Gateways {
     }
 }
 
-impl Mapping {
-    /// What each side expects next; an unasked RST is taken only with that.
-    fn track(&mut self, headers: &Headers, by: Facing) {
-        if headers.protocol != TCP || headers.is_reset() {
-            return;
-        }
-        let (receiver, sender) = match by {
-            Facing::Inside => (&mut self.outside_next, &mut self.inside_next),
-            Facing::Outside => (&mut self.inside_next, &mut self.outside_next),
-        };
-        let syn = headers.flags & tcp::SYN != 0;
-        let marks = u32::from(syn) + u32::from(headers.flags & tcp::FIN != 0);
-        let end = headers
-            .seq
-            .wrapping_add(headers.payload_len() as u32)
-            .wrapping_add(marks);
-        if syn {
-            *receiver = end;
-        } else {
-            tcp::raise(receiver, end);
-        }
-        if headers.flags & tcp::ACK != 0 {
-            tcp::raise(sender, headers.ack);
-        }
-    }
-}
-
-impl Volume {
-    fn add(&mut self, headers: &Headers) {
-        self.packets += headers.wire_packets() as u64;
-        self.bytes += headers.wire_bytes() as u64;
-    }
-}
-
 fn reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32) -> Reset {
     Reset {
         from,

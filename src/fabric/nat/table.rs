@@ -6,6 +6,7 @@
 use super::super::config::{GatewayId, PortId, Protocol};
 use super::super::flow_table::Key;
 use super::super::record::{FlowState, MappingId, MappingRecord, Tuple};
+use crate::packet::{Headers, TCP, tcp};
 use hashbrown::HashTable;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -54,6 +55,33 @@ pub struct Mapping {
     pub fins: [bool; 2],
     /// Its port is not free for another.
     pub holds_port: bool,
+}
+
+impl Mapping {
+    /// What each side expects next; an unasked RST is taken only with that.
+    pub fn track(&mut self, headers: &Headers, by: Facing) {
+        if headers.protocol != TCP || headers.is_reset() {
+            return;
+        }
+        let (receiver, sender) = match by {
+            Facing::Inside => (&mut self.outside_next, &mut self.inside_next),
+            Facing::Outside => (&mut self.inside_next, &mut self.outside_next),
+        };
+        let syn = headers.flags & tcp::SYN != 0;
+        let marks = u32::from(syn) + u32::from(headers.flags & tcp::FIN != 0);
+        let end = headers
+            .seq
+            .wrapping_add(headers.payload_len() as u32)
+            .wrapping_add(marks);
+        if syn {
+            *receiver = end;
+        } else {
+            tcp::raise(receiver, end);
+        }
+        if headers.flags & tcp::ACK != 0 {
+            tcp::raise(sender, headers.ack);
+        }
+    }
 }
 
 impl Mapping {

@@ -12,6 +12,7 @@ pub mod guards;
 pub mod hosts;
 pub mod kubernetes;
 pub mod nat;
+pub mod servers;
 pub mod steps;
 pub mod vpcs;
 

@@ -2,7 +2,8 @@
 
 use super::{Fields, scalar};
 use crate::diag::{Span, Spanned};
-use crate::spec::grammar::hosts::{APPS, COMMAND, DIRECTION, HOST, LINK};
+use crate::spec::grammar::hosts::{DIRECTION, HOST, LINK};
+use crate::spec::grammar::servers::{APPS, COMMAND};
 use crate::spec::model::{
     App, Behind, Host, Http, HttpsOnly, Link, PublicAddress, Serve, ServePort,
 };

@@ -1,8 +1,12 @@
 //! Ladders of hand-made evidence, read by eye.
 
+mod cited;
+mod inside;
+
 use super::*;
 use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
+use inside::{cluster, seen};
 
 #[test]
 fn the_flagship_reads_like_the_story_it_tells() {
@@ -40,15 +44,6 @@ fn the_flagship_reads_like_the_story_it_tells() {
 "#;
     assert!(text.contains(end), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100));
-}
-
-#[test]
-fn what_is_cited_of_packets_that_nobody_kept_has_no_row() {
-    let mut evidence = flagship().evidence;
-    let found = crate::verdict::findings::recognise(&evidence);
-    assert!(found.iter().any(|finding| !finding.packets.is_empty()));
-    evidence.packets.clear();
-    assert!(rows_of(&evidence, vec![0], &found).rows.is_empty());
 }
 
 #[test]
@@ -269,184 +264,6 @@ fn nothing_to_show_is_no_ladder_and_nonsense_is_no_panic() {
     assert!(text.ends_with("      ... 35 more connections\n"), "{text}");
 }
 
-/// A lab in which `shell` is a pod on `n1`, and `pod` one on `n2`.
-fn cluster() -> Kit {
-    let mut kit = Kit::new();
-    for (name, address, inside) in [
-        ("n1", "10.0.0.10", ""),
-        ("n2", "10.0.2.10", ""),
-        ("shell", "10.0.0.11", "n1"),
-        ("pod", "10.0.2.11", "n2"),
-        ("neighbour", "10.0.0.12", "n1"),
-    ] {
-        let host = crate::evidence::HostEvidence {
-            address: address.into(),
-            inside: inside.into(),
-            ..Default::default()
-        };
-        kit.evidence.hosts.insert(name.into(), host);
-    }
-    kit
-}
-
-/// The last packet was seen before and after on devices inside hosts, or was seen there alone.
-fn seen(kit: &mut Kit, place: &str, sender: &str, receiver: &str, ends: (&str, &str)) -> i64 {
-    let packets = &mut kit.evidence.packets;
-    let mut packet = packets.last().expect("a packet").clone();
-    packet.id = 1000 + packets.len() as i64;
-    packet.t += 0.02;
-    (packet.sender, packet.receiver) = (sender.into(), receiver.into());
-    (packet.from, packet.to) = (ends.0.into(), ends.1.into());
-    (packet.from_after, packet.to_after) = (ends.0.into(), ends.1.into());
-    (packet.seen_at, packet.fate) = (place.into(), "seen".into());
-    (packet.flow, packet.follows) = (None, None);
-    packets.push(packet);
-    packets[packets.len() - 1].id
-}
-
-#[test]
-fn a_packet_is_drawn_through_nodes_and_pods() {
-    let mut kit = cluster();
-    let c = kit.connect_from("shell", "order", 40000, "front/a", "n2");
-    kit.of(c).seen_as = "10.0.1.5:3024".into();
-    kit.of(c).target_address = "10.0.2.10:31468".into();
-    let local = "10.0.0.11:40000";
-    for (flags, seq, ack) in [("S", OLD.client, 0), (".", OLD.client + 1, OLD.server + 1)] {
-        let at = kit.up(c, flags, seq, ack, 0);
-        kit.evidence.packets[at].sender = "n1".into();
-        let id = kit.evidence.packets[at].id;
-        let first = seen(
-            &mut kit,
-            "n1 eni1",
-            "shell",
-            "n1",
-            (local, "203.0.113.10:80"),
-        );
-        kit.evidence.packets[at].follows = Some(first);
-        kit.evidence.packets[at + 1].t -= 0.04;
-        seen(
-            &mut kit,
-            "n2 eni1",
-            "n2",
-            "pod",
-            ("10.0.2.10:7777", "10.0.2.11:80"),
-        );
-        kit.evidence.packets[at + 2].follows = Some(id);
-        if flags == "S" {
-            let at = kit.down(c, "S.", OLD.server, OLD.client + 1, 0);
-            kit.evidence.packets[at].receiver = "n1".into();
-        }
-    }
-    let text = ladder(&kit.evidence, &[c], 100);
-    assert_eq!(
-        text,
-        r#"
-          order 10.0.0.11:40000 -> 203.0.113.10:80 (front/a),
-                at n2 10.0.1.5:3024 -> 10.0.2.10:31468, at pod 10.0.2.10:7777 -> 10.0.2.11:80
-                shell                                       n1       front/a      n2         pod
-                                                                       .10
-    -0.02 order |-- SYN seq 0 -------------------------------+----------o----------o--------->|
-     0.10 order |                        SYN-ACK seq 0 ack 1 |<---------o----------|          |
-     0.18 order |-- ACK seq 1 ack 1 -------------------------+----------o----------o--------->|
-"#[1..]
-    );
-}
-
-#[test]
-fn what_never_comes_to_the_network_is_drawn_as_it_was_seen() {
-    let mut kit = cluster();
-    let c = kit.connect_from("shell", "visit", 40000, "n1", "neighbour");
-    let (local, dialled, server) = ("10.0.0.11:40000", "10.0.0.10:80", "10.0.0.12:8080");
-    kit.of(c).remote = dialled.into();
-    kit.of(c).via = "n1".into();
-    (kit.of(c).seen_as, kit.of(c).target_address) = (local.into(), server.into());
-    let link = |kit: &mut Kit, first: bool, flags: &str, seq: i64, ack: i64, way: [&str; 5]| {
-        if first {
-            kit.up(c, flags, seq, ack, 0);
-        } else {
-            let last = kit.evidence.packets.last().expect("a packet").clone();
-            kit.evidence.packets.push(last);
-        }
-        let template = kit.evidence.packets.len() - 1;
-        let id = seen(kit, way[0], way[1], way[2], (way[3], way[4]));
-        let before = template
-            .checked_sub(1)
-            .map(|at| kit.evidence.packets[at].id);
-        kit.evidence.packets.remove(template);
-        let packet = kit.evidence.packets.last_mut().expect("a packet");
-        packet.follows = before.filter(|_| !first);
-        id
-    };
-    let (out, into) = ("n1 eni1", "n1 eni2");
-    let isn = OLD.client;
-    link(
-        &mut kit,
-        true,
-        "S",
-        isn,
-        0,
-        [out, "shell", "n1", local, dialled],
-    );
-    link(
-        &mut kit,
-        false,
-        "S",
-        isn,
-        0,
-        [into, "n1", "neighbour", local, server],
-    );
-    link(
-        &mut kit,
-        true,
-        "S.",
-        99,
-        isn + 1,
-        [into, "neighbour", "n1", server, local],
-    );
-    link(
-        &mut kit,
-        false,
-        "S.",
-        99,
-        isn + 1,
-        [out, "n1", "shell", server, local],
-    );
-    link(
-        &mut kit,
-        true,
-        "R",
-        isn + 1,
-        0,
-        [out, "shell", "n1", local, server],
-    );
-    link(
-        &mut kit,
-        false,
-        "R",
-        isn + 1,
-        0,
-        [into, "n1", "neighbour", local, server],
-    );
-    let text = ladder(&kit.evidence, &[c], 100);
-    assert_eq!(
-        text,
-        r#"
-          visit 10.0.0.11:40000 -> 10.0.0.10:80 (n1),
-                at neighbour 10.0.0.11:40000 -> 10.0.0.12:8080
-                shell                                                        neighbour       n1
-     0.02 visit |-- SYN seq 0 ---------------------------------------------------|----------->|
-     0.04 visit |                                                   .. SYN seq 0 |<-----------|
-     0.12 visit |                                            SYN-ACK seq 0 ack 1 |----------->|
-     0.14 visit |<- .. SYN-ACK seq 0 ack 1 --------------------------------------|------------|
-                |   ^ comes from 10.0.0.12:8080, not from 10.0.0.10:80 that shell dialled: nothing
-                |     translated it back                                         |            |
-     0.22 visit |-- RST seq 1 ---------------------------------------------------|----------->|
-     0.24 visit |                                                   .. RST seq 1 |<-----------|
-                |   ^ shell resets it: it never dialled 10.0.0.12:8080           |            |
-"#[1..]
-    );
-}
-
 #[test]
 fn seven_lanes_fit_a_terminal() {
     let mut kit = cluster();
@@ -497,36 +314,6 @@ fn seven_lanes_fit_a_terminal() {
     }
 }
 
-/// Packets of a connection on which nothing new happens.
-fn monotonous() -> (Kit, usize) {
-    let mut kit = Kit::new();
-    let talk = kit.connect("talk", 40000, "front/a", "web1");
-    kit.handshake(talk, OLD);
-    for turn in 0..500 {
-        kit.up(talk, "P.", OLD.client + 1 + 64 * turn, OLD.server + 1, 64);
-    }
-    (kit, talk)
-}
-
-#[test]
-fn what_a_finding_cites_is_never_cut_out() {
-    let (kit, talk) = monotonous();
-    let cited = |packets: &[usize]| Finding {
-        packets: packets.to_vec(),
-        ..Finding::default()
-    };
-    let shown = |found: &[Finding]| {
-        let ladder = rows_of(&kit.evidence, vec![talk], found);
-        let rows = cut(&ladder.rows, &|_| 1);
-        assert!(rows.len() <= LINES + 2 * found.len(), "{}", rows.len());
-        let time = kit.evidence.packets[250].t;
-        rows.iter()
-            .any(|row| matches!(row, Row::Packet(row) if row.time == time))
-    };
-    assert!(!shown(&[]));
-    assert!(shown(&[cited(&[250])]));
-}
-
 #[test]
 fn a_closed_window_and_the_question_whether_it_still_is_are_told() {
     let mut kit = Kit::new();
@@ -558,83 +345,6 @@ fn ecn_has_its_words() {
     let text = ladder(&kit.evidence, &[talk], 100);
     assert!(text.contains("SYN-ECE-CWR seq 0 -"), "{text}");
     assert!(text.contains("SYN-ACK-ECE seq 0 ack 1 -"), "{text}");
-}
-
-#[test]
-fn connections_of_cited_packets_are_drawn_beside_the_chosen() {
-    let (mut kit, talk) = monotonous();
-    let other = kit.connect("other", 40001, "front/a", "web1");
-    let first = kit.evidence.packets.len();
-    kit.handshake(other, NEW);
-    let found = Finding {
-        packets: vec![first],
-        connections: vec![talk],
-        ..Finding::default()
-    };
-    let names = |found: &[Finding]| -> Vec<String> {
-        let ladder = rows_of(&kit.evidence, vec![talk], found);
-        ladder.tuples.into_iter().map(|tuple| tuple.name).collect()
-    };
-    assert_eq!(names(&[]), ["talk"]);
-    assert_eq!(names(&[found]), ["talk", "other"]);
-}
-
-#[test]
-fn every_packet_that_is_cited_has_its_row() {
-    let (mut kit, talk) = monotonous();
-    let mut packets = Vec::new();
-    for i in 0..12 {
-        let from = format!("office-{i}");
-        let host = kit.evidence.hosts["client"].clone();
-        kit.evidence.hosts.insert(from.clone(), host);
-        let one = kit.connect_from(&from, "late", 41000 + i, "front/a", "web1");
-        packets.push(kit.evidence.packets.len());
-        kit.handshake(one, NEW);
-    }
-    // A health check is of no step's connection, and its record may begin with the answer.
-    let check = kit.connect("check", 42000, "web2", "web2");
-    let first = kit.evidence.packets.len();
-    kit.handshake(check, NEW);
-    kit.evidence.connections.pop();
-    for packet in &mut kit.evidence.packets[first..] {
-        packet.probe = true;
-        if packet.sender == "client" {
-            packet.sender = "front/b".into();
-        }
-    }
-    kit.evidence.packets.remove(first);
-    packets.push(first);
-    let ids: Vec<i64> = packets
-        .iter()
-        .map(|p| kit.evidence.packets[*p].id)
-        .collect();
-    let found = Finding {
-        packets,
-        ..Finding::default()
-    };
-    let ladder = rows_of(&kit.evidence, vec![talk], &[found]);
-    let rows = cut(&ladder.rows, &|_| 1);
-    let drawn: Vec<i64> = rows.iter().filter_map(numbers).flatten().collect();
-    for id in ids {
-        assert!(drawn.contains(&id), "no {id} among {drawn:?}");
-    }
-    assert!(ladder.lanes.len() <= 7, "{:?}", ladder.lanes);
-    let crowd = ladder.lanes.iter().find(|lane| !lane.stands_for.is_empty());
-    assert_eq!(crowd.expect("many clients").name, "11 more");
-    let text = text(&ladder, 100);
-    assert!(text.contains("of these only what findings cite:"), "{text}");
-    assert!(
-        text.contains(" check 198.51.100.7:42000 -> 10.0.2.10:80"),
-        "{text}"
-    );
-}
-
-/// Of a packet's row.
-fn numbers(row: &Row) -> Option<Vec<i64>> {
-    match row {
-        Row::Packet(row) => Some(row.packets.clone()),
-        Row::More { .. } => None,
-    }
 }
 
 #[test]

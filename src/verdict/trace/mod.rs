@@ -10,12 +10,16 @@ mod attempts;
 mod challenges;
 mod journeys;
 mod numbers;
+mod packets;
 mod windows;
 
 pub use attempts::{ROUNDING, asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
+pub use packets::{
+    accepts, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn, is_syn_ack, left, opens,
+};
 pub use windows::Stall;
 
 use crate::evidence::{Connection, Evidence, Flow, Packet, connections_of_pairs};
@@ -456,56 +460,6 @@ pub fn target_side<'a>(
     }
     let flow = evidence.flows.get(connection.flow?)?;
     Some((&flow.seen_as, &flow.target_address))
-}
-
-/// A SYN without ACK.
-pub fn is_syn(packet: &Packet) -> bool {
-    opens(&packet.flags)
-}
-
-/// The flags of a SYN without ACK, whatever else it bears: one that offers ECN is `SEW`.
-pub fn opens(flags: &str) -> bool {
-    flags.contains('S') && !flags.contains('.')
-}
-
-/// The flags of a SYN with ACK.
-pub fn accepts(flags: &str) -> bool {
-    flags.contains('S') && flags.contains('.')
-}
-
-/// A SYN with ACK.
-pub fn is_syn_ack(packet: &Packet) -> bool {
-    accepts(&packet.flags)
-}
-
-/// RST, with or without ACK.
-pub fn is_reset(packet: &Packet) -> bool {
-    packet.flags.contains('R')
-}
-
-/// Nothing but an acknowledgement.
-pub fn is_pure_ack(packet: &Packet) -> bool {
-    packet.flags.contains('.') && !packet.flags.contains(['S', 'F', 'R', 'P']) && packet.len == 0
-}
-
-/// The packet, by its last record, came to a host.
-pub fn delivered(ended: &Packet) -> bool {
-    !ended.receiver.is_empty() && ended.fate == "forwarded"
-}
-
-/// It left its host: a quirk that withholds a packet stands for a kernel that would not have sent it.
-pub fn left(ended: &Packet) -> bool {
-    drop_reason(ended) != Some("kernel-quirk")
-}
-
-/// Why a packet was dropped, by its last record: `no-listener`.
-pub fn drop_reason(ended: &Packet) -> Option<&str> {
-    ended.fate.strip_prefix("dropped: ")
-}
-
-/// How the fabric answered a packet itself: `reset, no flow`.
-pub fn answer(ended: &Packet) -> Option<&str> {
-    ended.fate.strip_prefix("answered: ")
 }
 
 #[cfg(test)]

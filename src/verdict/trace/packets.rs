@@ -1,0 +1,53 @@
+//! What a packet is by its flags, and what became of it by the words of its last record.
+
+use crate::evidence::Packet;
+
+/// A SYN without ACK.
+pub fn is_syn(packet: &Packet) -> bool {
+    opens(&packet.flags)
+}
+
+/// The flags of a SYN without ACK, whatever else it bears: one that offers ECN is `SEW`.
+pub fn opens(flags: &str) -> bool {
+    flags.contains('S') && !flags.contains('.')
+}
+
+/// The flags of a SYN with ACK.
+pub fn accepts(flags: &str) -> bool {
+    flags.contains('S') && flags.contains('.')
+}
+
+/// A SYN with ACK.
+pub fn is_syn_ack(packet: &Packet) -> bool {
+    accepts(&packet.flags)
+}
+
+/// RST, with or without ACK.
+pub fn is_reset(packet: &Packet) -> bool {
+    packet.flags.contains('R')
+}
+
+/// Nothing but an acknowledgement.
+pub fn is_pure_ack(packet: &Packet) -> bool {
+    packet.flags.contains('.') && !packet.flags.contains(['S', 'F', 'R', 'P']) && packet.len == 0
+}
+
+/// The packet, by its last record, came to a host.
+pub fn delivered(ended: &Packet) -> bool {
+    !ended.receiver.is_empty() && ended.fate == "forwarded"
+}
+
+/// It left its host: a quirk that withholds a packet stands for a kernel that would not have sent it.
+pub fn left(ended: &Packet) -> bool {
+    drop_reason(ended) != Some("kernel-quirk")
+}
+
+/// Why a packet was dropped, by its last record: `no-listener`.
+pub fn drop_reason(ended: &Packet) -> Option<&str> {
+    ended.fate.strip_prefix("dropped: ")
+}
+
+/// How the fabric answered a packet itself: `reset, no flow`.
+pub fn answer(ended: &Packet) -> Option<&str> {
+    ended.fate.strip_prefix("answered: ")
+}
