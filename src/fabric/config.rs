@@ -291,6 +291,11 @@ impl Balancer {
             Some(zone) => zone == own,
         }
     }
+
+    /// True when one of its listeners forwards to a group, with whatever weight.
+    pub fn forwards_to(&self, group: GroupId) -> bool {
+        self.listeners.iter().any(|one| one.forwards_to(group))
+    }
 }
 
 /// One of a balancer's addresses (AWS: a load balancer node).
@@ -353,6 +358,11 @@ impl Listener {
     /// The port at which a target gets this listener's connections.
     pub fn port_at(&self, target: &Target) -> u16 {
         target.port.or(self.instance_port).unwrap_or(self.port)
+    }
+
+    /// True when it forwards to a group, with whatever weight.
+    pub fn forwards_to(&self, group: GroupId) -> bool {
+        self.forward.iter().any(|forward| forward.group == group)
     }
 }
 

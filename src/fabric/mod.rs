@@ -420,8 +420,7 @@ impl Fabric {
     /// How a target stands, as the zonal address of a proxy sees it. It may change with every change of
     /// [`Fabric::works`]. Panics when the configuration has no such group or target.
     pub fn standing(&self, at: Place, group: GroupId, target: usize) -> Standing {
-        let standing = self.balancers.standing(&self.config, at, group, target);
-        standing.unwrap_or(Standing::Gone)
+        self.balancers.standing(&self.config, at, group, target)
     }
 
     /// Another number whenever something that decides about targets has changed: health, registrations, settings.

@@ -155,7 +155,8 @@ impl<'a> Network<'a> {
     }
 }
 
-/// Zonal addresses have their kernels from the beginning, or never: a step cannot begin or end TLS there.
+/// Zonal addresses have their kernels from the beginning, or never: a step cannot begin or end TLS there. And who takes connections in
+/// such a kernel takes them throughout.
 pub(super) fn same_kernels(body: &Body, fabric: &fabric::Config, steps: &[Step], sink: &mut Sink) {
     let kernels = |config: &fabric::Config| -> Vec<(String, bool)> {
         let ports = config.ports.iter();
@@ -164,21 +165,45 @@ pub(super) fn same_kernels(body: &Body, fabric: &fabric::Config, steps: &[Step],
             .collect()
     };
     for (step, written) in steps.iter().zip(&body.steps) {
-        if let Verb::Set { network, path, .. } = &step.verb
-            && kernels(network) != kernels(fabric)
-        {
-            sink.push(
-                Diagnostic::new(
-                    code::SET_WHILE_RUNNING,
-                    written.span,
-                    format!(
-                        "`{path}` cannot begin or end TLS, or health checks, while the lab runs"
-                    ),
-                )
-                .help("give the listener its protocol and its target group from the start"),
-            );
-        }
+        let Verb::Set { network, path, .. } = &step.verb else {
+            continue;
+        };
+        let (what, help) = if kernels(network) != kernels(fabric) {
+            (
+                "begin or end TLS, or health checks,",
+                "give the listener its protocol and its target group from the start",
+            )
+        } else if endings(network) != endings(fabric) {
+            (
+                "add, take away or change a listener at which connections end",
+                "give the load balancer all of its listeners from the start; where they forward can change",
+            )
+        } else {
+            continue;
+        };
+        sink.push(
+            Diagnostic::new(
+                code::SET_WHILE_RUNNING,
+                written.span,
+                format!("`{path}` cannot {what} while the lab runs"),
+            )
+            .help(help),
+        );
     }
+}
+
+/// The listeners at which clients' connections end: balancer, port, and what it speaks there.
+fn endings(config: &fabric::Config) -> Vec<(&str, u16, [bool; 3])> {
+    let all = config.balancers.iter().flat_map(|balancer| {
+        let listeners = balancer.listeners.iter();
+        listeners.map(move |listener| (balancer, listener))
+    });
+    let ends = all.filter(|(balancer, listener)| balancer.kind.is_proxy() || listener.terminates);
+    ends.map(|(balancer, listener)| {
+        let speaks = [listener.terminates, listener.http, listener.https];
+        (balancer.name.as_str(), listener.port, speaks)
+    })
+    .collect()
 }
 
 /// nft rules name nobody else than the lab's hosts and what they define: nft would say so when it is too late.

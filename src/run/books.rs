@@ -2,7 +2,9 @@
 
 use super::story::Story;
 use crate::evidence::{Displaced, Flow, Packet, Refusal};
-use crate::fabric::config::{GatewayId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup};
+use crate::fabric::config::{
+    Balancer, GatewayId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup,
+};
 use crate::fabric::guard::rules::{Direction, SecurityGroupId};
 use crate::fabric::meter::Reading;
 use crate::fabric::nat::NatCounters;
@@ -40,6 +42,8 @@ pub(super) struct Books {
     pub(super) overrides: Vec<Vec<&'static str>>,
     /// By group, the zones that lead to it.
     pub(super) zones: Vec<Vec<String>>,
+    /// As steps have left them.
+    pub(super) balancers: Vec<Balancer>,
     pub(super) listings: Vec<record::Listing>,
     pub(super) mappings: Vec<MappingRecord>,
     /// By NAT gateway.
@@ -82,6 +86,7 @@ pub(super) async fn books(story: &Story) -> Books {
             health: health(fabric),
             overrides: overrides(fabric.config()),
             zones: zones(fabric.config()),
+            balancers: fabric.config().balancers.clone(),
             listings: fabric.listings().to_vec(),
             mappings: fabric.mappings(),
             nat_counters: fabric.nat_counters(),
@@ -156,10 +161,7 @@ fn overrides(config: &Config) -> Vec<Vec<&'static str>> {
 fn zones(config: &Config) -> Vec<Vec<String>> {
     let leading = |id: GroupId| {
         let up = config.balancers.iter().filter(|b| b.failure.is_none());
-        let forwarding = up.filter(|balancer| {
-            let mut forwards = balancer.listeners.iter().flat_map(|l| &l.forward);
-            forwards.any(|forward| forward.group == id)
-        });
+        let forwarding = up.filter(|balancer| balancer.forwards_to(id));
         let zonal = forwarding.flat_map(|balancer| &balancer.zonal);
         let enabled = zonal.filter(|zonal| zonal.enabled);
         let names: BTreeSet<&String> = enabled.map(|zonal| &zonal.zone).collect();

@@ -196,6 +196,18 @@ fn a_deregistered_instance_drains_for_as_long_as_the_delay() {
 }
 
 #[test]
+fn a_target_stands_whether_its_group_is_forwarded_to_or_not() {
+    let mut config = classic();
+    let mut other = config.groups[0].clone();
+    other.targets[0].registered = false;
+    config.groups.push(other);
+    let net = Net::new(config);
+    let standing = |target| net.fabric.standing(AT_A, GroupId(1), target);
+    assert_eq!(standing(0), Standing::Gone);
+    assert_eq!(standing(1), Standing::InService);
+}
+
+#[test]
 fn an_unhealthy_instance_gets_nothing_and_all_of_them_get_nothing() {
     let mut config = classic();
     config.groups[0].health_check = Some(HealthCheck {

@@ -64,3 +64,104 @@ fn each_setting_acts_from_its_step_on() {
     let ms = case.step("slow")["ms"].as_f64().expect("a time");
     assert!(ms >= 80.0, "40 ms each way: {ms}");
 }
+
+/// Two groups, one behind the other: what a balancer forwards to changes in the middle.
+const SWITCH: &str = r#"
+time_scale: 40
+hosts:
+  client: { zone: a }
+  blue1: { zone: a, serve: { 80: http } }
+  green1: { zone: a, serve: { 80: http, 81: http } }
+target_groups:
+  blue: { target_type: ip, targets: [blue1], health_check: { protocol: HTTP, interval: 5, timeout: 2 } }
+  green: { target_type: ip, targets: [green1], health_check: { protocol: HTTP, interval: 5, timeout: 2 } }
+load_balancers:
+  front: { scheme: internal, zones: [a], listeners: { 80: blue } }
+steps:
+  - load: { as: before, from: client, to: "front:80", request: GET / }
+  - set: { path: load_balancers.front.listeners, value: { 80: green, 81: green } }
+  - wait_until: { as: checked, that: 'target_groups.green.targets.green1.state == "healthy"', timeout: 5s }
+  - load: { as: after, from: client, to: "front:80", request: GET / }
+  - wait: 600ms
+"#;
+
+#[test]
+fn a_group_that_is_forwarded_to_later_is_checked_from_then_on() {
+    let Some(lab) = play(SWITCH, &[("plain", "{}")]) else {
+        return;
+    };
+    let case = lab.case("plain");
+    assert_eq!(case.step("before")["by_target"]["blue1"], 1);
+    has(case.step("checked"), json!({ "ok": true }));
+    assert_eq!(case.step("after")["by_target"]["green1"], 1);
+    assert_eq!(case.metric("front", "UnhealthyRoutingFlowCount"), 0);
+    let groups = &case.evidence["target_groups"];
+    for (group, state, flows) in [("blue", "unused", 1), ("green", "healthy", 1)] {
+        let own = &groups[group];
+        assert_eq!(own["metrics"]["NewFlowCount"], flows, "{group}");
+        assert_eq!(own["targets"][format!("{group}1")]["state"], state);
+    }
+    let reach = &case.evidence["load_balancers"]["front"]["zones"]["a"]["reach"];
+    assert_eq!(reach, &json!({ "green": 1 }));
+    let checks = |host: &str| {
+        let from = case.step("checked")["at"].as_f64().expect("a time");
+        let syns = case.packets(|p| p["flags"] == "S" && p["probe"] == true);
+        let own = syns.iter().filter(|p| p["receiver"] == host);
+        let times = own.filter_map(|p| p["t"].as_f64());
+        let (before, after): (Vec<f64>, Vec<f64>) = times.partition(|t| *t < from);
+        (before.len(), after.len())
+    };
+    let ((_, blue), (before, green)) = (checks("blue1"), checks("green1"));
+    // One that was under way may still come.
+    assert!(blue <= 1, "{blue} checks of a group that nobody uses");
+    assert_eq!(before, 0, "nobody used it");
+    assert!(green > 2, "{green}");
+}
+
+#[test]
+fn an_application_balancer_forwards_to_another_group_from_a_step_on() {
+    let lab = SWITCH
+        .replace("target_type: ip", "target_type: ip, protocol: HTTP")
+        .replace("front: { scheme", "front: { type: application, scheme")
+        .replace("{ 80: green, 81: green }", "{ 80: green }");
+    let Some(lab) = play(&lab, &[("plain", "{}")]) else {
+        return;
+    };
+    let case = lab.case("plain");
+    has(case.step("before"), json!({ "status": { "200": 1 } }));
+    has(case.step("checked"), json!({ "ok": true }));
+    has(case.step("after"), json!({ "status": { "200": 1 } }));
+    let requests = |host: &str| {
+        let all = case.evidence["hosts"][host]["requests"].as_array();
+        let all = all.expect("a list").iter();
+        all.filter(|request| request["probe"] == false).count()
+    };
+    assert_eq!((requests("blue1"), requests("green1")), (1, 1));
+}
+
+#[test]
+fn a_tls_listener_s_targets_are_told_of_clients_from_a_step_on() {
+    let lab = r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 443: { echo: { proxy_protocol: v2 } } } }
+target_groups:
+  web: { target_type: ip, targets: [web] }
+load_balancers:
+  front: { scheme: internal, zones: [a], listeners: { 443: { protocol: TLS, target_group: web } } }
+steps:
+  - set: { path: target_groups.web.attributes.proxy_protocol_v2.enabled, value: true }
+  - connect: { as: visit, from: client, to: "front:443", tls: true }
+  - exchange: { over: visit, as: talk }
+"#;
+    let Some(lab) = play(lab, &[("plain", "{}")]) else {
+        return;
+    };
+    let case = lab.case("plain");
+    has(case.step("talk"), json!({ "ok": true }));
+    let visit = case.connection("visit");
+    assert_eq!(
+        (&visit["header"], &visit["told"]),
+        (&json!("read"), &visit["local"])
+    );
+}

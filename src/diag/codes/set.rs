@@ -100,8 +100,9 @@ Right:  set: { steps.talk.timeout: 1s }
         code: SET_WHILE_RUNNING,
         title: "the step `set` changes what cannot change while the lab runs",
         page: "\
-Hosts, balancers and target groups are there for the whole story; their settings can change, as an operator changes
-them. Targets come and go by `register` and `deregister`.
+Hosts, balancers and target groups are there for the whole story, and so are listeners at which connections end (TLS, and all of
+application and classic balancers); their settings can change, as an operator changes them. Targets come and go by `register` and
+`deregister`.
 
 Wrong:  - set: { path: hosts.web1.zone, value: b }
 Right:  - set: { path: target_groups.web.attributes.preserve_client_ip.enabled, value: false }

@@ -2,7 +2,7 @@
 //!
 //! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection.
 
-use super::super::config::{BalancerId, Config, GroupId, Kind, Protocol, ZonalId};
+use super::super::config::{BalancerId, Config, GroupId, Kind, Listener, Protocol, ZonalId};
 use super::super::listener::{Candidate, Listening};
 use super::super::metric::Metric;
 use super::super::targets::{Scope, Standing};
@@ -69,22 +69,17 @@ impl Balancers {
         all.into_iter().map(assigned).collect()
     }
 
-    /// How a target stands, as the zonal address of a proxy sees it. None: the listener does not forward to the group.
-    pub fn standing(
-        &self,
-        config: &Config,
-        at: Place,
-        group: GroupId,
-        target: usize,
-    ) -> Option<Standing> {
+    /// How a target stands, as the zonal address of a proxy sees it; where the listener does not forward to its group any more, as its
+    /// registration says.
+    pub fn standing(&self, config: &Config, at: Place, group: GroupId, target: usize) -> Standing {
         let balancer = &config.balancers[usize::from(at.balancer.0)];
-        let listener = balancer
-            .listeners
-            .iter()
-            .find(|listener| listener.port == at.port && listener.protocol == Protocol::Tcp)?;
-        let mut scopes = Scope::at(at.balancer, balancer, at.zonal, listener);
-        let scope = scopes.find(|scope| scope.forward.group == group)?;
-        Some(self.targets.standing(target, scope))
+        let mut listeners = balancer.listeners.iter();
+        let listens = |one: &&Listener| one.port == at.port && one.protocol == Protocol::Tcp;
+        let scope = listeners.find(listens).and_then(|listener| {
+            let mut scopes = Scope::at(at.balancer, balancer, at.zonal, listener);
+            scopes.find(|scope| scope.forward.group == group)
+        });
+        self.targets.standing((group, target), scope)
     }
 
     /// Counts a packet between a client and a proxy's kernel, or between that of a TLS listener and a target: only its RSTs, which

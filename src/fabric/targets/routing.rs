@@ -108,9 +108,13 @@ impl Targets {
         counts && self.now >= from && !group.choice(self.now, scope).fail_open
     }
 
-    /// How a target stands at one zonal address.
-    pub fn standing(&self, target: usize, scope: Scope<'_>) -> Standing {
-        let group = self.group(scope.forward.group);
+    /// How a target stands at one zonal address; without a scope, where nobody forwards to it.
+    pub fn standing(
+        &self,
+        (group, target): (GroupId, usize),
+        scope: Option<Scope<'_>>,
+    ) -> Standing {
+        let group = self.group(group);
         let delay = group.config.attributes.deregistration_delay;
         let live = &group.targets[target];
         match live.membership {
@@ -118,7 +122,8 @@ impl Targets {
             Membership::Deregistered { at } if self.now < at + delay => Standing::Draining,
             Membership::Deregistered { .. } => Standing::Gone,
             Membership::Registered { .. } => {
-                let unhealthy = group.viewer(scope).is_some_and(|viewer| {
+                let viewer = scope.and_then(|scope| group.viewer(scope));
+                let unhealthy = viewer.is_some_and(|viewer| {
                     let opinion = &live.views[viewer].opinion;
                     group.verdict(opinion) == Some(false)
                         && self.now >= opinion.since + group.config.emulate.unhealthy_propagation

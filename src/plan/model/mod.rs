@@ -93,6 +93,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The network between the hosts as the story finds it, and as each step that changes it leaves it.
+    pub fn networks(&self) -> impl Iterator<Item = &fabric::Config> {
+        let changed = self.steps.iter().filter_map(|step| {
+            let Verb::Set { network, .. } = &step.verb else {
+                return None;
+            };
+            Some(&**network)
+        });
+        std::iter::once(&self.fabric).chain(changed)
+    }
+
     /// How many of the hosts are on the fabric: they are the first ones, and its first ports.
     pub fn on_fabric(&self) -> usize {
         self.hosts

@@ -6,9 +6,7 @@ use crate::evidence::{
     BalancerEvidence, GroupEvidence, InstanceEvidence, Listing, Pair, TargetEvidence, Transition,
     ZoneEvidence,
 };
-use crate::fabric::config::{
-    Balancer, BalancerId, Classic, GroupId, Kind, Listener, Target, Zonal, ZonalId,
-};
+use crate::fabric::config::{Balancer, BalancerId, Classic, GroupId, Kind, Target, Zonal, ZonalId};
 use crate::fabric::record;
 use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
 use crate::plan::Plan;
@@ -68,7 +66,7 @@ fn evidence(
             .map(|(place, zonal)| {
                 let evidence = ZoneEvidence {
                     in_dns: listed(place),
-                    reach: reach(plan, books, balancer, place),
+                    reach: reach(plan, books, (id, place)),
                     metrics: metrics.of_balancer(id, Some(place)),
                 };
                 (zonal.zone.clone(), evidence)
@@ -90,7 +88,8 @@ fn evidence(
 }
 
 /// How many registered targets a zonal address may send to, by group.
-fn reach(plan: &Plan, books: &Books, balancer: &Balancer, zonal: ZonalId) -> BTreeMap<String, i64> {
+fn reach(plan: &Plan, books: &Books, (id, zonal): (BalancerId, ZonalId)) -> BTreeMap<String, i64> {
+    let balancer = &books.balancers[usize::from(id.0)];
     let forwards = balancer.listeners.iter().flat_map(|one| &one.forward);
     forwards
         .map(|forward| {
@@ -229,12 +228,8 @@ fn target_evidence(plan: &Plan, books: &Books, number: usize, index: usize) -> T
     let (state, reason) = health.now();
     let group = &plan.fabric.groups[number];
     let target = &group.targets[index];
-    let mut listeners = plan.fabric.balancers.iter().flat_map(|one| &one.listeners);
-    let to_group = |listener: &&Listener| {
-        let mut groups = listener.forward.iter().map(|forward| forward.group);
-        groups.any(|group| usize::from(group.0) == number)
-    };
-    let listener = listeners.find(to_group);
+    let mut listeners = books.balancers.iter().flat_map(|one| &one.listeners);
+    let listener = listeners.find(|listener| listener.forwards_to(GroupId(number as u16)));
     let port = target.port.or(listener.map(|listener| listener.port));
     let checked = group.health_check.as_ref().and_then(|check| check.port);
     let id = if let Some(inner) = group.inner {

@@ -144,14 +144,13 @@ impl<'a> Metrics<'a> {
         Namespace::from(&balancer.kind)
     }
 
-    /// The groups that a balancer forwards to.
+    /// The groups that a balancer forwards to, at any time.
     fn groups(&self, balancer: BalancerId) -> BTreeSet<GroupId> {
-        self.plan.fabric.balancers[usize::from(balancer.0)]
-            .listeners
-            .iter()
-            .flat_map(|listener| &listener.forward)
-            .map(|forward| forward.group)
-            .collect()
+        let networks = self.plan.networks();
+        let listeners =
+            networks.flat_map(|network| &network.balancers[usize::from(balancer.0)].listeners);
+        let forwards = listeners.flat_map(|listener| &listener.forward);
+        forwards.map(|forward| forward.group).collect()
     }
 
     /// What the zonal addresses of a place counted over the whole time, or in one period.

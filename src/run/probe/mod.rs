@@ -8,18 +8,17 @@
 
 mod check;
 
-use crate::fabric::config::{
-    BalancerId, GroupId, HealthCheck, Kind, Listener, PortId, Zonal, ZonalId,
-};
+use crate::fabric::config::{BalancerId, GroupId, HealthCheck, Kind, PortId, Zonal, ZonalId};
 use crate::fabric::random::{hash, pick};
 use crate::fabric::targets::Probe;
+use crate::fabric::{Config, Fabric};
 use crate::plan::Plan;
 use crate::world::{Error, World};
 use check::Attempt;
 use std::fmt::Write;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -30,6 +29,31 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 const FIRST_ROUND: Duration = Duration::from_millis(5);
 /// Waited beyond what the settings of the checks explain.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A balancer, and a group that it forwards to.
+type Pair = (BalancerId, GroupId);
+
+/// Whom a checker names in the Host header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    /// The zonal address, which is this one, at the listener's port.
+    Own(IpAddr),
+    /// The target, where it gets its connections.
+    Target,
+    /// Whom it asks.
+    Asked,
+}
+
+/// What a checker goes by, as steps change it.
+struct Settings {
+    check: HealthCheck,
+    /// Targets expect a PROXY protocol header.
+    proxied: bool,
+    /// The port of the listener that forwards to the group.
+    listener: u16,
+    /// The port at which the target gets its connections.
+    traffic: u16,
+}
 
 /// One checker and one target.
 #[derive(Debug)]
@@ -43,10 +67,9 @@ struct Watch {
     port: PortId,
     /// Its addresses of the target's family that it checks from, in turn; empty: the kernel has one only.
     sources: Vec<Ipv4Addr>,
-    /// The target's address, and where it gets its connections.
-    traffic: SocketAddr,
-    /// What it puts into the Host header; none: whom it asks.
-    host: Option<String>,
+    /// The target's address.
+    address: IpAddr,
+    host: Host,
     /// Between two checks, in the beginning.
     interval: Duration,
     /// Its place in its interval, 0 to 2^64.
@@ -59,30 +82,54 @@ struct Watch {
 /// All checkers of a running case. They end with it.
 #[derive(Debug)]
 pub struct Probes {
+    /// Those from the beginning.
     watches: Vec<Arc<Watch>>,
+    crew: Crew,
+    /// Who finds more to check.
+    lookout: Option<JoinHandle<()>>,
+}
+
+/// Checkers at work.
+#[derive(Clone, Debug)]
+struct Crew {
     news: Arc<Notify>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Crew {
+    fn begin(&self, world: &Arc<World>, watch: &Arc<Watch>) {
+        let (watch, world) = (Arc::clone(watch), Arc::clone(world));
+        let task = tokio::spawn(keep_checking(watch, world, Arc::clone(&self.news)));
+        self.tasks().push(task);
+    }
+
+    fn tasks(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().expect("no holder of this lock panics")
+    }
 }
 
 impl Probes {
-    /// Starts all checkers of a plan; none, and nothing else either, without `health_check`.
-    pub fn start(plan: &Plan, world: &Arc<World>) -> Self {
-        let watches: Vec<Arc<Watch>> = watches(plan).into_iter().map(Arc::new).collect();
-        let news = Arc::new(Notify::new());
-        let tasks = watches
-            .iter()
-            .map(|watch| {
-                tokio::spawn(keep_checking(
-                    Arc::clone(watch),
-                    Arc::clone(world),
-                    Arc::clone(&news),
-                ))
-            })
-            .collect();
+    /// Starts all checkers of a plan; none, and nothing else either, where no zonal address has a kernel to check from.
+    pub fn start(plan: &Arc<Plan>, world: &Arc<World>) -> Self {
+        let pairs = pairs(&plan.fabric);
+        let watches = watches(plan, &pairs, |group| plan.settles.contains(&group));
+        let watches: Vec<Arc<Watch>> = watches.into_iter().map(Arc::new).collect();
+        let crew = Crew {
+            news: Arc::new(Notify::new()),
+            tasks: Arc::default(),
+        };
+        for watch in &watches {
+            crew.begin(world, watch);
+        }
+        let mut zonal = plan.fabric.balancers.iter().flat_map(|one| &one.zonal);
+        let lookout = zonal.any(|zonal| zonal.port.is_some()).then(|| {
+            let (plan, world) = (Arc::clone(plan), Arc::clone(world));
+            tokio::spawn(look_out(plan, world, pairs, crew.clone()))
+        });
         Self {
             watches,
-            news,
-            tasks,
+            crew,
+            lookout,
         }
     }
 
@@ -97,7 +144,7 @@ impl Probes {
         };
         let until = Instant::now() + longest(plan);
         loop {
-            let news = self.news.notified();
+            let news = self.crew.news.notified();
             if open().next().is_none() {
                 return Ok(());
             }
@@ -110,15 +157,17 @@ impl Probes {
 
     /// Ends all checkers; what they had open is closed when it returns.
     pub async fn stop(mut self) {
-        for task in &self.tasks {
+        // First who begins more of them.
+        if let Some(lookout) = self.lookout.take() {
+            lookout.abort();
+            ended(lookout).await;
+        }
+        let tasks = std::mem::take(&mut *self.crew.tasks());
+        for task in &tasks {
             task.abort();
         }
-        for task in self.tasks.drain(..) {
-            match task.await {
-                Ok(()) => {}
-                Err(error) if error.is_cancelled() => {}
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
+        for task in tasks {
+            ended(task).await;
         }
     }
 }
@@ -126,31 +175,61 @@ impl Probes {
 impl Drop for Probes {
     /// A story that breaks off has nobody to stop them.
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.lookout.iter().chain(&*self.crew.tasks()) {
             task.abort();
         }
     }
 }
 
-/// Who checks whom: a group is checked from every zonal address of every balancer that forwards to it.
-fn watches(plan: &Plan) -> Vec<Watch> {
+async fn ended(task: JoinHandle<()>) {
+    match task.await {
+        Ok(()) => {}
+        Err(error) if error.is_cancelled() => {}
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Which balancers forward to which groups, each pair once.
+fn pairs(config: &Config) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (id, balancer) in (0u16..).map(BalancerId).zip(&config.balancers) {
+        for forward in balancer.listeners.iter().flat_map(|one| &one.forward) {
+            let pair = (id, forward.group);
+            if !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+    }
+    pairs
+}
+
+/// Begins to check the targets of groups to which steps make balancers forward. Those that are forwarded to no more are left alone
+/// until they are again (see [`Watch::settings`]).
+async fn look_out(plan: Arc<Plan>, world: Arc<World>, mut known: Vec<Pair>, crew: Crew) {
+    let mut changes = world.driver().news();
+    loop {
+        let now = world.driver().ask(|fabric, _| pairs(fabric.config()));
+        let mut new = now.await;
+        new.retain(|pair| !known.contains(pair));
+        for watch in watches(&plan, &new, |_| false) {
+            crew.begin(&world, &Arc::new(watch));
+        }
+        known.extend(new);
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Who checks whom: a group is checked from every zonal address of every balancer that forwards to it. `awaited`: the story waits
+/// for the first verdict on its targets.
+fn watches(plan: &Plan, pairs: &[Pair], awaited: impl Fn(GroupId) -> bool) -> Vec<Watch> {
     let mut watches = Vec::new();
-    for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
-        let mut seen: Vec<GroupId> = Vec::new();
-        let listeners = balancer.listeners.iter();
-        let groups = listeners.flat_map(|listener| {
-            let forward = listener.forward.iter();
-            forward.map(move |forward| (forward.group, listener))
-        });
-        for (group, listener) in groups {
-            if seen.contains(&group) {
-                continue;
-            }
-            seen.push(group);
-            for (zonal_number, zonal) in (0u8..).zip(&balancer.zonal) {
-                let place = (BalancerId(number), ZonalId(zonal_number));
-                watches.extend(from(plan, place, zonal, group, listener));
-            }
+    for (balancer, group) in pairs {
+        let zonal = &plan.fabric.balancers[usize::from(balancer.0)].zonal;
+        for (number, zonal) in (0u8..).map(ZonalId).zip(zonal) {
+            let place = (*balancer, number);
+            watches.extend(from(plan, place, zonal, *group, awaited(*group)));
         }
     }
     watches
@@ -162,18 +241,16 @@ fn from(
     (balancer, zonal_id): (BalancerId, ZonalId),
     zonal: &Zonal,
     group_id: GroupId,
-    listener: &Listener,
+    awaited: bool,
 ) -> Vec<Watch> {
     let group = &plan.fabric.groups[usize::from(group_id.0)];
     let (Some(check), Some(port)) = (&group.health_check, zonal.port) else {
         return Vec::new();
     };
-    let awaited = plan.settles.contains(&group_id);
     let pairs = (0..group.targets.len())
         .flat_map(|target| (0..check.checkers).map(move |checker| (target, checker)));
     pairs
         .map(|(target, checker)| {
-            let registered = &group.targets[target];
             let words = [
                 u64::from(balancer.0),
                 u64::from(zonal_id.0),
@@ -181,20 +258,22 @@ fn from(
                 target as u64,
                 u64::from(checker),
             ];
-            let stand_ins = &plan.fabric.stand_ins;
-            let traffic = SocketAddrV4::new(registered.address, listener.port_at(registered));
-            let traffic = stand_ins.end(traffic);
-            // From the address of the target's family, which is also what Host names.
-            let own = match (traffic, zonal.ipv6) {
-                (SocketAddr::V6(_), Some(ipv6)) => ipv6,
-                (SocketAddr::V6(_) | SocketAddr::V4(_), _) => zonal.private,
+            let real = |address| {
+                let stand_ins = &plan.fabric.stand_ins;
+                stand_ins.end(SocketAddrV4::new(address, 0)).ip()
             };
-            let sources = match traffic {
-                SocketAddr::V4(_) if !zonal.secondary.is_empty() => {
+            let address = real(group.targets[target].address);
+            // From the address of the target's family, which is also what Host names.
+            let own = match (address, zonal.ipv6) {
+                (IpAddr::V6(_), Some(ipv6)) => ipv6,
+                (IpAddr::V6(_) | IpAddr::V4(_), _) => zonal.private,
+            };
+            let sources = match address {
+                IpAddr::V4(_) if !zonal.secondary.is_empty() => {
                     let all = std::iter::once(zonal.private);
                     all.chain(zonal.secondary.iter().copied()).collect()
                 }
-                SocketAddr::V4(_) | SocketAddr::V6(_) => Vec::new(),
+                IpAddr::V4(_) | IpAddr::V6(_) => Vec::new(),
             };
             Watch {
                 balancer,
@@ -204,14 +283,11 @@ fn from(
                 target,
                 checker,
                 port,
-                traffic,
+                address,
                 host: match plan.fabric.balancers[usize::from(balancer.0)].kind {
-                    Kind::Classic(_) => None,
-                    Kind::Application(_) => Some(of_target(traffic)),
-                    Kind::Network => {
-                        let own = SocketAddrV4::new(own, listener.port);
-                        Some(stand_ins.end(own).to_string())
-                    }
+                    Kind::Classic(_) => Host::Asked,
+                    Kind::Application(_) => Host::Target,
+                    Kind::Network => Host::Own(real(own)),
                 },
                 interval: check.interval,
                 phase: hash(plan.seed, &words),
@@ -242,33 +318,21 @@ async fn keep_checking(watch: Arc<Watch>, world: Arc<World>, news: Arc<Notify>) 
     };
     loop {
         sleep_until(next).await;
-        let (balancer, zonal) = (watch.balancer, watch.zonal);
-        let (group, target) = (watch.group, watch.target);
-        let settings = world.driver().ask(move |fabric, _| {
-            let config = &fabric.config().groups[usize::from(group.0)];
-            let check = config.health_check.clone()?;
-            let proxied = config.proxy_protocol.is_some();
-            let place = &fabric.config().balancers[usize::from(balancer.0)].zonal;
-            // The address of a zone that is not enabled is gone, and its checkers with it.
-            let checked = place[usize::from(zonal.0)].enabled && fabric.is_checked(group, target);
-            Some((check, proxied, checked))
-        });
-        let Some((check, proxied, checked)) = settings.await else {
-            // Its group's checks were taken away while the story runs.
-            return watch.judge(&news);
-        };
-        if checked {
-            let passed = watch
-                .check(&world, &check, proxied, sources.next().copied())
-                .await;
+        let own = Arc::clone(&watch);
+        let settings = world.driver().ask(move |fabric, _| own.settings(fabric));
+        let settings = settings.await;
+        if let Some(settings) = &settings {
+            let source = sources.next().copied();
+            let passed = watch.check(&world, settings, source).await;
             failed_in_a_row = if passed { 0 } else { failed_in_a_row + 1 };
-            if passed || failed_in_a_row >= check.unhealthy_threshold {
+            if passed || failed_in_a_row >= settings.check.unhealthy_threshold {
                 watch.judge(&news);
             }
         } else {
             watch.judge(&news);
         }
-        next = start + upcoming(start.elapsed(), check.interval, watch.phase);
+        let interval = settings.map_or(watch.interval, |now| now.check.interval);
+        next = start + upcoming(start.elapsed(), interval, watch.phase);
     }
 }
 
@@ -285,24 +349,45 @@ fn upcoming(elapsed: Duration, interval: Duration, phase: u64) -> Duration {
 }
 
 impl Watch {
-    async fn check(
-        &self,
-        world: &World,
-        check: &HealthCheck,
-        proxied: bool,
-        source: Option<Ipv4Addr>,
-    ) -> bool {
-        let port = check.port.unwrap_or(self.traffic.port());
-        let to = SocketAddr::new(self.traffic.ip(), port);
-        let host = self.host.clone();
+    /// What it goes by now; none: there is nothing to check.
+    fn settings(&self, fabric: &Fabric) -> Option<Settings> {
+        let config = fabric.config();
+        let group = &config.groups[usize::from(self.group.0)];
+        let balancer = &config.balancers[usize::from(self.balancer.0)];
+        let mut listeners = balancer.listeners.iter();
+        let listener = listeners.find(|listener| listener.forwards_to(self.group))?;
+        // The address of a zone that is not enabled is gone, and its checkers with it.
+        let is_there = balancer.zonal[usize::from(self.zonal.0)].enabled;
+        let is_checked = is_there && fabric.is_checked(self.group, self.target);
+        Some(Settings {
+            check: group.health_check.clone().filter(|_| is_checked)?,
+            proxied: group.proxy_protocol.is_some(),
+            listener: listener.port,
+            traffic: listener.port_at(&group.targets[self.target]),
+        })
+    }
+
+    async fn check(&self, world: &World, settings: &Settings, source: Option<Ipv4Addr>) -> bool {
+        let Settings {
+            check,
+            proxied,
+            listener,
+            traffic,
+        } = settings;
+        let traffic = SocketAddr::new(self.address, *traffic);
+        let to = SocketAddr::new(self.address, check.port.unwrap_or(traffic.port()));
         let attempt = Attempt {
             namespace: world.zonal(self.port),
             source,
             check,
             target: to,
-            host: &host.unwrap_or_else(|| of_target(to)),
-            classic: self.host.is_none(),
-            proxied,
+            host: &match self.host {
+                Host::Own(own) => SocketAddr::new(own, *listener).to_string(),
+                Host::Target => of_target(traffic),
+                Host::Asked => of_target(to),
+            },
+            classic: self.host == Host::Asked,
+            proxied: *proxied,
         };
         let (connected, outcome) = attempt.outcome().await;
         let probe = Probe {

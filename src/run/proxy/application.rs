@@ -9,10 +9,10 @@ use super::http::{
 };
 use super::journal::Bytes;
 use super::{Settings, Station};
-use crate::fabric::Config;
 use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
+use crate::fabric::{Config, Place};
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
 use std::convert::Infallible;
@@ -23,12 +23,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// Begins to take a listener's connections.
-pub(super) fn start(station: Station, group: GroupId, listener: TcpListener) -> JoinHandle<()> {
+pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
     let port = station.place.port;
     let live = Live {
         settings: Settings::new(&station, settings),
         station,
-        group,
         pairs: Pairs::default(),
     };
     let proxy = Arc::new(Proxy::new(live, port, None));
@@ -46,6 +45,13 @@ fn settings(config: &Config, balancer: BalancerId) -> Application {
         Kind::Application(settings) => *settings,
         Kind::Network | Kind::Classic(_) => unreachable!("no balancer changes its kind"),
     }
+}
+
+/// The group that a listener forwards to now; none: it is not there any more.
+fn group_of(config: &Config, place: Place) -> Option<GroupId> {
+    let listeners = &config.balancers[usize::from(place.balancer.0)].listeners;
+    let listener = listeners.iter().find(|one| one.port == place.port)?;
+    listener.forward.first().map(|forward| forward.group)
 }
 
 /// A request that came with more addresses in X-Forwarded-For is refused.
@@ -71,7 +77,6 @@ fn refused(method: &Method, headers: &HeaderMap) -> Option<u16> {
 /// The world of one proxy.
 struct Live {
     station: Station,
-    group: GroupId,
     settings: Settings<Application>,
     /// What each client's connection led to.
     pairs: Pairs,
@@ -95,15 +100,16 @@ impl Surroundings for Live {
         _bound: Option<SocketAddrV4>,
         _tried: &[usize],
     ) -> Option<Choice> {
-        let (place, group) = (self.station.place, self.group);
+        let place = self.station.place;
         let driver = self.station.world.driver();
-        let (candidates, algorithm) = driver
+        let (group, candidates, algorithm) = driver
             .ask(move |fabric, _| {
+                let group = group_of(fabric.config(), place)?;
                 let settings = &fabric.config().groups[usize::from(group.0)].attributes;
                 let algorithm = settings.algorithm;
-                (fabric.candidates(place, group), algorithm)
+                Some((group, fabric.candidates(place, group), algorithm))
             })
-            .await;
+            .await?;
         let mut candidates = candidates.into_iter();
         let chosen = match algorithm {
             Algorithm::RoundRobin => candidates.next(),

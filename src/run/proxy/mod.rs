@@ -121,9 +121,7 @@ impl Proxies {
                             classic::http::start(station(), listener.https, socket()?)?
                         }
                         Kind::Classic(_) => classic::start(station(), socket()?),
-                        Kind::Application(_) => {
-                            application::start(station(), listener.forward[0].group, socket()?)
-                        }
+                        Kind::Application(_) => application::start(station(), socket()?),
                         Kind::Network => continue,
                     };
                     proxies.tasks.push(task);

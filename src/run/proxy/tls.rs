@@ -67,10 +67,12 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
     let station = &place.station;
     let listener = station.address;
     let driver = station.world.driver();
-    let Some(behind) = driver
-        .ask(move |fabric, now| fabric.behind(now, listener, client))
-        .await
-    else {
+    let behind = driver.ask(move |fabric, now| {
+        let behind = fabric.behind(now, listener, client)?;
+        let group = &fabric.config().groups[usize::from(behind.group.0)];
+        Some((behind, group.proxy_protocol.is_some(), group.tls))
+    });
+    let Some((behind, proxied, secures)) = behind.await else {
         return;
     };
     let (number, index) = (behind.group, behind.target);
@@ -78,10 +80,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         return;
     };
     let target = port.loan.target;
-    let group = &station.plan.fabric.groups[usize::from(number.0)];
-    let header = group
-        .proxy_protocol
-        .map(|_| proxy_protocol::proxy(client.into(), listener.into(), None));
+    let header = proxied.then(|| proxy_protocol::proxy(client.into(), listener.into(), None));
     let connected = async {
         let mut stream = port.connect(&station.journal.begin()).await?;
         if let Some(header) = header {
@@ -117,7 +116,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         client,
         loan: port.loan,
     };
-    let why = match group.tls {
+    let why = match secures {
         true => {
             let streams = (secured, stream);
             place.secure_and_pass(streams, &ends, &bytes).await
