@@ -8,13 +8,13 @@ use hairpin::fabric::record::*;
 use hairpin::fabric::targets::{Outcome, Probe};
 use std::time::Duration;
 
-const A: ZonalId = ZonalId(0);
-const B: ZonalId = ZonalId(1);
-const HEALTHY: (&str, &str) = ("healthy", "");
-const FAILED: (&str, &str) = ("unhealthy", "Target.FailedHealthChecks");
+pub const A: ZonalId = ZonalId(0);
+pub const B: ZonalId = ZonalId(1);
+pub const HEALTHY: (&str, &str) = ("healthy", "");
+pub const FAILED: (&str, &str) = ("unhealthy", "Target.FailedHealthChecks");
 
 /// [`config`] with health checks of AWS's defaults.
-fn checked() -> Config {
+pub fn checked() -> Config {
     let mut config = config();
     config.groups[0].health_check = Some(HealthCheck {
         protocol: CheckProtocol::Tcp,
@@ -31,7 +31,7 @@ fn checked() -> Config {
 }
 
 impl Net {
-    fn probe_by(&mut self, zonal: ZonalId, checker: u8, target: usize, passed: bool) {
+    pub fn probe_by(&mut self, zonal: ZonalId, checker: u8, target: usize, passed: bool) {
         let probe = Probe {
             balancer: FRONT,
             zonal,
@@ -57,7 +57,7 @@ impl Net {
 }
 
 /// Both targets healthy.
-fn healthy(config: Config) -> Net {
+pub fn healthy(config: Config) -> Net {
     let mut net = Net::new(config);
     net.probe(0, &[true]);
     net.probe(1, &[true]);

@@ -18,6 +18,7 @@ mod lending;
 mod links;
 mod metrics;
 mod nat;
+mod opinions;
 mod probes;
 mod properties;
 mod proxies;

@@ -102,9 +102,11 @@ impl Targets {
 
     /// Takes over what a new configuration says; facts stay. It must have the same groups and targets.
     pub fn configure(&mut self, config: &Config) {
+        let now = self.now;
         for (number, group) in self.groups.iter_mut().enumerate() {
             group.config.clone_from(&config.groups[number]);
             group.look_from(viewers(config, GroupId(number as u16)));
+            group.think_anew(now);
             let mut zones: Vec<String> = group
                 .viewers
                 .iter()
@@ -257,10 +259,7 @@ fn viewers(config: &Config, group: GroupId) -> Vec<(BalancerId, ZonalId)> {
     (0u16..)
         .map(BalancerId)
         .zip(&config.balancers)
-        .filter(|(_, balancer)| {
-            let mut forwards = balancer.listeners.iter().flat_map(|l| &l.forward);
-            forwards.any(|forward| forward.group == group)
-        })
+        .filter(|(_, balancer)| balancer.forwards_to(group))
         .flat_map(|(id, balancer)| {
             let zonal = (0u8..).map(ZonalId).zip(&balancer.zonal);
             let enabled = zonal.filter(|(_, place)| place.enabled);
@@ -283,6 +282,19 @@ impl Group {
                 .collect();
         }
         self.viewers = viewers;
+    }
+
+    /// What is thought of the targets, by those who look at them now and by the rule that holds now.
+    fn think_anew(&mut self, now: Duration) {
+        let rule = self.config.emulate.consensus;
+        for live in &mut self.targets {
+            for view in &mut live.views {
+                let verdicts = view.checkers.iter().map(Checker::verdict);
+                view.opinion.set(now, consensus(rule, verdicts));
+            }
+            let all = live.views.iter().map(|view| view.opinion.verdict);
+            live.opinion.set(now, consensus(rule, all));
+        }
     }
 
     /// As `describe-target-health` would say.
