@@ -40,7 +40,7 @@ impl Activity {
     /// A request begins. False: too late.
     pub(super) fn begin(&self) -> bool {
         let mut state = self.state();
-        state.busy = true;
+        (state.busy, state.last) = (true, Instant::now());
         !state.over
     }
 
@@ -70,6 +70,17 @@ impl Activity {
                     state.last + limit
                 }
             };
+            sleep_until(due).await;
+        }
+    }
+
+    /// Ends once no byte has gone by for so long, whatever is under way.
+    pub(super) async fn silent(&self, limit: Duration) {
+        loop {
+            let due = self.state().last + limit;
+            if due <= Instant::now() {
+                return;
+            }
             sleep_until(due).await;
         }
     }

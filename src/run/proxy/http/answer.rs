@@ -133,17 +133,19 @@ impl<S: Surroundings> Proxy<S> {
             upstream.meter.begin();
             upstream.meter.count_for(&pair);
             let sent = Instant::now();
-            let asked = timeout(
-                self.surroundings.limits().idle,
-                upstream.sender.try_send_request(request),
-            );
-            match asked.await {
-                Ok(Ok(answer)) => {
+            let activity = Arc::clone(&upstream.activity);
+            let asked = tokio::select! {
+                asked = upstream.sender.try_send_request(request) => asked,
+                // A request may take long to be sent; as long as it goes on, nobody is slow.
+                () = activity.silent(self.surroundings.limits().idle) => return Err(Failure::Slow),
+            };
+            match asked {
+                Ok(answer) => {
                     let event = Event::Responded(choice.group, sent.elapsed());
                     self.surroundings.tell(event);
                     return self.answered(choice, upstream, answer).await;
                 }
-                Ok(Err(mut error)) => match error.take_message() {
+                Err(mut error) => match error.take_message() {
                     // Closed before anything of it was sent: as if the connection had never been there.
                     Some(unsent) => request = unsent,
                     None => {
@@ -151,7 +153,6 @@ impl<S: Surroundings> Proxy<S> {
                         return Err(broken(error.error()));
                     }
                 },
-                Err(_) => return Err(Failure::Slow),
             }
             upstream = self.connected(choice, &mut None).await?;
         }

@@ -240,6 +240,31 @@ async fn what_takes_too_long_is_504() {
 }
 
 #[tokio::test]
+async fn what_goes_on_is_not_idle_however_long_it_takes() {
+    let limits = Limits {
+        idle: Duration::from_secs(1),
+        ..LIMITS
+    };
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        head(&mut stream).await.expect("a request");
+        let content = stream.read_exact(&mut [0; 10]).await;
+        content.expect("its content");
+        stream.write_all(OK.as_bytes()).await.expect("it is open");
+    });
+    let stand = Stand::with(vec![address], limits).await;
+    let mut client = stand.connect().await;
+    let post = "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\n";
+    client.write_all(post.as_bytes()).await.expect("it is open");
+    for _ in 0..10 {
+        sleep(Duration::from_millis(200)).await;
+        client.write_all(b"x").await.expect("it is open");
+    }
+    assert_eq!(status(&answer(&mut client).await), "200");
+}
+
+#[tokio::test]
 async fn a_target_whose_time_is_up_costs_its_request() {
     let (target, _, asked) = target(vec![Say::Silence]).await;
     let stand = Stand::with(vec![target], LIMITS).await;
