@@ -3,6 +3,7 @@
 //! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
 mod cookies;
+mod date;
 mod line;
 pub(super) mod names;
 pub(super) mod request;

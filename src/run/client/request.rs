@@ -2,16 +2,16 @@
 //!
 //! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
 
-use super::cookies::Cookies;
+use super::cookies::{Cookies, Now};
 use super::line::Line;
 use crate::plan::HttpRequest;
 use crate::run::counted::Counted;
 use crate::run::word::Fault;
 use http_body_util::{BodyExt, Full};
-use hyper::Method;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, COOKIE, HOST, USER_AGENT};
+use hyper::header::{CONNECTION, COOKIE, HOST, HeaderMap, USER_AGENT};
+use hyper::{Method, Version};
 use hyper_util::rt::TokioIo;
 use std::error::Error as _;
 use std::io;
@@ -159,12 +159,9 @@ async fn ask(
     let asked = Instant::now();
     let response = sender.send_request(head).await?;
     let status = response.status().as_u16();
-    let closes = response
-        .headers()
-        .get(CONNECTION)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    let closes = closes(response.version(), response.headers());
     if let Some(kept) = cookies {
-        kept.keep(response.headers(), Instant::now());
+        kept.keep(response.headers(), Now::read());
     }
     response.into_body().collect().await?;
     let took = asked.elapsed();
@@ -174,6 +171,18 @@ async fn ask(
         took,
     };
     Ok((answer, closes))
+}
+
+/// True when an answer is the last one of its connection (RFC 9112 section 9.3): one in HTTP/1.0 is, unless it says otherwise.
+fn closes(version: Version, headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(CONNECTION).iter();
+    let lists = lists.filter_map(|list| list.to_str().ok());
+    let mut options = lists.flat_map(|list| list.split(','));
+    let mut has = |word| options.any(|option| option.trim().eq_ignore_ascii_case(word));
+    match version {
+        Version::HTTP_10 => !has("keep-alive"),
+        _ => has("close"),
+    }
 }
 
 /// The Host header of a client that was given no name: an address, with the port where it is not the `usual` one of HTTP or
@@ -203,4 +212,29 @@ fn fault(error: &hyper::Error) -> Fault {
         return Fault::EOF;
     }
     UNKNOWN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn the_version_and_the_header_say_which_answer_is_the_last() {
+        let cases: [(Version, &[&'static str], bool); 6] = [
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["keep-alive"], false),
+            (Version::HTTP_11, &["TE, Close"], true),
+            (Version::HTTP_11, &["x", "close"], true),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["Keep-Alive"], false),
+        ];
+        for (version, options, last) in cases {
+            let mut headers = HeaderMap::new();
+            for option in options.iter().copied() {
+                headers.append(CONNECTION, HeaderValue::from_static(option));
+            }
+            assert_eq!(closes(version, &headers), last, "{version:?} {options:?}");
+        }
+    }
 }

@@ -61,6 +61,23 @@ impl io::Write for Now<'_> {
     }
 }
 
+/// What has come to a socket, asked of the kernel itself: the runtime believes that there is nothing until it has heard otherwise.
+/// An error is told once, and behind all that came before it, so nothing is asked for that is not there.
+struct Unread<'a>(&'a TcpStream);
+
+impl io::Read for Unread<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let there = usize::try_from(unread(self.0.as_fd())?).unwrap_or(usize::MAX);
+        match there.min(buffer.len()) {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            there => {
+                let (socket, buffer) = (self.0.as_raw_fd(), &mut buffer[..there]);
+                recv(socket, buffer, MsgFlags::MSG_DONTWAIT).map_err(io::Error::from)
+            }
+        }
+    }
+}
+
 impl Secured {
     fn session(&self) -> std::sync::MutexGuard<'_, ClientConnection> {
         self.session.lock().expect("no holder of this lock panics")
@@ -75,8 +92,8 @@ impl Secured {
     }
 
     /// Takes what the socket has for the session. False: the end.
-    fn pull(&self, session: &mut ClientConnection) -> io::Result<bool> {
-        let more = session.read_tls(&mut Now(&self.stream))? > 0;
+    fn pull(&self, session: &mut ClientConnection, mut from: impl io::Read) -> io::Result<bool> {
+        let more = session.read_tls(&mut from)? > 0;
         let understood = session.process_new_packets();
         // An alert is worth sending, and nobody waits for it.
         let pushed = self.push(session);
@@ -91,7 +108,7 @@ impl Secured {
                 let mut session = self.session();
                 match self.push(&mut session) {
                     Ok(()) if !session.is_handshaking() => return Ok(()),
-                    Ok(()) => self.pull(&mut session).map(Some),
+                    Ok(()) => self.pull(&mut session, Now(&self.stream)).map(Some),
                     Err(error) => Err(error),
                 }
             };
@@ -110,7 +127,7 @@ impl Secured {
         }
     }
 
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&self, buffer: &mut [u8], mut from: impl io::Read) -> io::Result<usize> {
         let mut session = self.session();
         loop {
             match session.reader().read(buffer) {
@@ -119,7 +136,7 @@ impl Secured {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 done => return done,
             }
-            self.pull(&mut session)?;
+            self.pull(&mut session, &mut from)?;
         }
     }
 
@@ -258,7 +275,7 @@ impl Wire {
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Stream(stream) => stream.try_read(buffer),
-            Self::Secured(secured) => secured.read(buffer),
+            Self::Secured(secured) => secured.read(buffer, Now(&secured.stream)),
             Self::Datagram(socket) => {
                 let mut take = || {
                     recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)
@@ -290,34 +307,19 @@ impl Wire {
                     || recv(socket.as_raw_fd(), &mut buffer[..1], MsgFlags::MSG_DONTWAIT);
                 while take() != Err(Errno::EAGAIN) {}
             }
-            Self::Stream(stream) => loop {
-                // An error is told once, and behind all that came before it: only what is there is asked for.
-                let unread = unread(stream.as_fd()).unwrap_or(0).min(buffer.len() as u64);
-                let taken = match unread {
-                    0 => break,
-                    unread => recv(
-                        stream.as_raw_fd(),
-                        &mut buffer[..unread as usize],
-                        MsgFlags::MSG_DONTWAIT,
-                    ),
-                };
-                match taken {
-                    Ok(0) | Err(_) => break,
-                    Ok(count) => bytes += count as u64,
-                }
-            },
-            Self::Secured(secured) => {
-                while secured.has_some()
-                    || unread(secured.stream.as_fd()).is_ok_and(|some| some > 0)
-                {
-                    match secured.read(&mut buffer) {
-                        Ok(0) => break,
-                        Ok(count) => bytes += count as u64,
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                        Err(error) => return Err(error),
-                    }
+            Self::Stream(stream) => {
+                while let Ok(count @ 1..) = Unread(stream).read(&mut buffer) {
+                    bytes += count as u64;
                 }
             }
+            Self::Secured(secured) => loop {
+                match secured.read(&mut buffer, Unread(&secured.stream)) {
+                    Ok(0) => break,
+                    Ok(count) => bytes += count as u64,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
+            },
         }
         Ok(bytes)
     }
@@ -367,5 +369,103 @@ impl AsFd for Wire {
 impl AsRawFd for Wire {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tls::{self, Versions};
+    use rustls::{ServerConnection, StreamOwned};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    const LIMIT: Duration = Duration::from_secs(10);
+    const SAID: &[u8] = &[b'x'; 100];
+
+    /// A connection, perhaps under TLS, whose other end says something each time that it is asked to.
+    async fn connected(secured: bool) -> (Wire, mpsc::Sender<()>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("bound above");
+        let (ask, asked) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("a client");
+            let mut stream: Box<dyn Write> = match secured {
+                false => Box::new(stream),
+                true => {
+                    let config = tls::server(vec!["peer".to_owned()], Versions::Both);
+                    let session = ServerConnection::new(config.expect("a certificate"));
+                    let mut session = session.expect("a session");
+                    let mut stream = stream;
+                    while session.is_handshaking() {
+                        session.complete_io(&mut stream).expect("a handshake");
+                    }
+                    Box::new(StreamOwned::new(session, stream))
+                }
+            };
+            while asked.recv().is_ok() {
+                stream.write_all(SAID).expect("somebody listens");
+                stream.flush().expect("somebody listens");
+            }
+        });
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let mut wire = Wire::Stream(stream);
+        if secured {
+            let name = ServerName::IpAddress(address.ip().into());
+            let config = tls::trusting_client(Versions::Both);
+            wire = wire.secured(config, name).await.expect("a handshake");
+        }
+        (wire, ask)
+    }
+
+    fn wait_for(wire: &Wire, bytes: usize) {
+        let until = Instant::now() + LIMIT;
+        while unread(wire.as_fd()).expect("a socket") < bytes as u64 {
+            assert!(Instant::now() < until, "nothing comes");
+            std::thread::yield_now();
+        }
+    }
+
+    /// The runtime has one thread, which is here, so that it hears of nothing meanwhile.
+    #[tokio::test]
+    async fn what_came_a_moment_ago_is_thrown_away_too() {
+        for secured in [false, true] {
+            let (wire, ask) = connected(secured).await;
+            // Tickets of TLS are there, or come while the first answer is waited for.
+            ask.send(()).expect("it is asked");
+            let (mut buffer, mut came) = ([0; 4096], 0);
+            while came < SAID.len() {
+                wire.readable().await.expect("a socket");
+                came += wire.try_read(&mut buffer).unwrap_or(0);
+            }
+            let empty = wire.try_read(&mut buffer).expect_err("there is no more");
+            assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
+            ask.send(()).expect("it is asked");
+            wait_for(&wire, SAID.len());
+            let thrown = wire.discard().expect("a stream");
+            assert_eq!(thrown, SAID.len() as u64, "secured: {secured}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_s_end_is_left_to_who_reads_next() {
+        let (wire, ask) = connected(false).await;
+        ask.send(()).expect("it is asked");
+        wait_for(&wire, SAID.len());
+        drop(ask);
+        assert_eq!(wire.discard().expect("a stream"), SAID.len() as u64);
+        wire.readable().await.expect("a socket");
+        let end = tokio::time::timeout(LIMIT, async {
+            loop {
+                match wire.try_read(&mut [0; 16]) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        wire.readable().await.expect("a socket");
+                    }
+                    read => break read,
+                }
+            }
+        });
+        assert_eq!(end.await.expect("in time").expect("a FIN"), 0);
     }
 }
