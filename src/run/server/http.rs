@@ -100,7 +100,7 @@ async fn answer(
             Some(name) if !is_for(&host, name) => 404,
             Some(_) | None => http.status,
         };
-        let elsewhere = redirects.then(|| format!("https://{host}{path}"));
+        let elsewhere = redirects.then(|| over_https(&path, &host, &shared.name));
         let forwarded_for = header(&head, "x-forwarded-for").unwrap_or_default();
         let request = Request {
             host,
@@ -321,8 +321,32 @@ fn goes_on(head: &str) -> bool {
 
 /// A Host header may carry a port (RFC 9112 section 3.2).
 fn is_for(host: &str, name: &str) -> bool {
-    let without_port = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    without_port.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(name)
+    without_port(host).eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(name)
+}
+
+/// An IPv6 address stands in brackets, so that its colons are none before a port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        Some(_) | None => host,
+    }
+}
+
+/// The same place over HTTPS, as nginx tells it by `return 301 https://$host$request_uri`: the name is that of the request line,
+/// else of the Host header, else the server's `own`, and the port that was asked, which speaks HTTP, is left out.
+fn over_https(target: &str, host: &str, own: &str) -> String {
+    let (host, path) = match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => {
+            rest.split_at(rest.find('/').unwrap_or(rest.len()))
+        }
+        Some(_) | None => (host, target),
+    };
+    let host = match without_port(host) {
+        "" => own,
+        host => host,
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    format!("https://{host}{path}")
 }
 
 /// An answer; to a HEAD, without the content that it tells of: the client would take it for its next answer.
@@ -410,6 +434,26 @@ mod tests {
         let head = reply("web\n", (200, None), false, true);
         assert_eq!(whole, format!("{head}web\n"));
         assert!(head.contains("Content-Length: 4\r\n"));
+    }
+
+    #[test]
+    fn the_same_place_over_https_has_another_port() {
+        for (target, host, place) in [
+            ("/cart?id=7", "shop", "https://shop/cart?id=7"),
+            ("/cart", "shop.example:8080", "https://shop.example/cart"),
+            ("/", "[2001:db8::1]:8080", "https://[2001:db8::1]/"),
+            ("/", "[2001:db8::1]", "https://[2001:db8::1]/"),
+            ("/", "", "https://web/"),
+            (
+                "/to?next=http://x/",
+                "shop",
+                "https://shop/to?next=http://x/",
+            ),
+            ("http://shop:8080/cart", "other", "https://shop/cart"),
+            ("http://shop", "other", "https://shop/"),
+        ] {
+            assert_eq!(over_https(target, host, "web"), place);
+        }
     }
 
     #[test]
