@@ -3,6 +3,7 @@
 use super::conntrack;
 use super::error::Error;
 use super::proc::kernel_release;
+use crate::plan::sysctl_file;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use std::collections::BTreeMap;
@@ -309,12 +310,25 @@ pub fn inherited_of_tcp() -> BTreeMap<String, String> {
 }
 
 fn path(name: &str) -> String {
-    format!("/proc/sys/{}", name.replace('.', "/"))
+    format!("/proc/sys/{}", sysctl_file(name))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_so_without, missing, more_buckets, protocol};
+    use super::{is_so_without, missing, more_buckets, path, protocol};
+
+    #[test]
+    fn a_name_is_a_file_as_sysctl_has_it() {
+        for (name, file) in [
+            ("net.ipv4.tcp_sack", "net/ipv4/tcp_sack"),
+            (
+                "net.ipv4.conf.eth0/100.rp_filter",
+                "net/ipv4/conf/eth0.100/rp_filter",
+            ),
+        ] {
+            assert_eq!(path(name), format!("/proc/sys/{file}"));
+        }
+    }
 
     #[test]
     fn a_protocol_s_folder_is_told_apart_from_what_is_below_it() {

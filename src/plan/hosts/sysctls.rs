@@ -2,7 +2,7 @@
 
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Spanned};
-use crate::plan::Sink;
+use crate::plan::{Sink, sysctl_file};
 
 /// Settings of the whole machine: read-only or absent inside a namespace (tried on Linux 6.18, and
 /// `net/core/sysctl_net_core.c`, `net/ipv4/sysctl_net_ipv4.c`). A lab never changes the machine.
@@ -87,7 +87,8 @@ pub(super) fn check(name: &Spanned<String>, value: &Spanned<String>, sink: &mut 
     }
 }
 
-/// `net.` and at least one more part; what `/proc/sys` has as names, so no way out of it.
+/// `net.` and at least one more part; what `/proc/sys` has as names, so no way out of it. As in sysctl(8), a `/` within a part is
+/// a dot within a name, of which devices may have some.
 fn well_formed(key: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
@@ -95,15 +96,16 @@ fn well_formed(key: &str) -> bool {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@'))
     };
-    key.starts_with("net.") && key.split('.').all(part)
+    key.starts_with("net.") && key.split(['.', '/']).all(part)
 }
 
 fn not_a_name(name: &Spanned<String>) -> Diagnostic {
     let key = name.value.as_str();
-    let dotted = key
-        .trim_start_matches("/proc/sys/")
-        .trim_start_matches('/')
-        .replace('/', ".");
+    let file = key.trim_start_matches("/proc/sys/").trim_start_matches('/');
+    let dotted = match file.find(['.', '/']).map(|at| &file[at..=at]) {
+        Some("/") => sysctl_file(file),
+        Some(_) | None => file.to_owned(),
+    };
     let help = if well_formed(&dotted) {
         format!("write it with dots: `{dotted}`")
     } else if well_formed(&format!("net.{dotted}")) && dotted.starts_with("ipv4.") {
@@ -141,6 +143,7 @@ mod tests {
     fn ordinary_settings_pass() {
         assert_eq!(problems("net.ipv4.ip_local_port_range", "40000 40199"), []);
         assert_eq!(problems("net.ipv4.conf.eth0.rp_filter", "0"), []);
+        assert_eq!(problems("net.ipv4.conf.eth0/100.rp_filter", "0"), []);
     }
 
     #[test]
@@ -153,10 +156,21 @@ mod tests {
             help.as_deref(),
             Some("write it with dots: `net.ipv4.ip_forward`")
         );
+        let vlan = &problems("net/ipv4/conf/eth0.100/rp_filter", "1")[0];
         assert_eq!(
-            problems("net.../../kernel.panic", "1")[0].0,
-            code::SYSCTL_NAME
+            vlan.1.as_deref(),
+            Some("write it with dots: `net.ipv4.conf.eth0/100.rp_filter`")
         );
+        for way_out in [
+            "net.../../kernel.panic",
+            "net.//.kernel.panic",
+            "net.ipv4.//.//.kernel.panic",
+            "net./.ipv4",
+            "net.ipv4/",
+        ] {
+            let found = problems(way_out, "1");
+            assert_eq!(found[0].0, code::SYSCTL_NAME, "{way_out}");
+        }
         assert_eq!(problems("kernel.panic", "1")[0].0, code::SYSCTL_NAME);
     }
 

@@ -64,6 +64,17 @@ impl Host {
     }
 }
 
+/// The file below /proc/sys of a setting by its name, and the other way round: as in sysctl(8), dots and slashes change places, so
+/// that `net.ipv4.conf.eth0/100.rp_filter` is of the device `eth0.100`.
+pub fn sysctl_file(name: &str) -> String {
+    let other = |letter| match letter {
+        '.' => '/',
+        '/' => '.',
+        same => same,
+    };
+    name.chars().map(other).collect()
+}
+
 /// Where a host's `eth0` leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attachment {

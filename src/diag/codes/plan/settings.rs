@@ -27,7 +27,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
     Rule {
         code: SYSCTL_NAME,
         title: "no network sysctl",
-        page: "A lab sets what a network namespace has of its own, and that begins with `net.`. Dots separate the parts.\n\
+        page: "A lab sets what a network namespace has of its own, and that begins with `net.`. Dots separate the parts; a dot\n\
+        of a device's name is written as `/` there, as sysctl(8) has it: `net.ipv4.conf.eth0/100.rp_filter`.\n\
         \n\
         Wrong:\n\
         \x20   sysctls: { net/ipv4/tcp_sack: 0 }\n\
