@@ -20,9 +20,9 @@ impl Fabric {
     ) {
         let Transient {
             passage,
+            vnet,
             headers,
             packet,
-            ..
         } = transient;
         match sender {
             Party::Client => {
@@ -34,6 +34,7 @@ impl Fabric {
                 if headers.flags & tcp::SYN != 0 && headers.payload_len() > 0 && streams.has(flow) {
                     let whole = std::mem::take(packet);
                     *packet = stream::bare(whole, headers);
+                    *vnet = VnetHeader::default();
                 }
                 let real = |end| self.stand_ins.end(end);
                 let toward = streams.toward_target(at, flow, headers, id, real);

@@ -12,11 +12,12 @@ const SACK: u8 = 5;
 /// Option kind of padding.
 const NOP: u8 = 1;
 
-/// A segment without its payload, its checksum finished. It must be no super-packet.
+/// A segment without its payload, its checksum finished. The virtio-net header that goes with it has nothing more to say, not even
+/// of a super-packet.
 pub fn bare<'a>(packet: &'a mut [u8], headers: &mut Headers) -> &'a mut [u8] {
     let bare = &mut packet[..headers.payload];
     headers.total_len = headers.payload;
-    headers.partial = false;
+    (headers.partial, headers.gso_size) = (false, None);
     put16(bare, 2, headers.total_len as u16);
     fill_checksums(bare, headers);
     bare

@@ -1,6 +1,7 @@
 //! What becomes of a moved stream's packets: numbers, options, sums, and what errors quote of them.
 
 use super::*;
+use crate::translation::make_partial;
 use hairpin::packet::VnetHeader;
 use hairpin::packet::quote::Quote;
 use hairpin::packet::vnet::{GSO_TCPV4, NEEDS_CSUM};
@@ -133,6 +134,23 @@ fn a_super_packet_with_an_unfinished_sum_moves_as_well() {
     assert_eq!(came[1].vnet, vnet);
     assert_eq!(came[1].headers().seq, ISN + 1 + LEN);
     assert_eq!(payload(&came[1]).len(), 9_000);
+}
+
+#[test]
+fn a_syn_that_loses_its_payload_has_nothing_unfinished() {
+    // What is delivered is verified as a device that believes its header would finish it.
+    for gso_size in [0, 10] {
+        let mut net = Net::new(with(Placement::OnFirstAckWithPayload));
+        let syn = segment(client(), front(), SYN, ISN, 0).with_payload(30);
+        let mut bytes = syn.bytes();
+        let mut vnet = make_partial(&mut bytes);
+        if gso_size > 0 {
+            (vnet.gso_type, vnet.gso_size) = (GSO_TCPV4, gso_size);
+        }
+        let came = net.send_frame(CLIENT, vnet, bytes);
+        assert_eq!((came.len(), payload(&came[0])), (1, &b""[..]));
+        assert_eq!(came[0].vnet, VnetHeader::default());
+    }
 }
 
 #[test]
