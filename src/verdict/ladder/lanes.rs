@@ -347,12 +347,10 @@ fn led_to<'e>(trace: &Trace<'e>, connection: usize) -> Vec<&'e str> {
     reached.chain(behind).map(|(name, _)| &**name).collect()
 }
 
-/// A host inside another one, or one that others are inside of.
+/// A host inside another one, or one that others are inside of. A packet that did not arrive came to nobody, who has no name.
 pub fn has_inside(trace: &Trace, name: &str) -> bool {
-    inside(trace, name).is_some() || {
-        let mut all = trace.evidence.hosts.values();
-        all.any(|host| host.inside == name)
-    }
+    let mut all = trace.evidence.hosts.values();
+    !name.is_empty() && (inside(trace, name).is_some() || all.any(|host| host.inside == name))
 }
 
 fn host(trace: &Trace, role: Role, name: &str) -> Lane {

@@ -1,7 +1,7 @@
 //! Remarks on the packets that matter.
 
 use super::arrows::by_network;
-use super::lanes::{has_inside, is_zonal};
+use super::lanes::{has_inside, inside, is_zonal};
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
@@ -103,7 +103,7 @@ impl<'a, 'b> Notes<'a, 'b> {
                     sent.sender, sent.to
                 ))
             } else if is_syn(sent)
-                && trace.evidence.hosts[&ended.receiver].inside.is_empty()
+                && inside(trace, &ended.receiver).is_none()
                 && !self
                     .answered
                     .contains(&(number, (sent.seq + 1) & 0xffff_ffff))

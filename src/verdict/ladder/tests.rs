@@ -63,6 +63,22 @@ fn a_challenge_that_goes_to_the_old_connection_says_so() {
     );
 }
 
+/// The second one's remark is made already, and so it is asked what devices inside hosts saw of it: nobody got it.
+#[test]
+fn several_syns_may_be_under_way_when_the_record_ends() {
+    let mut kit = Kit::new();
+    let visit = kit.connect("visit", 40000, "front/a", "web1");
+    for _ in 0..3 {
+        let syn = kit.up(visit, "S", OLD.client, 0, 0);
+        let syn = &mut kit.evidence.packets[syn];
+        syn.fate = "held".into();
+        syn.receiver = String::new();
+    }
+    let text = ladder(&kit.evidence, &[visit], 100);
+    assert_eq!(text.matches("still under way").count(), 1, "{text}");
+    assert_eq!(text.matches("SYN seq 0").count(), 3, "{text}");
+}
+
 #[test]
 fn drops_end_in_a_cross_where_they_happen() {
     let mut kit = Kit::new();
