@@ -92,12 +92,16 @@ fn server(connection: &Connection) -> &str {
     }
 }
 
-/// The last connection on each pair of addresses at the client.
+/// The connection that was started last on each pair of addresses at the client.
 fn latest_users(connections: &[Connection]) -> HashMap<(&str, &str), usize> {
-    let pairs = connections.iter().enumerate();
-    pairs
-        .map(|(i, c)| ((c.local.as_str(), c.remote.as_str()), i))
-        .collect()
+    let mut latest: HashMap<(&str, &str), usize> = HashMap::new();
+    for (i, c) in connections.iter().enumerate() {
+        let user = latest.entry((&c.local, &c.remote)).or_insert(i);
+        if c.at >= connections[*user].at {
+            *user = i;
+        }
+    }
+    latest
 }
 
 /// To which connection a socket at the target belongs that has this one's 4-tuple: the last that came to stand.

@@ -114,11 +114,14 @@ fn drawn(
         let is_cited = is_cited(journey, cited);
         let arrows = lanes.arrows(trace, journey);
         let last = arrows.len().saturating_sub(1);
+        // It goes on when it has come, even where two clocks that tell the time differ a little.
+        let mut time = f64::NEG_INFINITY;
         for (number, (arrow, begins, ends)) in arrows.into_iter().enumerate() {
             let stretches = &journey.stretches[begins..=ends];
+            time = trace.evidence.packets[stretches[0].sent].t.max(time);
             rows.push(PacketRow {
                 packets: numbers(trace, stretches),
-                time: trace.evidence.packets[stretches[0].sent].t,
+                time,
                 connection: tuple,
                 serves: leg.and_then(|leg| served(trace, leg, journey.connection)),
                 words: match number {
@@ -133,6 +136,8 @@ fn drawn(
             });
         }
     }
+    // Others may pass between two parts of one way.
+    rows.sort_by(|a: &PacketRow, b| a.time.total_cmp(&b.time));
     Ladder {
         rows: rows.into_iter().map(Row::Packet).collect(),
         tuples: tuples::tuples(trace, journeys, &chosen, &legs),

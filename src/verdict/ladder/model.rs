@@ -108,7 +108,8 @@ pub struct PacketRow {
     /// Its numbers, as captures and the evidence have them (`packets[].id`): one for each place on this part of its way.
     #[serde(default)]
     pub packets: Vec<i64>,
-    /// When it was sent, ms since the first step began: the clock of steps and findings.
+    /// When it was sent, ms since the first step began: the clock of steps and findings. Of a further part of a way, when that
+    /// began, and never before the part ahead of it: devices inside hosts and the network have a clock each.
     pub time: f64,
     /// Index into `tuples` of the connection whose addresses it bears.
     pub connection: Option<usize>,

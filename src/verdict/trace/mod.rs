@@ -75,7 +75,16 @@ fn by_local(evidence: &Evidence) -> HashMap<&str, Vec<usize>> {
     for (number, connection) in evidence.connections.iter().enumerate() {
         ends.entry(&connection.local).or_default().push(number);
     }
+    in_time(evidence, ends.values_mut());
     ends
+}
+
+/// In the order in which they were started. The evidence has them in that of the steps' ends, and client by client.
+fn in_time<'l>(evidence: &Evidence, lists: impl Iterator<Item = &'l mut Vec<usize>>) {
+    let started = |connection: &usize| evidence.connections[*connection].at;
+    for list in lists {
+        list.sort_by(|a, b| started(a).total_cmp(&started(b)));
+    }
 }
 
 /// The packets of a case, sorted out.
@@ -286,6 +295,8 @@ impl<'a> Index<'a> {
                 index.flow.insert(flow, i);
             }
         }
+        let lists = index.client.values_mut().chain(index.target.values_mut());
+        in_time(evidence, lists);
         index
     }
 

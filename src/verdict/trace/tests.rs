@@ -65,6 +65,24 @@ fn numbers_follow_each_connection_over_the_wrap_of_the_sequence_space() {
     );
 }
 
+/// A load in the background ends after the steps beside it, and its connections are behind theirs then, however early they were.
+#[test]
+fn a_packet_is_of_the_latest_user_of_its_ends_whatever_the_order_of_the_connections() {
+    let mut kit = Kit::new();
+    kit.now = 900.0;
+    let late = kit.connect("late", 40000, "front/a", "web1");
+    kit.now = 100.0;
+    let early = kit.connect("load", 40000, "front/a", "web1");
+    kit.handshake(early, OLD);
+    kit.now = 900.0;
+    kit.handshake(late, NEW);
+    let trace = Trace::new(&kit.evidence);
+    assert_eq!(trace.by_connection[early], [0, 1, 2]);
+    assert_eq!(trace.by_connection[late], [3, 4, 5]);
+    let ends = &kit.evidence.connections[late].local;
+    assert!(trace.opened_at(ends).eq([early, late]));
+}
+
 #[test]
 fn data_in_a_syn_is_acknowledged_with_it() {
     for taken in [0, 5] {

@@ -179,3 +179,47 @@ fn what_never_comes_to_the_network_is_drawn_as_it_was_seen() {
 "#[1..]
     );
 }
+
+/// A packet that turns has a row for each part of its way, and another may pass between them.
+#[test]
+fn rows_are_in_the_order_of_time_where_a_way_has_several_parts() {
+    let mut kit = cluster();
+    let ends = ("10.0.0.11:40000", "10.0.0.12:8080");
+    let slow = kit.connect_from("shell", "slow", 40000, "neighbour", "neighbour");
+    (kit.of(slow).seen_as, kit.of(slow).target_address) = (ends.0.into(), ends.1.into());
+    kit.of(slow).remote = ends.1.into();
+    kit.up(slow, "S", OLD.client, 0, 0);
+    let first = seen(&mut kit, "n1 eni1", "shell", "n1", ends);
+    let second = seen(&mut kit, "n1 eni2", "n1", "neighbour", ends);
+    kit.evidence.packets.remove(0);
+    let packets = &mut kit.evidence.packets;
+    (packets[1].follows, packets[1].t) = (Some(first), 5.0);
+    // By the other clock the third part is before the second.
+    let mut third = packets[1].clone();
+    (third.id, third.follows, third.t) = (second + 1, Some(second), 4.9);
+    (third.sender, third.receiver) = ("neighbour".into(), "n1".into());
+    packets.push(third);
+    kit.now = 1.0;
+    let other = kit.connect("other", 41000, "front/a", "web1");
+    kit.handshake(other, NEW);
+    let drawn = rows(&kit.evidence, &[slow, other]);
+    let told: Vec<(f64, &str)> = drawn
+        .rows
+        .iter()
+        .filter_map(|row| match row {
+            Row::Packet(row) => Some((row.time, row.words.as_str())),
+            Row::More { .. } => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0.02, "SYN seq 0"),
+            (1.0, "SYN seq 0"),
+            (1.1, "SYN-ACK seq 0 ack 1"),
+            (1.2000000000000002, "ACK seq 1 ack 1"),
+            (5.0, ".. SYN seq 0"),
+            (5.0, ".. SYN seq 0"),
+        ]
+    );
+}
