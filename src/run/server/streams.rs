@@ -238,7 +238,8 @@ async fn serve(
         Some(Order::Reset | Order::Vanish) => {
             let set = socket::reset_on_close(stream.as_fd());
             tracing::trace!(?set, "a stopped server's RST");
-            release(served, stream);
+            served.slot.take();
+            drop(stream);
             shared.busy.fetch_sub(1, Ordering::AcqRel);
         }
         // An ended conversation is closed; the order to die closes the descriptor and nothing else.
@@ -250,8 +251,19 @@ async fn serve(
 }
 
 /// Closes the socket: both owners let go, this function last.
+///
+/// Whatever program is started at this moment, in any case, has a copy of every descriptor until it is executed, and keeps the
+/// socket open for as long: what came meanwhile would be unread, and its close a reset. So the socket is shut down first, which
+/// says the same to the other end; not where something is unread already, for then it is the close that says it.
 fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
     served.slot.take();
+    if socket::unread(stream.as_fd()) == Ok(0) {
+        let shut = nix::sys::socket::shutdown(
+            std::os::fd::AsRawFd::as_raw_fd(&*stream),
+            nix::sys::socket::Shutdown::Both,
+        );
+        tracing::trace!(?shut, "a socket is closed");
+    }
     drop(stream);
 }
 
@@ -261,5 +273,73 @@ fn drain(stream: &TcpStream, served: &Served) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = nix::unistd::read(stream, &mut buffer) {
         served.received.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::server::Header;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::{Mutex, OnceLock};
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::{Instant, timeout};
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    /// A client's end, and what the server has of the connection.
+    async fn pair() -> (TcpStream, Arc<Served>, Arc<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        let client = TcpStream::connect(address).await.expect("it listens");
+        let (stream, peer) = listener.accept().await.expect("it waits");
+        let stream = Arc::new(stream);
+        let served = Served {
+            local: address,
+            peer,
+            accepted: Instant::now(),
+            received: AtomicU64::new(0),
+            told: OnceLock::new(),
+            header: OnceLock::from(Header::NotExpected),
+            slot: Slot::new(None),
+            fault: Mutex::default(),
+        };
+        served.slot.put(Arc::clone(&stream));
+        (client, Arc::new(served), stream)
+    }
+
+    /// What a program that is just being started does.
+    fn copy(stream: &TcpStream) -> std::os::fd::OwnedFd {
+        stream.as_fd().try_clone_to_owned().expect("a descriptor")
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_closed_whoever_has_a_copy_of_its_descriptor() {
+        let (mut client, served, stream) = pair().await;
+        let copied = copy(&stream);
+        release(served, stream);
+        let mut byte = [0];
+        let end = timeout(LIMIT, client.read(&mut byte)).await;
+        assert_eq!(end.expect("a FIN").expect("no RST"), 0);
+        // Nobody reads there any more, and whoever writes is told.
+        let told = async { while client.write(b"x").await.is_ok() {} };
+        timeout(LIMIT, told).await.expect("a RST");
+        drop(copied);
+    }
+
+    #[tokio::test]
+    async fn what_is_unread_makes_a_close_reset() {
+        let (mut client, served, stream) = pair().await;
+        client.write_all(b"hello").await.expect("somebody is there");
+        timeout(LIMIT, stream.readable())
+            .await
+            .expect("it comes")
+            .expect("no RST");
+        release(served, stream);
+        let mut byte = [0];
+        let reset = timeout(LIMIT, client.read(&mut byte)).await;
+        let reset = reset.expect("an answer").expect_err("a RST");
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
     }
 }
