@@ -380,11 +380,8 @@ impl<'a> Book<'a> {
     fn record(&self, packet: &Packet, key: &Key<'_>, seconds: i64) -> FlowLog {
         let interface = &self.evidence.interfaces[key.interface];
         let none = || "-".to_owned();
-        let family = if key.from.0.contains(':') {
-            "IPv6"
-        } else {
-            "IPv4"
-        };
+        let over_ipv6 = key.from.0.contains(':');
+        let family = if over_ipv6 { "IPv6" } else { "IPv4" };
         FlowLog {
             interface: interface.name.clone(),
             version: 5,
@@ -394,7 +391,7 @@ impl<'a> Book<'a> {
             dstaddr: key.to.0.to_owned(),
             srcport: key.from.1,
             dstport: key.to.1,
-            protocol: protocol_number(key.protocol),
+            protocol: protocol_number(key.protocol, over_ipv6),
             packets: 0,
             bytes: 0,
             start: seconds,

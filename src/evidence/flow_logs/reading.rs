@@ -62,12 +62,13 @@ pub(super) fn end(text: &str) -> End<'_> {
     }
 }
 
-pub(super) fn protocol_number(word: &str) -> i64 {
+/// The IANA number of a protocol between two ends; of ICMP that is another one over IPv6, where the evidence has the same word.
+pub(super) fn protocol_number(word: &str, over_ipv6: bool) -> i64 {
     match word {
+        "icmp" if over_ipv6 => 58,
         "icmp" => 1,
         "tcp" => 6,
         "udp" => 17,
-        "icmpv6" => 58,
         other => other.parse().unwrap_or(0),
     }
 }

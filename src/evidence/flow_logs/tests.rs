@@ -429,3 +429,23 @@ fn a_path_leads_to_a_peered_vpc_and_to_further_addresses_of_an_interface() {
     let paths: Vec<&str> = left.map(|one| one.traffic_path.as_str()).collect();
     assert_eq!(paths, ["4", "1", "8"]);
 }
+
+#[test]
+fn icmp_has_a_number_of_its_own_over_ipv6() {
+    let mut evidence = evidence();
+    let ends = [
+        ("10.0.1.10:0", "198.51.100.9:0"),
+        ("[2001:db8::10]:0", "[2001:db8:9::9]:0"),
+    ];
+    let packets = (1..).zip(ends).map(|(id, (from, to))| Packet {
+        protocol: "icmp".into(),
+        ..packet(id, "web", from, to, "")
+    });
+    evidence.packets = packets.collect();
+    let logs = flow_logs(&evidence);
+    let told: Vec<(&str, i64)> = logs
+        .iter()
+        .map(|one| (one.r#type.as_str(), one.protocol))
+        .collect();
+    assert_eq!(told, [("IPv4", 1), ("IPv6", 58)]);
+}
