@@ -282,9 +282,11 @@ fn last_packets(evidence: &Evidence, connection: usize) -> Vec<String> {
     let Some(c) = evidence.connections.get(connection) else {
         return Vec::new();
     };
+    // Behind a router that translates it the network knows it by another end.
+    let own = |end: &String| *end == c.local || (*end == c.left_as && !end.is_empty());
     let ours = |packet: &&Packet| {
-        let toward_target = packet.from == c.local && packet.to == c.remote;
-        let toward_client = packet.from_after == c.remote && packet.to_after == c.local;
+        let toward_target = own(&packet.from) && packet.to == c.remote;
+        let toward_client = packet.from_after == c.remote && own(&packet.to_after);
         packet.protocol == c.protocol && (toward_target || toward_client)
     };
     let packets: Vec<&Packet> = evidence.packets.iter().filter(ours).collect();

@@ -59,7 +59,7 @@ pub(super) fn other_answers(status: &BTreeMap<String, i64>) -> Option<String> {
 }
 
 /// `once`, `4 times`
-fn times(number: i64) -> String {
+pub(super) fn times(number: i64) -> String {
     match number {
         1 => "once".to_owned(),
         n => format!("{n} times"),

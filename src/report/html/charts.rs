@@ -26,7 +26,7 @@ pub(super) struct Load {
 #[derive(Serialize)]
 pub(super) struct Target {
     name: String,
-    /// Share of the width, state, words.
+    /// Share of the width, state, words; the latter empty before the first.
     states: Vec<(String, String, String)>,
 }
 
@@ -176,13 +176,19 @@ fn over_time(over: &OverTime, title: &str) -> String {
     out
 }
 
-/// The states of a target as a strip; none of one that kept its first.
+/// The states of a target as a strip, with a gap before the first of one that came later; none of one that kept its first.
 pub(super) fn strip(target: &Targeted, end: f64, clock: Clock) -> Option<Target> {
     if target.states.len() < 2 {
         return None;
     }
+    let first = target.states.first()?.at;
     let begin = target.states.iter().map(|s| s.at).fold(0.0, f64::min);
     let whole = (end - begin).max(1e-3);
+    let gap = (
+        percent(100.0 * (first - begin) / whole),
+        String::new(),
+        String::new(),
+    );
     let ends = target.states.iter().skip(1).map(|s| s.at).chain([end]);
     let states = target.states.iter().zip(ends).map(|(state, until)| {
         let reason = if state.reason.is_empty() {
@@ -199,7 +205,11 @@ pub(super) fn strip(target: &Targeted, end: f64, clock: Clock) -> Option<Target>
     });
     Some(Target {
         name: format!("{}/{}", target.group, target.target),
-        states: states.collect(),
+        states: (first > begin)
+            .then_some(gap)
+            .into_iter()
+            .chain(states)
+            .collect(),
     })
 }
 
@@ -247,4 +257,48 @@ fn minute(timestamp: &str) -> usize {
         digits.unwrap_or(0usize)
     };
     (part(8..10) * 24 + part(11..13)) * 60 + part(14..16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Stated;
+
+    #[test]
+    fn the_states_of_a_target_stand_where_it_had_them() {
+        let told = |states: &[(f64, &str)]| {
+            let states = states.iter().map(|(at, state)| Stated {
+                at: *at,
+                state: (*state).to_owned(),
+                reason: String::new(),
+            });
+            let target = Targeted {
+                group: "web".into(),
+                target: "web1".into(),
+                states: states.collect(),
+            };
+            let strip = strip(&target, 1000.0, Clock(1.0))?;
+            let parts = strip.states.into_iter();
+            Some(
+                parts
+                    .map(|(width, state, _)| (width, state))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let part = |width: &str, state: &str| (width.to_owned(), state.to_owned());
+        assert_eq!(told(&[(0.0, "healthy")]), None);
+        assert_eq!(
+            told(&[(-250.0, "initial"), (0.0, "healthy")]),
+            Some(vec![part("20.00", "initial"), part("80.00", "healthy")])
+        );
+        // Registered in the middle of the story.
+        assert_eq!(
+            told(&[(500.0, "initial"), (750.0, "healthy")]),
+            Some(vec![
+                part("50.00", ""),
+                part("25.00", "initial"),
+                part("25.00", "healthy")
+            ])
+        );
+    }
 }

@@ -172,9 +172,24 @@ fn claims(list: &[ClaimVerdict]) -> Vec<Claimed> {
             verdict: truth(claim.truth),
             why: claim.why.clone(),
             parts: parts(claim),
-            values: claim.values.iter().cloned().collect(),
+            values: met(&claim.values),
         })
         .collect()
+}
+
+/// Each path with its value. Of a list that is asked about twice, what fits is told twice, and stands together.
+fn met(values: &[(String, Value)]) -> Map<String, Value> {
+    let mut met = Map::new();
+    for (path, value) in values {
+        let value = match (met.get(path), value) {
+            (Some(Value::String(before)), Value::String(more)) => {
+                format!("{before}, {more}").into()
+            }
+            (_, value) => value.clone(),
+        };
+        met.insert(path.clone(), value);
+    }
+    met
 }
 
 fn findings(verdict: &Verdict) -> Vec<Found> {

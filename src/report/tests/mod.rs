@@ -1,5 +1,6 @@
 //! Reports of hand-made outcomes, read by eye.
 
+mod claims;
 mod endings;
 mod formats;
 mod outcomes;

@@ -3,6 +3,7 @@
 use super::Style;
 use super::block::{named, result};
 use crate::evidence::{Connection, Detail, Evidence, StepResult};
+use crate::report::words::times;
 use crate::report::wrap::{count, wrap};
 use crate::verdict::ladder::ladder;
 
@@ -110,9 +111,9 @@ fn further(step: &StepResult) -> Vec<String> {
             let status = load
                 .status
                 .iter()
-                .map(|(code, number)| format!("status {code} {number} times"));
+                .map(|(code, number)| format!("status {code} {}", times(*number)));
             let errors = load.errors.iter().filter(|(_, number)| **number > 0);
-            let errors = errors.map(|(word, number)| format!("{word} {number} times"));
+            let errors = errors.map(|(word, number)| format!("{word} {}", times(*number)));
             let met: Vec<String> = status.chain(errors).collect();
             let mut lines = Vec::new();
             if !targets.is_empty() {

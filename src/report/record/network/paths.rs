@@ -4,7 +4,7 @@ use super::merged;
 use crate::evidence::{Connection, Evidence, Lookup};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Connections of one step by one way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,10 +121,15 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
 }
 
 pub(super) fn lookups(evidence: &Evidence) -> Vec<Asked> {
-    let users = |lookup: usize| {
-        let connections = evidence.connections.iter();
-        connections.filter(move |c| c.lookup == Some(lookup))
-    };
+    // By lookup: how many connections used it, and when the last of them was begun.
+    let mut users: HashMap<usize, (usize, f64)> = HashMap::new();
+    for connection in &evidence.connections {
+        if let Some(lookup) = connection.lookup {
+            let (number, last) = users.entry(lookup).or_insert((0, f64::NEG_INFINITY));
+            *number += 1;
+            *last = last.max(connection.at);
+        }
+    }
     let key = |(_, l): &(usize, &Lookup)| {
         let mut addresses = l.addresses.clone();
         addresses.sort();
@@ -145,12 +150,10 @@ pub(super) fn lookups(evidence: &Evidence) -> Vec<Asked> {
         |asked, (i, l)| {
             asked.times += 1;
             asked.last = l.at;
-            asked.used += users(*i).count();
-            let last = users(*i).map(|c| c.at).reduce(f64::max);
-            asked.last_used = match (asked.last_used, last) {
-                (Some(a), Some(b)) => Some(a.max(b)),
-                (a, b) => a.or(b),
-            };
+            if let Some((number, last)) = users.get(i) {
+                asked.used += number;
+                asked.last_used = Some(asked.last_used.map_or(*last, |before| before.max(*last)));
+            }
         },
     )
 }

@@ -1,0 +1,41 @@
+//! What reports tell of claims: the values that they met, and what is nearest to one that is not true.
+
+use super::*;
+
+#[test]
+fn packets_of_a_client_behind_a_router_are_its_own() {
+    let mut outcome = failed();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let spoken_of = nearest(&failed()).connections[0];
+    let connection = &mut evidence.connections[spoken_of];
+    connection.left_as = std::mem::replace(&mut connection.local, "172.17.0.2:5000".into());
+    let told = nearest(&outcome).packets;
+    let (behind, before) = (&told[1..], &nearest(&failed()).packets[1..]);
+    assert!(told[0].contains("172.17.0.2:5000") && told[0].contains("its last packets of"));
+    assert_eq!(behind, before);
+}
+
+#[test]
+fn a_list_that_is_asked_about_twice_is_told_of_twice() {
+    let mut outcome = fix();
+    let verdict = outcome.verdict.as_mut().expect("a verdict");
+    verdict.expect.push(claim(
+        (
+            "a SYN and no RST",
+            "packets.exists(p, p.flags == \"S\") && !packets.exists(p, p.flags == \"R\")",
+        ),
+        ClaimTruth::True,
+        &[
+            (
+                "packets",
+                value!("(120 entries; 4 fit, the first: t 28.06)"),
+            ),
+            ("packets", value!("(120 entries; none fits)")),
+        ],
+    ));
+    let report = Report::new(&[outcome], None);
+    assert_eq!(
+        report.cases[0].expect[0].values["packets"],
+        "(120 entries; 4 fit, the first: t 28.06), (120 entries; none fits)"
+    );
+}
