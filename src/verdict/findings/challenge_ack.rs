@@ -7,7 +7,7 @@
 use super::{cite, count, counters, distinct, lapse, quoted};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Challenge, Trace, delivered, is_syn_ack};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(super) const KIND: &str = "challenge-ack";
 
@@ -34,6 +34,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .take(4)
         .flat_map(|c| [Some(c.syn), Some(c.ack), c.rst, c.again])
         .flatten();
+    let counting = counting.into_keys();
     let targets = distinct(seen.iter().map(|c| c.host.as_str()).chain(counting));
     let clients = distinct(
         seen.iter()
@@ -61,8 +62,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
-/// Hosts whose counter says more than their connections' own packets explain.
-fn counting<'a>(trace: &Trace<'a>) -> Vec<&'a str> {
+/// Hosts whose counter says more than their connections' own packets explain, and how much more.
+fn counting<'a>(trace: &Trace<'a>) -> BTreeMap<&'a str, i64> {
     let hosts = trace.evidence.hosts.iter();
     let counted = hosts.filter_map(|(name, host)| {
         let counted = host.counters.get(COUNTER).copied().unwrap_or(0);
@@ -72,8 +73,8 @@ fn counting<'a>(trace: &Trace<'a>) -> Vec<&'a str> {
     if !counted.is_empty() {
         subtract_repeated_answers(trace, &mut counted);
     }
-    let more = counted.into_iter().filter(|(_, more)| *more > 0);
-    more.map(|(name, _)| name).collect()
+    counted.retain(|_, more| *more > 0);
+    counted
 }
 
 /// SYN-ACKs that reached a client whose connection stood already: its kernel counts each as it counts a SYN that comes
@@ -95,14 +96,29 @@ fn subtract_repeated_answers(trace: &Trace, counted: &mut BTreeMap<&str, i64>) {
         });
         *left -= (answers.count() as i64 - 1).max(0);
     }
+    // To programs that opened connections of their own.
+    let mut answered = HashSet::new();
+    let strangers = (0..trace.passages.len()).filter(|p| trace.passages[*p].connection.is_none());
+    for packet in strangers.map(|passage| trace.ended(passage)) {
+        let Some(left) = counted.get_mut(packet.receiver.as_str()) else {
+            continue;
+        };
+        if !is_syn_ack(packet) || !delivered(packet) {
+            continue;
+        }
+        let first = answered.insert((&packet.to_after, &packet.from_after, packet.ack));
+        if trace.evidence.packets_cut > 0 {
+            *left = 0;
+        } else if !first {
+            *left -= 1;
+        }
+    }
 }
 
 /// Only a counter tells.
-fn counted(trace: &Trace, hosts: &[&str]) -> String {
-    let total: i64 = hosts
-        .iter()
-        .map(|h| trace.evidence.hosts[*h].counters[COUNTER])
-        .sum();
+fn counted(trace: &Trace, counting: &BTreeMap<&str, i64>) -> String {
+    let total: i64 = counting.values().sum();
+    let hosts: Vec<&str> = counting.keys().copied().collect();
     let why = if trace.evidence.packets_cut > 0 {
         format!("{} packets were not recorded", trace.evidence.packets_cut)
     } else {
@@ -278,5 +294,24 @@ mod tests {
         assert!(told(&kit));
         kit.evidence.packets_cut = 0;
         assert!(told(&kit));
+    }
+
+    #[test]
+    fn one_that_came_twice_to_a_program_is_none_either() {
+        let mut kit = Kit::new();
+        let fetch = kit.connect("fetch", 40000, "front/a", "web1");
+        kit.handshake(fetch, OLD);
+        kit.down(fetch, "S.", OLD.server, OLD.client + 1, 0);
+        kit.evidence.connections.clear();
+        let told = |kit: &Kit| {
+            let found = recognise(&kit.evidence);
+            found.into_iter().find(|f| f.kind == KIND)
+        };
+        kit.counter("client", COUNTER, 1);
+        assert_eq!(told(&kit), None);
+        // What it counted besides, and no more.
+        kit.counter("client", COUNTER, 2);
+        let said = told(&kit).expect("one that no packet shows").summary;
+        assert!(said.contains("client challenged a SYN once"), "{said}");
     }
 }

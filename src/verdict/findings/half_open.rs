@@ -2,7 +2,7 @@
 //!
 //! Observed on: AWS Network Load Balancers, which want an answer to a new request within 30 seconds.
 
-use super::{cite, connections_of, count, distinct, dropped, join, lapse, name_all};
+use super::{cite, cloud, connections_of, count, distinct, dropped, join, lapse, name_all};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
 
@@ -18,12 +18,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .and_then(|flow| trace.evidence.flows.get(flow))
         .map(|flow| {
             let ms = trace.sent(first).t - flow.opened;
-            let scale = trace.evidence.time_scale;
-            let cloud = if scale == 1.0 {
-                String::new()
-            } else {
-                format!(" ({:.0} s of the cloud's time)", ms * scale / 1000.0)
-            };
+            let cloud = cloud(trace.evidence, ms);
             format!(" {} after the question{cloud}", lapse(ms))
         })
         .unwrap_or_default();

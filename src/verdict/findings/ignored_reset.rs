@@ -27,7 +27,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .collect();
     let first = found.first()?;
     let receiver = trace.ended(first.reset).receiver.as_str();
-    let off = off(trace, first);
+    let off = off(trace, first).abs();
     let answer = match first.challenge {
         Some(_) => {
             "It was inside the window, so it was answered with a challenge ACK (RFC 5961 section 3), from which its sender could \
@@ -37,7 +37,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     };
     let others = match found.len() {
         1 => String::new(),
-        several => format!(" So were {} more.", several - 1),
+        several => format!(" So it was with {} more.", several - 1),
     };
     let receivers = distinct(
         found

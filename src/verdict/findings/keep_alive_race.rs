@@ -5,7 +5,7 @@
 //! asked, a balancer that knew of the FIN, a client that leaves before its answer.
 
 use super::own_answers::{self, is_classic};
-use super::{cite, count, counters, distinct, item, lapse};
+use super::{cite, connections_of, count, counters, distinct, item, lapse};
 use crate::evidence::BalancerEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, is_reset, is_syn};
@@ -96,7 +96,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         kind: KIND.into(),
         summary,
         packets: cite(trace, passages),
-        connections: asked(trace, &found),
+        connections: connections_of(trace, found.iter().map(|race| race.request)),
         counters: counters(evidence, targets, &["TcpExtTCPAbortOnData", "TcpOutRsts"]),
         values: values.collect(),
     })
@@ -170,24 +170,4 @@ fn races(trace: &Trace) -> Vec<Race> {
         }
     }
     found
-}
-
-/// Clients' connections whose requests these were.
-fn asked(trace: &Trace, found: &[Race]) -> Vec<usize> {
-    let evidence = trace.evidence;
-    let lost = |pair: usize| {
-        let pair = &evidence.pairs[pair];
-        found.iter().any(|race| {
-            let request = trace.sent(race.request);
-            let ends = pair.seen_as == request.from && pair.target_address == request.to;
-            // The balancer's program and the fabric time the same thing.
-            let begun = pair.opened <= request.t + 1.0;
-            ends && begun && pair.closed.is_none_or(|closed| closed >= request.t)
-        })
-    };
-    let connections = evidence.connections.iter().enumerate();
-    connections
-        .filter(|(_, connection)| connection.pair.is_some_and(lost))
-        .map(|(index, _)| index)
-        .collect()
 }

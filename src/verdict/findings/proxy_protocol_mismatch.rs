@@ -87,7 +87,10 @@ fn bypassed(evidence: &Evidence) -> Option<(usize, &str)> {
     headless.find_map(|(number, c)| {
         let mut balancers = evidence.load_balancers.iter();
         let dialled = ip(&c.remote);
-        let (name, _) = balancers.find(|(_, b)| b.addresses.values().any(|own| own == dialled))?;
+        let (name, _) = balancers.find(|(_, b)| {
+            let mut own = b.addresses.values().chain(b.ipv6_addresses.values());
+            own.any(|own| own == dialled)
+        })?;
         Some((number, name.as_str()))
     })
 }

@@ -40,7 +40,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     if let Some((names, _, places)) = unseen.words(trace) {
         said.push(format!(
-            "{names} was refused by {places}: with RST or with an ICMP error, which the network did not see."
+            "{names} {} refused by {places}: with RST or with an ICMP error, which the network did not see.",
+            if unseen.connections.len() == 1 { "was" } else { "were" },
         ));
     }
     let answers = by_reset.answers.into_iter().chain(by_error.answers);
@@ -111,7 +112,7 @@ fn reset(trace: &Trace, connection: usize) -> Option<usize> {
     passages.find(|p| !trace.passages[*p].toward_target && is_reset(trace.sent(*p)))
 }
 
-/// The ICMP error that came to the client while it waited.
+/// The ICMP error that came to the client while it waited, unless it is known to be about another connection.
 fn error(trace: &Trace, connection: usize) -> Option<usize> {
     let own = &trace.evidence.connections[connection];
     let first = trace.by_connection[connection].first()?;
@@ -119,6 +120,9 @@ fn error(trace: &Trace, connection: usize) -> Option<usize> {
         .take_while(|p| trace.sent(*p).t <= own.at + own.ms + ROUNDING)
         .find(|p| {
             let ended = trace.ended(*p);
-            ended.protocol == "icmp" && ended.receiver == own.from
+            let whose = trace.passages[*p].connection;
+            ended.protocol == "icmp"
+                && ended.receiver == own.from
+                && whose.is_none_or(|whose| whose == connection)
         })
 }

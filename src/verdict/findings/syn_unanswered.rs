@@ -209,7 +209,7 @@ fn head(trace: &Trace, first: usize, unanswered: &[usize]) -> String {
 fn sentence(end: &End, subject: &str) -> String {
     match end {
         End::Lost(reason) => format!("{subject} died on the way: {reason}."),
-        End::UnderWay => format!("{subject} was still under way when the record ends."),
+        End::UnderWay => format!("{subject} waited in a link still when the record ends."),
         End::CameHome(host) => {
             format!("{subject} came back to {host} itself, from its own address.")
         }

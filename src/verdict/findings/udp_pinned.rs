@@ -1,10 +1,10 @@
 //! `udp-pinned`: all datagrams of a balancer came through one source port, so one target got them all.
 //!
 //! Observed on: AWS Network Load Balancers, which choose by addresses and ports; a new flow from the same port, after
-//! the old one was idle for too long, goes the same way.
+//! the old one was idle for too long, goes the same way. Not this: one target that is the only one in use, or in reach.
 
 use super::{cite, connections_of};
-use crate::evidence::Flow;
+use crate::evidence::{Evidence, Flow, GroupEvidence, TargetEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered};
 
@@ -23,7 +23,8 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
             continue;
         };
         let pinned = flows().all(|flow| flow.client == first.client && flow.target == first.target);
-        if !pinned || group.targets.len() < 2 {
+        let others = others(evidence, name, group, first);
+        if !pinned || others == 0 {
             continue;
         }
         let datagrams: Vec<usize> = (0..trace.passages.len())
@@ -52,7 +53,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 datagrams.len(),
                 first.client,
                 first.target,
-                match group.targets.len() - 1 {
+                match others {
                     1 => "target".to_owned(),
                     others => format!("{others} targets"),
                 }
@@ -64,6 +65,31 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// How many other targets the flow could have had.
+fn others(evidence: &Evidence, name: &str, group: &GroupEvidence, flow: &Flow) -> usize {
+    let reach = flow.via.split_once('/').and_then(|(balancer, zone)| {
+        let balancer = evidence.load_balancers.get(balancer)?;
+        balancer.zones.get(zone)?.reach.get(name).copied()
+    });
+    if reach.is_some_and(|targets| targets < 2) {
+        return 0;
+    }
+    let others = group
+        .targets
+        .iter()
+        .filter(|(name, _)| **name != flow.target);
+    others
+        .filter(|(_, target)| is_in_use(target, flow.opened))
+        .count()
+}
+
+/// It got new flows at that time, as far as is known.
+fn is_in_use(target: &TargetEvidence, at: f64) -> bool {
+    let before = target.transitions.iter().rfind(|came| came.at <= at);
+    let state = before.map_or(&target.state, |came| &came.state);
+    matches!(state.as_str(), "" | "healthy" | "unavailable")
 }
 
 #[cfg(test)]
@@ -99,6 +125,30 @@ mod tests {
         let found = find(&Trace::new(&kit.evidence));
         assert_eq!(found.len(), 1);
         assert!(found[0].summary.starts_with("All 20 datagrams came from "));
+        // One that is not in use, or not in reach, would have got none from any port.
+        let other = |kit: &mut Kit, state: &str| {
+            let group = kit.evidence.target_groups.get_mut("web");
+            let targets = &mut group.expect("the group").targets;
+            targets.get_mut("web2").expect("the other").state = state.into();
+        };
+        other(&mut kit, "unhealthy");
+        assert!(find(&Trace::new(&kit.evidence)).is_empty());
+        other(&mut kit, "healthy");
+        let front = kit.evidence.load_balancers.get_mut("front");
+        let zones = &mut front.expect("a balancer of the kit").zones;
+        zones
+            .entry("a".into())
+            .or_default()
+            .reach
+            .insert("web".into(), 1);
+        assert!(find(&Trace::new(&kit.evidence)).is_empty());
+        kit.evidence
+            .load_balancers
+            .get_mut("front")
+            .expect("it")
+            .zones
+            .clear();
+        assert_eq!(find(&Trace::new(&kit.evidence)).len(), 1);
         let other = socket(&mut kit, 515, "web2");
         datagrams(&mut kit, other, 1);
         assert!(find(&Trace::new(&kit.evidence)).is_empty());

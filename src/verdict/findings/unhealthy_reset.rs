@@ -19,7 +19,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     let connections = connections_of(trace, refused.iter().copied());
     let flows = refused.iter().filter_map(|p| trace.sent(*p).flow);
-    let targets = distinct(flows.map(|flow| trace.evidence.flows[flow].target.clone()));
+    let flows = flows.filter_map(|flow| trace.evidence.flows.get(flow));
+    let targets = distinct(flows.map(|flow| flow.target.clone()));
     let of = if connections.is_empty() {
         String::new()
     } else {

@@ -3,11 +3,13 @@
 //!
 //! Observed on: every kernel (RFC 2525 section 2.17 asks for it), and servers that answer before they have read the request:
 //! 413, 401, a proxy's error page. The kernel counts it (`TCPAbortOnClose`), and nothing else under that name. Not this: a
-//! reset that the program asked for, and one for data that came after a close in order.
+//! reset that the program asked for (`SO_LINGER`), which looks the same, so that nothing is said of a host with more resets
+//! than it counted; and one for data that came after a close in order.
 
 use super::{cite, counters, distinct, name_all, quoted};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset};
+use std::collections::HashMap;
 
 pub(super) const KIND: &str = "unread-close";
 
@@ -24,9 +26,14 @@ struct Cut {
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let connections = 0..trace.evidence.connections.len();
-    let cuts: Vec<Cut> = connections.filter_map(|c| cut(trace, c)).collect();
+    let mut cuts: Vec<Cut> = connections.filter_map(|c| cut(trace, c)).collect();
+    let mut resets: HashMap<&str, i64> = HashMap::new();
+    for cut in &cuts {
+        *resets.entry(host(trace, cut)).or_default() += 1;
+    }
+    cuts.retain(|cut| resets[host(trace, cut)] <= counted(trace, host(trace, cut)));
     let first = cuts.first()?;
-    let host = &trace.evidence.connections[first.connection].target;
+    let host = host(trace, first);
     let names: Vec<usize> = cuts.iter().map(|cut| cut.connection).collect();
     let answer = match first.bytes {
         0 => format!("{} had no answer", quoted(trace, first.connection)),
@@ -55,11 +62,22 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
+/// Whose program did it.
+fn host<'a>(trace: &Trace<'a>, cut: &Cut) -> &'a str {
+    &trace.evidence.connections[cut.connection].target
+}
+
+/// How often a host's programs closed so.
+fn counted(trace: &Trace, host: &str) -> i64 {
+    let host = trace.evidence.hosts.get(host);
+    let counter = host.and_then(|host| host.counters.get(COUNTED));
+    counter.copied().unwrap_or(0)
+}
+
 /// The first that ends a connection is a RST with ACK from its server, behind data that came there.
 fn cut(trace: &Trace, connection: usize) -> Option<Cut> {
     let c = &trace.evidence.connections[connection];
-    let server = trace.evidence.hosts.get(&c.target)?;
-    if c.protocol != "tcp" || server.counters.get(COUNTED).copied().unwrap_or(0) == 0 {
+    if c.protocol != "tcp" || counted(trace, &c.target) == 0 {
         return None;
     }
     let mut own = trace.by_connection[connection].iter().copied();
@@ -81,4 +99,31 @@ fn cut(trace: &Trace, connection: usize) -> Option<Cut> {
             None => 0,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::kit::{Kit, NEW, OLD};
+
+    /// Two connections that their server reset with something of theirs in its socket.
+    fn told(counted: i64) -> Option<Finding> {
+        let mut kit = Kit::new();
+        for (name, port, isn) in [("one", 40000, OLD), ("two", 40001, NEW)] {
+            let one = kit.connect(name, port, "web1", "web1");
+            kit.handshake(one, isn);
+            kit.up(one, "P.", isn.client + 1, isn.server + 1, 64);
+            kit.down(one, "R.", isn.server + 1, isn.client + 65, 0);
+        }
+        kit.counter("web1", COUNTED, counted);
+        find(&Trace::new(&kit.evidence))
+    }
+
+    #[test]
+    fn a_reset_that_the_program_asked_for_cannot_be_told_from_it() {
+        assert_eq!(told(2).expect("both").connections, [0, 1]);
+        // Which of them it was nobody knows.
+        assert_eq!(told(1), None);
+        assert_eq!(told(0), None);
+    }
 }

@@ -55,9 +55,10 @@ fn refusing(evidence: &Evidence, name: &str, balancer: &BalancerEvidence) -> Vec
         .filter_map(|(zone, at)| {
             let place = format!("{name}/{zone}");
             let mut answers = answers(evidence, &place);
-            if is_classic(balancer) {
-                // It may have had instances before, or have them again.
-                let refused = refused_at(evidence, &place);
+            let refused = refused_at(evidence, &place);
+            // It may have had some before, or have them again, and then what it says is what they said. Of what only programs
+            // asked nobody knows the status.
+            if is_classic(balancer) || !refused.is_empty() {
                 let meanwhile =
                     |t: f64| refused.iter().any(|answer| during(answer, t));
                 answers.retain(|packet| meanwhile(evidence.packets[*packet].t));
@@ -300,6 +301,54 @@ mod tests {
         // A spillover, and an answer of another kind.
         assert_eq!(told_of_classic(1, 1, 503), None);
         assert_eq!(told_of_classic(0, 0, 504), None);
+    }
+
+    #[test]
+    fn what_an_address_said_while_it_had_targets_is_not_counted() {
+        let mut kit = Kit::new();
+        let one = kit.connect("call", 40000, "front/b", "web1");
+        let answer = |at: f64, status: i64| Answer {
+            connection: one,
+            at,
+            ms: 2.0,
+            status,
+        };
+        kit.evidence.steps[0].detail = Detail::Load(Load {
+            connections: vec![one],
+            answers: vec![answer(10.0, 200), answer(50.0, 503)],
+            ..Load::default()
+        });
+        for t in [11.0, 51.0] {
+            kit.evidence.packets.push(Packet {
+                t,
+                sender: "front/b".into(),
+                receiver: "client".into(),
+                len: 107,
+                ..Packet::default()
+            });
+        }
+        let front = kit.evidence.load_balancers.get_mut("front");
+        let front = front.expect("a balancer of the kit");
+        front.kind = "application".into();
+        for (zone, targets) in [("a", 2), ("b", 0)] {
+            let at = ZoneEvidence {
+                reach: [("web".to_owned(), targets)].into(),
+                metrics: [("HTTPCode_ELB_503_Count".to_owned(), i64::from(zone == "b"))].into(),
+                ..ZoneEvidence::default()
+            };
+            front.zones.insert(zone.into(), at);
+        }
+        let found = recognise(&kit.evidence);
+        let found = found.into_iter().find(|finding| finding.kind == KIND);
+        let found = found.expect("the finding");
+        assert!(
+            found
+                .summary
+                .starts_with("front/b answered 1 request with 503"),
+            "{}",
+            found.summary
+        );
+        assert_eq!(found.packets, [1]);
     }
 
     /// A client in a zone goes by the name of a network balancer to zone a; zone b has so many targets, and is in the name

@@ -38,7 +38,11 @@ pub(super) fn attempts<'a>(
     let hosts = &evidence.hosts;
     let by_address: HashMap<&str, &str> = hosts
         .iter()
-        .map(|(name, host)| (host.address.as_str(), name.as_str()))
+        .flat_map(|(name, host)| {
+            let addresses = [host.address.as_str(), host.ipv6.as_str()];
+            addresses.map(|address| (address, name.as_str()))
+        })
+        .filter(|(address, _)| !address.is_empty())
         .collect();
     let mut seen: HashSet<(&str, &str)> = HashSet::new();
     let mut attempts = Vec::new();
@@ -57,7 +61,7 @@ pub(super) fn attempts<'a>(
         let address = packet
             .to
             .rsplit_once(':')
-            .map_or("", |(address, _)| address);
+            .map_or("", |(address, _)| address.trim_matches(['[', ']']));
         attempts.push(Attempt {
             ends,
             via: &packet.sender,

@@ -120,7 +120,10 @@ impl<'a, 'b> Books<'a, 'b> {
             .collect();
         let hosts = evidence.hosts.iter();
         hosts
-            .filter(|(_, host)| ends.contains(host.address.as_str()))
+            .filter(|(_, host)| {
+                let own = [host.address.as_str(), host.ipv6.as_str()];
+                own.into_iter().any(|own| ends.contains(own))
+            })
             .flat_map(|(name, _)| states(evidence, name))
             .collect()
     }

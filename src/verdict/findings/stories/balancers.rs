@@ -210,6 +210,7 @@ pub(super) fn awaited_header(happened: bool) -> Kit {
     let visit = kit.connect("visit", 40000, "front/a", "web1");
     kit.handshake(visit, OLD);
     kit.of(visit).header = if happened { "awaited" } else { "read" }.into();
+    kit.in_vain("receive over visit");
     kit
 }
 

@@ -66,6 +66,7 @@ fn a_server_that_waits_for_a_header_and_a_client_that_waits_for_it_stall() {
     let mut kit = Kit::new();
     let visit = kit.connect("visit", 40000, "front/a", "web1");
     kit.handshake(visit, OLD);
+    kit.in_vain("receive over visit");
     for (header, sent, stalls) in [
         ("awaited", 0, true),
         ("awaited", 10, false),
@@ -84,4 +85,8 @@ fn a_server_that_waits_for_a_header_and_a_client_that_waits_for_it_stall() {
         };
         assert_eq!(kinds, expected, "{header}, {sent} bytes sent");
     }
+    // Nobody wants to hear anything.
+    kit.of(visit).header = "awaited".into();
+    kit.evidence.steps.pop();
+    assert_eq!(recognise(&kit.evidence), []);
 }
