@@ -1,8 +1,8 @@
 //! What concerns a case as a whole: its place in the file, what it changes, what the lab's faults name.
 
 use super::{Change, Fix, Sink};
-use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::{self, Case, Kind, Lab};
 use std::collections::BTreeSet;
 
@@ -59,29 +59,25 @@ fn finds_nothing(case: &Case, sink: &mut Sink) {
     }
 }
 
-/// Adds a case's problems to the lab's. One that the lab as written does not have, and that stands outside the
+/// What is said of a case, as people are told it. What the lab as written does not have, and stands outside the
 /// case, gets the case's name: nobody would find the reason otherwise.
-pub(super) fn attribute(own: &Sink, case: &Case, sink: &mut Sink) {
+pub(super) fn attribute(own: &Diagnostics, known: &Diagnostics, case: &Case) -> Diagnostics {
     let reason = match case.set.as_slice() {
         [only] => only.path.span,
         [] | [_, _, ..] => case.name.span,
     };
-    sink.settle(own);
-    let known: Vec<_> = sink.problems.sorted().into_iter().cloned().collect();
-    for problem in own.problems.sorted() {
-        if known.contains(problem) {
-            continue;
-        }
-        let outside = problem.span.start < case.name.span.start;
-        let problem = if outside && !case.set.is_empty() {
-            problem
+    let known = known.sorted();
+    let mut attributed = Diagnostics::default();
+    attributed.extend(own.sorted().into_iter().map(|said| {
+        let outside = said.span.start < case.name.span.start;
+        match outside && !case.set.is_empty() && !known.contains(&said) {
+            true => said
                 .clone()
-                .also(reason, format!("only in case `{}`", case.name.value))
-        } else {
-            problem.clone()
-        };
-        sink.push(problem);
-    }
+                .also(reason, format!("only in case `{}`", case.name.value)),
+            false => said.clone(),
+        }
+    }));
+    attributed
 }
 
 /// What `set` changes, for reports.

@@ -87,7 +87,10 @@ pub fn plan(lab: &Lab, case: &str, seed: Option<u64>) -> Result<Plan, Diagnostic
     cases::check(lab, &mut sink);
     let plan = plan_case(lab, found, seed, &lines, &mut sink);
     match plan {
-        Some(plan) => sink.problems.into_result(plan),
+        Some(plan) => sink.problems.into_result(Plan {
+            warnings: sink.warnings,
+            ..plan
+        }),
         None => Err(sink.problems),
     }
 }
@@ -130,8 +133,14 @@ pub fn plans(lab: &Lab) -> Result<Vec<Plan>, Diagnostics> {
             break;
         }
         let mut own = sink.fresh();
-        plans.extend(plan_case(lab, case, None, &lines, &mut own));
-        cases::attribute(&own, case, &mut sink);
+        let plan = plan_case(lab, case, None, &lines, &mut own);
+        sink.settle(&own);
+        let problems = cases::attribute(&own.problems, &sink.problems, case);
+        sink.problems.append(problems);
+        plans.extend(plan.map(|plan| Plan {
+            warnings: cases::attribute(&own.warnings, &sink.warnings, case),
+            ..plan
+        }));
     }
     sink.problems.into_result(plans)
 }
@@ -145,6 +154,7 @@ pub fn warnings(plans: &[Plan]) -> Diagnostics {
     all
 }
 
+/// A case, without what is to be said of it.
 fn plan_case(
     lab: &Lab,
     case: &spec::Case,
@@ -179,7 +189,7 @@ fn plan_case(
         fault_finds: cases::fault_finds(lab),
         fixes: cases::fixes(lab, case),
         ip_groups: resolved.ip_groups,
-        warnings: std::mem::take(&mut sink.warnings),
+        warnings: Diagnostics::default(),
         seed,
         time_scale: resolved.time_scale,
         hosts: resolved.hosts,

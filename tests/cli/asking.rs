@@ -120,11 +120,11 @@ fn check_reports_every_problem_of_every_file() {
     let text = out(&doubtful);
     assert!(text.contains("warning[HP0407]: `client` has"), "{text}");
     assert!(
-        text.ends_with("1 lab, 2 cases: no problem, 2 warnings\n"),
+        text.ends_with("1 lab, 4 cases: no problem, 6 warnings\n"),
         "{text}"
     );
     let github = desk.hairpin(&["check", "doubtful.yaml", "--format", "github"]);
-    assert!(out(&github).starts_with("::warning file=doubtful.yaml,line=13,"));
+    assert!(out(&github).starts_with("::warning file=doubtful.yaml,line=16,"));
     mistake(
         &desk.hairpin(&["check", "quick/godo"]),
         &["did you mean `good`?"],

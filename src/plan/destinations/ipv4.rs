@@ -3,9 +3,20 @@
 use super::text::{Family, Wanted};
 use super::{Destinations, Place, Side};
 use crate::diag::codes::{plan as code, segments};
-use crate::diag::{Diagnostic, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
+use crate::plan::kubernetes::annotations::PREFIX;
 use crate::plan::{Endpoint, HostId};
 use std::net::SocketAddr;
+
+/// What a client goes out by that has no way out.
+struct MissingWay {
+    /// Its router or node, or the client itself.
+    exit: Span,
+    /// What that is.
+    what: String,
+    /// What would be a way.
+    help: String,
+}
 
 impl<'a> Destinations<'a> {
     pub(super) fn zonal(
@@ -106,7 +117,7 @@ impl<'a> Destinations<'a> {
     }
 
     /// Everybody dials the public addresses of an internet-facing balancer, and who is in a VPC without a way out gets
-    /// nowhere.
+    /// nowhere, unless its node takes them for a service's own.
     pub(super) fn in_vain(
         &self,
         client: HostId,
@@ -114,7 +125,10 @@ impl<'a> Destinations<'a> {
         wanted: Wanted<'_>,
     ) -> Option<Diagnostic> {
         let Place::Zonal {
-            balancer, zones, ..
+            balancer,
+            zones,
+            port,
+            by_name: _,
         } = place
         else {
             return None;
@@ -124,24 +138,65 @@ impl<'a> Destinations<'a> {
         if !public || wanted.family() == Family::Ipv6 || self.side(client) != Side::Vpc {
             return None;
         }
-        let (client, balancer) = (self.hosts.get(client), &self.balancers[*balancer].name);
+        let service = self.hosts.cluster.service_of(*balancer);
+        let exit = &self.hosts.get(self.exit(client)).name;
+        let on_nodes = service.is_some_and(|service| service.short_circuits(*port));
+        if on_nodes && self.hosts.cluster.is_node(exit) {
+            return None;
+        }
+        let (facing, internal) = match service {
+            Some(_) => (
+                "internet-facing, as an annotation of the service says",
+                format!("annotate the service with `{PREFIX}scheme: internal`"),
+            ),
+            None => (
+                "internet-facing, as balancers are unless they say otherwise",
+                "write `scheme: internal` for the balancer".to_owned(),
+            ),
+        };
+        let (balancer, way) = (&self.balancers[*balancer].name, self.missing_way(client));
         Some(
             Diagnostic::warning(
                 code::IN_VAIN,
                 wanted.to.span,
                 format!(
                     "`{}` has no way to the public addresses of `{}`",
-                    client.name, balancer.value
+                    self.hosts.get(client).name,
+                    balancer.value
                 ),
             )
             .label("this times out, as it does at AWS")
-            .also(
-                client.key.span,
-                "a host in a zone without a public address or `nat`",
-            )
-            .also(balancer.span, "internet-facing, as balancers are unless they say otherwise")
-            .help("write `scheme: internal` for the balancer, or give the client `public_address: auto` or `nat: NAME`"),
+            .also(way.exit, way.what)
+            .also(balancer.span, facing)
+            .help(format!("{internal}, or {}", way.help)),
         )
+    }
+
+    /// Why a client in a VPC has no way out.
+    fn missing_way(&self, client: HostId) -> MissingWay {
+        let exit = self.exit(client);
+        let draft = self.hosts.get(exit);
+        let node = self.hosts.cluster.is_node(&draft.name);
+        let (kind, none, one) = match node {
+            true => ("node", "a public address", "`public_address: auto`"),
+            false => (
+                "host",
+                "a public address or `nat`",
+                "`public_address: auto` or `nat: NAME`",
+            ),
+        };
+        let (through, receiver) = match exit == client {
+            true => (String::new(), "the client".to_owned()),
+            false => (
+                format!(", by which `{}` goes out", self.hosts.get(client).name),
+                format!("`{}`", draft.name),
+            ),
+        };
+        MissingWay {
+            exit: draft.key.span,
+            what: format!("a {kind} in a zone without {none}{through}"),
+            help: format!("give {receiver} {one}"),
+        }
     }
 
     fn behind(
@@ -194,17 +249,14 @@ impl<'a> Destinations<'a> {
         label: &str,
         to: &Spanned<String>,
     ) -> Diagnostic {
-        let draft = self.hosts.get(client);
+        let (client, way) = (&self.hosts.get(client).name, self.missing_way(client));
         Diagnostic::new(
             code::NO_WAY_TO_INTERNET,
             to.span,
-            format!("`{}` has no way to the internet", draft.name),
+            format!("`{client}` has no way to the internet"),
         )
         .label(format!("`{label}` is out there"))
-        .also(
-            draft.key.span,
-            "a host in a zone without a public address or `nat`",
-        )
-        .help("add `public_address: auto` to it, or put it behind a gateway: `nat: NAME`")
+        .also(way.exit, way.what)
+        .help(way.help)
     }
 }

@@ -215,10 +215,9 @@ impl<'a> Destinations<'a> {
             | Place::Service { .. }
             | Place::Address(..) => None,
         };
-        // The other clients of a group stand where the first one stands.
-        if let Some(client) = from.first()
-            && let Some(warning) = self.in_vain(*client, &place, wanted)
-        {
+        // One is enough: pods of a group may be on different nodes.
+        let mut clients = from.iter();
+        if let Some(warning) = clients.find_map(|client| self.in_vain(*client, &place, wanted)) {
             sink.warn(warning);
         }
         let mut dials = Vec::with_capacity(from.len());
@@ -232,7 +231,7 @@ impl<'a> Destinations<'a> {
                 }),
                 Err(problem) => {
                     sink.push(*problem);
-                    // The other clients of a group stand where this one stands.
+                    // Most often the other clients of a group stand where this one stands.
                     break;
                 }
             }
@@ -288,14 +287,20 @@ impl<'a> Destinations<'a> {
         None
     }
 
-    /// A host behind another stands where its router does: it goes out under the router's address.
-    pub(super) fn side(&self, client: HostId) -> Side {
+    /// The host on the fabric that a client's packets go out by: its router, its node, or itself.
+    pub(super) fn exit(&self, client: HostId) -> HostId {
         let router = self.addresses.segments.router(client);
-        let client = router.or(self.hosts.node_of(client)).unwrap_or(client);
-        let addresses = self.addresses.hosts[client.0 as usize];
+        router.or(self.hosts.node_of(client)).unwrap_or(client)
+    }
+
+    /// Where a client stands: where its exit does, under whose address it goes out.
+    pub(super) fn side(&self, client: HostId) -> Side {
+        let exit = self.exit(client);
+        let addresses = self.addresses.hosts[exit.0 as usize];
+        let section = self.hosts.get(exit).section;
         match (
-            &self.hosts.get(client).section.zone,
-            addresses.public.is_some() || self.hosts.get(client).section.nat.is_some(),
+            &section.zone,
+            addresses.public.is_some() || section.nat.is_some(),
         ) {
             (None, _) => Side::Internet,
             (Some(_), true) => Side::Both,

@@ -73,6 +73,12 @@ impl Cluster {
             .find(|service| service.name.value == name)
     }
 
+    /// The service that brings a balancer, by its number in the body.
+    pub(super) fn service_of(&self, balancer: usize) -> Option<&Service> {
+        let mut services = self.services.iter();
+        services.find(|service| service.balancer == Some(balancer))
+    }
+
     /// Services as the cluster's DNS has them: the names of each, and its address. The short name of one with a balancer is
     /// left to that.
     pub(super) fn names(&self) -> Vec<(Vec<String>, Ipv4Addr)> {

@@ -91,7 +91,7 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
     Rule {
         code: NO_WAY_TO_INTERNET,
         title: "a client has no way to the internet",
-        page: "A host in a zone reaches the internet through its own public address.\n\
+        page: "A host in a zone reaches the internet through its own public address or a NAT gateway; a pod through its node's.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { client: { zone: a }, far: { serve: { 80: echo } } }\n\
@@ -104,7 +104,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         title: "a client without a way out before an internet-facing load balancer (a warning)",
         page: "The name of an internet-facing balancer has public addresses, inside the VPC as well. Who has neither a public address\n\
         nor a NAT gateway gets the address and no answer: `connect` times out, whatever the security groups say. A lab may\n\
-        show just that, so this is a warning; where it is not what the lab is about, an internal balancer is meant.\n\
+        show just that, so this is a warning; where it is not what the lab is about, an internal balancer is meant. A pod goes out\n\
+        by its node, a host behind another by that. Nodes themselves handle what is for a service with `ipMode: VIP`.\n\
         \n\
         Hardly meant:\n\
         \x20   hosts: { client: { zone: a } }\n\

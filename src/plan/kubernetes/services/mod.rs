@@ -7,7 +7,7 @@ use crate::diag::codes::kubernetes as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::plan::sink::Sink;
 use crate::spec::kubernetes::{self, Kubernetes, ServicePort};
-use crate::spec::{App, Body, Http, Serve};
+use crate::spec::{App, Body, Http, Serve, ServePort};
 use ring::digest::{SHA256, digest};
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -51,6 +51,12 @@ pub(in crate::plan) struct Port {
 }
 
 impl Service {
+    /// True where nodes take what is for a port of its balancer's addresses for the service's own: it never gets there.
+    pub(in crate::plan) fn short_circuits(&self, to: ServePort) -> bool {
+        let mut ports = self.ports.iter();
+        self.vip && ports.any(|port| port.port == to.port && port.udp == to.udp)
+    }
+
     /// As kube-proxy sees it.
     pub(super) fn lower(
         &self,
@@ -296,8 +302,7 @@ fn endpoints(
     let own_way = pod.host.setup.is_some() || pod.host.nft.is_some() || pod.host.iptables.is_some();
     for port in &service.ports {
         let target = port.target();
-        let serves =
-            |served: &crate::spec::ServePort| served.port == target && served.udp == port.udp;
+        let serves = |served: &ServePort| served.port == target && served.udp == port.udp;
         if !own_way && !pod.serve().iter().any(|(served, _)| serves(&served.value)) {
             let place = port.target_port.as_ref().unwrap_or(&port.port).span;
             sink.push(
@@ -360,7 +365,7 @@ fn answer_checks(
     for node in 0..kubernetes.nodes.len() {
         let here = endpoints.iter().any(|(_, own)| *own == node);
         let status = if here { 200 } else { 503 };
-        let key = crate::spec::ServePort { port, udp: false };
+        let key = ServePort { port, udp: false };
         let serve = Serve {
             app: App::Http(Http {
                 host: None,
