@@ -36,10 +36,9 @@ impl<T> Spanned<T> {
 }
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The lab cannot be built, or would not say what it seems to.
-    #[default]
     Error,
     /// The lab can be built, and hardly means this.
     Warning,

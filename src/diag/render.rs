@@ -139,6 +139,10 @@ fn json(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let range = clamp(text, diagnostic.span);
     let (line, column) = line_column(text, range.start);
     let (end_line, end_column) = line_column(text, range.end);
+    let also = diagnostic.also.iter().map(|(span, words)| {
+        let (line, column) = line_column(text, clamp(text, *span).start);
+        serde_json::json!({ "line": line, "column": column, "message": words })
+    });
     let object = serde_json::json!({
         "code": diagnostic.code.to_string(),
         "severity": word(diagnostic.severity),
@@ -148,6 +152,8 @@ fn json(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
         "end_line": end_line,
         "end_column": end_column,
         "message": diagnostic.message,
+        "label": diagnostic.label,
+        "also": also.collect::<Vec<_>>(),
         "help": diagnostic.help,
     });
     let _ = writeln!(out, "{object}");
@@ -156,10 +162,17 @@ fn json(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
 fn github(out: &mut String, diagnostic: &Diagnostic, file: &str, text: &str) {
     let range = clamp(text, diagnostic.span);
     let (line, column) = line_column(text, range.start);
-    let message = match &diagnostic.help {
-        Some(help) => format!("{}\nhelp: {help}", diagnostic.message),
-        None => diagnostic.message.clone(),
-    };
+    let mut message = diagnostic.message.clone();
+    if !diagnostic.label.is_empty() {
+        let _ = write!(message, ": {}", diagnostic.label);
+    }
+    for (span, words) in &diagnostic.also {
+        let (line, _) = line_column(text, clamp(text, *span).start);
+        let _ = write!(message, "\nline {line}: {words}");
+    }
+    if let Some(help) = &diagnostic.help {
+        let _ = write!(message, "\nhelp: {help}");
+    }
     let (file, code, message) = (property(file), diagnostic.code, data(&message));
     let _ = writeln!(
         out,
@@ -174,20 +187,22 @@ mod tests {
     use crate::diag::Code;
     use proptest::prelude::*;
 
-    fn one(span: Span, help: &str) -> Diagnostics {
+    fn wrong(span: Span, help: &str) -> Diagnostic {
+        Diagnostic::new(Code(1), span, "it is wrong, 100%: so")
+            .label("here")
+            .help(help)
+    }
+
+    fn printed(problem: Diagnostic, file: &str, text: &str, format: Format) -> String {
         let mut problems = Diagnostics::default();
-        problems.push(
-            Diagnostic::new(Code(1), span, "it is wrong, 100%: so")
-                .label("here")
-                .help(help),
-        );
-        problems
+        problems.push(problem);
+        render(&problems, file, text, format)
     }
 
     #[test]
     fn plain_is_like_rustc() {
-        let printed = render(
-            &one(Span { start: 5, end: 8 }, "do it right"),
+        let printed = printed(
+            wrong(Span { start: 5, end: 8 }, "do it right"),
             "a.yaml",
             "one\nb: two\n",
             Format::Plain,
@@ -207,8 +222,8 @@ error[HP0001]: it is wrong, 100%: so
 
     #[test]
     fn json_is_one_object_a_line() {
-        let printed = render(
-            &one(Span { start: 2, end: 9 }, "x"),
+        let printed = printed(
+            wrong(Span { start: 2, end: 9 }, "x").also(Span { start: 6, end: 7 }, "and there"),
             "a.yaml",
             "é\nab\nc\n",
             Format::Json,
@@ -217,20 +232,22 @@ error[HP0001]: it is wrong, 100%: so
         assert_eq!(printed.matches('\n').count(), 1);
         let expected = serde_json::json!({
             "code": "HP0001", "severity": "error", "file": "a.yaml", "line": 1, "column": 2, "end_line": 3, "end_column": 2,
-            "message": "it is wrong, 100%: so", "help": "x",
+            "message": "it is wrong, 100%: so", "label": "here", "also": [{ "line": 3, "column": 1, "message": "and there" }],
+            "help": "x",
         });
         assert_eq!(value, expected);
     }
 
     #[test]
     fn github_escapes_what_its_commands_would_read() {
-        let printed = render(
-            &one(Span { start: 0, end: 1 }, "a\nb"),
+        let printed = printed(
+            wrong(Span { start: 0, end: 1 }, "a\nb").also(Span { start: 2, end: 3 }, "there"),
             "a,b:c.yaml",
-            "x",
+            "x\ny",
             Format::Github,
         );
-        let expected = "::error file=a%2Cb%3Ac.yaml,line=1,col=1,title=HP0001::it is wrong, 100%25: so%0Ahelp: a%0Ab\n";
+        let expected = "::error file=a%2Cb%3Ac.yaml,line=1,col=1,title=HP0001::\
+            it is wrong, 100%25: so: here%0Aline 2: there%0Ahelp: a%0Ab\n";
         assert_eq!(printed, expected);
     }
 
