@@ -1,13 +1,13 @@
 //! `profile: aws-2020`: what Network Load Balancers have got since the end of that year, and that such a lab therefore cannot ask for.
 //!
-//! Source: the document history of the Network Load Balancer guide. Not here: what stands beside a rule of its own, such as
-//! security groups (see `guards`), weights, zonal shift and idle timeouts (see `balancers`), peered VPCs (see `vpcs`), and
-//! what a step changes (see `changes`).
+//! Sources: the document history of the Network Load Balancer guide; of zonal shift, those of Application Recovery Controller.
+//! Not here: what stands beside a rule of its own, such as security groups (see `guards`), weights and idle timeouts (see
+//! `balancers`), peered VPCs (see `vpcs`), and what a step changes (see `changes`).
 
 use super::Sink;
 use super::attributes::{
     CLIENT_ROUTING, CROSS_ZONE, ENFORCE_ON_PRIVATE_LINK, HEADER_PLACEMENT, Holder,
-    PRESERVE_CLIENT_IP, SECONDARY_IPS, UNHEALTHY_DRAINING, UNHEALTHY_TERMINATION,
+    PRESERVE_CLIENT_IP, SECONDARY_IPS, UNHEALTHY_DRAINING, UNHEALTHY_TERMINATION, ZONAL_SHIFT,
 };
 use crate::diag::codes::plan as code;
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -22,6 +22,7 @@ static ATTRIBUTES: &[(Holder, &str, Option<&str>)] = &[
         ENFORCE_ON_PRIVATE_LINK,
         Some("August 2023"),
     ),
+    (Holder::Balancer, ZONAL_SHIFT, Some(ZONAL_SHIFT_SINCE)),
     (Holder::Group, PRESERVE_CLIENT_IP, Some("February 2021")),
     (Holder::Group, CROSS_ZONE, Some("November 2022")),
     (Holder::Group, "target_group_health.", Some("November 2022")),
@@ -30,6 +31,8 @@ static ATTRIBUTES: &[(Holder, &str, Option<&str>)] = &[
     (Holder::Group, UNHEALTHY_DRAINING, None),
     (Holder::Group, HEADER_PLACEMENT, None),
 ];
+
+const ZONAL_SHIFT_SINCE: &str = "2022, across zones since 2024";
 
 /// True of a lab whose balancers are those of the end of 2020.
 pub(super) fn is_of_2020(body: &Body) -> bool {
@@ -44,21 +47,27 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
     for (_, section) in &body.load_balancers {
         if !section.is_classic() && !section.is_application() {
             attributes(body, Holder::Balancer, &section.attributes, sink);
+            if let Some(zone) = &section.zonal_shift {
+                let since = Some(ZONAL_SHIFT_SINCE);
+                sink.push(too_new(body, zone.span, "`zonal_shift`", since));
+            }
         }
     }
     for (_, section) in &body.target_groups {
         attributes(body, Holder::Group, &section.attributes, sink);
         let kinds = [
-            (&section.target_type, "target_type: alb", "September 2021"),
+            ("target_type", &section.target_type, "alb", "September 2021"),
             (
+                "ip_address_type",
                 &section.ip_address_type,
-                "ip_address_type: ipv6",
+                "ipv6",
                 "November 2021",
             ),
         ];
-        for (word, new, since) in kinds {
-            if new.ends_with(&format!(": {}", word.value)) {
-                sink.push(too_new(body, word.span, &format!("`{new}`"), Some(since)));
+        for (key, word, new, since) in kinds {
+            if word.value == new {
+                let what = format!("`{key}: {new}`");
+                sink.push(too_new(body, word.span, &what, Some(since)));
             }
         }
     }

@@ -127,7 +127,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "more targets than one load balancer has",
         page: "AWS gives a Network Load Balancer 500 targets in each zone; with cross-zone load balancing 500 in all zones together.\n\
         An application balancer as target counts for 50 of them, with cross-zone load balancing for 100. Each host and port\n\
-        counts once here, however many groups have it. (AWS raises the quota on request.)\n\
+        counts once here, however many groups have it; with cross-zone load balancing of its group in every zone. (AWS raises\n\
+        the quota on request.)\n\
         \n\
         Wrong:\n\
         \x20   hosts: { web: { count: 501, zone: a, serve: { 80: echo } } }\n\

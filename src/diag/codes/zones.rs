@@ -1,4 +1,4 @@
-//! Rules of the area `plan`: zones of a balancer.
+//! Rules of the area `plan`: zones of a balancer. 0573 was used: the older profile's lack of zonal shift, which is HP0355.
 
 use super::{Code, Rule};
 
@@ -8,9 +8,6 @@ pub const SHIFT_DISABLED: Code = Code(570);
 pub const SHIFT_ZONE: Code = Code(571);
 /// Zonal shift enabled across zones, on a balancer that AWS does not let have it.
 pub const SHIFT_UNSUPPORTED: Code = Code(572);
-
-/// Zonal shift, before AWS had that.
-pub const SHIFT_TOO_NEW: Code = Code(573);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -46,18 +43,5 @@ pub(super) const RULES: &[Rule] = &[
         \x20   attributes: { load_balancing.cross_zone.enabled: true, zonal_shift.config.enabled: true }\n\
         Right, for each target group besides:\n\
         \x20   attributes: { target_health_state.unhealthy.connection_termination.enabled: false }",
-    },
-    Rule {
-        code: SHIFT_TOO_NEW,
-        title: "zonal shift, in a profile that is older",
-        page: "A Network Load Balancer has had zonal shift since 2022, and with cross-zone load balancing since 2024. The profile\n\
-        `aws-2020` is older.\n\
-        \n\
-        Wrong:\n\
-        \x20   profile: aws-2020\n\
-        \x20   load_balancers:\n\
-        \x20     front: { attributes: { zonal_shift.config.enabled: true }, ... }\n\
-        Right:\n\
-        \x20   profile: aws-current",
     },
 ];

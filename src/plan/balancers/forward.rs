@@ -18,8 +18,8 @@ pub(in crate::plan) struct Share {
     pub(in crate::plan) group: usize,
     /// 0..=999
     weight: u16,
-    /// As balancer and group say together.
-    cross_zone: bool,
+    /// Every zone sends to all of its targets, as balancer and group say together.
+    pub(in crate::plan) cross_zone: bool,
     /// A client stays with the group: of several groups one is sticky, and then AWS demands it.
     pub(in crate::plan) sticky: bool,
     /// Where the listener names it.
@@ -48,13 +48,19 @@ impl Share {
     }
 }
 
+/// The shares of all listeners: of each group one, in order of the groups.
+pub(in crate::plan) fn of_each_group(listeners: &[Listener]) -> Vec<Share> {
+    let shares = listeners.iter().flat_map(|listener| &listener.forward);
+    let mut shares: Vec<Share> = shares.copied().collect();
+    shares.sort_by_key(|share| share.group);
+    shares.dedup_by_key(|share| share.group);
+    shares
+}
+
 /// The groups behind listeners: each once, in order.
 pub(in crate::plan) fn used(listeners: &[Listener]) -> Vec<usize> {
-    let shares = listeners.iter().flat_map(|listener| &listener.forward);
-    let mut used: Vec<usize> = shares.map(|share| share.group).collect();
-    used.sort_unstable();
-    used.dedup();
-    used
+    let shares = of_each_group(listeners).into_iter();
+    shares.map(|share| share.group).collect()
 }
 
 /// The groups of a listener; none when one of them is not there.

@@ -162,7 +162,7 @@ impl<'a> Scene<'a, '_> {
             zones: zones.map(|(zone, _)| zone.value.as_str()).collect(),
             shifted: match others {
                 true => None,
-                false => zonal_shift::shifted(name, section, &attributes, sink),
+                false => zonal_shift::shifted(name, section, &attributes, self.body, sink),
             },
             prefer: prefer(name, section, &listeners, self.groups, self.hosts, sink),
             complete: zones_known && groups_known,

@@ -4,18 +4,18 @@
 //! here: what a laptop can build (see `size`).
 
 use super::Balancer;
-use super::forward::used;
+use super::forward::of_each_group;
 use crate::diag::Diagnostic;
 use crate::diag::codes::{http, targets as code};
 use crate::fabric::config::Kind;
 use crate::plan::Sink;
-use crate::plan::attributes::CROSS_ZONE;
 use crate::plan::groups::Groups;
 use crate::plan::hosts::Hosts;
-use crate::spec::{self, Body};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use crate::spec::Body;
+use std::collections::{BTreeMap, HashSet};
 
-/// AWS: targets of each zone of one network balancer; with cross-zone load balancing of all its zones together.
+/// AWS: targets of each zone of one network balancer; with cross-zone load balancing of all its zones together. Of a balancer
+/// that has it for some groups only, AWS does not say: their targets count in every zone here.
 const TARGETS: usize = 500;
 /// AWS: so many of these an application balancer counts for.
 const FOR_INNER: usize = 50;
@@ -33,12 +33,13 @@ pub(in crate::plan) fn check(
     sink: &mut Sink,
 ) {
     let mut in_front: BTreeMap<usize, Vec<&Balancer<'_>>> = BTreeMap::new();
-    for (balancer, (_, section)) in balancers.iter().zip(&body.load_balancers) {
+    for balancer in balancers {
         if !matches!(balancer.kind, Kind::Network) {
             continue;
         }
-        targets(balancer, section, groups, hosts, sink);
-        for inner in inner(balancer, groups) {
+        let inner = inner(balancer, groups);
+        targets(balancer, &inner, groups, hosts, sink);
+        for inner in inner.into_keys() {
             in_front.entry(inner).or_default().push(balancer);
         }
     }
@@ -63,59 +64,75 @@ pub(in crate::plan) fn check(
     }
 }
 
-/// The application balancers behind a network balancer, each once.
-fn inner(balancer: &Balancer<'_>, groups: &Groups<'_>) -> BTreeSet<usize> {
-    let used = used(&balancer.listeners).into_iter();
-    used.filter_map(|group| Some(groups.list[group].inner?.balancer))
-        .collect()
+/// The application balancers behind a network balancer, each once, with what it counts for.
+fn inner(balancer: &Balancer<'_>, groups: &Groups<'_>) -> BTreeMap<usize, usize> {
+    let mut counts = BTreeMap::new();
+    for share in of_each_group(&balancer.listeners) {
+        if let Some(inner) = groups.list[share.group].inner {
+            let count = match share.cross_zone {
+                true => FOR_INNER_ACROSS,
+                false => FOR_INNER,
+            };
+            let known = counts.entry(inner.balancer).or_insert(count);
+            *known = count.max(*known);
+        }
+    }
+    counts
 }
 
-/// Counts what is registered from the beginning, each host and port once.
+/// Counts what is registered from the beginning, each host and port once: in its own zone, or with cross-zone load
+/// balancing in every one.
 fn targets(
     balancer: &Balancer<'_>,
-    section: &spec::Balancer,
+    inner: &BTreeMap<usize, usize>,
     groups: &Groups<'_>,
     hosts: &Hosts<'_>,
     sink: &mut Sink,
 ) {
-    let mut attributes = section.attributes.iter();
-    let across = attributes.any(|(name, on)| name.value == CROSS_ZONE && on.value == "true");
-    let (mut zones, mut seen) = (BTreeMap::<&str, usize>::new(), HashSet::new());
-    let inner = inner(balancer, groups).len();
-    for group in used(&balancer.listeners) {
-        let group = &groups.list[group];
-        let registered = group.targets.iter().filter(|target| target.registered);
+    let shares = of_each_group(&balancer.listeners);
+    let mut seen = HashSet::new();
+    let (mut across, mut zones) = (0, BTreeMap::<&str, usize>::new());
+    for share in &shares {
+        let registered = groups.list[share.group].targets.iter();
+        let registered = registered.filter(|target| target.registered);
         for target in registered.filter(|target| seen.insert((target.host, target.port))) {
-            if let Some(zone) = &hosts.get(target.host).section.zone {
-                *zones.entry(&zone.value).or_default() += 1;
+            match &hosts.get(target.host).section.zone {
+                Some(_) if share.cross_zone => across += 1,
+                Some(zone) => *zones.entry(&zone.value).or_default() += 1,
+                None => {}
             }
         }
     }
-    let (count, scope, help) = match across {
-        true => (
-            zones.values().sum::<usize>() + inner * FOR_INNER_ACROSS,
-            "all zones together, as cross-zone load balancing is on".to_owned(),
-            "spread them over more load balancers, or turn cross-zone load balancing off",
-        ),
-        false => {
-            let most = zones.into_iter().max_by_key(|(_, count)| *count);
-            let (zone, count) = most.unwrap_or_default();
-            (
-                count + inner * FOR_INNER,
-                format!("zone `{zone}`"),
-                "spread them over more zones, or over more load balancers",
-            )
-        }
-    };
-    if count > TARGETS {
-        sink.push(
-            Diagnostic::new(
-                code::TOO_MANY_TARGETS,
-                balancer.name.span,
-                format!("{count} targets in {scope}"),
-            )
-            .label(format!("AWS's quota of one load balancer is {TARGETS}"))
-            .help(help),
-        );
+    let most = zones.into_iter().max_by_key(|(_, count)| *count);
+    let (zone, own) = most.unwrap_or_default();
+    let count = own + across + inner.values().sum::<usize>();
+    if count <= TARGETS {
+        return;
     }
+    let cross_zone = shares.iter().any(|share| share.cross_zone);
+    let (place, of) = match (own, cross_zone) {
+        (0, true) => (
+            "all zones together, as cross-zone load balancing is on".to_owned(),
+            "",
+        ),
+        (0, false) => ("each zone".to_owned(), " in each zone"),
+        (_, true) => (
+            format!("zone `{zone}`, with those that every zone sends to"),
+            " in each zone",
+        ),
+        (_, false) => (format!("zone `{zone}`"), " in each zone"),
+    };
+    let help = match cross_zone {
+        true => "spread them over more load balancers, or turn cross-zone load balancing off",
+        false => "spread them over more zones, or over more load balancers",
+    };
+    sink.push(
+        Diagnostic::new(
+            code::TOO_MANY_TARGETS,
+            balancer.name.span,
+            format!("{count} targets in {place}"),
+        )
+        .label(format!("AWS's quota of one load balancer is {TARGETS}{of}"))
+        .help(help),
+    );
 }

@@ -16,10 +16,12 @@ pub(super) fn shifted<'a>(
     name: &Spanned<String>,
     section: &'a spec::Balancer,
     attributes: &Checked<'_>,
+    body: &Body,
     sink: &mut Sink,
 ) -> Option<&'a str> {
     let zone = section.zonal_shift.as_ref()?;
-    if !attributes.flag(ZONAL_SHIFT, false) {
+    // An old profile has neither (see `profile`).
+    if !attributes.flag(ZONAL_SHIFT, false) && !is_of_2020(body) {
         sink.push(
             Diagnostic::new(
                 code::SHIFT_DISABLED,
@@ -59,24 +61,9 @@ pub(super) fn may_shift(
     let Some(enabled) = attributes.text(ZONAL_SHIFT) else {
         return;
     };
-    if enabled.value != "true" {
-        return;
-    }
-    if is_of_2020(body) {
-        sink.push(
-            Diagnostic::new(
-                code::SHIFT_TOO_NEW,
-                enabled.span,
-                "zonal shift of a Network Load Balancer",
-            )
-            .label("AWS has it since 2022, with cross-zone load balancing since 2024")
-            .also(body.profile.span, "this profile is older")
-            .help("remove it, or use `profile: aws-current`"),
-        );
-        return;
-    }
-    // Not across zones, nothing is asked of the groups.
-    if !attributes.flag(CROSS_ZONE, false) {
+    // Not across zones, nothing is asked of the groups; an old profile has none (see `profile`).
+    let across = enabled.value == "true" && attributes.flag(CROSS_ZONE, false);
+    if !across || is_of_2020(body) {
         return;
     }
     let mut said = Vec::new();

@@ -143,8 +143,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         page: "`profile: aws-2020` has what Network Load Balancers had at the end of 2020. Client IP preservation was not a choice yet\n\
         (instance targets over TCP had it, ip targets had not), a zone left DNS with its last healthy target, and no zone\n\
         could be taken from a balancer. What came later: preservation as an attribute, application balancers as targets\n\
-        and groups of IPv6 targets (2021), cross-zone load balancing and thresholds of target groups (2022), client\n\
-        routing policy and connections that outlive a target's health (2023), taking zones away and secondary\n\
+        and groups of IPv6 targets (2021), cross-zone load balancing and thresholds of target groups, and zonal shift (2022),\n\
+        client routing policy and connections that outlive a target's health (2023), taking zones away and secondary\n\
         addresses (2025).\n\
         \n\
         Wrong:\n\
