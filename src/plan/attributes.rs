@@ -20,6 +20,18 @@ pub(super) const PROXY_PROTOCOL: &str = "proxy_protocol_v2.enabled";
 pub(super) const HEADER_PLACEMENT: &str = "proxy_protocol_v2.client_to_server.header_placement";
 /// Idle limit of a TCP listener's flows.
 pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
+/// Idle limit of an application balancer's connections.
+pub(super) const APPLICATION_IDLE: &str = "idle_timeout.timeout_seconds";
+/// How long an application balancer keeps a client's connection at most.
+pub(super) const CLIENT_KEEP_ALIVE: &str = "client_keep_alive.seconds";
+/// Idle limit of a classic balancer's connections.
+pub(super) const CLASSIC_IDLE: &str = "ConnectionSettings.IdleTimeout";
+/// PROXY protocol, of a classic balancer.
+pub(super) const CLASSIC_PROXY_PROTOCOL: &str = "ProxyProtocolPolicyType.ProxyProtocol";
+/// Connections to an instance that is taken out of a classic balancer go on for a while.
+pub(super) const CLASSIC_DRAINING: &str = "ConnectionDraining.Enabled";
+/// For how long.
+pub(super) const CLASSIC_DRAINING_TIMEOUT: &str = "ConnectionDraining.Timeout";
 
 /// Further addresses in each zone, for connections to targets.
 pub(super) const SECONDARY_IPS: &str = "secondary_ips.auto_assigned.per_subnet";
@@ -31,8 +43,17 @@ pub(super) const UNHEALTHY_TERMINATION: &str =
 /// How long they go on before that.
 pub(super) const UNHEALTHY_DRAINING: &str =
     "target_health_state.unhealthy.draining_interval_seconds";
+/// How long a deregistered target keeps its flows.
+pub(super) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+/// Whether they are ended then.
+pub(super) const DEREGISTRATION_TERMINATION: &str =
+    "deregistration_delay.connection_termination.enabled";
+/// How an application balancer chooses a target.
+pub(super) const ALGORITHM: &str = "load_balancing.algorithm.type";
 /// A client's flows go to one target, of a target group.
 pub(super) const STICKINESS: &str = "stickiness.enabled";
+/// By what a client is known.
+pub(super) const STICKINESS_TYPE: &str = "stickiness.type";
 /// Whether the internet is kept away from a balancer's IPv6 addresses. AWS: false, and true of an internal one.
 pub(super) const DENY_IPV6: &str = "ipv6.deny_all_igw_traffic";
 /// Which zones a host is told of.
@@ -143,22 +164,20 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Application, "access_logs.s3.bucket", Kind::Text),
     attribute(Holder::Application, "access_logs.s3.enabled", Kind::Bool),
     attribute(Holder::Application, "access_logs.s3.prefix", Kind::Text),
-    attribute(Holder::Application, "client_keep_alive.seconds", Kind::Seconds { min: 60, max: 604_800 }),
+    attribute(Holder::Application, CLIENT_KEEP_ALIVE, Kind::Seconds { min: 60, max: 604_800 }),
     attribute(Holder::Application, "deletion_protection.enabled", Kind::Bool),
-    attribute(Holder::Application, "idle_timeout.timeout_seconds", Kind::Seconds { min: 1, max: 4000 }),
+    attribute(Holder::Application, APPLICATION_IDLE, Kind::Seconds { min: 1, max: 4000 }),
     attribute(Holder::Application, CROSS_ZONE, Kind::Bool),
     attribute(Holder::Classic, "AccessLog.Enabled", Kind::Bool),
-    attribute(Holder::Classic, "ConnectionDraining.Enabled", Kind::Bool),
-    attribute(Holder::Classic, "ConnectionDraining.Timeout", Kind::Seconds { min: 1, max: 3600 }),
-    attribute(Holder::Classic, "ConnectionSettings.IdleTimeout", Kind::Seconds { min: 1, max: 4000 }),
+    attribute(Holder::Classic, CLASSIC_DRAINING, Kind::Bool),
+    attribute(Holder::Classic, CLASSIC_DRAINING_TIMEOUT, Kind::Seconds { min: 1, max: 3600 }),
+    attribute(Holder::Classic, CLASSIC_IDLE, Kind::Seconds { min: 1, max: 4000 }),
     attribute(Holder::Classic, CLASSIC_CROSS_ZONE, Kind::Bool),
     attribute(Holder::Classic, COOKIE_STICKINESS, Kind::Seconds { min: 0, max: LONGEST_COOKIE }),
-    attribute(Holder::Classic, "ProxyProtocolPolicyType.ProxyProtocol", Kind::Bool),
-    attribute(Holder::Group, "deregistration_delay.connection_termination.enabled", Kind::Bool),
-    attribute(Holder::Group, "deregistration_delay.timeout_seconds",
-        Kind::Seconds { min: 0, max: 3600 }),
-    attribute(Holder::Group, "load_balancing.algorithm.type",
-        Kind::Word(&["round_robin", "least_outstanding_requests"])),
+    attribute(Holder::Classic, CLASSIC_PROXY_PROTOCOL, Kind::Bool),
+    attribute(Holder::Group, DEREGISTRATION_TERMINATION, Kind::Bool),
+    attribute(Holder::Group, DEREGISTRATION_DELAY, Kind::Seconds { min: 0, max: 3600 }),
+    attribute(Holder::Group, ALGORITHM, Kind::Word(&["round_robin", "least_outstanding_requests"])),
     attribute(Holder::Group, CROSS_ZONE,
         Kind::Word(&["true", "false", "use_load_balancer_configuration"])),
     attribute(Holder::Group, PRESERVE_CLIENT_IP, Kind::Bool),
@@ -166,15 +185,14 @@ static ATTRIBUTES: &[Attribute] = &[
         Kind::Word(&["on_first_ack_with_payload", "on_first_ack"])),
     attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool),
     attribute(Holder::Group, STICKINESS, Kind::Bool),
-    attribute(Holder::Group, "stickiness.type", Kind::Word(&["source_ip"])),
+    attribute(Holder::Group, STICKINESS_TYPE, Kind::Word(&["source_ip"])),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
         Kind::Number { min: 1, max: 1000 }),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", PERCENT),
     attribute(Holder::Group, UNHEALTHY_TERMINATION, Kind::Bool),
-    attribute(Holder::Group, UNHEALTHY_DRAINING,
-        Kind::Seconds { min: 0, max: 360_000 }),
+    attribute(Holder::Group, UNHEALTHY_DRAINING, Kind::Seconds { min: 0, max: 360_000 }),
     attribute(Holder::Listener, TCP_IDLE, Kind::Seconds { min: 60, max: 6000 }),
 ];
 

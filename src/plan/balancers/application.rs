@@ -3,20 +3,17 @@
 //! Source: the Application Load Balancer guide (attributes). Not here: the groups behind them, and groups whose target is
 //! one (see `groups`).
 
-use super::classic::HTTPS;
 use super::only_of_network;
 use crate::diag::codes::http as code;
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{Application, Kind};
 use crate::plan::Sink;
-use crate::plan::attributes::{self, CROSS_ZONE, Holder};
+use crate::plan::attributes::{self, APPLICATION_IDLE, CLIENT_KEEP_ALIVE, CROSS_ZONE, Holder};
 use crate::plan::clock::Clock;
 use crate::plan::groups::{Carries, Group};
 use crate::spec;
 use std::time::Duration;
 
-const IDLE: &str = "idle_timeout.timeout_seconds";
-const CLIENT_KEEP_ALIVE: &str = "client_keep_alive.seconds";
 /// AWS's default, cloud seconds.
 const IDLE_SECONDS: u64 = 60;
 /// AWS's default, cloud seconds.
@@ -43,7 +40,9 @@ pub(in crate::plan) fn resolve(section: &spec::Balancer, clock: Clock, sink: &mu
         );
     }
     let or = |seconds| Spanned::new(seconds, section.span);
-    let idle = written.number(IDLE).unwrap_or_else(|| or(IDLE_SECONDS));
+    let idle = written
+        .number(APPLICATION_IDLE)
+        .unwrap_or_else(|| or(IDLE_SECONDS));
     let keep = written.number(CLIENT_KEEP_ALIVE);
     let keep = keep.map_or(CLIENT_KEEP_ALIVE_SECONDS, |seconds| seconds.value);
     Kind::Application(Application {
@@ -75,28 +74,24 @@ pub(in crate::plan) fn check_listener(
     listener: &spec::Listener,
     sink: &mut Sink,
 ) {
-    let https = listener.protocol.value == HTTPS;
-    let http = https || Carries::of(&listener.protocol) == Carries::Http;
+    let https = Carries::under_tls(&listener.protocol);
+    let http = Carries::of(&listener.protocol) == Carries::Http;
     if http == section.is_application() && !https {
         return;
     }
     let kind = &section.kind;
-    let (title, help) = match (https, section.is_application()) {
-        (true, true) => (
-            "HTTPS listeners of application balancers are not emulated yet".to_owned(),
-            "remove `protocol`: it is HTTP, the only one emulated for application balancers",
-        ),
-        (true, false) => (
-            foreign(section, listener),
-            "write `protocol: TLS`, or `type: classic` for the balancer",
-        ),
-        (false, true) => (
-            foreign(section, listener),
-            "remove `protocol`: it is HTTP, the only one emulated for application balancers",
-        ),
-        (false, false) => (
-            foreign(section, listener),
-            "write `type: application` for the balancer, or `protocol: TCP`",
+    let help = match (section.is_application(), https) {
+        (true, _) => {
+            "remove `protocol`: it is HTTP, the only one emulated for application balancers"
+        }
+        (false, true) => "write `protocol: TLS`, or `type: classic` for the balancer",
+        (false, false) => "write `type: application` for the balancer, or `protocol: TCP`",
+    };
+    let title = match section.is_application() && https {
+        true => "HTTPS listeners of application balancers are not emulated yet".to_owned(),
+        false => format!(
+            "no {} balancer has {} listeners",
+            kind.value, listener.protocol.value
         ),
     };
     sink.push(
@@ -104,11 +99,6 @@ pub(in crate::plan) fn check_listener(
             .also(kind.span, "the kind of balancer")
             .help(help),
     );
-}
-
-fn foreign(section: &spec::Balancer, listener: &spec::Listener) -> String {
-    let (kind, protocol) = (&section.kind.value, &listener.protocol.value);
-    format!("no {kind} balancer has {protocol} listeners")
 }
 
 /// An `alb` group is for TCP listeners of network balancers.

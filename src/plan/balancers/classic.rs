@@ -11,17 +11,15 @@ use crate::fabric::config::{
     Classic, GroupId, Kind, OnBackendReset, OnDeregister, Protocol, Stickiness,
 };
 use crate::plan::Sink;
-use crate::plan::attributes::{self, Checked, Holder};
+use crate::plan::attributes::{
+    self, CLASSIC_DRAINING, CLASSIC_DRAINING_TIMEOUT, CLASSIC_IDLE, CLASSIC_PROXY_PROTOCOL,
+    Checked, Holder,
+};
 use crate::plan::clock::Clock;
-use crate::plan::groups::Groups;
-use crate::plan::groups::instances::{DRAINING, DRAINING_TIMEOUT};
+use crate::plan::groups::{Carries, Groups};
 use crate::spec;
 use std::time::Duration;
 
-const IDLE: &str = "ConnectionSettings.IdleTimeout";
-const PROXY_PROTOCOL: &str = "ProxyProtocolPolicyType.ProxyProtocol";
-/// Of a listener: TLS ends here, and instances get HTTP.
-pub(super) const HTTPS: &str = "HTTPS";
 /// AWS's default, cloud seconds.
 const IDLE_SECONDS: u64 = 60;
 /// AWS: connections that wait for an instance; more are closed.
@@ -40,11 +38,11 @@ pub(in crate::plan) fn resolve(
     foreign_words(section, sink);
     let attributes = attributes::check(Holder::Classic, &section.attributes, sink);
     let idle = attributes
-        .number(IDLE)
+        .number(CLASSIC_IDLE)
         .unwrap_or_else(|| Spanned::new(IDLE_SECONDS, section.span));
     let idle_timeout = clock.idle(&idle, sink);
-    if let Some(timeout) = attributes.number(DRAINING_TIMEOUT)
-        && !attributes.flag(DRAINING, false)
+    if let Some(timeout) = attributes.number(CLASSIC_DRAINING_TIMEOUT)
+        && !attributes.flag(CLASSIC_DRAINING, false)
     {
         sink.push(
             Diagnostic::new(
@@ -52,7 +50,9 @@ pub(in crate::plan) fn resolve(
                 timeout.span,
                 "connection draining has a timeout, and is not enabled",
             )
-            .help(format!("add `{DRAINING}: true`, or remove the timeout")),
+            .help(format!(
+                "add `{CLASSIC_DRAINING}: true`, or remove the timeout"
+            )),
         );
     }
     let mut lists = groups.list.iter();
@@ -64,8 +64,8 @@ pub(in crate::plan) fn resolve(
     let kind = Kind::Classic(Classic {
         group: GroupId(u16::try_from(group).expect("the number of groups is limited")),
         idle_timeout,
-        draining: attributes.flag(DRAINING, false),
-        proxy_protocol: attributes.flag(PROXY_PROTOCOL, false),
+        draining: attributes.flag(CLASSIC_DRAINING, false),
+        proxy_protocol: attributes.flag(CLASSIC_PROXY_PROTOCOL, false),
         on_deregister: match word(&emulate.on_deregister).as_deref() {
             Some("reset") => OnDeregister::Reset,
             Some("blackhole") => OnDeregister::Blackhole,
@@ -96,7 +96,7 @@ pub(in crate::plan) fn resolve(
             idle_timeout,
             terminates: false,
             http: is_http(listener),
-            https: listener.protocol.value == HTTPS,
+            https: Carries::under_tls(&listener.protocol),
         })
     });
     (kind, listeners.collect())
@@ -130,7 +130,7 @@ fn stickiness(
 }
 
 fn is_http(listener: &spec::Listener) -> bool {
-    ["HTTP", HTTPS].contains(&listener.protocol.value.as_str())
+    Carries::of(&listener.protocol) == Carries::Http
 }
 
 /// What has no meaning where all listeners are HTTP. All of it is told.
@@ -148,7 +148,7 @@ fn of_tcp_listeners(section: &spec::Balancer, attributes: &Checked<'_>, sink: &m
         other.map(|word| word.span)
     };
     let emulate = &section.emulate;
-    let header = attributes.text(PROXY_PROTOCOL);
+    let header = attributes.text(CLASSIC_PROXY_PROTOCOL);
     let found = [
         (
             "emulate.on_deregister",
@@ -159,7 +159,7 @@ fn of_tcp_listeners(section: &spec::Balancer, attributes: &Checked<'_>, sink: &m
             of_word(&emulate.on_backend_reset, &["propagate"]),
         ),
         (
-            PROXY_PROTOCOL,
+            CLASSIC_PROXY_PROTOCOL,
             header
                 .filter(|word| word.value != "false")
                 .map(|word| word.span),
@@ -180,7 +180,10 @@ fn of_tcp_listeners(section: &spec::Balancer, attributes: &Checked<'_>, sink: &m
 }
 
 fn instance_port(listener: &spec::Listener, sink: &mut Sink) -> Option<u16> {
-    if listener.protocol.value != "TCP" && !is_http(listener) {
+    if !matches!(
+        Carries::of(&listener.protocol),
+        Carries::Tcp | Carries::Http
+    ) {
         sink.push(
             Diagnostic::new(
                 code::NOT_EMULATED,

@@ -6,10 +6,17 @@
 mod words;
 
 use super::counters::COUNTERS;
-use super::vocabulary::ENDPOINT_METRICS;
+use super::vocabulary::{ENDPOINT_METRICS, metrics};
 use crate::fabric::config::NatProfile;
 use crate::fabric::metric::{Measure, Namespace};
 use words::CHAPTERS;
+
+/// Publishers of balancers' metrics, in the order in which they are told.
+const OF_BALANCERS: [Namespace; 3] = [
+    Namespace::Network,
+    Namespace::Application,
+    Namespace::Classic,
+];
 
 /// What a word means, in each place where it means something; none: it is none of these.
 pub(super) fn meaning(word: &str) -> Option<String> {
@@ -61,11 +68,7 @@ pub fn glossary() -> String {
 /// Where a metric is published, and what it is, by each publisher that has it.
 fn metric(word: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for namespace in [
-        Namespace::Network,
-        Namespace::Application,
-        Namespace::Classic,
-    ] {
+    for namespace in OF_BALANCERS {
         let rows = namespace.rows().filter(|row| row.name == word);
         lines.extend(rows.map(|row| {
             let kind = match row.measure {
@@ -78,7 +81,7 @@ fn metric(word: &str) -> Vec<String> {
             format!("Metrics: of {name} on CloudWatch, {kind} ({unit}); `hairpin metrics` has it minute by minute.")
         }));
     }
-    let others = published().into_iter().skip(3);
+    let others = published().into_iter().skip(OF_BALANCERS.len());
     let others = others.filter(|(_, _, names)| names.contains(&word));
     lines.extend(others.map(|(name, of, _)| format!("Metrics: of {name}, {of}.")));
     lines
@@ -88,26 +91,22 @@ fn metric(word: &str) -> Vec<String> {
 fn published() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     let of_balancers = |namespace: Namespace| {
         let of = "of `load_balancers.X`, its zones and target groups";
-        let names = namespace.counts().map(|row| row.name);
-        (namespace.name(), of, names.collect())
+        (namespace.name(), of, metrics(namespace).collect())
     };
     let of_gateways = |profile: NatProfile| {
         let names = profile.metrics().iter().map(|metric| metric.name);
         (profile.namespace(), "of `nat_gateways.X`", names.collect())
     };
-    vec![
-        of_balancers(Namespace::Network),
-        of_balancers(Namespace::Application),
-        of_balancers(Namespace::Classic),
-        of_gateways(NatProfile::Aws),
-        of_gateways(NatProfile::Azure),
-        of_gateways(NatProfile::Google),
-        (
-            "AWS/PrivateLinkEndpoints",
-            "of `endpoints.X`",
-            ENDPOINT_METRICS.to_vec(),
-        ),
-    ]
+    let gateways = [NatProfile::Aws, NatProfile::Azure, NatProfile::Google];
+    let of_endpoints = (
+        "AWS/PrivateLinkEndpoints",
+        "of `endpoints.X`",
+        ENDPOINT_METRICS.to_vec(),
+    );
+    let all = OF_BALANCERS.map(of_balancers).into_iter();
+    all.chain(gateways.map(of_gateways))
+        .chain([of_endpoints])
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,28 @@
 //! How targets of a group are chosen, and which attributes fit its protocol.
 //!
-//! Source: the Application Load Balancer guide (target groups).
+//! Sources: the Application Load Balancer guide (target groups); the elbv2 API (`TargetGroupAttribute`).
 
 use super::Carries;
 use crate::diag::Diagnostic;
 use crate::diag::codes::http as code;
 use crate::fabric::config::Algorithm;
 use crate::plan::Sink;
-use crate::plan::attributes::{self, STICKINESS};
+use crate::plan::attributes::{
+    ALGORITHM, DEREGISTRATION_TERMINATION, HEADER_PLACEMENT, PRESERVE_CLIENT_IP, PROXY_PROTOCOL,
+    STICKINESS, STICKINESS_TYPE, UNHEALTHY_DRAINING, UNHEALTHY_TERMINATION,
+};
 use crate::spec;
 
-const ALGORITHM: &str = "load_balancing.algorithm.type";
+/// elbv2 API, `TargetGroupAttribute`: what network balancers alone have, of groups that application balancers have too.
+const OF_NETWORK: [&str; 7] = [
+    DEREGISTRATION_TERMINATION,
+    PRESERVE_CLIENT_IP,
+    PROXY_PROTOCOL,
+    HEADER_PLACEMENT,
+    UNHEALTHY_TERMINATION,
+    UNHEALTHY_DRAINING,
+    STICKINESS_TYPE,
+];
 
 /// How targets of a group are chosen. What does not fit its protocol is told.
 pub(super) fn algorithm(group: &spec::TargetGroup, sink: &mut Sink) -> Algorithm {
@@ -52,19 +64,10 @@ pub(super) fn algorithm(group: &spec::TargetGroup, sink: &mut Sink) -> Algorithm
     }
 }
 
-/// False for attributes of groups of the other kind (elbv2 API, `TargetGroupAttribute`).
+/// False for attributes of groups of the other kind.
 fn fits(name: &str, http: bool) -> bool {
-    let of_network = [
-        "deregistration_delay.connection_termination.enabled",
-        attributes::PRESERVE_CLIENT_IP,
-        attributes::PROXY_PROTOCOL,
-        attributes::HEADER_PLACEMENT,
-        attributes::UNHEALTHY_TERMINATION,
-        "target_health_state.unhealthy.draining_interval_seconds",
-        "stickiness.type",
-    ];
     match http {
-        true => !of_network.contains(&name),
+        true => !OF_NETWORK.contains(&name),
         false => name != ALGORITHM,
     }
 }

@@ -8,14 +8,12 @@ use crate::diag::codes::classic as code;
 use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::config::{GroupAttributes, GroupEmulate, Threshold};
 use crate::plan::Sink;
-use crate::plan::attributes::{self, Checked, Holder};
+use crate::plan::attributes::{self, CLASSIC_DRAINING, CLASSIC_DRAINING_TIMEOUT, Checked, Holder};
 use crate::plan::clock::Clock;
 use crate::plan::hosts::Hosts;
 use crate::spec::{self, Body};
 use std::time::Duration;
 
-pub(in crate::plan) const DRAINING: &str = "ConnectionDraining.Enabled";
-pub(in crate::plan) const DRAINING_TIMEOUT: &str = "ConnectionDraining.Timeout";
 /// AWS's default, cloud seconds.
 const DRAINING_SECONDS: u64 = 300;
 /// AWS: the only status that passes; there is no matcher.
@@ -89,10 +87,10 @@ fn written(
 /// A zonal address without a healthy instance leaves DNS, and unhealthy instances get nothing.
 fn group_attributes(written: &Checked<'_>, clock: Clock) -> GroupAttributes {
     let seconds = written
-        .number(DRAINING_TIMEOUT)
+        .number(CLASSIC_DRAINING_TIMEOUT)
         .map_or(DRAINING_SECONDS, |number| number.value);
     GroupAttributes {
-        deregistration_delay: match written.flag(DRAINING, false) {
+        deregistration_delay: match written.flag(CLASSIC_DRAINING, false) {
             true => clock.cloud(Duration::from_secs(seconds)),
             false => Duration::ZERO,
         },

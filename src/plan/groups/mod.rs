@@ -193,6 +193,11 @@ impl Carries {
         }
     }
 
+    /// True of `HTTPS`: requests that come under TLS.
+    pub(super) fn under_tls(word: &Spanned<String>) -> bool {
+        word.value == "HTTPS"
+    }
+
     /// AWS's name.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! What becomes of targets and their flows: a group's attributes and knobs in real time, and the steps that register
 //! and deregister.
+//!
+//! Source: the Network Load Balancer guide (target groups, target group attributes).
 
 use super::{Carries, Group, Groups, Target};
 use crate::diag::codes::{ipv6, targets as code};
@@ -10,16 +12,15 @@ use crate::fabric::config::{
 };
 use crate::plan::Sink;
 use crate::plan::attributes::{
-    Checked, STICKINESS, UNHEALTHY_DRAINING as DRAINING,
-    UNHEALTHY_TERMINATION as TERMINATE_UNHEALTHY,
+    Checked, DEREGISTRATION_DELAY, DEREGISTRATION_TERMINATION, STICKINESS, UNHEALTHY_DRAINING,
+    UNHEALTHY_TERMINATION,
 };
 use crate::plan::clock::Clock;
 use crate::plan::hosts::Hosts;
 use crate::spec::{self, Body};
 use std::time::Duration;
 
-const DELAY: &str = "deregistration_delay.timeout_seconds";
-const TERMINATE_DEREGISTERED: &str = "deregistration_delay.connection_termination.enabled";
+/// Thresholds of a group's health: each a `count` and a `percentage`.
 const DNS: &str = "target_group_health.dns_failover.minimum_healthy_targets";
 const ROUTING: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
 /// AWS's default, cloud seconds.
@@ -42,10 +43,10 @@ pub(super) fn attributes(
         Carries::Tcp | Carries::Tls | Carries::Http => false,
         Carries::Udp | Carries::Both => true,
     };
-    let terminate_unhealthy = written.flag(TERMINATE_UNHEALTHY, !udp);
+    let terminate_unhealthy = written.flag(UNHEALTHY_TERMINATION, !udp);
     if udp
         && terminate_unhealthy
-        && let Some(value) = written.text(TERMINATE_UNHEALTHY)
+        && let Some(value) = written.text(UNHEALTHY_TERMINATION)
     {
         sink.push(
             Diagnostic::new(
@@ -58,7 +59,7 @@ pub(super) fn attributes(
         );
     }
     if terminate_unhealthy
-        && let Some(interval) = written.number(DRAINING)
+        && let Some(interval) = written.number(UNHEALTHY_DRAINING)
         && interval.value > 0
     {
         sink.push(
@@ -68,18 +69,18 @@ pub(super) fn attributes(
                 "an unhealthy target whose connections are terminated at once has nothing to drain",
             )
             .label("the interval is never reached")
-            .help(format!("add `{TERMINATE_UNHEALTHY}: false`")),
+            .help(format!("add `{UNHEALTHY_TERMINATION}: false`")),
         );
     }
     let (routing, dns_failover) = (threshold(ROUTING, written), threshold(DNS, written));
     dns_is_not_below_routing(written, &routing, &dns_failover, sink);
     sticky_over_tls(protocol, written, sink);
     GroupAttributes {
-        deregistration_delay: seconds(DELAY, DELAY_SECONDS),
+        deregistration_delay: seconds(DEREGISTRATION_DELAY, DELAY_SECONDS),
         // AWS: on for UDP groups made since October 2023.
-        terminate_deregistered: written.flag(TERMINATE_DEREGISTERED, udp && !old),
+        terminate_deregistered: written.flag(DEREGISTRATION_TERMINATION, udp && !old),
         terminate_unhealthy,
-        unhealthy_draining: seconds(DRAINING, 0),
+        unhealthy_draining: seconds(UNHEALTHY_DRAINING, 0),
         routing,
         dns_failover,
         stickiness: written.flag(STICKINESS, false),
