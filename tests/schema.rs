@@ -328,6 +328,54 @@ fn the_schema_refuses_slips_and_what_comes_later() {
     }
 }
 
+/// Every object in a schema that names its properties and leaves it open whether there are others.
+fn open_objects(schema: &Value, path: &str, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(object) => {
+            let is_object = object.get("type").is_some_and(|kind| kind == "object");
+            if is_object
+                && object.contains_key("properties")
+                && object.get("additionalProperties") != Some(&Value::Bool(false))
+            {
+                found.push(path.to_owned());
+            }
+            for (key, inner) in object {
+                open_objects(inner, &format!("{path}.{key}"), found);
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| open_objects(item, path, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Editors underline a key that the readers do not know: JSON Schema itself takes any.
+#[test]
+fn the_schema_of_labs_leaves_no_object_open() {
+    let mut open = Vec::new();
+    open_objects(&schema(), "lab", &mut open);
+    assert!(open.is_empty(), "{open:?}");
+}
+
+/// What reports may have beside what their schema tells, a user of them would never learn.
+#[test]
+fn the_validator_takes_no_key_that_a_schema_does_not_have() {
+    let schema: Value =
+        serde_json::from_str(&hairpin::report::schema()).expect("the schema is JSON");
+    let change = |more: &str| {
+        let text = format!(r#"{{"path": "seed", "before": "1", "after": "2"{more}}}"#);
+        serde_json::from_str::<Value>(&text).expect("JSON")
+    };
+    let changed = serde_json::json!({ "$ref": "#/$defs/Changed", "$defs": schema["$defs"] });
+    assert_eq!(
+        Validator::met(&change(""), &changed).map(|met| met.len()),
+        Ok(3)
+    );
+    let error = Validator::met(&change(r#", "why": "none""#), &changed);
+    assert_eq!(error, Err("lab.why is not in the schema".to_owned()));
+}
+
 /// Every property of the schema that this release runs, as `section.key`.
 fn properties(schema: &Value, section: &str, found: &mut BTreeSet<String>) {
     match schema {

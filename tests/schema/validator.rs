@@ -1,4 +1,6 @@
-//! As much of JSON Schema as the schemas use, patterns and formats apart.
+//! As much of JSON Schema as the schemas use, patterns and formats apart; and stricter in one thing: an object that has
+//! `properties` has no others, unless `additionalProperties` says which. What is in a report and not in its schema would
+//! pass otherwise.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -146,6 +148,9 @@ impl Validator {
                 }
                 (None, Some(Value::Bool(false))) => return Err(format!("{path} is unknown")),
                 (None, Some(of)) => self.check(inner, of, &path, section)?,
+                (None, None) if schema.get("properties").is_some() => {
+                    return Err(format!("{path} is not in the schema"));
+                }
                 (None, None) => {}
             }
         }
