@@ -154,3 +154,27 @@ fn codes_are_unique_and_in_order() {
     sorted.dedup();
     assert_eq!(all, sorted);
 }
+
+/// A code that is retired is not offered to anybody, who could not ask for its page.
+#[test]
+fn documents_name_only_rules_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).expect("a readable folder");
+    let docs = docs.map(|entry| entry.expect("a readable entry").path());
+    let documents = docs.chain(["README.md", "CHANGELOG.md"].map(|name| root.join(name)));
+    let (mut named, mut missing) = (0, Vec::new());
+    for document in documents {
+        let text = fs::read_to_string(&document).expect("a readable document");
+        for behind in text.split("HP").skip(1) {
+            let Some(Ok(number)) = behind.get(..4).map(str::parse) else {
+                continue;
+            };
+            named += 1;
+            if codes::rule(Code(number)).is_none() {
+                missing.push(format!("{}: {}", document.display(), Code(number)));
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

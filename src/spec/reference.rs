@@ -44,7 +44,7 @@ pub fn words() -> impl Iterator<Item = &'static str> {
 }
 
 /// All sections, each once, in the order in which a reader of the file meets them.
-fn sections() -> Vec<&'static Section> {
+pub(super) fn sections() -> Vec<&'static Section> {
     let mut met = Vec::new();
     visit(&FILE, &mut met);
     met

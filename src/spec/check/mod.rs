@@ -2,6 +2,7 @@
 //!
 //! Not here: rules between fields (see `rules`), what names mean (see `plan`).
 
+mod foreign;
 mod variants;
 mod words;
 
@@ -10,8 +11,9 @@ use super::node::{Entry, Node, Value};
 use super::{claims, scalar};
 use crate::diag::codes::{spec as code, yaml};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
+pub use foreign::instead;
 use std::collections::HashMap;
-use words::{describe, example, shape, single};
+use words::{describe, entry, example_of, shape, single};
 
 /// Where a value stands: what it is called and the span of that name.
 #[derive(Clone, Copy)]
@@ -112,14 +114,18 @@ fn unknown_key(entry: &Entry, section: &'static Section, sink: &mut Diagnostics)
         );
         return;
     }
-    let help = match did_you_mean(key, section.names()) {
-        Some(near) => format!(
+    let help = match (
+        instead(section.name, key),
+        did_you_mean(key, section.names()),
+    ) {
+        (Some(instead), _) => instead.to_owned(),
+        (None, Some(near)) => format!(
             "did you mean `{near}`? {} has: {}",
             scalar::capital(section.name),
             names.join(", ")
         ),
-        None if names.is_empty() => format!("{} has no settings", section.name),
-        None => format!("{} has: {}", section.name, names.join(", ")),
+        (None, None) if names.is_empty() => format!("{} has no settings", section.name),
+        (None, None) => format!("{} has: {}", section.name, names.join(", ")),
     };
     sink.push(
         Diagnostic::new(
@@ -155,7 +161,7 @@ fn required(node: &Node, section: &'static Section, at: At<'_>, sink: &mut Diagn
             .help(format!(
                 "add `{}: {}`. {}",
                 field.name,
-                example(&field.kind),
+                example_of(field),
                 field.doc
             )),
         );
@@ -361,27 +367,6 @@ fn no_value(node: &Node, kind: &Type, at: At<'_>) -> Diagnostic {
     })
 }
 
-/// What a list's first item is as the entry of a map: its key, where it can be one.
-fn entry(key: Key, item: Option<&str>) -> String {
-    let item = item.map(scalar::short);
-    match (key, item) {
-        (Key::Name | Key::Zonal, Some(item)) if item.contains(' ') => format!("name: {item}"),
-        (Key::Name | Key::Zonal, item) => {
-            format!("{}: ...", item.unwrap_or_else(|| "name".into()))
-        }
-        (Key::RuleNumber, item) => {
-            format!("100: {}", item.unwrap_or_else(|| "...".into()))
-        }
-        (Key::Port | Key::ServePort, Some(item))
-            if item.starts_with(|c: char| c.is_ascii_digit()) =>
-        {
-            format!("{item}: ...")
-        }
-        (Key::Port | Key::ServePort, Some(item)) => format!("80: {item}"),
-        (Key::Port | Key::ServePort, None) => "80: ...".to_owned(),
-    }
-}
-
 fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
     let what = if at.what.is_empty() {
         "this".to_owned()
@@ -389,13 +374,13 @@ fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
         format!("`{}`", at.what)
     };
     let help = match (kind, &node.value) {
-        (Type::Map { key, .. }, Value::List(items)) => {
+        (Type::Map { key, of, .. }, Value::List(items)) => {
             let first = items.first().and_then(Node::scalar);
             let first = first.map(|scalar| scalar.text.as_str());
             format!(
                 "write it as a map, so that a case can change one entry: `{}: {{ {} }}`",
                 at.what,
-                entry(*key, first)
+                entry(*key, of, first)
             )
         }
         (Type::Text, Value::Map(_)) => format!(
@@ -409,6 +394,11 @@ fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
                 scalar::short(&one.text)
             )
         }
+        (Type::Name, Value::List(_) | Value::Map(_)) if !at.what.is_empty() => {
+            let inner = first_scalar(node).filter(|text| scalar::is_name(text));
+            let name = inner.unwrap_or("web1");
+            format!("write one name: `{}: {name}`", at.what)
+        }
         (kind, _) => format!("write {}", describe(kind)),
     };
     sink.push(
@@ -419,4 +409,14 @@ fn wrong_shape(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
         )
         .help(help),
     );
+}
+
+/// The first single value in a list or a map.
+fn first_scalar(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Null => None,
+        Value::Scalar(scalar) => Some(&scalar.text),
+        Value::List(items) => items.iter().find_map(first_scalar),
+        Value::Map(entries) => entries.iter().find_map(|entry| first_scalar(&entry.value)),
+    }
 }

@@ -1,7 +1,7 @@
 //! Maps with one key that says which: steps, and what a port serves.
 
 use super::words::{choices, usage};
-use super::{At, required, section, value, wrong_shape};
+use super::{At, instead, required, section, value, wrong_shape};
 use crate::diag::codes::spec as code;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::spec::grammar::{Type, Variant, Variants};
@@ -194,6 +194,9 @@ fn unknown_variant(text: &str, span: Span, variants: &'static Variants, sink: &m
             span,
             format!("there is no {} `{}`", variants.name, scalar::short(text)),
         )
-        .help(scalar::suggest(text, known, &choices(variants))),
+        .help(match instead(variants.name, text) {
+            Some(instead) => instead.to_owned(),
+            None => scalar::suggest(text, known, &choices(variants)),
+        }),
     );
 }

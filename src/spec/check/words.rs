@@ -1,6 +1,7 @@
 //! Types in words, for messages and help texts.
 
-use crate::spec::grammar::{Need, RuleKind, Type, Variant, Variants};
+use crate::spec::grammar::{Field, Key, Need, RuleKind, Type, Variant, Variants};
+use crate::spec::scalar;
 
 /// Types of single values.
 pub fn single(kind: &Type) -> bool {
@@ -73,7 +74,10 @@ pub fn describe(kind: &Type) -> String {
         Type::List { min: 0, .. } => "a list: `[a, b]`".to_owned(),
         Type::List { .. } => "a list of values, at least one".to_owned(),
         Type::Claims => "a list of expectations: `- what must hold: new.ok`".to_owned(),
-        Type::Map { item, .. } => format!("a map with one entry for each {item}: `name: ...`"),
+        Type::Map { key, of, item } => format!(
+            "a map with one entry for each {item}: `{}`",
+            entry(*key, of, None)
+        ),
         Type::Free => "a map of names and values: `{ name: value }`".to_owned(),
         Type::Section(section) => format!(
             "{} as a map: `{{ {}: ... }}`",
@@ -136,6 +140,38 @@ pub fn plural(kind: &Type) -> &'static str {
     }
 }
 
+/// An entry of a map. `item` is the first of a list that stands in its place: the key, where it can be one.
+pub fn entry(key: Key, of: &Type, item: Option<&str>) -> String {
+    let (item, value) = (item.map(scalar::short), example(of));
+    match (key, item) {
+        (Key::Name | Key::Zonal, Some(item)) if item.contains(' ') => format!("name: {item}"),
+        (Key::Name | Key::Zonal, item) => {
+            format!("{}: {value}", item.unwrap_or_else(|| "name".into()))
+        }
+        (Key::RuleNumber, item) => format!("100: {}", item.unwrap_or(value)),
+        (Key::Port | Key::ServePort, Some(item))
+            if item.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            format!("{item}: {value}")
+        }
+        (Key::Port | Key::ServePort, item) => format!("80: {}", item.unwrap_or(value)),
+    }
+}
+
+/// A short example of a field: by its name, where that says more than its type.
+pub fn example_of(field: &Field) -> String {
+    let known = match field.name {
+        "zone" => "a",
+        "zones" => "[a]",
+        "from" => "client",
+        "to" => "front",
+        "selector" => "web",
+        "load_balancer" => "front",
+        _ => return example(&field.kind),
+    };
+    known.to_owned()
+}
+
 /// A short example of a type.
 pub fn example(kind: &Type) -> String {
     match kind {
@@ -162,12 +198,13 @@ pub fn example(kind: &Type) -> String {
         Type::Result => "new".to_owned(),
         Type::Name => "web1".to_owned(),
         Type::GroupOrPort => "web".to_owned(),
-        Type::Line
-        | Type::Text
-        | Type::Map { .. }
-        | Type::Free
-        | Type::Section(_)
-        | Type::Short { .. } => "...".to_owned(),
+        Type::Variants(variants) if variants.bare => variants.list[0].name.to_owned(),
+        Type::Short { field, section } => section
+            .field(field)
+            .map_or("...".to_owned(), |field| example(&field.kind)),
+        Type::Line | Type::Text | Type::Map { .. } | Type::Free | Type::Section(_) => {
+            "...".to_owned()
+        }
         Type::Variants(_) | Type::Claims | Type::Set | Type::Any => "...".to_owned(),
     }
 }
@@ -188,7 +225,7 @@ pub fn usage(variant: &Variant) -> String {
         .fields
         .iter()
         .filter(|field| field.need == Need::Required)
-        .map(|field| format!("{}: {}", field.name, example(&field.kind)))
+        .map(|field| format!("{}: {}", field.name, example_of(field)))
         .collect();
     match (variant.text, fields.is_empty()) {
         (Some(text), false) => {

@@ -7,7 +7,7 @@ mod names;
 mod rules;
 mod typed;
 
-pub use names::{boolean_word, key_problem};
+pub use names::{boolean_word, is_name, key_problem};
 pub use typed::FromText;
 
 use super::grammar::steps::GET;
@@ -58,8 +58,14 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
             ),
             Ok(Rate(_)) => None,
             Err(why) => Some(
-                wrong(code::RATE, format!("`{text}` is no rate: {why}"))
-                    .help("write it as `50mbit`, `1gbit` or `10kbit` (bits per second)"),
+                wrong(code::RATE, format!("`{text}` is no rate: {why}")).help(
+                    match rate_meant(text) {
+                        Some(meant) => format!("write `{meant}` (bits per second)"),
+                        None => {
+                            "write it as `50mbit`, `1gbit` or `10kbit` (bits per second)".to_owned()
+                        }
+                    },
+                ),
             ),
         },
         Type::Percent => text.parse::<Percent>().err().map(|why| {
@@ -76,8 +82,12 @@ pub fn problem(kind: &Type, scalar: &Scalar, span: Span, what: &str) -> Option<D
             Ok(Bytes(size)) if (1..=*max).contains(&size) => None,
             Ok(_) => Some(range(text, span, what, "1", &Bytes(*max).to_string())),
             Err(why) => Some(
-                wrong(code::BYTES, format!("`{text}` is no size: {why}"))
-                    .help("write it as `64` or `16KiB`"),
+                wrong(code::BYTES, format!("`{text}` is no size: {why}")).help(
+                    match sizes_meant(text) {
+                        Some((binary, decimal)) => format!("write `{binary}` or `{decimal}`"),
+                        None => "write it as `64` or `16KiB`".to_owned(),
+                    },
+                ),
             ),
         },
         Type::Request { max } => match text.parse::<Bytes>() {
@@ -362,6 +372,45 @@ pub(super) fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
     })
+}
+
+/// A number, and what stands behind it in small letters.
+fn number_and_unit(text: &str) -> (&str, String) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    (number, unit.trim().to_ascii_lowercase())
+}
+
+/// `10Mbps`, `1 Gbit/s` and their like, as a lab has them.
+fn rate_meant(text: &str) -> Option<Rate> {
+    // Bytes, perhaps.
+    if text.contains('B') {
+        return None;
+    }
+    let (number, unit) = number_and_unit(text);
+    let bits = ["bit/s", "bits", "bps", "b/s", "bit", ""];
+    let prefix = bits.iter().find_map(|tail| unit.strip_suffix(tail))?;
+    let unit = match prefix {
+        "k" | "m" | "g" => format!("{prefix}bit"),
+        _ => return None,
+    };
+    format!("{number}{unit}").parse().ok()
+}
+
+/// `1M`, `16kb` and their like, by powers of 1024 and of 1000.
+fn sizes_meant(text: &str) -> Option<(String, String)> {
+    let (number, unit) = number_and_unit(text);
+    let (binary, decimal) = match unit.trim_end_matches('b') {
+        "k" | "ki" => ("KiB", "kB"),
+        "m" | "mi" => ("MiB", "MB"),
+        "g" | "gi" => ("GiB", "GB"),
+        _ => return None,
+    };
+    let size = |unit| {
+        let size = format!("{number}{unit}");
+        size.parse::<Bytes>().is_ok().then_some(size)
+    };
+    Some((size(binary)?, size(decimal)?))
 }
 
 /// A value as quoted in messages: not longer than a line.

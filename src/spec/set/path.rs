@@ -91,6 +91,9 @@ impl<'a> Path<'a> {
         let known: Vec<&str> = known.into_iter().collect();
         let segment = self.segments[at];
         let here = match known.as_slice() {
+            _ if segment.starts_with("steps[") => {
+                "steps go by their names: `steps.visit.timeout`".to_owned()
+            }
             [] => "nothing is here".to_owned(),
             many if many.len() > 30 => format!("here are: {}, ...", many[..30].join(", ")),
             all => format!("here are: {}", all.join(", ")),
@@ -156,7 +159,11 @@ impl<'a> Path<'a> {
                 .fields
                 .iter()
                 .filter(|field| field.need != Need::Later && !FIXED.contains(&field.name));
-            return Err(self.names_nothing(at, "", known.map(|field| field.name)));
+            let problem = self.names_nothing(at, "", known.map(|field| field.name));
+            return Err(match check::instead(section.name, name) {
+                Some(instead) => problem.help(instead),
+                None => problem,
+            });
         };
         if field.need == Need::Later {
             return Err(check::later_field(name, self.segment_span(at)));
