@@ -129,6 +129,16 @@ impl Parser<'_> {
         }
     }
 
+    /// A dot with no name behind it: a name that begins with a digit, most often.
+    fn no_field(&self, left: &Node) -> Diagnostic {
+        let problem = self.unexpected("a field's name");
+        let Token::Int(number) = self.peek() else {
+            return problem;
+        };
+        let base = &self.text[left.span.start..left.span.end];
+        problem.help(format!("write `{base}[\"{number}\"]`"))
+    }
+
     fn expression(&mut self) -> Parsed {
         let condition = self.binary(1)?;
         if self.eat("?").is_none() {
@@ -190,7 +200,7 @@ impl Parser<'_> {
         loop {
             if self.eat(".").is_some() {
                 let Token::Name(name) = self.peek().clone() else {
-                    return Err(self.unexpected("a field's name"));
+                    return Err(self.no_field(&left));
                 };
                 let place = self.advance();
                 left = if self.is("(") {

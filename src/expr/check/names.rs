@@ -206,12 +206,18 @@ impl<'s, 'n> Checker<'s, 'n> {
                     }
                 }
             },
-            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => self.fault(
-                codes::INDEX,
-                index.span,
-                wrong("text", self.part(base)),
-                None,
-            ),
+            Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => {
+                let part = self.part(base);
+                let help = match (&index.kind, &indexed) {
+                    (Kind::Int(number), Ty::Record(fields))
+                        if fields.contains_key(&number.to_string()) =>
+                    {
+                        Some(format!("write `{part}[\"{number}\"]`"))
+                    }
+                    (_, _) => None,
+                };
+                self.fault(codes::INDEX, index.span, wrong("text", part), help)
+            }
             ty @ (Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_)) => {
                 let message = format!(
                     "`{}` is {} and has no elements",
