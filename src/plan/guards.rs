@@ -45,6 +45,9 @@ impl<'a> Names<'a> {
     }
 }
 
+/// What people write for all addresses, and what reads like a group here.
+const EVERYBODY: [&str; 5] = ["any", "anywhere", "everywhere", "internet", "world"];
+
 /// Everything that guards name, and where they may stand.
 pub(super) fn check(body: &Body, sink: &mut Sink) {
     let names = Names::of(body);
@@ -53,7 +56,10 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
             return;
         }
         let all = body.security_groups.iter();
-        let help = sink.help(&name.value, all.map(|(name, _)| name.value.as_str()));
+        let help = match EVERYBODY.contains(&name.value.as_str()) {
+            true => "for everybody leave it out, or write the range `0.0.0.0/0`".to_owned(),
+            false => sink.help(&name.value, all.map(|(name, _)| name.value.as_str())),
+        };
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_SECURITY_GROUP,

@@ -32,10 +32,9 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         .filter(|step| matches!(step.verb, Verb::Load { .. }))
         .map(|step| step.name.value.as_str())
         .collect();
-    let mut roots: BTreeMap<String, Type> = body
-        .steps
-        .iter()
-        .filter(|step| step.named)
+    // Of two steps of one name, which is told elsewhere, the first one has it.
+    let named = body.steps.iter().rev().filter(|step| step.named);
+    let mut roots: BTreeMap<String, Type> = named
         .map(|step| (step.name.value.clone(), result(step, &loads, names)))
         .collect();
     let balancers = body.load_balancers.iter().map(|(name, section)| {

@@ -182,18 +182,25 @@ fn protocols_match(listens: Carries, named: Span, group: &Group<'_>, sink: &mut 
             code::PROTOCOLS_DIFFER,
             named,
             format!(
-                "a {} listener cannot forward to the {} group `{}`",
+                "{} {} listener cannot forward to the {} group `{}`",
+                if listens == Carries::Http { "an" } else { "a" },
                 listens.name(),
                 group.protocol.name(),
                 group.name.value
             ),
         )
         .also(group.name.span, "this group")
-        .help(format!(
-            "write `{{ protocol: {}, target_group: {} }}`, or change the group's protocol",
-            group.protocol.name(),
-            group.name.value
-        )),
+        .help(match (listens, group.protocol) {
+            // Each of the two has its own kind of balancer.
+            (Carries::Http, _) | (_, Carries::Http) => {
+                format!("write `protocol: {}` for the group", listens.name())
+            }
+            (_, protocol) => format!(
+                "write `{{ protocol: {}, target_group: {} }}`, or change the group's protocol",
+                protocol.name(),
+                group.name.value
+            ),
+        }),
     );
 }
 

@@ -1,13 +1,13 @@
 //! Whether targets serve what load balancers send them.
 
 use super::Balancer;
-use super::listeners::may_forward;
+use super::listeners::{Listener, may_forward};
 use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
 use crate::fabric::config::Protocol;
 use crate::plan::Sink;
-use crate::plan::groups::{Carries, Groups};
-use crate::plan::hosts::Hosts;
+use crate::plan::groups::{Carries, Group, Groups, Target};
+use crate::plan::hosts::{Draft, Hosts};
 use crate::spec::{self, Body};
 use std::collections::HashSet;
 
@@ -55,24 +55,51 @@ pub(in crate::plan) fn served(
                 .iter()
                 .any(|(served, _)| served.value.port == port && served.value.udp == udp);
             if !serves && !own_way {
-                let key = if udp {
-                    format!("{port}/udp")
-                } else {
-                    port.to_string()
-                };
-                sink.push(
-                    Diagnostic::new(
-                        code::TARGET_SERVES_NOTHING,
-                        target.span,
-                        format!("target `{}` serves nothing on port {key}", host.name),
-                    )
-                    .label(format!("registered in `{}`", group.name.value))
-                    .also(host.key.span, "this host")
-                    .help(format!("add `serve: {{ {key}: echo }}` to the host, or give the target the port it serves")),
-                );
+                sink.push(serves_nothing(listener, group, target, host, port));
             }
         }
     }
+}
+
+fn serves_nothing(
+    listener: &Listener,
+    group: &Group<'_>,
+    target: &Target,
+    host: &Draft<'_>,
+    port: u16,
+) -> Diagnostic {
+    let udp = listener.protocol == Protocol::Udp;
+    let key = if udp {
+        format!("{port}/udp")
+    } else {
+        port.to_string()
+    };
+    let app = if listener.http { "http" } else { "echo" };
+    let served = host.section.serve.iter().map(|(served, _)| served.value);
+    let served: Vec<u16> = served
+        .filter(|served| served.udp == udp)
+        .map(|served| served.port)
+        .collect();
+    let other = match served[..] {
+        [only] if group.owner.is_some() => {
+            format!("name the port that it serves: `{}: {only}`", listener.port)
+        }
+        [only] => format!(
+            "register the port that it serves: `targets: {{ {}: {{ port: {only} }} }}`",
+            host.name
+        ),
+        _ => "give the target the port it serves".to_owned(),
+    };
+    Diagnostic::new(
+        code::TARGET_SERVES_NOTHING,
+        target.span,
+        format!("target `{}` serves nothing on port {key}", host.name),
+    )
+    .label(format!("registered in `{}`", group.name.value))
+    .also(host.key.span, "this host")
+    .help(format!(
+        "add `serve: {{ {key}: {app} }}` to the host, or {other}"
+    ))
 }
 
 /// Hosts on which a `run` step may start a server.

@@ -64,8 +64,15 @@ impl<'t> Parts<'t> {
             None => (place, None),
             Some((name, sub)) => (name, Some(sub)),
         };
-        if text.contains("://") {
-            sink.push(syntax(to).label("no URL: only hosts and ports"));
+        if let Some((_, rest)) = text.split_once("://") {
+            let place = rest.split('/').next().unwrap_or(rest);
+            sink.push(
+                syntax(to)
+                    .label("no URL: only hosts and ports")
+                    .help(format!(
+                        "write `{place}`; what is asked for there is a load's `request: GET /path`"
+                    )),
+            );
             return None;
         }
         let sub_malformed = sub.is_some_and(|sub| sub.is_empty() || sub.contains('/'));

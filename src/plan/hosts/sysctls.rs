@@ -99,6 +99,9 @@ fn well_formed(key: &str) -> bool {
     key.starts_with("net.") && key.split(['.', '/']).all(part)
 }
 
+/// How the last parts of `net.ipv4.*` begin, which people write alone.
+const OF_IPV4: [&str; 4] = ["tcp_", "udp_", "ip_", "icmp_"];
+
 fn not_a_name(name: &Spanned<String>) -> Diagnostic {
     let key = name.value.as_str();
     let file = key.trim_start_matches("/proc/sys/").trim_start_matches('/');
@@ -110,6 +113,8 @@ fn not_a_name(name: &Spanned<String>) -> Diagnostic {
         format!("write it with dots: `{dotted}`")
     } else if well_formed(&format!("net.{dotted}")) && dotted.starts_with("ipv4.") {
         format!("write `net.{dotted}`")
+    } else if OF_IPV4.iter().any(|start| key.starts_with(start)) && !key.contains(['.', '/']) {
+        format!("write `net.ipv4.{key}`")
     } else {
         "only the network's settings are a namespace's own: `net.ipv4.tcp_syn_retries`, ..."
             .to_owned()

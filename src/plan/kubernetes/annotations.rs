@@ -23,6 +23,10 @@ const NAMES: &[(&str, &str)] = &[
     ("healthcheck-success-codes", "`200`, `200,202` or `200-399`"),
     ("healthcheck-timeout", "seconds"),
     ("healthcheck-unhealthy-threshold", "a number of checks"),
+    (
+        "internal",
+        "`true` or `false`: an older word for `scheme`, which goes before it",
+    ),
     ("ip-address-type", "`ipv4`"),
     ("nlb-target-type", "`instance` or `ip`"),
     ("proxy-protocol", "`*`"),
@@ -39,14 +43,24 @@ const NOT_EMULATED: &[&str] = &[
     "additional-resource-tags",
     "alpn-policy",
     "backend-protocol",
+    "disable-nlb-sg",
     "eip-allocations",
+    "eip-allocations-discovery-tags",
+    "enable-icmp-for-path-mtu-discovery",
+    "enable-prefix-for-ipv6-source-nat",
+    "enable-tcp-udp-listener",
     "inbound-sg-rules-on-private-link-traffic",
     "ipv6-addresses",
     "manage-backend-security-group-rules",
+    "minimum-load-balancer-capacity",
     "multi-cluster-target-group",
     "name",
     "private-ipv4-addresses",
+    "proxy-protocol-per-target-group",
+    "quic-enabled-ports",
+    "security-group-prefix-lists",
     "security-groups",
+    "source-nat-ipv6-prefixes",
     "ssl-cert",
     "ssl-negotiation-policy",
     "ssl-ports",
@@ -54,6 +68,8 @@ const NOT_EMULATED: &[&str] = &[
     "target-group-attributes.",
     "target-node-labels",
 ];
+/// One that has a prefix of its own, and means nothing here.
+const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 /// What annotations of attributes may be.
 const PAIRS: &str = "pairs with commas between: `load_balancing.cross_zone.enabled=true`";
 /// `...-listener-attributes.TCP-80`
@@ -72,6 +88,8 @@ pub(in crate::plan) struct Wishes {
     pub(in crate::plan) target_type: Option<Spanned<String>>,
     /// `internal` or `internet-facing`
     pub(in crate::plan) scheme: Option<Spanned<String>>,
+    /// The same by the older `internal`, where that is written.
+    legacy_scheme: Option<Spanned<String>>,
     /// Of the balancer.
     pub(in crate::plan) attributes: Attributes,
     /// Of its target groups.
@@ -121,6 +139,7 @@ pub(in crate::plan) fn read(
             None => sink.push(unknown(name, sink)),
         }
     }
+    wishes.scheme = wishes.scheme.or(wishes.legacy_scheme.take());
     wishes
 }
 
@@ -133,7 +152,7 @@ fn is_of_the_controller(short: &str) -> bool {
 
 fn unknown(name: &Spanned<String>, sink: &Sink) -> Diagnostic {
     let short = name.value.strip_prefix(PREFIX);
-    if short.is_some_and(is_of_the_controller) {
+    if short.is_some_and(is_of_the_controller) || name.value == SOURCE_RANGES {
         return Diagnostic::new(
             code::ANNOTATION_UNKNOWN,
             name.span,
@@ -164,6 +183,16 @@ fn one(name: &'static str, value: &Spanned<String>, wishes: &mut Wishes, sink: &
     match name {
         "nlb-target-type" => wishes.target_type = word(name, value, &["instance", "ip"], sink),
         "scheme" => wishes.scheme = word(name, value, &["internal", "internet-facing"], sink),
+        "internal" => {
+            let flag = word(name, value, &["true", "false"], sink);
+            wishes.legacy_scheme = flag.map(|flag| {
+                let scheme = match flag.value.as_str() {
+                    "true" => "internal",
+                    _ => "internet-facing",
+                };
+                Spanned::new(scheme.to_owned(), flag.span)
+            });
+        }
         "type" => {
             let kind = word(name, value, &["external", "nlb", "nlb-ip"], sink);
             if kind.is_some_and(|kind| kind.value == "nlb-ip") {
@@ -328,4 +357,41 @@ pub(in crate::plan) fn health_check(
         matcher: written("success-codes"),
         protocol,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheme(written: &[(&str, &str)]) -> Option<String> {
+        let spanned = |text: String| Spanned::new(text, Span::default());
+        let written: Vec<_> = written
+            .iter()
+            .map(|(name, value)| {
+                let name = format!("{PREFIX}{name}");
+                (spanned(name), spanned((*value).to_owned()))
+            })
+            .collect();
+        let mut sink = Sink::default();
+        let wishes = read(&written, &[], &mut sink);
+        assert!(sink.problems.is_empty(), "{:?}", sink.problems);
+        wishes.scheme.map(|scheme| scheme.value)
+    }
+
+    #[test]
+    fn the_older_word_for_the_scheme_is_known_and_the_newer_one_goes_before_it() {
+        let some = |scheme: &str| Some(scheme.to_owned());
+        assert_eq!(scheme(&[]), None);
+        assert_eq!(scheme(&[("internal", "true")]), some("internal"));
+        assert_eq!(scheme(&[("internal", "false")]), some("internet-facing"));
+        let newer = ("scheme", "internet-facing");
+        assert_eq!(
+            scheme(&[newer, ("internal", "true")]),
+            some("internet-facing")
+        );
+        assert_eq!(
+            scheme(&[("internal", "true"), newer]),
+            some("internet-facing")
+        );
+    }
 }

@@ -186,13 +186,9 @@ fn place_pods(
     first: usize,
     sink: &mut Sink,
 ) -> Placed {
-    let fixed = match &pod.node {
-        None => None,
-        Some(wanted) => match number(wanted, kubernetes, sink) {
-            Some(number) => Some(number),
-            None => return Vec::new(),
-        },
-    };
+    // On a node that is not there, which is told, it would be missed by all that name it, too.
+    let wanted = pod.node.as_ref();
+    let fixed = wanted.map(|wanted| number(wanted, kubernetes, sink).unwrap_or(0));
     let placed: Placed = match &pod.host.count {
         None => vec![(name.value.clone(), fixed.unwrap_or(0))],
         Some(count) => (0..count.value as usize)
