@@ -120,9 +120,10 @@ pub fn nearest(outcome: &Outcome) -> Nearest {
 /// The ladder of a case: of the connections that are worth one, and of what its findings cite.
 pub fn pictured(outcome: &Outcome, evidence: &Evidence) -> Ladder {
     let found = outcome.verdict.as_ref().map(|v| v.findings.as_slice());
-    match drawn(outcome) {
-        chosen if chosen.is_empty() => ladder::rows(evidence, &[]),
-        chosen => ladder::rows_of(evidence, chosen, found.unwrap_or_default()),
+    match (drawn(outcome), found) {
+        (chosen, None) if chosen.is_empty() => ladder::rows(evidence, &[]),
+        (chosen, Some(found)) if chosen.is_empty() => ladder::rows_chosen(evidence, found),
+        (chosen, found) => ladder::rows_of(evidence, chosen, found.unwrap_or_default()),
     }
 }
 

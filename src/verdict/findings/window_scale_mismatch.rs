@@ -10,8 +10,12 @@ use super::{cite, count, lapse, quoted};
 use crate::evidence::{Connection, Evidence, Socket, TcpInfo};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, target_side};
+use std::collections::HashMap;
 
 pub(super) const KIND: &str = "window-scale-mismatch";
+
+/// Sockets by host, local and remote address. There may be as many as connections: nobody walks through them for each.
+type Sockets<'a> = HashMap<(&'a str, &'a str, &'a str), &'a Socket>;
 
 /// What one end of a connection makes of the other's windows.
 struct Side<'a> {
@@ -29,8 +33,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     // Where several connections are one 4-tuple to the target, the two sockets may be ends of different ones.
     let connections = trace.evidence.connections.iter().enumerate();
     let connections = connections.filter(|(number, _)| trace.lookalikes(*number).is_empty());
+    let sockets = sockets(trace.evidence);
     let sides: Vec<(usize, Side<'_>)> = connections
-        .filter_map(|(number, connection)| Some((number, understated(trace.evidence, connection)?)))
+        .filter_map(|(number, connection)| {
+            let side = understated(trace.evidence, &sockets, connection)?;
+            Some((number, side))
+        })
         .collect();
     let (first, side) = sides.first()?;
     let mut finding = tell(trace, *first, side);
@@ -43,7 +51,11 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 }
 
 /// The direction in which a window is taken for smaller than it is.
-fn understated<'a>(evidence: &'a Evidence, c: &'a Connection) -> Option<Side<'a>> {
+fn understated<'a>(
+    evidence: &'a Evidence,
+    sockets: &Sockets<'a>,
+    c: &'a Connection,
+) -> Option<Side<'a>> {
     if c.protocol != "tcp" || c.proxied || c.pair.is_some() {
         return None;
     }
@@ -52,8 +64,8 @@ fn understated<'a>(evidence: &'a Evidence, c: &'a Connection) -> Option<Side<'a>
         translated => translated,
     };
     let (seen_as, target) = target_side(evidence, c).unwrap_or((left_as, &c.remote));
-    let (client, at_client) = socket(evidence, &c.from, &c.local, &c.remote)?;
-    let (server, at_server) = socket(evidence, &c.target, target, seen_as)?;
+    let (client, at_client) = end(sockets, &c.from, &c.local, &c.remote)?;
+    let (server, at_server) = end(sockets, &c.target, target, seen_as)?;
     let toward = Side {
         sender: &c.from,
         receiver: &c.target,
@@ -75,14 +87,24 @@ fn understated<'a>(evidence: &'a Evidence, c: &'a Connection) -> Option<Side<'a>
     sides.find(|side| side.shifts < side.should && side.waiting > 0)
 }
 
-fn socket<'a>(
-    evidence: &'a Evidence,
-    host: &str,
-    local: &str,
-    remote: &str,
+fn sockets(evidence: &Evidence) -> Sockets<'_> {
+    let mut all = Sockets::new();
+    for (name, host) in &evidence.hosts {
+        for socket in &host.sockets {
+            let ends = (name.as_str(), socket.local.as_str(), socket.remote.as_str());
+            all.entry(ends).or_insert(socket);
+        }
+    }
+    all
+}
+
+fn end<'a>(
+    sockets: &Sockets<'a>,
+    host: &'a str,
+    local: &'a str,
+    remote: &'a str,
 ) -> Option<(&'a Socket, &'a TcpInfo)> {
-    let mut sockets = evidence.hosts.get(host)?.sockets.iter();
-    let socket = sockets.find(|socket| socket.local == local && socket.remote == remote)?;
+    let socket = *sockets.get(&(host, local, remote))?;
     Some((socket, socket.tcp_info.as_ref()?))
 }
 

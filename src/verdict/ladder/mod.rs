@@ -43,8 +43,12 @@ pub fn rows(evidence: &Evidence, connections: &[usize]) -> Ladder {
     if !connections.is_empty() {
         return rows_of(evidence, connections.to_vec(), &[]);
     }
-    let found = findings::recognise(evidence);
-    rows_of(evidence, choice::choose(evidence, &found), &found)
+    rows_chosen(evidence, &findings::recognise(evidence))
+}
+
+/// The same where it chooses, for who knows what is found in the evidence already.
+pub fn rows_chosen(evidence: &Evidence, found: &[Finding]) -> Ladder {
+    rows_of(evidence, choice::choose(evidence, found), found)
 }
 
 /// As [`rows`], with what findings cite: each such packet has its row, whosever it is, and the connections that tell most
