@@ -118,16 +118,17 @@ impl Path {
         );
     }
 
-    /// In a lab of one client, one server and the balancer between them. Its ports are given out again at once: it is not AWS's
+    /// In a lab of one client, one server and the balancer between them, all in the VPC: on the way from the internet packets have
+    /// 1,500 bytes at most. Its ports are given out again at once: it is not AWS's
     /// limit of 55,000 connections a minute that is measured.
     fn by_hairpin(self, mtu: u32, words: &str) {
         let preserve = self != Self::Translated;
         let this = this();
         let lab = format!(
-            "title: Forwarding\nhosts:\n  client: {{ mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
+            "title: Forwarding\nhosts:\n  client: {{ zone: a, mtu: {mtu} }}\n  server: {{ zone: a, mtu: {mtu}, serve: {{ {PORT}: {{ command: \"exec {this} peer serve {PORT}\" }}, {EVENTS}: {{ command: \"exec {this} peer serve-by-events {EVENTS}\" }} }} }}\n\
              target_groups:\n  threads: {{ targets: [server], port: {PORT}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
              \x20 events: {{ targets: [server], port: {EVENTS}, attributes: {{ preserve_client_ip.enabled: {preserve} }} }}\n\
-             load_balancers:\n  front: {{ zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }}, emulate: {{ port_reuse: 0s }} }}\n\
+             load_balancers:\n  front: {{ scheme: internal, zones: [a], listeners: {{ {PORT}: threads, {EVENTS}: events }}, emulate: {{ port_reuse: 0s }} }}\n\
              steps:\n  - run: {{ as: traffic, on_host: client, command: \"{this} peer measure front:{PORT} {words}\", timeout: 60s }}\n\
              works:\n  - traffic.exit_code == 0\ncases:\n  only: {{ kind: control }}\n"
         );

@@ -36,8 +36,11 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
         .collect();
     let mut jobs = Vec::with_capacity(plans.len() * args.repeat as usize);
     for attempt in 1..=args.repeat {
-        for plan in &plans {
-            let mut plan = plan.clone();
+        let round = match attempt == args.repeat {
+            true => std::mem::take(&mut plans),
+            false => plans.clone(),
+        };
+        for mut plan in round {
             let seed = plan.seed.wrapping_add(u64::from(attempt - 1));
             select::reseed(&mut plan, seed);
             jobs.push(Job {
@@ -46,7 +49,6 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
             });
         }
     }
-    drop(plans);
     match supervise::enter(|cancel| worker::work(args, jobs, texts, &left_out, cancel)) {
         Ok(status) => {
             if supervise::is_killed(status) {

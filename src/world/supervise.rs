@@ -48,6 +48,7 @@ pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
     match unsafe { fork() }.map_err(|errno| Error::system("fork", errno))? {
         ForkResult::Parent { child } => {
             drop((life_reader, cancel_reader));
+            leave(work);
             Ok(outer(child, &signals, &cancel_writer, &life_writer))
         }
         ForkResult::Child => {
@@ -55,6 +56,12 @@ pub fn enter(work: impl FnOnce(OwnedFd) -> u8) -> Result<u8, Error> {
             std::process::exit(init(&life_reader, cancel_reader, work).into())
         }
     }
+}
+
+/// What the worker works with is not freed piece by piece in the processes above it: each piece would first be copied, since
+/// the memory is the worker's, too (half a second of the gallery's plans). It goes with the process.
+fn leave(work: impl FnOnce(OwnedFd) -> u8) {
+    std::mem::forget(work);
 }
 
 /// Everything here reads the kernel's own files.
@@ -207,7 +214,10 @@ fn init(life: &OwnedFd, cancel: OwnedFd, work: impl FnOnce(OwnedFd) -> u8) -> u8
     };
     // SAFETY: this process has one thread.
     let worker = match unsafe { fork() } {
-        Ok(ForkResult::Parent { child }) => child,
+        Ok(ForkResult::Parent { child }) => {
+            leave(work);
+            child
+        }
         Ok(ForkResult::Child) => {
             drop(signals);
             unblock_signals();

@@ -19,8 +19,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How often a `wait_until` looks again, at first and at most.
+/// How soon a `wait_until` looks again, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// Between two looks it waits so many times as long as a look takes, or the longest pause: where there is much to look at, looking
+/// would take the processor from what is waited for.
+const SHARE: u32 = 10;
 
 /// Longest output line kept of a step's own failure.
 const WHY_LIMIT: usize = 400;
@@ -197,15 +200,18 @@ impl Story {
         let until = Instant::now() + timeout;
         let mut pause = LOOK.0;
         loop {
+            let began = Instant::now();
             let evidence = collect::evidence(self).await?;
-            let value = crate::verdict::value(&self.plan, &evidence, &[]);
+            let value = crate::verdict::value(&self.plan, &evidence, &[], [that]);
             if that.expr.eval(&value) == Truth::True {
                 return Ok(Fault::default());
             }
-            if Instant::now() >= until {
+            let now = Instant::now();
+            if now >= until {
                 return Ok(Fault::DEADLINE);
             }
-            sleep_until((Instant::now() + pause).min(until)).await;
+            let rest = ((now - began) * SHARE).clamp(pause, LOOK.1);
+            sleep_until((now + rest).min(until)).await;
             pause = (pause * 2).min(LOOK.1);
         }
     }

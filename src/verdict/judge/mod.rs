@@ -25,7 +25,8 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
 
 /// The same with the findings already recognised.
 pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> Verdict {
-    let roots = value(plan, evidence, &findings);
+    let claims = plan.works.iter().chain(&plan.expect);
+    let roots = value(plan, evidence, &findings, claims);
     let told = |claims: &[Claim]| {
         claims
             .iter()

@@ -10,63 +10,67 @@ use crate::evidence::{
     GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, TcpInfo, Transition,
 };
 use crate::plan::vocabulary::{CONNTRACK, STATUSES};
-use crate::plan::{Plan, Verb};
+use crate::plan::{Claim, Plan};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The object of roots: topology, findings, packets, and each named step's result at top level.
+/// The object of roots: topology, findings, packets, and each named step's result at top level; of all this what `claims`
+/// mention. What none does is not made: of large loads there are a million packets and a hundred thousand sockets, flow logs cost
+/// a look at every packet, and a step that waits for something asks many times.
 ///
 /// A number that is not finite becomes null, which expressions treat as unknown. Times are milliseconds.
-pub fn value(plan: &Plan, evidence: &Evidence, findings: &[Finding]) -> Value {
-    let mut roots = Map::new();
-    let sockets = mentions(plan, "sockets");
-    roots.insert("hosts".into(), hosts(plan, evidence, sockets));
-    roots.insert(
-        "load_balancers".into(),
-        by_name(&evidence.load_balancers, balancer),
-    );
-    roots.insert("endpoints".into(), by_name(&evidence.endpoints, endpoint));
-    roots.insert(
-        "target_groups".into(),
-        by_name(&evidence.target_groups, group),
-    );
-    roots.insert(
-        "nat_gateways".into(),
-        by_name(&evidence.nat_gateways, gateway),
-    );
-    roots.insert("findings".into(), findings.iter().map(finding).collect());
-    let packets: &[Packet] = match mentions(plan, "packets") {
-        true => &evidence.packets,
-        false => &[],
-    };
-    roots.insert("packets".into(), packets.iter().map(packet).collect());
-    let logs = match mentions(plan, "flow_logs") {
-        true => flow_logs(evidence),
-        false => Vec::new(),
-    };
-    roots.insert("flow_logs".into(), json!(logs));
+pub fn value<'a>(
+    plan: &Plan,
+    evidence: &Evidence,
+    findings: &[Finding],
+    claims: impl IntoIterator<Item = &'a Claim>,
+) -> Value {
+    let texts: Vec<&str> = claims
+        .into_iter()
+        .map(|claim| claim.that.as_str())
+        .collect();
+    let mentioned = |word: &str| texts.iter().any(|text| text.contains(word));
+    of_words(plan, evidence, findings, &mentioned)
+}
+
+/// The same of the roots, step names and costly fields that are `mentioned`.
+fn of_words(
+    plan: &Plan,
+    evidence: &Evidence,
+    findings: &[Finding],
+    mentioned: &dyn Fn(&str) -> bool,
+) -> Value {
+    let roots: [(&str, &dyn Fn() -> Value); 8] = [
+        ("hosts", &|| hosts(plan, evidence, mentioned)),
+        ("load_balancers", &|| {
+            by_name(&evidence.load_balancers, balancer)
+        }),
+        ("endpoints", &|| by_name(&evidence.endpoints, endpoint)),
+        ("target_groups", &|| by_name(&evidence.target_groups, group)),
+        ("nat_gateways", &|| by_name(&evidence.nat_gateways, gateway)),
+        ("findings", &|| findings.iter().map(finding).collect()),
+        ("packets", &|| evidence.packets.iter().map(packet).collect()),
+        ("flow_logs", &|| json!(flow_logs(evidence))),
+    ];
+    let roots = roots.iter().filter(|(name, _)| mentioned(name));
+    let mut roots: Map<String, Value> = roots
+        .map(|(name, make)| ((*name).to_owned(), make()))
+        .collect();
     // By name: saved evidence may be of a lab that has been changed since.
     let results = evidence.steps.iter();
     let results: HashMap<&str, &StepResult> = results
         .map(|result| (result.name.as_str(), result))
         .collect();
-    for step in plan.steps.iter().filter(|step| step.named) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.named && mentioned(&step.name))
+    {
         if let Some(result) = results.get(step.name.as_str()) {
             roots.insert(step.name.clone(), step_value(result, &evidence.connections));
         }
     }
     Value::Object(roots)
-}
-
-/// True when an expression of the case mentions a word. What none does is not made: of large loads there are a million
-/// packets and a hundred thousand sockets, and flow logs cost a look at every packet.
-fn mentions(plan: &Plan, word: &str) -> bool {
-    let waits = plan.steps.iter().filter_map(|step| match &step.verb {
-        Verb::WaitUntil { that, .. } => Some(&**that),
-        _ => None,
-    });
-    let mut claims = plan.works.iter().chain(&plan.expect).chain(waits);
-    claims.any(|claim| claim.that.contains(word))
 }
 
 fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: impl Fn(&T) -> Value) -> Value {
@@ -78,39 +82,49 @@ fn by_name<T>(items: &std::collections::BTreeMap<String, T>, one: impl Fn(&T) ->
 }
 
 /// Hosts by name, and by their further names.
-fn hosts(plan: &Plan, evidence: &Evidence, sockets: bool) -> Value {
-    let mut hosts = by_name(&evidence.hosts, |one| host(one, sockets));
+fn hosts(plan: &Plan, evidence: &Evidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
+    let mut hosts = by_name(&evidence.hosts, |one| host(one, mentioned));
     for (alias, id) in &plan.aliases {
         hosts[alias] = hosts[&plan.hosts[id.0 as usize].name].clone();
     }
     hosts
 }
 
-fn host(host: &HostEvidence, sockets: bool) -> Value {
-    let asked = host.sockets.iter().filter(|_| sockets);
-    let sockets: Vec<_> = asked
-        .map(|s| {
+fn host(host: &HostEvidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
+    let sockets = || -> Value {
+        let all = host.sockets.iter().map(|s| {
             json!({
                 "state": s.state, "local": s.local, "remote": s.remote, "send_queue": s.send_queue,
                 "recv_queue": s.recv_queue, "timer": s.timer, "timer_ms": s.timer_ms, "retransmits": s.retransmits,
                 "tcp_info": tcp_info(s.tcp_info.as_ref()),
             })
-        })
-        .collect();
-    let requests: Vec<_> = host
-        .requests
-        .iter()
-        .map(|r| json!({ "host": r.host, "path": r.path, "status": r.status, "client": r.client, "forwarded_for": r.forwarded_for, "probe": r.probe }))
-        .collect();
-    json!({
+        });
+        all.collect()
+    };
+    let requests = || -> Value {
+        let all = host.requests.iter().map(|r| {
+            json!({
+                "host": r.host, "path": r.path, "status": r.status, "client": r.client,
+                "forwarded_for": r.forwarded_for, "probe": r.probe,
+            })
+        });
+        all.collect()
+    };
+    let mut fields = json!({
         "address": host.address,
         "ipv6": host.ipv6,
-        "counters": host.counters,
         "conntrack": conntrack(host),
-        "sockets": sockets,
-        "requests": requests,
         "self_sourced": host.self_sourced,
-    })
+    });
+    let costly: [(&str, &dyn Fn() -> Value); 3] = [
+        ("counters", &|| json!(host.counters)),
+        ("sockets", &sockets),
+        ("requests", &requests),
+    ];
+    for (name, make) in costly.iter().filter(|(name, _)| mentioned(name)) {
+        fields[*name] = make();
+    }
+    fields
 }
 
 /// What a kernel does not count is unknown.

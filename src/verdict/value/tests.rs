@@ -271,7 +271,7 @@ fn values_have_the_fields_of_the_shape() {
             ..Finding::default()
         })
         .collect();
-    let value = value(&plan, &evidence(&plan), &found);
+    let value = of_words(&plan, &evidence(&plan), &found, &|_| true);
     let mut complaints = Vec::new();
     conforms(
         &value,
@@ -293,9 +293,23 @@ fn a_checked_expression_reads_the_values() {
         "many.connect_ms.p99 < 1.5 && waited.ms >= 0 && size(findings) == 0 && packets.all(p, !p.probe)",
     ] {
         let plan = plan(&format!("'{expression}'"));
-        let value = value(&plan, &evidence(&plan), &[]);
+        let value = value(&plan, &evidence(&plan), &[], &plan.works);
         assert_eq!(plan.works[0].expr.eval(&value), Truth::True, "{expression}");
     }
+}
+
+#[test]
+fn what_no_claim_mentions_is_not_made() {
+    let plan = plan("one.ok && hosts.client.sockets.size() == 1");
+    let evidence = evidence(&plan);
+    let value = value(&plan, &evidence, &[], &plan.works);
+    let roots: Vec<&String> = value.as_object().expect("roots").keys().collect();
+    assert_eq!(roots, ["hosts", "one"]);
+    assert_eq!(
+        value["hosts"]["client"]["sockets"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert!(value["hosts"]["client"].get("counters").is_none());
 }
 
 #[test]
@@ -303,7 +317,9 @@ fn a_number_that_is_not_finite_is_unknown() {
     let plan = plan("one.ms < 1.0");
     let mut evidence = evidence(&plan);
     evidence.steps[0].ms = f64::NAN;
-    let told = plan.works[0].expr.eval(&value(&plan, &evidence, &[]));
+    let told = plan.works[0]
+        .expr
+        .eval(&value(&plan, &evidence, &[], &plan.works));
     assert!(matches!(told, Truth::Unknown(_)), "{told:?}");
 }
 
