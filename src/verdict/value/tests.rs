@@ -120,6 +120,7 @@ fn evidence(plan: &Plan) -> Evidence {
         },
         sockets: vec![Socket {
             state: "ESTABLISHED".into(),
+            tcp_info: Some(TcpInfo::default()),
             ..Socket::default()
         }],
         requests: vec![Request::default()],
