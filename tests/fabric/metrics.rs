@@ -231,6 +231,19 @@ fn without_a_registered_target_there_are_no_host_counts() {
 }
 
 #[test]
+fn a_group_that_is_forwarded_to_no_more_has_no_hosts_there() {
+    let mut config = config();
+    config.groups.push(config.groups[0].clone());
+    let mut net = Net::new(config.clone());
+    for listener in &mut config.balancers[0].listeners {
+        listener.forward[0].group = GroupId(1);
+    }
+    net.apply(Change::Configure(Box::new(config)));
+    let hosts = |group| value(&net, A, Some(GroupId(group)), Metric::HealthyHostCount);
+    assert_eq!((hosts(0), hosts(1)), (0.0, 2.0));
+}
+
+#[test]
 fn an_application_balancer_behind_a_group_is_not_counted_among_its_hosts() {
     let mut config = config();
     config.groups[0].inner = Some(BalancerId(0));

@@ -4,7 +4,7 @@ use super::super::config::{Balancer, BalancerId, Config, GroupId, Kind, OnZoneDi
 use super::super::listener::Listening;
 use super::super::metric::Metric;
 use super::super::record::{Answer, FlowId, FlowState, Reason};
-use super::super::targets::{Probe, Scope, Targets};
+use super::super::targets::{HostCounts, Probe, Scope, Targets};
 use super::{Balancers, Decision};
 use crate::packet::{Headers, TCP};
 use std::time::Duration;
@@ -88,7 +88,7 @@ impl Balancers {
             self.balancers[number].listeners = listeners
                 .map(|listener| Listening::new(config, &self.targets, id, balancer, listener))
                 .collect();
-            self.tell_meter(id, balancer);
+            self.tell_meter(id, balancer, config.groups.len());
             if !any_unhealthy {
                 continue;
             }
@@ -104,10 +104,18 @@ impl Balancers {
         }
     }
 
-    /// What each zonal address thinks of the targets, and of itself.
-    fn tell_meter(&mut self, id: BalancerId, balancer: &Balancer) {
+    /// What each zonal address thinks of the targets, and of itself; of so many groups those to which it does not forward have none
+    /// there.
+    fn tell_meter(&mut self, id: BalancerId, balancer: &Balancer, groups: usize) {
+        let groups = (0..groups).map(|number| GroupId(number as u16));
+        let others: Vec<GroupId> = groups
+            .filter(|group| !balancer.forwards_to(*group))
+            .collect();
         for zonal in (0..balancer.zonal.len()).map(|number| ZonalId(number as u8)) {
             let node = self.meter.node(id, zonal);
+            for group in &others {
+                self.meter.hosts(node, *group, HostCounts::default());
+            }
             let mut enough = true;
             let listeners = balancer.listeners.iter();
             for scope in listeners.flat_map(|l| Scope::at(id, balancer, zonal, l)) {

@@ -140,6 +140,10 @@ fn wanted(answer: &[u8]) -> bool {
     let Some(end) = head else {
         return answer.len() < ANSWER_LIMIT;
     };
+    // RFC 9112 section 6.3: these end with their head, whatever it says, and the connection may go on.
+    if matches!(status(answer), Some(204 | 304)) {
+        return false;
+    }
     let length = String::from_utf8_lossy(&answer[..end])
         .lines()
         .filter_map(|line| line.split_once(':'))
@@ -179,5 +183,10 @@ mod tests {
         assert!(wanted(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab"));
         assert!(!wanted(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"));
         assert!(!wanted(&vec![b'x'; ANSWER_LIMIT]));
+        assert!(wanted(b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n"));
+        assert!(!wanted(
+            b"HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n"
+        ));
+        assert!(!wanted(b"HTTP/1.1 304 Not Modified\r\n\r\n"));
     }
 }
