@@ -27,7 +27,7 @@ use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::ServePort;
 use literal::address_place;
 use services::CLUSTER_IP;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use text::{Family, Parts, Wanted};
 
@@ -261,7 +261,7 @@ impl<'a> Destinations<'a> {
         if let Some(hosts) = self.hosts.all(parts.name) {
             return self.host_place(hosts, &parts, to, sink);
         }
-        let known = self
+        let mut known: Vec<&str> = self
             .balancers
             .iter()
             .map(|balancer| balancer.name.value.as_str())
@@ -273,8 +273,17 @@ impl<'a> Destinations<'a> {
                     .map(|service| service.name.value.as_str()),
             )
             .chain(self.endpoints.iter().map(|one| one.name.value.as_str()))
-            .chain(self.hosts.names());
-        let help = sink.help(parts.name, known);
+            .chain(self.hosts.names())
+            .collect();
+        let mut seen = HashSet::new();
+        known.retain(|name| seen.insert(*name));
+        let short = parts.name.split('.').next().unwrap_or_default();
+        let help = match self.hosts.cluster.service(short) {
+            Some(_) => {
+                format!("write `{short}/{CLUSTER_IP}`; whole names are for the programs in pods")
+            }
+            None => sink.help(parts.name, known),
+        };
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_DESTINATION,

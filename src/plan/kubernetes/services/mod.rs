@@ -305,6 +305,13 @@ fn endpoints(
         let serves = |served: &ServePort| served.port == target && served.udp == port.udp;
         if !own_way && !pod.serve().iter().any(|(served, _)| serves(&served.value)) {
             let place = port.target_port.as_ref().unwrap_or(&port.port).span;
+            let other = match pod.serve() {
+                [(only, _)] => format!(
+                    "write the port that they serve: `targetPort: {}`",
+                    only.value.port
+                ),
+                _ => "write the `targetPort` that they serve".to_owned(),
+            };
             sink.push(
                 Diagnostic::new(
                     code::ENDPOINT_SERVES_NOTHING,
@@ -313,7 +320,9 @@ fn endpoints(
                 )
                 .label("where the service leads")
                 .also(key.span, "these pods")
-                .help(format!("add `serve: {{ {target}: echo }}` to them, or write the `targetPort` that they serve")),
+                .help(format!(
+                    "add `serve: {{ {target}: echo }}` to them, or {other}"
+                )),
             );
         }
     }
