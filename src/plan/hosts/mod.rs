@@ -10,7 +10,7 @@ mod sysctls;
 use super::kubernetes::{Cluster, Expanded};
 use super::{HostId, Sink};
 use crate::diag::codes::{plan as code, proxy};
-use crate::diag::{Diagnostic, Span, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned, did_you_mean};
 use crate::spec::{self, Body};
 use std::collections::HashMap;
 
@@ -250,7 +250,11 @@ pub(super) fn zones(body: &Body, sink: &mut Sink) {
 pub(super) fn known_zone(zone: &Spanned<String>, body: &Body, sink: &mut Sink) -> bool {
     let known = body.zones.iter().any(|z| z.value == zone.value);
     if !known {
-        let help = sink.help(&zone.value, body.zones.iter().map(|z| z.value.as_str()));
+        let names = || body.zones.iter().map(|zone| zone.value.as_str());
+        let mut help = sink.help(&zone.value, names());
+        if did_you_mean(&zone.value, names()).is_none() {
+            help = format!("{help}; a lab can have its own: `zones: [{}]`", zone.value);
+        }
         sink.push(
             Diagnostic::new(
                 code::UNKNOWN_ZONE,
