@@ -9,7 +9,7 @@ use super::{count, distinct, hosts_at, item, quoted};
 use crate::evidence::{Evidence, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_syn_ack};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "asymmetric-path";
 
@@ -86,49 +86,56 @@ fn halves(evidence: &Evidence) -> Vec<Half<'_>> {
         return Vec::new();
     }
     let seen = seen(evidence);
-    let mut streams: Vec<(&str, Stream<'_>)> = seen.keys().copied().collect();
+    let mut streams: Vec<(&str, Stream<'_>)> = seen
+        .iter()
+        .filter(|((host, _), own)| invalid(evidence, host) > 0 && is_cut_off(evidence, own))
+        .map(|(of, _)| *of)
+        .collect();
     streams.sort_unstable();
-    let halves = streams.into_iter();
-    halves
-        .filter_map(|(host, stream)| half(evidence, &seen, host, stream))
-        .collect()
+    let packets = evidence.packets.iter();
+    let anywhere: HashSet<Stream<'_>> = packets
+        .map(|p| (p.from_after.as_str(), p.to_after.as_str()))
+        .collect();
+    let connections = by_ends(evidence);
+    let halves = streams.into_iter().filter_map(|(host, stream)| {
+        let back = (stream.1, stream.0);
+        let another_way = anywhere.contains(&back) && !seen.contains_key(&(host, back));
+        another_way.then_some(())?;
+        Some(Half {
+            connection: *connections.get(&stream)?,
+            host,
+            stream,
+            lost: lost(evidence, &seen[&(host, stream)]),
+        })
+    });
+    halves.collect()
 }
 
-/// Of a stream that comes to a host and leaves it again, until it does not: if the way back is another.
-fn half<'a>(
-    evidence: &'a Evidence,
-    seen: &HashMap<(&'a str, Stream<'a>), Seen>,
-    host: &'a str,
-    stream: Stream<'a>,
-) -> Option<Half<'a>> {
-    let own = &seen[&(host, stream)];
-    let (from, to) = stream;
-    let connection = evidence
-        .connections
-        .iter()
-        .position(|c| (c.local == from && c.remote == to) || (c.local == to && c.remote == from))?;
+/// True of a stream that comes to a host and leaves it again, until it does not. A filter that lets nothing pass from the first SYN
+/// on needs no second way to do so.
+fn is_cut_off(evidence: &Evidence, own: &Seen) -> bool {
+    let mut entered = own.entered.iter().map(|at| &evidence.packets[*at]);
+    let began = !own.left.is_empty() || entered.next().is_some_and(is_syn_ack);
+    began && !lost(evidence, own).is_empty()
+}
+
+/// What came to the host when nothing of the stream left it any more.
+fn lost(evidence: &Evidence, own: &Seen) -> Vec<usize> {
     let when = |at: &usize| evidence.packets[*at].t;
     let last = own.left.iter().map(when).fold(f64::NEG_INFINITY, f64::max);
-    let lost: Vec<usize> = own
-        .entered
-        .iter()
-        .copied()
-        .filter(|at| when(at) > last)
-        .collect();
-    let back = (to, from);
-    let mut packets = evidence.packets.iter();
-    let elsewhere = packets.any(|p| (p.from_after.as_str(), p.to_after.as_str()) == back);
-    let one_way = !seen.contains_key(&(host, back));
-    // A filter that lets nothing pass from the first SYN on needs no second way to do so.
-    let first = &evidence.packets[*own.entered.first()?];
-    let began = !own.left.is_empty() || is_syn_ack(first);
-    let so = invalid(evidence, host) > 0 && one_way && elsewhere && began && !lost.is_empty();
-    so.then_some(Half {
-        connection,
-        host,
-        stream,
-        lost,
-    })
+    let entered = own.entered.iter().copied();
+    entered.filter(|at| when(at) > last).collect()
+}
+
+/// The first connection with these ends, whichever is the client's.
+fn by_ends(evidence: &Evidence) -> HashMap<Stream<'_>, usize> {
+    let mut by_ends = HashMap::new();
+    for (number, c) in evidence.connections.iter().enumerate() {
+        let (local, remote) = (c.local.as_str(), c.remote.as_str());
+        by_ends.entry((local, remote)).or_insert(number);
+        by_ends.entry((remote, local)).or_insert(number);
+    }
+    by_ends
 }
 
 /// By host that packets of others come to or leave: what it had of each stream.

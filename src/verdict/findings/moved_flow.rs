@@ -82,6 +82,9 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 /// Each connection at most once, in the order of the resets.
 fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     let evidence = trace.evidence;
+    if !evidence.packets.iter().any(is_reset) {
+        return Vec::new();
+    }
     let mut told: BTreeMap<usize, Told<'a>> = BTreeMap::new();
     let mut moved: Vec<Moved<'a>> = Vec::new();
     let mut served = Served::new();
