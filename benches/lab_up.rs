@@ -5,14 +5,15 @@
 //! kernel has taken down everything that was there before; a further column has the lab that comes up right after another. It
 //! needs what labs need, and `ip`. With `BENCH_JSON` the rows go into that file.
 
+mod taken_down;
+
 use std::fmt::Write;
 use std::process::Command;
 use std::time::Instant;
+use taken_down::await_taken_down;
 
 /// Hosts of a lab, and how often it is built.
 const SIZES: [(usize, usize); 4] = [(3, 15), (10, 15), (100, 7), (1000, 3)];
-/// How long the kernel may take for what was there before, seconds.
-const TAKEN_DOWN_WITHIN: u32 = 60;
 
 fn main() {
     println!(
@@ -57,27 +58,6 @@ fn main() {
         std::fs::write(&file, format!("{report:#}\n"))
             .expect("the file of BENCH_JSON can be written");
     }
-}
-
-/// Waits until the kernel has taken down every namespace that was left before.
-///
-/// It takes them down one batch after the other, in their order (net/core/net_namespace.c, `cleanup_net`), so one that is
-/// left now goes after them, and the other end of its veth goes with it. Namespaces that only a socket held until lately join
-/// while the first batch waits for everybody's callbacks; the third batch begins when all of that is done.
-fn await_taken_down() {
-    let script = format!(
-        "set -e; mount -t tmpfs tmpfs /run; ends=$(($(date +%s) + {TAKEN_DOWN_WITHIN})); for batch in 1 2 3; do \
-         ip netns add last; ip link add seen type veth peer name gone netns last; ip netns del last; \
-         while ip link show seen >/dev/null 2>&1; do [ $(date +%s) -lt $ends ]; sleep 0.01; done; done"
-    );
-    let done = Command::new("unshare")
-        .args(["--mount", "--net", "sh", "-c", &script])
-        .status()
-        .expect("unshare starts");
-    assert!(
-        done.success(),
-        "what was left before is not down after {TAKEN_DOWN_WITHIN} s, or `ip` failed"
-    );
 }
 
 /// A lab of so many hosts that does next to nothing.

@@ -1,6 +1,7 @@
 //! Traffic through the emulated NLB, beside the kernel's own NAT and beside HAProxy: `cargo bench --bench forwarding`.
 //!
-//! The same client and server on every path. Paths alternate within a round; the table shows medians over the rounds, and
+//! The same client and server on every path. Paths alternate within a round, and each begins when the kernel has taken down what
+//! the one before left (DNAT leaves tens of thousands of tracked connections); the table shows medians over the rounds, and
 //! each as a ratio to the kernel's. It needs what labs need, `ip`, `nft` and `haproxy`.
 //!
 //! The client's streams have the congestion control that the machine gives to sockets, or `CONGESTION`. It decides about
@@ -9,11 +10,14 @@
 
 mod paths;
 mod peer;
+#[path = "../taken_down/mod.rs"]
+mod taken_down;
 
 use paths::Path;
 use peer::Figures;
 use serde_json::json;
 use std::time::Duration;
+use taken_down::await_taken_down;
 
 const MTUS: [u32; 3] = [1500, 9001, 65_000];
 /// Rounds, unless `ROUNDS` says another number.
@@ -56,10 +60,14 @@ fn compare() {
     for mtu in MTUS {
         let mut all = Path::ALL.map(|path| (path, Vec::new()));
         for _ in 0..rounds {
+            // There and back: no path always comes after the same other one.
+            all.reverse();
             for (path, figures) in &mut all {
+                await_taken_down();
                 figures.extend(path.measure(mtu, TIME, &congestion));
             }
         }
+        all.sort_by_key(|(path, _)| Path::ALL.iter().position(|one| one == path));
         // What they had, which without `CONGESTION` is the machine's choice.
         let congestion = all
             .iter()
