@@ -82,9 +82,7 @@ impl Mapping {
             tcp::raise(sender, headers.ack);
         }
     }
-}
 
-impl Mapping {
     fn inside_key(&self) -> Key {
         Key::new(self.protocol, self.inside, self.remote)
     }

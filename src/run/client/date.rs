@@ -1,5 +1,5 @@
 //! Dates of cookies, as servers write them and as clients have to read them (RFC 6265 section 5.1.1): in any of three old forms and
-//! in all that lie between. Their time is UTC, whatever they say of it.
+//! in all that lie between. Their time is UTC, whatever they say of it. Libraries know the three forms (`httpdate`), or a few (`cookie`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -92,7 +92,7 @@ static FOREIGN: &[(&str, &str, &str)] = &[
     ("verb", "partition", "write `drop: { from: client, to: web1 }`, or `link_down: web1`"),
     ("verb", "assert", "claims stand under `works`, and under `expect` of a case"),
     ("verb", "expect", "claims stand under `works`, and under `expect` of a case"),
-    ("verb", "change", "write `set: { path: ..., value: ... }`"),
+    ("verb", "change", "write `set: { path: hosts.web1.link, value: { delay: 10ms } }`"),
     ("server", "nginx", "write `http`, the HTTP server of labs, or run the program: `{ command: ... }`"),
     ("server", "tcp", "write `echo`, which answers with what it is sent"),
     ("server", "udp", "write the protocol with the port: `serve: { 53/udp: echo }`"),
@@ -123,6 +123,7 @@ pub fn instead(of: &str, word: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::FOREIGN;
+    use crate::spec;
     use crate::spec::grammar::servers::APPS;
     use crate::spec::grammar::steps::STEPS;
     use crate::spec::reference::sections;
@@ -144,5 +145,105 @@ mod tests {
             assert!(!own.is_empty(), "nothing is called {whose}");
             assert!(!own.contains(word), "{whose} has {word}");
         }
+    }
+
+    /// A map of these entries, with what is written in place of the one of its name, or added.
+    fn map(entries: &[(&str, &str)], written: &str) -> String {
+        let own = written.split(':').next();
+        let mut all: Vec<String> = entries
+            .iter()
+            .filter(|(key, _)| Some(*key) != own)
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        all.push(written.to_owned());
+        format!("{{ {} }}", all.join(", "))
+    }
+
+    /// Labs in which what is written stands wherever it could be meant.
+    fn labs(written: &str) -> Vec<String> {
+        let host = map(&[("zone", "a")], written);
+        let pod = map(&[], written);
+        let service = format!("{{ selector: web, ports: [{{ port: 80 }}], annotations: {pod} }}");
+        let service_too = map(&[("selector", "web"), ("ports", "[{ port: 80 }]")], written);
+        let kubernetes = |pod: &str, service: &str| {
+            let one = "nodes: { n1: { zone: a } }";
+            format!(
+                "kubernetes: {{ {one}, pods: {{ web: {pod} }}, services: {{ shop: {service} }} }}"
+            )
+        };
+        let groups = |web: &str| format!("target_groups: {{ web: {web} }}");
+        let check = map(&[("protocol", "TCP")], written);
+        let balancers = |front: &str| format!("load_balancers: {{ front: {front} }}");
+        let listener = map(&[("target_group", "web")], written);
+        let listeners = format!("{{ zones: [a], listeners: {pod} }}");
+        let steps = |step: &str| {
+            format!("steps: [{{ connect: {{ as: visit, from: client, to: front }} }}, {step}]")
+        };
+        let dials = [("from", "client"), ("to", "front")];
+        let of = |verb: &str, entries: &[(&str, &str)]| {
+            steps(&format!("{{ {verb}: {} }}", map(entries, written)))
+        };
+        let entries = [
+            written.to_owned(),
+            format!("hosts: {{ client: {{}}, web1: {host} }}"),
+            kubernetes(&pod, "{ selector: web, ports: [{ port: 80 }] }"),
+            kubernetes("{}", &service),
+            kubernetes("{}", &service_too),
+            groups(&map(&[("targets", "[web1]")], written)),
+            groups(&format!("{{ targets: [web1], health_check: {check} }}")),
+            balancers(&map(
+                &[("zones", "[a]"), ("listeners", "{ 80: web }")],
+                written,
+            )),
+            balancers(&listeners),
+            balancers(&format!(
+                "{{ zones: [a], listeners: {{ 80: {listener} }} }}"
+            )),
+            format!(
+                "cases: {{ only: {} }}",
+                map(&[("kind", "control")], written)
+            ),
+            steps(&pod),
+            of("connect", &dials),
+            of("load", &dials),
+            of("run", &[("command", "ip route")]),
+        ];
+        let usual = [
+            ("title", "a lab"),
+            ("hosts", "{ client: {}, web1: { zone: a } }"),
+            (
+                "steps",
+                "[{ connect: { as: visit, from: client, to: front } }]",
+            ),
+            ("works", "[visit.ok]"),
+            ("cases", "{ only: { kind: control } }"),
+        ];
+        entries.iter().map(|entry| map(&usual, entry)).collect()
+    }
+
+    #[test]
+    fn what_is_said_instead_can_be_written_somewhere() {
+        let mut wrong = Vec::new();
+        for (whose, word, help) in FOREIGN {
+            // Every other part stands in backquotes.
+            for written in help
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|code| code.contains(": "))
+            {
+                let written = match written.strip_prefix('{') {
+                    Some(server) => format!("serve: {{ 80: {{{server} }}"),
+                    None => written.replace("[...]", "[{ wait: 5s }]"),
+                };
+                let read = labs(&written)
+                    .iter()
+                    .any(|lab| spec::read(lab, "lab.yaml").is_ok());
+                if !read {
+                    wrong.push(format!("{whose}, {word}: {written}"));
+                }
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
     }
 }

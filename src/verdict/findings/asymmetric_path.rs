@@ -5,10 +5,10 @@
 //! host with two gateways, two nodes of a cluster, a VIP on each of two routers. Not this: a host that sees both directions,
 //! or lets pass what it calls invalid.
 
-use super::{count, distinct, hosts_at, item, quoted};
+use super::{count, distinct, item, quoted};
 use crate::evidence::{Evidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_syn_ack};
+use crate::verdict::trace::{Trace, ip, is_syn_ack};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "asymmetric-path";
@@ -86,37 +86,34 @@ fn halves(evidence: &Evidence) -> Vec<Half<'_>> {
         return Vec::new();
     }
     let seen = seen(evidence);
-    let mut streams: Vec<(&str, Stream<'_>)> = seen
-        .iter()
-        .filter(|((host, _), own)| invalid(evidence, host) > 0 && is_cut_off(evidence, own))
-        .map(|(of, _)| *of)
-        .collect();
-    streams.sort_unstable();
     let packets = evidence.packets.iter();
     let anywhere: HashSet<Stream<'_>> = packets
         .map(|p| (p.from_after.as_str(), p.to_after.as_str()))
         .collect();
     let connections = by_ends(evidence);
-    let halves = streams.into_iter().filter_map(|(host, stream)| {
+    let halves = seen.iter().filter_map(|((host, stream), own)| {
         let back = (stream.1, stream.0);
-        let another_way = anywhere.contains(&back) && !seen.contains_key(&(host, back));
-        another_way.then_some(())?;
+        let another_way = anywhere.contains(&back) && !seen.contains_key(&(*host, back));
+        let lost = lost(evidence, own);
+        let so = invalid(evidence, host) > 0 && another_way && began(evidence, own);
+        (so && !lost.is_empty()).then_some(())?;
         Some(Half {
-            connection: *connections.get(&stream)?,
+            connection: *connections.get(stream)?,
             host,
-            stream,
-            lost: lost(evidence, &seen[&(host, stream)]),
+            stream: *stream,
+            lost,
         })
     });
-    halves.collect()
+    let mut halves: Vec<Half<'_>> = halves.collect();
+    halves.sort_unstable_by_key(|half| (half.host, half.stream));
+    halves
 }
 
-/// True of a stream that comes to a host and leaves it again, until it does not. A filter that lets nothing pass from the first SYN
-/// on needs no second way to do so.
-fn is_cut_off(evidence: &Evidence, own: &Seen) -> bool {
+/// True of a stream that went through the host once. A filter that lets nothing pass from the first SYN on needs no second way to do
+/// so.
+fn began(evidence: &Evidence, own: &Seen) -> bool {
     let mut entered = own.entered.iter().map(|at| &evidence.packets[*at]);
-    let began = !own.left.is_empty() || entered.next().is_some_and(is_syn_ack);
-    began && !lost(evidence, own).is_empty()
+    !own.left.is_empty() || entered.next().is_some_and(is_syn_ack)
 }
 
 /// What came to the host when nothing of the stream left it any more.
@@ -141,16 +138,19 @@ fn by_ends(evidence: &Evidence) -> HashMap<Stream<'_>, usize> {
 /// By host that packets of others come to or leave: what it had of each stream.
 fn seen(evidence: &Evidence) -> HashMap<(&str, Stream<'_>), Seen> {
     let mut seen: HashMap<(&str, Stream<'_>), Seen> = HashMap::new();
-    let own = |host: &str, end: &str| hosts_at(evidence, std::iter::once(end)).contains(&host);
+    let is_of_another = |host: &str, end: &str| {
+        let host = evidence.hosts.get(host);
+        host.is_some_and(|own| ![own.address.as_str(), own.ipv6.as_str()].contains(&ip(end)))
+    };
     let tcp = |packet: &&Packet| packet.protocol == "tcp" && !packet.probe;
     for (at, packet) in evidence.packets.iter().enumerate().filter(|(_, p)| tcp(p)) {
         let (host, end) = (packet.receiver.as_str(), packet.to_after.as_str());
-        if evidence.hosts.contains_key(host) && !own(host, end) {
+        if is_of_another(host, end) {
             let stream = (packet.from_after.as_str(), end);
             seen.entry((host, stream)).or_default().entered.push(at);
         }
         let (host, end) = (packet.sender.as_str(), packet.from.as_str());
-        if evidence.hosts.contains_key(host) && !own(host, end) {
+        if is_of_another(host, end) {
             let stream = (end, packet.to.as_str());
             seen.entry((host, stream)).or_default().left.push(at);
         }

@@ -4,10 +4,10 @@
 //! `accept_local` is set; and then the answer goes over `lo` to a tuple that nobody dialled, and is reset.
 //! Observed on: AWS Network Load Balancers with client IP preservation ("loopback timeout").
 
-use super::{cite, connections_of, count, counters, ip, name_all};
+use super::{cite, connections_of, count, counters, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, is_syn};
+use crate::verdict::trace::{Trace, delivered, ip, is_syn};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "loopback";

@@ -76,7 +76,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 pub use words::item_of;
-use words::{cloud, count, first_few, hosts_at, ip, item, join, lapse, name_all, quoted, with_via};
+use words::{cloud, count, first_few, hosts_at, item, join, lapse, name_all, quoted, with_via};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[

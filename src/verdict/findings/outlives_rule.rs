@@ -4,10 +4,10 @@
 //! Observed on: AWS. What is tracked passes, whatever the rules say now. Not this: a refusal of another address or port, a
 //! connection that is silent afterwards, a network ACL, which tracks nothing.
 
-use super::{cite, count, ip, join, name_all};
+use super::{cite, count, join, name_all};
 use crate::evidence::{Connection, Refusal};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, opens};
+use crate::verdict::trace::{Trace, delivered, ip, opens};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "outlives-rule";

@@ -4,10 +4,10 @@
 //! Observed on: tunnels, VPNs and PPPoE behind firewalls that drop all ICMP. Not this: path MTU discovery at work, where a
 //! packet is refused and its bytes come again in smaller ones.
 
-use super::{cite, connections_of, count, counters, distinct, ip, lapse, name_all};
+use super::{cite, connections_of, count, counters, distinct, lapse, name_all};
 use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, answer, drop_reason};
+use crate::verdict::trace::{Trace, answer, drop_reason, ip};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "pmtu-black-hole";

@@ -3,10 +3,10 @@
 //! Observed on: Network Load Balancers with `proxy_protocol_v2.enabled` before servers that were not told (HTTP 400),
 //! and nginx with `listen 80 proxy_protocol` behind something that sends none ("broken header" in its log).
 
-use super::{cite, count, distinct, ip, join, quoted};
+use super::{cite, count, distinct, join, quoted};
 use crate::evidence::{Evidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::{Trace, delivered, ip};
 
 pub(super) const KIND: &str = "proxy-protocol-mismatch";
 

@@ -5,9 +5,9 @@
 //! Observed on: Kubernetes nodes to which a client-preserving balancer sends a pod of their own back; hosts with two
 //! interfaces and one default route.
 
-use super::{cite, count, counters, distinct, ip, join, name_all};
+use super::{cite, count, counters, distinct, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::{Trace, delivered, ip};
 
 pub(super) const KIND: &str = "reverse-path-drop";
 const COUNTER: &str = "TcpExtIPReversePathFilter";

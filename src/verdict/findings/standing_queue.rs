@@ -4,9 +4,9 @@
 //! Observed on: uplinks of homes and offices, mobile networks, cheap switches ("bufferbloat"). Not this: a long way, one whose
 //! length varies, and packets that others overtake: their time is not spent in a queue.
 
-use super::{cite, connections_of, counters, ip, lapse};
+use super::{cite, connections_of, counters, lapse};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason};
+use crate::verdict::trace::{Trace, delivered, drop_reason, ip};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const KIND: &str = "standing-queue";

@@ -4,7 +4,7 @@
 
 use super::{CITED, connections_of, count, distinct, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, drop_reason};
+use crate::verdict::trace::{Trace, drop_reason, ip};
 
 pub(super) const KIND: &str = "tw-recycle";
 
@@ -32,7 +32,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     let addresses = distinct(dropped.iter().map(|packet| {
         let source = &packets[*packet].from_after;
-        super::ip(source).to_owned()
+        ip(source).to_owned()
     }));
     let of = if connections.is_empty() {
         String::new()

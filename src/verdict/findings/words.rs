@@ -2,8 +2,7 @@
 
 use super::distinct;
 use crate::evidence::Evidence;
-use crate::verdict::trace::Trace;
-use std::collections::HashMap;
+use crate::verdict::trace::{Trace, by_address, ip};
 
 /// `"old"`
 pub(super) fn quoted(trace: &Trace, connection: usize) -> String {
@@ -73,22 +72,8 @@ pub(super) fn hosts_at<'a>(
     evidence: &'a Evidence,
     ends: impl Iterator<Item = &'a str>,
 ) -> Vec<&'a str> {
-    let hosts = evidence.hosts.iter();
-    let own = hosts.flat_map(|(name, host)| {
-        let addresses = [host.address.as_str(), host.ipv6.as_str()];
-        addresses.map(|address| (address, name.as_str()))
-    });
-    let mut by_address = HashMap::new();
-    for (address, name) in own.filter(|(address, _)| !address.is_empty()) {
-        by_address.entry(address).or_insert(name);
-    }
+    let by_address = by_address(evidence);
     distinct(ends.filter_map(|end| by_address.get(ip(end)).copied()))
-}
-
-/// `203.0.113.10` of `203.0.113.10:80`, `2001:db8::1` of `[2001:db8::1]:80`.
-pub(super) fn ip(address: &str) -> &str {
-    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
-    ip.trim_matches(['[', ']'])
 }
 
 /// `"new" (front/b)`, or the words for a connection with no way but the address.

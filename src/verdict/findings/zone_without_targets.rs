@@ -248,30 +248,36 @@ mod tests {
         }
     }
 
-    /// A client's request at zone b of a classic balancer: so many registered and healthy instances there, and the status.
-    fn told_of_classic(registered: i64, healthy: i64, status: i64) -> Option<String> {
+    /// A client's requests at zone b, as the client knows them by time and status, and answers that left the address at these times.
+    fn asked(answers: &[(f64, i64)], left: &[f64]) -> Kit {
         let mut kit = Kit::new();
         let one = kit.connect("call", 40000, "front/b", "web1");
+        let answers = answers.iter().map(|(at, status)| Answer {
+            connection: one,
+            at: *at,
+            ms: 2.0,
+            status: *status,
+        });
         kit.evidence.steps[0].detail = Detail::Load(Load {
             connections: vec![one],
-            answers: vec![Answer {
-                connection: one,
-                at: 10.0,
-                ms: 2.0,
-                status,
-            }],
+            answers: answers.collect(),
             ..Load::default()
         });
-        // An earlier answer, and this one.
-        for t in [5.0, 11.0] {
+        for t in left {
             kit.evidence.packets.push(Packet {
-                t,
+                t: *t,
                 sender: "front/b".into(),
                 receiver: "client".into(),
                 len: 107,
                 ..Packet::default()
             });
         }
+        kit
+    }
+
+    /// The same of a classic balancer: so many registered and healthy instances there, and the status. An earlier answer went by.
+    fn told_of_classic(registered: i64, healthy: i64, status: i64) -> Option<String> {
+        let mut kit = asked(&[(10.0, status)], &[5.0, 11.0]);
         let front = kit.evidence.load_balancers.get_mut("front");
         let front = front.expect("a balancer of the kit");
         front.kind = "classic".into();
@@ -305,28 +311,7 @@ mod tests {
 
     #[test]
     fn what_an_address_said_while_it_had_targets_is_not_counted() {
-        let mut kit = Kit::new();
-        let one = kit.connect("call", 40000, "front/b", "web1");
-        let answer = |at: f64, status: i64| Answer {
-            connection: one,
-            at,
-            ms: 2.0,
-            status,
-        };
-        kit.evidence.steps[0].detail = Detail::Load(Load {
-            connections: vec![one],
-            answers: vec![answer(10.0, 200), answer(50.0, 503)],
-            ..Load::default()
-        });
-        for t in [11.0, 51.0] {
-            kit.evidence.packets.push(Packet {
-                t,
-                sender: "front/b".into(),
-                receiver: "client".into(),
-                len: 107,
-                ..Packet::default()
-            });
-        }
+        let mut kit = asked(&[(10.0, 200), (50.0, 503)], &[11.0, 51.0]);
         let front = kit.evidence.load_balancers.get_mut("front");
         let front = front.expect("a balancer of the kit");
         front.kind = "application".into();

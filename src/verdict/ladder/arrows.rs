@@ -2,10 +2,10 @@
 //! record's: who sent it and who got it, whose flow it is, whether its addresses were translated, why it went no further.
 //! Not here: who stands in which lane (`lanes`).
 
-use super::lanes::{Lanes, gateway, inside, ip, is_gateway, is_zonal, zonal_of};
+use super::lanes::{Lanes, gateway, inside, is_gateway, is_zonal, zonal_of};
 use super::model::{Arrow, Place, Role, Stop, Through};
 use crate::evidence::Packet;
-use crate::verdict::trace::{Journey, Stretch, Trace, answer, delivered, drop_reason};
+use crate::verdict::trace::{Journey, Stretch, Trace, answer, delivered, drop_reason, ip};
 
 /// Why a balancer itself goes no further with a packet.
 const BY_BALANCER: [&str; 11] = [

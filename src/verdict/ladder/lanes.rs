@@ -2,7 +2,7 @@
 
 use super::model::{Lane, Role};
 use crate::evidence::{Connection, Packet};
-use crate::verdict::trace::{Journey, Trace};
+use crate::verdict::trace::{Journey, Trace, ip};
 
 /// The lifelines of a ladder, from left to right.
 pub struct Lanes {
@@ -430,9 +430,4 @@ fn zonal_address<'e>(trace: &Trace<'e>, name: &str) -> Option<&'e str> {
     let (balancer, zone) = name.split_once('/')?;
     let balancer = trace.evidence.load_balancers.get(balancer)?;
     balancer.addresses.get(zone).map(String::as_str)
-}
-
-pub(super) fn ip(address: &str) -> &str {
-    let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
-    ip.trim_matches(['[', ']'])
 }

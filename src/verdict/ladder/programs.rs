@@ -2,9 +2,8 @@
 //! other, these are what a ladder can draw.
 
 use super::choice::CONNECTIONS;
-use super::lanes::ip;
 use crate::evidence::{Connection, Detail, Evidence, Packet, StepResult};
-use crate::verdict::trace::{Trace, delivered, is_syn};
+use crate::verdict::trace::{Trace, delivered, ip, is_syn};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

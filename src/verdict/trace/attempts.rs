@@ -3,7 +3,7 @@
 //! The balancer opens a connection to a target when a request comes and none waits, and says 502 or 504 when that fails. So a
 //! SYN of its address that belongs to no pair is for a request that was being asked there and got one of those.
 
-use super::is_syn;
+use super::{by_address, ip, is_syn};
 use crate::evidence::{Answer, Evidence};
 use std::collections::{HashMap, HashSet};
 
@@ -36,14 +36,7 @@ pub(super) fn attempts<'a>(
         return Vec::new();
     }
     let hosts = &evidence.hosts;
-    let by_address: HashMap<&str, &str> = hosts
-        .iter()
-        .flat_map(|(name, host)| {
-            let addresses = [host.address.as_str(), host.ipv6.as_str()];
-            addresses.map(|address| (address, name.as_str()))
-        })
-        .filter(|(address, _)| !address.is_empty())
-        .collect();
+    let by_address = by_address(evidence);
     let mut seen: HashSet<(&str, &str)> = HashSet::new();
     let mut attempts = Vec::new();
     let own = |packet: &&crate::evidence::Packet| !packet.probe && packet.seen_at.is_empty();
@@ -58,14 +51,10 @@ pub(super) fn attempts<'a>(
             .position(|(node, answer)| *node == packet.sender && during(answer, packet.t));
         let Some(of) = of else { continue };
         let (_, answer) = waiting.remove(of);
-        let address = packet
-            .to
-            .rsplit_once(':')
-            .map_or("", |(address, _)| address.trim_matches(['[', ']']));
         attempts.push(Attempt {
             ends,
             via: &packet.sender,
-            target: by_address.get(address).copied().unwrap_or_default(),
+            target: by_address.get(ip(&packet.to)).copied().unwrap_or_default(),
             connection: answer.connection,
             at: packet.t,
         });

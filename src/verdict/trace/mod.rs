@@ -6,6 +6,7 @@
 //! therefore given to the connection in whose used range it lies, or next to it.
 //! Not here: what it means (see `findings`), how it is drawn (see `ladder`).
 
+mod addresses;
 mod attempts;
 mod challenges;
 mod journeys;
@@ -13,6 +14,7 @@ mod numbers;
 mod packets;
 mod windows;
 
+pub use addresses::{by_address, ip};
 pub use attempts::{ROUNDING, asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};

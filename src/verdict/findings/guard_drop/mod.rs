@@ -2,10 +2,10 @@
 //!
 //! Observed on: an AWS VPC. Neither RST nor ICMP: a refused client waits as if nobody were there.
 
-use super::{CITED, count, ip, join, name_all, states};
+use super::{CITED, count, join, name_all, states};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, accepts, opens};
+use crate::verdict::trace::{Trace, accepts, ip, opens};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
