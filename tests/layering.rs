@@ -184,7 +184,7 @@ fn is_of_word(letter: char) -> bool {
 /// Module, file and text of every source file below a module.
 fn sources() -> Vec<(String, PathBuf, String)> {
     let mut all = Vec::new();
-    walk(&root().join("src"), &mut all);
+    walk(&root().join("src"), "rs", &mut all);
     let modules = all.into_iter().filter(|file| {
         let inside = file.strip_prefix(root()).expect("a file of the project");
         let is_test = |part: Component<'_>| {
@@ -224,12 +224,13 @@ fn without_tests(text: &str) -> &str {
     &text[..foot.unwrap_or(text.len())]
 }
 
-fn walk(folder: &Path, all: &mut Vec<PathBuf>) {
+/// All files below, of one extension.
+fn walk(folder: &Path, extension: &str, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
         if path.is_dir() {
-            walk(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            walk(&path, extension, all);
+        } else if path.extension().is_some_and(|own| own == extension) {
             all.push(path);
         }
     }
@@ -257,12 +258,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Paths in documents lead somewhere: a file, a folder, or a module by its name.
+/// Paths and links in documents lead somewhere: a file, a folder, a module by its name, a heading.
 #[test]
 fn documents_name_only_what_is_there() {
     let mut documents = vec![root().join("README.md")];
-    let docs = fs::read_dir(root().join("docs")).expect("a readable folder");
-    documents.extend(docs.map(|entry| entry.expect("a readable entry").path()));
+    walk(&root().join("docs"), "md", &mut documents);
     let mut missing = Vec::new();
     for document in documents {
         let text = fs::read_to_string(&document).expect("a readable document");
@@ -272,6 +272,48 @@ fn documents_name_only_what_is_there() {
                 missing.push(format!("{}: `{path}`", document.display()));
             }
         }
+        for link in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let place = match file {
+                "" => document.clone(),
+                file => document.with_file_name(file),
+            };
+            let there = match anchor {
+                "" => place.exists(),
+                anchor => fs::read_to_string(&place)
+                    .is_ok_and(|text| anchors(&text).any(|one| one == anchor)),
+            };
+            if !there {
+                missing.push(format!("{}: ({link})", document.display()));
+            }
+        }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// Where links of a document lead to inside the repository.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1);
+    targets
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target)
+        .filter(|target| !target.contains("://"))
+}
+
+/// What links to a document's headings are: lower case, a dash for each space, no other punctuation.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let letters = line.trim_start_matches('#').trim().chars();
+        letters
+            .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'))
+            .map(|letter| {
+                if letter == ' ' {
+                    '-'
+                } else {
+                    letter.to_ascii_lowercase()
+                }
+            })
+            .collect()
+    })
 }

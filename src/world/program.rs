@@ -100,7 +100,7 @@ impl Drop for Leader {
 
 /// From now on the calling thread, and what it starts, takes no processor off whoever wakes it (SCHED_BATCH, which needs no
 /// privilege). The fabric wakes a program with every packet; the kernel put the program in its place at once, and the next
-/// packet waited (measured, see docs/performance.md). Programs may ask for another policy.
+/// packet waited (measured, see docs/performance/forwarding.md). Programs may ask for another policy.
 pub fn give_way_when_woken() {
     let none = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one parameter, which is there; 0 is the calling thread.
