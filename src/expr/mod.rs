@@ -44,14 +44,14 @@ pub enum Type {
     /// Text out of a closed vocabulary: comparing with another word is an error.
     Word(&'static [&'static str]),
     /// All elements alike.
-    List(Box<Type>),
+    List(Arc<Type>),
     /// Any key; a missing one makes the value unknown (inconclusive).
-    Map(Box<Type>),
+    Map(Arc<Type>),
     /// The same of integers, where many keys are known: a field that is nearly one of them is an error, an index in
     /// quotes may be anything.
     Counts(&'static [&'static str]),
     /// These keys and no others.
-    Record(BTreeMap<String, Type>),
+    Record(Arc<BTreeMap<String, Type>>),
 }
 
 /// Names of functions, and of CEL's macros over lists.

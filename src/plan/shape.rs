@@ -1,6 +1,7 @@
 //! What expressions may say in one case: the roots and their types.
 //!
-//! The values come from `verdict::value`; a test there holds the two together.
+//! The values come from `verdict::value`; a test there holds the two together. What is alike in all cases is made once and
+//! shared: it was most of the time that planning took.
 
 use super::counters::COUNTERS;
 use super::{nat, vocabulary as words};
@@ -8,6 +9,7 @@ use crate::expr::{Shape, Type};
 use crate::fabric::metric::Namespace;
 use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, LazyLock};
 
 /// What a shape is made from.
 #[derive(Debug)]
@@ -54,44 +56,41 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         (*name, group(targets, namespace))
     });
     let hosts = names.hosts.iter().chain(&names.aliases);
-    let hosts = hosts.map(|name| (*name, host()));
+    let hosts = hosts.map(|name| (*name, HOST.clone()));
     roots.insert("hosts".to_owned(), record(hosts));
     roots.insert("load_balancers".to_owned(), record(balancers));
     let endpoints = body.endpoints.iter();
-    let endpoints = endpoints.map(|(name, _)| (name.value.as_str(), endpoint()));
+    let endpoints = endpoints.map(|(name, _)| (name.value.as_str(), ENDPOINT.clone()));
     roots.insert("endpoints".to_owned(), record(endpoints));
     roots.insert("target_groups".to_owned(), record(groups));
     let gateways = body.nat_gateways.iter();
     let gateways = gateways.map(|(name, section)| (name.value.as_str(), gateway(section)));
     roots.insert("nat_gateways".to_owned(), record(gateways));
-    roots.insert("findings".to_owned(), findings());
-    roots.insert("packets".to_owned(), packets());
-    roots.insert("flow_logs".to_owned(), flow_logs());
+    roots.insert("findings".to_owned(), FINDINGS.clone());
+    roots.insert("packets".to_owned(), PACKETS.clone());
+    roots.insert("flow_logs".to_owned(), FLOW_LOGS.clone());
     Shape { roots }
 }
 
 fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Type)>) -> Type {
-    Type::Record(
-        fields
-            .into_iter()
-            .map(|(name, kind)| (name.to_owned(), kind))
-            .collect(),
-    )
+    let fields = fields.into_iter();
+    let fields = fields.map(|(name, kind)| (name.to_owned(), kind));
+    Type::Record(Arc::new(fields.collect()))
 }
 
 fn list(of: Type) -> Type {
-    Type::List(Box::new(of))
+    Type::List(Arc::new(of))
 }
 
 fn map(of: Type) -> Type {
-    Type::Map(Box::new(of))
+    Type::Map(Arc::new(of))
 }
 
 fn counts<'a>(keys: impl IntoIterator<Item = &'a str>) -> Type {
     record(keys.into_iter().map(|key| (key, Type::Int)))
 }
 
-fn host() -> Type {
+static HOST: LazyLock<Type> = LazyLock::new(|| {
     record([
         ("address", Type::Text),
         ("ipv6", Type::Text),
@@ -108,7 +107,7 @@ fn host() -> Type {
                 ("timer", Type::Word(words::TCP_TIMERS)),
                 ("timer_ms", Type::Int),
                 ("retransmits", Type::Int),
-                ("tcp_info", tcp_info()),
+                ("tcp_info", TCP_INFO.clone()),
             ])),
         ),
         (
@@ -124,10 +123,10 @@ fn host() -> Type {
         ),
         ("self_sourced", Type::Int),
     ])
-}
+});
 
 /// What the kernel knows of a socket besides. Unknown in TIME_WAIT, which keeps none of it.
-fn tcp_info() -> Type {
+static TCP_INFO: LazyLock<Type> = LazyLock::new(|| {
     record([
         ("rtt_ms", Type::Millis),
         ("rto_ms", Type::Millis),
@@ -142,7 +141,7 @@ fn tcp_info() -> Type {
         ("send_scale", Type::Int),
         ("receive_scale", Type::Int),
     ])
-}
+});
 
 /// `instances`: of a classic balancer.
 fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
@@ -151,32 +150,27 @@ fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
         None if section.is_application() => Namespace::Application,
         None => Namespace::Network,
     };
-    let metrics = || counts(words::metrics(namespace));
+    let metrics = counts(words::metrics(namespace));
     let zones = section.zones.iter().map(|(zone, _)| zone.value.as_str());
-    let zone = |name| {
-        (
-            name,
-            record([("in_dns", Type::Bool), ("metrics", metrics())]),
-        )
-    };
+    let zone = record([("in_dns", Type::Bool), ("metrics", metrics.clone())]);
     let mut fields = vec![
-        ("metrics", metrics()),
+        ("metrics", metrics),
         ("state", Type::Word(words::BALANCER_STATES)),
         ("reason", Type::Text),
         ("addresses", map(Type::Text)),
-        ("zones", record(zones.map(zone))),
+        ("zones", record(zones.map(|name| (name, zone.clone())))),
         ("ipv6_addresses", map(Type::Text)),
         ("flows", Type::Int),
     ];
     if let Some(instances) = instances {
-        let all = instances.iter().map(|name| (*name, instance()));
+        let all = instances.iter().map(|name| (*name, INSTANCE.clone()));
         fields.push(("instances", record(all)));
     }
     record(fields)
 }
 
 /// An instance of a classic balancer.
-fn instance() -> Type {
+static INSTANCE: LazyLock<Type> = LazyLock::new(|| {
     record([
         ("state", Type::Word(words::INSTANCE_STATES)),
         ("reason_code", Type::Text),
@@ -185,7 +179,7 @@ fn instance() -> Type {
         ("failed_checks", Type::Int),
         ("connections", Type::Int),
     ])
-}
+});
 
 fn gateway(section: &NatGateway) -> Type {
     let metrics = nat::profile(section).metrics().iter();
@@ -196,7 +190,7 @@ fn gateway(section: &NatGateway) -> Type {
     ])
 }
 
-fn endpoint() -> Type {
+static ENDPOINT: LazyLock<Type> = LazyLock::new(|| {
     record([
         ("id", Type::Text),
         ("state", Type::Word(words::ENDPOINT_STATES)),
@@ -205,49 +199,51 @@ fn endpoint() -> Type {
         ("leads_to", map(Type::Text)),
         ("metrics", counts(words::ENDPOINT_METRICS.iter().copied())),
     ])
-}
+});
+
+/// A target of a group.
+static TARGET: LazyLock<Type> = LazyLock::new(|| {
+    record([
+        ("state", Type::Word(words::TARGET_STATES)),
+        ("reason", Type::Text),
+        ("checks", Type::Int),
+        ("failed_checks", Type::Int),
+        (
+            "transitions",
+            list(record([
+                ("at", Type::Millis),
+                ("state", Type::Word(words::TARGET_STATES)),
+                ("reason", Type::Text),
+            ])),
+        ),
+        (
+            "administrative_override",
+            Type::Word(words::ADMINISTRATIVE_OVERRIDES),
+        ),
+        ("flows", Type::Int),
+    ])
+});
 
 fn group(targets: &[&str], namespace: Namespace) -> Type {
-    let target = || {
-        record([
-            ("state", Type::Word(words::TARGET_STATES)),
-            ("reason", Type::Text),
-            ("checks", Type::Int),
-            ("failed_checks", Type::Int),
-            (
-                "transitions",
-                list(record([
-                    ("at", Type::Millis),
-                    ("state", Type::Word(words::TARGET_STATES)),
-                    ("reason", Type::Text),
-                ])),
-            ),
-            (
-                "administrative_override",
-                Type::Word(words::ADMINISTRATIVE_OVERRIDES),
-            ),
-            ("flows", Type::Int),
-        ])
-    };
     record([
         ("metrics", counts(words::group_metrics(namespace))),
         (
             "targets",
-            record(targets.iter().map(|name| (*name, target()))),
+            record(targets.iter().map(|name| (*name, TARGET.clone()))),
         ),
     ])
 }
 
-fn findings() -> Type {
+static FINDINGS: LazyLock<Type> = LazyLock::new(|| {
     list(record([
         ("kind", Type::Word(words::FINDINGS)),
         ("summary", Type::Text),
         ("packets", list(Type::Int)),
         ("connections", list(Type::Int)),
     ]))
-}
+});
 
-fn packets() -> Type {
+static PACKETS: LazyLock<Type> = LazyLock::new(|| {
     list(record([
         ("t", Type::Millis),
         ("sender", Type::Text),
@@ -272,10 +268,10 @@ fn packets() -> Type {
         ("copy", Type::Bool),
         ("overtook", Type::Int),
     ]))
-}
+});
 
 /// The documented fields, `_` for `-`, and `interface`: whose it is by the lab's names.
-fn flow_logs() -> Type {
+static FLOW_LOGS: LazyLock<Type> = LazyLock::new(|| {
     list(record([
         ("interface", Type::Text),
         ("version", Type::Int),
@@ -308,7 +304,7 @@ fn flow_logs() -> Type {
         ("flow_direction", Type::Word(&["ingress", "egress"])),
         ("traffic_path", Type::Word(&["-", "1", "8"])),
     ]))
-}
+});
 
 /// A step's result: what every step has, and its own.
 fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
@@ -383,9 +379,9 @@ fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
         ("connected", Type::Int),
         ("failed", Type::Int),
         ("retried", Type::Int),
-        ("errors", errors()),
+        ("errors", ERRORS.clone()),
         ("requests", Type::Int),
-        ("status", status()),
+        ("status", STATUS.clone()),
         (
             "by_target",
             counts(names.hosts.iter().chain(&names.inner).copied()),
@@ -398,13 +394,10 @@ fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
 }
 
 /// Dense over all there can be.
-fn status() -> Type {
-    Type::Record(
-        words::STATUSES
-            .map(|code| (code.to_string(), Type::Int))
-            .collect(),
-    )
-}
+static STATUS: LazyLock<Type> = LazyLock::new(|| {
+    let codes = words::STATUSES.map(|code| (code.to_string(), Type::Int));
+    Type::Record(Arc::new(codes.collect()))
+});
 
 fn transfer() -> Vec<(&'static str, Type)> {
     vec![
@@ -419,16 +412,16 @@ fn transfer_all() -> Vec<(&'static str, Type)> {
     vec![
         ("attempts", Type::Int),
         ("failed", Type::Int),
-        ("errors", errors()),
+        ("errors", ERRORS.clone()),
     ]
 }
 
 /// Dense over the error words; "" is no error and not counted.
-fn errors() -> Type {
+static ERRORS: LazyLock<Type> = LazyLock::new(|| {
     counts(
         words::ERRORS
             .iter()
             .copied()
             .filter(|word| !word.is_empty()),
     )
-}
+});

@@ -10,16 +10,13 @@ use serde_json::json;
 const ERRORS: &[&str] = &["", "refused", "reset", "timeout", "deadline", "closed"];
 
 fn record(fields: &[(&str, Type)]) -> Type {
-    Type::Record(
-        fields
-            .iter()
-            .map(|(name, ty)| (name.to_string(), ty.clone()))
-            .collect(),
-    )
+    let fields = fields.iter();
+    let fields = fields.map(|(name, ty)| (name.to_string(), ty.clone()));
+    Type::Record(Arc::new(fields.collect()))
 }
 
 fn list(element: Type) -> Type {
-    Type::List(Box::new(element))
+    Type::List(Arc::new(element))
 }
 
 fn shape() -> Shape {
@@ -43,7 +40,7 @@ fn shape() -> Shape {
     ];
     let socket = record(&[("state", Type::Text), ("local", Type::Text)]);
     let host = record(&[
-        ("counters", Type::Map(Box::new(Type::Int))),
+        ("counters", Type::Map(Arc::new(Type::Int))),
         ("sockets", list(socket)),
         ("self_sourced", Type::Int),
     ]);

@@ -48,7 +48,7 @@ fn collect(of: &Type, words: &mut BTreeSet<String>) {
         }
         Type::List(inner) | Type::Map(inner) => collect(inner, words),
         Type::Record(fields) => {
-            for (name, inner) in fields {
+            for (name, inner) in fields.iter() {
                 words.insert(name.clone());
                 collect(inner, words);
             }
@@ -62,7 +62,7 @@ fn every_word_of_expressions_is_told() {
         panic!("{problems:#?}");
     });
     let mut words = BTreeSet::new();
-    collect(&Type::Record(plans[0].shape.roots.clone()), &mut words);
+    collect(&Type::Record(plans[0].shape.roots.clone().into()), &mut words);
     words.extend(expr::functions().map(str::to_owned));
     let is_number = |word: &str| word.chars().all(|c| c.is_ascii_digit());
     words.retain(|word| {

@@ -6,6 +6,7 @@ use crate::evidence::{Conntrack, HostEvidence, StepResult};
 use crate::expr::{Shape, Type, compile};
 use crate::fabric;
 use crate::plan::{Step, Verb};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Step `good` is ok and took 5 ms, step `bad` is not; `lost` is in the shape and not in the evidence.
@@ -15,7 +16,8 @@ fn shape() -> Shape {
         ("ms", Type::Millis),
         ("lost", Type::Int),
     ];
-    let result = Type::Record(fields.map(|(name, ty)| (name.to_string(), ty)).into());
+    let fields = fields.map(|(name, ty)| (name.to_string(), ty));
+    let result = Type::Record(Arc::new(fields.into()));
     Shape {
         roots: ["good", "bad"]
             .map(|name| (name.to_string(), result.clone()))

@@ -9,6 +9,7 @@ use crate::fabric::metric::Namespace;
 use crate::plan::{Fault, Plan, Step, Verb, vocabulary};
 use crate::verdict::findings;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One step of every kind, each with a name.
 const LAB: &str = r#"title: Every kind of step
@@ -237,12 +238,12 @@ fn conforms(value: &Value, ty: &Type, path: &str, complaints: &mut Vec<String>) 
             None => false,
         },
         Type::Counts(_) => {
-            conforms(value, &Type::Map(Box::new(Type::Int)), path, complaints);
+            conforms(value, &Type::Map(Arc::new(Type::Int)), path, complaints);
             true
         }
         Type::Record(fields) => match value.as_object() {
             Some(map) => {
-                for (name, ty) in fields {
+                for (name, ty) in fields.iter() {
                     match map.get(name) {
                         Some(item) => conforms(item, ty, &format!("{path}.{name}"), complaints),
                         None => complaints.push(format!("{path}.{name} is not in the value")),
@@ -276,7 +277,7 @@ fn values_have_the_fields_of_the_shape() {
     let mut complaints = Vec::new();
     conforms(
         &value,
-        &Type::Record(plan.shape.roots.clone()),
+        &Type::Record(plan.shape.roots.clone().into()),
         "",
         &mut complaints,
     );
