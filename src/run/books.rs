@@ -276,6 +276,12 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
             format!("dropped: {}", kebab(&format!("{reason:?}"))),
         ),
     };
+    // What nobody rewrote is written once: large loads have a million packets.
+    let after = |end: SocketAddrV4, before: SocketAddrV4, text: &String| match end == before {
+        true => text.clone(),
+        false => books.end(end),
+    };
+    let (from, to) = (books.end(record.before.from), books.end(record.before.to));
     Packet {
         id: record.id as i64,
         t: books.millis(record.at),
@@ -285,10 +291,10 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         protocol: protocol_word(record.protocol),
         ip_id: record.identification.into(),
         follows: None,
-        from: books.end(record.before.from),
-        to: books.end(record.before.to),
-        from_after: books.end(record.after.from),
-        to_after: books.end(record.after.to),
+        from_after: after(record.after.from, record.before.from, &from),
+        to_after: after(record.after.to, record.before.to, &to),
+        from,
+        to,
         flags: flags_text(record.flags),
         seq: record.seq.into(),
         ack: if record.flags & 0x10 == 0 {

@@ -80,7 +80,7 @@ impl Kit {
             .hosts
             .get_mut(host)
             .expect("a host of the kit");
-        host.counters.insert(name.into(), delta);
+        host.counters.insert(name.to_owned().into(), delta);
         self
     }
 

@@ -4,6 +4,7 @@
 //! kernel dropped (see `drops`).
 
 use super::error::Error;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -11,13 +12,17 @@ use std::sync::{Arc, Mutex};
 /// Counters by nstat's flat names (`TcpExtTCPSYNChallenge`, `TcpOutRsts`, `IpInReceives`).
 pub type Counters = BTreeMap<String, i64>;
 
+/// What moved in one namespace, by the same names, which are some 400.
+pub type Moved = BTreeMap<Cow<'static, str>, i64>;
+
 /// Names of one kernel's counters, in the order in which it tells them. Namespaces have the same, some 400, but for those of
 /// ICMP's types (`IcmpMsgInType3`), which are told once they have counted.
 #[derive(Debug, PartialEq, Eq)]
 struct Names {
     /// The lines that have them, as they were read.
     lines: String,
-    flat: Vec<String>,
+    /// They stay as long as the process: evidence of all hosts refers to them.
+    flat: Vec<&'static str>,
 }
 
 /// All counters of a namespace at one moment.
@@ -53,23 +58,23 @@ impl Reading {
     }
 
     fn count(&self, name: &str) -> Option<i64> {
-        let at = self.names.flat.iter().position(|known| known == name)?;
+        let at = self.names.flat.iter().position(|known| *known == name)?;
         self.counts.get(at).copied()
     }
 
     /// What moved since an earlier reading, by name.
-    pub fn since(&self, before: &Self) -> Counters {
+    pub fn since(&self, before: &Self) -> Moved {
         let counts = self.names.flat.iter().zip(&self.counts);
         if Arc::ptr_eq(&self.names, &before.names) {
             let moved = counts.zip(&before.counts);
             return moved
-                .map(|((name, now), then)| (name.clone(), now - then))
+                .map(|((name, now), then)| (Cow::Borrowed(*name), now - then))
                 .collect();
         }
         let then: HashMap<_, _> = before.names.flat.iter().zip(&before.counts).collect();
         let then = |name| then.get(name).copied().unwrap_or(&0);
         counts
-            .map(|(name, now)| (name.clone(), now - then(name)))
+            .map(|(name, now)| (Cow::Borrowed(*name), now - then(name)))
             .collect()
     }
 }
@@ -149,7 +154,7 @@ impl Names {
                 .collect(),
             None => vec![line.to_owned()],
         });
-        let flat = flat.collect();
+        let flat = flat.map(|name: String| &*name.leak()).collect();
         Self { lines, flat }
     }
 }
@@ -183,7 +188,7 @@ mod tests {
             ("TcpMaxConn", -1),
             ("TcpRtoMin", 0),
         ];
-        let moved = Counters::from(moved.map(|(name, count)| (name.to_owned(), count)));
+        let moved = Moved::from(moved.map(|(name, count)| (name.into(), count)));
         assert_eq!(after.since(&before), moved);
     }
 
@@ -192,7 +197,7 @@ mod tests {
         let before = reading("Tcp: InSegs\nTcp: 2\n", "");
         let after = reading("Tcp: OutSegs InSegs\nTcp: 7 5\n", "");
         let moved = [("TcpInSegs", 3), ("TcpOutSegs", 7)];
-        let moved = Counters::from(moved.map(|(name, count)| (name.to_owned(), count)));
+        let moved = Moved::from(moved.map(|(name, count)| (name.into(), count)));
         assert_eq!(after.since(&before), moved);
     }
 

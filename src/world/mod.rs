@@ -24,11 +24,12 @@ pub mod probe;
 pub mod proc;
 pub mod program;
 mod recorder;
-pub mod sock_diag;
+mod sock_diag;
 pub mod socket;
 pub mod supervise;
 mod sysctl;
 pub mod tap;
+pub mod tcp_sockets;
 mod tun;
 
 pub use error::Error;

@@ -1,8 +1,10 @@
-//! What the kernel tells about a namespace under `/proc/thread-self/net`: its sockets. Its counters: see `counters`.
+//! What the kernel tells about a namespace under `/proc/thread-self/net`: who listens, and sockets where sock_diag does not tell (see
+//! `tcp_sockets`). Its counters: see `counters`.
 //!
 //! To be read from a thread inside the namespace: `/proc/net` and `/proc/self/net` are the main thread's.
 
 use super::error::Error;
+use super::tcp_sockets::TcpSocket;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,34 +16,11 @@ pub fn kernel_release() -> String {
         .unwrap_or_default()
 }
 
-/// A TCP socket of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpSocket {
-    /// As `ss` and RFC 9293 name it, with underscores: `ESTABLISHED`, `CLOSE_WAIT`.
-    pub state: &'static str,
-    /// Its own end.
-    pub local: SocketAddr,
-    /// The other end.
-    pub remote: SocketAddr,
-    /// Bytes written and not acknowledged, those not sent yet included; of a listening socket 0.
-    pub send_queue: u64,
-    /// Bytes received and not read; of a listening socket connections not accepted.
-    pub recv_queue: u64,
-    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
-    /// closed window); empty: nothing.
-    pub timer: &'static str,
-    /// How long still, milliseconds, in steps of 10.
-    pub timer_ms: u64,
-    /// How often it has sent again what was not acknowledged, without an answer since.
-    pub retransmits: u64,
-}
-
-/// All TCP sockets of this thread's namespace, listening ones included. An IPv4 connection of an IPv6 socket (a
-/// mapped address, RFC 4291 section 2.5.5.2) is shown as what it is on the wire.
+/// The TCP sockets of this thread's namespace as `tcp_sockets` has them, without what only sock_diag tells.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
+pub(super) fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     let path = "/proc/thread-self/net/tcp";
     let mut text =
         fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
@@ -49,7 +28,8 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
         // Without IPv6 in the kernel there is no such file.
         text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
     }
-    Ok(text.lines().filter_map(parse_socket).collect())
+    let sockets = text.lines().filter_map(parse_socket);
+    Ok(sockets.filter(|socket| socket.state != "LISTEN").collect())
 }
 
 /// False where the kernel counts no TCP socket of IPv6, and none of either family in TIME_WAIT, who have left that count: it
@@ -121,17 +101,23 @@ fn parse_socket(line: &str) -> Option<TcpSocket> {
         remote: parse_address(remote)?,
         send_queue,
         recv_queue,
-        timer: match timer {
-            1 => "on",
-            2 => "keepalive",
-            3 => "timewait",
-            4 => "persist",
-            _ => "",
-        },
+        timer: timer_word(timer),
         // The kernel tells of its timers in hundredths of a second (USER_HZ).
         timer_ms: ticks * 10,
         retransmits,
+        info: None,
     })
+}
+
+/// The kernel's numbering of what a socket waits for, which /proc and sock_diag have in common, in the words of `ss`.
+pub(super) fn timer_word(timer: u64) -> &'static str {
+    match timer {
+        1 => "on",
+        2 => "keepalive",
+        3 => "timewait",
+        4 => "persist",
+        _ => "",
+    }
 }
 
 /// `0100007F:1F90`: the address in words of host byte order, the port as a number.

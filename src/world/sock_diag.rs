@@ -1,98 +1,119 @@
-//! What the kernel knows of its TCP connections beyond /proc: `struct tcp_info`, asked of sock_diag(7).
-//!
-//! Kernels give it by the module inet_diag, which a container cannot load; whoever asks is told so. Not here: states, queues and
-//! timers, which /proc tells everywhere (see `proc`).
+//! TCP sockets of a namespace by sock_diag(7). Not here: what they are told by where the kernel has none (see `tcp_sockets`).
 
 use super::dump;
+use super::proc::{state_name, timer_word};
+use super::tcp_sockets::TcpSocket;
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
-pub use netlink_packet_sock_diag::inet::nlas::TcpInfo;
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
+use rtnetlink::packet_core::{
+    DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable,
+};
 use rtnetlink::sys::protocols::NETLINK_SOCK_DIAG;
-use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-/// By its own end and the other one.
-pub type Infos = HashMap<(SocketAddr, SocketAddr), TcpInfo>;
+/// A connection that a listener has not accepted, as the kernel keeps it until the handshake is over (`TCP_NEW_SYN_RECV`).
+const NEW_SYN_RECV: u32 = 1 << 12;
 
-/// Every TCP connection of this thread's namespace that has any, TIME_WAIT and listening sockets left out. An IPv4 connection
-/// of an IPv6 socket is shown as what it is on the wire.
+/// Every TCP socket of this thread's namespace but those that listen.
 ///
 /// # Errors
 /// When the kernel has no sock_diag for TCP (ENOENT), or gives no netlink socket.
-pub fn tcp_infos() -> io::Result<Infos> {
+pub(super) fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
     let socket = dump::socket(NETLINK_SOCK_DIAG)?;
-    let mut infos = HashMap::new();
+    let mut sockets = Vec::new();
     for (family, id) in [
         (AF_INET, SocketId::new_v4()),
         (AF_INET6, SocketId::new_v6()),
     ] {
-        dump::dump(&socket, question(family, id), |message| {
-            if let SockDiagMessage::InetResponse(one) = message {
-                infos.extend(info(*one));
-            }
+        dump::dump(&socket, question(family, id), |told: Told| {
+            sockets.extend(told.socket());
         })?;
     }
-    Ok(infos)
+    Ok(sockets)
 }
 
-fn question(family: u8, socket_id: SocketId) -> SockDiagMessage {
-    SockDiagMessage::InetRequest(InetRequest {
+fn question(family: u8, socket_id: SocketId) -> Told {
+    let states = StateFlags::all() | StateFlags::from_bits_retain(NEW_SYN_RECV);
+    let message = SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
-        states: StateFlags::all() & !(StateFlags::LISTEN | StateFlags::TIME_WAIT),
+        states: states.difference(StateFlags::LISTEN),
         socket_id,
-    })
+    });
+    Told {
+        message,
+        timer: 0,
+        timer_ms: 0,
+    }
 }
 
-fn info(response: InetResponse) -> Option<((SocketAddr, SocketAddr), TcpInfo)> {
-    let id = response.header.socket_id;
-    let end = |address: std::net::IpAddr, port| SocketAddr::new(address.to_canonical(), port);
-    let ends = (
-        end(id.source_address, id.source_port),
-        end(id.destination_address, id.destination_port),
-    );
-    let mut nlas = response.nlas.into_iter();
-    nlas.find_map(|nla| match nla {
-        Nla::TcpInfo(info) => Some((ends, info)),
-        _ => None,
-    })
+/// A message, with two fields that its type keeps for itself where a socket is in TIME_WAIT.
+#[derive(Debug)]
+struct Told {
+    message: SockDiagMessage,
+    /// `idiag_timer`
+    timer: u8,
+    /// `idiag_expires`
+    timer_ms: u32,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
-
-    #[test]
-    fn a_connection_of_ones_own_is_told() {
-        let infos = match tcp_infos() {
-            Ok(infos) => infos,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                eprintln!("SKIPPED: this kernel has no inet_diag");
-                return;
-            }
-            Err(error) => panic!("{error}"),
+impl Told {
+    fn socket(self) -> Option<TcpSocket> {
+        let SockDiagMessage::InetResponse(response) = self.message else {
+            return None;
         };
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let mut near =
-            TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
-        let (far, _) = listener.accept().expect("a connection");
-        near.write_all(&[0; 100]).expect("room");
-        let ends = (
-            near.local_addr().expect("an end"),
-            near.peer_addr().expect("an end"),
-        );
-        assert!(!infos.contains_key(&ends), "it was not there yet");
-        let infos = tcp_infos().expect("it answered before");
-        assert_eq!(infos[&(ends.1, ends.0)].bytes_received, 100);
-        assert!(infos[&ends].snd_cwnd > 0);
-        drop(far);
+        let InetResponse { header, nlas } = *response;
+        let info = nlas.into_iter().find_map(|nla| match nla {
+            Nla::TcpInfo(info) => Some(info),
+            _ => None,
+        });
+        let end = |address: IpAddr, port| SocketAddr::new(address.to_canonical(), port);
+        let id = header.socket_id;
+        Some(TcpSocket {
+            state: state_name(header.state),
+            local: end(id.source_address, id.source_port),
+            remote: end(id.destination_address, id.destination_port),
+            send_queue: header.send_queue.into(),
+            recv_queue: header.recv_queue.into(),
+            timer: timer_word(self.timer.into()),
+            timer_ms: self.timer_ms.into(),
+            // `idiag_retrans` counts probes where the timer is for these.
+            retransmits: info.as_ref().map_or(0, |info| info.retransmits.into()),
+            info,
+        })
+    }
+}
+
+impl NetlinkSerializable for Told {
+    fn message_type(&self) -> u16 {
+        self.message.message_type()
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.message.buffer_len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        self.message.serialize(buffer);
+    }
+}
+
+impl NetlinkDeserializable for Told {
+    type Error = DecodeError;
+
+    /// `struct inet_diag_msg` (linux/inet_diag.h): four bytes, of which the third is the timer, 48 of the socket's ends, and when it expires.
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
+        let expires = payload.get(52..56).and_then(|bytes| bytes.try_into().ok());
+        Ok(Self {
+            timer: payload.get(2).copied().unwrap_or(0),
+            timer_ms: expires.map_or(0, u32::from_ne_bytes),
+            message: SockDiagMessage::deserialize(header, payload)?,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What hosts know: counters, sockets, what their kernels dropped and what their programs served.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A host's record.
@@ -15,7 +16,7 @@ pub struct HostEvidence {
     #[serde(default)]
     pub inside: String,
     /// Kernel counters by nstat's flat names, as deltas over the steps.
-    pub counters: BTreeMap<String, i64>,
+    pub counters: BTreeMap<Cow<'static, str>, i64>,
     /// What its kernel's connection tracking counted.
     #[serde(default)]
     pub conntrack: Conntrack,
@@ -64,13 +65,13 @@ pub struct Socket {
     /// closed window); empty: nothing.
     #[serde(default)]
     pub timer: String,
-    /// How long still, ms, in steps of 10.
+    /// How long still, ms; in steps of 10 where the kernel has no inet_diag.
     #[serde(default)]
     pub timer_ms: i64,
     /// How often it has sent again what was not acknowledged, without an answer since.
     #[serde(default)]
     pub retransmits: i64,
-    /// What the kernel knows besides (tcp_info, by sock_diag). None in TIME_WAIT, and where the kernel has no inet_diag.
+    /// What the kernel knows besides (tcp_info). None in TIME_WAIT, and where the kernel has no inet_diag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_info: Option<TcpInfo>,
 }

@@ -6,7 +6,7 @@ use super::{
     Stepped, Targeted, Truth,
 };
 use crate::evidence::target_health::target_health;
-use crate::evidence::{Connection, Detail, Evidence, Load, StepResult, Transition};
+use crate::evidence::{Connection, Detail, Evidence, HostEvidence, Load, StepResult, Transition};
 use crate::report::Outcome;
 use crate::report::Word;
 use crate::report::nearest::{nearest, pictured};
@@ -306,13 +306,15 @@ fn histogram(load: &Load, evidence: &Evidence) -> Vec<(f64, usize)> {
 
 /// Counters that moved, by host.
 fn counters(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i64>> {
-    let moved = |counters: &BTreeMap<String, i64>| {
-        let moved = counters.iter().filter(|(_, delta)| **delta != 0);
-        moved.map(|(name, delta)| (name.clone(), *delta)).collect()
+    let moved = |host: &HostEvidence| {
+        let moved = host.counters.iter().filter(|(_, delta)| **delta != 0);
+        moved
+            .map(|(name, delta)| (name.to_string(), *delta))
+            .collect()
     };
     let hosts = evidence.hosts.iter();
     hosts
-        .map(|(name, host)| (name.clone(), moved(&host.counters)))
+        .map(|(name, host)| (name.clone(), moved(host)))
         .collect()
 }
 

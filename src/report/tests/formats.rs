@@ -347,7 +347,7 @@ fn tap_and_markdown_keep_what_a_lab_says_within_its_marks() {
 fn the_nearest_counters_and_values_are_those_of_the_claim() {
     let mut outcome = failed();
     let evidence = outcome.evidence.as_mut().expect("evidence");
-    let count = |n: i64| [("TcpExtListenDrops".to_owned(), n)].into();
+    let count = |n: i64| [("TcpExtListenDrops".into(), n)].into();
     evidence.hosts.get_mut("client").expect("a host").counters = count(7);
     evidence.hosts.get_mut("web1").expect("a host").counters = count(8);
     outcome.verdict.as_mut().expect("a verdict").works = vec![claim(

@@ -7,23 +7,18 @@ use crate::run::server::Header;
 use crate::run::story::Story;
 use crate::world::conntrack::ENTRIES;
 use crate::world::counters::{Counters, delta};
-use crate::world::{proc, sock_diag};
-use futures_util::future::join_all;
+use crate::world::tcp_sockets::{self, TcpSocket};
 use std::collections::BTreeMap;
 
 /// By name.
-pub(super) async fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvidence> {
-    let infos = tcp_infos(story, &moment.sockets).await;
+pub(super) fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvidence> {
     let hosts = story.plan.hosts.iter().enumerate();
     hosts
-        .map(|(number, host)| {
-            let record = record(story, moment, number, &infos[number]);
-            (host.name.clone(), record)
-        })
+        .map(|(number, host)| (host.name.clone(), record(story, moment, number)))
         .collect()
 }
 
-fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Infos) -> HostEvidence {
+fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
     let plan = &story.plan;
     let host = &plan.hosts[number];
     HostEvidence {
@@ -36,11 +31,7 @@ fn record(story: &Story, moment: &Moment, number: usize, infos: &sock_diag::Info
         counters: moment.counters[number].since(&story.before.counters[number]),
         conntrack: conntrack(&story.before.tracked[number], &moment.tracked[number]),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
-        sockets: moment.sockets[number]
-            .iter()
-            .filter(|socket| socket.state != "LISTEN")
-            .map(|one| socket(one, infos))
-            .collect(),
+        sockets: moment.sockets[number].iter().map(socket).collect(),
         self_sourced: moment.books.self_sourced[number] as i64,
         broken_headers: broken_headers(story, number),
         requests: requests(story, number),
@@ -66,8 +57,7 @@ fn conntrack(before: &Counters, after: &Result<Counters, String>) -> Conntrack {
     }
 }
 
-fn socket(socket: &proc::TcpSocket, infos: &sock_diag::Infos) -> Socket {
-    let info = infos.get(&(socket.local, socket.remote));
+fn socket(socket: &TcpSocket) -> Socket {
     Socket {
         state: socket.state.to_owned(),
         local: socket.local.to_string(),
@@ -77,7 +67,7 @@ fn socket(socket: &proc::TcpSocket, infos: &sock_diag::Infos) -> Socket {
         timer: socket.timer.to_owned(),
         timer_ms: socket.timer_ms as i64,
         retransmits: socket.retransmits as i64,
-        tcp_info: info.map(tcp_info),
+        tcp_info: socket.info.as_ref().map(tcp_info),
     }
 }
 
@@ -107,24 +97,7 @@ fn requests(story: &Story, host: usize) -> Vec<Request> {
         .collect()
 }
 
-/// By host. Empty where the kernel does not tell: sockets are then without; and where there is none.
-async fn tcp_infos(story: &Story, sockets: &[Vec<proc::TcpSocket>]) -> Vec<sock_diag::Infos> {
-    let hosts = story.world.hosts().iter().zip(sockets);
-    let told = join_all(hosts.map(async |(host, sockets)| match sockets.is_empty() {
-        true => Ok(sock_diag::Infos::new()),
-        false => host.namespace.call(sock_diag::tcp_infos).await,
-    }));
-    let told = told.await.into_iter();
-    told.map(|told| {
-        told.unwrap_or_else(|error| {
-            tracing::debug!(%error, "no sock_diag");
-            sock_diag::Infos::new()
-        })
-    })
-    .collect()
-}
-
-fn tcp_info(info: &sock_diag::TcpInfo) -> TcpInfo {
+fn tcp_info(info: &tcp_sockets::TcpInfo) -> TcpInfo {
     TcpInfo {
         rtt_ms: f64::from(info.rtt) / 1e3,
         rto_ms: f64::from(info.rto) / 1e3,

@@ -23,6 +23,7 @@ use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::counters::{Counters, Reading};
 use crate::world::drops;
+use crate::world::tcp_sockets::{TcpSocket, tcp_sockets};
 use crate::world::{Error, World, conntrack, inherited_of_tcp, proc};
 use balancers::{balancers, groups};
 use connections::Known;
@@ -66,13 +67,13 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
 }
 
 /// What the kernel tells of a namespace: its counters, those of connection tracking or why there are none, TCP sockets.
-type Look = (Reading, Result<Counters, String>, Vec<proc::TcpSocket>);
+type Look = (Reading, Result<Counters, String>, Vec<TcpSocket>);
 
-/// At this thread's namespace. Sockets are looked for where there can be any: the kernel walks through all its tables for them.
+/// At this thread's namespace. Sockets are looked for where there can be any: the kernel walks through its tables for them.
 fn look(has_ipv6: bool) -> Result<Look, Error> {
     let counters = Reading::take(has_ipv6)?;
     let sockets = match counters.speaks_tcp() {
-        true => proc::tcp_sockets()?,
+        true => tcp_sockets()?,
         false => Vec::new(),
     };
     Ok((counters, conntrack::counters(), sockets))
@@ -84,7 +85,7 @@ const LOOKS: usize = 5;
 /// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
 struct Moment {
     /// By host.
-    sockets: Vec<Vec<proc::TcpSocket>>,
+    sockets: Vec<Vec<TcpSocket>>,
     counters: Vec<Reading>,
     /// Of connection tracking; or why they are not known.
     tracked: Vec<Result<Counters, String>>,
@@ -137,7 +138,7 @@ pub async fn received(story: &Story) -> u64 {
 pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let plan = &story.plan;
     let moment = moment(story).await?;
-    let hosts = hosts(story, &moment).await;
+    let hosts = hosts(story, &moment);
     let Moment { sockets, books, .. } = moment;
     let flows: Vec<Flow> = books
         .flows

@@ -6,6 +6,7 @@
 //! interfaces and one default route.
 
 use super::{cite, count, counters, distinct, join, name_all};
+use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, ip};
 
@@ -13,14 +14,15 @@ pub(super) const KIND: &str = "reverse-path-drop";
 const COUNTER: &str = "TcpExtIPReversePathFilter";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
-    let dropped = |counters: &std::collections::BTreeMap<String, i64>| {
-        counters.get(COUNTER).copied().filter(|count| *count > 0)
+    let dropped = |host: &HostEvidence| {
+        let counted = host.counters.get(COUNTER).copied();
+        counted.filter(|count| *count > 0)
     };
     let hosts: Vec<(&str, i64)> = trace
         .evidence
         .hosts
         .iter()
-        .filter_map(|(name, host)| Some((name.as_str(), dropped(&host.counters)?)))
+        .filter_map(|(name, host)| Some((name.as_str(), dropped(host)?)))
         .collect();
     if hosts.is_empty() {
         return None;

@@ -49,7 +49,7 @@ fn of_words(
         ("target_groups", &|| by_name(&evidence.target_groups, group)),
         ("nat_gateways", &|| by_name(&evidence.nat_gateways, gateway)),
         ("findings", &|| findings.iter().map(finding).collect()),
-        ("packets", &|| evidence.packets.iter().map(packet).collect()),
+        ("packets", &|| packets(evidence, mentioned)),
         ("flow_logs", &|| json!(flow_logs(evidence))),
     ];
     let roots = roots.iter().filter(|(name, _)| mentioned(name));
@@ -249,31 +249,56 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-fn packet(packet: &Packet) -> Value {
-    json!({
-        "t": packet.t,
-        "sender": packet.sender,
-        "receiver": packet.receiver,
-        "seen_at": packet.seen_at,
-        "protocol": packet.protocol,
-        "icmp": packet.icmp.as_ref().map_or("", |icmp| &icmp.says),
-        "from": packet.from,
-        "to": packet.to,
-        "from_after": packet.from_after,
-        "to_after": packet.to_after,
-        "flags": packet.flags,
-        "len": packet.len,
-        "window": packet.window,
-        "wire_packets": packet.wire_packets,
-        "wire_bytes": packet.wire_bytes,
-        "fate": packet.fate,
-        "probe": packet.probe,
-        "delayed_ms": packet.links.as_ref().map_or(0.0, |links| links.delayed_ms),
-        "queued_ms": packet.links.as_ref().map_or(0.0, |links| links.queued_ms),
-        "damaged": packet.links.as_ref().is_some_and(|links| links.is_damaged()),
-        "copy": packet.links.as_ref().is_some_and(|links| links.is_copy()),
-        "overtook": packet.links.as_ref().map_or(0, |links| links.overtook()),
-    })
+/// What is told of a packet, by name.
+const PACKET: [(&str, fn(&Packet) -> Value); 22] = [
+    ("t", |p| json!(p.t)),
+    ("sender", |p| json!(p.sender)),
+    ("receiver", |p| json!(p.receiver)),
+    ("seen_at", |p| json!(p.seen_at)),
+    ("protocol", |p| json!(p.protocol)),
+    ("icmp", |p| {
+        json!(p.icmp.as_ref().map_or("", |icmp| &icmp.says))
+    }),
+    ("from", |p| json!(p.from)),
+    ("to", |p| json!(p.to)),
+    ("from_after", |p| json!(p.from_after)),
+    ("to_after", |p| json!(p.to_after)),
+    ("flags", |p| json!(p.flags)),
+    ("len", |p| json!(p.len)),
+    ("window", |p| json!(p.window)),
+    ("wire_packets", |p| json!(p.wire_packets)),
+    ("wire_bytes", |p| json!(p.wire_bytes)),
+    ("fate", |p| json!(p.fate)),
+    ("probe", |p| json!(p.probe)),
+    ("delayed_ms", |p| {
+        json!(p.links.as_ref().map_or(0.0, |links| links.delayed_ms))
+    }),
+    ("queued_ms", |p| {
+        json!(p.links.as_ref().map_or(0.0, |links| links.queued_ms))
+    }),
+    ("damaged", |p| {
+        json!(p.links.as_ref().is_some_and(|links| links.is_damaged()))
+    }),
+    ("copy", |p| {
+        json!(p.links.as_ref().is_some_and(|links| links.is_copy()))
+    }),
+    ("overtook", |p| {
+        json!(p.links.as_ref().map_or(0, |links| links.overtook()))
+    }),
+];
+
+/// All packets, with those fields that are mentioned.
+fn packets(evidence: &Evidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
+    let fields = PACKET.iter().filter(|(name, _)| mentioned(name));
+    let fields: Vec<_> = fields.collect();
+    let one = |packet: &Packet| -> Map<String, Value> {
+        let fields = fields.iter();
+        fields
+            .map(|(name, of)| ((*name).to_owned(), of(packet)))
+            .collect()
+    };
+    let all = evidence.packets.iter();
+    all.map(|packet| Value::Object(one(packet))).collect()
 }
 
 fn step_value(step: &StepResult, connections: &[Connection]) -> Value {

@@ -114,7 +114,7 @@ fn evidence(plan: &Plan) -> Evidence {
         ..StepResult::default()
     };
     let host = HostEvidence {
-        counters: [("TcpOutRsts".to_string(), 1)].into(),
+        counters: [("TcpOutRsts".into(), 1)].into(),
         conntrack: Conntrack {
             counters: zeros(vocabulary::CONNTRACK),
             unknown: String::new(),

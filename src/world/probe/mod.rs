@@ -73,7 +73,7 @@ pub async fn all(settings: &BTreeSet<Need>) -> Vec<Ability> {
     list.push(Ability {
         name: "tcp_info",
         needed_for: "evidence of sockets: round trips, congestion windows, segments sent again".to_owned(),
-        missing: sock_diag::tcp_infos().err().map(|error| {
+        missing: sock_diag::tcp_sockets().err().map(|error| {
             format!("{error}: load the module (`modprobe tcp_diag`); states, queues and timers are told all the same")
         }),
         optional: true,

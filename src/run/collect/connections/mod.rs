@@ -16,7 +16,7 @@ use crate::fabric::record::{Conversation, Party, Tuple};
 use crate::run::books::Books;
 use crate::run::client::{self, Client, End};
 use crate::run::story::Story;
-use crate::world::proc;
+use crate::world::tcp_sockets::TcpSocket;
 use leads::Leads;
 use servers::{ByEnds, header_word};
 use std::collections::HashMap;
@@ -60,7 +60,7 @@ impl<'a> Known<'a> {
         books: &'a Books,
         flows: &'a [Flow],
         pairs: &'a [Pair],
-        sockets: &[Vec<proc::TcpSocket>],
+        sockets: &[Vec<TcpSocket>],
         sightings: &'a Sightings,
         packets: &'a [Packet],
     ) -> Self {
@@ -250,7 +250,7 @@ impl<'a> Known<'a> {
     }
 }
 
-fn states(sockets: &[proc::TcpSocket]) -> States {
+fn states(sockets: &[TcpSocket]) -> States {
     let by_ends = sockets
         .iter()
         .map(|socket| ((socket.local, socket.remote), socket.state));

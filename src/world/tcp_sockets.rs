@@ -1,0 +1,121 @@
+//! The TCP sockets of a namespace: states, queues, timers and `struct tcp_info`, by sock_diag(7), or by /proc where the kernel has
+//! none.
+//!
+//! Kernels have sock_diag for TCP in the modules inet_diag and tcp_diag, which a container cannot load. It is preferred because it leaves
+//! out who listens: /proc/net/tcp walks through the machine's table of those for each namespace.
+
+use super::error::Error;
+use super::{proc, sock_diag};
+pub use netlink_packet_sock_diag::inet::nlas::TcpInfo;
+use std::net::SocketAddr;
+
+/// A TCP socket of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpSocket {
+    /// As `ss` and RFC 9293 name it, with underscores: `ESTABLISHED`, `CLOSE_WAIT`.
+    pub state: &'static str,
+    /// Its own end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Bytes written and not acknowledged, those not sent yet included.
+    pub send_queue: u64,
+    /// Bytes received and not read.
+    pub recv_queue: u64,
+    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
+    /// closed window); empty: nothing.
+    pub timer: &'static str,
+    /// How long still, milliseconds; by /proc in steps of 10.
+    pub timer_ms: u64,
+    /// How often it has sent again what was not acknowledged, without an answer since.
+    pub retransmits: u64,
+    /// What the kernel knows besides; none in TIME_WAIT, and by /proc.
+    pub info: Option<TcpInfo>,
+}
+
+/// All TCP sockets of this thread's namespace but those that listen. An IPv4 connection of an IPv6 socket (a
+/// mapped address, RFC 4291 section 2.5.5.2) is shown as what it is on the wire.
+///
+/// # Errors
+/// When neither sock_diag nor `/proc` tells.
+pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
+    sock_diag::tcp_sockets().or_else(|error| {
+        tracing::debug!(%error, "no sock_diag");
+        proc::tcp_sockets()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    /// Of this test's own port: others' sockets come and go.
+    #[test]
+    fn both_ways_tell_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = listener.local_addr().expect("an address");
+        let mut near = TcpStream::connect(at).expect("a connection");
+        let (far, _) = listener.accept().expect("a connection");
+        near.write_all(&[0; 100]).expect("room");
+        let gone = TcpStream::connect(at).expect("a connection");
+        let gone_ends = (gone.local_addr().expect("an end"), at);
+        let (there, _) = listener.accept().expect("a connection");
+        // Who closes first is in TIME_WAIT when the other one has closed as well.
+        drop(gone);
+        drop(there);
+        let near_ends = (near.local_addr().expect("an end"), at);
+        let ours = |sockets: Vec<TcpSocket>| -> Vec<TcpSocket> {
+            let of_port = sockets
+                .into_iter()
+                .filter(|one| one.local.port() == at.port() || one.remote.port() == at.port());
+            let mut all: Vec<_> = of_port.collect();
+            all.sort_by_key(|one| (one.local, one.remote));
+            all
+        };
+        let by_proc = ours(proc::tcp_sockets().expect("there is /proc"));
+        let waiting = by_proc
+            .iter()
+            .find(|one| (one.local, one.remote) == gone_ends);
+        let waiting = waiting.expect("in TIME_WAIT");
+        assert_eq!((waiting.state, waiting.timer), ("TIME_WAIT", "timewait"));
+        assert!(waiting.timer_ms > 50_000, "{}", waiting.timer_ms);
+        assert_eq!(by_proc.len(), 3, "two ends and one that waits: {by_proc:?}");
+        let by_diag = match sock_diag::tcp_sockets() {
+            Ok(sockets) => ours(sockets),
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                eprintln!("SKIPPED: this kernel has no inet_diag");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let info = |ends: (SocketAddr, SocketAddr)| {
+            let mut sockets = by_diag.iter();
+            let found = sockets.find(|one| (one.local, one.remote) == ends);
+            found.expect("it is there").info.as_ref()
+        };
+        assert!(info(gone_ends).is_none());
+        let far_ends = (near_ends.1, near_ends.0);
+        assert_eq!(info(far_ends).expect("alive").bytes_received, 100);
+        assert!(info(near_ends).expect("alive").snd_cwnd > 0);
+        for (diag, proc) in by_diag.iter().zip(&by_proc) {
+            // Time passes between both.
+            let apart = diag.timer_ms.abs_diff(proc.timer_ms);
+            assert!(apart < 10_000, "{diag:?}, {proc:?}");
+            let timer_ms = proc.timer_ms;
+            let info = None;
+            let diag = diag.clone();
+            assert_eq!(
+                &TcpSocket {
+                    timer_ms,
+                    info,
+                    ..diag
+                },
+                proc
+            );
+        }
+        assert_eq!(by_diag.len(), by_proc.len());
+        drop(far);
+    }
+}
