@@ -21,8 +21,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 
-/// Cases at a time for each processor, at most. Most of a case's time is waiting for the kernel's timers.
+/// Cases at a time for each processor. Most of a case's time is waiting for the kernel's timers.
 const JOBS_PER_PROCESSOR: usize = 48;
+/// Further ones for each processor, while those that run leave the processors idle.
+const MORE_PER_PROCESSOR: usize = 48;
 /// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;
@@ -30,6 +32,9 @@ const WORKERS_PER_PROCESSOR: usize = 8;
 /// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
 /// processors, and stories with timers of their own would be told too slowly.
 const BREATH: Duration = Duration::from_millis(10);
+
+/// A further one begins only when that timer is at most so late.
+const AT_EASE: Duration = Duration::from_millis(1);
 
 /// After so long it begins all the same: a machine that is busy with other things stays so.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -178,10 +183,14 @@ type Ended = (usize, Job, Result<Recorded, Error>);
 impl Runs {
     /// Begins all of them, as many at a time as there may be.
     fn begin(&self, args: &RunArgs, jobs: Vec<Job>) -> mpsc::Receiver<Ended> {
-        let permits = args
-            .jobs
-            .map_or(processors() * JOBS_PER_PROCESSOR, usize::from);
-        let gate = Arc::new(Semaphore::new(permits));
+        let (usual, more) = match args.jobs {
+            Some(jobs) => (usize::from(jobs), 0),
+            None => (
+                processors() * JOBS_PER_PROCESSOR,
+                processors() * MORE_PER_PROCESSOR,
+            ),
+        };
+        let gate = Arc::new(Semaphore::new(usual + more));
         // With room for a few only: results may hold captures, and they are taken up one after the other.
         let (results, inbox) = mpsc::channel(processors());
         // The longest first: a long case that began last would be waited for alone.
@@ -195,7 +204,10 @@ impl Runs {
             for (number, job) in numbered {
                 let permit = Arc::clone(&gate).acquire_owned().await;
                 let permit = permit.expect("the gate is never closed");
-                if Arc::strong_count(&running) > 1 {
+                let at_a_time = || Arc::strong_count(&running) - 1;
+                if at_a_time() >= usual {
+                    idle(|| at_a_time() < usual).await;
+                } else if at_a_time() > 0 {
                     breathe().await;
                 }
                 if *cancelled.borrow() {
@@ -282,6 +294,17 @@ async fn breathe() {
         let began = Instant::now();
         sleep(BREATH).await;
         if began.elapsed() <= BREATH * 2 || Instant::now() >= until {
+            return;
+        }
+    }
+}
+
+/// Waits until the processors have nothing to do, or so many cases are over that nobody needs to ask.
+async fn idle(over: impl Fn() -> bool) {
+    loop {
+        let began = Instant::now();
+        sleep(BREATH).await;
+        if began.elapsed() <= BREATH + AT_EASE || over() {
             return;
         }
     }
@@ -416,6 +439,7 @@ pub fn raise_descriptor_limit() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::sync::mpsc;
 
     /// Twice as many cases as processors are built or collected: each has a thread of the runtime and gives it back only when
@@ -447,6 +471,26 @@ mod tests {
             }
         });
         runtime.block_on(proxy).expect("nothing panicked");
+    }
+
+    #[tokio::test]
+    async fn a_further_case_waits_until_nothing_is_late_or_others_are_over() {
+        let busy = tokio::spawn(async {
+            loop {
+                std::thread::sleep(BREATH * 2);
+                tokio::task::yield_now().await;
+            }
+        });
+        let looks = Cell::new(0);
+        let over = || {
+            looks.set(looks.get() + 1);
+            looks.get() == 3
+        };
+        idle(over).await;
+        assert_eq!(looks.get(), 3, "every timer was late");
+        busy.abort();
+        let begins = tokio::time::timeout(Duration::from_secs(10), idle(|| false));
+        begins.await.expect("nobody keeps timers waiting");
     }
 
     #[tokio::test]

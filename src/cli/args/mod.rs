@@ -234,7 +234,8 @@ pub struct RunArgs {
     /// Only cases whose LAB/CASE contains this text; asks for opt-in labs whose word is in it
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Cases at a time, at most; none: 48 for each processor (most of a case is waiting)
+    /// Cases at a time, at most; none: 48 for each processor (most of a case is waiting), and as many again while they leave the
+    /// processors idle
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
     /// Fixes the emulator's random choices, instead of the lab's seed

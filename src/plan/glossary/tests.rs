@@ -62,7 +62,10 @@ fn every_word_of_expressions_is_told() {
         panic!("{problems:#?}");
     });
     let mut words = BTreeSet::new();
-    collect(&Type::Record(plans[0].shape.roots.clone().into()), &mut words);
+    collect(
+        &Type::Record(plans[0].shape.roots.clone().into()),
+        &mut words,
+    );
     words.extend(expr::functions().map(str::to_owned));
     let is_number = |word: &str| word.chars().all(|c| c.is_ascii_digit());
     words.retain(|word| {
