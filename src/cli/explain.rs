@@ -1,6 +1,7 @@
 //! `hairpin explain`: the page of a diagnostic, a finding or a word of labs, the ladder of a recorded case.
 
 use super::args::ExplainArgs;
+use super::pattern::is_pattern;
 use super::terminal::{self, Stream};
 use super::{Mistake, Status, find, judge};
 use crate::diag::{self, Code, codes};
@@ -48,10 +49,12 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Mistake> {
     if !found.is_empty() && found.iter().all(|one| find::is_lab(&one.file)) {
         let is = match found.len() {
             1 => "a lab".to_owned(),
+            n if is_pattern(what) => format!("{n} labs"),
             n => format!("a folder of {n} labs"),
         };
+        let quoted = report::shell(what);
         return Err(Mistake(format!(
-            "`{what}` is {is}, and only a run can be explained: `hairpin run {what} --explain`"
+            "`{what}` is {is}, and only a run can be explained: `hairpin run {quoted} --explain`"
         )));
     }
     let words = reference::words().chain(lists::words());

@@ -1,6 +1,7 @@
 //! Which lab files a command line names. Not here: their cases, see `select`.
 
 use super::Mistake;
+use super::pattern::{fits, is_pattern, may_go_on};
 use crate::diag;
 use crate::plan;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,41 @@ pub struct Selected {
     /// As it will be named in reports.
     pub file: PathBuf,
     /// None: all.
-    pub cases: Vec<String>,
+    pub cases: Vec<Wanted>,
     /// It was named itself, not found in a folder.
     pub named: bool,
+}
+
+/// A case that a command line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// By its name.
+    Named(String),
+    /// Those of which a pattern says LAB/CASE. What labs there are is not known before they are read.
+    Like(String),
+}
+
+impl Wanted {
+    /// The case is one of those, of the lab in this file.
+    pub fn is(&self, file: &str, case: &str) -> bool {
+        match self {
+            Self::Named(name) => name == case,
+            Self::Like(pattern) => names(Path::new(file))
+                .iter()
+                .any(|lab| fits(pattern, &format!("{lab}/{case}"))),
+        }
+    }
+
+    /// It is a pattern, and says the lab of this file itself.
+    pub fn is_whole(&self, file: &str) -> bool {
+        match self {
+            Self::Named(_) => false,
+            Self::Like(pattern) => {
+                let names = names(Path::new(file));
+                names.iter().any(|lab| fits(pattern, lab))
+            }
+        }
+    }
 }
 
 impl Selected {
@@ -68,9 +101,10 @@ pub fn one(name: &str) -> Result<Selected, Mistake> {
     let mut files = files(&[name.to_owned()])?;
     match (files.pop(), files.is_empty()) {
         (Some(only), true) => Ok(only),
-        _ => Err(Mistake(format!(
-            "`{name}` is a folder of labs: name one of them"
-        ))),
+        _ => Err(Mistake(match is_pattern(name) {
+            true => format!("`{name}` may be several labs: name one of them"),
+            false => format!("`{name}` is a folder of labs: name one of them"),
+        })),
     }
 }
 
@@ -101,15 +135,81 @@ fn find(name: &str) -> Result<Vec<Selected>, Mistake> {
         };
         for file in [parent.to_owned(), with_yaml(parent)] {
             if file.is_file() {
+                let case = case.to_string_lossy().into_owned();
+                let wanted = match is_pattern(&case) {
+                    true => Wanted::Like(format!("{}/{case}", plain_path(&file))),
+                    false => Wanted::Named(case),
+                };
                 return Ok(vec![Selected {
                     file,
-                    cases: vec![case.to_string_lossy().into_owned()],
+                    cases: vec![wanted],
                     named: true,
                 }]);
             }
         }
     }
-    Err(Mistake(unknown(name)))
+    match is_pattern(name) {
+        true => like(name),
+        false => Err(Mistake(unknown(name))),
+    }
+}
+
+/// Labs of which the pattern says the name or the path, and those of which it may say cases.
+fn like(pattern: &str) -> Result<Vec<Selected>, Mistake> {
+    let mut files = Vec::new();
+    let fixed = pattern.split(['*', '?']).next().unwrap_or_default();
+    let home = Path::new(HOME);
+    let named = fixed.rsplit_once('/').map(|(folder, _)| Path::new(folder));
+    let read = |folder: &Path, files: &mut Vec<PathBuf>| match folder.is_dir() {
+        true => walk(folder, files)
+            .map_err(|error| Mistake(format!("cannot read `{}`: {error}", folder.display()))),
+        false => Ok(()),
+    };
+    match named {
+        // What is in folders here, everybody's, is not looked through.
+        None => files.extend(beside(Path::new(pattern)).into_iter().map(PathBuf::from)),
+        Some(folder) => read(folder, &mut files)?,
+    }
+    if !named.is_some_and(|folder| folder.starts_with(home)) {
+        read(home, &mut files)?;
+    }
+    files.sort();
+    let found = files.into_iter().filter_map(|file| {
+        let names = names(&file);
+        let whole = names.iter().any(|name| fits(pattern, name));
+        let some = || {
+            let mut names = names.iter();
+            names.any(|name| may_go_on(pattern, &format!("{name}/")))
+        };
+        match whole {
+            true => Some(Selected::whole(file, false)),
+            false => some().then(|| Selected {
+                file,
+                cases: vec![Wanted::Like(pattern.to_owned())],
+                named: false,
+            }),
+        }
+    });
+    let found: Vec<Selected> = found.collect();
+    match found.is_empty() {
+        true => Err(Mistake(unlike(pattern))),
+        false => Ok(found),
+    }
+}
+
+/// What to say to a pattern that says nothing that is there.
+pub fn unlike(pattern: &str) -> String {
+    format!("no lab and no case is like `{pattern}`; `hairpin list` shows what there is")
+}
+
+/// What a pattern may call a lab: its name, its path, and that without the ending.
+fn names(file: &Path) -> [String; 3] {
+    let path = file.display().to_string();
+    [plan::lab_name(&path), plain_path(file), path]
+}
+
+fn plain_path(file: &Path) -> String {
+    file.with_extension("").display().to_string()
 }
 
 fn with_yaml(path: &Path) -> PathBuf {
@@ -122,6 +222,11 @@ fn with_yaml(path: &Path) -> PathBuf {
 fn unknown(name: &str) -> String {
     if let Some(why) = unreadable(name) {
         return why;
+    }
+    if name.contains(['[', '{']) {
+        return format!(
+            "no lab, folder or case is called `{name}`; in patterns `*` is any text and `?` any one letter, there are no others"
+        );
     }
     let labs: Vec<String> = folder(Path::new(HOME))
         .unwrap_or_default()

@@ -3,6 +3,7 @@
 use super::args::{ListArgs, OutputFormat};
 use super::terminal::{self, Stream};
 use super::{Mistake, Status, count, find, select};
+use crate::plan::Plan;
 use crate::report::{ListedLab, list as describe};
 
 /// Prints what there is; files that are no valid labs are named on standard error.
@@ -11,8 +12,13 @@ pub fn list(args: &ListArgs) -> Result<u8, Mistake> {
     let mut labs = Vec::new();
     let mut status = Status::Held;
     for source in sources {
-        match source.plans {
-            Ok(plans) => labs.push(ListedLab::from(&plans[..])),
+        match &source.plans {
+            Ok(plans) => {
+                source.knows_its_cases(plans)?;
+                let wanted = plans.iter().filter(|plan| source.wants(&plan.case));
+                let wanted: Vec<Plan> = wanted.cloned().collect();
+                labs.push(ListedLab::from(&wanted[..]));
+            }
             Err(problems) => {
                 terminal::complain(&format!(
                     "`{}` has {}: see `hairpin check {}`",

@@ -15,6 +15,7 @@ mod judge;
 mod keeper;
 mod list;
 mod metrics;
+mod pattern;
 mod plan;
 mod report;
 mod reports;

@@ -1,6 +1,7 @@
 //! Labs that were read, and which of their cases a command line means.
 
-use super::find::{Selected, near};
+use super::find::{Selected, Wanted, near, unlike};
+use super::pattern::{fits, is_pattern};
 use super::terminal::Stream;
 use super::{Mistake, count, reports};
 use crate::diag::{self, Diagnostics, Format};
@@ -19,7 +20,7 @@ pub struct Source {
     /// Plans of its cases, or what is wrong with it.
     pub plans: Result<Vec<Plan>, Diagnostics>,
     /// The cases asked for; none: all.
-    pub cases: Vec<String>,
+    pub cases: Vec<Wanted>,
     /// The lab was named itself, not found in a folder.
     named: bool,
 }
@@ -31,14 +32,29 @@ impl Source {
         self.named || plan.opt_in.as_ref().is_none_or(by_filter)
     }
 
+    /// The case was asked for, or the whole lab.
+    pub fn wants(&self, case: &str) -> bool {
+        let mut wanted = self.cases.iter();
+        self.cases.is_empty() || wanted.any(|wanted| wanted.is(&self.file, case))
+    }
+
+    /// One that only a pattern led to, and no case of it is meant.
+    fn is_beside(&self) -> bool {
+        let by_pattern = |wanted: &Wanted| matches!(wanted, Wanted::Like(_));
+        let plans = self.plans.as_ref();
+        !self.cases.is_empty()
+            && self.cases.iter().all(by_pattern)
+            && plans.is_ok_and(|plans| !plans.iter().any(|plan| self.wants(&plan.case)))
+    }
+
     /// A case asked for that the lab does not have is a mistake.
     pub fn knows_its_cases(&self, plans: &[Plan]) -> Result<(), Mistake> {
         let known: Vec<&str> = plans.iter().map(|plan| plan.case.as_str()).collect();
-        match self
-            .cases
-            .iter()
-            .find(|case| !known.contains(&case.as_str()))
-        {
+        let named = self.cases.iter().filter_map(|wanted| match wanted {
+            Wanted::Named(case) => Some(case.as_str()),
+            Wanted::Like(_) => None,
+        });
+        match named.into_iter().find(|case| !known.contains(case)) {
             None => Ok(()),
             Some(case) => Err(Mistake(format!(
                 "`{}` has no case `{case}`: {}",
@@ -49,9 +65,9 @@ impl Source {
     }
 }
 
-/// Reads and plans the files.
+/// Reads and plans the files. A pattern that says no case of any of them is a mistake.
 pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
-    selected
+    let sources: Result<Vec<Source>, Mistake> = selected
         .into_iter()
         .map(|selected| {
             let file = selected.file.display().to_string();
@@ -67,7 +83,20 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
                 named: selected.named,
             })
         })
-        .collect()
+        .collect();
+    let (beside, sources): (Vec<_>, Vec<_>) = sources?.into_iter().partition(Source::is_beside);
+    let patterns = beside.iter().flat_map(|source| &source.cases);
+    for pattern in patterns {
+        let elsewhere = |source: &Source| {
+            let is_there = source.cases.contains(pattern) || pattern.is_whole(&source.file);
+            // A lab that cannot be read may have it.
+            is_there || source.plans.is_err()
+        };
+        if let (Wanted::Like(text), false) = (pattern, sources.iter().any(elsewhere)) {
+            return Err(Mistake(unlike(text)));
+        }
+    }
+    Ok(sources)
 }
 
 /// What a command line comes to.
@@ -129,10 +158,9 @@ pub fn plans(
                 source.knows_its_cases(list)?;
                 names.extend(list.iter().map(|plan| plan.case.as_str()));
                 let meant = |plan: &&Plan| {
-                    (source.cases.is_empty() || source.cases.contains(&plan.case))
-                        && (cases.is_empty() || cases.contains(&plan.case))
-                        && filter
-                            .is_none_or(|text| format!("{}/{}", plan.lab, plan.case).contains(text))
+                    source.wants(&plan.case)
+                        && (cases.is_empty() || cases.iter().any(|case| fits(case, &plan.case)))
+                        && filter.is_none_or(|text| contains(plan, text))
                 };
                 for plan in list.iter().filter(meant) {
                     if source.is_asked_for(plan, filter) {
@@ -154,7 +182,8 @@ pub fn plans(
             count(broken, "problem")
         )));
     }
-    if let Some(missing) = cases.iter().find(|case| !names.contains(&case.as_str())) {
+    let is_missing = |case: &&String| !names.iter().any(|name| fits(case, name));
+    if let Some(missing) = cases.iter().find(is_missing) {
         names.sort_unstable();
         names.dedup();
         return Err(Mistake(format!(
@@ -166,7 +195,12 @@ pub fn plans(
         return Err(Mistake(match (left_out.told(), filter) {
             (Some(left_out), _) => format!("nothing is left to run; {left_out}"),
             (None, Some(text)) => format!(
-                "nothing is left to run: no LAB/CASE that is meant contains `{text}`; `hairpin list` shows them"
+                "nothing is left to run: no LAB/CASE that is meant {} `{text}`; `hairpin list` shows them",
+                if is_pattern(text) {
+                    "has a part like"
+                } else {
+                    "contains"
+                }
             ),
             (None, None) => {
                 "nothing is left to run: no case is meant by all of this at once".to_owned()
@@ -179,6 +213,11 @@ pub fn plans(
         }
     }
     Ok(Meant { plans, left_out })
+}
+
+/// The filter's text, or something like its pattern, is in LAB/CASE.
+fn contains(plan: &Plan, text: &str) -> bool {
+    fits(&format!("*{text}*"), &format!("{}/{}", plan.lab, plan.case))
 }
 
 /// Shows what is wrong with a lab, also where GitHub Actions looks for it.

@@ -130,6 +130,27 @@ fn lateness_makes_a_missed_time_inconclusive_and_that_is_status_1() {
 }
 
 #[test]
+fn evidence_that_was_changed_by_hand_is_refused_with_the_place() {
+    let Some((desk, _)) = recorded("changed") else {
+        return;
+    };
+    let file = "kept/quick/good/evidence.json";
+    let mut evidence = json(&desk.read(file));
+    evidence["connections"][0]["flow"] = serde_json::json!(3);
+    desk.file(file, &evidence.to_string());
+    let told = [file, "`connections[0].flow` is 3", "number 0"];
+    for command in ["judge", "explain", "metrics"] {
+        mistake(&desk.hairpin(&[command, "kept/quick/good"]), &told);
+    }
+    let report = ["report", "kept/quick/good", "--report", "json=-"];
+    mistake(&desk.hairpin(&report), &told);
+    // The other case is judged.
+    let output = desk.hairpin(&["judge", "kept"]);
+    assert_eq!(status(&output), 2, "{}", everything(&output));
+    assert!(err(&output).contains("1 case left out, 1 other judged"));
+}
+
+#[test]
 fn what_is_no_evidence_is_refused_in_words() {
     let desk = Desk::new("garbage");
     desk.file("broken/case.json", "junk");

@@ -59,6 +59,20 @@ fn labs_and_cases_are_chosen_in_many_ways() {
         (&["labs/topic/other.yaml/bad"], &["bad fails"]),
         (&["my labs/with space.yaml"], &["good holds", "bad fails"]),
         (&["crlf.yaml"], &["good holds", "bad fails"]),
+        (&["topic/*"], &["good holds", "bad fails"]),
+        (&["*the?"], &["good holds", "bad fails"]),
+        (&["labs/*.yaml"], &["good holds", "bad fails"]),
+        (&["qu*.yaml"], &["good holds", "bad fails"]),
+        (&["topic/other/g*"], &["good holds"]),
+        (&["labs/topic/other.yaml/g*"], &["good holds"]),
+        (&["topic/*/bad"], &["bad fails"]),
+        (&["*/bad", "topic/other/g?od"], &["good holds", "bad fails"]),
+        (&["topic/*", "--case", "b*"], &["bad fails"]),
+        (
+            &["quick", "--filter", "ck/*d"],
+            &["good holds", "bad fails"],
+        ),
+        (&["quick", "--filter", "q*go"], &["good holds"]),
     ] {
         let output = desk.hairpin(&[&["run", "--format", "json"], arguments].concat());
         assert_eq!(verdicts(&json(&out(&output))), wanted, "{arguments:?}");
@@ -139,6 +153,19 @@ fn a_choice_of_nothing_is_a_mistake_with_a_hint() {
             &["nothing is left to run"],
         ),
         (&["empty"], &["no lab"]),
+        (&["nlb/x*"], &["no lab and no case is like `nlb/x*`"]),
+        (&["nlb/*/x*"], &["no lab and no case is like `nlb/*/x*`"]),
+        (
+            &["quick", "nlb/*/x*"],
+            &["no lab and no case is like `nlb/*/x*`"],
+        ),
+        (&["quick/x*"], &["no lab and no case is like `quick/x*`"]),
+        (&["nlb/{a,b}"], &["`*` is any text", "no others"]),
+        (&["quick", "--case", "x*"], &["no case is called `x*`"]),
+        (
+            &["quick", "--filter", "x*z"],
+            &["no LAB/CASE that is meant has a part like `x*z`"],
+        ),
         (&["--jobs", "0"], &["1..=1000"]),
         (&["--repeat", "0"], &["1..=100000"]),
         (&["--seed", "many"], &["invalid digit"]),

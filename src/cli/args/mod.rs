@@ -79,6 +79,7 @@ Examples:
   hairpin run                                            every lab under labs/
   hairpin run nlb/source-port-collision                  one lab, by name or by file
   hairpin run nlb/source-port-collision/as-deployed -e   one case, explained packet by packet
+  hairpin run '*collision*' 'nlb/*/as-deployed'          labs and cases by patterns: * is any text
   hairpin run labs/nlb --report html=out.html            a folder, with a report to read and to hand on
   hairpin run nlb/collision-rate --repeat 50             how often does it hold?
   hairpin run nlb/loopback-timeout --capture=/tmp/pcap   packets for Wireshark, each with its fate")]
@@ -161,6 +162,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   hairpin list                   every lab under labs/
+  hairpin list 'nlb/*collision*' those like a pattern
   hairpin list my-labs --format json")]
     List(ListArgs),
     /// Explain a recorded case, a diagnostic (HP0123), a finding (flow-collision) or a word of labs (load)
@@ -225,10 +227,11 @@ Examples:
 /// `hairpin run`
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Lab files, folders, lab names, or LAB/CASE; none: every lab under labs/
+    /// Lab files, folders, lab names, or LAB/CASE, or patterns of these (`*` any text, `?` a letter); none: every lab
+    /// under labs/
     #[arg(value_name = "LAB|DIR|CASE")]
     pub labs: Vec<String>,
-    /// Only cases of this name (may be given again)
+    /// Only cases of this name, or like this pattern (may be given again)
     #[arg(long = "case", value_name = "CASE")]
     pub cases: Vec<String>,
     /// Only cases whose LAB/CASE contains this text; asks for opt-in labs whose word is in it
@@ -330,7 +333,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 /// `hairpin check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Lab files, folders or lab names; none: every lab under labs/
+    /// Lab files, folders or lab names, or patterns of these (`*` any text, `?` a letter); none: every lab under labs/
     #[arg(value_name = "LAB|DIR")]
     pub labs: Vec<String>,
     /// Like rustc; or one JSON object a line; or annotations of GitHub Actions
@@ -381,8 +384,9 @@ pub enum GraphFormat {
 /// `hairpin list`
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Lab files, folders or lab names; none: every lab under labs/
-    #[arg(value_name = "LAB|DIR")]
+    /// Lab files, folders, lab names, or LAB/CASE, or patterns of these (`*` any text, `?` a letter); none: every lab
+    /// under labs/
+    #[arg(value_name = "LAB|DIR|CASE")]
     pub labs: Vec<String>,
     /// For people, or JSON
     #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]

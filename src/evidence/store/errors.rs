@@ -1,6 +1,7 @@
 //! Why evidence could not be saved or read.
 
 use super::{CASE, VERSION};
+use crate::evidence::reading::Flaw;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,14 @@ pub enum StoreError {
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
+    },
+    /// A value in a file cannot be.
+    #[error("{path} is not what hairpin wrote there: {flaw}", path = path.display())]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, and why.
+        flaw: Flaw,
     },
     /// A later release wrote it.
     #[error("{path} has layout version {version}, and this hairpin knows up to {VERSION}", path = path.display())]

@@ -14,6 +14,7 @@ pub use captures::{capture_beside, save_capture};
 pub use errors::StoreError;
 
 use super::flow_logs::flow_logs;
+use super::reading::{self, Unsound};
 use super::target_health::target_health;
 use super::{Evidence, flow_log_text};
 use captures::{is_capture, remove_captures};
@@ -263,8 +264,10 @@ fn load_one(folder: PathBuf) -> Result<Saved, StoreError> {
     let text = fs::read_to_string(&lab).map_err(io_error("read", &lab))?;
     let path = folder.join(EVIDENCE);
     let file = fs::File::open(&path).map_err(io_error("read", &path))?;
-    let evidence =
-        serde_json::from_reader(BufReader::new(file)).map_err(|source| broken(path, source))?;
+    let evidence = reading::read(BufReader::new(file)).map_err(|why| match why {
+        Unsound::Shape(source) => broken(path, source),
+        Unsound::Value(flaw) => StoreError::Unsound { path, flaw },
+    })?;
     Ok(Saved {
         folder,
         case,
