@@ -321,7 +321,7 @@ fn runner() -> TestRunner {
     };
     // A record is new with each run, and so is what a number of a kind of damage means.
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 400;
+        config.cases = 250;
     }
     TestRunner::new(config)
 }

@@ -62,18 +62,13 @@ fn finds_nothing(case: &Case, sink: &mut Sink) {
 /// What is said of a case, as people are told it. What the lab as written does not have, and stands outside the
 /// case, gets the case's name: nobody would find the reason otherwise.
 pub(super) fn attribute(own: &Diagnostics, known: &Diagnostics, case: &Case) -> Diagnostics {
-    let reason = match case.set.as_slice() {
-        [only] => only.path.span,
-        [] | [_, _, ..] => case.name.span,
-    };
+    let reason = spec::reason(&case.set, case.name.span);
     let known = known.sorted();
     let mut attributed = Diagnostics::default();
     attributed.extend(own.sorted().into_iter().map(|said| {
         let outside = said.span.start < case.name.span.start;
         match outside && !case.set.is_empty() && !known.contains(&said) {
-            true => said
-                .clone()
-                .also(reason, format!("only in case `{}`", case.name.value)),
+            true => said.clone().also(reason, spec::only_in(&case.name.value)),
             false => said.clone(),
         }
     }));

@@ -152,7 +152,7 @@ fn clocks(labs: &[(&str, Vec<Tally>)]) -> String {
     let scaled = labs.iter().filter_map(|(lab, tallies)| {
         let scale = tallies.iter().find_map(|tally| tally.shown().time_scale);
         let scale = scale.filter(|scale| *scale != 1.0)?;
-        Some(format!("{} {scale} times", escaped(lab)))
+        Some(format!("{} ({scale} times)", escaped(lab)))
     });
     let scaled: Vec<String> = scaled.collect();
     match scaled.as_slice() {

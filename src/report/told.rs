@@ -6,6 +6,7 @@ use super::proof;
 use super::tally::Tally;
 use super::words::{
     CLAIM, CLAIMED, PROMISE, clock, machine_word, of_machine, promised, result_word, sort_word,
+    valued,
 };
 use crate::report::record::{Claimed, Truth};
 use crate::verdict::ladder;
@@ -94,7 +95,7 @@ fn claim_text(claim: &Claimed, [holds, fails, unknown]: [&str; 3]) -> String {
         .map_or(String::new(), |words| format!("{words}: "));
     let mut out = format!("{word}: {words}{}\n", claim.that);
     for (name, value) in &claim.values {
-        out.push_str(&format!("  {name} = {value}\n"));
+        out.push_str(&format!("  {}\n", valued(name, value)));
     }
     if !claim.why.is_empty() {
         out.push_str(&format!("  {}\n", claim.why));

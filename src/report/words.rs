@@ -2,6 +2,7 @@
 
 use crate::plan::{Change, Kind};
 use crate::verdict::Ruling;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// How the two clocks stand to each other; none where they are the same.
@@ -12,6 +13,16 @@ pub(super) fn clock(scale: f64) -> Option<String> {
              machine) unless \"cloud\" stands beside them; settings of the cloud are in its own time."
         )
     })
+}
+
+/// A path with its value. What is told about a long list stands for it, and is no text of the lab's, so without quotes.
+pub(super) fn valued(path: &str, value: &Value) -> String {
+    match value {
+        Value::String(told) if told.starts_with('(') && told.ends_with(')') => {
+            format!("{path} = {told}")
+        }
+        other => format!("{path} = {other}"),
+    }
 }
 
 /// What one outcome came to, the environment's failures included.

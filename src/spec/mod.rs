@@ -258,6 +258,19 @@ fn new_problems(patched: &Node, known: &Diagnostics, sink: &Diagnostics) -> Vec<
     found.sorted().into_iter().filter(new).cloned().collect()
 }
 
+/// Why something is so in one case only: its only change, else its name.
+pub fn reason(set: &[Patch], name: Span) -> Span {
+    match set {
+        [only] => only.path.span,
+        [] | [_, _, ..] => name,
+    }
+}
+
+/// What is said there.
+pub fn only_in(case: &str) -> String {
+    format!("only in case `{case}`")
+}
+
 /// One case: its patched body is checked like the lab itself, which says nothing twice.
 fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
     let (patched, set) = set::apply(body, set_of(entry), sink);
@@ -268,7 +281,7 @@ fn case(entry: &Entry, body: &Node, sink: &mut Diagnostics) -> Option<Case> {
     for problem in new_problems(&patched, &Diagnostics::default(), sink) {
         let elsewhere = problem.span.start < place.start || problem.span.end > place.end;
         sink.push(if elsewhere {
-            problem.also(entry.key.span, "as this case changes it")
+            problem.also(reason(&set, entry.key.span), only_in(&entry.key.value))
         } else {
             problem
         });

@@ -182,16 +182,6 @@ impl Kit {
         index
     }
 
-    /// A step that ended at its limit.
-    pub(crate) fn in_vain(&mut self, label: &str) {
-        self.evidence.steps.push(StepResult {
-            name: format!("step {}", self.evidence.steps.len() + 1),
-            label: label.into(),
-            error: "deadline".into(),
-            ..StepResult::default()
-        });
-    }
-
     /// `by` takes the way back of `old`.
     pub(crate) fn displace(&mut self, old: usize, by: usize, was: &str) {
         let flow = |kit: &Self, c: usize| {

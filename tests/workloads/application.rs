@@ -170,3 +170,50 @@ fn the_page_of_an_ended_connection_is_no_answer() {
     assert_eq!(page.len(), 1, "408");
     has(case.step("late"), json!({ "ok": false, "received": 0 }));
 }
+
+/// Programs ask, of whose requests no step knows: what the balancer said to them by itself is told all the same.
+#[test]
+fn what_a_program_was_answered_has_its_finding() {
+    let body = r#"
+hosts:
+  client: { zone: a }
+  web: { zone: a, serve: { 80: { http: { delay: 30s } } } }
+target_groups:
+  web: { protocol: HTTP, targets: [web] }
+load_balancers:
+  app: { type: application, scheme: internal, zones: [a], attributes: { idle_timeout.timeout_seconds: 1 }, listeners: { 80: web } }
+steps:
+  - wait: { as: before, for: 1ms }
+  - run:
+      as: fetch
+      on_host: client
+      timeout: 10s
+      command: |
+        perl -MIO::Socket::INET -e '
+          my $server = IO::Socket::INET->new("app:80") or die "no socket: $!";
+          print $server "GET / HTTP/1.1\r\nHost: app\r\n\r\n";
+          print substr(<$server>, 9, 3);'
+"#;
+    let refused = "{ steps.before: { stop: web } }";
+    let nobody = "{ steps.before: { deregister: web/web }, target_groups.web.attributes: { deregistration_delay.timeout_seconds: 0 } }";
+    let well = "{ hosts.web.serve: { 80: http } }";
+    let cases = [
+        ("slow", "{}"),
+        ("refused", refused),
+        ("nobody", nobody),
+        ("well", well),
+    ];
+    let Some(lab) = play(body, &cases) else {
+        return;
+    };
+    for (name, status, finds) in [
+        ("slow", "504", &["gateway-timeout"][..]),
+        ("refused", "502", &["bad-gateway"]),
+        ("nobody", "503", &["no-registered-target"]),
+        ("well", "200", &[]),
+    ] {
+        let case = lab.case(name);
+        has(case.step("fetch"), json!({ "stdout": status }));
+        assert_eq!(case.findings(), finds, "{name}");
+    }
+}

@@ -76,6 +76,10 @@ pub struct Connection {
     /// `awaited`, `read`, `broken` (it expected one and closed); empty when that is not known.
     #[serde(default)]
     pub header: String,
+    /// Its server's program says something before it has heard anything, once it has the header that it expects. Of real
+    /// programs that is not known.
+    #[serde(default)]
+    pub speaks_first: bool,
     /// Error word the server's program met on this connection; empty when none or unknown.
     pub server_error: String,
 }

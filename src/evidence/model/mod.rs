@@ -86,6 +86,9 @@ pub struct Evidence {
     /// Every connection of a proxying balancer to a target, with the client's that led to it, in the order they came about.
     #[serde(default)]
     pub pairs: Vec<Pair>,
+    /// Every request that a balancer answered by itself, in the order of the answers.
+    #[serde(default)]
+    pub own_answers: Vec<OwnAnswer>,
     /// Every mapping the NAT gateways made, in the order they were made.
     #[serde(default)]
     pub mappings: Vec<Mapping>,

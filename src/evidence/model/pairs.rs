@@ -62,6 +62,24 @@ impl std::ops::AddAssign for Carried {
     }
 }
 
+/// A request that a balancer which speaks HTTP answered by itself, whoever asked: the line of an application balancer's access
+/// log that has an `elb_status_code` and no `target_status_code`. Requests that were not whole are not among them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnAnswer {
+    /// `app/a`
+    pub via: String,
+    /// The listener's.
+    pub port: i64,
+    /// `address:port` of the client, as the balancer sees it.
+    pub client: String,
+    /// When the request had come.
+    pub at: f64,
+    /// From then to the answer, ms.
+    pub ms: f64,
+    /// What it said.
+    pub status: i64,
+}
+
 /// For each of [`Evidence::pairs`] the number of the client's connection; none when it is not known. What a client's end
 /// leads to is its connection's until another connection of that end begins, also where a balancer before the proxy passed
 /// it on.

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 
 /// AWS: targets of each zone of one network balancer; with cross-zone load balancing of all its zones together. Of a balancer
 /// that has it for some groups only, AWS does not say: their targets count in every zone here.
+/// The 3,000 of all zones together are what six zones come to, and no region has more.
 const TARGETS: usize = 500;
 /// AWS: so many of these an application balancer counts for.
 const FOR_INNER: usize = 50;

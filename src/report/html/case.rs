@@ -229,7 +229,7 @@ fn findings(record: &Record) -> Vec<Finding> {
                 finding
                     .values
                     .iter()
-                    .map(|(path, value)| format!("{path} = {value}")),
+                    .map(|(path, value)| words::valued(path, value)),
             )
             .collect(),
         fixes: proof::sentences(&finding.fixes),

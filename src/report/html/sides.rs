@@ -2,6 +2,7 @@
 
 use super::heading::{Heading, Sign};
 use crate::report::tally::Tally;
+use crate::report::words;
 use crate::report::{Claimed, Record};
 use serde::Serialize;
 
@@ -57,7 +58,7 @@ impl Side {
 impl Cell {
     fn new(claim: &Claimed) -> Self {
         let values = claim.values.iter();
-        let values = values.map(|(name, value)| format!("{name} = {value}"));
+        let values = values.map(|(name, value)| words::valued(name, value));
         Self {
             sign: Sign::of(claim.verdict, ["kept", "broken", "cannot be told"]),
             values: values.take(VALUES).collect(),

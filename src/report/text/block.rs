@@ -251,7 +251,7 @@ impl Block {
                 let values: Vec<String> = claim
                     .values
                     .iter()
-                    .map(|(name, value)| format!("{name} = {value}"))
+                    .map(|(name, value)| words::valued(name, value))
                     .collect();
                 self.entry_with("", &values.join(", "));
                 self.entry_with("", &claim.why);
@@ -262,6 +262,8 @@ impl Block {
     fn finds(&mut self, outcome: &Outcome, verdict: &Verdict, runs: &[Run], style: &Style) {
         let kind = outcome.case.kind;
         let fixes: Vec<Offered> = outcome.case.fixes.iter().map(Offered::new).collect();
+        // Of the latest finding whose fixes were told in full.
+        let mut before: Option<(&str, Vec<String>)> = None;
         for (i, finding) in verdict.findings.iter().enumerate() {
             let unwanted = verdict.unwanted_finds.contains(&finding.kind);
             let head = if unwanted {
@@ -283,12 +285,19 @@ impl Block {
                 .map(|(host, counter, value)| format!("{host} {counter} {value}"))
                 .collect();
             let values = finding.values.iter();
-            let values = values.map(|(path, value)| format!("{path} = {value}"));
+            let values = values.map(|(path, value)| words::valued(path, value));
             let witnesses: Vec<String> = counters.into_iter().chain(values).collect();
             for line in wrap(&witnesses.join(", "), self.width - INDENT - 12) {
                 self.line(INDENT + 12, &line);
             }
-            for sentence in proof::sentences(&proof::remedies(&fixes, runs, &finding.kind)) {
+            let mut told = proof::sentences(&proof::remedies(&fixes, runs, &finding.kind));
+            match &before {
+                Some((kind, same)) if *same == told && !told.is_empty() => {
+                    told = vec![format!("The lab's fixes: as above, for {kind}.")];
+                }
+                Some(_) | None => before = Some((&finding.kind, told.clone())),
+            }
+            for sentence in told {
                 for line in wrap(&sentence, self.width - INDENT - 12) {
                     self.line(INDENT + 12, &line);
                 }

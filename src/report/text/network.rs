@@ -138,7 +138,12 @@ fn name(named: &Named) -> String {
     let zones = if named.zones.is_empty() {
         "no zone".to_owned()
     } else {
-        format!("zones {}", named.zones.join(", "))
+        let word = if named.zones.len() == 1 {
+            "zone"
+        } else {
+            "zones"
+        };
+        format!("{word} {}", named.zones.join(", "))
     };
     format!("{} from {:.1} ms on: {zones}", named.name, named.at)
 }

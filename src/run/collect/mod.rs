@@ -32,7 +32,7 @@ use futures_util::future::join_all;
 use hosts::hosts;
 use interfaces::interfaces;
 use metrics::Metrics;
-use pairs::pairs;
+use pairs::{own_answers, pairs};
 use sightings::{Sightings, sightings};
 use steps::steps;
 
@@ -176,6 +176,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         load_balancers: balancers(plan, &books, &metrics, &pairs),
         endpoints: endpoints(plan, &books),
         target_groups: groups(plan, &books, &metrics),
+        own_answers: own_answers(story),
         nat_gateways: nat::gateways(plan, &books),
         mappings: nat::mappings(plan, &books),
         metrics: published,

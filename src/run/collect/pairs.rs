@@ -1,6 +1,6 @@
 //! What proxies did, as evidence: pairs of connections, and which of them a client's connection was.
 
-use crate::evidence::{Carried, Pair};
+use crate::evidence::{Carried, OwnAnswer, Pair};
 use crate::fabric::config::{Balancer, Kind};
 use crate::plan::{Host, Plan};
 use crate::run::client::Client;
@@ -42,6 +42,25 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
     };
     let pairs = story.journal.pairs();
     pairs.iter().map(|pair| of(pair)).collect()
+}
+
+/// Every answer that proxies gave by themselves, in order.
+pub(super) fn own_answers(story: &Story) -> Vec<OwnAnswer> {
+    let plan = &story.plan;
+    let of = |answer: &crate::run::proxy::OwnAnswer| {
+        let balancer = &plan.fabric.balancers[usize::from(answer.place.balancer.0)];
+        let zonal = &balancer.zonal[usize::from(answer.place.zonal.0)];
+        OwnAnswer {
+            via: format!("{}/{}", balancer.name, zonal.zone),
+            port: answer.place.port.into(),
+            client: answer.client.to_string(),
+            at: story.millis(answer.asked),
+            ms: (answer.answered - answer.asked).as_secs_f64() * 1e3,
+            status: answer.status.into(),
+        }
+    };
+    let answers = story.journal.own_answers();
+    answers.iter().map(of).collect()
 }
 
 /// What a proxy reads of what it carries.

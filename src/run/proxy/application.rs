@@ -21,6 +21,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Begins to take a listener's connections.
 pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
@@ -161,6 +162,10 @@ impl Surroundings for Live {
 
     fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
         self.pairs.carries(&self.station, client, choice, local)
+    }
+
+    fn answered(&self, client: SocketAddrV4, asked: Instant, status: u16) {
+        self.station.answered(client, asked, status);
     }
 
     fn left(&self, client: SocketAddrV4) {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub struct Journal {
     pairs: Mutex<Vec<Arc<Pair>>>,
+    own: Mutex<Vec<OwnAnswer>>,
     pending: Mutex<Tasks>,
 }
 
@@ -87,6 +88,21 @@ pub struct Pair {
     pub closed: OnceLock<(Instant, Closed)>,
 }
 
+/// A request that a proxy answered by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAnswer {
+    /// The listener.
+    pub place: Place,
+    /// The client's end, as the listener sees it.
+    pub client: SocketAddrV4,
+    /// When its request had come.
+    pub asked: Instant,
+    /// When it was answered.
+    pub answered: Instant,
+    /// The status.
+    pub status: u16,
+}
+
 /// Bytes that a proxy passed on, or did not.
 #[derive(Debug, Default)]
 pub struct Bytes {
@@ -134,6 +150,18 @@ impl Journal {
             .lock()
             .expect("no holder of this lock panics")
             .clone()
+    }
+
+    /// Adds an answer of a proxy's own.
+    pub fn answered(&self, answer: OwnAnswer) {
+        let mut own = self.own.lock().expect("no holder of this lock panics");
+        own.push(answer);
+    }
+
+    /// All of those so far.
+    pub fn own_answers(&self) -> Vec<OwnAnswer> {
+        let own = self.own.lock().expect("no holder of this lock panics");
+        own.clone()
     }
 
     /// From now on something is to be counted or written down, until what this gives is dropped.

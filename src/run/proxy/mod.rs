@@ -36,11 +36,12 @@ use std::time::Duration;
 use surge::Surge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use http::Choice;
 use journal::Pending;
-pub use journal::{Closed, Journal, Pair};
+pub use journal::{Closed, Journal, OwnAnswer, Pair};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -226,6 +227,17 @@ impl Station {
         let place = self.place;
         let driver = self.world.driver();
         driver.ask(move |fabric, _| fabric.next_target(place, group))
+    }
+
+    /// Writes down that it answered a request by itself, now.
+    fn answered(&self, client: SocketAddrV4, asked: Instant, status: u16) {
+        self.journal.answered(OwnAnswer {
+            place: self.place,
+            client,
+            asked,
+            answered: Instant::now(),
+            status,
+        });
     }
 
     /// How every target of a group stands.

@@ -57,7 +57,7 @@ async fn serve(
             () = async { drop(orders.wait_for(|order| *order != Order::Serve).await) } => return,
             got = life.unfrozen(socket.recv_from(&mut buffer)) => {
                 let Ok((count, peer)) = got else { continue };
-                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, Slot::new(None), false));
+                let served = peers.entry(peer).or_insert_with(|| shared.begin(local, peer, Slot::new(None), false, false));
                 served.received.fetch_add(count as u64, Ordering::Relaxed);
                 let sent = match app {
                     App::Name => socket.send_to(format!("{}\n", shared.name).as_bytes(), peer).await,

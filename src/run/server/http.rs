@@ -437,6 +437,17 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_has_no_content_ends_with_its_head() {
+        for status in [204, 304] {
+            for head_only in [false, true] {
+                let whole = reply("web\n", (status, None), false, head_only);
+                assert!(whole.ends_with("Connection: keep-alive\r\n\r\n"), "{whole}");
+                assert!(!whole.to_lowercase().contains("content-"), "{whole}");
+            }
+        }
+    }
+
+    #[test]
     fn the_same_place_over_https_has_another_port() {
         for (target, host, place) in [
             ("/cart?id=7", "shop", "https://shop/cart?id=7"),

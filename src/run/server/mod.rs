@@ -83,6 +83,7 @@ impl Shared {
         peer: SocketAddr,
         slot: Slot<TcpStream>,
         proxy_protocol: bool,
+        speaks_first: bool,
     ) -> Arc<Served> {
         let served = Arc::new(Served {
             local,
@@ -94,6 +95,7 @@ impl Shared {
                 true => OnceLock::new(),
                 false => OnceLock::from(Header::NotExpected),
             },
+            speaks_first,
             slot,
             fault: Mutex::default(),
         });

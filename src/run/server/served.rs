@@ -25,6 +25,8 @@ pub struct Served {
     pub told: OnceLock<SocketAddr>,
     /// What became of that header; none: it did not come yet. Of a server that reads none, set from the start.
     pub header: OnceLock<Header>,
+    /// Its program says something before it has heard anything, but for that header.
+    pub speaks_first: bool,
     /// Its socket; none of datagrams.
     pub(super) slot: Slot<TcpStream>,
     pub(super) fault: Mutex<Fault>,

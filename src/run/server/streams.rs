@@ -157,7 +157,8 @@ fn accept(
         Sockets::Here => None,
         Sockets::Annexed => annex::seat(),
     };
-    let served = shared.begin(local, peer, Slot::new(seat), program.proxy_protocol);
+    let (header, first) = (program.proxy_protocol, program.app.speaks_first());
+    let served = shared.begin(local, peer, Slot::new(seat), header, first);
     shared.busy.fetch_add(1, Ordering::AcqRel);
     let (shared, life) = (Arc::clone(shared), Arc::clone(life));
     match &served.slot {
@@ -302,6 +303,7 @@ mod tests {
             received: AtomicU64::new(0),
             told: OnceLock::new(),
             header: OnceLock::from(Header::NotExpected),
+            speaks_first: false,
             slot: Slot::new(None),
             fault: Mutex::default(),
         };

@@ -180,6 +180,20 @@ impl<Time> App<Time> {
         }
     }
 
+    /// It says something on a connection before it has heard anything.
+    pub fn speaks_first(&self) -> bool {
+        match self {
+            Self::Banner { .. } | Self::Source { .. } => true,
+            Self::Echo { .. }
+            | Self::Sink
+            | Self::Name
+            | Self::Http(_)
+            | Self::Https { .. }
+            | Self::NeverAccept { .. }
+            | Self::Command { .. } => false,
+        }
+    }
+
     /// Connections that it serves at a time; none: all of them.
     pub fn workers(&self) -> Option<usize> {
         match self {

@@ -5,7 +5,7 @@
 //! beside another one on the same port. What a program has accepted is known of the lab's own servers only: where none of
 //! them is seen to accept afterwards, nothing is said.
 
-use super::{cite, count, counters, name_all};
+use super::{cite, count, counters, distinct, first_few, name_all};
 use crate::evidence::Connection;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn_ack};
@@ -18,25 +18,28 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let reset: Vec<(usize, usize)> = reset
         .filter(|(c, rst)| is_served_after(connections, &connections[*c], trace.sent(*rst).t))
         .collect();
-    let (first, _) = reset.first()?;
+    reset.first()?;
     let all: Vec<usize> = reset.iter().map(|(c, _)| *c).collect();
-    let target = connections[*first].target.as_str();
-    let place = &connections[*first].target_address;
+    let targets = distinct(all.iter().map(|c| connections[*c].target.as_str()));
+    let places = distinct(all.iter().map(|c| connections[*c].target_address.clone()));
+    let names: Vec<String> = targets.iter().map(|name| (*name).to_owned()).collect();
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{} stood and {} reset before a program had accepted {}: {} waited in the queue of a listening socket of {place} \
-             that was closed, while {target} went on serving others there.",
+            "{} stood and {} reset before a program had accepted {}: {} waited in the queue of a listening socket of {} that \
+             was closed, while {} went on serving others there.",
             name_all(trace, &all),
             if all.len() == 1 { "was" } else { "were" },
             if all.len() == 1 { "it" } else { "them" },
             count(all.len(), "connection"),
+            first_few(&places),
+            first_few(&names),
         ),
         packets: cite(trace, reset.iter().map(|(_, rst)| *rst)),
         connections: all,
         counters: counters(
             trace.evidence,
-            [target],
+            targets,
             &["TcpEstabResets", "TcpExtTCPMigrateReqFailure", "TcpOutRsts"],
         ),
         values: Vec::new(),

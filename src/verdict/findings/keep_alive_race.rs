@@ -5,7 +5,7 @@
 //! asked, a balancer that knew of the FIN, a client that leaves before its answer.
 
 use super::own_answers::{self, is_classic};
-use super::{cite, connections_of, count, counters, distinct, item, lapse};
+use super::{cite, connections_of, count, counters, distinct, item, join, lapse};
 use crate::evidence::BalancerEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, is_reset, is_syn};
@@ -52,15 +52,20 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let first = found.first()?;
     let (fin, request) = (trace.sent(first.fin), trace.sent(first.request));
     let summary = format!(
-        "{} idle connection to {} after {} of silence, and {} crossed the FIN: the first was sent {} after it. Instead of an \
-         answer the balancer heard the FIN{}, and the client got {}. The RST, with which the kernel there answered what \
-         was for no connection of it any more, {}.",
-        match found.len() {
-            1 => format!("{} closed an", fin.sender),
-            n => format!("{} closed, {n} times, an", fin.sender),
+        "{} of silence, and {} crossed the FIN: the first was sent {} after it. Instead of an answer the balancer heard the \
+         FIN{}, and the client got {}. The RST, with which the kernel there answered what was for no connection of it any \
+         more, {}.",
+        match (found.len(), lapse(first.silence)) {
+            (1, silence) => format!(
+                "{} closed an idle connection to {} after {silence}",
+                fin.sender, request.sender
+            ),
+            (n, silence) => format!(
+                "{} closed, {n} times, an idle connection to {}, the first after {silence}",
+                join(&senders(trace, found.iter().map(|race| race.fin))),
+                join(&senders(trace, found.iter().map(|race| race.request))),
+            ),
         },
-        request.sender,
-        lapse(first.silence),
         count(found.len(), "request"),
         lapse(request.t - fin.t),
         arrived(trace, first.fin)
@@ -100,6 +105,11 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         counters: counters(evidence, targets, &["TcpExtTCPAbortOnData", "TcpOutRsts"]),
         values: values.collect(),
     })
+}
+
+/// Who sent these, each once.
+fn senders(trace: &Trace, passages: impl Iterator<Item = usize>) -> Vec<String> {
+    distinct(passages.map(|passage| trace.sent(passage).sender.clone()))
 }
 
 /// What a balancer says then.

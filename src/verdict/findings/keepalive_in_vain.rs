@@ -4,7 +4,7 @@
 //! byte, so the balancer's kernel acknowledges it and its program hears nothing. Not this: an idle timeout that passed without
 //! a keepalive (first one due too late), and a network balancer, whose clock is a packet's.
 
-use super::{cite, cloud, count, counters, distinct, lapse, name_all};
+use super::{cite, cloud, count, counters, distinct, first_few, lapse, name_all, quoted};
 use crate::evidence::{Packet, Pair, connections_of_pairs};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, is_pure_ack};
@@ -30,14 +30,19 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .collect();
     let first = found.first()?;
     let connections = distinct(found.iter().map(|vain| vain.connection));
+    let vias = distinct(found.iter().map(|vain| vain.pair.via.clone()));
     let prober = |vain: &Vain| trace.sent(vain.probes[0].0).sender.as_str();
     let summary = format!(
-        "{} closed {}, over which no byte had come for {}{}. {} had sent {} in that time, and the balancer's kernel \
+        "{} closed {}, over which no byte had come for {}{}. {}{} had sent {} in that time, and the balancer's kernel \
          acknowledged each: its program, which counts the time, hears of none.",
-        first.pair.via,
+        first_few(&vias),
         name_all(trace, &connections),
         lapse(first.silence),
         cloud(evidence, first.silence),
+        match connections.as_slice() {
+            [_] => String::new(),
+            _ => format!("Over {} ", quoted(trace, first.connection)),
+        },
         prober(first),
         count(first.probes.len(), "keepalive"),
     );

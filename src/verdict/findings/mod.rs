@@ -39,6 +39,7 @@ mod outlives_rule;
 mod own_answers;
 mod pmtu_black_hole;
 mod port_exhaustion;
+mod program_requests;
 mod provisioning_failed;
 mod proxy_protocol_mismatch;
 mod proxy_protocol_stall;
@@ -145,6 +146,9 @@ pub const KINDS: &[&str] = &[
 /// Everything recognised, in the order of [`KINDS`].
 pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     let trace = Trace::new(evidence);
+    let of_programs = program_requests::told(&trace);
+    let of_programs = of_programs.as_ref().map(Trace::new);
+    let requests = of_programs.as_ref().unwrap_or(&trace);
     let mut findings = flow_collision::find(&trace);
     findings.extend(challenge_ack::find(&trace));
     findings.extend(loopback::find(&trace));
@@ -156,12 +160,12 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
-    findings.extend(spillover::find(&trace));
+    findings.extend(known(evidence, spillover::find(requests)));
     findings.extend(provisioning_failed::find(&trace));
     findings.extend(registration_refused::find(&trace));
     findings.extend(target_not_in_use::find(&trace));
-    findings.extend(zone_without_targets::find(&trace));
-    findings.extend(no_registered_target::find(&trace));
+    findings.extend(known(evidence, zone_without_targets::find(requests)));
+    findings.extend(known(evidence, no_registered_target::find(requests)));
     findings.extend(stale_dns_address::find(&trace));
     findings.extend(zone_blind_answers::find(&trace));
     findings.extend(no_listener::find(&trace));
@@ -198,13 +202,25 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(icmp_rate_limit::find(&trace));
     findings.extend(accept_queue_reset::find(&trace));
     findings.extend(unshared_connections::find(&trace));
-    findings.extend(bad_gateway::find(&trace));
-    findings.extend(gateway_timeout::find(&trace));
+    findings.extend(known(evidence, bad_gateway::find(requests)));
+    findings.extend(known(evidence, gateway_timeout::find(requests)));
     findings.extend(lost_syn::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
     findings.extend(syn_unanswered::find(&trace));
     findings
+}
+
+/// The same without the connections that this record does not have: those of programs.
+fn known(
+    evidence: &Evidence,
+    found: impl IntoIterator<Item = Finding>,
+) -> impl Iterator<Item = Finding> {
+    found.into_iter().map(|mut finding| {
+        let there = |number: &usize| *number < evidence.connections.len();
+        finding.connections.retain(there);
+        finding
+    })
 }
 
 /// Packets a finding cites at most: enough for three collisions told in full.

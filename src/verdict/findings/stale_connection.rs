@@ -53,14 +53,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         [one] => sentences.push(tell(trace, *one)),
         many => sentences.push(tell_many(trace, many)),
     }
-    if let Some(first) = at_server.first() {
-        let target = server(&connections[*first]);
-        sentences.push(format!(
-            "{} still stand{} at {target}, and the client has no socket for {}.",
-            name_all(trace, &at_server),
-            if at_server.len() == 1 { "s" } else { "" },
-            if at_server.len() == 1 { "it" } else { "them" },
-        ));
+    if !at_server.is_empty() {
+        sentences.push(standing(trace, &at_server));
     }
     let all: Vec<usize> = at_client.iter().chain(&at_server).copied().collect();
     let last = all.iter().take(3).flat_map(|c| resent(trace, *c));
@@ -82,6 +76,28 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         ),
         values: Vec::new(),
     })
+}
+
+/// Which connections stand at which server, though their clients are gone.
+fn standing(trace: &Trace, at_server: &[usize]) -> String {
+    let connections = &trace.evidence.connections;
+    let servers = distinct(at_server.iter().map(|c| server(&connections[*c])));
+    let mut places = servers.iter().map(|name| {
+        let there = at_server.iter().copied();
+        let there: Vec<usize> = there
+            .filter(|c| server(&connections[*c]) == *name)
+            .collect();
+        (name_all(trace, &there), there.len(), name)
+    });
+    let (names, many, place) = places.next().expect("one at least stands");
+    let stand = if many == 1 { "stands" } else { "stand" };
+    let mut parts = vec![format!("{names} still {stand} at {place}")];
+    parts.extend(places.map(|(names, _, place)| format!("{names} at {place}")));
+    let them = if at_server.len() == 1 { "it" } else { "them" };
+    format!(
+        "{}, and the client has no socket for {them}.",
+        parts.join(", ")
+    )
 }
 
 /// Whose socket is, or was, at the other end: not always the target's, which may only pass on what comes.

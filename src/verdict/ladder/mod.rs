@@ -12,7 +12,7 @@ mod cut;
 mod lanes;
 mod model;
 mod notes;
-mod programs;
+pub(super) mod programs;
 mod text;
 mod tuples;
 mod words;

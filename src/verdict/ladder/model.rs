@@ -26,7 +26,7 @@ pub struct Tuple {
     pub name: String,
     /// `198.51.100.7:40000 -> 203.0.113.10:80`, by the client's kernel.
     pub at_client: String,
-    /// `front/a`, `ep/a by front/a`; empty where the target itself was dialled.
+    /// `front/a`, `ep/a by front/a`; empty where the target itself was dialled, or an address.
     pub via: String,
     /// The target's host; empty when it was sent to none.
     pub target: String,

@@ -131,7 +131,11 @@ fn opened(trace: &Trace) -> Vec<Connection> {
 }
 
 /// What its first packet tells of it.
-fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection {
+pub(in crate::verdict) fn connection(
+    evidence: &Evidence,
+    sent: &Packet,
+    ended: &Packet,
+) -> Connection {
     let base = Connection {
         protocol: sent.protocol.clone(),
         from: sent.sender.clone(),
@@ -187,7 +191,10 @@ fn connection(evidence: &Evidence, sent: &Packet, ended: &Packet) -> Connection 
 }
 
 /// The program that ran on its host at the time, else the host; of what no host opened, a balancer's health check.
-fn opener<'a>(evidence: &'a Evidence, connection: &'a Connection) -> &'a str {
+pub(in crate::verdict) fn opener<'a>(
+    evidence: &'a Evidence,
+    connection: &'a Connection,
+) -> &'a str {
     if !evidence.hosts.contains_key(&connection.from) {
         return "check";
     }

@@ -41,7 +41,7 @@ pub fn text(ladder: &Ladder, width: usize) -> String {
     let body = rows.iter().flat_map(|row| match row {
         Row::Packet(packet) => lines_of(packet),
         Row::More { count, begin, end } => {
-            vec![format!("      ... {count} more, {begin:.1} to {end:.1} ms")]
+            vec![format!("      ... {count} more, {}", span(*begin, *end))]
         }
     });
     let mut text = head(ladder, &name_of, width);
@@ -50,9 +50,22 @@ pub fn text(ladder: &Ladder, width: usize) -> String {
         text.push('\n');
     }
     if ladder.left_out > 0 {
-        text.push_str(&format!("      ... {} more connections\n", ladder.left_out));
+        let one = if ladder.left_out == 1 { "" } else { "s" };
+        text.push_str(&format!(
+            "      ... {} more connection{one}\n",
+            ladder.left_out
+        ));
     }
     text
+}
+
+/// `1021.4 to 1022.0 ms`; `at 1021.4 ms` where the two look alike.
+fn span(begin: f64, end: f64) -> String {
+    let (begin, end) = (format!("{begin:.1}"), format!("{end:.1}"));
+    match begin == end {
+        true => format!("at {end} ms"),
+        false => format!("{begin} to {end} ms"),
+    }
 }
 
 /// What each connection is called by its client, by whoever sees it as something else, and by its target; of those drawn

@@ -57,7 +57,7 @@ fn tuple(trace: &Trace, journeys: &[Journey], connection: usize) -> Tuple {
     Tuple {
         name: trace.name(connection),
         via: match zonal_of(trace, c) {
-            _ if c.via == c.target => String::new(),
+            _ if [&c.target, &c.remote].contains(&&c.via) => String::new(),
             Some(zonal) if zonal != c.via => format!("{} by {zonal}", c.via),
             Some(_) | None => c.via.clone(),
         },

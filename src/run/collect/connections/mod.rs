@@ -220,6 +220,7 @@ impl<'a> Known<'a> {
             header: accepted
                 .map_or("", |(served, _)| header_word(served))
                 .to_owned(),
+            speaks_first: accepted.is_some_and(|(served, _)| served.speaks_first),
             server_error: accepted
                 .map_or("", |(served, _)| served.fault().word)
                 .to_owned(),

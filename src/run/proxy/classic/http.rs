@@ -22,6 +22,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// AWS: longer methods are not taken.
 const LONGEST_METHOD: usize = 127;
@@ -137,6 +138,10 @@ impl Surroundings for Live {
 
     fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
         self.pairs.carries(&self.station, client, choice, local)
+    }
+
+    fn answered(&self, client: SocketAddrV4, asked: Instant, status: u16) {
+        self.station.answered(client, asked, status);
     }
 
     fn left(&self, client: SocketAddrV4) {

@@ -66,9 +66,15 @@ impl<S: Surroundings> Proxy<S> {
         client: (SocketAddrV4, &Meter),
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let asked = Instant::now();
         match self.fetch(client, request).await {
             Ok(answer) => answer,
-            Err(why) => self.own(why),
+            Err(why) => {
+                let answer = self.own(why);
+                let status = answer.status().as_u16();
+                self.surroundings.answered(client.0, asked, status);
+                answer
+            }
         }
     }
 

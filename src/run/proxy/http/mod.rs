@@ -28,6 +28,7 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use upstream::Pool;
 
@@ -152,6 +153,9 @@ pub(super) trait Surroundings: Send + Sync + 'static {
 
     /// A request of this client goes over the connection to a target whose own end this is. Whom its bytes count for.
     fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes>;
+
+    /// A request of this client was answered by the proxy itself: when it had come, and with which status.
+    fn answered(&self, client: SocketAddrV4, asked: Instant, status: u16);
 
     /// This client's connection is over.
     fn left(&self, client: SocketAddrV4);

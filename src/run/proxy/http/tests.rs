@@ -85,6 +85,27 @@ async fn without_a_target_it_is_503_and_no_request_is_counted() {
 }
 
 #[tokio::test]
+async fn its_own_answers_are_written_down_with_who_got_them_and_those_of_targets_are_not() {
+    let (target, _, _) = target(vec![Say::Last(
+        "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
+    )])
+    .await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    assert_eq!(status(&ask(&mut stand.connect().await, GET).await), "503");
+    assert_eq!(*stand.own.lock().expect("no panic"), []);
+    let stand = Stand::with(Vec::new(), LIMITS).await;
+    let mut client = stand.connect().await;
+    ask(&mut client, GET).await;
+    let client = client.local_addr().expect("it stands").to_string();
+    let own = stand.own.lock().expect("no panic").clone();
+    let own: Vec<(String, u16)> = own
+        .into_iter()
+        .map(|(end, n)| (end.to_string(), n))
+        .collect();
+    assert_eq!(own, [(client, 503)]);
+}
+
+#[tokio::test]
 async fn what_a_target_breaks_is_502() {
     let refused = {
         let (listener, address) = listen().await;
@@ -161,6 +182,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         targets: vec![target],
         turn: AtomicUsize::new(0),
         told: Arc::clone(&told),
+        own: Arc::default(),
         connects: false,
         room: Arc::new(AtomicUsize::new(1)),
         limits: PATIENT,

@@ -2,7 +2,7 @@
 
 use super::{recognise, talking};
 use crate::evidence::{
-    Detail, GroupEvidence, Listing, Lookup, Packet, Request, StepResult, TargetEvidence,
+    Detail, GroupEvidence, Listing, Lookup, Packet, Pair, Request, StepResult, TargetEvidence,
     Transition, ZoneEvidence,
 };
 use crate::verdict::kit::{Kit, OLD, carried};
@@ -210,7 +210,7 @@ pub(super) fn awaited_header(happened: bool) -> Kit {
     let visit = kit.connect("visit", 40000, "front/a", "web1");
     kit.handshake(visit, OLD);
     kit.of(visit).header = if happened { "awaited" } else { "read" }.into();
-    kit.in_vain("receive over visit");
+    kit.of(visit).speaks_first = true;
     kit
 }
 
@@ -262,6 +262,56 @@ fn kept(acknowledged: i64, opened: bool, failed: i64) -> Kit {
         (packet.seq, packet.ack, packet.len) = (seq, ack, len);
     }
     kit
+}
+
+#[test]
+fn races_of_several_targets_are_told_of_each() {
+    let mut kit = kept(0, true, 2);
+    let ends = [
+        ("10.0.1.5:57344", "10.0.2.5:57344"),
+        ("10.0.1.10:80", "10.0.2.10:80"),
+    ];
+    let names = [("front/a", "front/b"), ("web1", "web2")];
+    let again: Vec<Packet> = kit.evidence.packets.iter().cloned().collect();
+    for mut packet in again {
+        let of = |text: &mut String, pairs: &[(&str, &str)]| {
+            let other = pairs.iter().find(|(one, _)| text == one);
+            *text = other.expect("an end of the kit").1.into();
+        };
+        for end in [
+            &mut packet.from,
+            &mut packet.to,
+            &mut packet.from_after,
+            &mut packet.to_after,
+        ] {
+            of(end, &ends);
+        }
+        for name in [&mut packet.sender, &mut packet.receiver] {
+            of(name, &names);
+        }
+        packet.id = kit.evidence.packets.len() as i64;
+        kit.evidence.packets.push(packet);
+    }
+    let summary = &recognise(&kit.evidence)[0].summary;
+    let begin = "web1 and web2 closed, 2 times, an idle connection to front/a and front/b, the first after 4.00 s of silence, and \
+                 2 requests crossed the FIN: the first was sent 0.5 ms after it.";
+    assert!(summary.starts_with(begin), "{summary}");
+}
+
+#[test]
+fn the_client_that_asked_is_named_whichever_connection_its_request_went_over() {
+    let mut kit = kept(0, true, 1);
+    let page = kit.proxied("page", 40001, "front/a", "web2");
+    let raced = Pair {
+        target: "web1".into(),
+        seen_as: "10.0.1.5:57344".into(),
+        target_address: "10.0.1.10:80".into(),
+        ..kit.evidence.pairs[0].clone()
+    };
+    kit.evidence.pairs.push(raced);
+    let found = recognise(&kit.evidence).into_iter();
+    let race = found.into_iter().find(|f| f.kind == "keep-alive-race");
+    assert_eq!(race.expect("the finding").connections, [page]);
 }
 
 #[test]

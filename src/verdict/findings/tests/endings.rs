@@ -150,6 +150,19 @@ fn who_refused_unseen_is_not_guessed() {
 }
 
 #[test]
+fn each_half_open_connection_is_told_with_the_server_at_which_it_stands() {
+    let mut kit = harmless();
+    let ids = 0..kit.evidence.connections.len();
+    for connection in ids {
+        kit.of(connection).client_state = String::new();
+    }
+    assert_eq!(
+        the(&kit, "stale-connection").summary,
+        "\"old\" still stands at web1, \"new\" at web2, and the client has no socket for them."
+    );
+}
+
+#[test]
 fn an_expired_flow_speaks_only_when_somebody_does() {
     let (mut kit, old) = old_is_up();
     kit.evidence.time_scale = 100.0;

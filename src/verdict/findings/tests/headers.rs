@@ -61,32 +61,62 @@ fn a_connection_that_was_for_a_balancer_and_did_not_pass_it_is_told_as_that() {
     assert!(!recognise(&kit.evidence)[0].summary.contains(past));
 }
 
-#[test]
-fn a_server_that_waits_for_a_header_and_a_client_that_waits_for_it_stall() {
+/// A connection on which nobody has said anything, to a server that greets once it has its header.
+fn unspoken() -> (Kit, usize) {
     let mut kit = Kit::new();
     let visit = kit.connect("visit", 40000, "front/a", "web1");
     kit.handshake(visit, OLD);
-    kit.in_vain("receive over visit");
-    for (header, sent, stalls) in [
-        ("awaited", 0, true),
-        ("awaited", 10, false),
-        ("read", 0, false),
-        ("not-expected", 0, false),
-    ] {
+    let connection = kit.of(visit);
+    (connection.header, connection.speaks_first) = ("awaited".into(), true);
+    (kit, visit)
+}
+
+fn kinds(kit: &Kit) -> Vec<String> {
+    let found = recognise(&kit.evidence).into_iter();
+    found.map(|finding| finding.kind).collect()
+}
+
+const STALL: [&str; 1] = ["proxy-protocol-stall"];
+
+#[test]
+fn a_server_that_waits_for_a_header_and_a_client_that_waits_for_it_stall() {
+    let (kit, _) = unspoken();
+    assert_eq!(kinds(&kit), STALL);
+    let found = &recognise(&kit.evidence)[0];
+    assert_eq!(found.packets, [1], "the SYN-ACK, after which nothing came");
+    assert_eq!(
+        found.summary,
+        "\"visit\" stood and nobody spoke for 2.10 s: web1 reads a PROXY protocol header before it says anything, and the \
+         balancer has sent none, for the client has said nothing yet."
+    );
+    for header in ["read", "not-expected", "broken", ""] {
+        let (mut kit, visit) = unspoken();
         kit.of(visit).header = header.into();
-        kit.of(visit).sent = sent;
-        kit.of(visit).received = 0;
-        let found = recognise(&kit.evidence);
-        let kinds: Vec<&str> = found.iter().map(|f| f.kind.as_str()).collect();
-        let expected: &[&str] = if stalls {
-            &["proxy-protocol-stall"]
-        } else {
-            &[]
-        };
-        assert_eq!(kinds, expected, "{header}, {sent} bytes sent");
+        assert_eq!(kinds(&kit), [""; 0], "{header}");
     }
-    // Nobody wants to hear anything.
-    kit.of(visit).header = "awaited".into();
-    kit.evidence.steps.pop();
-    assert_eq!(recognise(&kit.evidence), []);
+    let (mut kit, visit) = unspoken();
+    kit.of(visit).speaks_first = false;
+    assert_eq!(kinds(&kit), [""; 0], "it waits for its clients anyway");
+    let (mut kit, visit) = unspoken();
+    kit.of(visit).flow = None;
+    assert_eq!(kinds(&kit), [""; 0], "no balancer is to send a header");
+}
+
+#[test]
+fn who_has_spoken_or_has_only_just_come_does_not_stall() {
+    let (mut kit, visit) = unspoken();
+    kit.up(visit, "P.", OLD.client + 1, OLD.server + 1, 10);
+    assert_eq!(kinds(&kit), [""; 0], "packets say so");
+    let (mut kit, visit) = unspoken();
+    kit.of(visit).sent = 10;
+    assert_eq!(kinds(&kit), [""; 0], "the client's socket does");
+    for (after, expected) in [(99.0, &[][..]), (101.0, &STALL[..])] {
+        let (mut kit, visit) = unspoken();
+        kit.now += after;
+        kit.up(visit, "F.", OLD.client + 1, OLD.server + 1, 0);
+        assert_eq!(kinds(&kit), expected, "the client left after {after} ms");
+    }
+    let (mut kit, _) = unspoken();
+    kit.evidence.seconds = 0.05;
+    assert_eq!(kinds(&kit), [""; 0], "the record ends too soon");
 }

@@ -18,6 +18,8 @@ pub struct Fake {
     pub targets: Vec<SocketAddrV4>,
     pub turn: AtomicUsize,
     pub told: Arc<Mutex<Vec<Event>>>,
+    /// Who got which answer of the proxy's own.
+    pub own: Arc<Mutex<Vec<(SocketAddrV4, u16)>>>,
     pub connects: bool,
     /// How many more may wait.
     pub room: Arc<AtomicUsize>,
@@ -120,6 +122,11 @@ impl Surroundings for Fake {
         Arc::default()
     }
 
+    fn answered(&self, client: SocketAddrV4, _: Instant, status: u16) {
+        let mut own = self.own.lock().expect("no holder of this lock panics");
+        own.push((client, status));
+    }
+
     fn left(&self, _: SocketAddrV4) {}
 
     fn tell(&self, event: Event) {
@@ -132,6 +139,8 @@ impl Surroundings for Fake {
 pub struct Stand {
     pub address: SocketAddrV4,
     pub told: Arc<Mutex<Vec<Event>>>,
+    /// Who got which answer of the proxy's own.
+    pub own: Arc<Mutex<Vec<(SocketAddrV4, u16)>>>,
     pub gone: watch::Sender<bool>,
 }
 
@@ -150,11 +159,12 @@ impl Stand {
         connects: bool,
         tls: Option<TlsAcceptor>,
     ) -> Self {
-        let (gone, told) = (watch::Sender::new(false), Arc::default());
+        let (gone, told, own) = (watch::Sender::new(false), Arc::default(), Arc::default());
         let fake = Fake {
             targets,
             turn: AtomicUsize::new(0),
             told: Arc::clone(&told),
+            own: Arc::clone(&own),
             connects,
             room: Arc::new(AtomicUsize::new(1)),
             limits,
@@ -170,6 +180,7 @@ impl Stand {
         Self {
             address,
             told,
+            own,
             gone,
         }
     }
