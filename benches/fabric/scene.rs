@@ -90,6 +90,7 @@ pub fn config(shape: Shape) -> Config {
         address,
         addresses: Vec::new(),
         routed: Vec::new(),
+        source_check: true,
         public_address: None,
         ipv6: None,
         internet,

@@ -127,6 +127,8 @@ pub struct Port {
     pub addresses: Vec<Ipv4Addr>,
     /// Further addresses of its interface that its kernel passes on to what is inside the host: its pods'.
     pub routed: Vec<Ipv4Addr>,
+    /// What it sends under any other address is dropped (AWS: the source/destination check of an instance).
+    pub source_check: bool,
     /// Its 1:1 address at the internet gateway, when it has one.
     pub public_address: Option<Ipv4Addr>,
     /// What stands for its IPv6 address, when it has one. IPv6 has no gateway that translates: it is reached under it
@@ -186,6 +188,26 @@ pub struct Link {
     pub fragments: bool,
     /// Packets that may wait for `rate`; more are dropped (tail drop). None: 1000.
     pub queue: Option<usize>,
+    /// What changes between it and its host.
+    pub numbers: Numbers,
+}
+
+/// Numbers of TCP that are others inside a host than on its link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Both directions' initial sequence numbers are replaced by others; none: they are not.
+    pub sequence: Option<RandomizedSequence>,
+    /// By how many ticks the host's timestamps (RFC 7323) are ahead on the link, around the end of 32 bits.
+    pub timestamp_offset: u32,
+}
+
+/// What a firewall that randomizes sequence numbers does to those that are not in the fixed part of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RandomizedSequence {
+    /// SACK blocks stay as they were.
+    HeaderOnly,
+    /// SACK blocks are moved with the acknowledgement number.
+    WithSack,
 }
 
 /// Behaviour of kernels other than the one this runs on.

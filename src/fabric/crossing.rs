@@ -2,7 +2,7 @@
 //!
 //! Not here: what a link does to a packet (see `link`), only that it is done and booked.
 
-use super::config::{PortId, is_stand_in};
+use super::config::{Numbers, PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Fate, Impaired, Impairment, Reason};
@@ -135,7 +135,8 @@ impl Fabric {
         self.impaired(transient.passage.id, stage, Impaired::Damaged(byte));
     }
 
-    fn impaired(&mut self, packet: u64, link: Stage, what: Impaired) {
+    /// Books what a link did to a packet.
+    pub(super) fn impaired(&mut self, packet: u64, link: Stage, what: Impaired) {
         self.ledger.impaired(Impairment { packet, link, what });
     }
 
@@ -273,6 +274,9 @@ impl Fabric {
             .takes_late(&transient.passage, &transient.headers, to)
         {
             return self.finish(transient, Fate::Dropped(Reason::DropRule));
+        }
+        if self.links.get(Stage::Down(to)).numbers() != Numbers::default() {
+            self.renumber_inward(to, transient);
         }
         if transient.headers.flags & (tcp::SYN | tcp::FIN) != 0
             && let Some(Some(recycle)) = self.recycle.get_mut(to.0 as usize)

@@ -5,7 +5,7 @@
 //! whatever the jitter, but for the packets that are to overtake. A link that does nothing is never asked. Observed on:
 //! `tc netem`, whose words these are; its `gap` and correlations are not there.
 
-use super::config::{Config, Link, PortId};
+use super::config::{Config, Link, Numbers, PortId};
 use super::passage::Passage;
 use super::random::{self, Random};
 use super::record::Reason;
@@ -92,6 +92,11 @@ impl LinkState {
     /// True when it does nothing at all.
     pub fn is_plain(&self) -> bool {
         self.plain
+    }
+
+    /// What changes between it and its host.
+    pub fn numbers(&self) -> Numbers {
+        self.config.numbers
     }
 
     /// True when it cuts what is too large for it into fragments, where the sender lets it.

@@ -38,6 +38,7 @@ mod proxy_header;
 mod quoted;
 pub mod random;
 mod recycle;
+mod renumbering;
 mod reply;
 mod resolver;
 mod routes;

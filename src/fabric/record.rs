@@ -231,6 +231,8 @@ pub enum Impaired {
     CopyOf(u64),
     /// It let the packet past so many that came before it.
     Overtook(u32),
+    /// It moved the acknowledgement number back by this much, and left the SACK blocks where they were.
+    UntranslatedSack(u32),
     /// It kept the packet waiting so long, more than 0, until those before it were sent at its rate.
     Queued(Duration),
 }

@@ -106,6 +106,7 @@ struct Host {
     address: Ipv4Addr,
     addresses: Vec<Ipv4Addr>,
     routed: Vec<Ipv4Addr>,
+    source_check: bool,
     ipv6: Option<Ipv4Addr>,
     public_address: Option<Ipv4Addr>,
     internet: bool,
@@ -136,6 +137,7 @@ impl Routes {
             address: port.address,
             addresses: port.addresses.clone(),
             routed: port.routed.clone(),
+            source_check: port.source_check,
             ipv6: port.ipv6,
             public_address: port.public_address,
             internet: port.internet,
@@ -244,10 +246,21 @@ impl Routes {
         }
     }
 
-    /// True for the addresses that a host may send from: those of its interface.
+    /// True for the addresses that a host may send from: those of its interface, unless that is not checked.
     pub fn may_send(&self, port: PortId, address: Ipv4Addr) -> bool {
-        let routed = &self.hosts[port.0 as usize].routed;
-        self.is_own(port, address) || routed.contains(&address)
+        let host = &self.hosts[port.0 as usize];
+        self.is_own(port, address) || host.routed.contains(&address) || !host.source_check
+    }
+
+    /// As whom the internet sees a host that sends from this address, which may be another's where that is not checked: the
+    /// internet gateway goes by the address alone.
+    fn outside(&self, sender: &Host, source: Ipv4Addr) -> Result<Ipv4Addr, Reason> {
+        match self.places.get(&source) {
+            Some(Holder::Host(owner)) if !sender.source_check => {
+                self.hosts[owner.0 as usize].outside(source)
+            }
+            Some(_) | None => sender.outside(source),
+        }
     }
 
     /// Where a packet of `sender` to `destination` goes, when its source is the main address.
@@ -295,7 +308,7 @@ impl Routes {
                 }
                 let source = match (sender.internet, host.internet) {
                     (true, true) | (false, false) => source,
-                    (false, true) => sender.outside(source)?,
+                    (false, true) => self.outside(sender, source)?,
                     (true, false) => return Err(Reason::NotRoutable),
                 };
                 Ok(Course::Host {
@@ -305,7 +318,7 @@ impl Routes {
                 })
             }
             Holder::PublicHost(port) => Ok(Course::Host {
-                source: sender.outside(source)?,
+                source: self.outside(sender, source)?,
                 destination: self.hosts[port.0 as usize].address,
                 port,
             }),
@@ -330,7 +343,7 @@ impl Routes {
                 kernel,
             }),
             Holder::PublicZonal(balancer, zonal) => Ok(Course::Balancer {
-                source: sender.outside(source)?,
+                source: self.outside(sender, source)?,
                 balancer,
                 zonal,
                 kernel: None,
@@ -346,11 +359,11 @@ impl Routes {
                 if sender.internet {
                     return Err(Reason::NotRoutable);
                 }
-                sender.outside(source).map(|_| Course::Resolver)
+                self.outside(sender, source).map(|_| Course::Resolver)
             }
             Holder::Resolver(_) => Ok(Course::Resolver),
             Holder::Gateway(gateway) => Ok(Course::Gateway {
-                source: sender.outside(source)?,
+                source: self.outside(sender, source)?,
                 gateway,
             }),
         }

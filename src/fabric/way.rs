@@ -5,7 +5,7 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, EndpointPlace, GatewayId, PortId, is_stand_in};
+use super::config::{BalancerId, EndpointPlace, GatewayId, Numbers, PortId, is_stand_in};
 use super::conversation::reversed;
 use super::flow_table::{AT_KERNEL, Side};
 use super::link::Stage;
@@ -42,6 +42,8 @@ impl Fabric {
         }
         if parsed.is_err() {
             headers = Headers::unknown(packet.len());
+        } else if self.links.get(Stage::Up(from)).numbers() != Numbers::default() {
+            self.renumber_outward(from, id, &mut headers, packet);
         }
         let passage = Passage {
             probe: self.routes.kernel_of(from).is_some()

@@ -1,5 +1,5 @@
-//! Shifting a TCP stream, for a box that puts bytes of its own in front of one: sequence numbers one way,
-//! acknowledgements and SACK blocks (RFC 2018) the other, and the segment that carries the bytes.
+//! Shifting a TCP stream, for a box that puts bytes of its own in front of one, or gives it other numbers: sequence numbers
+//! one way, acknowledgements and SACK blocks (RFC 2018) the other, timestamps, and the segment that carries the bytes.
 //!
 //! But for taking a payload away, nothing here changes a length, so a partial checksum, which covers the pseudo-header only, stays as it is.
 
@@ -9,6 +9,8 @@ use super::{Headers, Ipv4Packet, VnetHeader, be16, be32, put16, put32, tcp};
 
 /// Option kind of a SACK option.
 const SACK: u8 = 5;
+/// Option kind of timestamps.
+const TIMESTAMPS: u8 = 8;
 /// Option kind of padding.
 const NOP: u8 = 1;
 
@@ -45,6 +47,35 @@ pub fn acknowledge(packet: &mut [u8], headers: &mut Headers, map: impl Fn(u32) -
     );
 }
 
+/// Writes a segment's acknowledgement number, and leaves its SACK blocks.
+pub fn acknowledge_header(packet: &mut [u8], headers: &mut Headers, number: u32) {
+    headers.ack = number;
+    edit(packet, headers, |tcp, ack| put32(tcp, 8, ack), number);
+}
+
+/// True for a segment with SACK blocks.
+pub fn has_sack(packet: &mut [u8], headers: &Headers) -> bool {
+    let mut found = false;
+    let options = headers.transport + tcp::MIN_HEADER_LEN..headers.payload;
+    each_option(&mut packet[options], SACK, |_| found = true);
+    found
+}
+
+/// Moves a segment's timestamps forward (RFC 7323 section 3.2): its own, and the one that it echoes.
+pub fn advance_timestamps(packet: &mut [u8], headers: &Headers, own: u32, echo: u32) {
+    let change = |tcp: &mut [u8], (own, echo): (u32, u32)| {
+        each_option(&mut tcp[tcp::MIN_HEADER_LEN..], TIMESTAMPS, |option| {
+            if option.len() == 10 {
+                put32(option, 2, be32(option, 2).wrapping_add(own));
+                put32(option, 6, be32(option, 6).wrapping_add(echo));
+            }
+        });
+    };
+    if (own, echo) != (0, 0) {
+        edit(packet, headers, change, (own, echo));
+    }
+}
+
 /// Changes a TCP header in place and folds the change into a finished checksum.
 fn edit<T>(packet: &mut [u8], headers: &Headers, change: impl Fn(&mut [u8], T), with: T) {
     let header = &mut packet[headers.transport..headers.payload];
@@ -58,6 +89,11 @@ fn edit<T>(packet: &mut [u8], headers: &Headers, change: impl Fn(&mut [u8], T), 
 }
 
 fn sack_blocks(options: &mut [u8], map: impl Fn(u32) -> u32) {
+    each_option(options, SACK, |option| shift_blocks(option, &map));
+}
+
+/// Goes through the whole options of one kind, as far as they can be read.
+fn each_option(options: &mut [u8], wanted: u8, mut act: impl FnMut(&mut [u8])) {
     let mut at = 0;
     while let Some(kind) = options.get(at) {
         let len = match *kind {
@@ -72,8 +108,8 @@ fn sack_blocks(options: &mut [u8], map: impl Fn(u32) -> u32) {
         let Some(option) = options.get_mut(at..at + len) else {
             return;
         };
-        if option[0] == SACK {
-            shift_blocks(option, &map);
+        if option[0] == wanted {
+            act(option);
         }
         at += len;
     }

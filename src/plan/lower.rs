@@ -5,12 +5,12 @@ use super::balancers::Balancer;
 use super::balancers::forward::Share;
 use super::clock::Clock;
 use super::groups::{Carries, Group, Groups, Inner};
-use super::hosts::Hosts;
+use super::hosts::{self, Hosts};
 use super::{Host, HostId, mtu};
 use crate::diag::Spanned;
 use crate::fabric::config::{
-    self, Config, GroupId, Link, Listener, Port, PortId, Quirks, Resolver, Target, TargetGroup,
-    Zonal,
+    self, Config, GroupId, Link, Listener, Numbers, Port, PortId, Quirks, RandomizedSequence,
+    Resolver, Target, TargetGroup, Zonal,
 };
 use crate::spec;
 use std::time::Duration;
@@ -44,6 +44,11 @@ pub(super) fn lower(
     for (number, host) in (0..).map(HostId).zip(hosts) {
         if let Some(node) = drafts.node_of(number) {
             ports[node.0 as usize].routed.push(host.address);
+        }
+    }
+    if drafts.cluster.returns_directly() {
+        for port in &mut ports {
+            port.source_check = !drafts.cluster.is_node(&port.name);
         }
     }
     let mut lowered: Vec<config::Balancer> = balancers
@@ -174,17 +179,19 @@ pub(super) fn settles(
 }
 
 fn port(section: &spec::Host, host: &Host, addresses: &Addresses) -> Port {
+    let timestamp_offset = hosts::timestamp_offset(section);
     Port {
         name: host.name.clone(),
         address: host.address,
         addresses: host.addresses.clone(),
         routed: Vec::new(),
+        source_check: true,
         public_address: host.public_address,
         ipv6: addresses.of_ipv6(host),
         internet: host.zone.is_none(),
         zone: host.zone.clone(),
-        up: link(&section.up),
-        down: link(&section.down),
+        up: link(&section.up, timestamp_offset),
+        down: link(&section.down, timestamp_offset),
         quirks: Quirks {
             syn_resend_classic: quirk(section, "syn_resend", "classic"),
             tcp_tw_recycle: quirk(section, "tcp_tw_recycle", "1"),
@@ -206,6 +213,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
         address: zonal.private,
         addresses: zonal.secondary.clone(),
         routed: Vec::new(),
+        source_check: true,
         public_address: None,
         ipv6: zonal.ipv6,
         internet: false,
@@ -218,7 +226,7 @@ fn kernel_port(balancer: &str, zonal: &Zonal) -> Port {
     }
 }
 
-fn link(link: &spec::Link) -> Link {
+fn link(link: &spec::Link, timestamp_offset: u32) -> Link {
     let share = |share: &Option<Spanned<f64>>| share.as_ref().map_or(0.0, |v| v.value);
     Link {
         delay: link.delay.as_ref().map_or(Default::default(), |v| v.value),
@@ -234,6 +242,17 @@ fn link(link: &spec::Link) -> Link {
             .queue
             .as_ref()
             .and_then(|v| usize::try_from(v.value).ok()),
+        numbers: Numbers {
+            sequence: link
+                .randomize_sequence
+                .as_ref()
+                .map(|word| match &*word.value {
+                    "with-sack" => RandomizedSequence::WithSack,
+                    // The readers let no other word through.
+                    _ => RandomizedSequence::HeaderOnly,
+                }),
+            timestamp_offset,
+        },
     }
 }
 

@@ -43,6 +43,7 @@ impl<'a> Network<'a> {
         balancers::served(body, &balancers, &groups, &drafts, sink);
         let endpoints = endpoints::resolve(body, sink);
         guards::check(body, sink);
+        drafts.renumbered(sink);
         profile::check(body, sink);
         vpcs::check(body, sink);
         vpcs::targets::check(body, &drafts, &groups, &balancers, sink);

@@ -267,6 +267,7 @@ static PACKETS: LazyLock<Type> = LazyLock::new(|| {
         ("damaged", Type::Bool),
         ("copy", Type::Bool),
         ("overtook", Type::Int),
+        ("sack_ahead", Type::Int),
     ]))
 });
 

@@ -92,6 +92,7 @@ pub fn rough(seed: u64, on_collision: OnCollision, preserve: bool, links: bool) 
             mtu: Some(1000),
             fragments: true,
             queue: Some(2),
+            numbers: Numbers::default(),
         };
         config.ports[0].up = link.clone();
         config.ports[0].down = link.clone();

@@ -49,6 +49,15 @@ fn change(number: u8, config: &mut Config) -> Option<Change> {
             attributes.terminate_deregistered = !attributes.terminate_deregistered;
             Change::Configure(Box::new(config.clone()))
         }
+        7 => {
+            let numbers = &mut config.ports[WEB1.0 as usize].down.numbers;
+            numbers.sequence = match numbers.sequence {
+                None => Some(RandomizedSequence::HeaderOnly),
+                Some(_) => None,
+            };
+            config.ports[WEB1.0 as usize].up.numbers = config.ports[WEB1.0 as usize].down.numbers;
+            Change::Configure(Box::new(config.clone()))
+        }
         _ => return None,
     })
 }

@@ -32,6 +32,10 @@ pub const NO_NODES: Code = Code(712);
 pub const NODE_PORTS_GONE: Code = Code(713);
 /// A service of type LoadBalancer that is called like pods or a node.
 pub const SERVICE_NAME_OF_HOST: Code = Code(714);
+/// More nodes than can be told apart.
+pub const DSR_NODES: Code = Code(720);
+/// Two services on one port of the same pods, with direct server return.
+pub const DSR_SERVICES: Code = Code(721);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -203,5 +207,29 @@ pub(super) const RULES: &[Rule] = &[
         Right:\n\
         \x20   pods: { web-pod: { count: 2, serve: { 80: echo } } }\n\
         \x20   services: { web: { selector: web-pod, ports: [{ port: 80 }] } }",
+    },
+    Rule {
+        code: DSR_NODES,
+        title: "more nodes than direct server return can tell apart",
+        page: "With `load_balancer_mode: dsr` the node that was dialled puts its number into DSCP, from which the pod's node knows in\n\
+        whose name to answer. DSCP has six bits, and 0 stands for no node.\n\
+        \n\
+        Wrong:\n\
+        \x20   seventy nodes with `emulate: { load_balancer_mode: dsr }`\n\
+        Right:\n\
+        \x20   as many as the story needs, at most 63",
+    },
+    Rule {
+        code: DSR_SERVICES,
+        title: "two services lead to one port of the same pods, with direct server return",
+        page: "With `load_balancer_mode: dsr` the pod's node answers in the name of the port that was dialled, and knows it by the pod's\n\
+        own. Real data planes carry the service's port with each connection; the emulated one has no room for it.\n\
+        \n\
+        Wrong:\n\
+        \x20   services:\n\
+        \x20     one: { type: NodePort, selector: web, ports: [{ port: 80 }] }\n\
+        \x20     two: { type: NodePort, selector: web, ports: [{ port: 8080, targetPort: 80 }] }\n\
+        Right:\n\
+        \x20   a `targetPort` of its own for each, or `type: ClusterIP` for one of them",
     },
 ];

@@ -8,6 +8,8 @@ pub const NOTHING_TO_OVERTAKE: Code = Code(770);
 pub const QUEUE_WITHOUT_RATE: Code = Code(771);
 /// Damage, copies or reordering where everything is lost.
 pub const NOTHING_ARRIVES: Code = Code(772);
+/// `randomize_sequence` of a host that others are inside of or behind.
+pub const RENUMBERS_OTHERS: Code = Code(773);
 
 /// The rules of this area.
 pub static RULES: &[Rule] = &[
@@ -44,5 +46,18 @@ pub static RULES: &[Rule] = &[
         \x20   link: { loss: 100%, duplicate: 10% }\n\
         Right:\n\
         \x20   link: { loss: 10%, duplicate: 10% }",
+    },
+    Rule {
+        code: RENUMBERS_OTHERS,
+        title: "sequence numbers that change between a host and those behind it",
+        page: "`randomize_sequence` stands at a host's edge, and the network knows a connection by the numbers beyond it. Devices inside\n\
+        a node or behind a router see others, and a packet seen in both places would be told as two. Give the client or the\n\
+        server at the other end of the connection the firewall, or let the host stand alone.\n\
+        \n\
+        Wrong:\n\
+        \x20   router: { link: { randomize_sequence: header-only } }\n\
+        \x20   client: { behind: router }\n\
+        Right:\n\
+        \x20   client: { link: { randomize_sequence: header-only } }",
     },
 ];

@@ -57,6 +57,11 @@ pub enum LinkDid {
         /// [`super::Packet::id`] of that one.
         from: i64,
     },
+    /// It moved the acknowledgement number back, and left the SACK blocks where they were.
+    UntranslatedSack {
+        /// By how much: so far the blocks are ahead, around the end of 32 bits.
+        ahead: i64,
+    },
     /// It let the packet past others that were sent before it.
     Overtook {
         /// How many.
@@ -85,9 +90,20 @@ impl OnLinks {
     pub fn overtook(&self) -> i64 {
         let passed = self.effects.iter().map(|effect| match effect.what {
             LinkDid::Overtook { packets } => packets,
-            LinkDid::Damaged { .. } | LinkDid::Copied { .. } => 0,
+            LinkDid::Damaged { .. } | LinkDid::Copied { .. } | LinkDid::UntranslatedSack { .. } => {
+                0
+            }
         });
         passed.sum()
+    }
+
+    /// By how much its SACK blocks are ahead of what its acknowledgement number counts; 0: they are not.
+    pub fn sack_ahead(&self) -> i64 {
+        let ahead = self.effects.iter().map(|effect| match effect.what {
+            LinkDid::UntranslatedSack { ahead } => ahead,
+            LinkDid::Damaged { .. } | LinkDid::Copied { .. } | LinkDid::Overtook { .. } => 0,
+        });
+        ahead.sum()
     }
 }
 
@@ -136,6 +152,10 @@ impl fmt::Display for LinkEffect {
                 write!(f, "damaged on {link}: a bit of its checksum is flipped")
             }
             LinkDid::Copied { .. } => write!(f, "a copy that {link} made"),
+            LinkDid::UntranslatedSack { ahead } => write!(
+                f,
+                "its SACK blocks are {ahead} ahead of its other numbers since {link}"
+            ),
             LinkDid::Overtook { packets: 1 } => write!(f, "overtook a packet on {link}"),
             LinkDid::Overtook { packets } => write!(f, "overtook {packets} packets on {link}"),
         }

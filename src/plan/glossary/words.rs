@@ -239,6 +239,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("damaged", "A link flipped bits of it."),
         ("copy", "A link made it: it is a duplicate."),
         ("overtook", "How many packets it overtook on links."),
+        ("sack_ahead", "By how much its SACK blocks were ahead of its other numbers when it arrived, since a link changed those and left \
+            the blocks; 0: they were not."),
     ] },
     Chapter { title: "Flow logs", words: &[
         ("flow_logs", "Records of VPC flow logs, by their AWS names: `flow_logs.exists(l, l.action == \"REJECT\")`."),

@@ -5,14 +5,16 @@
 
 mod links;
 pub(super) mod nft;
+mod quirks;
 mod sysctls;
 
 use super::kubernetes::{Cluster, Expanded};
 use super::{HostId, Sink};
-use crate::diag::codes::{plan as code, proxy};
+use crate::diag::codes::{links as links_code, plan as code, proxy};
 use crate::diag::{Diagnostic, Span, Spanned, did_you_mean};
 use crate::spec::{self, Body};
-use std::collections::HashMap;
+pub(super) use quirks::{quirk_names, quirks_listed, timestamp_offset};
+use std::collections::{HashMap, HashSet};
 
 /// Subnets of a zone in 10.0.0.0/16: no more zones than that.
 pub(super) const MOST_ZONES: usize = 16;
@@ -49,6 +51,40 @@ impl<'a> Hosts<'a> {
     /// The host whose namespace it is inside of, when it is a pod.
     pub(super) fn node_of(&self, host: HostId) -> Option<HostId> {
         self.one(self.cluster.node_of(&self.get(host).name)?)
+    }
+
+    /// Tells of hosts whose sequence numbers change at their edge, and that others are inside of or behind.
+    pub(super) fn renumbered(&self, sink: &mut Sink) {
+        for (outer, inner) in self.routers() {
+            let draft = self.get(outer);
+            if let Some(word) = &draft.section.up.randomize_sequence {
+                sink.push(
+                    Diagnostic::new(
+                        links_code::RENUMBERS_OTHERS,
+                        word.span,
+                        format!("`{}` is not alone there: `{inner}` sends by its link", draft.name),
+                    )
+                    .label("sequence numbers would be others on devices inside")
+                    .help("write it with the link of the host at the other end, or with one that stands alone"),
+                );
+            }
+        }
+    }
+
+    /// Hosts that have others inside or behind, each once, with the first of those.
+    fn routers(&self) -> impl Iterator<Item = (HostId, &str)> {
+        let mut known = HashSet::new();
+        let inner = (0..).map(HostId).zip(&self.list).skip(self.on_fabric);
+        let outer = inner.filter_map(|(id, draft)| {
+            let behind = draft
+                .section
+                .behind
+                .iter()
+                .flat_map(|behind| &behind.routers);
+            let router = behind.map(|(router, _)| self.one(&router.value)).next();
+            Some((self.node_of(id).or(router.flatten())?, draft.name.as_str()))
+        });
+        outer.filter(move |(outer, _)| known.insert(*outer))
     }
 
     /// True for a host that is not on the fabric, but inside of another one.
@@ -277,7 +313,7 @@ fn check(key: &Spanned<String>, host: &spec::Host, body: &Body, sink: &mut Sink)
     for (name, value) in &host.sysctls {
         sysctls::check(name, value, sink);
     }
-    quirks(host, sink);
+    quirks::check(host, sink);
     links::check(host, sink);
     for (port, serve) in &host.serve {
         if let Some(word) = serve.proxy_protocol.filter(|_| port.value.udp) {
@@ -342,68 +378,5 @@ fn public_needs_a_zone(key: &Spanned<String>, host: &spec::Host, sink: &mut Sink
             .label("only a host in a zone has a second, public address")
             .help("remove `public_address`, or put the host into a `zone`"),
         );
-    }
-}
-
-/// Quirks that are emulated: name, values, what they mean.
-const QUIRKS: &[(&str, [&str; 2], &str)] = &[
-    (
-        "syn_resend",
-        ["classic", "modern"],
-        "write `classic` (Linux before 5.6: a full second) or `modern`",
-    ),
-    (
-        "tcp_tw_recycle",
-        ["0", "1"],
-        "write `1` (as the sysctl did until Linux 4.12) or `0`",
-    ),
-];
-
-/// Every quirk's name.
-pub(super) fn quirk_names() -> impl Iterator<Item = &'static str> {
-    QUIRKS.iter().map(|(name, ..)| *name)
-}
-
-/// Those with such names, for people: what they may be, and mean.
-pub(super) fn quirks_listed(wanted: impl Fn(&str) -> bool) -> String {
-    let named = QUIRKS.iter().filter(|(name, ..)| wanted(name));
-    let lines: Vec<String> = named
-        .map(|(name, _, help)| format!("- `{name}`: {help}\n"))
-        .collect();
-    match lines.is_empty() {
-        true => String::new(),
-        false => format!(
-            "Quirks, under `kernel` of a host or node:\n\n{}",
-            lines.concat()
-        ),
-    }
-}
-
-fn quirks(host: &spec::Host, sink: &mut Sink) {
-    for (name, value) in &host.kernel {
-        let found = QUIRKS.iter().find(|(quirk, ..)| *quirk == name.value);
-        let Some((quirk, values, help)) = found else {
-            let help = sink.help(&name.value, QUIRKS.iter().map(|(quirk, ..)| *quirk));
-            sink.push(
-                Diagnostic::new(
-                    code::UNKNOWN_QUIRK,
-                    name.span,
-                    format!("no kernel quirk is called `{}`", name.value),
-                )
-                .label("not emulated")
-                .help(help),
-            );
-            continue;
-        };
-        if !values.contains(&value.value.as_str()) {
-            sink.push(
-                Diagnostic::new(
-                    code::QUIRK_VALUE,
-                    value.span,
-                    format!("`{quirk}` cannot be `{}`", value.value),
-                )
-                .help(*help),
-            );
-        }
     }
 }

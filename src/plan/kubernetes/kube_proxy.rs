@@ -58,7 +58,7 @@ pub(super) fn hash(text: &str) -> String {
 }
 
 impl Service {
-    fn protocol(&self) -> &'static str {
+    pub(super) fn protocol(&self) -> &'static str {
         if self.udp { "udp" } else { "tcp" }
     }
 
@@ -74,7 +74,7 @@ impl Service {
         )
     }
 
-    fn local_endpoints(&self, node: &str) -> Vec<&Endpoint> {
+    pub(super) fn local_endpoints(&self, node: &str) -> Vec<&Endpoint> {
         let own = self.endpoints.iter();
         own.filter(|endpoint| endpoint.node == node).collect()
     }

@@ -6,6 +6,7 @@
 //! node's rules are written once addresses are known (see `kube_proxy`, `vpc_cni`).
 
 pub(super) mod annotations;
+mod dsr;
 mod kube_proxy;
 mod services;
 mod vpc_cni;
@@ -53,6 +54,8 @@ pub(super) struct Cluster {
     /// In order of the lab.
     pub(super) services: Vec<Service>,
     drop_invalid: bool,
+    /// `emulate.load_balancer_mode: dsr`; none: `snat`.
+    dsr: Option<dsr::OnCollision>,
 }
 
 impl Cluster {
@@ -64,6 +67,11 @@ impl Cluster {
     /// The node of a pod that has a namespace of its own.
     pub(super) fn node_of(&self, pod: &str) -> Option<&str> {
         self.pods.get(pod).map(String::as_str)
+    }
+
+    /// True when nodes send under addresses that are not theirs.
+    pub(super) fn returns_directly(&self) -> bool {
+        self.dsr.is_some()
     }
 
     /// The service of a name.
@@ -117,6 +125,7 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
     let mut body = body.clone();
     let mut cluster = Cluster {
         drop_invalid: kubernetes.drop_invalid,
+        dsr: mode(kubernetes, sink),
         ..Cluster::default()
     };
     let first = body.hosts.len();
@@ -124,7 +133,9 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
         let mut host = node.host.clone();
         let own = host.sysctls.iter().map(|(name, _)| name.value.clone());
         let own: HashSet<String> = own.collect();
-        for (key, value) in vpc_cni::SYSCTLS.iter().chain(kube_proxy::SYSCTLS) {
+        let returning = cluster.dsr.iter().flat_map(|_| dsr::SYSCTLS);
+        let settings = vpc_cni::SYSCTLS.iter().chain(kube_proxy::SYSCTLS);
+        for (key, value) in settings.chain(returning) {
             if !own.contains(*key) {
                 let spanned = |text: &str| Spanned::new(text.to_owned(), name.span);
                 host.sysctls.insert(0, (spanned(key), spanned(value)));
@@ -165,6 +176,47 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
         body: Cow::Owned(body),
         cluster,
     }
+}
+
+/// How nodes carry what comes to a port of theirs.
+fn mode(kubernetes: &Kubernetes, sink: &mut Sink) -> Option<dsr::OnCollision> {
+    let Some(dsr) = kubernetes.dsr else {
+        if let Some(unread) = &kubernetes.on_collision {
+            sink.push(
+                Diagnostic::new(
+                    code::SETTING_UNUSED,
+                    unread.span,
+                    "connections that nodes translate do not collide",
+                )
+                .label("read in the mode `dsr` only")
+                .help("add `load_balancer_mode: dsr`, or take `on_collision` out"),
+            );
+        }
+        return None;
+    };
+    if let Some((name, _)) = kubernetes.nodes.get(dsr::NODES) {
+        sink.push(
+            Diagnostic::new(
+                code::DSR_NODES,
+                name.span,
+                format!(
+                    "in the mode `dsr` a cluster has at most {} nodes",
+                    dsr::NODES
+                ),
+            )
+            .also(dsr, "this mode")
+            .label("one too many")
+            .help("leave nodes out, or write `load_balancer_mode: snat`"),
+        );
+    }
+    let word = kubernetes
+        .on_collision
+        .as_ref()
+        .map(|word| word.value.as_str());
+    Some(match word {
+        Some("port-rewrite") => dsr::OnCollision::PortRewrite,
+        Some(_) | None => dsr::OnCollision::Newest,
+    })
 }
 
 /// Somewhere in a section that has no nodes.
@@ -309,12 +361,27 @@ pub(super) fn write_rules(cluster: &Cluster, hosts: &mut [Host], vips: &[Vec<Ipv
         .iter()
         .flat_map(|service| service.lower(&addresses, vips))
         .collect();
+    let nodes: Vec<(String, Ipv4Addr)> = hosts
+        .iter()
+        .filter(|host| cluster.nodes.contains(&host.name))
+        .map(|host| (host.name.clone(), host.address))
+        .collect();
+    let nodes: Vec<dsr::Node<'_>> = nodes
+        .iter()
+        .map(|(name, address)| dsr::Node {
+            name,
+            address: *address,
+        })
+        .collect();
     for host in hosts
         .iter_mut()
         .filter(|host| cluster.nodes.contains(&host.name))
     {
         let mut text = kube_proxy::rules(&services, &host.name, cluster.drop_invalid);
         text.push_str(&vpc_cni::rules(vpcs::DEFAULT_RANGE, host.address));
+        if let Some(on_collision) = cluster.dsr {
+            text.push_str(&dsr::rules(&services, &nodes, &host.name, on_collision));
+        }
         host.rules = Some(text);
     }
 }

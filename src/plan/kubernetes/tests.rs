@@ -208,3 +208,46 @@ fn hashes_are_kube_proxys() {
         "NPX46M4PTMTKRN6Y"
     );
 }
+
+const RETURNING: &str = "
+title: t
+hosts: { client: { zone: a } }
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b } }
+  pods:
+    web: { count: 2, serve: { 80: echo } }
+    own: { node: n2, serve: { 81: echo } }
+  services:
+    shop: { type: NodePort, selector: web, ports: [{ port: 80, nodePort: 31468 }] }
+    kept: { type: NodePort, selector: own, externalTrafficPolicy: Local, ports: [{ port: 81, nodePort: 31469 }] }
+  emulate: { load_balancer_mode: dsr }
+steps:
+  - connect: { as: visit, from: client, to: 'n1:31468' }
+works: [visit.ok]
+cases:
+  newest: { kind: control }
+  rewrite: { kind: control, set: { kubernetes.emulate.on_collision: port-rewrite } }
+  snat: { kind: control, set: { kubernetes.emulate.load_balancer_mode: snat } }
+";
+
+#[test]
+fn nodes_that_return_directly_send_under_each_others_addresses() {
+    let plans = planned(RETURNING);
+    let checked = |plan: &Plan| -> Vec<bool> {
+        let ports = plan.fabric.ports.iter();
+        ports.map(|port| port.source_check).collect()
+    };
+    // The client is on the fabric first.
+    assert_eq!(checked(&plans[0]), [true, false, false]);
+    assert_eq!(checked(&plans[2]), [true, true, true]);
+    assert!(!rules(&plans[2], "n1").contains("table ip dsr"));
+    let rules = rules(&plans[0], "n2");
+    let (_, dsr) = rules.split_once("table ip dsr").expect("the table");
+    assert!(!dsr.contains("31469"), "the policy Local is kube-proxy's");
+    insta::assert_snapshot!("a_node_answers_in_the_name_of_another", dsr);
+    let redirects = |plan: &Plan| {
+        let mut sysctls = host(plan, "n1").sysctls.iter();
+        sysctls.any(|(key, _)| key.ends_with("send_redirects"))
+    };
+    assert!(redirects(&plans[0]) && !redirects(&plans[2]));
+}

@@ -2,7 +2,7 @@
 
 use super::quantities::time;
 use super::{WIDTH, devices, runs};
-use crate::fabric::config::{Link, Port};
+use crate::fabric::config::{Link, Port, RandomizedSequence};
 use crate::plan::{App, Attachment, Host, HostId, Plan, Server};
 use crate::report::wrap::cut;
 use crate::units::{Bytes, Percent, Rate};
@@ -166,6 +166,19 @@ fn link_text(link: &Link) -> String {
     }
     if let Some(queue) = link.queue {
         parts.push(format!("queue {queue} packets"));
+    }
+    match link.numbers.sequence {
+        Some(RandomizedSequence::HeaderOnly) => {
+            parts.push("other sequence numbers, but not in SACK blocks".into());
+        }
+        Some(RandomizedSequence::WithSack) => {
+            parts.push("other sequence numbers, in SACK blocks as well".into());
+        }
+        None => {}
+    }
+    if link.numbers.timestamp_offset != 0 {
+        let ticks = link.numbers.timestamp_offset.cast_signed();
+        parts.push(format!("the host's TCP timestamps {ticks:+}"));
     }
     parts.join(", ")
 }

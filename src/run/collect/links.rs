@@ -30,6 +30,9 @@ pub(in crate::run) fn effects<'i>(
             Impaired::Overtook(packets) => LinkDid::Overtook {
                 packets: packets.into(),
             },
+            Impaired::UntranslatedSack(ahead) => LinkDid::UntranslatedSack {
+                ahead: ahead.into(),
+            },
             Impaired::Queued(wait) => {
                 let ms = wait.as_secs_f64() * 1e3;
                 of_packet.queued_ms += ms;

@@ -39,6 +39,7 @@ pub const RECOGNISED: &[&str] = &[
     "needless-retransmission",
     "standing-queue",
     "delayed-ack",
+    "untranslated-sack",
     "window-scale-mismatch",
     "zero-window",
     "black-hole",

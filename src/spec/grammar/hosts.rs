@@ -226,9 +226,15 @@ pub static DIRECTION: Section = Section {
     fields: &IMPAIRMENTS,
 };
 
+/// `link.randomize_sequence`
+static RANDOMIZED: Words = Words {
+    now: &["header-only", "with-sack"],
+    later: &[],
+};
+
 /// `link`
 pub static LINK: Section = {
-    const FIELDS: [Field; 11] = {
+    const FIELDS: [Field; 12] = {
         let [
             delay,
             jitter,
@@ -262,6 +268,14 @@ pub static LINK: Section = {
             duplicate,
             reorder,
             corrupt,
+            field(
+                "randomize_sequence",
+                Optional,
+                Type::Word(&RANDOMIZED),
+                "A firewall between the host and its link gives both directions of each connection other sequence numbers, as Cisco's do \
+                    (`random-sequence-number`): `with-sack` those in SACK blocks as well; `header-only` leaves these as they were. \
+                    Packets have the numbers of the link's side in records, and each side's own in captures.",
+            ),
         ]
     };
     Section {

@@ -47,7 +47,7 @@ pub static KUBERNETES: Section = Section {
             "emulate",
             Optional,
             Type::Section(&EMULATE),
-            "What the emulated kube-proxy does where releases differ.",
+            "What the emulated kube-proxy, or what stands in its place, does where they differ.",
         ),
     ],
 };
@@ -55,14 +55,45 @@ pub static KUBERNETES: Section = Section {
 /// `kubernetes.emulate`
 pub static EMULATE: Section = Section {
     name: "what kube-proxy does",
-    doc: "Knobs of the emulated kube-proxy.",
-    fields: &[field(
-        "drop_invalid",
-        Default("true"),
-        Type::Bool,
-        "Packets that connection tracking calls INVALID are dropped before they reach a pod, as kube-proxy does since \
-            1.15. `false`: an older one, which lets them pass untranslated.",
-    )],
+    doc: "Knobs of the emulated kube-proxy, and of an eBPF data plane in its place.",
+    fields: &[
+        field(
+            "drop_invalid",
+            Default("true"),
+            Type::Bool,
+            "Packets that connection tracking calls INVALID are dropped before they reach a pod, as kube-proxy does since \
+                1.15. `false`: an older one, which lets them pass untranslated.",
+        ),
+        field(
+            "load_balancer_mode",
+            Default("snat"),
+            Type::Word(&MODES),
+            "How a node carries what comes to a port of the nodes to a pod elsewhere, with the policy Cluster. `snat`: under its own \
+                address, as kube-proxy does. `dsr`: under the client's, and the pod's node answers the client in the name of the \
+                node that was dialled, as with Cilium's `loadBalancer.mode: dsr` and Calico's `bpfExternalServiceMode: DSR`. The \
+                network then lets nodes send under addresses that are not theirs (AWS: no source/destination check). Which \
+                node was dialled is told by DSCP, where those have an IP option or a tunnel.",
+        ),
+        field(
+            "on_collision",
+            Optional,
+            Type::Word(&ON_COLLISION),
+            "In the mode `dsr`: two connections of one client and port that came by two nodes look the same to a pod. `newest`: \
+                its answers go out in the name of the node that the last SYN came by. `port-rewrite`: the pod's node gives the \
+                newcomer another source port, as Calico does since felix #2983. Default: newest.",
+        ),
+    ],
+};
+
+/// `kubernetes.emulate.load_balancer_mode`
+static MODES: Words = Words {
+    now: &["snat", "dsr"],
+    later: &[],
+};
+/// `kubernetes.emulate.on_collision`
+static ON_COLLISION: Words = Words {
+    now: &["newest", "port-rewrite"],
+    later: &[],
 };
 
 /// A field that hosts have too.

@@ -283,4 +283,6 @@ pub struct Link {
     pub reorder: Option<Spanned<f64>>,
     /// `corrupt:` 0.0..=1.0
     pub corrupt: Option<Spanned<f64>>,
+    /// `randomize_sequence:`, of both directions.
+    pub randomize_sequence: Option<Spanned<String>>,
 }

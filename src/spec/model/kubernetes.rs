@@ -15,6 +15,10 @@ pub struct Kubernetes {
     pub services: Vec<(Spanned<String>, Service)>,
     /// `emulate.drop_invalid`
     pub drop_invalid: bool,
+    /// `emulate.load_balancer_mode: dsr`
+    pub dsr: Option<Span>,
+    /// `emulate.on_collision`, where it is written.
+    pub on_collision: Option<Spanned<String>>,
 }
 
 /// `kubernetes.nodes.X`

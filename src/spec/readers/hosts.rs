@@ -89,6 +89,7 @@ fn direction(link: Option<&Node>, name: &str, span: Span) -> Link {
         duplicate: share("duplicate"),
         reorder: share("reorder"),
         corrupt: share("corrupt"),
+        randomize_sequence: both.written("randomize_sequence"),
     }
 }
 

@@ -10,14 +10,17 @@ use crate::spec::node;
 pub fn kubernetes(node: &node::Node, span: Span) -> Option<Kubernetes> {
     let fields = Fields::new(node, &KUBERNETES, span);
     let emulate = fields.node("emulate");
-    let drop_invalid = emulate
-        .map(|node| Fields::new(node, &EMULATE, span))
-        .and_then(|fields| fields.value::<bool>("drop_invalid"));
+    let emulate = emulate.map(|node| Fields::new(node, &EMULATE, span));
+    let emulate = emulate.as_ref();
+    let drop_invalid = emulate.and_then(|fields| fields.value::<bool>("drop_invalid"));
+    let mode = emulate.and_then(|fields| fields.value::<String>("load_balancer_mode"));
     Some(Kubernetes {
         nodes: fields.items("nodes", self::node)?,
         pods: fields.items("pods", pod)?,
         services: fields.items("services", service)?,
         drop_invalid: drop_invalid.is_none_or(|drops| drops.value),
+        dsr: mode.and_then(|mode| (mode.value == "dsr").then_some(mode.span)),
+        on_collision: emulate.and_then(|fields| fields.written("on_collision")),
     })
 }
 

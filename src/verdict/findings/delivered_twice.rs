@@ -58,7 +58,9 @@ fn copied_from(packet: &Packet) -> Option<i64> {
     effects
         .filter_map(|effect| match effect.what {
             LinkDid::Copied { from } => Some(from),
-            LinkDid::Damaged { .. } | LinkDid::Overtook { .. } => None,
+            LinkDid::Damaged { .. }
+            | LinkDid::Overtook { .. }
+            | LinkDid::UntranslatedSack { .. } => None,
         })
         .next_back()
 }

@@ -60,6 +60,7 @@ mod undetected_target;
 mod unhealthy_reset;
 mod unread_close;
 mod unshared_connections;
+mod untranslated_sack;
 mod vanished_peer;
 mod window_scale_mismatch;
 mod words;
@@ -109,6 +110,7 @@ pub const KINDS: &[&str] = &[
     needless_retransmission::KIND,
     standing_queue::KIND,
     delayed_ack::KIND,
+    untranslated_sack::KIND,
     window_scale_mismatch::KIND,
     zero_window::KIND,
     black_hole::KIND,
@@ -176,6 +178,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(needless_retransmission::find(&trace));
     findings.extend(standing_queue::find(&trace));
     findings.extend(delayed_ack::find(&trace));
+    findings.extend(untranslated_sack::find(&trace));
     findings.extend(window_scale_mismatch::find(&trace));
     findings.extend(zero_window::find(&trace));
     findings.extend(black_hole::find(&trace));

@@ -216,7 +216,10 @@ impl<'a, 'b> Notes<'a, 'b> {
         let place = self.trace.passages[passage].seq;
         let old = self.trace.name(place.of?);
         Some(if expected == place.at {
-            format!("this RST ends \"{old}\" at {}", ended.receiver)
+            let mut challenges = self.trace.challenges.iter();
+            let challenge = challenges.find(|challenge| challenge.rst == Some(passage));
+            let host = challenge.map_or(&ended.receiver, |challenge| &challenge.host);
+            format!("this RST ends \"{old}\" at {host}")
         } else {
             format!(
                 "too late to end \"{old}\": a RST must bear the number that {} expects next (RFC 5961 section 3)",

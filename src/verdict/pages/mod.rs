@@ -58,6 +58,7 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("standing-queue", include_str!("standing-queue.txt")),
     ("delayed-ack", include_str!("delayed-ack.txt")),
+    ("untranslated-sack", include_str!("untranslated-sack.txt")),
     (
         "window-scale-mismatch",
         include_str!("window-scale-mismatch.txt"),

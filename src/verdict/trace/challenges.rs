@@ -30,6 +30,16 @@ pub struct Challenge {
     pub again: Option<usize>,
 }
 
+/// It came to a host: the fabric brought it there, or to another one that sent it on.
+fn came_to(packet: &Packet, host: &str, onward: &HashMap<i64, &Packet>) -> bool {
+    let next = |packet: &&Packet| onward.get(&packet.id).copied();
+    let mut way = std::iter::successors(Some(packet), next).take(MOST_HOPS);
+    way.any(|packet| packet.receiver == host)
+}
+
+/// A damaged record may go round in circles.
+const MOST_HOPS: usize = 16;
+
 impl Trace<'_> {
     /// SYNs that were answered with a pure ACK of something else, on the target's side of translation.
     pub(super) fn find_challenges(&mut self) {
@@ -39,6 +49,7 @@ impl Trace<'_> {
         }
         let mut waiting: HashMap<(&str, &str), Waiting> = HashMap::new();
         let mut challenges: Vec<Challenge> = Vec::new();
+        let onward = self.onward();
         for i in 0..self.passages.len() {
             let (sent, ended) = (self.sent(i), self.ended(i));
             if is_syn(sent) && delivered(ended) {
@@ -59,7 +70,7 @@ impl Trace<'_> {
             }
             let syn = self.sent(wait.syn);
             let after = self.passages[wait.syn].ended < self.passages[i].sent;
-            if !after || sent.sender != self.ended(wait.syn).receiver {
+            if !after || !came_to(self.ended(wait.syn), &sent.sender, &onward) {
                 continue;
             }
             if acknowledges(sent, syn) || self.acknowledges_later(i, wait.syn) {
@@ -70,7 +81,7 @@ impl Trace<'_> {
                 wait.answered = true;
                 challenges.push(Challenge {
                     connection,
-                    host: sent.sender.clone(),
+                    host: self.origin(i).sender.clone(),
                     owner: self.passages[i].seq.of.filter(|owner| *owner != connection),
                     delivered_to: self.passages[i].connection.filter(|_| delivered(ended)),
                     syn: wait.syn,
@@ -100,6 +111,14 @@ impl Trace<'_> {
                 .copied();
         }
         self.challenges = challenges;
+    }
+
+    /// Records by the packet that they follow on its way.
+    fn onward(&self) -> HashMap<i64, &'_ Packet> {
+        let packets = self.evidence.packets.iter();
+        packets
+            .filter_map(|packet| Some((packet.follows?, packet)))
+            .collect()
     }
 
     /// The ACK covers bytes that its owner's client sent only after the SYN: it answers those, not the SYN.

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod attempts;
+mod beyond;
 mod challenges;
 mod journeys;
 mod numbers;
@@ -25,6 +26,7 @@ pub use packets::{
 pub use windows::Stall;
 
 use crate::evidence::{Connection, Evidence, Flow, Packet, connections_of_pairs};
+use beyond::Beyond;
 use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
 
@@ -105,6 +107,7 @@ pub struct Trace<'a> {
     pub challenges: Vec<Challenge>,
     /// For each connection those that the target cannot tell from it, itself left out.
     lookalikes: HashMap<usize, Vec<usize>>,
+    beyond: Beyond<'a>,
 }
 
 impl<'a> Trace<'a> {
@@ -112,13 +115,15 @@ impl<'a> Trace<'a> {
     pub fn new(evidence: &'a Evidence) -> Self {
         let index = Index::new(evidence);
         let passages = index.passages(evidence);
+        let beyond = beyond::beyond(evidence, &index);
         let mut trace = Self {
             evidence,
             passages,
             by_connection: vec![Vec::new(); evidence.connections.len()],
             by_local: by_local(evidence),
             challenges: Vec::new(),
-            lookalikes: index.lookalikes(),
+            lookalikes: index.lookalikes(&beyond),
+            beyond,
             legs: index.legs,
         };
         trace.number();
@@ -185,6 +190,11 @@ impl<'a> Trace<'a> {
             .get(&connection)
             .map(Vec::as_slice)
             .unwrap_or_default()
+    }
+
+    /// The addresses of a connection's client and server where hosts that pass it on have brought it to; none: nobody did.
+    pub fn beyond(&self, connection: usize) -> Option<(&'a str, &'a str)> {
+        self.beyond.get(&connection).copied()
     }
 
     /// Passages of a connection's SYNs, in order.
@@ -442,18 +452,30 @@ impl<'a> Index<'a> {
         (flow.or_else(|| target(&sent.to, &sent.from)), back)
     }
 
-    fn lookalikes(&self) -> HashMap<usize, Vec<usize>> {
-        let mut lookalikes = HashMap::new();
-        for family in self.target.values().filter(|family| family.len() > 1) {
+    /// The connection whose client sent this packet.
+    fn dialled(&self, packet: &Packet) -> Option<usize> {
+        let ends = (&*packet.protocol, &*packet.from, &*packet.to);
+        self.current(self.client.get(&ends), packet.t)
+    }
+
+    fn lookalikes(&self, beyond: &Beyond<'_>) -> HashMap<usize, Vec<usize>> {
+        let mut lookalikes: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut passed_on: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        for (connection, ends) in beyond {
+            passed_on.entry(*ends).or_default().push(*connection);
+        }
+        for family in passed_on.values_mut() {
+            family.sort_by(|a, b| self.started[*a].total_cmp(&self.started[*b]));
+        }
+        let families = self.target.values().chain(passed_on.values());
+        for family in families.filter(|family| family.len() > 1) {
             // A port used over and over by a load makes long families; only neighbours in time can meet.
             for (place, member) in family.iter().enumerate() {
                 let near = place.saturating_sub(FAMILY)..(place + FAMILY + 1).min(family.len());
-                let others = family[near]
-                    .iter()
-                    .copied()
-                    .filter(|c| c != member)
-                    .collect();
-                lookalikes.insert(*member, others);
+                let others = family[near].iter().copied().filter(|c| c != member);
+                let known = lookalikes.entry(*member).or_default();
+                let more: Vec<usize> = others.filter(|c| !known.contains(c)).collect();
+                known.extend(more);
             }
         }
         lookalikes

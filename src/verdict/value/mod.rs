@@ -250,7 +250,7 @@ fn finding(finding: &Finding) -> Value {
 }
 
 /// What is told of a packet, by name.
-const PACKET: [(&str, fn(&Packet) -> Value); 22] = [
+const PACKET: [(&str, fn(&Packet) -> Value); 23] = [
     ("t", |p| json!(p.t)),
     ("sender", |p| json!(p.sender)),
     ("receiver", |p| json!(p.receiver)),
@@ -284,6 +284,9 @@ const PACKET: [(&str, fn(&Packet) -> Value); 22] = [
     }),
     ("overtook", |p| {
         json!(p.links.as_ref().map_or(0, |links| links.overtook()))
+    }),
+    ("sack_ahead", |p| {
+        json!(p.links.as_ref().map_or(0, |links| links.sack_ahead()))
     }),
 ];
 

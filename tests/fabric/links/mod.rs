@@ -3,6 +3,7 @@
 mod delay;
 mod impairment;
 mod queue;
+mod renumbering;
 mod size;
 
 use crate::kit::*;

@@ -14,6 +14,8 @@ pub const SYSCTL_VALUE: Code = Code(323);
 pub const UNKNOWN_QUIRK: Code = Code(324);
 /// A quirk's value.
 pub const QUIRK_VALUE: Code = Code(325);
+/// A quirk of timestamps whose beginning is not known.
+pub const TIMESTAMPS_UNKNOWN: Code = Code(326);
 /// An idle timeout below a second.
 pub const IDLE_TOO_SHORT: Code = Code(330);
 /// A keepalive that the kernel cannot count.
@@ -69,7 +71,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         title: "no kernel quirk of this name",
         page: "`kernel` emulates, at the edge of the fabric, what other releases of Linux do:\n\
         `syn_resend: classic` brings back the full second that Linux before 5.6 waited after a suspicious answer to a SYN;\n\
-        `tcp_tw_recycle: 1` drops SYNs with older timestamps than their address had before, as the sysctl did until 4.12.\n\
+        `tcp_tw_recycle: 1` drops SYNs with older timestamps than their address had before, as the sysctl did until 4.12;\n\
+        `tcp_timestamp_offset: -3600000` makes its TCP timestamps those of a host that was started an hour later.\n\
         \n\
         Wrong:\n\
         \x20   kernel: { syn_resent: classic }\n\
@@ -83,6 +86,19 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         \x20   kernel: { syn_resend: slow }\n\
         Right:\n\
         \x20   kernel: { syn_resend: classic }     # or modern",
+    },
+    Rule {
+        code: TIMESTAMPS_UNKNOWN,
+        title: "an offset of TCP timestamps that begin nobody knows where",
+        page: "`tcp_timestamp_offset` makes a host's TCP timestamps those of one that was started earlier or later. By default Linux\n\
+        begins them at a random number for each connection; only with `net.ipv4.tcp_timestamps: 2` do they count from the\n\
+        start of the machine, and with 0 there are none.\n\
+        \n\
+        Wrong:\n\
+        \x20   kernel: { tcp_timestamp_offset: -3600000 }\n\
+        Right:\n\
+        \x20   sysctls: { net.ipv4.tcp_timestamps: 2 }\n\
+        \x20   kernel: { tcp_timestamp_offset: -3600000 }",
     },
     Rule {
         code: IDLE_TOO_SHORT,

@@ -159,6 +159,37 @@ pub(super) fn expand(
         }
         cluster.services.push(made);
     }
+    if cluster.returns_directly() {
+        shared_ports(kubernetes, &cluster.services, sink);
+    }
+}
+
+/// Direct server return knows a service by the port of its pods.
+fn shared_ports(kubernetes: &Kubernetes, services: &[Service], sink: &mut Sink) {
+    let mut known: HashMap<(&str, u16, bool), Span> = HashMap::new();
+    for (service, (_, section)) in services.iter().zip(&kubernetes.services) {
+        let ports = service.ports.iter().zip(&section.ports);
+        for (port, written) in ports.filter(|(port, _)| port.node_port.is_some() && !service.local)
+        {
+            let pods = section.selector.value.as_str();
+            let span = written.port.span;
+            if let Some(first) = known.insert((pods, port.target, port.udp), span) {
+                sink.push(
+                    Diagnostic::new(
+                        code::DSR_SERVICES,
+                        span,
+                        format!(
+                            "two ports of the nodes lead to port {} of `{pods}`",
+                            port.target
+                        ),
+                    )
+                    .also(first, "the other")
+                    .label("in the mode `dsr` answers do not tell the two apart")
+                    .help("choose another `targetPort`, or `type: ClusterIP` for one of them"),
+                );
+            }
+        }
+    }
 }
 
 impl Book {

@@ -21,6 +21,7 @@ pub(super) fn links(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String, i6
         let what = match effect.what {
             LinkDid::Damaged { .. } => "damaged",
             LinkDid::Copied { .. } => "copies made",
+            LinkDid::UntranslatedSack { .. } => "SACK blocks left",
             LinkDid::Overtook { .. } => "overtook others",
         };
         let link = links.entry(effect.link()).or_default();

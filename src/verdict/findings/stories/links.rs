@@ -5,6 +5,7 @@ use crate::evidence::{LinkDid, LinkEffect, OnLinks};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
     delivered_twice, needless_retransmission, pmtu_black_hole, standing_queue, undetected_damage,
+    untranslated_sack,
 };
 use crate::verdict::kit::{Kit, NEW, OLD};
 
@@ -226,6 +227,47 @@ fn copies_of_segments_lost_copies_and_what_a_program_repeats_are_not_delivered_t
     for kit in [segment, lost, repeated] {
         assert_eq!(told(&kit, delivered_twice::KIND).len(), 0);
     }
+}
+
+/// A segment is lost, what follows is acknowledged with blocks about something else, and a timeout makes good for it; or with
+/// blocks that fit.
+pub(in super::super) fn renumbered(happened: bool) -> Kit {
+    let (mut kit, x) = standing();
+    let segment = |kit: &mut Kit, number: i64| {
+        kit.up(x, ".", NEW.client + 1 + number * 1448, NEW.server + 1, 1448);
+    };
+    segment(&mut kit, 0);
+    kit.dropped("drop-rule");
+    for number in 1..3 {
+        segment(&mut kit, number);
+        kit.down(x, ".", NEW.server + 1, NEW.client + 1, 0);
+        if happened {
+            on_link(&mut kit, LinkDid::UntranslatedSack { ahead: 4711 });
+        }
+    }
+    kit.now += 230.0;
+    segment(&mut kit, 0);
+    kit.counter("client", "TcpExtTCPTimeouts", 1);
+    kit
+}
+
+#[test]
+fn what_the_wait_for_a_segment_was_is_told_with_the_box() {
+    let told = |kit: &Kit| told(kit, untranslated_sack::KIND);
+    let found = told(&renumbered(true)).remove(0);
+    assert_eq!(
+        found.summary,
+        "2 acknowledgements of \"x\" came to client with SACK blocks about bytes that it never sent: the box at client's link (up) \
+         moves sequence numbers, and not those in the option. The first were 4711 off. What was missing was sent again 230.3 ms after \
+         the first of them, when the retransmission timer fired."
+    );
+    let mut lost = renumbered(true);
+    for packet in &mut lost.evidence.packets {
+        if packet.links.is_some() {
+            packet.fate = "dropped: link-loss".into();
+        }
+    }
+    assert_eq!(told(&lost).len(), 0);
 }
 
 /// A segment is overtaken and sent again; or lost and sent again.

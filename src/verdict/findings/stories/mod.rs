@@ -75,6 +75,7 @@ const STORIES: &[Story] = &[
     story(needless_retransmission::KIND, overtaken, &[]),
     story(standing_queue::KIND, queued, &[]),
     story(delayed_ack::KIND, held_back, &[]),
+    story(untranslated_sack::KIND, renumbered, &[]),
     story(window_scale_mismatch::KIND, in_units, &[]),
     story(zero_window::KIND, unread, &[]),
     story(black_hole::KIND, swallowed, &[]),

@@ -1,6 +1,7 @@
 //! Two connections that are one 4-tuple to the target, and those that are not.
 
 use super::{closed_by_the_target, kinds, the};
+use crate::evidence::HostEvidence;
 use crate::verdict::findings::CITED;
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, old_is_up};
 
@@ -254,4 +255,62 @@ fn a_flow_without_a_named_connection_collides_all_the_same() {
             .summary
             .starts_with("By its own count web1 challenged a SYN once")
     );
+}
+
+/// Two nodes pass a client's port on to one pod; or to a pod each.
+fn by_nodes(pods: [&str; 2]) -> Kit {
+    let mut kit = Kit::new();
+    for (name, address) in [
+        ("n1", "10.0.1.20"),
+        ("n2", "10.0.2.20"),
+        ("pod", "10.0.2.21"),
+    ] {
+        let host = HostEvidence {
+            address: address.into(),
+            ..HostEvidence::default()
+        };
+        kit.evidence.hosts.insert(name.into(), host);
+    }
+    let pass_on = |kit: &mut Kit, syn: usize, node: &str, pod: &str| {
+        let before = kit.evidence.packets[syn].clone();
+        let client = before.from_after.clone();
+        let onward = kit.apart(before.t, (node, &client), ("n2", pod), "S");
+        (onward.follows, onward.id, onward.seq) = (Some(before.id), 1000 + before.id, before.seq);
+    };
+    let old = kit.connect("old", 40000, "n1", "n1");
+    kit.of(old).server = "pod".into();
+    kit.handshake(old, OLD);
+    pass_on(&mut kit, 0, "n1", pods[0]);
+    kit.now = 20.0;
+    let new = kit.connect("new", 40000, "n2", "n2");
+    kit.of(new).server = "pod".into();
+    let syn = kit.up(new, "S", NEW.client, 0, 0);
+    pass_on(&mut kit, syn, "n2", pods[1]);
+    if pods[0] == pods[1] {
+        kit.down(new, ".", OLD.server + 1, OLD.client + 1, 0);
+        kit.up(new, "R", OLD.client + 1, 0, 0);
+        kit.now += 8.0;
+        kit.up(new, "S", NEW.client, 0, 0);
+        kit.of(new).syns = 2;
+    }
+    kit.down(new, "S.", NEW.server, NEW.client + 1, 0);
+    kit.up(new, ".", NEW.client + 1, NEW.server + 1, 0);
+    kit
+}
+
+#[test]
+fn two_nodes_that_keep_a_clients_port_are_told_with_the_pod() {
+    let kit = by_nodes(["10.0.2.21:80"; 2]);
+    let collision = the(&kit, "flow-collision");
+    assert!(
+        collision.summary.starts_with(
+            "To pod, \"old\" (by n1) and \"new\" (by n2) are one and the same 4-tuple, 198.51.100.7:40000 -> 10.0.2.21:80. n1 and \
+             n2 both keep the client's address and port on the way to it, and neither knows of the other's connections."
+        ),
+        "{}",
+        collision.summary
+    );
+    assert_eq!(collision.connections, [0, 1]);
+    assert!(kinds(&kit).iter().any(|kind| kind == "stale-connection"));
+    assert_eq!(kinds(&by_nodes(["10.0.2.21:80", "10.0.2.22:80"])), [""; 0]);
 }

@@ -1,16 +1,20 @@
 //! `flow-collision`: two connections that their target cannot tell apart, and at most one way back.
 //!
 //! Told by a flow that lost its way back while its connection was alive; by a newcomer that met a challenge; by a
-//! newcomer that never got the way back because the balancer kept it where it was; and by a direct connection whose
-//! answer came back under a balancer's address, or the other way round.
+//! newcomer that never got the way back because the balancer kept it where it was; by a direct connection whose
+//! answer came back under a balancer's address, or the other way round; and by a challenge to a connection that came by
+//! another host than the one before.
 //! Observed on: AWS Network Load Balancers with client IP preservation (cross-zone, or two balancers, or a public
-//! address beside a balancer).
+//! address beside a balancer); nodes of a cluster that keep the client's address (Calico before felix #2983).
 
-use super::{cite, count, counters, distinct, join, lapse, quoted, with_via};
-use crate::evidence::{Connection, Flow};
+mod telling;
+
+use super::{cite, counters, distinct};
+use crate::evidence::Flow;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_syn_ack, target_side};
-use std::collections::{BTreeMap, HashMap};
+use crate::verdict::trace::{Trace, is_syn_ack};
+use std::collections::HashMap;
+use telling::{tell, tell_many};
 
 pub(super) const KIND: &str = "flow-collision";
 
@@ -32,6 +36,8 @@ enum How {
     Kept,
     /// One of the two goes past the balancer.
     Beside,
+    /// There is no balancer: two hosts pass them on under the client's address.
+    PassedOn,
 }
 
 /// One of the two.
@@ -45,9 +51,15 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let mut meetings = taken(trace);
     meetings.extend(kept(trace));
     meetings.extend(beside(trace, &meetings));
+    meetings.extend(passed_on(trace));
     meetings.sort_by(|a, b| a.at.total_cmp(&b.at));
     let mut findings = Vec::new();
-    for wanted in [is_taken as fn(&How) -> bool, is_kept, is_beside] {
+    for wanted in [
+        is_taken as fn(&How) -> bool,
+        is_kept,
+        is_beside,
+        is_passed_on,
+    ] {
         let of_this_kind: Vec<&Meeting> = meetings.iter().filter(|m| wanted(&m.how)).collect();
         if let Some(first) = of_this_kind.first() {
             findings.push(finding(trace, first, &of_this_kind));
@@ -66,6 +78,10 @@ fn is_kept(how: &How) -> bool {
 
 fn is_beside(how: &How) -> bool {
     matches!(how, How::Beside)
+}
+
+fn is_passed_on(how: &How) -> bool {
+    matches!(how, How::PassedOn)
 }
 
 /// Flows that lost their way back while alive, or whose target still held them.
@@ -186,6 +202,30 @@ fn beside(trace: &Trace, known: &[Meeting]) -> Vec<Meeting> {
     meetings
 }
 
+/// Newcomers that were challenged by what another connection has left, where both came by hosts that pass them on: there is no
+/// flow, and each of the two bears the address of another host.
+fn passed_on(trace: &Trace) -> Vec<Meeting> {
+    let connections = &trace.evidence.connections;
+    let met = trace.challenges.iter().filter_map(|challenge| {
+        let (old, new) = (challenge.owner?, challenge.connection);
+        let [one, other] = [old, new].map(|connection| &connections[connection]);
+        let direct = one.flow.is_none() && other.flow.is_none();
+        let passed_on = [old, new].iter().any(|c| trace.beyond(*c).is_some());
+        (direct && passed_on && one.remote != other.remote).then_some((old, new, challenge.syn))
+    });
+    let party = |connection| Party {
+        flow: None,
+        connection: Some(connection),
+    };
+    met.map(|(old, new, syn)| Meeting {
+        how: How::PassedOn,
+        at: trace.sent(syn).t,
+        old: party(old),
+        new: party(new),
+    })
+    .collect()
+}
+
 fn same_client_side(a: &Flow, b: &Flow) -> bool {
     a.client == b.client && a.listener == b.listener
 }
@@ -256,202 +296,10 @@ fn target<'a>(trace: &Trace<'a>, meeting: &Meeting) -> Option<&'a str> {
         .and_then(|f| evidence.flows.get(f))
         .map(|f| f.target.as_str());
     of_flow.or_else(|| {
-        meeting
-            .new
-            .connection
-            .map(|c| evidence.connections[c].target.as_str())
-    })
-}
-
-/// `198.51.100.7:40000 -> 10.0.1.10:80`
-fn tuple(trace: &Trace, meeting: &Meeting) -> String {
-    let evidence = trace.evidence;
-    let of_flow = meeting.new.flow.and_then(|f| evidence.flows.get(f));
-    let tuple = of_flow.map(|f| (f.seen_as.as_str(), f.target_address.as_str()));
-    let of_connection = || target_side(evidence, &evidence.connections[meeting.new.connection?]);
-    match tuple.or_else(of_connection) {
-        Some((client, target)) => format!("{client} -> {target}"),
-        None => "one 4-tuple".into(),
-    }
-}
-
-/// `"old" (by front/a)`
-fn name(trace: &Trace, party: Party) -> String {
-    match (
-        party.connection,
-        party.flow.and_then(|f| trace.evidence.flows.get(f)),
-    ) {
-        (Some(connection), _) => with_via(trace, connection),
-        (None, Some(flow)) => format!("a connection of {} (by {})", flow.client, flow.via),
-        (None, None) => "a connection".into(),
-    }
-}
-
-fn short(trace: &Trace, party: Party, else_word: &str) -> String {
-    party
-        .connection
-        .map_or(else_word.into(), |c| quoted(trace, c))
-}
-
-/// One meeting, told in full.
-fn tell(trace: &Trace, meeting: &Meeting) -> String {
-    let target = target(trace, meeting).unwrap_or("the target");
-    let (old, new) = (
-        short(trace, meeting.old, "the old one"),
-        short(trace, meeting.new, "the newcomer"),
-    );
-    let mut text = format!(
-        "To {target}, {} and {} are one and the same 4-tuple, {}.",
-        name(trace, meeting.old),
-        name(trace, meeting.new),
-        tuple(trace, meeting),
-    );
-    match &meeting.how {
-        How::Taken(was) => text.push_str(&format!(
-            " At {} the SYN of {new} took over the answers on it from {old}, which {}.",
-            lapse(meeting.at),
-            match was.as_str() {
-                "syn-sent" => "was still waiting for its SYN-ACK".to_owned(),
-                "closed" => format!("was closed, but {target} still remembered it"),
-                "expired" => format!("the balancer had forgotten, but {target} had not"),
-                other => format!("was {other}"),
-            }
-        )),
-        How::Kept => text.push_str(&format!(
-            " The balancer kept to {old}: whatever {target} answers to {new} is delivered to {old}."
-        )),
-        How::Beside => {
-            let way = way_back(trace, meeting);
-            text.push_str(&format!(
-                " One of them goes past the balancer, whose table still decides under which address {target}'s \
-                 answers leave{way}."
-            ));
-        }
-    }
-    for (party, word) in [(meeting.new, &new), (meeting.old, &old)] {
-        if let Some(connection) = party.connection {
-            text.push_str(&fate(word, &trace.evidence.connections[connection]));
-        }
-    }
-    text
-}
-
-/// Under which address the answer to the newcomer's SYN was delivered.
-fn way_back(trace: &Trace, meeting: &Meeting) -> String {
-    let answer = meeting.new.connection.and_then(|new| {
-        let challenge = trace
-            .challenges
-            .iter()
-            .find(|c| c.connection == new)
-            .map(|c| c.ack);
-        challenge.or_else(|| {
-            (0..trace.passages.len()).find(|i| {
-                let passage = &trace.passages[*i];
-                is_syn_ack(trace.sent(*i))
-                    && passage.ack.of == Some(new)
-                    && passage.connection != Some(new)
-            })
+        let new = &evidence.connections[meeting.new.connection?];
+        Some(match (&meeting.how, new.server.as_str()) {
+            (How::PassedOn, server) if !server.is_empty() => server,
+            _ => new.target.as_str(),
         })
-    });
-    match answer.map(|passage| trace.ended(passage)) {
-        Some(packet) if !packet.from_after.is_empty() => {
-            format!(
-                "; the answer to the newcomer's SYN came from {}",
-                packet.from_after
-            )
-        }
-        Some(_) | None => String::new(),
-    }
-}
-
-/// What became of a connection, as a sentence with a space before it.
-fn fate(word: &str, connection: &Connection) -> String {
-    if !connection.error.is_empty() {
-        let syns = count(connection.syns.unsigned_abs() as usize, "SYN");
-        return format!(
-            " {word} was never established: {} after {syns}.",
-            connection.error
-        );
-    }
-    if connection.syns > 1 {
-        return format!(
-            " {word} was established after {} SYNs and {}.",
-            connection.syns,
-            lapse(connection.ms)
-        );
-    }
-    match (
-        connection.server_error.as_str(),
-        connection.client_state.as_str(),
-    ) {
-        ("", _) | (_, "") => String::new(),
-        (error, state) => {
-            format!(
-                " For {word} the server's program met \"{error}\", while its client is {state}."
-            )
-        }
-    }
-}
-
-/// Many meetings: how many of what, where, and the first in full.
-fn tell_many(trace: &Trace, first: &Meeting, meetings: &[&Meeting]) -> String {
-    let evidence = trace.evidence;
-    let newcomers: Vec<&Connection> = meetings
-        .iter()
-        .filter_map(|m| m.new.connection)
-        .map(|c| &evidence.connections[c])
-        .collect();
-    let targets = distinct(
-        meetings
-            .iter()
-            .filter_map(|m| target(trace, m))
-            .map(str::to_owned),
-    );
-    let mut ways = distinct(
-        meetings
-            .iter()
-            .flat_map(|m| [m.old, m.new])
-            .filter_map(|p| p.connection)
-            .map(|c| evidence.connections[c].via.clone()),
-    );
-    ways.sort();
-    let mut text = match first.how {
-        How::Taken(_) => {
-            let mut states: BTreeMap<&How, usize> = BTreeMap::new();
-            meetings
-                .iter()
-                .for_each(|m| *states.entry(&m.how).or_default() += 1);
-            let states: Vec<String> = states
-                .into_iter()
-                .filter_map(|(how, n)| match how {
-                    How::Taken(was) => Some(format!("{n} {was}")),
-                    How::Kept | How::Beside => None,
-                })
-                .collect();
-            format!(
-                "{} times a SYN took over the answers on another flow's 4-tuple ({}).",
-                meetings.len(),
-                join(&states)
-            )
-        }
-        How::Kept => format!(
-            "{} newcomers never got an answer, because another flow with their 4-tuple kept getting it.",
-            meetings.len()
-        ),
-        How::Beside => format!(
-            "{} times a direct connection and one through the balancer met in one 4-tuple.",
-            meetings.len()
-        ),
-    };
-    text.push_str(&format!(
-        " {} lead to {} with the client's own port. Of {} newcomers {} were established, {} of them only after more \
-         than one SYN.",
-        join(&ways),
-        join(&targets),
-        newcomers.len(),
-        newcomers.iter().filter(|c| c.error.is_empty()).count(),
-        newcomers.iter().filter(|c| c.error.is_empty() && c.syns > 1).count(),
-    ));
-    text.push_str(&format!(" The first: {}", tell(trace, first)));
-    text
+    })
 }
