@@ -42,7 +42,7 @@ pub(super) struct Failed<'a> {
     pub(super) how: How,
     /// Passages that show it.
     pub(super) shown: Vec<usize>,
-    /// From the request, or the SYN, to what ended the wait, ms.
+    /// From the request (of one that nobody answered, from its end), or the SYN, to what ended the wait, ms.
     pub(super) after: f64,
 }
 
@@ -170,13 +170,19 @@ impl<'a> Told<'_, 'a> {
             _ => return None,
         };
         let end = shown.map_or(last, |p| trace.sent(p).t);
+        // An upload may be long, and the wait for its answer begins behind it.
+        let of_request = |p: &usize| !of_target(p) && trace.sent(*p).len > 0;
+        let since = match how == How::Silent {
+            true => after.filter(of_request).last().unwrap_or(request),
+            false => request,
+        };
         Some(Failed {
             connection: answer.connection,
             node: self.node,
             target: trace.legs[leg].target.clone(),
             how,
             shown: [Some(request), said, shown].into_iter().flatten().collect(),
-            after: end - trace.sent(request).t,
+            after: end - trace.sent(since).t,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::meter::Meter;
 use super::route::Route;
+use super::upload::Upload;
 use super::upstream::Upstream;
 use super::{Choice, Event, FORWARDED_FOR, Failure, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
@@ -108,7 +109,8 @@ impl<S: Surroundings> Proxy<S> {
     }
 
     /// The request as a target gets it.
-    fn forwarded(&self, client: SocketAddrV4, mut request: Request<Incoming>) -> Request<Incoming> {
+    fn forwarded(&self, client: SocketAddrV4, request: Request<Incoming>) -> Request<Upload> {
+        let mut request = request.map(Upload::new);
         *request.version_mut() = Version::HTTP_11;
         let headers = request.headers_mut();
         strip(headers);
@@ -130,8 +132,9 @@ impl<S: Surroundings> Proxy<S> {
         self: &Arc<Self>,
         (client, meter): (SocketAddrV4, &Meter),
         route: Route<'_>,
-        mut request: Request<Incoming>,
+        mut request: Request<Upload>,
     ) -> Result<Response<Body>, Failure> {
+        let progress = request.body().progress();
         let (choice, mut upstream, _waiting) = (route.choice, route.upstream, route.waiting);
         loop {
             let pair = self.surroundings.carries(client, choice, upstream.local);
@@ -143,7 +146,12 @@ impl<S: Surroundings> Proxy<S> {
             let asked = tokio::select! {
                 asked = upstream.sender.try_send_request(request) => asked,
                 // A request may take long to be sent; as long as it goes on, nobody is slow.
-                () = activity.silent(self.surroundings.limits().idle) => return Err(Failure::Slow),
+                () = activity.silent(self.surroundings.limits().idle) => {
+                    return Err(match progress.awaits() {
+                        true => Failure::Unfinished,
+                        false => Failure::Slow,
+                    });
+                }
             };
             match asked {
                 Ok(answer) => {
@@ -156,7 +164,8 @@ impl<S: Surroundings> Proxy<S> {
                     Some(unsent) => request = unsent,
                     None => {
                         tracing::debug!(target = %choice.address, error = ?error.error(), "a request");
-                        return Err(broken(error.error()));
+                        // What ends the client's content ends the connection that it goes over.
+                        return Err(progress.broken().unwrap_or_else(|| broken(error.error())));
                     }
                 },
             }
@@ -205,6 +214,10 @@ impl<S: Surroundings> Proxy<S> {
         let headers = answer.headers_mut();
         headers.insert(SERVER, HeaderValue::from_static("awselb/2.0"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        if why == Failure::Unfinished {
+            // What would come is the rest of this request, and no other.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         answer
     }
 
@@ -217,15 +230,20 @@ impl<S: Surroundings> Proxy<S> {
 
 /// What is wrong when a connection to a target fails while an answer is awaited.
 fn broken(error: &hyper::Error) -> Failure {
+    match error.is_parse() || is_nonsense(error) {
+        true => Failure::Unreadable,
+        false => Failure::Closed,
+    }
+}
+
+/// True when what came is no content as HTTP has it.
+pub(super) fn is_nonsense(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref());
     let unreadable = |error: &io::Error| {
         let kind = error.kind();
         kind == ErrorKind::InvalidData || kind == ErrorKind::InvalidInput
     };
-    match error.is_parse() || cause.is_some_and(unreadable) {
-        true => Failure::Unreadable,
-        false => Failure::Closed,
-    }
+    cause.is_some_and(unreadable)
 }
 
 /// What such an answer says.

@@ -12,6 +12,7 @@ mod client;
 mod meter;
 mod pairs;
 mod route;
+mod upload;
 mod upstream;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod clients;
 mod stand;
+mod uploads;
 
 use super::*;
 use hyper::header::COOKIE;

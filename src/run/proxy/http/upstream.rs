@@ -5,9 +5,9 @@
 
 use super::activity::{Activity, Noted};
 use super::meter::Meter;
+use super::upload::Upload;
 use super::{Choice, Event, Failure, Proxy, Surroundings};
 use crate::run::proxy::relay::Side;
-use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub(super) struct Upstream {
     pub(super) target: SocketAddrV4,
     /// Its own end.
     pub(super) local: SocketAddrV4,
-    pub(super) sender: SendRequest<Incoming>,
+    pub(super) sender: SendRequest<Upload>,
     pub(super) activity: Arc<Activity>,
     pub(super) meter: Arc<Meter>,
 }

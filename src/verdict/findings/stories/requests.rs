@@ -124,7 +124,7 @@ fn packets_say_why_there_is_no_answer() {
     let hangs_up = (true, 41.0, "F.", 0);
     let connected = [SYN, SYN_ACK, ACK, REQUEST];
     let after = |said: &[Said]| [&connected[..], said].concat();
-    let ways: [(i64, Vec<Said>, &str); 6] = [
+    let ways: [(i64, Vec<Said>, &str); 7] = [
         (
             502,
             vec![SYN, (false, 2.1, "R.", 0)],
@@ -156,6 +156,11 @@ fn packets_say_why_there_is_no_answer() {
             504,
             after(&[(false, 2.4, ".", 0)]),
             "web1 had the request of front/a and did not answer it: the idle timeout ran out, after 48.7 ms.",
+        ),
+        (
+            504,
+            after(&[(true, 30.0, "P.", 1000), (false, 30.1, ".", 0)]),
+            "web1 had the request of front/a and did not answer it: the idle timeout ran out, after 21.0 ms.",
         ),
     ];
     for (status, said, why) in ways {

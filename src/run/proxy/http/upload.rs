@@ -1,0 +1,88 @@
+//! The content of a request on its way to a target: whether its client is waited for, and what became of it.
+//!
+//! Who is slow is told by who is waited for. A target that does not read, or does not answer, keeps nobody waiting for the
+//! client, whose content is asked for only as fast as it can be passed on.
+
+use super::Failure;
+use super::answer::is_nonsense;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+/// What a client sends, and what is known of it.
+pub(super) struct Upload {
+    content: Incoming,
+    progress: Arc<Progress>,
+}
+
+/// What is known of a client's content.
+#[derive(Debug, Default)]
+pub(super) struct Progress(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// More is to come, and has not.
+    awaited: bool,
+    /// Why no more comes, though more was to.
+    broken: Option<Failure>,
+}
+
+impl Upload {
+    pub(super) fn new(content: Incoming) -> Self {
+        Self {
+            content,
+            progress: Arc::default(),
+        }
+    }
+
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+}
+
+impl Progress {
+    /// True while all that came is passed on, and more is to come.
+    pub(super) fn awaits(&self) -> bool {
+        self.state().awaited
+    }
+
+    /// What was wrong with it.
+    pub(super) fn broken(&self) -> Option<Failure> {
+        self.state().broken
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.content).poll_frame(cx);
+        let mut state = self.progress.state();
+        state.awaited = polled.is_pending();
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            state.broken = Some(match is_nonsense(error) {
+                true => Failure::Malformed,
+                false => Failure::Left,
+            });
+        }
+        drop(state);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
