@@ -119,11 +119,9 @@ impl Active {
             return false;
         }
         self.matched += 1;
-        let last = self
-            .rule
-            .count
-            .map_or(u64::MAX, |count| self.rule.nth.saturating_add(count) - 1);
-        let takes = (self.rule.nth..=last).contains(&self.matched);
+        let behind_first = self.matched.checked_sub(self.rule.nth);
+        let takes =
+            behind_first.is_some_and(|behind| self.rule.count.is_none_or(|count| behind < count));
         self.dropped += u64::from(takes);
         takes
     }

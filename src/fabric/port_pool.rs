@@ -65,6 +65,7 @@ impl PortPools {
             .pools
             .entry((zonal, target))
             .or_insert_with(|| Pool::new(seed, zonal, target, terms.size));
+        pool.resize(terms.size);
         pool.wake(now, terms.reuse);
         if pool.in_use >= pool.size {
             return None;
@@ -142,7 +143,7 @@ impl PortPools {
 
 impl Pool {
     fn new(seed: u64, zonal: Ipv4Addr, target: SocketAddrV4, size: u16) -> Self {
-        let size = usize::from(size.min(u16::MAX - FIRST_PORT + 1));
+        let size = ports(size);
         let words = [
             u64::from(zonal.to_bits()),
             u64::from(target.ip().to_bits()),
@@ -155,6 +156,13 @@ impl Pool {
             next: random::pick(random::hash(seed, &words), size.max(1)),
             resting: VecDeque::new(),
         }
+    }
+
+    /// Has so many ports from now on. Those behind its end that flows have stay theirs, and count, until they are given back.
+    fn resize(&mut self, size: u16) {
+        self.size = ports(size);
+        let words = self.size.div_ceil(64).max(self.taken.len());
+        self.taken.resize(words, 0);
     }
 
     fn is_taken(&self, index: usize) -> bool {
@@ -200,6 +208,11 @@ impl Pool {
         }
         None
     }
+}
+
+/// There are no more than this.
+fn ports(size: u16) -> usize {
+    usize::from(size.min(u16::MAX - FIRST_PORT + 1))
 }
 
 #[cfg(test)]
@@ -306,6 +319,28 @@ mod tests {
         assert_eq!(take(2002, 3), None, "three are taken");
         assert_eq!(take(9, 99), Some(2001));
         assert_eq!(take(2000, 99), None);
+    }
+
+    #[test]
+    fn a_pool_in_use_grows_and_shrinks() {
+        let mut pools = PortPools::new(3);
+        let mut given: HashSet<u16> = (0..2).map(|_| take(&mut pools, 2).unwrap()).collect();
+        assert_eq!(take(&mut pools, 2), None);
+        given.extend((0..128).map(|_| take(&mut pools, 130).unwrap()));
+        assert_eq!(given.len(), 130);
+        assert_eq!(take(&mut pools, 130), None);
+        // Of 130 in use 127 have to go before one of three is to be had.
+        let mut back: Vec<u16> = given.into_iter().collect();
+        back.sort_unstable();
+        for port in &back[..127] {
+            assert_eq!(take(&mut pools, 3), None);
+            pools.release(ZONAL, TARGET, *port);
+        }
+        assert_eq!(take(&mut pools, 3), None);
+        pools.release(ZONAL, TARGET, back[127]);
+        let port = take(&mut pools, 3).expect("two are in use");
+        assert!((FIRST_PORT..FIRST_PORT + 3).contains(&port), "{port}");
+        assert_eq!(take(&mut pools, 3), None);
     }
 
     #[test]

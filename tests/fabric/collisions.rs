@@ -1,6 +1,7 @@
 //! Two flows that a target cannot tell apart, under each policy; and source ports from a pool, where it cannot happen.
 
 use crate::kit::*;
+use hairpin::fabric::change::Change;
 use hairpin::fabric::config::*;
 use hairpin::fabric::record::*;
 use hairpin::packet::Headers;
@@ -291,6 +292,34 @@ fn source_ports_run_out_by_target_and_come_back_when_a_flow_is_over() {
     let freed = &net.fabric.flows()[3];
     assert_eq!(again.from, freed.target_side.from);
     assert_eq!(freed.displaced.expect("displaced").was, FlowState::Closed);
+}
+
+#[test]
+fn a_pool_in_use_follows_a_change_of_its_size() {
+    let mut config = one_target();
+    config.groups[0].preserve_client_ip = false;
+    config.balancers[0].snat_ports = 1;
+    let mut net = Net::new(config.clone());
+    let front = end(FRONT_A, 80);
+    net.connect(CLIENT, end(CLIENT_IP, C), front, 1);
+    let refused = |net: &mut Net, port| {
+        let syn = segment(end(CLIENT_IP, port), front, SYN, 1, 0);
+        assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::PortAllocation);
+    };
+    refused(&mut net, C + 1);
+    config.balancers[0].snat_ports = 2;
+    net.apply(Change::Configure(Box::new(config.clone())));
+    net.connect(CLIENT, end(CLIENT_IP, C + 1), front, 1);
+    refused(&mut net, C + 2);
+    // Who has a port keeps it, and nobody else gets one before it is given back.
+    config.balancers[0].snat_ports = 1;
+    net.apply(Change::Configure(Box::new(config)));
+    for port in [C, C + 1] {
+        refused(&mut net, C + 2);
+        net.forward(CLIENT, segment(end(CLIENT_IP, port), front, RST, 2, 0));
+    }
+    net.connect(CLIENT, end(CLIENT_IP, C + 2), front, 1);
+    refused(&mut net, C + 3);
 }
 
 #[test]

@@ -141,18 +141,22 @@ impl<'a> Borrowed<'a> {
 
     /// Connects from it, or from another one as long as this kernel has a connection on it that is over and not forgotten.
     async fn connect(&mut self, pending: &Pending) -> io::Result<TcpStream> {
-        let balancer = usize::from(self.station.place.balancer.0);
-        let mut left = self.station.plan.fabric.balancers[balancer].snat_ports;
+        let place = self.station.place;
+        let driver = self.station.world.driver();
+        let mut tried = 0;
         loop {
             let Loan { source, target } = self.loan;
             let stream = self.station.dial(source, target, pending).await;
             match stream {
-                Err(error) if is_taken(&error) && left > 0 => {
-                    left -= 1;
-                    let place = self.station.place;
-                    let driver = self.station.world.driver();
-                    let another = driver.ask(move |fabric, now| fabric.lend(now, place, target));
+                Err(error) if is_taken(&error) => {
+                    // No more often than there are ports.
+                    let another = driver.ask(move |fabric, now| {
+                        let balancers = &fabric.config().balancers;
+                        let ports = balancers[usize::from(place.balancer.0)].snat_ports;
+                        (tried < ports).then(|| fabric.lend(now, place, target))?
+                    });
                     *self = Self::new(self.station, another.await.ok_or(error)?);
+                    tried += 1;
                 }
                 other => return other,
             }
