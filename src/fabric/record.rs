@@ -6,6 +6,7 @@ use super::config::{BalancerId, EndpointPlace, GatewayId, GroupId, PortId, Proto
 use super::guard::rules::{Direction, SubnetId, View};
 pub use super::link::Stage;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What became of a packet. Every packet that enters has exactly one.
@@ -117,12 +118,14 @@ pub enum Reason {
 }
 
 /// A guard refused a packet: which, where and how it saw the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The packet's number, as in [`PacketRecord::id`].
     pub packet: u64,
     /// Who refused it.
     pub guard: GuardKind,
+    /// What that was called, and made of, then: the security groups that the interface had, or the subnet.
+    pub names: Arc<[String]>,
     /// Coming in, or going out.
     pub direction: Direction,
     /// The packet as it stood there.

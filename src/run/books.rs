@@ -5,7 +5,7 @@ use crate::evidence::{Displaced, Flow, Packet, Refusal};
 use crate::fabric::config::{
     Balancer, GatewayId, GroupId, PortId, Protocol, StandIns, Target, TargetGroup,
 };
-use crate::fabric::guard::rules::{Direction, SecurityGroupId};
+use crate::fabric::guard::rules::Direction;
 use crate::fabric::meter::Reading;
 use crate::fabric::nat::NatCounters;
 use crate::fabric::record::{
@@ -325,30 +325,16 @@ pub(super) fn refusals(plan: &Plan, books: &Books) -> Vec<Refusal> {
 }
 
 fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
-    let guards = &plan.fabric.guards;
-    let names = |groups: &[SecurityGroupId]| {
-        groups
-            .iter()
-            .map(|group| guards.security_groups[usize::from(group.0)].name.clone())
-            .collect()
-    };
-    let (guards, interface, rule) = match refusal.guard {
+    let (interface, rule) = match refusal.guard {
         GuardKind::SecurityGroup(Interface::Host(port)) => {
-            let port = port.0 as usize;
-            let name = plan.fabric.ports[port].name.clone();
-            (names(&guards.ports[port].groups), name, None)
+            (plan.fabric.ports[port.0 as usize].name.clone(), None)
         }
         GuardKind::SecurityGroup(Interface::Zonal(balancer, zonal)) => {
-            let balancer = usize::from(balancer.0);
-            let config = &plan.fabric.balancers[balancer];
+            let config = &plan.fabric.balancers[usize::from(balancer.0)];
             let zone = &config.zonal[usize::from(zonal.0)].zone;
-            let name = format!("{}/{zone}", config.name);
-            (names(&guards.balancers[balancer].groups), name, None)
+            (format!("{}/{zone}", config.name), None)
         }
-        GuardKind::NetworkAcl { subnet, rule } => {
-            let name = guards.subnets[usize::from(subnet.0)].name.clone();
-            (vec![name], String::new(), rule.map(i64::from))
-        }
+        GuardKind::NetworkAcl { rule, .. } => (String::new(), rule.map(i64::from)),
     };
     let direction = match (refusal.guard, refusal.direction) {
         (GuardKind::SecurityGroup(_), Direction::In) => "ingress",
@@ -358,7 +344,7 @@ fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
     };
     Refusal {
         packet: refusal.packet as i64,
-        guards,
+        guards: refusal.names.to_vec(),
         interface,
         direction: direction.to_owned(),
         rule,

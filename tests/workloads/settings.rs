@@ -165,3 +165,39 @@ steps:
         (&json!("read"), &visit["local"])
     );
 }
+
+/// There was nothing to guard when the lab began.
+#[test]
+fn guards_that_come_with_a_step_are_told_by_their_names() {
+    let body = r#"
+hosts:
+  client: { zone: a }
+  web: { zone: b, serve: { 80: echo } }
+steps:
+  - connect: { as: before, from: client, to: web }
+  - set: { path: security_groups.shut, value: { ingress: {} } }
+  - set: { path: hosts.web.security_groups, value: [shut] }
+  - connect: { as: by_group, from: client, to: web, timeout: 200ms }
+  - set: { path: security_groups.open, value: { ingress: { all: all } } }
+  - set: { path: hosts.web.security_groups, value: [open] }
+  - connect: { as: between, from: client, to: web }
+  - set: { path: network_acls, value: { b: { inbound: { 100: deny tcp/80 from 0.0.0.0/0 } } } }
+  - connect: { as: by_acl, from: client, to: web, timeout: 200ms }
+"#;
+    let Some(lab) = play(body, &[("plain", "{}")]) else {
+        return;
+    };
+    let case = lab.case("plain");
+    for (step, ok) in [
+        ("before", true),
+        ("by_group", false),
+        ("between", true),
+        ("by_acl", false),
+    ] {
+        has(case.step(step), json!({ "ok": ok }));
+    }
+    let refusals = case.evidence["refusals"].as_array().expect("a list");
+    let mut guards: Vec<_> = refusals.iter().map(|one| one["guards"].clone()).collect();
+    guards.dedup();
+    assert_eq!(guards, [json!(["shut"]), json!(["b"])]);
+}

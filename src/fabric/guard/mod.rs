@@ -13,7 +13,9 @@ use super::record::{GuardKind, Interface, Reason, Refusal};
 use crate::packet::Headers;
 use network_acl::Denied;
 use rules::{Direction, Guards, SubnetId, View};
+use rustc_hash::FxHashMap;
 use security_group::{Memory, Question};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The guards of a network and what they remember.
@@ -21,6 +23,8 @@ pub struct Watch {
     rules: Guards,
     /// By port.
     memories: Vec<Memory>,
+    /// Of guards that have refused something by the rules as they are now.
+    names: FxHashMap<GuardKind, Arc<[String]>>,
     refusals: Vec<Refusal>,
     limit: usize,
 }
@@ -49,6 +53,7 @@ impl Watch {
             Box::new(Self {
                 rules: rules.clone(),
                 memories,
+                names: FxHashMap::default(),
                 refusals: Vec::new(),
                 limit,
             })
@@ -61,6 +66,7 @@ impl Watch {
             return Self::new(&config.guards, config.record_limit);
         };
         watch.rules = config.guards.clone();
+        watch.names.clear();
         let ports = watch.rules.ports.len().max(watch.memories.len());
         watch.memories.resize_with(ports, Memory::default);
         Some(watch)
@@ -111,7 +117,8 @@ impl Watch {
             return Ok(());
         }
         let memory = &mut self.memories[port.0 as usize];
-        if quoted.is_some_and(|quoted| memory.concerns(direction, &quoted)) {
+        let tracking = &self.rules.tracking;
+        if quoted.is_some_and(|quoted| memory.concerns(crossing.at, tracking, direction, &quoted)) {
             return Ok(());
         }
         let question = Question {
@@ -121,7 +128,6 @@ impl Watch {
             view: crossing.view,
             through,
         };
-        let tracking = &self.rules.tracking;
         if memory.passes(crossing.at, tracking, crossing.headers, &question) {
             return Ok(());
         }
@@ -179,9 +185,13 @@ impl Watch {
 
     fn refuse(&mut self, crossing: &AtGuard<'_>, direction: Direction, guard: GuardKind) -> Reason {
         if self.refusals.len() < self.limit {
+            let rules = &self.rules;
+            let known = self.names.entry(guard);
+            let names = known.or_insert_with(|| names(rules, guard).into());
             self.refusals.push(Refusal {
                 packet: crossing.packet,
                 guard,
+                names: Arc::clone(names),
                 direction,
                 view: crossing.view,
                 flags: crossing.headers.flags,
@@ -195,4 +205,21 @@ impl Watch {
             (GuardKind::NetworkAcl { .. }, Direction::Out) => Reason::NetworkAclOutbound,
         }
     }
+}
+
+/// What a guard is called: the security groups of its interface, or its subnet.
+fn names(rules: &Guards, guard: GuardKind) -> Vec<String> {
+    let groups = match guard {
+        GuardKind::SecurityGroup(Interface::Host(port)) => &rules.ports[port.0 as usize].groups,
+        GuardKind::SecurityGroup(Interface::Zonal(balancer, _)) => {
+            &rules.balancers[usize::from(balancer.0)].groups
+        }
+        GuardKind::NetworkAcl { subnet, .. } => {
+            return vec![rules.subnets[usize::from(subnet.0)].name.clone()];
+        }
+    };
+    let groups = groups.iter();
+    groups
+        .map(|group| rules.security_groups[usize::from(group.0)].name.clone())
+        .collect()
 }

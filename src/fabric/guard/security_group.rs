@@ -172,24 +172,37 @@ impl Memory {
         true
     }
 
-    /// True when an ICMP error is about a packet of a connection that is remembered. `quoted`: that packet.
-    pub fn concerns(&self, direction: Direction, quoted: &View) -> bool {
+    /// True when an ICMP error is about a packet of a connection that is remembered, and has not been silent for too long.
+    /// `quoted`: that packet.
+    pub fn concerns(
+        &self,
+        now: Duration,
+        tracking: &Tracking,
+        direction: Direction,
+        quoted: &View,
+    ) -> bool {
         // The packet it is about went the other way.
         let ends = Ends::of(direction.reverse(), quoted);
-        self.connections.contains_key(&ends)
+        let known = self.connections.get(&ends);
+        known.is_some_and(|connection| connection.lives(now, tracking, quoted.protocol))
     }
 }
 
 impl Connection {
     /// True while a packet belongs to this connection rather than to a new one.
     fn stands(&self, now: Duration, tracking: &Tracking, headers: &Headers) -> bool {
-        let limit = match headers.protocol {
+        self.lives(now, tracking, headers.protocol) && !(self.over && headers.is_opening())
+    }
+
+    /// True until it has been silent for too long.
+    fn lives(&self, now: Duration, tracking: &Tracking, protocol: u8) -> bool {
+        let limit = match protocol {
             TCP => tracking.tcp,
             UDP if self.answered => tracking.udp_stream,
             UDP | ICMP => tracking.udp,
             _ => tracking.other,
         };
-        now.saturating_sub(self.last) < limit && !(self.over && headers.is_opening())
+        now.saturating_sub(self.last) < limit
     }
 
     fn note(&mut self, now: Duration, direction: Direction, headers: &Headers) {

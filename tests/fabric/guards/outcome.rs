@@ -1,6 +1,7 @@
 //! What a refusal leaves behind: its record, counters, and no flow; and what guards do to packets that no host began.
 
 use super::*;
+use hairpin::fabric::change::Change;
 use hairpin::packet::TCP;
 
 #[test]
@@ -14,6 +15,7 @@ fn a_refusal_says_who_and_how_it_saw_the_packet() {
         [Refusal {
             packet: 0,
             guard: GuardKind::SecurityGroup(Interface::Host(WEB1)),
+            names: ["web-sg".to_owned()].into(),
             direction: Direction::In,
             view: View {
                 protocol: TCP,
@@ -32,13 +34,33 @@ fn a_refusal_says_who_and_how_it_saw_the_packet() {
     acl(A, vec![allow(100, (80, 80), ANY)], vec![deny])(&mut config.guards);
     let mut net = Net::new(config);
     handshake(&mut net, CLIENT, CLIENT_IP, (FRONT_A, 80));
-    let refusal = net.fabric.refusals()[0];
+    let refusal = &net.fabric.refusals()[0];
     let by = GuardKind::NetworkAcl {
         subnet: SubnetId(0),
         rule: Some(90),
     };
     assert_eq!((refusal.guard, refusal.direction), (by, Direction::Out));
     assert_eq!(refusal.view.to, end(CLIENT_IP, C));
+}
+
+#[test]
+fn a_refusal_says_who_it_was_then() {
+    let mut config = open(config());
+    web(vec![])(&mut config.guards);
+    let mut net = Net::new(config.clone());
+    let refused = |net: &mut Net| {
+        let syn = segment(end(WEB2_IP, C), end(WEB1_IP, 80), SYN, 1, 0);
+        net.dropped(WEB2, syn.bytes())
+    };
+    for name in ["web-sg", "replacement"] {
+        config.guards.security_groups[0].name = name.to_owned();
+        net.apply(Change::Configure(Box::new(config.clone())));
+        assert_eq!(refused(&mut net), Reason::SecurityGroupIngress);
+        assert_eq!(refused(&mut net), Reason::SecurityGroupIngress);
+    }
+    let refusals = net.fabric.refusals().iter();
+    let names: Vec<&str> = refusals.map(|refusal| refusal.names[0].as_str()).collect();
+    assert_eq!(names, ["web-sg", "web-sg", "replacement", "replacement"]);
 }
 
 #[test]

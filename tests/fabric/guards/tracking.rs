@@ -67,6 +67,22 @@ fn an_error_about_a_known_connection_comes_through() {
     assert_eq!(net.dropped(WEB1, error), Reason::SecurityGroupEgress);
 }
 
+#[test]
+fn an_error_about_a_connection_that_is_forgotten_is_refused() {
+    let mut config = open(config());
+    web(vec![])(&mut config.guards);
+    config.guards.security_groups[0].egress = vec![rule(Traffic::Udp(Ports::ALL), VPC)];
+    let mut net = Net::new(config);
+    let ask = datagram(end(WEB1_IP, 5000), end(WEB2_IP, 53), 4);
+    let error = || port_unreachable(WEB2_IP, WEB1_IP, &ask);
+    net.send(WEB1, ask.clone());
+    net.now += Duration::from_secs(29);
+    assert_eq!(net.send(WEB2, error()).len(), 1, "{:?}", net.last_fate());
+    // It was no packet of the connection, whose 30 seconds are over.
+    net.now += Duration::from_secs(1);
+    assert_eq!(net.dropped(WEB2, error()), Reason::SecurityGroupIngress);
+}
+
 /// web1 and web2 talk directly; then the rule that let web2 in is taken away.
 fn after_the_rule_is_gone(ingress: &str, egress: Vec<Rule>) -> Fate {
     let mut config = open(config());
