@@ -8,6 +8,7 @@
 pub(super) mod filter;
 
 use super::error::Error;
+use crate::packet::VnetHeader;
 use nix::errno::Errno;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -15,11 +16,13 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One packet's room in the ring, bytes: 80 for the kernel's own header, then IP and TCP headers with all their options, or
-/// those of ICMP and of the packet it quotes.
+/// One packet's room in the ring, bytes: 90 for the kernel's own headers and Ethernet's, then IP and TCP headers with all their
+/// options, or those of ICMP and of the packet it quotes.
 const FRAME: usize = 256;
-/// Bytes of a packet that are kept, at most.
+/// Bytes of a packet that are kept, at most, from the IP header on.
 const KEPT: u32 = 128;
+/// An Ethernet header, bytes.
+const ETHERNET: usize = 14;
 /// Memory is had in blocks of this size, bytes.
 const BLOCK: usize = 64 * 1024;
 /// Packets kept for one parent, at least and at most: 2 MiB to 8 MiB, which the kernel clears and holds whether they come
@@ -29,10 +32,12 @@ const MOST: usize = 32 * 1024;
 /// Packets of a connection that there is room for.
 const OF_A_CONNECTION: usize = 64;
 
-/// `struct tpacket2_hdr` begins with status, length, kept length, then the offset of the network header and the time.
+/// `struct tpacket2_hdr` begins with status, length, kept length, then the offsets of the link layer's header, before which the
+/// [`VnetHeader`] stands, and of the network's, and the time. Lengths count from the former.
 const STATUS: usize = 0;
 const LENGTH: usize = 4;
 const SNAPSHOT: usize = 8;
+const LINK: usize = 12;
 const NETWORK: usize = 14;
 const SECONDS: usize = 16;
 const NANOSECONDS: usize = 20;
@@ -49,9 +54,11 @@ pub struct Sighting {
     pub device: u32,
     /// From the parent to the host inside; else from it.
     pub inward: bool,
+    /// Payload of each packet that it is on a wire, bytes, where it is several (a super-packet).
+    pub segment: Option<u16>,
     /// From the IP header on, as much as was kept.
     pub bytes: Vec<u8>,
-    /// Bytes of the whole.
+    /// Bytes of the whole, from there on.
     pub length: usize,
 }
 
@@ -78,7 +85,7 @@ impl Observer {
     /// The operation that the kernel refused.
     pub fn start(devices: RangeInclusive<u32>, connections: usize) -> Result<Self, Error> {
         let frames = frames(connections);
-        let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: no memory is involved. Protocol 0 receives nothing until the socket is bound.
         let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
         let fd = Errno::result(fd).map_err(|errno| Error::system("open a packet socket", errno))?;
@@ -86,6 +93,9 @@ impl Observer {
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         let version: libc::c_int = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         set(&socket, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
+        // Of SOCK_DGRAM the kernel does not tell it.
+        let on: libc::c_int = 1;
+        set(&socket, libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
         let blocks = frames * FRAME / BLOCK;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
@@ -150,14 +160,17 @@ impl Observer {
         let word = |at: usize| {
             u32::from_ne_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
         };
-        let start = usize::from(u16::from_ne_bytes([frame[NETWORK], frame[NETWORK + 1]]));
-        let kept = frame.get(start..start + word(SNAPSHOT) as usize)?;
+        let half = |at: usize| usize::from(u16::from_ne_bytes([frame[at], frame[at + 1]]));
+        let (link, start) = (half(LINK), half(NETWORK));
+        let kept = frame.get(start..link + word(SNAPSHOT) as usize)?;
+        let vnet = VnetHeader::read(frame.get(link.checked_sub(VnetHeader::LEN)?..)?)?;
         Some(Sighting {
             at: Duration::new(word(SECONDS).into(), word(NANOSECONDS)),
             device: word(INTERFACE),
             inward: frame[KIND] == libc::PACKET_OUTGOING,
+            segment: Some(vnet.gso_size).filter(|_| vnet.is_gso()),
             bytes: kept.to_vec(),
-            length: word(LENGTH) as usize,
+            length: (word(LENGTH) as usize).saturating_sub(start - link),
         })
     }
 }

@@ -58,6 +58,26 @@ steps:
     assert_eq!(out["flow"], 0, "{out}");
     has(case.step("neighbour"), json!({ "target": "desk-2" }));
     has(case.step("across"), json!({ "target": "desk-2" }));
+    // A super-packet is as many packets on a veth as it is on the network, where it is the same one.
+    let all = case.evidence["packets"].as_array().expect("a list");
+    let number = |packet: &serde_json::Value, name: &str| packet[name].as_i64().expect("a number");
+    let both = all.iter().filter_map(|packet| {
+        let before = packet["follows"].as_i64()?;
+        let before = all.iter().find(|other| number(other, "id") == before)?;
+        Some((before, packet))
+    });
+    let mut several = 0;
+    for (one, other) in both {
+        for name in ["wire_packets", "wire_bytes"] {
+            assert_eq!(
+                number(one, name),
+                number(other, name),
+                "{name} of {one} and {other}"
+            );
+        }
+        several += i64::from(number(one, "wire_packets") > 1);
+    }
+    assert!(several > 0, "200,000 bytes go in super-packets");
 }
 
 #[test]

@@ -44,8 +44,7 @@ pub struct Packet {
     pub len: i64,
     /// Window field.
     pub window: i64,
-    /// Packets that it is on a wire: a kernel hands over several at once. On a device inside a host it is one, and nobody
-    /// asks how a wire would carry it.
+    /// Packets that it is on a wire: a kernel hands over several at once, on devices inside a host too.
     #[serde(default)]
     pub wire_packets: i64,
     /// Their bytes, IP and transport headers included.

@@ -98,7 +98,8 @@ pub(super) fn sightings(story: &Story) -> Sightings {
             }
             let mut bytes = sighting.bytes;
             bytes.resize(sighting.length, 0);
-            if let Ok(headers) = Headers::parse(&VnetHeader::default(), &bytes) {
+            if let Ok(mut headers) = Headers::parse(&VnetHeader::default(), &bytes) {
+                headers.gso_size = sighting.segment.filter(|size| *size > 0);
                 sightings.list.push(Seen {
                     host: *host,
                     inward: sighting.inward,
@@ -287,8 +288,8 @@ fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
         },
         len: headers.payload_len() as i64,
         window: headers.window.into(),
-        wire_packets: 1,
-        wire_bytes: headers.total_len as i64,
+        wire_packets: headers.wire_packets() as i64,
+        wire_bytes: headers.wire_bytes() as i64,
         fate: SEEN.to_owned(),
         flow: None,
         gateway: Default::default(),

@@ -1,6 +1,6 @@
 //! Which packets a socket takes, in the socket filter's own language (linux/filter.h).
 
-use super::{Error, set};
+use super::{ETHERNET, Error, set};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 
@@ -14,7 +14,7 @@ const RETURN: u16 = 0x06;
 const PROTOCOL: u32 = 0xffff_f000;
 const DEVICE: u32 = PROTOCOL + 8;
 
-/// TCP, UDP and ICMP over IPv4 on these devices, so many bytes of each packet; of a socket that sees no link-layer header.
+/// TCP, UDP and ICMP over IPv4 on these devices, so many bytes of each packet behind its Ethernet header.
 pub fn recorded(devices: RangeInclusive<u32>, kept: u32) -> Vec<libc::sock_filter> {
     vec![
         code(LOAD_WORD, 0, 0, DEVICE),
@@ -22,11 +22,11 @@ pub fn recorded(devices: RangeInclusive<u32>, kept: u32) -> Vec<libc::sock_filte
         code(GREATER, 7, 0, *devices.end()),
         code(LOAD_WORD, 0, 0, PROTOCOL),
         code(EQUAL, 0, 5, libc::ETH_P_IP as u32),
-        code(LOAD_BYTE, 0, 0, 9),
+        code(LOAD_BYTE, 0, 0, ETHERNET as u32 + 9),
         code(EQUAL, 2, 0, libc::IPPROTO_TCP as u32),
         code(EQUAL, 1, 0, libc::IPPROTO_UDP as u32),
         code(EQUAL, 0, 1, libc::IPPROTO_ICMP as u32),
-        code(RETURN, 0, 0, kept),
+        code(RETURN, 0, 0, ETHERNET as u32 + kept),
         code(RETURN, 0, 0, 0),
     ]
 }
