@@ -291,11 +291,27 @@ fn a_lab_that_dies_leaves_its_last_words() {
         assert!(killed.expect("kill is there").success());
     };
     bench.up("web");
+    let file = bench.scratch.0.join("cut.pcapng");
+    let follower = bench
+        .command(&["capture", "web", "--follow", "-o"])
+        .arg(&file)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    eventually(LIMIT, "a capture has begun", || {
+        fs::metadata(&file)
+            .is_ok_and(|file| file.len() > 0)
+            .then_some(())
+    });
     // Outer, init, worker.
     kill(family(bench.keeper("web"))[2]);
     eventually(LIMIT, "it is dead", || {
         (bench.ps()[0]["state"] == "dead").then_some(())
     });
+    let cut = follower.wait_with_output().expect("it ends");
+    assert_eq!(cut.status.code(), Some(3), "{cut:?}");
+    let said = String::from_utf8_lossy(&cut.stderr);
+    assert!(said.contains("the lab `web` broke off"), "{said}");
     let words = ["the lab `web` is dead", "the worker was killed by SIGKILL"];
     bench.refuses(&["down", "web"], &words);
     let output = bench.hairpin(&["exec", "web", "one", "--", "true"]);

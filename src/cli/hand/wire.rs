@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 /// Of what is said here. A question of another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of a question, at most.
 pub const LONGEST: usize = 2 << 20;
@@ -94,7 +94,7 @@ pub enum Answer {
         /// The host.
         host: String,
     },
-    /// A capture follows, in bytes, to the end.
+    /// A capture follows, in pieces, to an empty one: each its length, four bytes in network order, and so many bytes.
     Packets,
     /// What was recorded.
     Recorded(Box<Record>),
