@@ -288,6 +288,18 @@ fn queue(fd: BorrowedFd<'_>, request: libc::Ioctl) -> Result<u64, Errno> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
+/// Ends a TCP connection as its close does, which is to follow, whoever has a copy of its descriptor.
+///
+/// Whatever program is started at this moment, in any case, has a copy of every descriptor until it is executed, and keeps the
+/// socket open for as long: what came meanwhile would be unread, and its close a reset. So the socket is shut down first, which
+/// says the same to the other end; not where something is unread already, for then it is the close that says it.
+pub fn hang_up(fd: BorrowedFd<'_>) {
+    if unread(fd) == Ok(0) {
+        let shut = nix::sys::socket::shutdown(fd.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+        tracing::trace!(?shut, "a connection is closed");
+    }
+}
+
 /// Makes the next close send RST instead of FIN.
 ///
 /// # Errors

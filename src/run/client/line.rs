@@ -2,6 +2,7 @@
 //!
 //! Everything here happens where the socket is, which may be an annex (see `slot`). Not here: who takes it there (see `client`).
 
+use super::late::{Owed, letter};
 use super::wire::Wire;
 use crate::run::slot::Slot;
 use crate::run::word::Fault;
@@ -10,12 +11,14 @@ use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// Bytes of what came that are kept as text.
 const TEXT_LIMIT: usize = 1024;
+/// After so many letters they are the same again.
+const ALPHABET: u64 = 26;
 
 /// The socket's side of a connection.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct Line {
     /// Its socket.
     pub slot: Slot<Wire>,
     state: Mutex<State>,
+    /// What may still come of what was sent before.
+    owed: Mutex<Owed>,
     sent: Arc<AtomicU64>,
     received: Arc<AtomicU64>,
 }
@@ -80,6 +85,7 @@ impl Line {
         Self {
             slot,
             state: Mutex::default(),
+            owed: Mutex::default(),
             sent: Arc::default(),
             received: Arc::default(),
         }
@@ -87,12 +93,20 @@ impl Line {
 
     /// Writes so many bytes within a limit, in so many pieces: no write takes bytes of two.
     pub async fn send(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
+        let shift = self.owed().shift();
+        let moved = self.write(shift, bytes, writes, limit).await;
+        self.owed().add(shift, 0, moved.sent);
+        moved
+    }
+
+    /// The same, of the letters from this one on.
+    async fn write(&self, shift: u8, bytes: u32, writes: u32, limit: Duration) -> Moved {
         let mut moved = Moved::default();
         let Some(stream) = self.slot.get() else {
             return self.unusable();
         };
         let work = async {
-            let chunk = pattern(bytes, stream.is_datagram());
+            let chunk = pattern(shift, bytes, stream.is_datagram());
             let piece = u64::from(bytes.div_ceil(writes).max(1));
             while moved.sent < u64::from(bytes) {
                 if let Err(error) = stream.writable().await {
@@ -100,7 +114,8 @@ impl Line {
                 }
                 let left = u64::from(bytes) - moved.sent;
                 let left = left.min(piece - moved.sent % piece) as usize;
-                match stream.try_write(&chunk[..left.min(chunk.len())]) {
+                let letters = &chunk[(moved.sent % ALPHABET) as usize..];
+                match stream.try_write(&letters[..left.min(letters.len())]) {
                     Ok(count) => moved.sent += count as u64,
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                     // What is left to say of a socket whose error was told already.
@@ -124,6 +139,11 @@ impl Line {
 
     /// Reads so many bytes, or one datagram, within a limit.
     pub async fn receive(&self, bytes: u32, limit: Duration) -> Moved {
+        self.read(bytes, limit, false).await
+    }
+
+    /// The same. `answer`: the echo of what was sent before is none, however late it comes; it is read and forgotten.
+    async fn read(&self, bytes: u32, limit: Duration, answer: bool) -> Moved {
         let mut moved = Moved::default();
         let Some(stream) = self.slot.get() else {
             return self.unusable();
@@ -141,10 +161,19 @@ impl Line {
                 match stream.try_read(&mut buffer[..room]) {
                     Ok(0) if !whole => return self.pending().unwrap_or(Fault::EOF),
                     Ok(count) => {
-                        moved.received += count as u64;
-                        let keep = count.min(TEXT_LIMIT.saturating_sub(moved.text.len()));
-                        moved.text.extend_from_slice(&buffer[..keep]);
-                        if whole {
+                        let came = &buffer[..count];
+                        let late = match whole {
+                            true if self.owed().has(came) => count,
+                            true => 0,
+                            false => self.owed().take(came),
+                        };
+                        let late = if answer { late } else { 0 };
+                        self.received.fetch_add(late as u64, Ordering::Relaxed);
+                        let came = &came[late..];
+                        moved.received += came.len() as u64;
+                        let keep = came.len().min(TEXT_LIMIT.saturating_sub(moved.text.len()));
+                        moved.text.extend_from_slice(&came[..keep]);
+                        if whole && late == 0 {
                             break;
                         }
                     }
@@ -162,27 +191,31 @@ impl Line {
     }
 
     /// Writes so many bytes and reads as many, all within one limit. Of datagrams one goes out and one comes back. What
-    /// came before, and nobody read, is no answer: it is read and forgotten.
+    /// came before, and nobody read, is no answer, nor is the echo of what was sent before: they are read and forgotten.
     pub async fn exchange(&self, bytes: u32, writes: u32, limit: Duration) -> Moved {
         if let Some(stream) = self.slot.get() {
-            match stream.discard() {
-                Ok(unread) => _ = self.received.fetch_add(unread, Ordering::Relaxed),
-                Err(error) => {
-                    let fault = Fault::from(&error);
-                    self.note(fault);
-                    return Moved {
-                        fault,
-                        ..Moved::default()
-                    };
-                }
+            let shown = |unread: &[u8]| {
+                self.owed().take(unread);
+                self.received
+                    .fetch_add(unread.len() as u64, Ordering::Relaxed);
+            };
+            if let Err(error) = stream.discard(shown) {
+                let fault = Fault::from(&error);
+                self.note(fault);
+                return Moved {
+                    fault,
+                    ..Moved::default()
+                };
             }
         }
+        let shift = self.owed().shift();
         let until = Instant::now() + limit;
         // Both at once: an echo of more than the buffers hold would block a writer that does not read.
-        let (sent, received) = tokio::join!(self.send(bytes, writes, limit), async {
-            self.receive(bytes, until.saturating_duration_since(Instant::now()))
-                .await
+        let (sent, received) = tokio::join!(self.write(shift, bytes, writes, limit), async {
+            let left = until.saturating_duration_since(Instant::now());
+            self.read(bytes, left, true).await
         });
+        self.owed().add(shift, received.received, sent.sent);
         // When the write failed, the read met the same end or waited for nothing.
         let fault = if sent.fault.is_none() || sent.fault == Fault::DEADLINE {
             received.fault
@@ -208,7 +241,12 @@ impl Line {
             Ending::Shutdown => {
                 nix::sys::socket::shutdown(stream.as_raw_fd(), nix::sys::socket::Shutdown::Write)
             }
-            Ending::Close => Ok(()),
+            Ending::Close => {
+                if !stream.is_datagram() {
+                    socket::hang_up(stream.as_fd());
+                }
+                Ok(())
+            }
             // connect(AF_UNSPEC) resets at once; a close with linger 0 would wait for whoever still reads.
             Ending::Abort => disconnect(&stream),
         };
@@ -287,6 +325,10 @@ impl Line {
         Arc::clone(&self.received)
     }
 
+    fn owed(&self) -> MutexGuard<'_, Owed> {
+        self.owed.lock().expect("no holder of this lock panics")
+    }
+
     fn unusable(&self) -> Moved {
         let closed = self
             .state
@@ -342,10 +384,14 @@ fn disconnect(stream: &Wire) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
-/// Bytes to send: readable, and different enough to see a shift. A datagram goes as a whole.
-fn pattern(bytes: u32, whole: bool) -> Vec<u8> {
-    let count = if whole { bytes } else { bytes.min(64 * 1024) };
-    (0..count)
-        .map(|position| b'a' + (position % 26) as u8)
-        .collect()
+/// Bytes to send: readable, and different enough to see a shift; enough to go on at any letter. A datagram goes as a whole.
+fn pattern(shift: u8, bytes: u32, whole: bool) -> Vec<u8> {
+    let count = match whole {
+        true => u64::from(bytes),
+        false => u64::from(bytes.min(64 * 1024)) + ALPHABET,
+    };
+    (0..count).map(|at| letter(shift, at)).collect()
 }
+
+#[cfg(test)]
+mod tests;

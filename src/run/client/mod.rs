@@ -4,6 +4,7 @@
 
 mod cookies;
 mod date;
+mod late;
 mod line;
 pub(super) mod names;
 pub(super) mod request;

@@ -293,13 +293,12 @@ impl Wire {
     }
 
     /// Throws away what came and was not read: late answers, and errors about earlier datagrams. A stream's end, or what broke
-    /// it, is left to who reads or writes next. Gives the bytes of a stream.
+    /// it, is left to who reads or writes next. Shows the bytes of a stream.
     ///
     /// # Errors
     /// What TLS made of them.
-    pub fn discard(&self) -> io::Result<u64> {
+    pub fn discard(&self, mut shown: impl FnMut(&[u8])) -> io::Result<()> {
         let mut buffer = [0; 4096];
-        let mut bytes = 0;
         match self {
             Self::Datagram(socket) => {
                 // Asked of the kernel itself: what came a moment ago may not have been announced yet.
@@ -309,19 +308,19 @@ impl Wire {
             }
             Self::Stream(stream) => {
                 while let Ok(count @ 1..) = Unread(stream).read(&mut buffer) {
-                    bytes += count as u64;
+                    shown(&buffer[..count]);
                 }
             }
             Self::Secured(secured) => loop {
                 match secured.read(&mut buffer, Unread(&secured.stream)) {
                     Ok(0) => break,
-                    Ok(count) => bytes += count as u64,
+                    Ok(count) => shown(&buffer[..count]),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error),
                 }
             },
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 
@@ -443,8 +442,10 @@ mod tests {
             assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
             ask.send(()).expect("it is asked");
             wait_for(&wire, SAID.len());
-            let thrown = wire.discard().expect("a stream");
-            assert_eq!(thrown, SAID.len() as u64, "secured: {secured}");
+            let mut thrown = 0;
+            wire.discard(|bytes| thrown += bytes.len())
+                .expect("a stream");
+            assert_eq!(thrown, SAID.len(), "secured: {secured}");
         }
     }
 
@@ -454,7 +455,10 @@ mod tests {
         ask.send(()).expect("it is asked");
         wait_for(&wire, SAID.len());
         drop(ask);
-        assert_eq!(wire.discard().expect("a stream"), SAID.len() as u64);
+        let mut thrown = 0;
+        wire.discard(|bytes| thrown += bytes.len())
+            .expect("a stream");
+        assert_eq!(thrown, SAID.len());
         wire.readable().await.expect("a socket");
         let end = tokio::time::timeout(LIMIT, async {
             loop {

@@ -82,7 +82,7 @@ pub struct Pair {
     pub opened: Instant,
     /// Bytes of the payload: behind TLS without its records, of HTTP with heads as each side has them.
     pub bytes: Arc<Bytes>,
-    /// When the proxy gave the connection to the target up, or saw it end; of a TLS listener, when both were over.
+    /// When the proxy gave the connection to the target up; when both were over, unless the client's went on without it.
     pub target_closed: OnceLock<Instant>,
     /// When the client's connection ended too, and why.
     pub closed: OnceLock<(Instant, Closed)>,

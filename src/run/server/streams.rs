@@ -252,19 +252,9 @@ async fn serve(
 }
 
 /// Closes the socket: both owners let go, this function last.
-///
-/// Whatever program is started at this moment, in any case, has a copy of every descriptor until it is executed, and keeps the
-/// socket open for as long: what came meanwhile would be unread, and its close a reset. So the socket is shut down first, which
-/// says the same to the other end; not where something is unread already, for then it is the close that says it.
 fn release(served: Arc<Served>, stream: Arc<TcpStream>) {
     served.slot.take();
-    if socket::unread(stream.as_fd()) == Ok(0) {
-        let shut = nix::sys::socket::shutdown(
-            std::os::fd::AsRawFd::as_raw_fd(&*stream),
-            nix::sys::socket::Shutdown::Both,
-        );
-        tracing::trace!(?shut, "a socket is closed");
-    }
+    socket::hang_up(stream.as_fd());
     drop(stream);
 }
 

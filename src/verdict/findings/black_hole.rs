@@ -74,6 +74,10 @@ fn pair<'a>(trace: &Trace<'a>, connection: usize) -> Option<&'a Pair> {
 fn hole(trace: &Trace, connection: usize) -> Option<Hole> {
     let pair = pair(trace, connection)?;
     let gone = pair.target_closed?;
+    // It gave both up at once; what came until the client heard of it is a matter of distance, and of how busy the machine was.
+    if pair.closed == Some(gone) {
+        return None;
+    }
     let carried = pair.bytes;
     let bytes = carried.from_client - carried.to_target;
     if bytes <= 0 {
@@ -186,6 +190,26 @@ mod tests {
             kit.evidence.pairs[0].target_closed = None;
         });
         assert!(found.is_none());
+    }
+
+    #[test]
+    fn it_is_silent_when_both_connections_were_given_up_at_once_and_the_client_heard_of_it_late() {
+        let found = story(|kit, talk| {
+            swallow(kit, talk);
+            kit.evidence.pairs[0].closed = Some(10.0);
+            kit.down(talk, "R.", 501, 701, 0);
+        });
+        assert!(found.is_none());
+    }
+
+    #[test]
+    fn it_speaks_of_a_client_that_was_told_later() {
+        let found = story(|kit, talk| {
+            swallow(kit, talk);
+            kit.evidence.pairs[0].closed = Some(kit.now);
+            kit.down(talk, "F.", 501, 701, 0);
+        });
+        assert!(found.is_some());
     }
 
     #[test]

@@ -16,8 +16,10 @@ use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Config};
 use crate::packet::proxy_protocol;
+use crate::world::socket;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -150,6 +152,7 @@ impl Connection {
         (_counted, pending): (Counted, Pending),
     ) {
         let Some((assigned, backend, pending)) = self.find_instance(turn, pending).await else {
+            socket::hang_up(stream.as_fd());
             return;
         };
         self.station.tell(Metric::RequestCount, 1).await;
@@ -175,10 +178,14 @@ impl Connection {
             .proxy_protocol
             .then(|| proxy_protocol::proxy_v1(self.client, self.station.address));
         let (why, farewell) = self.relay(&stream, backend, header, (&pair, &bytes)).await;
-        if farewell == Farewell::Reset {
-            reset(&stream);
+        match farewell {
+            Farewell::Close => socket::hang_up(stream.as_fd()),
+            Farewell::Reset => reset(&stream),
         }
-        pair.closed.get_or_init(|| (Instant::now(), why));
+        let now = Instant::now();
+        // Unless the client's went on without it, both are over at the same moment.
+        pair.target_closed.get_or_init(|| now);
+        pair.closed.get_or_init(|| (now, why));
     }
 
     /// Connects to the instance whose turn it is, and waits for one in the surge queue as long as there is none. None:
@@ -302,29 +309,35 @@ impl Connection {
             };
             self.both_ways(&up, &down, &activity, pair).await
         };
-        pair.target_closed.get_or_init(Instant::now);
+        match end {
+            Closed::ClientReset => reset(&backend.stream),
+            Closed::Finished
+            | Closed::Idle
+            | Closed::ClientBrokeOff
+            | Closed::TargetBrokeOff
+            | Closed::TargetReset
+            | Closed::OutOfService => socket::hang_up(backend.stream.as_fd()),
+        }
         let settings = self.settings();
         match end {
-            Closed::Finished | Closed::Idle | Closed::ClientBrokeOff | Closed::TargetBrokeOff => {
-                (end, Farewell::Close)
-            }
-            Closed::ClientReset => {
-                reset(&backend.stream);
-                (end, Farewell::Close)
-            }
+            Closed::Finished
+            | Closed::Idle
+            | Closed::ClientReset
+            | Closed::ClientBrokeOff
+            | Closed::TargetBrokeOff => (end, Farewell::Close),
             Closed::TargetReset => match settings.on_backend_reset {
                 OnBackendReset::Propagate => (end, Farewell::Reset),
                 OnBackendReset::Ignore => {
-                    drop(backend);
-                    self.swallow(client, bytes, &activity).await
+                    self.swallow(client, backend, (pair, bytes), &activity)
+                        .await
                 }
             },
             Closed::OutOfService => match settings.on_deregister {
                 OnDeregister::Close | OnDeregister::Drain => (end, Farewell::Close),
                 OnDeregister::Reset => (end, Farewell::Reset),
                 OnDeregister::Blackhole => {
-                    drop(backend);
-                    self.swallow(client, bytes, &activity).await
+                    self.swallow(client, backend, (pair, bytes), &activity)
+                        .await
                 }
             },
         }
@@ -382,9 +395,12 @@ impl Connection {
     async fn swallow(
         &self,
         client: &TcpStream,
-        bytes: &Bytes,
+        backend: Backend,
+        (pair, bytes): (&Pair, &Bytes),
         activity: &Activity,
     ) -> (Closed, Farewell) {
+        pair.target_closed.get_or_init(Instant::now);
+        drop(backend);
         let limit: Duration = self.settings().idle_timeout;
         tokio::select! {
             done = relay::swallow(client, &bytes.from_client, activity) => match done {

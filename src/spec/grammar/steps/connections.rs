@@ -156,7 +156,7 @@ pub(super) static SEND: Section = Section {
 
 pub(super) static EXCHANGE: Section = Section {
     name: "`exchange`",
-    doc: "Sends, and waits for as many bytes to come back. What came before and was not read is no answer: it is read and forgotten.",
+    doc: "Sends, and waits for as many bytes to come back. What came before and was not read is no answer, nor is the echo of what was sent before: they are read and forgotten.",
     fields: &TRANSFER,
 };
 
