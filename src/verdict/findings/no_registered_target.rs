@@ -78,7 +78,8 @@ fn has_nobody(evidence: &Evidence, node: &str, at: f64) -> bool {
 fn is_unused(group: &GroupEvidence, at: f64) -> bool {
     group.targets.values().all(|target| {
         let last = target.transitions.iter().rfind(|change| change.at <= at);
-        last.is_none_or(|change| change.state == "unused")
+        // One that is deregistered gets no request, though those that it has go on.
+        last.is_none_or(|change| matches!(change.state.as_str(), "unused" | "draining"))
     })
 }
 

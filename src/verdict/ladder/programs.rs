@@ -44,7 +44,8 @@ pub(super) fn told(trace: &Trace, nothing: bool, strays: &[usize]) -> Option<Tol
         return None;
     }
     let mut evidence = evidence.into_owned();
-    let names = names(&evidence, &opened);
+    // By the record as it is: there health checks are told apart.
+    let names = names(trace.evidence, &opened);
     let begin = evidence.connections.len();
     for (mut connection, name) in opened.into_iter().zip(names) {
         connection.step = evidence.steps.len();
@@ -190,13 +191,18 @@ pub(in crate::verdict) fn connection(
     }
 }
 
-/// The program that ran on its host at the time, else the host; of what no host opened, a balancer's health check.
+/// The program that ran on its host at the time, else the host; of what no host opened, a balancer's health check, or the
+/// balancer that tried to reach a target for somebody.
 pub(in crate::verdict) fn opener<'a>(
     evidence: &'a Evidence,
     connection: &'a Connection,
 ) -> &'a str {
     if !evidence.hosts.contains_key(&connection.from) {
-        return "check";
+        let mut own = evidence.packets.iter().filter(|p| is_of(p, connection));
+        return match own.any(|packet| packet.probe) {
+            true => "check",
+            false => &connection.from,
+        };
     }
     let steps = &evidence.steps;
     let host = format!(" {}", connection.from);

@@ -370,6 +370,26 @@ fn a_program_s_requests_are_told_as_those_of_clients_are() {
 }
 
 #[test]
+fn a_balancer_s_attempt_for_a_program_is_no_health_check_on_ladders() {
+    let kit = by_program(request(502, 1, &[SYN, (false, 2.1, "R.", 0)]));
+    let ladder = crate::verdict::ladder::ladder(&kit.evidence, &[], 100);
+    assert!(
+        ladder.contains("front/a 10.0.1.5:40001 -> 10.0.1.10:80"),
+        "{ladder}"
+    );
+    assert!(!ladder.contains("check"), "{ladder}");
+}
+
+#[test]
+fn a_target_that_is_draining_is_not_registered_any_more() {
+    let mut kit = nobody_registered(true);
+    states(&mut kit, &[(-5.0, "healthy"), (0.5, "draining")]);
+    assert!(told(&kit, "no-registered-target").is_some());
+    states(&mut kit, &[(-5.0, "healthy"), (0.5, "unhealthy")]);
+    assert_eq!(told(&kit, "no-registered-target"), None);
+}
+
+#[test]
 fn an_answer_that_a_client_and_the_balancer_tell_of_is_told_once() {
     let mut kit = request(502, 1, &[SYN, (false, 2.1, "R.", 0)]);
     let once = told(&kit, "bad-gateway");
