@@ -23,6 +23,15 @@ pub enum Change {
         /// Its place in [`super::config::TargetGroup::targets`].
         target: usize,
     },
+    /// An endpoint of a service comes to all service proxies, or is taken out of them.
+    Endpoint {
+        /// The number of its service in [`super::config::ServiceProxy::services`].
+        service: usize,
+        /// Its place in [`super::config::VirtualService::endpoints`].
+        endpoint: usize,
+        /// It comes.
+        there: bool,
+    },
     /// Settings change: attributes, listeners and their groups and weights, knobs, links. Hosts, balancers, groups
     /// and targets are the same, in the same order.
     Configure(Box<Config>),
@@ -52,6 +61,16 @@ impl Fabric {
                 let place = (group, target);
                 self.balancers
                     .set_registered(&self.config, self.now, place, false);
+            }
+            Change::Endpoint {
+                service,
+                endpoint,
+                there,
+            } => {
+                if let Some(proxy) = &self.config.service_proxy {
+                    let place = (service, endpoint);
+                    self.service_proxies.set_endpoint(proxy, place, there);
+                }
             }
             Change::LinkDown(port) => self.faults.set_link(port, false),
             Change::LinkUp(port) => self.faults.set_link(port, true),

@@ -8,6 +8,7 @@ mod groups;
 pub mod ids;
 mod kinds;
 mod nat;
+mod service_proxy;
 
 pub use endpoints::{Endpoint, EndpointId, EndpointPlace, EndpointZonal};
 pub use groups::{
@@ -15,6 +16,9 @@ pub use groups::{
     OnDrainingFailure, Target, TargetGroup, TerminationReset, Threshold,
 };
 pub use nat::{Allocation, GatewayId, NatGateway, NatProfile, NatTimeouts, PortOrder};
+pub use service_proxy::{
+    Endpoint as ServiceEndpoint, Ipvs, IpvsTimeouts, ProxyMode, ServiceProxy, VirtualService,
+};
 
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
@@ -53,6 +57,8 @@ pub struct Config {
     pub metric_period: Duration,
     /// Who knows the names.
     pub resolver: Resolver,
+    /// What turns services into pods on nodes, where their kernels do not.
+    pub service_proxy: Option<Box<ServiceProxy>>,
 }
 
 /// A VPC; 0 is the default one.

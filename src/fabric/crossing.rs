@@ -6,11 +6,12 @@ use super::config::{Numbers, PortId, is_stand_in};
 use super::link::{Held, Stage, Transit};
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Fate, Impaired, Impairment, Reason};
+use super::service_proxy::Treatment;
 use super::{Fabric, Output, SPARE_BUFFERS};
 use crate::packet::answer::IcmpError;
 use crate::packet::checksum;
 use crate::packet::fragment::fragment;
-use crate::packet::rewrite::finish_checksum;
+use crate::packet::rewrite::{finish_checksum, rewrite};
 use crate::packet::segment::segment;
 use crate::packet::{Headers, Ipv4Packet, VnetHeader, tcp};
 use std::cmp::Reverse;
@@ -289,6 +290,13 @@ impl Fabric {
         {
             return self.finish(transient, Fate::Dropped(Reason::TwRecycle));
         }
+        // The books have it as it was on the wire.
+        let wire = transient.headers;
+        let proxy = self.config.service_proxy.as_deref();
+        let served = self.service_proxies.comes(self.now, to, &wire, proxy);
+        if let Treatment::From(service) = served {
+            rewrite(transient.packet, &mut transient.headers, service, wire.to);
+        }
         let Transient {
             passage,
             vnet,
@@ -315,7 +323,7 @@ impl Fabric {
         if taken && let Some(source) = self_sourced {
             *self.self_sourced.entry(source).or_default() += 1;
         }
-        self.handed_over(to, taken, &transient.passage, &transient.headers);
+        self.handed_over(to, taken, &transient.passage, &wire);
     }
 
     /// A device refused a packet for which [`Output::deliver`] said that it was taken. The books are then as if it had been

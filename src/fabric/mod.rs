@@ -42,6 +42,7 @@ mod renumbering;
 mod reply;
 mod resolver;
 mod routes;
+mod service_proxy;
 mod shifting;
 mod short_way;
 mod shorthand;
@@ -66,6 +67,7 @@ use recycle::Recycle;
 use resolver::Resolver;
 use routes::Routes;
 use rustc_hash::FxHashMap;
+use service_proxy::ServiceProxies;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -81,6 +83,7 @@ pub use ledger::Latest;
 pub use meter::Meter;
 pub use metric::Metric;
 pub use resolver::host_address;
+pub use service_proxy::ProxyCounters;
 
 /// Buffers of delayed packets kept for the next ones.
 const SPARE_BUFFERS: usize = 256;
@@ -147,6 +150,8 @@ pub struct Fabric {
     self_sourced: FxHashMap<Ipv4Addr, u64>,
     /// By port, what a kernel with `tcp_tw_recycle` remembers; empty when no host has one.
     recycle: Vec<Option<Recycle>>,
+    /// At the edge of nodes.
+    service_proxies: ServiceProxies,
     /// When the next packet comes out of each link; the number keeps packets of one moment in order.
     arrivals: BinaryHeap<Reverse<(Duration, u64, Stage)>>,
     sequence: u64,
@@ -203,6 +208,7 @@ impl Fabric {
             sides,
             self_sourced: FxHashMap::default(),
             recycle: recycles(&config),
+            service_proxies: ServiceProxies::new(&config),
             arrivals: BinaryHeap::new(),
             sequence: 0,
             epoch: 1,

@@ -35,6 +35,8 @@ pub enum Answer {
     ResetUnhealthy,
     /// RST: the segment belongs to a flow that the balancer ended.
     ResetTerminated,
+    /// RST of a node's own TCP: the segment belongs to no entry of its service proxy, or the service has no endpoint.
+    ResetNoEntry,
     /// ICMP type 11 code 0.
     TtlExceeded,
     /// ICMP type 3 code 4.
@@ -101,6 +103,11 @@ pub enum Reason {
     KernelQuirk,
     /// The receiving kernel with `tcp_tw_recycle` would not take a SYN with an older timestamp than it remembers.
     TwRecycle,
+    /// The sending node's IPVS found an old entry for the SYN's port in TIME_WAIT or CLOSE, ended it, and dropped the SYN with
+    /// it (`conn_reuse_mode` with `conntrack`, before Linux 5.9).
+    IpvsPortReuse,
+    /// The endpoint of its entry in the sending node's IPVS is gone (`expire_nodest_conn`).
+    IpvsNoDestination,
     /// The host's link is down.
     LinkDown,
     /// A drop rule of the story took it.

@@ -113,6 +113,9 @@ impl Fabric {
             recycle: _,
             conversations: _,
             endpoints: _,
+            // At the edge of nodes: what is for a service, or comes from one, is on no balancer's flow. A service's address is no
+            // balancer's, and a pod's answer to one comes from the pod itself.
+            service_proxies: _,
             // What all of them are made of, names, and what is said of them: nothing a packet meets.
             config: _,
             stand_ins: _,

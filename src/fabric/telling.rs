@@ -7,8 +7,9 @@ use super::record::{
     Tuple,
 };
 use super::targets::{self, TargetHealth};
-use super::{Config, EndpointReading, Fabric, Latest, Meter};
+use super::{Config, EndpointReading, Fabric, Latest, Meter, ProxyCounters};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 impl Fabric {
     /// Which zones' addresses each balancer's name had, from when on.
@@ -97,6 +98,12 @@ impl Fabric {
     /// the configuration has no such zonal address.
     pub fn zone_in_dns(&self, balancer: BalancerId, zonal: ZonalId) -> bool {
         targets::zone_in_dns(&self.config, self.balancers.targets(), balancer, zonal)
+    }
+
+    /// What the service proxy of a node did; none of a host that has none here.
+    pub fn service_proxy(&self, port: PortId, now: Duration) -> Option<ProxyCounters> {
+        let proxy = self.config.service_proxy.as_deref();
+        self.service_proxies.counters(port, proxy, now)
     }
 
     /// Packets delivered to a host that carried its own address as source (the kernel calls them martian).

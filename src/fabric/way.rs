@@ -10,12 +10,13 @@ use super::conversation::reversed;
 use super::flow_table::{AT_KERNEL, Side};
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
-use super::record::{Fate, FlowId, Party, Reason, Tuple};
+use super::record::{Answer, Fate, FlowId, Party, Reason, Tuple};
 use super::routes::Course;
+use super::service_proxy::Treatment;
 use super::{Fabric, Output};
 use crate::packet::answer::IcmpError;
 use crate::packet::rewrite::rewrite;
-use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, VnetHeader, tcp};
+use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ impl Fabric {
         } else if self.links.get(Stage::Up(from)).numbers() != Numbers::default() {
             self.renumber_outward(from, id, &mut headers, packet);
         }
+        let served = match parsed {
+            Ok(_) => self.leave_node(from, packet, &mut headers),
+            Err(_) => Treatment::Pass,
+        };
         let passage = Passage {
             probe: self.routes.kernel_of(from).is_some()
                 && !self.is_of_terminator(from, headers.from.port()),
@@ -60,7 +65,14 @@ impl Fabric {
             // No address that any host can have; here it would be taken for another's.
             Ok(_) if !is_ipv6 && is_stand_in(headers.destination()) => Some(Reason::NoRoute),
             Ok(_) if passage.probe => None,
-            Ok(_) => self.leave_host(from, &passage.before, &headers),
+            Ok(_) => match served {
+                Treatment::Drop(reason) => Some(reason),
+                // Where it was for is nobody whom an attempt could be noted of.
+                Treatment::Refuse => None,
+                Treatment::Pass | Treatment::To(_) | Treatment::From(_) => {
+                    self.leave_host(from, &passage.before, &headers)
+                }
+            },
         }
         .or_else(|| self.faults.is_down(from).then_some(Reason::LinkDown));
         let mut transient = Transient {
@@ -71,8 +83,22 @@ impl Fabric {
         };
         match refused {
             Some(reason) => self.finish(&transient, Fate::Dropped(reason)),
+            None if served == Treatment::Refuse && transient.headers.protocol == TCP => {
+                self.reset(self.now, &mut transient, Answer::ResetNoEntry, out);
+            }
             None => self.through(self.now, Stage::Up(from), &mut transient, out),
         }
+    }
+
+    /// What a node's service proxy makes of what leaves the node: its headers then are those of the wire.
+    fn leave_node(&mut self, from: PortId, packet: &mut [u8], headers: &mut Headers) -> Treatment {
+        let proxy = self.config.service_proxy.as_deref();
+        let treatment = self.service_proxies.leaves(self.now, from, headers, proxy);
+        if let Treatment::To(pod) = treatment {
+            let source = headers.from;
+            rewrite(packet, headers, source, pod);
+        }
+        treatment
     }
 
     /// The kernel that a quirk stands for, and the count of SYNs that left their client.

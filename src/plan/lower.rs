@@ -82,6 +82,7 @@ pub(super) fn lower(
             ttl: clock.cloud(DNS_TTL),
         },
         metric_period: clock.cloud(METRIC_PERIOD),
+        service_proxy: None,
     }
 }
 

@@ -122,6 +122,10 @@ impl<'a> Network<'a> {
             self.clock,
         );
         config.nat_gateways = self.nat_gateways.clone();
+        config.service_proxy =
+            self.drafts
+                .cluster
+                .service_proxy(&self.hosts, self.drafts.on_fabric, self.clock);
         for (port, draft) in config
             .ports
             .iter_mut()

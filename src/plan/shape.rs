@@ -7,6 +7,7 @@ use super::counters::COUNTERS;
 use super::{nat, vocabulary as words};
 use crate::expr::{Shape, Type};
 use crate::fabric::metric::Namespace;
+use crate::spec::kubernetes::ProxyMode;
 use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -56,7 +57,10 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
         (*name, group(targets, namespace))
     });
     let hosts = names.hosts.iter().chain(&names.aliases);
-    let hosts = hosts.map(|name| (*name, HOST.clone()));
+    let hosts = hosts.map(|name| match has_service_proxy(body, name) {
+        true => (*name, NODE.clone()),
+        false => (*name, HOST.clone()),
+    });
     roots.insert("hosts".to_owned(), record(hosts));
     roots.insert("load_balancers".to_owned(), record(balancers));
     let endpoints = body.endpoints.iter();
@@ -89,6 +93,25 @@ fn map(of: Type) -> Type {
 fn counts<'a>(keys: impl IntoIterator<Item = &'a str>) -> Type {
     record(keys.into_iter().map(|key| (key, Type::Int)))
 }
+
+/// A node of a cluster whose services are not turned into pods by its own kernel.
+fn has_service_proxy(body: &Body, host: &str) -> bool {
+    body.kubernetes.as_ref().is_some_and(|cluster| {
+        let mut nodes = cluster.nodes.iter();
+        cluster.emulate.mode != ProxyMode::Iptables && nodes.any(|(name, _)| name.value == host)
+    })
+}
+
+/// A host that is such a node.
+static NODE: LazyLock<Type> = LazyLock::new(|| match HOST.clone() {
+    Type::Record(fields) => {
+        let proxy = counts(words::SERVICE_PROXY.iter().copied());
+        let mut fields = (*fields).clone();
+        fields.insert("service_proxy".to_owned(), proxy);
+        Type::Record(Arc::new(fields))
+    }
+    other => other,
+});
 
 static HOST: LazyLock<Type> = LazyLock::new(|| {
     record([

@@ -44,6 +44,16 @@ pub const CONNTRACK: &[&str] = &[
     "chaintoolong",
 ];
 
+/// What a node's service proxy counts, where it is emulated.
+pub const SERVICE_PROXY: &[&str] = &[
+    "entries",
+    "connections",
+    "rescheduled",
+    "port_reuse_drops",
+    "no_destination_drops",
+    "moved_syns",
+];
+
 /// What a TCP socket waits for, in the words of `ss`; empty: nothing.
 pub const TCP_TIMERS: &[&str] = &["", "on", "keepalive", "timewait", "persist"];
 

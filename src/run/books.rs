@@ -13,7 +13,7 @@ use crate::fabric::record::{
     PacketRecord, Totals,
 };
 use crate::fabric::targets::TargetHealth;
-use crate::fabric::{Config, EndpointReading, Fabric};
+use crate::fabric::{Config, EndpointReading, Fabric, ProxyCounters};
 use crate::packet::print::Flags;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
@@ -34,6 +34,8 @@ pub(super) struct Books {
     pub(super) endpoints: Vec<EndpointReading>,
     /// By host.
     pub(super) self_sourced: Vec<u64>,
+    /// By host; none where it has none here.
+    pub(super) service_proxies: Vec<Option<ProxyCounters>>,
     /// By drop rule.
     pub(super) dropped: Vec<u64>,
     /// By group and target.
@@ -82,6 +84,9 @@ pub(super) async fn books(story: &Story) -> Books {
             self_sourced: (0..on_fabric)
                 .map(|number| fabric.self_sourced(PortId(number)))
                 .chain(inside.into_iter().map(|own| fabric.self_sourced_by(own)))
+                .collect(),
+            service_proxies: (0..on_fabric)
+                .map(|number| fabric.service_proxy(PortId(number), now))
                 .collect(),
             health: health(fabric),
             overrides: overrides(fabric.config()),
@@ -265,6 +270,7 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
                 Answer::ResetExpired => "reset, expired flow",
                 Answer::ResetUnhealthy => "reset, unhealthy target",
                 Answer::ResetTerminated => "reset, terminated flow",
+                Answer::ResetNoEntry => "reset, no entry",
                 Answer::TtlExceeded => "ICMP, TTL exceeded",
                 Answer::FragmentationNeeded => "ICMP, fragmentation needed",
                 Answer::Name => "name",

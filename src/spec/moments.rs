@@ -24,6 +24,8 @@ const CHANGEABLE: &[&[&str]] = &[
     &["target_groups", "*", "emulate"],
     &["security_groups", "*"],
     &["network_acls"],
+    &["kubernetes", "emulate", "ipvs"],
+    &["kubernetes", "emulate", "ebpf"],
     &["hosts", "*", "link"],
     &["hosts", "*", "security_groups"],
 ];

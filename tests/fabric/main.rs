@@ -25,6 +25,7 @@ mod proxies;
 mod proxy_protocol;
 mod recycle;
 mod resolver;
+mod service_proxy;
 mod short_way;
 mod targets;
 mod timeouts;

@@ -32,6 +32,16 @@ pub const NO_NODES: Code = Code(712);
 pub const NODE_PORTS_GONE: Code = Code(713);
 /// A service of type LoadBalancer that is called like pods or a node.
 pub const SERVICE_NAME_OF_HOST: Code = Code(714);
+/// A knob of a proxy mode that the cluster does not have.
+pub const KNOB_OF_ANOTHER_MODE: Code = Code(715);
+/// A service that is reached from outside, in a proxy mode that is emulated.
+pub const CLUSTER_IP_ONLY: Code = Code(716);
+/// A client on the node of a pod behind the service that it dials, in such a mode.
+pub const BESIDE_AN_ENDPOINT: Code = Code(717);
+/// Endpoints that come or go while the nodes have rules for them.
+pub const ENDPOINTS_STAY: Code = Code(718);
+/// A sysctl of IPVS.
+pub const SYSCTL_OF_IPVS: Code = Code(719);
 /// More nodes than can be told apart.
 pub const DSR_NODES: Code = Code(720);
 /// Two services on one port of the same pods, with direct server return.
@@ -207,6 +217,65 @@ pub(super) const RULES: &[Rule] = &[
         Right:\n\
         \x20   pods: { web-pod: { count: 2, serve: { 80: echo } } }\n\
         \x20   services: { web: { selector: web-pod, ports: [{ port: 80 }] } }",
+    },
+    Rule {
+        code: KNOB_OF_ANOTHER_MODE,
+        title: "a knob of another proxy mode",
+        page: "`ipvs` holds settings of a kernel's IPVS, `ebpf` those of a dataplane in eBPF, `drop_invalid` is about rules of\n\
+        kube-proxy in its mode `iptables`. In another `proxy_mode` nothing reads them, as nothing reads\n\
+        /proc/sys/net/ipv4/vs on a node without IPVS.\n\
+        \n\
+        Wrong:\n\
+        \x20   emulate: { ipvs: { expire_nodest_conn: 1 } }\n\
+        Right:\n\
+        \x20   emulate: { proxy_mode: ipvs, ipvs: { expire_nodest_conn: 1 } }",
+    },
+    Rule {
+        code: CLUSTER_IP_ONLY,
+        title: "a service that is reached from outside, in an emulated proxy mode",
+        page: "The proxy modes `ipvs` and `ebpf` are emulated between a node and its device, for addresses of services within the\n\
+        cluster: what comes from outside to a node's port would have to pass the node's kernel as well, to be masqueraded.\n\
+        \n\
+        Wrong:\n\
+        \x20   emulate: { proxy_mode: ipvs }\n\
+        \x20   services: { web: { type: NodePort, ... } }\n\
+        Right:\n\
+        \x20   services: { web: { type: ClusterIP, ... } }",
+    },
+    Rule {
+        code: BESIDE_AN_ENDPOINT,
+        title: "a client on the node of a pod behind the service",
+        page: "In the proxy modes `ipvs` and `ebpf` a service's address is translated between the node and its device. A pod's answer\n\
+        to a client on its own node does not come by there and would not be translated back; a real node does both inside.\n\
+        Put the client on a node without pods of the service.\n\
+        \n\
+        Wrong:\n\
+        \x20   pods: { shell: { node: n1 }, web: { node: n1, serve: { 80: echo } } }\n\
+        Right:\n\
+        \x20   pods: { shell: { node: n1 }, web: { node: n2, serve: { 80: echo } } }",
+    },
+    Rule {
+        code: ENDPOINTS_STAY,
+        title: "endpoints that cannot come or go",
+        page: "In the proxy mode `iptables` a node's rules are written once, before the story begins. In the modes `ipvs` and `ebpf`\n\
+        `deregister: service/pod` takes a pod out of a service on all nodes, and `register` puts it back.\n\
+        \n\
+        Wrong:\n\
+        \x20   emulate: { proxy_mode: iptables }\n\
+        \x20   - deregister: shop/web-1\n\
+        Right:\n\
+        \x20   emulate: { proxy_mode: ipvs }",
+    },
+    Rule {
+        code: SYSCTL_OF_IPVS,
+        title: "a kernel setting of IPVS",
+        page: "IPVS is emulated: a kernel without it has no /proc/sys/net/ipv4/vs, and one with it would not ask there. Its settings are\n\
+        under `kubernetes.emulate.ipvs`, by the same names, and hold for all nodes.\n\
+        \n\
+        Wrong:\n\
+        \x20   sysctls: { net.ipv4.vs.expire_nodest_conn: 1 }\n\
+        Right:\n\
+        \x20   kubernetes: { emulate: { proxy_mode: ipvs, ipvs: { expire_nodest_conn: 1 } }, ... }",
     },
     Rule {
         code: DSR_NODES,

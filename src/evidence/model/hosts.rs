@@ -20,6 +20,9 @@ pub struct HostEvidence {
     /// What its kernel's connection tracking counted.
     #[serde(default)]
     pub conntrack: Conntrack,
+    /// What its service proxy did; none where it has none that is emulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_proxy: Option<ServiceProxy>,
     /// Packets that its kernel dropped, by the kernel's own reasons (`NO_SOCKET`), as deltas over the steps; none
     /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`](super::Evidence::no_kernel_drops).
     #[serde(default)]
@@ -44,6 +47,23 @@ pub struct Conntrack {
     /// Why they are not known; empty when they are.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unknown: String,
+}
+
+/// A node's service proxy, since the lab came up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceProxy {
+    /// Entries after the last step.
+    pub entries: i64,
+    /// Connections that were given an endpoint.
+    pub connections: i64,
+    /// Of these, on a port whose entry was ended for it.
+    pub rescheduled: i64,
+    /// SYNs that were dropped together with the old entry of their port.
+    pub port_reuse_drops: i64,
+    /// Packets that were dropped because their entry's endpoint is gone.
+    pub no_destination_drops: i64,
+    /// SYNs that were sent again and went to another endpoint than before.
+    pub moved_syns: i64,
 }
 
 /// A kernel socket.

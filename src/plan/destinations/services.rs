@@ -73,6 +73,23 @@ impl Destinations<'_> {
                 .help("dial the service's balancer, or a node's port: `n1:31468`"),
             ));
         }
+        let node = self.hosts.node_of(client).unwrap_or(client);
+        let node = &self.hosts.get(node).name;
+        if let Some(pod) = self.hosts.cluster.endpoint_beside(*address.ip(), node) {
+            return Err(Box::new(
+                Diagnostic::new(
+                    kubernetes::BESIDE_AN_ENDPOINT,
+                    to.span,
+                    format!(
+                        "`{}` is on `{node}`, and so is `{pod}` behind `{name}`",
+                        draft.name
+                    ),
+                )
+                .label("its answer would not pass the node's device")
+                .also(draft.key.span, "the client")
+                .help("give the client a node without pods of this service"),
+            ));
+        }
         Ok(Endpoint {
             label: name.to_owned(),
             address: address.into(),

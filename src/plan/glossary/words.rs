@@ -121,6 +121,16 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("clash_resolve", "Entries of two packets at once that were made one."),
         ("chaintoolong", "Entries that were not made because too many share a slot of the table."),
     ] },
+    Chapter { title: "Service proxies of nodes: `hosts.X.service_proxy`", words: &[
+        ("service_proxy", "Of a node of a cluster whose `proxy_mode` is `ipvs` or `ebpf`: what turned services into pods there, since the lab \
+            came up."),
+        ("entries", "Connections that are in the table now."),
+        ("connections", "Connections that were given a pod (IPVS: `Conns` of `/proc/net/ip_vs_stats`)."),
+        ("rescheduled", "Of these, on a port whose old entry was ended for it."),
+        ("port_reuse_drops", "SYNs that were dropped together with the old entry of their port. IPVS has no counter of these."),
+        ("no_destination_drops", "Packets that were dropped because the pod of their entry is gone. IPVS has no counter of these."),
+        ("moved_syns", "SYNs that were sent again and went to another pod than before."),
+    ] },
     Chapter { title: "Sockets: `hosts.X.sockets`", words: &[
         ("state", "Its TCP state, in the words of ss(8)."),
         ("local", "Its own end, `address:port`."),

@@ -1,6 +1,6 @@
 //! Kernel settings that a namespace can have.
 
-use crate::diag::codes::plan as code;
+use crate::diag::codes::{kubernetes, plan as code};
 use crate::diag::{Diagnostic, Spanned};
 use crate::plan::{Sink, sysctl_file};
 
@@ -63,6 +63,18 @@ pub(super) fn check(name: &Spanned<String>, value: &Spanned<String>, sink: &mut 
             )
             .label(format!("removed in {release}"))
             .help(*help),
+        );
+    } else if let Some(knob) = key.strip_prefix("net.ipv4.vs.") {
+        sink.push(
+            Diagnostic::new(
+                kubernetes::SYSCTL_OF_IPVS,
+                name.span,
+                format!("`{key}` is a setting of IPVS, which is emulated"),
+            )
+            .label("not read from the kernel")
+            .help(format!(
+                "write `{knob}` under `kubernetes.emulate.ipvs`, with `proxy_mode: ipvs`"
+            )),
         );
     } else if OF_THE_MACHINE.contains(&key) {
         sink.push(

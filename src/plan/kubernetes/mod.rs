@@ -8,6 +8,7 @@
 pub(super) mod annotations;
 mod dsr;
 mod kube_proxy;
+mod service_proxy;
 mod services;
 mod vpc_cni;
 
@@ -22,7 +23,7 @@ use super::sink::Sink;
 use super::vpcs;
 use crate::diag::codes::kubernetes as code;
 use crate::diag::{Diagnostic, Span, Spanned};
-use crate::spec::kubernetes::{Kubernetes, Pod};
+use crate::spec::kubernetes::{Kubernetes, Pod, ServiceProxy};
 use crate::spec::{self, Body};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -53,9 +54,10 @@ pub(super) struct Cluster {
     pub(super) aliases: Vec<(Spanned<String>, String)>,
     /// In order of the lab.
     pub(super) services: Vec<Service>,
-    drop_invalid: bool,
     /// `emulate.load_balancer_mode: dsr`; none: `snat`.
     dsr: Option<dsr::OnCollision>,
+    /// `emulate`; none without a cluster.
+    proxy: Option<ServiceProxy>,
 }
 
 impl Cluster {
@@ -72,6 +74,12 @@ impl Cluster {
     /// True when nodes send under addresses that are not theirs.
     pub(super) fn returns_directly(&self) -> bool {
         self.dsr.is_some()
+    }
+
+    fn drops_invalid(&self) -> bool {
+        let knob = self.proxy.as_ref();
+        let knob = knob.and_then(|proxy| proxy.drop_invalid.as_ref());
+        knob.is_none_or(|drops| drops.value)
     }
 
     /// The service of a name.
@@ -124,8 +132,8 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
     };
     let mut body = body.clone();
     let mut cluster = Cluster {
-        drop_invalid: kubernetes.drop_invalid,
         dsr: mode(kubernetes, sink),
+        proxy: Some(kubernetes.emulate.clone()),
         ..Cluster::default()
     };
     let first = body.hosts.len();
@@ -172,6 +180,7 @@ pub(super) fn expand<'a>(body: &'a Body, sink: &mut Sink) -> Expanded<'a> {
         ));
     }
     services::expand(kubernetes, &placed, &mut cluster, &mut body, first, sink);
+    service_proxy::check(kubernetes, sink);
     Expanded {
         body: Cow::Owned(body),
         cluster,
@@ -377,8 +386,16 @@ pub(super) fn write_rules(cluster: &Cluster, hosts: &mut [Host], vips: &[Vec<Ipv
         .iter_mut()
         .filter(|host| cluster.nodes.contains(&host.name))
     {
-        let mut text = kube_proxy::rules(&services, &host.name, cluster.drop_invalid);
-        text.push_str(&vpc_cni::rules(vpcs::DEFAULT_RANGE, host.address));
+        let (mut text, translated_later) = match cluster.is_emulated() {
+            false => (
+                kube_proxy::rules(&services, &host.name, cluster.drops_invalid()),
+                None,
+            ),
+            // These translate between the node's rules and its device.
+            true => (String::new(), Some(services::CLUSTER_RANGE)),
+        };
+        let rules = vpc_cni::rules(vpcs::DEFAULT_RANGE, translated_later, host.address);
+        text.push_str(&rules);
         if let Some(on_collision) = cluster.dsr {
             text.push_str(&dsr::rules(&services, &nodes, &host.name, on_collision));
         }

@@ -26,8 +26,16 @@ pub(in crate::plan) fn device(pod: &str) -> String {
 
 /// What leaves the VPC takes the node's address; what came in by `eth0` to a node's port goes out by it again. iptables
 /// has one POSTROUTING chain, in which kube-proxy's rules come first; here that is a later priority.
-pub(in crate::plan) fn rules(vpc: Cidr, node: Ipv4Addr) -> String {
+/// `translated_later`: addresses of services that are made pods' behind these rules.
+pub(in crate::plan) fn rules(
+    vpc: Cidr,
+    translated_later: Option<(Ipv4Addr, u8)>,
+    node: Ipv4Addr,
+) -> String {
     let (address, prefix) = (vpc.address, vpc.prefix);
+    let services = translated_later.map_or(String::new(), |(address, prefix)| {
+        format!("    ip daddr {address}/{prefix} return comment \"services, made pods of the VPC behind here\"\n")
+    });
     format!(
         "table ip aws-cni {{
   chain POSTROUTING {{
@@ -36,7 +44,7 @@ pub(in crate::plan) fn rules(vpc: Cidr, node: Ipv4Addr) -> String {
   }}
   chain AWS-SNAT-CHAIN-0 {{
     ip daddr {address}/{prefix} return comment \"AWS SNAT CHAIN\"
-    oifname != \"vlan*\" fib daddr type != local snat to {node} fully-random comment \"AWS, SNAT\"
+{services}    oifname != \"vlan*\" fib daddr type != local snat to {node} fully-random comment \"AWS, SNAT\"
   }}
   chain PREROUTING {{
     type filter hook prerouting priority mangle; policy accept;

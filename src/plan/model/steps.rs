@@ -143,6 +143,17 @@ pub enum Verb {
         /// and the whole call is refused (AWS: `InvalidTarget`).
         foreign: Vec<usize>,
     },
+    /// Endpoints of services come to the nodes' service proxies, or are taken out of them.
+    Endpoints {
+        /// Service and place, as in [`fabric::config::ServiceProxy::services`].
+        places: Vec<(usize, usize)>,
+        /// The pods' names, each once.
+        pods: Vec<String>,
+        /// The service's name.
+        service: String,
+        /// They come.
+        there: bool,
+    },
     /// Settings of the network change.
     Set {
         /// Dotted path.
@@ -183,6 +194,7 @@ impl Verb {
             | Verb::Reload { .. }
             | Verb::Fault(_)
             | Verb::Registration { .. }
+            | Verb::Endpoints { .. }
             | Verb::Set { .. }
             | Verb::Run { .. } => &[],
         }

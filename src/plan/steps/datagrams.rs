@@ -34,6 +34,7 @@ pub(super) fn check(body: &Body, steps: &[Step], sink: &mut Sink) {
             | Verb::Kill { .. }
             | Verb::Reload { .. }
             | Verb::Registration { .. }
+            | Verb::Endpoints { .. }
             | Verb::Set { .. }
             | Verb::Run { .. }
             | Verb::Fault(_) => {}

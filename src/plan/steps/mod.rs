@@ -236,6 +236,30 @@ impl Resolver<'_> {
         sink: &mut Sink,
     ) -> Option<Verb> {
         let scene = &self.scene;
+        let called = |name: &str| -> Vec<String> {
+            let all = scene.hosts.all(name).unwrap_or_default();
+            all.iter()
+                .map(|host| scene.hosts.get(*host).name.clone())
+                .collect()
+        };
+        if let Some(found) = scene.hosts.cluster.endpoints_of(target, called, sink) {
+            let mut pods: Vec<String> = Vec::new();
+            for (.., pod) in &found {
+                if !pods.contains(pod) {
+                    pods.push(pod.clone());
+                }
+            }
+            let service = target.value.split('/').next().unwrap_or_default();
+            return Some(Verb::Endpoints {
+                places: found
+                    .iter()
+                    .map(|(port, place, _)| (*port, *place))
+                    .collect(),
+                pods,
+                service: service.to_owned(),
+                there: registered,
+            });
+        }
         let (group, targets) = scene.groups.registration(target, scene.hosts, sink)?;
         let mut foreign = Vec::new();
         if registered {

@@ -108,6 +108,7 @@ fn details(plan: &Plan, step: &Step) -> String {
                 .collect();
             format!("{} of {}", listed(&names), group.name)
         }
+        Verb::Endpoints { pods, service, .. } => format!("{} of {service}", listed(pods)),
         Verb::Set { .. } => String::new(),
         Verb::Run {
             command, timeout, ..

@@ -1,7 +1,8 @@
 //! Hosts as evidence: what their kernels counted, the sockets they had in the end, and what their programs served.
 
 use super::Moment;
-use crate::evidence::{Conntrack, HostEvidence, Request, Socket, TcpInfo};
+use crate::evidence::{Conntrack, HostEvidence, Request, ServiceProxy, Socket, TcpInfo};
+use crate::fabric::ProxyCounters;
 use crate::plan::Attachment;
 use crate::run::server::Header;
 use crate::run::story::Story;
@@ -30,6 +31,13 @@ fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
         },
         counters: moment.counters[number].since(&story.before.counters[number]),
         conntrack: conntrack(&story.before.tracked[number], &moment.tracked[number]),
+        service_proxy: moment
+            .books
+            .service_proxies
+            .get(number)
+            .copied()
+            .flatten()
+            .map(service_proxy),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
         sockets: moment.sockets[number].iter().map(socket).collect(),
         self_sourced: moment.books.self_sourced[number] as i64,
@@ -54,6 +62,17 @@ fn conntrack(before: &Counters, after: &Result<Counters, String>) -> Conntrack {
                 unknown: String::new(),
             }
         }
+    }
+}
+
+fn service_proxy(counted: ProxyCounters) -> ServiceProxy {
+    ServiceProxy {
+        entries: counted.entries as i64,
+        connections: counted.connections as i64,
+        rescheduled: counted.rescheduled as i64,
+        port_reuse_drops: counted.port_reuse_drops as i64,
+        no_destination_drops: counted.no_destination_drops as i64,
+        moved_syns: counted.moved_syns as i64,
     }
 }
 

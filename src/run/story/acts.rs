@@ -102,6 +102,18 @@ impl Story {
                 self.registration(*group, targets, *registered, foreign)
                     .await
             }
+            Verb::Endpoints { places, there, .. } => {
+                for (service, endpoint) in places.iter().copied() {
+                    let there = *there;
+                    let change = Change::Endpoint {
+                        service,
+                        endpoint,
+                        there,
+                    };
+                    self.world.driver().apply(change).await;
+                }
+                (Fault::default(), Detail::Plain)
+            }
             Verb::Set { network, .. } => {
                 let change = Change::Configure(network.clone());
                 self.world.driver().apply(change).await;

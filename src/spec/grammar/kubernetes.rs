@@ -58,11 +58,20 @@ pub static EMULATE: Section = Section {
     doc: "Knobs of the emulated kube-proxy, and of an eBPF data plane in its place.",
     fields: &[
         field(
+            "proxy_mode",
+            Default("iptables"),
+            Type::Word(&PROXY_MODES),
+            "What turns a service's address into a pod's on every node: kube-proxy by its `--proxy-mode`, `iptables` (real rules in \
+                the node's kernel) or `ipvs`; or `ebpf`, a dataplane that stands for kube-proxy, as Calico's does. `ipvs` and `ebpf` are \
+                emulated between the node and its device; they know services of type ClusterIP, for clients on other nodes than the \
+                service's pods, and `register` and `deregister` take `service/pod` there.",
+        ),
+        field(
             "drop_invalid",
             Default("true"),
             Type::Bool,
             "Packets that connection tracking calls INVALID are dropped before they reach a pod, as kube-proxy does since \
-                1.15. `false`: an older one, which lets them pass untranslated.",
+                1.15. `false`: an older one, which lets them pass untranslated. Of `proxy_mode: iptables`.",
         ),
         field(
             "load_balancer_mode",
@@ -82,6 +91,18 @@ pub static EMULATE: Section = Section {
                 its answers go out in the name of the node that the last SYN came by. `port-rewrite`: the pod's node gives the \
                 newcomer another source port, as Calico does since felix #2983. Default: newest.",
         ),
+        field(
+            "ipvs",
+            Optional,
+            Type::Section(&IPVS),
+            "Kernel settings of IPVS on every node, for `proxy_mode: ipvs`.",
+        ),
+        field(
+            "ebpf",
+            Optional,
+            Type::Section(&EBPF),
+            "What the dataplane does, for `proxy_mode: ebpf`.",
+        ),
     ],
 };
 
@@ -94,6 +115,87 @@ static MODES: Words = Words {
 static ON_COLLISION: Words = Words {
     now: &["newest", "port-rewrite"],
     later: &[],
+};
+/// `kubernetes.emulate.proxy_mode`
+pub static PROXY_MODES: Words = Words {
+    now: &["iptables", "ipvs", "ebpf"],
+    later: &[],
+};
+/// `kubernetes.emulate.ipvs.kernel`
+pub static IPVS_KERNELS: Words = Words {
+    now: &["since-5.9", "before-5.9"],
+    later: &[],
+};
+const SWITCH: Type = Type::Int { min: 0, max: 1 };
+
+/// `kubernetes.emulate.ipvs`
+pub static IPVS: Section = Section {
+    name: "IPVS",
+    doc: "The settings in /proc/sys/net/ipv4/vs of every node's kernel, by their names there, and the timeouts of `ipvsadm --set`. \
+        Defaults are the kernel's own. The scheduler is `rr`, the forwarding method NAT, as kube-proxy has them.",
+    fields: &[
+        field(
+            "conn_reuse_mode",
+            Default("1"),
+            Type::Int { min: 0, max: 3 },
+            "What becomes of a SYN for whose port there is an entry already. `0`: it goes to that entry's pod, there or gone. `1`: \
+                where the entry is in TIME_WAIT (or CLOSE) it is ended, and the connection scheduled anew. `2` (a bit): in FIN_WAIT as \
+                well, where no packet of the pod has been seen. kube-proxy writes 0 since #71114 (November 2018), in later releases \
+                with kernels before 5.9 only.",
+        ),
+        field(
+            "expire_nodest_conn",
+            Default("0"),
+            SWITCH,
+            "`0`: packets of an entry whose pod was deregistered are dropped silently, until the entry ends by its timeout. `1`: the entry \
+                ends, and the client's next packet is reset. kube-proxy writes 1 since #71834 (December 2018).",
+        ),
+        field(
+            "conntrack",
+            Default("1"),
+            SWITCH,
+            "Connections of IPVS have entries in connection tracking as well. The kernel's default is 0; kube-proxy writes 1.",
+        ),
+        field(
+            "kernel",
+            Default("since-5.9"),
+            Type::Word(&IPVS_KERNELS),
+            "`before-5.9`: where `conn_reuse_mode` ends an entry that is in connection tracking too, the SYN is dropped with it, and its client \
+                sends it again after a second; and entries of a pod that is gone are not ended before a packet asks for them.",
+        ),
+        field(
+            "tcp",
+            Default("900s"),
+            Type::Time { zero: false },
+            "Cloud time that an established entry is kept without a packet. All other states of TCP have the kernel's own times: 120 s in \
+                TIME_WAIT, 60 s in SYN_RECV and CLOSE_WAIT, 10 s in CLOSE.",
+        ),
+        field(
+            "tcpfin",
+            Default("120s"),
+            Type::Time { zero: false },
+            "Cloud time after a FIN of the pod.",
+        ),
+        field(
+            "udp",
+            Default("300s"),
+            Type::Time { zero: false },
+            "Cloud time for datagrams.",
+        ),
+    ],
+};
+
+/// `kubernetes.emulate.ebpf`
+pub static EBPF: Section = Section {
+    name: "a dataplane in eBPF",
+    doc: "Knobs of the dataplane. It picks pods at random, and its entries outlive every case.",
+    fields: &[field(
+        "pin_syn",
+        Default("true"),
+        Type::Bool,
+        "A SYN that is sent again goes to the pod of the first one. `false`: each SYN is given any pod, and what follows goes where the last \
+            one went (Calico until felix #2675, March 2021).",
+    )],
 };
 
 /// A field that hosts have too.

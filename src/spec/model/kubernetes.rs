@@ -3,9 +3,10 @@
 use super::{Emulate, Host, Serve, ServePort};
 use crate::diag::{Span, Spanned};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// `kubernetes`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Kubernetes {
     /// In order of writing.
     pub nodes: Vec<(Spanned<String>, Node)>,
@@ -13,12 +14,59 @@ pub struct Kubernetes {
     pub pods: Vec<(Spanned<String>, Pod)>,
     /// In order of writing.
     pub services: Vec<(Spanned<String>, Service)>,
-    /// `emulate.drop_invalid`
-    pub drop_invalid: bool,
     /// `emulate.load_balancer_mode: dsr`
     pub dsr: Option<Span>,
     /// `emulate.on_collision`, where it is written.
     pub on_collision: Option<Spanned<String>>,
+    /// `emulate:`
+    pub emulate: ServiceProxy,
+}
+
+/// `kubernetes.emulate`
+#[derive(Clone, Debug)]
+pub struct ServiceProxy {
+    /// `proxy_mode:`
+    pub mode: ProxyMode,
+    /// `drop_invalid:`; none: true.
+    pub drop_invalid: Option<Spanned<bool>>,
+    /// `ipvs:`
+    pub ipvs: Ipvs,
+    /// Where it is written.
+    pub ipvs_written: Option<Span>,
+    /// `ebpf.pin_syn`
+    pub pin_syn: bool,
+    /// Where `ebpf:` is written.
+    pub ebpf_written: Option<Span>,
+}
+
+/// `kubernetes.emulate.proxy_mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyMode {
+    /// `iptables`
+    Iptables,
+    /// `ipvs`
+    Ipvs,
+    /// `ebpf`
+    Ebpf,
+}
+
+/// `kubernetes.emulate.ipvs`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ipvs {
+    /// 0 to 3.
+    pub conn_reuse_mode: u16,
+    /// 0 or 1.
+    pub expire_nodest_conn: bool,
+    /// 0 or 1.
+    pub conntrack: bool,
+    /// `kernel: since-5.9`
+    pub since_5_9: bool,
+    /// `tcp:`, cloud time.
+    pub tcp: Duration,
+    /// `tcpfin:`, cloud time.
+    pub tcpfin: Duration,
+    /// `udp:`, cloud time.
+    pub udp: Duration,
 }
 
 /// `kubernetes.nodes.X`

@@ -2,25 +2,69 @@
 
 use super::{Fields, balancers, hosts};
 use crate::diag::Span;
-use crate::spec::grammar::kubernetes::{EMULATE, KUBERNETES, NODE, POD, SERVICE, SERVICE_PORT};
-use crate::spec::kubernetes::{Kubernetes, Node, Pod, Service, ServicePort};
+use crate::spec::grammar::kubernetes::{
+    EBPF, EMULATE, IPVS, KUBERNETES, NODE, POD, SERVICE, SERVICE_PORT,
+};
+use crate::spec::kubernetes::{
+    Ipvs, Kubernetes, Node, Pod, ProxyMode, Service, ServicePort, ServiceProxy,
+};
 use crate::spec::node;
+use std::time::Duration;
 
 /// `kubernetes`
 pub fn kubernetes(node: &node::Node, span: Span) -> Option<Kubernetes> {
     let fields = Fields::new(node, &KUBERNETES, span);
-    let emulate = fields.node("emulate");
-    let emulate = emulate.map(|node| Fields::new(node, &EMULATE, span));
-    let emulate = emulate.as_ref();
-    let drop_invalid = emulate.and_then(|fields| fields.value::<bool>("drop_invalid"));
-    let mode = emulate.and_then(|fields| fields.value::<String>("load_balancer_mode"));
+    let nothing = nothing();
+    let emulate = fields.node("emulate").unwrap_or(&nothing);
+    let knobs = Fields::new(emulate, &EMULATE, span);
+    let mode = knobs.value::<String>("load_balancer_mode");
     Some(Kubernetes {
         nodes: fields.items("nodes", self::node)?,
         pods: fields.items("pods", pod)?,
         services: fields.items("services", service)?,
-        drop_invalid: drop_invalid.is_none_or(|drops| drops.value),
         dsr: mode.and_then(|mode| (mode.value == "dsr").then_some(mode.span)),
-        on_collision: emulate.and_then(|fields| fields.written("on_collision")),
+        on_collision: knobs.written("on_collision"),
+        emulate: service_proxy(emulate, span)?,
+    })
+}
+
+fn service_proxy(node: &node::Node, span: Span) -> Option<ServiceProxy> {
+    let fields = Fields::new(node, &EMULATE, span);
+    let nothing = nothing();
+    let own = |name| fields.node(name).unwrap_or(&nothing);
+    let written = |name| fields.entry(name).map(|(key, _)| key);
+    let ebpf = Fields::new(own("ebpf"), &EBPF, span);
+    Some(ServiceProxy {
+        mode: match fields.value::<String>("proxy_mode")?.value.as_str() {
+            "ipvs" => ProxyMode::Ipvs,
+            "ebpf" => ProxyMode::Ebpf,
+            _ => ProxyMode::Iptables,
+        },
+        drop_invalid: fields.written("drop_invalid"),
+        ipvs: ipvs(own("ipvs"), span)?,
+        ipvs_written: written("ipvs"),
+        pin_syn: ebpf.value("pin_syn")?.value,
+        ebpf_written: written("ebpf"),
+    })
+}
+
+/// A section in which nothing is written: all of it has its defaults.
+fn nothing() -> node::Node {
+    node::Node::map(Vec::new(), Span::default())
+}
+
+fn ipvs(node: &node::Node, span: Span) -> Option<Ipvs> {
+    let fields = Fields::new(node, &IPVS, span);
+    let switch = |name| Some(fields.value::<u16>(name)?.value != 0);
+    let time = |name| Some(fields.value::<Duration>(name)?.value);
+    Some(Ipvs {
+        conn_reuse_mode: fields.value("conn_reuse_mode")?.value,
+        expire_nodest_conn: switch("expire_nodest_conn")?,
+        conntrack: switch("conntrack")?,
+        since_5_9: fields.value::<String>("kernel")?.value == "since-5.9",
+        tcp: time("tcp")?,
+        tcpfin: time("tcpfin")?,
+        udp: time("udp")?,
     })
 }
 

@@ -26,6 +26,8 @@ mod healthy_but_silent;
 mod icmp_rate_limit;
 mod idle_expiry;
 mod ignored_reset;
+mod ipvs_no_destination;
+mod ipvs_port_reuse;
 mod keep_alive_race;
 mod keepalive_in_vain;
 mod loopback;
@@ -51,6 +53,7 @@ mod spillover;
 mod stale_connection;
 mod stale_dns_address;
 mod standing_queue;
+mod syn_moved;
 mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
@@ -89,6 +92,7 @@ pub const KINDS: &[&str] = &[
     hairpin_bypass::KIND,
     reverse_path_drop::KIND,
     asymmetric_path::KIND,
+    syn_moved::KIND,
     moved_flow::KIND,
     conntrack_invalid::KIND,
     port_exhaustion::KIND,
@@ -130,6 +134,8 @@ pub const KINDS: &[&str] = &[
     half_open::KIND,
     udp_pinned::KIND,
     tw_recycle::KIND,
+    ipvs_port_reuse::KIND,
+    ipvs_no_destination::KIND,
     health_check_host_header::KIND,
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
@@ -158,6 +164,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(hairpin_bypass::find(&trace));
     findings.extend(reverse_path_drop::find(&trace));
     findings.extend(asymmetric_path::find(&trace));
+    findings.extend(syn_moved::find(&trace));
     findings.extend(moved_flow::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
@@ -198,6 +205,8 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(half_open::find(&trace));
     findings.extend(udp_pinned::find(&trace));
     findings.extend(tw_recycle::find(&trace));
+    findings.extend(ipvs_port_reuse::find(&trace));
+    findings.extend(ipvs_no_destination::find(&trace));
     findings.extend(health_check_host_header::find(&trace));
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));

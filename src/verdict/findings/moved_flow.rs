@@ -3,9 +3,9 @@
 //!
 //! Observed on: routers that spread by a hash (ECMP) when a member comes or goes, and balancers without a table of connections.
 //! Not this: connections of the very host that left, which end in any case; proxies, whose connections to targets are their
-//! own; and a host that lost its sockets by itself.
+//! own; a host that lost its sockets by itself; and one that got the SYN as well (see `syn_moved`).
 
-use super::{CITED, count, distinct, join, lapse, name_all, quoted};
+use super::{CITED, count, distinct, join, lapse, name_all, quoted, syn_moved};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Journey, Trace, is_reset, is_syn, is_syn_ack};
@@ -88,6 +88,7 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     let mut told: BTreeMap<usize, Told<'a>> = BTreeMap::new();
     let mut moved: Vec<Moved<'a>> = Vec::new();
     let mut served = Served::new();
+    let asked = syn_moved::asked(trace);
     for journey in &trace.journeys() {
         let Some(connection) = journey.connection.filter(|c| is_one_stream(trace, *c)) else {
             continue;
@@ -99,6 +100,8 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
             let host = ended.receiver.as_str();
             served.insert(host, ended.t);
             let elsewhere = told.opened.is_some_and(|(opened, ..)| opened != host);
+            // Who got a SYN of it has heard of it.
+            let elsewhere = elsewhere && !asked.contains(&(connection, host));
             if elsewhere && evidence.hosts.contains_key(host) && !is_syn(sent) && !is_reset(sent) {
                 told.astray.insert(host, (sent.ack, sent.t, record));
             }

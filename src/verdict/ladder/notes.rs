@@ -157,9 +157,11 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some(format!("too large for a link on the way; answered: {how}"));
         }
         if let Some(how) = answer(ended) {
-            let who = match how.starts_with("ICMP") {
-                true => "the network",
-                false => element(ended),
+            let who = match how {
+                // A node's own TCP, behind its service proxy.
+                "reset, no entry" => ended.sender.as_str(),
+                _ if how.starts_with("ICMP") => "the network",
+                _ => element(ended),
             };
             return Some(format!("answered by {who} itself: {how}"));
         }

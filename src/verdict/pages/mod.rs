@@ -19,6 +19,7 @@ const PAGES: &[(&str, &str)] = &[
     ("hairpin-bypass", include_str!("hairpin-bypass.txt")),
     ("reverse-path-drop", include_str!("reverse-path-drop.txt")),
     ("asymmetric-path", include_str!("asymmetric-path.txt")),
+    ("syn-moved", include_str!("syn-moved.txt")),
     ("moved-flow", include_str!("moved-flow.txt")),
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
@@ -84,6 +85,11 @@ const PAGES: &[(&str, &str)] = &[
     ("half-open", include_str!("half-open.txt")),
     ("udp-pinned", include_str!("udp-pinned.txt")),
     ("tw-recycle", include_str!("tw-recycle.txt")),
+    ("ipvs-port-reuse", include_str!("ipvs-port-reuse.txt")),
+    (
+        "ipvs-no-destination",
+        include_str!("ipvs-no-destination.txt"),
+    ),
     (
         "health-check-host-header",
         include_str!("health-check-host-header.txt"),

@@ -121,6 +121,9 @@ fn host(host: &HostEvidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
         ("sockets", &sockets),
         ("requests", &requests),
     ];
+    if let Some(proxy) = &host.service_proxy {
+        fields["service_proxy"] = json!(proxy);
+    }
     for (name, make) in costly.iter().filter(|(name, _)| mentioned(name)) {
         fields[*name] = make();
     }

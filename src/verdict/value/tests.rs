@@ -101,6 +101,7 @@ fn evidence(plan: &Plan) -> Evidence {
         | Verb::Kill { .. }
         | Verb::Reload { .. }
         | Verb::Registration { .. }
+        | Verb::Endpoints { .. }
         | Verb::Set { .. }
         | Verb::Fault(
             Fault::Freeze(_) | Fault::PowerOff(_) | Fault::LinkDown(_) | Fault::Heal { .. },

@@ -142,6 +142,7 @@ pub fn config() -> Config {
         record_limit: 100_000,
         resolver: Resolver::default(),
         metric_period: Duration::from_secs(60),
+        service_proxy: None,
     }
 }
 

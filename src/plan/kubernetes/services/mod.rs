@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 /// kube-apiserver's default `--service-node-port-range`: its first port, and how many there are.
 const NODE_PORTS: (u16, u16) = (30_000, 2768);
 /// What EKS gives a cluster in a VPC of 10.0.0.0/8; the first address is the API server's.
-const CLUSTER_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 20, 0, 0), 16);
+pub(super) const CLUSTER_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 20, 0, 0), 16);
 const API_SERVER: Ipv4Addr = Ipv4Addr::new(172, 20, 0, 1);
 /// Given out from here on.
 const FIRST_CLUSTER_IP: Ipv4Addr = Ipv4Addr::new(172, 20, 0, 100);
@@ -35,7 +35,7 @@ pub(in crate::plan) struct Service {
     local: bool,
     health_check: Option<u16>,
     /// Host name (of a pod without a namespace: its node), and the node.
-    endpoints: Vec<(String, String)>,
+    pub(super) endpoints: Vec<(String, String)>,
 }
 
 /// A port of a service.

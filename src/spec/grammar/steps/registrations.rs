@@ -8,7 +8,8 @@ const TARGET: Field = field(
     "target",
     Required,
     Type::Line,
-    "`group/target`; the target alone when it is in one group only.",
+    "`group/target`; the target alone when it is in one group only. `service/pod`: an endpoint of a cluster whose `proxy_mode` is \
+        `ipvs` or `ebpf`.",
 );
 
 pub(super) static REGISTER: Section = Section {

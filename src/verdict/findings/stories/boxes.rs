@@ -49,7 +49,7 @@ fn said(
 }
 
 /// What the client says comes to a server that resets it, and which is not the one that answered its SYN; or the same.
-pub(super) fn elsewhere(happened: bool) -> Kit {
+pub(in crate::verdict::findings) fn elsewhere(happened: bool) -> Kit {
     let mut kit = spread();
     let server = if happened { "web2" } else { "web1" };
     said(
@@ -70,6 +70,34 @@ pub(super) fn elsewhere(happened: bool) -> Kit {
     let other = kit.connect("other", 40002, "web1", "web1");
     kit.now = 300.0;
     kit.handshake(other, OLD);
+    kit
+}
+
+/// The client's SYN comes to web1, and when it is sent again to web2, which resets what answers web1; or to web1 again.
+pub(in crate::verdict::findings) fn opened_twice(happened: bool) -> Kit {
+    let mut kit = spread();
+    kit.evidence.packets.truncate(1);
+    kit.evidence.packets[0].seq = OLD.client;
+    let then = if happened { "web2" } else { "web1" };
+    let to_web1 = (OLD.client + 1, OLD.server + 1);
+    said(&mut kit, 1001.0, ("client", then), "S", (OLD.client, 0));
+    said(
+        &mut kit,
+        1100.0,
+        ("web1", "client"),
+        "S.",
+        (OLD.server, OLD.client + 1),
+    );
+    said(&mut kit, 1100.1, ("client", then), ".", to_web1);
+    if happened {
+        said(
+            &mut kit,
+            1100.2,
+            ("web2", "client"),
+            "R",
+            (OLD.server + 1, 0),
+        );
+    }
     kit
 }
 

@@ -3,7 +3,7 @@
 //! its own kind and what is named beside it, and nothing else: so each detector meets the stories of all others.
 
 mod balancers;
-mod boxes;
+pub(in crate::verdict::findings) mod boxes;
 mod connections;
 mod hosts;
 mod links;
@@ -54,6 +54,7 @@ const STORIES: &[Story] = &[
     story(hairpin_bypass::KIND, bypass, &[]),
     story(reverse_path_drop::KIND, reverse_path, &[]),
     story(asymmetric_path::KIND, one_direction, &[]),
+    story(syn_moved::KIND, opened_twice, &[]),
     story(moved_flow::KIND, elsewhere, &[]),
     story(conntrack_invalid::KIND, invalid, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
@@ -99,6 +100,8 @@ const STORIES: &[Story] = &[
     story(half_open::KIND, late_answer, &[]),
     story(udp_pinned::KIND, one_port, &[]),
     story(tw_recycle::KIND, older_timestamp, &[]),
+    story(ipvs_port_reuse::KIND, old_entry, &[]),
+    story(ipvs_no_destination::KIND, kept_entry, &[]),
     story(health_check_host_header::KIND, other_name, &[]),
     story(proxy_protocol_mismatch::KIND, unread_header, &[]),
     story(proxy_protocol_stall::KIND, awaited_header, &[]),

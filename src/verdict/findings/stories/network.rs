@@ -151,6 +151,27 @@ pub(super) fn older_timestamp(happened: bool) -> Kit {
     dropped_once(if happened { "tw-recycle" } else { "link-loss" })
 }
 
+pub(super) fn old_entry(happened: bool) -> Kit {
+    dropped_once(if happened {
+        "ipvs-port-reuse"
+    } else {
+        "link-loss"
+    })
+}
+
+/// A node drops what its client says, again and again; or once.
+pub(super) fn kept_entry(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let x = kit.connect("x", 40001, "front/a", "web1");
+    kit.handshake(x, OLD);
+    for _ in 0..if happened { 3 } else { 1 } {
+        kit.now += 200.0;
+        kit.up(x, "P.", OLD.client + 1, OLD.server + 1, 64);
+        kit.dropped("ipvs-no-destination");
+    }
+    kit
+}
+
 /// A guard refuses a SYN; or the network loses it.
 fn guarded(happened: bool, interface: &str, direction: &str) -> Kit {
     let reason = if interface.is_empty() {
