@@ -404,3 +404,10 @@ pub struct Totals {
     /// What links did that was not kept one by one, for the same reason.
     pub impairments_cut: u64,
 }
+
+impl Totals {
+    /// Another number whenever packets have passed: of those that came, and those that the fabric made.
+    pub fn passed(&self) -> u64 {
+        self.received + self.originated
+    }
+}

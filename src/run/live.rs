@@ -8,7 +8,7 @@ use super::probe::Probes;
 use super::proxy::Proxies;
 use super::server::Servers;
 use super::story::{self, Beside, Story};
-use super::{Cancel, Recorded, Sockets, collect};
+use super::{Baseline, Cancel, Recorded, Sockets, collect};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::lag::Window;
@@ -52,9 +52,7 @@ impl Witness {
     pub async fn passed(&self) -> u64 {
         let story = Arc::clone(&self.story());
         let driver = story.world.driver();
-        driver
-            .ask(|fabric, _| fabric.totals().received + fabric.totals().originated)
-            .await
+        driver.ask(|fabric, _| fabric.totals().passed()).await
     }
 }
 
@@ -82,6 +80,31 @@ impl Lateness {
     }
 }
 
+/// What hosts have counted, and the moment on the fabric's own clock from which it records and measures, so that a packet of a health check
+/// is in both or in neither.
+///
+/// # Errors
+/// When /proc cannot be read.
+async fn beginning(world: &World) -> Result<(Baseline, Duration), Error> {
+    let driver = world.driver();
+    let mut looks = 0;
+    loop {
+        let passed = driver.ask(|fabric, _| fabric.totals().passed()).await;
+        let before = collect::counters(world).await?;
+        looks += 1;
+        let began = driver.ask(move |fabric, now| {
+            let still = fabric.totals().passed() == passed;
+            (still || looks == collect::LOOKS).then(|| {
+                fabric.restart_meter(now);
+                now
+            })
+        });
+        if let Some(began) = began.await {
+            return Ok((before, began));
+        }
+    }
+}
+
 impl Live {
     /// Starts everything that a plan has besides its steps, and waits until targets have settled.
     ///
@@ -106,20 +129,12 @@ impl Live {
                 return Err(Error::other("wait for the health checks to settle", "interrupted"));
             }
         }
-        let before = collect::counters(&world).await?;
+        let (before, began) = beginning(&world).await?;
         let lateness = Lateness {
             window: Some(Window::open()),
             before: Duration::ZERO,
         };
-        // By the fabric's own clock, so that packets of health checks are in the records and the metrics, or in neither.
-        let driver = world.driver();
-        let began = driver
-            .ask(|fabric, now| {
-                fabric.restart_meter(now);
-                now
-            })
-            .await;
-        let start = Instant::from_std(driver.start_time() + began);
+        let start = Instant::from_std(world.driver().start_time() + began);
         let story = Arc::new(Story::new(
             Arc::clone(plan),
             world,

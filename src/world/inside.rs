@@ -227,6 +227,12 @@ fn wire(guests: &[Guest], connections: usize) -> Result<Observed, Error> {
                 RouteNetlinkMessage::NewRoute(route),
                 CREATE,
             )?;
+            let guest = hardware_address(GUEST_SIDE, host.address);
+            netlink.request(
+                &format!("add {} as a neighbour", host.name),
+                RouteNetlinkMessage::NewNeighbour(neighbour(device, host.address, guest)),
+                CREATE,
+            )?;
         }
     }
     let first = devices.keys().min().copied().unwrap_or_default();
@@ -262,7 +268,11 @@ fn configure(host: &HostPlan) -> Result<(), Error> {
         )?;
         netlink.request(
             "add the gateway as a neighbour",
-            RouteNetlinkMessage::NewNeighbour(pod_gateway(device, host.address)),
+            RouteNetlinkMessage::NewNeighbour(neighbour(
+                device,
+                POD_GATEWAY,
+                hardware_address(PORT_SIDE, host.address),
+            )),
             CREATE,
         )?;
     }
@@ -282,15 +292,16 @@ fn configure(host: &HostPlan) -> Result<(), Error> {
     Ok(())
 }
 
-/// The static entry for a pod's gateway: the other end of its veth.
-fn pod_gateway(device: u32, pod: Ipv4Addr) -> NeighbourMessage {
+/// A static entry for who is at the other end of a veth. What ARP learns has 1,024 places for all namespaces of a machine
+/// (`gc_thresh3`), and a hundred labs with pods need more at a time; static entries take none.
+fn neighbour(device: u32, address: Ipv4Addr, hardware: Vec<u8>) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.ifindex = device;
     message.header.state = NeighbourState::Permanent;
     message.attributes = vec![
-        NeighbourAttribute::Destination(NeighbourAddress::Inet(POD_GATEWAY)),
-        NeighbourAttribute::LinkLayerAddress(hardware_address(PORT_SIDE, pod)),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+        NeighbourAttribute::LinkLayerAddress(hardware),
     ];
     message
 }

@@ -75,6 +75,31 @@ steps:
     }
 }
 
+/// What ARP learns has 1,024 places for all namespaces of the machine: many clusters at a time would lose packets.
+#[test]
+fn neither_nodes_nor_pods_learn_each_other_by_arp() {
+    let Some(case) = once(
+        r#"
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b } }
+  pods:
+    shell: { node: n1 }
+    page: { node: n2, serve: { 80: http } }
+steps:
+  - connect: { as: asks, from: shell, to: "page:80" }
+  - run: { as: of_node, on_host: n1, command: "awk 'NR > 1 { print $3 }' /proc/net/arp" }
+  - run: { as: of_pod, on_host: shell, command: "awk 'NR > 1 { print $3 }' /proc/net/arp" }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("asks"));
+    // Complete and permanent (linux/if_arp.h): ATF_COM, ATF_PERM.
+    for table in ["of_node", "of_pod"] {
+        has(case.step(table), json!({ "ok": true, "stdout": "0x6\n" }));
+    }
+}
+
 /// As cluster DNS has it; a node asks the VPC's resolver, which does not know them.
 #[test]
 fn programs_in_pods_know_services_by_name() {

@@ -80,7 +80,7 @@ fn look(has_ipv6: bool) -> Result<Look, Error> {
 }
 
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
-const LOOKS: usize = 5;
+pub(super) const LOOKS: usize = 5;
 
 /// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
 struct Moment {
