@@ -214,8 +214,8 @@ fn answers(
     on_collision: OnCollision,
 ) {
     let each = || {
-        let served = served.iter().enumerate();
-        served.flat_map(|(_, (place, service))| {
+        let served = served.iter();
+        served.flat_map(|(place, service)| {
             let nodes = (1..).zip(nodes);
             nodes.map(move |(number, node)| (*place, *service, number, node))
         })

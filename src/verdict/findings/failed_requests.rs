@@ -173,7 +173,7 @@ impl<'a> Told<'_, 'a> {
         // An upload may be long, and the wait for its answer begins behind it.
         let of_request = |p: &usize| !of_target(p) && trace.sent(*p).len > 0;
         let since = match how == How::Silent {
-            true => after.filter(of_request).last().unwrap_or(request),
+            true => after.rev().find(of_request).unwrap_or(request),
             false => request,
         };
         Some(Failed {

@@ -25,7 +25,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let silent: Vec<usize> = connections.iter().flat_map(|one| of(*one)).collect();
     let nodes = distinct(silent.iter().map(|p| trace.ended(*p).sender.clone()));
     let began = of(first).next().map_or(0.0, |p| trace.sent(p).t);
-    let last = of(first).last().map_or(began, |p| trace.sent(p).t);
+    let last = of(first).next_back().map_or(began, |p| trace.sent(p).t);
     let own = trace.by_connection[first].iter().copied();
     let end = own
         .filter(|p| trace.sent(*p).t > last)

@@ -252,8 +252,11 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-/// What is told of a packet, by name.
-const PACKET: [(&str, fn(&Packet) -> Value); 23] = [
+/// What is told of a thing, by name.
+type Field<T> = (&'static str, fn(&T) -> Value);
+
+/// What is told of a packet.
+const PACKET: [Field<Packet>; 23] = [
     ("t", |p| json!(p.t)),
     ("sender", |p| json!(p.sender)),
     ("receiver", |p| json!(p.receiver)),

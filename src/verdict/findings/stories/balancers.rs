@@ -272,7 +272,7 @@ fn races_of_several_targets_are_told_of_each() {
         ("10.0.1.10:80", "10.0.2.10:80"),
     ];
     let names = [("front/a", "front/b"), ("web1", "web2")];
-    let again: Vec<Packet> = kit.evidence.packets.iter().cloned().collect();
+    let again: Vec<Packet> = kit.evidence.packets.to_vec();
     for mut packet in again {
         let of = |text: &mut String, pairs: &[(&str, &str)]| {
             let other = pairs.iter().find(|(one, _)| text == one);
