@@ -2,14 +2,13 @@
 //!
 //! The client takes the answer that comes first. Where what follows goes to the other server, that one resets it: it has a half-open
 //! connection with another number. Observed on: Calico's eBPF dataplane before felix #2675; any balancer that has no entry for
-//! a SYN that was not answered yet. Not this: a segment that goes astray later (see `moved_flow`); an attempt that never stands: its entries
-//! may have ended with a RST in between, and the next SYN is a new one then.
+//! a SYN that was not answered yet. Not this: a segment that goes astray later (see `moved_flow`); a SYN behind a RST of the same attempt, which
+//! ends what balancers remember of it; an attempt that never stands, for the same reason.
 
 use super::{CITED, count, distinct, join, lapse, name_all, quoted};
-use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, by_address, ip, is_reset, is_syn};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) const KIND: &str = "syn-moved";
 
@@ -124,6 +123,7 @@ fn is_direct(trace: &Trace, connection: usize) -> bool {
 }
 
 fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
+    let packets = &trace.evidence.packets;
     let all = syns(trace).into_iter();
     let stood = |c: usize| trace.evidence.connections[c].error.is_empty();
     let two = all.filter_map(|(connection, came)| {
@@ -142,26 +142,30 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
             reset: false,
         })
     });
-    let mut moved: Vec<Moved> = two.collect();
-    if moved.is_empty() {
-        return moved;
+    let two: Vec<Moved> = two.collect();
+    if two.is_empty() {
+        return two;
     }
-    let packets = &trace.evidence.packets;
-    let resets = |packet: &Packet, host: &str| is_reset(packet) && packet.sender == host;
+    let mut resets: HashMap<usize, Vec<usize>> = HashMap::new();
     for journey in trace.journeys() {
         let sent = journey.stretches[0].sent;
-        let own = moved.iter_mut().find(|one| {
-            journey.connection == Some(one.connection)
-                && !journey.toward_target
-                && !one.reset
-                && resets(&packets[sent], one.then.0)
-        });
-        if let Some(one) = own {
-            one.reset = true;
-            one.packets.push(sent);
+        if let Some(connection) = journey.connection.filter(|_| is_reset(&packets[sent])) {
+            resets.entry(connection).or_default().push(sent);
         }
     }
-    moved
+    let apart = |mut one: Moved<'a>| {
+        let resets = resets.get(&one.connection).map_or(&[][..], Vec::as_slice);
+        let between = |sent: &usize| (one.first.1..one.then.1).contains(&packets[*sent].t);
+        if resets.iter().any(between) {
+            return None;
+        }
+        let mut resets = resets.iter();
+        let reset = resets.find(|sent| packets[**sent].sender == one.then.0);
+        one.reset = reset.is_some();
+        one.packets.extend(reset);
+        Some(one)
+    };
+    two.into_iter().filter_map(apart).collect()
 }
 
 #[cfg(test)]
@@ -195,6 +199,18 @@ mod tests {
         kit.evidence.packets.retain(|packet| packet.flags != "R");
         let told = told(&kit, super::KIND).expect("the finding");
         assert!(told.ends_with("Nobody was reset for it."), "{told}");
+    }
+
+    /// As a challenged client's, whose RST ends the flow before it sends its SYN again.
+    #[test]
+    fn behind_a_reset_a_syn_is_a_new_one() {
+        let mut kit = opened_twice(true);
+        let syns = kit.evidence.packets.iter().filter(|p| p.flags == "S");
+        let first = syns.clone().next().expect("a SYN").clone();
+        let mut reset = first.clone();
+        (reset.id, reset.t, reset.flags) = (1_000, first.t + 1.0, "R".into());
+        kit.evidence.packets.push(reset);
+        assert!(told(&kit, super::KIND).is_none());
     }
 
     #[test]
