@@ -262,17 +262,9 @@ fn tell(plan: &Plan, evidence: Evidence) {
     flow_log_text::version_5(&evidence, &logs);
     target_health(&evidence);
     let outcomes = [Outcome {
-        case: CaseInfo::from(plan),
-        attempt: 1,
         verdict: Some(verdict::judge(plan, &evidence)),
         evidence: Some(evidence),
-        failure: None,
-        interrupted: false,
-        by_hand: false,
-        saved: None,
-        capture: None,
-        record: None,
-        retried: None,
+        ..Outcome::of(CaseInfo::from(plan), 1)
     }];
     for explain in [false, true] {
         report::text(

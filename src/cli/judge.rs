@@ -132,17 +132,9 @@ pub fn outcome(file: &str, text: &str, evidence: Evidence) -> Result<Outcome, Mi
 fn judged(plan: &Plan, evidence: Evidence) -> Outcome {
     let verdict = verdict::judge(plan, &evidence);
     Outcome {
-        case: CaseInfo::from(plan),
-        attempt: 1,
         evidence: Some(evidence),
         verdict: Some(verdict),
-        failure: None,
-        interrupted: false,
-        by_hand: false,
-        saved: None,
-        capture: None,
-        record: None,
-        retried: None,
+        ..Outcome::of(CaseInfo::from(plan), 1)
     }
 }
 

@@ -42,19 +42,7 @@ impl<'a> Keeper<'a> {
         attempt: u32,
         result: Result<Recorded, Error>,
     ) -> Outcome {
-        let mut outcome = Outcome {
-            case: CaseInfo::from(plan),
-            attempt,
-            evidence: None,
-            record: None,
-            verdict: None,
-            failure: None,
-            interrupted: false,
-            saved: None,
-            capture: None,
-            retried: None,
-            by_hand: false,
-        };
+        let mut outcome = Outcome::of(CaseInfo::from(plan), attempt);
         match result {
             Err(error) => outcome.failure = Some(error.to_string()),
             Ok(Recorded { evidence, capture }) => {

@@ -10,6 +10,7 @@ mod departed;
 mod doctor;
 mod explain;
 mod find;
+mod gate;
 mod hand;
 mod judge;
 mod keeper;

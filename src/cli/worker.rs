@@ -1,6 +1,7 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
 use super::args::{OutputFormat, RunArgs};
+use super::gate::Gate;
 use super::keeper::Keeper;
 use super::room::{Part, Room};
 use super::select::LeftOut;
@@ -16,28 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::sleep;
+use tokio::sync::{mpsc, watch};
 
-/// Cases at a time for each processor. Most of a case's time is waiting for the kernel's timers.
-const JOBS_PER_PROCESSOR: usize = 48;
-/// Further ones for each processor, while those that run leave the processors idle.
-const MORE_PER_PROCESSOR: usize = 48;
 /// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;
-
-/// A case begins only when a timer of this length is at most as late as it is long: what runs already wants the
-/// processors, and stories with timers of their own would be told too slowly.
-const BREATH: Duration = Duration::from_millis(10);
-
-/// A further one begins only when that timer is at most so late.
-const AT_EASE: Duration = Duration::from_millis(1);
-
-/// After so long it begins all the same: a machine that is busy with other things stays so.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One run of one case.
 #[derive(Clone, Debug)]
@@ -151,20 +137,12 @@ fn cut_short(asked: &[Job], over: &BTreeSet<usize>) -> Vec<Outcome> {
         }
     }
     let told = cases.into_values().map(|(job, runs)| Outcome {
-        case: CaseInfo::from(&*job.plan),
-        attempt: job.attempt,
-        evidence: None,
-        record: None,
-        verdict: None,
         failure: Some(match runs {
             1 => "interrupted before it was over".to_owned(),
             _ => format!("interrupted before {runs} of its runs were over"),
         }),
         interrupted: true,
-        saved: None,
-        capture: None,
-        retried: None,
-        by_hand: false,
+        ..Outcome::of(CaseInfo::from(&*job.plan), job.attempt)
     });
     told.collect()
 }
@@ -183,14 +161,7 @@ type Ended = (usize, Job, Result<Recorded, Error>);
 impl Runs {
     /// Begins all of them, as many at a time as there may be.
     fn begin(&self, args: &RunArgs, jobs: Vec<Job>) -> mpsc::Receiver<Ended> {
-        let (usual, more) = match args.jobs {
-            Some(jobs) => (usize::from(jobs), 0),
-            None => (
-                processors() * JOBS_PER_PROCESSOR,
-                processors() * MORE_PER_PROCESSOR,
-            ),
-        };
-        let gate = Arc::new(Semaphore::new(usual + more));
+        let gate = Gate::new(args.jobs.map(usize::from));
         // With room for a few only: results may hold captures, and they are taken up one after the other.
         let (results, inbox) = mpsc::channel(processors());
         // The longest first: a long case that began last would be waited for alone.
@@ -200,28 +171,20 @@ impl Runs {
         let capture = self.capture;
         // One task begins them all: tasks of their own would come to the gate in any order.
         tokio::spawn(async move {
-            let running = Arc::new(());
             for (number, job) in numbered {
-                let permit = Arc::clone(&gate).acquire_owned().await;
-                let permit = permit.expect("the gate is never closed");
-                let at_a_time = || Arc::strong_count(&running) - 1;
-                if at_a_time() >= usual {
-                    idle(|| at_a_time() < usual).await;
-                } else if at_a_time() > 0 {
-                    breathe().await;
-                }
+                let place = gate.pass().await;
                 if *cancelled.borrow() {
                     return;
                 }
                 let (room, cancelled) = (Arc::clone(&room), cancelled.clone());
-                let (results, runs) = (results.clone(), Arc::clone(&running));
+                let results = results.clone();
                 tokio::spawn(async move {
                     let run = one(&job.plan, &room, cancelled, capture);
                     let result = outlived(run).await;
                     let Some(result) = result else { return };
                     // The reader stops early only when the user interrupts.
                     drop(results.send((number, job, result)).await);
-                    drop((permit, runs));
+                    drop(place);
                 });
             }
         });
@@ -283,31 +246,9 @@ impl Runs {
     }
 }
 
-fn processors() -> usize {
+/// How many this process may use.
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Waits until this machine keeps up with what runs already.
-async fn breathe() {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let began = Instant::now();
-        sleep(BREATH).await;
-        if began.elapsed() <= BREATH * 2 || Instant::now() >= until {
-            return;
-        }
-    }
-}
-
-/// Waits until the processors have nothing to do, or so many cases are over that nobody needs to ask.
-async fn idle(over: impl Fn() -> bool) {
-    loop {
-        let began = Instant::now();
-        sleep(BREATH).await;
-        if began.elapsed() <= BREATH + AT_EASE || over() {
-            return;
-        }
-    }
 }
 
 fn publish(args: &RunArgs, outcomes: &[Outcome], left_out: &LeftOut, began: Instant) -> Status {
@@ -439,8 +380,8 @@ pub fn raise_descriptor_limit() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     /// Twice as many cases as processors are built or collected: each has a thread of the runtime and gives it back only when
     /// somebody else's proxy has had its turn.
@@ -471,26 +412,6 @@ mod tests {
             }
         });
         runtime.block_on(proxy).expect("nothing panicked");
-    }
-
-    #[tokio::test]
-    async fn a_further_case_waits_until_nothing_is_late_or_others_are_over() {
-        let busy = tokio::spawn(async {
-            loop {
-                std::thread::sleep(BREATH * 2);
-                tokio::task::yield_now().await;
-            }
-        });
-        let looks = Cell::new(0);
-        let over = || {
-            looks.set(looks.get() + 1);
-            looks.get() == 3
-        };
-        idle(over).await;
-        assert_eq!(looks.get(), 3, "every timer was late");
-        busy.abort();
-        let begins = tokio::time::timeout(Duration::from_secs(10), idle(|| false));
-        begins.await.expect("nobody keeps timers waiting");
     }
 
     #[tokio::test]

@@ -78,6 +78,25 @@ pub struct Outcome {
     pub retried: Option<String>,
 }
 
+impl Outcome {
+    /// A run of which nothing is known yet.
+    pub fn of(case: CaseInfo, attempt: u32) -> Self {
+        Self {
+            case,
+            attempt,
+            evidence: None,
+            record: None,
+            verdict: None,
+            failure: None,
+            interrupted: false,
+            by_hand: false,
+            saved: None,
+            capture: None,
+            retried: None,
+        }
+    }
+}
+
 /// What reports tell about a case itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseInfo {

@@ -84,32 +84,14 @@ const OUTPUT: Table = [
     [Close, SynSent, Close, Close, TimeWait, Close, Close, Close],
 ];
 
-/// Packets of the client while none of the server has come by (`INPUT_ONLY`).
+/// Packets of the client while none of the server has come by (`INPUT_ONLY`): a FIN is another thing then.
 const INPUT_ONLY: Table = [
-    [
-        Established,
-        Established,
-        SynRecv,
-        SynRecv,
-        SynRecv,
-        SynRecv,
-        SynRecv,
-        SynRecv,
-    ],
+    INPUT[0],
     [
         FinWait, SynSent, TimeWait, FinWait, TimeWait, Close, CloseWait, LastAck,
     ],
-    [
-        Established,
-        SynSent,
-        Established,
-        FinWait,
-        TimeWait,
-        Close,
-        CloseWait,
-        Close,
-    ],
-    [Close, Close, SynRecv, Close, Close, Close, Close, LastAck],
+    INPUT[2],
+    INPUT[3],
 ];
 
 impl State {

@@ -90,24 +90,17 @@ pub(in crate::report) fn fault() -> Outcome {
         &[("again.error", value!("deadline"))],
     )];
     let findings = findings::recognise(&evidence);
+    let case = CaseInfo {
+        shows: "the second connection silently kills the first".into(),
+        ..info("as-deployed", Kind::Fault)
+    };
     Outcome {
-        case: CaseInfo {
-            shows: "the second connection silently kills the first".into(),
-            ..info("as-deployed", Kind::Fault)
-        },
-        attempt: 1,
         verdict: Some(Verdict {
             findings,
             ..verdict(Ruling::Holds, works, expect)
         }),
         evidence: Some(evidence),
-        failure: None,
-        interrupted: false,
-        saved: None,
-        capture: None,
-        record: None,
-        retried: None,
-        by_hand: false,
+        ..Outcome::of(case, 1)
     }
 }
 
@@ -128,21 +121,14 @@ pub(in crate::report) fn fix() -> Outcome {
     };
     let mut evidence = harmless().evidence;
     evidence.seconds = 0.1;
+    let case = CaseInfo {
+        changes: vec![change],
+        ..info("cross-zone-off", Kind::Fix)
+    };
     Outcome {
-        case: CaseInfo {
-            changes: vec![change],
-            ..info("cross-zone-off", Kind::Fix)
-        },
-        attempt: 1,
         evidence: Some(evidence),
         verdict: Some(verdict(Ruling::Holds, works, Vec::new())),
-        failure: None,
-        interrupted: false,
-        saved: None,
-        capture: None,
-        record: None,
-        retried: None,
-        by_hand: false,
+        ..Outcome::of(case, 1)
     }
 }
 

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, HashMap};
 /// the numbers that they had.
 pub(super) fn told(trace: &Trace) -> Option<Evidence> {
     let evidence = trace.evidence;
+    if evidence.own_answers.is_empty() {
+        return None;
+    }
     let opened = opened(trace);
     // By the SYN's passage, so in their order.
     let mut asked: BTreeMap<usize, Vec<&OwnAnswer>> = BTreeMap::new();

@@ -73,16 +73,16 @@ fn tell(trace: &Trace, receiver: &str, useless: Vec<usize>) -> Finding {
         host.and_then(|host| host.counters.get(name).copied())
             .unwrap_or(0)
     };
-    let timeouts = counted("TcpExtTCPTimeouts");
+    let by_timer = counted("TcpExtTCPTimeouts") > 0 && counted("TcpExtTCPFastRetrans") == 0;
     if let Some(again) = again {
         let waited = trace.sent(again).t - trace.sent(useless[0]).t;
         summary.push_str(&format!(
             " What was missing was sent again {} after the first of them",
             lapse(waited)
         ));
-        summary.push_str(match timeouts {
-            0 => ".",
-            _ => ", when the retransmission timer fired.",
+        summary.push_str(match by_timer {
+            false => ".",
+            true => ", when the retransmission timer fired.",
         });
     }
     Finding {

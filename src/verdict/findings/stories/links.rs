@@ -261,6 +261,11 @@ fn what_the_wait_for_a_segment_was_is_told_with_the_box() {
          moves sequence numbers, and not those in the option. The first were 4711 off. What was missing was sent again 230.3 ms after \
          the first of them, when the retransmission timer fired."
     );
+    // Another connection's timer may have fired: who sends again early did not wait for one.
+    let mut early = renumbered(true);
+    early.counter("client", "TcpExtTCPFastRetrans", 1);
+    let summary = told(&early).remove(0).summary;
+    assert!(summary.ends_with("after the first of them."), "{summary}");
     let mut lost = renumbered(true);
     for packet in &mut lost.evidence.packets {
         if packet.links.is_some() {

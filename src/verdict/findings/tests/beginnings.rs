@@ -1,7 +1,7 @@
 //! Connections that do not come to stand.
 
 use super::{kinds, the};
-use crate::evidence::{Packet, Pair};
+use crate::evidence::Pair;
 use crate::verdict::kit::{Kit, NEW, OLD, old_is_up};
 
 #[test]
@@ -125,59 +125,6 @@ fn an_answered_syn_is_not_unanswered_however_the_connection_ends() {
     kit.of(slow).client_state = String::new();
     kit.of(slow).server_state = String::new();
     assert_eq!(kinds(&kit), [""; 0]);
-}
-
-/// Refused straight at `web1`, 1 ms after it was tried; what came meanwhile is an ICMP error.
-fn rejected() -> Kit {
-    let mut kit = Kit::new();
-    let other = kit.connect("other", 40002, "front/a", "web1");
-    kit.handshake(other, OLD);
-    let x = kit.connect("x", 40001, "web1", "web1");
-    kit.up(x, "S", 1, 0, 0);
-    let connection = kit.of(x);
-    (connection.error, connection.ms) = ("refused".into(), 1.0);
-    (connection.client_state, connection.server_state) = Default::default();
-    let (id, t) = (kit.evidence.packets.len() as i64, kit.now);
-    kit.evidence.packets.push(Packet {
-        id,
-        t,
-        sender: "web1".into(),
-        receiver: "client".into(),
-        protocol: "icmp".into(),
-        from: "10.0.1.10".into(),
-        to: "198.51.100.7".into(),
-        fate: "forwarded".into(),
-        ..Packet::default()
-    });
-    kit
-}
-
-#[test]
-fn a_firewall_that_rejects_is_told_from_a_port_where_nothing_listens() {
-    let kit = rejected();
-    let refused = the(&kit, "refused");
-    assert_eq!(
-        refused.summary,
-        "\"x\" met an ICMP error in answer to the SYN, and no RST: web1 rejects what is for 10.0.1.10:80, as a firewall does, \
-         whatever listens there."
-    );
-    assert_eq!(refused.packets, [4]);
-}
-
-#[test]
-fn an_icmp_error_about_another_connection_or_after_the_refusal_refuses_nothing() {
-    let unseen = "\"x\" was refused by 10.0.1.10:80: with RST or with an ICMP error, which the network did not see.";
-    let mut about_another = rejected();
-    about_another.evidence.packets[4].flow = Some(0);
-    let mut late = rejected();
-    late.evidence.packets[4].t += 5.0;
-    let mut to_another = rejected();
-    to_another.evidence.packets[4].receiver = "web2".into();
-    for kit in [about_another, late, to_another] {
-        let refused = the(&kit, "refused");
-        assert_eq!(refused.summary, unseen);
-        assert_eq!(refused.packets, [0; 0]);
-    }
 }
 
 #[test]

@@ -141,11 +141,21 @@ fn who_refused_is_the_last_on_the_way() {
 
 #[test]
 fn who_refused_unseen_is_not_guessed() {
-    for kit in [rejected("web2", 0.2), rejected("client", 80.0)] {
+    let mut about_another = rejected("client", 0.2);
+    let other = about_another.connect("other", 40002, "front/a", "web1");
+    about_another.evidence.packets[1].flow = about_another.of(other).flow;
+    // The client had given up 1 ms after it began.
+    let mut just_late = rejected("client", 6.0);
+    just_late.of(0).ms = 1.0;
+    let to_another = rejected("web2", 0.2);
+    let late = rejected("client", 80.0);
+    for kit in [about_another, just_late, to_another, late] {
+        let refused = the(&kit, "refused");
         assert_eq!(
-            the(&kit, "refused").summary,
+            refused.summary,
             "\"one\" was refused by 10.0.1.10:80: with RST or with an ICMP error, which the network did not see."
         );
+        assert_eq!(refused.packets, [0; 0]);
     }
 }
 
