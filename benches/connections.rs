@@ -10,6 +10,7 @@
 //! and neither the kernel's sockets nor the bench's own lists, which are there before. It needs what labs need, `ip` and `nft`. Numbers as arguments are other sizes; with
 //! `BENCH_JSON` the rows go into that file.
 
+use hairpin::cli::allocator::{Allocator, keep_large_apart};
 use hairpin::plan::{self, HostId, Plan};
 use hairpin::world::namespace::{Namespace, Place};
 use hairpin::world::program::give_way_when_woken;
@@ -29,6 +30,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+/// As the program's.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Connections held at once.
 const SIZES: [usize; 2] = [55_000, 200_000];
@@ -74,7 +79,7 @@ struct Scene {
 
 fn main() {
     // As the program does.
-    hairpin::cli::allocator::keep_large_apart();
+    keep_large_apart();
     let asked: Vec<usize> = std::env::args().flat_map(|word| word.parse()).collect();
     let sizes = if asked.is_empty() {
         SIZES.to_vec()
