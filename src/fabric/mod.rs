@@ -419,9 +419,15 @@ impl Fabric {
         self.balancers.next_target(at, group)
     }
 
-    /// All targets that a request at a proxy may go to, the one whose turn it is first.
-    pub fn candidates(&mut self, at: Place, group: GroupId) -> Vec<Assigned> {
-        self.balancers.candidates(at, group)
+    /// All targets that a request at a proxy may go to, the one whose turn it is first. `bound`: the one that the request
+    /// is for, which takes nobody's turn where it is among them.
+    pub fn candidates(
+        &mut self,
+        at: Place,
+        group: GroupId,
+        bound: Option<SocketAddrV4>,
+    ) -> Vec<Assigned> {
+        self.balancers.candidates(at, group, bound)
     }
 
     /// How a target stands, as the zonal address of a proxy sees it. It may change with every change of

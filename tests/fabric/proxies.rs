@@ -6,7 +6,7 @@ use hairpin::fabric::config::*;
 use hairpin::fabric::metric::Metric;
 use hairpin::fabric::record::*;
 use hairpin::fabric::targets::{Outcome, Probe, Standing};
-use hairpin::fabric::{Config, Place};
+use hairpin::fabric::{Assigned, Config, Place};
 use std::time::Duration;
 
 /// The kernel of front/a.
@@ -114,6 +114,24 @@ fn a_port_without_a_listener_takes_nothing() {
     assert_eq!(net.dropped(CLIENT, syn.bytes()), Reason::NoListener);
     let datagram = datagram(end(CLIENT_IP, 1), end(FRONT_A, 80), 8);
     assert_eq!(net.dropped(CLIENT, datagram), Reason::ProtocolUnsupported);
+}
+
+#[test]
+fn a_request_that_is_for_an_instance_takes_nobodys_turn() {
+    let mut net = Net::new(classic());
+    let mut all = |bound| net.fabric.candidates(AT_A, GroupId(0), bound);
+    let order = |all: Vec<Assigned>| all.iter().map(|one| one.target).collect::<Vec<_>>();
+    let first = all(None);
+    let cookie = Some(first[0].address);
+    assert_eq!(order(first), [0, 1]);
+    // However many of them came in between, which is a matter of time.
+    for _ in 0..3 {
+        assert_eq!(order(all(cookie)), [1, 0]);
+    }
+    assert_eq!(order(all(None)), [1, 0]);
+    // Whom nobody can ask for is nobody's instance.
+    assert_eq!(order(all(Some(end(CLIENT_IP, 1)))), [0, 1]);
+    assert_eq!(order(all(None)), [1, 0]);
 }
 
 #[test]

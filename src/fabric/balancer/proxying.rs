@@ -50,8 +50,14 @@ impl Balancers {
         })
     }
 
-    /// All targets that a request may go to, the one whose turn it is first.
-    pub fn candidates(&mut self, at: Place, group: GroupId) -> Vec<Assigned> {
+    /// All targets that a request may go to, the one whose turn it is first. `bound`: the one that the request is for, which
+    /// takes nobody's turn where it is among them.
+    pub fn candidates(
+        &mut self,
+        at: Place,
+        group: GroupId,
+        bound: Option<SocketAddrV4>,
+    ) -> Vec<Assigned> {
         let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
         let mut listeners = listeners.iter();
         let listens = |one: &&Listening| one.port == at.port && one.protocol == Protocol::Tcp;
@@ -60,7 +66,9 @@ impl Balancers {
         };
         let turn = self.turns.entry((at, group)).or_default();
         let (all, fail_open) = listener.candidates(at.zonal, group, *turn);
-        *turn = turn.wrapping_add(1);
+        if !all.iter().any(|one| Some(one.address) == bound) {
+            *turn = turn.wrapping_add(1);
+        }
         let assigned = |candidate: Candidate| Assigned {
             target: candidate.index,
             address: candidate.address,

@@ -108,7 +108,7 @@ impl Surroundings for Live {
                 let group = group_of(fabric.config(), place)?;
                 let settings = &fabric.config().groups[usize::from(group.0)].attributes;
                 let algorithm = settings.algorithm;
-                Some((group, fabric.candidates(place, group), algorithm))
+                Some((group, fabric.candidates(place, group, None), algorithm))
             })
             .await?;
         let mut candidates = candidates.into_iter();

@@ -82,7 +82,7 @@ impl Surroundings for Live {
     ) -> Option<Choice> {
         let (place, group) = (self.station.place, self.settings.get().group);
         let driver = self.station.world.driver();
-        let candidates = driver.ask(move |fabric, _| fabric.candidates(place, group));
+        let candidates = driver.ask(move |fabric, _| fabric.candidates(place, group, bound));
         let mut untried = candidates.await;
         untried.retain(|candidate| !tried.contains(&candidate.target));
         let wanted = untried.iter().find(|one| Some(one.address) == bound);
