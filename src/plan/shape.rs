@@ -159,6 +159,7 @@ static TCP_INFO: LazyLock<Type> = LazyLock::new(|| {
         ("resent", Type::Int),
         ("bytes_acked", Type::Int),
         ("bytes_received", Type::Int),
+        ("bytes_not_sent", Type::Int),
         ("segments_out", Type::Int),
         ("segments_in", Type::Int),
         ("send_scale", Type::Int),

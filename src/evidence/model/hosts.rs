@@ -115,6 +115,9 @@ pub struct TcpInfo {
     pub bytes_acked: i64,
     /// Bytes that came, in order.
     pub bytes_received: i64,
+    /// Bytes written and not sent yet, not once.
+    #[serde(default)]
+    pub bytes_not_sent: i64,
     /// Segments sent, and those that came.
     pub segments_out: i64,
     /// See `segments_out`.

@@ -149,6 +149,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("resent", "Of `tcp_info`: segments that were sent again in its whole life."),
         ("bytes_acked", "Of `tcp_info`: bytes acknowledged in its whole life."),
         ("bytes_received", "Of `tcp_info`: bytes received in its whole life."),
+        ("bytes_not_sent", "Of `tcp_info`: bytes written and not sent yet, at this moment."),
         ("segments_out", "Of `tcp_info`: segments sent in its whole life."),
         ("segments_in", "Of `tcp_info`: segments received in its whole life."),
         ("send_scale", "Of `tcp_info`: bits by which it shifts the other side's windows."),

@@ -126,6 +126,7 @@ fn tcp_info(info: &tcp_sockets::TcpInfo) -> TcpInfo {
         resent: info.total_retrans.into(),
         bytes_acked: info.bytes_acked as i64,
         bytes_received: info.bytes_received as i64,
+        bytes_not_sent: info.notsent_bytes.into(),
         segments_out: info.segs_out.into(),
         segments_in: info.segs_in.into(),
         // One byte: tcpi_snd_wscale in the lower four bits, tcpi_rcv_wscale in the upper ones (linux/tcp.h).

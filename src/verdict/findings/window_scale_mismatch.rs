@@ -24,7 +24,7 @@ struct Side<'a> {
     /// Bits by which the sender shifts, and by which it should.
     shifts: i64,
     should: i64,
-    /// Written by the sender's program, and not acknowledged.
+    /// Written by the sender's program, and not sent, bytes: what is under way waits for no window.
     waiting: i64,
     toward_target: bool,
 }
@@ -64,14 +64,14 @@ fn understated<'a>(
         translated => translated,
     };
     let (seen_as, target) = target_side(evidence, c).unwrap_or((left_as, &c.remote));
-    let (client, at_client) = end(sockets, &c.from, &c.local, &c.remote)?;
-    let (server, at_server) = end(sockets, &c.target, target, seen_as)?;
+    let at_client = end(sockets, &c.from, &c.local, &c.remote)?;
+    let at_server = end(sockets, &c.target, target, seen_as)?;
     let toward = Side {
         sender: &c.from,
         receiver: &c.target,
         shifts: at_client.send_scale,
         should: at_server.receive_scale,
-        waiting: client.send_queue,
+        waiting: at_client.bytes_not_sent,
         toward_target: true,
     };
     let back = Side {
@@ -79,7 +79,7 @@ fn understated<'a>(
         receiver: &c.from,
         shifts: at_server.send_scale,
         should: at_client.receive_scale,
-        waiting: server.send_queue,
+        waiting: at_server.bytes_not_sent,
         toward_target: false,
     };
     // What fits into the first flight, which is never scaled, does not wait.
@@ -103,9 +103,8 @@ fn end<'a>(
     host: &'a str,
     local: &'a str,
     remote: &'a str,
-) -> Option<(&'a Socket, &'a TcpInfo)> {
-    let socket = *sockets.get(&(host, local, remote))?;
-    Some((socket, socket.tcp_info.as_ref()?))
+) -> Option<&'a TcpInfo> {
+    sockets.get(&(host, local, remote))?.tcp_info.as_ref()
 }
 
 fn tell(trace: &Trace, connection: usize, side: &Side<'_>) -> Finding {

@@ -151,6 +151,7 @@ fn tcp_info(info: Option<&TcpInfo>) -> Value {
         "resent": info.map(|info| info.resent),
         "bytes_acked": info.map(|info| info.bytes_acked),
         "bytes_received": info.map(|info| info.bytes_received),
+        "bytes_not_sent": info.map(|info| info.bytes_not_sent),
         "segments_out": info.map(|info| info.segments_out),
         "segments_in": info.map(|info| info.segments_in),
         "send_scale": info.map(|info| info.send_scale),
