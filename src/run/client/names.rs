@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// Where a resolver listens.
 const PORT: u16 = 53;
-/// How long the first answer is waited for before the question is asked again; then twice as long, and so on.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long the first answer is waited for before the question is asked again; then twice as long, and so on. As long as the first
+/// SYN's (RFC 6298 section 2.1): a question that is asked again for no more than a busy machine takes another turn of the answers.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The number of every question: each has a socket, and so a port, of its own.
 const ID: u16 = 1;
 /// The longest answer without EDNS.
