@@ -33,6 +33,8 @@ pub struct DropRule {
     pub flags: Option<(u8, u8)>,
     /// Bytes behind the transport header.
     pub length: Option<usize>,
+    /// TCP's window, unscaled.
+    pub window: Option<u16>,
     /// The first that is dropped, counted among the matching from 1.
     pub nth: u64,
     /// How many are dropped from there on; none: all.
@@ -115,7 +117,11 @@ impl Active {
             headers.protocol == TCP && headers.flags & looked_at == wanted
         });
         let length = self.rule.length;
-        if !flags || length.is_some_and(|length| headers.payload_len() != length) {
+        let length = length.is_none_or(|length| headers.payload_len() == length);
+        let window = self.rule.window;
+        let window =
+            window.is_none_or(|window| headers.protocol == TCP && headers.window == window);
+        if !(flags && length && window) {
             return false;
         }
         self.matched += 1;

@@ -14,6 +14,7 @@ fn anything() -> DropRule {
         to: None,
         flags: None,
         length: None,
+        window: None,
         nth: 1,
         count: None,
     }
@@ -84,6 +85,30 @@ fn a_rule_counts_what_matches_and_drops_from_the_nth_on() {
     assert_eq!(passed, [1, 0, 0, 1, 1]);
     assert_eq!(net.fabric.dropped_by_rule(), [2]);
     assert_eq!(net.fabric.totals().dropped[&Reason::DropRule], 2);
+}
+
+#[test]
+fn a_window_is_that_of_tcp_as_on_the_wire() {
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    // What all segments of these tests tell of.
+    for (window, dropped) in [(64_240, true), (0, false), (64_241, false)] {
+        let mut net = with(DropRule {
+            from: hosts(&[WEB1]),
+            window: Some(window),
+            ..anything()
+        });
+        net.forward(CLIENT, segment(client, front, SYN, 1, 0));
+        let answer = segment(web, client, SYN | ACK, 9000, 2);
+        let passed = net.send(WEB1, answer.bytes()).len();
+        assert_eq!(passed, usize::from(!dropped), "{window}");
+    }
+    // A datagram has none.
+    let mut net = with(DropRule {
+        window: Some(0),
+        ..anything()
+    });
+    let asked = datagram(client, front, 8);
+    assert_eq!(net.dropped(CLIENT, asked), Reason::NoListener);
 }
 
 #[test]

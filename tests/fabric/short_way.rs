@@ -20,6 +20,7 @@ fn without_short_way(config: Config) -> Net {
         to: None,
         flags: None,
         length: None,
+        window: None,
         nth: 1,
         count: None,
     })));

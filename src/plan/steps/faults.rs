@@ -44,6 +44,7 @@ impl Scene<'_> {
                 to,
                 flags,
                 length,
+                window,
                 nth,
                 count,
             } => {
@@ -57,6 +58,7 @@ impl Scene<'_> {
                     to: all_or_none(to)?,
                     flags: all_or_none(flags)?,
                     length: length.as_ref().map(|bytes| bytes.value as usize),
+                    window: window.as_ref().map(|window| window.value),
                     nth: nth.value.into(),
                     count: count?,
                 })

@@ -257,6 +257,8 @@ pub enum Fault {
         flags: Option<Spanned<String>>,
         /// Bytes of payload.
         length: Option<Spanned<u32>>,
+        /// As on the wire, unscaled.
+        window: Option<Spanned<u16>>,
         /// From 1.
         nth: Spanned<u32>,
         /// A number, or `all`.

@@ -133,6 +133,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             to: fields.written("to"),
             flags: fields.written("flags"),
             length: fields.written("length"),
+            window: fields.written("window"),
             nth: fields.value("nth")?,
             count: fields.value("count")?,
         }),

@@ -117,6 +117,15 @@ pub(super) static DROP: Section = Section {
             "Bytes of payload, exactly.",
         ),
         field(
+            "window",
+            Optional,
+            Type::Int {
+                min: 0,
+                max: 65_535,
+            },
+            "TCP's window as on the wire, unscaled, exactly: 0 is that of a receiver whose buffer is full.",
+        ),
+        field(
             "nth",
             Default("1"),
             Type::Int {
