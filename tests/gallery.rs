@@ -157,7 +157,7 @@ fn claims_lead_to_cases() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/claims.md");
     let text = std::fs::read_to_string(path).expect("the claims");
     let rows = text.lines().filter(|line| line.starts_with("| "));
-    let mut named = 0;
+    let (mut named, mut shown) = (0, BTreeSet::new());
     for row in rows {
         let cell = row
             .trim_end_matches(" |")
@@ -175,9 +175,13 @@ fn claims_lead_to_cases() {
             assert!(known, "`{word}` in: {row}");
             if is_lab {
                 lab = Some(word);
+                shown.insert(word);
             }
             named += 1;
         }
     }
     assert!(named > 80, "{named}");
+    let labs: BTreeSet<&str> = there.iter().map(|(lab, _)| lab.as_str()).collect();
+    let missing: Vec<&&str> = labs.difference(&shown).collect();
+    assert!(missing.is_empty(), "claims of no document: {missing:?}");
 }

@@ -106,7 +106,7 @@ fn spent(tally: &Tally) -> f64 {
     whole.max(0.0)
 }
 
-/// None where a report that was read has figures that are no time.
+/// Zero where a report that was read has figures that are no time.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

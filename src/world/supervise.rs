@@ -80,8 +80,8 @@ pub fn privileged() -> bool {
     effective & CAP_SYS_ADMIN != 0 && effective & CAP_NET_ADMIN != 0
 }
 
-/// The first 32 of the capabilities in force; asked of the kernel itself, for `/proc` may not be there. None when it does not
-/// tell.
+/// The first 32 of the capabilities in force; asked of the kernel itself, for `/proc` may not be there. No bit is
+/// set when it does not tell.
 fn effective_capabilities() -> u32 {
     /// `_LINUX_CAPABILITY_VERSION_3` of capget(2), and this process.
     const HEADER: [u32; 2] = [0x2008_0522, 0];

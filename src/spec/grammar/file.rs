@@ -53,7 +53,7 @@ static FIELDS: [Field; 23] = [
             of: &Type::Line,
             min: 0,
         },
-        "Links to where the failure was described.",
+        "Where the failure was described: links, or author and title of what is nowhere to be linked to.",
     ),
     field(
         "opt_in",
