@@ -2,10 +2,12 @@
 //!
 //! Without a descriptor or memory for it, accept(2) fails at once, and the connection stays at the head of the queue.
 
+use crate::world::socket;
 use nix::errno::Errno;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::task::Context;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +66,11 @@ impl Acceptor {
         }
     }
 
+    /// Closes it: what waits is reset, and from now on who comes is refused.
+    pub fn close(self) {
+        socket::stop_listening(self.listener.as_fd());
+    }
+
     /// All connections that wait now; then it is closed. The kernel is asked itself: the runtime believes that there is none
     /// until it has heard otherwise.
     pub fn rest(self) -> Vec<TcpStream> {
@@ -75,6 +82,39 @@ impl Acceptor {
             stream.set_nonblocking(true)?;
             TcpStream::from_std(stream)
         });
-        watched.filter_map(io::Result::ok).collect()
+        let rest = watched.filter_map(io::Result::ok).collect();
+        socket::stop_listening(listener.as_fd());
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Acceptor;
+    use std::io::ErrorKind;
+    use std::os::fd::{AsFd, OwnedFd};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A listening socket of which somebody has a copy, as a program has that is about to be executed.
+    async fn copied() -> (Acceptor, OwnedFd, std::net::SocketAddr) {
+        let bound = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = bound.expect("a free port");
+        let copy = listener.as_fd().try_clone_to_owned();
+        let at = listener.local_addr().expect("an address");
+        (Acceptor::new(listener), copy.expect("a descriptor"), at)
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_it_is_closed_is_refused_whoever_has_a_copy() {
+        for drained in [false, true] {
+            let (acceptor, copy, at) = copied().await;
+            match drained {
+                true => assert!(acceptor.rest().is_empty()),
+                false => acceptor.close(),
+            }
+            let refused = TcpStream::connect(at).await.map_err(|error| error.kind());
+            assert_eq!(refused.err(), Some(ErrorKind::ConnectionRefused));
+            drop(copy);
+        }
     }
 }

@@ -300,6 +300,13 @@ pub fn hang_up(fd: BorrowedFd<'_>) {
     }
 }
 
+/// Ends a listening socket as its close does, which is to follow, whoever has a copy of its descriptor (see [`hang_up`]): else
+/// connections that nobody accepts would come to stand until the copies are gone.
+pub fn stop_listening(fd: BorrowedFd<'_>) {
+    let shut = nix::sys::socket::shutdown(fd.as_raw_fd(), nix::sys::socket::Shutdown::Both);
+    tracing::trace!(?shut, "a listening socket is closed");
+}
+
 /// Makes the next close send RST instead of FIN.
 ///
 /// # Errors

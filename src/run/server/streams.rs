@@ -125,7 +125,7 @@ async fn listen(
             }
         }
     }
-    drop(acceptor);
+    acceptor.close();
     life.has(false);
 }
 
