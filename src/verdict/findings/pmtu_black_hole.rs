@@ -1,11 +1,12 @@
 //! `pmtu-black-hole`: a sender goes on sending packets that are too large for the path, because nobody tells it, or because
 //! it does not hear it.
 //!
-//! Observed on: tunnels, VPNs and PPPoE behind firewalls that drop all ICMP. Not this: path MTU discovery at work, where a
-//! packet is refused and its bytes come again in smaller ones.
+//! Observed on: tunnels, VPNs and PPPoE behind firewalls that drop all ICMP; servers behind a hash (ECMP) that leads the
+//! message to another of them. Not this: path MTU discovery at work, where a packet is refused and its bytes come again in
+//! smaller ones.
 
-use super::{cite, connections_of, count, counters, distinct, lapse, name_all};
-use crate::evidence::HostEvidence;
+use super::{CITED, cite, connections_of, count, counters, distinct, join, lapse, name_all};
+use crate::evidence::{HostEvidence, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason, ip};
 use std::collections::BTreeMap;
@@ -32,9 +33,13 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let stuck: Vec<Vec<usize>> = stuck.collect();
     let first = stuck.first()?;
     let (begin, end) = (trace.sent(*first.first()?), trace.sent(*first.last()?));
+    let first_made = made(trace, *first.first()?);
     let connections = connections_of(trace, stuck.iter().flatten().copied());
-    let senders = stuck.iter().flatten();
-    let senders = distinct(senders.map(|passage| trace.sent(*passage).sender.as_str()));
+    // As many as packets are cited of.
+    let stuck_at = stuck.iter().filter_map(|same| same.first()).take(CITED);
+    let senders = stuck_at.map(|passage| made(trace, *passage).sender.as_str());
+    let elsewhere = came_elsewhere(trace, first_made);
+    let witnesses_at = distinct(senders.chain(elsewhere.iter().map(String::as_str)));
     let own = connections_of(trace, first.iter().copied());
     let mut others = connections.clone();
     others.retain(|connection| !own.contains(connection));
@@ -42,6 +47,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         "TcpExtTCPTimeouts",
         "TcpRetransSegs",
         "IcmpInDestUnreachs",
+        "IcmpInErrors",
         "TcpExtTCPMTUPFail",
         "TcpExtTCPMTUPSuccess",
     ];
@@ -49,7 +55,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         kind: KIND.into(),
         summary: format!(
             "{} sent {}{} {} over {}, every time too large for a link on the way to {}: {}.{}",
-            begin.sender,
+            first_made.sender,
             match begin.len {
                 0 => "a packet".to_owned(),
                 len => format!("the same {}", count(len.unsigned_abs() as usize, "byte")),
@@ -61,7 +67,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             count(first.len(), "time"),
             lapse(end.t - begin.t),
             ip(&begin.to),
-            heard(trace, first),
+            heard(trace, first, &first_made.sender, &elsewhere),
             match others.as_slice() {
                 [] => String::new(),
                 others => format!(" It went no better with {}.", name_all(trace, others)),
@@ -69,22 +75,26 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         ),
         packets: cite(trace, stuck.into_iter().flatten()),
         connections,
-        counters: counters(trace.evidence, senders, &witnesses),
+        counters: counters(trace.evidence, witnesses_at, &witnesses),
         values: Vec::new(),
     })
 }
 
 /// What the sender of packets that were too large came to know of it.
-fn heard(trace: &Trace, refused: &[usize]) -> String {
+fn heard(trace: &Trace, refused: &[usize], sender: &str, elsewhere: &[String]) -> String {
     let told = refused.iter();
     let told = told.filter(|passage| answer(trace.ended(**passage)).is_some());
     let told = match told.count() {
         0 => return "nobody tells it so".to_owned(),
         told => count(told, "time"),
     };
-    let sender = refused
-        .first()
-        .map_or("", |passage| trace.sent(*passage).sender.as_str());
+    if !elsewhere.is_empty() {
+        return format!(
+            "ICMP said so {told}, and the messages came to {} instead, which {} no such connection",
+            join(elsewhere),
+            if elsewhere.len() == 1 { "has" } else { "have" },
+        );
+    }
     let host = trace.evidence.hosts.get(sender);
     let messages = ["IcmpInDestUnreachs", "Icmp6InPktTooBigs"];
     let came = |host: &HostEvidence| {
@@ -99,6 +109,41 @@ fn heard(trace: &Trace, refused: &[usize]) -> String {
         Some(_) | None => "",
     };
     format!("it was told so {told} by ICMP and did as if it had not heard it{filter}")
+}
+
+/// A packet as whoever made it sent it. Where it is a part of a larger one nobody knows whose it was, and it is told by what else
+/// came of its connection that way.
+fn made<'a>(trace: &Trace<'a>, passage: usize) -> &'a Packet {
+    let (own, place) = (trace.origin(passage), &trace.passages[passage]);
+    if own.sender != trace.sent(passage).sender {
+        return own;
+    }
+    let connection = place.connection.map(|c| trace.by_connection[c].as_slice());
+    let others = connection.unwrap_or_default().iter();
+    let that_way =
+        others.filter(|other| trace.passages[**other].toward_target == place.toward_target);
+    let mut made = that_way.map(|other| trace.origin(*other));
+    made.find(|packet| packet.sender != own.sender)
+        .unwrap_or(own)
+}
+
+/// The hosts inside another one that messages about a packet came to; none where its sender got one, too, and where the network
+/// itself delivered them.
+fn came_elsewhere(trace: &Trace, about: &Packet) -> Vec<String> {
+    let seen = trace.evidence.packets.iter();
+    let came = seen.filter(|packet| {
+        let inward = packet.seen_at.split(' ').next() == Some(packet.sender.as_str());
+        let message = packet.icmp.as_ref().filter(|_| inward);
+        message.is_some_and(|message| {
+            let quotes = (&message.from, &message.to) == (&about.from, &about.to);
+            message.says == "fragmentation needed" && quotes
+        })
+    });
+    let hosts = distinct(came.map(|packet| packet.receiver.clone()));
+    match hosts.contains(&about.sender) {
+        true => Vec::new(),
+        false => hosts,
+    }
 }
 
 /// A link on the way did not take it for its size.

@@ -5,7 +5,7 @@
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn_ack, left};
+use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn, is_syn_ack, left};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "syn-unanswered";
@@ -29,8 +29,8 @@ enum End {
     AnswerInside(String, String),
     /// Delivered to this host, whose ICMP error was dropped, with this fate.
     Rejected(String, String),
-    /// Delivered to this host, from which no answer came into the network.
-    Silence(String),
+    /// Delivered to this host, from which no answer came into the network; seen last where it came to another one inside it.
+    Silence(String, Option<String>),
 }
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
@@ -87,7 +87,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .take(8)
         .flat_map(|c| trace.syns(*c).take(4))
         .collect::<Vec<_>>();
-    let targets = distinct(unanswered.iter().map(|c| connections[*c].target.as_str()));
+    let targets = unanswered.iter().map(|c| connections[*c].target.as_str());
+    let inside = ends.iter().filter_map(|(end, _)| {
+        if let End::Silence(_, Some(inside)) = end {
+            Some(inside.as_str())
+        } else {
+            None
+        }
+    });
+    let witnesses = distinct(targets.chain(inside));
     Some(Finding {
         kind: KIND.into(),
         summary: text,
@@ -95,8 +103,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         connections: unanswered,
         counters: counters(
             trace.evidence,
-            targets,
-            &["TcpExtTCPACKSkippedChallenge", "TcpExtListenDrops"],
+            witnesses,
+            &[
+                "TcpExtTCPACKSkippedChallenge",
+                "TcpExtListenDrops",
+                "IpInAddrErrors",
+            ],
         ),
         values: Vec::new(),
     })
@@ -119,6 +131,8 @@ struct Answers<'a> {
     challenges: HashMap<usize, usize>,
     /// The last sighting on a device of a host, as an index into the packets, of the SYN-ACK with this number.
     inside: HashMap<(&'a str, i64), usize>,
+    /// The next place where a SYN was seen, by the number of its record before.
+    onward: HashMap<i64, &'a Packet>,
 }
 
 impl<'a> Answers<'a> {
@@ -135,8 +149,22 @@ impl<'a> Answers<'a> {
         Self {
             syn_acks,
             inside: seen.map(|(at, one)| ((place(one), one.ack), at)).collect(),
+            onward: { trace.evidence.packets.iter() }
+                .filter(|one| is_syn(one))
+                .filter_map(|one| Some((one.follows?, one)))
+                .collect(),
             challenges: trace.challenges.iter().map(|c| (c.syn, c.ack)).collect(),
         }
+    }
+
+    /// Where a SYN was seen last on devices inside hosts, when it came to a host there.
+    fn came_to(&self, syn: &Packet) -> Option<String> {
+        let next = |one: &&'a Packet| self.onward.get(&one.id).copied();
+        let way = std::iter::successors(self.onward.get(&syn.id).copied(), next);
+        // A damaged record may go round in circles.
+        let last = way.take(self.onward.len()).last()?;
+        let inward = last.seen_at.split(' ').next() == Some(last.sender.as_str());
+        inward.then(|| last.receiver.clone())
     }
 }
 
@@ -169,7 +197,7 @@ fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'
             match (from, rejection(trace, connection, &host)) {
                 (Some(from), _) => End::AnswerInside(host, from),
                 (None, Some(fate)) => End::Rejected(host, fate),
-                (None, None) => End::Silence(host),
+                (None, None) => End::Silence(host, answers.came_to(packet)),
             }
         }
     }
@@ -241,7 +269,12 @@ fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}, which sent an ICMP error that ended at the load balancer: {reason}."
             )
         }
-        End::Silence(host) => format!("{subject} reached {host}, and no answer came from it."),
+        End::Silence(host, None) => {
+            format!("{subject} reached {host}, and no answer came from it.")
+        }
+        End::Silence(host, Some(inside)) => {
+            format!("{subject} reached {inside} by way of {host}, and no answer came from it.")
+        }
     }
 }
 
@@ -280,6 +313,7 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::find;
+    use crate::evidence::Packet;
     use crate::verdict::kit::{Kit, OLD};
     use crate::verdict::trace::Trace;
 
@@ -295,6 +329,39 @@ mod tests {
         let told = find(&Trace::new(&kit.evidence)).expect("it shows").summary;
         let rejected = "The SYN reached web1, which sent an ICMP error that ended at the load balancer: icmp-unsupported.";
         assert!(told.ends_with(rejected), "{told}");
+    }
+
+    #[test]
+    fn the_host_behind_a_router_that_a_syn_came_to_is_told() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "front/a", "web1");
+        kit.of(x).error = "deadline".into();
+        let syn = kit.up(x, "S", OLD.client, 0, 0);
+        let inside = Packet {
+            id: 1000,
+            sender: "web1".into(),
+            receiver: "old".into(),
+            seen_at: "web1 veth1".into(),
+            fate: "seen".into(),
+            follows: Some(kit.evidence.packets[syn].id),
+            ..kit.evidence.packets[syn].clone()
+        };
+        let told = |kit: &Kit| find(&Trace::new(&kit.evidence)).expect("it shows").summary;
+        let by_web1 = "The SYN reached web1, and no answer came from it.";
+        assert!(told(&kit).ends_with(by_web1), "{}", told(&kit));
+        kit.evidence.packets.push(inside);
+        let by_old = "The SYN reached old by way of web1, and no answer came from it.";
+        assert!(told(&kit).ends_with(by_old), "{}", told(&kit));
+        // It left that one again, and nobody saw where it went.
+        let passed_on = Packet {
+            id: 1001,
+            sender: "old".into(),
+            receiver: "web1".into(),
+            follows: Some(1000),
+            ..kit.evidence.packets[kit.evidence.packets.len() - 1].clone()
+        };
+        kit.evidence.packets.push(passed_on);
+        assert!(told(&kit).ends_with(by_web1), "{}", told(&kit));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What links did to packets.
 
 use super::shown;
-use crate::evidence::{LinkDid, LinkEffect, OnLinks};
+use crate::evidence::{Icmp, LinkDid, LinkEffect, OnLinks, Packet};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
     delivered_twice, needless_retransmission, pmtu_black_hole, standing_queue, undetected_damage,
@@ -98,6 +98,64 @@ fn a_filter_is_suspected_only_where_no_message_came() {
     assert!(summary(&kit).contains("a filter on its machine"));
     kit.counter("web1", "IcmpInDestUnreachs", 3);
     assert!(!summary(&kit).contains("filter"));
+}
+
+/// A message about `x` comes to a host inside `web1`.
+fn message_to(kit: &mut Kit, host: &str) {
+    let refused = kit.evidence.packets.last().expect("a packet");
+    let message = Icmp {
+        says: "fragmentation needed".into(),
+        mtu: 1400,
+        from: refused.from.clone(),
+        to: refused.to.clone(),
+    };
+    let seen = Packet {
+        sender: "web1".into(),
+        receiver: host.into(),
+        seen_at: "web1 veth2".into(),
+        protocol: "icmp".into(),
+        fate: "seen".into(),
+        icmp: Some(Box::new(message)),
+        ..refused.clone()
+    };
+    kit.evidence.packets.push(seen);
+}
+
+#[test]
+fn whom_the_messages_came_to_instead_is_told() {
+    let mut kit = too_large(true);
+    // Who answered the SYN, inside web1; of the parts of larger packets nobody knows whose they are.
+    let seen = |packet: &Packet| Packet {
+        id: packet.id + 1000,
+        sender: "m1".into(),
+        receiver: "web1".into(),
+        seen_at: "web1 veth1".into(),
+        fate: "seen".into(),
+        ..packet.clone()
+    };
+    let answers = kit.evidence.packets.iter().filter(|p| p.flags == "S.");
+    let inside: Vec<Packet> = answers.map(seen).collect();
+    for packet in &mut kit.evidence.packets {
+        packet.follows = (packet.flags == "S.").then_some(packet.id + 1000);
+    }
+    message_to(&mut kit, "m3");
+    kit.evidence.packets.extend(inside);
+    let summary = |kit: &Kit| told(kit, pmtu_black_hole::KIND).remove(0).summary;
+    let summed = summary(&kit);
+    assert!(
+        summed.starts_with("m1 sent the same 1448 bytes"),
+        "{summed}"
+    );
+    let astray =
+        "ICMP said so 3 times, and the messages came to m3 instead, which has no such connection";
+    assert!(summed.contains(astray), "{summed}");
+    let to_all = kit.evidence.packets.iter().find(|p| p.receiver == "m3");
+    let to_sender = Packet {
+        receiver: "m1".into(),
+        ..to_all.expect("a message").clone()
+    };
+    kit.evidence.packets.push(to_sender);
+    assert!(!summary(&kit).contains("instead"), "{}", summary(&kit));
 }
 
 /// A damaged segment is delivered, and the kernel finds nothing wrong; or does.
