@@ -2,9 +2,11 @@
 
 use super::args::{self, RunArgs};
 use super::terminal;
-use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::evidence::store::{self, CaseFile, StoreError};
+use crate::evidence::{
+    Connection, Evidence, Flow, HostEvidence, Lookup, Mapping, OwnAnswer, Packet, Pair, Refusal,
+};
 use crate::plan::Plan;
 use crate::report::{CaseInfo, Outcome, Record};
 use crate::run::Recorded;
@@ -12,6 +14,7 @@ use crate::run::capture::Capture;
 use crate::verdict;
 use crate::world::Error;
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::path::Path;
 
 /// Judges, saves, and lets go of evidence that nobody will look at.
@@ -20,6 +23,8 @@ pub(super) struct Keeper<'a> {
     texts: BTreeMap<String, String>,
     /// Which attempt of a lab and case is saved.
     kept: BTreeMap<(String, String), u32>,
+    /// Of many repetitions, what reports tell of: the first failure of a lab and case, so far.
+    told: BTreeMap<(String, String), (u32, Bulk)>,
     /// Something could not be saved.
     pub(super) unsaved: bool,
 }
@@ -31,6 +36,7 @@ impl<'a> Keeper<'a> {
             args,
             texts,
             kept: BTreeMap::new(),
+            told: BTreeMap::new(),
             unsaved: false,
         }
     }
@@ -48,11 +54,15 @@ impl<'a> Keeper<'a> {
             Ok(Recorded { evidence, capture }) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence, capture);
+                let (holds, repeated) = (outcome.holds(), self.args.repeat > 1);
                 // Of a failure everything is needed, and to be explained.
-                let is_needed = !outcome.holds() || self.args.explain && self.args.repeat == 1;
+                let is_needed = !repeated && (!holds || self.args.explain);
                 outcome.evidence = Some(evidence);
                 if !is_needed {
-                    self.spare(&mut outcome);
+                    let bulk = self.spare(&mut outcome);
+                    if repeated && !holds {
+                        self.tell(&outcome, bulk);
+                    }
                 }
             }
         }
@@ -60,12 +70,23 @@ impl<'a> Keeper<'a> {
     }
 
     /// Lets go of what was recorded, but for the numbers; when what reports say of it is put down. Of many repetitions they say
-    /// the numbers only. The next cases use the memory again, which the kernel would have to clear for them.
-    fn spare(&self, outcome: &mut Outcome) {
+    /// the numbers only, and all of the first failure. The next cases use the memory again, which the kernel would have to
+    /// clear for them.
+    fn spare(&self, outcome: &mut Outcome) -> Bulk {
         if self.args.repeat == 1 {
             outcome.record = Some(Box::new(Record::from(&*outcome)));
         }
-        outcome.evidence = outcome.evidence.take().map(slim);
+        let evidence = outcome.evidence.as_mut();
+        evidence.map_or_else(Bulk::default, Bulk::taken)
+    }
+
+    /// Keeps all of a failure when none is known that was earlier. Runs end in any order.
+    fn tell(&mut self, outcome: &Outcome, bulk: Bulk) {
+        let first = self.told.entry(key(outcome));
+        let first = first.or_insert_with(|| (u32::MAX, Bulk::default()));
+        if outcome.attempt <= first.0 {
+            *first = (outcome.attempt, bulk);
+        }
     }
 
     fn save(
@@ -125,10 +146,18 @@ impl<'a> Keeper<'a> {
         self.unsaved = true;
     }
 
-    /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced.
-    pub(super) fn settle(&self, outcomes: &mut [Outcome]) {
+    /// Takes the place of saved evidence off runs whose evidence an earlier attempt replaced, and gives the first failures back
+    /// what was recorded of them.
+    pub(super) fn settle(&mut self, outcomes: &mut [Outcome]) {
         for outcome in outcomes {
-            let key = (outcome.case.lab.clone(), outcome.case.name.clone());
+            let key = key(outcome);
+            let is_told = |told: &(u32, Bulk)| told.0 == outcome.attempt;
+            if self.told.get(&key).is_some_and(is_told)
+                && let Some(evidence) = &mut outcome.evidence
+                && let Some((_, bulk)) = self.told.remove(&key)
+            {
+                bulk.give_back(evidence);
+            }
             if self.kept.get(&key) != Some(&outcome.attempt) {
                 outcome.saved = None;
                 outcome.capture = None;
@@ -137,24 +166,74 @@ impl<'a> Keeper<'a> {
     }
 }
 
-fn slim(evidence: Evidence) -> Evidence {
-    Evidence {
-        packets: Vec::new(),
-        connections: Vec::new(),
-        flows: Vec::new(),
-        hosts: BTreeMap::new(),
-        lookups: Vec::new(),
-        pairs: Vec::new(),
-        mappings: Vec::new(),
-        refusals: Vec::new(),
-        ..evidence
+/// Of an outcome's lab and case.
+fn key(outcome: &Outcome) -> (String, String) {
+    (outcome.case.lab.clone(), outcome.case.name.clone())
+}
+
+/// What is large of evidence, and not among the numbers that are told of many repetitions.
+#[derive(Debug, Default)]
+struct Bulk {
+    packets: Vec<Packet>,
+    connections: Vec<Connection>,
+    flows: Vec<Flow>,
+    hosts: BTreeMap<String, HostEvidence>,
+    lookups: Vec<Lookup>,
+    pairs: Vec<Pair>,
+    own_answers: Vec<OwnAnswer>,
+    mappings: Vec<Mapping>,
+    refusals: Vec<Refusal>,
+}
+
+impl Bulk {
+    /// Taken out of evidence.
+    fn taken(evidence: &mut Evidence) -> Self {
+        Self {
+            packets: take(&mut evidence.packets),
+            connections: take(&mut evidence.connections),
+            flows: take(&mut evidence.flows),
+            hosts: take(&mut evidence.hosts),
+            lookups: take(&mut evidence.lookups),
+            pairs: take(&mut evidence.pairs),
+            own_answers: take(&mut evidence.own_answers),
+            mappings: take(&mut evidence.mappings),
+            refusals: take(&mut evidence.refusals),
+        }
+    }
+
+    /// Back into it.
+    fn give_back(self, evidence: &mut Evidence) {
+        let Self {
+            packets,
+            connections,
+            flows,
+            hosts,
+            lookups,
+            pairs,
+            own_answers,
+            mappings,
+            refusals,
+        } = self;
+        let rest = take(evidence);
+        *evidence = Evidence {
+            packets,
+            connections,
+            flows,
+            hosts,
+            lookups,
+            pairs,
+            own_answers,
+            mappings,
+            refusals,
+            ..rest
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
+    use crate::evidence::{LinkDid, LinkEffect, OnLinks};
     use crate::report::Report;
     use clap::Parser as _;
 
@@ -197,5 +276,38 @@ mod tests {
         let told = &report.cases[0];
         assert_eq!(told.network.links["a's link (up)"]["copies made"], 1);
         assert_eq!(told.retried.as_deref(), Some("it was late"));
+    }
+
+    #[test]
+    fn of_many_failures_the_first_is_kept_whole() {
+        let text = "title: t\nhosts: { a: { zone: a } }\nsteps: [{ run: { as: ask, on_host: a, command: date } }]\nworks: [ask.ok]\ncases: { only: { kind: control } }\n";
+        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+        let folder = std::env::temp_dir().join(format!("hairpin-keeper-{}", std::process::id()));
+        let folder_text = folder.display().to_string();
+        let line = Line::parse_from(["run", "--repeat", "4", "--evidence", &folder_text]);
+        let mut keeper = Keeper::new(&line.run, BTreeMap::new());
+        let large = |packets: usize| Recorded {
+            evidence: Evidence {
+                packets: vec![Packet::default(); packets],
+                ..Evidence::default()
+            },
+            capture: None,
+        };
+        let mut outcomes: Vec<Outcome> = [3, 2, 4]
+            .map(|attempt| keeper.outcome(&plans[0], attempt, Ok(large(attempt as usize))))
+            .into();
+        let packets = |outcome: &Outcome| {
+            assert!(!outcome.holds(), "its step is not in the evidence");
+            outcome.evidence.as_ref().map(|one| one.packets.len())
+        };
+        assert!(outcomes.iter().all(|one| packets(one) == Some(0)));
+        assert_eq!(keeper.told.len(), 1, "one of all is kept");
+        keeper.settle(&mut outcomes);
+        let kept: Vec<_> = outcomes.iter().map(packets).collect();
+        assert_eq!(kept, [Some(0), Some(2), Some(0)]);
+        assert!(outcomes[1].saved.is_some() && outcomes[2].saved.is_none());
+        // Reports can be made of all of them.
+        assert_eq!(Report::new(&outcomes, None).cases.len(), 3);
+        std::fs::remove_dir_all(folder).expect("it was kept there");
     }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod find;
 mod gate;
 mod hand;
+mod jobs;
 mod judge;
 mod keeper;
 mod list;

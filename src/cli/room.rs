@@ -39,16 +39,26 @@ impl Room {
     /// # Errors
     /// When the machine refuses an annex.
     pub fn new<'a>(plans: impl ExactSizeIterator<Item = &'a Plan>) -> Result<Self, Error> {
-        Self::of(plans, annex::room(), available_memory())
+        let runs = plans.len();
+        Self::for_runs(plans, runs)
+    }
+
+    /// The same where they are run so many times in all.
+    ///
+    /// # Errors
+    /// As [`Room::new`].
+    pub fn for_runs<'a>(plans: impl Iterator<Item = &'a Plan>, runs: usize) -> Result<Self, Error> {
+        Self::of(plans, runs, annex::room(), available_memory())
     }
 
     /// The same where a table has room for so many descriptors.
     fn of<'a>(
-        plans: impl ExactSizeIterator<Item = &'a Plan>,
+        plans: impl Iterator<Item = &'a Plan>,
+        runs: usize,
         table: usize,
         memory: Option<u64>,
     ) -> Result<Self, Error> {
-        let departure = Departure::new(plans.len(), memory);
+        let departure = Departure::new(runs, memory);
         let fit = plans.filter(|plan| lack(plan, table, memory).is_none());
         let most = fit.map(|plan| Need::of(plan, table).seats).max();
         let annexes = most.unwrap_or(0).div_ceil(table.max(1));
@@ -147,7 +157,7 @@ mod tests {
         let text = "title: t\nhosts:\n  client: {}\n  web: { serve: { 80: echo } }\nsteps:\n  - load: { as: one, from: client, to: web, \
                     connections: 500, hold: true }\nworks: [one.ok]\ncases:\n  only: { kind: control }\n";
         let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
-        let room = Room::of(plans.iter(), 1000, Some(END)).expect("no annex is needed");
+        let room = Room::of(plans.iter(), 1, 1000, Some(END)).expect("no annex is needed");
         let (_stop, mut cancel) = watch::channel(false);
         let taken = tokio::time::timeout(Duration::from_secs(5), room.take(&plans[0], &mut cancel));
         let taken = taken.await.expect("it waits for nothing");

@@ -1,12 +1,12 @@
 //! `hairpin run`: the main job.
 
 use super::args::RunArgs;
-use super::worker::{self, Job};
+use super::jobs::Jobs;
+use super::worker;
 use super::{Mistake, Status, find, reports, select, terminal};
 use crate::plan::Plan;
 use crate::world::supervise;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a run that was killed leaves.
 const KILLED: &str = "no report is written. What was over is in the folder of `--evidence`, if there was one: \
@@ -34,21 +34,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
         .into_iter()
         .map(|source| (source.file, source.text))
         .collect();
-    let mut jobs = Vec::with_capacity(plans.len() * args.repeat as usize);
-    for attempt in 1..=args.repeat {
-        let round = match attempt == args.repeat {
-            true => std::mem::take(&mut plans),
-            false => plans.clone(),
-        };
-        for mut plan in round {
-            let seed = plan.seed.wrapping_add(u64::from(attempt - 1));
-            select::reseed(&mut plan, seed);
-            jobs.push(Job {
-                plan: Arc::new(plan),
-                attempt,
-            });
-        }
-    }
+    let jobs = Jobs::new(plans, args.repeat);
     match supervise::enter(|cancel| worker::work(args, jobs, texts, &left_out, cancel)) {
         Ok(status) => {
             if supervise::is_killed(status) {

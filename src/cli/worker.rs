@@ -2,6 +2,7 @@
 
 use super::args::{OutputFormat, RunArgs};
 use super::gate::Gate;
+use super::jobs::{Job, Jobs};
 use super::keeper::Keeper;
 use super::room::{Part, Room};
 use super::select::LeftOut;
@@ -12,7 +13,6 @@ use crate::run::{self, Recorded, length, need};
 use crate::verdict::Ruling;
 use crate::world::{Error, World, probe};
 use futures_util::FutureExt;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
@@ -25,19 +25,10 @@ use tokio::sync::{mpsc, watch};
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;
 
-/// One run of one case.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// What to run.
-    pub plan: Arc<Plan>,
-    /// Which repetition, from 1.
-    pub attempt: u32,
-}
-
 /// Runs everything and gives the exit status.
 pub fn work(
     args: &RunArgs,
-    jobs: Vec<Job>,
+    jobs: Jobs,
     texts: BTreeMap<String, String>,
     left_out: &LeftOut,
     cancel: OwnedFd,
@@ -54,7 +45,7 @@ pub fn work(
             return Status::Unable as u8;
         }
     };
-    let room = match Room::new(jobs.iter().map(|job| &*job.plan)) {
+    let room = match Room::for_runs(jobs.plans(), jobs.len()) {
         Ok(room) => Arc::new(room),
         Err(error) => {
             terminal::complain(&unable(&error));
@@ -85,21 +76,21 @@ pub fn unable(error: &Error) -> String {
 
 async fn all(
     args: &RunArgs,
-    jobs: Vec<Job>,
+    jobs: Jobs,
     texts: BTreeMap<String, String>,
     left_out: &LeftOut,
     room: Arc<Room>,
     cancel: OwnedFd,
 ) -> Status {
     let began = Instant::now();
-    let (asked, total) = (jobs.clone(), jobs.len());
+    let (total, jobs) = (jobs.len(), Arc::new(jobs));
     let runs = Runs {
         room,
         cancelled: watch_cancel(cancel),
         capture: capture_limit(args),
     };
     let mut keeper = Keeper::new(args, texts);
-    let inbox = runs.begin(args, jobs);
+    let inbox = runs.begin(args, Arc::clone(&jobs));
     let (mut outcomes, doubtful) = runs.gather(inbox, total, &mut keeper).await;
     outcomes.extend(runs.again(doubtful, &mut keeper).await);
     outcomes.sort_by_key(|(number, _)| *number);
@@ -108,7 +99,7 @@ async fn all(
     let mut outcomes: Vec<Outcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     keeper.settle(&mut outcomes);
     if interrupted {
-        outcomes.extend(cut_short(&asked, &over));
+        outcomes.extend(cut_short(&jobs, &over));
     }
     let published = publish(args, &outcomes, left_out, began);
     if interrupted {
@@ -128,21 +119,22 @@ async fn all(
 }
 
 /// Cases whose runs an interrupt took: one outcome each, however many there were to be.
-fn cut_short(asked: &[Job], over: &BTreeSet<usize>) -> Vec<Outcome> {
-    let mut cases: BTreeMap<(&str, &str), (&Job, usize)> = BTreeMap::new();
-    for (number, job) in asked.iter().enumerate() {
-        if !over.contains(&number) {
-            let case = cases.entry((&job.plan.lab, &job.plan.case));
-            case.or_insert((job, 0)).1 += 1;
-        }
+fn cut_short(jobs: &Jobs, over: &BTreeSet<usize>) -> Vec<Outcome> {
+    let mut cases: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    for number in (0..jobs.len()).filter(|number| !over.contains(number)) {
+        let case = cases.entry(jobs.name(number));
+        case.or_insert((number, 0)).1 += 1;
     }
-    let told = cases.into_values().map(|(job, runs)| Outcome {
-        failure: Some(match runs {
-            1 => "interrupted before it was over".to_owned(),
-            _ => format!("interrupted before {runs} of its runs were over"),
-        }),
-        interrupted: true,
-        ..Outcome::of(CaseInfo::from(&*job.plan), job.attempt)
+    let told = cases.into_values().map(|(first, runs)| {
+        let job = jobs.job(first);
+        Outcome {
+            failure: Some(match runs {
+                1 => "interrupted before it was over".to_owned(),
+                _ => format!("interrupted before {runs} of its runs were over"),
+            }),
+            interrupted: true,
+            ..Outcome::of(CaseInfo::from(&*job.plan), job.attempt)
+        }
     });
     told.collect()
 }
@@ -160,25 +152,23 @@ type Ended = (usize, Job, Result<Recorded, Error>);
 
 impl Runs {
     /// Begins all of them, as many at a time as there may be.
-    fn begin(&self, args: &RunArgs, jobs: Vec<Job>) -> mpsc::Receiver<Ended> {
+    fn begin(&self, args: &RunArgs, jobs: Arc<Jobs>) -> mpsc::Receiver<Ended> {
         let gate = Gate::new(args.jobs.map(usize::from));
         // With room for a few only: results may hold captures, and they are taken up one after the other.
         let (results, inbox) = mpsc::channel(processors());
-        // The longest first: a long case that began last would be waited for alone.
-        let mut numbered: Vec<(usize, Job)> = jobs.into_iter().enumerate().collect();
-        numbered.sort_by_key(|(_, job)| Reverse(length::of(&job.plan)));
         let (room, cancelled) = (Arc::clone(&self.room), self.cancelled.clone());
         let capture = self.capture;
         // One task begins them all: tasks of their own would come to the gate in any order.
         tokio::spawn(async move {
-            for (number, job) in numbered {
+            for number in jobs.longest_first() {
                 let place = gate.pass().await;
                 if *cancelled.borrow() {
                     return;
                 }
                 let (room, cancelled) = (Arc::clone(&room), cancelled.clone());
-                let results = results.clone();
+                let (jobs, results) = (Arc::clone(&jobs), results.clone());
                 tokio::spawn(async move {
+                    let job = jobs.job(number);
                     let run = one(&job.plan, &room, cancelled, capture);
                     let result = outlived(run).await;
                     let Some(result) = result else { return };
@@ -199,7 +189,7 @@ impl Runs {
         keeper: &mut Keeper<'_>,
     ) -> (Vec<(usize, Outcome)>, Vec<(usize, Job, Outcome)>) {
         let progress = terminal::Progress::new(total);
-        let mut outcomes = Vec::with_capacity(total);
+        let mut outcomes = Vec::new();
         let mut doubtful = Vec::new();
         while let Some((number, job, result)) = inbox.recv().await {
             // What comes now was cut short.

@@ -67,6 +67,15 @@ pub struct Shape {
     pub roots: BTreeMap<String, Type>,
 }
 
+/// In the evidence: a text of which only the beginning is known, and how many bytes are behind it. What they could decide is
+/// unknown.
+pub fn text(beginning: &str, missing: i64) -> Value {
+    match missing {
+        0 => beginning.into(),
+        _ => serde_json::json!({ eval::BEGINNING: [beginning, missing] }),
+    }
+}
+
 /// A compiled and checked boolean expression.
 #[derive(Clone, Debug)]
 pub struct Expr {

@@ -1,7 +1,7 @@
 //! What an expression mentions, for reports.
 
 use super::ast::{Each, Kind, Node};
-use super::eval::{Evaluator, Item, elements};
+use super::eval::{Evaluator, Item, elements, shortened};
 use serde_json::Value;
 
 /// Most single values in a list or map that a report prints whole: half a dozen sockets.
@@ -182,7 +182,7 @@ fn entry(item: &Item, fields: &[&str]) -> String {
 fn word(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => shortened(text, 0),
         Value::Number(number) => match number.as_f64().filter(|_| !number.is_i64()) {
             Some(float) => rounded(float).to_string(),
             None => number.to_string(),

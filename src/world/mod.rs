@@ -19,6 +19,7 @@ pub mod namespace;
 mod netlink;
 pub mod observer;
 mod outbox;
+mod output;
 mod patience;
 pub mod probe;
 pub mod proc;

@@ -1,9 +1,10 @@
 //! Real programs inside a host: its network namespace, and a mount namespace of its own with its sysfs, /run and names.
 //!
-//! Output goes to files in memory, never to pipes: a program that becomes a daemon would hold a pipe for ever.
+//! Of what they say the beginning is kept, see `output`.
 
 use super::error::Error;
 use super::namespace::{Namespace, Resident, Seat};
+use super::output::{Output, Said};
 use super::supervise::user_namespace_hint;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -12,17 +13,14 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
-
-/// Output kept of a program, bytes.
-const OUTPUT_LIMIT: u64 = 64 * 1024;
 
 /// How often the end of a group is looked for.
 const GROUP_LOOK: Duration = Duration::from_millis(1);
@@ -56,10 +54,10 @@ pub struct Ended {
     pub code: Option<i32>,
     /// It was killed, since it had not ended by then.
     pub timed_out: bool,
-    /// At most 64 KiB.
-    pub stdout: String,
-    /// At most 64 KiB.
-    pub stderr: String,
+    /// What it said there until then; also what its children said.
+    pub stdout: Said,
+    /// The same of its complaints.
+    pub stderr: Said,
 }
 
 impl Ended {
@@ -74,7 +72,7 @@ impl Ended {
             None if self.timed_out => format!("not done after {limit:?}"),
             None => "ended by a signal".to_owned(),
         };
-        let said = format!("{}{}", self.stderr, self.stdout);
+        let said = format!("{}{}", self.stderr.last_words(), self.stdout.last_words());
         let separator = if said.trim().is_empty() { "" } else { "; " };
         Err(Error::other(operation, format!("{how}{separator}{said}")))
     }
@@ -84,7 +82,7 @@ impl Ended {
 #[derive(Debug)]
 pub struct Running {
     leader: Leader,
-    output: File,
+    output: Output,
 }
 
 /// The process that leads a program's group. The whole group is killed when this is dropped before its leader has been
@@ -190,8 +188,8 @@ impl Inside {
         input: Option<&str>,
         enough: impl Future<Output = ()>,
     ) -> Result<Ended, Error> {
-        let (mut stdout, mut stderr) = (memory()?, memory()?);
-        let mut leader = self.start(program, arguments, input, &stdout, &stderr)?;
+        let ((stdout, out), (stderr, err)) = (Output::open(None)?, Output::open(None)?);
+        let mut leader = self.start(program, arguments, input, [out, err])?;
         let fail =
             |error: std::io::Error| Error::io(format!("wait for {program}"), &error).on(&self.host);
         let status = tokio::select! {
@@ -206,18 +204,20 @@ impl Inside {
         Ok(Ended {
             code: status.and_then(|status| status.code()),
             timed_out: status.is_none(),
-            stdout: text(&mut stdout)?,
-            stderr: text(&mut stderr)?,
+            stdout: stdout.finish(),
+            stderr: stderr.finish(),
         })
     }
 
-    /// Starts a program that goes on; standard output and error share one file.
+    /// Starts a program that goes on; standard output and error are one. `awaited` is looked for in all that it says.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn spawn(&self, command: &str) -> Result<Running, Error> {
-        let output = memory()?;
-        let leader = self.start("/bin/sh", &["-c", command], None, &output, &output)?;
+    pub fn spawn(&self, command: &str, awaited: Option<&str>) -> Result<Running, Error> {
+        let (output, out) = Output::open(awaited)?;
+        let err = out.try_clone();
+        let err = err.map_err(|error| Error::io("share a program's output", &error))?;
+        let leader = self.start("/bin/sh", &["-c", command], None, [out, err])?;
         Ok(Running { leader, output })
     }
 
@@ -226,8 +226,7 @@ impl Inside {
         program: &str,
         arguments: &[&str],
         input: Option<&str>,
-        stdout: &File,
-        stderr: &File,
+        [stdout, stderr]: [OwnedFd; 2],
     ) -> Result<Leader, Error> {
         let fail = |error: std::io::Error| {
             let failure = Error::io(format!("run {program}"), &error).on(&self.host);
@@ -251,8 +250,8 @@ impl Inside {
         command
             .args(arguments)
             .stdin(stdin)
-            .stdout(Stdio::from(stdout.try_clone().map_err(fail)?))
-            .stderr(Stdio::from(stderr.try_clone().map_err(fail)?))
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::from(stderr))
             .env("HAIRPIN_HOST", &self.host)
             .env("PATH", search_path())
             .current_dir("/")
@@ -270,12 +269,14 @@ impl Inside {
 }
 
 impl Running {
-    /// What it printed so far, at most 64 KiB.
-    ///
-    /// # Errors
-    /// When the file in memory cannot be read.
-    pub fn output(&mut self) -> Result<String, Error> {
-        text(&mut self.output)
+    /// It has said what was awaited of it.
+    pub fn has_said(&self) -> bool {
+        self.output.has_said()
+    }
+
+    /// What it said last, in a few hundred bytes, for a message.
+    pub fn last_words(&self) -> String {
+        self.output.said().last_words()
     }
 
     /// Its exit status when it has ended.
@@ -331,15 +332,6 @@ fn memory() -> Result<File, Error> {
     memfd_create("hairpin", MFdFlags::MFD_CLOEXEC)
         .map(File::from)
         .map_err(|errno| Error::system("make a file in memory", errno))
-}
-
-fn text(file: &mut File) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    // A second descriptor shares the position with the writer's; so read through /proc, which opens the file anew.
-    File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-        .and_then(|file| file.take(OUTPUT_LIMIT).read_to_end(&mut bytes))
-        .map_err(|error| Error::io("read a program's output", &error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Where programs of a host are looked for: the user's path, and the system directories that sudo or cron may leave out.

@@ -424,6 +424,33 @@ steps:
     assert!(said.starts_with("line 1\nline 2\nline 3\n"), "{said}");
 }
 
+/// The pipe that its output goes through holds 64 KiB: a program that says more is not kept waiting, and what it says late is
+/// waited for like what it says early.
+#[test]
+fn of_long_output_the_beginning_is_kept_and_all_of_it_is_searched() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: { zone: b }
+  web: { zone: a, serve: { 80: { command: "head -c 70000 /dev/zero | tr '\\0' x; echo READY; exec sleep 60", ready: READY } } }
+steps:
+  - run: { as: long, on_host: client, command: "head -c 70000 /dev/zero | tr '\\0' x; echo READY; head -c 100000 /dev/zero >&2" }
+  - run: { as: longer, on_host: client, command: "(head -c 20000000 /dev/zero; touch /run/said) & wait; ls /run/said >&2" }
+"#,
+    ) else {
+        return;
+    };
+    let long = case.step("long");
+    has(
+        long,
+        json!({ "ok": true, "stdout": "x".repeat(65536), "stdout_cut": 4470, "stderr_cut": 34464 }),
+    );
+    has(
+        case.step("longer"),
+        json!({ "ok": true, "stdout_cut": 19_934_464, "stderr": "/run/said\n" }),
+    );
+}
+
 #[test]
 fn what_came_before_an_exchange_is_not_its_answer() {
     let Some(case) = once(

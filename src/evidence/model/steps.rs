@@ -46,8 +46,11 @@ pub enum Detail {
         received: i64,
         /// Bytes the kernel took that the peer has not acknowledged when the step ended.
         unacked: i64,
-        /// What came, as text (lossy), at most 1 KiB.
+        /// The beginning of what came, as text (lossy), at most 1 KiB.
         text: String,
+        /// Bytes that came behind it.
+        #[serde(default)]
+        text_cut: i64,
     },
     /// `send`, `exchange`, `receive` over a load.
     TransferAll {
@@ -74,10 +77,16 @@ pub enum Detail {
     Run {
         /// -1 when a signal or the limit ended it.
         exit_code: i64,
-        /// At most 64 KiB.
+        /// The beginning of what was said there, at most 64 KiB.
         stdout: String,
-        /// At most 64 KiB.
+        /// Bytes behind it that were not kept.
+        #[serde(default)]
+        stdout_cut: i64,
+        /// As `stdout`.
         stderr: String,
+        /// As `stdout_cut`.
+        #[serde(default)]
+        stderr_cut: i64,
     },
 }
 

@@ -1,6 +1,6 @@
 //! Functions of the expression language.
 
-use super::item::elements;
+use super::item::{cut_off, elements, known};
 use super::{Evaluator, Item, Told};
 use crate::expr::ast::{Function, Node};
 use crate::expr::binomial;
@@ -32,10 +32,26 @@ impl<'a> Evaluator<'a> {
             (Function::Size, [list @ (Item::Values(_) | Item::Items(_))]) => {
                 Item::Int(elements(list).len() as i64)
             }
+            (Function::Size, [Item::Beginning(parts)]) => return Err(cut_off(parts)),
+            (Function::StartsWith, [Item::Beginning(parts), with]) => {
+                let ((text, _), with) = (known(parts), with.text()?);
+                if with.len() > text.len() && with.starts_with(text) {
+                    return Err(cut_off(parts));
+                }
+                Item::Bool(text.starts_with(with))
+            }
             (Function::StartsWith, [text, with]) => {
                 Item::Bool(text.text()?.starts_with(with.text()?))
             }
             (Function::EndsWith, [text, with]) => Item::Bool(text.text()?.ends_with(with.text()?)),
+            (Function::Contains, [Item::Beginning(parts), with]) => {
+                let (text, _) = known(parts);
+                self.spend(text.len() / 16)?;
+                match text.contains(with.text()?) {
+                    true => Item::Bool(true),
+                    false => return Err(cut_off(parts)),
+                }
+            }
             (Function::Contains, [text, with]) => {
                 let (text, with) = (text.text()?, with.text()?);
                 self.spend(text.len() / 16)?;

@@ -7,7 +7,7 @@ mod functions;
 mod item;
 mod operators;
 
-pub(super) use item::{Item, elements};
+pub(super) use item::{BEGINNING, Item, elements, shortened};
 
 use super::ast::{Each, Kind, Node};
 use crate::diag::{Span, did_you_mean};
@@ -162,6 +162,7 @@ impl<'a> Evaluator<'a> {
             | Item::Int(_)
             | Item::Float(_)
             | Item::Text(_)
+            | Item::Beginning(_)
             | Item::Map(_) => None,
         });
         found.ok_or_else(|| format!("`{}` has no element {index}", self.part(base)))

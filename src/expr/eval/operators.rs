@@ -1,6 +1,6 @@
 //! Operators: logic that one side may decide, comparisons with their leeway, arithmetic that may overflow.
 
-use super::item::elements;
+use super::item::{compare, elements};
 use super::{Evaluator, Item, Told};
 use crate::expr::ast::{Node, Op};
 use std::cmp::Ordering;
@@ -94,11 +94,11 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn order(&mut self, a: &Item<'a>, b: &Item<'a>) -> Told<Ordering> {
+        if let (Some(a), Some(b)) = (a.known(), b.known()) {
+            self.spend(a.0.len().min(b.0.len()) / 64)?;
+            return compare(a, b);
+        }
         match (a, b) {
-            (Item::Text(a), Item::Text(b)) => {
-                self.spend(a.len().min(b.len()) / 64)?;
-                Ok(a.cmp(b))
-            }
             (Item::Int(a), Item::Int(b)) => Ok(a.cmp(b)),
             _ => {
                 let (a, b) = (a.number()?, b.number()?);

@@ -74,3 +74,68 @@ fn of_a_long_list_the_entries_that_were_asked_for_are_told() {
         assert_eq!(values[0], (path, json!(told)), "{text}");
     }
 }
+
+/// `new.target`, whose beginning is `READ`; three bytes are missing.
+fn cut_off() -> Value {
+    json!({ "new": { "target": text("READ", 3) }, "again": { "target": "READ" } })
+}
+
+#[test]
+fn what_a_missing_end_could_decide_is_unknown() {
+    let evidence = cut_off();
+    for known in [
+        "new.target.contains('EA')",
+        "!new.target.startsWith('X') && new.target.startsWith('REA') && new.target.startsWith('READ')",
+        "new.target != 'REA' && new.target != 'READ' && new.target != 'REBD'",
+        "new.target > 'READ' && 'READ' < new.target && new.target < 'REB' && new.target > again.target",
+        "!(new.target in ['READ', 'X'])",
+        "new.target.contains('EA') || new.target.endsWith('Y')",
+    ] {
+        assert_eq!(expr(known).eval(&evidence), Truth::True, "{known}");
+    }
+    for unknown in [
+        "new.target.contains('Y')",
+        "new.target.startsWith('READY')",
+        "new.target.endsWith('D')",
+        "new.target.size() == 7",
+        "new.target == 'READY..'",
+        "new.target < 'READY'",
+        "new.target == new.target",
+        "new.target in ['X', 'READY..']",
+    ] {
+        let why = "of a text only the first 4 bytes were kept, 3 more were not";
+        let told = expr(unknown).eval(&evidence);
+        assert_eq!(told, Truth::Unknown(why.to_owned()), "{unknown}");
+    }
+}
+
+#[test]
+fn of_a_long_text_the_beginning_is_printed_and_how_much_follows() {
+    let long = "\u{e9}".repeat(70_000);
+    let evidence = json!({
+        "new": { "target": long, "error": "reset" },
+        "again": { "target": text(&long, 5) },
+        "hosts": { "web1": { "sockets": [{ "state": long, "local": "x" }] } },
+    });
+    let claim = "new.target == '' || new.error == '' || again.target == '' || hosts.web1.sockets.all(s, s.local == '')";
+    let values = expr(claim).values(&evidence);
+    let shown = |more: usize| format!("{}... {more} more bytes", "\u{e9}".repeat(300));
+    let expected = [
+        ("new.target", json!(shown(139_400))),
+        ("new.error", json!("reset")),
+        ("again.target", json!(shown(139_405))),
+        (
+            "hosts.web1.sockets",
+            json!([{ "state": shown(139_400), "local": "x" }]),
+        ),
+    ];
+    let expected = expected.map(|(path, value)| (path.to_owned(), value));
+    assert_eq!(values, expected);
+    let many: Vec<Value> = (0..30)
+        .map(|n| json!({ "state": long, "local": n.to_string() }))
+        .collect();
+    let evidence = json!({ "hosts": { "web1": { "sockets": many } } });
+    let asked = "hosts.web1.sockets.exists(s, s.state != '')";
+    let told = format!("(30 entries; 30 fit, the first: state {})", shown(139_400));
+    assert_eq!(expr(asked).values(&evidence)[0].1, json!(told));
+}

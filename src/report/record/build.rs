@@ -249,8 +249,10 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
             received,
             unacked,
             text,
+            text_cut,
         } => object(json!({
             "sent": sent, "received": received, "unacked": unacked, "text": text,
+            "text_cut": text_cut,
         })),
         Detail::TransferAll {
             attempts,
@@ -263,9 +265,12 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
         Detail::Run {
             exit_code,
             stdout,
+            stdout_cut,
             stderr,
+            stderr_cut,
         } => object(json!({
-            "exit_code": exit_code, "stdout": stdout, "stderr": stderr,
+            "exit_code": exit_code, "stdout": stdout, "stdout_cut": stdout_cut, "stderr": stderr,
+            "stderr_cut": stderr_cut,
         })),
     }
 }

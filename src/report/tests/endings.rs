@@ -70,7 +70,9 @@ fn what_a_program_that_failed_said_at_last_is_told() {
                 detail: Detail::Run {
                     exit_code,
                     stdout: lines(9),
+                    stdout_cut: 0,
                     stderr: stderr.into(),
+                    stderr_cut: 0,
                 },
                 ..evidence.steps[0].clone()
             });
@@ -110,13 +112,21 @@ fn what_a_program_that_failed_said_at_last_is_told() {
     }
     // What it wrote to its output where it wrote no errors, the end of it.
     let steps = &mut outcomes[1].evidence.as_mut().expect("evidence").steps;
-    let Some(Detail::Run { stderr, .. }) = steps.last_mut().map(|step| &mut step.detail) else {
+    let Some(Detail::Run {
+        stdout_cut, stderr, ..
+    }) = steps.last_mut().map(|step| &mut step.detail)
+    else {
         panic!("it is a run")
     };
     stderr.clear();
+    *stdout_cut = 4464;
     let page = markdown(&Report::new(&outcomes, None));
     assert!(
         page.contains("stdout: line 5 <of many>\n") && !page.contains("line 4"),
+        "{page}"
+    );
+    assert!(
+        page.contains("stdout: ... 4464 more bytes, which were not kept"),
         "{page}"
     );
 }

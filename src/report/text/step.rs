@@ -3,6 +3,7 @@
 use super::Style;
 use super::block::{named, result};
 use crate::evidence::{Connection, Detail, Evidence, StepResult};
+use crate::report::last_words;
 use crate::report::words::times;
 use crate::report::wrap::{count, wrap};
 use crate::verdict::ladder::ladder;
@@ -124,9 +125,19 @@ fn further(step: &StepResult) -> Vec<String> {
             }
             lines
         }
-        Detail::Run { stdout, stderr, .. } => {
-            let printed = stdout.lines().chain(stderr.lines());
-            printed.map(|line| format!("| {line}")).collect()
+        Detail::Run {
+            stdout,
+            stdout_cut,
+            stderr,
+            stderr_cut,
+            ..
+        } => {
+            let both = [(stdout, *stdout_cut), (stderr, *stderr_cut)];
+            let printed = both.iter().flat_map(|(text, cut)| {
+                let lines = text.lines().map(|line| format!("| {line}"));
+                lines.chain(last_words::missing(*cut))
+            });
+            printed.collect()
         }
         Detail::Plain
         | Detail::Connect { .. }

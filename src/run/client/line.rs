@@ -51,8 +51,16 @@ pub struct Moved {
     pub sent: u64,
     /// Bytes that came.
     pub received: u64,
-    /// The beginning of what came.
+    /// The beginning of what came, at most 1 KiB.
     pub text: Vec<u8>,
+}
+
+impl Moved {
+    /// Keeps of what came so much as there is room for.
+    pub fn keep(&mut self, came: &[u8]) {
+        let room = TEXT_LIMIT - self.text.len();
+        self.text.extend_from_slice(&came[..came.len().min(room)]);
+    }
 }
 
 /// The end of a connection as its client knows it.
@@ -171,8 +179,7 @@ impl Line {
                         self.received.fetch_add(late as u64, Ordering::Relaxed);
                         let came = &came[late..];
                         moved.received += came.len() as u64;
-                        let keep = came.len().min(TEXT_LIMIT.saturating_sub(moved.text.len()));
-                        moved.text.extend_from_slice(&came[..keep]);
+                        moved.keep(came);
                         if whole && late == 0 {
                             break;
                         }

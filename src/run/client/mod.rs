@@ -2,6 +2,7 @@
 //!
 //! Over UDP a connection is a connected socket: it always stands, a transfer is one datagram, a lost one is `deadline`.
 
+mod content;
 mod cookies;
 mod date;
 mod late;

@@ -2,12 +2,13 @@
 //!
 //! HTTP/1.1 as `hyper` speaks it. An answer is one whatever its status; an error is what kept it from coming.
 
+use super::content;
 use super::cookies::{Cookies, Now};
 use super::line::Line;
 use crate::plan::HttpRequest;
 use crate::run::counted::Counted;
 use crate::run::word::Fault;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, COOKIE, HOST, HeaderMap, USER_AGENT};
@@ -140,7 +141,7 @@ async fn ask(
         None => Method::GET,
         Some(_) => Method::POST,
     };
-    let content = vec![b'x'; request.body.unwrap_or(0) as usize];
+    let content = content::of(request.body.unwrap_or(0));
     let mut head = hyper::Request::builder()
         .method(method)
         .uri(&request.path)
@@ -163,7 +164,7 @@ async fn ask(
     if let Some(kept) = cookies {
         kept.keep(response.headers(), Now::read());
     }
-    response.into_body().collect().await?;
+    content::heard_out(response.into_body()).await?;
     let took = asked.elapsed();
     let answer = Answer {
         status,

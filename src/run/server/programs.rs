@@ -19,7 +19,7 @@ pub(super) async fn start(
     command: &str,
     ready: Option<&str>,
 ) -> Result<Running, Error> {
-    let mut program = host.inside()?.spawn(command)?;
+    let mut program = host.inside()?.spawn(command, ready)?;
     let until = Instant::now() + READY_LIMIT;
     loop {
         let (port, udp) = (server.port, server.udp);
@@ -29,28 +29,22 @@ pub(super) async fn start(
                     .call(move || proc::listens(port, udp))
                     .await?
             }
-            Some(line) => program.output()?.contains(line),
+            Some(_) => program.has_said(),
         };
         if is_ready {
             return Ok(program);
         }
-        let fail = |what: String, output: String| {
-            Error::other(
-                format!("start `{command}` for port {port}"),
-                format!("{what}\n{output}"),
-            )
-            .on(&host.name)
+        let what = match program.ended() {
+            Some(status) => format!("it ended with {status}"),
+            None if Instant::now() > until => format!("not ready after {READY_LIMIT:?}"),
+            None => {
+                // The kernel tells nobody when a port starts to listen; this asks for it, with the deadline above.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            }
         };
-        if let Some(status) = program.ended() {
-            return Err(fail(format!("it ended with {status}"), program.output()?));
-        }
-        if Instant::now() > until {
-            return Err(fail(
-                format!("not ready after {READY_LIMIT:?}"),
-                program.output()?,
-            ));
-        }
-        // The kernel tells nobody when a port starts to listen; this asks for it, with the deadline above.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let said = program.last_words();
+        let operation = format!("start `{command}` for port {port}");
+        return Err(Error::other(operation, format!("{what}\n{said}")).on(&host.name));
     }
 }

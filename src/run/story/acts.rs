@@ -25,9 +25,6 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mil
 /// would take the processor from what is waited for.
 const SHARE: u32 = 10;
 
-/// Longest output line kept of a step's own failure.
-const WHY_LIMIT: usize = 400;
-
 impl Story {
     pub(super) async fn act(&self, number: usize, step: &Step) -> Result<(Fault, Detail), Error> {
         Ok(match &step.verb {
@@ -147,8 +144,10 @@ impl Story {
         let fault = program_fault(&ended);
         let detail = Detail::Run {
             exit_code: ended.code.map_or(-1, i64::from),
-            stdout: ended.stdout,
-            stderr: ended.stderr,
+            stdout_cut: ended.stdout.cut as i64,
+            stdout: ended.stdout.text,
+            stderr_cut: ended.stderr.cut as i64,
+            stderr: ended.stderr.text,
         };
         Ok((fault, detail))
     }
@@ -234,7 +233,7 @@ fn program_fault(ended: &program::Ended) -> Fault {
         Some(0) => Fault::default(),
         _ if ended.timed_out => Fault::DEADLINE,
         Some(code) => {
-            tracing::debug!(code, stderr = %ended.stderr.chars().take(WHY_LIMIT).collect::<String>(), "a program failed");
+            tracing::debug!(code, stderr = %ended.stderr.last_words(), "a program failed");
             Fault::word("failed")
         }
         None => Fault::word("failed"),

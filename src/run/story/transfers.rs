@@ -46,6 +46,7 @@ impl Story {
                     received: 0,
                     unacked: 0,
                     text: String::new(),
+                    text_cut: 0,
                 },
             );
         };
@@ -54,6 +55,7 @@ impl Story {
             sent: moved.sent as i64,
             received: moved.received as i64,
             unacked: client.unacked().await as i64,
+            text_cut: moved.received as i64 - moved.text.len() as i64,
             text: String::from_utf8_lossy(&moved.text).into_owned(),
         };
         (moved.fault, detail)
@@ -83,9 +85,7 @@ async fn move_bytes(way: Way, transfer: &Transfer, client: &Client) -> Moved {
         };
         all.sent += moved.sent;
         all.received += moved.received;
-        if all.text.is_empty() {
-            all.text = moved.text;
-        }
+        all.keep(&moved.text);
         all.fault = moved.fault;
         if !all.fault.is_none() {
             break;

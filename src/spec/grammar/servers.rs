@@ -257,7 +257,7 @@ pub static COMMAND: Section = Section {
             "ready",
             Optional,
             Type::Line,
-            "The story waits for this line of its output; else for the port to listen.",
+            "The story waits for this line, wherever in its output; else for the port to listen.",
         ),
     ],
 };

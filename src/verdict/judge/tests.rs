@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diag::{Diagnostics, Span, Spanned};
-use crate::evidence::{Conntrack, HostEvidence, StepResult};
+use crate::evidence::{Conntrack, Detail, HostEvidence, StepResult};
 use crate::expr::{Shape, Type, compile};
 use crate::fabric;
 use crate::plan::{Step, Verb};
@@ -15,6 +15,7 @@ fn shape() -> Shape {
         ("ok", Type::Bool),
         ("ms", Type::Millis),
         ("lost", Type::Int),
+        ("stdout", Type::Text),
     ];
     let fields = fields.map(|(name, ty)| (name.to_string(), ty));
     let result = Type::Record(Arc::new(fields.into()));
@@ -317,4 +318,30 @@ fn cited_packets_have_the_numbers_that_captures_have() {
     };
     let verdict = judge_with(&plan(Kind::Fault, &[FALSE], &[]), &recorded, vec![found]);
     assert_eq!(verdict.cited, [[7, 9]]);
+}
+
+#[test]
+fn what_may_be_in_output_that_was_cut_is_inconclusive() {
+    let said = |stdout_cut| {
+        let mut evidence = evidence(0.0);
+        evidence.steps[1].detail = Detail::Run {
+            exit_code: 0,
+            stdout: "begun\n".into(),
+            stdout_cut,
+            stderr: String::new(),
+            stderr_cut: 0,
+        };
+        evidence
+    };
+    let ruled = |claim, cut| judge_with(&plan(Kind::Control, &[claim], &[]), &said(cut), vec![]);
+    let [there, later] = ["begun", "READY"].map(|word| format!("good.stdout.contains('{word}')"));
+    assert_eq!(ruled(&there, 0).ruling, Ruling::Holds);
+    assert_eq!(ruled(&there, 9).ruling, Ruling::Holds);
+    assert_eq!(ruled(&later, 0).ruling, Ruling::Fails);
+    let doubtful = ruled(&later, 9);
+    assert_eq!(doubtful.ruling, Ruling::Inconclusive);
+    let why = "only the first 6 bytes were kept, 9 more were not";
+    assert!(doubtful.reason.contains(why), "{}", doubtful.reason);
+    let shown = [("good.stdout".to_owned(), "begun\n... 9 more bytes".into())];
+    assert_eq!(doubtful.works[0].values, shown);
 }

@@ -250,7 +250,9 @@ mod tests {
             detail: Detail::Run {
                 exit_code: 0,
                 stdout: String::new(),
+                stdout_cut: 0,
                 stderr: String::new(),
+                stderr_cut: 0,
             },
             ..StepResult::default()
         }];

@@ -9,6 +9,7 @@ use crate::evidence::{
     BalancerEvidence, Connection, Detail, EndpointEvidence, Evidence, GatewayEvidence,
     GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, TcpInfo, Transition,
 };
+use crate::expr;
 use crate::plan::vocabulary::{CONNTRACK, STATUSES};
 use crate::plan::{Claim, Plan};
 use serde_json::{Map, Value, json};
@@ -334,7 +335,9 @@ fn step_value(step: &StepResult, connections: &[Connection]) -> Value {
             received,
             unacked,
             text,
+            text_cut,
         } => {
+            let text = expr::text(text, *text_cut);
             put(json!({ "sent": sent, "received": received, "unacked": unacked, "text": text }));
         }
         Detail::TransferAll {
@@ -348,8 +351,12 @@ fn step_value(step: &StepResult, connections: &[Connection]) -> Value {
         Detail::Run {
             exit_code,
             stdout,
+            stdout_cut,
             stderr,
+            stderr_cut,
         } => {
+            let stdout = expr::text(stdout, *stdout_cut);
+            let stderr = expr::text(stderr, *stderr_cut);
             put(json!({ "exit_code": exit_code, "stdout": stdout, "stderr": stderr }));
         }
     }

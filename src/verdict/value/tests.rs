@@ -83,13 +83,16 @@ fn evidence(plan: &Plan) -> Evidence {
                     received: 1,
                     unacked: 0,
                     text: "x".into(),
+                    text_cut: 0,
                 },
             }
         }
         Verb::Run { .. } => Detail::Run {
             exit_code: 0,
             stdout: String::new(),
+            stdout_cut: 0,
             stderr: String::new(),
+            stderr_cut: 0,
         },
         Verb::Close { .. }
         | Verb::Abort { .. }

@@ -168,7 +168,8 @@ static WAIT_UNTIL: Section = Section {
 
 static RUN: Section = Section {
     name: "`run`",
-    doc: "Runs a program on a host. Either `command` or `script`.",
+    doc: "Runs a program on a host. Either `command` or `script`. Of each of its outputs the first 64 KiB are kept; a claim that what \
+          is behind them could decide is inconclusive.",
     fields: &[
         AS,
         field("on_host", Required, Type::Name, "The host it runs on."),

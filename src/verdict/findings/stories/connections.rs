@@ -208,6 +208,7 @@ fn gave_up(kit: &mut Kit, connection: usize) {
             received,
             unacked: 0,
             text: String::new(),
+            text_cut: 0,
         },
         ..StepResult::default()
     });

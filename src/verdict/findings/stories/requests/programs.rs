@@ -15,7 +15,9 @@ fn by_program(mut kit: Kit) -> Kit {
     step.detail = Detail::Run {
         exit_code: 0,
         stdout: String::new(),
+        stdout_cut: 0,
         stderr: String::new(),
+        stderr_cut: 0,
     };
     let own = load.answers.iter().map(|answer| OwnAnswer {
         via: "front/a".into(),
