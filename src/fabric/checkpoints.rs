@@ -10,9 +10,10 @@ use super::guard::rules::{Direction, SubnetId, View};
 use super::guard::{AtGuard, Watch};
 use super::passage::Transient;
 use super::record::{FlowId, Reason};
-use super::routes::Course;
+use super::reply::DNS;
+use super::routes::{Course, Routes};
 use crate::packet::quote::Quote;
-use crate::packet::{Headers, ICMP};
+use crate::packet::{Headers, ICMP, UDP};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -77,6 +78,9 @@ impl Fabric {
         let Some(watch) = &mut self.watch else {
             return Ok(());
         };
+        if speaks_of_names(&self.routes, transient, Direction::Out) {
+            return Ok(());
+        }
         let crossing = crossing(at, transient, view(&transient.headers));
         watch.interface(from, Direction::Out, &crossing, None, quoted(transient))
     }
@@ -92,6 +96,9 @@ impl Fabric {
         let Some(watch) = &mut self.watch else {
             return Ok(());
         };
+        if speaks_of_names(&self.routes, transient, Direction::In) {
+            return Ok(());
+        }
         let crossing = crossing(at, transient, view(&transient.headers));
         watch.interface(to, Direction::In, &crossing, through, quoted(transient))
     }
@@ -241,6 +248,17 @@ impl Fabric {
         };
         cross(watch, at, transient, &borders)
     }
+}
+
+/// A question to the resolver of the VPC, or its answer. Security groups do not filter these (VPC user guide, "Control
+/// traffic to your AWS resources using security groups"); no network ACL does, since they cross no subnet's border.
+fn speaks_of_names(routes: &Routes, transient: &Transient<'_>, direction: Direction) -> bool {
+    let headers = &transient.headers;
+    let resolver = match direction {
+        Direction::Out => headers.to,
+        Direction::In => headers.from,
+    };
+    headers.protocol == UDP && resolver.port() == DNS && routes.is_resolver(*resolver.ip())
 }
 
 fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> AtGuard<'a> {

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// The fabric's own address as a router: the IPv4 dummy address of RFC 7600 section 4.8.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 /// Where a resolver listens.
-const DNS: u16 = 53;
+pub(super) const DNS: u16 = 53;
 
 impl Fabric {
     /// Answers a segment with a RST.

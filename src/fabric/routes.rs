@@ -209,6 +209,11 @@ impl Routes {
         }
     }
 
+    /// True for the addresses by which hosts inside the zones reach the resolver.
+    pub fn is_resolver(&self, address: Ipv4Addr) -> bool {
+        matches!(self.places.get(&address), Some(Holder::Resolver(false)))
+    }
+
     /// True for the addresses on a host's device.
     pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
         let host = &self.hosts[port.0 as usize];

@@ -2,7 +2,7 @@
 
 use super::*;
 use hairpin::fabric::change::Change;
-use hairpin::packet::TCP;
+use hairpin::packet::{TCP, answer};
 
 #[test]
 fn a_refusal_says_who_and_how_it_saw_the_packet() {
@@ -41,6 +41,40 @@ fn a_refusal_says_who_and_how_it_saw_the_packet() {
     };
     assert_eq!((refusal.guard, refusal.direction), (by, Direction::Out));
     assert_eq!(refusal.view.to, end(CLIENT_IP, C));
+}
+
+/// AWS: neither security groups nor network ACLs filter what goes to the resolver of the VPC, nor its answers. One on the
+/// internet is a server like others.
+#[test]
+fn no_guard_keeps_names_from_a_host() {
+    let mut config = open(config());
+    web(vec![])(&mut config.guards);
+    config.guards.security_groups[0].egress = vec![];
+    acl(A, vec![], vec![])(&mut config.guards);
+    let mut net = Net::new(config);
+    let question = b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x05front\0\0\x01\0\x01";
+    for (resolver, port, refused) in [
+        ("10.0.0.2", 53, false),
+        ("169.254.169.253", 53, false),
+        ("10.0.0.2", 54, true),
+        ("198.51.100.2", 53, true),
+        (WEB2_IP, 53, true),
+    ] {
+        let packet = answer::datagram(end(WEB1_IP, C), end(resolver, port), question);
+        let before = net.fabric.records().len();
+        let delivered = net.send(WEB1, packet);
+        let fate = net.fabric.records()[before].fate;
+        if refused {
+            assert_eq!(
+                fate,
+                Fate::Dropped(Reason::SecurityGroupEgress),
+                "{resolver}"
+            );
+            continue;
+        }
+        assert_eq!(fate, Fate::Answered(Answer::Name), "{resolver}");
+        assert_eq!((delivered.len(), delivered[0].to), (1, WEB1), "{resolver}");
+    }
 }
 
 #[test]
