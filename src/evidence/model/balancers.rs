@@ -26,6 +26,9 @@ pub struct BalancerEvidence {
     /// By zone.
     #[serde(default)]
     pub zones: BTreeMap<String, ZoneEvidence>,
+    /// The groups that its listeners forward to after the last step, by port; none of a classic one.
+    #[serde(default)]
+    pub listeners: BTreeMap<u16, Vec<String>>,
     /// What its name said, from before the first step on.
     #[serde(default)]
     pub dns: Vec<Listing>,

@@ -6,7 +6,9 @@ use crate::evidence::{
     BalancerEvidence, GroupEvidence, InstanceEvidence, Listing, Pair, TargetEvidence, Transition,
     ZoneEvidence,
 };
-use crate::fabric::config::{Balancer, BalancerId, Classic, GroupId, Kind, Target, Zonal, ZonalId};
+use crate::fabric::config::{
+    Balancer, BalancerId, Classic, Forward, GroupId, Kind, Target, Zonal, ZonalId,
+};
 use crate::fabric::record;
 use crate::fabric::targets::{HealthReason, HealthState, TargetHealth};
 use crate::plan::Plan;
@@ -62,6 +64,7 @@ fn evidence(
             .map(|zonal| (zonal.zone.clone(), address(zonal)))
             .collect(),
         ipv6_addresses: ipv6_addresses.collect(),
+        listeners: listeners(plan, books, id),
         zones: zones
             .map(|(place, zonal)| {
                 let evidence = ZoneEvidence {
@@ -85,6 +88,21 @@ fn evidence(
             .collect(),
         flows: flows.count() as i64,
     }
+}
+
+/// The groups behind each port.
+fn listeners(plan: &Plan, books: &Books, id: BalancerId) -> BTreeMap<u16, Vec<String>> {
+    let listeners = books.balancers[usize::from(id.0)].listeners.iter();
+    let groups = |forward: &[Forward]| {
+        let groups = forward.iter().map(|one| usize::from(one.group.0));
+        groups
+            .map(|number| plan.fabric.groups[number].name.clone())
+            .collect()
+    };
+    listeners
+        .filter(|listener| listener.instance_port.is_none())
+        .map(|listener| (listener.port, groups(&listener.forward)))
+        .collect()
 }
 
 /// How many registered targets a zonal address may send to, by group.

@@ -10,6 +10,7 @@ use super::{CITED, answered, count, distinct, item, join};
 use crate::evidence::{Answer, Evidence, GroupEvidence, InstanceEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, asked, during};
+use std::collections::BTreeSet;
 
 pub(super) const KIND: &str = "no-registered-target";
 
@@ -18,7 +19,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let refused = answered(evidence).filter(|answer| answer.status == 503);
     let refused: Vec<(&str, &Answer)> = refused
         .filter_map(|answer| Some((asked(evidence, answer.connection)?, answer)))
-        .filter(|(node, answer)| has_nobody(evidence, node, answer.at))
+        .filter(|(node, answer)| has_nobody(evidence, node, answer))
         .collect();
     let nodes = distinct(refused.iter().map(|(node, _)| *node));
     nodes
@@ -33,8 +34,9 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
             if said < answers.len() as i64 {
                 return None;
             }
-            let groups = record.zones.get(zone)?.reach.keys().cloned();
-            let groups: Vec<String> = groups.collect();
+            let asked = answers.iter().flat_map(|one| groups(evidence, node, one));
+            let groups: BTreeSet<&str> = asked.collect();
+            let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
             let why = match is_classic(record) {
                 true => format!("no instance of {balancer} was in service"),
                 false => format!("no target of {} was registered", join(&groups)),
@@ -60,19 +62,41 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
         .collect()
 }
 
-/// True when no target of any group that an address forwards to was in use.
-fn has_nobody(evidence: &Evidence, node: &str, at: f64) -> bool {
-    own_answers::at(evidence, node).is_some_and(|(balancer, zone)| {
+/// True when no target of any group that the request was for was in use.
+fn has_nobody(evidence: &Evidence, node: &str, answer: &Answer) -> bool {
+    own_answers::at(evidence, node).is_some_and(|(balancer, _)| {
         if is_classic(balancer) {
             let mut instances = balancer.instances.values();
-            return instances.all(|instance| !is_in_service(instance, at));
+            return instances.all(|instance| !is_in_service(instance, answer.at));
         }
-        let mut groups = zone.reach.keys();
-        groups.all(|name| {
-            let group = evidence.target_groups.get(name);
-            group.is_none_or(|group| is_unused(group, at))
+        groups(evidence, node, answer).iter().all(|name| {
+            let group = evidence.target_groups.get(*name);
+            group.is_none_or(|group| is_unused(group, answer.at))
         })
     })
+}
+
+/// The groups behind the listener that was asked; where that is not on record, all that the address forwards to.
+fn groups<'e>(evidence: &'e Evidence, node: &str, answer: &Answer) -> Vec<&'e str> {
+    let Some((balancer, zone)) = own_answers::at(evidence, node) else {
+        return Vec::new();
+    };
+    let dialled = evidence
+        .connections
+        .get(answer.connection)
+        .map(|connection| {
+            // One that came through a network balancer has dialled that.
+            match connection.via == node {
+                true => &connection.remote,
+                false => &connection.target_address,
+            }
+        });
+    let port = dialled.and_then(|end| end.rsplit_once(':')?.1.parse().ok());
+    let listener = port.and_then(|port: u16| balancer.listeners.get(&port));
+    match listener {
+        Some(groups) => groups.iter().map(String::as_str).collect(),
+        None => zone.reach.keys().map(String::as_str).collect(),
+    }
 }
 
 fn is_unused(group: &GroupEvidence, at: f64) -> bool {

@@ -35,10 +35,14 @@ enum End {
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let connections = &trace.evidence.connections;
+    let gave_up = |c: &usize| {
+        let connection = &connections[*c];
+        // One that waited in vain for the address of a name has sent no SYN.
+        let dialled = !connection.remote.is_empty();
+        dialled && matches!(connection.error.as_str(), "deadline" | "timeout")
+    };
     let unanswered: Vec<usize> = (0..connections.len())
-        .filter(|c| {
-            matches!(connections[*c].error.as_str(), "deadline" | "timeout") && !answered(trace, *c)
-        })
+        .filter(|c| gave_up(c) && !answered(trace, *c))
         .collect();
     let first = *unanswered.first()?;
     let mut ends: BTreeMap<End, usize> = BTreeMap::new();
@@ -362,6 +366,15 @@ mod tests {
         };
         kit.evidence.packets.push(passed_on);
         assert!(told(&kit).ends_with(by_web1), "{}", told(&kit));
+    }
+
+    #[test]
+    fn who_got_no_address_has_sent_no_syn() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "front/a", "web1");
+        let connection = kit.of(x);
+        (connection.error, connection.remote) = ("deadline".into(), String::new());
+        assert_eq!(find(&Trace::new(&kit.evidence)), None);
     }
 
     #[test]

@@ -282,6 +282,33 @@ fn a_zone_without_targets_is_not_a_group_without_any() {
 }
 
 #[test]
+fn an_empty_group_has_nobody_whatever_other_ports_of_the_balancer_have() {
+    let mut kit = nobody_registered(true);
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.listeners = [(80, vec!["web".into()]), (81, vec!["empty".into()])].into();
+    let zone = front.zones.get_mut("a").expect("a zone");
+    zone.reach.insert("empty".into(), 0);
+    let told_of = |kit: &Kit| told(kit, "no-registered-target");
+    let web = "no target of web was registered";
+    assert!(told_of(&kit).is_some_and(|told| told.contains(web)));
+    // The one that has a target is not asked about.
+    states(&mut kit, &[(-5.0, "healthy")]);
+    assert_eq!(told_of(&kit), None);
+    for connection in &mut kit.evidence.connections {
+        connection.remote = connection.remote.replace(":80", ":81");
+    }
+    let empty = "no target of empty was registered";
+    assert!(told_of(&kit).is_some_and(|told| told.contains(empty)));
+    // The same through a network balancer, which has dialled the other.
+    for connection in &mut kit.evidence.connections {
+        connection.remote = "203.0.113.99:80".into();
+        connection.target = std::mem::replace(&mut connection.via, "net/a".into());
+        connection.target_address = "10.0.1.5:81".into();
+    }
+    assert!(told_of(&kit).is_some_and(|told| told.contains(empty)));
+}
+
+#[test]
 fn an_attempt_without_a_pair_is_on_the_ladder_of_the_request_that_it_was_for() {
     let kit = request(502, 1, &[SYN, (false, 2.1, "R.", 0)]);
     let ladder = crate::verdict::ladder::ladder(&kit.evidence, &[], 100);
