@@ -300,6 +300,12 @@ fn last_packets(evidence: &Evidence, connection: usize) -> Vec<String> {
     } else {
         c.client_state.as_str()
     };
+    if c.remote.is_empty() {
+        return vec![format!(
+            "\"{name}\" at {}: no address was known for {}, so that it dialled nobody",
+            c.from, c.via
+        )];
+    }
     let head = format!(
         "\"{name}\" {} -> {}, {state} at {}",
         c.local, c.remote, c.from

@@ -37,12 +37,15 @@ pub fn repeat(report: &Report) -> String {
         failed.is_some_and(|run| run.verdict != Word::Interrupted)
     };
     let shaky = tallies.iter().filter(shaky).count();
+    let runs = tallies.iter().map(Tally::made).sum();
     text.push_str(&format!(
         "{}, {}",
         count(tallies.len(), "case"),
-        count(tallies.iter().map(Tally::made).sum(), "run")
+        count(runs, "run")
     ));
     text.push_str(&match shaky {
+        // By hand, or interrupted.
+        0 if runs == 0 => ".\n".to_owned(),
         0 => ": every run held.\n".to_owned(),
         n => format!(": {} did not always hold.\n", count(n, "case")),
     });

@@ -39,3 +39,21 @@ fn a_list_that_is_asked_about_twice_is_told_of_twice() {
         "(120 entries; 4 fit, the first: t 28.06), (120 entries; none fits)"
     );
 }
+
+#[test]
+fn who_got_no_address_dialled_nobody() {
+    let mut outcome = failed();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let connection = &mut evidence.connections[nearest(&failed()).connections[0]];
+    connection.remote = String::new();
+    let told = nearest(&outcome).packets;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (from, via) = (&connection_of(&outcome).from, &connection_of(&outcome).via);
+    let wanted = format!("at {from}: no address was known for {via}, so that it dialled nobody");
+    assert!(told[0].ends_with(&wanted), "{told:?}");
+}
+
+fn connection_of(outcome: &Outcome) -> &crate::evidence::Connection {
+    let evidence = outcome.evidence.as_ref().expect("evidence");
+    &evidence.connections[nearest(&failed()).connections[0]]
+}

@@ -171,6 +171,9 @@ fn what_was_done_by_hand_has_no_verdict_in_any_report() {
     assert!(told.contains("  by hand  as-deployed  no claim "), "{told}");
     let summary = "1 lab, 1 case: 1 by hand, of which nothing is claimed.";
     assert!(told.contains(summary), "{told}");
+    // No run of these is one that could have held.
+    let rates = report::repeat(&Report::new(std::slice::from_ref(&by_hand), None));
+    assert!(rates.ends_with("1 case, 0 runs.\n"), "{rates}");
     let report = Report::new(&[by_hand.clone(), fix()], None);
     let for_machines = json(&report);
     for part in ["\"verdict\": \"by-hand\"", "\"by_hand\": 1", "\"holds\": 1"] {
