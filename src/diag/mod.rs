@@ -125,6 +125,16 @@ impl Diagnostics {
         }
     }
 
+    /// The same problem at the same place, whatever help comes with it.
+    pub fn alike(&self, other: &Diagnostic) -> Option<&Diagnostic> {
+        let of = |one: &Diagnostic| (one.code, one.severity, one.span);
+        let words =
+            |one: &'_ Diagnostic| (one.message.clone(), one.label.clone(), one.also.clone());
+        self.list
+            .iter()
+            .find(|one| of(one) == of(other) && words(one) == words(other))
+    }
+
     /// True when a problem is known already, whatever else may be said about it.
     pub fn knows(&self, code: Code, span: Span) -> bool {
         self.list
@@ -220,7 +230,10 @@ pub fn did_you_mean_within<'a>(
         .take(500)
         .filter(|name| name.chars().count().abs_diff(length) <= limit)
         .map(|name| (edit_distance(&word, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= limit)
+        // What has no letter in its place is no misspelling, however short it is.
+        .filter(|(distance, name)| {
+            *distance <= limit && *distance < length.max(name.chars().count())
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -260,6 +273,8 @@ mod tests {
         assert_eq!(did_you_mean("Sysctl", names), Some("sysctls"));
         assert_eq!(did_you_mean("adress", names), Some("address"));
         assert_eq!(did_you_mean("colour", names), None);
+        assert_eq!(did_you_mean("w", ["c"]), None);
+        assert_eq!(did_you_mean("w", ["c", "w1"]), Some("w1"));
         assert_eq!(did_you_mean("", names), None);
     }
 

@@ -63,13 +63,16 @@ fn finds_nothing(case: &Case, sink: &mut Sink) {
 /// case, gets the case's name: nobody would find the reason otherwise.
 pub(super) fn attribute(own: &Diagnostics, known: &Diagnostics, case: &Case) -> Diagnostics {
     let reason = spec::reason(&case.set, case.name.span);
-    let known = known.sorted();
     let mut attributed = Diagnostics::default();
     attributed.extend(own.sorted().into_iter().map(|said| {
         let outside = said.span.start < case.name.span.start;
-        match outside && !case.set.is_empty() && !known.contains(&said) {
-            true => said.clone().also(reason, spec::only_in(&case.name.value)),
-            false => said.clone(),
+        // A help that lists names lists more of them in a case that adds some.
+        match known.alike(said) {
+            Some(same) => same.clone(),
+            None if outside && !case.set.is_empty() => {
+                said.clone().also(reason, spec::only_in(&case.name.value))
+            }
+            None => said.clone(),
         }
     }));
     attributed

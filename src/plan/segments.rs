@@ -71,6 +71,12 @@ impl Segments {
         Some(self.place(host)?.address)
     }
 
+    /// True for an address in the range of one of this router's segments: its packets go there without the fabric.
+    pub(super) fn is_behind(&self, router: HostId, address: Ipv4Addr) -> bool {
+        let mut own = self.list.iter().filter(|segment| segment.router == router);
+        own.any(|segment| segment.range.contains(address))
+    }
+
     /// How a host is attached.
     pub(super) fn attachment(&self, host: HostId) -> Attachment {
         let Some(place) = self.place(host) else {

@@ -72,10 +72,11 @@ fn expression(node: &Node, sink: &mut Diagnostics) {
             Some((words, expression)) if words.contains([':', '#']) => format!(
                 "put only the words into quotes: `- {}: {}`",
                 quoted(words),
-                expression.trim()
+                behind_a_colon(expression)
             ),
             Some((words, expression)) => {
-                format!("no quotes around both: `- {words}: {}`", expression.trim())
+                let expression = behind_a_colon(expression);
+                format!("no quotes around both: `- {words}: {expression}`")
             }
             None => "write a colon and a space between the words and the expression: `- it works: new.ok`"
                 .to_owned(),
@@ -88,6 +89,15 @@ fn expression(node: &Node, sink: &mut Diagnostics) {
             )
             .help(help),
         );
+    }
+}
+
+/// An expression as YAML takes it behind a colon: what begins with a character that means something there needs quotes.
+fn behind_a_colon(expression: &str) -> String {
+    let expression = expression.trim();
+    match expression.starts_with(['!', '[', '{', '"', '\'', '&', '*', '-', '?']) {
+        true => quoted(expression),
+        false => expression.to_owned(),
     }
 }
 

@@ -69,6 +69,27 @@ pub fn read(text: &str, file: &str) -> Result<Lab, Diagnostics> {
     }
 }
 
+/// Settings that are not the same for a case of two texts of a lab, as dotted paths. Steps without a name are left out: no
+/// result is theirs. Empty too where one of the texts cannot be read or has no such case.
+pub fn settings_changed(before: &str, after: &str, case: &str) -> Vec<String> {
+    let (Some(before), Some(after)) = (settings(before, case), settings(after, case)) else {
+        return Vec::new();
+    };
+    let differing = set::differing(&before, &after).into_keys();
+    differing
+        .filter(|path| !path.starts_with("steps.#"))
+        .collect()
+}
+
+/// What a case has set, as written.
+fn settings(text: &str, case: &str) -> Option<Node> {
+    let mut sink = Diagnostics::default();
+    let root = yaml::parse(text, &mut sink)?;
+    let cases = root.get("cases")?;
+    let (patched, _) = set::apply(&set::body(&root), set_of(cases.entry(case)?), &mut sink);
+    sink.is_empty().then_some(patched)
+}
+
 /// Reads a lab from bytes, which may be no text.
 ///
 /// # Errors

@@ -114,6 +114,8 @@ impl<'a> CaseFacts<'a> {
     pub fn new(case: &'a Case, set: Option<&Node>) -> Self {
         let entries = match set {
             None => Some(0),
+            // `set:` with nothing behind it.
+            Some(set) if matches!(set.value, Value::Null) => Some(0),
             Some(set) => set.entries().map(<[Entry]>::len),
         };
         CaseFacts {

@@ -61,6 +61,14 @@ impl Destinations<'_> {
         address: SocketAddrV4,
         to: &Spanned<String>,
     ) -> Result<Endpoint, Box<Diagnostic>> {
+        let endpoint = Endpoint {
+            label: address.to_string(),
+            address: address.into(),
+        };
+        let segments = &self.addresses.segments;
+        if segments.is_behind(self.exit(client), *address.ip()) {
+            return Ok(endpoint);
+        }
         let private = is_private(*address.ip());
         match (self.side(client), private) {
             (Side::Internet, true) => Err(Box::new(
@@ -76,10 +84,7 @@ impl Destinations<'_> {
                 .help("dial a public address, or give the client a `zone:`"),
             )),
             (Side::Vpc, false) => Err(Box::new(self.no_way_out(client, &address.to_string(), to))),
-            (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(Endpoint {
-                label: address.to_string(),
-                address: address.into(),
-            }),
+            (Side::Internet | Side::Both, false) | (Side::Both | Side::Vpc, true) => Ok(endpoint),
         }
     }
 }

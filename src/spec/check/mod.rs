@@ -11,6 +11,7 @@ use super::node::{Entry, Node, Value};
 use super::{claims, scalar};
 use crate::diag::codes::{spec as code, yaml};
 use crate::diag::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::units::Port;
 pub use foreign::instead;
 use std::collections::HashMap;
 use words::{describe, entry, example_of, shape, single};
@@ -190,7 +191,10 @@ pub fn value(node: &Node, kind: &Type, at: At<'_>, sink: &mut Diagnostics) {
     match (kind, &node.value) {
         (Type::Any, _) => {}
         (Type::OneOf(kinds), _) => match kinds.iter().find(|kind| fits(kind, node)) {
-            Some(kind) => value(node, kind, at, sink),
+            Some(kind) => {
+                as_many_as_a_list(node, kinds, at, sink);
+                value(node, kind, at, sink);
+            }
             None => wrong_shape(node, kind, at, sink),
         },
         (Type::Section(of), _) => section(node, of, at, sink),
@@ -227,20 +231,47 @@ fn fits(kind: &Type, node: &Node) -> bool {
     }
 }
 
-fn list(node: &Node, items: &[Node], of: &Type, min: usize, at: At<'_>, sink: &mut Diagnostics) {
-    if items.len() < min {
-        sink.push(
-            Diagnostic::new(
-                code::LIST_TOO_SHORT,
-                node.span,
-                format!("`{}` is empty", at.what),
-            )
-            .help(format!(
-                "write a list of {}, at least one",
-                words::plural(of)
-            )),
-        );
+/// A map that stands for a list has as many entries as that at least.
+fn as_many_as_a_list(node: &Node, kinds: &[Type], at: At<'_>, sink: &mut Diagnostics) {
+    let entries = node.entries().map(<[Entry]>::len);
+    let mut lists = kinds.iter().filter_map(|kind| match kind {
+        Type::List { of, min } => Some((*of, *min)),
+        _ => None,
+    });
+    if let (Some(entries), Some((of, min))) = (entries, lists.next()) {
+        long_enough(entries, min, node, of, at, sink);
     }
+}
+
+fn long_enough(
+    found: usize,
+    min: usize,
+    node: &Node,
+    of: &Type,
+    at: At<'_>,
+    sink: &mut Diagnostics,
+) {
+    if found >= min {
+        return;
+    }
+    let message = match found {
+        0 => format!("`{}` is empty", at.what),
+        n => format!("`{}` has only {n} of {min}", at.what),
+    };
+    let least = match min {
+        1 => "one".to_owned(),
+        n => n.to_string(),
+    };
+    sink.push(
+        Diagnostic::new(code::LIST_TOO_SHORT, node.span, message).help(format!(
+            "write a list of {}, at least {least}",
+            words::plural(of)
+        )),
+    );
+}
+
+fn list(node: &Node, items: &[Node], of: &Type, min: usize, at: At<'_>, sink: &mut Diagnostics) {
+    long_enough(items.len(), min, node, of, at, sink);
     let mut seen: HashMap<&str, Span> = HashMap::new();
     for item in items {
         value(
@@ -273,6 +304,9 @@ fn list(node: &Node, items: &[Node], of: &Type, min: usize, at: At<'_>, sink: &m
 }
 
 fn map(entries: &[Entry], key: Key, of: &Type, item: &str, sink: &mut Diagnostics) {
+    if matches!(key, Key::ServePort) {
+        ports_once(entries, sink);
+    }
     for entry in written(entries) {
         if let Some(problem) = scalar::key_problem(key, &entry.key.value, entry.key.span) {
             let named = matches!(key, Key::Name | Key::Zonal);
@@ -291,6 +325,31 @@ fn map(entries: &[Entry], key: Key, of: &Type, item: &str, sink: &mut Diagnostic
             },
             sink,
         );
+    }
+}
+
+/// `80` and `80/tcp` are one port.
+fn ports_once(entries: &[Entry], sink: &mut Diagnostics) {
+    let mut seen: HashMap<Port, &Entry> = HashMap::new();
+    for entry in written(entries) {
+        let Ok(port) = entry.key.value.parse::<Port>() else {
+            continue;
+        };
+        if let Some(first) = seen.insert(port, entry) {
+            let (first, second) = (&first.key, &entry.key);
+            sink.push(
+                Diagnostic::new(
+                    code::LISTED_TWICE,
+                    second.span,
+                    format!("port {} is listed twice", port.number),
+                )
+                .also(first.span, "the first time here")
+                .help(format!(
+                    "`{}` and `{}` are one port; remove one of the two",
+                    first.value, second.value
+                )),
+            );
+        }
     }
 }
 

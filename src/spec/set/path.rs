@@ -88,7 +88,9 @@ impl<'a> Path<'a> {
         kind: &str,
         known: impl IntoIterator<Item = &'n str>,
     ) -> Diagnostic {
-        let known: Vec<&str> = known.into_iter().collect();
+        // A refused key has no text.
+        let known = known.into_iter().filter(|name| !name.is_empty());
+        let known: Vec<&str> = known.collect();
         let segment = self.segments[at];
         let here = match known.as_slice() {
             _ if segment.starts_with("steps[") => {

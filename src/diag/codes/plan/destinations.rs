@@ -69,7 +69,8 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
     Rule {
         code: PRIVATE_FROM_INTERNET,
         title: "a private destination for a client on the internet",
-        page: "An internal load balancer and private addresses are reached from inside the VPC only.\n\
+        page: "An internal load balancer and private addresses are reached from inside the VPC only, and addresses\n\
+        behind a router (`behind`) from there and by itself.\n\
         \n\
         Wrong:\n\
         \x20   hosts: { client: {} }\n\
