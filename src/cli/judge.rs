@@ -113,6 +113,9 @@ fn outcome_of(
     let plan = labs.replan(&saved.evidence, file, claims)?;
     if text.is_some() {
         has_results(&plan, &saved.evidence)?;
+        if !saved.case.by_hand {
+            tell_of_other_settings(file, claims, &saved);
+        }
     }
     Ok(Outcome {
         // By another text it is judged as that claims.
@@ -149,6 +152,23 @@ fn has_results(plan: &Plan, evidence: &Evidence) -> Result<(), Mistake> {
             plan.file, step.line, plan.case, step.name, step.label
         ))),
     }
+}
+
+/// A record shows nothing of settings that the lab has got since.
+fn tell_of_other_settings(file: &str, text: &str, saved: &Saved) {
+    let case = &saved.evidence.case;
+    let changed = spec::settings_changed(&saved.text, text, case);
+    let Some((last, others)) = changed.split_last() else {
+        return;
+    };
+    let others = match others.len() {
+        0 => String::new(),
+        n => format!(" and {}", count(n, "other")),
+    };
+    terminal::note(&format!(
+        "`{file}`, case `{case}`: the record is of other settings than the lab has now: `{last}`{others}; run it again \
+         to judge what it does now"
+    ));
 }
 
 /// Labs as they were read. Folders of one lab's cases follow each other, so the latest is enough.

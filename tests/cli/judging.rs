@@ -87,6 +87,18 @@ fn expectations_written_since_are_judged_against_the_record() {
     desk.file("moved.yaml", &unnamed);
     let output = desk.hairpin(&["judge", "kept", "--lab", "moved.yaml"]);
     assert_eq!(status(&output), 0, "{}", everything(&output));
+    // What is recorded shows nothing of other settings.
+    let unsaid = "the record is of other settings";
+    assert!(!err(&output).contains(unsaid), "{}", everything(&output));
+    let moved = LAB.replace("zone: a", "mtu: 1400, zone: a");
+    assert_ne!(moved, LAB);
+    desk.file("faster.yaml", &moved);
+    let output = desk.hairpin(&["judge", "kept", "--lab", "faster.yaml"]);
+    let told = err(&output);
+    assert!(
+        told.contains("case `good`: the record is of other settings than the lab has now: `hosts."),
+        "{told}"
+    );
     desk.file("short.yaml", LAB.split("  bad:").next().expect("text"));
     let output = desk.hairpin(&["judge", "kept", "--lab", "short.yaml"]);
     mistake(&output, &["`short.yaml` has no case `bad`"]);
