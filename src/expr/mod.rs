@@ -17,6 +17,7 @@ mod binomial;
 mod check;
 mod eval;
 mod lex;
+mod limits;
 mod parse;
 mod paths;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 
 use crate::diag::codes::expr as codes;
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};
+pub use limits::Limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub enum Type {
     Millis,
     /// Text.
     Text,
+    /// Text that can be only so, which no list of words says once and for all: comparing with other text is an error.
+    Limited(Limits),
     /// Text out of a closed vocabulary: comparing with another word is an error.
     Word(&'static [&'static str]),
     /// All elements alike.

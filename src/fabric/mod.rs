@@ -8,6 +8,7 @@
 
 pub mod change;
 pub mod config;
+mod fate;
 pub mod faults;
 pub mod guard;
 pub mod meter;

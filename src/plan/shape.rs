@@ -5,7 +5,7 @@
 
 use super::counters::COUNTERS;
 use super::{nat, vocabulary as words};
-use crate::expr::{Shape, Type};
+use crate::expr::{Limits, Shape, Type};
 use crate::fabric::metric::Namespace;
 use crate::spec::kubernetes::ProxyMode;
 use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};
@@ -71,9 +71,58 @@ pub(super) fn shape(body: &Body, names: &Names<'_>) -> Shape {
     let gateways = gateways.map(|(name, section)| (name.value.as_str(), gateway(section)));
     roots.insert("nat_gateways".to_owned(), record(gateways));
     roots.insert("findings".to_owned(), FINDINGS.clone());
-    roots.insert("packets".to_owned(), PACKETS.clone());
-    roots.insert("flow_logs".to_owned(), FLOW_LOGS.clone());
+    let everybody = everybody(body, names);
+    roots.insert(
+        "packets".to_owned(),
+        knowing(&PACKETS, &["sender", "receiver"], &everybody),
+    );
+    roots.insert(
+        "flow_logs".to_owned(),
+        knowing(&FLOW_LOGS, &["interface"], &everybody),
+    );
     Shape { roots }
+}
+
+/// Whoever sends, receives or has an interface, and nobody.
+fn everybody(body: &Body, names: &Names<'_>) -> Type {
+    let mut all = vec![String::new(), "fabric".to_owned()];
+    all.extend(targets(names).map(str::to_owned));
+    for (name, section) in &body.load_balancers {
+        let zones = section.zones.iter();
+        all.extend(zones.map(|(zone, _)| format!("{}/{}", name.value, zone.value)));
+        all.push(name.value.clone());
+    }
+    for (name, section) in &body.endpoints {
+        let zones = section.zones.iter();
+        all.extend(zones.map(|zone| format!("{}/{}", name.value, zone.value)));
+        all.push(name.value.clone());
+    }
+    for (name, _) in &body.nat_gateways {
+        all.extend([name.value.clone(), format!("nat/{}", name.value)]);
+    }
+    Type::Limited(Limits::Names(all.into()))
+}
+
+/// Whom a connection can come to.
+fn targets<'n>(names: &'n Names<'n>) -> impl Iterator<Item = &'n str> {
+    names.hosts.iter().chain(&names.inner).copied()
+}
+
+/// A list of records with some of their fields limited.
+fn knowing(all: &Type, names: &[&str], limited: &Type) -> Type {
+    match all {
+        Type::List(one) => list(knowing(one, names, limited)),
+        Type::Record(fields) => {
+            let mut fields = (**fields).clone();
+            fields.extend(
+                names
+                    .iter()
+                    .map(|name| ((*name).to_owned(), limited.clone())),
+            );
+            Type::Record(Arc::new(fields))
+        }
+        other => other.clone(),
+    }
 }
 
 fn record<'a>(fields: impl IntoIterator<Item = (&'a str, Type)>) -> Type {
@@ -279,12 +328,12 @@ static PACKETS: LazyLock<Type> = LazyLock::new(|| {
         ("to", Type::Text),
         ("from_after", Type::Text),
         ("to_after", Type::Text),
-        ("flags", Type::Text),
+        ("flags", Type::Limited(Limits::Flags)),
         ("len", Type::Int),
         ("window", Type::Int),
         ("wire_packets", Type::Int),
         ("wire_bytes", Type::Int),
-        ("fate", Type::Text),
+        ("fate", Type::Word(words::FATES)),
         ("probe", Type::Bool),
         ("delayed_ms", Type::Millis),
         ("queued_ms", Type::Millis),
@@ -341,7 +390,7 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
         ("at", Type::Millis),
     ];
     match &step.verb {
-        Verb::Connect { .. } => fields.extend(connection()),
+        Verb::Connect { .. } => fields.extend(connection(names)),
         Verb::Load { .. } => fields.extend(load(names)),
         Verb::Exchange(t) | Verb::Send(t) | Verb::Receive(t) => {
             if loads.contains(t.over.value.as_str()) {
@@ -377,13 +426,15 @@ fn result(step: &Step, loads: &HashSet<&str>, names: &Names<'_>) -> Type {
     record(fields)
 }
 
-fn connection() -> Vec<(&'static str, Type)> {
+fn connection(names: &Names<'_>) -> Vec<(&'static str, Type)> {
+    let nobody = std::iter::once("");
+    let targets = nobody.chain(targets(names)).map(str::to_owned).collect();
     vec![
         ("syns", Type::Int),
         ("local", Type::Text),
         ("remote", Type::Text),
         ("via", Type::Text),
-        ("target", Type::Text),
+        ("target", Type::Limited(Limits::Names(targets))),
         ("sent", Type::Int),
         ("received", Type::Int),
         ("delivered", Type::Int),
@@ -407,10 +458,7 @@ fn load(names: &Names<'_>) -> Vec<(&'static str, Type)> {
         ("errors", ERRORS.clone()),
         ("requests", Type::Int),
         ("status", STATUS.clone()),
-        (
-            "by_target",
-            counts(names.hosts.iter().chain(&names.inner).copied()),
-        ),
+        ("by_target", counts(targets(names))),
         (
             "connect_ms",
             record(quantiles.map(|name| (name, Type::Millis))),

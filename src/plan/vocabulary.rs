@@ -123,3 +123,68 @@ pub const TARGET_STATES: &[&str] = &[
     "unused",
     "unavailable",
 ];
+
+/// What can become of a packet: where it came to, or the reason ([`Reason`](crate::fabric::record::Reason), [`Answer`](crate::fabric::record::Answer)).
+pub const FATES: &[&str] = &[
+    "forwarded",
+    "held",
+    "seen",
+    "dropped: malformed",
+    "dropped: not-ipv4",
+    "dropped: untranslatable",
+    "dropped: fragment",
+    "dropped: no-route",
+    "dropped: not-routable",
+    "dropped: spoofed-source",
+    "dropped: no-listener",
+    "dropped: zone-disabled",
+    "dropped: no-service",
+    "dropped: icmp-unsupported",
+    "dropped: icmp-unrelated",
+    "dropped: protocol-unsupported",
+    "dropped: no-target",
+    "dropped: port-allocation",
+    "dropped: flow-table-full",
+    "dropped: endpoint-without-service",
+    "dropped: missing-flow",
+    "dropped: expired-flow",
+    "dropped: half-open",
+    "dropped: ttl-exceeded",
+    "dropped: link-loss",
+    "dropped: link-queue",
+    "dropped: link-mtu",
+    "dropped: kernel-quirk",
+    "dropped: tw-recycle",
+    "dropped: ipvs-port-reuse",
+    "dropped: ipvs-no-destination",
+    "dropped: link-down",
+    "dropped: drop-rule",
+    "dropped: device-refused",
+    "dropped: security-group-ingress",
+    "dropped: security-group-egress",
+    "dropped: network-acl-inbound",
+    "dropped: network-acl-outbound",
+    "answered: reset, no flow",
+    "answered: reset, no target",
+    "answered: reset, expired flow",
+    "answered: reset, unhealthy target",
+    "answered: reset, terminated flow",
+    "answered: reset, no entry",
+    "answered: ICMP, TTL exceeded",
+    "answered: ICMP, fragmentation needed",
+    "answered: name",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::FATES;
+    use crate::fabric::record::{Answer, Reason};
+
+    #[test]
+    fn every_reason_and_every_answer_is_a_fate() {
+        let dropped = Reason::ALL.map(|reason| format!("dropped: {}", reason.word()));
+        let answered = Answer::ALL.map(|answer| format!("answered: {}", answer.word()));
+        let all: Vec<String> = dropped.into_iter().chain(answered).collect();
+        assert_eq!(FATES[3..], all);
+    }
+}

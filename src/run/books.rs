@@ -9,7 +9,7 @@ use crate::fabric::guard::rules::Direction;
 use crate::fabric::meter::Reading;
 use crate::fabric::nat::NatCounters;
 use crate::fabric::record::{
-    self, Answer, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, MappingRecord,
+    self, Conversation, Fate, FlowRecord, FlowState, GuardKind, Interface, MappingRecord,
     PacketRecord, Totals,
 };
 use crate::fabric::targets::TargetHealth;
@@ -263,24 +263,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
     let (receiver, fate) = match record.fate {
         Fate::Forwarded(port) => (host(port), "forwarded".to_owned()),
         Fate::Held => (String::new(), "held".to_owned()),
-        Fate::Answered(answer) => {
-            let word = match answer {
-                Answer::ResetNoFlow => "reset, no flow",
-                Answer::ResetNoTarget => "reset, no target",
-                Answer::ResetExpired => "reset, expired flow",
-                Answer::ResetUnhealthy => "reset, unhealthy target",
-                Answer::ResetTerminated => "reset, terminated flow",
-                Answer::ResetNoEntry => "reset, no entry",
-                Answer::TtlExceeded => "ICMP, TTL exceeded",
-                Answer::FragmentationNeeded => "ICMP, fragmentation needed",
-                Answer::Name => "name",
-            };
-            (String::new(), format!("answered: {word}"))
-        }
-        Fate::Dropped(reason) => (
-            String::new(),
-            format!("dropped: {}", kebab(&format!("{reason:?}"))),
-        ),
+        Fate::Answered(answer) => (String::new(), format!("answered: {}", answer.word())),
+        Fate::Dropped(reason) => (String::new(), format!("dropped: {}", reason.word())),
     };
     // What nobody rewrote is written once: large loads have a million packets.
     let after = |end: SocketAddrV4, before: SocketAddrV4, text: &String| match end == before {
@@ -378,16 +362,4 @@ pub(super) fn flags_text(flags: u8) -> String {
         0 => String::new(),
         _ => Flags(flags).to_string(),
     }
-}
-
-/// `LinkLoss` becomes `link-loss`.
-pub(super) fn kebab(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 4);
-    for (position, letter) in name.char_indices() {
-        if letter.is_ascii_uppercase() && position > 0 {
-            text.push('-');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
 }

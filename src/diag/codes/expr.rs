@@ -273,9 +273,13 @@ Right:  - new.syns == 1
 Errors, states and the like are words out of a fixed list; another word would make the claim false for ever, or true
 for ever behind a !=. Errors: \"\" refused reset timeout deadline unreachable no-address no-port eof closed
 not-connected, and of a program `failed`. `timeout` is the kernel giving up, `deadline` is the step's own limit.
+Likewise senders, receivers, interfaces and targets are names of this lab (or empty), flags stand as tcpdump prints
+them, and the fate of a packet that was dropped has its reason.
 
 Wrong:  - again.error == \"timed-out\"
 Right:  - again.error == \"deadline\"
+Wrong:  - '!packets.exists(p, p.fate == \"dropped\")'
+Right:  - '!packets.exists(p, p.fate.startsWith(\"dropped: \"))'
 ",
     },
     Rule {

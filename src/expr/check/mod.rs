@@ -93,7 +93,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             Kind::Negate(inner) => match self.ty(inner) {
                 Ty::Millis => Ty::Float,
                 ty @ (Ty::Any | Ty::Int | Ty::Float) => ty,
-                ty @ (Ty::Bool | Ty::Text | Ty::Word(_) | Ty::List(_) | Ty::Map(_) | Ty::Counts(_) | Ty::Record(_)) => self.fault(
+                ty @ (Ty::Bool | Ty::Text | Ty::Limited(_) | Ty::Word(_) | Ty::List(_) | Ty::Map(_) | Ty::Counts(_) | Ty::Record(_)) => self.fault(
                     codes::OPERANDS,
                     node.span,
                     format!("`-` takes a number, `{}` is {}", self.part(inner), ty.words()),
@@ -184,7 +184,7 @@ impl<'s, 'n> Checker<'s, 'n> {
         match ty {
             Ty::Record(fields) if fields.contains_key("ok") => format!("write `{part}.ok`"),
             Ty::Int | Ty::Float | Ty::Millis => format!("compare it: `{part} > 0`"),
-            Ty::Text | Ty::Word(_) => format!("compare it: `{part} == \"...\"`"),
+            Ty::Text | Ty::Limited(_) | Ty::Word(_) => format!("compare it: `{part} == \"...\"`"),
             Ty::List(_) | Ty::Map(_) | Ty::Counts(_) => {
                 format!("ask how many there are: `size({part}) > 0`")
             }
@@ -235,12 +235,30 @@ impl<'s, 'n> Checker<'s, 'n> {
                 None,
             );
         }
+        if let (Function::Between, [x, low, high]) = (function, arguments)
+            && let (Some(a), Some(b)) = (literal(low), literal(high))
+            && a > b
+        {
+            return self.nothing_between(node, x, low, high);
+        }
         match function {
             Function::Share | Function::Double => Ty::Float,
             Function::Between | Function::Plausible => Ty::Bool,
             Function::StartsWith | Function::EndsWith | Function::Contains => Ty::Bool,
             Function::Size => Ty::Int,
         }
+    }
+
+    /// Apart, since what it needs of the stack is nothing that every level of an expression should have.
+    #[inline(never)]
+    fn nothing_between(&mut self, node: &Node, x: &Node, low: &Node, high: &Node) -> Ty<'s> {
+        let (x, low, high) = (self.part(x), self.part(low), self.part(high));
+        self.fault(
+            codes::ARGUMENTS,
+            node.span,
+            format!("nothing is between {low} and {high}"),
+            Some(format!("write `between({x}, {high}, {low})`")),
+        )
     }
 
     fn each(&mut self, how: Each, over: &'n Node, variable: &'n str, body: &'n Node) -> Ty<'s> {
@@ -250,7 +268,13 @@ impl<'s, 'n> Checker<'s, 'n> {
             Ty::List(element) => (**element).clone(),
             // CEL's macros go over a map's keys.
             Ty::Map(_) | Ty::Counts(_) | Ty::Record(_) => Ty::Text,
-            Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_) => {
+            Ty::Bool
+            | Ty::Int
+            | Ty::Float
+            | Ty::Millis
+            | Ty::Text
+            | Ty::Limited(_)
+            | Ty::Word(_) => {
                 let message = format!(
                     "`{}` goes over a list or a map, `{}` is {}",
                     how.name(),
@@ -274,5 +298,15 @@ impl<'s, 'n> Checker<'s, 'n> {
         };
         self.scope.pop();
         result
+    }
+}
+
+/// A number that is written as such.
+fn literal(node: &Node) -> Option<f64> {
+    match &node.kind {
+        Kind::Int(n) => Some(*n as f64),
+        Kind::Float(n) => Some(*n),
+        Kind::Negate(inner) => literal(inner).map(|n| -n),
+        _ => None,
     }
 }

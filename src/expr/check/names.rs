@@ -106,7 +106,13 @@ impl<'s, 'n> Checker<'s, 'n> {
                     Some(help),
                 )
             }
-            ty @ (Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_)) => {
+            ty @ (Ty::Bool
+            | Ty::Int
+            | Ty::Float
+            | Ty::Millis
+            | Ty::Text
+            | Ty::Limited(_)
+            | Ty::Word(_)) => {
                 let message = format!(
                     "`{}` is {} and has no field `{field}`",
                     self.part(base),
@@ -218,7 +224,13 @@ impl<'s, 'n> Checker<'s, 'n> {
                 };
                 self.fault(codes::INDEX, index.span, wrong("text", part), help)
             }
-            ty @ (Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_)) => {
+            ty @ (Ty::Bool
+            | Ty::Int
+            | Ty::Float
+            | Ty::Millis
+            | Ty::Text
+            | Ty::Limited(_)
+            | Ty::Word(_)) => {
                 let message = format!(
                     "`{}` is {} and has no elements",
                     self.part(base),

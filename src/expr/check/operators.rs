@@ -4,7 +4,7 @@ use super::names::{access, quoted};
 use super::{Checker, Ty};
 use crate::diag::{Span, did_you_mean};
 use crate::expr::ast::{Kind, Node, Op};
-use crate::expr::codes;
+use crate::expr::{Limits, codes};
 
 impl<'s, 'n> Checker<'s, 'n> {
     pub(super) fn compare(&mut self, op: Op, node: &Node, left: &'n Node, right: &'n Node) {
@@ -13,7 +13,9 @@ impl<'s, 'n> Checker<'s, 'n> {
                 let ty = self.ty(other);
                 let part = self.part(other);
                 let help = match ty {
-                    Ty::Text | Ty::Word(_) => format!("write `{part} {} \"\"`", op.symbol()),
+                    Ty::Text | Ty::Limited(_) | Ty::Word(_) => {
+                        format!("write `{part} {} \"\"`", op.symbol())
+                    }
                     Ty::Any
                     | Ty::Bool
                     | Ty::Int
@@ -34,7 +36,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             }
         }
         let a = self.ty(left);
-        if let (Kind::Name(word), Ty::Text | Ty::Word(_)) = (&right.kind, &a)
+        if let (Kind::Name(word), Ty::Text | Ty::Limited(_) | Ty::Word(_)) = (&right.kind, &a)
             && self.resolve(word).is_none()
         {
             let help = format!("write text in quotes: `\"{word}\"`");
@@ -47,7 +49,7 @@ impl<'s, 'n> Checker<'s, 'n> {
             return;
         }
         let b = self.ty(right);
-        let orderable = |ty: &Ty| ty.is_number() || matches!(ty, Ty::Text);
+        let orderable = |ty: &Ty| ty.is_number() || matches!(ty, Ty::Text | Ty::Limited(_));
         if !a.may_equal(&b) || op.is_ordering() && !(orderable(&a) && orderable(&b)) {
             let message = if a.may_equal(&b) {
                 format!(
@@ -69,7 +71,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                 (Ty::Bool, Ty::Int) | (Ty::Int, Ty::Bool) => {
                     Some("true and false are no numbers here".into())
                 }
-                (Ty::Text | Ty::Word(_), Ty::Bool) => Some(format!(
+                (Ty::Text | Ty::Limited(_) | Ty::Word(_), Ty::Bool) => Some(format!(
                     "to ask whether it says anything, write `{} != \"\"`",
                     self.part(left)
                 )),
@@ -92,15 +94,18 @@ impl<'s, 'n> Checker<'s, 'n> {
 
     /// Every text written in `other` is in the vocabulary of `ty`.
     pub(super) fn known_words(&mut self, ty: &Ty, path: &Node, other: &Node) {
-        let Ty::Word(words) = ty else { return };
         match &other.kind {
-            Kind::Text(word) if !words.contains(&word.as_str()) => {
-                let help = match did_you_mean(word, words.iter().copied().filter(|w| !w.is_empty()))
+            Kind::Text(word) => {
+                let help = if let Ty::Word(words) = ty
+                    && !words.contains(&word.as_str())
                 {
-                    Some(near) => {
-                        format!("did you mean `\"{near}\"`? It is one of: {}", quoted(words))
-                    }
-                    None => format!("it is one of: {}", quoted(words)),
+                    one_of(word, words)
+                } else if let Ty::Limited(limits) = ty
+                    && !limits.admit(word)
+                {
+                    admitted(limits, word)
+                } else {
+                    return;
                 };
                 self.fault(
                     codes::WORD,
@@ -116,8 +121,7 @@ impl<'s, 'n> Checker<'s, 'n> {
                 self.known_words(ty, path, then);
                 self.known_words(ty, path, otherwise);
             }
-            Kind::Text(_)
-            | Kind::Null
+            Kind::Null
             | Kind::Bool(_)
             | Kind::Int(_)
             | Kind::Float(_)
@@ -158,7 +162,13 @@ impl<'s, 'n> Checker<'s, 'n> {
                 let message = format!("the names in `{map}` are text, `{name}` is {}", a.words());
                 self.fault(codes::CONTAINED, left.span, message, None);
             }
-            ty @ (Ty::Bool | Ty::Int | Ty::Float | Ty::Millis | Ty::Text | Ty::Word(_)) => {
+            ty @ (Ty::Bool
+            | Ty::Int
+            | Ty::Float
+            | Ty::Millis
+            | Ty::Text
+            | Ty::Limited(_)
+            | Ty::Word(_)) => {
                 let message = format!(
                     "`in` looks into a list or a map, `{}` is {}",
                     self.part(right),
@@ -293,6 +303,33 @@ impl<'s, 'n> Checker<'s, 'n> {
             format!("`{name}` is a subtraction here"),
             Some(help),
         ))
+    }
+}
+
+/// What to write instead of a text that it cannot be.
+fn admitted(limits: &Limits, word: &str) -> String {
+    match limits {
+        Limits::Names(names) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            one_of(word, &names)
+        }
+        Limits::Flags => "flags are written as tcpdump prints them: \"S\", \"S.\", \".\", \"P.\", \"F.\", \"R\", \"R.\"; with ECN \
+                          \"SEW\""
+            .to_owned(),
+    }
+}
+
+/// What to write instead of a word that is none of these.
+fn one_of(word: &str, words: &[&str]) -> String {
+    let begun = format!("{word}: ");
+    if words.iter().any(|known| known.starts_with(&begun)) {
+        return format!(
+            "it has its reason behind it; whatever that is: `.startsWith(\"{begun}\")`"
+        );
+    }
+    match did_you_mean(word, words.iter().copied().filter(|w| !w.is_empty())) {
+        Some(near) => format!("did you mean `\"{near}\"`? It is one of: {}", quoted(words)),
+        None => format!("it is one of: {}", quoted(words)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The type of an expression's part: a shape's type, or nothing known.
 
-use crate::expr::Type;
+use crate::expr::{Limits, Type};
 use std::collections::BTreeMap;
 
 /// The type of an expression's part.
@@ -13,6 +13,7 @@ pub(super) enum Ty<'s> {
     Float,
     Millis,
     Text,
+    Limited(&'s Limits),
     Word(&'static [&'static str]),
     List(Box<Ty<'s>>),
     Map(&'s Type),
@@ -28,6 +29,7 @@ impl<'s> Ty<'s> {
             Type::Float => Ty::Float,
             Type::Millis => Ty::Millis,
             Type::Text => Ty::Text,
+            Type::Limited(limits) => Ty::Limited(limits),
             Type::Word(words) => Ty::Word(words),
             Type::List(element) => Ty::List(Box::new(Ty::of(element))),
             Type::Map(value) => Ty::Map(value),
@@ -41,7 +43,7 @@ impl<'s> Ty<'s> {
     }
 
     pub(super) fn is_text(&self) -> bool {
-        matches!(self, Ty::Any | Ty::Text | Ty::Word(_))
+        matches!(self, Ty::Any | Ty::Text | Ty::Limited(_) | Ty::Word(_))
     }
 
     pub(super) fn may_equal(&self, other: &Ty) -> bool {
@@ -59,7 +61,7 @@ impl<'s> Ty<'s> {
             Ty::Int => "an integer",
             Ty::Float => "a float",
             Ty::Millis => "a time in milliseconds",
-            Ty::Text => "text",
+            Ty::Text | Ty::Limited(_) => "text",
             Ty::Word(_) => "a word",
             Ty::List(_) => "a list",
             Ty::Map(_) | Ty::Counts(_) => "a map",

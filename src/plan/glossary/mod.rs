@@ -21,8 +21,12 @@ const OF_BALANCERS: [Namespace; 3] = [
 /// What a word means, in each place where it means something; none: it is none of these.
 pub(super) fn meaning(word: &str) -> Option<String> {
     let mut lines: Vec<String> = Vec::new();
+    // A fate is told by its reason.
+    let whole = ["dropped: ", "answered: "];
+    let mut reasons = whole.iter().filter_map(|fate| word.strip_prefix(fate));
+    let told = reasons.next().unwrap_or(word);
     for chapter in CHAPTERS {
-        let own = chapter.words.iter().filter(|(known, _)| *known == word);
+        let own = chapter.words.iter().filter(|(known, _)| *known == told);
         lines.extend(own.map(|(_, text)| format!("{}: {text}", chapter.title)));
     }
     lines.extend(metric(word));

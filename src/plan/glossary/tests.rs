@@ -42,7 +42,7 @@ cases: { xcase: { kind: control } }
 /// Names of fields and words of closed vocabularies, but for what the lab itself names and HTTP statuses.
 fn collect(of: &Type, words: &mut BTreeSet<String>) {
     match of {
-        Type::Bool | Type::Int | Type::Float | Type::Millis | Type::Text => {}
+        Type::Bool | Type::Int | Type::Float | Type::Millis | Type::Text | Type::Limited(_) => {}
         Type::Word(list) | Type::Counts(list) => {
             words.extend(list.iter().map(|word| (*word).to_owned()));
         }

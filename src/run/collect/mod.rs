@@ -18,7 +18,7 @@ mod steps;
 mod ways;
 
 use super::Baseline;
-use super::books::{Books, books, flow_evidence, kebab, packet, refusals};
+use super::books::{Books, books, flow_evidence, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::counters::{Counters, Reading};
@@ -171,7 +171,7 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         packets_cut: (books.totals.records_cut + books.totals.impairments_cut + sightings.missed)
             as i64,
         drops: dropped
-            .map(|(reason, count)| (kebab(&format!("{reason:?}")), *count as i64))
+            .map(|(reason, count)| (reason.word().to_owned(), *count as i64))
             .collect(),
         load_balancers: balancers(plan, &books, &metrics, &pairs),
         endpoints: endpoints(plan, &books),

@@ -142,6 +142,7 @@ fn evidence(plan: &Plan) -> Evidence {
     let balancer = BalancerEvidence {
         kind: "network".into(),
         instances: BTreeMap::new(),
+        listeners: BTreeMap::new(),
         metrics,
         zones: [("a".to_string(), zone)].into(),
         reason: String::new(),
@@ -202,6 +203,7 @@ fn evidence(plan: &Plan) -> Evidence {
         packets: vec![Packet {
             protocol: "tcp".into(),
             sender: "web-1".into(),
+            fate: "forwarded".into(),
             from: "10.0.0.1:80".into(),
             to: "10.0.0.2:40000".into(),
             wire_packets: 1,
@@ -223,6 +225,7 @@ fn conforms(value: &Value, ty: &Type, path: &str, complaints: &mut Vec<String>) 
         Type::Int => value.is_i64(),
         Type::Float | Type::Millis => value.is_f64(),
         Type::Text => value.is_string(),
+        Type::Limited(limits) => value.as_str().is_some_and(|text| limits.admit(text)),
         Type::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
         Type::List(element) => match value.as_array() {
             Some(list) => {
