@@ -375,7 +375,7 @@ impl Line {
 }
 
 /// RST now, whoever else holds the socket.
-fn disconnect(stream: &Wire) -> Result<(), Errno> {
+pub(super) fn disconnect(stream: &Wire) -> Result<(), Errno> {
     let unspecified = libc::sockaddr {
         sa_family: libc::AF_UNSPEC as libc::sa_family_t,
         sa_data: [0; 14],

@@ -18,7 +18,7 @@ use crate::plan::{Endpoint, HostId, HttpRequest};
 use crate::world::annex::{self, Seat};
 use crate::world::namespace::Namespace;
 use crate::world::socket::{self, ClientOptions, Family};
-use line::Line;
+use line::{Line, disconnect};
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use request::Talk;
@@ -170,7 +170,9 @@ impl Client {
             Err(error) => return Fault::from(&error),
         };
         match timeout_at(self.began + limit, stream.writable()).await {
-            Err(_) => Fault::DEADLINE,
+            // Not closed only: a program that another case starts right now has its descriptor until it is executed, and the
+            // kernel would go on sending SYNs for that long.
+            Err(_) => disconnect(&stream).map_or_else(Fault::from, |()| Fault::DEADLINE),
             Ok(Err(error)) => Fault::from(&error),
             // The error of a connect is delivered once, here.
             Ok(Ok(())) => match getsockopt(&stream, sockopt::SocketError) {
