@@ -47,6 +47,7 @@ mod vpcs;
 mod tests;
 
 pub use cases::lab_name;
+pub use kubernetes::{KubeProxy, Place, Translation};
 pub use model::*;
 
 use crate::diag::codes::plan as code;
@@ -196,6 +197,7 @@ fn plan_case(
         groups: resolved.groups,
         aliases: resolved.aliases,
         services: resolved.services,
+        kube_proxy: resolved.kube_proxy,
         steps: resolved.steps,
         shape: resolved.shape,
         fabric: resolved.fabric,
@@ -213,6 +215,7 @@ struct Resolved {
     groups: Vec<(String, Vec<HostId>)>,
     aliases: Vec<(String, HostId)>,
     services: Vec<(Vec<String>, Ipv4Addr)>,
+    kube_proxy: Option<KubeProxy>,
     steps: Vec<Step>,
     shape: Shape,
     fabric: fabric::Config,
@@ -276,6 +279,7 @@ fn resolve(
         groups: network.drafts.groups,
         aliases: network.drafts.aliases,
         services: expanded.cluster.names(),
+        kube_proxy: network.kube_proxy,
         steps,
         shape,
         fabric,

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::endpoints::{self, Endpoint};
 use super::groups::{self, Group, Groups};
 use super::hosts::{self, Hosts};
-use super::kubernetes::{self, Expanded};
+use super::kubernetes::{self, Expanded, KubeProxy};
 use super::placeholders::Places;
 use super::sink::Sink;
 use super::{Host, HostId, Step, Verb, construction, guards, lower, nat, profile, shape, vpcs};
@@ -24,6 +24,7 @@ pub(super) struct Network<'a> {
     pub(super) balancers: Vec<Balancer<'a>>,
     pub(super) endpoints: Vec<Endpoint<'a>>,
     pub(super) hosts: Vec<Host>,
+    pub(super) kube_proxy: Option<KubeProxy>,
     pub(super) clock: Clock,
     nat_gateways: Vec<fabric::config::NatGateway>,
     body: &'a Body,
@@ -68,7 +69,7 @@ impl<'a> Network<'a> {
                 .collect()
         };
         let vips: Vec<Vec<_>> = addresses.balancers.iter().map(zonal).collect();
-        kubernetes::write_rules(&expanded.cluster, &mut hosts, &vips);
+        let kube_proxy = kubernetes::write_rules(&expanded.cluster, &mut hosts, &vips);
         Self {
             drafts,
             addresses,
@@ -76,6 +77,7 @@ impl<'a> Network<'a> {
             balancers,
             endpoints,
             hosts,
+            kube_proxy,
             clock,
             nat_gateways,
             body,

@@ -29,7 +29,8 @@ pub(super) fn of(step: &StepResult) -> Vec<String> {
         | Detail::Transfer { .. }
         | Detail::TransferAll { .. }
         | Detail::Drop { .. }
-        | Detail::Refused { .. } => Vec::new(),
+        | Detail::Refused { .. }
+        | Detail::Endpoints { .. } => Vec::new(),
     }
 }
 

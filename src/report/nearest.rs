@@ -274,6 +274,7 @@ fn spoken_of(evidence: &Evidence, path: &str) -> Option<usize> {
         | Detail::TransferAll { .. }
         | Detail::Drop { .. }
         | Detail::Refused { .. }
+        | Detail::Endpoints { .. }
         | Detail::Run { .. } => None,
     }
 }

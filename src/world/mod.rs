@@ -31,6 +31,7 @@ pub mod supervise;
 mod sysctl;
 pub mod tap;
 pub mod tcp_sockets;
+pub mod tracked;
 mod tun;
 
 pub use error::Error;

@@ -257,14 +257,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: ENDPOINTS_STAY,
         title: "endpoints that cannot come or go",
-        page: "In the proxy mode `iptables` a node's rules are written once, before the story begins. In the modes `ipvs` and `ebpf`\n\
-        `deregister: service/pod` takes a pod out of a service on all nodes, and `register` puts it back.\n\
+        page: "`deregister: service/pod` takes a pod out of a service on all nodes, and `register` puts it back. With\n\
+        `load_balancer_mode: dsr` the nodes' rules are written once, before the story begins.\n\
         \n\
         Wrong:\n\
-        \x20   emulate: { proxy_mode: iptables }\n\
+        \x20   emulate: { load_balancer_mode: dsr }\n\
         \x20   - deregister: shop/web-1\n\
         Right:\n\
-        \x20   emulate: { proxy_mode: ipvs }",
+        \x20   emulate: { load_balancer_mode: snat }",
     },
     Rule {
         code: SYSCTL_OF_IPVS,

@@ -73,6 +73,15 @@ pub enum Detail {
         /// Instances of another VPC than the group's load balancer.
         targets: Vec<String>,
     },
+    /// `register` and `deregister` of `service/pod`.
+    Endpoints {
+        /// They came; else they were taken out.
+        there: bool,
+        /// Which.
+        endpoints: Vec<ServiceEndpoint>,
+        /// Entries of connection tracking that the nodes deleted.
+        cleared: i64,
+    },
     /// `run`
     Run {
         /// -1 when a signal or the limit ended it.
@@ -90,6 +99,17 @@ pub enum Detail {
     },
 }
 
+/// A pod behind a port of a service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ServiceEndpoint {
+    /// `default/shop`
+    pub service: String,
+    /// The service's address within the cluster: `172.20.0.100:80`
+    pub cluster: String,
+    /// The pod's: `10.0.16.11:80`
+    pub endpoint: String,
+}
+
 impl Detail {
     /// What a load did; none of any other step.
     pub fn load(&self) -> Option<&Load> {
@@ -101,6 +121,7 @@ impl Detail {
             | Self::TransferAll { .. }
             | Self::Drop { .. }
             | Self::Refused { .. }
+            | Self::Endpoints { .. }
             | Self::Run { .. } => None,
         }
     }
@@ -116,6 +137,7 @@ impl Detail {
             | Self::TransferAll { .. }
             | Self::Drop { .. }
             | Self::Refused { .. }
+            | Self::Endpoints { .. }
             | Self::Run { .. } => None,
         }
     }

@@ -34,6 +34,7 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Flaw> {
             | Detail::TransferAll { .. }
             | Detail::Drop { .. }
             | Detail::Refused { .. }
+            | Detail::Endpoints { .. }
             | Detail::Run { .. } => {}
         }
     }

@@ -111,16 +111,23 @@ impl Chain {
     }
 }
 
+/// Its tables: of what iptables has in `nat`, and in `filter`.
+const TABLES: [&str; 2] = ["kube-proxy-nat", "kube-proxy-filter"];
+
 /// All rules of one node.
 pub(in crate::plan) fn rules(services: &[Service], node: &str, drop_invalid: bool) -> String {
     let mut text = String::new();
-    table("kube-proxy-nat", &nat(services, node), &mut text);
-    table(
-        "kube-proxy-filter",
-        &filter(services, node, drop_invalid),
-        &mut text,
-    );
+    let chains = [nat(services, node), filter(services, node, drop_invalid)];
+    for (name, chains) in TABLES.iter().zip(&chains) {
+        table(name, chains, &mut text);
+    }
     text
+}
+
+/// What takes the rules of a node away; none need be there.
+pub(super) fn clearance() -> String {
+    let lines = TABLES.map(|name| format!("add table ip {name}\ndelete table ip {name}\n"));
+    lines.concat()
 }
 
 /// nft wants a chain before the rules that jump to it; within one table of one file any order will do.

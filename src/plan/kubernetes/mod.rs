@@ -7,6 +7,7 @@
 
 pub(super) mod annotations;
 mod dsr;
+mod endpoints;
 mod kube_proxy;
 mod service_proxy;
 mod services;
@@ -15,6 +16,7 @@ mod vpc_cni;
 #[cfg(test)]
 mod tests;
 
+pub use endpoints::{KubeProxy, Place, Translation};
 pub(super) use services::Service;
 
 use super::HostId;
@@ -74,6 +76,12 @@ impl Cluster {
     /// True when nodes send under addresses that are not theirs.
     pub(super) fn returns_directly(&self) -> bool {
         self.dsr.is_some()
+    }
+
+    fn clears_unanswered(&self) -> bool {
+        let knob = self.proxy.as_ref();
+        let knob = knob.and_then(|proxy| proxy.clear_conntrack.as_ref());
+        knob.is_some_and(|which| which.value == "syn-sent")
     }
 
     fn drops_invalid(&self) -> bool {
@@ -358,10 +366,14 @@ fn of_the_node(name: &Spanned<String>, pod: &Pod, host_network: Span, sink: &mut
     }
 }
 
-/// Gives every node its rules.
-pub(super) fn write_rules(cluster: &Cluster, hosts: &mut [Host], vips: &[Vec<Ipv4Addr>]) {
+/// Gives every node its rules. What is given back can change them; none: they stay, or there are none.
+pub(super) fn write_rules(
+    cluster: &Cluster,
+    hosts: &mut [Host],
+    vips: &[Vec<Ipv4Addr>],
+) -> Option<KubeProxy> {
     if cluster.nodes.is_empty() {
-        return;
+        return None;
     }
     let addresses = hosts.iter().map(|host| (host.name.clone(), host.address));
     let addresses: HashMap<String, Ipv4Addr> = addresses.collect();
@@ -370,35 +382,39 @@ pub(super) fn write_rules(cluster: &Cluster, hosts: &mut [Host], vips: &[Vec<Ipv
         .iter()
         .flat_map(|service| service.lower(&addresses, vips))
         .collect();
-    let nodes: Vec<(String, Ipv4Addr)> = hosts
-        .iter()
-        .filter(|host| cluster.nodes.contains(&host.name))
-        .map(|host| (host.name.clone(), host.address))
+    let nodes: Vec<(HostId, String, Ipv4Addr)> = (0..)
+        .map(HostId)
+        .zip(hosts.iter())
+        .filter(|(_, host)| cluster.nodes.contains(&host.name))
+        .map(|(id, host)| (id, host.name.clone(), host.address))
         .collect();
-    let nodes: Vec<dsr::Node<'_>> = nodes
+    let told_apart: Vec<dsr::Node<'_>> = nodes
         .iter()
-        .map(|(name, address)| dsr::Node {
+        .map(|(_, name, address)| dsr::Node {
             name,
             address: *address,
         })
         .collect();
-    for host in hosts
-        .iter_mut()
-        .filter(|host| cluster.nodes.contains(&host.name))
-    {
+    for (id, name, address) in &nodes {
         let (mut text, translated_later) = match cluster.is_emulated() {
             false => (
-                kube_proxy::rules(&services, &host.name, cluster.drops_invalid()),
+                kube_proxy::rules(&services, name, cluster.drops_invalid()),
                 None,
             ),
             // These translate between the node's rules and its device.
             true => (String::new(), Some(services::CLUSTER_RANGE)),
         };
-        let rules = vpc_cni::rules(vpcs::DEFAULT_RANGE, translated_later, host.address);
+        let rules = vpc_cni::rules(vpcs::DEFAULT_RANGE, translated_later, *address);
         text.push_str(&rules);
         if let Some(on_collision) = cluster.dsr {
-            text.push_str(&dsr::rules(&services, &nodes, &host.name, on_collision));
+            text.push_str(&dsr::rules(&services, &told_apart, name, on_collision));
         }
-        host.rules = Some(text);
+        hosts[id.0 as usize].rules = Some(text);
     }
+    (!cluster.is_emulated() && cluster.dsr.is_none()).then(|| KubeProxy {
+        services,
+        nodes: nodes.into_iter().map(|(id, name, _)| (id, name)).collect(),
+        drop_invalid: cluster.drops_invalid(),
+        clears_unanswered: cluster.clears_unanswered(),
+    })
 }

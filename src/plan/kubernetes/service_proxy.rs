@@ -44,6 +44,11 @@ pub(super) fn check(kubernetes: &Kubernetes, sink: &mut Sink) {
             ProxyMode::Iptables,
             emulate.drop_invalid.as_ref().map(|knob| knob.span),
         ),
+        (
+            "clear_conntrack",
+            ProxyMode::Iptables,
+            emulate.clear_conntrack.as_ref().map(|knob| knob.span),
+        ),
         ("load_balancer_mode", ProxyMode::Iptables, kubernetes.dsr),
         ("ipvs", ProxyMode::Ipvs, emulate.ipvs_written),
         ("ebpf", ProxyMode::Ebpf, emulate.ebpf_written),
@@ -132,7 +137,7 @@ impl Cluster {
     }
 
     /// Services and pods that a step `register` or `deregister` of `service/pod` means: their places, as in
-    /// [`config::ServiceProxy::services`], and the pods' names. None: there is no such service, or a target group is meant.
+    /// [`config::ServiceProxy::services`] and [`super::KubeProxy`] have them, and the pods' names. None: there is no such service, or a target group is meant.
     pub(in crate::plan) fn endpoints_of(
         &self,
         text: &Spanned<String>,
@@ -146,15 +151,15 @@ impl Cluster {
         if found.balancer.is_some() {
             return None;
         }
-        if !self.is_emulated() {
+        if self.returns_directly() {
             sink.push(
                 Diagnostic::new(
                     code::ENDPOINTS_STAY,
                     text.span,
                     format!("the endpoints of `{service}` stay as they are"),
                 )
-                .label("the nodes' rules are written once, in the proxy mode `iptables`")
-                .help("stop the pod's server (`stop`), or write `proxy_mode: ipvs`"),
+                .label("the nodes' rules are written once, in the load balancer mode `dsr`")
+                .help("stop the pod's server (`stop`), or write `load_balancer_mode: snat`"),
             );
             return Some(Vec::new());
         }

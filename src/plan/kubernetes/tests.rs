@@ -2,7 +2,8 @@
 
 use crate::fabric::config::CheckProtocol;
 use crate::plan::tests::planned;
-use crate::plan::{Attachment, Host, Plan, Verb};
+use crate::plan::{Attachment, Host, HostId, Plan, Verb};
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 const LAB: &str = "
@@ -250,4 +251,41 @@ fn nodes_that_return_directly_send_under_each_others_addresses() {
         sysctls.any(|(key, _)| key.ends_with("send_redirects"))
     };
     assert!(redirects(&plans[0]) && !redirects(&plans[2]));
+}
+
+#[test]
+fn rules_without_endpoints_lead_to_the_others_or_refuse() {
+    let plans = planned(LAB);
+    let plan = &plans[0];
+    let kube_proxy = plan.kube_proxy.as_ref().expect("rules that can change");
+    let n1 = host(plan, "n1");
+    let id = HostId(0);
+    assert_eq!(plan.hosts[0].name, n1.name);
+    let rules = |gone: &[(usize, usize)]| {
+        let text = kube_proxy.rules_without(id, &gone.iter().copied().collect::<HashSet<_>>());
+        let (cleared, rules) =
+            text.split_at(text.find("table ip kube-proxy-nat {").expect("a table"));
+        assert!(cleared.contains("delete table ip kube-proxy-nat\n"));
+        assert!(cleared.contains("delete table ip kube-proxy-filter\n"));
+        rules.to_owned()
+    };
+    let leads_to = |name: &str| format!("dnat to {}:80", host(plan, name).address);
+    let written = n1.rules.as_deref().expect("a node's rules");
+    assert!(
+        written.starts_with(&rules(&[])),
+        "the same as at the beginning"
+    );
+    let without_first = rules(&[(0, 0)]);
+    assert!(!without_first.contains(&leads_to("nginx-1")));
+    assert!(without_first.contains(&leads_to("nginx-2")));
+    assert!(!without_first.contains("reject"));
+    let without_both = rules(&[(0, 0), (0, 1)]);
+    assert!(without_both.contains("reject comment \"default/web has no endpoints\""));
+    let gone = kube_proxy.translation((0, 1)).expect("an endpoint");
+    assert_eq!(*gone.endpoint.ip(), host(plan, "nginx-2").address);
+    assert!(
+        !kube_proxy.clears(&gone),
+        "kube-proxy leaves entries of TCP"
+    );
+    assert!(kube_proxy.translation((0, 2)).is_none());
 }

@@ -15,6 +15,7 @@ pub type Http = crate::spec::Http<std::time::Duration>;
 pub use hosts::*;
 pub use steps::*;
 
+use super::kubernetes::KubeProxy;
 use crate::diag::{Diagnostics, Span};
 use crate::expr::{Expr, Shape};
 use crate::fabric;
@@ -81,6 +82,8 @@ pub struct Plan {
     pub aliases: Vec<(String, HostId)>,
     /// Services by the names that programs in pods know them by, and their addresses within the cluster.
     pub services: Vec<(Vec<String>, Ipv4Addr)>,
+    /// kube-proxy, where the nodes' kernels turn services into pods by rules that can change.
+    pub kube_proxy: Option<KubeProxy>,
     /// The story.
     pub steps: Vec<Step>,
     /// What expressions may say in this very lab.

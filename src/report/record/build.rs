@@ -232,6 +232,13 @@ fn detail(step: &StepResult, evidence: &Evidence) -> Map<String, Value> {
         Detail::Refused { group, targets } => {
             object(json!({ "refused": { "target_group": group, "targets": targets } }))
         }
+        Detail::Endpoints {
+            there,
+            endpoints,
+            cleared,
+        } => object(json!({
+            "there": there, "endpoints": endpoints, "cleared": cleared,
+        })),
         Detail::Connect { connection } => evidence
             .connections
             .get(*connection)

@@ -151,6 +151,11 @@ pub(super) fn result(detail: &Detail) -> String {
             attempts, failed, ..
         } => format!(", failed on {failed} of {attempts}"),
         Detail::Drop { dropped } => format!(", {dropped} dropped"),
+        Detail::Endpoints { cleared, .. } => match cleared {
+            0 => String::new(),
+            1 => ", 1 entry of connection tracking deleted".to_owned(),
+            several => format!(", {several} entries of connection tracking deleted"),
+        },
         Detail::Run { exit_code, .. } => format!(", {}", last_words::status(*exit_code)),
     }
 }

@@ -144,6 +144,7 @@ fn further(step: &StepResult) -> Vec<String> {
         | Detail::Transfer { .. }
         | Detail::TransferAll { .. }
         | Detail::Drop { .. }
-        | Detail::Refused { .. } => Vec::new(),
+        | Detail::Refused { .. }
+        | Detail::Endpoints { .. } => Vec::new(),
     }
 }

@@ -100,16 +100,8 @@ impl Story {
                     .await
             }
             Verb::Endpoints { places, there, .. } => {
-                for (service, endpoint) in places.iter().copied() {
-                    let there = *there;
-                    let change = Change::Endpoint {
-                        service,
-                        endpoint,
-                        there,
-                    };
-                    self.world.driver().apply(change).await;
-                }
-                (Fault::default(), Detail::Plain)
+                let detail = self.endpoints(places, *there).await?;
+                (Fault::default(), detail)
             }
             Verb::Set { network, .. } => {
                 let change = Change::Configure(network.clone());

@@ -1,10 +1,12 @@
 //! The steps of a case, one after the other; those in the background beside them.
 //!
 //! Here their order and what they have in common. `acts` carries a step out; `dialling` opens connections, `load` many of
-//! them, `transfers` moves bytes over them; `faults` and `registration` change what is around them.
+//! them, `transfers` moves bytes over them; `faults`, `registration` and `endpoints` change what is around
+//! them.
 
 mod acts;
 mod dialling;
+mod endpoints;
 mod faults;
 mod load;
 mod registration;
@@ -18,9 +20,9 @@ use super::proxy::Journal;
 use super::server::Servers;
 use super::{Baseline, Cancel, Sockets};
 use crate::evidence::StepResult;
-use crate::plan::{HostId, Plan, StepId, Verb};
+use crate::plan::{HostId, Place, Plan, StepId, Verb};
 use crate::world::{Error, World};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -58,6 +60,8 @@ struct Memory {
     /// How many connections a client opened toward each list of addresses: the next one takes the next address.
     turns: Mutex<HashMap<(HostId, String), usize>>,
     names: Names,
+    /// Endpoints that were taken out of their services, where kube-proxy's rules say which there are.
+    gone: Mutex<HashSet<Place>>,
     /// Becomes true when only programs in the background are left.
     told: watch::Sender<bool>,
 }

@@ -21,6 +21,7 @@ pub const RECOGNISED: &[&str] = &[
     "syn-moved",
     "moved-flow",
     "conntrack-invalid",
+    "stale-translation",
     "port-exhaustion",
     "flow-table-full",
     "spillover",

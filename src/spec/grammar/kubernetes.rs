@@ -64,7 +64,7 @@ pub static EMULATE: Section = Section {
             "What turns a service's address into a pod's on every node: kube-proxy by its `--proxy-mode`, `iptables` (real rules in \
                 the node's kernel) or `ipvs`; or `ebpf`, a dataplane that stands for kube-proxy, as Calico's does. `ipvs` and `ebpf` are \
                 emulated between the node and its device; they know services of type ClusterIP, for clients on other nodes than the \
-                service's pods, and `register` and `deregister` take `service/pod` there.",
+                service's pods.",
         ),
         field(
             "drop_invalid",
@@ -72,6 +72,14 @@ pub static EMULATE: Section = Section {
             Type::Bool,
             "Packets that connection tracking calls INVALID are dropped before they reach a pod, as kube-proxy does since \
                 1.15. `false`: an older one, which lets them pass untranslated. Of `proxy_mode: iptables`.",
+        ),
+        field(
+            "clear_conntrack",
+            Optional,
+            Type::Word(&CLEAR_CONNTRACK),
+            "Which entries of connection tracking nodes delete when a pod is taken out of a service (`deregister: service/pod`): \
+                `udp`: those of datagrams to it, as kube-proxy does; `syn-sent`: those of TCP connections to it as well that it has not \
+                answered, as kubernetes #102669 would have. Of `proxy_mode: iptables`. Default: udp.",
         ),
         field(
             "load_balancer_mode",
@@ -109,6 +117,11 @@ pub static EMULATE: Section = Section {
 /// `kubernetes.emulate.load_balancer_mode`
 static MODES: Words = Words {
     now: &["snat", "dsr"],
+    later: &[],
+};
+/// `kubernetes.emulate.clear_conntrack`
+static CLEAR_CONNTRACK: Words = Words {
+    now: &["udp", "syn-sent"],
     later: &[],
 };
 /// `kubernetes.emulate.on_collision`

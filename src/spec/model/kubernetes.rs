@@ -29,6 +29,8 @@ pub struct ServiceProxy {
     pub mode: ProxyMode,
     /// `drop_invalid:`; none: true.
     pub drop_invalid: Option<Spanned<bool>>,
+    /// `clear_conntrack:`; none: `udp`.
+    pub clear_conntrack: Option<Spanned<String>>,
     /// `ipvs:`
     pub ipvs: Ipvs,
     /// Where it is written.

@@ -41,6 +41,7 @@ fn service_proxy(node: &node::Node, span: Span) -> Option<ServiceProxy> {
             _ => ProxyMode::Iptables,
         },
         drop_invalid: fields.written("drop_invalid"),
+        clear_conntrack: fields.written("clear_conntrack"),
         ipvs: ipvs(own("ipvs"), span)?,
         ipvs_written: written("ipvs"),
         pin_syn: ebpf.value("pin_syn")?.value,

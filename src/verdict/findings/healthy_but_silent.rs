@@ -102,6 +102,7 @@ fn patience(evidence: &Evidence) -> Vec<(f64, f64)> {
         | Detail::Connect { .. }
         | Detail::Drop { .. }
         | Detail::Refused { .. }
+        | Detail::Endpoints { .. }
         | Detail::Run { .. } => false,
     };
     let steps = evidence.steps.iter().filter(gave_up);

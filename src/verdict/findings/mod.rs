@@ -52,6 +52,7 @@ mod self_connect;
 mod spillover;
 mod stale_connection;
 mod stale_dns_address;
+mod stale_translation;
 mod standing_queue;
 mod syn_moved;
 mod syn_unanswered;
@@ -95,6 +96,7 @@ pub const KINDS: &[&str] = &[
     syn_moved::KIND,
     moved_flow::KIND,
     conntrack_invalid::KIND,
+    stale_translation::KIND,
     port_exhaustion::KIND,
     flow_table_full::KIND,
     spillover::KIND,
@@ -167,6 +169,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(syn_moved::find(&trace));
     findings.extend(moved_flow::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
+    findings.extend(stale_translation::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(known(evidence, spillover::find(requests)));

@@ -79,6 +79,7 @@ fn plan(kind: Kind, works: &[&str], expect: &[&str]) -> Plan {
         groups: Vec::new(),
         aliases: Vec::new(),
         services: Vec::new(),
+        kube_proxy: None,
         steps: vec![step("good"), step("bad")],
         shape: shape(),
         fabric: fabric::Config::default(),

@@ -22,6 +22,7 @@ const PAGES: &[(&str, &str)] = &[
     ("syn-moved", include_str!("syn-moved.txt")),
     ("moved-flow", include_str!("moved-flow.txt")),
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
+    ("stale-translation", include_str!("stale-translation.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
     ("spillover", include_str!("spillover.txt")),

@@ -323,7 +323,7 @@ fn step_value(step: &StepResult, connections: &[Connection]) -> Value {
         json!({ "ok": step.ok, "error": step.error, "errno": step.errno, "ms": step.ms, "at": step.at }),
     );
     match &step.detail {
-        Detail::Plain | Detail::Refused { .. } => {}
+        Detail::Plain | Detail::Refused { .. } | Detail::Endpoints { .. } => {}
         Detail::Connect { connection: index } => {
             if let Some(c) = connections.get(*index) {
                 put(connection(c));

@@ -8,8 +8,8 @@ const TARGET: Field = field(
     "target",
     Required,
     Type::Line,
-    "`group/target`; the target alone when it is in one group only. `service/pod`: an endpoint of a cluster whose `proxy_mode` is \
-        `ipvs` or `ebpf`.",
+    "`group/target`; the target alone when it is in one group only. `service/pod`: an endpoint of a service without a balancer, on all \
+        nodes of the cluster.",
 );
 
 pub(super) static REGISTER: Section = Section {

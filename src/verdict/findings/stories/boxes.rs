@@ -1,7 +1,7 @@
 //! What boxes on the way do to connections that go through them.
 
 use super::shown;
-use crate::evidence::{Socket, TcpInfo};
+use crate::evidence::{Detail, ServiceEndpoint, Socket, StepResult, TcpInfo};
 use crate::verdict::Finding;
 use crate::verdict::findings::{moved_flow, window_scale_mismatch};
 use crate::verdict::kit::{Kit, OLD};
@@ -12,6 +12,38 @@ const SERVICE: &str = "203.0.113.80:80";
 fn told(kit: &Kit, kind: &str) -> Option<Finding> {
     let mut found = shown(kit).into_iter();
     found.find(|finding| finding.kind == kind)
+}
+
+/// web1 comes to a service, or is taken out of it.
+pub(in crate::verdict::findings) fn endpoint(kit: &mut Kit, at: f64, there: bool) {
+    kit.evidence.steps.push(StepResult {
+        name: format!("step {}", kit.evidence.steps.len() + 1),
+        ok: true,
+        at,
+        detail: Detail::Endpoints {
+            there,
+            endpoints: vec![ServiceEndpoint {
+                service: "default/shop".into(),
+                cluster: "172.20.0.100:80".into(),
+                endpoint: "10.0.1.10:80".into(),
+            }],
+            cleared: 0,
+        },
+        ..StepResult::default()
+    });
+}
+
+/// web2 answers under the address of web1, which is in the service no more; or still.
+pub(super) fn inherited(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    endpoint(&mut kit, 0.0, !happened);
+    kit.now = 600.0;
+    let x = kit.connect("x", 40001, "web1", "web1");
+    let own = kit.of(x);
+    own.remote = "172.20.0.100:80".into();
+    own.target = "web2".into();
+    kit.handshake(x, OLD);
+    kit
 }
 
 /// A connection's handshake with web1, behind a router that spreads.

@@ -57,6 +57,7 @@ const STORIES: &[Story] = &[
     story(syn_moved::KIND, opened_twice, &[]),
     story(moved_flow::KIND, elsewhere, &[]),
     story(conntrack_invalid::KIND, invalid, &[]),
+    story(stale_translation::KIND, inherited, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
     story(flow_table_full::KIND, no_room, &[]),
     story(spillover::KIND, spilled, &[]),
