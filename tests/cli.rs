@@ -8,6 +8,8 @@ mod common;
 mod asking;
 #[path = "cli/judging.rs"]
 mod judging;
+#[path = "cli/reading.rs"]
+mod reading;
 #[path = "cli/repeating.rs"]
 mod repeating;
 #[path = "cli/reporting.rs"]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Scratch, can_run_labs, eventually, everything, hairpin};
+use common::{Scratch, can_run_labs, eventually, everything, hairpin, skip};
 use serde_json::Value;
 use std::fs;
 use std::io::Read;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Scratch, can_run_labs, eventually, everything, hairpin};
+use common::{Scratch, can_run_labs, eventually, everything, hairpin, skip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -50,6 +50,11 @@ struct Run {
 
 impl Run {
     fn start(name: &str) -> Self {
+        Self::of(name, lab)
+    }
+
+    /// `lab` makes a lab of a marker.
+    fn of(name: &str, lab: impl Fn(&str) -> String) -> Self {
         let marker = format!("hairpin-test-{name}-{}", std::process::id());
         let scratch = Scratch::new(name);
         let file = scratch.file("lab.yaml", &lab(&marker));
@@ -81,6 +86,34 @@ impl Run {
         let init = *children_of(outer).first().expect("outer has a child");
         let worker = *children_of(init).first().expect("init has a child");
         [outer, init, worker]
+    }
+
+    /// It says that it was interrupted and ends with 130; its report says it too, and nothing is left.
+    fn ends_interrupted(&mut self) {
+        let limit = Duration::from_secs(5);
+        let status = eventually(limit, "the run ends after a signal", || {
+            self.child.try_wait().expect("a child")
+        });
+        assert_eq!(status.code(), Some(130));
+        let said = self.said();
+        assert!(
+            said.contains("interrupted") && said.contains("torn down"),
+            "{said}"
+        );
+        let report = fs::read_to_string(self.scratch.0.join("report.xml"));
+        let report = report.expect("the report that was asked for");
+        assert!(report.contains("type=\"interrupted\""), "{report}");
+        eventually(GONE, "every process is gone", || {
+            self.left().is_empty().then_some(())
+        });
+    }
+
+    /// What it had to say, once it has ended.
+    fn said(&mut self) -> String {
+        let mut said = String::new();
+        let stream = self.child.stderr.as_mut().expect("piped");
+        std::io::Read::read_to_string(stream, &mut said).expect("text");
+        said
     }
 
     /// The programs of the run.
@@ -143,9 +176,7 @@ fn killed(name: &str, which: usize) {
     let status = run.child.wait().expect("the child can be waited for");
     if which > 0 {
         assert_eq!(status.code(), Some(128 + libc::SIGKILL));
-        let mut said = String::new();
-        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said)
-            .expect("text");
+        let said = run.said();
         assert!(
             said.contains("was killed by SIGKILL")
                 && said.contains("no report is written. What was over"),
@@ -202,26 +233,70 @@ fn interrupt_tears_down_says_so_and_exits_130() {
         // One request, even if it comes from two: the terminal and whoever hands it on.
         kill(run.child.id(), signal);
         kill(run.child.id(), libc::SIGHUP);
-        let limit = Duration::from_secs(5);
-        let status = eventually(limit, "the run ends after a signal", || {
-            run.child.try_wait().expect("a child")
-        });
-        assert_eq!(status.code(), Some(130));
-        let mut said = String::new();
-        std::io::Read::read_to_string(run.child.stderr.as_mut().expect("piped"), &mut said)
-            .expect("text");
-        assert!(
-            said.contains("interrupted") && said.contains("torn down"),
-            "{said}"
-        );
-        let report = fs::read_to_string(run.scratch.0.join("report.xml"));
-        let report = report.expect("the report that was asked for");
-        assert!(report.contains("type=\"interrupted\""), "{report}");
-        eventually(GONE, "every process is gone", || {
-            run.left().is_empty().then_some(())
-        });
+        run.ends_interrupted();
         before.assert_same_soon();
     }
+}
+
+/// A lab of one host, which is not ready soon.
+fn slow(host: &str) -> String {
+    format!(
+        "title: A lab that is not ready\nhosts:\n  a: {host}\nsteps: [{{ wait: 1ms }}]\nworks: [true]\ncases: {{ only: {{ kind: control }} }}\n"
+    )
+}
+
+#[test]
+fn interrupt_is_heeded_before_a_lab_is_ready() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let setting_up =
+        |marker: &str| slow(&format!("{{ setup: \"sh -c 'sleep 600; : {marker}'\" }}"));
+    let starting = |marker: &str| {
+        slow(&format!(
+            "{{ serve: {{ 80: {{ command: \"sleep 600; : {marker}\" }} }} }}"
+        ))
+    };
+    let before = Machine::look();
+    for mut run in [
+        Run::of("setting-up", setting_up),
+        Run::of("starting", starting),
+    ] {
+        eventually(UP, "the program runs that it waits for", || {
+            (!run.alive().is_empty()).then_some(())
+        });
+        kill(run.child.id(), libc::SIGINT);
+        run.ends_interrupted();
+    }
+    before.assert_same_soon();
+}
+
+#[test]
+fn a_second_interrupt_waits_for_nobody() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let before = Machine::look();
+    let mut run = Run::start("twice");
+    let [outer, _, worker] = run.processes();
+    // It heeds nothing any more.
+    kill(worker, libc::SIGSTOP);
+    let limit = Duration::from_secs(5);
+    // Those that come at once are one request.
+    let status = eventually(limit, "the run ends after signals", || {
+        kill(outer, libc::SIGINT);
+        run.child.try_wait().expect("a child")
+    });
+    assert_eq!(status.code(), Some(130));
+    let said = run.said();
+    assert!(said.contains("interrupted again"), "{said}");
+    assert!(!run.scratch.0.join("report.xml").exists());
+    eventually(GONE, "every process is gone", || {
+        run.left().is_empty().then_some(())
+    });
+    before.assert_same_soon();
 }
 
 #[test]
@@ -242,6 +317,43 @@ fn a_run_leaves_the_machine_as_it_was() {
         marked(&marker).is_empty().then_some(())
     });
     before.assert_same_soon();
+}
+
+/// Whole folders are compared, which others write into as well: so they are empty ones of this test's own, in the places of
+/// the machine's.
+#[test]
+fn a_run_leaves_no_file_anywhere() {
+    if !can_run_labs() {
+        return;
+    }
+    let scratch = Scratch::new("files");
+    let lab = "title: All kinds of programs\nhosts:\n  a: { zone: a, setup: 'true' }\n  \
+               b: { zone: a, nft: 'table ip t {}', serve: { 80: echo } }\nsteps:\n  \
+               - run: { as: told, on_host: a, command: 'cat /etc/hosts /etc/resolv.conf' }\n  \
+               - connect: { as: hello, from: a, to: 'b:80' }\nworks: [told.ok, hello.ok]\n\
+               cases: { only: { kind: control } }\n";
+    scratch.file("lab.yaml", lab);
+    // The binary and this folder may be in one of those: they are opened before.
+    let script = "set -e; exec 3<\"$0\"; for place in /tmp /var/tmp /run /dev/shm; do mount -t tmpfs none $place; done; \
+                  /proc/self/fd/3 run lab.yaml; find /tmp /var/tmp /run /dev/shm -mindepth 1";
+    let mut command = Command::new("unshare");
+    // SAFETY: it always succeeds.
+    if unsafe { libc::geteuid() } != 0 {
+        command.args(["--user", "--map-root-user"]);
+    }
+    let output = command
+        .args(["--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_hairpin")])
+        .current_dir(&scratch.0)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("util-linux is there");
+    let said = everything(&output);
+    if ["unshare:", "mount:"].iter().any(|by| said.contains(by)) {
+        return skip(&format!("no folder can be hidden here: {said}"));
+    }
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let last = said.lines().next_back().expect("the summary");
+    assert!(last.contains("1 control holds"), "left: {said}");
 }
 
 /// What of the machine a run must not change.
@@ -288,20 +400,10 @@ impl Machine {
             let said = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
             network.insert(tool.into(), said.unwrap_or_default());
         }
-        // A namespace outlives its processes only through a mount, and one with a name has a file here.
-        let folders = ["/tmp", "/run", "/var/run/netns"];
-        let entries = folders
-            .iter()
-            .flat_map(fs::read_dir)
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path());
-        let files = entries
-            .filter(|path| {
-                path.starts_with("/var/run/netns")
-                    || path.to_string_lossy().contains("hairpin-test")
-            })
-            .collect();
+        // A namespace outlives its processes only through a mount, and one with a name has a file here. Other files: see the
+        // test that has folders of its own for them.
+        let named = fs::read_dir("/var/run/netns").into_iter().flatten();
+        let files = named.flatten().map(|entry| entry.path()).collect();
         Self {
             network,
             mounts: fs::read_to_string("/proc/self/mounts").expect("mounts"),

@@ -18,19 +18,16 @@ pub fn doctor(args: &DoctorArgs) -> Result<u8, Mistake> {
     let labs = labs();
     let rootless = !supervise::privileged();
     let format = args.format;
+    let unable = |why| report(&probe::without_namespaces(why), &labs, rootless, format);
     let tried = supervise::enter(|_cancel| match worker::runtime() {
         Ok(runtime) => {
             let settings = labs.values().flatten().cloned().collect();
             let abilities = runtime.block_on(probe::all(&settings));
             report(&abilities, &labs, rootless, format)
         }
-        Err(error) => unable(
-            &format!("cannot start the runtime: {error}"),
-            rootless,
-            format,
-        ),
+        Err(error) => unable(format!("cannot start the runtime: {error}")),
     });
-    Ok(tried.unwrap_or_else(|error| unable(&error.to_string(), rootless, format)))
+    Ok(tried.unwrap_or_else(|error| unable(error.to_string())))
 }
 
 /// The labs under `labs/`, if there are any; those with problems of their own are left to `check`.
@@ -45,21 +42,6 @@ fn labs() -> Labs {
         needs.extend(probe::needs(plan));
     }
     labs
-}
-
-/// What is said where there are not even namespaces.
-fn unable(why: &str, rootless: bool, format: OutputFormat) -> u8 {
-    match format {
-        OutputFormat::Human => terminal::print(&format!(
-            "{}no   namespaces   {why}\n\nThis machine cannot run labs.\n",
-            head(rootless)
-        )),
-        OutputFormat::Json => terminal::print(&format!(
-            "{:#}\n",
-            json!({ "able": false, "rootless": rootless, "kernel": proc::kernel_release(), "abilities": [{ "name": "namespaces", "missing": why }] })
-        )),
-    }
-    Status::Unable as u8
 }
 
 fn head(rootless: bool) -> String {

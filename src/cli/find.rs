@@ -1,7 +1,7 @@
 //! Which lab files a command line names. Not here: their cases, see `select`.
 
-use super::Mistake;
 use super::pattern::{fits, is_pattern, may_go_on};
+use super::{Mistake, terminal};
 use crate::diag;
 use crate::plan;
 use std::path::{Path, PathBuf};
@@ -310,14 +310,32 @@ fn folder(path: &Path) -> Result<Vec<Selected>, Mistake> {
     Ok(found.map(|file| Selected::whole(file, false)).collect())
 }
 
+/// Lab files under a folder. What is called so and is none is left out, and so are links to folders, which may lead back up; both
+/// are told.
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let (kind, path) = (entry.file_type()?, entry.path());
         if kind.is_dir() {
             walk(&path, files)?;
+            continue;
+        }
+        // Of a link, what it leads to; one that leads nowhere is told by who reads it.
+        let about = path.metadata();
+        let is = |what: fn(&std::fs::Metadata) -> bool| about.as_ref().is_ok_and(what);
+        if is(std::fs::Metadata::is_dir) {
+            terminal::note(&format!(
+                "`{}` is a link to a folder, which is not followed: name it to have its labs",
+                path.display()
+            ));
         } else if is_lab(&path) {
-            files.push(path);
+            match about.is_err() || is(std::fs::Metadata::is_file) {
+                true => files.push(path),
+                false => terminal::note(&format!(
+                    "`{}` is left out: it is no regular file",
+                    path.display()
+                )),
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::args::JudgeArgs;
 use super::terminal::{self, Stream};
-use super::{Mistake, Status, count, reports, worker};
+use super::{Mistake, Status, count, reports, text, worker};
 use crate::diag::{self, Diagnostics};
 use crate::evidence::Evidence;
 use crate::evidence::store::{self, Saved};
@@ -68,11 +68,7 @@ pub fn outcomes(folder: &Path, lab: Option<&Path>) -> Result<Judged, Mistake> {
     let (mut saved, damaged) = (loaded.saved, loaded.damaged.into_iter());
     let text = match lab {
         None => None,
-        Some(file) => Some((
-            file.display().to_string(),
-            std::fs::read_to_string(file)
-                .map_err(|error| Mistake(format!("cannot read `{}`: {error}", file.display())))?,
-        )),
+        Some(file) => Some((file.display().to_string(), text::text(file)?)),
     };
     if let Some((file, _)) = &text {
         let name = plan::lab_name(file);

@@ -25,6 +25,7 @@ mod room;
 mod run;
 mod select;
 mod terminal;
+mod text;
 mod worker;
 
 use args::{Cli, Command, Described};
@@ -39,9 +40,10 @@ pub enum Status {
     Held = 0,
     /// One did not, or could not be told.
     Failed = 1,
-    /// The lab or the command line is wrong.
+    /// The lab or the command line is wrong; so is one that names a place that nothing can be written to, as is found before
+    /// anything runs.
     Wrong = 2,
-    /// This machine cannot run it, or not write what it has to tell.
+    /// This machine cannot run it, or did not take what there was to write.
     Unable = 3,
     /// Interrupted, everything torn down.
     Interrupted = 130,

@@ -3,6 +3,7 @@
 use super::args::{ReportFormat, ReportTarget};
 use super::terminal::{self, Stream};
 use super::{Mistake, Status};
+use crate::diag::github::{data, property};
 use crate::report::{self, Report};
 use nix::unistd::{AccessFlags, access};
 use std::fs;
@@ -12,8 +13,10 @@ use std::path::{Component, Path, PathBuf};
 /// A file that cannot be written is a mistake to hear of before the run, not after it; and so are two reports in one place.
 pub fn writable(targets: &[ReportTarget]) -> Result<(), Mistake> {
     for (number, target) in targets.iter().enumerate() {
-        let same = |other: &&ReportTarget| other.file == target.file && *other != target;
-        if targets[..number].iter().any(|other| same(&other)) {
+        let there = place(&target.file);
+        let same =
+            |other: &ReportTarget| other.format != target.format && place(&other.file) == there;
+        if targets[..number].iter().any(same) {
             return Err(Mistake(format!(
                 "two reports cannot both be written to `{}`",
                 target.file.display()
@@ -45,13 +48,24 @@ pub fn writable(targets: &[ReportTarget]) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// A folder that evidence cannot be kept in is one, too. It is made where it is not there.
-pub fn keeps(folder: &Path) -> Result<(), Mistake> {
+/// The one path of a file, whatever it is called and also before it is there.
+fn place(file: &Path) -> PathBuf {
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let to_be = || Some(folder.canonicalize().ok()?.join(file.file_name()?));
+    let there = file.canonicalize().ok();
+    there.or_else(to_be).unwrap_or_else(|| file.to_owned())
+}
+
+/// A folder that what a run leaves cannot be kept in is one, too. It is made where it is not there. `what`: evidence, captures.
+pub fn keeps(folder: &Path, what: &str) -> Result<(), Mistake> {
     let made = fs::create_dir_all(folder);
     let writable = made.and_then(|()| access(folder, AccessFlags::W_OK).map_err(Into::into));
     writable.map_err(|error| {
         Mistake(format!(
-            "cannot keep evidence in `{}`: {error}",
+            "cannot keep {what} in `{}`: {error}",
             folder.display()
         ))
     })
@@ -134,18 +148,50 @@ pub fn annotate(report: &Report, stream: Stream) -> Status {
         return Status::Held;
     }
     stream.print(&report::github(report, in_workspace));
-    if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") {
-        let appended = fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&file)
-            .and_then(|mut file| file.write_all(report::markdown(report).as_bytes()));
-        if let Err(error) = appended {
+    summarise(&report::markdown(report))
+}
+
+/// Under GitHub Actions: the same of a run in which no case was begun. `why`: in words, as they were said.
+pub fn annotate_nothing(why: &str) {
+    if !for_github() {
+        return;
+    }
+    Stream::Error.print(&format!(
+        "::error title={}::{}\n",
+        property("hairpin: nothing was run"),
+        data(why)
+    ));
+    summarise(&format!("**Nothing was run.**\n\n{}", fenced(why)));
+}
+
+/// Under GitHub Actions: problems of a lab, as they are shown, in the step's summary.
+pub fn summarise_problems(shown: &str) {
+    if for_github() {
+        summarise(&fenced(shown));
+    }
+}
+
+/// As it is, whatever of Markdown is in it.
+fn fenced(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{}\n{fence}\n\n", text.trim_end())
+}
+
+/// Adds to the step's summary, where there is one.
+fn summarise(text: &str) -> Status {
+    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") else {
+        return Status::Held;
+    };
+    let mut options = fs::OpenOptions::new();
+    let opened = options.append(true).create(true).open(&file);
+    match opened.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Status::Held,
+        Err(error) => {
             terminal::complain(&format!("cannot write the step summary: {error}"));
-            return Status::Unable;
+            Status::Unable
         }
     }
-    Status::Held
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::jobs::Jobs;
 use super::worker;
-use super::{Mistake, Status, find, reports, select, terminal};
+use super::{Mistake, find, reports, select, terminal};
 use crate::plan::Plan;
 use crate::world::supervise;
 use std::collections::BTreeMap;
@@ -14,6 +14,10 @@ const KILLED: &str = "no report is written. What was over is in the folder of `-
 
 /// Validates as the user's own process, then enters the world's processes and runs there.
 pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
+    validate_and_run(args).inspect_err(|Mistake(why)| reports::annotate_nothing(why))
+}
+
+fn validate_and_run(args: &RunArgs) -> Result<u8, Mistake> {
     let args = &args.clone().settled();
     reports::writable(&args.report)?;
     let sources = select::read(find::files(&args.labs)?)?;
@@ -28,7 +32,10 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
         named_once(&plans)?;
     }
     if let Some(folder) = &args.evidence {
-        reports::keeps(folder)?;
+        reports::keeps(folder, "evidence")?;
+    }
+    if let Some(Some(folder)) = &args.capture {
+        reports::keeps(folder, "captures")?;
     }
     let texts = sources
         .into_iter()
@@ -42,10 +49,7 @@ pub fn run(args: &RunArgs) -> Result<u8, Mistake> {
             }
             Ok(status)
         }
-        Err(error) => {
-            terminal::complain(&worker::unable(&error));
-            Ok(Status::Unable as u8)
-        }
+        Err(error) => Ok(worker::refuse(&worker::unable(&error))),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::find::{Selected, Wanted, near, unlike};
 use super::pattern::{fits, is_pattern};
 use super::terminal::Stream;
-use super::{Mistake, count, reports};
+use super::{Mistake, count, reports, text};
 use crate::diag::{self, Diagnostics, Format};
 use crate::evidence::number_of;
 use crate::plan::{self, Plan};
@@ -71,8 +71,7 @@ pub fn read(selected: Vec<Selected>) -> Result<Vec<Source>, Mistake> {
         .into_iter()
         .map(|selected| {
             let file = selected.file.display().to_string();
-            let bytes = std::fs::read(&selected.file)
-                .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))?;
+            let bytes = text::bytes(&selected.file)?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let plans = plan::read(&bytes, &file);
             Ok(Source {
@@ -228,6 +227,8 @@ fn complain(problems: &Diagnostics, source: &Source) {
     tell(&source.file, Stream::Error.diagnostics());
     if reports::for_github() {
         tell(&reports::in_workspace(&source.file), Format::Github);
+        let shown = diag::render(problems, &source.file, &source.text, Format::Plain);
+        reports::summarise_problems(&shown);
     }
 }
 

@@ -35,27 +35,31 @@ pub fn work(
 ) -> u8 {
     raise_descriptor_limit();
     if let Err(error) = probe::least() {
-        terminal::complain(&unable(&error));
-        return Status::Unable as u8;
+        return refuse(&unable(&error));
     }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            terminal::complain(&format!("cannot start the runtime: {error}"));
-            return Status::Unable as u8;
+            return refuse(&format!("cannot start the runtime: {error}"));
         }
     };
     let room = match Room::for_runs(jobs.plans(), jobs.len()) {
         Ok(room) => Arc::new(room),
         Err(error) => {
-            terminal::complain(&unable(&error));
-            return Status::Unable as u8;
+            return refuse(&unable(&error));
         }
     };
     let status = runtime.block_on(all(args, jobs, texts, left_out, room, cancel));
     // What is left are threads of namespaces and descriptors; the kernel frees them faster than we could.
     runtime.shutdown_background();
     terminal::settled(status as u8)
+}
+
+/// Says why no case is begun on this machine.
+pub fn refuse(why: &str) -> u8 {
+    terminal::complain(why);
+    reports::annotate_nothing(why);
+    Status::Unable as u8
 }
 
 /// With threads enough for cases that are built beside others that are told.
@@ -225,7 +229,9 @@ impl Runs {
             ));
             let cancelled = self.cancelled.clone();
             let run = one(&job.plan, &self.room, cancelled, self.capture);
-            let Some(result) = outlived(run).await else {
+            let result = outlived(run).await;
+            // What comes now was cut short.
+            let Some(result) = result.filter(|_| !*self.cancelled.borrow()) else {
                 break;
             };
             let mut outcome = keeper.outcome(&job.plan, job.attempt, result);
@@ -315,11 +321,12 @@ async fn build_and_run(
     plan: &Arc<Plan>,
     room: &Room,
     part: Part,
-    cancelled: run::Cancel,
+    mut cancelled: run::Cancel,
     capture: Option<usize>,
 ) -> Result<Recorded, Error> {
     let began = Instant::now();
-    let built = World::build(plan, need::connections(plan), capture).await;
+    let building = World::build(plan, need::connections(plan), capture);
+    let built = run::unless_stopped(&mut cancelled, "build the world", building).await;
     room.departure.built();
     let world = Arc::new(built?);
     let up = began.elapsed();

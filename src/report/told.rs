@@ -78,7 +78,9 @@ pub(super) fn failure(record: &Record) -> String {
     if let Some(capture) = &record.capture {
         out.push_str(&format!("capture: {}\n", capture.file));
     }
-    out.push_str(&format!("again: {}\n", record.again()));
+    if let Some(again) = record.again() {
+        out.push_str(&format!("again: {again}\n"));
+    }
     out
 }
 

@@ -8,7 +8,7 @@ use super::probe::Probes;
 use super::proxy::Proxies;
 use super::server::Servers;
 use super::story::{self, Beside, Story};
-use super::{Baseline, Cancel, Recorded, Sockets, collect};
+use super::{Baseline, Cancel, Recorded, Sockets, collect, unless_stopped};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::world::lag::Window;
@@ -116,19 +116,21 @@ impl Live {
         sockets: Sockets,
         mut cancel: Cancel,
     ) -> Result<Self, Error> {
-        let mut servers = Vec::with_capacity(plan.hosts.len());
-        for (host, live) in plan.hosts.iter().zip(world.hosts()) {
-            servers
-                .push(Servers::start(live, &host.first_addresses(), &host.servers, sockets).await?);
-        }
+        // Programs may take their time until they listen.
+        let starting = async {
+            let mut servers = Vec::with_capacity(plan.hosts.len());
+            for (host, live) in plan.hosts.iter().zip(world.hosts()) {
+                let addresses = host.first_addresses();
+                servers.push(Servers::start(live, &addresses, &host.servers, sockets).await?);
+            }
+            Ok(servers)
+        };
+        let servers = unless_stopped(&mut cancel, "start the servers", starting).await?;
         let proxies = Proxies::start(plan, &world)?;
         let probes = Probes::start(plan, &world);
-        tokio::select! {
-            settled = probes.settled(plan, &world) => settled?,
-            _ = cancel.wait_for(|cancelled| *cancelled) => {
-                return Err(Error::other("wait for the health checks to settle", "interrupted"));
-            }
-        }
+        let settling = probes.settled(plan, &world);
+        let what = "wait for the health checks to settle";
+        unless_stopped(&mut cancel, what, settling).await?;
         let (before, began) = beginning(&world).await?;
         let lateness = Lateness {
             window: Some(Window::open()),

@@ -33,6 +33,21 @@ use tokio::sync::watch;
 /// Becomes true when the user asked to stop.
 pub type Cancel = watch::Receiver<bool>;
 
+/// What the work comes to, or, once the user asked to stop, that it was interrupted; what of it was begun is dropped then.
+///
+/// # Errors
+/// Those of the work; `interrupted` at `what`.
+pub async fn unless_stopped<T>(
+    cancel: &mut Cancel,
+    what: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done,
+        _ = cancel.wait_for(|cancelled| *cancelled) => Err(Error::other(what, "interrupted")),
+    }
+}
+
 /// Where a case keeps the sockets of its loads and their servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sockets {

@@ -25,6 +25,7 @@ mod tests;
 
 pub use model::*;
 pub use schema::schema;
+pub use yaml::MAX_BYTES;
 
 use crate::diag::codes::{spec as code, yaml as yaml_code};
 use crate::diag::{Diagnostic, Diagnostics, Span, Spanned};

@@ -24,7 +24,10 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Signals that come within this are one request: a key is pressed once, and the signal comes from the terminal and from whoever
 /// hands it on (a shell, `sudo`, a CI runner).
-const ONE_REQUEST: Duration = Duration::from_millis(300);
+pub const ONE_REQUEST: Duration = Duration::from_millis(300);
+
+/// Signals that ask for the end.
+pub const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// An exit status of [`enter`] that says that a signal ended the run; why is said already.
 pub fn is_killed(status: u8) -> bool {
@@ -139,12 +142,7 @@ pub fn user_namespace_hint() -> String {
 
 fn block_signals() -> Result<SignalFd, Error> {
     let mut set = SigSet::empty();
-    for signal in [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGCHLD,
-    ] {
+    for signal in REQUESTS.into_iter().chain([Signal::SIGCHLD]) {
         set.add(signal);
     }
     set.thread_block()
@@ -277,7 +275,7 @@ fn unblock_signals() {
         SaFlags::SA_RESTART,
         SigSet::empty(),
     );
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in REQUESTS {
         // SAFETY: the handler touches nothing.
         let set = unsafe { sigaction(signal, &deaf) };
         debug_assert!(set.is_ok(), "these signals can be handled");

@@ -1,6 +1,6 @@
 //! `run`: what is chosen, what it comes to.
 
-use super::common::{can_run_labs, everything};
+use super::common::{can_run_labs, everything, skip};
 use super::*;
 use std::process::{Command, Stdio};
 
@@ -223,9 +223,31 @@ fn what_cannot_be_written_is_said_before_anything_runs() {
         (["--report", "json=folder"], "it is a folder"),
         (["--report", "json=file/x"], "file is no folder"),
         (["--evidence", "file/x"], "cannot keep evidence in `file/x`"),
+        (
+            ["--capture=/proc/x", "-j1"],
+            "cannot keep captures in `/proc/x`",
+        ),
     ] {
         let output = desk.hairpin(&[&["run", "quick.yaml"], &arguments[..]].concat());
         mistake(&output, &[word]);
+    }
+}
+
+#[test]
+fn two_reports_are_not_written_to_one_file_whatever_it_is_called() {
+    let desk = Desk::new("one-file");
+    desk.file("there.json", "");
+    std::os::unix::fs::symlink("there.json", desk.0.0.join("link.html")).expect("a link");
+    let whole = desk.0.0.join("new").display().to_string();
+    for (first, second) in [
+        ("new", "new"),
+        ("new", "./new"),
+        ("new", whole.as_str()),
+        ("there.json", "link.html"),
+    ] {
+        let both = format!("json={first},html={second}");
+        let output = desk.hairpin(&["run", "quick.yaml", "--report", &both]);
+        mistake(&output, &["two reports cannot both be written to"]);
     }
 }
 
@@ -255,29 +277,91 @@ fn labs_of_one_name_do_not_share_evidence() {
 #[test]
 fn a_machine_that_cannot_run_labs_says_why_with_status_3() {
     let desk = Desk::new("unable");
-    let mut command = Command::new("unshare");
-    let hidden = "mount -t tmpfs none /dev/net && exec \"$0\" run quick.yaml";
-    command.args(["--mount", "sh", "-c", hidden, env!("CARGO_BIN_EXE_hairpin")]);
-    let output = command
-        .current_dir(&desk.0.0)
-        .stdin(Stdio::null())
-        .output()
-        .expect("it starts");
-    let refused = ["unshare:", "mount:"]
-        .iter()
-        .any(|by| err(&output).contains(by));
-    if refused {
-        eprintln!(
-            "SKIPPED: /dev/net cannot be hidden here: {}",
-            everything(&output)
-        );
+    let Some(output) = without_tun(&desk, &["run", "quick.yaml"]) else {
         return;
-    }
+    };
     assert_eq!(status(&output), 3, "{}", everything(&output));
     assert_eq!(out(&output), "");
     assert!(err(&output).contains("this machine cannot run labs"));
     assert!(err(&output).contains("/dev/net/tun"), "{}", err(&output));
     assert!(err(&output).contains("hairpin doctor"));
+    assert!(!err(&output).contains("::error"), "{}", err(&output));
+    // GitHub is told as well, of this and of what is wrong before.
+    let github = |arguments: &[&str]| without_tun(&desk, &[&["github"], arguments].concat());
+    let output = github(&["run", "quick.yaml"]).expect("it was hidden before");
+    let told = "::error title=hairpin%3A nothing was run::this machine cannot run labs";
+    assert!(err(&output).contains(told), "{}", err(&output));
+    assert!(desk.read("summary.md").contains("/dev/net/tun"));
+    desk.file("broken.yaml", "title: One\n");
+    let output = github(&["run", "broken.yaml"]).expect("it was hidden before");
+    let said = err(&output);
+    for told in ["::error file=broken.yaml", "nothing was run::"] {
+        assert!(said.contains(told), "no `{told}` in {said}");
+    }
+    let summary = desk.read("summary.md");
+    assert!(summary.contains("broken.yaml:1:1"), "{summary}");
+}
+
+#[test]
+fn what_cannot_be_tried_is_a_row_of_the_doctor_all_the_same() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("doctor");
+    let Some(output) = without_tun(&desk, &["doctor", "--format", "json"]) else {
+        return;
+    };
+    assert_eq!(status(&output), 3, "{}", everything(&output));
+    let rows = |output: &Output| {
+        let told = json(&out(output));
+        let list = told["abilities"].as_array().expect("a list").clone();
+        let keys = |row: &Value| row.as_object().expect("an object").len();
+        assert!(list.iter().all(|row| keys(row) == 5), "{told}");
+        list
+    };
+    let names = |list: &[Value]| {
+        list.iter()
+            .map(|row| row["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    let hidden = rows(&output);
+    let whole = rows(&desk.hairpin(&["doctor", "--format", "json"]));
+    assert_eq!(names(&hidden), names(&whole));
+    let untried = |row: &&Value| row["missing"] == "not tried: it needs `hosts`";
+    assert_eq!(hidden.iter().filter(untried).count(), 9, "{hidden:?}");
+}
+
+/// The binary where /dev/net/tun is not there, under GitHub Actions where the first word says so; none where it cannot be hidden.
+fn without_tun(desk: &Desk, arguments: &[&str]) -> Option<Output> {
+    let mut command = Command::new("unshare");
+    let hidden = "mount -t tmpfs none /dev/net && exec \"$0\" \"$@\"";
+    command.args(["--mount", "sh", "-c", hidden, env!("CARGO_BIN_EXE_hairpin")]);
+    let arguments = match arguments {
+        ["github", rest @ ..] => {
+            command
+                .env("GITHUB_ACTIONS", "true")
+                .env("GITHUB_WORKSPACE", &desk.0.0)
+                .env("GITHUB_STEP_SUMMARY", desk.0.0.join("summary.md"));
+            rest
+        }
+        _ => {
+            command.env_remove("GITHUB_ACTIONS");
+            arguments
+        }
+    };
+    let output = command
+        .args(arguments)
+        .current_dir(&desk.0.0)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("util-linux is there");
+    let said = err(&output);
+    if ["unshare:", "mount:"].iter().any(|by| said.contains(by)) {
+        skip(&format!("/dev/net cannot be hidden here: {said}"));
+        return None;
+    }
+    Some(output)
 }
 
 /// Programs open more connections to a server of ours than it may have descriptors.

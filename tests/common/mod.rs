@@ -35,12 +35,14 @@ pub fn can_run_labs() -> bool {
         return true;
     }
     let why = String::from_utf8_lossy(&doctor.stdout);
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI is set and this machine cannot run labs:\n{why}"
-    );
-    eprintln!("SKIPPED: this machine cannot run labs:\n{why}");
+    skip(&format!("this machine cannot run labs:\n{why}"));
     false
+}
+
+/// Says loudly that a test is skipped, and why; with CI set, that is a failure.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI is set and {why}");
+    eprintln!("SKIPPED: {why}");
 }
 
 /// A folder that goes with the value.
@@ -145,11 +147,9 @@ pub fn program(scratch: &Scratch, name: &str) -> Option<String> {
         ));
     }
     let why = unpacked.map(|output| everything(&output));
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI is set and there is no {name}: {why:?}"
-    );
-    eprintln!("SKIPPED: there is no {name} here, and Debian's package cannot be had: {why:?}");
+    skip(&format!(
+        "there is no {name} here, and Debian's package cannot be had: {why:?}"
+    ));
     None
 }
 

@@ -1,6 +1,8 @@
 //! `down`, `clean`, and what is left: nothing.
 
 use super::*;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 
 #[test]
 fn evidence_of_the_whole_story_is_judged_as_that_of_a_run() {
@@ -154,10 +156,11 @@ fn a_keeper_that_is_killed_leaves_a_folder_at_most() {
     let words = ["the lab `web` is dead", "hairpin clean"];
     bench.refuses(&["exec", "web", "one", "--", "true"], &words);
     bench.refuses(&["do", "web", "hello"], &words);
-    bench.refuses(
-        &["down", "web"],
-        &["the lab `web` is dead", "hairpin clean"],
-    );
+    bench.refuses(&["down", "web"], &words);
+    // Named or not: it is the only one that there was.
+    bench.refuses(&["down"], &words);
+    bench.refuses(&["exec", "one", "--", "true"], &words);
+    bench.refuses(&["do", "1"], &words);
     // What is not hairpin's is not touched.
     let foreign = bench.state().join("mine");
     fs::create_dir(&foreign).expect("a folder");
@@ -182,7 +185,7 @@ fn state_that_another_may_have_put_there_is_not_trusted() {
     let elsewhere = bench.scratch.0.join("elsewhere");
     fs::create_dir(&elsewhere).expect("a folder");
     std::os::unix::fs::symlink(&elsewhere, bench.state()).expect("a link");
-    let words = ["is not a folder of this user"];
+    let words = ["is not a folder of this user", "Set XDG_RUNTIME_DIR"];
     bench.refuses(&["ps"], &words);
     bench.refuses(&["exec", "web", "one", "--", "true"], &words);
     bench.refuses(&["up", &bench.lab], &words);
@@ -228,6 +231,11 @@ fn evidence_without_steps_claims_nothing() {
     let folder = folder.to_str().expect("UTF-8");
     bench.ends(0, &["down", "--evidence", folder]);
     let judged = bench.ends(0, &["judge", folder]);
+    let explained = bench.ends(0, &["judge", folder, "-e"]);
+    // Only what is so: building it took its time, and no command does it again.
+    for wrong in ["up 0.0 ms", "hairpin run"] {
+        assert!(!explained.contains(wrong), "{explained}");
+    }
     assert!(
         judged.contains("1 by hand, of which nothing is claimed"),
         "{judged}"
@@ -235,6 +243,103 @@ fn evidence_without_steps_claims_nothing() {
     assert!(!judged.contains("control"), "{judged}");
     let evidence = common::evidence(Path::new(folder), "broken");
     assert_eq!(evidence["flows"].as_array().map(Vec::len), Some(1));
+    assert!(evidence["up_ms"].as_f64() > Some(0.0), "{evidence}");
+}
+
+/// A lab whose set-up takes longer than anybody waits.
+fn slow(bench: &Bench) -> String {
+    let slow = LAB.replace("client: {}", "client: { setup: 'exec sleep 600' }");
+    bench.scratch.file("slow.yaml", &slow)
+}
+
+/// The processes of a lab that is being built, once its set-up runs.
+fn being_built(bench: &Bench, up: u32) -> Vec<u32> {
+    eventually(LIMIT, "it is being built", || {
+        let rows = bench.ps();
+        let pid = rows.first()?["pid"].as_u64().expect("a number");
+        let pid = u32::try_from(pid).expect("a process number");
+        let all = family(pid);
+        (pid != up && all.len() > 3).then_some(all)
+    })
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+}
+
+#[test]
+fn a_lab_that_is_being_built_ends_when_that_is_asked_for() {
+    let Some(bench) = Bench::new("hand-interrupted") else {
+        return;
+    };
+    let slow = slow(&bench);
+    // Of itself; asked again, since its worker heeds nothing any more; by `down`.
+    for (stopped, word) in [(false, "-INT"), (true, "-INT"), (false, "")] {
+        let mut up = bench
+            .command(&["up", &slow, "--case", "plain"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let all = being_built(&bench, up.id());
+        // Outer, init, worker.
+        if stopped {
+            signal("-STOP", all[2]);
+        }
+        match word {
+            "" => drop(bench.ends(0, &["down"])),
+            _ => signal(word, up.id()),
+        }
+        let within = Duration::from_secs(5);
+        let status = eventually(within, "it has ended", || {
+            let ended = up.try_wait().expect("a child");
+            if ended.is_none() && stopped {
+                signal(word, up.id());
+            }
+            ended
+        });
+        let expected = if word.is_empty() { 3 } else { 130 };
+        assert_eq!(status.code(), Some(expected), "stopped: {stopped}");
+        eventually(LIMIT, "all of them are gone", || {
+            (!all.iter().any(|pid| exists(*pid))).then_some(())
+        });
+        assert_eq!(bench.folders(), [] as [String; 0]);
+    }
+}
+
+#[test]
+fn who_asks_nothing_keeps_no_lab_from_its_end() {
+    let Some(bench) = Bench::new("hand-silent") else {
+        return;
+    };
+    let front = bench
+        .command(&["up", &bench.lab, "--name", "web", "-f"])
+        .env("HAIRPIN_LOG", "hairpin=debug")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    eventually(LIMIT, "it is up", || {
+        let rows = bench.ps();
+        rows.iter().any(|row| row["state"] == "up").then_some(())
+    });
+    // Shorter than an address may be, wherever the folder is.
+    let folder = fs::File::open(bench.state().join("web")).expect("its folder");
+    let control = format!("/proc/self/fd/{}/control", folder.as_raw_fd());
+    let silent = || UnixStream::connect(&control).expect("it listens");
+    // One that waits for long is told so.
+    let mut first = silent();
+    first.set_read_timeout(Some(LIMIT)).expect("a limit");
+    assert_eq!(first.read(&mut [0]).expect("within the limit"), 0);
+    // And no end waits for those that have just come.
+    let all = [silent(), silent(), silent()];
+    bench.ends(0, &["down"]);
+    let output = front.wait_with_output().expect("it ends");
+    drop(all);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().find(|line| line.contains("has the end of it"));
+    let line = line.unwrap_or_else(|| panic!("no word of it in\n{said}"));
+    assert!(line.contains("all=Ok"), "{line}");
 }
 
 #[test]
@@ -286,10 +391,7 @@ fn a_lab_that_dies_leaves_its_last_words() {
     let Some(bench) = Bench::new("hand-dies") else {
         return;
     };
-    let kill = |pid: u32| {
-        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        assert!(killed.expect("kill is there").success());
-    };
+    let kill = |pid: u32| signal("-9", pid);
     bench.up("web");
     let file = bench.scratch.0.join("cut.pcapng");
     let follower = bench
@@ -319,21 +421,12 @@ fn a_lab_that_dies_leaves_its_last_words() {
     bench.ends(0, &["clean"]);
 
     // While it is built.
-    let slow = LAB.replace("client: {}", "client: { setup: 'exec sleep 600' }");
-    let slow = bench.scratch.file("slow.yaml", &slow);
     let up = bench
-        .command(&["up", &slow, "--case", "plain"])
+        .command(&["up", &slow(&bench), "--case", "plain"])
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let worker = eventually(LIMIT, "it is being built", || {
-        let rows = bench.ps();
-        let pid = rows.first()?["pid"].as_u64().expect("a number");
-        let pid = u32::try_from(pid).expect("a process number");
-        let all = family(pid);
-        (pid != up.id() && all.len() > 3).then(|| all[2])
-    });
-    kill(worker);
+    kill(being_built(&bench, up.id())[2]);
     let output = up.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");

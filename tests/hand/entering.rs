@@ -199,8 +199,7 @@ fn a_machine_that_cannot_run_labs_says_so_with_status_3() {
         .expect("util-linux is there");
     let said = String::from_utf8_lossy(&output.stderr);
     if ["unshare:", "mount:"].iter().any(|by| said.contains(by)) {
-        eprintln!("SKIPPED: /dev/net cannot be hidden here: {said}");
-        return;
+        return skip(&format!("/dev/net cannot be hidden here: {said}"));
     }
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(

@@ -38,10 +38,20 @@ fn a_new_lab_checks_and_runs_and_is_never_overwritten() {
     );
     let copied = ask(&["new", "copy.yaml", "--from", gallery]);
     assert_eq!(copied.status.code(), Some(0), "{}", everything(&copied));
-    assert_eq!(
-        fs::read_to_string(scratch.0.join("copy.yaml")).expect("it is there"),
-        fs::read_to_string(gallery).expect("it is there")
-    );
+    let read = |file: &Path| fs::read_to_string(file).expect("it is there");
+    let original = read(Path::new(gallery));
+    // The line that tells editors where the schema is goes where it would lead nowhere, and stays where it leads there.
+    let schema = "# yaml-language-server: $schema=../../schema/lab.json\n";
+    let rest = original.strip_prefix(schema);
+    let rest = rest.expect("labs of the gallery begin so");
+    assert_eq!(read(&scratch.0.join("copy.yaml")), rest);
+    for folder in ["schema", "labs/own"] {
+        fs::create_dir_all(scratch.0.join(folder)).expect("a folder");
+    }
+    scratch.file("schema/lab.json", "{}");
+    let copied = ask(&["new", "labs/own/copy", "--from", gallery]);
+    assert_eq!(copied.status.code(), Some(0), "{}", everything(&copied));
+    assert_eq!(read(&scratch.0.join("labs/own/copy.yaml")), original);
     if can_run_labs() {
         fs::write(&file, text).expect("a file");
         let ran = ask(&["run", "mine.yaml"]);

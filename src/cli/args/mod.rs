@@ -22,8 +22,8 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0    every expectation held
   1    one did not, or could not be told
-  2    the lab or the command line is wrong
-  3    this machine cannot run it, or write what it tells (the reason and the remedy are printed)
+  2    the lab or the command line is wrong; so is a place named there that cannot be written to
+  3    this machine cannot run it, or write what it has to tell (reason and remedy are printed)
   130  interrupted, everything torn down
   137  or another above 128: killed by signal 9, or another; nothing is left, no report is written";
 

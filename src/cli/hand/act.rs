@@ -13,6 +13,7 @@ use crate::spec::Lab;
 use crate::spec::hand::{ByHand, Next, Wrong};
 use crate::world::Error;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// Does steps, and tells what came of them.
@@ -109,6 +110,8 @@ pub struct Actor {
     plan: Arc<Plan>,
     hand: ByHand,
     live: Live,
+    /// How long building its world took.
+    up: Duration,
 }
 
 /// A step that was asked for.
@@ -121,8 +124,13 @@ enum Wanted<'a> {
 
 impl Actor {
     /// Of a lab in which nothing was done.
-    pub fn new(plan: Arc<Plan>, hand: ByHand, live: Live) -> Self {
-        Self { plan, hand, live }
+    pub fn new(plan: Arc<Plan>, hand: ByHand, live: Live, up: Duration) -> Self {
+        Self {
+            plan,
+            hand,
+            live,
+            up,
+        }
     }
 
     /// Nothing is done for a while.
@@ -148,12 +156,14 @@ impl Actor {
                 (self.hand.unclaimed(), Some(first.unwrap_or_default()))
             }
         };
+        let mut evidence = self.live.end().await?.evidence;
+        evidence.up_ms = self.up.as_secs_f64() * 1e3;
         Ok(Record {
             file: self.plan.file.clone(),
             text,
             apart,
             by_hand,
-            evidence: self.live.end().await?.evidence,
+            evidence,
         })
     }
 

@@ -19,7 +19,7 @@ const GONE: Duration = Duration::from_secs(10);
 /// Ends one lab or all, and waits until they are gone.
 pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
     if let Some(folder) = &args.evidence {
-        reports::keeps(folder)?;
+        reports::keeps(folder, "evidence")?;
     }
     let home = Home::of_user();
     let places = match args.all {

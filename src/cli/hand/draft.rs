@@ -1,8 +1,9 @@
 //! `hairpin new`: a lab to begin with.
 
 use crate::cli::args::NewArgs;
-use crate::cli::{Mistake, Status, find, terminal};
+use crate::cli::{Mistake, Status, find, terminal, text};
 use crate::report;
+use crate::spec::MAX_BYTES;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,18 +11,19 @@ use std::path::{Path, PathBuf};
 /// Small, with comments, and it holds.
 const STARTER: &str = include_str!("starter.yaml");
 
+/// How a line begins that tells editors where the schema of labs is, from the lab's folder.
+const SCHEMA: &str = "# yaml-language-server: $schema=";
+
 /// Writes a new lab file; one that is there stays as it is.
 pub fn draft(args: &NewArgs) -> Result<u8, Mistake> {
     let file = file(&args.name)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
     let text = match &args.from {
         None => STARTER.to_owned(),
-        Some(lab) => copy_of(lab)?,
+        Some(lab) => copy_of(lab, folder)?,
     };
     let name = file.display();
-    if let Some(folder) = file
-        .parent()
-        .filter(|it| !it.as_os_str().is_empty() && !it.is_dir())
-    {
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
         return Err(Mistake(format!(
             "there is no folder `{}`: make it first",
             folder.display()
@@ -60,11 +62,28 @@ fn file(name: &str) -> Result<PathBuf, Mistake> {
     })
 }
 
-fn copy_of(lab: &str) -> Result<String, Mistake> {
+/// The text of a lab, for a file in this folder.
+fn copy_of(lab: &str, folder: &Path) -> Result<String, Mistake> {
     let only = find::one(lab)?;
-    let file = only.file.display();
-    std::fs::read_to_string(&only.file)
-        .map_err(|error| Mistake(format!("cannot read `{file}`: {error}")))
+    let text = text::text(&only.file)?;
+    if text.len() > MAX_BYTES {
+        return Err(Mistake(format!(
+            "`{}` has more than {MAX_BYTES} bytes: no lab is as large",
+            only.file.display()
+        )));
+    }
+    Ok(with_schema_there(&text, folder).to_owned())
+}
+
+/// Without the first line where that tells editors where the schema is, and from the folder it leads nowhere.
+fn with_schema_there<'a>(text: &'a str, folder: &Path) -> &'a str {
+    let line = text
+        .split_once('\n')
+        .map(|(first, rest)| (first.strip_prefix(SCHEMA), rest));
+    match line {
+        Some((Some(schema), rest)) if !folder.join(schema.trim()).is_file() => rest,
+        Some(_) | None => text,
+    }
 }
 
 fn write(file: &Path, text: &str) -> io::Result<()> {

@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, watch};
@@ -27,6 +27,9 @@ use tokio::time::{sleep, timeout};
 
 /// From a connection that the machine refused to the next attempt.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whoever connects asks within this time.
+const QUESTION_LIMIT: Duration = Duration::from_secs(5);
 
 /// What was asked when a lab ends is answered within this time: who follows a capture gets its end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -108,7 +111,13 @@ pub fn work(serving: Serving, cancel: OwnedFd) -> u8 {
 async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
     let ready = serving.ready.take();
     let built = build(&serving, &mut cancelled).await;
-    let (room, world, live, witness) = match built {
+    let Built {
+        room,
+        world,
+        up,
+        live,
+        witness,
+    } = match built {
         Ok(built) => built,
         Err(_) if *cancelled.borrow() => return Status::Interrupted,
         Err(error) => {
@@ -129,7 +138,7 @@ async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
     let (end, ended) = watch::channel(false);
     let keeper = Arc::new(Keeper {
         world,
-        actor: Mutex::new(Some(Actor::new(Arc::clone(&plan), hand, live))),
+        actor: Mutex::new(Some(Actor::new(Arc::clone(&plan), hand, live, up))),
         plan,
         witness,
         entered: AtomicBool::new(false),
@@ -147,7 +156,15 @@ async fn keep(mut serving: Serving, mut cancelled: run::Cancel) -> Status {
     status
 }
 
-type Built = (Room, Arc<World>, Live, Witness);
+/// A lab that is ready.
+struct Built {
+    room: Room,
+    world: Arc<World>,
+    /// How long building it took.
+    up: Duration,
+    live: Live,
+    witness: Witness,
+}
 
 /// The world, as `run` builds it.
 async fn build(serving: &Serving, cancelled: &mut run::Cancel) -> Result<Built, Error> {
@@ -156,11 +173,20 @@ async fn build(serving: &Serving, cancelled: &mut run::Cancel) -> Result<Built, 
     let room = Room::new(std::iter::once(&**plan))?;
     let part = room.take(plan, cancelled).await?.ok_or_else(interrupted)?;
     let connections = need::connections(plan).max(CONNECTIONS);
-    let world = Arc::new(World::build(plan, connections, Some(serving.keep)).await?);
+    let began = Instant::now();
+    let building = World::build(plan, connections, Some(serving.keep));
+    let built = run::unless_stopped(cancelled, "build the world", building).await?;
+    let (world, up) = (Arc::new(built), began.elapsed());
     let start = super::act::start(&serving.hand, plan)?;
     let mut live = Live::begin(&start, Arc::clone(&world), part.sockets, cancelled.clone()).await?;
     let witness = live.stay();
-    Ok((room, world, live, witness))
+    Ok(Built {
+        room,
+        world,
+        up,
+        live,
+        witness,
+    })
 }
 
 fn listen(serving: &Serving) -> Result<UnixListener, String> {
@@ -284,11 +310,14 @@ impl Keeper {
         }
         let mut stream = BufReader::new(stream);
         let mut text = String::new();
-        let read = (&mut stream)
-            .take(LONGEST as u64)
-            .read_line(&mut text)
-            .await;
-        if !matches!(read, Ok(1..)) {
+        let mut question = (&mut stream).take(LONGEST as u64);
+        let mut ends = self.end.subscribe();
+        // Who says nothing keeps no descriptor for long, and no lab from its end.
+        let read = tokio::select! {
+            read = timeout(QUESTION_LIMIT, question.read_line(&mut text)) => read,
+            _ = ends.wait_for(|ended| *ended) => return,
+        };
+        if !matches!(read, Ok(Ok(1..))) {
             return;
         }
         let question: Question = match serde_json::from_str(&text) {

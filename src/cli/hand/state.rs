@@ -186,7 +186,7 @@ impl Home {
         match about.is_dir() && about.uid() == nix::unistd::geteuid().as_raw() {
             true => Ok(about),
             false => Err(Mistake(format!(
-                "`{}` is not a folder of this user: nothing can be kept there",
+                "`{}` is not a folder of this user: nothing can be kept there. Set XDG_RUNTIME_DIR to a folder of your own",
                 self.0.display()
             ))),
         }
@@ -399,10 +399,7 @@ pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
         (Some(name), _) => match living.iter().find(|place| place.name() == name) {
             Some(place) => Ok(place.clone()),
             None if let Some(dead) = home.labs()?.iter().find(|place| place.name() == name) => {
-                let said = dead.last_words();
-                Err(Mistake(format!(
-                    "the lab `{name}` is dead: `hairpin clean` removes what is left of it{said}"
-                )))
+                Err(Mistake(is_dead(dead)))
             }
             None if living.is_empty() => Err(Mistake(none_is_up())),
             None => Err(Mistake(format!(
@@ -411,12 +408,32 @@ pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
             ))),
         },
         (None, [only]) => Ok(only.clone()),
-        (None, []) => Err(Mistake(none_is_up())),
+        // Whoever names none means one that was up.
+        (None, []) => Err(Mistake(match &home.labs()?[..] {
+            [] => none_is_up(),
+            [only] => is_dead(only),
+            all @ [_, _, ..] => {
+                let names: Vec<String> = all.iter().map(Place::name).collect();
+                format!(
+                    "no lab is up; dead are {}: `hairpin down NAME` tells the last words of one, \
+                     `hairpin clean` removes what is left of them",
+                    names.join(", ")
+                )
+            }
+        })),
         (None, [_, _, ..]) => Err(Mistake(format!(
             "several labs are up, name one: {}",
             names()
         ))),
     }
+}
+
+fn is_dead(place: &Place) -> String {
+    format!(
+        "the lab `{}` is dead: `hairpin clean` removes what is left of it{}",
+        place.name(),
+        place.last_words()
+    )
 }
 
 fn none_is_up() -> String {
@@ -440,6 +457,26 @@ pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_names_no_lab_hears_of_those_that_are_dead() {
+        let folder = std::env::temp_dir().join(format!("hairpin-dead-{}", std::process::id()));
+        let home = Home(folder.clone());
+        let told = || named(&home, None).expect_err("none is up").0;
+        assert!(told().starts_with("no lab is up: `hairpin up LAB`"));
+        for name in ["one", "two"] {
+            let about = Description::new(name, "web.yaml", "web", "plain");
+            let held = home.claim(&about).expect("a free name");
+            assert_eq!(named(&home, None).expect("it is up").name(), name);
+            drop(ManuallyDrop::into_inner(held.lock));
+        }
+        let several = told();
+        assert!(several.contains("dead are one, two"), "{several}");
+        fs::remove_dir_all(folder.join("two")).expect("its folder");
+        let only = told();
+        assert!(only.starts_with("the lab `one` is dead"), "{only}");
+        fs::remove_dir_all(folder).expect("a folder of one's own");
+    }
 
     #[test]
     fn a_folder_is_removed_by_nobody_once_its_name_is_given_away() {

@@ -13,16 +13,18 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A world is ready within this time, or it is given up.
 const LIMIT: Duration = Duration::from_secs(300);
+/// One that is given up has so long to end by itself.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// Puts a lab up.
 pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
@@ -62,14 +64,16 @@ pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
     let failed = |errno: Errno| Mistake(format!("cannot leave a process behind: {errno}"));
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let log = open_log(&held).map_err(|error| Mistake(format!("cannot write a log: {error}")))?;
+    // From here on a signal would leave the child without anybody who waits for it.
+    let signals = Signals::block().map_err(failed)?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.map_err(failed)? {
         ForkResult::Parent { child } => {
             drop((writer, log));
-            Ok(wait(child, reader, &held))
+            Ok(wait(child, reader, &signals, &held))
         }
         ForkResult::Child => {
-            drop(reader);
+            drop((reader, signals));
             serving.description.pid = std::process::id();
             serving.ready = Some(writer);
             let left = leave(&log).and_then(|()| {
@@ -151,31 +155,58 @@ fn keep(held: &Held, serving: Serving) -> u8 {
     status
 }
 
-/// Waits until the lab is ready or cannot be, and tells what is there.
-fn wait(child: Pid, reader: OwnedFd, held: &Held) -> u8 {
-    let signals = match interrupts() {
-        Ok(signals) => signals,
-        Err(errno) => {
-            terminal::complain(&format!("cannot wait for the lab: {errno}"));
-            return end(child, held, Status::Unable);
-        }
-    };
-    let until = Instant::now() + LIMIT;
-    let left = until.saturating_duration_since(Instant::now());
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::NONE);
-    let mut ready = [
-        PollFd::new(reader.as_fd(), PollFlags::POLLIN),
-        PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-    ];
-    let polled = poll(&mut ready, timeout);
-    let interrupted = ready[1].any().unwrap_or(false);
-    if interrupted {
-        terminal::note("interrupted; the lab is torn down");
-        return end(child, held, Status::Interrupted);
+/// What comes while it is waited: somebody asks for the end, or the child has ended.
+struct Signals {
+    requests: SignalFd,
+    children: SignalFd,
+}
+
+impl Signals {
+    fn block() -> Result<Self, Errno> {
+        let taken = |signals: &[Signal]| {
+            let set: SigSet = signals.iter().copied().collect();
+            set.thread_block()?;
+            SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        };
+        Ok(Self {
+            requests: taken(&supervise::REQUESTS)?,
+            children: taken(&[Signal::SIGCHLD])?,
+        })
     }
-    if polled == Ok(0) {
-        terminal::complain(&format!("the lab is not ready after {} s", LIMIT.as_secs()));
-        return end(child, held, Status::Unable);
+}
+
+/// Waits for one of these until a moment, and gives the place of the first that is ready; none: it is later than that.
+fn ready<const N: usize>(of: [BorrowedFd<'_>; N], until: Instant) -> Option<usize> {
+    let mut fds = of.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(
+            &mut fds,
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+        ) {
+            Ok(0) if left.is_zero() => return None,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => panic!("poll on a pipe and a signalfd: {errno}"),
+        }
+        if let Some(first) = fds.iter().position(|fd| fd.any().unwrap_or(false)) {
+            return Some(first);
+        }
+    }
+}
+
+/// Waits until the lab is ready or cannot be, and tells what is there.
+fn wait(child: Pid, reader: OwnedFd, signals: &Signals, held: &Held) -> u8 {
+    let until = Instant::now() + LIMIT;
+    match ready([signals.requests.as_fd(), reader.as_fd()], until) {
+        Some(0) => {
+            terminal::note("interrupted; the lab is torn down");
+            return end(child, signals, held, Status::Interrupted);
+        }
+        Some(_) => {}
+        None => {
+            terminal::complain(&format!("the lab is not ready after {} s", LIMIT.as_secs()));
+            return end(child, signals, held, Status::Unable);
+        }
     }
     match wire::read(&mut BufReader::new(File::from(reader))) {
         Ok(Some(Answer::Ready { text })) => {
@@ -184,33 +215,46 @@ fn wait(child: Pid, reader: OwnedFd, held: &Held) -> u8 {
         }
         Ok(Some(Answer::Refused { why, status })) => {
             terminal::complain(&why);
-            end(child, held, Status::Unable);
+            end(child, signals, held, Status::Unable);
             status
         }
         Ok(_) | Err(_) => {
             let log = std::fs::read_to_string(held.place.log())
                 .unwrap_or_else(|error| format!("its log cannot be read: {error}"));
             terminal::complain(&format!("the lab died before it was ready\n{log}"));
-            end(child, held, Status::Unable)
+            end(child, signals, held, Status::Unable)
         }
     }
 }
 
-fn interrupts() -> Result<SignalFd, Errno> {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)
-}
-
-/// Ends what was begun, and waits for it.
-fn end(child: Pid, held: &Held, status: Status) -> u8 {
+/// Ends what was begun, and waits for it; whatever does not end by itself is made to, and at once when that is asked for again.
+fn end(child: Pid, signals: &Signals, held: &Held, status: Status) -> u8 {
     // It may have ended by itself.
     let asked = kill(child, Signal::SIGTERM);
-    let waited = waitpid(child, None);
+    let begun = Instant::now();
+    loop {
+        // An error: nobody is there to be waited for.
+        if waitpid(child, Some(WaitPidFlag::WNOHANG)) != Ok(WaitStatus::StillAlive) {
+            break;
+        }
+        let fds = [signals.requests.as_fd(), signals.children.as_fd()];
+        let again = match ready(fds, begun + ENDING) {
+            Some(0) => begun.elapsed() > supervise::ONE_REQUEST,
+            Some(_) => false,
+            None => true,
+        };
+        for signals in [&signals.requests, &signals.children] {
+            while let Ok(Some(_)) = signals.read_signal() {}
+        }
+        if again {
+            // The first of its processes takes the others with it.
+            let killed = kill(child, Signal::SIGKILL);
+            let waited = waitpid(child, None);
+            tracing::debug!(?killed, ?waited, "what was begun is made to end");
+            break;
+        }
+    }
     let removed = held.remove();
-    tracing::debug!(?asked, ?waited, ?removed, "what was begun has ended");
+    tracing::debug!(?asked, ?removed, "what was begun has ended");
     status as u8
 }

@@ -61,7 +61,7 @@ pub(super) struct Case {
     tables: Vec<Table>,
     no_kernel_drops: String,
     facts: Vec<(&'static str, String)>,
-    again: String,
+    again: Option<String>,
     evidence: Option<String>,
 }
 

@@ -328,9 +328,10 @@ impl Record {
         self.error.as_deref().unwrap_or(&self.reason)
     }
 
-    /// The command that runs it again and tells everything about it.
-    pub fn again(&self) -> String {
-        again(&self.file, &self.case, self.seed)
+    /// The command that runs it again and tells everything about it; none where it was no run but a lab worked by hand, which
+    /// no command repeats.
+    pub fn again(&self) -> Option<String> {
+        (self.verdict != Word::ByHand).then(|| again(&self.file, &self.case, self.seed))
     }
 
     /// Entries of the promise that it had to keep and did not.

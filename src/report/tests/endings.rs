@@ -169,6 +169,19 @@ fn what_was_done_by_hand_has_no_verdict_in_any_report() {
     });
     let told = text(std::slice::from_ref(&by_hand), &Style::default());
     assert!(told.contains("  by hand  as-deployed  no claim "), "{told}");
+    let explained = Style {
+        explain: true,
+        ..Style::default()
+    };
+    // Nor is there a command that does it again.
+    let again = "hairpin run";
+    let whole = text(std::slice::from_ref(&by_hand), &explained);
+    assert!(whole.contains("up ") && !whole.contains(again), "{whole}");
+    let alone = Report::new(std::slice::from_ref(&by_hand), None);
+    for told in [junit(&alone), markdown(&alone), html(&alone)] {
+        assert!(!told.contains(again), "{told}");
+    }
+    assert!(text(&[fix()], &explained).contains(again));
     let summary = "1 lab, 1 case: 1 by hand, of which nothing is claimed.";
     assert!(told.contains(summary), "{told}");
     // No run of these is one that could have held.

@@ -10,7 +10,7 @@ use crate::report::proof::{self, Offered, Run};
 use crate::report::words;
 use crate::report::words::{again, clock};
 use crate::report::wrap::{count, wrap};
-use crate::report::{Network, Outcome, kind_word};
+use crate::report::{Network, Outcome, Word, kind_word};
 use crate::verdict::ladder;
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict};
 
@@ -69,8 +69,11 @@ pub(super) fn block(outcome: &Outcome, runs: &[Run], style: &Style) -> String {
         block.entry("world", &world(evidence));
     }
     block.files(outcome);
-    let again = again(&info.file, &info.name, info.seed);
-    block.line(INDENT, &format!("{:<9} {again}", "again"));
+    // What was done by hand is no run, and none repeats it.
+    if outcome.word() != Word::ByHand {
+        let again = again(&info.file, &info.name, info.seed);
+        block.line(INDENT, &format!("{:<9} {again}", "again"));
+    }
     block.out.push('\n');
     block.out
 }

@@ -36,9 +36,9 @@ pub fn parse(text: &str, sink: &mut Diagnostics) -> Option<Node> {
             Diagnostic::new(
                 code::FILE_TOO_LARGE,
                 Span::default(),
-                format!("the file has {} bytes", text.len()),
+                format!("the file has more than {MAX_BYTES} bytes (1 MiB)"),
             )
-            .help(format!("a lab has at most {MAX_BYTES} bytes (1 MiB)")),
+            .help("a lab has no more than that; split it into several"),
         );
         return None;
     }
