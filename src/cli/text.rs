@@ -60,7 +60,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("hairpin-text-{}", std::process::id()));
         for word in ["a", "\u{e9}", "\u{20ac}", "\u{1f980}"] {
             for lead in ["", "x", "xx", "xxx"] {
-                let content = lead.to_owned() + &word.repeat(MAX_BYTES);
+                let content = lead.to_owned() + &word.repeat(MAX_BYTES + CHARACTER);
                 std::fs::write(&path, &content).expect("a file");
                 let read = text(&path);
                 std::fs::remove_file(&path).expect("it was there");

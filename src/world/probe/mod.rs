@@ -303,7 +303,7 @@ mod tests {
         });
         // All but that one and the limit of descriptors.
         assert_eq!(untried.count(), list.len() - 2);
-        assert_eq!(list.len(), 13);
+        assert_eq!(list.len(), 14);
     }
 
     #[test]
