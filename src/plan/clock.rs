@@ -2,7 +2,7 @@
 
 use super::Sink;
 use crate::diag::codes::plan as code;
-use crate::diag::{Diagnostic, Spanned};
+use crate::diag::{Diagnostic, Span, Spanned};
 use crate::spec::{Body, Lapse};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ const LONGEST_STEP: Duration = Duration::from_secs(3600);
 const LONGEST_KEEPALIVE: u64 = 32_767;
 /// Scaled below this, an idle timeout cannot be told from an ordinary pause between two packets.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
+/// The same of one that the lab does not write, because it is about something else: it is not to pass between two packets.
+const SHORTEST_DEFAULT: Duration = Duration::from_millis(500);
 
 /// How fast the cloud's time runs in one case.
 #[derive(Clone, Copy, Debug)]
@@ -100,24 +102,32 @@ impl Clock {
         Some(real)
     }
 
-    /// A flow's idle limit, written as whole cloud seconds.
-    pub(super) fn idle(self, seconds: &Spanned<u64>, sink: &mut Sink) -> Duration {
-        let real = self.cloud(Duration::from_secs(seconds.value));
-        if real < SHORTEST_IDLE {
+    /// A flow's idle limit, in whole cloud seconds: as written, or the default of what stands at `section`.
+    pub(super) fn idle(
+        self,
+        written: Option<&Spanned<u64>>,
+        (default, section): (u64, Span),
+        sink: &mut Sink,
+    ) -> Duration {
+        let (seconds, span, shortest, least) = match written {
+            Some(written) => (written.value, written.span, SHORTEST_IDLE, "1 s"),
+            None => (default, section, SHORTEST_DEFAULT, "500 ms"),
+        };
+        let real = self.cloud(Duration::from_secs(seconds));
+        if real < shortest {
+            let scale = (seconds as f64 / shortest.as_secs_f64()).floor();
             sink.push(
                 Diagnostic::new(
                     code::IDLE_TOO_SHORT,
-                    seconds.span,
+                    span,
                     format!(
-                        "an idle timeout of {} s passes in {} of real time",
-                        seconds.value,
+                        "an idle timeout of {seconds} s passes in {} of real time",
                         show(real)
                     ),
                 )
-                .label("less than 1 s")
+                .label(format!("less than {least}"))
                 .help(format!(
-                    "`time_scale` of at most {} keeps it at a second or more",
-                    seconds.value
+                    "`time_scale` of at most {scale} keeps it at {least} or more"
                 )),
             );
         }
@@ -174,9 +184,23 @@ mod tests {
     fn an_idle_timeout_under_a_second_is_refused() {
         let mut sink = Sink::default();
         let clock = Clock { scale: 350.0 };
-        clock.idle(&Spanned::new(350, Span::default()), &mut sink);
+        let written = |seconds| Spanned::new(seconds, Span::default());
+        let default = (175, Span::default());
+        clock.idle(Some(&written(350)), default, &mut sink);
         assert!(sink.problems.is_empty());
-        clock.idle(&Spanned::new(349, Span::default()), &mut sink);
+        clock.idle(Some(&written(349)), default, &mut sink);
+        assert_eq!(codes(&sink), [code::IDLE_TOO_SHORT]);
+    }
+
+    #[test]
+    fn one_that_the_lab_does_not_write_may_be_half_as_short() {
+        let mut sink = Sink::default();
+        let clock = Clock { scale: 100.0 };
+        let default = |seconds, sink: &mut Sink| clock.idle(None, (seconds, Span::default()), sink);
+        assert_eq!(default(60, &mut sink), Duration::from_millis(600));
+        default(50, &mut sink);
+        assert!(sink.problems.is_empty());
+        default(49, &mut sink);
         assert_eq!(codes(&sink), [code::IDLE_TOO_SHORT]);
     }
 

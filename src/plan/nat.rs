@@ -22,6 +22,10 @@ const AWS_PORTS: u16 = 55_000;
 const AWS_ADDRESSES: u32 = 8;
 /// AWS: fixed, of every protocol.
 const AWS_IDLE: u64 = 350;
+/// Azure: 4 minutes unless written.
+const AZURE_IDLE: u64 = 240;
+/// Google: of established TCP connections unless written.
+const GOOGLE_IDLE: u64 = 1200;
 /// Azure: a SYN without an answer.
 const AZURE_HALF_OPEN: Duration = Duration::from_secs(30);
 /// Azure: from FIN to when a port may be used again.
@@ -289,7 +293,7 @@ fn timeouts(
     let cloud = |seconds: u64| clock.cloud(Duration::from_secs(seconds));
     match profile {
         NatProfile::Aws => {
-            let idle = clock.idle(&Spanned::new(AWS_IDLE, section.span), sink);
+            let idle = clock.idle(None, (AWS_IDLE, section.span), sink);
             NatTimeouts {
                 established: idle,
                 transitory: idle,
@@ -298,8 +302,9 @@ fn timeouts(
             }
         }
         NatProfile::Azure => {
-            let minutes = or(IDLE_MINUTES, 4);
-            let idle = clock.idle(&Spanned::new(60 * minutes.value, minutes.span), sink);
+            let written = number(section, IDLE_MINUTES)
+                .map(|minutes| Spanned::new(60 * minutes.value, minutes.span));
+            let idle = clock.idle(written.as_ref(), (AZURE_IDLE, section.span), sink);
             NatTimeouts {
                 established: idle,
                 transitory: clock.cloud(AZURE_HALF_OPEN),
@@ -308,7 +313,11 @@ fn timeouts(
             }
         }
         NatProfile::Google => NatTimeouts {
-            established: clock.idle(&or(ESTABLISHED, 1200), sink),
+            established: clock.idle(
+                number(section, ESTABLISHED).as_ref(),
+                (GOOGLE_IDLE, section.span),
+                sink,
+            ),
             transitory: cloud(or(TRANSITORY, 30).value),
             closed: cloud(or(TIME_WAIT, 120).value),
             datagram: cloud(or(UDP_IDLE, 30).value),

@@ -5,7 +5,7 @@
 
 use super::only_of_network;
 use crate::diag::codes::http as code;
-use crate::diag::{Diagnostic, Span, Spanned};
+use crate::diag::{Diagnostic, Span};
 use crate::fabric::config::{Application, Kind};
 use crate::plan::Sink;
 use crate::plan::attributes::{self, APPLICATION_IDLE, CLIENT_KEEP_ALIVE, CROSS_ZONE, Holder};
@@ -39,14 +39,11 @@ pub(in crate::plan) fn resolve(section: &spec::Balancer, clock: Clock, sink: &mu
             )),
         );
     }
-    let or = |seconds| Spanned::new(seconds, section.span);
-    let idle = written
-        .number(APPLICATION_IDLE)
-        .unwrap_or_else(|| or(IDLE_SECONDS));
+    let idle = written.number(APPLICATION_IDLE);
     let keep = written.number(CLIENT_KEEP_ALIVE);
     let keep = keep.map_or(CLIENT_KEEP_ALIVE_SECONDS, |seconds| seconds.value);
     Kind::Application(Application {
-        idle_timeout: clock.idle(&idle, sink),
+        idle_timeout: clock.idle(idle.as_ref(), (IDLE_SECONDS, section.span), sink),
         client_keep_alive: clock.cloud(Duration::from_secs(keep)),
         connect_timeout: clock.cloud(CONNECT),
     })

@@ -37,10 +37,8 @@ pub(in crate::plan) fn resolve(
 ) -> (Kind, Vec<Listener>) {
     foreign_words(section, sink);
     let attributes = attributes::check(Holder::Classic, &section.attributes, sink);
-    let idle = attributes
-        .number(CLASSIC_IDLE)
-        .unwrap_or_else(|| Spanned::new(IDLE_SECONDS, section.span));
-    let idle_timeout = clock.idle(&idle, sink);
+    let idle = attributes.number(CLASSIC_IDLE);
+    let idle_timeout = clock.idle(idle.as_ref(), (IDLE_SECONDS, section.span), sink);
     if let Some(timeout) = attributes.number(CLASSIC_DRAINING_TIMEOUT)
         && !attributes.flag(CLASSIC_DRAINING, false)
     {

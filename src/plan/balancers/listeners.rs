@@ -114,19 +114,21 @@ fn idle_timeouts(
 ) -> Vec<(Protocol, Duration)> {
     let attributes = attributes::check(Holder::Listener, &section.attributes, sink);
     let written = attributes.number(TCP_IDLE);
-    // A default that scaling makes short is the lab's choice of `time_scale`, and as wrong.
-    let or = |seconds| Spanned::new(seconds, section.span);
+    let (tcp_default, udp_default) = (
+        (TCP_IDLE_SECONDS, section.span),
+        (UDP_IDLE_SECONDS, section.span),
+    );
     let tcp = |sink: &mut Sink| {
-        let seconds = written.clone().unwrap_or_else(|| or(TCP_IDLE_SECONDS));
-        (Protocol::Tcp, clock.idle(&seconds, sink))
+        let idle = clock.idle(written.as_ref(), tcp_default, sink);
+        (Protocol::Tcp, idle)
     };
-    let udp = |sink: &mut Sink| (Protocol::Udp, clock.idle(&or(UDP_IDLE_SECONDS), sink));
+    let udp = |sink: &mut Sink| (Protocol::Udp, clock.idle(None, udp_default, sink));
     match (listens, &written) {
         // An application balancer's is in its attributes.
         (Carries::Http, _) => vec![(Protocol::Tcp, Duration::ZERO)],
         (Carries::Tcp, _) => vec![tcp(sink)],
         (Carries::Tls, None) => {
-            vec![(Protocol::Tcp, clock.idle(&or(TCP_IDLE_SECONDS), sink))]
+            vec![(Protocol::Tcp, clock.idle(None, tcp_default, sink))]
         }
         (Carries::Tls, Some(seconds)) => {
             sink.push(

@@ -104,7 +104,7 @@ pub(in crate::diag::codes) const RULES: &[Rule] = &[
         code: IDLE_TOO_SHORT,
         title: "an idle timeout is too short once scaled",
         page: "`time_scale` divides cloud time. Below one second of real time an idle timeout cannot be told from an ordinary\n\
-        pause between two packets.\n\
+        pause between two packets. A default that the lab does not write may be half as short.\n\
         \n\
         Wrong:\n\
         \x20   time_scale: 1000      # 350 s pass in 350 ms\n\
