@@ -1,4 +1,4 @@
-//! Whether this machine has room for a case: descriptors, sockets, memory. Reckoned before anything is built.
+//! Whether this machine has room for a case: descriptors, sockets, memory, neighbours. Reckoned before anything is built.
 
 use super::departed::Departure;
 use crate::plan::Plan;
@@ -12,6 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Memory that one end of a connection takes, bytes: the kernel's socket, the program's, half of its evidence.
 const END: u64 = 16 * 1024;
 
+/// Cases may have one in so many of the places for neighbours: a world's last a while longer than it does.
+const NEIGHBOURS: usize = 2;
+/// Where the kernel does not tell how many there are, as in namespaces: its default.
+const DEFAULT_NEIGHBOURS: usize = 1024;
+
 /// Room that all cases share.
 #[derive(Debug)]
 pub struct Room {
@@ -20,6 +25,9 @@ pub struct Room {
     memory: Option<u64>,
     here: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    neighbours: Arc<Semaphore>,
+    /// All places for neighbours.
+    all_neighbours: usize,
     /// Worlds whose cases are over.
     pub(super) departure: Departure<Part>,
 }
@@ -31,6 +39,7 @@ pub struct Part {
     pub sockets: Sockets,
     _here: OwnedSemaphorePermit,
     _seats: OwnedSemaphorePermit,
+    _neighbours: OwnedSemaphorePermit,
 }
 
 impl Room {
@@ -65,11 +74,14 @@ impl Room {
         if annexes > 0 {
             annex::open_all(annexes)?;
         }
+        let all_neighbours = (places_for_neighbours() / NEIGHBOURS).max(1);
         Ok(Self {
             table,
             memory,
             here: Arc::new(Semaphore::new(table)),
             seats: Arc::new(Semaphore::new(annexes * table)),
+            neighbours: Arc::new(Semaphore::new(all_neighbours)),
+            all_neighbours,
             departure,
         })
     }
@@ -84,22 +96,32 @@ impl Room {
         if let Some(lack) = lack(plan, self.table, memory.into_iter().flatten().min()) {
             return Err(lack);
         }
-        let need = Need::of(plan, self.table);
+        let mut need = Need::of(plan, self.table);
+        // Who needs more has all of them to itself.
+        need.neighbours = need.neighbours.min(self.all_neighbours);
         let permits = |of: &Arc<Semaphore>, count: usize| {
             let count = u32::try_from(count).expect("a plan has no four thousand million sockets");
             Arc::clone(of).acquire_many_owned(count)
         };
         let _waiting = self.departure.wait();
         let has = |of: &Semaphore, count| of.available_permits() >= count;
-        if !has(&self.here, need.here) || !has(&self.seats, need.seats) {
+        if !has(&self.here, need.here)
+            || !has(&self.seats, need.seats)
+            || !has(&self.neighbours, need.neighbours)
+        {
             self.departure.clear();
         }
-        let both = async {
+        let all = async {
             let here = permits(&self.here, need.here).await;
-            (here, permits(&self.seats, need.seats).await)
+            let seats = permits(&self.seats, need.seats).await;
+            (
+                here,
+                seats,
+                permits(&self.neighbours, need.neighbours).await,
+            )
         };
-        let (here, seats) = tokio::select! {
-            both = both => both,
+        let (here, seats, neighbours) = tokio::select! {
+            all = all => all,
             _ = cancel.wait_for(|cancelled| *cancelled) => return Ok(None),
         };
         Ok(Some(Part {
@@ -109,6 +131,7 @@ impl Room {
             },
             _here: here.expect("the room is never closed"),
             _seats: seats.expect("the room is never closed"),
+            _neighbours: neighbours.expect("the room is never closed"),
         }))
     }
 }
@@ -134,6 +157,14 @@ fn lack(plan: &Plan, table: usize, memory: Option<u64>) -> Option<Error> {
         Error::other(format!("keep {} sockets in memory", need.seats), short)
             .hint("use a machine with more memory, or fewer connections")
     })
+}
+
+/// Neighbours that the kernel has room for, in all namespaces together (`gc_thresh3` in its ip-sysctl.rst).
+fn places_for_neighbours() -> usize {
+    std::fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(DEFAULT_NEIGHBOURS)
 }
 
 /// Memory that programs may still take, bytes; none when the kernel does not say.

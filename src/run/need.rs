@@ -1,7 +1,9 @@
-//! What a case will take, reckoned from its plan: descriptors that it has open at once. Not here: its time (see `length`).
+//! What a case will take, reckoned from its plan: descriptors that it has open at once, places in the kernel's table of
+//! neighbours. Not here: its time (see `length`).
 
 use crate::fabric::config::Balancer;
-use crate::plan::{Plan, Request, Verb};
+use crate::plan::{Attachment, HostId, Plan, Request, Verb, Veth, Wiring};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Descriptors of a case besides its hosts' and its sockets': the fabric's own, files that are open for a moment.
@@ -16,6 +18,9 @@ pub struct Need {
     pub here: usize,
     /// Seats in annexes.
     pub seats: usize,
+    /// Places in the table of neighbours that all namespaces of a machine share: who is on a bridge may ask for everybody else
+    /// there. What needs no ARP takes none, since the kernel lets go of that when it needs the place.
+    pub neighbours: usize,
 }
 
 impl Need {
@@ -39,14 +44,32 @@ impl Need {
             None => 0,
         };
         let here = OTHERS + devices + listeners + proxies;
-        match here + ends <= table / SHARE {
-            true => Self {
-                here: here + ends,
-                seats: 0,
-            },
-            false => Self { here, seats: ends },
+        let (here, seats) = match here + ends <= table / SHARE {
+            true => (here + ends, 0),
+            false => (here, ends),
+        };
+        Self {
+            here,
+            seats,
+            neighbours: neighbours(plan),
         }
     }
+}
+
+/// Of each bridge, who it belongs to and all on it, each with all others.
+fn neighbours(plan: &Plan) -> usize {
+    let mut bridges: HashMap<(HostId, &str), usize> = HashMap::new();
+    for host in &plan.hosts {
+        if let Attachment::Inside(Veth {
+            parent,
+            wiring: Wiring::Bridged { bridge, .. },
+            ..
+        }) = &host.attachment
+        {
+            *bridges.entry((*parent, bridge)).or_default() += 1;
+        }
+    }
+    bridges.values().map(|hosts| (hosts + 1) * hosts).sum()
 }
 
 /// Connections that clients have open at once, at most.
@@ -125,13 +148,24 @@ mod tests {
         let small = Need {
             here: 22 + 80,
             seats: 0,
+            neighbours: 0,
         };
         assert_eq!(Need::of(&load(10), 1000), small);
         let large = Need {
             here: 22,
             seats: 8000,
+            neighbours: 0,
         };
         assert_eq!(Need::of(&load(1000), 1000), large);
+    }
+
+    #[test]
+    fn who_is_on_a_bridge_may_know_everybody_else_there() {
+        let text = "title: t\nhosts:\n  router: {}\n  a: { behind: router, count: 3 }\n  b: { behind: { router: other } }\n  web: { serve: { 80: echo } }\n\
+                    steps:\n  - connect: { as: one, from: b, to: web }\nworks: [one.ok]\ncases:\n  only: { kind: control }\n";
+        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+        // Four on one bridge, two on the other.
+        assert_eq!(Need::of(&plans[0], 1000).neighbours, 4 * 3 + 2);
     }
 
     #[test]
