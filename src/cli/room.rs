@@ -195,4 +195,24 @@ mod tests {
         let lack = taken.expect_err("there is memory for one end of a connection");
         assert_eq!(lack.operation, "keep 1000 sockets in memory");
     }
+
+    #[tokio::test]
+    async fn cases_with_many_neighbours_have_them_one_after_the_other() {
+        let text = "title: t\nhosts:\n  router: {}\n  a: { behind: router, count: 200 }\n  web: { serve: { 80: echo } }\nsteps:\n  - connect: { as: one, \
+                    from: a-1, to: web }\nworks: [one.ok]\ncases:\n  only: { kind: control }\n";
+        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+        let room = Room::of(plans.iter(), 2, 4096, None).expect("no annex is needed");
+        let (_stop, mut cancel) = watch::channel(false);
+        let first = room
+            .take(&plans[0], &mut cancel)
+            .await
+            .expect("there is room");
+        let limit = Duration::from_millis(50);
+        let waits = tokio::time::timeout(limit, room.take(&plans[0], &mut cancel)).await;
+        assert!(waits.is_err(), "the first has all places");
+        drop(first);
+        let second = room.take(&plans[0], &mut cancel);
+        let second = tokio::time::timeout(Duration::from_secs(5), second).await;
+        assert!(second.expect("there is room again").is_ok());
+    }
 }
