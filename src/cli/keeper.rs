@@ -2,11 +2,9 @@
 
 use super::args::{self, RunArgs};
 use super::terminal;
+use crate::evidence::Evidence;
 use crate::evidence::capture::Files;
 use crate::evidence::store::{self, CaseFile, StoreError};
-use crate::evidence::{
-    Connection, Evidence, Flow, HostEvidence, Lookup, Mapping, OwnAnswer, Packet, Pair, Refusal,
-};
 use crate::plan::Plan;
 use crate::report::{CaseInfo, Outcome, Record};
 use crate::run::Recorded;
@@ -14,7 +12,6 @@ use crate::run::capture::Capture;
 use crate::verdict;
 use crate::world::Error;
 use std::collections::BTreeMap;
-use std::mem::take;
 use std::path::Path;
 
 /// Judges, saves, and lets go of evidence that nobody will look at.
@@ -23,8 +20,8 @@ pub(super) struct Keeper<'a> {
     texts: BTreeMap<String, String>,
     /// Which attempt of a lab and case is saved.
     kept: BTreeMap<(String, String), u32>,
-    /// Of many repetitions, what reports tell of: the first failure of a lab and case, so far.
-    told: BTreeMap<(String, String), (u32, Bulk)>,
+    /// Of many repetitions, the evidence that reports tell of: of the first failure of a lab and case, so far.
+    told: BTreeMap<(String, String), (u32, Evidence)>,
     /// Something could not be saved.
     pub(super) unsaved: bool,
 }
@@ -54,15 +51,14 @@ impl<'a> Keeper<'a> {
             Ok(Recorded { evidence, capture }) => {
                 outcome.verdict = Some(verdict::judge(plan, &evidence));
                 self.save(&mut outcome, plan, &evidence, capture);
-                let (holds, repeated) = (outcome.holds(), self.args.repeat > 1);
                 // Of a failure everything is needed, and to be explained.
-                let is_needed = !repeated && (!holds || self.args.explain);
+                let is_needed = match self.args.repeat {
+                    1 => !outcome.holds() || self.args.explain,
+                    _ => false,
+                };
                 outcome.evidence = Some(evidence);
                 if !is_needed {
-                    let bulk = self.spare(&mut outcome);
-                    if repeated && !holds {
-                        self.tell(&outcome, bulk);
-                    }
+                    self.spare(&mut outcome);
                 }
             }
         }
@@ -72,20 +68,23 @@ impl<'a> Keeper<'a> {
     /// Lets go of what was recorded, but for the numbers; when what reports say of it is put down. Of many repetitions they say
     /// the numbers only, and all of the first failure. The next cases use the memory again, which the kernel would have to
     /// clear for them.
-    fn spare(&self, outcome: &mut Outcome) -> Bulk {
-        if self.args.repeat == 1 {
-            outcome.record = Some(Box::new(Record::from(&*outcome)));
+    fn spare(&mut self, outcome: &mut Outcome) {
+        match self.args.repeat {
+            1 => outcome.record = Some(Box::new(Record::from(&*outcome))),
+            _ => self.tell(outcome),
         }
-        let evidence = outcome.evidence.as_mut();
-        evidence.map_or_else(Bulk::default, Bulk::taken)
+        outcome.evidence = outcome.evidence.take().map(slim);
     }
 
     /// Keeps all of a failure when none is known that was earlier. Runs end in any order.
-    fn tell(&mut self, outcome: &Outcome, bulk: Bulk) {
-        let first = self.told.entry(key(outcome));
-        let first = first.or_insert_with(|| (u32::MAX, Bulk::default()));
-        if outcome.attempt <= first.0 {
-            *first = (outcome.attempt, bulk);
+    fn tell(&mut self, outcome: &Outcome) {
+        let key = key(outcome);
+        let earlier = |told: &(u32, Evidence)| told.0 < outcome.attempt;
+        if let Some(evidence) = &outcome.evidence
+            && !outcome.holds()
+            && !self.told.get(&key).is_some_and(earlier)
+        {
+            self.told.insert(key, (outcome.attempt, evidence.clone()));
         }
     }
 
@@ -151,12 +150,9 @@ impl<'a> Keeper<'a> {
     pub(super) fn settle(&mut self, outcomes: &mut [Outcome]) {
         for outcome in outcomes {
             let key = key(outcome);
-            let is_told = |told: &(u32, Bulk)| told.0 == outcome.attempt;
-            if self.told.get(&key).is_some_and(is_told)
-                && let Some(evidence) = &mut outcome.evidence
-                && let Some((_, bulk)) = self.told.remove(&key)
-            {
-                bulk.give_back(evidence);
+            let is_told = |told: &(u32, Evidence)| told.0 == outcome.attempt;
+            if self.told.get(&key).is_some_and(is_told) {
+                outcome.evidence = self.told.remove(&key).map(|(_, evidence)| evidence);
             }
             if self.kept.get(&key) != Some(&outcome.attempt) {
                 outcome.saved = None;
@@ -171,69 +167,26 @@ fn key(outcome: &Outcome) -> (String, String) {
     (outcome.case.lab.clone(), outcome.case.name.clone())
 }
 
-/// What is large of evidence, and not among the numbers that are told of many repetitions.
-#[derive(Debug, Default)]
-struct Bulk {
-    packets: Vec<Packet>,
-    connections: Vec<Connection>,
-    flows: Vec<Flow>,
-    hosts: BTreeMap<String, HostEvidence>,
-    lookups: Vec<Lookup>,
-    pairs: Vec<Pair>,
-    own_answers: Vec<OwnAnswer>,
-    mappings: Vec<Mapping>,
-    refusals: Vec<Refusal>,
-}
-
-impl Bulk {
-    /// Taken out of evidence.
-    fn taken(evidence: &mut Evidence) -> Self {
-        Self {
-            packets: take(&mut evidence.packets),
-            connections: take(&mut evidence.connections),
-            flows: take(&mut evidence.flows),
-            hosts: take(&mut evidence.hosts),
-            lookups: take(&mut evidence.lookups),
-            pairs: take(&mut evidence.pairs),
-            own_answers: take(&mut evidence.own_answers),
-            mappings: take(&mut evidence.mappings),
-            refusals: take(&mut evidence.refusals),
-        }
-    }
-
-    /// Back into it.
-    fn give_back(self, evidence: &mut Evidence) {
-        let Self {
-            packets,
-            connections,
-            flows,
-            hosts,
-            lookups,
-            pairs,
-            own_answers,
-            mappings,
-            refusals,
-        } = self;
-        let rest = take(evidence);
-        *evidence = Evidence {
-            packets,
-            connections,
-            flows,
-            hosts,
-            lookups,
-            pairs,
-            own_answers,
-            mappings,
-            refusals,
-            ..rest
-        };
+/// Without what is large, and not among the numbers that are told of many repetitions.
+fn slim(evidence: Evidence) -> Evidence {
+    Evidence {
+        packets: Vec::new(),
+        connections: Vec::new(),
+        flows: Vec::new(),
+        hosts: BTreeMap::new(),
+        lookups: Vec::new(),
+        pairs: Vec::new(),
+        own_answers: Vec::new(),
+        mappings: Vec::new(),
+        refusals: Vec::new(),
+        ..evidence
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{LinkDid, LinkEffect, OnLinks};
+    use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
     use crate::report::Report;
     use clap::Parser as _;
 

@@ -47,7 +47,7 @@ mod vpcs;
 mod tests;
 
 pub use cases::lab_name;
-pub use kubernetes::{KubeProxy, Place, Translation};
+pub use kubernetes::{KubeProxy, PodPlace, Translation};
 pub use model::*;
 
 use crate::diag::codes::plan as code;

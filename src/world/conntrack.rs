@@ -4,10 +4,9 @@
 //! entries of the table.
 
 use super::counters::Counters;
+use super::ctnetlink::Message;
 use super::dump;
-use rtnetlink::packet_core::{
-    DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable, NlasIterator,
-};
+use rtnetlink::packet_core::NlasIterator;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -19,17 +18,14 @@ pub const ENTRIES: &str = "entries";
 /// Every namespace has it once the module nf_conntrack is there.
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
-/// `IPCTNL_MSG_CT_GET_STATS_CPU` of `NFNL_SUBSYS_CTNETLINK`.
-const GET_STATS_CPU: u16 = 1 << 8 | 4;
+/// `IPCTNL_MSG_CT_GET_STATS_CPU`.
+const GET_STATS_CPU: u16 = 4;
 
 /// `IPCTNL_MSG_CT_GET_STATS`.
-const GET_STATS: u16 = 1 << 8 | 5;
+const GET_STATS: u16 = 5;
 
 /// `CTA_STATS_GLOBAL_ENTRIES`.
 const GLOBAL_ENTRIES: u16 = 1;
-
-/// `struct nfgenmsg`: all families, version 0, no resource.
-const FAMILY: [u8; 4] = [libc::AF_UNSPEC as u8, 0, 0, 0];
 
 /// `enum ctattr_stats_cpu`, in the words of conntrack(8); those that kernels no longer count are left out. Source:
 /// include/uapi/linux/netfilter/nfnetlink_conntrack.h
@@ -84,70 +80,27 @@ fn absence(error: &io::Error) -> String {
 
 fn counted() -> io::Result<Counters> {
     let socket = dump::socket(NETLINK_NETFILTER)?;
+    let question = |kind| Message::new(kind, libc::AF_UNSPEC, Vec::new());
     let mut counters = Counters::new();
-    dump::dump(&socket, Counts::of(GET_STATS_CPU), |one: Counts| {
-        for (kind, count) in one.counts {
+    dump::dump(&socket, question(GET_STATS_CPU), |one: Message| {
+        for (kind, count) in counts(&one.attributes) {
             if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == kind) {
                 *counters.entry((*name).to_owned()).or_default() += count;
             }
         }
     })?;
-    let table = dump::ask(&socket, Counts::of(GET_STATS))?.unwrap_or_default();
-    let entries = table
-        .counts
-        .iter()
-        .find(|(kind, _)| *kind == GLOBAL_ENTRIES);
-    counters.extend(entries.map(|(_, count)| (ENTRIES.to_owned(), *count)));
+    let table = dump::ask(&socket, question(GET_STATS))?.unwrap_or_default();
+    let entries = counts(&table.attributes).find(|(kind, _)| *kind == GLOBAL_ENTRIES);
+    counters.extend(entries.map(|(_, count)| (ENTRIES.to_owned(), count)));
     Ok(counters)
 }
 
-/// What one processor counted, or the table as a whole, by attribute; as a question empty.
-#[derive(Debug, Default)]
-struct Counts {
-    /// Which of the two a question is about.
-    message: u16,
-    counts: Vec<(u16, i64)>,
-}
-
-impl Counts {
-    fn of(message: u16) -> Self {
-        Self {
-            message,
-            counts: Vec::new(),
-        }
-    }
-}
-
-impl NetlinkSerializable for Counts {
-    fn message_type(&self) -> u16 {
-        self.message
-    }
-
-    fn buffer_len(&self) -> usize {
-        FAMILY.len()
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&FAMILY);
-    }
-}
-
-impl NetlinkDeserializable for Counts {
-    type Error = DecodeError;
-
-    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
-        let mut counts = Vec::new();
-        for attribute in NlasIterator::new(payload.get(FAMILY.len()..).unwrap_or_default()) {
-            let attribute = attribute?;
-            if let Ok(count) = attribute.value().try_into() {
-                counts.push((attribute.kind(), u32::from_be_bytes(count).into()));
-            }
-        }
-        Ok(Self {
-            message: header.message_type,
-            counts,
-        })
-    }
+/// What one processor counted, or the table as a whole, by attribute.
+fn counts(attributes: &[u8]) -> impl Iterator<Item = (u16, i64)> {
+    NlasIterator::new(attributes).flatten().filter_map(|one| {
+        let count: [u8; 4] = one.value().try_into().ok()?;
+        Some((one.kind(), u32::from_be_bytes(count).into()))
+    })
 }
 
 #[cfg(test)]
@@ -156,14 +109,9 @@ mod tests {
 
     #[test]
     fn a_processor_s_counts_are_read_in_network_byte_order() {
-        let payload = [
-            &FAMILY[..],
-            &[8, 0, 9, 0, 0, 0, 1, 2],
-            &[8, 0, 4, 0, 0, 0, 0, 7],
-        ]
-        .concat();
-        let told = Counts::deserialize(&NetlinkHeader::default(), &payload);
-        assert_eq!(told.expect("two attributes").counts, [(9, 258), (4, 7)]);
+        let attributes = [8, 0, 9, 0, 0, 0, 1, 2, 8, 0, 4, 0, 0, 0, 0, 7];
+        let told: Vec<(u16, i64)> = counts(&attributes).collect();
+        assert_eq!(told, [(9, 258), (4, 7)]);
     }
 
     #[test]

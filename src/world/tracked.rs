@@ -1,21 +1,16 @@
 //! Single entries of a namespace's connection tracking: which are translations to a place that is no more, and their end. As
 //! `conntrack -L` and `-D` have them. Not here: what was counted (see `conntrack`).
 
+use super::ctnetlink::Message;
 use super::dump;
-use rtnetlink::packet_core::{
-    DecodeError, NLA_F_NESTED, NLA_HEADER_SIZE, NetlinkDeserializable, NetlinkHeader,
-    NetlinkSerializable, NlasIterator,
-};
+use rtnetlink::packet_core::{NLA_F_NESTED, NLA_HEADER_SIZE, NlasIterator};
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// `IPCTNL_MSG_CT_GET` and `IPCTNL_MSG_CT_DELETE` of `NFNL_SUBSYS_CTNETLINK`.
-const GET: u16 = 1 << 8 | 1;
-const DELETE: u16 = 1 << 8 | 2;
-
-/// `struct nfgenmsg`: IPv4, version 0, no resource.
-const FAMILY: [u8; 4] = [libc::AF_INET as u8, 0, 0, 0];
+/// `IPCTNL_MSG_CT_GET` and `IPCTNL_MSG_CT_DELETE`.
+const GET: u16 = 1;
+const DELETE: u16 = 2;
 
 // `enum ctattr_type` and those inside of it. Source: include/uapi/linux/netfilter/nfnetlink_conntrack.h
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -67,7 +62,8 @@ impl Stale {
 pub fn forget(stale: &[Stale]) -> io::Result<usize> {
     let socket = dump::socket(NETLINK_NETFILTER)?;
     let mut entries = Vec::new();
-    dump::dump(&socket, Message::of(GET), |message: Message| {
+    let question = Message::new(GET, libc::AF_INET, Vec::new());
+    dump::dump(&socket, question, |message: Message| {
         entries.extend(Entry::read(&message.attributes));
     })?;
     let mut forgotten = 0;
@@ -75,10 +71,7 @@ pub fn forget(stale: &[Stale]) -> io::Result<usize> {
         if !stale.iter().any(|stale| stale.is(entry)) {
             continue;
         }
-        let question = Message {
-            kind: DELETE,
-            attributes: entry.handle.clone(),
-        };
+        let question = Message::new(DELETE, libc::AF_INET, entry.handle.clone());
         match dump::ask(&socket, question) {
             Ok(_) => forgotten += 1,
             // It came to its end by itself.
@@ -166,49 +159,6 @@ fn append(attributes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     attributes.extend(kind.to_ne_bytes());
     attributes.extend(value);
     attributes.resize(attributes.len().next_multiple_of(4), 0);
-}
-
-/// A message of ctnetlink, its attributes unread.
-#[derive(Debug)]
-struct Message {
-    kind: u16,
-    attributes: Vec<u8>,
-}
-
-impl Message {
-    fn of(kind: u16) -> Self {
-        Self {
-            kind,
-            attributes: Vec::new(),
-        }
-    }
-}
-
-impl NetlinkSerializable for Message {
-    fn message_type(&self) -> u16 {
-        self.kind
-    }
-
-    fn buffer_len(&self) -> usize {
-        FAMILY.len() + self.attributes.len()
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        let (family, attributes) = buffer.split_at_mut(FAMILY.len());
-        family.copy_from_slice(&FAMILY);
-        attributes.copy_from_slice(&self.attributes);
-    }
-}
-
-impl NetlinkDeserializable for Message {
-    type Error = DecodeError;
-
-    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self {
-            kind: header.message_type,
-            attributes: payload.get(FAMILY.len()..).unwrap_or_default().to_vec(),
-        })
-    }
 }
 
 #[cfg(test)]

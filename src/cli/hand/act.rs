@@ -1,6 +1,7 @@
 //! `hairpin do`: a step now, of the lab's own story or as a lab has them.
 
-use super::state::{Home, first_named};
+use super::choice::first_named;
+use super::state::Home;
 use super::wire::{self, Answer, Ask, Record, Told, line};
 use crate::cli::args::DoArgs;
 use crate::cli::terminal::{self, Stream};

@@ -1,6 +1,7 @@
 //! `hairpin capture`: what passed in a lab that is up, as pcapng.
 
-use super::state::{Home, named};
+use super::choice::named;
+use super::state::Home;
 use super::wire::{self, Answer, Ask, line};
 use crate::cli::args::CaptureArgs;
 use crate::cli::{Mistake, Status, terminal};

@@ -1,6 +1,7 @@
 //! `hairpin down`: ends a lab, and keeps what was recorded where that is wanted.
 
-use super::state::{Home, Place, named};
+use super::choice::named;
+use super::state::{Home, Place};
 use super::wire::{self, Answer, Ask, Record};
 use crate::cli::args::DownArgs;
 use crate::cli::terminal::{self, Stream};

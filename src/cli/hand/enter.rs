@@ -2,7 +2,8 @@
 //!
 //! They are in the host's network, see its names, and belong to the lab's processes: they end with it.
 
-use super::state::{Home, Place, first_named};
+use super::choice::first_named;
+use super::state::{Home, Place};
 use super::wire::{self, Answer, Ask};
 use crate::cli::args::{ExecArgs, ShellArgs};
 use crate::cli::{Mistake, Status, terminal};

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::net::SocketAddrV4;
 
 /// A port of a service, and the place of a pod behind it.
-pub type Place = (usize, usize);
+pub type PodPlace = (usize, usize);
 
 /// kube-proxy on all nodes of a cluster.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl KubeProxy {
     }
 
     /// An endpoint by its place.
-    pub fn translation(&self, (service, endpoint): Place) -> Option<Translation<'_>> {
+    pub fn translation(&self, (service, endpoint): PodPlace) -> Option<Translation<'_>> {
         let service = self.services.get(service)?;
         Some(Translation {
             service: &service.name,
@@ -62,7 +62,7 @@ impl KubeProxy {
 
     /// The rules of a node without these endpoints, as text for `nft -f` that puts them in the place of those that it has, in
     /// one transaction. Empty of a host that is no node.
-    pub fn rules_without(&self, node: HostId, gone: &HashSet<Place>) -> String {
+    pub fn rules_without(&self, node: HostId, gone: &HashSet<PodPlace>) -> String {
         let Some((_, name)) = self.nodes.iter().find(|(known, _)| *known == node) else {
             return String::new();
         };

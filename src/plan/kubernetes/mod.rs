@@ -16,7 +16,7 @@ mod vpc_cni;
 #[cfg(test)]
 mod tests;
 
-pub use endpoints::{KubeProxy, Place, Translation};
+pub use endpoints::{KubeProxy, PodPlace, Translation};
 pub(super) use services::Service;
 
 use super::HostId;

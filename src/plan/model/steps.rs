@@ -2,7 +2,7 @@
 
 use super::{Claim, HostId, StepId};
 use crate::fabric;
-use crate::plan::Place;
+use crate::plan::PodPlace;
 use crate::spec::Handover;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -147,7 +147,7 @@ pub enum Verb {
     /// Endpoints of services come to the nodes' service proxies, or are taken out of them.
     Endpoints {
         /// Service and place, as in [`fabric::config::ServiceProxy::services`], or in the plan's `kube_proxy`.
-        places: Vec<Place>,
+        places: Vec<PodPlace>,
         /// The pods' names, each once.
         pods: Vec<String>,
         /// The service's name.

@@ -4,7 +4,7 @@
 use super::{Story, locked};
 use crate::evidence::{Detail, ServiceEndpoint};
 use crate::fabric::change::Change;
-use crate::plan::{HostId, KubeProxy, Place};
+use crate::plan::{HostId, KubeProxy, PodPlace};
 use crate::world::tracked::{self, Stale};
 use crate::world::{Error, Host};
 use futures_util::future::try_join_all;
@@ -16,7 +16,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 impl Story {
     /// # Errors
     /// When a node does not take its rules, or does not let go of an entry.
-    pub(super) async fn endpoints(&self, places: &[Place], there: bool) -> Result<Detail, Error> {
+    pub(super) async fn endpoints(
+        &self,
+        places: &[PodPlace],
+        there: bool,
+    ) -> Result<Detail, Error> {
         let mut cleared = 0;
         match &self.plan.kube_proxy {
             Some(kube_proxy) => cleared = self.rewrite(kube_proxy, places, there).await?,
@@ -39,7 +43,7 @@ impl Story {
         })
     }
 
-    fn named(&self, place: Place) -> Option<ServiceEndpoint> {
+    fn named(&self, place: PodPlace) -> Option<ServiceEndpoint> {
         if let Some(kube_proxy) = &self.plan.kube_proxy {
             let translation = kube_proxy.translation(place)?;
             return Some(ServiceEndpoint {
@@ -61,7 +65,7 @@ impl Story {
     async fn rewrite(
         &self,
         kube_proxy: &KubeProxy,
-        places: &[Place],
+        places: &[PodPlace],
         there: bool,
     ) -> Result<usize, Error> {
         let gone = {

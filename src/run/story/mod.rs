@@ -20,7 +20,7 @@ use super::proxy::Journal;
 use super::server::Servers;
 use super::{Baseline, Cancel, Sockets};
 use crate::evidence::StepResult;
-use crate::plan::{HostId, Place, Plan, StepId, Verb};
+use crate::plan::{HostId, Plan, PodPlace, StepId, Verb};
 use crate::world::{Error, World};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -61,7 +61,7 @@ struct Memory {
     turns: Mutex<HashMap<(HostId, String), usize>>,
     names: Names,
     /// Endpoints that were taken out of their services, where kube-proxy's rules say which there are.
-    gone: Mutex<HashSet<Place>>,
+    gone: Mutex<HashSet<PodPlace>>,
     /// Becomes true when only programs in the background are left.
     told: watch::Sender<bool>,
 }
