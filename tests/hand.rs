@@ -113,6 +113,14 @@ impl Bench {
         serde_json::from_str(&text).expect("a list")
     }
 
+    /// Until a lab that is kept in the foreground is up.
+    fn await_up(&self) {
+        eventually(LIMIT, "it is up", || {
+            let rows = self.ps();
+            rows.iter().any(|row| row["state"] == "up").then_some(())
+        });
+    }
+
     /// The process that keeps a lab up.
     fn keeper(&self, name: &str) -> u32 {
         let rows = self.ps();

@@ -203,13 +203,7 @@ fn in_front_it_ends_with_ctrl_c() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    eventually(LIMIT, "it is up", || {
-        bench
-            .ps()
-            .iter()
-            .any(|row| row["state"] == "up")
-            .then_some(())
-    });
+    bench.await_up();
     bench.ends(0, &["exec", "client", "--", "true"]);
     let interrupted = Command::new("kill")
         .args(["-INT", &front.id().to_string()])
@@ -319,10 +313,7 @@ fn who_asks_nothing_keeps_no_lab_from_its_end() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    eventually(LIMIT, "it is up", || {
-        let rows = bench.ps();
-        rows.iter().any(|row| row["state"] == "up").then_some(())
-    });
+    bench.await_up();
     // Shorter than an address may be, wherever the folder is.
     let folder = fs::File::open(bench.state().join("web")).expect("its folder");
     let control = format!("/proc/self/fd/{}/control", folder.as_raw_fd());
@@ -452,10 +443,7 @@ fn in_front_output_that_is_lost_is_no_success() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    eventually(LIMIT, "it is up", || {
-        let rows = bench.ps();
-        rows.iter().any(|row| row["state"] == "up").then_some(())
-    });
+    bench.await_up();
     bench.ends(0, &["down"]);
     assert_eq!(front.wait().expect("it ends").code(), Some(3));
     assert_eq!(bench.folders(), [] as [String; 0]);
