@@ -22,16 +22,19 @@ struct Row {
 }
 
 impl Row {
-    fn of(place: &Place) -> Self {
-        let alive = place.is_alive();
+    /// None: it has gone meanwhile.
+    fn of(place: &Place) -> Option<Self> {
+        let watch = place.watch()?;
         let about = place.description();
         let state = match &about {
-            _ if !alive => "dead",
+            // Nobody holds one that has ended either.
+            _ if !watch.is_alive() => place.watch().map(|_| "dead")?,
             Some(about) if about.hosts.is_empty() => "building",
+            None if !place.is_described() => return None,
             Some(_) | None => "up",
         };
         let name = place.name();
-        match about {
+        Some(match about {
             Some(about) => Self {
                 name,
                 state,
@@ -52,13 +55,13 @@ impl Row {
                 hosts: Vec::new(),
                 pid: 0,
             },
-        }
+        })
     }
 }
 
 /// Tells what is up.
 pub fn ps(args: &PsArgs) -> Result<u8, Mistake> {
-    let rows: Vec<Row> = Home::of_user().labs()?.iter().map(Row::of).collect();
+    let rows: Vec<Row> = Home::of_user().labs()?.iter().filter_map(Row::of).collect();
     match args.format {
         OutputFormat::Json => {
             let text = serde_json::to_string_pretty(&rows).expect("rows are plain data");
@@ -128,5 +131,35 @@ fn age(age: Duration) -> String {
         60..3600 => format!("{} min", seconds / 60),
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         86_400.. => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::hand::state::Description;
+    use std::mem::ManuallyDrop;
+
+    #[test]
+    fn a_lab_that_comes_or_goes_is_neither_up_nor_dead() {
+        let folder = std::env::temp_dir().join(format!("hairpin-ps-{}", std::process::id()));
+        let home = Home(folder.clone());
+        let about = Description::new("web", "web.yaml", "web", "plain");
+        std::thread::scope(|scope| {
+            let coming = scope.spawn(|| {
+                for _ in 0..500 {
+                    let held = home.claim(&about).expect("a free name");
+                    held.remove().expect("its own");
+                    drop(ManuallyDrop::into_inner(held.lock));
+                }
+            });
+            while !coming.is_finished() {
+                for place in home.labs().expect("a folder of one's own") {
+                    let state = Row::of(&place).map(|row| row.state);
+                    assert!(matches!(state, None | Some("building")), "{state:?}");
+                }
+            }
+        });
+        std::fs::remove_dir_all(folder).expect("a folder of one's own");
     }
 }

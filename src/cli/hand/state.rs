@@ -20,10 +20,11 @@ const VERSION: u32 = 1;
 const LAB: &str = "lab.json";
 const DRAFT: &str = "lab.draft";
 const LOCK: &str = "lock";
+const LOCK_DRAFT: &str = "lock.draft";
 const CONTROL: &str = "control";
 const LOG: &str = "log";
-/// All that is ever in a folder.
-const FILES: [&str; 5] = [LAB, DRAFT, LOCK, CONTROL, LOG];
+/// All that is ever in a folder. The lock goes last: with it, what is left is known as hairpin's.
+const FILES: [&str; 6] = [LAB, DRAFT, LOCK_DRAFT, CONTROL, LOG, LOCK];
 /// Taken while a folder is made or removed.
 const GATE: &str = ".lock";
 /// Bytes of a name.
@@ -148,11 +149,13 @@ impl Home {
         }
         let made = fs::DirBuilder::new().mode(0o700).create(&place.0);
         made.map_err(|error| place.failed("make", &error))?;
-        let lock = place.open_lock(true)?;
-        // Nobody keeps it for longer than it takes to look.
+        let lock = place.open_lock(LOCK_DRAFT, true)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive)
             .map_err(|(_, errno)| place.failed("lock", &errno.into()))?;
         place.describe(description)?;
+        // A lab is one from here on: it is found with its description, and held, or not at all.
+        let named = fs::rename(place.0.join(LOCK_DRAFT), place.0.join(LOCK));
+        named.map_err(|error| place.failed("write into", &error))?;
         Ok(Held {
             place,
             lock: ManuallyDrop::new(lock),
@@ -237,6 +240,11 @@ impl Place {
         serde_json::from_str(&text).ok()
     }
 
+    /// It says what it is, also where that cannot be read: another release wrote it. One that is being removed does not any more.
+    pub fn is_described(&self) -> bool {
+        self.0.join(LAB).exists()
+    }
+
     /// Writes down what it is.
     ///
     /// # Errors
@@ -259,7 +267,7 @@ impl Place {
 
     /// Watches whoever keeps it up now: another lab may get its name before all of this one has ended. None: it has gone.
     pub fn watch(&self) -> Option<Watch> {
-        self.open_lock(false).ok().map(Watch)
+        self.open_lock(LOCK, false).ok().map(Watch)
     }
 
     /// The control socket's folder, opened: a path through it is short enough for an address, wherever it is.
@@ -318,10 +326,10 @@ impl Place {
         }
     }
 
-    fn open_lock(&self, create: bool) -> Result<File, Mistake> {
+    fn open_lock(&self, name: &str, create: bool) -> Result<File, Mistake> {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(create).mode(0o600);
-        let file = options.open(self.0.join(LOCK));
+        let file = options.open(self.0.join(name));
         file.map_err(|error| self.failed("write into", &error))
     }
 
