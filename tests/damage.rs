@@ -183,7 +183,9 @@ fn variants(value: &Value) -> Vec<Value> {
         Value::Number(number) => {
             let now = number.as_f64().unwrap_or_default();
             let whole = number.as_i64().unwrap_or_default();
-            others.extend([json!(0), json!(whole + 1), json!(whole - 1), json!(-whole)]);
+            // One that was damaged before may be the last that there is.
+            others.extend([json!(0), json!(whole.saturating_add(1))]);
+            others.extend([whole.saturating_sub(1), whole.saturating_neg()].map(|it| json!(it)));
             others.extend([json!(now + 0.5), json!(-now * 1000.0), json!(now * 1e6)]);
             others.extend([
                 json!(1_i64 << 32),
