@@ -12,6 +12,7 @@
 
 use hairpin::cli::allocator::{Allocator, keep_large_apart};
 use hairpin::plan::{self, HostId, Plan};
+use hairpin::world::builders::Site;
 use hairpin::world::namespace::{Namespace, Place};
 use hairpin::world::program::give_way_when_woken;
 use hairpin::world::{World, socket, supervise};
@@ -183,7 +184,7 @@ fn plan_of(clients: usize) -> Plan {
 /// The same with a router that translates in the kernel.
 async fn through_kernel(held: usize) -> Round {
     let bare = |name: &str| {
-        let (namespace, made) = Namespace::spawn(name, held, || Ok(())).expect("a namespace");
+        let (namespace, made) = Site::one(name, held, || Ok(())).expect("a namespace");
         made.wait().expect("a namespace");
         namespace
     };

@@ -1,6 +1,5 @@
 //! When cases begin: so many at a time, and only while the machine keeps up with those that run.
 
-use super::worker::processors;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -84,6 +83,11 @@ async fn idle(over: impl Fn() -> bool) {
             return;
         }
     }
+}
+
+/// How many this process may use.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the worker process does: runs cases at once, judges them, reports.
 
 use super::args::{OutputFormat, RunArgs};
-use super::gate::Gate;
+use super::gate::{Gate, processors};
 use super::jobs::{Job, Jobs};
 use super::keeper::Keeper;
 use super::room::{Part, Room};
@@ -240,11 +240,6 @@ impl Runs {
         }
         outcomes
     }
-}
-
-/// How many this process may use.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn publish(args: &RunArgs, outcomes: &[Outcome], left_out: &LeftOut, began: Instant) -> Status {

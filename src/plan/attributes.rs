@@ -3,6 +3,8 @@
 //! The table is the elbv2 API's list for Network and Application Load Balancers, and the elb API's for classic ones. What it does
 //! not do is act: see `groups` and `balancers`. Attributes about logs to S3 and deletion change no packet.
 
+pub(super) use super::holder::Holder;
+
 use super::Sink;
 use super::meanings::meaning;
 use crate::diag::codes::{classic, plan as code};
@@ -62,47 +64,6 @@ pub(super) const CLIENT_ROUTING: &str = "dns_record.client_routing_policy";
 /// Whether a balancer's inbound rules are for what comes by PrivateLink. AWS: `on`; a parameter of SetSecurityGroups.
 pub(super) const ENFORCE_ON_PRIVATE_LINK: &str =
     "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
-
-/// What has attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holder {
-    Balancer,
-    Application,
-    Classic,
-    Group,
-    Listener,
-}
-
-impl Holder {
-    fn name(self) -> &'static str {
-        match self {
-            Holder::Balancer => "network load balancer",
-            Holder::Application => "application load balancer",
-            Holder::Classic => "classic load balancer",
-            Holder::Group => "target group",
-            Holder::Listener => "listener",
-        }
-    }
-
-    /// With its article.
-    fn one(self) -> String {
-        let article = match self {
-            Holder::Application => "an",
-            Holder::Balancer | Holder::Classic | Holder::Group | Holder::Listener => "a",
-        };
-        format!("{article} {}", self.name())
-    }
-
-    /// The `type` of a balancer; none: it is no balancer.
-    fn kind(self) -> Option<&'static str> {
-        match self {
-            Holder::Balancer => Some("network"),
-            Holder::Application => Some("application"),
-            Holder::Classic => Some("classic"),
-            Holder::Group | Holder::Listener => None,
-        }
-    }
-}
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]

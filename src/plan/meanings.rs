@@ -2,7 +2,7 @@
 //!
 //! Not here: which there are and what they may say (see `attributes`).
 
-use super::attributes::Holder;
+use super::holder::Holder;
 
 /// The default, and what the attribute does. Empty for an attribute that is none of the holder's.
 pub(super) fn meaning(holder: Holder, name: &str) -> &'static str {

@@ -24,6 +24,7 @@ mod endpoints;
 mod glossary;
 mod groups;
 mod guards;
+mod holder;
 mod hosts;
 mod kubernetes;
 pub mod lists;

@@ -7,7 +7,7 @@
 //! it: none.
 
 use super::error::Error;
-use super::namespace::{Namespace, Pending};
+use super::namespace::{Furnish, Namespace, Pending};
 use super::sysctl;
 use nix::sched::{CloneFlags, setns, unshare};
 use std::collections::VecDeque;
@@ -18,9 +18,6 @@ use std::thread;
 
 /// A third would wait for the lock like a crowd.
 const BUILDERS: usize = 2;
-
-/// Furnishes a namespace from inside, or is told why it could not be made.
-pub(super) type Furnish = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// What is to be built.
 #[derive(Default)]
@@ -50,6 +47,21 @@ impl Site {
             furnish,
         });
         (namespace, pending)
+    }
+
+    /// Makes one namespace only, as [`Site::add`] and [`Site::build`] do.
+    ///
+    /// # Errors
+    /// When no thread can be had. What fails inside is in the [`Pending`].
+    pub fn one<T: Send + 'static>(
+        name: &str,
+        connections: usize,
+        first: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<(Namespace, Pending<T>), Error> {
+        let mut site = Self::default();
+        let one = site.add(name, connections, first);
+        site.build().map_err(|error| error.on(name))?;
+        Ok(one)
     }
 
     /// Builds all of them, from where the calling thread is, and waits for that.

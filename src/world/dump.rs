@@ -1,6 +1,6 @@
 //! What the kernel answers by netlink (RFC 3549 section 2.3.2), tables as a whole (NLM_F_DUMP) or single answers, read by a thread that waits for them.
 //!
-//! Not here: what is built by netlink (see `netlink`), and what is asked for (see `sock_diag`, `conntrack`).
+//! Not here: what is built by netlink (see `netlink`), and what is asked for (see `tcp_sockets`, `conntrack`).
 
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,

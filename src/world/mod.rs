@@ -5,7 +5,7 @@
 //! (see `run`) and any decision about a packet (see `fabric`).
 
 pub mod annex;
-mod builders;
+pub mod builders;
 pub mod conntrack;
 pub mod counters;
 mod ctnetlink;
@@ -27,7 +27,6 @@ pub mod probe;
 pub mod proc;
 pub mod program;
 mod recorder;
-mod sock_diag;
 pub mod socket;
 pub mod supervise;
 mod sysctl;

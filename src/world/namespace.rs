@@ -3,7 +3,6 @@
 //! The thread is the only holder besides sockets and the device, so the kernel frees the namespace when the runner
 //! dies, however it dies. Work is sent to it as closures: a socket costs 10 us that way, 1.7 ms with a throw-away thread.
 
-use super::builders::{Furnish, Site};
 use super::error::Error;
 use nix::unistd::{Pid, gettid};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,9 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// Furnishes a namespace from inside, or is told why it could not be made.
+pub(super) type Furnish = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// Stack of a resident thread, bytes. It runs small closures only; a thousand of them must be cheap.
 const STACK: usize = 256 * 1024;
@@ -41,22 +43,6 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes a namespace that may have so many TCP connections at once, and runs `first` inside. For many at once see
-    /// [`Site`].
-    ///
-    /// # Errors
-    /// When no thread can be had. What fails inside is in the [`Pending`].
-    pub fn spawn<T: Send + 'static>(
-        name: &str,
-        connections: usize,
-        first: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<(Self, Pending<T>), Error> {
-        let mut site = Site::default();
-        let one = site.add(name, connections, first);
-        site.build().map_err(|error| error.on(name))?;
-        Ok(one)
-    }
-
     /// One that is yet to be made, and what is to be done in it then.
     pub(super) fn announce<T: Send + 'static>(
         name: &str,

@@ -297,7 +297,7 @@ fn extended_answer(header: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::namespace::Namespace;
+    use super::super::builders::Site;
     use super::*;
     use nix::net::if_::if_nametoindex;
     use rtnetlink::LinkVeth;
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_device_without_a_carrier_is_not_ready_though_it_is_up() {
-        let made = Namespace::spawn("pair", 0, near_end);
+        let made = Site::one("pair", 0, near_end);
         match made.and_then(|(_namespace, ends)| ends.wait()) {
             Ok(ends) => assert_eq!(ends, (false, true)),
             Err(error) if error.errno == Some(Errno::EPERM) => {

@@ -1,54 +1,17 @@
-//! What the kernel tells about a namespace under `/proc/thread-self/net`: who listens, and sockets where sock_diag does not tell (see
-//! `tcp_sockets`). Its counters: see `counters`.
+//! What the kernel tells about itself, and about a namespace under `/proc/thread-self`: who it is, and who listens. Its sockets: see
+//! `tcp_sockets`; its counters: see `counters`.
 //!
 //! To be read from a thread inside the namespace: `/proc/net` and `/proc/self/net` are the main thread's.
 
 use super::error::Error;
-use super::tcp_sockets::TcpSocket;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// `uname -r`; empty when the kernel does not say.
 pub fn kernel_release() -> String {
     nix::sys::utsname::uname()
         .map(|name| name.release().to_string_lossy().into_owned())
         .unwrap_or_default()
-}
-
-/// The TCP sockets of this thread's namespace as `tcp_sockets` has them, without what only sock_diag tells.
-///
-/// # Errors
-/// When `/proc` cannot be read.
-pub(super) fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
-    let path = "/proc/thread-self/net/tcp";
-    let mut text =
-        fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
-    if may_have_ipv6_sockets() {
-        // Without IPv6 in the kernel there is no such file.
-        text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
-    }
-    let sockets = text.lines().filter_map(parse_socket);
-    Ok(sockets.filter(|socket| socket.state != "LISTEN").collect())
-}
-
-/// False where the kernel counts no TCP socket of IPv6, and none of either family in TIME_WAIT, who have left that count: it
-/// would walk through the tables of the whole machine for nothing.
-fn may_have_ipv6_sockets() -> bool {
-    let counts =
-        |file| fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
-    match count_of(&counts("sockstat6"), "TCP6:", "inuse") {
-        Some(0) => count_of(&counts("sockstat"), "TCP:", "tw") != Some(0),
-        _ => true,
-    }
-}
-
-/// A figure of a line such as `TCP: inuse 2 orphan 0 tw 1 alloc 5 mem 1`.
-fn count_of(text: &str, line: &str, name: &str) -> Option<u64> {
-    let rest = text.lines().find_map(|one| one.strip_prefix(line))?;
-    let mut words = rest.split_whitespace();
-    words.find(|word| *word == name)?;
-    words.next()?.parse().ok()
 }
 
 /// True when something listens on the port, TCP or (unconnected) UDP, IPv4 or IPv6.
@@ -85,61 +48,6 @@ pub fn listens(port: u16, udp: bool) -> Result<bool, Error> {
     Ok(false)
 }
 
-fn parse_socket(line: &str) -> Option<TcpSocket> {
-    let mut fields = line.split_whitespace().skip(1);
-    let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-    let mut pair = || {
-        let (first, second) = fields.next()?.split_once(':')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        Some((number(first)?, number(second)?))
-    };
-    let ((send_queue, recv_queue), (timer, ticks)) = (pair()?, pair()?);
-    let retransmits = u64::from_str_radix(fields.next()?, 16).ok()?;
-    Some(TcpSocket {
-        state: state_name(u8::from_str_radix(state, 16).ok()?),
-        local: parse_address(local)?,
-        remote: parse_address(remote)?,
-        send_queue,
-        recv_queue,
-        timer: timer_word(timer),
-        // The kernel tells of its timers in hundredths of a second (USER_HZ).
-        timer_ms: ticks * 10,
-        retransmits,
-        info: None,
-    })
-}
-
-/// The kernel's numbering of what a socket waits for, which /proc and sock_diag have in common, in the words of `ss`.
-pub(super) fn timer_word(timer: u64) -> &'static str {
-    match timer {
-        1 => "on",
-        2 => "keepalive",
-        3 => "timewait",
-        4 => "persist",
-        _ => "",
-    }
-}
-
-/// `0100007F:1F90`: the address in words of host byte order, the port as a number.
-fn parse_address(text: &str) -> Option<SocketAddr> {
-    let (address, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| {
-        let word = u32::from_str_radix(address.get(8 * at..8 * at + 8)?, 16).ok()?;
-        Some(word.to_ne_bytes())
-    };
-    let address: IpAddr = match address.len() {
-        8 => Ipv4Addr::from(word(0)?).into(),
-        32 => {
-            let bytes = [word(0)?, word(1)?, word(2)?, word(3)?].concat();
-            let bytes: [u8; 16] = bytes.try_into().ok()?;
-            Ipv6Addr::from(bytes).to_canonical()
-        }
-        _ => return None,
-    };
-    Some(SocketAddr::new(address, port))
-}
-
 /// The inode number of this thread's network namespace.
 ///
 /// # Errors
@@ -150,60 +58,4 @@ pub fn namespace() -> Result<u32, Error> {
     let data = fs::metadata(path).map_err(|error| Error::io(format!("look at {path}"), &error))?;
     // The kernel keeps it in 32 bits.
     Ok(data.ino() as u32)
-}
-
-/// Linux's numbering of TCP states (`include/net/tcp_states.h`).
-pub fn state_name(state: u8) -> &'static str {
-    match state {
-        1 => "ESTABLISHED",
-        2 => "SYN_SENT",
-        3 => "SYN_RECV",
-        4 => "FIN_WAIT1",
-        5 => "FIN_WAIT2",
-        6 => "TIME_WAIT",
-        7 => "CLOSE",
-        8 => "CLOSE_WAIT",
-        9 => "LAST_ACK",
-        10 => "LISTEN",
-        11 => "CLOSING",
-        12 => "NEW_SYN_RECV",
-        _ => "UNKNOWN",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_count_of_sockets_is_found_by_its_name() {
-        let text =
-            "sockets: used 9\nTCP: inuse 2 orphan 0 tw 7 alloc 5 mem 1\nUDP: inuse 3 mem 0\n";
-        assert_eq!(count_of(text, "TCP:", "tw"), Some(7));
-        assert_eq!(count_of(text, "UDP:", "inuse"), Some(3));
-        assert_eq!(count_of(text, "UDP:", "tw"), None);
-    }
-
-    #[test]
-    fn sockets_are_read_in_host_byte_order() {
-        let line = "   1: 0A00000A:0050 0A6433C6:9C40 01 00000040:00000003 01:0000001F 00000002     0        0 1 1 0 20 4 30 10 -1";
-        let socket = parse_socket(line).expect("a line of /proc/net/tcp");
-        if cfg!(target_endian = "little") {
-            assert_eq!(socket.local, "10.0.0.10:80".parse().expect("an address"));
-            assert_eq!(
-                socket.remote,
-                "198.51.100.10:40000".parse().expect("an address")
-            );
-        }
-        assert_eq!(socket.state, "ESTABLISHED");
-        assert_eq!((socket.send_queue, socket.recv_queue), (64, 3));
-        assert_eq!((socket.timer, socket.timer_ms), ("on", 310));
-        assert_eq!(socket.retransmits, 2);
-        if cfg!(target_endian = "little") {
-            let six = parse_address("B80D0120000000000000000001000000:01BB");
-            assert_eq!(six, "[2001:db8::1]:443".parse().ok());
-            let mapped = parse_address("0000000000000000FFFF00000100000A:0050");
-            assert_eq!(mapped, "10.0.0.1:80".parse().ok());
-        }
-    }
 }

@@ -214,7 +214,7 @@ pub async fn asking(namespace: &Namespace, to: SocketAddrV4) -> Result<UdpSocket
 /// The part of `struct tcp_info` that evidence needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpInfo {
-    /// Linux's number of the state (see [`super::proc::state_name`]).
+    /// Linux's number of the state (see [`super::tcp_sockets::state_name`]).
     pub state: u8,
     /// Bytes the peer acknowledged; counts the SYN (and FIN) as one each.
     pub bytes_acked: u64,

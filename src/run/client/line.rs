@@ -286,7 +286,7 @@ impl Line {
             if stream.is_datagram() {
                 state.ended = "open";
             } else if state.ended.is_empty() || state.ended == "eof" {
-                state.ended = match crate::world::proc::state_name(state.last.state) {
+                state.ended = match crate::world::tcp_sockets::state_name(state.last.state) {
                     "CLOSE_WAIT" | "LAST_ACK" | "CLOSING" | "TIME_WAIT" => "eof",
                     "CLOSE" => {
                         let told = getsockopt(&*stream, sockopt::SocketError).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use crate::fabric::Place;
 use crate::fabric::config::GroupId;
-use crate::world::{proc, socket};
+use crate::world::{socket, tcp_sockets};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -183,7 +183,7 @@ impl Journal {
             let info = socket
                 .as_ref()
                 .map(|socket| socket::tcp_info(socket.as_fd()));
-            matches!(info, Some(Ok(info)) if proc::state_name(info.state) == "SYN_SENT")
+            matches!(info, Some(Ok(info)) if tcp_sockets::state_name(info.state) == "SYN_SENT")
         };
         self.tasks().open.values().all(waits)
     }

@@ -9,9 +9,10 @@ mod trial;
 pub use need::{Need, of as needs};
 
 use super::annex::RESERVE;
+use super::builders::Site;
 use super::error::Error;
 use super::namespace::Namespace;
-use super::{drops, sock_diag};
+use super::{drops, tcp_sockets};
 use super::{netlink::Netlink, program::Inside, tun};
 use crate::fabric::config::LINK_LOCAL_RESOLVER;
 use nix::sys::resource::{Resource, getrlimit};
@@ -63,7 +64,7 @@ pub async fn all(settings: &BTreeSet<Need>) -> Vec<Ability> {
         Err(_) => list.extend(without_host("hosts")),
     }
     list.push(drop_reasons(drops::watch().err().map(str::to_owned)));
-    list.push(tcp_info(sock_diag::tcp_sockets().err().map(|error| {
+    list.push(tcp_info(tcp_sockets::by_diag::tcp_sockets().err().map(|error| {
         format!("{error}: load the module (`modprobe tcp_diag`); states, queues and timers are told all the same")
     })));
     list.push(descriptors(descriptor_limit()));
@@ -278,7 +279,7 @@ pub fn least() -> Result<(), Error> {
 }
 
 fn host() -> Result<Namespace, Error> {
-    let (namespace, pending) = Namespace::spawn("probe", 0, || {
+    let (namespace, pending) = Site::one("probe", 0, || {
         let device = tun::create()?;
         let index = nix::net::if_::if_nametoindex(tun::NAME)
             .map_err(|errno| Error::system("find eth0", errno))?;

@@ -2,7 +2,7 @@
 
 use super::meter::Meter;
 use super::route::Route;
-use super::upload::Upload;
+use super::upload::{Upload, is_nonsense};
 use super::upstream::Upstream;
 use super::{Choice, Event, FORWARDED_FOR, Failure, Proxy, Surroundings};
 use http_body_util::{BodyExt, Either, Full};
@@ -12,8 +12,6 @@ use hyper::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Request, Response, StatusCode, Version};
-use std::error::Error as _;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
@@ -234,16 +232,6 @@ fn broken(error: &hyper::Error) -> Failure {
         true => Failure::Unreadable,
         false => Failure::Closed,
     }
-}
-
-/// True when what came is no content as HTTP has it.
-pub(super) fn is_nonsense(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    let unreadable = |error: &io::Error| {
-        let kind = error.kind();
-        kind == ErrorKind::InvalidData || kind == ErrorKind::InvalidInput
-    };
-    cause.is_some_and(unreadable)
 }
 
 /// What such an answer says.

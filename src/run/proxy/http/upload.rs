@@ -4,8 +4,9 @@
 //! client, whose content is asked for only as fast as it can be passed on.
 
 use super::Failure;
-use super::answer::is_nonsense;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -85,4 +86,14 @@ impl Body for Upload {
     fn size_hint(&self) -> SizeHint {
         self.content.size_hint()
     }
+}
+
+/// True when what came is no content as HTTP has it.
+pub(super) fn is_nonsense(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    let unreadable = |error: &io::Error| {
+        let kind = error.kind();
+        kind == ErrorKind::InvalidData || kind == ErrorKind::InvalidInput
+    };
+    cause.is_some_and(unreadable)
 }

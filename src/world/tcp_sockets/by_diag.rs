@@ -1,8 +1,7 @@
-//! TCP sockets of a namespace by sock_diag(7). Not here: what they are told by where the kernel has none (see `tcp_sockets`).
+//! TCP sockets of a namespace by sock_diag(7). Not here: what they are told by where the kernel has none (see `by_proc`).
 
-use super::dump;
-use super::proc::{state_name, timer_word};
-use super::tcp_sockets::TcpSocket;
+use super::socket::{TcpSocket, state_name, timer_word};
+use crate::world::dump;
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
@@ -23,7 +22,7 @@ const NEW_SYN_RECV: u32 = 1 << 12;
 ///
 /// # Errors
 /// When the kernel has no sock_diag for TCP (ENOENT), or gives no netlink socket.
-pub(super) fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
+pub(in crate::world) fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
     let socket = dump::socket(NETLINK_SOCK_DIAG)?;
     let mut sockets = Vec::new();
     for (family, id) in [

@@ -4,34 +4,13 @@
 //! Kernels have sock_diag for TCP in the modules inet_diag and tcp_diag, which a container cannot load. It is preferred because it leaves
 //! out who listens: /proc/net/tcp walks through the machine's table of those for each namespace.
 
-use super::error::Error;
-use super::{proc, sock_diag};
-pub use netlink_packet_sock_diag::inet::nlas::TcpInfo;
-use std::net::SocketAddr;
+pub(super) mod by_diag;
+mod by_proc;
+mod socket;
 
-/// A TCP socket of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpSocket {
-    /// As `ss` and RFC 9293 name it, with underscores: `ESTABLISHED`, `CLOSE_WAIT`.
-    pub state: &'static str,
-    /// Its own end.
-    pub local: SocketAddr,
-    /// The other end.
-    pub remote: SocketAddr,
-    /// Bytes written and not acknowledged, those not sent yet included.
-    pub send_queue: u64,
-    /// Bytes received and not read.
-    pub recv_queue: u64,
-    /// What it waits for, in the words of `ss`: `on` (to send again), `keepalive`, `timewait`, `persist` (to probe a
-    /// closed window); empty: nothing.
-    pub timer: &'static str,
-    /// How long still, milliseconds; by /proc in steps of 10.
-    pub timer_ms: u64,
-    /// How often it has sent again what was not acknowledged, without an answer since.
-    pub retransmits: u64,
-    /// What the kernel knows besides; none in TIME_WAIT, and by /proc.
-    pub info: Option<TcpInfo>,
-}
+pub use socket::{TcpInfo, TcpSocket, state_name};
+
+use super::error::Error;
 
 /// All TCP sockets of this thread's namespace but those that listen. An IPv4 connection of an IPv6 socket (a
 /// mapped address, RFC 4291 section 2.5.5.2) is shown as what it is on the wire.
@@ -39,9 +18,9 @@ pub struct TcpSocket {
 /// # Errors
 /// When neither sock_diag nor `/proc` tells.
 pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
-    sock_diag::tcp_sockets().or_else(|error| {
+    by_diag::tcp_sockets().or_else(|error| {
         tracing::debug!(%error, "no sock_diag");
-        proc::tcp_sockets()
+        by_proc::tcp_sockets()
     })
 }
 
@@ -49,7 +28,7 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
 
     /// At an address of this test's own: others' sockets come and go, and what is left of them may have its port.
     #[test]
@@ -74,7 +53,7 @@ mod tests {
             all.sort_by_key(|one| (one.local, one.remote));
             all
         };
-        let by_proc = ours(proc::tcp_sockets().expect("there is /proc"));
+        let by_proc = ours(by_proc::tcp_sockets().expect("there is /proc"));
         let waiting = by_proc
             .iter()
             .find(|one| (one.local, one.remote) == gone_ends);
@@ -82,7 +61,7 @@ mod tests {
         assert_eq!((waiting.state, waiting.timer), ("TIME_WAIT", "timewait"));
         assert!(waiting.timer_ms > 50_000, "{}", waiting.timer_ms);
         assert_eq!(by_proc.len(), 3, "two ends and one that waits: {by_proc:?}");
-        let by_diag = match sock_diag::tcp_sockets() {
+        let by_diag = match by_diag::tcp_sockets() {
             Ok(sockets) => ours(sockets),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
                 eprintln!("SKIPPED: this kernel has no inet_diag");
