@@ -3,7 +3,7 @@
 use super::args::{DoctorArgs, OutputFormat};
 use super::{Mistake, Status, count, find, select, terminal, worker};
 use crate::world::probe::{self, Ability, Need};
-use crate::world::{proc, supervise};
+use crate::world::{privilege, proc, supervise};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ type Labs = BTreeMap<String, BTreeSet<Need>>;
 /// Tries every ability by its last needed operation, inside the namespaces a run would use.
 pub fn doctor(args: &DoctorArgs) -> Result<u8, Mistake> {
     let labs = labs();
-    let rootless = !supervise::privileged();
+    let rootless = !privilege::privileged();
     let format = args.format;
     let unable = |why| report(&probe::without_namespaces(why), &labs, rootless, format);
     let tried = supervise::enter(|_cancel| match worker::runtime() {

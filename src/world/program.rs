@@ -3,20 +3,18 @@
 //! Of what they say the beginning is kept, see `output`.
 
 use super::error::Error;
+use super::mounts;
 use super::namespace::{Namespace, Resident, Seat};
 use super::output::{Output, Said};
-use super::supervise::user_namespace_hint;
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -124,7 +122,7 @@ impl Inside {
         // A child of the namespace's thread is in the namespace, too; its mounts are its own.
         let entered = namespace.run(move || {
             let enter = move || {
-                mount_namespace(&name, &names, resolver)?;
+                mounts::of_host(&name, &names, resolver)?;
                 give_way_when_woken();
                 seat.take(Seat::stay)
             };
@@ -356,118 +354,4 @@ fn package_hint(program: &str) -> String {
         other => other,
     };
     format!("install it: `apt-get install {package}`; `hairpin doctor` lists what labs need")
-}
-
-/// What is mounted from here on is seen by nobody outside of this thread's mount namespace.
-///
-/// # Errors
-/// What the kernel said.
-pub(super) fn own_mounts() -> Result<(), Error> {
-    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-        .map_err(|errno| {
-            let error = Error::system("make the mounts private", errno);
-            match errno {
-                Errno::EINVAL => error.hint(
-                    "/ is no mount here, as in a chroot: `mount --bind FOLDER FOLDER` before it is entered",
-                ),
-                _ => error.hint(user_namespace_hint()),
-            }
-        })
-}
-
-/// A private view of the file system: this host's /sys, an empty /run, its own /etc/hosts.
-fn mount_namespace(host: &str, names: &str, resolver: Ipv4Addr) -> Result<(), Error> {
-    unshare(CloneFlags::CLONE_NEWNS)
-        .map_err(|errno| Error::system("unshare a mount namespace", errno))?;
-    let fail = |what: &str| {
-        let what = what.to_owned();
-        move |errno: Errno| Error::system(what, errno)
-    };
-    own_mounts()?;
-    mount(
-        Some("sysfs"),
-        "/sys",
-        Some("sysfs"),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC,
-        None::<&str>,
-    )
-    .or_else(|errno| {
-        if errno == Errno::EPERM {
-            Ok(())
-        } else {
-            Err(errno)
-        }
-    })
-    .map_err(fail("mount /sys"))?;
-    mount(
-        Some("tmpfs"),
-        "/run",
-        Some("tmpfs"),
-        MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
-        Some("mode=0755,size=16m"),
-    )
-    .map_err(fail("mount /run"))?;
-    cover(
-        "/etc/hosts",
-        "hosts",
-        &format!("127.0.0.1 localhost {host}\n{names}"),
-    )?;
-    // `search .`: else the C library takes the domain of the machine's own name and asks for names under it.
-    cover(
-        "/etc/resolv.conf",
-        "resolv.conf",
-        &format!("nameserver {resolver}\nsearch .\noptions timeout:1 attempts:2\n"),
-    )?;
-    if let Ok(switch) = fs::read_to_string("/etc/nsswitch.conf") {
-        cover(
-            "/etc/nsswitch.conf",
-            "nsswitch.conf",
-            &files_then_dns(&switch),
-        )?;
-    }
-    Ok(())
-}
-
-/// Names come from the two files above, whatever daemon this machine asks (resolved, mDNS): none runs in a host.
-fn files_then_dns(switch: &str) -> String {
-    let others = switch.lines().filter(|line| !line.starts_with("hosts:"));
-    others
-        .chain(["hosts: files dns"])
-        .flat_map(|line| [line, "\n"])
-        .collect()
-}
-
-/// Puts a file of our own in a system file's place, for this mount namespace only.
-fn cover(path: &str, name: &str, text: &str) -> Result<(), Error> {
-    let own = format!("/run/hairpin-{name}");
-    let write = |path: &Path| {
-        fs::write(path, text)
-            .map_err(|error| Error::io(format!("write {}", path.display()), &error))
-    };
-    match fs::read_link(path) {
-        // systemd-resolved keeps the file under /run, which is ours and empty by now.
-        Ok(target)
-            if Path::new("/etc").join(&target).starts_with("/run")
-                || target.starts_with("../run") =>
-        {
-            let target = Path::new("/").join(target.strip_prefix("..").unwrap_or(&target));
-            let folder = target.parent().unwrap_or(Path::new("/run"));
-            fs::create_dir_all(folder)
-                .map_err(|error| Error::io(format!("create {}", folder.display()), &error))?;
-            write(&target)
-        }
-        _ if !Path::new(path).exists() => Ok(()),
-        Ok(_) | Err(_) => {
-            write(Path::new(&own))?;
-            let bound = mount(
-                Some(own.as_str()),
-                path,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            );
-            bound.map_err(|errno| Error::system(format!("mount {path}"), errno))
-        }
-    }
 }
