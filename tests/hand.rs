@@ -94,9 +94,14 @@ impl Bench {
 
     /// Refused with status 2 and these words on standard error.
     fn refuses(&self, arguments: &[&str], words: &[&str]) {
+        self.refuses_with(2, arguments, words);
+    }
+
+    /// The same with another status.
+    fn refuses_with(&self, status: i32, arguments: &[&str], words: &[&str]) {
         let output = self.hairpin(arguments);
         let all = everything(&output);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}\n{all}");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}\n{all}");
         let said = String::from_utf8_lossy(&output.stderr);
         for word in words {
             assert!(said.contains(word), "{arguments:?}: no `{word}` in\n{all}");

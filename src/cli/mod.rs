@@ -59,6 +59,35 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Why a command was not done, and its exit status for that.
+#[derive(Debug)]
+struct Refusal {
+    /// In words.
+    why: String,
+    status: u8,
+}
+
+impl Refusal {
+    /// Nothing of what the user said is wrong: this machine cannot do it.
+    fn unable(why: String) -> Self {
+        let status = Status::Unable as u8;
+        Self { why, status }
+    }
+}
+
+impl From<Mistake> for Refusal {
+    fn from(Mistake(why): Mistake) -> Self {
+        let status = Status::Wrong as u8;
+        Self { why, status }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
 /// `1 problem`, `2 problems`
 fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
@@ -80,41 +109,45 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     terminal::set_up(cli.color, cli.verbose);
-    let result = match cli.command {
-        Command::Run(args) => run::run(&args),
-        Command::Up(args) => hand::up(&args),
-        Command::Down(args) => hand::down(&args),
-        Command::Ps(args) => hand::ps(&args),
-        Command::Exec(args) => hand::exec(&args),
-        Command::Shell(args) => hand::shell(&args),
-        Command::Do(args) => hand::act(&args),
-        Command::Capture(args) => hand::capture(&args),
-        Command::New(args) => hand::draft(&args),
-        Command::Clean => hand::clean(),
-        Command::Check(args) => check::check(&args),
-        Command::Plan(args) => plan::plan(&args),
-        Command::List(args) => list::list(&args),
-        Command::Explain(args) => explain::explain(&args),
-        Command::Judge(args) => judge::judge(&args),
-        Command::Report(args) => report::report(&args),
-        Command::Metrics(args) => metrics::metrics(&args),
-        Command::Doctor(args) => doctor::doctor(&args),
+    terminal::settled(done(cli.command).unwrap_or_else(|refusal| {
+        terminal::complain(&refusal.why);
+        refusal.status
+    }))
+}
+
+/// Does what is asked, and gives the exit status.
+fn done(command: Command) -> Result<u8, Refusal> {
+    Ok(match command {
+        Command::Run(args) => run::run(&args)?,
+        Command::Up(args) => hand::up(&args)?,
+        Command::Down(args) => hand::down(&args)?,
+        Command::Ps(args) => hand::ps(&args)?,
+        Command::Exec(args) => hand::exec(&args)?,
+        Command::Shell(args) => hand::shell(&args)?,
+        Command::Do(args) => hand::act(&args)?,
+        Command::Capture(args) => hand::capture(&args)?,
+        Command::New(args) => hand::draft(&args)?,
+        Command::Clean => hand::clean()?,
+        Command::Check(args) => check::check(&args)?,
+        Command::Plan(args) => plan::plan(&args)?,
+        Command::List(args) => list::list(&args)?,
+        Command::Explain(args) => explain::explain(&args)?,
+        Command::Judge(args) => judge::judge(&args)?,
+        Command::Report(args) => report::report(&args)?,
+        Command::Metrics(args) => metrics::metrics(&args)?,
+        Command::Doctor(args) => doctor::doctor(&args)?,
         Command::Schema { of } => {
             terminal::print(&match of {
                 Described::Lab => crate::spec::schema(),
                 Described::Report => crate::report::schema(),
             });
-            Ok(Status::Held as u8)
+            Status::Held as u8
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hairpin", &mut script);
             terminal::print(&String::from_utf8_lossy(&script));
-            Ok(Status::Held as u8)
+            Status::Held as u8
         }
-    };
-    terminal::settled(result.unwrap_or_else(|mistake| {
-        terminal::complain(&mistake.to_string());
-        Status::Wrong as u8
-    }))
+    })
 }

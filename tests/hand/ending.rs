@@ -186,10 +186,28 @@ fn state_that_another_may_have_put_there_is_not_trusted() {
     fs::create_dir(&elsewhere).expect("a folder");
     std::os::unix::fs::symlink(&elsewhere, bench.state()).expect("a link");
     let words = ["is not a folder of this user", "Set XDG_RUNTIME_DIR"];
-    bench.refuses(&["ps"], &words);
-    bench.refuses(&["exec", "web", "one", "--", "true"], &words);
-    bench.refuses(&["up", &bench.lab], &words);
+    bench.refuses_with(3, &["ps"], &words);
+    bench.refuses_with(3, &["exec", "web", "one", "--", "true"], &words);
+    bench.refuses_with(3, &["up", &bench.lab], &words);
     fs::remove_file(bench.state()).expect("a link");
+}
+
+#[test]
+fn where_no_state_can_be_kept_nothing_of_the_input_is_wrong() {
+    let Some(bench) = Bench::new("hand-stateless") else {
+        return;
+    };
+    // The user's own, and nobody can make a folder there.
+    let output = bench
+        .command(&["up", &bench.lab])
+        .env("XDG_RUNTIME_DIR", "/proc/self")
+        .output()
+        .expect("the binary starts");
+    let all = everything(&output);
+    assert_eq!(output.status.code(), Some(3), "{all}");
+    for word in ["cannot make `/proc/self/hairpin`", "Set XDG_RUNTIME_DIR"] {
+        assert!(all.contains(word), "no `{word}` in\n{all}");
+    }
 }
 
 #[test]

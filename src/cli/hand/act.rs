@@ -5,7 +5,7 @@ use super::state::Home;
 use super::wire::{self, Answer, Ask, Record, Told, line};
 use crate::cli::args::DoArgs;
 use crate::cli::terminal::{self, Stream};
-use crate::cli::{Mistake, Status};
+use crate::cli::{Mistake, Refusal, Status};
 use crate::diag::{self, Diagnostics, Format};
 use crate::plan::{self, Plan};
 use crate::report::{self, Style};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// Does steps, and tells what came of them.
-pub fn act(args: &DoArgs) -> Result<u8, Mistake> {
+pub fn act(args: &DoArgs) -> Result<u8, Refusal> {
     let (place, steps) = first_named(&Home::of_user(), &args.steps)?;
     if args.all != steps.is_empty() {
         return Err(Mistake(match args.all {
@@ -27,7 +27,8 @@ pub fn act(args: &DoArgs) -> Result<u8, Mistake> {
                 "which step? `hairpin do {} --all` does the whole story",
                 place.name()
             ),
-        }));
+        })
+        .into());
     }
     let style = Stream::Output.style(args.explain);
     let ask = Ask::Do {

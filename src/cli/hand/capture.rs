@@ -4,7 +4,7 @@ use super::choice::named;
 use super::state::Home;
 use super::wire::{self, Answer, Ask, line};
 use crate::cli::args::CaptureArgs;
-use crate::cli::{Mistake, Status, terminal};
+use crate::cli::{Mistake, Refusal, Status, terminal};
 use crate::run::Witness;
 use crate::run::capture::Behind;
 use std::fs::File;
@@ -26,14 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PIECE: usize = 1 << 20;
 
 /// Writes what passed.
-pub fn capture(args: &CaptureArgs) -> Result<u8, Mistake> {
+pub fn capture(args: &CaptureArgs) -> Result<u8, Refusal> {
     let place = named(&Home::of_user(), args.name.as_deref())?;
     let to_output = args.output == Path::new("-");
     if to_output && io::stdout().is_terminal() {
         return Err(Mistake(
             "a capture is no text for a terminal: name a file with `-o FILE`, or pipe it"
                 .to_owned(),
-        ));
+        )
+        .into());
     }
     let mut asked = wire::ask(
         &place,
@@ -51,7 +52,7 @@ pub fn capture(args: &CaptureArgs) -> Result<u8, Mistake> {
         | Answer::Said { .. }
         | Answer::Doors { .. }
         | Answer::Recorded(_)
-        | Answer::Done => return Err(Mistake("the lab answers something else".to_owned())),
+        | Answer::Done => return Err(wire::another_answer()),
     }
     let copied = match to_output {
         true => copy(asked.rest(), &mut io::stdout().lock()),

@@ -1,33 +1,30 @@
 //! Which of the labs that are up a command means.
 
 use super::state::{Home, Place};
-use crate::cli::Mistake;
+use crate::cli::{Mistake, Refusal};
 
 /// The lab of this name, or the only one that is up.
 ///
 /// # Errors
 /// When there is none, or more than one to choose from.
-pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
+pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Refusal> {
     let living = home.living()?;
     let names = || {
         let names: Vec<String> = living.iter().map(Place::name).collect();
         names.join(", ")
     };
-    match (name, &living[..]) {
+    let mistake = match (name, &living[..]) {
         (Some(name), _) => match living.iter().find(|place| place.name() == name) {
-            Some(place) => Ok(place.clone()),
+            Some(place) => return Ok(place.clone()),
             None if let Some(dead) = home.labs()?.iter().find(|place| place.name() == name) => {
-                Err(Mistake(is_dead(dead)))
+                is_dead(dead)
             }
-            None if living.is_empty() => Err(Mistake(none_is_up())),
-            None => Err(Mistake(format!(
-                "no lab called `{name}` is up; there is {}",
-                names()
-            ))),
+            None if living.is_empty() => none_is_up(),
+            None => format!("no lab called `{name}` is up; there is {}", names()),
         },
-        (None, [only]) => Ok(only.clone()),
+        (None, [only]) => return Ok(only.clone()),
         // Whoever names none means one that was up.
-        (None, []) => Err(Mistake(match &home.labs()?[..] {
+        (None, []) => match &home.labs()?[..] {
             [] => none_is_up(),
             [only] => is_dead(only),
             all @ [_, _, ..] => {
@@ -38,12 +35,10 @@ pub fn named(home: &Home, name: Option<&str>) -> Result<Place, Mistake> {
                     names.join(", ")
                 )
             }
-        })),
-        (None, [_, _, ..]) => Err(Mistake(format!(
-            "several labs are up, name one: {}",
-            names()
-        ))),
-    }
+        },
+        (None, [_, _, ..]) => format!("several labs are up, name one: {}", names()),
+    };
+    Err(Mistake(mistake).into())
 }
 
 fn is_dead(place: &Place) -> String {
@@ -62,7 +57,7 @@ fn none_is_up() -> String {
 ///
 /// # Errors
 /// As [`named`].
-pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [String]), Mistake> {
+pub fn first_named<'w>(home: &Home, words: &'w [String]) -> Result<(Place, &'w [String]), Refusal> {
     // What is left of a dead one is named as well, and `named` says so.
     if let [first, rest @ ..] = words
         && home.labs()?.iter().any(|place| place.name() == *first)
@@ -83,7 +78,7 @@ mod tests {
     fn who_names_no_lab_hears_of_those_that_are_dead() {
         let folder = std::env::temp_dir().join(format!("hairpin-dead-{}", std::process::id()));
         let home = Home(folder.clone());
-        let told = || named(&home, None).expect_err("none is up").0;
+        let told = || named(&home, None).expect_err("none is up").why;
         assert!(told().starts_with("no lab is up: `hairpin up LAB`"));
         for name in ["one", "two"] {
             let about = Description::new(name, "web.yaml", "web", "plain");

@@ -2,10 +2,10 @@
 
 use super::down;
 use super::state::Home;
-use crate::cli::{Mistake, Status, count, terminal};
+use crate::cli::{Refusal, Status, count, terminal};
 
 /// Leaves nothing of hairpin behind, and touches nothing else.
-pub fn clean() -> Result<u8, Mistake> {
+pub fn clean() -> Result<u8, Refusal> {
     let (mut ended, mut removed) = (0, 0);
     for place in Home::of_user().labs()? {
         if place.is_alive() {

@@ -5,7 +5,7 @@ use super::state::{Home, Place};
 use super::wire::{self, Answer, Ask, Record};
 use crate::cli::args::DownArgs;
 use crate::cli::terminal::{self, Stream};
-use crate::cli::{Mistake, Status, judge, reports};
+use crate::cli::{Mistake, Refusal, Status, judge, reports};
 use crate::evidence::store::{self, CaseFile};
 use crate::report::{self, Outcome};
 use nix::sys::signal::{Signal, kill};
@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const GONE: Duration = Duration::from_secs(10);
 
 /// Ends one lab or all, and waits until they are gone.
-pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
+pub fn down(args: &DownArgs) -> Result<u8, Refusal> {
     if let Some(folder) = &args.evidence {
         reports::keeps(folder, "evidence")?;
     }
@@ -33,15 +33,15 @@ pub fn down(args: &DownArgs) -> Result<u8, Mistake> {
     let mut worst = Status::Held as u8;
     for place in places {
         // The others end all the same.
-        worst = worst.max(one(&place, args).unwrap_or_else(|mistake| {
-            terminal::complain(&mistake.to_string());
-            Status::Wrong as u8
+        worst = worst.max(one(&place, args).unwrap_or_else(|refusal| {
+            terminal::complain(&refusal.why);
+            refusal.status
         }));
     }
     Ok(worst)
 }
 
-fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
+fn one(place: &Place, args: &DownArgs) -> Result<u8, Refusal> {
     let wanted = args.evidence.is_some() || args.explain;
     let asked = end(place, wanted)?;
     let name = place.name();
@@ -50,13 +50,14 @@ fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
         Ok(Some(record)) => tell(record, args),
         Ok(None) if wanted => Err(Mistake(format!(
             "what was recorded of `{name}` is lost: somebody else ended it meanwhile"
-        ))),
+        ))
+        .into()),
         Err(lost) if wanted => {
             let why = lost.why;
             terminal::complain(&format!("what was recorded of `{name}` is lost: {why}"));
             Ok(lost.status)
         }
-        Err(Lost { why, .. }) => {
+        Err(Refusal { why, .. }) => {
             tracing::debug!(why, "a lab that did not answer");
             Ok(Status::Held as u8)
         }
@@ -64,32 +65,14 @@ fn one(place: &Place, args: &DownArgs) -> Result<u8, Mistake> {
     }
 }
 
-/// Why what was recorded is not to be had.
-#[derive(Debug)]
-pub struct Lost {
-    /// In words.
-    pub why: String,
-    /// The exit status for it.
-    pub status: u8,
-}
-
-impl From<Mistake> for Lost {
-    fn from(mistake: Mistake) -> Self {
-        Self {
-            why: mistake.to_string(),
-            status: Status::Wrong as u8,
-        }
-    }
-}
-
 /// Asks it to end, for what was recorded.
-fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Lost> {
+fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Refusal> {
     let mut asked = wire::ask(place, Ask::End { evidence })?;
     let mut record = None;
     loop {
         match asked.next()? {
             Answer::Recorded(recorded) => record = Some(*recorded),
-            Answer::Refused { why, status } => return Err(Lost { why, status }),
+            Answer::Refused { why, status } => return Err(Refusal { why, status }),
             Answer::Done => return Ok(record),
             Answer::Ready { .. } | Answer::Said { .. } | Answer::Doors { .. } | Answer::Packets => {
             }
@@ -102,7 +85,7 @@ fn ask(place: &Place, evidence: bool) -> Result<Option<Record>, Lost> {
 ///
 /// # Errors
 /// When something stays all the same.
-pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Lost>, Mistake> {
+pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Refusal>, Refusal> {
     let Some(watch) = place.watch() else {
         return Ok(Ok(None));
     };
@@ -121,7 +104,8 @@ pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Lost>
     if !watch.wait_for_end(LIMIT) {
         signal(Signal::SIGKILL);
         if !watch.wait_for_end(GONE) {
-            return Err(Mistake(format!("the lab `{}` does not end", place.name())));
+            let why = format!("the lab `{}` does not end", place.name());
+            return Err(Refusal::unable(why));
         }
     }
     place.remove()?;
@@ -129,7 +113,7 @@ pub fn end(place: &Place, evidence: bool) -> Result<Result<Option<Record>, Lost>
 }
 
 /// Keeps what was recorded, and tells what came of it.
-fn tell(record: Record, args: &DownArgs) -> Result<u8, Mistake> {
+fn tell(record: Record, args: &DownArgs) -> Result<u8, Refusal> {
     let Record {
         file,
         text,

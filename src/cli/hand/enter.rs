@@ -6,7 +6,7 @@ use super::choice::first_named;
 use super::state::{Home, Place};
 use super::wire::{self, Answer, Ask};
 use crate::cli::args::{ExecArgs, ShellArgs};
-use crate::cli::{Mistake, Status, terminal};
+use crate::cli::{Mistake, Refusal, Status, terminal};
 use crate::world::program::{give_way_when_woken, search_path};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -25,10 +25,10 @@ const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
 /// Runs a program in a host; its exit status is the command's.
-pub fn exec(args: &ExecArgs) -> Result<u8, Mistake> {
+pub fn exec(args: &ExecArgs) -> Result<u8, Refusal> {
     let (place, words) = first_named(&Home::of_user(), &args.place)?;
     let [host] = words else {
-        return Err(which(&place, words));
+        return Err(which(&place, words).into());
     };
     let inside = enter(&place, Some(host))?;
     let mut command = Command::new(&args.command[0]);
@@ -37,12 +37,12 @@ pub fn exec(args: &ExecArgs) -> Result<u8, Mistake> {
 }
 
 /// The user's shell in a host.
-pub fn shell(args: &ShellArgs) -> Result<u8, Mistake> {
+pub fn shell(args: &ShellArgs) -> Result<u8, Refusal> {
     let (place, words) = first_named(&Home::of_user(), &args.place)?;
     let host = match words {
         [] => None,
         [host] => Some(host.as_str()),
-        [..] => return Err(which(&place, words)),
+        [..] => return Err(which(&place, words).into()),
     };
     let inside = enter(&place, host)?;
     let shell = std::env::var_os("SHELL").filter(|shell| Path::new(shell).is_file());
@@ -53,7 +53,8 @@ pub fn shell(args: &ShellArgs) -> Result<u8, Mistake> {
     // Its own start-up file would set another prompt; so it gets one that reads that first.
     let file = match Path::new(&shell).file_name() == Some(OsStr::new("bash")) {
         true => Some(
-            start_up(&prompt).map_err(|error| Mistake(format!("cannot start a shell: {error}")))?,
+            start_up(&prompt)
+                .map_err(|error| Refusal::unable(format!("cannot start a shell: {error}")))?,
         ),
         false => None,
     };
@@ -96,22 +97,23 @@ struct Inside {
 }
 
 /// Enters the lab's users and processes, and gets the way into a host.
-fn enter(place: &Place, host: Option<&str>) -> Result<Inside, Mistake> {
+fn enter(place: &Place, host: Option<&str>) -> Result<Inside, Refusal> {
     let ask = Ask::Enter {
         host: host.map(str::to_owned),
     };
     let (answer, doors) = wire::ask(place, ask)?.with_descriptors()?;
     let host = match answer {
         Answer::Doors { host } => host,
-        Answer::Refused { why, .. } => return Err(Mistake(why)),
+        Answer::Refused { why, status } => return Err(Refusal { why, status }),
         Answer::Ready { .. }
         | Answer::Said { .. }
         | Answer::Packets
         | Answer::Recorded(_)
-        | Answer::Done => return Err(Mistake("the lab answers something else".to_owned())),
+        | Answer::Done => return Err(wire::another_answer()),
     };
     let Ok([user, processes, network, mounts]) = <[OwnedFd; 4]>::try_from(doors) else {
-        return Err(Mistake(format!("the lab gave no way into `{host}`")));
+        let why = format!("the lab gave no way into `{host}`");
+        return Err(Refusal::unable(why));
     };
     if !is_own(&user) {
         setns(&user, CloneFlags::CLONE_NEWUSER).map_err(|errno| kept_out("users", errno))?;
@@ -132,8 +134,8 @@ fn is_own(user: &OwnedFd) -> bool {
     matches!((own, that), (Ok(own), Ok(that)) if own.st_ino == that.st_ino)
 }
 
-fn kept_out(of: &str, errno: Errno) -> Mistake {
-    Mistake(format!(
+fn kept_out(of: &str, errno: Errno) -> Refusal {
+    Refusal::unable(format!(
         "cannot enter the lab's namespace of {of}: {}\n  only who put it up can, as the same user and with the same privilege",
         errno.desc()
     ))
@@ -141,7 +143,7 @@ fn kept_out(of: &str, errno: Errno) -> Mistake {
 
 impl Inside {
     /// Runs a program there, and gives its exit status.
-    fn run(self, mut command: Command) -> Result<u8, Mistake> {
+    fn run(self, mut command: Command) -> Result<u8, Refusal> {
         let here = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let (network, mounts) = (self.network, self.mounts);
         command

@@ -2,7 +2,7 @@
 
 use super::state::{Home, Place};
 use crate::cli::args::{OutputFormat, PsArgs};
-use crate::cli::{Mistake, Status, terminal};
+use crate::cli::{Refusal, Status, terminal};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Row {
 }
 
 /// Tells what is up.
-pub fn ps(args: &PsArgs) -> Result<u8, Mistake> {
+pub fn ps(args: &PsArgs) -> Result<u8, Refusal> {
     let rows: Vec<Row> = Home::of_user().labs()?.iter().filter_map(Row::of).collect();
     match args.format {
         OutputFormat::Json => {

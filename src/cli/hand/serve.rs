@@ -389,7 +389,9 @@ impl Keeper {
         let doors = tokio::task::block_in_place(|| live.inside()?.doors());
         let doors = match doors {
             Ok(doors) => doors,
-            Err(error) => return refuse(&mut stream, error.to_string()).await,
+            Err(error) => {
+                return refuse_with(&mut stream, error.to_string(), Status::Unable).await;
+            }
         };
         let answer = Answer::Doors {
             host: live.name.clone(),
@@ -426,12 +428,14 @@ impl Keeper {
     }
 }
 
-/// Says why not.
+/// Says why not, where it is who asked that has to change something.
 pub async fn refuse(stream: &mut (impl AsyncWriteExt + Unpin), why: String) {
-    let answer = Answer::Refused {
-        why,
-        status: Status::Wrong as u8,
-    };
+    refuse_with(stream, why, Status::Wrong).await;
+}
+
+async fn refuse_with(stream: &mut (impl AsyncWriteExt + Unpin), why: String, status: Status) {
+    let status = status as u8;
+    let answer = Answer::Refused { why, status };
     let told = stream.write_all(&line(&answer)).await;
     tracing::debug!(?told, "refused");
 }

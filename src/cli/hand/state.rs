@@ -3,7 +3,7 @@
 //! Whoever keeps a lab up holds the lock: without a holder the lab is dead, and its folder all that is left of it. Nothing
 //! of a lab's world has a name, so there is nothing else to be cleaned up.
 
-use crate::cli::Mistake;
+use crate::cli::{Mistake, Refusal};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ impl Home {
     ///
     /// # Errors
     /// When the folder cannot be read, or is somebody else's.
-    pub fn labs(&self) -> Result<Vec<Place>, Mistake> {
+    pub fn labs(&self) -> Result<Vec<Place>, Refusal> {
         if self.0.symlink_metadata().is_ok() {
             self.check_owner()?;
         }
@@ -126,7 +126,7 @@ impl Home {
     ///
     /// # Errors
     /// As [`Home::labs`].
-    pub fn living(&self) -> Result<Vec<Place>, Mistake> {
+    pub fn living(&self) -> Result<Vec<Place>, Refusal> {
         let mut labs = self.labs()?;
         labs.retain(Place::is_alive);
         Ok(labs)
@@ -136,14 +136,14 @@ impl Home {
     ///
     /// # Errors
     /// When a lab of this name is up, when it is no name, or when the folder cannot be made.
-    pub fn claim(&self, description: &Description) -> Result<Held, Mistake> {
+    pub fn claim(&self, description: &Description) -> Result<Held, Refusal> {
         let name = &description.name;
         check_name(name)?;
         let _gate = self.gate()?;
         let place = Place(self.0.join(name));
         if place.0.exists() {
             if place.is_alive() {
-                return Err(Mistake(taken(name, &place)));
+                return Err(Mistake(taken(name, &place)).into());
             }
             place.sweep()?;
         }
@@ -163,7 +163,7 @@ impl Home {
     }
 
     /// Nobody else gives out or takes back a name as long as it is kept.
-    fn gate(&self) -> Result<Flock<File>, Mistake> {
+    fn gate(&self) -> Result<Flock<File>, Refusal> {
         let made = fs::DirBuilder::new()
             .mode(0o700)
             .recursive(true)
@@ -183,20 +183,23 @@ impl Home {
     }
 
     /// It may be in a folder that everybody writes to: what another user put there is not trusted.
-    fn check_owner(&self) -> Result<fs::Metadata, Mistake> {
+    fn check_owner(&self) -> Result<fs::Metadata, Refusal> {
         let about = fs::symlink_metadata(&self.0);
         let about = about.map_err(|error| self.failed("look at", &error))?;
         match about.is_dir() && about.uid() == nix::unistd::geteuid().as_raw() {
             true => Ok(about),
-            false => Err(Mistake(format!(
+            false => Err(Refusal::unable(format!(
                 "`{}` is not a folder of this user: nothing can be kept there. Set XDG_RUNTIME_DIR to a folder of your own",
                 self.0.display()
             ))),
         }
     }
 
-    fn failed(&self, what: &str, error: &io::Error) -> Mistake {
-        Mistake(format!("cannot {what} `{}`: {error}", self.0.display()))
+    fn failed(&self, what: &str, error: &io::Error) -> Refusal {
+        Refusal::unable(format!(
+            "cannot {what} `{}`: {error}. Set XDG_RUNTIME_DIR to a folder of your own",
+            self.0.display()
+        ))
     }
 }
 
@@ -249,7 +252,7 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn describe(&self, description: &Description) -> Result<(), Mistake> {
+    pub fn describe(&self, description: &Description) -> Result<(), Refusal> {
         let write = || -> io::Result<()> {
             let draft = self.0.join(DRAFT);
             let mut file = File::create(&draft)?;
@@ -297,7 +300,7 @@ impl Place {
     ///
     /// # Errors
     /// When something of it cannot be removed.
-    pub fn remove(&self) -> Result<bool, Mistake> {
+    pub fn remove(&self) -> Result<bool, Refusal> {
         let _gate = self.home().gate()?;
         match self.is_alive() {
             true => Ok(false),
@@ -311,7 +314,7 @@ impl Place {
     }
 
     /// With the gate taken, and no holder but this process.
-    fn sweep(&self) -> Result<(), Mistake> {
+    fn sweep(&self) -> Result<(), Refusal> {
         for name in FILES {
             match fs::remove_file(self.0.join(name)) {
                 Ok(()) => {}
@@ -326,15 +329,15 @@ impl Place {
         }
     }
 
-    fn open_lock(&self, name: &str, create: bool) -> Result<File, Mistake> {
+    fn open_lock(&self, name: &str, create: bool) -> Result<File, Refusal> {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(create).mode(0o600);
         let file = options.open(self.0.join(name));
         file.map_err(|error| self.failed("write into", &error))
     }
 
-    fn failed(&self, what: &str, error: &io::Error) -> Mistake {
-        Mistake(format!("cannot {what} `{}`: {error}", self.0.display()))
+    fn failed(&self, what: &str, error: &io::Error) -> Refusal {
+        Refusal::unable(format!("cannot {what} `{}`: {error}", self.0.display()))
     }
 }
 
@@ -352,7 +355,7 @@ impl Held {
     ///
     /// # Errors
     /// When something of it cannot be removed.
-    pub fn remove(&self) -> Result<(), Mistake> {
+    pub fn remove(&self) -> Result<(), Refusal> {
         let _gate = self.place.home().gate()?;
         let which = |about: fs::Metadata| (about.dev(), about.ino());
         let there = fs::metadata(self.place.0.join(LOCK)).map(which);

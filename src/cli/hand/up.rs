@@ -4,7 +4,7 @@ use super::serve::{self, Serving};
 use super::state::{Description, Held, Home};
 use super::wire::{self, Answer};
 use crate::cli::args::UpArgs;
-use crate::cli::{Mistake, Status, find, select, terminal, worker};
+use crate::cli::{Refusal, Status, find, select, terminal, worker};
 use crate::plan::{Kind, Plan};
 use crate::spec::hand::ByHand;
 use crate::world::supervise;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const ENDING: Duration = Duration::from_secs(10);
 
 /// Puts a lab up.
-pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
+pub fn up(args: &UpArgs) -> Result<u8, Refusal> {
     let file = find::one(&args.lab)?;
     let cases: Vec<String> = args.case.iter().cloned().collect();
     let sources = select::read(vec![file])?;
@@ -61,9 +61,10 @@ pub fn up(args: &UpArgs) -> Result<u8, Mistake> {
     if args.foreground {
         return Ok(keep(&held, serving));
     }
-    let failed = |errno: Errno| Mistake(format!("cannot leave a process behind: {errno}"));
+    let failed = |errno: Errno| Refusal::unable(format!("cannot leave a process behind: {errno}"));
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
-    let log = open_log(&held).map_err(|error| Mistake(format!("cannot write a log: {error}")))?;
+    let log =
+        open_log(&held).map_err(|error| Refusal::unable(format!("cannot write a log: {error}")))?;
     // From here on a signal would leave the child without anybody who waits for it.
     let signals = Signals::block().map_err(failed)?;
     // SAFETY: this process has one thread.

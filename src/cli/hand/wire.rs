@@ -4,7 +4,7 @@
 //! descriptors. Not here: what is answered (see `serve`).
 
 use super::state::Place;
-use crate::cli::Mistake;
+use crate::cli::{Mistake, Refusal};
 use crate::evidence::Evidence;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::{Deserialize, Serialize};
@@ -135,9 +135,8 @@ pub struct Asked {
 ///
 /// # Errors
 /// When it does not listen.
-pub fn ask(place: &Place, ask: Ask) -> Result<Asked, Mistake> {
+pub fn ask(place: &Place, ask: Ask) -> Result<Asked, Refusal> {
     let name = place.name();
-    let failed = |error: &io::Error| Mistake(format!("the lab `{name}` does not answer: {error}"));
     let connect = || -> io::Result<UnixStream> {
         let (_folder, path) = place.control()?;
         let mut stream = UnixStream::connect(path)?;
@@ -157,8 +156,9 @@ pub fn ask(place: &Place, ask: Ask) -> Result<Asked, Mistake> {
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Mistake(format!(
             "the lab `{name}` is not up yet: it is being built, or it ends"
-        ))),
-        Err(error) => Err(failed(&error)),
+        ))
+        .into()),
+        Err(error) => Err(failed(&name, &error)),
     }
 }
 
@@ -167,9 +167,8 @@ impl Asked {
     ///
     /// # Errors
     /// When the lab ended in the middle of it, or speaks another language.
-    pub fn next(&mut self) -> Result<Answer, Mistake> {
-        read(&mut self.stream)?
-            .ok_or_else(|| Mistake(format!("the lab `{}` has ended meanwhile", self.name)))
+    pub fn next(&mut self) -> Result<Answer, Refusal> {
+        read(&mut self.stream)?.ok_or_else(|| has_ended(&self.name).into())
     }
 
     /// Everything behind the latest answer.
@@ -181,7 +180,7 @@ impl Asked {
     ///
     /// # Errors
     /// As [`Asked::next`].
-    pub fn with_descriptors(self) -> Result<(Answer, Vec<OwnedFd>), Mistake> {
+    pub fn with_descriptors(self) -> Result<(Answer, Vec<OwnedFd>), Refusal> {
         let stream = self.stream.into_inner();
         let mut buffer = vec![0; 1 << 16];
         let mut descriptors = Vec::new();
@@ -192,9 +191,8 @@ impl Asked {
             let mut parts = [IoSliceMut::new(&mut buffer[length..])];
             let fd = stream.as_raw_fd();
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-            let got = recvmsg::<()>(fd, &mut parts, Some(&mut room), flags).map_err(|errno| {
-                Mistake(format!("the lab `{}` does not answer: {errno}", self.name))
-            })?;
+            let got = recvmsg::<()>(fd, &mut parts, Some(&mut room), flags)
+                .map_err(|errno| failed(&self.name, &errno.into()))?;
             for message in got.cmsgs().into_iter().flatten() {
                 if let ControlMessageOwned::ScmRights(fds) = message {
                     // SAFETY: the kernel just made them for us.
@@ -211,25 +209,52 @@ impl Asked {
         }
         match read(&mut &buffer[..length])? {
             Some(answer) => Ok((answer, descriptors)),
-            None => Err(Mistake(format!(
-                "the lab `{}` has ended meanwhile",
-                self.name
-            ))),
+            None => Err(has_ended(&self.name).into()),
         }
     }
+}
+
+/// Nobody is at the other end any more.
+fn breaks_off(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+    )
+}
+
+/// What is said where its socket fails.
+fn failed(name: &str, error: &io::Error) -> Refusal {
+    match breaks_off(error) {
+        true => has_ended(name).into(),
+        false => Refusal::unable(format!("the lab `{name}` does not answer: {error}")),
+    }
+}
+
+/// Who named it named one that is not up any more.
+fn has_ended(name: &str) -> Mistake {
+    Mistake(format!("the lab `{name}` has ended meanwhile"))
+}
+
+/// What is said of an answer to another question.
+pub fn another_answer() -> Refusal {
+    Refusal::unable("the lab answers something else".to_owned())
 }
 
 /// The next answer; none at the end.
 ///
 /// # Errors
 /// When it is no answer.
-pub fn read(from: &mut impl BufRead) -> Result<Option<Answer>, Mistake> {
+pub fn read(from: &mut impl BufRead) -> Result<Option<Answer>, Refusal> {
     let mut line = String::new();
-    let broken = |why: String| Mistake(format!("the lab answers what cannot be understood: {why}"));
-    let count = from.read_line(&mut line);
-    match count.map_err(|error| broken(error.to_string()))? {
-        0 => Ok(None),
-        _ => serde_json::from_str(&line)
+    let broken =
+        |why: String| Refusal::unable(format!("the lab answers what cannot be understood: {why}"));
+    match from.read_line(&mut line) {
+        Ok(0) => Ok(None),
+        Err(error) if breaks_off(&error) => Ok(None),
+        Err(error) => Err(broken(error.to_string())),
+        Ok(_) => serde_json::from_str(&line)
             .map(Some)
             .map_err(|error| broken(error.to_string())),
     }
