@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::last_words;
 use super::wrap::count;
-use crate::evidence::{Detail, Evidence, Packet};
+use crate::evidence::{Connection, Detail, Evidence, Packet};
 use crate::plan::Kind;
 use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, findings};
@@ -252,17 +252,24 @@ fn said(value: &Value) -> String {
     }
 }
 
-/// The connection that a path is about, by its step's name; of a load, the first that failed, or else the first.
+/// The connection that a path is about, by its step's name: the one that the step opened, or the one that it goes over. Of a
+/// load, the first that failed, or else the first.
 fn spoken_of(evidence: &Evidence, path: &str) -> Option<usize> {
     let name = path.split(['.', '[']).next()?;
     let step = evidence.steps.iter().find(|step| step.name == name)?;
-    match &step.detail {
+    let opener = match step.over {
+        Some(over) => evidence.steps.get(over)?,
+        None => step,
+    };
+    // Who goes over connections that stand meets what becomes of them later.
+    let failed = |c: &Connection| match step.over {
+        Some(_) => ["reset", "timeout"].contains(&c.ended.as_str()) || c.unacked > 0,
+        None => !c.error.is_empty(),
+    };
+    match &opener.detail {
         Detail::Connect { connection } => Some(*connection),
         Detail::Load(load) => {
-            let failed = |c: &&usize| {
-                let connection = evidence.connections.get(**c);
-                connection.is_some_and(|connection| !connection.error.is_empty())
-            };
+            let failed = |c: &&usize| evidence.connections.get(**c).is_some_and(failed);
             load.connections
                 .iter()
                 .find(failed)

@@ -72,6 +72,12 @@ fn steps_are_done_by_name_by_number_and_as_written() {
     // What was refused was not done: the names go on as if nothing had been.
     let told = bench.ends(0, &["do", "hello"]);
     assert!(told.contains("hello_3 = connect"), "{told}");
+    // The packets are those of the connection that it goes over.
+    let told = bench.ends(0, &["do", "talk", "-e"]);
+    assert!(
+        told.contains("over hello_3: ok") && told.contains("SYN-ACK"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub struct StepResult {
     pub ms: f64,
     /// When it began.
     pub at: f64,
+    /// Index of the step whose connections it goes over; none of a step that goes over no other's.
+    #[serde(default)]
+    pub over: Option<usize>,
     /// What only this kind of step has; see [`Detail`].
     pub detail: Detail,
 }

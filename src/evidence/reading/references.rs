@@ -14,6 +14,7 @@ pub(super) fn check(evidence: &Evidence) -> Result<(), Flaw> {
     let mappings = Things("mappings", evidence.mappings.len());
 
     for (n, step) in evidence.steps.iter().enumerate() {
+        steps.have(step.over, || format!("steps[{n}].over"))?;
         let at = |what: &str| format!("steps[{n}].detail.{what}");
         match &step.detail {
             Detail::Connect { connection } => {

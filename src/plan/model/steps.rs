@@ -200,6 +200,31 @@ impl Verb {
             | Verb::Run { .. } => &[],
         }
     }
+
+    /// The step whose connections it goes over; none of a verb that goes over no other's.
+    pub fn over(&self) -> Option<StepId> {
+        match self {
+            Verb::Exchange(transfer) | Verb::Send(transfer) | Verb::Receive(transfer) => {
+                Some(transfer.over)
+            }
+            Verb::Close { over }
+            | Verb::Abort { over }
+            | Verb::Inject { over, .. }
+            | Verb::Shutdown { over } => Some(*over),
+            Verb::Connect { .. }
+            | Verb::Load { .. }
+            | Verb::Wait { .. }
+            | Verb::WaitUntil { .. }
+            | Verb::Stop { .. }
+            | Verb::Kill { .. }
+            | Verb::Reload { .. }
+            | Verb::Fault(_)
+            | Verb::Registration { .. }
+            | Verb::Endpoints { .. }
+            | Verb::Set { .. }
+            | Verb::Run { .. } => None,
+        }
+    }
 }
 
 /// From where to where a connection goes.

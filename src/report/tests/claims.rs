@@ -16,6 +16,48 @@ fn packets_of_a_client_behind_a_router_are_its_own() {
 }
 
 #[test]
+fn a_step_over_a_connection_speaks_of_its_packets() {
+    let mut outcome = failed();
+    let wanted = nearest(&outcome);
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let new = evidence.connections[wanted.connections[0]].step;
+    evidence.steps.push(StepResult {
+        name: "talk".into(),
+        error: "reset".into(),
+        over: Some(new),
+        ..StepResult::default()
+    });
+    let missed = claim(
+        ("the exchange passes", "talk.ok"),
+        ClaimTruth::False,
+        &[("talk.ok", value!(false))],
+    );
+    outcome.verdict.as_mut().expect("a verdict").works = vec![missed.clone()];
+    let told = nearest(&outcome);
+    assert_eq!(
+        (told.connections, told.packets),
+        (wanted.connections, wanted.packets)
+    );
+
+    // Of a load it is the connection that did not go on to its end.
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    let connections: Vec<usize> = (0..evidence.connections.len()).collect();
+    for connection in &mut evidence.connections {
+        (connection.ended, connection.unacked) = ("open".into(), 0);
+    }
+    let last = evidence.connections.last_mut().expect("connections");
+    last.ended = "reset".into();
+    evidence.steps[new].detail = Detail::Load(Load {
+        connections: connections.clone(),
+        ..Load::default()
+    });
+    assert_eq!(
+        nearest(&outcome).connections,
+        connections[connections.len() - 1..]
+    );
+}
+
+#[test]
 fn a_list_that_is_asked_about_twice_is_told_of_twice() {
     let mut outcome = fix();
     let verdict = outcome.verdict.as_mut().expect("a verdict");

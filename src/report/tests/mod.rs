@@ -9,7 +9,7 @@ pub(super) use outcomes::{broken, failed, fault, fix, interrupted, recorded};
 
 use super::*;
 use crate::evidence::{
-    Carried, Detail, Icmp, InstanceEvidence, Lookup, Packet, Pair, StepResult, Transition,
+    Carried, Detail, Icmp, InstanceEvidence, Load, Lookup, Packet, Pair, StepResult, Transition,
 };
 use crate::verdict::ClaimTruth;
 use outcomes::{claim, info};

@@ -66,11 +66,7 @@ fn own(evidence: &Evidence, number: usize) -> Vec<usize> {
 
 /// The connections of the step over which another one moved bytes.
 fn over(evidence: &Evidence, step: &StepResult) -> Vec<usize> {
-    let Some((_, name)) = step.label.split_once(" over ") else {
-        return Vec::new();
-    };
-    let opened = evidence.steps.iter().position(|step| step.name == name);
-    opened.map_or(Vec::new(), |number| {
+    step.over.map_or(Vec::new(), |number| {
         own(evidence, number)
             .into_iter()
             .take(CONNECTIONS / 2)

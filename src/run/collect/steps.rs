@@ -32,6 +32,7 @@ pub(super) fn steps(
                     error: unended.word.to_owned(),
                     at,
                     ms,
+                    over: step.verb.over().map(|over| over.0 as usize),
                     ..StepResult::default()
                 }
             });

@@ -233,6 +233,7 @@ impl Story {
             errno: fault.errno,
             ms: took.as_secs_f64() * 1e3,
             at: self.millis(began),
+            over: step.verb.over().map(|over| over.0 as usize),
             detail,
         };
         tracing::debug!(case = %self.plan.case, step = %result.name, ok = result.ok, error = %result.error, ms = result.ms, "step");
