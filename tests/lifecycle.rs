@@ -241,7 +241,7 @@ fn interrupt_tears_down_says_so_and_exits_130() {
 /// A lab of one host, which is not ready soon.
 fn slow(host: &str) -> String {
     format!(
-        "title: A lab that is not ready\nhosts:\n  a: {host}\nsteps: [{{ wait: 1ms }}]\nworks: [true]\ncases: {{ only: {{ kind: control }} }}\n"
+        "title: A lab that is not ready\nhosts:\n  a: {host}\nsteps: [{{ wait: 1ms }}]\nworks: [size(packets) == 0]\ncases: {{ only: {{ kind: control }} }}\n"
     )
 }
 

@@ -177,7 +177,7 @@ steps:
   - load: { as: well, from: client, to: "TO:80", connections: 20, request: GET / }
   - load: { as: reset, from: client, to: "TO:81", connections: 3, request: GET / }
   - load: { as: silent, from: client, to: "TO:82", request: GET / }
-works: [true]
+works: [well.failed == 0]
 cases:
   only: { kind: control }
 "#;

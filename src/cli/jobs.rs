@@ -91,7 +91,7 @@ mod tests {
     fn plans(seconds: &[u32]) -> Vec<Plan> {
         let one = |(number, seconds): (usize, &u32)| {
             let text = format!(
-                "title: t\nseed: 7\nhosts: {{ a: {{ zone: a }} }}\nsteps: [{{ wait: {seconds}s }}]\nworks: [true]\ncases: {{ only: {{ kind: control }} }}\n"
+                "title: t\nseed: 7\nhosts: {{ a: {{ zone: a }} }}\nsteps: [{{ wait: {seconds}s }}]\nworks: [size(packets) == 0]\ncases: {{ only: {{ kind: control }} }}\n"
             );
             let file = format!("lab{number}/lab{number}.yaml");
             let plans = crate::plan::read(text.as_bytes(), &file).expect("a good lab");

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn reports_tell_of_packets_that_are_let_go() {
-        let text = "title: t\nhosts: { a: { zone: a } }\nsteps: [{ wait: 1ms }]\nworks: [true]\ncases: { only: { kind: control } }\n";
+        let text = "title: t\nhosts: { a: { zone: a } }\nsteps: [{ wait: 1ms }]\nworks: [size(packets) == 1]\ncases: { only: { kind: control } }\n";
         let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
         let copied = LinkEffect {
             host: "a".to_owned(),

@@ -16,6 +16,7 @@ mod ast;
 mod binomial;
 mod check;
 mod eval;
+mod fixed;
 mod lex;
 mod limits;
 mod parse;
@@ -113,16 +114,28 @@ pub fn compile(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) 
         }
         Err(fault) => (None, vec![fault], Vec::new()),
     };
-    let sound = faults.is_empty();
-    for fault in faults {
-        sink.push(placed(fault, text, source.span));
-    }
+    let sound = told(faults, source, sink);
     let root = root.filter(|_| sound)?;
     Some(Expr {
         text: text.clone(),
         timed: timed.into(),
         root: Arc::new(root),
     })
+}
+
+/// The same of an expression that is there to tell something: one that no evidence can change is wrong, as a whole or in part.
+pub fn claim(source: &Spanned<String>, shape: &Shape, sink: &mut Diagnostics) -> Option<Expr> {
+    let expr = compile(source, shape, sink)?;
+    told(fixed::check(&expr.text, &expr.root), source, sink).then_some(expr)
+}
+
+/// Puts faults into the sink. True: there were none.
+fn told(faults: Vec<Diagnostic>, source: &Spanned<String>, sink: &mut Diagnostics) -> bool {
+    let none = faults.is_empty();
+    for fault in faults {
+        sink.push(placed(fault, &source.value, source.span));
+    }
+    none
 }
 
 /// Moves a diagnostic from the text of an expression to the file: exactly where it was written plainly or in quotes;

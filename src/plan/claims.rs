@@ -40,7 +40,7 @@ impl<'a> Compiler<'a> {
 
     /// A bare expression.
     pub(super) fn expression(&mut self, that: &Spanned<String>, sink: &mut Sink) -> Option<Claim> {
-        let expr = expr::compile(that, self.shape, &mut sink.problems)?;
+        let expr = expr::claim(that, self.shape, &mut sink.problems)?;
         Some(Claim {
             words: None,
             that: that.value.clone(),

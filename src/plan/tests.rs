@@ -98,7 +98,7 @@ fn the_flagship_is_planned() {
 /// A lab around some lines; `{}` stands for nothing special in any of them.
 fn lab(hosts: &str, groups: &str, balancers: &str, steps: &str) -> String {
     format!(
-        "title: t\nhosts:\n{hosts}\ntarget_groups:\n{groups}\nload_balancers:\n{balancers}\nsteps:\n{steps}\nworks:\n  - it is so: 1 == 1\ncases:\n  plain:\n    kind: control\n"
+        "title: t\nhosts:\n{hosts}\ntarget_groups:\n{groups}\nload_balancers:\n{balancers}\nsteps:\n{steps}\nworks:\n  - it is so: size(packets) == 0\ncases:\n  plain:\n    kind: control\n"
     )
 }
 

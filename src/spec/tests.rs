@@ -393,7 +393,7 @@ fn a_text_that_every_case_copies_is_counted_for_each() {
     let text = "x".repeat(640_000);
     let cases: String = (0..1000).map(|n| format!("  c{n}: *c\n")).collect();
     let lab = format!(
-        "title: t\nhosts: {{ a: {{ nft: {text} }} }}\nsteps: [{{ wait: 1s }}]\nworks: [1 == 1]\n\
+        "title: t\nhosts: {{ a: {{ nft: {text} }} }}\nsteps: [{{ wait: 1s }}]\nworks: [size(packets) == 0]\n\
          cases:\n  c: &c {{ kind: control }}\n{cases}"
     );
     let problems = read(&lab, "t.yaml").expect_err("too much");

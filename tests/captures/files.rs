@@ -113,7 +113,7 @@ fn of_repetitions_the_first_failure_is_kept_and_the_report_says_where() {
         (everything(&output), folder)
     };
     let evidence = format!("--evidence={}", scratch.0.join("evidence").display());
-    let (said, folder) = run("good", &lab("true"), &["--repeat=3", &evidence]);
+    let (said, folder) = run("good", &lab("call.ok"), &["--repeat=3", &evidence]);
     assert_eq!(found(&folder), Vec::<String>::new(), "{said}");
     let (said, folder) = run("bad", &lab("call.syns == 7"), &["--repeat=3", &evidence]);
     let files = [

@@ -19,6 +19,7 @@ pub(crate) const FUNCTION: Code = Code(514);
 pub(crate) const ARGUMENTS: Code = Code(515);
 pub(crate) const MACRO: Code = Code(516);
 pub(crate) const COUNTER: Code = Code(517);
+pub(crate) const FIXED: Code = Code(518);
 pub(crate) const OPERANDS: Code = Code(520);
 pub(crate) const DIVISION: Code = Code(521);
 pub(crate) const NUMBERS: Code = Code(522);
@@ -223,6 +224,23 @@ slip: no kernel would have it, and the case could never be told. What a newer ke
 Wrong:  - hosts.web1.counters.TcpInSegz == 0
 Right:  - hosts.web1.counters.TcpInSegs == 0
 Right:  - 'hosts.web1.counters[\"TcpExtOfANewerKernel\"] == 0'
+",
+    },
+    Rule {
+        code: FIXED,
+        title: "a condition that nothing can change",
+        page: "\
+What is made of numbers and words alone, or compares a thing with itself, comes out the same whatever happens in the
+case. A claim of it cannot fail, or never holds; beside `&&` or `||` it says nothing, or silences the other side.
+
+Wrong:  - true
+Right:  - new.ok
+
+Wrong:  - new.ok || 1 == 1
+Right:  - new.ok || new.syns == 1
+
+Wrong:  - new.syns == new.syns
+Right:  - new.syns == old.syns
 ",
     },
     Rule {

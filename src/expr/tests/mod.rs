@@ -86,6 +86,12 @@ fn try_compile(text: &str) -> Result<Expr, Diagnostics> {
     match compile(&source, &shape(), &mut sink) {
         Some(expr) => {
             assert!(sink.is_empty(), "{text}: compiled with diagnostics");
+            let claim = claim(&source, &shape(), &mut sink);
+            assert_eq!(
+                claim.is_none(),
+                !sink.is_empty(),
+                "{text}: refused without a diagnostic"
+            );
             Ok(expr)
         }
         None => {
