@@ -81,6 +81,35 @@ fn steps_are_done_by_name_by_number_and_as_written() {
 }
 
 #[test]
+fn metrics_are_told_of_a_lab_that_is_up() {
+    let Some(bench) = Bench::new("hand-metrics") else {
+        return;
+    };
+    let words = ["there is no folder `web`, and no lab of this name is up"];
+    bench.refuses(&["metrics", "web"], &words);
+    bench.up("web");
+    // Not of the steps that were planned: of what was done until now.
+    for flows in [1.0, 2.0] {
+        bench.ends(0, &["do", "hello"]);
+        let text = bench.ends(0, &["metrics", "web", "--format", "json"]);
+        let cases: Value = serde_json::from_str(&text).expect("JSON");
+        let metrics = cases[0]["metrics"].as_array().expect("metrics");
+        let of_all_zones = |one: &&Value| {
+            one["MetricName"] == "NewFlowCount"
+                && one["Dimensions"].as_array().map(Vec::len) == Some(1)
+        };
+        let found = metrics.iter().find(of_all_zones).expect("it is counted");
+        assert_eq!(found["Statistics"]["Sum"], flows, "{text}");
+    }
+    let told = bench.ends(0, &["metrics", "web"]);
+    assert!(
+        told.contains("/plain\n") && told.contains("NewFlowCount_TCP"),
+        "{told}"
+    );
+    bench.ends(0, &["down", "web"]);
+}
+
+#[test]
 fn a_capture_is_read_back_with_fates_and_followed() {
     let Some(bench) = Bench::new("hand-capture") else {
         return;

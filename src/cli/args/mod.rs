@@ -188,12 +188,13 @@ Examples:
   hairpin report evidence --report junit=junit.xml          or from saved evidence
   hairpin report --merge 1.json 2.json --report html=all.html   the shards of a run as the whole")]
     Report(ReportArgs),
-    /// Show the CloudWatch metrics of recorded cases
+    /// Show the CloudWatch metrics of recorded cases, or of a lab that is up
     #[command(after_help = "\
 Examples:
   hairpin run nlb/idle-timeout-reset --evidence evidence
   hairpin metrics evidence                    a row for each metric, a column for each zone
-  hairpin metrics evidence --format json      with dimensions and a data point for each minute")]
+  hairpin metrics evidence --format json      with dimensions and a data point for each minute
+  hairpin metrics web                         of the lab that is up as web, until now")]
     Metrics(MetricsArgs),
     /// Say what this machine can and cannot do, and the remedy
     #[command(after_help = "\
@@ -438,9 +439,9 @@ pub struct ReportArgs {
 /// `hairpin metrics`
 #[derive(Debug, Args)]
 pub struct MetricsArgs {
-    /// A folder of evidence: one case's, or any above it
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
+    /// A folder of evidence: one case's, or any above it; or the name of a lab that is up
+    #[arg(value_name = "DIR|NAME")]
+    pub of: PathBuf,
     /// For people, or JSON
     #[arg(long, value_enum, default_value_t = OutputFormat::Human, value_name = "human|json")]
     #[arg(hide_possible_values = true, hide_default_value = true)]

@@ -359,6 +359,21 @@ impl Keeper {
             Ask::Capture { follow } => {
                 capture::serve(&self.witness, stream, follow, self.end.subscribe()).await;
             }
+            Ask::Metrics { json } => {
+                let actor = self.actor.lock().await;
+                let Some(actor) = actor.as_ref() else {
+                    return refuse(&mut stream, "the lab ends".to_owned()).await;
+                };
+                match actor.metrics(json).await {
+                    Ok(text) => {
+                        let told = stream.write_all(&line(&Answer::Said { text })).await;
+                        tracing::debug!(?told, "metrics");
+                    }
+                    Err(error) => {
+                        refuse_with(&mut stream, error.to_string(), Status::Unable).await;
+                    }
+                }
+            }
             Ask::End { evidence } => self.end(stream, evidence).await,
         }
     }

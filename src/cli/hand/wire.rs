@@ -50,6 +50,11 @@ pub enum Ask {
         /// And what will pass.
         follow: bool,
     },
+    /// What CloudWatch would show until now.
+    Metrics {
+        /// For machines.
+        json: bool,
+    },
     /// The end of it.
     End {
         /// With what was recorded.
