@@ -32,15 +32,19 @@ pub enum Answer {
     ResetNoEntry,
     /// ICMP type 11 code 0.
     TtlExceeded,
+    /// ICMPv6 type 3 code 0.
+    HopLimitExceeded,
     /// ICMP type 3 code 4.
     FragmentationNeeded,
+    /// ICMPv6 type 2.
+    PacketTooBig,
     /// The resolver's answer.
     Name,
 }
 
 impl Answer {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ResetNoFlow,
         Self::ResetNoTarget,
         Self::ResetExpired,
@@ -48,11 +52,13 @@ impl Answer {
         Self::ResetTerminated,
         Self::ResetNoEntry,
         Self::TtlExceeded,
+        Self::HopLimitExceeded,
         Self::FragmentationNeeded,
+        Self::PacketTooBig,
         Self::Name,
     ];
 
-    /// Its words in records: `reset, no flow`.
+    /// Its words in records: `reset, no flow`. Those of RFC 792 for ICMP, of RFC 4443 for ICMPv6.
     pub fn word(self) -> &'static str {
         match self {
             Self::ResetNoFlow => "reset, no flow",
@@ -62,7 +68,9 @@ impl Answer {
             Self::ResetTerminated => "reset, terminated flow",
             Self::ResetNoEntry => "reset, no entry",
             Self::TtlExceeded => "ICMP, TTL exceeded",
+            Self::HopLimitExceeded => "ICMPv6, hop limit exceeded",
             Self::FragmentationNeeded => "ICMP, fragmentation needed",
+            Self::PacketTooBig => "ICMPv6, packet too big",
             Self::Name => "name",
         }
     }

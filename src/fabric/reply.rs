@@ -96,9 +96,12 @@ impl Fabric {
         if !answerable {
             return self.finish(transient, Fate::Dropped(reason));
         }
-        let answer = match error {
-            IcmpError::FragmentationNeeded(_) => Answer::FragmentationNeeded,
-            IcmpError::TimeExceeded => Answer::TtlExceeded,
+        // Each is told in the family that it speaks, whatever the packet was translated to.
+        let answer = match (error, is_stand_in(*passage.before.from.ip())) {
+            (IcmpError::FragmentationNeeded(_), false) => Answer::FragmentationNeeded,
+            (IcmpError::FragmentationNeeded(_), true) => Answer::PacketTooBig,
+            (IcmpError::TimeExceeded, false) => Answer::TtlExceeded,
+            (IcmpError::TimeExceeded, true) => Answer::HopLimitExceeded,
         };
         self.finish(transient, Fate::Answered(answer));
         // Its sender must recognise it, so it is quoted as it was before any translation.

@@ -171,7 +171,9 @@ pub const FATES: &[&str] = &[
     "answered: reset, terminated flow",
     "answered: reset, no entry",
     "answered: ICMP, TTL exceeded",
+    "answered: ICMPv6, hop limit exceeded",
     "answered: ICMP, fragmentation needed",
+    "answered: ICMPv6, packet too big",
     "answered: name",
 ];
 

@@ -297,6 +297,19 @@ fn a_segment_without_flow_is_reset_over_ipv6() {
     assert_eq!(came[0].bytes[40 + 13], RST);
 }
 
+#[test]
+fn a_hop_limit_that_runs_out_is_told_in_its_own_words() {
+    let mut net = Net::new(dualstack());
+    let (six, front) = (end6(CLIENT6, 40_000), end6(FRONT_A6, SIX));
+    let mut bytes = tcp(six, front, SYN, 1, 0);
+    bytes[7] = 1;
+    let came = net.send(CLIENT, bytes);
+    assert_eq!((came.len(), came[0].to), (1, CLIENT));
+    assert_eq!(came[0].bytes[40..42], [3, 0]);
+    let records = net.fabric.records();
+    assert_eq!(records[0].fate, Fate::Answered(Answer::HopLimitExceeded));
+}
+
 /// A link carries what a wire carries: the IPv6 header counts, and the sender learns the link's own size.
 #[test]
 fn a_small_link_is_answered_with_packet_too_big() {
@@ -321,6 +334,12 @@ fn a_small_link_is_answered_with_packet_too_big() {
         assert_eq!(net.send(CLIENT, fits)[0].to, WEB1, "{client} {port}");
         let too_big = tcp(client, front, ACK, 2, told - header + 1);
         let came = net.send(CLIENT, too_big.clone());
+        let answer = match is_six {
+            true => Answer::PacketTooBig,
+            false => Answer::FragmentationNeeded,
+        };
+        let records = net.fabric.records();
+        assert!(records.iter().any(|it| it.fate == Fate::Answered(answer)));
         assert_eq!((came.len(), came[0].to), (1, CLIENT));
         let bytes = &came[0].bytes;
         let (kind, mtu, quoted) = match is_six {

@@ -301,7 +301,9 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("reset, terminated flow", "Of `answered: reset, terminated flow`: a RST: the balancer had ended its flow."),
         ("reset, no entry", "Of `answered: reset, no entry`: a RST of the node: its service proxy has no entry for it."),
         ("ICMP, TTL exceeded", "Of `answered: ICMP, TTL exceeded`: its TTL ran out."),
+        ("ICMPv6, hop limit exceeded", "Of `answered: ICMPv6, hop limit exceeded`: the same of IPv6."),
         ("ICMP, fragmentation needed", "Of `answered: ICMP, fragmentation needed`: it was larger than a link, or what the receiver takes."),
+        ("ICMPv6, packet too big", "Of `answered: ICMPv6, packet too big`: the same of IPv6."),
         ("name", "Of `answered: name`: the resolver's answer."),
     ] },
     Chapter { title: "Flow logs", words: &[

@@ -8,7 +8,7 @@
 use super::{CITED, cite, connections_of, count, counters, distinct, join, lapse, name_all};
 use crate::evidence::{HostEvidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, answer, drop_reason, ip};
+use crate::verdict::trace::{TOO_LARGE, Trace, answer, drop_reason, ip};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "pmtu-black-hole";
@@ -47,6 +47,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         "TcpExtTCPTimeouts",
         "TcpRetransSegs",
         "IcmpInDestUnreachs",
+        "Icmp6InPktTooBigs",
         "IcmpInErrors",
         "TcpExtTCPMTUPFail",
         "TcpExtTCPMTUPSuccess",
@@ -83,14 +84,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 /// What the sender of packets that were too large came to know of it.
 fn heard(trace: &Trace, refused: &[usize], sender: &str, elsewhere: &[String]) -> String {
     let told = refused.iter();
-    let told = told.filter(|passage| answer(trace.ended(**passage)).is_some());
-    let told = match told.count() {
-        0 => return "nobody tells it so".to_owned(),
-        told => count(told, "time"),
+    let told = told.filter_map(|passage| answer(trace.ended(*passage)));
+    let told: Vec<&str> = told.collect();
+    let Some((protocol, _)) = told.first().and_then(|how| how.split_once(',')) else {
+        return "nobody tells it so".to_owned();
     };
+    let told = count(told.len(), "time");
     if !elsewhere.is_empty() {
         return format!(
-            "ICMP said so {told}, and the messages came to {} instead, which {} no such connection",
+            "{protocol} said so {told}, and the messages came to {} instead, which {} no such connection",
             join(elsewhere),
             if elsewhere.len() == 1 { "has" } else { "have" },
         );
@@ -108,7 +110,7 @@ fn heard(trace: &Trace, refused: &[usize], sender: &str, elsewhere: &[String]) -
         }
         Some(_) | None => "",
     };
-    format!("it was told so {told} by ICMP and did as if it had not heard it{filter}")
+    format!("it was told so {told} by {protocol} and did as if it had not heard it{filter}")
 }
 
 /// A packet as whoever made it sent it. Where it is a part of a larger one nobody knows whose it was, and it is told by what else
@@ -149,6 +151,6 @@ fn came_elsewhere(trace: &Trace, about: &Packet) -> Vec<String> {
 /// A link on the way did not take it for its size.
 fn is_too_large(trace: &Trace, passage: usize) -> bool {
     let ended = trace.ended(passage);
-    let told = answer(ended).is_some_and(|how| how == "ICMP, fragmentation needed");
+    let told = answer(ended).is_some_and(|how| TOO_LARGE.contains(&how));
     ended.protocol == "tcp" && (told || drop_reason(ended) == Some("link-mtu"))
 }

@@ -5,7 +5,7 @@ use super::lanes::{has_inside, inside, is_zonal};
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
-    Journey, Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
+    Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,7 @@ impl<'a, 'b> Notes<'a, 'b> {
             let again = again.map(|again| format!("; {again}")).unwrap_or_default();
             return Some(format!("dropped: {reason}{again}"));
         }
-        if let Some(how @ "ICMP, fragmentation needed") = answer(ended) {
+        if let Some(how) = answer(ended).filter(|how| TOO_LARGE.contains(how)) {
             return Some(format!("too large for a link on the way; answered: {how}"));
         }
         if let Some(how) = answer(ended) {

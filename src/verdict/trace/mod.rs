@@ -22,7 +22,8 @@ pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 pub use packets::{
-    accepts, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn, is_syn_ack, left, opens,
+    TOO_LARGE, accepts, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn, is_syn_ack,
+    left, opens,
 };
 pub use windows::Stall;
 

@@ -47,6 +47,9 @@ pub fn drop_reason(ended: &Packet) -> Option<&str> {
     ended.fate.strip_prefix("dropped: ")
 }
 
+/// Answers to a packet that was too large for a link, in the words of each family.
+pub const TOO_LARGE: [&str; 2] = ["ICMP, fragmentation needed", "ICMPv6, packet too big"];
+
 /// How the fabric answered a packet itself: `reset, no flow`.
 pub fn answer(ended: &Packet) -> Option<&str> {
     ended.fate.strip_prefix("answered: ")

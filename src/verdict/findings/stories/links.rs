@@ -100,6 +100,25 @@ fn a_filter_is_suspected_only_where_no_message_came() {
     assert!(!summary(&kit).contains("filter"));
 }
 
+#[test]
+fn who_speaks_ipv6_is_told_by_icmpv6() {
+    let mut kit = too_large(true);
+    for packet in &mut kit.evidence.packets {
+        if packet.fate == "answered: ICMP, fragmentation needed" {
+            packet.fate = "answered: ICMPv6, packet too big".into();
+        }
+    }
+    kit.counter("web1", "Icmp6InPktTooBigs", 3);
+    let found = told(&kit, pmtu_black_hole::KIND).remove(0);
+    assert!(
+        found.summary.contains("it was told so 3 times by ICMPv6"),
+        "{}",
+        found.summary
+    );
+    let counted = ("web1".to_owned(), "Icmp6InPktTooBigs".to_owned(), 3);
+    assert!(found.counters.contains(&counted), "{:?}", found.counters);
+}
+
 /// A message about `x` comes to a host inside `web1`.
 fn message_to(kit: &mut Kit, host: &str) {
     let refused = kit.evidence.packets.last().expect("a packet");
