@@ -30,25 +30,26 @@ const CHANGEABLE: &[&[&str]] = &[
     &["hosts", "*", "security_groups"],
 ];
 
-/// Reads a body, and the bodies that its steps make of it.
+/// Reads a body, and the bodies that its steps make of it. What is wrong with one of these steps is told whatever else is.
 pub fn body(tree: &Node, sink: &mut Diagnostics) -> Option<Body> {
-    let mut body = readers::body(tree)?;
+    let mut body = readers::body(tree);
     let steps = tree.get("steps").and_then(Node::items).unwrap_or(&[]);
     let mut now: Option<Node> = None;
     for (number, step) in steps.iter().enumerate() {
         let Some(change) = change(step) else { continue };
         let before = now.as_ref().unwrap_or(tree);
         let (after, made) = apply(before, &change, sink);
-        let Verb::Set {
-            value, after: slot, ..
-        } = &mut body.steps[number].verb
-        else {
-            continue;
-        };
-        *value = made;
-        *slot = readers::body(&after).map(Box::new);
+        if let Some(body) = &mut body
+            && let Verb::Set {
+                value, after: slot, ..
+            } = &mut body.steps[number].verb
+        {
+            *value = made;
+            *slot = readers::body(&after).map(Box::new);
+        }
         now = Some(after);
     }
+    let mut body = body?;
     same_zones(&mut body);
     Some(body)
 }
@@ -59,8 +60,15 @@ pub fn count(tree: &Node) -> usize {
     steps.iter().filter(|step| change(step).is_some()).count()
 }
 
-/// A step `set` as the entry of a map.
-fn change(step: &Node) -> Option<Entry> {
+/// What a step `set` changes.
+struct Change {
+    /// As the entry of a map; with an empty map in place of a value that is missing.
+    entry: Entry,
+    has_value: bool,
+}
+
+/// None of another step, and of one without a path.
+fn change(step: &Node) -> Option<Change> {
     let [entry] = step.entries()? else {
         return None;
     };
@@ -68,23 +76,36 @@ fn change(step: &Node) -> Option<Entry> {
         return None;
     }
     let path = entry.value.get("path")?;
-    Some(Entry {
-        key: Spanned::new(String::from_text(&path.scalar()?.text)?, path.text_span()),
-        value: entry.value.entry("value")?.value.clone(),
+    let value = entry.value.entry("value");
+    let none = || Node::map(Vec::new(), entry.value.span);
+    Some(Change {
+        entry: Entry {
+            key: Spanned::new(String::from_text(&path.scalar()?.text)?, path.text_span()),
+            value: value.map_or_else(none, |value| value.value.clone()),
+        },
+        has_value: value.is_some(),
     })
 }
 
 /// The tree after a change, and the new value as compact YAML.
-fn apply(tree: &Node, change: &Entry, sink: &mut Diagnostics) -> (Node, Option<String>) {
-    if !is_changeable(&change.key.value) {
-        sink.push(not_changeable(&change.key));
+fn apply(tree: &Node, change: &Change, sink: &mut Diagnostics) -> (Node, Option<String>) {
+    let Change { entry, has_value } = change;
+    if !is_changeable(&entry.key.value) {
+        sink.push(not_changeable(&entry.key));
         return (tree.clone(), None);
     }
     let mut found = Diagnostics::default();
-    let (after, patches) = set::apply(tree, std::slice::from_ref(change), &mut found);
-    let new = new_problems(&after, &found, sink);
+    let (after, patches) = set::apply(tree, std::slice::from_ref(entry), &mut found);
+    // Of a value that is missing only the path can be wrong.
+    let new = match has_value {
+        true => new_problems(&after, &found, sink),
+        false => Vec::new(),
+    };
     for problem in found.sorted().into_iter().cloned().chain(new) {
         sink.push(problem);
+    }
+    if !has_value {
+        return (tree.clone(), None);
     }
     let value = patches.into_iter().next().and_then(|patch| patch.after);
     (after, value)

@@ -183,10 +183,12 @@ impl Resolver<'_> {
         let keepalive = clock.keepalive(connect.keepalive.as_ref(), sink);
         let user_timeout = connect.user_timeout.as_ref();
         let user_timeout = user_timeout.map(|lapse| clock.step(lapse, sink));
-        let from = self.scene.hosts.resolve_one(&connect.from, sink)?;
+        // Whoever dials, the other end may be wrong, too.
+        let from = self.scene.hosts.resolve_one(&connect.from, sink);
         let family = connect.family.as_ref();
         let wanted = Wanted { to, family };
-        let dial = self.scene.destinations.dials(&[from], wanted, sink).pop()?;
+        let mut dials = self.scene.destinations.dials(from.as_slice(), wanted, sink);
+        let dial = dials.pop()?;
         tls_over_tcp(connect.tls, &dial, to, sink);
         Some(Verb::Connect {
             dial,

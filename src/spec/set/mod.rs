@@ -36,7 +36,15 @@ pub fn apply(body: &Node, set: &[Entry], sink: &mut Diagnostics) -> (Node, Vec<P
     conflicts(set, sink);
     // A refused key has no text, and what is wrong with it has been said.
     for entry in set.iter().filter(|entry| !entry.key.value.is_empty()) {
-        match Path::new(&entry.key).and_then(|path| path.apply(&mut body, &entry.value)) {
+        let changed = Path::new(&entry.key).and_then(|path| {
+            // Its other fields are looked at all the same.
+            let nameless = path.without_name(&entry.value).map(|(value, problem)| {
+                sink.push(problem);
+                value
+            });
+            path.apply(&mut body, nameless.as_ref().unwrap_or(&entry.value))
+        });
+        match changed {
             Ok(patch) => patches.push(patch),
             Err(problem) => sink.push(problem),
         }

@@ -406,6 +406,24 @@ impl<'a> Path<'a> {
             .help("a step keeps its name, because `works` speaks of its result; leave `as` out")
     }
 
+    /// A step's replacement that has a name of its own: without it, and what is wrong with that.
+    pub fn without_name(&self, value: &Node) -> Option<(Node, Diagnostic)> {
+        let [entry] = value.entries()? else {
+            return None;
+        };
+        if self.segments.len() != 2 || self.segments[0] != "steps" {
+            return None;
+        }
+        let name = entry.value.entry("as")?.key.span;
+        let mut nameless = value.clone();
+        if let Value::Map(verbs) = &mut nameless.value
+            && let Value::Map(fields) = &mut verbs[0].value.value
+        {
+            fields.retain(|field| field.key.value != "as");
+        }
+        Some((nameless, self.renames(name)))
+    }
+
     /// A step's replacement, with the name of the step that it replaces.
     fn named(
         &self,
@@ -439,9 +457,6 @@ impl<'a> Path<'a> {
         };
         if let Some(text) = variant.text {
             spell_out(inner, text);
-        }
-        if let Some(other) = inner.entry("as") {
-            return Err(self.renames(other.key.span));
         }
         if let Value::Map(fields) = &mut inner.value {
             let span = self.segment_span(at);
