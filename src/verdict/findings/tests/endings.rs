@@ -1,7 +1,7 @@
 //! Connections that end on one side only, and flows that are forgotten.
 
 use super::{closed_by_the_target, kinds, the};
-use crate::evidence::{HostEvidence, Packet};
+use crate::evidence::{HostEvidence, Icmp, Packet};
 use crate::verdict::kit::{Kit, OLD, harmless, old_is_up};
 
 #[test]
@@ -137,6 +137,98 @@ fn who_refused_is_the_last_on_the_way() {
     let who =
         "\"one\" met RST in answer to the SYN: pod has nothing that listens on 10.0.1.30:8080.";
     assert_eq!(told, who);
+}
+
+/// A client behind a router is refused by its neighbour there; `answer`: what a device inside the router saw of it.
+fn refused_by_a_neighbour(answer: Packet) -> Kit {
+    let mut kit = Kit::new();
+    let one = kit.connect("one", 40001, "front/a", "web1");
+    let c = kit.of(one);
+    (c.flow, c.error) = (None, "refused".into());
+    (c.from, c.target) = ("desk".into(), "printer".into());
+    (c.local, c.remote) = ("192.168.1.3:40001".into(), "192.168.1.2:80".into());
+    c.target_address = c.remote.clone();
+    let seen = |id: i64, sender: &str, receiver: &str, device: &str| Packet {
+        id,
+        t: 0.1 * id as f64,
+        seen_at: format!("router {device}"),
+        sender: sender.into(),
+        receiver: receiver.into(),
+        protocol: "tcp".into(),
+        flags: "S".into(),
+        from: "192.168.1.3:40001".into(),
+        to: "192.168.1.2:80".into(),
+        from_after: "192.168.1.3:40001".into(),
+        to_after: "192.168.1.2:80".into(),
+        fate: "seen".into(),
+        ..Packet::default()
+    };
+    let syn = seen(1, "desk", "router", "veth2");
+    let goes_on = Packet {
+        follows: Some(1),
+        ..seen(2, "router", "printer", "veth1")
+    };
+    let answer = Packet {
+        from: answer.from.clone(),
+        to: "192.168.1.3:40001".into(),
+        from_after: answer.from.clone(),
+        to_after: "192.168.1.3:40001".into(),
+        protocol: answer.protocol.clone(),
+        flags: answer.flags.clone(),
+        icmp: answer.icmp.clone(),
+        ..seen(3, "printer", "router", "veth1")
+    };
+    kit.evidence.packets.extend([syn, goes_on, answer]);
+    for host in ["desk", "printer", "router"] {
+        kit.evidence
+            .hosts
+            .insert(host.into(), HostEvidence::default());
+    }
+    kit
+}
+
+#[test]
+fn who_refused_behind_a_router_was_seen_there() {
+    let by_reset = refused_by_a_neighbour(Packet {
+        protocol: "tcp".into(),
+        flags: "R.".into(),
+        from: "192.168.1.2:80".into(),
+        ..Packet::default()
+    });
+    let told = the(&by_reset, "refused");
+    assert_eq!(
+        told.summary,
+        "\"one\" met RST in answer to the SYN: printer has nothing that listens on 192.168.1.2:80."
+    );
+    assert_eq!(told.packets, [2]);
+    let error = |from: &str| {
+        refused_by_a_neighbour(Packet {
+            protocol: "icmp".into(),
+            from: "192.168.1.2:0".into(),
+            icmp: Some(Box::new(Icmp {
+                says: "port unreachable".into(),
+                from: from.into(),
+                to: "192.168.1.2:80".into(),
+                ..Icmp::default()
+            })),
+            ..Packet::default()
+        })
+    };
+    let told = the(&error("192.168.1.3:40001"), "refused");
+    let who = "\"one\" met an ICMP error in answer to the SYN, and no RST: printer rejects";
+    assert!(told.summary.starts_with(who), "{}", told.summary);
+    assert_eq!(told.packets, [2]);
+    // One about another connection is none.
+    let mut unseen = error("192.168.1.3:40002");
+    unseen.counter("printer", "TcpOutRsts", 1);
+    let told = the(&unseen, "refused");
+    assert!(
+        told.summary.ends_with("which the network did not see."),
+        "{}",
+        told.summary
+    );
+    let counted = ("printer".to_owned(), "TcpOutRsts".to_owned(), 1);
+    assert_eq!(told.counters, [counted]);
 }
 
 #[test]
