@@ -3,7 +3,7 @@
 //! Not here: what a link does to a packet (see `link`), only that it is done and booked.
 
 use super::config::{Numbers, PortId, is_stand_in};
-use super::link::{Held, Stage, Transit};
+use super::link::{Held, Stage, Transit, Waiting};
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Fate, Impaired, Impairment, Reason};
 use super::service_proxy::Treatment;
@@ -171,20 +171,8 @@ impl Fabric {
                 }
                 self.overtakes(due, stage, transient);
                 self.corrupt(stage, transient);
-                let mut bytes = self.spare.pop().unwrap_or_default();
-                bytes.clear();
-                bytes.extend_from_slice(transient.packet);
-                self.ledger
-                    .held(self.now, &mut transient.passage, &transient.headers);
-                self.links.get(stage).hold(Held {
-                    due,
-                    passage: transient.passage,
-                    vnet: transient.vnet,
-                    headers: transient.headers,
-                    bytes,
-                });
-                self.arrivals.push(Reverse((due, self.sequence, stage)));
-                self.sequence += 1;
+                let held = self.hold(due, Waiting::Link(stage), transient);
+                self.links.get(stage).hold(held);
             }
             Transit::Lost(reason) => {
                 self.finish(transient, Fate::Dropped(reason));
@@ -193,6 +181,29 @@ impl Fabric {
                 let cuts = link.fragments();
                 self.too_big(at, stage, (mtu, cuts), transient, out);
             }
+        }
+    }
+
+    /// Keeps a packet until then. Whoever asked puts it where it waits.
+    pub(super) fn hold(
+        &mut self,
+        due: Duration,
+        place: Waiting,
+        transient: &mut Transient<'_>,
+    ) -> Held {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(transient.packet);
+        self.ledger
+            .held(self.now, &mut transient.passage, &transient.headers);
+        self.arrivals.push(Reverse((due, self.sequence, place)));
+        self.sequence += 1;
+        Held {
+            due,
+            passage: transient.passage,
+            vnet: transient.vnet,
+            headers: transient.headers,
+            bytes,
         }
     }
 
@@ -230,11 +241,36 @@ impl Fabric {
         self.scratch = scratch;
     }
 
-    /// A packet comes out of a link where others wait.
-    pub(super) fn arrive(&mut self, stage: Stage, out: &mut impl Output) {
-        let Some(held) = self.links.get(stage).release() else {
-            return;
-        };
+    /// The first packet that waits there waits no longer.
+    pub(super) fn arrive(&mut self, place: Waiting, out: &mut impl Output) {
+        match place {
+            Waiting::Link(stage) => {
+                let Some(held) = self.links.get(stage).release() else {
+                    return;
+                };
+                self.resume(held, out, |fabric, at, transient, out| {
+                    fabric.beyond(at, stage, transient, out);
+                });
+            }
+            Waiting::Insertion(gateway) => {
+                let Some(unconfirmed) = self.gateways.next_unconfirmed(gateway) else {
+                    return;
+                };
+                let whose = (unconfirmed.host, unconfirmed.inside);
+                self.resume(unconfirmed.held, out, |fabric, at, transient, out| {
+                    fabric.confirm(at, gateway, whose, transient, out);
+                });
+            }
+        }
+    }
+
+    /// A packet that waited goes on.
+    fn resume<O: Output>(
+        &mut self,
+        held: Held,
+        out: &mut O,
+        onward: impl FnOnce(&mut Self, Duration, &mut Transient<'_>, &mut O),
+    ) {
         self.ledger.released(&held.passage);
         let mut bytes = held.bytes;
         let mut transient = Transient {
@@ -243,7 +279,7 @@ impl Fabric {
             headers: held.headers,
             packet: &mut bytes,
         };
-        self.beyond(held.due, stage, &mut transient, out);
+        onward(self, held.due, &mut transient, out);
         self.keep_spare(bytes);
     }
 

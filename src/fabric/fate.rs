@@ -9,7 +9,7 @@ pub enum Fate {
     Forwarded(PortId),
     /// Consumed, and the fabric sent an answer of its own to its sender.
     Answered(Answer),
-    /// Waiting in a link; a later record with the same `id` tells the end.
+    /// Waiting in a link, or at a NAT gateway for its entry; a later record with the same `id` tells the end.
     Held,
     /// Gone.
     Dropped(Reason),
@@ -111,6 +111,9 @@ pub enum Reason {
     /// All source ports toward this target are taken (`PortAllocationErrorCount`); at a NAT gateway, toward this
     /// destination (`ErrorPortAllocation`).
     PortAllocation,
+    /// At a NAT gateway: since its port was chosen, another first packet's entry had become the same as its own, which
+    /// therefore could not be inserted (`insert_failed` of `conntrack -S`).
+    InsertFailed,
     /// The flow table is full.
     FlowTableFull,
     /// No load balancer of the endpoint's service has an address in the zone of the endpoint's interface.
@@ -157,7 +160,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Malformed,
         Self::NotIpv4,
         Self::Untranslatable,
@@ -173,6 +176,7 @@ impl Reason {
         Self::ProtocolUnsupported,
         Self::NoTarget,
         Self::PortAllocation,
+        Self::InsertFailed,
         Self::FlowTableFull,
         Self::EndpointWithoutService,
         Self::MissingFlow,
@@ -213,6 +217,7 @@ impl Reason {
             Self::ProtocolUnsupported => "protocol-unsupported",
             Self::NoTarget => "no-target",
             Self::PortAllocation => "port-allocation",
+            Self::InsertFailed => "insert-failed",
             Self::FlowTableFull => "flow-table-full",
             Self::EndpointWithoutService => "endpoint-without-service",
             Self::MissingFlow => "missing-flow",

@@ -140,7 +140,7 @@ impl Ledger {
         }
     }
 
-    /// A packet waits in a link. Only its first wait is recorded.
+    /// A packet waits in a link or at a NAT gateway. Only its first wait is recorded.
     pub fn held(&mut self, now: Duration, passage: &mut Passage, headers: &Headers) {
         if passage.sender.is_some() {
             self.totals.held += 1;
@@ -166,7 +166,7 @@ impl Ledger {
                 Fate::Forwarded(_) => self.totals.forwarded += 1,
                 Fate::Answered(_) => self.totals.answered += 1,
                 Fate::Dropped(reason) => *self.dropped(reason) += 1,
-                Fate::Held => unreachable!("waiting in a link is no end of a packet"),
+                Fate::Held => unreachable!("waiting is no end of a packet"),
             }
         }
         self.record(now, passage, headers, fate);

@@ -5,7 +5,7 @@
 //! whatever the jitter, but for the packets that are to overtake. A link that does nothing is never asked. Observed on:
 //! `tc netem`, whose words these are; its `gap` and correlations are not there.
 
-use super::config::{Config, Link, Numbers, PortId};
+use super::config::{Config, GatewayId, Link, Numbers, PortId};
 use super::passage::Passage;
 use super::random::{self, Random};
 use super::record::Reason;
@@ -23,6 +23,15 @@ pub enum Stage {
     Up(PortId),
     /// From the fabric to the host.
     Down(PortId),
+}
+
+/// Where packets wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiting {
+    /// In a link.
+    Link(Stage),
+    /// At a NAT gateway, for their entries to be inserted.
+    Insertion(GatewayId),
 }
 
 /// What a link does to a packet.
@@ -43,7 +52,7 @@ pub enum Transit {
     TooBig(u16),
 }
 
-/// A packet in a link.
+/// A packet that waits.
 pub struct Held {
     /// When it arrives.
     pub due: Duration,

@@ -60,7 +60,7 @@ use flow_table::Side;
 use fragments::Fragments;
 use guard::Watch;
 use ledger::Ledger;
-use link::{Links, Stage};
+use link::{Links, Waiting};
 use moment::nanos;
 use nat::Gateways;
 use record::{Listing, Party};
@@ -153,8 +153,8 @@ pub struct Fabric {
     recycle: Vec<Option<Recycle>>,
     /// At the edge of nodes.
     service_proxies: ServiceProxies,
-    /// When the next packet comes out of each link; the number keeps packets of one moment in order.
-    arrivals: BinaryHeap<Reverse<(Duration, u64, Stage)>>,
+    /// When each packet that waits goes on; the number keeps packets of one moment in order.
+    arrivals: BinaryHeap<Reverse<(Duration, u64, Waiting)>>,
     sequence: u64,
     /// Changes with everything that could change a packet's way.
     epoch: u32,
@@ -266,16 +266,16 @@ impl Fabric {
         self.sides[from.0 as usize]
     }
 
-    /// Does what is due, in the order it became due: releases packets held in links, expires idle flows.
+    /// Does what is due, in the order it became due: releases packets that wait, expires idle flows.
     #[inline(never)]
     pub fn advance(&mut self, now: Duration, out: &mut impl Output) {
         self.now = self.now.max(now);
-        while let Some(&Reverse((due, _, stage))) = self.arrivals.peek()
+        while let Some(&Reverse((due, _, place))) = self.arrivals.peek()
             && due <= self.now
         {
             self.arrivals.pop();
             self.control(due, out);
-            self.arrive(stage, out);
+            self.arrive(place, out);
         }
         self.control(self.now, out);
     }

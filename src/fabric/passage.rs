@@ -19,7 +19,7 @@ pub struct Passage {
     pub mapping: Option<MappingId>,
     /// The NAT gateway at which it ended, or that made it.
     pub gateway: Option<GatewayId>,
-    /// It has waited in a link.
+    /// It has waited in a link, or at a NAT gateway for its entry.
     pub held: bool,
     /// It belongs to a health check.
     pub probe: bool,

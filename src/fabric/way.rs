@@ -180,9 +180,8 @@ impl Fabric {
         if way_back.is_none() && !self.outward(at, from, transient, out) {
             return;
         }
-        let headers = &transient.headers;
-        let (decision, party) = if let Some(flow) = way_back {
-            if headers.is_untraceable() {
+        if let Some(flow) = way_back {
+            if transient.headers.is_untraceable() {
                 return self.finish(transient, Fate::Dropped(Reason::Fragment));
             }
             if let Err(reason) = self.back_to_balancer(at, from, transient, flow) {
@@ -190,14 +189,23 @@ impl Fabric {
                 return self.finish(transient, Fate::Dropped(reason));
             }
             let decision = self.balancers.toward_client(at, flow, &transient.headers);
-            (decision, Party::Server)
+            self.carry_out(at, transient, decision, Party::Server, out);
         } else {
-            match self.by_course(at, from, transient, out) {
-                Some(decision) => (decision, Party::Client),
-                None => return,
-            }
-        };
-        self.carry_out(at, transient, decision, party, out);
+            self.past_gateway(at, from, transient, out);
+        }
+    }
+
+    /// A packet that no way back was set up for goes where its destination leads, with the source that the network sees.
+    pub(super) fn past_gateway(
+        &mut self,
+        at: Duration,
+        from: PortId,
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        if let Some(decision) = self.by_course(at, from, transient, out) {
+            self.carry_out(at, transient, decision, Party::Client, out);
+        }
     }
 
     /// What the balancer decides that a packet is for. None: it was for none, and has gone its way.

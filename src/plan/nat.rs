@@ -142,6 +142,7 @@ pub(super) fn resolve(
                 vpcs::known(vpc, body, sink);
             }
             check_settings(section, sink);
+            check_clashes(section, sink);
             lower(body, name, section, addresses, clock, sink)
         })
         .collect()
@@ -190,6 +191,27 @@ fn lower(
             (Some(_), _) | (None, NatProfile::Azure | NatProfile::Google) => OnMissingFlow::Drop,
         },
         reset_at_expiry: text(section, TCP_RESET).is_some_and(|value| value.value == "true"),
+        insertion_delay: emulate
+            .insertion_delay
+            .as_ref()
+            .map_or(Duration::ZERO, |it| it.value),
+        clash_resolve: emulate.clash_resolve.as_ref().is_none_or(|it| it.value),
+    }
+}
+
+/// Nothing clashes where the choice of a port and the insertion of its entry are one.
+fn check_clashes(section: &spec::NatGateway, sink: &mut Sink) {
+    let emulate = &section.emulate;
+    if let (Some(resolve), None) = (&emulate.clash_resolve, &emulate.insertion_delay) {
+        sink.push(
+            Diagnostic::new(
+                code::NOTHING_CLASHES,
+                resolve.span,
+                "`clash_resolve` without `insertion_delay`",
+            )
+            .label("no two entries clash here")
+            .help("write `insertion_delay: 50ms` beside it, or take it away"),
+        );
     }
 }
 

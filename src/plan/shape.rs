@@ -260,6 +260,8 @@ fn gateway(section: &NatGateway) -> Type {
         ("metrics", counts(metrics.map(|metric| metric.name))),
         ("addresses", list(Type::Text)),
         ("mappings", Type::Int),
+        ("insert_failed", Type::Int),
+        ("clash_resolve", Type::Int),
     ])
 }
 

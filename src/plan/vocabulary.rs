@@ -144,6 +144,7 @@ pub const FATES: &[&str] = &[
     "dropped: protocol-unsupported",
     "dropped: no-target",
     "dropped: port-allocation",
+    "dropped: insert-failed",
     "dropped: flow-table-full",
     "dropped: endpoint-without-service",
     "dropped: missing-flow",

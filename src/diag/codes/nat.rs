@@ -18,6 +18,8 @@ pub const SETTING_VALUE: Code = Code(735);
 pub const PORTS_BY_HOST: Code = Code(736);
 /// More hosts than there are ports for.
 pub const NO_PORTS_FOR_HOSTS: Code = Code(737);
+/// `emulate.clash_resolve` where no entries can clash.
+pub const NOTHING_CLASHES: Code = Code(738);
 
 /// In order of their codes.
 pub(super) const RULES: &[Rule] = &[
@@ -110,5 +112,16 @@ pub(super) const RULES: &[Rule] = &[
         \x20   egress: { zone: a, profile: azure, attributes: { allocatedOutboundPorts: 32000 } }\n\
         Right:\n\
         \x20   egress: { zone: a, profile: azure, addresses: 2, attributes: { allocatedOutboundPorts: 32000 } }",
+    },
+    Rule {
+        code: NOTHING_CLASHES,
+        title: "how clashes are resolved, where there are none",
+        page: "Entries of a NAT gateway's table clash when a port is chosen some time before its entry is inserted, which is\n\
+        `insertion_delay`. Without it each port is taken as soon as it is chosen, and `clash_resolve` has nothing to say.\n\
+        \n\
+        Wrong:\n\
+        \x20   egress: { zone: a, emulate: { clash_resolve: false } }\n\
+        Right:\n\
+        \x20   egress: { zone: a, emulate: { insertion_delay: 50ms, clash_resolve: false } }",
     },
 ];

@@ -19,6 +19,12 @@ pub struct GatewayEvidence {
     pub ports: i64,
     /// Mappings made during the steps.
     pub mappings: i64,
+    /// Entries that could not be inserted: another one had become the same since their port was chosen.
+    #[serde(default)]
+    pub insert_failed: i64,
+    /// Datagrams that went by the entry that their socket had got since their own port was chosen.
+    #[serde(default)]
+    pub clash_resolve: i64,
 }
 
 /// A NAT gateway's mapping.

@@ -44,6 +44,12 @@ pub struct NatGateway {
     /// Both ends of an established connection are reset at the moment it has been idle for too long (Azure:
     /// `enableTcpReset`).
     pub reset_at_expiry: bool,
+    /// From the choice of a new connection's port to the insertion of its entry into the table; its first packet waits for
+    /// that. Linux chooses in the hook of NAT and inserts behind the last hook (`__nf_conntrack_confirm`). Zero: both are one.
+    pub insertion_delay: Duration,
+    /// A datagram whose socket has got an entry since its port was chosen goes by that entry (Linux since 4.19, counted as
+    /// `clash_resolve`); else it is dropped.
+    pub clash_resolve: bool,
 }
 
 /// Who may use which of a gateway's ports.

@@ -3,10 +3,12 @@
 
 use super::super::config::{GatewayId, PortId, Protocol};
 use super::super::flow_table::Key;
+use super::super::link::Waiting;
 use super::super::passage::{Passage, Transient, tuple};
 use super::super::quoted::quoted_protocol;
 use super::super::record::{Fate, FlowState, MappingId, Party, Reason, Tuple};
 use super::super::{Fabric, Output};
+use super::insertion::{Confirmed, Unconfirmed};
 use super::{ExpiryResets, Reset, Verdict};
 use crate::packet::answer::unasked_reset;
 use crate::packet::quote::Quote;
@@ -44,6 +46,15 @@ impl Fabric {
                 rewrite(transient.packet, headers, source, to);
                 return true;
             }
+            Verdict::Wait(due, source) => {
+                let headers = &mut transient.headers;
+                let (inside, to) = (headers.from, headers.to);
+                rewrite(transient.packet, headers, source, to);
+                let held = self.hold(due, Waiting::Insertion(gateway), transient);
+                let host = from;
+                self.gateways
+                    .wait(gateway, Unconfirmed { host, inside, held });
+            }
             Verdict::Reset(answer, mapping) => {
                 (transient.passage.mapping, transient.passage.gateway) = (mapping, Some(gateway));
                 self.reset(at, transient, answer, out);
@@ -74,7 +85,36 @@ impl Fabric {
                 self.end_at_gateway(transient, gateway, mapping, reason);
                 None
             }
-            Verdict::Reset(..) => unreachable!("what comes from outside is never answered"),
+            Verdict::Reset(..) | Verdict::Wait(..) => {
+                unreachable!("what comes from outside is neither answered nor given a port")
+            }
+        }
+    }
+
+    /// A packet's entry is to be inserted into the table now. It goes on, or ends here.
+    pub(in super::super) fn confirm(
+        &mut self,
+        at: Duration,
+        gateway: GatewayId,
+        (host, inside): (PortId, SocketAddrV4),
+        transient: &mut Transient<'_>,
+        out: &mut impl Output,
+    ) {
+        let source = transient.headers.from;
+        match self
+            .gateways
+            .confirm(at, gateway, (host, inside), &transient.headers)
+        {
+            Ok(Confirmed { mapping, outside }) => {
+                transient.passage.mapping = Some(mapping);
+                if outside != source {
+                    let headers = &mut transient.headers;
+                    let to = headers.to;
+                    rewrite(transient.packet, headers, outside, to);
+                }
+                self.past_gateway(at, host, transient, out);
+            }
+            Err(reason) => self.end_at_gateway(transient, gateway, None, reason),
         }
     }
 

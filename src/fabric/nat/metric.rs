@@ -29,6 +29,10 @@ pub struct NatCounters {
     pub most_ports: u64,
     /// Packets that found no free port.
     pub port_errors: u64,
+    /// Entries that could not be inserted: another one had become the same since their port was chosen.
+    pub insert_failed: u64,
+    /// Datagrams that went by the entry that their socket had got since their own port was chosen.
+    pub clash_resolve: u64,
     /// Established TCP connections that were idle for too long.
     pub idle: u64,
     /// Packets from inside that were dropped.

@@ -6,6 +6,7 @@
 //! jumbo frames and the clamping of segment sizes.
 
 mod crossing;
+mod insertion;
 mod metric;
 mod ports;
 mod table;
@@ -17,6 +18,7 @@ use super::config::{Config, GatewayId, NatTimeouts, OnMissingFlow, PortId, Proto
 use super::flow_table::Key;
 use super::record::{Answer, FlowState, MappingId, MappingRecord, Reason, Tuple};
 use crate::packet::{Headers, TCP, UDP, tcp};
+use insertion::Unconfirmed;
 use ports::Ports;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -41,6 +43,10 @@ struct State {
     on_missing_flow: OnMissingFlow,
     reset_at_expiry: bool,
     ports: Ports,
+    insertion_delay: Duration,
+    clash_resolve: bool,
+    /// What waits to be inserted, in that order.
+    unconfirmed: VecDeque<Unconfirmed>,
     counters: NatCounters,
 }
 
@@ -56,6 +62,8 @@ impl State {
 enum Verdict {
     /// The host's end becomes this one: its source on the way out, its destination on the way back.
     Translate(MappingId, SocketAddrV4),
+    /// This is its host's end from now on, as soon as an entry says so: it waits for that until then.
+    Wait(Duration, SocketAddrV4),
     /// RST to its sender.
     Reset(Answer, Option<MappingId>),
     /// Gone.
@@ -81,6 +89,9 @@ impl Gateways {
                     timeouts: gateway.timeouts,
                     on_missing_flow: gateway.on_missing_flow,
                     reset_at_expiry: gateway.reset_at_expiry,
+                    insertion_delay: gateway.insertion_delay,
+                    clash_resolve: gateway.clash_resolve,
+                    unconfirmed: VecDeque::new(),
                     counters: NatCounters {
                         allocated: ports.allocated(),
                         ..NatCounters::default()
@@ -198,7 +209,7 @@ impl Gateways {
         match verdict {
             Verdict::Translate(..) => counters.to_destination.add(headers),
             Verdict::Drop(..) => counters.dropped_sent += 1,
-            Verdict::Reset(..) => {}
+            Verdict::Reset(..) | Verdict::Wait(..) => {}
         }
         verdict
     }
@@ -242,29 +253,13 @@ impl Gateways {
             self.refused.insert(tried, opening(headers));
             return Verdict::Drop(Reason::PortAllocation, None);
         };
+        if !state.insertion_delay.is_zero() {
+            // Chosen, and nobody else is kept from choosing it: only an entry does that.
+            state.ports.release(protocol, outside, headers.to);
+            return Verdict::Wait(now.saturating_add(state.insertion_delay), outside);
+        }
         self.refused.remove(&tried);
-        state.counters.made += 1;
-        state.count_ports();
-        let id = self.mappings.insert(Mapping {
-            gateway,
-            host,
-            protocol,
-            inside: headers.from,
-            outside,
-            remote: headers.to,
-            state: FlowState::SynSent,
-            opened: now,
-            last: now,
-            forgotten_after: None,
-            isn: headers.seq,
-            inside_next: 0,
-            outside_next: 0,
-            fins: [false; 2],
-            holds_port: true,
-        });
-        self.count_active(id, true);
-        self.mappings.check(self.limit(self.mappings.get(id)), id);
-        self.carry(now, id, headers, Facing::Inside);
+        let id = self.insert(now, (gateway, host), tried, outside, headers);
         Verdict::Translate(id, outside)
     }
 
@@ -275,7 +270,9 @@ impl Gateways {
         let counters = &mut self.state(gateway).counters;
         match verdict {
             Verdict::Translate(..) => counters.to_source.add(headers),
-            Verdict::Drop(..) | Verdict::Reset(..) => counters.dropped_received += 1,
+            Verdict::Drop(..) | Verdict::Reset(..) | Verdict::Wait(..) => {
+                counters.dropped_received += 1;
+            }
         }
         verdict
     }

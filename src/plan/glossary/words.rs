@@ -217,6 +217,10 @@ pub(super) static CHAPTERS: &[Chapter] = &[
     Chapter { title: "NAT gateways and endpoints", words: &[
         ("nat_gateways", "By name: `nat_gateways.egress.mappings`."),
         ("mappings", "Of a NAT gateway: addresses and ports that it translates now."),
+        ("insert_failed", "Of a NAT gateway with `insertion_delay`: entries that could not be inserted, since another had become the same \
+            after their port was chosen. Their packets are dropped."),
+        ("clash_resolve", "Of a NAT gateway with `insertion_delay`: datagrams that went by the entry which their socket had got after \
+            their own port was chosen."),
         ("endpoints", "By name: `endpoints.ep.metrics.NewConnections`."),
         ("id", "Of an endpoint: `vpce-...`."),
         ("service", "Of an endpoint: the service that it leads to."),
@@ -243,9 +247,9 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("window", "What its sender still takes, as on the wire, unscaled; 0: its program does not read, and its buffer is full."),
         ("wire_packets", "Packets that it is on a wire: kernels hand over several at once."),
         ("wire_bytes", "Their bytes, with headers."),
-        ("fate", "What became of it: `forwarded`, `held` (a link still has it), `dropped: ...` or `answered: ...` with the reason, `seen` \
+        ("fate", "What became of it: `forwarded`, `held` (a link or a NAT gateway still has it), `dropped: ...` or `answered: ...` with the reason, `seen` \
             on a device."),
-        ("delayed_ms", "How long links kept it."),
+        ("delayed_ms", "How long links kept it, or a NAT gateway before its entry was inserted."),
         ("queued_ms", "How much of that it waited in queues."),
         ("damaged", "A link flipped bits of it."),
         ("copy", "A link made it: it is a duplicate."),
@@ -255,7 +259,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
     ] },
     Chapter { title: "Fates of packets", words: &[
         ("forwarded", "It came to its receiver."),
-        ("held", "A link still has it."),
+        ("held", "A link still has it, or a NAT gateway before its entry is inserted."),
         ("seen", "A device inside a host saw it."),
         ("dropped", "`dropped: ...`: it is gone, and why."),
         ("answered", "`answered: ...`: the network said something by itself instead, and what."),
@@ -274,6 +278,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("protocol-unsupported", "Of `dropped: protocol-unsupported`: a protocol that the balancer does not carry."),
         ("no-target", "Of `dropped: no-target`: the balancer had no target for it."),
         ("port-allocation", "Of `dropped: port-allocation`: all source ports toward this target or, of a NAT gateway, this destination are taken."),
+        ("insert-failed", "Of `dropped: insert-failed`: a NAT gateway chose a port for it that another first packet had been given and that was not \
+            in the table yet; by the time its entry was to be inserted, the other one was there."),
         ("flow-table-full", "Of `dropped: flow-table-full`: the balancer had no room for another flow."),
         ("endpoint-without-service", "Of `dropped: endpoint-without-service`: no balancer of the endpoint's service has an address in the zone of its interface."),
         ("missing-flow", "Of `dropped: missing-flow`: it belongs to no flow, and the balancer or NAT gateway stays silent."),

@@ -1,7 +1,7 @@
 //! NAT gateways: who is behind which, as whom the internet sees them, how long a mapping is kept.
 
 use super::listed;
-use super::quantities::cloud;
+use super::quantities::{cloud, time};
 use crate::fabric::config::{Allocation, GatewayId, NatGateway, OnMissingFlow, PortOrder};
 use crate::plan::Plan;
 use std::fmt::Write;
@@ -27,6 +27,14 @@ pub(super) fn gateways(plan: &Plan, out: &mut String) {
             cloud(gateway.timeouts.established, plan.time_scale),
             expiry(gateway)
         );
+        if !gateway.insertion_delay.is_zero() {
+            line!(
+                out,
+                "    a port is chosen {} before its entry is inserted, {}",
+                time(gateway.insertion_delay),
+                clashes(gateway)
+            );
+        }
         let behind = plan.hosts.iter().zip(&plan.fabric.ports);
         let behind = behind.filter(|(_, port)| port.nat == Some(id));
         let names: Vec<String> = behind.map(|(host, _)| host.name.clone()).collect();
@@ -49,6 +57,13 @@ fn ports(gateway: &NatGateway) -> String {
             format!("{ports} ports for each address and destination, {order}")
         }
         Allocation::PerHost(ports) => format!("{ports} ports for each host, {order}"),
+    }
+}
+
+fn clashes(gateway: &NatGateway) -> &'static str {
+    match gateway.clash_resolve {
+        true => "and datagrams of one socket share one",
+        false => "also of datagrams of one socket",
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) fn gateways(plan: &Plan, books: &Books) -> BTreeMap<String, GatewayEv
                     Allocation::PerHost(ports) => i64::from(ports),
                 },
                 mappings: books.mappings.iter().filter(made).count() as i64,
+                insert_failed: counters.insert_failed as i64,
+                clash_resolve: counters.clash_resolve as i64,
             };
             (gateway.name.clone(), evidence)
         })

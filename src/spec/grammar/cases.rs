@@ -23,6 +23,7 @@ pub const RECOGNISED: &[&str] = &[
     "conntrack-invalid",
     "stale-translation",
     "port-exhaustion",
+    "insertion-race",
     "flow-table-full",
     "spillover",
     "provisioning-failed",

@@ -90,5 +90,20 @@ pub static NAT_EMULATE: Section = Section {
             Type::Word(&ON_MISSING_FLOW),
             "The answer to a host's data after its connection has expired. Default: reset of aws, else drop.",
         ),
+        field(
+            "insertion_delay",
+            Optional,
+            Type::Time { zero: true },
+            "Time from the choice of a new connection's port to the insertion of its entry into the table, for which its first packet \
+                is kept (real time; Linux: microseconds). Only entries keep a port from being chosen: of two first packets that \
+                choose one port toward one destination in that time, the second is dropped, as `insert_failed`. Default: 0s.",
+        ),
+        field(
+            "clash_resolve",
+            Optional,
+            Type::Bool,
+            "Datagrams of one socket that wait for their entries together go by the first one's, as with Linux since 4.19. False: the \
+                later ones are dropped. Needs `insertion_delay`. Default: true.",
+        ),
     ],
 };

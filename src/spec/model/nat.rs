@@ -33,4 +33,8 @@ pub struct NatEmulate {
     pub port_reuse: Option<Spanned<Duration>>,
     /// `on_missing_flow:`
     pub on_missing_flow: Option<Spanned<String>>,
+    /// `insertion_delay:`, real time.
+    pub insertion_delay: Option<Spanned<Duration>>,
+    /// `clash_resolve:`
+    pub clash_resolve: Option<Spanned<bool>>,
 }

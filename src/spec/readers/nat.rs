@@ -30,5 +30,7 @@ fn emulate(node: &Node, span: Span) -> NatEmulate {
         port_order: fields.written("port_order"),
         port_reuse: fields.written("port_reuse"),
         on_missing_flow: fields.written("on_missing_flow"),
+        insertion_delay: fields.written("insertion_delay"),
+        clash_resolve: fields.written("clash_resolve"),
     }
 }

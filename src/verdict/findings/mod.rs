@@ -26,6 +26,7 @@ mod healthy_but_silent;
 mod icmp_rate_limit;
 mod idle_expiry;
 mod ignored_reset;
+mod insertion_race;
 mod ipvs_no_destination;
 mod ipvs_port_reuse;
 mod keep_alive_race;
@@ -98,6 +99,7 @@ pub const KINDS: &[&str] = &[
     conntrack_invalid::KIND,
     stale_translation::KIND,
     port_exhaustion::KIND,
+    insertion_race::KIND,
     flow_table_full::KIND,
     spillover::KIND,
     provisioning_failed::KIND,
@@ -171,6 +173,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(stale_translation::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
+    findings.extend(insertion_race::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(known(evidence, spillover::find(requests)));
     findings.extend(provisioning_failed::find(&trace));

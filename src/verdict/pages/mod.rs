@@ -24,6 +24,7 @@ const PAGES: &[(&str, &str)] = &[
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("stale-translation", include_str!("stale-translation.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
+    ("insertion-race", include_str!("insertion-race.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
     ("spillover", include_str!("spillover.txt")),
     (

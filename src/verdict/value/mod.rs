@@ -205,6 +205,8 @@ fn gateway(gateway: &GatewayEvidence) -> Value {
         "metrics": gateway.metrics,
         "addresses": gateway.addresses,
         "mappings": gateway.mappings,
+        "insert_failed": gateway.insert_failed,
+        "clash_resolve": gateway.clash_resolve,
     })
 }
 

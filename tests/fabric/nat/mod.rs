@@ -2,6 +2,7 @@
 
 mod expiry;
 mod icmp;
+mod insertion;
 mod ports;
 mod properties;
 mod way;
@@ -42,6 +43,8 @@ fn gateway() -> NatGateway {
         timeouts: timeouts(),
         on_missing_flow: OnMissingFlow::Reset,
         reset_at_expiry: false,
+        insertion_delay: Duration::ZERO,
+        clash_resolve: true,
     }
 }
 

@@ -49,15 +49,19 @@ fn any_gateway() -> impl Strategy<Value = NatGateway> {
         Allocation::PerHost(2),
     ];
     let closed = vec![Duration::ZERO, ms(700)];
+    let gaps = vec![Duration::ZERO, ms(400)];
     (
         prop::sample::select(orders),
         prop::sample::select(allocations),
         prop::sample::select(closed),
         any::<bool>(),
         any::<bool>(),
+        (prop::sample::select(gaps), any::<bool>()),
     )
         .prop_map(
-            |(port_order, allocation, closed, reset_at_expiry, two)| NatGateway {
+            |(port_order, allocation, closed, reset_at_expiry, two, gap)| NatGateway {
+                insertion_delay: gap.0,
+                clash_resolve: gap.1,
                 addresses: [EGRESS, EGRESS_2]
                     .iter()
                     .take(1 + usize::from(two))
@@ -116,6 +120,7 @@ proptest! {
     /// Whatever port the gateway chose, an answer to it comes to the very end that asked.
     #[test]
     fn the_way_back_restores_what_the_way_out_changed(gateway in any_gateway(), port in 1u16.., to in 1u16..) {
+        let gateway = NatGateway { insertion_delay: Duration::ZERO, ..gateway };
         let mut net = Net::new(behind(gateway));
         let at = net.connect(APP, app(port), end(CLIENT_IP, to), 100);
         prop_assert_ne!(at.from, app(port));

@@ -20,6 +20,10 @@ pub struct Gateway {
     pub ports: i64,
     /// Mappings made during the steps.
     pub mappings: i64,
+    /// Entries that could not be inserted: another one had become the same since their port was chosen.
+    pub insert_failed: i64,
+    /// Datagrams that went by the entry that their socket had got since their own port was chosen.
+    pub clash_resolve: i64,
 }
 
 /// A NAT gateway's mapping, or several that are alike.
@@ -55,6 +59,8 @@ pub(super) fn gateways(evidence: &Evidence) -> Vec<Gateway> {
             hosts: gateway.hosts.clone(),
             ports: gateway.ports,
             mappings: gateway.mappings,
+            insert_failed: gateway.insert_failed,
+            clash_resolve: gateway.clash_resolve,
         })
         .collect()
 }

@@ -59,6 +59,7 @@ const STORIES: &[Story] = &[
     story(conntrack_invalid::KIND, invalid, &[]),
     story(stale_translation::KIND, inherited, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
+    story(insertion_race::KIND, chosen_twice, &[]),
     story(flow_table_full::KIND, no_room, &[]),
     story(spillover::KIND, spilled, &[]),
     story(provisioning_failed::KIND, not_provisioned, &[]),

@@ -135,6 +135,15 @@ pub(super) fn no_port(happened: bool) -> Kit {
     })
 }
 
+/// A SYN whose entry was the second one; or there was no port for it.
+pub(super) fn chosen_twice(happened: bool) -> Kit {
+    dropped_once(if happened {
+        "insert-failed"
+    } else {
+        "missing-flow"
+    })
+}
+
 pub(super) fn no_room(happened: bool) -> Kit {
     dropped_once(if happened {
         "flow-table-full"
