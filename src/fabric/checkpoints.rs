@@ -5,7 +5,7 @@
 
 use super::Fabric;
 use super::balancer::Arrival;
-use super::config::{BalancerId, EndpointPlace, PortId, ZonalId};
+use super::config::{BalancerId, EndpointPlace, PortId, StandIns, ZonalId};
 use super::guard::rules::{Direction, SubnetId, View};
 use super::guard::{AtGuard, Watch};
 use super::passage::Transient;
@@ -81,7 +81,7 @@ impl Fabric {
         if speaks_of_names(&self.routes, transient, Direction::Out) {
             return Ok(());
         }
-        let crossing = crossing(at, transient, view(&transient.headers));
+        let crossing = crossing(at, transient, view(&transient.headers), &self.stand_ins);
         watch.interface(from, Direction::Out, &crossing, None, quoted(transient))
     }
 
@@ -99,7 +99,7 @@ impl Fabric {
         if speaks_of_names(&self.routes, transient, Direction::In) {
             return Ok(());
         }
-        let crossing = crossing(at, transient, view(&transient.headers));
+        let crossing = crossing(at, transient, view(&transient.headers), &self.stand_ins);
         watch.interface(to, Direction::In, &crossing, through, quoted(transient))
     }
 
@@ -129,7 +129,7 @@ impl Fabric {
             as_entered,
             by_gateway: as_entered != as_left,
         };
-        cross(watch, at, transient, &borders)
+        cross(watch, at, transient, &borders, &self.stand_ins)
     }
 
     /// From a host to a zonal address, or to the interface of an endpoint; what is between that and the balancer passes
@@ -160,7 +160,7 @@ impl Fabric {
             as_entered,
             by_gateway: as_entered != as_left,
         };
-        cross(watch, at, transient, &borders)
+        cross(watch, at, transient, &borders, &self.stand_ins)
     }
 
     /// From a target back to the zonal address of its flow.
@@ -183,7 +183,7 @@ impl Fabric {
             as_entered: as_left,
             by_gateway: false,
         };
-        cross(watch, at, transient, &borders)
+        cross(watch, at, transient, &borders, &self.stand_ins)
     }
 
     /// From the zonal address of a flow to a host. Translated already.
@@ -246,7 +246,7 @@ impl Fabric {
             as_entered,
             by_gateway: as_entered != as_left,
         };
-        cross(watch, at, transient, &borders)
+        cross(watch, at, transient, &borders, &self.stand_ins)
     }
 }
 
@@ -261,13 +261,19 @@ fn speaks_of_names(routes: &Routes, transient: &Transient<'_>, direction: Direct
     headers.protocol == UDP && resolver.port() == DNS && routes.is_resolver(*resolver.ip())
 }
 
-fn crossing<'a>(at: Duration, transient: &'a Transient<'_>, view: View) -> AtGuard<'a> {
+fn crossing<'a>(
+    at: Duration,
+    transient: &'a Transient<'_>,
+    view: View,
+    stand_ins: &'a StandIns,
+) -> AtGuard<'a> {
     AtGuard {
         at,
         packet: transient.passage.id,
         view,
         headers: &transient.headers,
         probe: transient.passage.probe,
+        stand_ins,
     }
 }
 
@@ -276,12 +282,13 @@ fn cross(
     at: Duration,
     transient: &Transient<'_>,
     borders: &Borders,
+    stand_ins: &StandIns,
 ) -> Result<(), Reason> {
     if borders.leaves == borders.enters && !borders.by_gateway {
         return Ok(());
     }
-    let left = crossing(at, transient, borders.as_left);
+    let left = crossing(at, transient, borders.as_left, stand_ins);
     watch.border(borders.leaves, Direction::Out, &left)?;
-    let entered = crossing(at, transient, borders.as_entered);
+    let entered = crossing(at, transient, borders.as_entered, stand_ins);
     watch.border(borders.enters, Direction::In, &entered)
 }

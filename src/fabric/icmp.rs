@@ -4,6 +4,7 @@
 
 use super::balancer::Arrival;
 use super::config::PortId;
+use super::guard::Gate;
 use super::passage::Transient;
 use super::record::{Fate, Party, Reason};
 use super::routes::Course;
@@ -163,9 +164,12 @@ impl Fabric {
         self.toward_balancer(at, from, transient, arrival)?;
         let translated = about.and_then(|quote| quoted::toward_target(&self.balancers, quote));
         if translated.is_none() {
-            let watch = self.watch.as_deref_mut();
+            let mut gate = self.watch.as_deref_mut().map(|watch| Gate {
+                watch,
+                stand_ins: &self.stand_ins,
+            });
             self.balancers
-                .message(watch, at, &transient.headers, arrival)?;
+                .message(gate.as_mut(), at, &transient.headers, arrival)?;
         }
         Ok(translated)
     }

@@ -8,6 +8,7 @@ use super::balancer::{Arrival, Decision};
 use super::config::{BalancerId, EndpointPlace, GatewayId, Numbers, PortId, is_stand_in};
 use super::conversation::reversed;
 use super::flow_table::{AT_KERNEL, Side};
+use super::guard::Gate;
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
 use super::record::{Answer, Fate, FlowId, Party, Reason, Tuple};
@@ -352,7 +353,10 @@ impl Fabric {
             return Err(Reason::Fragment);
         }
         self.toward_balancer(at, from, transient, arrival)?;
-        let gate = self.watch.as_deref_mut();
+        let gate = self.watch.as_deref_mut().map(|watch| Gate {
+            watch,
+            stand_ins: &self.stand_ins,
+        });
         let headers = &transient.headers;
         Ok(self.balancers.toward_target(at, headers, arrival, gate))
     }

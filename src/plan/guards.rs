@@ -1,7 +1,7 @@
 //! Guards: security groups and network ACLs with every name resolved to members, addresses and subnets.
 //!
 //! A security group's members are all private addresses of the interfaces that list it: the main ones of hosts and zonal
-//! addresses, their secondary ones, and those of the pods on a node, which are secondary ones too. The subnets
+//! addresses, their secondary ones, those of the pods on a node, which are secondary ones too, and their IPv6 addresses. The subnets
 //! are the zones of each VPC: a host and a zonal address of one zone and one VPC are in one subnet.
 
 use super::attributes::ENFORCE_ON_PRIVATE_LINK;
@@ -14,8 +14,8 @@ use crate::diag::{Diagnostic, Spanned};
 use crate::fabric::Config;
 use crate::fabric::config::{Balancer, BalancerId};
 use crate::fabric::guard::rules::{
-    self, AclRule, BalancerInterfaces, Cidr, Guards, HostInterface, Ports, Rule, SecurityGroupId,
-    Subnet, SubnetId, Tracking, Traffic,
+    self, AclRule, BalancerInterfaces, Cidr, Guards, HostInterface, Ipv6Cidr, Ports, Range, Rule,
+    SecurityGroupId, Subnet, SubnetId, Tracking, Traffic,
 };
 use crate::spec::{self, Body, GuardRule};
 use std::collections::HashMap;
@@ -57,7 +57,10 @@ pub(super) fn check(body: &Body, sink: &mut Sink) {
         }
         let all = body.security_groups.iter();
         let help = match EVERYBODY.contains(&name.value.as_str()) {
-            true => "for everybody leave it out, or write the range `0.0.0.0/0`".to_owned(),
+            true => {
+                "for everybody leave it out, or write the range `0.0.0.0/0` (IPv4) or `::/0` (IPv6)"
+                    .to_owned()
+            }
             false => sink.help(&name.value, all.map(|(name, _)| name.value.as_str())),
         };
         sink.push(
@@ -232,7 +235,9 @@ fn security_group(
         .filter(|(_, interface)| interface.groups.contains(&id))
         .flat_map(|(port, _)| {
             let further = port.addresses.iter().chain(&port.routed);
-            iter::once(port.address).chain(further.copied())
+            iter::once(port.address)
+                .chain(further.copied())
+                .chain(port.ipv6)
         });
     let having = || {
         (0..)
@@ -243,10 +248,14 @@ fn security_group(
     };
     let zonal = having()
         .flat_map(|balancer| &config.balancers[balancer.0 as usize].zonal)
-        .flat_map(|zonal| iter::once(zonal.private).chain(zonal.secondary.iter().copied()));
+        .flat_map(|zonal| {
+            iter::once(zonal.private)
+                .chain(zonal.secondary.iter().copied())
+                .chain(zonal.ipv6)
+        });
     let everything = vec![Rule {
         traffic: Traffic::All,
-        peer: rules::Peer::Range(Cidr::ANYWHERE),
+        peer: rules::Peer::Range(Range::Everybody),
     }];
     rules::SecurityGroup {
         name: name.value.clone(),
@@ -262,9 +271,8 @@ fn rule(rule: &GuardRule, names: &Names<'_>) -> Option<Rule> {
     Some(Rule {
         traffic: traffic(rule.traffic),
         peer: match &rule.peer {
-            spec::Peer::Anyone => rules::Peer::Range(Cidr::ANYWHERE),
-            spec::Peer::Range(range) => rules::Peer::Range(cidr(*range)),
             spec::Peer::Group(name) => rules::Peer::Group(*names.0.get(name.as_str())?),
+            by_address => rules::Peer::Range(range(by_address)?),
         },
     })
 }
@@ -278,11 +286,20 @@ fn traffic(traffic: spec::Traffic) -> Traffic {
     }
 }
 
-fn cidr(range: spec::AddressRange) -> Cidr {
-    Cidr {
-        address: range.address,
-        prefix: range.prefix,
-    }
+/// None for a security group.
+fn range(peer: &spec::Peer) -> Option<Range> {
+    Some(match peer {
+        spec::Peer::Anyone => Range::Everybody,
+        spec::Peer::Range(range) => Range::Ipv4(Cidr {
+            address: range.address,
+            prefix: range.prefix,
+        }),
+        spec::Peer::Ipv6Range(range) => Range::Ipv6(Ipv6Cidr {
+            address: range.address,
+            prefix: range.prefix,
+        }),
+        spec::Peer::Group(_) => return None,
+    })
 }
 
 /// A zone's network ACL is that of its subnets in every VPC.
@@ -309,11 +326,7 @@ fn acl_rule((number, rule): &(Spanned<u16>, Spanned<GuardRule>)) -> Option<AclRu
         number: number.value,
         allow: rule.value.allow,
         traffic: traffic(rule.value.traffic),
-        range: match rule.value.peer {
-            spec::Peer::Anyone => Cidr::ANYWHERE,
-            spec::Peer::Range(range) => cidr(range),
-            spec::Peer::Group(_) => return None,
-        },
+        range: range(&rule.value.peer)?,
     })
 }
 
@@ -345,7 +358,7 @@ mod tests {
             "
 title: t
 hosts:
-  many: { zone: a, addresses: [10.0.0.50, 10.0.0.51], public_address: auto, security_groups: [all] }
+  many: { zone: a, ipv6: auto, addresses: [10.0.0.50, 10.0.0.51], public_address: auto, security_groups: [all] }
   other: { zone: a, serve: { 80: echo } }
 kubernetes:
   nodes: { node: { zone: a, security_groups: [all] }, apart: { zone: a } }
@@ -354,6 +367,7 @@ target_groups: { web: { targets: [other] } }
 load_balancers:
   front:
     zones: [a]
+    ip_address_type: dualstack
     listeners: { 80: web }
     security_groups: [all]
     attributes: { secondary_ips.auto_assigned.per_subnet: 2 }
@@ -378,6 +392,9 @@ cases: { only: { kind: control } }
             zonal.private,
         ];
         wanted.extend(&zonal.secondary);
+        let many = plan.fabric.ports.iter().find(|port| port.name == "many");
+        let ipv6 = [many.expect("many").ipv6, zonal.ipv6];
+        wanted.extend(ipv6.map(|stand_in| stand_in.expect("it has IPv6")));
         wanted.sort();
         let mut members = plan.fabric.guards.security_groups[0].members.clone();
         members.sort();

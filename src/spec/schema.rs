@@ -22,10 +22,10 @@ const PORT: &str = "^[1-9][0-9]{0,4}$";
 const SERVE_PORT: &str = "^[1-9][0-9]{0,4}(/tcp|/udp)?$";
 const RANGE: &str = "^[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?$";
 const RULE_NUMBER: &str = "^[1-9][0-9]{0,4}$";
-const INGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +[a-z0-9./-]+)?$";
-const EGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +[a-z0-9./-]+)?$";
-const INBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +[0-9./]+)?$";
-const OUTBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +[0-9./]+)?$";
+const INGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +([a-z0-9./-]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?))?$";
+const EGRESS: &str = "^(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +([a-z0-9./-]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?))?$";
+const INBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +from +([0-9./]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?))?$";
+const OUTBOUND: &str = "^(allow|deny) +(all|icmp|(tcp|udp)(/[0-9]+(-[0-9]+)?)?)( +to +([0-9./]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?))?$";
 const CLAIM: &str = "^[^=?&|<>\\[(\"]* [^=?&|<>\\[(\"]*$";
 
 /// The schema as text, with a line feed at its end.

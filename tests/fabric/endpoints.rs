@@ -181,14 +181,14 @@ fn the_balancers_inbound_rules_see_the_consumer_unless_they_are_switched_off() {
         let mut config = linked();
         let rule = |peer| Rule {
             traffic: Traffic::All,
-            peer: Peer::Range(Cidr {
+            peer: Peer::Range(Range::Ipv4(Cidr {
                 address: ip(peer),
                 prefix: 32,
-            }),
+            })),
         };
         let out = Rule {
             traffic: Traffic::All,
-            peer: Peer::Range(Cidr::ANYWHERE),
+            peer: Peer::Range(Range::Everybody),
         };
         config.guards = Guards {
             security_groups: vec![SecurityGroup {

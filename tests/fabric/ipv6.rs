@@ -9,26 +9,26 @@ use hairpin::packet::VnetHeader;
 use hairpin::packet::vnet::{GSO_TCPV4, GSO_TCPV6, NEEDS_CSUM};
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
-const CLIENT6: &str = "2001:db8::1";
-const WEB1_6: &str = "2001:db8:a::10";
-const FRONT_A6: &str = "2001:db8:a::f";
+pub(crate) const CLIENT6: &str = "2001:db8::1";
+pub(crate) const WEB1_6: &str = "2001:db8:a::10";
+pub(crate) const FRONT_A6: &str = "2001:db8:a::f";
 /// Listens for the group of IPv6 targets; 80 for that of IPv4 targets.
-const SIX: u16 = 443;
+pub(crate) const SIX: u16 = 443;
 
 fn ip6(text: &str) -> Ipv6Addr {
     text.parse().expect("an address")
 }
 
-fn end6(address: &str, port: u16) -> SocketAddr {
+pub(crate) fn end6(address: &str, port: u16) -> SocketAddr {
     SocketAddr::V6(SocketAddrV6::new(ip6(address), port, 0, 0))
 }
 
-fn end4(address: &str, port: u16) -> SocketAddr {
+pub(crate) fn end4(address: &str, port: u16) -> SocketAddr {
     SocketAddr::V4(end(address, port))
 }
 
 /// [`one_target`] as a dualstack balancer, with a second listener for the same target's IPv6 address.
-fn dualstack() -> Config {
+pub(crate) fn dualstack() -> Config {
     let mut config = one_target();
     let mut stand_ins = StandIns::default();
     config.ports[0].ipv6 = Some(stand_ins.give(ip6(CLIENT6)));
@@ -54,7 +54,7 @@ fn dualstack() -> Config {
     config
 }
 
-fn tcp(from: SocketAddr, to: SocketAddr, flags: u8, isn: u32, len: usize) -> Vec<u8> {
+pub(crate) fn tcp(from: SocketAddr, to: SocketAddr, flags: u8, isn: u32, len: usize) -> Vec<u8> {
     let mut tcp = TcpHeader::new(from.port(), to.port(), isn, 64_240);
     tcp.syn = flags & SYN != 0;
     tcp.ack = flags & ACK != 0;
@@ -76,7 +76,7 @@ fn tcp(from: SocketAddr, to: SocketAddr, flags: u8, isn: u32, len: usize) -> Vec
 }
 
 /// Ends and payload of a TCP packet, by `etherparse`.
-fn seen(delivery: &Delivery) -> (SocketAddr, SocketAddr, Vec<u8>) {
+pub(crate) fn seen(delivery: &Delivery) -> (SocketAddr, SocketAddr, Vec<u8>) {
     let parsed = PacketHeaders::from_ip_slice(&delivery.bytes).expect("a packet");
     let Some(TransportHeader::Tcp(tcp)) = &parsed.transport else {
         panic!("not TCP: {parsed:?}")

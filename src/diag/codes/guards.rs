@@ -48,7 +48,8 @@ pub(super) const RULES: &[Rule] = &[
         code: RULE_SYNTAX,
         title: "not a rule of a guard",
         page: "A rule says which packets, and whose: a protocol (`tcp`, `udp`, `icmp`, `all`), destination ports where there are\n\
-        any, then `from` or `to` and a range of addresses or a security group. Without `from` or `to` it means everybody.\n\
+        any, then `from` or `to` and a range of addresses or a security group. Without `from` or `to` it means everybody,\n\
+        over IPv4 and over IPv6.\n\
         A rule of a network ACL begins with `allow` or `deny`; a security group only allows.\n\
         \n\
         Wrong:\n\
@@ -82,7 +83,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: RANGE,
         title: "not a range of addresses",
-        page: "A range is its first address and how many of its bits count. An address alone means that one.\n\
+        page: "A range is its first address and how many of its bits count. An address alone means that one. A range of IPv4 has no\n\
+        IPv6 address in it, 0.0.0.0/0 neither: whoever comes over IPv6 needs a rule of his own, such as `from ::/0`.\n\
         \n\
         Wrong:\n\
         \x20   ingress: { http: tcp/80 from 10.0.3.7/16 }\n\

@@ -5,7 +5,7 @@
 //! targets; what they block is dropped without a word and shows in these counters only.
 
 use super::super::guard::rules::{Direction, View};
-use super::super::guard::{AtGuard, Watch};
+use super::super::guard::{AtGuard, Gate};
 use super::super::record::Reason;
 use super::{Arrival, Balancers};
 use crate::packet::{Headers, TCP};
@@ -16,17 +16,17 @@ impl Balancers {
     /// Whether a new flow may come in, or go out to its target, with these ends.
     pub(super) fn asked(
         &mut self,
-        watch: Option<&mut Watch>,
+        gate: Option<&mut Gate<'_>>,
         now: Duration,
         headers: &Headers,
         at: Arrival,
         direction: Direction,
         (from, to): (SocketAddrV4, SocketAddrV4),
     ) -> Result<(), Reason> {
-        let Some(watch) = watch else { return Ok(()) };
+        let Some(gate) = gate else { return Ok(()) };
         if at.endpoint.is_some()
             && direction == Direction::In
-            && !watch.judges_private_link(at.balancer)
+            && !gate.watch.judges_private_link(at.balancer)
         {
             return Ok(());
         }
@@ -40,8 +40,11 @@ impl Balancers {
             },
             headers,
             probe: false,
+            stand_ins: gate.stand_ins,
         };
-        let answer = watch.balancer(at.balancer, at.zonal, direction, &crossing);
+        let answer = gate
+            .watch
+            .balancer(at.balancer, at.zonal, direction, &crossing);
         // Counted are flows and messages, not what strays.
         if answer.is_err() && (headers.protocol != TCP || headers.is_opening()) {
             let node = self.meter.node(at.balancer, at.zonal);
@@ -53,13 +56,13 @@ impl Balancers {
     /// An ICMP message for the balancer, about no flow of its.
     pub fn message(
         &mut self,
-        watch: Option<&mut Watch>,
+        gate: Option<&mut Gate<'_>>,
         now: Duration,
         headers: &Headers,
         at: Arrival,
     ) -> Result<(), Reason> {
         let from = SocketAddrV4::new(at.source, 0);
         let ends = (from, headers.to);
-        self.asked(watch, now, headers, at, Direction::In, ends)
+        self.asked(gate, now, headers, at, Direction::In, ends)
     }
 }

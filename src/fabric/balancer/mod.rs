@@ -23,7 +23,7 @@ use super::config::{
     OnTargetError, OnZoneDisabled, Protocol, SourceAddress, SourcePortOrder, ZonalId,
 };
 use super::flow_table::{ANSWERED, AT_KERNEL, FlowTable, Key, Side};
-use super::guard::Watch;
+use super::guard::Gate;
 use super::guard::rules::Direction;
 use super::listener::Listening;
 use super::meter::Meter;
@@ -253,7 +253,7 @@ impl Balancers {
         now: Duration,
         headers: &Headers,
         at: Arrival,
-        mut watch: Option<&mut Watch>,
+        mut gate: Option<Gate<'_>>,
     ) -> Decision {
         let Some(protocol) = flow_protocol(headers) else {
             return Decision::dropped(Reason::ProtocolUnsupported);
@@ -276,8 +276,7 @@ impl Balancers {
             SocketAddrV4::new(at.source, headers.from.port()),
             headers.to,
         );
-        let guard = watch.as_deref_mut();
-        if let Err(reason) = self.asked(guard, now, headers, at, Direction::In, ends) {
+        if let Err(reason) = self.asked(gate.as_mut(), now, headers, at, Direction::In, ends) {
             return Decision::dropped(reason);
         }
         let listener = self
@@ -294,7 +293,7 @@ impl Balancers {
                 at,
                 listener,
             };
-            match self.open(now, headers, caller, watch) {
+            match self.open(now, headers, caller, gate.as_mut()) {
                 Ok(flow) => self.forward_to_target(now, flow, headers),
                 Err(reason) => self.turn_away(at, headers, reason),
             }

@@ -4,7 +4,7 @@ use super::super::config::{
     BalancerId, OnCollision, Protocol, SourceAddress, SourcePortOrder, ZonalId, is_stand_in,
 };
 use super::super::flow_table::{AT_KERNEL, CLIENT_FIN, Key, NewFlow, SourcePort, TARGET_FIN};
-use super::super::guard::Watch;
+use super::super::guard::Gate;
 use super::super::guard::rules::Direction;
 use super::super::listener::{Candidate, Chosen, Opening};
 use super::super::meter::NodeId;
@@ -42,7 +42,7 @@ impl Balancers {
         now: Duration,
         headers: &Headers,
         caller: Caller,
-        watch: Option<&mut Watch>,
+        gate: Option<&mut Gate<'_>>,
     ) -> Result<FlowId, Reason> {
         let Caller { protocol, at, .. } = caller;
         let opening = Opening {
@@ -57,7 +57,7 @@ impl Balancers {
             node,
         } = leads;
         let ends = (opening.from, target.address);
-        self.asked(watch, now, headers, at, Direction::Out, ends)?;
+        self.asked(gate, now, headers, at, Direction::Out, ends)?;
         let state = self.state(at.balancer);
         let listening = &state.listeners[caller.listener];
         let (idle, half_open) = (listening.idle, state.half_open);

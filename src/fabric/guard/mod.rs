@@ -11,6 +11,7 @@ mod security_group;
 use super::config::{BalancerId, Config, EndpointPlace, PortId, ZonalId};
 use super::record::{GuardKind, Interface, Reason, Refusal};
 use crate::packet::Headers;
+use crate::packet::stand_in::StandIns;
 use network_acl::Denied;
 use rules::{Direction, Guards, SubnetId, View};
 use rustc_hash::FxHashMap;
@@ -42,6 +43,16 @@ pub struct AtGuard<'a> {
     pub headers: &'a Headers,
     /// It belongs to a health check.
     pub probe: bool,
+    /// Which IPv6 addresses are meant in it.
+    pub stand_ins: &'a StandIns,
+}
+
+/// The guards as a load balancer asks them.
+pub struct Gate<'a> {
+    /// Them.
+    pub watch: &'a mut Watch,
+    /// Which IPv6 addresses are meant in what it asks about.
+    pub stand_ins: &'a StandIns,
 }
 
 impl Watch {
@@ -127,6 +138,7 @@ impl Watch {
             direction,
             view: crossing.view,
             through,
+            stand_ins: crossing.stand_ins,
         };
         if memory.passes(crossing.at, tracking, crossing.headers, &question) {
             return Ok(());
@@ -155,6 +167,7 @@ impl Watch {
             direction,
             view: crossing.view,
             through: None,
+            stand_ins: crossing.stand_ins,
         };
         if interfaces.groups.is_empty() || question.is_admitted() {
             return Ok(());
@@ -174,7 +187,7 @@ impl Watch {
         let Some(acl) = &self.rules.subnets[id.0 as usize].acl else {
             return Ok(());
         };
-        match acl.judge(direction, &crossing.view) {
+        match acl.judge(direction, &crossing.view, crossing.stand_ins) {
             Ok(()) => Ok(()),
             Err(Denied(rule)) => {
                 let guard = GuardKind::NetworkAcl { subnet: id, rule };

@@ -5,6 +5,7 @@
 //! ephemeral one. What stays within one subnet never meets its ACL.
 
 use super::rules::{AclRule, Direction, NetworkAcl, View};
+use crate::packet::stand_in::StandIns;
 
 /// Denied: by the rule of this number, or by none that fits (`*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +13,19 @@ pub struct Denied(pub Option<u16>);
 
 impl NetworkAcl {
     /// What the ACL says of a packet that crosses the border.
-    pub fn judge(&self, direction: Direction, view: &View) -> Result<(), Denied> {
+    pub fn judge(
+        &self,
+        direction: Direction,
+        view: &View,
+        stand_ins: &StandIns,
+    ) -> Result<(), Denied> {
         let (rules, peer) = match direction {
             Direction::In => (&self.inbound, view.from.ip()),
             Direction::Out => (&self.outbound, view.to.ip()),
         };
         let fits = |rule: &&AclRule| {
-            rule.traffic.includes(view.protocol, view.to.port()) && rule.range.contains(*peer)
+            rule.traffic.includes(view.protocol, view.to.port())
+                && rule.range.contains(*peer, stand_ins)
         };
         match rules.iter().find(fits) {
             Some(rule) if rule.allow => Ok(()),

@@ -1,8 +1,9 @@
 //! What guards are made of: plain data, lowered from a plan, with every name resolved.
 
 use crate::fabric::config::ids::BalancerId;
+use crate::packet::stand_in::{StandIns, is_stand_in};
 use crate::packet::{ICMP, TCP, UDP};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
 /// Index into [`Guards::security_groups`].
@@ -73,7 +74,7 @@ pub struct SecurityGroup {
     pub ingress: Vec<Rule>,
     /// What it lets out; everything else is refused.
     pub egress: Vec<Rule>,
-    /// Private addresses of the interfaces that have it, load balancers' included.
+    /// Private addresses of the interfaces that have it, load balancers' included, and the stand-ins of their IPv6 ones.
     pub members: Vec<Ipv4Addr>,
     /// The load balancers that have it: what came through one of them counts as coming from the group, whoever's
     /// address it bears (AWS: works with client IP preservation on).
@@ -93,7 +94,7 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// By address.
-    Range(Cidr),
+    Range(Range),
     /// Whoever has this security group.
     Group(SecurityGroupId),
 }
@@ -126,7 +127,7 @@ pub struct AclRule {
     /// Which packets.
     pub traffic: Traffic,
     /// The far end: source inbound, destination outbound.
-    pub range: Cidr,
+    pub range: Range,
 }
 
 /// Protocol and destination ports.
@@ -134,7 +135,7 @@ pub struct AclRule {
 pub enum Traffic {
     /// Everything.
     All,
-    /// Every ICMP message.
+    /// Every ICMP message, those of ICMPv6 over IPv6.
     Icmp,
     /// TCP to these ports.
     Tcp(Ports),
@@ -185,7 +186,59 @@ impl Traffic {
     }
 }
 
-/// A range of addresses.
+/// Whom a rule means by address. A range of one family has no address of the other, as on AWS: `0.0.0.0/0` is everybody
+/// over IPv4 only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Everybody, over IPv4 and over IPv6: a rule that names no range.
+    Everybody,
+    /// Of IPv4.
+    Ipv4(Cidr),
+    /// Of IPv6.
+    Ipv6(Ipv6Cidr),
+}
+
+impl Range {
+    /// True for the addresses of the range. A stand-in is the IPv6 address that it stands for.
+    pub fn contains(self, address: Ipv4Addr, stand_ins: &StandIns) -> bool {
+        match self {
+            Range::Everybody => true,
+            Range::Ipv4(range) => !is_stand_in(address) && range.contains(address),
+            Range::Ipv6(range) => {
+                let real = stand_ins.real(address);
+                real.is_some_and(|real| range.contains(real))
+            }
+        }
+    }
+
+    /// True when all addresses of the family of this one are in the range.
+    pub fn is_everybody_like(self, address: Ipv4Addr) -> bool {
+        match self {
+            Range::Everybody => true,
+            Range::Ipv4(range) => range.prefix == 0 && !is_stand_in(address),
+            Range::Ipv6(range) => range.prefix == 0 && is_stand_in(address),
+        }
+    }
+}
+
+/// A range of IPv6 addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6Cidr {
+    /// The first address; the bits behind the prefix are 0.
+    pub address: Ipv6Addr,
+    /// 0..=128
+    pub prefix: u8,
+}
+
+impl Ipv6Cidr {
+    fn contains(self, address: Ipv6Addr) -> bool {
+        let free = 128 - u32::from(self.prefix);
+        let mask = u128::MAX.checked_shl(free).unwrap_or(0);
+        address.to_bits() & mask == self.address.to_bits()
+    }
+}
+
+/// A range of IPv4 addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cidr {
     /// The first address; the bits behind the prefix are 0.

@@ -8,11 +8,12 @@
 //!
 //! Not here: the interfaces of load balancers themselves. Their flow table remembers, so they need no second memory.
 
-use super::rules::{Cidr, Direction, Peer, Rule, SecurityGroup, SecurityGroupId, Tracking, View};
+use super::rules::{Direction, Peer, Rule, SecurityGroup, SecurityGroupId, Tracking, View};
 use crate::fabric::config::BalancerId;
+use crate::packet::stand_in::StandIns;
 use crate::packet::{Headers, ICMP, TCP, UDP, tcp};
 use rustc_hash::FxHashMap;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 /// A packet before an interface.
@@ -28,6 +29,8 @@ pub struct Question<'a> {
     pub view: View,
     /// The load balancer that it came through.
     pub through: Option<BalancerId>,
+    /// Who stands for which IPv6 address.
+    pub stand_ins: &'a StandIns,
 }
 
 impl<'a> Question<'a> {
@@ -51,13 +54,18 @@ impl<'a> Question<'a> {
         })
     }
 
-    fn fits(&self, peer: Peer) -> bool {
-        let address = match self.direction {
+    /// The far end.
+    fn far(&self) -> Ipv4Addr {
+        match self.direction {
             Direction::In => *self.view.from.ip(),
             Direction::Out => *self.view.to.ip(),
-        };
+        }
+    }
+
+    fn fits(&self, peer: Peer) -> bool {
+        let address = self.far();
         match peer {
-            Peer::Range(range) => range.contains(address),
+            Peer::Range(range) => range.contains(address, self.stand_ins),
             Peer::Group(group) => {
                 let group = &self.all[group.0 as usize];
                 group.members.contains(&address)
@@ -69,10 +77,14 @@ impl<'a> Question<'a> {
     }
 
     /// True when a flow that begins with this packet is tracked: unless everyone may send it and everyone may be
-    /// answered, on every port.
+    /// answered, on every port. Everyone of its family (AWS: 0.0.0.0/0 or ::/0).
     fn is_tracked(&self) -> bool {
         let View { protocol, to, .. } = self.view;
-        let open = |rule: &&Rule| rule.peer == Peer::Range(Cidr::ANYWHERE);
+        let far = self.far();
+        let open = |rule: &&Rule| match rule.peer {
+            Peer::Range(range) => range.is_everybody_like(far),
+            Peer::Group(_) => false,
+        };
         let untracked = matches!(protocol, TCP | UDP)
             && self.through.is_none()
             && self

@@ -1,7 +1,7 @@
 //! Security groups with those who have them, and network ACLs.
 
 use crate::fabric::guard::rules::{
-    AclRule, Cidr, Guards, Peer, Ports, Rule, SecurityGroupId, Traffic,
+    AclRule, Guards, Peer, Ports, Range, Rule, SecurityGroupId, Traffic,
 };
 use crate::plan::Plan;
 use std::fmt::Write;
@@ -89,8 +89,12 @@ fn acl_rules(rules: &[AclRule], word: &str) -> String {
     texts.join("; ")
 }
 
-fn range_text(range: Cidr) -> String {
-    format!("{}/{}", range.address, range.prefix)
+fn range_text(range: Range) -> String {
+    match range {
+        Range::Everybody => "everybody".to_owned(),
+        Range::Ipv4(range) => format!("{}/{}", range.address, range.prefix),
+        Range::Ipv6(range) => format!("{}/{}", range.address, range.prefix),
+    }
 }
 
 fn traffic(traffic: Traffic) -> String {

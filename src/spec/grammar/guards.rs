@@ -22,7 +22,7 @@ const fn numbered(kind: &'static Type) -> Type {
 /// `security_groups.X`
 pub static SECURITY_GROUP: Section = Section {
     name: "a security group",
-    doc: "A stateful filter before network interfaces: what no rule allows is refused, and answers always pass.",
+    doc: "A stateful filter before network interfaces: what no rule allows is refused, and answers always pass. A range of addresses is of one family: `0.0.0.0/0` is everybody over IPv4, `::/0` over IPv6, and a rule without a range both. A rule that names a security group is for both as well, `icmp` is ICMPv6 over IPv6.",
     fields: &[
         field(
             "ingress",
@@ -42,7 +42,7 @@ pub static SECURITY_GROUP: Section = Section {
 /// `network_acls.X`
 pub static NETWORK_ACL: Section = Section {
     name: "a network ACL",
-    doc: "A stateless filter around a subnet: the rule with the lowest number that fits decides, and what fits none is denied.",
+    doc: "A stateless filter around a subnet: the rule with the lowest number that fits decides, and what fits none is denied. Ranges are as those of a security group: one of IPv4 fits no IPv6 packet, and the other way round.",
     fields: &[
         field(
             "inbound",

@@ -2,7 +2,7 @@
 
 use crate::diag::{Span, Spanned};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// `security_groups.X`
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub enum Peer {
     Anyone,
     /// `10.0.0.0/8`, or one address.
     Range(AddressRange),
+    /// `::/0`, or one address.
+    Ipv6Range(Ipv6Range),
     /// A security group by name.
     Group(String),
 }
@@ -110,6 +112,15 @@ pub struct AddressRange {
     /// The first address.
     pub address: Ipv4Addr,
     /// 0..=32
+    pub prefix: u8,
+}
+
+/// `2001:db8::/32`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6Range {
+    /// The first address.
+    pub address: Ipv6Addr,
+    /// 0..=128
     pub prefix: u8,
 }
 

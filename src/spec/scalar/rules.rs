@@ -5,7 +5,7 @@ use super::{FromText, capital, short};
 use crate::diag::codes::{Code, guards as code, spec::LATER_VALUE};
 use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::spec::grammar::RuleKind;
-use crate::spec::model::{AddressRange, GuardRule, Peer, Traffic};
+use crate::spec::model::{AddressRange, GuardRule, Ipv6Range, Peer, Traffic};
 use crate::spec::node::{Scalar, Style};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -227,7 +227,10 @@ fn direction(kind: Option<RuleKind>, word: Word<'_>) -> Result<(), Wrong> {
 
 fn peer(kind: Option<RuleKind>, word: Word<'_>) -> Result<Peer, Wrong> {
     if !is_name(word.1) {
-        return range(word).map(Peer::Range);
+        return match word.1.contains(':') {
+            true => ipv6_range(word).map(Peer::Ipv6Range),
+            false => range(word).map(Peer::Range),
+        };
     }
     match kind {
         Some(RuleKind::Inbound | RuleKind::Outbound) => Err(Wrong {
@@ -243,50 +246,79 @@ fn peer(kind: Option<RuleKind>, word: Word<'_>) -> Result<Peer, Wrong> {
     }
 }
 
-/// `10.0.0.0/8`, or a single address.
-fn range(word: Word<'_>) -> Result<AddressRange, Wrong> {
-    let text = word.1;
-    let wrong = |message: String, help: &str| Wrong {
+/// Not a range of addresses, or not one of these.
+fn no_range(word: Word<'_>, message: String, help: impl Into<String>) -> Wrong {
+    Wrong {
         code: code::RANGE,
         place: place(word),
         message,
-        help: help.to_owned(),
-    };
+        help: help.into(),
+    }
+}
+
+/// How many bits of an address count, at most `most`.
+fn prefix(word: Word<'_>, prefix: &str, most: u8, example: &str) -> Result<u8, Wrong> {
+    let digits = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix = prefix.parse::<u8>().ok().filter(|n| digits && *n <= most);
+    prefix.ok_or_else(|| {
+        let message = format!("`{}` has no prefix of 0 to {most} bits", short(word.1));
+        no_range(word, message, example)
+    })
+}
+
+/// `10.0.0.0/8`, or a single address.
+fn range(word: Word<'_>) -> Result<AddressRange, Wrong> {
+    let text = word.1;
     let example = "write an address and how many of its bits count: `10.0.0.0/8`, `198.51.100.7/32`, `0.0.0.0/0`";
-    let (address, prefix) = text.split_once('/').unwrap_or((text, "32"));
+    let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
     if address.parse::<Ipv6Addr>().is_ok() {
         return Err(Wrong {
             code: LATER_VALUE,
-            ..wrong(
+            ..no_range(
+                word,
                 "IPv6 is part of the language, but this release does not run it here yet"
                     .to_owned(),
-                "write an IPv4 range; 0.0.0.0/0 is everybody",
+                "write an IPv4 range",
             )
         });
     }
     let Ok(address) = address.parse::<Ipv4Addr>() else {
-        return Err(wrong(
-            format!("`{}` is no range of addresses", short(text)),
-            example,
-        ));
+        let message = format!("`{}` is no range of addresses", short(text));
+        return Err(no_range(word, message, example));
     };
-    let digits = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
-    let prefix = prefix.parse::<u8>().ok().filter(|n| digits && *n <= 32);
-    let Some(prefix) = prefix else {
-        return Err(wrong(
-            format!("`{}` has no prefix of 0 to 32 bits", short(text)),
-            example,
-        ));
-    };
+    let prefix = prefix(word, bits, 32, example)?;
     let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
     let first = Ipv4Addr::from(address.to_bits() & mask);
     if first != address {
-        return Err(wrong(
+        return Err(no_range(
+            word,
             format!("{address} is not the first address of a /{prefix}"),
-            &format!("did you mean `{first}/{prefix}`, or `{address}/32`?"),
+            format!("did you mean `{first}/{prefix}`, or `{address}/32`?"),
         ));
     }
     Ok(AddressRange { address, prefix })
+}
+
+/// `2001:db8::/32`, or a single address.
+fn ipv6_range(word: Word<'_>) -> Result<Ipv6Range, Wrong> {
+    let text = word.1;
+    let example = "write an address and how many of its bits count: `2001:db8::/32`, `2001:db8::7/128`, `::/0`";
+    let (address, bits) = text.split_once('/').unwrap_or((text, "128"));
+    let Ok(address) = address.parse::<Ipv6Addr>() else {
+        let message = format!("`{}` is no range of addresses", short(text));
+        return Err(no_range(word, message, example));
+    };
+    let prefix = prefix(word, bits, 128, example)?;
+    let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+    let first = Ipv6Addr::from(address.to_bits() & mask);
+    if first != address {
+        return Err(no_range(
+            word,
+            format!("{address} is not the first address of a /{prefix}"),
+            format!("did you mean `{first}/{prefix}`, or `{address}/128`?"),
+        ));
+    }
+    Ok(Ipv6Range { address, prefix })
 }
 
 impl FromText for GuardRule {

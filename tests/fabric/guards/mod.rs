@@ -1,5 +1,6 @@
 //! Security groups and network ACLs. Here the network with its guards, and how far a handshake gets in it.
 
+mod families;
 mod outcome;
 mod reach;
 mod tracking;
@@ -35,10 +36,21 @@ fn tcp(first: u16, last: u16) -> Traffic {
     Traffic::Tcp(Ports { first, last })
 }
 
+fn range(text: &str) -> Range {
+    let (address, prefix) = text.split_once('/').expect("a range");
+    match address.parse() {
+        Ok(address) => Range::Ipv6(Ipv6Cidr {
+            address,
+            prefix: prefix.parse().expect("a prefix"),
+        }),
+        Err(_) => Range::Ipv4(cidr(text)),
+    }
+}
+
 fn rule(traffic: Traffic, range: &str) -> Rule {
     Rule {
         traffic,
-        peer: Peer::Range(cidr(range)),
+        peer: Peer::Range(self::range(range)),
     }
 }
 
@@ -47,7 +59,7 @@ fn allow(number: u16, (first, last): (u16, u16), range: &str) -> AclRule {
         number,
         allow: true,
         traffic: tcp(first, last),
-        range: cidr(range),
+        range: self::range(range),
     }
 }
 

@@ -141,7 +141,6 @@ impl<'a, 'b> Books<'a, 'b> {
     fn alike(&self, refusal: &'a Refusal) -> Alike<'a> {
         let inward = matches!(refusal.direction.as_str(), "ingress" | "inbound");
         let peer = if inward { &refusal.from } else { &refusal.to };
-        let (peer, _) = peer.rsplit_once(':').unwrap_or((peer, ""));
         let (_, port) = refusal.to.rsplit_once(':').unwrap_or(("", ""));
         Alike {
             guards: &refusal.guards,
@@ -150,7 +149,7 @@ impl<'a, 'b> Books<'a, 'b> {
             rule: refusal.rule,
             protocol: &refusal.protocol,
             port: (!self.answers(refusal)).then_some(port),
-            peer,
+            peer: ip(peer),
         }
     }
 
@@ -178,6 +177,10 @@ impl<'a, 'b> Books<'a, 'b> {
         let what = self.what(list);
         if alike.interface.is_empty() {
             let zone = alike.guards.first().map_or("", String::as_str);
+            let family = match alike.rule {
+                Some(_) => "",
+                None => of_one_family(alike.peer),
+            };
             let by = match alike.rule {
                 Some(rule) => format!("rule {rule} denies"),
                 None => format!("no {} rule allows", alike.direction),
@@ -188,7 +191,7 @@ impl<'a, 'b> Books<'a, 'b> {
                 ""
             };
             return format!(
-                "The network ACL of zone {zone} dropped {what}: {by} {traffic} {whose}.{classic}"
+                "The network ACL of zone {zone} dropped {what}: {by} {traffic} {whose}.{family}{classic}"
             );
         }
         let groups = match alike.guards {
@@ -197,9 +200,10 @@ impl<'a, 'b> Books<'a, 'b> {
         };
         let were = if list.len() == 1 { "was" } else { "were" };
         format!(
-            "{} {were} dropped: {groups} no {} rule for {traffic} {whose}.{}",
+            "{} {were} dropped: {groups} no {} rule for {traffic} {whose}.{}{}",
             capital(&what),
             alike.direction,
+            of_one_family(alike.peer),
             self.preserved(list)
         )
     }
@@ -243,6 +247,15 @@ impl<'a, 'b> Books<'a, 'b> {
         } else {
             ""
         }
+    }
+}
+
+/// What is forgotten where IPv6 comes to what had IPv4 only.
+fn of_one_family(peer: &str) -> &'static str {
+    if peer.contains(':') {
+        " A rule for a range of IPv4, 0.0.0.0/0 too, is for nobody over IPv6."
+    } else {
+        ""
     }
 }
 

@@ -155,3 +155,33 @@ fn where_nothing_is_refused_nothing_is_found() {
         assert!(of_kind(&kit, SECURITY_GROUP).is_empty() && of_kind(&kit, NETWORK_ACL).is_empty());
     }
 }
+
+#[test]
+fn over_ipv6_it_says_of_which_family_a_range_is() {
+    let mut kit = Kit::new();
+    let visit = unanswered(&mut kit, "visit", 40000);
+    kit.up(visit, "S", OLD.client, 0, 0);
+    refuse(
+        &mut kit,
+        at_web1("ingress", &["web"]),
+        "security-group-ingress",
+    );
+    kit.evidence.refusals[0].from = "[2001:db8::10]:40000".into();
+    kit.evidence.refusals[0].to = "[2001:db8:1234:1a00::10]:80".into();
+    assert_eq!(
+        summary(&kit, SECURITY_GROUP),
+        "1 SYN of \"visit\" was dropped: security group web of web1 has no ingress rule for tcp/80 from 2001:db8::10. \
+         A rule for a range of IPv4, 0.0.0.0/0 too, is for nobody over IPv6."
+    );
+    kit.evidence.refusals[0].interface = String::new();
+    kit.evidence.refusals[0].guards = vec!["a".into()];
+    kit.evidence.refusals[0].direction = "inbound".into();
+    assert_eq!(
+        summary(&kit, NETWORK_ACL),
+        "The network ACL of zone a dropped 1 SYN of \"visit\": no inbound rule allows tcp/80 from 2001:db8::10. \
+         A rule for a range of IPv4, 0.0.0.0/0 too, is for nobody over IPv6."
+    );
+    // Who was denied by a rule's number knows which one.
+    kit.evidence.refusals[0].rule = Some(90);
+    assert!(!summary(&kit, NETWORK_ACL).contains("IPv4"));
+}
