@@ -183,6 +183,14 @@ static HOST: LazyLock<Type> = LazyLock::new(|| {
             ])),
         ),
         (
+            "listeners",
+            list(record([
+                ("local", Type::Text),
+                ("waiting", Type::Int),
+                ("backlog", Type::Int),
+            ])),
+        ),
+        (
             "requests",
             list(record([
                 ("host", Type::Text),

@@ -69,7 +69,6 @@ pub const TCP_STATES: &[&str] = &[
     "CLOSE",
     "CLOSE_WAIT",
     "LAST_ACK",
-    "LISTEN",
     "CLOSING",
     "NEW_SYN_RECV",
 ];

@@ -1,6 +1,6 @@
 //! What hosts' kernels say of themselves: why they dropped packets, and what their sockets wait for.
 
-use crate::kit::{has, once, play};
+use crate::kit::{fine, has, once, play};
 use serde_json::{Value, json};
 
 /// Drops of a host's kernel by its own reasons; none where it cannot be asked, which must be said then.
@@ -136,4 +136,35 @@ steps:
     let icmp = &told.first().expect("the router's message")["icmp"];
     assert_eq!(icmp["says"], "host unreachable");
     assert_eq!(icmp["to"], "192.0.2.10:81");
+}
+
+/// What nobody accepts waits at the listening socket, which is no connection's.
+#[test]
+fn listening_sockets_tell_who_waits_to_be_accepted() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { zone: a, public_address: auto, serve: { 80: echo, 81: { never_accept: { backlog: 3 } } } }
+steps:
+  - load: { as: queued, from: client, to: "web/public:81", connections: 2, hold: true, timeout: 2s }
+  - wait_until: { as: there, that: 'hosts.web.listeners.exists(l, l.local.endsWith(":81") && l.waiting == 2 && l.backlog == 3)', timeout: 5s }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("there"));
+    let host = &case.evidence["hosts"]["web"];
+    let listeners = host["listeners"].as_array().expect("they were asked for");
+    let waits: Vec<i64> = listeners
+        .iter()
+        .map(|one| one["waiting"].as_i64().expect("a number"))
+        .collect();
+    assert_eq!(waits.iter().sum::<i64>(), 2, "{listeners:?}");
+    assert!(
+        waits.contains(&0),
+        "the other port has nobody: {listeners:?}"
+    );
+    assert_eq!(case.sockets("web", "LISTEN"), 0);
+    assert_eq!(case.sockets("web", "ESTABLISHED"), 2);
 }

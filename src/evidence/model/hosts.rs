@@ -27,8 +27,11 @@ pub struct HostEvidence {
     /// where the kernel cannot be asked, see [`Evidence::no_kernel_drops`](super::Evidence::no_kernel_drops).
     #[serde(default)]
     pub kernel_drops: Option<BTreeMap<String, i64>>,
-    /// TCP sockets after the last step (listening ones left out).
+    /// TCP sockets after the last step (those that listen are `listeners`).
     pub sockets: Vec<Socket>,
+    /// Listening TCP sockets after the last step; none where no claim of the case asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listeners: Option<Vec<Listener>>,
     /// Packets that the fabric delivered to it, or to the host that it is inside of and for it, with its own address as source.
     pub self_sourced: i64,
     /// Clients whose connections began without the PROXY protocol header that a server here expected, `address:port` as
@@ -94,6 +97,17 @@ pub struct Socket {
     /// What the kernel knows besides (tcp_info). None in TIME_WAIT, and where the kernel has no inet_diag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp_info: Option<TcpInfo>,
+}
+
+/// A listening TCP socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// `address:port`
+    pub local: String,
+    /// Connections that wait to be accepted.
+    pub waiting: i64,
+    /// The `listen(2)` backlog in force: so many may wait, and one more. None where the kernel has no inet_diag.
+    pub backlog: Option<i64>,
 }
 
 /// Of `struct tcp_info` what explains a connection; of its whole life where nothing else is said.

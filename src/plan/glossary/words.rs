@@ -98,7 +98,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("ipv6", "Its IPv6 address; `\"\"`: it has none."),
         ("counters", "What its kernel counted while the story ran, by the names of nstat(8): `hosts.web.counters.TcpOutRsts`."),
         ("conntrack", "What connection tracking did in its kernel while the story ran, in the words of `conntrack -S`."),
-        ("sockets", "Its TCP sockets after the last step."),
+        ("sockets", "Its TCP sockets after the last step, but those that listen."),
+        ("listeners", "Its listening TCP sockets after the last step."),
         ("self_sourced", "Packets that the network delivered to it with its own address as source. Linux drops them (\"martian\"), and no \
             counter of its namespace tells."),
         ("requests", "HTTP requests that its servers had, in order: `host`, `path`, `status`, `client`, `forwarded_for`, `probe`."),
@@ -136,7 +137,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("local", "Its own end, `address:port`."),
         ("remote", "The other end."),
         ("send_queue", "Bytes that were written and not acknowledged."),
-        ("recv_queue", "Bytes that came and that the program has not read; of a listening socket connections that wait to be accepted."),
+        ("recv_queue", "Bytes that came and that the program has not read."),
         ("timer", "What it waits for, in the words of ss(8): `on`, `keepalive`, `timewait`, `persist`; `\"\"`: nothing."),
         ("timer_ms", "How long that timer still runs, in milliseconds."),
         ("retransmits", "How often it has sent the same again, or asked in vain, since it was last answered."),
@@ -155,6 +156,11 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("send_scale", "Of `tcp_info`: bits by which it shifts the other side's windows."),
         ("receive_scale", "Of `tcp_info`: bits by which the other side has to shift its own."),
     ] },
+    Chapter { title: "Listening sockets: `hosts.X.listeners`", words: &[
+        ("local", "Where it listens, `address:port`; `0.0.0.0` and `[::]` are all addresses."),
+        ("waiting", "Connections that wait to be accepted (the `Recv-Q` of `ss -lt`)."),
+        ("backlog", "The `listen(2)` backlog in force (the `Send-Q` of `ss -lt`): so many may wait, and one more. Unknown where the kernel has no inet_diag."),
+    ] },
     Chapter { title: "TCP states", words: &[
         ("ESTABLISHED", "Both ends may send."),
         ("SYN_SENT", "A SYN was sent, and no answer came yet."),
@@ -165,7 +171,6 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("CLOSE", "It is over."),
         ("CLOSE_WAIT", "The other end closed; the program here has not yet."),
         ("LAST_ACK", "Both closed, the other end first; the last FIN is not acknowledged yet."),
-        ("LISTEN", "It waits for connections."),
         ("CLOSING", "Both closed at the same time."),
         ("NEW_SYN_RECV", "As `SYN_RECV`: a request in the queue of a listening socket."),
         ("on", "A timer: what was sent is sent again when it runs out."),

@@ -107,6 +107,17 @@ impl Plan {
         std::iter::once(&self.fabric).chain(changed)
     }
 
+    /// True when a claim of the case, or a step that waits for one, has this word in it: what is dear to record is recorded
+    /// for those only.
+    pub fn asks_for(&self, word: &str) -> bool {
+        let awaited = self.steps.iter().filter_map(|step| match &step.verb {
+            Verb::WaitUntil { that, .. } => Some(&**that),
+            _ => None,
+        });
+        let mut claims = self.works.iter().chain(&self.expect).chain(awaited);
+        claims.any(|claim| claim.that.contains(word))
+    }
+
     /// How many of the hosts are on the fabric: they are the first ones, and its first ports.
     pub fn on_fabric(&self) -> usize {
         self.hosts

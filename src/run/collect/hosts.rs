@@ -1,14 +1,14 @@
 //! Hosts as evidence: what their kernels counted, the sockets they had in the end, and what their programs served.
 
 use super::Moment;
-use crate::evidence::{Conntrack, HostEvidence, Request, ServiceProxy, Socket, TcpInfo};
+use crate::evidence::{Conntrack, HostEvidence, Listener, Request, ServiceProxy, Socket, TcpInfo};
 use crate::fabric::ProxyCounters;
 use crate::plan::Attachment;
 use crate::run::server::Header;
 use crate::run::story::Story;
 use crate::world::conntrack::ENTRIES;
 use crate::world::counters::{Counters, delta};
-use crate::world::tcp_sockets::{self, TcpSocket};
+use crate::world::tcp_sockets::{self, TcpListener, TcpSocket};
 use std::collections::BTreeMap;
 
 /// By name.
@@ -22,6 +22,8 @@ pub(super) fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvid
 fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
     let plan = &story.plan;
     let host = &plan.hosts[number];
+    let look = &moment.looks[number];
+    let listening = look.sockets.listening.as_deref();
     HostEvidence {
         address: host.address.to_string(),
         ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
@@ -29,8 +31,8 @@ fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
             Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
             Attachment::Fabric => String::new(),
         },
-        counters: moment.counters[number].since(&story.before.counters[number]),
-        conntrack: conntrack(&story.before.tracked[number], &moment.tracked[number]),
+        counters: look.counters.since(&story.before.counters[number]),
+        conntrack: conntrack(&story.before.tracked[number], &look.tracked),
         service_proxy: moment
             .books
             .service_proxies
@@ -39,7 +41,8 @@ fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
             .flatten()
             .map(service_proxy),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
-        sockets: moment.sockets[number].iter().map(socket).collect(),
+        sockets: look.sockets.connected.iter().map(socket).collect(),
+        listeners: listening.map(|all| all.iter().map(listener).collect()),
         self_sourced: moment.books.self_sourced[number] as i64,
         broken_headers: broken_headers(story, number),
         requests: requests(story, number),
@@ -87,6 +90,14 @@ fn socket(socket: &TcpSocket) -> Socket {
         timer_ms: socket.timer_ms as i64,
         retransmits: socket.retransmits as i64,
         tcp_info: socket.info.as_ref().map(tcp_info),
+    }
+}
+
+fn listener(listener: &TcpListener) -> Listener {
+    Listener {
+        local: listener.local.to_string(),
+        waiting: listener.waiting as i64,
+        backlog: listener.backlog.map(|backlog| backlog as i64),
     }
 }
 

@@ -23,7 +23,7 @@ use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
 use crate::world::counters::{Counters, Reading};
 use crate::world::drops;
-use crate::world::tcp_sockets::{TcpSocket, tcp_sockets};
+use crate::world::tcp_sockets::{TcpListener, TcpSocket, tcp_listeners, tcp_sockets};
 use crate::world::{Error, World, conntrack, inherited_of_tcp, proc};
 use balancers::{balancers, groups};
 use connections::Known;
@@ -66,17 +66,38 @@ pub async fn counters(world: &World) -> Result<Baseline, Error> {
     })
 }
 
-/// What the kernel tells of a namespace: its counters, those of connection tracking or why there are none, TCP sockets.
-type Look = (Reading, Result<Counters, String>, Vec<TcpSocket>);
+/// What the kernel tells of a namespace.
+struct Look {
+    counters: Reading,
+    /// Of connection tracking, or why there are none.
+    tracked: Result<Counters, String>,
+    sockets: Sockets,
+}
+
+/// The TCP sockets of a host.
+struct Sockets {
+    /// All but those that listen.
+    connected: Vec<TcpSocket>,
+    /// Those; none where nobody asks for them.
+    listening: Option<Vec<TcpListener>>,
+}
 
 /// At this thread's namespace. Sockets are looked for where there can be any: the kernel walks through its tables for them.
-fn look(has_ipv6: bool) -> Result<Look, Error> {
+fn look(has_ipv6: bool, with_listeners: bool) -> Result<Look, Error> {
     let counters = Reading::take(has_ipv6)?;
-    let sockets = match counters.speaks_tcp() {
+    let connected = match counters.speaks_tcp() {
         true => tcp_sockets()?,
         false => Vec::new(),
     };
-    Ok((counters, conntrack::counters(), sockets))
+    let listening = with_listeners.then(tcp_listeners).transpose()?;
+    Ok(Look {
+        counters,
+        tracked: conntrack::counters(),
+        sockets: Sockets {
+            connected,
+            listening,
+        },
+    })
 }
 
 /// Packets that pass between two looks make them tell of different moments; so look again, this often at most.
@@ -85,10 +106,7 @@ pub(super) const LOOKS: usize = 5;
 /// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
 struct Moment {
     /// By host.
-    sockets: Vec<Vec<TcpSocket>>,
-    counters: Vec<Reading>,
-    /// Of connection tracking; or why they are not known.
-    tracked: Vec<Result<Counters, String>>,
+    looks: Vec<Look>,
     /// What its kernel dropped since the story began, by its own reasons; none where that is not known.
     drops: Option<Vec<Counters>>,
     books: Books,
@@ -96,25 +114,23 @@ struct Moment {
 
 async fn moment(story: &Story) -> Result<Moment, Error> {
     let hosts = story.world.hosts();
-    let mut looks = 0;
+    let with_listeners = story.plan.asks_for("listeners");
+    let mut tries = 0;
     loop {
         let received = received(story).await;
         let looked = join_all(hosts.iter().map(|host| {
             let has_ipv6 = host.has_ipv6;
-            host.namespace.call(move || look(has_ipv6))
+            host.namespace.call(move || look(has_ipv6, with_listeners))
         }));
         let looked = looked.await.into_iter();
-        let (counters, tracked, sockets) =
-            looked.collect::<Result<(Vec<_>, Vec<_>, Vec<_>), _>>()?;
+        let looks = looked.collect::<Result<Vec<_>, _>>()?;
         let followed = story.before.followed.as_ref().ok();
         let drops = followed.map(drops::Followed::counted).transpose()?;
         let books = books(story).await;
-        looks += 1;
-        if books.totals.received == received || looks == LOOKS {
+        tries += 1;
+        if books.totals.received == received || tries == LOOKS {
             return Ok(Moment {
-                sockets,
-                counters,
-                tracked,
+                looks,
                 drops,
                 books,
             });
@@ -139,7 +155,11 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
     let plan = &story.plan;
     let moment = moment(story).await?;
     let hosts = hosts(story, &moment);
-    let Moment { sockets, books, .. } = moment;
+    let Moment { looks, books, .. } = moment;
+    let sockets: Vec<&[TcpSocket]> = looks
+        .iter()
+        .map(|look| look.sockets.connected.as_slice())
+        .collect();
     let flows: Vec<Flow> = books
         .flows
         .iter()

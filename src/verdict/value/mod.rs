@@ -102,6 +102,10 @@ fn host(host: &HostEvidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
         });
         all.collect()
     };
+    let listeners = || -> Value {
+        // Evidence of a case that did not ask for them has none: they are unknown.
+        json!(host.listeners)
+    };
     let requests = || -> Value {
         let all = host.requests.iter().map(|r| {
             json!({
@@ -117,9 +121,10 @@ fn host(host: &HostEvidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
         "conntrack": conntrack(host),
         "self_sourced": host.self_sourced,
     });
-    let costly: [(&str, &dyn Fn() -> Value); 3] = [
+    let costly: [(&str, &dyn Fn() -> Value); 4] = [
         ("counters", &|| json!(host.counters)),
         ("sockets", &sockets),
+        ("listeners", &listeners),
         ("requests", &requests),
     ];
     if let Some(proxy) = &host.service_proxy {

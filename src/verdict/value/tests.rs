@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::evidence::{
-    Conntrack, Interface, Quantiles, Request, Socket, TargetEvidence, Transition, ZoneEvidence,
+    Conntrack, Interface, Listener, Quantiles, Request, Socket, TargetEvidence, Transition,
+    ZoneEvidence,
 };
 use crate::expr::{Truth, Type};
 use crate::fabric::metric::Namespace;
@@ -128,6 +129,10 @@ fn evidence(plan: &Plan) -> Evidence {
             tcp_info: Some(TcpInfo::default()),
             ..Socket::default()
         }],
+        listeners: Some(vec![Listener {
+            backlog: Some(1),
+            ..Listener::default()
+        }]),
         requests: vec![Request::default()],
         ..HostEvidence::default()
     };

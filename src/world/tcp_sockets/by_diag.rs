@@ -1,6 +1,6 @@
-//! TCP sockets of a namespace by sock_diag(7). Not here: what they are told by where the kernel has none (see `by_proc`).
+//! TCP sockets of a namespace by sock_diag(7), those that listen by a question of their own. Not here: what they are told by where the kernel has none (see `by_proc`).
 
-use super::socket::{TcpSocket, state_name, timer_word};
+use super::socket::{TcpListener, TcpSocket, state_name, timer_word};
 use crate::world::dump;
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -23,26 +23,43 @@ const NEW_SYN_RECV: u32 = 1 << 12;
 /// # Errors
 /// When the kernel has no sock_diag for TCP (ENOENT), or gives no netlink socket.
 pub(in crate::world) fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
+    let all = StateFlags::all() | StateFlags::from_bits_retain(NEW_SYN_RECV);
+    dumped(all.difference(StateFlags::LISTEN), Told::socket)
+}
+
+/// Every TCP socket of this thread's namespace that listens. The kernel walks through the machine's table of them.
+///
+/// # Errors
+/// As [`tcp_sockets`].
+pub(super) fn tcp_listeners() -> io::Result<Vec<TcpListener>> {
+    dumped(StateFlags::LISTEN, Told::listener)
+}
+
+/// What `read` makes of all sockets in these states, of both families.
+fn dumped<T>(states: StateFlags, read: impl Fn(Told) -> Option<T>) -> io::Result<Vec<T>> {
     let socket = dump::socket(NETLINK_SOCK_DIAG)?;
     let mut sockets = Vec::new();
     for (family, id) in [
         (AF_INET, SocketId::new_v4()),
         (AF_INET6, SocketId::new_v6()),
     ] {
-        dump::dump(&socket, question(family, id), |told: Told| {
-            sockets.extend(told.socket());
-        })?;
+        dump::dump(
+            &socket,
+            question(family, id, states.clone()),
+            |told: Told| {
+                sockets.extend(read(told));
+            },
+        )?;
     }
     Ok(sockets)
 }
 
-fn question(family: u8, socket_id: SocketId) -> Told {
-    let states = StateFlags::all() | StateFlags::from_bits_retain(NEW_SYN_RECV);
+fn question(family: u8, socket_id: SocketId, states: StateFlags) -> Told {
     let message = SockDiagMessage::InetRequest(InetRequest {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
-        states: states.difference(StateFlags::LISTEN),
+        states,
         socket_id,
     });
     Told {
@@ -72,7 +89,6 @@ impl Told {
             Nla::TcpInfo(info) => Some(info),
             _ => None,
         });
-        let end = |address: IpAddr, port| SocketAddr::new(address.to_canonical(), port);
         let id = header.socket_id;
         Some(TcpSocket {
             state: state_name(header.state),
@@ -87,6 +103,24 @@ impl Told {
             info,
         })
     }
+
+    /// Of a listening socket the queues are `sk_ack_backlog` and `sk_max_ack_backlog`.
+    fn listener(self) -> Option<TcpListener> {
+        let SockDiagMessage::InetResponse(response) = self.message else {
+            return None;
+        };
+        let header = response.header;
+        let id = header.socket_id;
+        Some(TcpListener {
+            local: end(id.source_address, id.source_port),
+            waiting: header.recv_queue.into(),
+            backlog: Some(header.send_queue.into()),
+        })
+    }
+}
+
+fn end(address: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(address.to_canonical(), port)
 }
 
 impl NetlinkSerializable for Told {

@@ -2,7 +2,7 @@
 //!
 //! To be read from a thread inside the namespace: `/proc/net` and `/proc/self/net` are the main thread's.
 
-use super::socket::{TcpSocket, state_name, timer_word};
+use super::socket::{TcpListener, TcpSocket, state_name, timer_word};
 use crate::world::error::Error;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,6 +12,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// # Errors
 /// When `/proc` cannot be read.
 pub(super) fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
+    let (_, sockets) = all_tcp_sockets()?;
+    Ok(sockets)
+}
+
+/// Those that listen.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(super) fn tcp_listeners() -> Result<Vec<TcpListener>, Error> {
+    let (listening, _) = all_tcp_sockets()?;
+    let listeners = listening.into_iter().map(|socket| TcpListener {
+        local: socket.local,
+        waiting: socket.recv_queue,
+        backlog: None,
+    });
+    Ok(listeners.collect())
+}
+
+/// Sockets that listen, and all others.
+fn all_tcp_sockets() -> Result<(Vec<TcpSocket>, Vec<TcpSocket>), Error> {
     let path = "/proc/thread-self/net/tcp";
     let mut text =
         fs::read_to_string(path).map_err(|error| Error::io(format!("read {path}"), &error))?;
@@ -20,7 +40,7 @@ pub(super) fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
         text.push_str(&fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default());
     }
     let sockets = text.lines().filter_map(parse_socket);
-    Ok(sockets.filter(|socket| socket.state != "LISTEN").collect())
+    Ok(sockets.partition(|socket| socket.state == "LISTEN"))
 }
 
 /// False where the kernel counts no TCP socket of IPv6, and none of either family in TIME_WAIT, who have left that count: it

@@ -1,14 +1,15 @@
 //! The TCP sockets of a namespace: states, queues, timers and `struct tcp_info`, by sock_diag(7), or by /proc where the kernel has
-//! none.
+//! none. And listening sockets, with who waits there to be accepted.
 //!
 //! Kernels have sock_diag for TCP in the modules inet_diag and tcp_diag, which a container cannot load. It is preferred because it leaves
-//! out who listens: /proc/net/tcp walks through the machine's table of those for each namespace.
+//! out who listens: /proc/net/tcp walks through the machine's table of those for each namespace. So listening sockets are
+//! looked for only where somebody asks for them.
 
 pub(super) mod by_diag;
 mod by_proc;
 mod socket;
 
-pub use socket::{TcpInfo, TcpSocket, state_name};
+pub use socket::{TcpInfo, TcpListener, TcpSocket, state_name};
 
 use super::error::Error;
 
@@ -24,11 +25,55 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     })
 }
 
+/// The listening TCP sockets of this thread's namespace, in the order of their ends.
+///
+/// # Errors
+/// When neither sock_diag nor `/proc` tells.
+pub fn tcp_listeners() -> Result<Vec<TcpListener>, Error> {
+    let mut all = by_diag::tcp_listeners().or_else(|error| {
+        tracing::debug!(%error, "no sock_diag");
+        by_proc::tcp_listeners()
+    })?;
+    all.sort_by_key(|one| (one.local, one.waiting));
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write;
     use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    /// Who waits is told by both ways, and that one more than the backlog may.
+    #[test]
+    fn listeners_tell_who_waits() {
+        let listener = TcpListener::bind("127.0.0.84:0").expect("a port");
+        let at = listener.local_addr().expect("an address");
+        let six = TcpListener::bind("[::1]:0").expect("a port");
+        let at_six = six.local_addr().expect("an address");
+        let near: Vec<_> = (0..3).map(|_| TcpStream::connect(at)).collect();
+        assert!(near.iter().all(Result::is_ok));
+        let (_far, _) = listener.accept().expect("a connection");
+        let waiting = |all: &[super::TcpListener], at: SocketAddr| {
+            let found = all.iter().find(|one| one.local == at);
+            found.map(|one| one.waiting)
+        };
+        let by_proc = by_proc::tcp_listeners().expect("there is /proc");
+        assert_eq!(waiting(&by_proc, at), Some(2));
+        assert_eq!(waiting(&by_proc, at_six), Some(0));
+        let all = tcp_listeners().expect("it is told");
+        assert_eq!(waiting(&all, at), Some(2));
+        assert_eq!(waiting(&all, at_six), Some(0));
+        let ours = all.iter().find(|one| one.local == at);
+        match ours.expect("it is there").backlog {
+            // The standard library's.
+            Some(backlog) => assert!((128..=4096).contains(&backlog), "{backlog}"),
+            None => eprintln!("SKIPPED: this kernel has no inet_diag"),
+        }
+        let connected = near[0].as_ref().expect("a connection");
+        let client = connected.local_addr().expect("an end");
+        assert_eq!(waiting(&all, client), None);
+    }
 
     /// At an address of this test's own: others' sockets come and go, and what is left of them may have its port.
     #[test]

@@ -3,6 +3,17 @@
 pub use netlink_packet_sock_diag::inet::nlas::TcpInfo;
 use std::net::SocketAddr;
 
+/// A listening TCP socket of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpListener {
+    /// Where it listens.
+    pub local: SocketAddr,
+    /// Connections that wait to be accepted.
+    pub waiting: u64,
+    /// As many may wait there, and one more; by /proc not known.
+    pub backlog: Option<u64>,
+}
+
 /// A TCP socket of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpSocket {

@@ -60,7 +60,7 @@ impl<'a> Known<'a> {
         books: &'a Books,
         flows: &'a [Flow],
         pairs: &'a [Pair],
-        sockets: &[Vec<TcpSocket>],
+        sockets: &[&[TcpSocket]],
         sightings: &'a Sightings,
         packets: &'a [Packet],
     ) -> Self {
