@@ -3,10 +3,11 @@
 //! As a segment that was delayed, or belongs to another life of its connection. It enters where its sender does, and
 //! goes the way of anything that the sender sends.
 
-use super::record::PacketRecord;
+use super::config::is_stand_in;
+use super::record::{Fate, PacketRecord};
 use super::{Fabric, Frame, Output};
-use crate::packet::{TCP, VnetHeader, answer, tcp};
-use std::net::SocketAddrV4;
+use crate::packet::{Headers, TCP, VnetHeader, answer, siit, tcp};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What such a segment is.
@@ -19,22 +20,28 @@ pub enum Stray {
 }
 
 impl Fabric {
-    /// Sends a client's end one segment more from where its last one came from, `beyond` bytes after the last one's end.
-    /// False when nothing has come to that end yet, or its records were cut.
+    /// Sends a client's end one segment more from where its last one came from, `beyond` bytes after the last one's end,
+    /// which SYN and FIN count for (RFC 9293 section 3.4). False when nothing has come to that end yet, or its records
+    /// were cut.
     pub fn inject(
         &mut self,
         now: Duration,
-        end: SocketAddrV4,
+        end: SocketAddr,
         beyond: u32,
         stray: Stray,
         out: &mut impl Output,
     ) -> bool {
+        let Some(end) = self.stand_ins.inside(end) else {
+            return false;
+        };
+        // A SYN-ACK that was lost leaves nothing that stands.
         let passes = |record: &PacketRecord| {
             record.protocol == TCP
                 && record.after.to == end
                 && record.sender.is_some()
                 && record.flags & tcp::ACK != 0
-                && record.flags & (tcp::SYN | tcp::RST) == 0
+                && record.flags & tcp::RST == 0
+                && (record.flags & tcp::SYN == 0 || matches!(record.fate, Fate::Forwarded(_)))
         };
         let table = self.balancers.table();
         let Some(last) = self.ledger.records(table).rev().find(passes) else {
@@ -43,17 +50,34 @@ impl Fabric {
         let Some(sender) = last.sender else {
             return false;
         };
-        let seq = last.seq.wrapping_add(last.payload).wrapping_add(beyond);
+        let marks = (last.flags & (tcp::SYN | tcp::FIN)).count_ones();
+        let taken = last.payload.wrapping_add(marks);
+        let seq = last.seq.wrapping_add(taken).wrapping_add(beyond);
         let (from, to) = (last.before.from, last.before.to);
         let mut packet = match stray {
             Stray::Payload(length) => answer::stray(from, to, (seq, last.ack), length),
             Stray::Reset => answer::unasked_reset(from, to, seq, None).to_vec(),
         };
+        if is_stand_in(*to.ip()) {
+            let Some(real) = self.as_ipv6(&mut packet) else {
+                return false;
+            };
+            packet = real;
+        }
         let frame = Frame {
             header: VnetHeader::default(),
             packet: &mut packet,
         };
         self.receive(now, sender, frame, out);
         true
+    }
+
+    /// A packet between stand-ins as its sender writes it.
+    fn as_ipv6(&self, packet: &mut [u8]) -> Option<Vec<u8>> {
+        let vnet = VnetHeader::default();
+        let headers = Headers::parse(&vnet, packet).ok()?;
+        let mut scratch = Vec::new();
+        let gone = siit::leave(&vnet, packet, &headers, &self.stand_ins, &mut scratch)?;
+        Some([gone.head(), gone.body].concat())
     }
 }

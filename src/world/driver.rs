@@ -14,7 +14,7 @@ use crate::packet::VnetHeader;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, mpsc};
@@ -165,7 +165,7 @@ impl Driver {
     ///
     /// # Panics
     /// As [`Driver::ask`].
-    pub async fn inject(&self, end: SocketAddrV4, beyond: u32, stray: Stray) -> bool {
+    pub async fn inject(&self, end: SocketAddr, beyond: u32, stray: Stray) -> bool {
         self.send(move |fabric, devices, now| fabric.inject(now, end, beyond, stray, devices))
             .await
     }

@@ -1,5 +1,6 @@
 //! Further addresses of hosts, and balancers that could not be set up because of them.
 
+use crate::ipv6::{CLIENT6, FRONT_A6, SIX, dualstack, end6, seen, tcp as packet};
 use crate::kit::*;
 use hairpin::fabric::Stray;
 use hairpin::fabric::record::*;
@@ -79,10 +80,9 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
     assert!(inject(&mut net, client).is_none(), "nothing has come yet");
     let arrived = net.connect(CLIENT, client, front, 1);
-    assert!(
-        inject(&mut net, client).is_none(),
-        "a SYN-ACK is no place in a stream"
-    );
+    // A server that has said nothing yet goes on behind its SYN-ACK, which takes a number.
+    let came = inject(&mut net, client).expect("a packet");
+    assert_eq!((came.headers().seq, came.headers().ack), (9101, 2));
     net.forward(WEB1, segment(arrived.to, arrived.from, ACK, 9001, 2));
     let came = inject(&mut net, client).expect("a packet");
     let headers = came.headers();
@@ -90,16 +90,57 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     assert_eq!((headers.seq, headers.ack), (9101, 2));
     // A RST with the very next number.
     let (now, out) = (net.now, &mut net.out);
-    assert!(net.fabric.inject(now, client, 0, Stray::Reset, out));
+    assert!(net.fabric.inject(now, client.into(), 0, Stray::Reset, out));
     let came = net.out.delivered.pop().expect("a packet");
     let headers = came.headers();
     assert!(headers.is_reset());
     assert_eq!((headers.seq, headers.payload_len()), (9102, 0));
+    // As does a FIN.
+    net.forward(WEB1, segment(arrived.to, arrived.from, FIN | ACK, 9001, 2));
+    let came = inject(&mut net, client).expect("a packet");
+    assert_eq!(came.headers().seq, 9102);
+}
+
+/// What did not come to stand has no stream.
+#[test]
+fn nothing_is_injected_behind_a_syn_ack_that_was_lost() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].down.loss = 1.0;
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    let arrived = net.syn(CLIENT, client, front, 1);
+    let back = segment(arrived.to, arrived.from, SYN | ACK, 9000, 2);
+    assert_eq!(net.dropped(WEB1, back.bytes()), Reason::LinkLoss);
+    let (now, out) = (net.now, &mut net.out);
+    let stray = Stray::Payload(1);
+    assert!(!net.fabric.inject(now, client.into(), 0, stray, out));
+}
+
+/// The same over IPv6, to a target of either family.
+#[test]
+fn a_segment_is_injected_over_ipv6() {
+    for port in [80, SIX] {
+        let mut net = Net::new(dualstack());
+        let (client, front) = (end6(CLIENT6, 40_000), end6(FRONT_A6, port));
+        let came = net.send(CLIENT, packet(client, front, SYN, 1, 0));
+        let (from, to, _) = seen(&came[0]);
+        net.send(WEB1, packet(to, from, SYN | ACK, 9000, 0));
+        let (now, out) = (net.now, &mut net.out);
+        let stray = Stray::Payload(3);
+        assert!(net.fabric.inject(now, client, 100, stray, out), "{port}");
+        let came = net.out.delivered.pop().expect("a packet");
+        assert_eq!(came.to, CLIENT);
+        assert_eq!(seen(&came), (front, client, vec![0; 3]), "{port}");
+        assert_eq!(came.bytes[44..48], 9101u32.to_be_bytes());
+        let nobody = end6("2001:db8::dead", 1);
+        let out = &mut net.out;
+        assert!(!net.fabric.inject(now, nobody, 0, stray, out));
+    }
 }
 
 /// A byte, 100 bytes after the end of what came last.
 fn inject(net: &mut Net, client: std::net::SocketAddrV4) -> Option<Delivery> {
     net.fabric
-        .inject(net.now, client, 100, Stray::Payload(1), &mut net.out);
+        .inject(net.now, client.into(), 100, Stray::Payload(1), &mut net.out);
     net.out.delivered.pop()
 }

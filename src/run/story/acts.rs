@@ -15,7 +15,6 @@ use crate::spec::Handover;
 use crate::world::socket::ClientOptions;
 use crate::world::{Error, program};
 use futures_util::future::join_all;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -162,7 +161,7 @@ impl Story {
     async fn inject(&self, over: StepId, beyond: u32, stray: Stray) -> Fault {
         let mut fault = Fault::NOT_CONNECTED;
         for client in self.over(over) {
-            let Some(SocketAddr::V4(end)) = client.local else {
+            let Some(end) = client.local else {
                 continue;
             };
             if self.world.driver().inject(end, beyond, stray).await {

@@ -193,7 +193,7 @@ pub static INJECTED: Words = Words {
 pub(super) static INJECT: Section = Section {
     name: "`inject`",
     doc: "Puts a segment into the network as if the server had sent it: to the client, from where the last one came, with \
-        another place in the stream.",
+        another place in the stream. The last one may be the SYN-ACK, and where none of both came the connection never stood: `not-connected`.",
     fields: &[
         AS,
         OVER,
