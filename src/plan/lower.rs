@@ -238,7 +238,8 @@ fn link(link: &spec::Link, timestamp_offset: u32) -> Link {
         corrupt: share(&link.corrupt),
         rate: link.rate.as_ref().map(|v| v.value),
         mtu: link.mtu.as_ref().map(|v| v.value),
-        fragments: false,
+        // A router has the narrower wire: what may be cut it cuts.
+        fragments: link.mtu.is_some(),
         queue: link
             .queue
             .as_ref()

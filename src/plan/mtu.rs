@@ -3,7 +3,8 @@
 //!
 //! Observed on: AWS, where what passes an internet gateway is at most 1,500 bytes (EC2, "Network MTU for your EC2 instance")
 //! and is cut into fragments otherwise, or dropped where it has DF; a packet that is larger than its receiver's MTU is dropped,
-//! and answered with "fragmentation needed" (VPC, "Path MTU Discovery"). Not here: `link.mtu`, which is what the lab says.
+//! and answered with "fragmentation needed" (VPC, "Path MTU Discovery"). Not here: `link.mtu`, which is what the lab
+//! says: a narrower wire behind a router, which cuts what may be cut.
 
 use super::Host;
 use crate::fabric::config::{Link, Port};

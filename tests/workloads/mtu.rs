@@ -68,6 +68,43 @@ steps:
     assert_eq!(hole.counter("client", "TcpExtTCPMTUPFail"), 0);
 }
 
+/// A datagram that is too long for the sender's device comes in fragments, which a router cuts again for a narrower wire. IPv6
+/// is cut by nobody but its sender.
+#[test]
+fn a_narrow_wire_has_datagrams_cut() {
+    let body = r#"
+hosts:
+  client: { ipv6: auto, link: { mtu: 1400 } }
+  web: { ipv6: auto, serve: { 53/udp: echo } }
+steps:
+  - connect: { as: four, from: client, to: "web:53/udp" }
+  - exchange: { over: four, as: fragments, bytes: 4000, timeout: 2s }
+  - run: { as: whole, on_host: client, command: "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.5); s.setsockopt(0, 10, 0); s.connect(('$web', 53))\nfor _ in range(3):\n  s.send(b'a' * 1450)\n  try: print(len(s.recv(9000))); break\n  except TimeoutError: pass\"" }
+  - connect: { as: six, from: client, to: "web:53/udp", family: ipv6 }
+  - exchange: { over: six, as: lost, bytes: 1400, timeout: 300ms }
+"#;
+    let Some(case) = once(body) else { return };
+    has(
+        case.step("fragments"),
+        json!({ "ok": true, "received": 4000 }),
+    );
+    has(
+        case.step("whole"),
+        json!({ "ok": true, "stdout": "1450\n" }),
+    );
+    has(case.step("lost"), json!({ "ok": false, "received": 0 }));
+    let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
+    let four = case.packets(|p| p["fate"] == "forwarded" && p["protocol"] == "udp");
+    assert!(four.iter().all(|p| number(p, "wire_bytes") <= 1400));
+    // 4,000 bytes are three fragments, of which each of the first two is cut in two. 1,450 are one without DF, cut in two; the
+    // first answer to them has DF, so the server is told, and the second it cuts itself.
+    let from = |host: &str| four.iter().filter(|p| p["sender"] == host).count();
+    assert_eq!((from("client"), from("web")), (5 + 2 * 2, 5 + 2));
+    assert_eq!(case.drops("link-mtu"), 0);
+    assert_eq!(case.counter("web", "IpReasmOKs"), 3);
+    assert_eq!(case.counter("client", "IpReasmOKs"), 2);
+}
+
 #[test]
 fn what_is_large_stays_inside() {
     let Some(case) = once(

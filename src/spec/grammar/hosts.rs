@@ -187,7 +187,8 @@ const IMPAIRMENTS: [Field; 9] = [
         "mtu",
         Optional,
         MTU,
-        "Larger packets are dropped or answered with ICMP, in bytes.",
+        "Larger packets are cut into fragments where they may be (IPv4 without DF), as by a router before a narrower wire; any other is dropped and \
+                answered with ICMP. In bytes.",
     ),
     field(
         "queue",
