@@ -39,6 +39,7 @@ impl Places<'_> {
             Some(Interface {
                 addresses: std::iter::once(address.clone())
                     .chain(public.clone())
+                    .chain(port.ipv6.map(|address| self.real(address)))
                     .chain(port.addresses.iter().map(|address| self.real(*address)))
                     .chain(port.routed.iter().map(ToString::to_string))
                     .collect(),
