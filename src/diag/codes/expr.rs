@@ -292,12 +292,15 @@ Errors, states and the like are words out of a fixed list; another word would ma
 for ever behind a !=. Errors: \"\" refused reset timeout deadline unreachable no-address no-port eof closed
 not-connected, and of a program `failed`. `timeout` is the kernel giving up, `deadline` is the step's own limit.
 Likewise senders, receivers, interfaces and targets are names of this lab (or empty), flags stand as tcpdump prints
-them, and the fate of a packet that was dropped has its reason.
+them, and the fate of a packet that was dropped has its reason. No socket of `sockets` is in the state LISTEN: those
+that listen are in `listeners`.
 
 Wrong:  - again.error == \"timed-out\"
 Right:  - again.error == \"deadline\"
 Wrong:  - '!packets.exists(p, p.fate == \"dropped\")'
 Right:  - '!packets.exists(p, p.fate.startsWith(\"dropped: \"))'
+Wrong:  - 'hosts.web.sockets.exists(s, s.state == \"LISTEN\" && s.recv_queue > 0)'
+Right:  - 'hosts.web.listeners.exists(l, l.waiting > 0)'
 ",
     },
     Rule {
