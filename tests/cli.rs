@@ -6,6 +6,8 @@ mod common;
 
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/inherited.rs"]
+mod inherited;
 #[path = "cli/judging.rs"]
 mod judging;
 #[path = "cli/reading.rs"]

@@ -299,6 +299,29 @@ fn a_second_interrupt_waits_for_nobody() {
     before.assert_same_soon();
 }
 
+/// Who asks once only, as `timeout` does, gets the end all the same. Here nobody looks at the machine, so others may.
+#[test]
+fn what_does_not_heed_an_interrupt_is_made_to_end() {
+    if !can_run_labs() {
+        return;
+    }
+    let mut run = Run::start("deaf");
+    let [outer, _, worker] = run.processes();
+    kill(worker, libc::SIGSTOP);
+    kill(outer, libc::SIGTERM);
+    let status = eventually(
+        ::hairpin::world::supervise::GRACE * 2,
+        "the run is made to end",
+        || run.child.try_wait().expect("a child"),
+    );
+    assert_eq!(status.code(), Some(130));
+    let said = run.said();
+    assert!(said.contains("it has not ended: everything"), "{said}");
+    eventually(GONE, "every process is gone", || {
+        run.left().is_empty().then_some(())
+    });
+}
+
 #[test]
 fn a_run_leaves_the_machine_as_it_was() {
     if !can_run_labs() {

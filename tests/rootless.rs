@@ -40,6 +40,20 @@ fn a_lab_is_worked_by_hand_as_an_ordinary_user() {
     );
 }
 
+#[test]
+fn where_few_threads_are_allowed_that_is_said() {
+    as_nobody(
+        "for limit in 6 12 16 18 20 21 22 23 24 28 40; do
+             for words in 'run nlb/source-port-collision/another-client' doctor; do
+                 status=0
+                 timeout -k 1 50 prlimit --nproc=$limit ./hairpin $words > /mnt/state/said 2>&1 || status=$?
+                 case $status in 0|3) ;; *) echo \"$limit: $status\"; cat /mnt/state/said; exit 1 ;; esac
+                 if grep panicked /mnt/state/said; then cat /mnt/state/said; exit 1; fi
+             done
+         done",
+    );
+}
+
 /// Runs shell text that must succeed.
 fn as_nobody(text: &str) {
     if !can_run_labs() {

@@ -76,6 +76,22 @@ impl Selected {
 
 /// Finds the files of the labs named; none named: every lab under `labs/`. A file named twice is read and run once.
 pub fn files(names: &[String]) -> Result<Vec<Selected>, Mistake> {
+    let found = found(names)?;
+    // Reports, evidence and the words on a terminal go by a lab's name.
+    let odd = |path: &Path| {
+        path.to_str()
+            .is_none_or(|text| text.contains(char::is_control))
+    };
+    match found.iter().find(|one| odd(&one.file)) {
+        Some(one) => Err(Mistake(format!(
+            "the file {:?} cannot be a lab's: its name is not UTF-8, or has control characters in it",
+            one.file
+        ))),
+        None => Ok(found),
+    }
+}
+
+fn found(names: &[String]) -> Result<Vec<Selected>, Mistake> {
     if names.is_empty() {
         if !Path::new(HOME).is_dir() {
             return Err(Mistake(format!(

@@ -12,6 +12,7 @@ mod explain;
 mod find;
 mod gate;
 mod hand;
+mod inherited;
 mod jobs;
 mod judge;
 mod keeper;
@@ -96,6 +97,7 @@ fn count(number: usize, word: &str) -> String {
 /// Runs a command line and gives its exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     allocator::keep_large_apart();
+    inherited::settle();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -180,7 +180,8 @@ fn fenced(text: &str) -> String {
 
 /// Adds to the step's summary, where there is one.
 fn summarise(text: &str) -> Status {
-    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY") else {
+    let file = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty());
+    let Some(file) = file else {
         return Status::Held;
     };
     let mut options = fs::OpenOptions::new();

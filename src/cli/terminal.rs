@@ -5,8 +5,10 @@ use super::args::Colour;
 use crate::diag::Format;
 use crate::report::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{ErrorKind, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -27,14 +29,10 @@ impl Stream {
     /// Prints. A reader that closed the stream has seen enough; `println!` would panic there. Output that is lost for
     /// another reason is told, and [`settled`] makes a status of it.
     pub fn print(self, text: &str) {
-        fn all(mut stream: impl Write, text: &str) -> std::io::Result<()> {
-            stream.write_all(text.as_bytes())?;
-            stream.flush()
-        }
         match self {
-            Self::Output => heed(all(std::io::stdout().lock(), text)),
+            Self::Output => heed(write_all(std::io::stdout().lock(), text)),
             // There is nowhere left to complain.
-            Self::Error => drop(all(std::io::stderr().lock(), text)),
+            Self::Error => drop(write_all(std::io::stderr().lock(), text)),
         }
     }
 
@@ -69,6 +67,28 @@ impl Stream {
             wall: None,
         }
     }
+}
+
+/// Nothing else is written meanwhile, and nothing is kept back. What whoever started this made non-blocking (a pipe of Node's) is
+/// waited for as others are; what was closed takes everything, as of the standard library's own streams.
+fn write_all(stream: impl AsFd, text: &str) -> std::io::Result<()> {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        match nix::unistd::write(&stream, rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                let mut room = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+                poll(&mut room, PollTimeout::NONE).or_else(|errno| match errno {
+                    Errno::EINTR => Ok(0),
+                    other => Err(other),
+                })?;
+            }
+            Err(Errno::EBADF) => break,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Something that was asked for is not on standard output.
@@ -162,16 +182,15 @@ pub struct Progress {
 impl Progress {
     /// For so many runs of cases.
     pub fn new(runs: usize) -> Self {
-        let target = if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(runs as u64), target);
+        let bar = ProgressBar::with_draw_target(Some(runs as u64), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{spinner} {pos}/{len} cases  {elapsed}  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
-        bar.enable_steady_tick(Duration::from_millis(100));
+        // Elsewhere no thread is needed that draws nothing.
+        if std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
         Self { bar }
     }
 

@@ -16,14 +16,20 @@ use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 /// Threads of the runtime for each processor. With one, a case that is built or collected keeps the clients, servers
 /// and proxies of other cases waiting behind it, for tenths of a second; among several, the kernel shares the processor.
 const WORKERS_PER_PROCESSOR: usize = 8;
+
+/// Longer than any run.
+const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Threads that have ended are gone within this time.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Runs everything and gives the exit status.
 pub fn work(
@@ -67,10 +73,43 @@ pub fn refuse(why: &str) -> u8 {
 /// # Errors
 /// When they cannot be had.
 pub fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(processors() * WORKERS_PER_PROCESSOR)
+    let threads = processors() * WORKERS_PER_PROCESSOR;
+    // With those that wait for an interrupt, draw the progress and stand in for a busy one.
+    try_threads(threads + 3)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_keep_alive(FOR_GOOD)
         .enable_all()
-        .build()
+        .build()?;
+    // With one that stands in the runtime does without others where no more are allowed; without any it would panic.
+    let stands_in = runtime.block_on(runtime.spawn_blocking(|| {}));
+    stands_in.map_err(std::io::Error::other)?;
+    Ok(runtime)
+}
+
+/// So many threads at once, and then none of them: the runtime would not tell of one that it cannot have, but panic and wait
+/// for it.
+fn try_threads(number: usize) -> std::io::Result<()> {
+    let alive = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let others = alive();
+    let held = Mutex::new(());
+    let holding = held.lock();
+    let tried = std::thread::scope(|scope| {
+        let start = |_| {
+            std::thread::Builder::new()
+                .spawn_scoped(scope, || drop(held.lock()))
+                .map(drop)
+        };
+        let tried = (0..number).try_for_each(start);
+        drop(holding);
+        tried
+    });
+    // Who has been waited for counts toward the limit still, for a moment.
+    let until = Instant::now() + LEAVING;
+    while alive() > others && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    tried
 }
 
 /// What to say where labs cannot run.

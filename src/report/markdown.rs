@@ -21,10 +21,10 @@ pub fn markdown(report: &Report) -> String {
     let bad: Vec<&Tally> = tallies.iter().copied().filter(told).collect();
     let mut out = format!("## {}\n\n", headline(&tallies));
     for shard in report.missing() {
-        out.push_str(&format!(
-            "**Shard {} of {} is missing.**\n\n",
-            shard.number, shard.of
-        ));
+        out.push_str(&format!("**{shard} is missing.**\n\n"));
+    }
+    if let Some(shard) = report.part() {
+        out.push_str(&format!("{shard}.\n\n"));
     }
     if let Some(sentence) = report.interrupted() {
         out.push_str(&format!("**{sentence}**\n\n"));

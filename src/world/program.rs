@@ -126,12 +126,12 @@ impl Inside {
                 give_way_when_woken();
                 seat.take(Seat::stay)
             };
-            std::thread::spawn(enter).join()
+            let entering = std::thread::Builder::new().spawn(enter);
+            let entering = entering.map_err(|error| Error::io("start a thread", &error))?;
+            let died = |_| Err(Error::other("prepare a mount namespace", "its thread died"));
+            entering.join().unwrap_or_else(died)
         });
-        entered
-            .map_err(|_| Error::other("prepare a mount namespace", "its thread died"))
-            .and_then(|result| result)
-            .map_err(|error| error.on(host))?;
+        entered.map_err(|error| error.on(host))?;
         Ok(Self {
             host: host.to_owned(),
             resident,

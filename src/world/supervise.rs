@@ -26,8 +26,12 @@ pub const INTERRUPTED: u8 = 130;
 /// hands it on (a shell, `sudo`, a CI runner).
 pub const ONE_REQUEST: Duration = Duration::from_millis(300);
 
-/// Signals that ask for the end.
-pub const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+/// After a request everything has ended by itself, reports included, within this time; or it is made to, for whoever asks once
+/// only (`timeout` of a CI job). Tearing down takes milliseconds, and what a large run writes some seconds.
+pub const GRACE: Duration = Duration::from_secs(30);
+
+/// Signals that ask for the end, where they are not ignored.
+const REQUESTS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// An exit status of [`enter`] that says that a signal ended the run; why is said already.
 pub fn is_killed(status: u8) -> bool {
@@ -75,9 +79,24 @@ fn has_proc() -> Result<(), Error> {
     })
 }
 
+/// Signals that ask this process for the end: one that is started by nohup(1) is not to end with its terminal.
+pub fn requests() -> impl Iterator<Item = Signal> {
+    let hangs_up = !is_ignored(Signal::SIGHUP);
+    let all = REQUESTS.into_iter();
+    all.filter(move |signal| hangs_up || *signal != Signal::SIGHUP)
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: sigaction(2) sets nothing here, and writes what is set.
+    let told = unsafe { libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: it was written when the call succeeded.
+    told == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 fn block_signals() -> Result<SignalFd, Error> {
     let mut set = SigSet::empty();
-    for signal in REQUESTS.into_iter().chain([Signal::SIGCHLD]) {
+    for signal in requests().chain([Signal::SIGCHLD]) {
         set.add(signal);
     }
     set.thread_block()
@@ -90,7 +109,17 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
     let mut interrupted = None::<Instant>;
     loop {
         let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut ready, PollTimeout::NONE) {
+        let left = interrupted.map(|first| GRACE.saturating_sub(first.elapsed()));
+        let limit = left.and_then(|left| PollTimeout::try_from(left).ok());
+        match poll(&mut ready, limit.unwrap_or(PollTimeout::NONE)) {
+            // Our end of the life pipe closes and init takes everything with it.
+            Ok(0) => {
+                eprintln!(
+                    "hairpin: {} s after the interrupt it has not ended: everything is torn down at once, without a report",
+                    GRACE.as_secs()
+                );
+                return INTERRUPTED;
+            }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => panic!("poll on a signalfd: {errno}"),
         }
@@ -105,7 +134,7 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
                 }
             } else if let Some(first) = interrupted {
                 if first.elapsed() > ONE_REQUEST {
-                    // Stop waiting. Our end of the life pipe closes and init takes everything with it.
+                    // Stop waiting, as above.
                     eprintln!(
                         "hairpin: interrupted again: everything is torn down at once, without a report"
                     );
@@ -210,7 +239,7 @@ fn unblock_signals() {
         SaFlags::SA_RESTART,
         SigSet::empty(),
     );
-    for signal in REQUESTS {
+    for signal in requests() {
         // SAFETY: the handler touches nothing.
         let set = unsafe { sigaction(signal, &deaf) };
         debug_assert!(set.is_ok(), "these signals can be handled");

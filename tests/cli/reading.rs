@@ -2,6 +2,8 @@
 
 use super::common::{can_run_labs, everything};
 use super::*;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 /// Memory that a command may have, kilobytes: a third of the largest file here.
@@ -111,4 +113,21 @@ fn evidence_is_judged_against_no_file_without_an_end() {
         &judge("/dev/zero"),
         &["cannot read `/dev/zero`: it is no regular file"],
     );
+}
+
+#[test]
+fn a_name_that_no_report_can_have_is_no_labs() {
+    let desk = Desk::new("odd-names");
+    for name in [&b"two\nlines.yaml"[..], b"\x1b[31m.yaml", b"caf\xe8.yaml"] {
+        let path = desk.0.0.join("labs").join(OsStr::from_bytes(name));
+        desk.file("labs/good.yaml", LAB);
+        std::fs::write(&path, LAB).expect("a file");
+        let output = bounded(&desk, &["run", "labs"]);
+        mistake(
+            &output,
+            &["cannot be a lab's: its name is not UTF-8, or has"],
+        );
+        assert!(!everything(&output).contains('\u{1b}'), "{output:?}");
+        std::fs::remove_file(path).expect("it is there");
+    }
 }

@@ -98,9 +98,14 @@ fn shards_are_parts_of_the_whole() {
     let parts: Vec<String> = (1..=3).map(|number| format!("{number}/3")).collect();
     let mut names = Vec::new();
     for (i, part) in parts.iter().enumerate() {
-        let report = format!("json={i}.json");
+        let report = format!("json={i}.json,junit={i}.xml,tap={i}.tap");
         let output = desk.hairpin(&["run", "quick", "--shard", part, "--report", &report]);
         assert!(status(&output) < 2, "{}", everything(&output));
+        // It is red where something did not hold, not because there are others.
+        for file in ["xml", "tap"] {
+            let text = desk.read(&format!("{i}.{file}"));
+            assert!(!text.contains("missing"), "{text}");
+        }
         names.extend(verdicts(&json(&desk.read(&format!("{i}.json")))));
     }
     names.sort_unstable();

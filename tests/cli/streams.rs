@@ -231,6 +231,8 @@ fn github_gets_an_annotation_at_the_case_and_a_summary() {
         ("GITHUB_STEP_SUMMARY", "no/where"),
     ];
     assert_eq!(status(&desk.with(&["run", "quick"], &nowhere)), 3);
+    let none = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "")];
+    assert_eq!(status(&desk.with(&["run", "quick"], &none)), 1);
     let silent = desk.with(&["run", "quick/bad"], &[("GITHUB_ACTIONS", "false")]);
     assert!(!everything(&silent).contains("::error"));
 }

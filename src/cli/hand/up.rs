@@ -164,14 +164,13 @@ struct Signals {
 
 impl Signals {
     fn block() -> Result<Self, Errno> {
-        let taken = |signals: &[Signal]| {
-            let set: SigSet = signals.iter().copied().collect();
+        let taken = |set: SigSet| {
             set.thread_block()?;
             SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         };
         Ok(Self {
-            requests: taken(&supervise::REQUESTS)?,
-            children: taken(&[Signal::SIGCHLD])?,
+            requests: taken(supervise::requests().collect())?,
+            children: taken(SigSet::from_iter([Signal::SIGCHLD]))?,
         })
     }
 }

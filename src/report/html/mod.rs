@@ -56,6 +56,8 @@ struct Page {
     /// What is left out of a page of many cases; may be empty.
     brief: String,
     missing: Vec<String>,
+    /// `Shard 1 of 5`, of a part's own report.
+    part: Option<String>,
     labs: Vec<Lab>,
     /// Cases that did not come out as claimed.
     bad: Vec<Chip>,
@@ -192,6 +194,7 @@ impl Page {
         Self {
             style: Value::from_safe_string(STYLE.to_owned()),
             tool: report.tool.clone(),
+            part: report.part().map(|shard| shard.to_string()),
             title,
             headline: headline(report),
             kernels: kernels.into_iter().collect::<Vec<_>>().join(", "),
@@ -203,7 +206,7 @@ impl Page {
             missing: report
                 .missing()
                 .iter()
-                .map(|shard| format!("Shard {} of {} is missing.", shard.number, shard.of))
+                .map(|shard| format!("{shard} is missing."))
                 .chain(report.interrupted())
                 .collect(),
             labs,

@@ -25,7 +25,10 @@ impl Report {
     /// Of a run, or of a part of one.
     pub fn new(outcomes: &[Outcome], shard: Option<Shard>) -> Self {
         let cases = outcomes.iter().map(Record::from).collect();
-        Self::of(cases, shard.into_iter().collect())
+        Self {
+            alone: shard.is_some(),
+            ..Self::of(cases, shard.into_iter().collect())
+        }
     }
 
     /// A sentence that says so when the user stopped the run before all cases were over.

@@ -44,6 +44,9 @@ pub struct Report {
     /// The parts of a run that was split (`--shard`) that are in here; empty for a whole run.
     #[serde(default)]
     pub shards: Vec<Shard>,
+    /// It is the report of one part, written where that was run: the others are not missed.
+    #[serde(skip)]
+    pub alone: bool,
     /// One for each run of a case.
     pub cases: Vec<Record>,
 }
@@ -374,6 +377,7 @@ impl Report {
                 by_hand: came_to(Word::ByHand),
             },
             shards,
+            alone: false,
             cases,
         }
     }

@@ -5,6 +5,7 @@ use crate::report::Word;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// The most parts that a run is split into.
 pub const MOST_SHARDS: u32 = 4096;
@@ -18,6 +19,12 @@ pub struct Shard {
     pub number: u32,
     /// How many there are, at most 4096.
     pub of: u32,
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shard {} of {}", self.number, self.of)
+    }
 }
 
 impl Report {
@@ -69,8 +76,16 @@ impl Report {
         Self::of(cases, shards)
     }
 
-    /// Parts of a split run that are not in here.
+    /// Which part of a split run it is, where it is the report of one.
+    pub fn part(&self) -> Option<Shard> {
+        self.shards.first().copied().filter(|_| self.alone)
+    }
+
+    /// Parts of a split run that should be in here and are not.
     pub fn missing(&self) -> Vec<Shard> {
+        if self.alone {
+            return Vec::new();
+        }
         let of: BTreeSet<u32> = self.shards.iter().map(|s| s.of).collect();
         of.into_iter()
             .flat_map(|of| (1..=of).map(move |number| Shard { number, of }))

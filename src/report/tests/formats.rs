@@ -134,6 +134,19 @@ fn parts_of_a_run_make_the_whole() {
         );
     }
     assert!(junit(&part(1)).contains("type=\"missing\""));
+    // Where it was run, nobody misses the others.
+    let alone = Report {
+        alone: true,
+        ..part(1)
+    };
+    assert_eq!(Report::read(&json(&alone)), Ok(part(1)));
+    for page in [junit(&alone), tap(&alone), html(&alone), markdown(&alone)] {
+        assert!(!page.contains("missing."), "{page}");
+        assert!(!page.contains("type=\"missing\""), "{page}");
+        assert!(!page.contains("is missing"), "{page}");
+    }
+    assert!(html(&alone).contains("Shard 1 of 2, hairpin"));
+    assert!(markdown(&alone).contains("\nShard 1 of 2.\n"));
     assert!(!junit(&merged).contains("missing\"") && !tap(&merged).contains("shard"));
     // The same file twice is no second run; another run is.
     assert_eq!(Report::merge(vec![part(1), part(1)]).cases, part(1).cases);
