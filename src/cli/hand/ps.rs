@@ -27,8 +27,8 @@ impl Row {
         let watch = place.watch()?;
         let about = place.description();
         let state = match &about {
-            // Nobody holds one that has ended either.
-            _ if !watch.is_alive() => place.watch().map(|_| "dead")?,
+            // Nobody holds one that has ended either, and its name may be another's by now.
+            _ if !watch.is_alive() => watch.is_of(place).then_some("dead")?,
             Some(about) if about.hosts.is_empty() => "building",
             None if !place.is_described() => return None,
             Some(_) | None => "up",

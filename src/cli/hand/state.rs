@@ -273,6 +273,13 @@ impl Place {
         self.open_lock(LOCK, false).ok().map(Watch)
     }
 
+    /// This is its lock, and not that of another lab which had its name.
+    fn has(&self, lock: &File) -> bool {
+        let which = |about: fs::Metadata| (about.dev(), about.ino());
+        let there = fs::metadata(self.0.join(LOCK)).map(which);
+        matches!((there, lock.metadata().map(which)), (Ok(there), Ok(lock)) if there == lock)
+    }
+
     /// The control socket's folder, opened: a path through it is short enough for an address, wherever it is.
     ///
     /// # Errors
@@ -357,12 +364,9 @@ impl Held {
     /// When something of it cannot be removed.
     pub fn remove(&self) -> Result<(), Refusal> {
         let _gate = self.place.home().gate()?;
-        let which = |about: fs::Metadata| (about.dev(), about.ino());
-        let there = fs::metadata(self.place.0.join(LOCK)).map(which);
-        let own = self.lock.metadata().map(which);
-        match (there, own) {
-            (Ok(there), Ok(own)) if there == own => self.place.sweep(),
-            (Ok(_) | Err(_), Ok(_) | Err(_)) => Ok(()),
+        match self.place.has(&self.lock) {
+            true => self.place.sweep(),
+            false => Ok(()),
         }
     }
 }
@@ -372,6 +376,11 @@ impl Held {
 pub struct Watch(File);
 
 impl Watch {
+    /// It is still the lock of the lab in this place.
+    pub fn is_of(&self, place: &Place) -> bool {
+        place.has(&self.0)
+    }
+
     /// Somebody keeps it up.
     pub fn is_alive(&self) -> bool {
         let Ok(lock) = self.0.try_clone() else {
