@@ -7,7 +7,7 @@ use crate::report::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{ErrorKind, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,17 +30,17 @@ impl Stream {
     /// another reason is told, and [`settled`] makes a status of it.
     pub fn print(self, text: &str) {
         match self {
-            Self::Output => heed(write_all(std::io::stdout().lock(), text)),
+            Self::Output => heed(Unhurried(io::stdout().lock()).write_all(text.as_bytes())),
             // There is nowhere left to complain.
-            Self::Error => drop(write_all(std::io::stderr().lock(), text)),
+            Self::Error => drop(Unhurried(io::stderr().lock()).write_all(text.as_bytes())),
         }
     }
 
     /// True when it takes colours.
     pub fn colour(self) -> bool {
         let choice = match self {
-            Self::Output => anstream::AutoStream::choice(&std::io::stdout()),
-            Self::Error => anstream::AutoStream::choice(&std::io::stderr()),
+            Self::Output => anstream::AutoStream::choice(&io::stdout()),
+            Self::Error => anstream::AutoStream::choice(&io::stderr()),
         };
         choice != anstream::ColorChoice::Never
     }
@@ -57,8 +57,8 @@ impl Stream {
     /// How reports look there.
     pub fn style(self, explain: bool) -> Style {
         let fd = match self {
-            Self::Output => std::io::stdout().as_raw_fd(),
-            Self::Error => std::io::stderr().as_raw_fd(),
+            Self::Output => io::stdout().as_raw_fd(),
+            Self::Error => io::stderr().as_raw_fd(),
         };
         Style {
             colour: self.colour(),
@@ -69,33 +69,37 @@ impl Stream {
     }
 }
 
-/// Nothing else is written meanwhile, and nothing is kept back. What whoever started this made non-blocking (a pipe of Node's) is
-/// waited for as others are; what was closed takes everything, as of the standard library's own streams.
-fn write_all(stream: impl AsFd, text: &str) -> std::io::Result<()> {
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        match nix::unistd::write(&stream, rest) {
-            Ok(written) => rest = &rest[written..],
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => {
-                let mut room = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
-                poll(&mut room, PollTimeout::NONE).or_else(|errno| match errno {
-                    Errno::EINTR => Ok(0),
-                    other => Err(other),
-                })?;
+/// A stream of this process. Nothing that is written is kept back. What whoever started this made non-blocking (a pipe of Node's)
+/// is waited for as others are; what was closed takes everything, as of the standard library's own streams.
+#[derive(Debug)]
+pub struct Unhurried<S>(pub S);
+
+impl<S: AsFd> Write for Unhurried<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match nix::unistd::write(&self.0, bytes) {
+                Ok(written) => return Ok(written),
+                Err(Errno::EAGAIN) => {
+                    let mut room = [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)];
+                    poll(&mut room, PollTimeout::NONE)?;
+                }
+                Err(Errno::EBADF) => return Ok(bytes.len()),
+                // With the one that says that a signal came: asked again.
+                Err(errno) => return Err(errno.into()),
             }
-            Err(Errno::EBADF) => break,
-            Err(errno) => return Err(errno.into()),
         }
     }
-    Ok(())
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Something that was asked for is not on standard output.
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Says it, once, when standard output could not be written.
-pub fn heed(written: std::io::Result<()>) {
+pub fn heed(written: io::Result<()>) {
     let Err(error) = written else { return };
     if error.kind() != ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
         complain(&format!("cannot write to standard output: {error}"));
@@ -129,7 +133,7 @@ pub fn set_up(colour: Colour, verbose: u8) {
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(Stream::Error.colour())
         .with_target(false)
         // They would go to the very stream that failed, with a panic.
@@ -187,7 +191,7 @@ impl Progress {
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         // Elsewhere no thread is needed that draws nothing.
-        if std::io::stderr().is_terminal() {
+        if io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(Duration::from_millis(100));
         }

@@ -127,9 +127,10 @@ async fn all(
 ) -> Status {
     let began = Instant::now();
     let (total, jobs) = (jobs.len(), Arc::new(jobs));
+    let (cancelled, unfinished) = watch_cancel(cancel);
     let runs = Runs {
         room,
-        cancelled: watch_cancel(cancel),
+        cancelled,
         capture: capture_limit(args),
     };
     let mut keeper = Keeper::new(args, texts);
@@ -144,6 +145,7 @@ async fn all(
     if interrupted {
         outcomes.extend(cut_short(&jobs, &over));
     }
+    drop(unfinished);
     let published = publish(args, &outcomes, left_out, began);
     if interrupted {
         terminal::note(&format!(
@@ -383,19 +385,22 @@ fn capture_limit(args: &RunArgs) -> Option<usize> {
     args.capture.is_some().then_some(limit)
 }
 
-/// The first byte on the pipe from outer means: stop.
-pub fn watch_cancel(pipe: OwnedFd) -> run::Cancel {
+/// The first byte on the pipe from outer means: stop. The pipe, to be kept until all that is to be done then is done but for
+/// reports (see [`crate::world::supervise::GRACE`]).
+pub fn watch_cancel(pipe: OwnedFd) -> (run::Cancel, Arc<OwnedFd>) {
     let (sender, receiver) = watch::channel(false);
+    let pipe = Arc::new(pipe);
+    let kept = Arc::clone(&pipe);
     std::thread::spawn(move || {
         let mut byte = [0];
         // End of file means that outer died; init ends us then.
-        if let Ok(1) = nix::unistd::read(&pipe, &mut byte) {
+        if let Ok(1) = nix::unistd::read(&*pipe, &mut byte) {
             sender.send_replace(true);
         }
         tracing::debug!(fd = pipe.as_raw_fd(), "the cancel pipe ended");
         std::mem::forget(sender);
     });
-    receiver
+    (receiver, kept)
 }
 
 /// Many sockets and devices at once: up to what the machine allows without asking.

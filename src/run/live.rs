@@ -48,6 +48,17 @@ impl Witness {
         Ok(Capture::behind(&story, &evidence, behind).await)
     }
 
+    /// What was recorded so far. While something is done, counts are not all of one moment.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub async fn evidence(&self) -> Result<Evidence, Error> {
+        let story = Arc::clone(&self.story());
+        let mut evidence = collect::evidence(&story).await?;
+        evidence.seconds = story.start().elapsed().as_secs_f64();
+        Ok(evidence)
+    }
+
     /// Another number whenever packets may have passed.
     pub async fn passed(&self) -> u64 {
         let story = Arc::clone(&self.story());

@@ -26,8 +26,9 @@ pub const INTERRUPTED: u8 = 130;
 /// hands it on (a shell, `sudo`, a CI runner).
 pub const ONE_REQUEST: Duration = Duration::from_millis(300);
 
-/// After a request everything has ended by itself, reports included, within this time; or it is made to, for whoever asks once
-/// only (`timeout` of a CI job). Tearing down takes milliseconds, and what a large run writes some seconds.
+/// After a request the worker has given up its end of the pipe by which it was told within this time, or everything is made to end,
+/// for whoever asks once only (`timeout` of a CI job). Tearing down takes milliseconds. Reports may take longer: whoever reads
+/// them may be a pager.
 pub const GRACE: Duration = Duration::from_secs(30);
 
 /// Signals that ask for the end, where they are not ignored.
@@ -107,11 +108,18 @@ fn block_signals() -> Result<SignalFd, Error> {
 
 fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8 {
     let mut interrupted = None::<Instant>;
+    let mut heard = false;
     loop {
-        let mut ready = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-        let left = interrupted.map(|first| GRACE.saturating_sub(first.elapsed()));
+        let mut ready = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            // An error: nobody has the other end.
+            PollFd::new(cancel.as_fd(), PollFlags::empty()),
+        ];
+        let hurried = interrupted.filter(|_| !heard);
+        let watched = if hurried.is_some() { 2 } else { 1 };
+        let left = hurried.map(|first| GRACE.saturating_sub(first.elapsed()));
         let limit = left.and_then(|left| PollTimeout::try_from(left).ok());
-        match poll(&mut ready, limit.unwrap_or(PollTimeout::NONE)) {
+        match poll(&mut ready[..watched], limit.unwrap_or(PollTimeout::NONE)) {
             // Our end of the life pipe closes and init takes everything with it.
             Ok(0) => {
                 eprintln!(
@@ -121,8 +129,9 @@ fn outer(init: Pid, signals: &SignalFd, cancel: &OwnedFd, _life: &OwnedFd) -> u8
                 return INTERRUPTED;
             }
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => panic!("poll on a signalfd: {errno}"),
+            Err(errno) => panic!("poll on a signalfd and a pipe: {errno}"),
         }
+        heard |= ready[1].revents().is_some_and(|events| !events.is_empty());
         while let Ok(Some(signal)) = signals.read_signal() {
             if signal.ssi_signo == Signal::SIGCHLD as u32 {
                 match waitpid(init, Some(WaitPidFlag::WNOHANG)) {
@@ -239,7 +248,7 @@ fn unblock_signals() {
         SaFlags::SA_RESTART,
         SigSet::empty(),
     );
-    for signal in requests() {
+    for signal in REQUESTS {
         // SAFETY: the handler touches nothing.
         let set = unsafe { sigaction(signal, &deaf) };
         debug_assert!(set.is_ok(), "these signals can be handled");

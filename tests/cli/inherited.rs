@@ -72,14 +72,17 @@ fn what_nohup_starts_outlives_its_terminal() {
         return;
     }
     let desk = Desk::new("nohup");
-    let long = LAB.replace(
-        "works:",
-        "  - run: { as: long, on_host: a, command: 'echo > begun; sleep 1' }\nworks:",
-    );
     let begun = desk.0.0.join("begun");
+    // Programs of the lab have the signal as ever: none of the first bit's in what is ignored.
+    let command = format!(
+        "case $(grep SigIgn /proc/self/status) in *[02468ace]) echo > {}; sleep 1 ;; *) exit 1 ;; esac",
+        begun.display()
+    );
+    let step = format!("  - run: {{ as: long, on_host: a, command: '{command}' }}\nworks:");
+    let long = LAB.replace("works:", &step);
     desk.file(
         "long.yaml",
-        &long.replace("> begun", &format!("> {}", begun.display())),
+        &long.replace("hello.ok", "hello.ok && long.ok"),
     );
     for (nohup, expected) in [(true, 0), (false, 130)] {
         // Also where the test was started by nohup.
@@ -132,4 +135,34 @@ fn a_report_larger_than_a_file_may_be_is_told() {
     let words = "cannot write the report `r.json`: File too large";
     assert!(err(&output).contains(words), "{}", everything(&output));
     assert!(out(&output).contains("1 control holds"));
+}
+
+/// A report may take as long as its reader, who may be a person with a pager.
+#[test]
+fn a_reader_who_takes_time_gets_the_report_of_an_interrupted_run() {
+    if !can_run_labs() {
+        return;
+    }
+    let desk = Desk::new("pager");
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).expect("room of one page");
+    let mut command = after(&desk, &["run", "quick", "--format", "json"], || Ok(()));
+    command.stdout(writer);
+    let mut child = command.spawn().expect("the binary starts");
+    drop(command);
+    let mut first = [0];
+    reader.read_exact(&mut first).expect("it is begun");
+    let process = i32::try_from(child.id()).expect("a process number");
+    kill(Pid::from_raw(process), Signal::SIGINT).expect("it is there");
+    let read_late = std::time::Instant::now() + ::hairpin::world::supervise::GRACE;
+    let read_late = read_late + Duration::from_secs(2);
+    while std::time::Instant::now() < read_late {
+        assert!(child.try_wait().expect("a child").is_none(), "it waits");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).expect("UTF-8");
+    let text = format!("{}{rest}", char::from(first[0]));
+    assert_eq!(json(&text)["summary"]["cases"], 2);
+    ended(child, "the run ends");
 }

@@ -1,6 +1,7 @@
 //! `do` and `capture`.
 
 use super::*;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 #[test]
 fn steps_are_done_by_name_by_number_and_as_written() {
@@ -106,7 +107,46 @@ fn metrics_are_told_of_a_lab_that_is_up() {
         told.contains("/plain\n") && told.contains("NewFlowCount_TCP"),
         "{told}"
     );
+    // A step that takes its time keeps nobody waiting.
+    let step = "run: { on_host: client, command: 'sleep 60' }";
+    let long = bench.command(&["do", "web", step]).spawn();
+    let mut long = long.expect("the binary starts");
+    let begun = || bench.hairpin(&["exec", "client", "--", "pgrep", "-x", "sleep"]);
+    eventually(LIMIT, "the step begins", || {
+        begun().status.success().then_some(())
+    });
+    bench.ends(0, &["metrics", "web"]);
+    assert!(long.try_wait().expect("a child").is_none(), "it goes on");
     bench.ends(0, &["down", "web"]);
+    long.wait().expect("it ends");
+}
+
+#[test]
+fn a_capture_into_a_pipe_that_does_not_block_is_whole() {
+    let Some(bench) = Bench::new("hand-non-blocking") else {
+        return;
+    };
+    bench.up("web");
+    let talk = "exchange: { over: hello, bytes: 100kB }";
+    bench.ends(0, &["do", "web", "hello", talk]);
+    let file = bench.scratch.0.join("whole.pcapng");
+    let name = file.to_str().expect("UTF-8");
+    bench.ends(0, &["capture", "web", "-o", name]);
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe can");
+    let mut command = bench.command(&["capture", "web", "-o", "-"]);
+    let child = command.stdout(writer).spawn().expect("the binary starts");
+    // Its end of the pipe.
+    drop(command);
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).expect("a pipe");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", everything(&output));
+    assert!(bytes.len() > 200_000, "of {} bytes", bytes.len());
+    assert_eq!(
+        bytes.len() as u64,
+        fs::metadata(file).expect("a file").len()
+    );
 }
 
 #[test]

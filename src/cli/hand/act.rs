@@ -7,8 +7,9 @@ use crate::cli::args::DoArgs;
 use crate::cli::terminal::{self, Stream};
 use crate::cli::{Mistake, Refusal, Status};
 use crate::diag::{self, Diagnostics, Format};
+use crate::evidence::Evidence;
 use crate::plan::{self, Plan};
-use crate::report::{self, CaseInfo, Outcome, Style};
+use crate::report::{self, Style};
 use crate::run::Live;
 use crate::spec::Lab;
 use crate::spec::hand::{ByHand, Next, Wrong};
@@ -140,19 +141,12 @@ impl Actor {
         self.live.rest();
     }
 
-    /// What CloudWatch would show until now.
+    /// What was recorded until now.
     ///
     /// # Errors
     /// As [`Live::evidence`].
-    pub async fn metrics(&self, json: bool) -> Result<String, Error> {
-        let outcome = Outcome {
-            evidence: Some(self.live.evidence().await?),
-            ..Outcome::of(CaseInfo::from(&*self.plan), 1)
-        };
-        Ok(match json {
-            true => report::metrics_json(&[outcome]),
-            false => report::metrics(&[outcome]),
-        })
+    pub async fn evidence(&self) -> Result<Evidence, Error> {
+        self.live.evidence().await
     }
 
     /// What was recorded, with a lab whose story is what was done. `entered`: somebody was in a host meanwhile.

@@ -4,7 +4,8 @@ use super::choice::named;
 use super::state::Home;
 use super::wire::{self, Answer, Ask, line};
 use crate::cli::args::CaptureArgs;
-use crate::cli::{Mistake, Refusal, Status, terminal};
+use crate::cli::terminal::{self, Unhurried};
+use crate::cli::{Mistake, Refusal, Status};
 use crate::run::Witness;
 use crate::run::capture::Behind;
 use std::fs::File;
@@ -55,7 +56,7 @@ pub fn capture(args: &CaptureArgs) -> Result<u8, Refusal> {
         | Answer::Done => return Err(wire::another_answer()),
     }
     let copied = match to_output {
-        true => copy(asked.rest(), &mut io::stdout().lock()),
+        true => copy(asked.rest(), &mut Unhurried(io::stdout().lock())),
         false => File::create(&args.output)
             .map_err(Broken::Output)
             .and_then(|mut file| copy(asked.rest(), &mut file)),

@@ -7,7 +7,7 @@ use crate::cli::{Refusal, Status, count, terminal};
 /// Leaves nothing of hairpin behind, and touches nothing else.
 pub fn clean() -> Result<u8, Refusal> {
     let (mut ended, mut removed) = (0, 0);
-    for place in Home::of_user().labs()? {
+    for place in Home::of_user().remains()? {
         if place.is_alive() {
             if let Err(lost) = down::end(&place, false)? {
                 tracing::debug!(?lost, "a lab that did not answer");

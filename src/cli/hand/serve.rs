@@ -8,6 +8,7 @@ use crate::cli::room::Room;
 use crate::cli::{Status, count, terminal, worker};
 use crate::plan::{HostId, Plan};
 use crate::report::plan::standing;
+use crate::report::{self, CaseInfo, Outcome};
 use crate::run::{self, Live, Witness, need};
 use crate::spec::hand::ByHand;
 use crate::world::{Error, World, probe};
@@ -103,7 +104,9 @@ pub fn work(serving: Serving, cancel: OwnedFd) -> u8 {
             );
         }
     };
-    let status = runtime.block_on(keep(serving, worker::watch_cancel(cancel)));
+    let (cancelled, unfinished) = worker::watch_cancel(cancel);
+    let status = runtime.block_on(keep(serving, cancelled));
+    drop(unfinished);
     runtime.shutdown_background();
     terminal::settled(status as u8)
 }
@@ -360,12 +363,24 @@ impl Keeper {
                 capture::serve(&self.witness, stream, follow, self.end.subscribe()).await;
             }
             Ask::Metrics { json } => {
-                let actor = self.actor.lock().await;
-                let Some(actor) = actor.as_ref() else {
-                    return refuse(&mut stream, "the lab ends".to_owned()).await;
+                let evidence = match self.actor.try_lock() {
+                    Ok(actor) => match actor.as_ref() {
+                        Some(actor) => actor.evidence().await,
+                        None => return refuse(&mut stream, "the lab ends".to_owned()).await,
+                    },
+                    // A step is being done, which may take as long as it likes.
+                    Err(_) => self.witness.evidence().await,
                 };
-                match actor.metrics(json).await {
-                    Ok(text) => {
+                match evidence {
+                    Ok(evidence) => {
+                        let outcome = Outcome {
+                            evidence: Some(evidence),
+                            ..Outcome::of(CaseInfo::from(&*self.plan), 1)
+                        };
+                        let text = match json {
+                            true => report::metrics_json(&[outcome]),
+                            false => report::metrics(&[outcome]),
+                        };
                         let told = stream.write_all(&line(&Answer::Said { text })).await;
                         tracing::debug!(?told, "metrics");
                     }

@@ -104,6 +104,19 @@ impl Home {
     /// # Errors
     /// When the folder cannot be read, or is somebody else's.
     pub fn labs(&self) -> Result<Vec<Place>, Refusal> {
+        self.folders(&[LOCK])
+    }
+
+    /// Everything that may be left of labs, those included that did not come to be.
+    ///
+    /// # Errors
+    /// As [`Home::labs`].
+    pub fn remains(&self) -> Result<Vec<Place>, Refusal> {
+        self.folders(&[LOCK, LOCK_DRAFT])
+    }
+
+    /// Those with one of these files in them.
+    fn folders(&self, marks: &[&str]) -> Result<Vec<Place>, Refusal> {
         if self.0.symlink_metadata().is_ok() {
             self.check_owner()?;
         }
@@ -116,7 +129,7 @@ impl Home {
             .flatten()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| Place(entry.path()))
-            .filter(|place| place.0.join(LOCK).is_file())
+            .filter(|place| marks.iter().any(|mark| place.0.join(mark).is_file()))
             .collect();
         labs.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(labs)
@@ -152,10 +165,13 @@ impl Home {
         let lock = place.open_lock(LOCK_DRAFT, true)?;
         let lock = Flock::lock(lock, FlockArg::LockExclusive)
             .map_err(|(_, errno)| place.failed("lock", &errno.into()))?;
-        place.describe(description)?;
         // A lab is one from here on: it is found with its description, and held, or not at all.
-        let named = fs::rename(place.0.join(LOCK_DRAFT), place.0.join(LOCK));
-        named.map_err(|error| place.failed("write into", &error))?;
+        let name = || fs::rename(place.0.join(LOCK_DRAFT), place.0.join(LOCK));
+        let name = || name().map_err(|error| place.failed("write into", &error));
+        if let Err(error) = place.describe(description).and_then(|()| name()) {
+            place.sweep()?;
+            return Err(error);
+        }
         Ok(Held {
             place,
             lock: ManuallyDrop::new(lock),
@@ -428,6 +444,19 @@ mod tests {
         assert_eq!(second.place.description(), Some(about));
         drop(ManuallyDrop::into_inner(first.lock));
         assert!(!watch.is_alive() && second.place.is_alive());
+
+        // One that did not come to be, as of a process that was killed then.
+        let unborn = folder.join("unborn");
+        fs::create_dir(&unborn).expect("a folder");
+        fs::write(unborn.join(LOCK_DRAFT), "").expect("a file");
+        let names = |of: Vec<Place>| of.iter().map(Place::name).collect::<Vec<_>>();
+        assert_eq!(names(home.labs().expect("a folder of one's own")), ["web"]);
+        let remains = home.remains().expect("a folder of one's own");
+        assert!(remains[0].remove().expect("nothing fails"));
+        assert_eq!(
+            (names(remains), unborn.exists()),
+            (vec!["unborn".into(), "web".into()], false)
+        );
 
         let place = second.place.clone();
         drop(ManuallyDrop::into_inner(second.lock));
