@@ -164,10 +164,7 @@ impl Fabric {
         self.toward_balancer(at, from, transient, arrival)?;
         let translated = about.and_then(|quote| quoted::toward_target(&self.balancers, quote));
         if translated.is_none() {
-            let mut gate = self.watch.as_deref_mut().map(|watch| Gate {
-                watch,
-                stand_ins: &self.stand_ins,
-            });
+            let mut gate = Gate::of(&mut self.watch, &self.stand_ins);
             self.balancers
                 .message(gate.as_mut(), at, &transient.headers, arrival)?;
         }

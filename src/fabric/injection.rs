@@ -7,6 +7,7 @@ use super::config::is_stand_in;
 use super::record::{Fate, PacketRecord};
 use super::{Fabric, Frame, Output};
 use crate::packet::{Headers, TCP, VnetHeader, answer, siit, tcp};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ impl Fabric {
             return false;
         };
         let marks = (last.flags & (tcp::SYN | tcp::FIN)).count_ones();
-        let taken = last.payload.wrapping_add(marks);
+        let behind = self.cut_off(&last);
+        let taken = last.payload.wrapping_add(behind).wrapping_add(marks);
         let seq = last.seq.wrapping_add(taken).wrapping_add(beyond);
         let (from, to) = (last.before.from, last.before.to);
         let mut packet = match stray {
@@ -70,6 +72,25 @@ impl Fabric {
         };
         self.receive(now, sender, frame, out);
         true
+    }
+
+    /// Bytes of a segment in its other fragments, where a link cut it: its own record has those of the first.
+    fn cut_off(&self, first: &PacketRecord) -> u32 {
+        let mut seen = HashSet::new();
+        let table = self.balancers.table();
+        let records = self.ledger.records(table).rev();
+        // Of those that were held the last record counts: they may have been cut again since.
+        records
+            .filter(|record| {
+                record.protocol == TCP
+                    && record.flags == 0
+                    && record.after.to == first.after.to
+                    && record.identification == first.identification
+                    && record.id > first.id
+            })
+            .filter(|record| seen.insert(record.id))
+            .map(|record| record.payload)
+            .sum()
     }
 
     /// A packet between stand-ins as its sender writes it.

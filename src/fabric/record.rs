@@ -27,6 +27,8 @@ pub struct Refusal {
     pub flags: u8,
     /// It belongs to a health check.
     pub probe: bool,
+    /// It is IPv6, and a rule would allow it but for its range, which is of IPv4.
+    pub only_ipv4: bool,
 }
 
 /// A guard.

@@ -353,10 +353,7 @@ impl Fabric {
             return Err(Reason::Fragment);
         }
         self.toward_balancer(at, from, transient, arrival)?;
-        let gate = self.watch.as_deref_mut().map(|watch| Gate {
-            watch,
-            stand_ins: &self.stand_ins,
-        });
+        let gate = Gate::of(&mut self.watch, &self.stand_ins);
         let headers = &transient.headers;
         Ok(self.balancers.toward_target(at, headers, arrival, gate))
     }

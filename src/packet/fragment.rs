@@ -10,7 +10,8 @@ const MORE: u16 = 1 << 13;
 
 /// Calls `each` with every fragment of an IPv4 packet that is larger than `mtu` bytes, which are 68 at least; `scratch` is
 /// where they are built. `headers` must be this packet's, its checksum finished, and it must be no super-packet. Every
-/// fragment keeps the ports of the whole, though only the first has them in sight.
+/// fragment keeps the ports of the whole, though only the first has them in sight. What else is in a transport header only
+/// the fragment has that it is in: the payload of the others is all that they carry, and they have no numbers of TCP.
 pub fn fragment(
     packet: &[u8],
     headers: &Headers,
@@ -46,13 +47,18 @@ pub fn fragment(
         let part = Headers {
             fragment: true,
             total_len,
-            payload: if in_sight {
-                headers.payload
-            } else {
-                headers.transport
-            },
-            flags: if in_sight { headers.flags } else { 0 },
             ..*headers
+        };
+        let part = match in_sight {
+            true => part,
+            false => Headers {
+                payload: headers.transport,
+                flags: 0,
+                seq: 0,
+                ack: 0,
+                window: 0,
+                ..part
+            },
         };
         each(scratch, part);
     }

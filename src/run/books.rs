@@ -343,6 +343,7 @@ fn refusal(plan: &Plan, books: &Books, refusal: &record::Refusal) -> Refusal {
         to: books.end(refusal.view.to),
         flags: flags_text(refusal.flags),
         probe: refusal.probe,
+        only_ipv4: refusal.only_ipv4,
     }
 }
 

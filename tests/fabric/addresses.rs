@@ -3,6 +3,7 @@
 use crate::ipv6::{CLIENT6, FRONT_A6, SIX, dualstack, end6, seen, tcp as packet};
 use crate::kit::*;
 use hairpin::fabric::Stray;
+use hairpin::fabric::config::Link;
 use hairpin::fabric::record::*;
 
 const SECOND: &str = "10.0.2.77";
@@ -99,6 +100,26 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     net.forward(WEB1, segment(arrived.to, arrived.from, FIN | ACK, 9001, 2));
     let came = inject(&mut net, client).expect("a packet");
     assert_eq!(came.headers().seq, 9102);
+}
+
+/// Where a link cut the last one its end is that of its last fragment.
+#[test]
+fn a_segment_is_injected_behind_all_fragments() {
+    let mut config = one_target();
+    config.ports[CLIENT.0 as usize].down = Link {
+        mtu: Some(1000),
+        fragments: true,
+        ..Link::default()
+    };
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    let arrived = net.connect(CLIENT, client, front, 1);
+    for (seq, length) in [(9001, 2480), (11_481, 1500)] {
+        let answer = segment(arrived.to, arrived.from, ACK, seq, 2).with_payload(length);
+        assert!(net.send(WEB1, may_be_cut(answer)).len() > 1);
+    }
+    let came = inject(&mut net, client).expect("a packet");
+    assert_eq!((came.headers().seq, came.headers().ack), (13_081, 2));
 }
 
 /// What did not come to stand has no stream.

@@ -15,6 +15,7 @@ mod errors;
 mod faults;
 mod hosts;
 mod http;
+mod injections;
 mod ipv6;
 mod kernel;
 mod kit;

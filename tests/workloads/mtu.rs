@@ -105,6 +105,35 @@ steps:
     assert_eq!(case.counter("client", "IpReasmOKs"), 2);
 }
 
+/// TCP without path MTU discovery has no DF: its segments are cut, and only the first fragment of each has their numbers.
+#[test]
+fn a_narrow_wire_has_segments_cut() {
+    let body = r#"
+hosts:
+  client: { mtu: 4000, sysctls: { net.ipv4.ip_no_pmtu_disc: 1 } }
+  web: { zone: a, mtu: 9001, public_address: auto, serve: { 80: sink } }
+steps:
+  - connect: { as: new, from: client, to: "web/public:80" }
+  - send: { over: new, as: cut, bytes: 20000 }
+  - wait_until: { as: there, that: "new.delivered == 20000", timeout: 5s }
+"#;
+    let Some(case) = once(body) else { return };
+    fine(case.step("there"));
+    let sent = case.packets(|p| p["protocol"] == "tcp" && p["sender"] == "client");
+    let (later, first): (Vec<&Value>, _) = sent.into_iter().partition(|p| p["flags"] == "");
+    assert!(later.len() >= 10, "{later:?}");
+    for fragment in &later {
+        let len = fragment["len"].as_i64().expect("a number");
+        has(
+            fragment,
+            json!({ "seq": 0, "ack": 0, "window": 0, "wire_bytes": len + 20 }),
+        );
+    }
+    // All that was sent, and nothing twice.
+    let bytes = |list: &[&Value]| -> i64 { list.iter().filter_map(|p| p["len"].as_i64()).sum() };
+    assert_eq!(bytes(&first) + bytes(&later), 20_000);
+}
+
 #[test]
 fn what_is_large_stays_inside() {
     let Some(case) = once(

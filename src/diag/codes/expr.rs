@@ -233,6 +233,9 @@ Right:  - 'hosts.web1.counters[\"TcpExtOfANewerKernel\"] == 0'
 What is made of numbers and words alone, or compares a thing with itself, comes out the same whatever happens in the
 case. A claim of it cannot fail, or never holds; beside `&&` or `||` it says nothing, or silences the other side.
 
+Seen are these two forms, the second where both sides are written alike. That `size(packets) >= 0` always holds, or
+`new.ok ? true : true`, is not.
+
 Wrong:  - true
 Right:  - new.ok
 

@@ -108,4 +108,7 @@ pub struct Refusal {
     /// It belongs to a health check.
     #[serde(default)]
     pub probe: bool,
+    /// It is IPv6, and a rule would allow it but for its range, which is of IPv4.
+    #[serde(default)]
+    pub only_ipv4: bool,
 }

@@ -11,9 +11,9 @@ mod security_group;
 use super::config::{BalancerId, Config, EndpointPlace, PortId, ZonalId};
 use super::record::{GuardKind, Interface, Reason, Refusal};
 use crate::packet::Headers;
-use crate::packet::stand_in::StandIns;
+use crate::packet::stand_in::{StandIns, is_stand_in};
 use network_acl::Denied;
-use rules::{Direction, Guards, SubnetId, View};
+use rules::{Direction, Guards, Peer, Range, SecurityGroupId, SubnetId, Traffic, View};
 use rustc_hash::FxHashMap;
 use security_group::{Memory, Question};
 use std::sync::Arc;
@@ -53,6 +53,14 @@ pub struct Gate<'a> {
     pub watch: &'a mut Watch,
     /// Which IPv6 addresses are meant in what it asks about.
     pub stand_ins: &'a StandIns,
+}
+
+impl<'a> Gate<'a> {
+    /// None where nothing is guarded.
+    pub fn of(watch: &'a mut Option<Box<Watch>>, stand_ins: &'a StandIns) -> Option<Self> {
+        let watch = watch.as_deref_mut()?;
+        Some(Self { watch, stand_ins })
+    }
 }
 
 impl Watch {
@@ -198,6 +206,7 @@ impl Watch {
 
     fn refuse(&mut self, crossing: &AtGuard<'_>, direction: Direction, guard: GuardKind) -> Reason {
         if self.refusals.len() < self.limit {
+            let only_ipv4 = self.allows_over_ipv4(&crossing.view, direction, guard);
             let rules = &self.rules;
             let known = self.names.entry(guard);
             let names = known.or_insert_with(|| names(rules, guard).into());
@@ -209,6 +218,7 @@ impl Watch {
                 view: crossing.view,
                 flags: crossing.headers.flags,
                 probe: crossing.probe,
+                only_ipv4,
             });
         }
         match (guard, direction) {
@@ -218,15 +228,45 @@ impl Watch {
             (GuardKind::NetworkAcl { .. }, Direction::Out) => Reason::NetworkAclOutbound,
         }
     }
+
+    /// A packet is IPv6, no rule of its guard fits it, and one that allows would but for its range, which is of IPv4.
+    fn allows_over_ipv4(&self, view: &View, direction: Direction, guard: GuardKind) -> bool {
+        let fits = |traffic: Traffic, range: Range| {
+            traffic.includes(view.protocol, view.to.port()) && matches!(range, Range::Ipv4(_))
+        };
+        is_stand_in(view.far(direction))
+            && match guard {
+                GuardKind::SecurityGroup(interface) => {
+                    let groups = groups(&self.rules, interface).iter();
+                    let groups = groups.map(|id| &self.rules.security_groups[usize::from(id.0)]);
+                    let mut rules = groups.flat_map(|group| group.rules(direction));
+                    rules.any(|rule| match rule.peer {
+                        Peer::Range(range) => fits(rule.traffic, range),
+                        Peer::Group(_) => false,
+                    })
+                }
+                GuardKind::NetworkAcl { rule: Some(_), .. } => false,
+                GuardKind::NetworkAcl { subnet, rule: None } => {
+                    let acl = self.rules.subnets[usize::from(subnet.0)].acl.as_ref();
+                    let mut rules = acl.into_iter().flat_map(|acl| acl.rules(direction));
+                    rules.any(|rule| rule.allow && fits(rule.traffic, rule.range))
+                }
+            }
+    }
+}
+
+/// The security groups of an interface.
+fn groups(rules: &Guards, interface: Interface) -> &[SecurityGroupId] {
+    match interface {
+        Interface::Host(port) => &rules.ports[port.0 as usize].groups,
+        Interface::Zonal(balancer, _) => &rules.balancers[usize::from(balancer.0)].groups,
+    }
 }
 
 /// What a guard is called: the security groups of its interface, or its subnet.
 fn names(rules: &Guards, guard: GuardKind) -> Vec<String> {
     let groups = match guard {
-        GuardKind::SecurityGroup(Interface::Host(port)) => &rules.ports[port.0 as usize].groups,
-        GuardKind::SecurityGroup(Interface::Zonal(balancer, _)) => {
-            &rules.balancers[usize::from(balancer.0)].groups
-        }
+        GuardKind::SecurityGroup(interface) => groups(rules, interface),
         GuardKind::NetworkAcl { subnet, .. } => {
             return vec![rules.subnets[usize::from(subnet.0)].name.clone()];
         }

@@ -19,15 +19,12 @@ impl NetworkAcl {
         view: &View,
         stand_ins: &StandIns,
     ) -> Result<(), Denied> {
-        let (rules, peer) = match direction {
-            Direction::In => (&self.inbound, view.from.ip()),
-            Direction::Out => (&self.outbound, view.to.ip()),
-        };
+        let peer = view.far(direction);
         let fits = |rule: &&AclRule| {
             rule.traffic.includes(view.protocol, view.to.port())
-                && rule.range.contains(*peer, stand_ins)
+                && rule.range.contains(peer, stand_ins)
         };
-        match rules.iter().find(fits) {
+        match self.rules(direction).iter().find(fits) {
             Some(rule) if rule.allow => Ok(()),
             Some(rule) => Err(Denied(Some(rule.number))),
             None => Err(Denied(None)),

@@ -81,6 +81,16 @@ pub struct SecurityGroup {
     pub balancers: Vec<BalancerId>,
 }
 
+impl SecurityGroup {
+    /// Its rules for one direction.
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::In => &self.ingress,
+            Direction::Out => &self.egress,
+        }
+    }
+}
+
 /// A rule of a security group. It can only allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -115,6 +125,16 @@ pub struct NetworkAcl {
     pub inbound: Vec<AclRule>,
     /// For what leaves it.
     pub outbound: Vec<AclRule>,
+}
+
+impl NetworkAcl {
+    /// Its rules for one direction.
+    pub fn rules(&self, direction: Direction) -> &[AclRule] {
+        match direction {
+            Direction::In => &self.inbound,
+            Direction::Out => &self.outbound,
+        }
+    }
 }
 
 /// A rule of a network ACL.
@@ -303,6 +323,16 @@ pub struct View {
     pub from: SocketAddrV4,
     /// Destination.
     pub to: SocketAddrV4,
+}
+
+impl View {
+    /// The end that rules are about: source of what comes in, destination of what goes out.
+    pub fn far(&self, direction: Direction) -> Ipv4Addr {
+        match direction {
+            Direction::In => *self.from.ip(),
+            Direction::Out => *self.to.ip(),
+        }
+    }
 }
 
 /// Seen from the interface, or from inside the subnet.

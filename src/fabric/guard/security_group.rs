@@ -13,7 +13,7 @@ use crate::fabric::config::BalancerId;
 use crate::packet::stand_in::StandIns;
 use crate::packet::{Headers, ICMP, TCP, UDP, tcp};
 use rustc_hash::FxHashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// A packet before an interface.
@@ -45,25 +45,12 @@ impl<'a> Question<'a> {
 
     fn rules(&self, direction: Direction) -> impl Iterator<Item = &'a Rule> {
         let all = self.all;
-        self.groups.iter().flat_map(move |group| {
-            let group = &all[group.0 as usize];
-            match direction {
-                Direction::In => &group.ingress,
-                Direction::Out => &group.egress,
-            }
-        })
-    }
-
-    /// The far end.
-    fn far(&self) -> Ipv4Addr {
-        match self.direction {
-            Direction::In => *self.view.from.ip(),
-            Direction::Out => *self.view.to.ip(),
-        }
+        let groups = self.groups.iter();
+        groups.flat_map(move |group| all[group.0 as usize].rules(direction))
     }
 
     fn fits(&self, peer: Peer) -> bool {
-        let address = self.far();
+        let address = self.view.far(self.direction);
         match peer {
             Peer::Range(range) => range.contains(address, self.stand_ins),
             Peer::Group(group) => {
@@ -80,7 +67,7 @@ impl<'a> Question<'a> {
     /// answered, on every port. Everyone of its family (AWS: 0.0.0.0/0 or ::/0).
     fn is_tracked(&self) -> bool {
         let View { protocol, to, .. } = self.view;
-        let far = self.far();
+        let far = self.view.far(self.direction);
         let open = |rule: &&Rule| match rule.peer {
             Peer::Range(range) => range.is_everybody_like(far),
             Peer::Group(_) => false,

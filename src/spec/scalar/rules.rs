@@ -7,8 +7,10 @@ use crate::diag::{Diagnostic, Span, did_you_mean};
 use crate::spec::grammar::RuleKind;
 use crate::spec::model::{AddressRange, GuardRule, Ipv6Range, Peer, Traffic};
 use crate::spec::node::{Scalar, Style};
+use std::fmt::Display;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::str::FromStr;
 
 /// What is wrong with a rule or a range.
 struct Wrong {
@@ -270,7 +272,7 @@ fn prefix(word: Word<'_>, prefix: &str, most: u8, example: &str) -> Result<u8, W
 fn range(word: Word<'_>) -> Result<AddressRange, Wrong> {
     let text = word.1;
     let example = "write an address and how many of its bits count: `10.0.0.0/8`, `198.51.100.7/32`, `0.0.0.0/0`";
-    let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
+    let (address, _) = text.split_once('/').unwrap_or((text, ""));
     if address.parse::<Ipv6Addr>().is_ok() {
         return Err(Wrong {
             code: LATER_VALUE,
@@ -282,43 +284,79 @@ fn range(word: Word<'_>) -> Result<AddressRange, Wrong> {
             )
         });
     }
-    let Ok(address) = address.parse::<Ipv4Addr>() else {
-        let message = format!("`{}` is no range of addresses", short(text));
-        return Err(no_range(word, message, example));
-    };
-    let prefix = prefix(word, bits, 32, example)?;
-    let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-    let first = Ipv4Addr::from(address.to_bits() & mask);
-    if first != address {
-        return Err(no_range(
-            word,
-            format!("{address} is not the first address of a /{prefix}"),
-            format!("did you mean `{first}/{prefix}`, or `{address}/32`?"),
-        ));
-    }
+    let (address, prefix) = first_and_prefix(word, 32, example, first_ipv4)?;
     Ok(AddressRange { address, prefix })
 }
 
 /// `2001:db8::/32`, or a single address.
 fn ipv6_range(word: Word<'_>) -> Result<Ipv6Range, Wrong> {
-    let text = word.1;
     let example = "write an address and how many of its bits count: `2001:db8::/32`, `2001:db8::7/128`, `::/0`";
+    if let Some(range) = mapped(word.1) {
+        let message = format!(
+            "`{}` is of IPv4 addresses in the form of IPv6 (IPv4-mapped, RFC 4291 section 2.5.5.2), which no packet bears",
+            short(word.1)
+        );
+        return Err(no_range(
+            word,
+            message,
+            format!("write the range of IPv4: `{range}`"),
+        ));
+    }
+    let first = |address: Ipv6Addr, prefix: u8| {
+        let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+        Ipv6Addr::from(address.to_bits() & mask)
+    };
+    let (address, prefix) = first_and_prefix(word, 128, example, first)?;
+    Ok(Ipv6Range { address, prefix })
+}
+
+/// The first address of the range of IPv4 that this one is in.
+fn first_ipv4(address: Ipv4Addr, prefix: u8) -> Ipv4Addr {
+    let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+    Ipv4Addr::from(address.to_bits() & mask)
+}
+
+/// The range of IPv4 that a range of IPv4-mapped addresses stands for.
+fn mapped(text: &str) -> Option<AddressRange> {
     let (address, bits) = text.split_once('/').unwrap_or((text, "128"));
-    let Ok(address) = address.parse::<Ipv6Addr>() else {
+    let address = address.parse::<Ipv6Addr>().ok()?.to_ipv4_mapped()?;
+    let prefix = bits.parse::<u8>().ok()?.checked_sub(96)?;
+    (prefix <= 32).then(|| AddressRange {
+        address: first_ipv4(address, prefix),
+        prefix,
+    })
+}
+
+/// A range, or a single address, of a family whose addresses have so many bits. `first`: the first address of the range
+/// that an address is in.
+fn first_and_prefix<A: Copy + Display + FromStr + PartialEq>(
+    word: Word<'_>,
+    width: u8,
+    example: &str,
+    first: impl FnOnce(A, u8) -> A,
+) -> Result<(A, u8), Wrong> {
+    let text = word.1;
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<A>() else {
         let message = format!("`{}` is no range of addresses", short(text));
         return Err(no_range(word, message, example));
     };
-    let prefix = prefix(word, bits, 128, example)?;
-    let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-    let first = Ipv6Addr::from(address.to_bits() & mask);
+    let prefix = match bits {
+        Some(bits) => prefix(word, bits, width, example)?,
+        None => width,
+    };
+    let first = first(address, prefix);
     if first != address {
         return Err(no_range(
             word,
             format!("{address} is not the first address of a /{prefix}"),
-            format!("did you mean `{first}/{prefix}`, or `{address}/128`?"),
+            format!("did you mean `{first}/{prefix}`, or `{address}/{width}`?"),
         ));
     }
-    Ok(Ipv6Range { address, prefix })
+    Ok((address, prefix))
 }
 
 impl FromText for GuardRule {

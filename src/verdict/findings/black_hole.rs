@@ -6,7 +6,7 @@
 use super::{cite, count, lapse, quoted};
 use crate::evidence::Pair;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, is_reset};
+use crate::verdict::trace::{Trace, delivered, is_later_fragment, is_reset};
 
 pub(super) const KIND: &str = "black-hole";
 
@@ -92,7 +92,7 @@ fn hole(trace: &Trace, connection: usize) -> Option<Hole> {
     let swallowed: Vec<usize> = own()
         .filter(at_client)
         .filter(|p| trace.passages[*p].toward_target && delivered(trace.ended(*p)))
-        .filter(|p| trace.sent(*p).len > 0)
+        .filter(|p| trace.sent(*p).len > 0 && !is_later_fragment(trace.sent(*p)))
         .filter(|p| (gone..until).contains(&trace.sent(*p).t))
         .collect();
     let last = *swallowed.last()?;

@@ -7,7 +7,7 @@
 use super::{cite, counters, distinct, name_all, quoted};
 use crate::evidence::Connection;
 use crate::verdict::Finding;
-use crate::verdict::trace::Trace;
+use crate::verdict::trace::{Trace, is_later_fragment};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "stale-connection";
@@ -157,6 +157,7 @@ fn resent(trace: &Trace, connection: usize) -> Vec<usize> {
         .iter()
         .copied()
         .filter(|p| trace.passages[*p].toward_target && trace.sent(*p).len > 0)
+        .filter(|p| !is_later_fragment(trace.sent(*p)))
         .collect();
     let Some(last) = data.last() else {
         return Vec::new();

@@ -6,7 +6,7 @@
 
 use super::{cite, count, counters, distinct, lapse, name_all, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason};
+use crate::verdict::trace::{Trace, delivered, drop_reason, is_later_fragment};
 
 pub(super) const KIND: &str = "vanished-peer";
 
@@ -91,6 +91,7 @@ fn void(trace: &Trace, connection: usize, toward_target: bool) -> Option<Void> {
         .filter(at_client)
         .take_while(|p| !delivered(trace.ended(*p)))
         .filter(|p| trace.passages[*p].toward_target == toward_target && trace.sent(*p).len > 0)
+        .filter(|p| !is_later_fragment(trace.sent(*p)))
         .take_while(|p| drop_reason(trace.ended(*p)) == Some("link-down"))
         .collect();
     lost.reverse();

@@ -86,7 +86,7 @@ fn tell(claim: &Claim, roots: &Value, evidence: &Evidence) -> ClaimVerdict {
             format!("it is about time, and timers of this machine were up to {lag_ms:.1} ms late"),
         ),
         Truth::False => (ClaimTruth::False, String::new()),
-        Truth::Unknown(why) => (ClaimTruth::Unknown, untracked(why, evidence)),
+        Truth::Unknown(why) => (ClaimTruth::Unknown, lacking(why, evidence)),
     };
     let parts = claim.expr.parts(roots).into_iter();
     let mut parts: Vec<(String, ClaimTruth)> =
@@ -105,19 +105,26 @@ fn tell(claim: &Claim, roots: &Value, evidence: &Evidence) -> ClaimVerdict {
     }
 }
 
-/// Why something is unknown, with what is known of connection tracking where it is for want of that.
-fn untracked(why: String, evidence: &Evidence) -> String {
-    let mut hosts = evidence.hosts.iter();
-    let absent = hosts.find(|(name, host)| {
-        let unknown = &host.conntrack.unknown;
+/// Why something is unknown, with why a host's evidence lacks it, where it is for want of that.
+fn lacking(why: String, evidence: &Evidence) -> String {
+    let concerns = |name: &str, what: &str| {
         let paths = [
-            format!("hosts.{name}.conntrack"),
-            format!("hosts[\"{name}\"].conntrack"),
+            format!("hosts.{name}.{what}"),
+            format!("hosts[\"{name}\"].{what}"),
         ];
-        !unknown.is_empty() && paths.iter().any(|path| why.contains(path))
+        paths.iter().any(|path| why.contains(path))
+    };
+    let mut hosts = evidence.hosts.iter();
+    let reason = hosts.find_map(|(name, host)| {
+        let unknown = &host.conntrack.unknown;
+        if !unknown.is_empty() && concerns(name, "conntrack") {
+            return Some(unknown.as_str());
+        }
+        (host.listeners.is_none() && concerns(name, "listeners"))
+            .then_some("no claim asked for listening sockets when this was recorded")
     });
-    match absent {
-        Some((_, host)) => format!("{why}: {}", host.conntrack.unknown),
+    match reason {
+        Some(reason) => format!("{why}: {reason}"),
         None => why,
     }
 }

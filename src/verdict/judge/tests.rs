@@ -293,7 +293,7 @@ fn what_connection_tracking_does_not_tell_is_told_with_the_reason() {
         .into(),
         ..Evidence::default()
     };
-    let told = |path: &str| untracked(format!("no value for `{path}`"), &evidence);
+    let told = |path: &str| lacking(format!("no value for `{path}`"), &evidence);
     assert_eq!(
         told("hosts.n1.conntrack.drop"),
         "no value for `hosts.n1.conntrack.drop`: the module is not there"
@@ -301,6 +301,10 @@ fn what_connection_tracking_does_not_tell_is_told_with_the_reason() {
     assert!(told("hosts[\"n-2\"].conntrack.drop").ends_with(": nor here"));
     assert!(told("hosts.n3.conntrack.chaintoolong").ends_with('`'));
     assert!(told("hosts.n1.counters.TcpOutRsts").ends_with('`'));
+    assert!(
+        told("hosts.n3.listeners")
+            .ends_with(": no claim asked for listening sockets when this was recorded")
+    );
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::lanes::{has_inside, inside, is_zonal};
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
-    Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_reset, is_syn, is_syn_ack, left,
+    Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_later_fragment, is_reset, is_syn,
+    is_syn_ack, left,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -259,7 +260,8 @@ impl<'a, 'b> Notes<'a, 'b> {
     /// The same SYN or the same bytes once more.
     fn again(&mut self, whose: usize, toward_target: bool, packet: &Packet) -> Option<String> {
         let syn = is_syn(packet);
-        if packet.protocol != "tcp" || (packet.len == 0 && !syn) {
+        let numbered = packet.protocol == "tcp" && !is_later_fragment(packet);
+        if !numbered || (packet.len == 0 && !syn) {
             return None;
         }
         let key = (whose, toward_target, packet.seq, syn);

@@ -373,3 +373,22 @@ fn what_links_did_is_kept_where_words_are_cut() {
     assert_eq!(cut(20), "queued 1957.8 ms");
     assert_eq!(cut(10), "queued 1..");
 }
+
+/// The header is in the first fragment only: the others have no numbers, and are none of them the same bytes again.
+#[test]
+fn later_fragments_of_segments_have_no_numbers() {
+    let mut kit = Kit::new();
+    let far = kit.connect("far", 40000, "front/a", "web1");
+    kit.handshake(far, NEW);
+    kit.up(far, "P.", NEW.client + 1, NEW.server + 1, 1460);
+    for _ in 0..2 {
+        kit.up(far, "", 0, 0, 1480);
+    }
+    let text = ladder(&kit.evidence, &[far], 200);
+    assert_eq!(
+        text.matches("later fragment, 1480 bytes --").count(),
+        2,
+        "{text}"
+    );
+    assert!(!text.contains("again"), "{text}");
+}

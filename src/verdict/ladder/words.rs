@@ -2,7 +2,7 @@
 
 use super::clip;
 use crate::evidence::Packet;
-use crate::verdict::trace::{Journey, Place, Stretch, Trace, is_reset};
+use crate::verdict::trace::{Journey, Place, Stretch, Trace, is_later_fragment, is_reset};
 
 /// Milliseconds from which on a delay is told: links that delay nothing pass a packet on within the same microseconds.
 const TOLD: f64 = 0.05;
@@ -14,6 +14,15 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     if packet.protocol != "tcp" {
         return format!("{} {} bytes", packet.protocol, packet.len);
     }
+    let text = match is_later_fragment(packet) {
+        true => format!("later fragment, {} bytes", packet.len),
+        false => numbered(trace, journey, packet),
+    };
+    text + &in_time(packets, journey)
+}
+
+/// A segment whose header is in sight.
+fn numbered(trace: &Trace, journey: &Journey, packet: &Packet) -> String {
     let bearer = journey.connection;
     let has_ack = packet.flags.contains('.');
     let foreign = |place: Place| place.of.filter(|of| Some(*of) != bearer);
@@ -36,19 +45,23 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     if packet.window == 0 && has_ack && !is_reset(packet) {
         text.push_str(", win 0");
     }
+    text
+}
+
+/// How long links had it.
+fn in_time(packets: &[Packet], journey: &Journey) -> String {
     let held = journey.stretches.iter();
     let held: f64 = held.map(|s| packets[s.ended].t - packets[s.sent].t).sum();
     let links = journey.stretches.iter();
     let links = links.filter_map(|s| packets[s.ended].links.as_ref());
     let queued: f64 = links.map(|links| links.queued_ms).sum();
     match (held >= TOLD, queued >= TOLD) {
-        (true, true) => text.push_str(&format!(", in {held:.1} ms ({queued:.1} queued)")),
-        (true, false) => text.push_str(&format!(", in {held:.1} ms")),
+        (true, true) => format!(", in {held:.1} ms ({queued:.1} queued)"),
+        (true, false) => format!(", in {held:.1} ms"),
         // It is still in the queue.
-        (false, true) => text.push_str(&format!(", queued {queued:.1} ms")),
-        (false, false) => {}
+        (false, true) => format!(", queued {queued:.1} ms"),
+        (false, false) => String::new(),
     }
-    text
 }
 
 /// Words for a narrow place: what links did to the packet is kept longest, then its flags, then its sequence numbers.

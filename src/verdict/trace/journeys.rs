@@ -5,7 +5,7 @@
 //! what the fabric knows of a packet has the last word.
 
 use super::numbers::{Place, Space, place};
-use super::{Trace, is_syn, is_syn_ack};
+use super::{Trace, is_later_fragment, is_syn, is_syn_ack};
 use crate::evidence::Packet;
 use std::collections::HashMap;
 
@@ -230,6 +230,7 @@ impl<'t, 'e> Book<'t, 'e> {
         if journey
             .passage
             .is_some_and(|p| self.trace.passages[p].connection.is_some())
+            || is_later_fragment(packet)
         {
             return;
         }

@@ -22,8 +22,8 @@ pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
 pub use packets::{
-    TOO_LARGE, accepts, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn, is_syn_ack,
-    left, opens,
+    TOO_LARGE, accepts, answer, delivered, drop_reason, is_later_fragment, is_pure_ack, is_reset,
+    is_syn, is_syn_ack, left, opens,
 };
 pub use windows::Stall;
 
@@ -215,7 +215,7 @@ impl<'a> Trace<'a> {
         let mut spaces: Vec<Spaces> = vec![Spaces::default(); count + self.legs.len()];
         for i in 0..self.passages.len() {
             let packet = self.sent(i);
-            if packet.protocol != "tcp" {
+            if packet.protocol != "tcp" || is_later_fragment(packet) {
                 continue;
             }
             let passage = &self.passages[i];

@@ -27,6 +27,12 @@ pub fn is_reset(packet: &Packet) -> bool {
     packet.flags.contains('R')
 }
 
+/// A fragment of a TCP segment that does not begin it: the header, with numbers and flags, is in another one. A segment has
+/// a flag at least.
+pub fn is_later_fragment(packet: &Packet) -> bool {
+    packet.protocol == "tcp" && packet.flags.is_empty()
+}
+
 /// Nothing but an acknowledgement.
 pub fn is_pure_ack(packet: &Packet) -> bool {
     packet.flags.contains('.') && !packet.flags.contains(['S', 'F', 'R', 'P']) && packet.len == 0

@@ -44,13 +44,16 @@ mod tests {
     use std::io::Write;
     use std::net::{SocketAddr, TcpListener, TcpStream};
 
-    /// Who waits is told by both ways, and that one more than the backlog may.
+    /// Who waits is told by both ways.
     #[test]
     fn listeners_tell_who_waits() {
         let listener = TcpListener::bind("127.0.0.84:0").expect("a port");
         let at = listener.local_addr().expect("an address");
-        let six = TcpListener::bind("[::1]:0").expect("a port");
-        let at_six = six.local_addr().expect("an address");
+        let six = TcpListener::bind("[::1]:0").ok();
+        let at_six = six.map(|six| (six.local_addr().expect("an address"), six));
+        if at_six.is_none() {
+            eprintln!("SKIPPED over IPv6: no ::1 here");
+        }
         let near: Vec<_> = (0..3).map(|_| TcpStream::connect(at)).collect();
         assert!(near.iter().all(Result::is_ok));
         let (_far, _) = listener.accept().expect("a connection");
@@ -60,10 +63,14 @@ mod tests {
         };
         let by_proc = by_proc::tcp_listeners().expect("there is /proc");
         assert_eq!(waiting(&by_proc, at), Some(2));
-        assert_eq!(waiting(&by_proc, at_six), Some(0));
+        if let Some((at_six, _)) = &at_six {
+            assert_eq!(waiting(&by_proc, *at_six), Some(0));
+        }
         let all = tcp_listeners().expect("it is told");
         assert_eq!(waiting(&all, at), Some(2));
-        assert_eq!(waiting(&all, at_six), Some(0));
+        if let Some((at_six, _)) = &at_six {
+            assert_eq!(waiting(&all, *at_six), Some(0));
+        }
         let ours = all.iter().find(|one| one.local == at);
         match ours.expect("it is there").backlog {
             // The standard library's.

@@ -22,6 +22,35 @@ fn syns() -> [Vec<u8>; 3] {
     ]
 }
 
+/// The last refusal is one of IPv6 for want of a rule that is not of IPv4.
+fn only_ipv4(net: &Net) -> bool {
+    net.fabric.refusals().last().expect("a refusal").only_ipv4
+}
+
+/// A rule for other packets, and one that denies, are of no help over any family.
+#[test]
+fn what_no_rule_is_for_is_not_refused_for_its_family() {
+    let syn = || syns()[2].clone();
+    let mut config = open(dualstack());
+    web(vec![rule(tcp(81, 81), ANY)])(&mut config.guards);
+    let mut net = Net::new(config);
+    let refused = Fate::Dropped(Reason::SecurityGroupIngress);
+    assert_eq!(fate(&mut net, syn()), refused);
+    assert!(!only_ipv4(&net));
+    let denied = AclRule {
+        allow: false,
+        ..allow(10, (0, u16::MAX), ANY)
+    };
+    for rules in [vec![denied], vec![allow(10, (81, 90), ANY)], vec![]] {
+        let mut config = open(dualstack());
+        acl(A, rules, vec![])(&mut config.guards);
+        let mut net = Net::new(config);
+        let refused = Fate::Dropped(Reason::NetworkAclInbound);
+        assert_eq!(fate(&mut net, syn()), refused);
+        assert!(!only_ipv4(&net));
+    }
+}
+
 #[test]
 fn a_range_lets_in_its_own_family_only() {
     let let_in = Fate::Forwarded(WEB1);
@@ -47,16 +76,26 @@ fn a_range_lets_in_its_own_family_only() {
         let mut net = Net::new(config);
         for (syn, wanted) in syns().into_iter().zip(wanted) {
             let refused = Fate::Dropped(Reason::SecurityGroupIngress);
+            let six = syn[0] >> 4 == 6;
             let wanted = if wanted { let_in } else { refused };
             assert_eq!(fate(&mut net, syn), wanted, "security group, {range}");
+            if wanted == refused {
+                let of_ipv4 = !range.contains(':');
+                assert_eq!(only_ipv4(&net), six && of_ipv4, "security group, {range}");
+            }
         }
         let mut config = open(dualstack());
         acl(A, vec![allow(10, (0, u16::MAX), range)], vec![])(&mut config.guards);
         let mut net = Net::new(config);
         for (syn, wanted) in syns().into_iter().zip(wanted) {
             let refused = Fate::Dropped(Reason::NetworkAclInbound);
+            let six = syn[0] >> 4 == 6;
             let wanted = if wanted { let_in } else { refused };
             assert_eq!(fate(&mut net, syn), wanted, "network ACL, {range}");
+            if wanted == refused {
+                let of_ipv4 = !range.contains(':');
+                assert_eq!(only_ipv4(&net), six && of_ipv4, "network ACL, {range}");
+            }
         }
     }
 }

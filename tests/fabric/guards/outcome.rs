@@ -24,6 +24,7 @@ fn a_refusal_says_who_and_how_it_saw_the_packet() {
             },
             flags: SYN,
             probe: false,
+            only_ipv4: false,
         }]
     );
     let mut config = open(one_target());

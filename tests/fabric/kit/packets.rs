@@ -51,6 +51,14 @@ impl Segment {
     }
 }
 
+/// A segment without DF.
+pub fn may_be_cut(segment: Segment) -> Vec<u8> {
+    let mut bytes = segment.bytes();
+    bytes[6] &= !0x40;
+    fill_ip_checksum(&mut bytes);
+    bytes
+}
+
 pub fn fill_ip_checksum(bytes: &mut [u8]) {
     hairpin::packet::Ipv4Packet::new_checked(bytes)
         .expect("well-formed")

@@ -114,3 +114,32 @@ fn a_wire_of_the_internet_cuts_what_may_be_cut() {
     let came = net.send(CLIENT, bytes);
     assert_eq!((came[0].to, &came[0].bytes[20..22]), (CLIENT, &[3, 4][..]));
 }
+
+#[test]
+fn only_the_first_fragment_of_a_segment_has_its_numbers() {
+    let mut net = with_up(Link {
+        mtu: Some(1000),
+        fragments: true,
+        ..Link::default()
+    });
+    let whole = segment(end(CLIENT_IP, C), end(INSIDE_IP, 80), ACK | PSH, 500, 9001);
+    net.send(CLIENT, may_be_cut(whole.with_payload(2480)));
+    let records: Vec<_> = net.fabric.records().into_iter().collect();
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let numbers = (record.seq, record.ack, record.window, record.flags);
+            (numbers, record.payload, record.wire_bytes)
+        })
+        .collect();
+    let none = (0, 0, 0, 0);
+    // 2,500 bytes behind the header are 976 twice and the rest; 20 of the first are of the header of TCP.
+    assert_eq!(
+        told,
+        [
+            ((500, 9001, 64_240, ACK | PSH), 956, 996),
+            (none, 976, 996),
+            (none, 548, 568)
+        ]
+    );
+}

@@ -179,7 +179,7 @@ impl<'a, 'b> Books<'a, 'b> {
             let zone = alike.guards.first().map_or("", String::as_str);
             let family = match alike.rule {
                 Some(_) => "",
-                None => of_one_family(alike.peer),
+                None => of_one_family(list),
             };
             let by = match alike.rule {
                 Some(rule) => format!("rule {rule} denies"),
@@ -203,7 +203,7 @@ impl<'a, 'b> Books<'a, 'b> {
             "{} {were} dropped: {groups} no {} rule for {traffic} {whose}.{}{}",
             capital(&what),
             alike.direction,
-            of_one_family(alike.peer),
+            of_one_family(list),
             self.preserved(list)
         )
     }
@@ -251,8 +251,8 @@ impl<'a, 'b> Books<'a, 'b> {
 }
 
 /// What is forgotten where IPv6 comes to what had IPv4 only.
-fn of_one_family(peer: &str) -> &'static str {
-    if peer.contains(':') {
+fn of_one_family(list: &[&Refusal]) -> &'static str {
+    if list.iter().any(|refusal| refusal.only_ipv4) {
         " A rule for a range of IPv4, 0.0.0.0/0 too, is for nobody over IPv6."
     } else {
         ""

@@ -168,6 +168,9 @@ fn over_ipv6_it_says_of_which_family_a_range_is() {
     );
     kit.evidence.refusals[0].from = "[2001:db8::10]:40000".into();
     kit.evidence.refusals[0].to = "[2001:db8:1234:1a00::10]:80".into();
+    // Where no rule is of IPv4 it has nothing to do with that.
+    assert!(summary(&kit, SECURITY_GROUP).ends_with(" for tcp/80 from 2001:db8::10."));
+    kit.evidence.refusals[0].only_ipv4 = true;
     assert_eq!(
         summary(&kit, SECURITY_GROUP),
         "1 SYN of \"visit\" was dropped: security group web of web1 has no ingress rule for tcp/80 from 2001:db8::10. \
@@ -176,6 +179,9 @@ fn over_ipv6_it_says_of_which_family_a_range_is() {
     kit.evidence.refusals[0].interface = String::new();
     kit.evidence.refusals[0].guards = vec!["a".into()];
     kit.evidence.refusals[0].direction = "inbound".into();
+    kit.evidence.refusals[0].only_ipv4 = false;
+    assert!(summary(&kit, NETWORK_ACL).ends_with(" allows tcp/80 from 2001:db8::10."));
+    kit.evidence.refusals[0].only_ipv4 = true;
     assert_eq!(
         summary(&kit, NETWORK_ACL),
         "The network ACL of zone a dropped 1 SYN of \"visit\": no inbound rule allows tcp/80 from 2001:db8::10. \

@@ -3,12 +3,14 @@
 //! The values come from `verdict::value`; a test there holds the two together. What is alike in all cases is made once and
 //! shared: it was most of the time that planning took.
 
-use super::counters::COUNTERS;
+mod hosts;
+
 use super::{nat, vocabulary as words};
 use crate::expr::{Limits, Shape, Type};
 use crate::fabric::metric::Namespace;
 use crate::spec::kubernetes::ProxyMode;
 use crate::spec::{Balancer, Body, Fault, NatGateway, Step, Verb};
+use hosts::{HOST, NODE};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
@@ -150,79 +152,6 @@ fn has_service_proxy(body: &Body, host: &str) -> bool {
         cluster.emulate.mode != ProxyMode::Iptables && nodes.any(|(name, _)| name.value == host)
     })
 }
-
-/// A host that is such a node.
-static NODE: LazyLock<Type> = LazyLock::new(|| match HOST.clone() {
-    Type::Record(fields) => {
-        let proxy = counts(words::SERVICE_PROXY.iter().copied());
-        let mut fields = (*fields).clone();
-        fields.insert("service_proxy".to_owned(), proxy);
-        Type::Record(Arc::new(fields))
-    }
-    other => other,
-});
-
-static HOST: LazyLock<Type> = LazyLock::new(|| {
-    record([
-        ("address", Type::Text),
-        ("ipv6", Type::Text),
-        ("counters", Type::Counts(COUNTERS)),
-        ("conntrack", counts(words::CONNTRACK.iter().copied())),
-        (
-            "sockets",
-            list(record([
-                ("state", Type::Word(words::TCP_STATES)),
-                ("local", Type::Text),
-                ("remote", Type::Text),
-                ("send_queue", Type::Int),
-                ("recv_queue", Type::Int),
-                ("timer", Type::Word(words::TCP_TIMERS)),
-                ("timer_ms", Type::Int),
-                ("retransmits", Type::Int),
-                ("tcp_info", TCP_INFO.clone()),
-            ])),
-        ),
-        (
-            "listeners",
-            list(record([
-                ("local", Type::Text),
-                ("waiting", Type::Int),
-                ("backlog", Type::Int),
-            ])),
-        ),
-        (
-            "requests",
-            list(record([
-                ("host", Type::Text),
-                ("path", Type::Text),
-                ("status", Type::Int),
-                ("client", Type::Text),
-                ("forwarded_for", Type::Text),
-                ("probe", Type::Bool),
-            ])),
-        ),
-        ("self_sourced", Type::Int),
-    ])
-});
-
-/// What the kernel knows of a socket besides. Unknown in TIME_WAIT, which keeps none of it.
-static TCP_INFO: LazyLock<Type> = LazyLock::new(|| {
-    record([
-        ("rtt_ms", Type::Millis),
-        ("rto_ms", Type::Millis),
-        ("cwnd", Type::Int),
-        ("unacked", Type::Int),
-        ("lost", Type::Int),
-        ("resent", Type::Int),
-        ("bytes_acked", Type::Int),
-        ("bytes_received", Type::Int),
-        ("bytes_not_sent", Type::Int),
-        ("segments_out", Type::Int),
-        ("segments_in", Type::Int),
-        ("send_scale", Type::Int),
-        ("receive_scale", Type::Int),
-    ])
-});
 
 /// `instances`: of a classic balancer.
 fn balancer(section: &Balancer, instances: Option<&[&str]>) -> Type {
