@@ -26,6 +26,9 @@ pub struct Pair {
     pub target_address: String,
     /// When the connection to the target stood.
     pub opened: f64,
+    /// When requests of this client came over it again after one of another client.
+    #[serde(default)]
+    pub resumed: Vec<f64>,
     /// What was carried: behind TLS without its records, of HTTP with the heads that each side has, of this client's requests
     /// only, though others may use the same connection to the target.
     #[serde(flatten)]

@@ -19,6 +19,7 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
         let zonal = &balancer.zonal[usize::from(pair.place.zonal.0)];
         let group = &plan.fabric.groups[usize::from(pair.group.0)];
         let closed = pair.closed.get();
+        let resumed = pair.resumed.lock().expect("no holder of this lock panics");
         Pair {
             balancer: balancer.name.clone(),
             via: format!("{}/{}", balancer.name, zonal.zone),
@@ -29,6 +30,7 @@ pub(super) fn pairs(story: &Story) -> Vec<Pair> {
             seen_as: pair.local.to_string(),
             target_address: pair.address.to_string(),
             opened: story.millis(pair.opened),
+            resumed: resumed.iter().map(|at| story.millis(*at)).collect(),
             bytes: Carried {
                 from_client: count(&pair.bytes.from_client),
                 to_target: count(&pair.bytes.to_target),

@@ -80,6 +80,8 @@ pub struct Pair {
     pub address: SocketAddrV4,
     /// When the connection to the target stood.
     pub opened: Instant,
+    /// When requests of this client came over it again after one of another client.
+    pub resumed: Mutex<Vec<Instant>>,
     /// Bytes of the payload: behind TLS without its records, of HTTP with heads as each side has them.
     pub bytes: Arc<Bytes>,
     /// When the proxy gave the connection to the target up; when both were over, unless the client's went on without it.

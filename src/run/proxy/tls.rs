@@ -18,7 +18,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
@@ -107,6 +107,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
         target: index,
         address: target,
         opened: Instant::now(),
+        resumed: Mutex::default(),
         bytes: Arc::clone(&bytes),
         target_closed: OnceLock::new(),
         closed: OnceLock::new(),

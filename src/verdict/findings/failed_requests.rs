@@ -113,7 +113,8 @@ impl<'a> Told<'_, 'a> {
         let meanwhile: Vec<usize> = meanwhile.collect();
         let by_node = |p: &&usize| trace.passages[**p].toward_target;
         let request = meanwhile.iter().filter(by_node);
-        let mut request = request.filter(|p| trace.sent(**p).len > 0);
+        // A kernel goes on sending what a request before had, when that one was given up.
+        let mut request = request.filter(|p| trace.sent(**p).len > 0 && !self.is_copy(**p));
         match request.next() {
             Some(request) => self.unanswered(answer, *request, &meanwhile),
             None => {
@@ -122,6 +123,19 @@ impl<'a> Told<'_, 'a> {
                 self.unconnected(answer, *syn.next()?, &meanwhile)
             }
         }
+    }
+
+    /// What it has was sent before over the same connection to a target.
+    fn is_copy(&self, passage: usize) -> bool {
+        let passages = &self.trace.passages;
+        let one = &passages[passage];
+        let before = one.leg.map_or(&[][..], |leg| &self.by_leg[leg]);
+        let before = before.iter().take_while(|p| **p < passage);
+        let mut same = before.filter(|p| passages[**p].toward_target == one.toward_target);
+        same.any(|p| {
+            let begin = passages[*p].seq.at;
+            (begin..begin + self.trace.sent(*p).len).contains(&one.seq.at)
+        })
     }
 
     /// The request went over a connection.
@@ -171,7 +185,7 @@ impl<'a> Told<'_, 'a> {
         };
         let end = shown.map_or(last, |p| trace.sent(p).t);
         // An upload may be long, and the wait for its answer begins behind it.
-        let of_request = |p: &usize| !of_target(p) && trace.sent(*p).len > 0;
+        let of_request = |p: &usize| !of_target(p) && trace.sent(*p).len > 0 && !self.is_copy(*p);
         let since = match how == How::Silent {
             true => after.rev().find(of_request).unwrap_or(request),
             false => request,

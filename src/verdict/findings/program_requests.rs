@@ -3,7 +3,7 @@
 
 use crate::evidence::{Answer, Detail, Evidence, Load, OwnAnswer, StepResult};
 use crate::verdict::ladder::programs::{connection, opener};
-use crate::verdict::trace::{ROUNDING, Trace, delivered, is_syn};
+use crate::verdict::trace::{Trace, delivered, is_syn};
 use std::collections::{BTreeMap, HashMap};
 
 /// The record with a load for each program that got such answers. None when none did. Connections of clients and packets have
@@ -18,7 +18,7 @@ pub(super) fn told(trace: &Trace) -> Option<Evidence> {
     let mut asked: BTreeMap<usize, Vec<&OwnAnswer>> = BTreeMap::new();
     for answer in &evidence.own_answers {
         let ends = (answer.via.as_str(), answer.client.as_str());
-        let begun = |p: &&usize| trace.sent(**p).t <= answer.at + ROUNDING;
+        let begun = |p: &&usize| trace.sent(**p).t <= answer.at;
         let syn = opened.get(&ends).and_then(|all| all.iter().rfind(begun));
         if let Some(syn) = syn {
             asked.entry(*syn).or_default().push(answer);
@@ -27,6 +27,7 @@ pub(super) fn told(trace: &Trace) -> Option<Evidence> {
     if asked.is_empty() {
         return None;
     }
+    let said = said(trace);
     let mut told = evidence.clone();
     let mut loads: BTreeMap<String, Load> = BTreeMap::new();
     for (syn, answers) in asked {
@@ -37,7 +38,7 @@ pub(super) fn told(trace: &Trace) -> Option<Evidence> {
         load.answers.extend(answers.iter().map(|answer| Answer {
             connection: number,
             at: answer.at,
-            ms: answer.ms,
+            ms: last_byte(&said, answer) - answer.at,
             status: answer.status,
         }));
         told.connections.push(own);
@@ -54,6 +55,27 @@ pub(super) fn told(trace: &Trace) -> Option<Evidence> {
         });
     }
     Some(told)
+}
+
+/// When a balancer sent bytes to a client, in order, by its address and the client's end as it sees that.
+fn said<'a>(trace: &Trace<'a>) -> HashMap<(&'a str, &'a str), Vec<f64>> {
+    let mut said: HashMap<(&str, &str), Vec<f64>> = HashMap::new();
+    for number in 0..trace.passages.len() {
+        let sent = trace.sent(number);
+        if sent.len > 0 && sent.sender.contains('/') {
+            let ends = (sent.sender.as_str(), sent.to.as_str());
+            said.entry(ends).or_default().push(sent.t);
+        }
+    }
+    said
+}
+
+/// When an answer went out. It is written down before it is sent.
+fn last_byte(said: &HashMap<(&str, &str), Vec<f64>>, answer: &OwnAnswer) -> f64 {
+    let written = answer.at + answer.ms;
+    let said = said.get(&(answer.via.as_str(), answer.client.as_str()));
+    let sent = said.and_then(|said| said.get(said.partition_point(|t| *t < written)));
+    sent.copied().unwrap_or(written)
 }
 
 /// SYNs of no step's connection that came to a balancer, in order, by its address and the client's end as it sees that.

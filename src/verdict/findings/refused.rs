@@ -4,7 +4,7 @@
 use super::{CITED, counters, distinct, first_few, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, ROUNDING, Trace, answer, is_reset};
+use crate::verdict::trace::{Journey, Trace, answer, is_reset};
 
 pub(super) const KIND: &str = "refused";
 
@@ -222,7 +222,7 @@ fn error(trace: &Trace, connection: usize) -> Option<usize> {
     let own = &trace.evidence.connections[connection];
     let first = trace.by_connection[connection].first()?;
     (*first..trace.passages.len())
-        .take_while(|p| trace.sent(*p).t <= own.at + own.ms + ROUNDING)
+        .take_while(|p| trace.sent(*p).t <= own.at + own.ms)
         .find(|p| {
             let ended = trace.ended(*p);
             let whose = trace.passages[*p].connection;

@@ -9,8 +9,6 @@ use std::collections::{HashMap, HashSet};
 
 /// What a balancer answers by itself when it has no connection.
 const UNCONNECTED: [i64; 2] = [502, 504];
-/// The client's clock and the fabric's both round, and the program and the kernel take their time.
-pub const ROUNDING: f64 = 1.0;
 
 /// An attempt in vain.
 pub(super) struct Attempt<'a> {
@@ -90,7 +88,9 @@ pub fn asked(evidence: &Evidence, connection: usize) -> Option<&str> {
     })
 }
 
-/// True while a request waits for its answer.
+/// True while a request waits for its answer. To the nanosecond: clients, proxies and the fabric read one clock, and the fabric
+/// reads it between a packet's way out of one kernel and its way into the next. Whatever a request caused is later than it and
+/// earlier than its answer's end. On a connection that stays, the exchanges before and after may be a few microseconds away.
 pub fn during(answer: &Answer, t: f64) -> bool {
-    (answer.at - ROUNDING..=answer.at + answer.ms + ROUNDING).contains(&t)
+    (answer.at..=answer.at + answer.ms).contains(&t)
 }

@@ -65,6 +65,8 @@ impl<'a> Index<'a> {
     /// What proxies opened or tried to, and for whom.
     fn find_legs(&mut self, evidence: &'a Evidence) {
         let owners = connections_of_pairs(evidence);
+        // By leg: since when, and whom.
+        let mut served: Vec<Vec<(f64, usize)>> = Vec::new();
         for (pair, connection) in evidence.pairs.iter().zip(owners) {
             let Some(connection) = connection else {
                 continue;
@@ -72,6 +74,7 @@ impl<'a> Index<'a> {
             let ends = (pair.seen_as.as_str(), pair.target_address.as_str());
             let place = *self.behind.entry(ends).or_insert(self.legs.len());
             if place == self.legs.len() {
+                served.push(Vec::new());
                 self.legs.push(Leg {
                     via: pair.via.clone(),
                     target: pair.target.clone(),
@@ -81,11 +84,13 @@ impl<'a> Index<'a> {
                     since: Vec::new(),
                 });
             }
-            let leg = &mut self.legs[place];
-            if leg.connections.last() != Some(&connection) {
-                leg.connections.push(connection);
-                leg.since.push(pair.opened);
-            }
+            let times = std::iter::once(pair.opened).chain(pair.resumed.iter().copied());
+            served[place].extend(times.map(|since| (since, connection)));
+        }
+        for (leg, mut served) in self.legs.iter_mut().zip(served) {
+            served.sort_by(|a, b| a.0.total_cmp(&b.0));
+            served.dedup_by_key(|(_, connection)| *connection);
+            (leg.since, leg.connections) = served.into_iter().unzip();
         }
         for attempt in attempts::attempts(evidence, &self.behind) {
             self.behind.insert(attempt.ends, self.legs.len());

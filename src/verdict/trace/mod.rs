@@ -17,7 +17,7 @@ mod packets;
 mod windows;
 
 pub use addresses::{by_address, ip};
-pub use attempts::{ROUNDING, asked, during};
+pub use attempts::{asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
 pub use numbers::Place;
@@ -63,7 +63,7 @@ pub struct Leg {
     pub seen_as: String,
     /// The target's end.
     pub target_address: String,
-    /// The clients' connections that it served, in order, each with when it began to.
+    /// The clients' connections that it served, in order, each with when it began to; one that comes back stands here again.
     pub connections: Vec<usize>,
     since: Vec<f64>,
 }
@@ -71,8 +71,7 @@ pub struct Leg {
 impl Leg {
     /// Whom it served at that time; before anybody, the first.
     fn serves(&self, t: f64) -> Option<usize> {
-        // The proxy's clock and the fabric's both round.
-        let place = self.since.iter().rposition(|since| *since <= t + 0.5);
+        let place = self.since.iter().rposition(|since| *since <= t);
         self.connections.get(place.unwrap_or(0)).copied()
     }
 }

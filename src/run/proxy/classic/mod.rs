@@ -21,7 +21,7 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -169,6 +169,7 @@ impl Connection {
             target: assigned.target,
             address: assigned.address,
             opened: Instant::now(),
+            resumed: Mutex::default(),
             bytes: Arc::clone(&bytes),
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),

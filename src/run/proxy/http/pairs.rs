@@ -9,9 +9,16 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::time::Instant;
 
-/// Pairs that are open, by client.
+/// Pairs that are open.
 #[derive(Default)]
-pub(in crate::run::proxy) struct Pairs(Mutex<HashMap<SocketAddrV4, Vec<Arc<Pair>>>>);
+pub(in crate::run::proxy) struct Pairs(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    by_client: HashMap<SocketAddrV4, Vec<Arc<Pair>>>,
+    /// The client whose request was the last one over a connection to a target, by the proxy's own end of that.
+    last: HashMap<SocketAddrV4, SocketAddrV4>,
+}
 
 impl Pairs {
     /// A request of this client goes over the connection to a target whose own end this is. Whom its bytes count for.
@@ -22,9 +29,14 @@ impl Pairs {
         choice: Choice,
         local: SocketAddrV4,
     ) -> Arc<Bytes> {
-        let mut pairs = self.0.lock().expect("no holder of this lock panics");
-        let own = pairs.entry(client).or_default();
+        let mut open = self.0.lock().expect("no holder of this lock panics");
+        let goes_on = open.last.insert(local, client) == Some(client);
+        let own = open.by_client.entry(client).or_default();
         if let Some(pair) = own.iter().find(|pair| pair.local == local) {
+            if !goes_on {
+                let mut resumed = pair.resumed.lock().expect("no holder of this lock panics");
+                resumed.push(Instant::now());
+            }
             return Arc::clone(&pair.bytes);
         }
         let bytes = Arc::<Bytes>::default();
@@ -36,6 +48,7 @@ impl Pairs {
             target: choice.target,
             address: choice.address,
             opened: Instant::now(),
+            resumed: Mutex::default(),
             bytes: Arc::clone(&bytes),
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
@@ -45,8 +58,8 @@ impl Pairs {
 
     /// This client's connection is over.
     pub(in crate::run::proxy) fn left(&self, client: SocketAddrV4) {
-        let mut pairs = self.0.lock().expect("no holder of this lock panics");
-        for pair in pairs.remove(&client).into_iter().flatten() {
+        let mut open = self.0.lock().expect("no holder of this lock panics");
+        for pair in open.by_client.remove(&client).into_iter().flatten() {
             pair.closed
                 .get_or_init(|| (Instant::now(), Closed::Finished));
         }

@@ -1,5 +1,6 @@
 //! Requests that an application balancer could not get an answer to, or got one from a target that looks the same.
 
+mod lasting;
 mod programs;
 
 use super::{Kit, shown};
@@ -42,12 +43,26 @@ fn request(status: i64, own: i64, said: &[Said]) -> Kit {
         ..ZoneEvidence::default()
     };
     front.zones.insert("a".into(), zone);
-    let (node, web) = (("front/a", "10.0.1.5:40001"), ("web1", "10.0.1.10:80"));
-    for (by_node, t, flags, len) in said.iter().copied() {
-        let (from, to) = if by_node { (node, web) } else { (web, node) };
-        kit.apart(t, from, to, flags).len = len;
+    for said in said {
+        say(&mut kit, "10.0.1.5:40001", ("web1", "10.0.1.10:80"), *said);
     }
     kit
+}
+
+/// The next packet between an end of `front/a` and a target.
+fn say(kit: &mut Kit, end: &str, target: (&str, &str), (by_node, t, flags, len): Said) {
+    let node = ("front/a", end);
+    let (from, to) = if by_node {
+        (node, target)
+    } else {
+        (target, node)
+    };
+    let before = kit.evidence.packets.iter();
+    let before = before.filter(|packet| packet.from == from.1 && packet.to == to.1);
+    let sent = before.map(|packet| packet.len + i64::from(packet.flags.contains('S')));
+    let seq = 1000 + sent.sum::<i64>();
+    let packet = kit.apart(t, from, to, flags);
+    (packet.seq, packet.len) = (seq, len);
 }
 
 /// The states of `web1` in the group, each from such a moment on.

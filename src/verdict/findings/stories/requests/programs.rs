@@ -70,6 +70,18 @@ fn a_program_s_requests_are_told_as_those_of_clients_are() {
 }
 
 #[test]
+fn an_answer_to_a_program_is_written_down_before_it_is_sent() {
+    let mut kit = by_program(nobody_registered(true));
+    let client = kit.evidence.own_answers[0].client.clone();
+    let page = kit.evidence.packets.len();
+    let front = ("front/a", "203.0.113.10:80");
+    kit.apart(51.2, front, ("client", &client), "P.").len = 90;
+    let found = shown(&kit);
+    let found = found.iter().find(|one| one.kind == "no-registered-target");
+    assert_eq!(found.expect("the finding").packets, [page]);
+}
+
+#[test]
 fn a_balancer_s_attempt_for_a_program_is_no_health_check_on_ladders() {
     let kit = by_program(request(502, 1, &[SYN, (false, 2.1, "R.", 0)]));
     let ladder = crate::verdict::ladder::ladder(&kit.evidence, &[], 100);
