@@ -256,9 +256,9 @@ impl Fabric {
                 let Some(unconfirmed) = self.gateways.next_unconfirmed(gateway) else {
                     return;
                 };
-                let whose = (unconfirmed.host, unconfirmed.inside);
+                let claim = unconfirmed.claim;
                 self.resume(unconfirmed.held, out, |fabric, at, transient, out| {
-                    fabric.confirm(at, gateway, whose, transient, out);
+                    fabric.confirm(at, gateway, claim, transient, out);
                 });
             }
         }

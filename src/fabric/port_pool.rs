@@ -31,6 +31,15 @@ pub struct Terms {
     pub reuse: Duration,
 }
 
+/// Why a port cannot be taken again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Somebody else has it.
+    Taken,
+    /// It is free, but as many others are in use as may be.
+    Full,
+}
+
 struct Pool {
     /// One bit a port, resting ones included.
     taken: Vec<u64>,
@@ -107,22 +116,31 @@ impl PortPools {
         Some(FIRST_PORT + found as u16)
     }
 
-    /// Takes this very port again, though it rests. False: somebody else has it.
-    pub fn retake(&mut self, zonal: Ipv4Addr, target: SocketAddrV4, port: u16) -> bool {
+    /// Takes this very port again, though it rests. `most`: so many of the whole pool may be in use with it.
+    pub fn retake(
+        &mut self,
+        zonal: Ipv4Addr,
+        target: SocketAddrV4,
+        port: u16,
+        most: u16,
+    ) -> Result<(), Refusal> {
         let index = usize::from(port - FIRST_PORT);
         let Some(pool) = self.pools.get_mut(&(zonal, target)) else {
-            return false;
+            return Err(Refusal::Taken);
         };
         // The flow that asks has most often ended just now.
         if let Some(place) = pool.resting.iter().rposition(|(_, port)| *port == index) {
             pool.resting.remove(place);
-            return true;
+            return Ok(());
         }
-        let free = !pool.is_taken(index);
-        if free {
-            pool.set(index);
+        if pool.is_taken(index) {
+            return Err(Refusal::Taken);
         }
-        free
+        if pool.in_use >= usize::from(most) {
+            return Err(Refusal::Full);
+        }
+        pool.set(index);
+        Ok(())
     }
 
     /// Gives a port back, to be had again after the time that [`Terms`] name.
@@ -257,9 +275,12 @@ mod tests {
     fn a_port_can_be_taken_again_only_while_it_is_free() {
         let mut pools = PortPools::new(3);
         let port = take(&mut pools, 2).unwrap();
-        assert!(!pools.retake(ZONAL, TARGET, port));
+        let retake = |pools: &mut PortPools, most| pools.retake(ZONAL, TARGET, port, most);
+        assert_eq!(retake(&mut pools, 2), Err(Refusal::Taken));
         pools.release(ZONAL, TARGET, port);
-        assert!(pools.retake(ZONAL, TARGET, port));
+        take(&mut pools, 2).unwrap();
+        assert_eq!(retake(&mut pools, 1), Err(Refusal::Full));
+        assert_eq!(retake(&mut pools, 2), Ok(()));
     }
 
     #[test]
@@ -271,8 +292,9 @@ mod tests {
         };
         end(&mut pools, 10);
         assert_eq!(take_at(&mut pools, 69, 1), None);
-        assert!(pools.retake(ZONAL, TARGET, port));
-        assert!(!pools.retake(ZONAL, TARGET, port), "once");
+        assert_eq!(pools.retake(ZONAL, TARGET, port, 1), Ok(()));
+        let again = pools.retake(ZONAL, TARGET, port, 1);
+        assert_eq!(again, Err(Refusal::Taken), "once");
         end(&mut pools, 30);
         assert_eq!(take_at(&mut pools, 89, 1), None, "it rests anew");
         assert_eq!(take_at(&mut pools, 90, 1), Some(port));

@@ -293,7 +293,9 @@ impl Balancers {
             SourcePort::Own | SourcePort::Taken => true,
             SourcePort::Returned => {
                 let (zonal, port) = (*entry.source().ip(), entry.source().port());
-                let free = self.pools.retake(zonal, entry.target(), port);
+                // It had the port already: no limit is asked.
+                let retaken = self.pools.retake(zonal, entry.target(), port, u16::MAX);
+                let free = retaken.is_ok();
                 if free {
                     entry.source_port = SourcePort::Taken;
                 }

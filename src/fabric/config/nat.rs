@@ -47,8 +47,8 @@ pub struct NatGateway {
     /// From the choice of a new connection's port to the insertion of its entry into the table; its first packet waits for
     /// that. Linux chooses in the hook of NAT and inserts behind the last hook (`__nf_conntrack_confirm`). Zero: both are one.
     pub insertion_delay: Duration,
-    /// A datagram whose socket has got an entry since its port was chosen goes by that entry (Linux since 4.19, counted as
-    /// `clash_resolve`); else it is dropped.
+    /// A datagram whose socket has got an entry since its port was chosen goes by that entry (Linux since 4.19 where both
+    /// chose the same port, counted as `clash_resolve`); else it is dropped.
     pub clash_resolve: bool,
 }
 

@@ -8,7 +8,7 @@ use super::super::passage::{Passage, Transient, tuple};
 use super::super::quoted::quoted_protocol;
 use super::super::record::{Fate, FlowState, MappingId, Party, Reason, Tuple};
 use super::super::{Fabric, Output};
-use super::insertion::{Confirmed, Unconfirmed};
+use super::insertion::{Claim, Confirmed};
 use super::{ExpiryResets, Reset, Verdict};
 use crate::packet::answer::unasked_reset;
 use crate::packet::quote::Quote;
@@ -46,14 +46,12 @@ impl Fabric {
                 rewrite(transient.packet, headers, source, to);
                 return true;
             }
-            Verdict::Wait(due, source) => {
+            Verdict::Wait(turn) => {
                 let headers = &mut transient.headers;
                 let (inside, to) = (headers.from, headers.to);
-                rewrite(transient.packet, headers, source, to);
-                let held = self.hold(due, Waiting::Insertion(gateway), transient);
-                let host = from;
-                self.gateways
-                    .wait(gateway, Unconfirmed { host, inside, held });
+                rewrite(transient.packet, headers, turn.outside, to);
+                let held = self.hold(turn.due, Waiting::Insertion(gateway), transient);
+                self.gateways.wait(gateway, turn, (from, inside), held);
             }
             Verdict::Reset(answer, mapping) => {
                 (transient.passage.mapping, transient.passage.gateway) = (mapping, Some(gateway));
@@ -96,14 +94,14 @@ impl Fabric {
         &mut self,
         at: Duration,
         gateway: GatewayId,
-        (host, inside): (PortId, SocketAddrV4),
+        claim: Claim,
         transient: &mut Transient<'_>,
         out: &mut impl Output,
     ) {
         let source = transient.headers.from;
         match self
             .gateways
-            .confirm(at, gateway, (host, inside), &transient.headers)
+            .confirm(at, gateway, claim, &transient.headers)
         {
             Ok(Confirmed { mapping, outside }) => {
                 transient.passage.mapping = Some(mapping);
@@ -112,7 +110,7 @@ impl Fabric {
                     let to = headers.to;
                     rewrite(transient.packet, headers, outside, to);
                 }
-                self.past_gateway(at, host, transient, out);
+                self.past_gateway(at, claim.host, transient, out);
             }
             Err(reason) => self.end_at_gateway(transient, gateway, None, reason),
         }

@@ -15,7 +15,7 @@ pub struct NatCounters {
     /// Connections tried, TCP and UDP. One that was refused and is tried again with the same ends, and over TCP with the same
     /// sequence number, is the same.
     pub tried: u64,
-    /// Of these, those whose first packet found no port.
+    /// Of these, those that found no port, however often they were tried.
     pub failed: u64,
     /// Connections that got a port, TCP and UDP.
     pub made: u64,

@@ -5,6 +5,7 @@
 //! a packet's way are in `crossing`. Not here: the internet gateway, which keeps no state (see `routes`); ICMP echo,
 //! jumbo frames and the clamping of segment sizes.
 
+mod attempts;
 mod crossing;
 mod insertion;
 mod metric;
@@ -18,7 +19,8 @@ use super::config::{Config, GatewayId, NatTimeouts, OnMissingFlow, PortId, Proto
 use super::flow_table::Key;
 use super::record::{Answer, FlowState, MappingId, MappingRecord, Reason, Tuple};
 use crate::packet::{Headers, TCP, UDP, tcp};
-use insertion::Unconfirmed;
+use attempts::Attempts;
+use insertion::{Confirmed, Turn, Unconfirmed};
 use ports::Ports;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -33,8 +35,7 @@ pub struct Gateways {
     /// By port; empty when there is no gateway.
     hosts: Vec<Option<GatewayId>>,
     mappings: Mappings,
-    /// What found no port: what is sent again is no other connection. By sequence number of its SYN; 0: datagrams.
-    refused: FxHashMap<Tuple, u32>,
+    attempts: Attempts,
     farewells: VecDeque<ExpiryResets>,
 }
 
@@ -47,6 +48,8 @@ struct State {
     clash_resolve: bool,
     /// What waits to be inserted, in that order.
     unconfirmed: VecDeque<Unconfirmed>,
+    /// How the last one ended that waited.
+    confirmed: Option<Result<Confirmed, Reason>>,
     counters: NatCounters,
 }
 
@@ -63,7 +66,7 @@ enum Verdict {
     /// The host's end becomes this one: its source on the way out, its destination on the way back.
     Translate(MappingId, SocketAddrV4),
     /// This is its host's end from now on, as soon as an entry says so: it waits for that until then.
-    Wait(Duration, SocketAddrV4),
+    Wait(Turn),
     /// RST to its sender.
     Reset(Answer, Option<MappingId>),
     /// Gone.
@@ -92,6 +95,7 @@ impl Gateways {
                     insertion_delay: gateway.insertion_delay,
                     clash_resolve: gateway.clash_resolve,
                     unconfirmed: VecDeque::new(),
+                    confirmed: None,
                     counters: NatCounters {
                         allocated: ports.allocated(),
                         ..NatCounters::default()
@@ -113,7 +117,7 @@ impl Gateways {
             by_address: addresses.collect(),
             hosts,
             mappings: Mappings::default(),
-            refused: FxHashMap::default(),
+            attempts: Attempts::default(),
             farewells: VecDeque::new(),
         }
     }
@@ -236,31 +240,44 @@ impl Gateways {
         if protocol == Protocol::Tcp && !headers.is_opening() {
             return self.missing(gateway, known, headers);
         }
+        let state = &mut self.states[usize::from(gateway.0)];
+        if headers.fragment
+            && let Some(turn) = state.turn_of_datagram(headers)
+        {
+            return Verdict::Wait(turn);
+        }
         let tried = Tuple {
             protocol,
             from: headers.from,
             to: headers.to,
         };
-        let again = self.refused.get(&tried) == Some(&opening(headers));
-        let state = &mut self.states[usize::from(gateway.0)];
-        if !again {
+        if !self.attempts.knows(&tried, headers) {
             state.counters.tried += 1;
             state.counters.attempts += u64::from(protocol == Protocol::Tcp);
         }
         let Some(outside) = state.ports.take(protocol, host, headers.from, headers.to) else {
-            state.counters.port_errors += 1;
-            state.counters.failed += u64::from(!again);
-            self.refused.insert(tried, opening(headers));
-            return Verdict::Drop(Reason::PortAllocation, None);
+            let reason = self.refuse(gateway, tried, headers);
+            return Verdict::Drop(reason, None);
         };
         if !state.insertion_delay.is_zero() {
             // Chosen, and nobody else is kept from choosing it: only an entry does that.
             state.ports.release(protocol, outside, headers.to);
-            return Verdict::Wait(now.saturating_add(state.insertion_delay), outside);
+            let due = now.saturating_add(state.insertion_delay);
+            self.attempts.wait(tried, headers);
+            return Verdict::Wait(Turn::last(due, outside));
         }
-        self.refused.remove(&tried);
+        self.attempts.succeed(&tried);
         let id = self.insert(now, (gateway, host), tried, outside, headers);
         Verdict::Translate(id, outside)
+    }
+
+    /// An attempt finds no port.
+    fn refuse(&mut self, gateway: GatewayId, tried: Tuple, headers: &Headers) -> Reason {
+        let first = self.attempts.refuse(tried, headers);
+        let counters = &mut self.state(gateway).counters;
+        counters.port_errors += 1;
+        counters.failed += u64::from(first);
+        Reason::PortAllocation
     }
 
     /// A packet for one of the gateways' addresses.
@@ -330,10 +347,11 @@ impl Gateways {
             let (gateway, protocol) = (mapping.gateway, mapping.protocol);
             let (outside, remote) = (mapping.outside, mapping.remote);
             let again = mapping.isn == headers.seq && self.mappings.has_way_back(id);
-            if !again || !self.state(gateway).ports.retake(protocol, outside, remote) {
+            let state = self.state(gateway);
+            if !again || state.ports.retake(protocol, outside, remote).is_err() {
                 return false;
             }
-            self.state(gateway).count_ports();
+            state.count_ports();
         }
         let mapping = self.mappings.get_mut(id);
         mapping.holds_port = true;
@@ -465,14 +483,6 @@ fn reset(from: SocketAddrV4, to: SocketAddrV4, seq: u32) -> Reset {
         to,
         seq,
         ack: None,
-    }
-}
-
-/// What tells an attempt from the next one with the same ends.
-fn opening(headers: &Headers) -> u32 {
-    match headers.protocol {
-        TCP => headers.seq,
-        _ => 0,
     }
 }
 

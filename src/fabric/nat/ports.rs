@@ -7,7 +7,7 @@
 use super::super::config::{
     Allocation, Config, GatewayId, NatGateway, PortId, PortOrder, Protocol,
 };
-use super::super::port_pool::{FIRST_PORT, PortPools};
+use super::super::port_pool::{FIRST_PORT, PortPools, Refusal};
 use super::super::random::{Random, pick};
 use rustc_hash::FxHashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -127,19 +127,21 @@ impl Ports {
         }
     }
 
-    /// Takes this very port again. False: another connection has it.
+    /// Takes this very port again, if no other connection has it and the gateway may use one more.
     pub fn retake(
         &mut self,
         protocol: Protocol,
         outside: SocketAddrV4,
         remote: SocketAddrV4,
-    ) -> bool {
+    ) -> Result<(), Refusal> {
+        let most = match self.allocation {
+            Allocation::PerHost(_) => u16::MAX,
+            Allocation::PerDestination(most) => most,
+        };
         let pools = self.pools(protocol);
-        let free = pools.retake(*outside.ip(), remote, outside.port());
-        if free {
-            self.note_use(protocol, outside);
-        }
-        free
+        pools.retake(*outside.ip(), remote, outside.port(), most)?;
+        self.note_use(protocol, outside);
+        Ok(())
     }
 
     /// Gives a port back.

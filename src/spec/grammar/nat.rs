@@ -102,8 +102,10 @@ pub static NAT_EMULATE: Section = Section {
             "clash_resolve",
             Optional,
             Type::Bool,
-            "Datagrams of one socket that wait for their entries together go by the first one's, as with Linux since 4.19. False: the \
-                later ones are dropped. Needs `insertion_delay`. Default: true.",
+            "Datagrams of one socket that wait for their entries together go by the first one's: one source for all. Linux does so \
+                since 4.19 where they chose the same port (`port_order: preserve`). Where each drew its own (`random`, the default), \
+                4.19 drops the later ones, and later kernels let them keep theirs: two sources. False: the later ones are dropped. \
+                Needs `insertion_delay`. Default: true.",
         ),
     ],
 };

@@ -133,6 +133,68 @@ fn a_syn_sent_again_before_the_insertion_clashes_with_itself() {
     assert_eq!(sources(&mut net, GAP).len(), 1);
     let seen = counters(&net);
     assert_eq!((seen.insert_failed, seen.made, seen.active), (1, 1, 1));
+    assert_eq!(
+        (seen.attempts, seen.tried),
+        (1, 1),
+        "and is no other connection"
+    );
+    // Nor is it remembered for the next one that begins with the same number.
+    net.pass(ms(60_000));
+    assert_eq!(counters(&net).active, 0, "expired");
+    net.send(APP, syn(app(40000), 100).bytes());
+    assert_eq!(counters(&net).attempts, 2);
+}
+
+#[test]
+fn no_more_ports_are_in_use_than_may_be_however_many_were_chosen() {
+    let mut config = behind(gateway());
+    config.nat_gateways[0].port_order = PortOrder::Preserve;
+    config.nat_gateways[0].allocation = Allocation::PerDestination(4);
+    config.nat_gateways[0].insertion_delay = GAP;
+    let mut net = Net::new(config);
+    let all = || (0..8).map(|one| syn(app(40000 + one), 100).bytes());
+    for packet in all() {
+        net.send(APP, packet);
+    }
+    assert_eq!(sources(&mut net, GAP).len(), 4);
+    assert_eq!(last(&net).fate, Fate::Dropped(Reason::PortAllocation));
+    let seen = counters(&net);
+    assert_eq!((seen.made, seen.active, seen.most_ports), (4, 4, 4));
+    assert_eq!(
+        (seen.port_errors, seen.failed, seen.insert_failed),
+        (4, 4, 0)
+    );
+    assert_eq!((seen.tried, seen.dropped_sent), (8, 4));
+    // Sent again they are the same attempts, which failed before.
+    for packet in all().skip(4) {
+        assert_eq!(net.dropped(APP, packet), Reason::PortAllocation);
+    }
+    let seen = counters(&net);
+    assert_eq!((seen.port_errors, seen.failed, seen.tried), (8, 4, 8));
+}
+
+#[test]
+fn an_attempt_that_waited_and_clashed_may_find_no_port_later() {
+    let mut config = behind(gateway());
+    config.nat_gateways[0].port_order = PortOrder::Preserve;
+    config.nat_gateways[0].allocation = Allocation::PerDestination(1);
+    config.nat_gateways[0].insertion_delay = GAP;
+    let mut net = Net::new(config);
+    net.send(APP, syn(app(40000), 100).bytes());
+    net.send(OTHER, syn(other(40000), 200).bytes());
+    net.pass(GAP);
+    let seen = counters(&net);
+    assert_eq!(
+        (seen.insert_failed, seen.failed),
+        (1, 0),
+        "its port is taken"
+    );
+    for _ in 0..2 {
+        let again = syn(other(40000), 200).bytes();
+        assert_eq!(net.dropped(OTHER, again), Reason::PortAllocation);
+    }
+    let seen = counters(&net);
+    assert_eq!((seen.port_errors, seen.failed, seen.tried), (2, 1, 2));
 }
 
 #[test]
@@ -177,6 +239,82 @@ fn datagrams_of_two_sockets_are_not_resolved() {
     assert_eq!(sources(&mut net, GAP).len(), 1);
     let seen = counters(&net);
     assert_eq!((seen.clash_resolve, seen.insert_failed), (0, 1));
+}
+
+#[test]
+fn fragments_of_one_datagram_are_one_entry() {
+    let whole = datagram(app(40000), service(), 152);
+    let parts = [(0, true), (8, true), (16, false)];
+    for order in [PortOrder::Random, PortOrder::Preserve] {
+        for resolves in [true, false] {
+            for apart in [Duration::ZERO, ms(7), GAP / 2, GAP] {
+                let mut config = behind(gateway());
+                config.nat_gateways[0].port_order = order;
+                config.nat_gateways[0].insertion_delay = GAP;
+                config.nat_gateways[0].clash_resolve = resolves;
+                let mut net = Net::new(config);
+                let mut came = Vec::new();
+                for (offset, more) in parts {
+                    came.extend(net.send(APP, part(&whole, 7, offset, more)));
+                    came.extend(net.pass(apart).into_iter().map(|(_, one)| one));
+                }
+                came.extend(net.pass(GAP).into_iter().map(|(_, one)| one));
+                let what = format!("{order:?} {resolves} {apart:?}");
+                let offset = |one: &Delivery| u16::from_be_bytes([one.bytes[6], one.bytes[7]]);
+                let offsets: Vec<u16> = came.iter().map(|one| offset(one) & 0x1fff).collect();
+                assert_eq!(offsets, [0, 8, 16], "all, in their order: {what}");
+                assert!(came.iter().all(|one| one.headers().source() == ip(EGRESS)));
+                let seen = counters(&net);
+                assert_eq!((seen.clash_resolve, seen.insert_failed), (0, 0), "{what}");
+                assert_eq!((seen.tried, seen.made), (1, 1));
+                assert_eq!((seen.to_destination.packets, seen.dropped_sent), (3, 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_datagram_in_fragments_clashes_once_and_is_dropped_whole() {
+    for resolves in [true, false] {
+        let mut config = behind(gateway());
+        config.nat_gateways[0].insertion_delay = GAP;
+        config.nat_gateways[0].clash_resolve = resolves;
+        let mut net = Net::new(config);
+        net.send(APP, datagram(app(40000), service(), 10));
+        let whole = datagram(app(40000), service(), 88);
+        net.send(APP, part(&whole, 7, 0, true));
+        // Another datagram does not come between them.
+        net.send(OTHER, datagram(other(40000), end(CLIENT_IP, 444), 10));
+        net.send(APP, part(&whole, 7, 8, false));
+        let came = sources(&mut net, GAP).len();
+        let seen = counters(&net);
+        let expected = if resolves { (4, 1, 0, 0) } else { (2, 0, 1, 2) };
+        assert_eq!(
+            (
+                came,
+                seen.clash_resolve,
+                seen.insert_failed,
+                seen.dropped_sent
+            ),
+            expected
+        );
+    }
+}
+
+#[test]
+fn fragments_of_two_datagrams_are_two_entries() {
+    let mut net = late(PortOrder::Random);
+    let whole = datagram(app(40000), service(), 88);
+    for (identification, offset) in [(7, 0), (8, 0), (7, 8), (8, 8)] {
+        net.send(APP, part(&whole, identification, offset, offset == 0));
+    }
+    assert_eq!(sources(&mut net, GAP).len(), 4);
+    let seen = counters(&net);
+    assert_eq!(
+        (seen.clash_resolve, seen.made),
+        (1, 1),
+        "one of each clashed"
+    );
 }
 
 #[test]

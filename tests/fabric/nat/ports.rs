@@ -151,3 +151,17 @@ fn a_syn_that_comes_again_after_a_reset_keeps_its_port() {
     assert_eq!(net.fabric.mappings().len(), 1);
     assert_eq!(counters(&net).active, 1);
 }
+
+#[test]
+fn a_connection_that_is_taken_up_again_needs_a_port_that_the_gateway_may_use() {
+    let mut config = behind(gateway());
+    config.nat_gateways[0].port_order = PortOrder::Preserve;
+    config.nat_gateways[0].allocation = Allocation::PerDestination(1);
+    let mut net = Net::new(config);
+    let first = segment(app(40000), service(), SYN, 100, 0);
+    net.forward(APP, first);
+    net.forward(APP, segment(app(40000), service(), RST, 101, 0));
+    net.connect(OTHER, end(OTHER_IP, 40001), service(), 200);
+    assert_eq!(net.dropped(APP, first.bytes()), Reason::PortAllocation);
+    assert_eq!((counters(&net).active, counters(&net).port_errors), (1, 1));
+}

@@ -85,6 +85,11 @@ proptest! {
     /// No two living mappings show a destination one source; nothing private gets out; what comes back is what went.
     #[test]
     fn mappings_are_one_to_one(gateway in any_gateway(), events in prop::collection::vec(event(), 1..120)) {
+        let most = match gateway.allocation {
+            Allocation::PerDestination(most) => most,
+            // Of each of two hosts.
+            Allocation::PerHost(size) => 2 * size,
+        };
         let mut net = Net::new(behind(gateway));
         for event in events {
             let came = match event {
@@ -113,6 +118,11 @@ proptest! {
             let outside: Vec<Tuple> = living.map(|m| m.outside).collect();
             let different: HashSet<Tuple> = outside.iter().copied().collect();
             prop_assert_eq!(outside.len(), different.len());
+            for one in &outside {
+                let alike = |other: &&Tuple| (other.from.ip(), other.to) == (one.from.ip(), one.to);
+                let in_use = outside.iter().filter(alike).count();
+                prop_assert!(in_use <= usize::from(most), "{in_use} of {most}");
+            }
             prop_assert_eq!(counters(&net).active, outside.len() as u64);
         }
     }
