@@ -248,6 +248,36 @@ impl Fabric {
         };
         cross(watch, at, transient, &borders, &self.stand_ins)
     }
+
+    /// The router's own error to a host, about its packet for `beyond`, which did not fit the link there. It meets the inbound rules of
+    /// the host's subnet where it comes from outside: from another subnet or none, or by a balancer's interface in another one. `dialled`: the
+    /// endpoint that the packet was for.
+    pub(super) fn error_enters(
+        &mut self,
+        at: Duration,
+        to: PortId,
+        transient: &Transient<'_>,
+        (beyond, dialled): (PortId, Option<EndpointPlace>),
+    ) -> Result<(), Reason> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let subnet = watch.subnet(to);
+        let inside = match (dialled, transient.passage.flow) {
+            // What is behind an endpoint is no traffic of its VPC.
+            (Some(place), _) => watch.endpoint_subnet(place) == subnet,
+            (None, Some(flow)) => {
+                let (balancer, zonal) = self.balancers.table().place(flow);
+                watch.zonal_subnet(balancer, zonal) == subnet && watch.subnet(beyond) == subnet
+            }
+            (None, None) => watch.subnet(beyond) == subnet,
+        };
+        if inside {
+            return Ok(());
+        }
+        let entered = crossing(at, transient, view(&transient.headers), &self.stand_ins);
+        watch.border(subnet, Direction::In, &entered)
+    }
 }
 
 /// A question to the resolver of the VPC, or its answer. Security groups do not filter these (VPC user guide, "Control

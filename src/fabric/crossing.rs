@@ -221,8 +221,16 @@ impl Fabric {
         let dont_fragment =
             Ipv4Packet::new_checked(&*transient.packet).is_ok_and(|ip| ip.dont_fragment());
         if !cuts || ipv6 || dont_fragment {
+            // A fragment of IPv6 has no DF, and is cut by nobody but its sender (RFC 4443 section 3.2).
+            if !(ipv6 || dont_fragment) {
+                return self.finish(transient, Fate::Dropped(Reason::LinkMtu));
+            }
+            let beyond = match stage {
+                Stage::Up(_) => None,
+                Stage::Down(to) => Some(to),
+            };
             let error = IcmpError::FragmentationNeeded(mtu);
-            return self.complain(at, transient, error, dont_fragment, Reason::LinkMtu, out);
+            return self.complain(at, transient, (error, beyond), Reason::LinkMtu, out);
         }
         finish_checksum(transient.packet, &mut transient.headers);
         let mut scratch = std::mem::take(&mut self.scratch);

@@ -43,7 +43,7 @@ impl Fabric {
             self.endpoints.answered_with_reset(place);
         }
         if let Some(mut made) = reset(transient.packet, &transient.headers) {
-            self.originate(at, passage, &mut made, out);
+            self.originate(at, (passage, None), &mut made, out);
         }
     }
 
@@ -76,23 +76,22 @@ impl Fabric {
         let mut made = datagram(headers.to, headers.from, &answer);
         let passage = transient.passage;
         self.finish(transient, Fate::Answered(Answer::Name));
-        self.originate(at, passage, &mut made, out);
+        self.originate(at, (passage, None), &mut made, out);
     }
 
-    /// Answers a packet with an ICMP error, or drops it when that is not allowed.
+    /// Answers a packet with an ICMP error, or drops it when that is not allowed. With the error goes the host before whose link the
+    /// packet was refused; none: it had not left its sender's place yet.
     pub(super) fn complain(
         &mut self,
         at: Duration,
         transient: &mut Transient<'_>,
-        error: IcmpError,
-        answerable: bool,
+        (error, beyond): (IcmpError, Option<PortId>),
         reason: Reason,
         out: &mut impl Output,
     ) {
         let passage = transient.passage;
-        let answerable = answerable
-            && passage.sender.is_some()
-            && may_be_answered(transient.packet, &transient.headers);
+        let answerable =
+            passage.sender.is_some() && may_be_answered(transient.packet, &transient.headers);
         if !answerable {
             return self.finish(transient, Fate::Dropped(reason));
         }
@@ -118,18 +117,25 @@ impl Fabric {
             false => ROUTER,
         };
         let mut made = icmp_error(error, router, packet, headers);
-        self.originate(at, passage, &mut made, out);
+        self.originate(at, (passage, beyond), &mut made, out);
     }
 
-    /// A balancer's RST crosses subnets as everything else does. The router's own errors do not.
+    /// A balancer's RST crosses subnets as everything else does. The router's own error enters that of the host it tells.
     fn answer_passes(
         &mut self,
         at: Duration,
         to: PortId,
-        about: Passage,
+        (about, beyond): (Passage, Option<PortId>),
         transient: &Transient<'_>,
     ) -> Result<(), Reason> {
-        if self.watch.is_none() || !transient.headers.is_reset() {
+        if self.watch.is_none() {
+            return Ok(());
+        }
+        if let Some(beyond) = beyond {
+            let dialled = self.routes.endpoint_at(*about.before.to.ip());
+            return self.error_enters(at, to, transient, (beyond, dialled));
+        }
+        if !transient.headers.is_reset() {
             return Ok(());
         }
         let endpoint = self.routes.endpoint_at(transient.headers.source());
@@ -186,11 +192,11 @@ impl Fabric {
         }
     }
 
-    /// Sends a packet of the fabric's own to the sender of the one it answers.
+    /// Sends a packet of the fabric's own to the sender of the one it answers. `beyond`: as of [`Fabric::complain`].
     fn originate(
         &mut self,
         at: Duration,
-        about: Passage,
+        (about, beyond): (Passage, Option<PortId>),
         packet: &mut [u8],
         out: &mut impl Output,
     ) {
@@ -215,7 +221,7 @@ impl Fabric {
         {
             return;
         }
-        match self.answer_passes(at, to, about, &transient) {
+        match self.answer_passes(at, to, (about, beyond), &transient) {
             Ok(()) => self.through(at, Stage::Down(to), &mut transient, out),
             Err(reason) => self.finish(&transient, Fate::Dropped(reason)),
         }

@@ -5,9 +5,9 @@
 //! the next function, a hold in a link, or [`Fabric::finish`], which writes the packet's fate into the books.
 
 use super::balancer::{Arrival, Decision};
-use super::config::{BalancerId, EndpointPlace, GatewayId, Numbers, PortId, is_stand_in};
+use super::config::{BalancerId, EndpointPlace, GatewayId, Numbers, PortId, Protocol, is_stand_in};
 use super::conversation::reversed;
-use super::flow_table::{AT_KERNEL, Side};
+use super::flow_table::{AT_KERNEL, Key, Side};
 use super::guard::Gate;
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
@@ -139,8 +139,8 @@ impl Fabric {
         match ip {
             Ok(mut ip) if ip.time_to_live() > 1 => ip.decrement_time_to_live(),
             Ok(_) | Err(_) => {
-                let error = IcmpError::TimeExceeded;
-                return self.complain(at, transient, error, true, Reason::TtlExceeded, out);
+                let error = (IcmpError::TimeExceeded, None);
+                return self.complain(at, transient, error, Reason::TtlExceeded, out);
             }
         }
         if transient.headers.fragment {
@@ -174,7 +174,9 @@ impl Fabric {
         out: &mut impl Output,
     ) {
         let way_back = if self.side(from) == Side::Target {
-            self.balancers.way_back(&transient.headers)
+            let headers = &transient.headers;
+            let found = self.balancers.way_back(headers);
+            found.or_else(|| self.way_back_of_part(at, headers))
         } else {
             None
         };
@@ -194,6 +196,16 @@ impl Fabric {
         } else {
             self.past_gateway(at, from, transient, out);
         }
+    }
+
+    /// The way back of the packet that a later fragment of TCP is of. Those of UDP know their ports themselves.
+    fn way_back_of_part(&self, at: Duration, headers: &Headers) -> Option<FlowId> {
+        if !headers.fragment || headers.protocol != TCP || headers.has_ports() {
+            return None;
+        }
+        let (from, to) = self.fragments.ends(at, headers)?;
+        let key = Key::new(Protocol::Tcp, from, to);
+        self.balancers.table().find(Side::Target, key)
     }
 
     /// A packet that no way back was set up for goes where its destination leads, with the source that the network sees.

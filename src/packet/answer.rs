@@ -1,6 +1,7 @@
 //! Packets the network itself makes: RST segments, ICMP errors, datagrams, and segments that a story injects.
 
 use super::rewrite::fill_checksums;
+use super::stand_in::is_stand_in;
 use super::{Headers, ICMP, IcmpPacket, Ipv4Packet, TCP, UDP, VnetHeader, icmp, put16, put32, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -126,13 +127,15 @@ pub fn icmp_error(error: IcmpError, source: Ipv4Addr, packet: &[u8], headers: &H
     answer
 }
 
-/// RFC 1122 section 3.2.2: no ICMP error about an ICMP error, a later fragment, a packet to many, or from nobody.
+/// RFC 1122 section 3.2.2: no ICMP error about an ICMP error, a later fragment, a packet to many, or from nobody. Later fragments
+/// of IPv6 are no exception (RFC 4443 section 2.4).
 pub fn may_be_answered(packet: &[u8], headers: &Headers) -> bool {
     let about_error = headers.protocol == ICMP
         && IcmpPacket::new_checked(&packet[headers.transport..headers.total_len])
             .is_ok_and(|message| message.is_error());
-    let later_fragment = Ipv4Packet::new_checked(packet).is_ok_and(|ip| ip.fragment_offset() != 0);
     let (source, destination) = (headers.source(), headers.destination());
+    let later_fragment = !is_stand_in(source)
+        && Ipv4Packet::new_checked(packet).is_ok_and(|ip| ip.fragment_offset() != 0);
     let to_many = destination.is_multicast() || destination.is_broadcast();
     let from_nobody = source.is_unspecified()
         || source.is_loopback()

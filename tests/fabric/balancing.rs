@@ -382,6 +382,31 @@ fn fragments_of_anything_but_datagrams_are_dropped() {
 }
 
 #[test]
+fn no_fragment_of_tcp_gets_around_the_balancer_on_its_way_back() {
+    let mut net = Net::new(one_target());
+    let (client, front, web) = (end(CLIENT_IP, C), end(FRONT_A, 80), end(WEB1_IP, 80));
+    net.connect(CLIENT, client, front, 1);
+    let parts = [(0, true), (8, true), (16, false)];
+    // web1 has a public address, by which the client is reached without the balancer.
+    for (id, from, fate) in [
+        (7, web, Fate::Dropped(Reason::Fragment)),
+        (8, end(WEB1_IP, 81), Fate::Forwarded(CLIENT)),
+        (9, web, Fate::Dropped(Reason::Fragment)),
+    ] {
+        let answer = segment(from, client, ACK, 9001, 2).with_payload(180);
+        for (offset, more) in parts {
+            net.send(WEB1, part(&answer.bytes(), id, offset, more));
+            assert_eq!(net.last_fate(), fate, "{id}, {offset}");
+        }
+    }
+    // Nobody remembers for longer than a receiver waits.
+    net.now += ms(30_000);
+    let answer = segment(web, client, ACK, 9001, 2).with_payload(180);
+    net.send(WEB1, part(&answer.bytes(), 7, 8, true));
+    assert_eq!(net.last_fate(), Fate::Forwarded(CLIENT));
+}
+
+#[test]
 fn other_protocols_are_not_carried() {
     let mut net = Net::new(config());
     let mut bytes = datagram(end(CLIENT_IP, C), end(FRONT_A, 53), 64);

@@ -134,6 +134,38 @@ steps:
     assert_eq!(bytes(&first) + bytes(&later), 20_000);
 }
 
+/// Parts of an IPv6 datagram are cut by its sender only, which has to hear how large they may be: the client of the server's link, then
+/// the server of its own.
+#[test]
+fn a_sender_of_ipv6_fragments_hears_what_fits() {
+    let body = r#"
+hosts:
+  client: { ipv6: auto }
+  web: { ipv6: auto, serve: { 53/udp: echo }, link: { mtu: 1280 } }
+steps:
+  - connect: { as: six, from: client, to: "web:53/udp", family: ipv6 }
+  - exchange: { over: six, as: refused, bytes: 3000, timeout: 300ms }
+  - exchange: { over: six, as: answer_refused, bytes: 3000, timeout: 300ms }
+  - exchange: { over: six, as: heard, bytes: 3000, timeout: 2s }
+"#;
+    let Some(case) = once(body) else { return };
+    for step in ["refused", "answer_refused"] {
+        has(case.step(step), json!({ "ok": false, "received": 0 }));
+    }
+    has(case.step("heard"), json!({ "ok": true, "received": 3000 }));
+    for host in ["client", "web"] {
+        let told = case
+            .packets(|p| p["sender"] == host && p["fate"] == "answered: ICMPv6, packet too big");
+        // Two of three: the last part is small.
+        assert_eq!(told.len(), 2, "{host}");
+        assert_eq!(case.counter(host, "Icmp6InPktTooBigs"), 2, "{host}");
+        let number = |p: &Value, key: &str| p[key].as_i64().expect("a number");
+        let sent = case.packets(|p| p["sender"] == host && p["fate"] == "forwarded");
+        assert!(sent.iter().all(|p| number(p, "wire_bytes") <= 1280));
+    }
+    assert_eq!(case.drops("link-mtu"), 0);
+}
+
 #[test]
 fn what_is_large_stays_inside() {
     let Some(case) = once(

@@ -1,11 +1,11 @@
 //! ICMPv6 messages made ICMP messages, and back (RFC 7915 sections 4.2, 4.3, 5.2 and 5.3), with what errors quote.
 
 use super::{Ends, StandIns, Turn, header_inside, header_outside, protocol_inside, readdress};
-use super::{LONGER, protocol_outside, seal};
+use super::{LONGER, LONGEST_HEAD, fragment_inside, fragment_outside, protocol_outside, seal};
 use crate::packet::checksum::{self, Delta};
 use crate::packet::icmp::{DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED, TIME_EXCEEDED};
 use crate::packet::icmp::{ECHO_REPLY, ECHO_REQUEST, HEADER_LEN as MESSAGE_LEN};
-use crate::packet::ipv6::{HEADER_LEN, ICMPV6, Ipv6Packet, MIN_MTU};
+use crate::packet::ipv6::{Fragment, HEADER_LEN, ICMPV6, Ipv6Packet, MIN_MTU};
 use crate::packet::{ICMP, Malformed, be16, be32, ipv4, put16, put32};
 
 const V6_UNREACHABLE: u8 = 1;
@@ -159,6 +159,9 @@ fn quote_inside(quoted: &mut [u8], map: &mut StandIns) -> Result<usize, Malforme
     let start = upper.offset - ipv4::MIN_HEADER_LEN;
     let quoted = &mut quoted[start..];
     header_inside(quoted, protocol, hop_limit, &ends);
+    if let Some(fragment) = upper.fragment {
+        fragment_inside(quoted, fragment);
+    }
     let total_len = u16::try_from(ipv4::MIN_HEADER_LEN + length);
     put16(quoted, 2, total_len.map_err(|_| Malformed::Length)?);
     seal(quoted);
@@ -175,9 +178,14 @@ fn quote_outside(quoted: &[u8], map: &StandIns, made: &mut Vec<u8>) -> Option<()
     let address = |at| std::net::Ipv4Addr::from_bits(be32(quoted, at));
     let ends = Ends::of_stand_ins(map, address(12), address(16))?;
     let length = usize::from(be16(quoted, 2)).checked_sub(header_len)?;
-    let (protocol, is_first) = (quoted[9], be16(quoted, 6) & 0x1fff == 0);
+    let protocol = quoted[9];
+    let fragment = Fragment {
+        offset: (be16(quoted, 6) & 0x1fff) << 3,
+        more: be16(quoted, 6) & 0x2000 != 0,
+        identification: be16(quoted, 4).into(),
+    };
     let start = made.len();
-    made.resize(start + HEADER_LEN, 0);
+    made.resize(start + LONGEST_HEAD, 0);
     let head = &mut made[start..];
     header_outside(
         head,
@@ -186,10 +194,15 @@ fn quote_outside(quoted: &[u8], map: &StandIns, made: &mut Vec<u8>) -> Option<()
         quoted[8],
         &ends,
     );
-    put16(head, 4, length as u16);
+    let mut head_len = HEADER_LEN;
+    if fragment.more || fragment.offset != 0 {
+        head_len += fragment_outside(head, fragment);
+    }
+    put16(head, 4, (head_len - HEADER_LEN + length) as u16);
+    made.truncate(start + head_len);
     made.extend_from_slice(&quoted[header_len..]);
-    if is_first {
-        let upper = &mut made[start + HEADER_LEN..];
+    if fragment.offset == 0 {
+        let upper = &mut made[start + head_len..];
         quoted_upper(upper, length, protocol, &ends, Turn::Leave);
     }
     Some(())

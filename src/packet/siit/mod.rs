@@ -112,9 +112,7 @@ pub fn enter(
     header_inside(packet, protocol, hop_limit, &ends);
     packet[1] = traffic_class;
     if let Some(fragment) = upper.fragment {
-        put16(packet, 4, fragment.identification as u16);
-        let more = u16::from(fragment.more) << 13;
-        put16(packet, 6, fragment.offset >> 3 | more);
+        fragment_inside(packet, fragment);
     }
     seal(packet);
     Ok(start)
@@ -181,12 +179,7 @@ pub fn leave<'a>(
     header_outside(&mut head, protocol, traffic_class, hop_limit, &ends);
     let mut head_len = HEADER_LEN;
     if let Some(fragment) = fragment {
-        head[6] = FRAGMENT;
-        head[HEADER_LEN] = protocol;
-        let field = fragment.offset | u16::from(fragment.more);
-        put16(&mut head, HEADER_LEN + 2, field);
-        put32(&mut head, HEADER_LEN + 4, fragment.identification);
-        head_len = LONGEST_HEAD;
+        head_len += fragment_outside(&mut head, fragment);
     }
     let payload_len = head_len - HEADER_LEN + body.len();
     put16(&mut head, 4, u16::try_from(payload_len).ok()?);
@@ -275,6 +268,22 @@ fn header_inside(packet: &mut [u8], protocol: u8, hop_limit: u8, ends: &Ends) {
     put16(packet, 10, 0);
     packet[12..16].copy_from_slice(&ends.inside.0.octets());
     packet[16..20].copy_from_slice(&ends.inside.1.octets());
+}
+
+/// Writes into an IPv4 header which fragment its packet is. Its sum is still to be made.
+fn fragment_inside(packet: &mut [u8], fragment: Fragment) {
+    put16(packet, 4, fragment.identification as u16);
+    let more = u16::from(fragment.more) << 13;
+    put16(packet, 6, fragment.offset >> 3 | more);
+}
+
+/// Writes a fragment header behind an IPv6 header, and gives its length.
+fn fragment_outside(head: &mut [u8], fragment: Fragment) -> usize {
+    head[HEADER_LEN] = std::mem::replace(&mut head[6], FRAGMENT);
+    let field = fragment.offset | u16::from(fragment.more);
+    put16(head, HEADER_LEN + 2, field);
+    put32(head, HEADER_LEN + 4, fragment.identification);
+    FRAGMENT_LEN
 }
 
 /// Makes the sum of an IPv4 header of 20 bytes.

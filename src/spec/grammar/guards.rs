@@ -42,7 +42,7 @@ pub static SECURITY_GROUP: Section = Section {
 /// `network_acls.X`
 pub static NETWORK_ACL: Section = Section {
     name: "a network ACL",
-    doc: "A stateless filter around a subnet: the rule with the lowest number that fits decides, and what fits none is denied. Ranges are as those of a security group: one of IPv4 fits no IPv6 packet, and the other way round.",
+    doc: "A stateless filter around a subnet: the rule with the lowest number that fits decides, and what fits none is denied. Ranges are as those of a security group: one of IPv4 fits no IPv6 packet, and the other way round. The network's own ICMP (`fragmentation needed`, `packet too big`) is judged by the inbound rules of the subnet of whom it tells, where what was too large was for outside of that; by no outbound rules, and by no security group, which lets in what answers a host's own packet.",
     fields: &[
         field(
             "inbound",

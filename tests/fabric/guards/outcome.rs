@@ -3,6 +3,7 @@
 use super::*;
 use hairpin::fabric::change::Change;
 use hairpin::packet::{TCP, answer};
+use std::net::SocketAddrV4;
 
 #[test]
 fn a_refusal_says_who_and_how_it_saw_the_packet() {
@@ -161,4 +162,85 @@ fn a_reset_of_the_balancer_needs_a_way_too() {
     assert!(net.send(CLIENT, stray.bytes()).is_empty());
     assert_eq!(net.metric("TCP_ELB_Reset_Count"), 1);
     assert_eq!(net.last_fate(), Fate::Dropped(Reason::NetworkAclOutbound));
+}
+
+/// Too large for the link of whoever it is for: who hears it, with a network ACL around subnet a that lets in TCP, and perhaps ICMP.
+#[test]
+fn the_routers_error_needs_a_way_into_the_subnet_of_whom_it_tells() {
+    let heard =
+        |icmp: Option<&str>, from: PortId, ends: (SocketAddrV4, SocketAddrV4), at: Place| {
+            let mut config = open(one_target());
+            let mut inbound = vec![allow(100, (0, u16::MAX), ANY)];
+            inbound.extend(icmp.map(|from| AclRule {
+                traffic: Traffic::Icmp,
+                ..allow(110, (0, 0), from)
+            }));
+            let outbound = vec![allow(100, (0, u16::MAX), ANY)];
+            acl(A, inbound, outbound)(&mut config.guards);
+            match at {
+                Place::Up => config.ports[from.0 as usize].up.mtu = Some(1000),
+                Place::Down(to) => config.ports[to.0 as usize].down.mtu = Some(1000),
+            }
+            let mut net = Net::new(config);
+            if from == WEB1 && *ends.1.ip() == ip(CLIENT_IP) && ends.0.port() == 80 {
+                net.connect(CLIENT, ends.1, end(FRONT_A, 80), 1);
+            }
+            let large = segment(ends.0, ends.1, ACK, 9001, 2).with_payload(1400);
+            let before = net.fabric.records().len();
+            let came = net.send(from, large.bytes());
+            let records = net.fabric.records();
+            let fate = records[before].fate;
+            assert_eq!(fate, Fate::Answered(Answer::FragmentationNeeded));
+            match came.as_slice() {
+                [] => {
+                    assert_eq!(net.last_fate(), Fate::Dropped(Reason::NetworkAclInbound));
+                    let refusals = net.fabric.refusals();
+                    let refusal = refusals.last().expect("it says who");
+                    let by = GuardKind::NetworkAcl {
+                        subnet: SubnetId(0),
+                        rule: None,
+                    };
+                    assert_eq!((refusal.guard, refusal.direction), (by, Direction::In));
+                    assert_eq!(refusal.view.to.ip(), ends.0.ip());
+                    false
+                }
+                [error] => {
+                    assert_eq!((error.to, &error.bytes[20..22]), (from, &[3, 4][..]));
+                    true
+                }
+                more => panic!("{more:?}"),
+            }
+        };
+    let (client, web1) = (end(CLIENT_IP, C), end(WEB1_IP, 81));
+    let (beside, elsewhere) = (end(INSIDE_IP, C), end(WEB2_IP, C));
+    for (from, ends, at, outside) in [
+        // From the internet, straight and through the balancer, and from another subnet.
+        (WEB1, (web1, client), Place::Down(CLIENT), true),
+        (WEB1, (end(WEB1_IP, 80), client), Place::Down(CLIENT), true),
+        (WEB1, (web1, elsewhere), Place::Down(WEB2), true),
+        // From its own: before its own link, and before a neighbour's.
+        (WEB1, (web1, client), Place::Up, false),
+        (WEB1, (web1, beside), Place::Down(INSIDE), false),
+        // To the internet.
+        (
+            CLIENT,
+            (client, end(WEB1_PUBLIC, 80)),
+            Place::Down(WEB1),
+            false,
+        ),
+    ] {
+        let say = format!("{ends:?}");
+        assert_eq!(heard(None, from, ends, at), !outside, "{say}");
+        assert_eq!(heard(Some(CLIENTS), from, ends, at), !outside, "{say}");
+        assert!(heard(Some(ANY), from, ends, at), "{say}");
+    }
+}
+
+/// Whose link is too narrow.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The sender's.
+    Up,
+    /// This receiver's.
+    Down(PortId),
 }

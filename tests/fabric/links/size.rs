@@ -143,3 +143,60 @@ fn only_the_first_fragment_of_a_segment_has_its_numbers() {
         ]
     );
 }
+
+#[test]
+fn a_part_of_ipv6_that_is_too_large_is_answered_and_quoted_as_a_part() {
+    use crate::ipv6::{CLIENT6, WEB1_6, dualstack};
+    let address = |text: &str| text.parse::<std::net::Ipv6Addr>().expect("an address");
+    let mut config = dualstack();
+    config.ports[WEB1.0 as usize].down = Link {
+        mtu: Some(1280),
+        fragments: true,
+        ..Link::default()
+    };
+    let mut net = Net::new(config);
+    net.out.unverified = true;
+    let part = |net: &mut Net, offset: u16, more: bool, len: usize| {
+        let mut bytes = vec![0x60, 0, 0, 0, 0, 0, 44, 64];
+        bytes[4..6].copy_from_slice(&(8 + len as u16).to_be_bytes());
+        bytes.extend(address(CLIENT6).octets());
+        bytes.extend(address(WEB1_6).octets());
+        bytes.extend([17, 0]);
+        bytes.extend((offset | u16::from(more)).to_be_bytes());
+        bytes.extend(0xbeef_u32.to_be_bytes());
+        // The header of UDP in the first one, and anything else in the others.
+        bytes.extend([0x9c, 0x40, 0, 53, 0x0b, 0xc0, 0x12, 0x34]);
+        bytes.extend(vec![7; len - 8]);
+        (net.send(CLIENT, bytes.clone()), bytes)
+    };
+    for (offset, more) in [(0, true), (1400, true), (2800, false)] {
+        let (came, sent) = part(&mut net, offset, more, 1400);
+        let [error] = came.as_slice() else {
+            panic!("{offset}: {came:?}")
+        };
+        assert_eq!(error.to, CLIENT);
+        let said = &error.bytes;
+        assert_eq!((said[6], said[40], said[41]), (58, 2, 0), "{offset}");
+        assert_eq!(said[44..48], 1280_u32.to_be_bytes());
+        // With one hop less only where it was taken off.
+        let quoted = &said[48..];
+        assert_eq!(quoted[..7], sent[..7]);
+        assert_eq!(quoted[8..], sent[8..quoted.len()], "{offset}");
+    }
+    // As large as it says.
+    let (came, _) = part(&mut net, 0, true, 1232);
+    assert_eq!((came.len(), came[0].to), (1, WEB1));
+    assert_eq!(came[0].bytes.len(), 1280);
+    // And what its receiver complains about is a part again: here, that the others did not come.
+    let (later, sent) = part(&mut net, 1232, true, 1232);
+    let mut error = Vec::new();
+    let (from, to) = (address(WEB1_6).octets(), address(CLIENT6).octets());
+    etherparse::PacketBuilder::ipv6(from, to, 64)
+        .icmpv6_raw(3, 1, [0; 4])
+        .write(&mut error, &later[0].bytes[..100])
+        .expect("into memory");
+    let came = net.send(WEB1, error);
+    assert_eq!(came[0].to, CLIENT);
+    assert_eq!(came[0].bytes[48..55], sent[..7]);
+    assert_eq!(came[0].bytes[56..148], sent[8..100]);
+}
