@@ -37,6 +37,8 @@ pub enum Change {
     Configure(Box<Config>),
     /// A host's link goes down: nothing comes from it and nothing gets to it, and nobody is told.
     LinkDown(PortId),
+    /// A host's power goes: its link is down, and its service proxy knows no connection any more. `LinkUp` ends it.
+    PowerOff(PortId),
     /// It comes up again.
     LinkUp(PortId),
     /// Packets are dropped by rule. Rules are numbered in the order of their coming, from 0.
@@ -73,6 +75,10 @@ impl Fabric {
                 }
             }
             Change::LinkDown(port) => self.faults.set_link(port, false),
+            Change::PowerOff(port) => {
+                self.faults.set_link(port, false);
+                self.service_proxies.forget(port);
+            }
             Change::LinkUp(port) => self.faults.set_link(port, true),
             Change::Drop(rule) => self.faults.add(*rule, &self.config),
             Change::EndDrop(rule) => self.faults.end(rule),

@@ -51,6 +51,11 @@ pub fn counters() -> Result<Counters, String> {
     counted().map_err(|error| format!("{error}: load the module (`modprobe nf_conntrack_netlink`)"))
 }
 
+/// True when the table of this thread's namespace has entries, by a file that needs no `nf_conntrack_netlink`.
+pub fn has_entries() -> bool {
+    fs::read_to_string(COUNT).is_ok_and(|count| count.trim() != "0")
+}
+
 /// Looked at until it is so: a look-up in /proc/sys costs in proportion to the namespaces there are, and to ask the kernel by
 /// netlink makes it load its modules.
 fn tracks() -> Result<(), String> {

@@ -317,6 +317,7 @@ fn hardware_address(side: u8, address: Ipv4Addr) -> Vec<u8> {
     vec![0x02, side, a, b, c, d]
 }
 
-fn index(device: &str) -> Result<u32, Error> {
+/// A device of the calling thread's namespace by its name.
+pub(super) fn index(device: &str) -> Result<u32, Error> {
     if_nametoindex(device).map_err(|errno| Error::system(format!("find {device}"), errno))
 }

@@ -36,6 +36,7 @@ pub mod tap;
 pub mod tcp_sockets;
 pub mod tracked;
 mod tun;
+mod wires;
 
 pub use error::Error;
 pub use host::Host;

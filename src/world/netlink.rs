@@ -148,16 +148,24 @@ impl Netlink {
     /// hold any, but have room for three times [`QUEUE`], which the kernel clears when the device comes up (a fifth of the
     /// work on it). Before it is up, for the same reason as [`Netlink::before_up`].
     fn without_discipline(&mut self, index: u32) {
-        let mut message = TcMessage::with_index(index.cast_signed());
-        message.header.parent = TcHandle::ROOT;
-        message
-            .attributes
-            .push(TcAttribute::Kind("noqueue".to_owned()));
-        let request = RouteNetlinkMessage::NewQueueDiscipline(message);
-        let operation = "take the queueing discipline from eth0";
-        if let Err(error) = self.request(operation, request, NLM_F_CREATE | NLM_F_REPLACE) {
+        if let Err(error) = self.discipline(index, "noqueue") {
             tracing::debug!(%error, "the kernel's default discipline stays");
         }
+    }
+
+    /// Gives the device `index` the queueing discipline `kind`, in place of what it has.
+    ///
+    /// # Errors
+    /// What the kernel refused, with its extended answer: it may not have this one.
+    pub fn discipline(&mut self, index: u32, kind: &str) -> Result<(), Error> {
+        let mut message = TcMessage::with_index(index.cast_signed());
+        message.header.parent = TcHandle::ROOT;
+        message.attributes.push(TcAttribute::Kind(kind.to_owned()));
+        self.request(
+            &format!("give a device the queueing discipline {kind}"),
+            RouteNetlinkMessage::NewQueueDiscipline(message),
+            NLM_F_CREATE | NLM_F_REPLACE,
+        )
     }
 
     /// Adds a /128 address and the default route of IPv6, usable at once.

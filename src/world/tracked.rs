@@ -1,6 +1,7 @@
 //! Single entries of a namespace's connection tracking: which are translations to a place that is no more, and their end. As
 //! `conntrack -L` and `-D` have them. Not here: what was counted (see `conntrack`).
 
+use super::conntrack;
 use super::ctnetlink::Message;
 use super::dump;
 use rtnetlink::packet_core::{NLA_F_NESTED, NLA_HEADER_SIZE, NlasIterator};
@@ -80,6 +81,19 @@ pub fn forget(stale: &[Stale]) -> io::Result<usize> {
         }
     }
     Ok(forgotten)
+}
+
+/// Deletes all entries from the table of this thread's namespace, of every protocol and family.
+///
+/// # Errors
+/// The kernel's own, such as EINVAL of one without `nf_conntrack_netlink`, where it tracks connections at all.
+pub fn forget_all() -> io::Result<()> {
+    if !conntrack::has_entries() {
+        return Ok(());
+    }
+    let socket = dump::socket(NETLINK_NETFILTER)?;
+    let question = Message::new(DELETE, libc::AF_UNSPEC, Vec::new());
+    dump::ask(&socket, question).map(drop)
 }
 
 /// One direction of a connection.

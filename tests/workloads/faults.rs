@@ -230,3 +230,111 @@ steps:
         has(case.step("end"), json!({ "error": unheard }));
     }
 }
+
+/// A pod is a program of its node's machine.
+#[test]
+fn a_node_without_power_takes_its_pods_with_it() {
+    let Some(lab) = play(
+        r#"
+hosts:
+  c: { zone: b }
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b } }
+  pods:
+    web: { node: n1, serve: { 8080: echo } }
+    cli: { node: n1 }
+    far: { node: n2, serve: { 8080: echo } }
+  services:
+    front:
+      selector: web
+      type: NodePort
+      ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
+      externalTrafficPolicy: Local
+steps:
+  - connect: { as: held, from: c, to: "n1:30080" }
+  - connect: { as: within, from: cli, to: "web:8080" }
+  - connect: { as: out, from: cli, to: "far:8080" }
+  - run: { as: runs, on_host: cli, command: "sleep 60", background: true }
+  - power_off: { as: dies, host: n1 }
+  - connect: { as: neighbour, from: cli, to: "web:8080", timeout: 300ms }
+  - connect: { as: cluster, from: cli, to: "front/clusterIP:80", timeout: 300ms }
+  - connect: { as: node, from: n1, to: "web:8080", timeout: 300ms }
+  - run: { as: program, on_host: web, command: "true" }
+  - run: { as: on_node, on_host: n1, command: "true" }
+  - heal: { as: back, host: n1 }
+  - run: { as: program_again, on_host: web, command: "ss -Htan | wc -l" }
+  - run: { as: tracked, on_host: n1, command: "cat /proc/sys/net/netfilter/nf_conntrack_count" }
+  - exchange: { over: held, as: old, timeout: 2s }
+  - connect: { as: new, from: c, to: "n1:30080", timeout: 2s }
+  - connect: { as: neighbour_again, from: cli, to: "web:8080", timeout: 2s }
+  - connect: { as: out_again, from: cli, to: "far:8080", timeout: 2s }
+"#,
+        &[
+            ("power", "{}"),
+            ("link", "{ steps.dies: { link_down: { host: n1 } } }"),
+        ],
+    ) else {
+        return;
+    };
+    let case = lab.case("power");
+    fine(case.step("dies"));
+    for step in ["neighbour", "cluster", "node"] {
+        has(case.step(step), json!({ "error": "deadline" }));
+    }
+    let dark =
+        |host: &str| json!({ "error": "failed", "stderr": format!("{host} has no power\n") });
+    has(case.step("program"), dark("web"));
+    has(case.step("on_node"), dark("n1"));
+    has(case.step("runs"), json!({ "error": "failed" }));
+    // Its power is back: its network is as it was, and nothing on it remembers anything.
+    has(case.step("program_again"), json!({ "stdout": "0\n" }));
+    has(case.step("tracked"), json!({ "stdout": "0\n" }));
+    has(case.step("old"), json!({ "error": "reset" }));
+    has(case.step("new"), json!({ "error": "refused" }));
+    has(case.step("neighbour_again"), json!({ "error": "refused" }));
+    fine(case.step("out_again"));
+    assert_eq!(case.evidence["hosts"]["web"]["sockets"], json!([]));
+
+    // Only its link: within the node all goes on.
+    let case = lab.case("link");
+    for step in ["neighbour", "cluster", "node", "program", "old", "new"] {
+        fine(case.step(step));
+    }
+}
+
+/// What is on a router's bridge is a machine of its own, and the bridge is the router's.
+#[test]
+fn a_router_without_power_takes_its_bridges_and_not_who_is_behind_it() {
+    let Some(case) = once(
+        r#"
+hosts:
+  router: {}
+  desk: { count: 2, behind: router, serve: { 80: echo } }
+  member: { behind: { router: members }, setup: "ip route add 192.0.2.0/24 dev eth0" }
+steps:
+  - connect: { as: old, from: desk-1, to: "desk-2:80" }
+  - exchange: { over: old }
+  - power_off: router
+  - connect: { as: neighbour, from: desk-1, to: "desk-2:80", timeout: 300ms }
+  - connect: { as: across, from: member, to: "desk-2:80", timeout: 300ms }
+  - run: { as: program, on_host: desk-1, command: "ss -Htan state established | wc -l" }
+  - exchange: { over: old, as: hangs, timeout: 100ms }
+  - heal: router
+  - receive: { over: old, as: late, timeout: 5s }
+  - connect: { as: neighbour_again, from: desk-1, to: "desk-2:80" }
+  - connect: { as: across_again, from: member, to: "desk-2:80" }
+  - run: { as: routes, on_host: member, command: "ip route show 192.0.2.0/24 | wc -l" }
+"#,
+    ) else {
+        return;
+    };
+    for step in ["neighbour", "across", "hangs"] {
+        has(case.step(step), json!({ "error": "deadline" }));
+    }
+    // Its end of `old` still stands.
+    has(case.step("program"), json!({ "stdout": "1\n" }));
+    for step in ["late", "neighbour_again", "across_again"] {
+        fine(case.step(step));
+    }
+    has(case.step("routes"), json!({ "stdout": "1\n" }));
+}

@@ -138,6 +138,15 @@ impl ServiceProxies {
         }
     }
 
+    /// A node's table is empty again, as its memory goes with its power. What was counted stays counted.
+    pub fn forget(&mut self, port: PortId) {
+        if let Some(Some(node)) = self.nodes.get_mut(port.0 as usize) {
+            node.entries.clear();
+            node.back.clear();
+            node.turn.fill(0);
+        }
+    }
+
     /// What a node's proxy did; none where there is none.
     pub fn counters(
         &self,

@@ -132,6 +132,26 @@ impl Plan {
         }
     }
 
+    /// The hosts inside another one, with the veths between.
+    pub fn inside_of(&self, parent: HostId) -> impl Iterator<Item = (HostId, &Veth)> {
+        let all = (0..).map(HostId).zip(&self.hosts);
+        all.skip(self.on_fabric())
+            .filter_map(move |(id, host)| match &host.attachment {
+                Attachment::Inside(veth) if veth.parent == parent => Some((id, veth)),
+                Attachment::Inside(_) | Attachment::Fabric => None,
+            })
+    }
+
+    /// The hosts that run on these machines: they themselves, and of a node its pods. What is on a router's bridge is a machine of its own.
+    pub fn on_machines(&self, machines: &[HostId]) -> Vec<HostId> {
+        let pods = machines.iter().flat_map(|machine| {
+            let inside = self.inside_of(*machine);
+            inside.filter(|(_, veth)| veth.wiring == Wiring::Routed)
+        });
+        let pods = pods.map(|(pod, _)| pod);
+        machines.iter().copied().chain(pods).collect()
+    }
+
     /// The host of an address, as seen from another one: addresses on a bridge inside a host are known only there.
     pub fn host_of(&self, address: IpAddr, from: HostId) -> Option<HostId> {
         let port = self.port(from);

@@ -297,11 +297,11 @@ pub struct HttpRequest {
 /// What a story breaks and mends.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Servers stop as by SIGSTOP; their kernels go on.
+    /// Servers stop as by SIGSTOP; their kernels go on. Of a node these are not its pods'.
     Freeze(Vec<HostId>),
-    /// Hosts are gone without a word.
+    /// Machines are gone without a word, with all that is on them (see [`Plan::on_machines`](super::Plan::on_machines)).
     PowerOff(Vec<HostId>),
-    /// Nothing comes in or out of these hosts.
+    /// Nothing comes in or out of these hosts; those inside one of them reach each other.
     LinkDown(Vec<HostId>),
     /// Packets are dropped.
     Drop(fabric::faults::DropRule),

@@ -88,7 +88,7 @@ impl Story {
             Verb::Reload { hosts, handover } => {
                 (self.reload(hosts, *handover).await?, Detail::Plain)
             }
-            Verb::Fault(fault) => self.fault(number, fault).await,
+            Verb::Fault(fault) => self.fault(number, fault).await?,
             Verb::Registration {
                 group,
                 targets,
@@ -122,17 +122,24 @@ impl Story {
         limit: Duration,
         background: bool,
     ) -> Result<(Fault, Detail), Error> {
+        if self.is_dead(host) {
+            return Ok(without_power(&self.plan.hosts[host.0 as usize].name));
+        }
         let inside = self.world.host(host).inside()?;
         let enough = async {
             tokio::select! {
                 () = sleep(limit) => {}
+                () = self.dies(host) => {}
                 () = self.is_told(), if background => {}
             }
         };
         let ended = inside
             .run_until("/bin/sh", &["-c", command], None, enough)
             .await?;
-        let fault = program_fault(&ended);
+        let fault = match ended.timed_out && self.is_dead(host) {
+            true => Fault::word("failed"),
+            false => program_fault(&ended),
+        };
         let detail = Detail::Run {
             exit_code: ended.code.map_or(-1, i64::from),
             stdout_cut: ended.stdout.cut as i64,
@@ -217,6 +224,18 @@ impl Story {
             pause = (pause * 2).min(LOOK.1);
         }
     }
+}
+
+/// What comes of a program that no machine is there for.
+fn without_power(host: &str) -> (Fault, Detail) {
+    let detail = Detail::Run {
+        exit_code: -1,
+        stdout: String::new(),
+        stdout_cut: 0,
+        stderr: format!("{host} has no power\n"),
+        stderr_cut: 0,
+    };
+    (Fault::word("failed"), detail)
 }
 
 fn program_fault(ended: &program::Ended) -> Fault {

@@ -62,6 +62,8 @@ struct Memory {
     names: Names,
     /// Endpoints that were taken out of their services, where kube-proxy's rules say which there are.
     gone: Mutex<HashSet<PodPlace>>,
+    /// Hosts without power.
+    dead: watch::Sender<HashSet<HostId>>,
     /// Becomes true when only programs in the background are left.
     told: watch::Sender<bool>,
 }

@@ -67,20 +67,24 @@ pub(super) static RELOAD: Section = Section {
 
 pub(super) static FREEZE: Section = Section {
     name: "`freeze`",
-    doc: "Stops a host's servers as SIGSTOP does: they neither accept, read nor answer, and its kernel goes on.",
+    doc: "Stops a host's servers as SIGSTOP does: they neither accept, read nor answer, and its kernel goes on. Of a node these are \
+          its own and those of pods in its namespace (`hostNetwork`), as with `stop`, `kill` and `reload`: pods inside of it go on.",
     fields: &[AS, HOST],
 };
 
 pub(super) static POWER_OFF: Section = Section {
     name: "`power_off`",
-    doc: "Takes a host's power: its sockets are gone, and no FIN and no RST leaves it. To a load balancer the instance is still \
-          running, so that it fails its checks and is not `unused`.",
+    doc: "Takes a host's power: its sockets and what it tracks of connections are gone, no FIN and no RST leaves it, and programs of \
+          `run` end (`failed`) or do not begin there. A node takes its pods with it; a router takes its bridges, and hosts behind \
+          it have their power but reach nobody. To a load balancer the instance is still running, so that it fails its checks and \
+          is not `unused`.",
     fields: &[AS, HOST],
 };
 
 pub(super) static LINK_DOWN: Section = Section {
     name: "`link_down`",
-    doc: "Cuts a host's link: nothing comes in or out, and its kernel and servers go on.",
+    doc: "Cuts a host's link: nothing comes in or out, and its kernel and servers go on. Those inside of it (pods of a node, hosts behind a router) \
+          reach each other and it.",
     fields: &[AS, HOST],
 };
 
@@ -145,8 +149,8 @@ pub(super) static DROP: Section = Section {
 
 pub(super) static HEAL: Section = Section {
     name: "`heal`",
-    doc: "Undoes faults: of a host (`heal: web1`: frozen servers go on, its link is up, its power is back but its \
-        servers are not), of a `drop` step by its name, or, with neither, all of them.",
+    doc: "Undoes faults: of a host (`heal: web1`: frozen servers go on, its link is up, its power is back, and \
+        with a node's that of its pods, but its servers are not), of a `drop` step by its name, or, with neither, all of them.",
     fields: &[
         AS,
         field(
