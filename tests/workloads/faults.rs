@@ -338,3 +338,37 @@ steps:
     }
     has(case.step("routes"), json!({ "stdout": "1\n" }));
 }
+
+/// The table of what stands for IPVS is in the node's memory.
+#[test]
+fn a_node_s_service_proxy_forgets_with_its_power() {
+    let Some(lab) = play(
+        r#"
+kubernetes:
+  emulate: { proxy_mode: ipvs }
+  nodes: { n1: { zone: a }, n2: { zone: a } }
+  pods:
+    cli: { node: n1 }
+    web: { node: n2, serve: { 80: echo } }
+  services:
+    front: { type: ClusterIP, selector: web, ports: [{ port: 80 }] }
+steps:
+  - connect: { as: held, from: cli, to: "front:80" }
+  - power_off: { as: dies, host: n1 }
+"#,
+        &[
+            ("power", "{}"),
+            ("link", "{ steps.dies: { link_down: { host: n1 } } }"),
+        ],
+    ) else {
+        return;
+    };
+    for (name, entries) in [("power", 0), ("link", 1)] {
+        let case = lab.case(name);
+        fine(case.step("held"));
+        has(
+            &case.evidence["hosts"]["n1"]["service_proxy"],
+            json!({ "entries": entries, "connections": 1 }),
+        );
+    }
+}
