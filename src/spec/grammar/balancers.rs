@@ -104,7 +104,8 @@ pub static BALANCER: Section = Section {
             "ip_address_type",
             Default("ipv4"),
             Type::Word(&BALANCER_FAMILIES),
-            "`dualstack`: each of its zonal addresses has an IPv6 address besides.",
+            "`dualstack`: each of its zonal addresses has an IPv6 address besides. A network balancer's only: at AWS application \
+                balancers have it as well, and this release does not emulate that (HP0668).",
         ),
         field(
             "zones",

@@ -42,11 +42,12 @@ fn of_target(trace: &Trace, group: &str, name: &str, target: &TargetEvidence) ->
         ),
     };
     let summary = format!(
-        "{name} was deregistered from {group} and drained for {}{}. {} after that it still answered {}: the balancer keeps what \
+        "{name} was deregistered from {group} and drained for {}{}. {}{} after that it still answered {}: the balancer keeps what \
          connections have, and ends none.{newcomers}",
         lapse(unused - draining),
         cloud(evidence, unused - draining),
         lapse(last.t - unused),
+        cloud(evidence, last.t - unused),
         name_all(trace, &connections),
     );
     let state = format!(

@@ -41,9 +41,9 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "The link of {} is down, and nobody says so: no FIN, no RST, no ICMP. {} sent what it has to say over {} {} in {}, \
-             none of it arrived, and its kernel has not given up.{others}",
-            peer(trace, first),
+            "{}, and nobody says so: no FIN, no RST, no ICMP. {} sent what it has to say over {} {} in {}, none of it arrived, and \
+             its kernel has not given up.{others}",
+            gone(trace, first),
             sender(trace, first),
             quoted(trace, first.connection),
             count(first.lost.len(), "time"),
@@ -101,6 +101,33 @@ fn void(trace: &Trace, connection: usize, toward_target: bool) -> Option<Void> {
         toward_target,
         lost,
     })
+}
+
+/// What took the other end away, by the last step before the last attempt that names it.
+fn gone(trace: &Trace, void: &Void) -> String {
+    let peer = peer(trace, void);
+    let last = void.lost.last().map_or(0.0, |p| trace.sent(*p).t);
+    let mut steps = trace.evidence.steps.iter();
+    let cut = steps.rfind(|step| {
+        let host = ["power off ", "link down "]
+            .into_iter()
+            .find_map(|fault| step.label.strip_prefix(fault));
+        step.at <= last && host.is_some_and(|host| names(host, peer))
+    });
+    match cut {
+        Some(step) if step.label.starts_with("power") => format!("The power of {peer} is off"),
+        _ => format!("The link of {peer} is down"),
+    }
+}
+
+/// A step's word names a host: by its name, or by that of all that are alike (`desk` of `desk-2`).
+fn names(word: &str, host: &str) -> bool {
+    let number = host.strip_prefix(word);
+    let alike = |rest: &str| {
+        let digits = rest.strip_prefix('-').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    number.is_some_and(|rest| rest.is_empty() || alike(rest))
 }
 
 fn sender<'a>(trace: &Trace<'a>, void: &Void) -> &'a str {

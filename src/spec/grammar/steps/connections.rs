@@ -162,7 +162,7 @@ pub(super) static EXCHANGE: Section = Section {
 
 pub(super) static RECEIVE: Section = Section {
     name: "`receive`",
-    doc: "Only receives.",
+    doc: "Only receives. Of UDP, one datagram is what it waits for each time, however long it is.",
     fields: &[AS, OVER, BYTES, TIMES, EVERY, timeout("2s"), BACKGROUND],
 };
 

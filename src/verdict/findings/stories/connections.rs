@@ -138,6 +138,14 @@ fn who_came_while_the_target_drained_is_told_as_well() {
         "web1 was deregistered from web and drained for 2.00 s. 1.00 s after that it still answered \"talk\": the balancer keeps \
          what connections have, and ends none."
     );
+    kit.evidence.time_scale = 20.0;
+    let scaled = summary(&kit).expect("the finding");
+    assert!(
+        scaled.contains(
+            "drained for 2.00 s (40 s of the cloud's time). 1.00 s (20 s of the cloud's time) after that it"
+        ),
+        "{scaled}"
+    );
     kit.now = 2000.0;
     kit.connect("late", 40002, "front/a", "web1");
     let summary = summary(&kit).expect("the finding");

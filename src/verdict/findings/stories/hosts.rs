@@ -1,7 +1,7 @@
 //! What hosts do by themselves: kernels, programs, and hosts that are gone.
 
 use super::{shown, talking};
-use crate::evidence::{Conntrack, HostEvidence};
+use crate::evidence::{Conntrack, HostEvidence, StepResult};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
     asymmetric_path, delayed_ack, icmp_rate_limit, ignored_reset, self_connect, unread_close,
@@ -40,6 +40,35 @@ fn who_says_the_same_to_nobody_is_told_how_often_and_how_long() {
          times in 854.3 ms, none of it arrived, and its kernel has not given up."
     );
     assert_eq!(found.packets, [7, 8, 9, 10]);
+}
+
+#[test]
+fn a_host_without_power_is_told_from_one_without_a_link() {
+    let head = |faults: &[(f64, &str)]| {
+        let mut kit = cut_off(true);
+        for (at, label) in faults {
+            kit.evidence.steps.push(StepResult {
+                at: *at,
+                label: (*label).into(),
+                ..StepResult::default()
+            });
+        }
+        let found = told(&kit, vanished_peer::KIND).expect("the finding");
+        let (head, _) = found.summary.split_once(',').expect("two halves");
+        head.to_owned()
+    };
+    assert_eq!(head(&[(1.0, "power off web1")]), "The power of web1 is off");
+    let others = [
+        &[(1.0, "power off web")][..],
+        &[(1.0, "power off web1-2")],
+        &[(1.0, "power off client")],
+        &[(1.0, "link down web1")],
+        &[(1.0, "power off web1"), (2.0, "link down web1")],
+        &[(9e9, "power off web1")],
+    ];
+    for faults in others {
+        assert_eq!(head(faults), "The link of web1 is down", "{faults:?}");
+    }
 }
 
 #[test]
@@ -287,7 +316,14 @@ fn a_window_that_opens_before_anybody_asks_is_no_stall() {
 
 #[test]
 fn a_rst_that_is_not_believed_is_told_with_its_distance() {
-    let found = told(&not_believed(true), ignored_reset::KIND).expect("the finding");
+    let mut kit = not_believed(true);
+    for counter in ["TcpExtTCPChallengeACK", "TcpEstabResets"] {
+        kit.counter("client", counter, 1);
+    }
+    let found = told(&kit, ignored_reset::KIND).expect("the finding");
+    // Of resets that were believed, so of another connection.
+    let counters: Vec<&str> = found.counters.iter().map(|one| one.1.as_str()).collect();
+    assert_eq!(counters, ["TcpExtTCPChallengeACK"]);
     assert!(
         found.summary.starts_with(
             "client did not believe a RST to \"talk\": its number was 100 off the one that was expected next. It was inside the \
