@@ -2,8 +2,9 @@
 //! neighbours. Not here: its time (see `length`).
 
 use crate::fabric::config::Balancer;
-use crate::plan::{Attachment, HostId, Plan, Request, Verb, Veth, Wiring};
-use std::collections::HashMap;
+use crate::plan::{App, Attachment, HostId, Plan, Request, Verb, Veth, Wiring};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Descriptors of a case besides its hosts' and its sockets': the fabric's own, files that are open for a moment.
@@ -18,8 +19,8 @@ pub struct Need {
     pub here: usize,
     /// Seats in annexes.
     pub seats: usize,
-    /// Places in the table of neighbours that all namespaces of a machine share: who is on a bridge may ask for everybody else
-    /// there. What needs no ARP takes none, since the kernel lets go of that when it needs the place.
+    /// Places in the table of neighbours that all namespaces of a machine share: who is on a bridge asks for the one whose it
+    /// is, and for those there that it speaks to. What needs no ARP takes none, since the kernel lets go of that when it needs the place.
     pub neighbours: usize,
 }
 
@@ -56,20 +57,70 @@ impl Need {
     }
 }
 
-/// Of each bridge, who it belongs to and all on it, each with all others.
+/// Of each bridge: all on it with the one whose it is, and with each other where one may speak to the other.
 fn neighbours(plan: &Plan) -> usize {
-    let mut bridges: HashMap<(HostId, &str), usize> = HashMap::new();
-    for host in &plan.hosts {
+    let dials = || plan.steps.iter().flat_map(|step| step.verb.dials());
+    let dialers: HashSet<HostId> = dials().map(|dial| dial.from).collect();
+    let dialled: HashSet<IpAddr> = dials()
+        .flat_map(|dial| &dial.to)
+        .map(|endpoint| endpoint.address.ip())
+        .collect();
+    let run_on = plan.steps.iter().filter_map(|step| match &step.verb {
+        Verb::Run { host, .. } => Some(*host),
+        _ => None,
+    });
+    let run_on: HashSet<HostId> = run_on.collect();
+    let mut bridges: HashMap<(HostId, &str), OnBridge> = HashMap::new();
+    for (id, host) in (0..).map(HostId).zip(&plan.hosts) {
         if let Attachment::Inside(Veth {
             parent,
             wiring: Wiring::Bridged { bridge, .. },
             ..
         }) = &host.attachment
         {
-            *bridges.entry((*parent, bridge)).or_default() += 1;
+            let mut servers = host.servers.iter();
+            let has_programs = host.setup.is_some()
+                || run_on.contains(&id)
+                || servers.any(|server| matches!(server.app, App::Command { .. }));
+            let asked = !host.servers.is_empty() || dialled.contains(&host.address.into());
+            let all = bridges.entry((*parent, bridge)).or_default();
+            all.add(has_programs, dialers.contains(&id), asked);
         }
     }
-    bridges.values().map(|hosts| (hosts + 1) * hosts).sum()
+    bridges.values().map(OnBridge::neighbours).sum()
+}
+
+/// Hosts on a bridge.
+#[derive(Debug, Default)]
+struct OnBridge {
+    all: usize,
+    /// With programs, which may speak to anybody.
+    programs: usize,
+    /// Of the others, those from which steps connect, those to which somebody may, and those that are both.
+    dialers: usize,
+    asked: usize,
+    both: usize,
+}
+
+impl OnBridge {
+    fn add(&mut self, has_programs: bool, dials: bool, asked: bool) {
+        self.all += 1;
+        if has_programs {
+            self.programs += 1;
+            return;
+        }
+        self.dialers += usize::from(dials);
+        self.asked += usize::from(asked);
+        self.both += usize::from(dials && asked);
+    }
+
+    /// Two of each pair: each knows the other.
+    fn neighbours(&self) -> usize {
+        let among = |number: usize| number * number.saturating_sub(1) / 2;
+        let of_programs = self.programs * (self.all - self.programs) + among(self.programs);
+        let of_steps = self.dialers * self.asked - self.both - among(self.both);
+        2 * (self.all + of_programs + of_steps)
+    }
 }
 
 /// Connections that clients have open at once, at most.
@@ -160,12 +211,34 @@ mod tests {
     }
 
     #[test]
-    fn who_is_on_a_bridge_may_know_everybody_else_there() {
-        let text = "title: t\nhosts:\n  router: {}\n  a: { behind: router, count: 3 }\n  b: { behind: { router: other } }\n  web: { serve: { 80: echo } }\n\
-                    steps:\n  - connect: { as: one, from: b, to: web }\nworks: [one.ok]\ncases:\n  only: { kind: control }\n";
-        let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
-        // Four on one bridge, two on the other.
-        assert_eq!(Need::of(&plans[0], 1000).neighbours, 4 * 3 + 2);
+    fn who_is_on_a_bridge_knows_whom_it_may_speak_to() {
+        let needed = |of_a: &str, steps: &str| {
+            let text = format!(
+                "title: t\nhosts:\n  router: {{}}\n  a: {{ behind: router, count: 3{of_a} }}\n  b: {{ behind: {{ router: other }} }}\n  \
+                 web: {{ serve: {{ 80: echo }} }}\nsteps:\n  - connect: {{ as: one, from: b, to: web }}\n{steps}works: [one.ok]\n\
+                 cases:\n  only: {{ kind: control }}\n"
+            );
+            let plans = crate::plan::read(text.as_bytes(), "t/t.yaml").expect("a good lab");
+            Need::of(&plans[0], 1000).neighbours
+        };
+        // Three on one bridge and one on the other, each with the router.
+        assert_eq!(needed("", ""), 8);
+        let all = "  - load: { as: two, from: a, to: web, connections: 1 }\n";
+        assert_eq!(needed("", all), 8);
+        // Each of the three with the two others.
+        let pairs = 2 * 3;
+        assert_eq!(needed(", serve: { 80: echo }", all), 8 + pairs);
+        assert_eq!(needed(", setup: 'true'", ""), 8 + pairs);
+        assert_eq!(
+            needed(", serve: { 80: { command: 'true' } }", ""),
+            8 + pairs
+        );
+        // One with both others.
+        let one = "  - connect: { as: two, from: a-1, to: 'a-2:80' }\n";
+        assert_eq!(needed("", one), 8 + 2);
+        assert_eq!(needed(", serve: { 80: echo }", one), 8 + 4);
+        let run = "  - run: { on_host: a-1, command: 'true' }\n";
+        assert_eq!(needed("", run), 8 + 4);
     }
 
     #[test]
