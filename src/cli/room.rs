@@ -209,7 +209,7 @@ mod tests {
             .expect("there is room");
         let limit = Duration::from_millis(50);
         let waits = tokio::time::timeout(limit, room.take(&plans[0], &mut cancel)).await;
-        assert!(waits.is_err(), "the first has all places");
+        assert!(waits.is_err(), "the first has most places");
         drop(first);
         let second = room.take(&plans[0], &mut cancel);
         let second = tokio::time::timeout(Duration::from_secs(5), second).await;

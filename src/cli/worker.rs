@@ -145,6 +145,7 @@ async fn all(
     if interrupted {
         outcomes.extend(cut_short(&jobs, &over));
     }
+    // From here on it may take as long as whoever reads the reports.
     drop(unfinished);
     let published = publish(args, &outcomes, left_out, began);
     if interrupted {

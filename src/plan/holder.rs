@@ -1,6 +1,6 @@
-//! What has AWS attributes.
+//! What has AWS attributes: load balancers of three kinds, target groups, and listeners.
 
-/// What has attributes.
+/// Whose an attribute is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     Balancer,

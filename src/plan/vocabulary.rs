@@ -23,6 +23,11 @@ pub const ERRORS: &[&str] = &[
     "failed",
 ];
 
+/// How labels of steps begin that take a host from the network; the host's name follows.
+pub const POWER_OFF: &str = "power off ";
+/// The same of one that leaves it its power.
+pub const LINK_DOWN: &str = "link down ";
+
 /// How a connection ended; empty when it never stood.
 pub const ENDINGS: &[&str] = &["", "open", "eof", "reset", "closed", "timeout"];
 

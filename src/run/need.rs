@@ -20,7 +20,8 @@ pub struct Need {
     /// Seats in annexes.
     pub seats: usize,
     /// Places in the table of neighbours that all namespaces of a machine share: who is on a bridge asks for the one whose it
-    /// is, and for those there that it speaks to. What needs no ARP takes none, since the kernel lets go of that when it needs the place.
+    /// is, and for those there that it speaks to. What needs no ARP takes none, since the kernel lets go of that when it needs
+    /// the place.
     pub neighbours: usize,
 }
 
@@ -82,7 +83,9 @@ fn neighbours(plan: &Plan) -> usize {
             let has_programs = host.setup.is_some()
                 || run_on.contains(&id)
                 || servers.any(|server| matches!(server.app, App::Command { .. }));
-            let asked = !host.servers.is_empty() || dialled.contains(&host.address.into());
+            let mut addresses = std::iter::once(&host.address).chain(&host.addresses);
+            let asked = !host.servers.is_empty()
+                || addresses.any(|address| dialled.contains(&IpAddr::from(*address)));
             let all = bridges.entry((*parent, bridge)).or_default();
             all.add(has_programs, dialers.contains(&id), asked);
         }

@@ -1,8 +1,9 @@
 //! The lab by hand: a case's world that stays up, and what can be done in it.
 //!
 //! `up` puts it up and `serve` keeps it, in processes of their own; `wire` is what is said between them and all other
-//! commands, `state` what is on disk meanwhile, `choice` which of several labs a command means. `enter` (`exec`, `shell`), `act` (`do`), `capture` and `metrics` work in it, `down` ends it,
-//! `ps` and `clean` tell of all of them. `draft` (`new`) begins a lab of one's own.
+//! commands, `state` what is on disk meanwhile, `choice` which of several labs a command means. `enter` (`exec`, `shell`),
+//! `act` (`do`), `capture` and `metrics` work in it, `down` ends it, `ps` and `clean` tell of all of them. `draft` (`new`)
+//! begins a lab of one's own.
 
 mod act;
 mod capture;

@@ -7,6 +7,7 @@ use crate::fabric::config::{BalancerId, PortId, ZonalId};
 use crate::fabric::faults::{DropRule, End, flag};
 use crate::plan::balancers::Balancer;
 use crate::plan::hosts::Hosts;
+use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF};
 use crate::plan::{Fault, HostId, Sink, StepId};
 use crate::spec::{self, Body};
 
@@ -170,8 +171,8 @@ pub(super) fn label(fault: &spec::Fault) -> String {
     let text = |name: &Option<Spanned<String>>| name.as_ref().map(|name| name.value.clone());
     match fault {
         spec::Fault::Freeze { host } => format!("freeze {}", host.value),
-        spec::Fault::PowerOff { host } => format!("power off {}", host.value),
-        spec::Fault::LinkDown { host } => format!("link down {}", host.value),
+        spec::Fault::PowerOff { host } => format!("{POWER_OFF}{}", host.value),
+        spec::Fault::LinkDown { host } => format!("{LINK_DOWN}{}", host.value),
         spec::Fault::Drop {
             from, to, flags, ..
         } => {

@@ -161,7 +161,9 @@ impl Surroundings for Live {
     }
 
     fn carries(&self, client: SocketAddrV4, choice: Choice, local: SocketAddrV4) -> Arc<Bytes> {
-        self.pairs.carries(&self.station, client, choice, local)
+        let station = &self.station;
+        let at = (&*station.journal, station.place);
+        self.pairs.carries(at, client, choice, local)
     }
 
     fn answered(&self, client: SocketAddrV4, asked: Instant, status: u16) {

@@ -5,6 +5,7 @@
 //! now, and one that only reads, which sends nothing that could be lost (see `stale_connection`).
 
 use super::{cite, count, counters, distinct, lapse, name_all, quoted};
+use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_later_fragment};
 
@@ -109,13 +110,13 @@ fn gone(trace: &Trace, void: &Void) -> String {
     let last = void.lost.last().map_or(0.0, |p| trace.sent(*p).t);
     let mut steps = trace.evidence.steps.iter();
     let cut = steps.rfind(|step| {
-        let host = ["power off ", "link down "]
+        let host = [POWER_OFF, LINK_DOWN]
             .into_iter()
             .find_map(|fault| step.label.strip_prefix(fault));
         step.at <= last && host.is_some_and(|host| names(host, peer))
     });
     match cut {
-        Some(step) if step.label.starts_with("power") => format!("The power of {peer} is off"),
+        Some(step) if step.label.starts_with(POWER_OFF) => format!("The power of {peer} is off"),
         _ => format!("The link of {peer} is down"),
     }
 }

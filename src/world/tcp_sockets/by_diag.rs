@@ -1,4 +1,6 @@
-//! TCP sockets of a namespace by sock_diag(7), those that listen by a question of their own. Not here: what they are told by where the kernel has none (see `by_proc`).
+//! TCP sockets of a namespace by sock_diag(7), those that listen by a question of their own.
+//!
+//! Not here: what they are told by where the kernel has none (see `by_proc`).
 
 use super::socket::{TcpListener, TcpSocket, state_name, timer_word};
 use crate::world::dump;

@@ -2,8 +2,8 @@
 //! request of the client went over.
 
 use super::Choice;
-use crate::run::proxy::Station;
-use crate::run::proxy::journal::{Bytes, Closed, Pair};
+use crate::fabric::Place;
+use crate::run::proxy::journal::{Bytes, Closed, Journal, Pair};
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -24,7 +24,7 @@ impl Pairs {
     /// A request of this client goes over the connection to a target whose own end this is. Whom its bytes count for.
     pub(in crate::run::proxy) fn carries(
         &self,
-        station: &Station,
+        (journal, place): (&Journal, Place),
         client: SocketAddrV4,
         choice: Choice,
         local: SocketAddrV4,
@@ -40,8 +40,8 @@ impl Pairs {
             return Arc::clone(&pair.bytes);
         }
         let bytes = Arc::<Bytes>::default();
-        own.push(station.journal.add(Pair {
-            place: station.place,
+        own.push(journal.add(Pair {
+            place,
             client,
             local,
             group: choice.group,
@@ -63,5 +63,46 @@ impl Pairs {
             pair.closed
                 .get_or_init(|| (Instant::now(), Closed::Finished));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabric::config::{BalancerId, GroupId, ZonalId};
+
+    #[test]
+    fn who_comes_back_behind_somebody_else_is_written_down() {
+        let (pairs, journal) = (Pairs::default(), Journal::default());
+        let place = Place {
+            balancer: BalancerId(0),
+            zonal: ZonalId(0),
+            port: 80,
+        };
+        let choice = || Choice {
+            group: GroupId(0),
+            target: 0,
+            address: "10.0.0.10:80".parse().expect("an address"),
+            fail_open: false,
+        };
+        let local = "10.0.1.5:40001".parse().expect("an address");
+        let asks = |client: &str| {
+            let client = client.parse().expect("an address");
+            pairs.carries((&journal, place), client, choice(), local);
+        };
+        let resumed = || -> Vec<usize> {
+            let all = journal.pairs().into_iter();
+            all.map(|pair| pair.resumed.lock().expect("nobody panics").len())
+                .collect()
+        };
+        let (one, other) = ("198.51.100.10:1", "198.51.100.10:2");
+        for client in [one, one, other, other] {
+            asks(client);
+        }
+        assert_eq!(resumed(), [0, 0]);
+        for client in [one, one, other] {
+            asks(client);
+        }
+        assert_eq!(resumed(), [1, 1]);
     }
 }
