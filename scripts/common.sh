@@ -57,7 +57,7 @@ need_unpacked() {
         mkdir -p "$folder/partial" "$folder/run"
         (
             cd "$folder"
-            apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$folder" install "$2" >&2
+            apt-get -qq -y --no-install-recommends --download-only -o APT::Sandbox::User=root -o Dir::Cache::archives="$folder" install "$2" >&2
             for package in *.deb; do dpkg-deb -x "$package" .; done
         )
         binary=$(find "$folder/usr" -path "*bin/$1" | head -n 1)

@@ -4,7 +4,7 @@
 //! The devices stay up: routes and neighbours of a device that goes down are gone, and a story may have changed them.
 
 use super::netlink::Netlink;
-use super::{Error, World, inside, tracked, tun};
+use super::{Error, World, inside, tcp_sockets, tracked, tun};
 use crate::plan::HostId;
 
 /// What veths have when they are made, and what stands for no power.
@@ -42,13 +42,18 @@ impl World {
         Ok(())
     }
 
-    /// Empties a host's table of connection tracking.
+    /// Ends a host's TCP sockets but those that listen, where the kernel can (see `tcp_sockets`), and empties its table of connection
+    /// tracking. With its ways out cut nobody hears of it.
     ///
     /// # Errors
     /// What the kernel refused.
     pub async fn forget_connections(&self, host: HostId) -> Result<(), Error> {
         let host = self.host(host);
-        let forgotten = host.namespace.call(tracked::forget_all).await;
+        let forget = || {
+            tcp_sockets::end_tcp_sockets();
+            tracked::forget_all()
+        };
+        let forgotten = host.namespace.call(forget).await;
         forgotten.map_err(|error| {
             Error::io("empty the table of connection tracking", &error)
                 .on(&host.name)

@@ -82,6 +82,34 @@ steps:
     assert!(said.iter().all(|p| p["flags"] != "F."));
 }
 
+/// Neither what a program had open, nor what a load opens and waits for, is there when the power is back.
+#[test]
+fn what_ran_on_a_host_does_not_outlive_its_power() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo, 81: sink, 82: echo } }
+steps:
+  - run:  { as: program, on_host: client, command: "bash -c 'exec 3<>/dev/tcp/web/82; sleep 60'", background: true }
+  - load: { as: calls, from: client, to: "web:80", connections: 1000, rate: 50, background: true }
+  - load: { as: waits, from: client, to: "web:81", request: 100, timeout: 60s, background: true }
+  - wait_until: { as: there, that: '[":80", ":81", ":82"].all(port, hosts.client.sockets.exists(s, s.remote.endsWith(port)))', timeout: 10s }
+  - power_off: client
+  - wait_until: { as: over, that: "waits.failed == 1 && calls.attempts > 0", timeout: 10s }
+  - heal: { as: back, host: client }
+  - run: { as: left, on_host: client, command: "ss -Htan" }
+"#,
+    ) else {
+        return;
+    };
+    fine(case.step("there"));
+    fine(case.step("over"));
+    assert_eq!(case.step("waits")["errors"]["failed"], 1);
+    assert!(case.step("calls")["attempts"].as_i64() < Some(1000));
+    has(case.step("left"), json!({ "stdout": "" }));
+}
+
 #[test]
 fn who_looks_at_a_reset_connection_takes_no_error_from_who_uses_it() {
     let Some(case) = once(

@@ -3,7 +3,7 @@
 use super::Story;
 use super::transfers::dense_errors;
 use crate::evidence::{Answer, Detail, Load};
-use crate::plan::{Dial, Request, Verb};
+use crate::plan::{Dial, HostId, Request, Verb};
 use crate::run::client::request::Talk;
 use crate::run::client::{Client, Ending};
 use crate::run::word::Fault;
@@ -11,6 +11,8 @@ use crate::world::socket::ClientOptions;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -65,7 +67,8 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
     let began = Instant::now();
     let mut running = FuturesUnordered::new();
     let mut done = Vec::with_capacity(*connections as usize);
-    for turn in 0..*connections {
+    let mut dark = pin!(loses_power(story, dial.from));
+    'turns: for turn in 0..*connections {
         running.push(async move { (turn, one(story, number, dial, turn).await) });
         let next = match rate {
             Some(rate) => began + Duration::from_secs_f64(f64::from(turn + 1) / rate),
@@ -78,6 +81,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
                     if rate.is_none() && which == turn { break; }
                 }
                 () = sleep_until(next) => break,
+                () = &mut dark => break 'turns,
             }
         }
     }
@@ -86,6 +90,14 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
     }
     done.sort_by_key(|(turn, _)| *turn);
     done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Waits until a host's power goes. What begins without power goes on, and reaches nobody.
+async fn loses_power(story: &Story, host: HostId) {
+    if story.is_dead(host) {
+        pending::<()>().await;
+    }
+    story.dies(host).await;
 }
 
 async fn one(story: &Story, number: usize, dial: &Dial, turn: u32) -> (Client, Talk) {

@@ -1,15 +1,15 @@
-//! TCP sockets of a namespace by sock_diag(7), those that listen by a question of their own.
+//! TCP sockets of a namespace by sock_diag(7), those that listen by a question of their own; and their end.
 //!
 //! Not here: what they are told by where the kernel has none (see `by_proc`).
 
 use super::socket::{TcpListener, TcpSocket, state_name, timer_word};
 use crate::world::dump;
-use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
+use netlink_packet_sock_diag::{SockDiagDestroy, SockDiagMessage};
 use rtnetlink::packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable,
 };
@@ -25,8 +25,37 @@ const NEW_SYN_RECV: u32 = 1 << 12;
 /// # Errors
 /// When the kernel has no sock_diag for TCP (ENOENT), or gives no netlink socket.
 pub(in crate::world) fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
+    dumped(connected(), Told::socket)
+}
+
+/// Ends every TCP socket of this thread's namespace that does not listen, those in TIME_WAIT and those that no program has any more
+/// included. Who still has one is told ECONNABORTED; a peer that can be reached is sent a RST.
+///
+/// # Errors
+/// When the kernel has no sock_diag for TCP (ENOENT), or ends no sockets (EOPNOTSUPP: before Linux 4.5, or built without INET_DIAG_DESTROY).
+pub(in crate::world) fn end_tcp_sockets() -> io::Result<()> {
+    let ends = dumped(connected(), |told| match told.message {
+        SockDiagMessage::InetResponse(response) => {
+            Some((response.header.family, response.header.socket_id))
+        }
+        _ => None,
+    })?;
+    let socket = dump::socket(NETLINK_SOCK_DIAG)?;
+    for (family, id) in ends {
+        let one = question(family, id, connected()).message;
+        match dump::ask(&socket, SockDiagDestroy::new(one)) {
+            // It ended by itself.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            ended => _ = ended?,
+        }
+    }
+    Ok(())
+}
+
+/// All states but that of listeners.
+fn connected() -> StateFlags {
     let all = StateFlags::all() | StateFlags::from_bits_retain(NEW_SYN_RECV);
-    dumped(all.difference(StateFlags::LISTEN), Told::socket)
+    all.difference(StateFlags::LISTEN)
 }
 
 /// Every TCP socket of this thread's namespace that listens. The kernel walks through the machine's table of them.

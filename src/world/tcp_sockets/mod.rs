@@ -25,6 +25,13 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     })
 }
 
+/// Ends all TCP sockets of this thread's namespace but those that listen, as when the power goes. A kernel that ends none keeps them.
+pub(super) fn end_tcp_sockets() {
+    if let Err(error) = by_diag::end_tcp_sockets() {
+        tracing::debug!(%error, "sockets are not ended");
+    }
+}
+
 /// The listening TCP sockets of this thread's namespace, in the order of their ends.
 ///
 /// # Errors

@@ -74,10 +74,10 @@ pub(super) static FREEZE: Section = Section {
 
 pub(super) static POWER_OFF: Section = Section {
     name: "`power_off`",
-    doc: "Takes a host's power: its sockets and what it tracks of connections are gone, no FIN and no RST leaves it, and programs of \
-          `run` end (`failed`) or do not begin there. A node takes its pods with it; a router takes its bridges, and hosts behind \
-          it have their power but reach nobody. To a load balancer the instance is still running, so that it fails its checks and \
-          is not `unused`.",
+    doc: "Takes a host's power: its sockets and what it tracks of connections are gone, no FIN and no RST leaves it, programs of `run` \
+          end (`failed`) or do not begin there, and loads end, with what they had under way (`failed`). A node takes its pods with it; \
+          a router takes its bridges, and hosts behind it have their power but reach nobody. To a load balancer the instance is still \
+          running, so that it fails its checks and is not `unused`.",
     fields: &[AS, HOST],
 };
 
