@@ -3,7 +3,7 @@
 //! What is documented must be accepted, in each of its spellings. Wrong labs are in `tests/diagnostics/`.
 
 use hairpin::diag::{Format, render};
-use hairpin::plan::{self, Plan};
+use hairpin::plan::{self, App, Plan};
 use std::fs;
 use std::path::Path;
 
@@ -40,4 +40,22 @@ fn titles_and_what_a_case_shows_are_one_line_in_block_style_too() {
     );
     assert_eq!(plans[0].title, "folded title");
     assert_eq!(plans[0].shows, "nothing much");
+}
+
+#[test]
+fn names_of_hosts_are_addresses_in_what_starts_a_program() {
+    let plans = plans(
+        "programs.yaml",
+        "title: a proxy\nhosts:\n  proxy: { zone: a, serve: { 80: { command: 'exec proxy --to $web:80 --pid $$' } } }\n\
+         \x20 web: { zone: a, address: 10.0.0.77, serve: { 80: echo } }\n\
+         steps: [{ wait: 1ms }]\ncases: { only: { kind: control } }\n",
+    );
+    let servers = plans[0].hosts.iter().flat_map(|host| &host.servers);
+    let commands: Vec<&str> = servers
+        .filter_map(|server| match &server.app {
+            App::Command { command, .. } => Some(command.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(commands, ["exec proxy --to 10.0.0.77:80 --pid $"]);
 }

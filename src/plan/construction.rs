@@ -48,7 +48,11 @@ pub(super) fn host(
             .map(|(port, serve)| Server {
                 port: port.value.port,
                 udp: port.value.udp,
-                app: serve.app.clone().with_times(|time| clock.lapse(time)),
+                app: serve
+                    .app
+                    .clone()
+                    .with_times(|time| clock.lapse(time))
+                    .with_command(|text| places.fill(text)),
                 proxy_protocol: serve.proxy_protocol.is_some(),
             })
             .collect(),

@@ -1,4 +1,4 @@
-//! `$name` in the text that operators write (`nft`, `iptables`, `setup`, `run`): a host's address;
+//! `$name` in the text that operators write (`nft`, `iptables`, `setup`, `command`, `run`): a host's address;
 //! `$name.ipv6`: its IPv6 address.
 //!
 //! Only names of the lab are replaced: nft's own `define`s and the shell's variables stay as they are. `$$` is a

@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::last_words;
 use super::wrap::count;
-use crate::evidence::{Connection, Detail, Evidence, Packet};
+use crate::evidence::{Connection, Detail, Evidence, Packet, from_sending_to_end};
 use crate::plan::Kind;
 use crate::verdict::ladder::{self, Ladder};
 use crate::verdict::{ClaimTruth, ClaimVerdict, Verdict, cited, findings};
@@ -293,12 +293,15 @@ fn last_packets(evidence: &Evidence, connection: usize) -> Vec<String> {
     };
     // Behind a router that translates it the network knows it by another end.
     let own = |end: &String| *end == c.local || (*end == c.left_as && !end.is_empty());
-    let ours = |packet: &&Packet| {
-        let toward_target = own(&packet.from) && packet.to == c.remote;
-        let toward_client = packet.from_after == c.remote && own(&packet.to_after);
-        packet.protocol == c.protocol && (toward_target || toward_client)
+    let ours = |(sent, ended): &(&Packet, &Packet)| {
+        let toward_target = own(&sent.from) && sent.to == c.remote;
+        let toward_client = ended.from_after == c.remote && own(&ended.to_after);
+        sent.protocol == c.protocol && (toward_target || toward_client)
     };
-    let packets: Vec<&Packet> = evidence.packets.iter().filter(ours).collect();
+    let records = &evidence.packets;
+    let all = from_sending_to_end(records).into_iter();
+    let all = all.map(|(sent, ended)| (&records[sent], &records[ended]));
+    let packets: Vec<(&Packet, &Packet)> = all.filter(ours).collect();
     let name = evidence
         .steps
         .get(c.step)
@@ -326,21 +329,21 @@ fn last_packets(evidence: &Evidence, connection: usize) -> Vec<String> {
     lines.extend(
         packets[packets.len() - shown..]
             .iter()
-            .map(|p| packet_line(p)),
+            .map(|(sent, ended)| packet_line(sent, ended)),
     );
     lines
 }
 
 /// `  20.10 ms  web1 -> client  10.0.1.10:80 > 198.51.100.7:40000 [S.] len 0, forwarded`
-fn packet_line(packet: &Packet) -> String {
-    let receiver = if packet.receiver.is_empty() {
+fn packet_line(sent: &Packet, ended: &Packet) -> String {
+    let receiver = if ended.receiver.is_empty() {
         "nobody"
     } else {
-        packet.receiver.as_str()
+        ended.receiver.as_str()
     };
     format!(
         "  {:.2} ms  {} to {receiver}  {} > {} [{}] len {}, {}",
-        packet.t, packet.sender, packet.from, packet.to, packet.flags, packet.len, packet.fate
+        sent.t, sent.sender, sent.from, sent.to, sent.flags, sent.len, ended.fate
     )
 }
 

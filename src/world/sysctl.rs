@@ -101,6 +101,10 @@ impl Settings {
             io::ErrorKind::NotFound => failure.hint(
                 "this kernel knows no such value; a module may bring it (`modprobe tcp_bbr`)",
             ),
+            io::ErrorKind::PermissionDenied if name == CONGESTION_CONTROL => {
+                let allowed = fs::read_to_string(self::path(ALLOWED)).unwrap_or_default();
+                failure.hint(not_allowed(value, &allowed))
+            }
             io::ErrorKind::PermissionDenied => {
                 failure.hint("it belongs to the whole machine, not to a network namespace")
             }
@@ -289,13 +293,24 @@ fn inherited_otherwise() -> Vec<String> {
     names.filter(|name| !is_zero(name)).collect()
 }
 
+const CONGESTION_CONTROL: &str = "net.ipv4.tcp_congestion_control";
+
+/// Outside the machine's first namespace only these may be chosen (net/ipv4/tcp_cong.c, `tcp_set_default_congestion_control`): Reno, the
+/// kernel's own default, and what the administrator adds.
+const ALLOWED: &str = "net.ipv4.tcp_allowed_congestion_control";
+
+/// What to do about congestion control that is known and forbidden; `allowed` as the kernel lists it.
+fn not_allowed(value: &str, allowed: &str) -> String {
+    let allowed = allowed.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!(
+        "namespaces may have those of the machine's {ALLOWED} only ({allowed}): as its administrator, \
+         `sysctl -w {ALLOWED}=\"{allowed} {value}\"`"
+    )
+}
+
 /// New namespaces have these from the machine's first one (net/ipv4/tcp_ipv4.c, `tcp_sk_init`), where distributions and administrators
 /// write their own. Congestion control decides when segments are sent and sent again, the sizes of buffers how large windows are.
-const OF_TCP: [&str; 3] = [
-    "net.ipv4.tcp_congestion_control",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_wmem",
-];
+const OF_TCP: [&str; 3] = [CONGESTION_CONTROL, "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"];
 
 /// What hosts have from the machine; nothing of what cannot be read. To be called where no lab has written anything.
 pub fn inherited_of_tcp() -> BTreeMap<String, String> {
@@ -315,7 +330,16 @@ fn path(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_so_without, missing, more_buckets, path, protocol};
+    use super::{is_so_without, missing, more_buckets, not_allowed, path, protocol};
+
+    #[test]
+    fn congestion_control_that_is_forbidden_is_told_with_what_allows_it() {
+        assert_eq!(
+            not_allowed("cubic", "reno bbr\n"),
+            "namespaces may have those of the machine's net.ipv4.tcp_allowed_congestion_control only (reno bbr): as its \
+             administrator, `sysctl -w net.ipv4.tcp_allowed_congestion_control=\"reno bbr cubic\"`"
+        );
+    }
 
     #[test]
     fn a_name_is_a_file_as_sysctl_has_it() {

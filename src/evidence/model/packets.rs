@@ -2,6 +2,7 @@
 
 use super::OnLinks;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// One packet's passage through the fabric.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,6 +69,29 @@ pub struct Packet {
     /// What links did to it, told with its last record; none: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub links: Option<Box<OnLinks>>,
+}
+
+/// Each packet once, in the order of sending: indexes of its first record, how it was sent, and of its last, how it ended. The
+/// same unless something held it.
+pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
+    let mut ways: Vec<(usize, usize)> = Vec::with_capacity(packets.len());
+    let mut held: HashMap<i64, usize> = HashMap::new();
+    for (record, packet) in packets.iter().enumerate() {
+        let way = match held.get(&packet.id) {
+            Some(way) => *way,
+            None => {
+                ways.push((record, record));
+                ways.len() - 1
+            }
+        };
+        ways[way].1 = record;
+        if packet.fate == "held" {
+            held.insert(packet.id, way);
+        } else {
+            held.remove(&packet.id);
+        }
+    }
+    ways
 }
 
 /// An ICMP message (RFC 792).

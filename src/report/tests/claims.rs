@@ -16,6 +16,25 @@ fn packets_of_a_client_behind_a_router_are_its_own() {
 }
 
 #[test]
+fn a_packet_that_a_link_held_is_told_once_with_its_end() {
+    let mut outcome = failed();
+    let before = nearest(&outcome).packets;
+    let packets = &mut outcome.evidence.as_mut().expect("evidence").packets;
+    *packets = packets
+        .iter()
+        .flat_map(|packet| {
+            let held = Packet {
+                fate: "held".into(),
+                receiver: String::new(),
+                ..packet.clone()
+            };
+            [held, packet.clone()]
+        })
+        .collect();
+    assert_eq!(nearest(&outcome).packets, before);
+}
+
+#[test]
 fn a_step_over_a_connection_speaks_of_its_packets() {
     let mut outcome = failed();
     let wanted = nearest(&outcome);

@@ -180,6 +180,24 @@ impl<Time> App<Time> {
         }
     }
 
+    /// The same with a program's shell text as `fill` makes it.
+    pub fn with_command(self, fill: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Command { command, ready } => Self::Command {
+                command: fill(&command),
+                ready,
+            },
+            unchanged @ (Self::Echo { .. }
+            | Self::Sink
+            | Self::Banner { .. }
+            | Self::Name
+            | Self::Source { .. }
+            | Self::Http(_)
+            | Self::Https { .. }
+            | Self::NeverAccept { .. }) => unchanged,
+        }
+    }
+
     /// It says something on a connection before it has heard anything.
     pub fn speaks_first(&self) -> bool {
         match self {

@@ -39,7 +39,7 @@ pub fn apply(body: &Node, set: &[Entry], sink: &mut Diagnostics) -> (Node, Vec<P
         let changed = Path::new(&entry.key).and_then(|path| {
             // Its other fields are looked at all the same.
             let nameless = path.without_name(&entry.value).map(|(value, problem)| {
-                sink.push(problem);
+                sink.extend(problem);
                 value
             });
             path.apply(&mut body, nameless.as_ref().unwrap_or(&entry.value))

@@ -406,22 +406,24 @@ impl<'a> Path<'a> {
             .help("a step keeps its name, because `works` speaks of its result; leave `as` out")
     }
 
-    /// A step's replacement that has a name of its own: without it, and what is wrong with that.
-    pub fn without_name(&self, value: &Node) -> Option<(Node, Diagnostic)> {
+    /// A step's replacement that says a name: without it, and what is wrong with it where it is another one.
+    pub fn without_name(&self, value: &Node) -> Option<(Node, Option<Diagnostic>)> {
         let [entry] = value.entries()? else {
             return None;
         };
         if self.segments.len() != 2 || self.segments[0] != "steps" {
             return None;
         }
-        let name = entry.value.entry("as")?.key.span;
+        let name = entry.value.entry("as")?;
+        let written = name.value.scalar().map(|scalar| scalar.text.as_str());
+        let is_other = written != Some(self.segments[1]);
         let mut nameless = value.clone();
         if let Value::Map(verbs) = &mut nameless.value
             && let Value::Map(fields) = &mut verbs[0].value.value
         {
             fields.retain(|field| field.key.value != "as");
         }
-        Some((nameless, self.renames(name)))
+        Some((nameless, is_other.then(|| self.renames(name.key.span))))
     }
 
     /// A step's replacement, with the name of the step that it replaces.

@@ -69,6 +69,14 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
+/// RSTs that were not believed: passage, how far off it was, passage of the challenge ACK.
+pub fn resets_in_vain(trace: &Trace) -> Vec<(usize, i64, Option<usize>)> {
+    let connections = 0..trace.evidence.connections.len();
+    let ignored = connections.flat_map(|connection| ignored(trace, connection));
+    let told = ignored.map(|one| (one.reset, off(trace, &one).abs(), one.challenge));
+    told.collect()
+}
+
 fn ignored(trace: &Trace, connection: usize) -> Vec<Ignored> {
     let c = &trace.evidence.connections[connection];
     if c.protocol != "tcp" || !trace.lookalikes(connection).is_empty() {

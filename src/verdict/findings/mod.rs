@@ -74,6 +74,7 @@ mod zone_blind_answers;
 mod zone_without_targets;
 
 pub(super) use challenge_ack::held_in_time_wait;
+pub(super) use ignored_reset::resets_in_vain;
 pub(super) use loopback::came_home;
 
 use super::Finding;

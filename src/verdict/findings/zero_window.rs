@@ -49,18 +49,18 @@ fn tell(trace: &Trace, stall: &Stall) -> String {
         lapse(trace.sent(passage).t - closed.t)
     });
     let until = match stall.opened {
-        Some(opened) => format!("and opened it again after {}", since(opened)),
+        Some(opened) => format!("until {reader} opened it again after {}", since(opened)),
         None => {
             let last = stall.probes[stall.probes.len() - 1];
             format!(
-                "and has not opened it again: the last question came after {}",
+                "and {reader} has not opened it again: the last question came after {}",
                 since(last)
             )
         }
     };
     format!(
-        "{reader} closed its window on {} (win 0): its kernel is full of what its program does not read. {writer} has more to say, \
-         asked {asked} whether it is still closed (window probes), {until}.",
+        "{reader} closed its window on {} (win 0): its kernel is full of what its program does not read. {writer} has more to say \
+         and asked {asked} whether it is still closed (window probes), {until}.",
         quoted(trace, stall.connection),
     )
 }

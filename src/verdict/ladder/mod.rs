@@ -4,7 +4,7 @@
 //! one row from where it was sent to where it ended, more where its way turns, with its numbers relative to its own
 //! connection, and where the numbers are another connection's, that one's name beside them. Not here: which packet is
 //! whose (see `trace`), who stands in which lane (see `lanes`), from where to where it went (`arrows`), what connections and packets are called (`tuples`,
-//! `words`), the remarks (`notes`), the drawing for a terminal (`text`).
+//! `words`), what segments are in the light of those before (`streams`), the remarks (`notes`), the drawing for a terminal (`text`).
 
 mod arrows;
 mod choice;
@@ -13,6 +13,7 @@ mod lanes;
 mod model;
 mod notes;
 pub(super) mod programs;
+mod streams;
 mod text;
 mod tuples;
 mod words;

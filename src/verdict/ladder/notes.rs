@@ -2,27 +2,27 @@
 
 use super::arrows::by_network;
 use super::lanes::{has_inside, inside, is_zonal};
+use super::streams::{DUPLICATE, KEEPALIVE, SAME_BYTES, Streams};
 use crate::evidence::Packet;
 use crate::verdict::findings;
 use crate::verdict::trace::{
-    Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_later_fragment, is_reset, is_syn,
+    Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn,
     is_syn_ack, left,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
-const SAME_BYTES: &str = "the same bytes again";
-
 /// Makes remarks in the order of the packets, since some depend on what was said before.
 pub struct Notes<'a, 'b> {
     trace: &'b Trace<'a>,
     /// By ACK: the challenge that it is.
     challenges: HashMap<usize, usize>,
-    /// Passages that ask whether a window is still closed.
-    probes: HashSet<usize>,
-    /// When these numbers were last sent: connection, direction, sequence number, whether SYN.
-    sent: HashMap<(usize, bool, i64, bool), f64>,
+    /// Passages that close a window, ask whether it is still closed, and open it again.
+    windows: HashMap<usize, &'static str>,
+    /// Passages of RSTs that are not believed, and of the answers to them.
+    not_believed: HashMap<usize, String>,
+    streams: Streams,
     /// To whom the target's socket on a 4-tuple belongs, by the tuple as the target writes it.
     holder: HashMap<(&'a str, &'a str), usize>,
     /// Connections about which it was said that the target knows them no more.
@@ -51,12 +51,9 @@ impl<'a, 'b> Notes<'a, 'b> {
             trace,
             answered: answered.collect(),
             challenges,
-            probes: trace
-                .stalls()
-                .into_iter()
-                .flat_map(|stall| stall.probes)
-                .collect(),
-            sent: HashMap::new(),
+            windows: windows(trace),
+            not_believed: not_believed(trace),
+            streams: Streams::default(),
             holder: HashMap::new(),
             disowned: Vec::new(),
             under_way: HashSet::new(),
@@ -66,7 +63,9 @@ impl<'a, 'b> Notes<'a, 'b> {
 
     /// The remark on a packet, if it deserves one.
     pub fn on(&mut self, journey: &Journey) -> Option<String> {
-        let by_network = journey.passage.and_then(|passage| self.on_passage(passage));
+        let by_network = journey
+            .passage
+            .and_then(|passage| self.on_passage(journey, passage));
         let told = by_network.or_else(|| self.seen(journey));
         let parts: Vec<String> = told.into_iter().chain(self.on_links(journey)).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
@@ -90,7 +89,7 @@ impl<'a, 'b> Notes<'a, 'b> {
         let number = journey.connection?;
         let connection = &trace.evidence.connections[number];
         let again = match journey.passage {
-            None => self.again(number, journey.toward_target, sent),
+            None => self.streams.on(number, journey, sent, ended.t),
             Some(_) => None,
         };
         if !has_inside(trace, &ended.receiver) || sent.protocol != "tcp" {
@@ -132,7 +131,7 @@ impl<'a, 'b> Notes<'a, 'b> {
     }
 
     /// What is known from the fabric's record.
-    fn on_passage(&mut self, passage: usize) -> Option<String> {
+    fn on_passage(&mut self, journey: &Journey, passage: usize) -> Option<String> {
         let (sent, ended) = (self.trace.sent(passage), self.trace.ended(passage));
         if !left(ended) {
             return Some("withheld: the kernel emulated here would not send it yet".into());
@@ -141,21 +140,25 @@ impl<'a, 'b> Notes<'a, 'b> {
         let again = match (place.connection, place.leg) {
             // Nobody sent it again.
             _ if ended.links.as_ref().is_some_and(|links| links.is_copy()) => None,
-            (Some(connection), None) => self.again(connection, place.toward_target, sent),
+            (Some(connection), None) => self.streams.on(connection, journey, sent, ended.t),
             // A leg's numbers are its own, whomever it serves.
             (Some(_), Some(leg)) => {
                 let after_all = self.trace.evidence.connections.len();
-                self.again(after_all + leg, place.toward_target, sent)
+                self.streams.on(after_all + leg, journey, sent, ended.t)
             }
             (None, _) => None,
         };
         let disowned = self.disowned(passage, sent, ended);
+        let and_again = || again.as_ref().map(|again| format!("; {again}"));
         if let Some(reason) = drop_reason(ended) {
-            let again = again.map(|again| format!("; {again}")).unwrap_or_default();
+            let again = and_again().unwrap_or_default();
             return Some(format!("dropped: {reason}{again}"));
         }
         if let Some(how) = answer(ended).filter(|how| TOO_LARGE.contains(how)) {
-            return Some(format!("too large for a link on the way; answered: {how}"));
+            let again = and_again().unwrap_or_default();
+            return Some(format!(
+                "too large for a link on the way; answered: {how}{again}"
+            ));
         }
         if let Some(how) = answer(ended) {
             let who = match how {
@@ -181,8 +184,11 @@ impl<'a, 'b> Notes<'a, 'b> {
         {
             return Some(format!("back at {home} itself, from its own address"));
         }
-        if self.probes.contains(&passage) {
-            return Some("window probe: is it still closed?".into());
+        if let Some(note) = self.windows.get(&passage) {
+            return Some((*note).into());
+        }
+        if let Some(note) = self.not_believed.get(&passage) {
+            return Some(note.clone());
         }
         if let Some(maker) = self.maker(sent) {
             return Some(format!("made by {maker}"));
@@ -257,23 +263,6 @@ impl<'a, 'b> Notes<'a, 'b> {
         )
     }
 
-    /// The same SYN or the same bytes once more.
-    fn again(&mut self, whose: usize, toward_target: bool, packet: &Packet) -> Option<String> {
-        let syn = is_syn(packet);
-        let numbered = packet.protocol == "tcp" && !is_later_fragment(packet);
-        if !numbered || (packet.len == 0 && !syn) {
-            return None;
-        }
-        let key = (whose, toward_target, packet.seq, syn);
-        let before = self.sent.insert(key, packet.t)?;
-        let what = if syn {
-            "the same SYN again"
-        } else {
-            SAME_BYTES
-        };
-        Some(format!("{what}, {:.1} ms later", packet.t - before))
-    }
-
     /// Numbers of one connection delivered under the addresses of another.
     fn astray(&self, passage: usize, sent: &Packet, ended: &Packet) -> Option<String> {
         let place = &self.trace.passages[passage];
@@ -333,6 +322,9 @@ impl<'a, 'b> Notes<'a, 'b> {
     }
 }
 
+/// Remarks that long stories are full of.
+const MANY: [&str; 3] = [SAME_BYTES, KEEPALIVE, DUPLICATE];
+
 /// How much a packet tells, for cutting.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -351,12 +343,38 @@ pub enum Weight {
 pub fn weight(packet: &Packet, note: Option<&str>) -> Weight {
     match note {
         _ if packet.flags.contains(['S', 'F']) => Weight::Telling,
-        Some(note) if note.starts_with(SAME_BYTES) => Weight::Repeated,
+        Some(note) if MANY.iter().any(|many| note.starts_with(many)) => Weight::Repeated,
         Some(_) => Weight::Telling,
         // One more RST of many for the same reason.
         None if packet.flags.contains('R') => Weight::Repeated,
         None => Weight::Common,
     }
+}
+
+/// Remarks on segments that close a window for long, ask for it, and open it again.
+fn windows(trace: &Trace) -> HashMap<usize, &'static str> {
+    let mut notes = HashMap::new();
+    for stall in trace.stalls() {
+        notes.insert(stall.closed, "zero window: its buffer is full");
+        let opened = stall.opened;
+        let update = opened.filter(|opened| is_pure_ack(trace.sent(*opened)));
+        notes.extend(update.map(|opened| (opened, "window update: there is room again")));
+        let probes = stall.probes.into_iter();
+        notes.extend(probes.map(|probe| (probe, "window probe: is it still closed?")));
+    }
+    notes
+}
+
+/// Remarks on RSTs that are not believed, and on the answers to them.
+fn not_believed(trace: &Trace) -> HashMap<usize, String> {
+    let mut notes = HashMap::new();
+    for (reset, off, challenge) in findings::resets_in_vain(trace) {
+        let note = format!("not believed: {off} off the number that is expected next");
+        notes.insert(reset, note);
+        let why = "challenge ACK (RFC 5961 section 3): who meant the RST may send it again with this number";
+        notes.extend(challenge.map(|challenge| (challenge, why.to_owned())));
+    }
+    notes
 }
 
 /// Which of the network's elements dealt with a packet.

@@ -2,6 +2,7 @@
 
 mod cited;
 mod inside;
+mod streams;
 
 use super::*;
 use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};

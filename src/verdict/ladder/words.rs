@@ -11,14 +11,24 @@ const TOLD: f64 = 0.05;
 pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     let packets = &trace.evidence.packets;
     let packet = &packets[journey.stretches[0].sent];
+    let several = several(packet);
     if packet.protocol != "tcp" {
-        return format!("{} {} bytes", packet.protocol, packet.len);
+        return format!("{} {} bytes{several}", packet.protocol, packet.len);
     }
     let text = match is_later_fragment(packet) {
         true => format!("later fragment, {} bytes", packet.len),
         false => numbered(trace, journey, packet),
     };
-    text + &in_time(packets, journey)
+    text + &several + &in_time(packets, journey)
+}
+
+/// Of what a kernel hands over at once and a wire has one by one (segmentation offload): how many.
+fn several(packet: &Packet) -> String {
+    match packet.wire_packets {
+        ..2 => String::new(),
+        many if packet.protocol == "tcp" => format!(", {many} segments"),
+        many => format!(", {many} packets"),
+    }
 }
 
 /// A segment whose header is in sight.

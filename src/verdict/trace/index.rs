@@ -3,7 +3,7 @@
 use super::beyond::Beyond;
 use super::numbers::Place;
 use super::{Leg, Passage, attempts, in_time, target_side};
-use crate::evidence::{Evidence, Flow, Packet, connections_of_pairs};
+use crate::evidence::{Evidence, Flow, Packet, connections_of_pairs, from_sending_to_end};
 use std::collections::HashMap;
 
 /// How many earlier and later users of a 4-tuple are compared.
@@ -126,39 +126,22 @@ impl<'a> Index<'a> {
 
     pub(super) fn passages(&self, evidence: &Evidence) -> Vec<Passage> {
         let mut passages: Vec<Passage> = Vec::new();
-        let mut held: HashMap<i64, usize> = HashMap::new();
-        for (i, packet) in evidence
-            .packets
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| !p.probe && p.seen_at.is_empty())
-        {
-            let place = match held.get(&packet.id) {
-                Some(place) => {
-                    passages[*place].ended = i;
-                    *place
-                }
-                None => {
-                    let nowhere = Place { of: None, at: 0 };
-                    let toward_target = false;
-                    passages.push(Passage {
-                        sent: i,
-                        ended: i,
-                        connection: None,
-                        toward_target,
-                        behind: false,
-                        leg: None,
-                        seq: nowhere,
-                        ack: nowhere,
-                    });
-                    passages.len() - 1
-                }
-            };
-            if packet.fate == "held" {
-                held.insert(packet.id, place);
-            } else {
-                held.remove(&packet.id);
+        for (sent, ended) in from_sending_to_end(&evidence.packets) {
+            let packet = &evidence.packets[sent];
+            if packet.probe || !packet.seen_at.is_empty() {
+                continue;
             }
+            let nowhere = Place { of: None, at: 0 };
+            passages.push(Passage {
+                sent,
+                ended,
+                connection: None,
+                toward_target: false,
+                behind: false,
+                leg: None,
+                seq: nowhere,
+                ack: nowhere,
+            });
         }
         for passage in &mut passages {
             let (sent, ended) = (

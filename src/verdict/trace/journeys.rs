@@ -222,9 +222,12 @@ impl<'t, 'e> Book<'t, 'e> {
     /// In the connection's own count, where the fabric has not numbered it.
     fn number(&mut self, journey: &mut Journey, connection: usize, packet: &Packet) {
         let (client, server) = self.numbers.entry(connection).or_default();
-        if is_syn(packet) {
+        if is_syn(packet) && journey.toward_target {
             *client = Some(Space::begin(packet.seq));
-        } else if is_syn_ack(packet) {
+        } else if is_syn_ack(packet) && !journey.toward_target {
+            *server = Some(Space::begin(packet.seq));
+        } else if is_syn(packet) && server.is_none() {
+            // Both ends dial each other.
             *server = Some(Space::begin(packet.seq));
         }
         if journey

@@ -244,6 +244,9 @@ impl<'a> Trace<'a> {
                     && let Some(owner) = ack.of
                 {
                     spaces[owner].server = Some(Space::begin(packet.seq));
+                } else if is_syn(packet) && spaces[bearer].server.is_none() {
+                    // Both ends dial each other.
+                    spaces[bearer].server = Some(Space::begin(packet.seq));
                 }
                 let seq = place(packet.seq, &family, |c| spaces[c].server);
                 if let Some(of) = seq.of.filter(|_| !is_reset(packet)) {

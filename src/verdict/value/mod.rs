@@ -8,6 +8,7 @@ use crate::evidence::flow_logs::flow_logs;
 use crate::evidence::{
     BalancerEvidence, Connection, Detail, EndpointEvidence, Evidence, GatewayEvidence,
     GroupEvidence, HostEvidence, InstanceEvidence, Load, Packet, StepResult, TcpInfo, Transition,
+    from_sending_to_end,
 };
 use crate::expr;
 use crate::plan::vocabulary::{CONNTRACK, STATUSES};
@@ -261,62 +262,78 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-/// What is told of a thing, by name.
-type Field<T> = (&'static str, fn(&T) -> Value);
+/// A packet by its first and its last record: how it was sent, and how it ended.
+struct Way<'a> {
+    sent: &'a Packet,
+    ended: &'a Packet,
+}
+
+/// One thing that is told of a packet, by name.
+type Told = (&'static str, fn(&Way<'_>) -> Value);
 
 /// What is told of a packet.
-const PACKET: [Field<Packet>; 23] = [
-    ("t", |p| json!(p.t)),
-    ("sender", |p| json!(p.sender)),
-    ("receiver", |p| json!(p.receiver)),
-    ("seen_at", |p| json!(p.seen_at)),
-    ("protocol", |p| json!(p.protocol)),
+const PACKET: [Told; 23] = [
+    ("t", |p| json!(p.sent.t)),
+    ("sender", |p| json!(p.sent.sender)),
+    ("receiver", |p| json!(p.ended.receiver)),
+    ("seen_at", |p| json!(p.sent.seen_at)),
+    ("protocol", |p| json!(p.sent.protocol)),
     ("icmp", |p| {
-        json!(p.icmp.as_ref().map_or("", |icmp| &icmp.says))
+        json!(p.sent.icmp.as_ref().map_or("", |icmp| &icmp.says))
     }),
-    ("from", |p| json!(p.from)),
-    ("to", |p| json!(p.to)),
-    ("from_after", |p| json!(p.from_after)),
-    ("to_after", |p| json!(p.to_after)),
-    ("flags", |p| json!(p.flags)),
-    ("len", |p| json!(p.len)),
-    ("window", |p| json!(p.window)),
-    ("wire_packets", |p| json!(p.wire_packets)),
-    ("wire_bytes", |p| json!(p.wire_bytes)),
-    ("fate", |p| json!(p.fate)),
-    ("probe", |p| json!(p.probe)),
+    ("from", |p| json!(p.sent.from)),
+    ("to", |p| json!(p.sent.to)),
+    ("from_after", |p| json!(p.ended.from_after)),
+    ("to_after", |p| json!(p.ended.to_after)),
+    ("flags", |p| json!(p.sent.flags)),
+    ("len", |p| json!(p.sent.len)),
+    ("window", |p| json!(p.sent.window)),
+    ("wire_packets", |p| json!(p.sent.wire_packets)),
+    ("wire_bytes", |p| json!(p.sent.wire_bytes)),
+    ("fate", |p| json!(p.ended.fate)),
+    ("probe", |p| json!(p.sent.probe)),
     ("delayed_ms", |p| {
-        json!(p.links.as_ref().map_or(0.0, |links| links.delayed_ms))
+        json!(p.ended.links.as_ref().map_or(0.0, |links| links.delayed_ms))
     }),
     ("queued_ms", |p| {
-        json!(p.links.as_ref().map_or(0.0, |links| links.queued_ms))
+        json!(p.ended.links.as_ref().map_or(0.0, |links| links.queued_ms))
     }),
     ("damaged", |p| {
-        json!(p.links.as_ref().is_some_and(|links| links.is_damaged()))
+        json!(
+            p.ended
+                .links
+                .as_ref()
+                .is_some_and(|links| links.is_damaged())
+        )
     }),
     ("copy", |p| {
-        json!(p.links.as_ref().is_some_and(|links| links.is_copy()))
+        json!(p.ended.links.as_ref().is_some_and(|links| links.is_copy()))
     }),
     ("overtook", |p| {
-        json!(p.links.as_ref().map_or(0, |links| links.overtook()))
+        json!(p.ended.links.as_ref().map_or(0, |links| links.overtook()))
     }),
     ("sack_ahead", |p| {
-        json!(p.links.as_ref().map_or(0, |links| links.sack_ahead()))
+        json!(p.ended.links.as_ref().map_or(0, |links| links.sack_ahead()))
     }),
 ];
 
-/// All packets, with those fields that are mentioned.
+/// All packets, each once, with those fields that are mentioned.
 fn packets(evidence: &Evidence, mentioned: &dyn Fn(&str) -> bool) -> Value {
     let fields = PACKET.iter().filter(|(name, _)| mentioned(name));
     let fields: Vec<_> = fields.collect();
-    let one = |packet: &Packet| -> Map<String, Value> {
+    let one = |way: &Way| -> Map<String, Value> {
         let fields = fields.iter();
         fields
-            .map(|(name, of)| ((*name).to_owned(), of(packet)))
+            .map(|(name, of)| ((*name).to_owned(), of(way)))
             .collect()
     };
-    let all = evidence.packets.iter();
-    all.map(|packet| Value::Object(one(packet))).collect()
+    let records = &evidence.packets;
+    let all = from_sending_to_end(records).into_iter();
+    let ways = all.map(|(sent, ended)| Way {
+        sent: &records[sent],
+        ended: &records[ended],
+    });
+    ways.map(|way| Value::Object(one(&way))).collect()
 }
 
 fn step_value(step: &StepResult, connections: &[Connection]) -> Value {

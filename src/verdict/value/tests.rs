@@ -313,6 +313,33 @@ fn a_checked_expression_reads_the_values() {
 }
 
 #[test]
+fn a_packet_that_a_link_held_is_one_packet() {
+    let plan = plan(
+        "'packets.size() == 2 && packets.exists_one(p, p.flags == \"S\" && p.t == 5.0 && p.fate == \"forwarded\" && \
+         p.receiver == \"client\") && packets.exists_one(p, p.flags == \"F\" && p.fate == \"held\")'",
+    );
+    let mut evidence = evidence(&plan);
+    let record = |id: i64, flags: &str, t: f64, fate: &str, receiver: &str| Packet {
+        id,
+        t,
+        flags: flags.into(),
+        fate: fate.into(),
+        receiver: receiver.into(),
+        ..evidence.packets[0].clone()
+    };
+    // By the link up, by the link down; the second one has not come to the end of its way.
+    evidence.packets = vec![
+        record(0, "S", 5.0, "held", ""),
+        record(1, "F", 6.0, "held", ""),
+        record(0, "S", 15.0, "held", ""),
+        record(1, "F", 16.0, "held", ""),
+        record(0, "S", 25.0, "forwarded", "client"),
+    ];
+    let value = value(&plan, &evidence, &[], &plan.works);
+    assert_eq!(plan.works[0].expr.eval(&value), Truth::True, "{value}");
+}
+
+#[test]
 fn what_no_claim_mentions_is_not_made() {
     let plan = plan("one.ok && hosts.client.sockets.size() == 1");
     let evidence = evidence(&plan);

@@ -13,6 +13,7 @@ use super::{nat, pairs};
 use crate::evidence::{Connection, Flow, Packet, Pair};
 use crate::fabric::config::Protocol;
 use crate::fabric::record::{Conversation, Party, Tuple};
+use crate::plan::HostId;
 use crate::run::books::Books;
 use crate::run::client::{self, Client, End};
 use crate::run::story::Story;
@@ -21,6 +22,7 @@ use leads::Leads;
 use servers::{ByEnds, header_word};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Everything that is known of connections, ready to be asked for one.
 pub(super) struct Known<'a> {
@@ -106,10 +108,15 @@ impl<'a> Known<'a> {
         }
         let clients = self.story.clients();
         let ends = client::examine(&clients).await;
+        let owners = owners(&clients);
         clients
             .iter()
             .zip(ends)
-            .map(|(client, end)| self.connection(client, end, &served))
+            .enumerate()
+            .map(|(number, (client, end))| {
+                let own = owners.get(&ends_of(client)) == Some(&number);
+                self.connection(client, end, own, &served)
+            })
             .collect()
     }
 
@@ -148,7 +155,8 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn connection(&self, client: &Client, end: End, served: &[ByEnds]) -> Connection {
+    /// `own`: a socket between its ends is its own, and not that of a later one.
+    fn connection(&self, client: &Client, end: End, own: bool, served: &[ByEnds]) -> Connection {
         let (story, plan) = (self.story, &self.story.plan);
         let leads = self.leads(client);
         let proxied = pairs::proxied(plan, client.to.address).is_some();
@@ -170,9 +178,9 @@ impl<'a> Known<'a> {
             Some((_, delivered)) => *delivered,
             None => self.passed_on(acknowledged, leads.pair, proxied),
         };
-        let own = Some(client.from.0 as usize);
+        let host = Some(client.from.0 as usize).filter(|_| own);
         let server_name = server.map(|server| plan.hosts[server].name.as_str());
-        let client_state = self.state(own, client.local, Some(client.to.address));
+        let client_state = self.state(host, client.local, Some(client.to.address));
         let server_state = self.state(server, at, seen);
         // Who sends or believes a RST or FIN is not ESTABLISHED afterwards.
         let both_stand = [&client_state, &server_state]
@@ -249,6 +257,29 @@ impl<'a> Known<'a> {
         let state = host.and_then(|host| self.states[host].get(&(local?, remote?)));
         state.copied().unwrap_or_default().to_owned()
     }
+}
+
+/// A client's host, whether it speaks UDP, and the two ends of its connection.
+type EndsOf = (HostId, bool, Option<SocketAddr>, SocketAddr);
+
+fn ends_of(client: &Client) -> EndsOf {
+    (client.from, client.udp, client.local, client.to.address)
+}
+
+/// Of several connections between the same two ends the latest, whose the socket is: a port comes back when the one before is
+/// closed, or out of its TIME_WAIT. One that was refused the port for that has none.
+fn owners(clients: &[Arc<Client>]) -> HashMap<EndsOf, usize> {
+    let mut owners: HashMap<EndsOf, usize> = HashMap::new();
+    for (number, client) in clients.iter().enumerate() {
+        if client.fault.word == "no-port" {
+            continue;
+        }
+        let owner = owners.entry(ends_of(client)).or_insert(number);
+        if client.began >= clients[*owner].began {
+            *owner = number;
+        }
+    }
+    owners
 }
 
 fn states(sockets: &[TcpSocket]) -> States {

@@ -280,13 +280,15 @@ fn a_closed_window_is_told_with_its_probes_and_when_it_opened() {
     let found = told(&kit, zero_window::KIND).expect("the finding");
     assert_eq!(
         found.summary,
-        "web1 closed its window on \"talk\" (win 0): its kernel is full of what its program does not read. client has more to say, \
-         asked 2 times whether it is still closed (window probes), and has not opened it again: the last question came after 400.3 ms."
+        "web1 closed its window on \"talk\" (win 0): its kernel is full of what its program does not read. client has more to say \
+         and asked 2 times whether it is still closed (window probes), and web1 has not opened it again: the last question came after 400.3 ms."
     );
     kit.down(0, ".", OLD.server + 65, OLD.client + 1513, 0);
     let found = told(&kit, zero_window::KIND).expect("the finding");
     assert!(
-        found.summary.contains("and opened it again after 400."),
+        found
+            .summary
+            .contains("(window probes), until web1 opened it again after 400."),
         "{}",
         found.summary
     );

@@ -1,0 +1,202 @@
+//! What each end of a connection has sent and acknowledged so far, and what that makes of its next segment: the same once more, a
+//! keepalive probe, a duplicate ACK.
+//!
+//! By what is on the wire, in the order of sending. Not here: why a kernel sent something again, and closed windows (see
+//! `trace::windows`).
+
+use crate::evidence::Packet;
+use crate::verdict::trace::{
+    Journey, is_later_fragment, is_pure_ack, is_reset, is_syn, is_syn_ack,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Begins the remark on a segment with bytes that were sent before.
+pub(super) const SAME_BYTES: &str = "the same bytes again";
+/// Is the remark on a keepalive.
+pub(super) const KEEPALIVE: &str = "keepalive probe: is the other end still there?";
+/// Begins the remark on an acknowledgement that says once more what the one before said.
+pub(super) const DUPLICATE: &str = "duplicate ACK";
+
+/// RFC 9293 section 3.5, figure 7.
+const CROSSES: &str = "the SYNs cross: both ends dial each other (simultaneous open)";
+
+/// A connection or a proxy's own one, the direction, and the connection whose numbers they are: not always its own, and none where
+/// nobody's are known.
+type Key = (usize, bool, Option<usize>);
+
+/// All directions of all connections.
+#[derive(Default)]
+pub(super) struct Streams {
+    by_key: HashMap<Key, Stream>,
+    /// Connections whose ends agreed on ECN as RFC 3168 has it, where ECE and CWR mean what they say.
+    with_ecn: HashSet<usize>,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Stream {
+    /// What was sent, in pieces that do not overlap: by its first number its end, and when it was last sent, ms.
+    sent: BTreeMap<i64, (i64, f64)>,
+    /// The number of its SYN or SYN-ACK as sent, and when that was last sent and came to its end.
+    opened: Option<(i64, f64, f64)>,
+    /// Its last segment had ECE.
+    echoes: bool,
+    /// When its FIN was last sent, and its number.
+    closed: Option<(i64, f64)>,
+    /// Behind everything that was sent.
+    end: Option<i64>,
+    /// Of the other direction: the last acknowledgement and the window in it, and how often that was said again.
+    said: Option<(i64, i64)>,
+    again: usize,
+}
+
+impl Streams {
+    /// What a segment is in the light of those before it; it counts as sent from now on. It comes to its end at `ends`, ms;
+    /// `whose` tells connections apart.
+    pub(super) fn on(
+        &mut self,
+        whose: usize,
+        journey: &Journey,
+        packet: &Packet,
+        ends: f64,
+    ) -> Option<String> {
+        if packet.protocol != "tcp" || is_later_fragment(packet) || is_reset(packet) {
+            return None;
+        }
+        if packet.flags.contains('S') {
+            let is_agreed =
+                is_syn_ack(packet) && packet.flags.contains('E') && !packet.flags.contains('W');
+            match is_agreed {
+                true => self.with_ecn.insert(whose),
+                false => self.with_ecn.remove(&whose),
+            };
+        }
+        let own = (whose, journey.toward_target, journey.seq.of);
+        let other = self
+            .by_key
+            .get(&(whose, !journey.toward_target, journey.ack.of));
+        let awaited = other.and_then(|other| other.end);
+        let acknowledged = other.and_then(|other| Some(other.said?.0));
+        let crosses = is_syn(packet) && !journey.toward_target && self.is_dialling(whose, packet.t);
+        let with_ecn = self.with_ecn.contains(&whose);
+        let stream = self.by_key.entry(own).or_default();
+        let probe = stream.is_keepalive(journey.seq.at, packet, acknowledged);
+        let again = stream.send(journey.seq.at, packet, ends);
+        let duplicate = stream.acknowledge(journey.ack.at, packet, awaited);
+        let congestion = stream.tell_congestion(packet).filter(|_| with_ecn);
+        let crosses = crosses.then_some(CROSSES);
+        match probe {
+            true => Some(KEEPALIVE.to_owned()),
+            false => again
+                .or(crosses.or(congestion).map(str::to_owned))
+                .or(duplicate),
+        }
+    }
+
+    /// The client's SYN is on its way then.
+    fn is_dialling(&self, whose: usize, t: f64) -> bool {
+        let own = self.by_key.get(&(whose, true, Some(whose)));
+        let opened = own.and_then(|own| own.opened);
+        opened.is_some_and(|(.., ends)| t < ends)
+    }
+}
+
+impl Stream {
+    /// Nothing, from one number before the next one to be sent, with all before that acknowledged (RFC 9293 section 3.8.4).
+    fn is_keepalive(&self, at: i64, packet: &Packet, acknowledged: Option<i64>) -> bool {
+        is_pure_ack(packet) && self.end == Some(at + 1) && acknowledged == self.end
+    }
+
+    /// The same SYN, FIN or bytes once more.
+    fn send(&mut self, at: i64, packet: &Packet, ends: f64) -> Option<String> {
+        let later = |before: f64| format!("{:.1} ms later", packet.t - before);
+        let mut told = None;
+        let mut begin = at;
+        if packet.flags.contains('S') {
+            let what = match is_syn(packet) {
+                true => "SYN",
+                false => "SYN-ACK",
+            };
+            if self.opened.is_some_and(|(number, ..)| number != packet.seq) {
+                *self = Self::default();
+            }
+            let before = self.opened.replace((packet.seq, packet.t, ends));
+            told = before.map(|(_, before, _)| format!("the same {what} again, {}", later(before)));
+            begin += 1;
+        }
+        let end = begin + packet.len;
+        if packet.len > 0 {
+            let before = self.cover(begin, end, packet.t);
+            told = told.or(before.map(|before| format!("{SAME_BYTES}, {}", later(before))));
+        }
+        let mut behind = end;
+        if packet.flags.contains('F') {
+            let before = self.closed.replace((end, packet.t));
+            let same = before.filter(|(number, _)| *number == end);
+            told =
+                told.or(same.map(|(_, before)| format!("the same FIN again, {}", later(before))));
+            behind += 1;
+        }
+        self.end = Some(self.end.map_or(behind, |known| known.max(behind)));
+        told
+    }
+
+    /// Puts a piece in place of what it covers of others; when its first byte was last sent, if it was.
+    fn cover(&mut self, begin: i64, end: i64, t: f64) -> Option<f64> {
+        let first = self.sent.range(..=begin).next_back();
+        let first = first.map(|(from, (to, at))| (*from, *to, *at));
+        let first = first.filter(|(_, to, _)| begin < *to);
+        if let Some((from, to, at)) = first {
+            self.sent.remove(&from);
+            if from < begin {
+                self.sent.insert(from, (begin, at));
+            }
+            if end < to {
+                self.sent.insert(end, (to, at));
+            }
+        }
+        while let Some((from, (to, at))) = self.sent.range(begin..end).next() {
+            let (from, to, at) = (*from, *to, *at);
+            self.sent.remove(&from);
+            if end < to {
+                self.sent.insert(end, (to, at));
+            }
+        }
+        self.sent.insert(begin, (end, t));
+        first.map(|(.., at)| at)
+    }
+
+    /// The first of a row of segments with ECE, and each with CWR (RFC 3168 section 6.1).
+    fn tell_congestion(&mut self, packet: &Packet) -> Option<&'static str> {
+        if packet.flags.contains('S') {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.echoes, packet.flags.contains('E'));
+        if packet.flags.contains('W') {
+            Some("CWR: it has been told of congestion, and sends less")
+        } else if self.echoes && !before {
+            Some("ECE: a packet came to it with the mark of congestion")
+        } else {
+            None
+        }
+    }
+
+    /// The same acknowledgement with the same window, while something is under way that it could acknowledge (RFC 5681 section 2).
+    fn acknowledge(&mut self, at: i64, packet: &Packet, awaited: Option<i64>) -> Option<String> {
+        if !packet.flags.contains('.') {
+            return None;
+        }
+        let before = self.said.replace((at, packet.window));
+        let more = awaited.is_some_and(|end| end > at);
+        let same = before == Some((at, packet.window));
+        if !(same && more && packet.window > 0 && is_pure_ack(packet)) {
+            self.again = match before.is_some_and(|(known, _)| known == at) {
+                true => self.again,
+                false => 0,
+            };
+            return None;
+        }
+        self.again += 1;
+        Some(format!("{DUPLICATE} {}: {at} is still missing", self.again))
+    }
+}

@@ -1,0 +1,222 @@
+//! What a segment is in the light of those before it.
+
+use crate::evidence::Packet;
+use crate::verdict::kit::{Kit, OLD};
+use crate::verdict::ladder::ladder;
+
+const C: i64 = OLD.client;
+const S: i64 = OLD.server;
+
+/// A direct connection that has not begun.
+fn dialling() -> (Kit, usize) {
+    let mut kit = Kit::new();
+    let talk = kit.connect("talk", 40000, "web1", "web1");
+    (kit, talk)
+}
+
+fn talking() -> (Kit, usize) {
+    let (mut kit, talk) = dialling();
+    kit.handshake(talk, OLD);
+    (kit, talk)
+}
+
+fn told(kit: &Kit) -> String {
+    ladder(&kit.evidence, &[0], 110)
+}
+
+#[test]
+fn what_opens_and_closes_may_come_again_too() {
+    let (mut kit, talk) = dialling();
+    kit.up(talk, "S", C, 0, 0);
+    kit.down(talk, "S.", S, C + 1, 0);
+    kit.dropped("link-loss");
+    kit.now += 1000.0;
+    kit.down(talk, "S.", S, C + 1, 0);
+    kit.up(talk, ".", C + 1, S + 1, 0);
+    kit.up(talk, "F.", C + 1, S + 1, 0);
+    kit.dropped("link-loss");
+    kit.now += 200.0;
+    kit.up(talk, "F.", C + 1, S + 1, 0);
+    let text = told(&kit);
+    for note in [
+        "^ the same SYN-ACK again, 1000.1 ms later",
+        "^ the same FIN again, 200.1 ms later",
+    ] {
+        assert_eq!(text.matches(note).count(), 1, "{note}\n{text}");
+    }
+    assert_eq!(text.matches("again").count(), 2, "{text}");
+}
+
+#[test]
+fn bytes_come_again_however_they_are_cut() {
+    let (mut kit, talk) = talking();
+    let large = kit.up(talk, ".", C + 1, S + 1, 4344);
+    kit.evidence.packets[large].wire_packets = 3;
+    kit.now += 50.0;
+    kit.up(talk, ".", C + 1449, S + 1, 1448);
+    kit.now += 100.0;
+    // All of it, in one: its first byte was sent once so far.
+    kit.up(talk, ".", C + 1, S + 1, 4344);
+    kit.now += 25.0;
+    kit.up(talk, ".", C + 2897, S + 1, 1448);
+    // Nothing of it was sent before.
+    kit.up(talk, "P.", C + 4345, S + 1, 10);
+    let text = told(&kit);
+    assert!(
+        text.contains("ACK seq 1:4345 ack 1, 3 segments -"),
+        "{text}"
+    );
+    for after in ["50.1", "150.2", "25.1"] {
+        let note = format!("^ the same bytes again, {after} ms later");
+        assert!(text.contains(&note), "{note}\n{text}");
+    }
+    assert_eq!(text.matches("again").count(), 3, "{text}");
+}
+
+#[test]
+fn what_is_too_large_once_more_says_so() {
+    let (mut kit, talk) = talking();
+    for _ in 0..2 {
+        let large = kit.up(talk, ".", C + 1, S + 1, 1448);
+        kit.evidence.packets[large].fate = "answered: ICMP, fragmentation needed".into();
+    }
+    let text = ladder(&kit.evidence, &[talk], 140);
+    let again = "fragmentation needed; the same bytes again";
+    assert_eq!(text.matches(again).count(), 1, "{text}");
+}
+
+#[test]
+fn a_keepalive_is_no_acknowledgement() {
+    let (mut kit, talk) = talking();
+    kit.exchange(talk, OLD);
+    for _ in 0..2 {
+        kit.now += 1000.0;
+        kit.up(talk, ".", C + 64, S + 65, 0);
+        kit.down(talk, ".", S + 65, C + 65, 0);
+    }
+    let text = told(&kit);
+    let note = "^ keepalive probe: is the other end still there?";
+    assert_eq!(text.matches(note).count(), 2, "{text}");
+    assert!(!text.contains("duplicate"), "{text}");
+    // What is not acknowledged is sent again, and not asked about.
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", C + 1, S + 1, 64);
+    kit.up(talk, ".", C + 64, S + 1, 0);
+    assert!(!told(&kit).contains("keepalive"));
+}
+
+#[test]
+fn duplicate_acks_are_counted_and_say_what_is_missing() {
+    let (mut kit, talk) = talking();
+    for segment in 0..5 {
+        kit.up(talk, ".", C + 1 + 1000 * segment, S + 1, 1000);
+    }
+    kit.down(talk, ".", S + 1, C + 1001, 0);
+    for _ in 0..2 {
+        kit.down(talk, ".", S + 1, C + 1001, 0);
+    }
+    // Another window: an update.
+    let update = kit.down(talk, ".", S + 1, C + 1001, 0);
+    kit.evidence.packets[update].window = 60000;
+    // Data that says the same is an answer.
+    let answer = kit.down(talk, "P.", S + 1, C + 1001, 10);
+    kit.evidence.packets[answer].window = 60000;
+    let third = kit.down(talk, ".", S + 11, C + 1001, 0);
+    kit.evidence.packets[third].window = 60000;
+    kit.down(talk, ".", S + 11, C + 5001, 0);
+    // Nothing is under way.
+    kit.down(talk, ".", S + 11, C + 5001, 0);
+    let text = told(&kit);
+    for count in 1..4 {
+        let note = format!("^ duplicate ACK {count}: 1001 is still missing");
+        assert_eq!(text.matches(&note).count(), 1, "{note}\n{text}");
+    }
+    assert_eq!(text.matches("duplicate").count(), 3, "{text}");
+}
+
+#[test]
+fn a_window_is_closed_and_opened() {
+    let (mut kit, talk) = talking();
+    kit.up(talk, "P.", C + 1, S + 1, 1000);
+    let full = kit.down(talk, ".", S + 1, C + 1001, 0);
+    kit.evidence.packets[full].window = 0;
+    kit.up(talk, ".", C + 1000, S + 1, 0);
+    let still = kit.down(talk, ".", S + 1, C + 1001, 0);
+    kit.evidence.packets[still].window = 0;
+    kit.down(talk, ".", S + 1, C + 1001, 0);
+    let text = told(&kit);
+    for note in [
+        "^ zero window: its buffer is full",
+        "^ window probe: is it still closed?",
+        "^ window update: there is room again",
+    ] {
+        assert_eq!(text.matches(note).count(), 1, "{note}\n{text}");
+    }
+    assert!(!text.contains("keepalive"), "{text}");
+}
+
+#[test]
+fn syns_that_cross_are_one_connection_with_numbers_of_both() {
+    let (mut kit, talk) = dialling();
+    let syn = kit.up(talk, "S", C, 0, 0);
+    kit.down(talk, "S", S, 0, 0);
+    // It takes longer than until the other one.
+    let arrives = kit.evidence.packets[syn].clone();
+    (
+        kit.evidence.packets[syn].fate,
+        kit.evidence.packets[syn].receiver,
+    ) = ("held".into(), String::new());
+    kit.evidence.packets.push(Packet { t: 0.15, ..arrives });
+    kit.up(talk, "S.", C, S + 1, 0);
+    kit.down(talk, "S.", S, C + 1, 0);
+    let text = told(&kit);
+    assert!(text.contains("|<- SYN seq 0 ---"), "{text}");
+    let crosses = "^ the SYNs cross: both ends dial each other";
+    assert!(text.contains(crosses), "{text}");
+    assert_eq!(text.matches("SYN-ACK seq 0 ack 1 -").count(), 2, "{text}");
+    assert!(!text.contains("absolute"), "{text}");
+    // One that had come before is another attempt.
+    kit.evidence.packets[2].t = 0.05;
+    assert!(!told(&kit).contains(crosses));
+}
+
+#[test]
+fn what_is_said_of_congestion_is_told_where_both_agreed_on_ecn() {
+    for (answer, remarks) in [("S.E", 1), ("S.", 0), ("S.EW", 0)] {
+        let (mut kit, talk) = dialling();
+        kit.up(talk, "SEW", C, 0, 0);
+        kit.down(talk, answer, S, C + 1, 0);
+        kit.up(talk, ".", C + 1, S + 1, 0);
+        kit.up(talk, ".", C + 1, S + 1, 1000);
+        kit.up(talk, ".", C + 1001, S + 1, 1000);
+        kit.down(talk, ".E", S + 1, C + 1001, 0);
+        kit.down(talk, ".E", S + 1, C + 2001, 0);
+        kit.up(talk, "P.W", C + 2001, S + 1, 1000);
+        let text = told(&kit);
+        for note in [
+            "^ ECE: a packet came to it with the mark of congestion",
+            "^ CWR: it has been told of congestion, and sends less",
+        ] {
+            assert_eq!(
+                text.matches(note).count(),
+                remarks,
+                "{answer} {note}\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rst_that_is_not_believed_and_the_answer_to_it_are_told() {
+    let (mut kit, talk) = talking();
+    kit.exchange(talk, OLD);
+    kit.down(talk, "R", S + 165, 0, 0);
+    kit.up(talk, ".", C + 65, S + 65, 0);
+    let text = told(&kit);
+    let not = "^ not believed: 100 off the number that is expected next";
+    assert!(text.contains(not), "{text}");
+    assert!(
+        text.contains("^ challenge ACK (RFC 5961 section 3)"),
+        "{text}"
+    );
+}
