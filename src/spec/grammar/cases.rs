@@ -54,6 +54,7 @@ pub const RECOGNISED: &[&str] = &[
     "keep-alive-race",
     "ignored-reset",
     "vanished-peer",
+    "connection-timed-out",
     "unread-close",
     "undetected-target",
     "unhealthy-reset",

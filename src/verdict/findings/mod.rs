@@ -9,6 +9,7 @@ mod asymmetric_path;
 mod bad_gateway;
 mod black_hole;
 mod challenge_ack;
+mod connection_timed_out;
 mod conntrack_invalid;
 mod delayed_ack;
 mod delivered_twice;
@@ -131,6 +132,7 @@ pub const KINDS: &[&str] = &[
     keep_alive_race::KIND,
     ignored_reset::KIND,
     vanished_peer::KIND,
+    connection_timed_out::KIND,
     unread_close::KIND,
     undetected_target::KIND,
     unhealthy_reset::KIND,
@@ -204,6 +206,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(keep_alive_race::find(&trace));
     findings.extend(ignored_reset::find(&trace));
     findings.extend(vanished_peer::find(&trace));
+    findings.extend(connection_timed_out::find(&trace));
     findings.extend(unread_close::find(&trace));
     findings.extend(undetected_target::find(&trace));
     findings.extend(unhealthy_reset::find(&trace));

@@ -79,6 +79,10 @@ const PAGES: &[(&str, &str)] = &[
     ("keep-alive-race", include_str!("keep-alive-race.txt")),
     ("ignored-reset", include_str!("ignored-reset.txt")),
     ("vanished-peer", include_str!("vanished-peer.txt")),
+    (
+        "connection-timed-out",
+        include_str!("connection-timed-out.txt"),
+    ),
     ("unread-close", include_str!("unread-close.txt")),
     ("undetected-target", include_str!("undetected-target.txt")),
     ("unhealthy-reset", include_str!("unhealthy-reset.txt")),

@@ -94,6 +94,7 @@ const STORIES: &[Story] = &[
     story(keep_alive_race::KIND, crossed, &[]),
     story(ignored_reset::KIND, not_believed, &[]),
     story(vanished_peer::KIND, cut_off, &[]),
+    story(connection_timed_out::KIND, given_up, &[]),
     story(unread_close::KIND, closed_unread, &[]),
     story(undetected_target::KIND, not_noticed, &["syn-unanswered"]),
     story(unhealthy_reset::KIND, turned_away, &[]),
