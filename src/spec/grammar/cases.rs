@@ -23,6 +23,7 @@ pub const RECOGNISED: &[&str] = &[
     "conntrack-invalid",
     "stale-translation",
     "port-exhaustion",
+    "ephemeral-port-exhaustion",
     "insertion-race",
     "flow-table-full",
     "spillover",
@@ -50,6 +51,7 @@ pub const RECOGNISED: &[&str] = &[
     "outlives-draining",
     "outlives-rule",
     "idle-expiry",
+    "mid-stream-drop",
     "keepalive-in-vain",
     "keep-alive-race",
     "ignored-reset",
@@ -69,6 +71,7 @@ pub const RECOGNISED: &[&str] = &[
     "proxy-protocol-mismatch",
     "proxy-protocol-stall",
     "accept-queue-full",
+    "syn-queue-full",
     "icmp-rate-limit",
     "accept-queue-reset",
     "unshared-connections",
@@ -77,6 +80,7 @@ pub const RECOGNISED: &[&str] = &[
     "lost-syn",
     "stale-connection",
     "refused",
+    "unreachable",
     "syn-unanswered",
 ];
 

@@ -14,6 +14,7 @@ mod conntrack_invalid;
 mod delayed_ack;
 mod delivered_twice;
 mod draining_terminated;
+mod ephemeral_port_exhaustion;
 mod fail_open;
 mod failed_requests;
 mod flow_collision;
@@ -34,6 +35,7 @@ mod keep_alive_race;
 mod keepalive_in_vain;
 mod loopback;
 mod lost_syn;
+mod mid_stream_drop;
 mod moved_flow;
 mod needless_retransmission;
 mod no_listener;
@@ -57,6 +59,7 @@ mod stale_dns_address;
 mod stale_translation;
 mod standing_queue;
 mod syn_moved;
+mod syn_queue_full;
 mod syn_unanswered;
 mod target_not_in_use;
 mod tw_recycle;
@@ -64,6 +67,7 @@ mod udp_pinned;
 mod undetected_damage;
 mod undetected_target;
 mod unhealthy_reset;
+mod unreachable;
 mod unread_close;
 mod unshared_connections;
 mod untranslated_sack;
@@ -101,6 +105,7 @@ pub const KINDS: &[&str] = &[
     conntrack_invalid::KIND,
     stale_translation::KIND,
     port_exhaustion::KIND,
+    ephemeral_port_exhaustion::KIND,
     insertion_race::KIND,
     flow_table_full::KIND,
     spillover::KIND,
@@ -128,6 +133,7 @@ pub const KINDS: &[&str] = &[
     outlives_draining::KIND,
     outlives_rule::KIND,
     idle_expiry::KIND,
+    mid_stream_drop::KIND,
     keepalive_in_vain::KIND,
     keep_alive_race::KIND,
     ignored_reset::KIND,
@@ -147,6 +153,7 @@ pub const KINDS: &[&str] = &[
     proxy_protocol_mismatch::KIND,
     proxy_protocol_stall::KIND,
     accept_queue_full::KIND,
+    syn_queue_full::KIND,
     icmp_rate_limit::KIND,
     accept_queue_reset::KIND,
     unshared_connections::KIND,
@@ -155,6 +162,7 @@ pub const KINDS: &[&str] = &[
     lost_syn::KIND,
     stale_connection::KIND,
     refused::KIND,
+    unreachable::KIND,
     syn_unanswered::KIND,
 ];
 
@@ -176,6 +184,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(stale_translation::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
+    findings.extend(ephemeral_port_exhaustion::find(&trace));
     findings.extend(insertion_race::find(&trace));
     findings.extend(flow_table_full::find(&trace));
     findings.extend(known(evidence, spillover::find(requests)));
@@ -202,6 +211,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(outlives_draining::find(&trace));
     findings.extend(outlives_rule::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(mid_stream_drop::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
     findings.extend(ignored_reset::find(&trace));
@@ -221,6 +231,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(proxy_protocol_mismatch::find(&trace));
     findings.extend(proxy_protocol_stall::find(&trace));
     findings.extend(accept_queue_full::find(&trace));
+    findings.extend(syn_queue_full::find(&trace));
     findings.extend(icmp_rate_limit::find(&trace));
     findings.extend(accept_queue_reset::find(&trace));
     findings.extend(unshared_connections::find(&trace));
@@ -229,6 +240,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(lost_syn::find(&trace));
     findings.extend(stale_connection::find(&trace));
     findings.extend(refused::find(&trace));
+    findings.extend(unreachable::find(&trace));
     findings.extend(syn_unanswered::find(&trace));
     findings
 }

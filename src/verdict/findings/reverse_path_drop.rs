@@ -6,9 +6,10 @@
 //! interfaces and one default route.
 
 use super::{cite, count, counters, distinct, join, name_all};
-use crate::evidence::HostEvidence;
+use crate::evidence::{HostEvidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, ip};
+use crate::verdict::trace::{Journey, Trace, delivered, ip, is_syn, is_syn_ack};
+use std::collections::HashSet;
 
 pub(super) const KIND: &str = "reverse-path-drop";
 const COUNTER: &str = "TcpExtIPReversePathFilter";
@@ -34,15 +35,22 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
                 .any(|(host, _)| is_own_guest(trace, *passage, host))
         })
         .collect();
+    let mut died = Vec::new();
+    let mut sentences = Vec::new();
+    for (host, dropped) in &hosts {
+        let syns = match passages.is_empty() {
+            true => died_at(trace, host, *dropped),
+            false => Vec::new(),
+        };
+        sentences.push(tell(trace, host, *dropped, &passages, &syns));
+        died.extend(syns);
+    }
+    let passages = [passages, died].concat();
     let connections = distinct(
         passages
             .iter()
             .filter_map(|p| trace.passages[*p].connection),
     );
-    let sentences: Vec<String> = hosts
-        .iter()
-        .map(|(host, dropped)| tell(trace, host, *dropped, &passages))
-        .collect();
     Some(Finding {
         kind: KIND.into(),
         summary: sentences.join(" "),
@@ -60,14 +68,44 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 /// It left a host and came back to it, from an address that leads inside of it and is not its own.
 fn is_own_guest(trace: &Trace, passage: usize, host: &str) -> bool {
     let packet = trace.ended(passage);
-    let own = trace.evidence.hosts.get(host).is_some_and(|record| {
-        let source = ip(&packet.from_after);
-        source == record.address || source == record.ipv6
-    });
-    packet.sender == host && packet.receiver == host && delivered(packet) && !own
+    let home = packet.sender == host && packet.receiver == host && delivered(packet);
+    home && !is_loopback(trace, packet, host)
 }
 
-fn tell(trace: &Trace, host: &str, dropped: i64, passages: &[usize]) -> String {
+/// It comes from the host's own address, which no counter of its namespace tells (see `loopback`).
+fn is_loopback(trace: &Trace, packet: &Packet, host: &str) -> bool {
+    trace.evidence.hosts.get(host).is_some_and(|record| {
+        let source = ip(&packet.from_after);
+        source == record.address || source == record.ipv6
+    })
+}
+
+/// SYNs that came to a host and that it neither answered nor passed on, as passages: the packets that it dropped, where there are
+/// as many. Else nobody can tell which it dropped.
+fn died_at(trace: &Trace, host: &str, dropped: i64) -> Vec<usize> {
+    let packets = &trace.evidence.packets;
+    let journeys = trace.journeys();
+    let began = |journey: &Journey| &packets[journey.stretches[0].sent];
+    let answered: HashSet<Option<usize>> = journeys
+        .iter()
+        .filter(|journey| is_syn_ack(began(journey)) && began(journey).sender == host)
+        .map(|journey| journey.connection)
+        .collect();
+    let died = journeys.iter().filter(|journey| {
+        let last = journey.stretches[journey.stretches.len() - 1];
+        let ended = &packets[last.ended];
+        let here = ended.receiver == host && delivered(ended) && !is_loopback(trace, ended, host);
+        is_syn(began(journey)) && here && !answered.contains(&journey.connection)
+    });
+    let died: Vec<usize> = died.filter_map(|journey| journey.passage).collect();
+    if usize::try_from(dropped).is_ok_and(|dropped| dropped == died.len()) {
+        died
+    } else {
+        Vec::new()
+    }
+}
+
+fn tell(trace: &Trace, host: &str, dropped: i64, passages: &[usize], syns: &[usize]) -> String {
     let own = passages
         .iter()
         .filter(|p| trace.ended(**p).receiver == host);
@@ -76,6 +114,15 @@ fn tell(trace: &Trace, host: &str, dropped: i64, passages: &[usize]) -> String {
     let what = format!(
         "{host} dropped {dropped} on arrival: to it, the way to their source leads through another device (rp_filter)."
     );
+    if let (true, false) = (own.is_empty(), syns.is_empty()) {
+        let whose = distinct(syns.iter().filter_map(|p| trace.passages[*p].connection));
+        let syns = if syns.len() == 1 {
+            "It was a SYN"
+        } else {
+            "They were SYNs"
+        };
+        return format!("{what} {syns} of {}.", name_all(trace, &whose));
+    }
     if own.is_empty() {
         return what;
     }
@@ -98,6 +145,7 @@ fn tell(trace: &Trace, host: &str, dropped: i64, passages: &[usize]) -> String {
 mod tests {
     use super::{COUNTER, KIND, find};
     use crate::evidence::{Evidence, HostEvidence, Packet};
+    use crate::verdict::kit::{Kit, OLD};
     use crate::verdict::trace::Trace;
 
     fn node(counter: i64) -> Evidence {
@@ -150,6 +198,32 @@ mod tests {
         let found = find(&Trace::new(&node(3))).expect("a finding");
         assert!(found.packets.is_empty());
         assert!(!found.summary.contains("came back"), "{}", found.summary);
+    }
+
+    /// As many SYNs as were dropped came to it, were not answered, and went no further.
+    #[test]
+    fn syns_of_others_that_went_no_further_are_told_when_they_are_as_many() {
+        let mut kit = Kit::new();
+        let visit = kit.connect("visit", 40000, "web1", "web1");
+        kit.up(visit, "S", OLD.client, 0, 0);
+        kit.now += 1000.0;
+        kit.up(visit, "S", OLD.client, 0, 0);
+        kit.counter("web1", COUNTER, 2);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert_eq!(found.packets, [0, 1]);
+        assert!(
+            found.summary.ends_with("They were SYNs of \"visit\"."),
+            "{}",
+            found.summary
+        );
+        kit.counter("web1", COUNTER, 3);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert!(found.packets.is_empty());
+        // What it answered it had let in.
+        kit.counter("web1", COUNTER, 2);
+        kit.down(visit, "S.", OLD.server, OLD.client + 1, 0);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert!(found.packets.is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::{CITED, count, distinct, join, lapse, name_all, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, by_address, ip, is_reset, is_syn};
+use crate::verdict::trace::{Journey, Trace, by_address, ip, is_reset, is_syn};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) const KIND: &str = "syn-moved";
@@ -83,6 +83,15 @@ struct Came<'a> {
     seq: i64,
     /// Its record.
     sent: usize,
+    /// Hosts that passed it on.
+    by: Vec<&'a str>,
+}
+
+impl Came<'_> {
+    /// Neither of the two hosts passes on what comes to the other: a SYN that died in a router on the way came to no server.
+    fn is_elsewhere(&self, other: &Came<'_>) -> bool {
+        self.host != other.host && !self.by.contains(&other.host) && !other.by.contains(&self.host)
+    }
 }
 
 /// By connection, where its SYNs came to.
@@ -110,10 +119,20 @@ fn syns<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Vec<Came<'a>>> {
                 t: packets[sent].t,
                 seq: packets[sent].seq,
                 sent,
+                by: passed_on(trace, &journey),
             });
         }
     }
     all
+}
+
+/// The hosts that a packet came to before the last one.
+fn passed_on<'a>(trace: &Trace<'a>, journey: &Journey) -> Vec<&'a str> {
+    let packets = &trace.evidence.packets;
+    let before = journey.stretches.iter().rev().skip(1);
+    before
+        .map(|stretch| packets[stretch.ended].receiver.as_str())
+        .collect()
 }
 
 /// One stream from end to end: no proxy in between, whose targets may change.
@@ -133,7 +152,7 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
         let first = came.first()?;
         let then = came
             .iter()
-            .rfind(|syn| syn.seq == first.seq && syn.host != first.host)?;
+            .rfind(|syn| syn.seq == first.seq && syn.is_elsewhere(first))?;
         Some(Moved {
             connection,
             first: (first.host, first.t),
@@ -191,6 +210,26 @@ mod tests {
         );
         // The second server knows the connection well, though not its numbers.
         assert!(told(&kit, moved_flow::KIND).is_none());
+    }
+
+    /// The first SYN died in a router, as by rp_filter, and the second one went by the same router to a server behind it.
+    #[test]
+    fn who_passes_a_syn_on_is_no_server() {
+        let mut kit = opened_twice(true);
+        let then = kit.evidence.packets.iter();
+        let then = then
+            .filter(|p| p.flags == "S")
+            .nth(1)
+            .expect("a second SYN");
+        let mut on = then.clone();
+        let by = |packet: &mut crate::evidence::Packet| packet.receiver = "web1".into();
+        let whole = then.id;
+        (on.id, on.follows, on.seen_at) = (1_000, Some(whole), "web1 veth1".into());
+        on.sender = "web1".into();
+        let mut packets = kit.evidence.packets.iter_mut();
+        by(packets.find(|p| p.id == whole).expect("the second SYN"));
+        kit.evidence.packets.push(on);
+        assert!(told(&kit, super::KIND).is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason, is_syn, is_syn_ack, left};
+use crate::verdict::trace::{Journey, Trace, delivered, drop_reason, is_syn, is_syn_ack, left};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "syn-unanswered";
@@ -25,8 +25,8 @@ enum End {
     AnswerLost(String, String),
     /// The target's SYN-ACK was delivered from this address.
     AnswerAstray(String, String),
-    /// The SYN-ACK stayed inside the host that the SYN was delivered to, where it was last seen from this address.
-    AnswerInside(String, String),
+    /// The SYN-ACK stayed inside the host that the SYN was delivered to, where it was last seen from this address and came to this host.
+    AnswerInside(String, String, String),
     /// Delivered to this host, whose ICMP error was dropped, with this fate.
     Rejected(String, String),
     /// Delivered to this host, from which no answer came into the network; seen last where it came to another one inside it.
@@ -197,9 +197,10 @@ fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'
             let inside = answers
                 .inside
                 .get(&(packet.receiver.as_str(), acknowledged));
-            let from = inside.map(|at| trace.evidence.packets[*at].from_after.clone());
-            match (from, rejection(trace, connection, &host)) {
-                (Some(from), _) => End::AnswerInside(host, from),
+            let last = inside.map(|at| &trace.evidence.packets[*at]);
+            let last = last.map(|seen| (seen.from_after.clone(), seen.receiver.clone()));
+            match (last, rejection(trace, connection, &host)) {
+                (Some((from, to)), _) => End::AnswerInside(host, from, to),
                 (None, Some(fate)) => End::Rejected(host, fate),
                 (None, None) => End::Silence(host, answers.came_to(packet)),
             }
@@ -263,9 +264,13 @@ fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}; its SYN-ACK was delivered from {from}, which nobody had dialled."
             )
         }
-        End::AnswerInside(host, from) => {
+        End::AnswerInside(host, from, to) => {
+            let came = match to == host {
+                true => String::new(),
+                false => format!(", where it came to {to}"),
+            };
             format!(
-                "{subject} reached {host}; the SYN-ACK never left {host}: it was seen inside, from {from}."
+                "{subject} reached {host}; the SYN-ACK never left {host}: it was seen inside, from {from}{came}."
             )
         }
         End::Rejected(host, reason) => {
@@ -290,8 +295,8 @@ fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
         .sum();
     if sent == 0 {
         " No SYN of theirs ever reached the network.".into()
-    } else if seen_inside(trace, unanswered) {
-        " None came to the network: they were seen only inside the host that the client is inside of.".into()
+    } else if let Some(text) = seen_inside(trace, unanswered) {
+        text
     } else {
         format!(
             " Where they went is not recorded ({} packets were cut).",
@@ -300,17 +305,38 @@ fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
     }
 }
 
-/// Their SYNs were seen on a device.
-fn seen_inside(trace: &Trace, unanswered: &[usize]) -> bool {
-    let connections = &trace.evidence.connections;
-    let mut seen = trace
-        .evidence
-        .packets
+/// Their SYNs were seen on devices only: how far the first one of a connection got that any was seen of, and the answer to it.
+fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
+    let packets = &trace.evidence.packets;
+    let journeys = trace.journeys();
+    let own = journeys.iter().filter(|journey| {
+        let whose = journey.connection;
+        whose.is_some_and(|whose| unanswered.contains(&whose))
+    });
+    let own: Vec<&Journey> = own.collect();
+    let began = |journey: &Journey| &packets[journey.stretches[0].sent];
+    let came_to = |journey: &Journey| {
+        let last = journey.stretches[journey.stretches.len() - 1];
+        packets[last.ended].receiver.as_str()
+    };
+    let syn = own.iter().find(|one| is_syn(began(one)))?;
+    let connection = syn.connection?;
+    let answer = own
         .iter()
-        .filter(|p| !p.seen_at.is_empty());
-    seen.any(|packet| {
-        let mut unanswered = unanswered.iter().map(|c| &connections[*c]);
-        unanswered.any(|c| c.from == packet.sender && c.local == packet.from)
+        .find(|one| one.connection == Some(connection) && is_syn_ack(began(one)));
+    let around = &trace.evidence.hosts.get(began(syn).sender.as_str())?.inside;
+    let last = came_to(syn);
+    let text = format!(
+        " None came to the network: they were seen inside {around} only. The first of {}",
+        quoted(trace, connection)
+    );
+    Some(match answer {
+        Some(answer) => format!(
+            "{text} came to {last}, and the SYN-ACK to it got no further than {}.",
+            came_to(answer)
+        ),
+        None if last == around => format!("{text} came to {around} and went no further."),
+        None => format!("{text} came to {last}, and no answer came from it."),
     })
 }
 
@@ -368,6 +394,44 @@ mod tests {
         assert!(told(&kit).ends_with(by_web1), "{}", told(&kit));
     }
 
+    /// Hosts behind one router, of which the network sees nothing.
+    #[test]
+    fn how_far_a_syn_and_its_answer_got_inside_a_router_is_told() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "web1", "web1");
+        kit.of(x).error = "deadline".into();
+        let client = kit.evidence.hosts.get_mut("client").expect("the client");
+        client.inside = "router".into();
+        let syn = kit.up(x, "S", OLD.client, 0, 0);
+        let told = |kit: &Kit| find(&Trace::new(&kit.evidence)).expect("it shows").summary;
+        let seen = |packet: &mut Packet, to: &str| {
+            (packet.seen_at, packet.fate) = ("router veth1".into(), "seen".into());
+            packet.receiver = to.into();
+        };
+        seen(&mut kit.evidence.packets[syn], "router");
+        let inside = "None came to the network: they were seen inside router only. The first of \"x\" came to";
+        let text = told(&kit);
+        assert!(
+            text.ends_with(&format!("{inside} router and went no further.")),
+            "{text}"
+        );
+        seen(&mut kit.evidence.packets[syn], "web1");
+        let text = told(&kit);
+        assert!(
+            text.ends_with(&format!("{inside} web1, and no answer came from it.")),
+            "{text}"
+        );
+        let answer = kit.down(x, "S.", OLD.server, OLD.client + 1, 0);
+        seen(&mut kit.evidence.packets[answer], "fw-b");
+        let text = told(&kit);
+        assert!(
+            text.ends_with(&format!(
+                "{inside} web1, and the SYN-ACK to it got no further than fw-b."
+            )),
+            "{text}"
+        );
+    }
+
     #[test]
     fn who_got_no_address_has_sent_no_syn() {
         let mut kit = Kit::new();
@@ -396,6 +460,9 @@ mod tests {
         kit.evidence.packets.push(answer);
         let inside = "The SYN reached web1; the SYN-ACK never left web1: it was seen inside, from 10.0.1.10:31468.";
         assert!(told(&kit).contains(inside), "{}", told(&kit));
+        kit.evidence.packets.last_mut().expect("a packet").receiver = "vpc".into();
+        let there = "it was seen inside, from 10.0.1.10:31468, where it came to vpc.";
+        assert!(told(&kit).contains(there), "{}", told(&kit));
         // Another host's, and one to another SYN, are no answer.
         for (place, ack) in [("web2 eni1", OLD.client + 1), ("web1 eni1", OLD.client + 2)] {
             let packet = kit.evidence.packets.last_mut().expect("a packet");

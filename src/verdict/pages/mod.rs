@@ -24,6 +24,10 @@ const PAGES: &[(&str, &str)] = &[
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("stale-translation", include_str!("stale-translation.txt")),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
+    (
+        "ephemeral-port-exhaustion",
+        include_str!("ephemeral-port-exhaustion.txt"),
+    ),
     ("insertion-race", include_str!("insertion-race.txt")),
     ("flow-table-full", include_str!("flow-table-full.txt")),
     ("spillover", include_str!("spillover.txt")),
@@ -75,6 +79,7 @@ const PAGES: &[(&str, &str)] = &[
     ("outlives-draining", include_str!("outlives-draining.txt")),
     ("outlives-rule", include_str!("outlives-rule.txt")),
     ("idle-expiry", include_str!("idle-expiry.txt")),
+    ("mid-stream-drop", include_str!("mid-stream-drop.txt")),
     ("keepalive-in-vain", include_str!("keepalive-in-vain.txt")),
     ("keep-alive-race", include_str!("keep-alive-race.txt")),
     ("ignored-reset", include_str!("ignored-reset.txt")),
@@ -109,6 +114,7 @@ const PAGES: &[(&str, &str)] = &[
         include_str!("proxy-protocol-stall.txt"),
     ),
     ("accept-queue-full", include_str!("accept-queue-full.txt")),
+    ("syn-queue-full", include_str!("syn-queue-full.txt")),
     ("icmp-rate-limit", include_str!("icmp-rate-limit.txt")),
     ("accept-queue-reset", include_str!("accept-queue-reset.txt")),
     (
@@ -120,6 +126,7 @@ const PAGES: &[(&str, &str)] = &[
     ("lost-syn", include_str!("lost-syn.txt")),
     ("stale-connection", include_str!("stale-connection.txt")),
     ("refused", include_str!("refused.txt")),
+    ("unreachable", include_str!("unreachable.txt")),
     ("syn-unanswered", include_str!("syn-unanswered.txt")),
 ];
 

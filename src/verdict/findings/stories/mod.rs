@@ -9,6 +9,7 @@ mod hosts;
 mod links;
 mod network;
 mod requests;
+pub(in crate::verdict::findings) mod ways;
 
 pub(super) use balancers::behind_a_header;
 
@@ -21,6 +22,7 @@ use hosts::*;
 use links::*;
 use network::*;
 use requests::*;
+use ways::*;
 
 /// A kind, its story (`true`: as it happened), and what else the story shows.
 struct Story {
@@ -59,6 +61,7 @@ const STORIES: &[Story] = &[
     story(conntrack_invalid::KIND, invalid, &[]),
     story(stale_translation::KIND, inherited, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
+    story(ephemeral_port_exhaustion::KIND, no_local_port, &[]),
     story(insertion_race::KIND, chosen_twice, &[]),
     story(flow_table_full::KIND, no_room, &[]),
     story(spillover::KIND, spilled, &[]),
@@ -67,7 +70,7 @@ const STORIES: &[Story] = &[
     story(target_not_in_use::KIND, not_in_use, &[]),
     story(zone_without_targets::KIND, empty_zone, &[]),
     story(no_registered_target::KIND, nobody_registered, &[]),
-    story(stale_dns_address::KIND, old_answer, &[]),
+    story(stale_dns_address::KIND, old_answer, &["unreachable"]),
     story(zone_blind_answers::KIND, answered_alike, &[]),
     story(no_listener::KIND, nobody_listens, &[]),
     story(guard_drop::SECURITY_GROUP, by_group, &[]),
@@ -90,6 +93,7 @@ const STORIES: &[Story] = &[
         &["security-group-drop", "syn-unanswered"],
     ),
     story(idle_expiry::KIND, forgotten, &[]),
+    story(mid_stream_drop::KIND, forgotten_by_a_firewall, &[]),
     story(keepalive_in_vain::KIND, kept_in_vain, &[]),
     story(keep_alive_race::KIND, crossed, &[]),
     story(ignored_reset::KIND, not_believed, &[]),
@@ -109,6 +113,7 @@ const STORIES: &[Story] = &[
     story(proxy_protocol_mismatch::KIND, unread_header, &[]),
     story(proxy_protocol_stall::KIND, awaited_header, &[]),
     story(accept_queue_full::KIND, full_queue, &[]),
+    story(syn_queue_full::KIND, half_open_ones, &[]),
     story(icmp_rate_limit::KIND, kept_back, &[]),
     story(accept_queue_reset::KIND, closed_queue, &[]),
     story(unshared_connections::KIND, one_for_each_client, &[]),
@@ -117,6 +122,7 @@ const STORIES: &[Story] = &[
     story(lost_syn::KIND, sent_again, &[]),
     story(stale_connection::KIND, one_end_gone, &[]),
     story(refused::KIND, refusal, &[]),
+    story(unreachable::KIND, no_way, &[]),
     story(syn_unanswered::KIND, silence, &[]),
 ];
 

@@ -1,0 +1,191 @@
+//! `unreachable`: connect(2) failed because there is no way to the address: by an ICMP error, or by the client's own kernel, which has
+//! no route to it or no answer to its ARP question.
+//!
+//! Observed on: Linux, as EHOSTUNREACH and ENETUNREACH. A filter that rejects with `admin-prohibited` says the same. Not this: an
+//! ICMP error that the kernel takes for a refusal (see `refused`).
+
+use super::{CITED, counters, distinct, first_few, lapse, name_all};
+use crate::evidence::Packet;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Trace, by_address, ip};
+use std::collections::BTreeMap;
+
+pub(super) const KIND: &str = "unreachable";
+/// ENETUNREACH (errno(3)).
+const NO_ROUTE: i64 = 101;
+
+/// Who said that there is no way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// The client's own kernel has no route.
+    NoRoute(String),
+    /// The client's own kernel, although it has one.
+    Own(String),
+    /// A host or a box, by ICMP: its name, and what it says (empty where only the network saw it).
+    Another(String, String),
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let connections = &trace.evidence.connections;
+    let mut by: BTreeMap<Who, Vec<usize>> = BTreeMap::new();
+    let mut cited = Vec::new();
+    for (at, c) in connections.iter().enumerate() {
+        if c.error != "unreachable" || c.remote.is_empty() {
+            continue;
+        }
+        let message = message(trace, at);
+        cited.extend(message);
+        let who = match message.map(|record| &trace.evidence.packets[record]) {
+            Some(packet) => {
+                let says = packet.icmp.as_ref().map(|message| message.says.clone());
+                Who::Another(sender(trace, packet), says.unwrap_or_default())
+            }
+            None if c.errno == NO_ROUTE => Who::NoRoute(c.from.clone()),
+            None => Who::Own(c.from.clone()),
+        };
+        by.entry(who).or_default().push(at);
+    }
+    let said: Vec<String> = by.iter().map(|(who, of)| tell(trace, who, of)).collect();
+    let all: Vec<usize> = distinct(by.into_values().flatten());
+    if all.is_empty() {
+        return None;
+    }
+    cited.sort_unstable();
+    cited.dedup();
+    cited.truncate(CITED);
+    let hosts = all.iter().map(|at| connections[*at].from.as_str());
+    Some(Finding {
+        kind: KIND.into(),
+        summary: said.join(" "),
+        packets: cited,
+        counters: counters(
+            trace.evidence,
+            hosts,
+            &["IcmpInDestUnreachs", "IpOutNoRoutes"],
+        ),
+        connections: all,
+        values: Vec::new(),
+    })
+}
+
+fn tell(trace: &Trace, who: &Who, of: &[usize]) -> String {
+    let connections = &trace.evidence.connections;
+    let names = name_all(trace, of);
+    let places = distinct(of.iter().map(|at| connections[*at].remote.clone()));
+    let places = first_few(&places);
+    let ms = of.iter().map(|at| connections[*at].ms).fold(0.0, f64::max);
+    match who {
+        Who::Another(who, says) => {
+            let says = match says.as_str() {
+                "" => String::new(),
+                says => format!(" ({says})"),
+            };
+            format!(
+                "{names} to {places} met an ICMP error of {who}{says}: to the client's kernel there is no way to that address."
+            )
+        }
+        Who::NoRoute(host) => format!(
+            "{names} to {places} did not leave {host}: its own kernel has no route to that address (ENETUNREACH)."
+        ),
+        Who::Own(host) if ms >= ASKED => format!(
+            "{names} to {places} did not leave {host}: nobody on its segment answered when it asked who has the address, or the next \
+             hop's (ARP), and after {} its own kernel gave up (EHOSTUNREACH).",
+            lapse(ms)
+        ),
+        Who::Own(host) => format!(
+            "{names} to {places} did not leave {host}: its own kernel says that there is no way to that address (EHOSTUNREACH)."
+        ),
+    }
+}
+
+/// Questions that a kernel asks before it gives a neighbour up take longer than this, ms (three, a second apart by default).
+const ASKED: f64 = 500.0;
+
+/// The ICMP error about a connection's SYN: its record.
+fn message(trace: &Trace, connection: usize) -> Option<usize> {
+    let packets = &trace.evidence.packets;
+    let own = &trace.evidence.connections[connection];
+    let ends = [own.local.as_str(), own.left_as.as_str()];
+    let about = |packet: &Packet| {
+        let message = packet.icmp.as_ref();
+        message.is_some_and(|message| {
+            message.says != "fragmentation needed"
+                && ends.contains(&message.from.as_str())
+                && message.to == own.remote
+        })
+    };
+    let during = |packet: &&Packet| packet.t >= own.at && packet.t <= own.at + own.ms;
+    // What only the network saw is not read: it came to this host while it waited for this address.
+    let came = |packet: &Packet| {
+        packet.protocol == "icmp"
+            && packet.icmp.is_none()
+            && packet.receiver == own.from
+            && packet.seen_at.is_empty()
+    };
+    let quoted = packets.iter().position(about);
+    quoted.or_else(|| {
+        let first = packets.iter().position(|packet| packet.from == own.local)?;
+        let after = packets.iter().enumerate().skip(first + 1);
+        let mut after = after.filter(|(_, packet)| during(packet));
+        after.find(|(_, packet)| came(packet)).map(|(at, _)| at)
+    })
+}
+
+/// Who made it, by the address that it bears, which is that of a host inside of the sender perhaps.
+fn sender(trace: &Trace, packet: &Packet) -> String {
+    let named = by_address(trace.evidence);
+    let by_name = named.get(ip(&packet.from)).copied();
+    match by_name.unwrap_or(packet.sender.as_str()) {
+        "fabric" => "the network".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Icmp;
+    use crate::verdict::findings::stories::ways::no_way;
+
+    fn told(kit: &crate::verdict::kit::Kit) -> String {
+        find(&Trace::new(&kit.evidence)).expect("a finding").summary
+    }
+
+    #[test]
+    fn who_said_it_and_what() {
+        let mut kit = no_way(true);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert_eq!(found.packets, [1]);
+        assert_eq!(
+            found.summary,
+            "\"visit\" to 10.0.1.10:80 met an ICMP error of web1: to the client's kernel there is no way to that address."
+        );
+        let own = kit.evidence.connections[0].clone();
+        kit.evidence.packets[1].icmp = Some(Box::new(Icmp {
+            says: "host unreachable".into(),
+            from: own.local,
+            to: own.remote,
+            ..Icmp::default()
+        }));
+        assert!(
+            told(&kit).contains("an ICMP error of web1 (host unreachable):"),
+            "{}",
+            told(&kit)
+        );
+    }
+
+    #[test]
+    fn a_kernel_that_says_it_itself() {
+        let mut kit = no_way(true);
+        kit.evidence.packets.clear();
+        assert!(told(&kit).ends_with("no way to that address (EHOSTUNREACH)."));
+        kit.of(0).ms = 3050.0;
+        assert!(
+            told(&kit).contains("(ARP), and after 3.05 s"),
+            "{}",
+            told(&kit)
+        );
+        kit.of(0).errno = NO_ROUTE;
+        assert!(told(&kit).ends_with("has no route to that address (ENETUNREACH)."));
+    }
+}
