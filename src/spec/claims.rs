@@ -9,7 +9,7 @@ use super::traps::quoted;
 use crate::diag::codes::spec as code;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
 
-/// Characters that expressions have and claims have not. So a map whose key has one is an expression gone wrong.
+/// Characters of expressions. A map whose key has one is an expression gone wrong, unless its words cannot be one.
 const NOT_IN_WORDS: &[char] = &['=', '?', '&', '|', '<', '>', '[', '(', '"'];
 
 /// Checks one entry.
@@ -101,16 +101,32 @@ fn behind_a_colon(expression: &str) -> String {
     }
 }
 
-/// No expression has a name and another name or a number side by side, unless the second is `in`.
-fn begins_with_words(text: &str) -> bool {
+/// No expression has a name and another name or a number side by side, unless one of them is `in`.
+fn side_by_side(first: &str, second: &str) -> bool {
     let is_word = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let is_name = |word: &str| is_word(word) && !word.starts_with(|c: char| c.is_ascii_digit());
+    is_name(first) && is_word(second) && !second.is_empty() && first != "in" && second != "in"
+}
+
+fn begins_with_words(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let (Some(first), Some(second)) = (words.next(), words.next()) else {
         return false;
     };
-    let second = second.trim_end_matches(':');
-    is_name(first) && is_word(second) && !second.is_empty() && second != "in"
+    side_by_side(first, second.trim_end_matches(':'))
+}
+
+/// What has two words side by side, and not within a text of its own.
+fn cannot_be_an_expression(key: &str) -> bool {
+    let words: Vec<&str> = key.split_whitespace().collect();
+    // An apostrophe has a letter before it.
+    let mut before = ' ';
+    let has_text = key.chars().any(|c| {
+        let opens = c == '"' || (c == '\'' && !before.is_alphanumeric());
+        before = c;
+        opens
+    });
+    !has_text && words.windows(2).any(|two| side_by_side(two[0], two[1]))
 }
 
 fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {
@@ -122,7 +138,7 @@ fn in_words(node: &Node, entry: &Entry, sink: &mut Diagnostics) {
         .value
         .scalar()
         .map_or_else(|| entry.value.compact(), |scalar| scalar.text.clone());
-    if key.contains(NOT_IN_WORDS) {
+    if key.contains(NOT_IN_WORDS) && !cannot_be_an_expression(key) {
         let ternary = key.contains('?') && !key.contains('"');
         let (whole, message, code) = if ternary {
             let whole = format!("{key} : {value}");
@@ -200,4 +216,31 @@ fn claim(node: &Node) -> Option<Claim> {
         words,
         that: Spanned::new(text, that.text_span()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_from_expressions() {
+        for claim in [
+            "the resolver waits 5 s (resolv.conf)",
+            "it's closed (win = 0) & stays so",
+            "TCP's own timer > 3 s at most",
+            "between [a and b] nothing else",
+        ] {
+            assert!(cannot_be_an_expression(claim), "{claim}");
+        }
+        for expression in [
+            "new.error == \"a b",
+            "new.error == 'a b",
+            "new.error in ['x y",
+            "a in b ? c",
+            "x in list && y in list ? 1",
+            "(RFC 9293)",
+        ] {
+            assert!(!cannot_be_an_expression(expression), "{expression}");
+        }
+    }
 }
