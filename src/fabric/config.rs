@@ -23,7 +23,9 @@ pub use service_proxy::{
 use super::guard::rules::Guards;
 pub use super::proxy_header::Placement;
 pub use ids::{BalancerId, GroupId, PortId, ZonalId};
-pub use kinds::{Application, Classic, Kind, OnBackendReset, OnDeregister, Stickiness};
+pub use kinds::{
+    Application, Classic, ForwardedFor, Kind, OnBackendReset, OnDeregister, Stickiness,
+};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -174,6 +174,11 @@ impl Listening {
         })
     }
 
+    /// Draws one of its groups for a request at a proxy; none when no group has any weight.
+    pub fn draw(&self, hash: u64) -> Option<GroupId> {
+        pick_by_weight(&self.forwarding, hash).map(|forwarding| forwarding.group)
+    }
+
     /// Chooses a target of one of its groups for a proxy's connection, in turn.
     pub fn rotate(&self, zonal: ZonalId, group: GroupId, turn: usize) -> Option<(Candidate, bool)> {
         let mut forwarding = self.forwarding.iter();

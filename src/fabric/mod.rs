@@ -420,6 +420,12 @@ impl Fabric {
         self.balancers.next_target(at, group)
     }
 
+    /// The group of the next request at a proxy's listener, drawn by the weights of its groups. None: there is no such listener, or none
+    /// of its groups has any weight.
+    pub fn next_group(&mut self, at: Place) -> Option<GroupId> {
+        self.balancers.next_group(at)
+    }
+
     /// All targets that a request at a proxy may go to, the one whose turn it is first. `bound`: the one that the request
     /// is for, which takes nobody's turn where it is among them.
     pub fn candidates(

@@ -26,6 +26,10 @@ pub(super) const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
 pub(super) const APPLICATION_IDLE: &str = "idle_timeout.timeout_seconds";
 /// How long an application balancer keeps a client's connection at most.
 pub(super) const CLIENT_KEEP_ALIVE: &str = "client_keep_alive.seconds";
+/// What an application balancer does with X-Forwarded-For.
+pub(super) const FORWARDED_FOR: &str = "routing.http.xff_header_processing.mode";
+/// Whether it writes the client's port there, too.
+pub(super) const FORWARDED_FOR_PORT: &str = "routing.http.xff_client_port.enabled";
 /// Idle limit of a classic balancer's connections.
 pub(super) const CLASSIC_IDLE: &str = "ConnectionSettings.IdleTimeout";
 /// PROXY protocol, of a classic balancer.
@@ -54,6 +58,8 @@ pub(super) const DEREGISTRATION_TERMINATION: &str =
 pub(super) const ALGORITHM: &str = "load_balancing.algorithm.type";
 /// A client's flows go to one target, of a target group.
 pub(super) const STICKINESS: &str = "stickiness.enabled";
+/// How long a client of an HTTP group stays with its target after each answer.
+pub(super) const COOKIE_DURATION: &str = "stickiness.lb_cookie.duration_seconds";
 /// By what a client is known.
 pub(super) const STICKINESS_TYPE: &str = "stickiness.type";
 /// Whether the internet is kept away from a balancer's IPv6 addresses. AWS: false, and true of an internal one.
@@ -129,6 +135,8 @@ static ATTRIBUTES: &[Attribute] = &[
     attribute(Holder::Application, "deletion_protection.enabled", Kind::Bool),
     attribute(Holder::Application, APPLICATION_IDLE, Kind::Seconds { min: 1, max: 4000 }),
     attribute(Holder::Application, CROSS_ZONE, Kind::Bool),
+    attribute(Holder::Application, FORWARDED_FOR_PORT, Kind::Bool),
+    attribute(Holder::Application, FORWARDED_FOR, Kind::Word(&["append", "preserve", "remove"])),
     attribute(Holder::Classic, "AccessLog.Enabled", Kind::Bool),
     attribute(Holder::Classic, CLASSIC_DRAINING, Kind::Bool),
     attribute(Holder::Classic, CLASSIC_DRAINING_TIMEOUT, Kind::Seconds { min: 1, max: 3600 }),
@@ -146,7 +154,8 @@ static ATTRIBUTES: &[Attribute] = &[
         Kind::Word(&["on_first_ack_with_payload", "on_first_ack"])),
     attribute(Holder::Group, PROXY_PROTOCOL, Kind::Bool),
     attribute(Holder::Group, STICKINESS, Kind::Bool),
-    attribute(Holder::Group, STICKINESS_TYPE, Kind::Word(&["source_ip"])),
+    attribute(Holder::Group, COOKIE_DURATION, Kind::Seconds { min: 1, max: 604_800 }),
+    attribute(Holder::Group, STICKINESS_TYPE, Kind::Word(&["source_ip", "lb_cookie", "app_cookie"])),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.count", COUNT),
     attribute(Holder::Group, "target_group_health.dns_failover.minimum_healthy_targets.percentage", PERCENT),
     attribute(Holder::Group, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
@@ -293,9 +302,10 @@ fn unknown(holder: Holder, name: &Spanned<String>, sink: &Sink) -> Diagnostic {
         Holder::Application => {
             "an Application Load Balancer has none of this name, or it is not emulated"
         }
-        Holder::Classic => "a Classic Load Balancer has none of this name",
-        Holder::Balancer | Holder::Group | Holder::Listener => {
-            "a Network Load Balancer has none of this name"
+        Holder::Classic => "a Classic Load Balancer has none of this name, or it is not emulated",
+        Holder::Group => "AWS has none of this name, or it is not emulated",
+        Holder::Balancer | Holder::Listener => {
+            "a Network Load Balancer has none of this name, or it is not emulated"
         }
     })
     .help(help)

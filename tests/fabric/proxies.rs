@@ -134,6 +134,39 @@ fn a_request_that_is_for_an_instance_takes_nobodys_turn() {
     assert_eq!(order(all(None)), [1, 0]);
 }
 
+/// [`classic`], whose listener has two groups with these weights.
+fn weighing(weights: [u16; 2]) -> Config {
+    let mut config = classic();
+    let other = config.groups[0].clone();
+    config.groups.push(other);
+    let groups = (0..).map(GroupId).zip(weights);
+    let forward = groups.map(|(group, weight)| Forward {
+        group,
+        weight,
+        cross_zone: true,
+    });
+    config.balancers[0].listeners[0].forward = forward.collect();
+    config
+}
+
+#[test]
+fn requests_are_spread_over_groups_by_weight() {
+    let draws = |weights| {
+        let mut net = Net::new(weighing(weights));
+        let draws = (0..1000).filter_map(|_| net.fabric.next_group(AT_A));
+        let (first, second): (Vec<_>, Vec<_>) = draws.partition(|group| *group == GroupId(0));
+        (first.len(), second.len())
+    };
+    let (first, second) = draws([80, 20]);
+    assert!((150..250).contains(&second), "{first} and {second}");
+    assert_eq!(first + second, 1000);
+    assert_eq!(draws([1, 0]), (1000, 0));
+    assert_eq!(draws([0, 0]), (0, 0));
+    let mut net = Net::new(weighing([1, 1]));
+    let other = Place { port: 81, ..AT_A };
+    assert_eq!(net.fabric.next_group(other), None);
+}
+
 #[test]
 fn instances_take_turns_at_each_address() {
     let mut net = Net::new(classic());

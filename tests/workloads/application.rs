@@ -37,6 +37,40 @@ fn the_target_with_the_fewest_waiting_requests_gets_the_next() {
 }
 
 #[test]
+fn a_cookie_keeps_a_client_with_its_target_for_as_long_as_it_asks_and_the_target_is_there() {
+    let network = NETWORK.replace(
+        "[fast, slow]",
+        "[fast, slow], attributes: { stickiness.enabled: true, stickiness.lb_cookie.duration_seconds: 20 }",
+    );
+    // Each answer puts the end off: six requests 10 s apart take longer than the cookie lasts.
+    let body = format!(
+        "time_scale: 10\n{network}steps:\n  \
+         - load: {{ as: curl, from: client, to: app, request: {{ times: 6, every: 1s, cookies: true }}, timeout: 20s, background: true }}\n  \
+         - load: {{ as: plain, from: client, to: app, request: {{ times: 6 }}, timeout: 20s }}\n  \
+         - wait: 10ms\n  \
+         - wait_until: {{ that: 'curl.status[\"200\"] == 6', timeout: 20s }}\n"
+    );
+    let gone = "{ steps: [\
+        { load: { as: curl, from: client, to: app, request: { times: 6, every: 1s, cookies: true }, timeout: 20s, background: true } }, \
+        { wait: 2500ms }, { deregister: web/fast }, { register: web/fast }, { deregister: web/slow }, \
+        { wait_until: { that: 'curl.status[\"200\"] == 6', timeout: 20s } }] }";
+    let Some(lab) = play(&body, &[("kept", "{}"), ("gone", gone)]) else {
+        return;
+    };
+    let served = |case: &str| {
+        ["fast", "slow"].map(|host| {
+            let requests = lab.case(case).evidence["hosts"][host]["requests"].as_array();
+            requests.expect("a list").len()
+        })
+    };
+    // One of the two has all six of the client's, and both share those that bring no cookie.
+    let mut kept = served("kept");
+    kept.sort_unstable();
+    assert_eq!(kept, [3, 9]);
+    assert_eq!(served("gone").iter().sum::<usize>(), 6);
+}
+
+#[test]
 fn a_deregistered_target_has_its_delay_to_answer_and_then_it_is_502() {
     let body = NETWORK
         .replace("[fast, slow]", "[slow]")

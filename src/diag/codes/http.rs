@@ -23,7 +23,7 @@ pub const CROSS_ZONE_IS_ON: Code = Code(665);
 /// An attribute of groups of another protocol.
 pub const ATTRIBUTE_OF_OTHERS: Code = Code(666);
 
-/// Stickiness of an HTTP group.
+/// Stickiness of an HTTP group that is not emulated.
 pub const STICKY_OVER_HTTP: Code = Code(667);
 
 /// A word of network balancers in an application balancer.
@@ -126,13 +126,14 @@ pub static RULES: &[Rule] = &[
     },
     Rule {
         code: STICKY_OVER_HTTP,
-        title: "stickiness of an HTTP group is not emulated",
-        page: "An application balancer keeps a client at one target by a cookie, which this release does not set.\n\
+        title: "stickiness of an HTTP group that is not emulated",
+        page: "An application balancer keeps a client at one target by a cookie of its own, AWSALB. This release does not know those of applications\n\
+        (`app_cookie`), nor the one that keeps a client with one of several groups (AWSALBTG), which AWS demands where one of them is sticky.\n\
         \n\
         Wrong:\n\
-        \x20   target_groups: { web: { protocol: HTTP, attributes: { stickiness.enabled: true } } }\n\
+        \x20   target_groups: { web: { protocol: HTTP, attributes: { stickiness.enabled: true, stickiness.type: app_cookie } } }\n\
         Right:\n\
-        \x20   target_groups: { web: { protocol: HTTP, attributes: { stickiness.enabled: false } } }",
+        \x20   target_groups: { web: { protocol: HTTP, attributes: { stickiness.enabled: true, stickiness.type: lb_cookie } } }",
     },
     Rule {
         code: NOT_OF_APPLICATION,

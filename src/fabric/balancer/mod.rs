@@ -94,6 +94,8 @@ pub struct Balancers {
     going_on: FxHashMap<FlowId, Side>,
     /// Whose turn is next, for each place and group of a proxy.
     turns: FxHashMap<(Place, GroupId), usize>,
+    /// How many requests came to each place of a proxy.
+    draws: FxHashMap<Place, u64>,
 }
 
 struct State {
@@ -165,6 +167,7 @@ impl Balancers {
             works: 0,
             going_on: FxHashMap::default(),
             turns: FxHashMap::default(),
+            draws: FxHashMap::default(),
         };
         all.listen(config);
         all

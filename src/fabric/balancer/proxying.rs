@@ -1,15 +1,21 @@
 //! What the fabric does for balancers that are proxies: it chooses their targets, says how those stand, and counts.
 //!
-//! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection.
+//! Observed on: AWS Classic Load Balancers, whose TCP listeners take their instances in turn, one a connection; AWS Application Load
+//! Balancers, whose listeners spread requests over several target groups by weight, and do not fail over from one that is empty to another
+//! ("Listener rules for your Application Load Balancer", weighted target groups).
 
 use super::super::config::{BalancerId, Config, GroupId, Kind, Listener, Protocol, ZonalId};
 use super::super::listener::{Candidate, Listening};
 use super::super::metric::Metric;
+use super::super::random;
 use super::super::targets::{Scope, Standing};
 use super::Balancers;
 use crate::packet::Headers;
 use std::net::SocketAddrV4;
 use std::time::Duration;
+
+/// Told apart from the hashes of flows.
+const REQUEST_HASH: u64 = 0x72_6571_7565_7374;
 
 /// Where a proxy works: one of its listeners at one of its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +54,24 @@ impl Balancers {
             address: candidate.address,
             fail_open,
         })
+    }
+
+    /// The group of the next request at a proxy's listener, drawn by the weights of its groups. None: there is no such listener, or none
+    /// of its groups has any weight.
+    pub fn next_group(&mut self, at: Place) -> Option<GroupId> {
+        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
+        let mut listeners = listeners.iter();
+        let listener =
+            listeners.find(|one| one.port == at.port && one.protocol == Protocol::Tcp)?;
+        let draw = self.draws.entry(at).or_default();
+        let words = [
+            u64::from(at.balancer.0),
+            u64::from(at.zonal.0),
+            u64::from(at.port),
+            *draw,
+        ];
+        *draw += 1;
+        listener.draw(random::hash(self.seed ^ REQUEST_HASH, &words))
     }
 
     /// All targets that a request may go to, the one whose turn it is first. `bound`: the one that the request is for, which

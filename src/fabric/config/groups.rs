@@ -96,6 +96,8 @@ pub struct GroupAttributes {
     pub dns_failover: Threshold,
     /// `stickiness.enabled`, of type `source_ip`.
     pub stickiness: bool,
+    /// `stickiness.lb_cookie.duration_seconds`, of HTTP groups with `stickiness.enabled`.
+    pub cookie: Option<Duration>,
     /// `load_balancing.algorithm.type`, of HTTP groups.
     pub algorithm: Algorithm,
 }
@@ -120,6 +122,7 @@ impl Default for GroupAttributes {
             routing: Threshold::ONE,
             dns_failover: Threshold::ONE,
             stickiness: false,
+            cookie: None,
             algorithm: Algorithm::RoundRobin,
         }
     }

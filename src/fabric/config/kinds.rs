@@ -31,10 +31,26 @@ impl Kind {
 pub struct Application {
     /// `idle_timeout.timeout_seconds`: of connections of clients, and of those to targets.
     pub idle_timeout: Duration,
-    /// `client_keep_alive.seconds`: a client's connection is not older than that.
+    /// `client_keep_alive.seconds`: a client's connection ends with the first answer after that.
     pub client_keep_alive: Duration,
     /// A connection to a target must stand within this (AWS: 10 s).
     pub connect_timeout: Duration,
+    /// `routing.http.xff_header_processing.mode` and `routing.http.xff_client_port.enabled`.
+    pub forwarded_for: ForwardedFor,
+}
+
+/// What becomes of the header X-Forwarded-For.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedFor {
+    /// The client's address is added to it.
+    #[default]
+    Append,
+    /// The client's address and port are.
+    AppendWithPort,
+    /// It goes on as it came.
+    Preserve,
+    /// It is taken out.
+    Remove,
 }
 
 /// Settings of a Classic Load Balancer, in real time.

@@ -3,12 +3,15 @@
 //! Source: the Application Load Balancer guide (attributes). Not here: the groups behind them, and groups whose target is
 //! one (see `groups`).
 
-use super::only_of_network;
+use super::{WEIGHTS, only_of_network};
 use crate::diag::codes::http as code;
 use crate::diag::{Diagnostic, Span};
-use crate::fabric::config::{Application, Kind};
+use crate::fabric::config::{Application, ForwardedFor, Kind};
 use crate::plan::Sink;
-use crate::plan::attributes::{self, APPLICATION_IDLE, CLIENT_KEEP_ALIVE, CROSS_ZONE, Holder};
+use crate::plan::attributes::{
+    self, APPLICATION_IDLE, CLIENT_KEEP_ALIVE, CROSS_ZONE, FORWARDED_FOR, FORWARDED_FOR_PORT,
+    Holder,
+};
 use crate::plan::clock::Clock;
 use crate::plan::groups::{Carries, Group};
 use crate::spec;
@@ -46,12 +49,21 @@ pub(in crate::plan) fn resolve(section: &spec::Balancer, clock: Clock, sink: &mu
         idle_timeout: clock.idle(idle.as_ref(), (IDLE_SECONDS, section.span), sink),
         client_keep_alive: clock.cloud(Duration::from_secs(keep)),
         connect_timeout: clock.cloud(CONNECT),
+        forwarded_for: match written.text(FORWARDED_FOR).map(|mode| mode.value.as_str()) {
+            Some("preserve") => ForwardedFor::Preserve,
+            Some("remove") => ForwardedFor::Remove,
+            Some(_) | None if written.flag(FORWARDED_FOR_PORT, false) => {
+                ForwardedFor::AppendWithPort
+            }
+            Some(_) | None => ForwardedFor::Append,
+        },
     })
 }
 
-/// What only network balancers have.
+/// What it does not have that network balancers have. Of weights it has its own.
 fn foreign_words(section: &spec::Balancer, sink: &mut Sink) {
-    for (name, span) in only_of_network(section) {
+    let foreign = only_of_network(section).into_iter();
+    for (name, span) in foreign.filter(|(name, _)| *name != WEIGHTS) {
         sink.push(
             Diagnostic::new(
                 code::NOT_OF_APPLICATION,

@@ -1,9 +1,10 @@
 //! Where a listener forwards: one target group, or several with weights.
 //!
-//! Source: the Network Load Balancer guide, "Listeners for your Network Load Balancers", weighted target groups.
+//! Sources: the Network Load Balancer guide, "Listeners for your Network Load Balancers", weighted target groups; the Application Load
+//! Balancer guide, "Listener rules for your Application Load Balancer".
 
 use super::Listener;
-use crate::diag::codes::targets as code;
+use crate::diag::codes::{http, targets as code};
 use crate::diag::{Diagnostic, Span, Spanned};
 use crate::fabric::config::{Forward, GroupId};
 use crate::plan::Sink;
@@ -89,7 +90,8 @@ pub(in crate::plan) fn resolve(
         return Vec::new();
     }
     if let [_, (second, _), ..] = named[..] {
-        if is_of_2020(body) {
+        // Application balancers had weights in 2019.
+        if is_of_2020(body) && Carries::of(&section.protocol) != Carries::Http {
             sink.push(one_group_only(second, body));
         }
         let mut others = found.iter().skip(1);
@@ -99,6 +101,20 @@ pub(in crate::plan) fn resolve(
         {
             sink.push(mixed(name, section, first, &groups.list[*other]));
         }
+    }
+    let cookie = |group: usize| groups.list[group].attributes.cookie.is_some();
+    if found.len() > 1
+        && let Some((_, name, _)) = found.iter().find(|(group, ..)| cookie(*group))
+    {
+        sink.push(
+            Diagnostic::new(
+                http::STICKY_OVER_HTTP,
+                name.span,
+                "stickiness among several groups of an application balancer is not emulated",
+            )
+            .label("this one is sticky")
+            .help("remove `stickiness.enabled` of the group, or forward to one group"),
+        );
     }
     let sticky = found.len() > 1
         && found

@@ -345,7 +345,10 @@ fn word(knob: Option<&Spanned<String>>) -> Option<&str> {
     knob.map(|word| word.value.as_str())
 }
 
-/// What only network balancers have, and where a balancer has it written.
+/// The word of a listener with several target groups.
+const WEIGHTS: &str = "target_groups";
+
+/// What classic balancers do not have, and application balancers for the most part, and where a balancer has it written.
 fn only_of_network(section: &spec::Balancer) -> Vec<(&'static str, Span)> {
     fn place<T>(word: Option<&Spanned<T>>) -> Option<Span> {
         word.map(|word| word.span)
@@ -383,7 +386,7 @@ fn only_of_network(section: &spec::Balancer) -> Vec<(&'static str, Span)> {
         let groups = listener.target_groups.first();
         let attributes = listener.attributes.first();
         [
-            ("target_groups", groups.map(|(name, _)| name.span)),
+            (WEIGHTS, groups.map(|(name, _)| name.span)),
             (
                 "attributes of a listener",
                 attributes.map(|(name, _)| name.span),

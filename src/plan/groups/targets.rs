@@ -12,8 +12,8 @@ use crate::fabric::config::{
 };
 use crate::plan::Sink;
 use crate::plan::attributes::{
-    Checked, DEREGISTRATION_DELAY, DEREGISTRATION_TERMINATION, STICKINESS, UNHEALTHY_DRAINING,
-    UNHEALTHY_TERMINATION,
+    COOKIE_DURATION, Checked, DEREGISTRATION_DELAY, DEREGISTRATION_TERMINATION, STICKINESS,
+    UNHEALTHY_DRAINING, UNHEALTHY_TERMINATION,
 };
 use crate::plan::clock::Clock;
 use crate::plan::hosts::Hosts;
@@ -25,6 +25,8 @@ const DNS: &str = "target_group_health.dns_failover.minimum_healthy_targets";
 const ROUTING: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
 /// AWS's default, cloud seconds.
 const DELAY_SECONDS: u64 = 300;
+/// AWS's default, cloud seconds: a day.
+const COOKIE_SECONDS: u64 = 86_400;
 
 /// A group's attributes as the fabric takes them.
 pub(super) fn attributes(
@@ -83,7 +85,9 @@ pub(super) fn attributes(
         unhealthy_draining: seconds(UNHEALTHY_DRAINING, 0),
         routing,
         dns_failover,
-        stickiness: written.flag(STICKINESS, false),
+        stickiness: written.flag(STICKINESS, false) && protocol != Carries::Http,
+        cookie: (written.flag(STICKINESS, false) && protocol == Carries::Http)
+            .then(|| seconds(COOKIE_DURATION, COOKIE_SECONDS)),
         algorithm: Algorithm::default(),
     }
 }

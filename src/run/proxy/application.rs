@@ -1,20 +1,22 @@
 //! Application Load Balancers: proxies of HTTP whose targets are groups of the fabric.
 //!
-//! Observed on: AWS Application Load Balancer ("Troubleshoot your Application Load Balancers"). A request fails with the first
-//! attempt to connect. Not here: HTTP (see `http`).
+//! Observed on: AWS Application Load Balancer ("Troubleshoot your Application Load Balancers"; quotas: "HTTP headers"; "HTTP headers
+//! and Application Load Balancers"). A request fails with the first attempt to connect. Not here: HTTP (see `http`).
 
 use super::http::{
-    Choice, Event, FORWARDED_FOR, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings,
-    least_outstanding,
+    Choice, Event, FORWARDED_FOR, Failure, Limits, Outstanding, Pairs, Proxy, Sizes, Surroundings,
+    in_answer, in_request, least_outstanding,
 };
 use super::journal::Bytes;
-use super::{Settings, Station};
-use crate::fabric::config::{Algorithm, Application, BalancerId, GroupId, Kind};
+use super::{Settings, Station, cookie};
+use crate::fabric::Config;
+use crate::fabric::config::{Algorithm, Application, BalancerId, ForwardedFor, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
-use crate::fabric::{Config, Place};
 use hyper::Method;
-use hyper::header::{HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::http::response;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddrV4;
@@ -48,15 +50,16 @@ fn settings(config: &Config, balancer: BalancerId) -> Application {
     }
 }
 
-/// The group that a listener forwards to now; none: it is not there any more.
-fn group_of(config: &Config, place: Place) -> Option<GroupId> {
-    let listeners = &config.balancers[usize::from(place.balancer.0)].listeners;
-    let listener = listeners.iter().find(|one| one.port == place.port)?;
-    listener.forward.first().map(|forward| forward.group)
-}
-
 /// A request that came with more addresses in X-Forwarded-For is refused.
 const MOST_ADDRESSES: usize = 30;
+
+/// AWS: they cannot be changed.
+const SIZES: Sizes = Sizes {
+    line: 16 * 1024,
+    header: 16 * 1024,
+    request: 64 * 1024,
+    answer: 32 * 1024,
+};
 
 /// How many addresses X-Forwarded-For has.
 fn addresses(headers: &HeaderMap) -> usize {
@@ -66,12 +69,21 @@ fn addresses(headers: &HeaderMap) -> usize {
     all.filter(|one| !one.trim().is_empty()).count()
 }
 
-/// The status that refuses a request ("HTTP 405", "HTTP 463").
-fn refused(method: &Method, headers: &HeaderMap) -> Option<u16> {
-    match method {
-        &Method::TRACE => Some(405),
-        _ if addresses(headers) > MOST_ADDRESSES => Some(463),
-        _ => None,
+/// True of a transfer coding besides `chunked`, which a proxy that does not know it cannot pass on.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| !coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// Why a request is refused ("HTTP 400", "HTTP 405", "HTTP 414", "HTTP 463", "HTTP 501").
+fn refused(request: &Parts) -> Option<Failure> {
+    match request.method {
+        Method::CONNECT => Some(Failure::Malformed),
+        Method::TRACE => Some(Failure::NotTaken(405)),
+        _ if addresses(&request.headers) > MOST_ADDRESSES => Some(Failure::NotTaken(463)),
+        _ if is_coded(&request.headers) => Some(Failure::NotTaken(501)),
+        _ => in_request(request, SIZES),
     }
 }
 
@@ -87,36 +99,47 @@ impl Surroundings for Live {
     /// No request waits: it fails.
     type Waits = Infallible;
 
-    fn bound(&self, _: &HeaderMap) -> Option<SocketAddrV4> {
-        None
+    fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4> {
+        cookie::target(cookie::APPLICATION, headers)
     }
 
-    fn binds(&self, _: SocketAddrV4) -> Option<HeaderValue> {
-        None
+    /// Each answer gives it anew, so that each request puts the end off.
+    fn binds(&self, choice: Choice, _: Option<SocketAddrV4>) -> Option<HeaderValue> {
+        let given = |age| cookie::of(cookie::APPLICATION, choice.address, Some(age));
+        choice.cookie.map(given)
     }
 
     async fn choose(
         &self,
         outstanding: &Outstanding,
-        _bound: Option<SocketAddrV4>,
+        bound: Option<SocketAddrV4>,
         _tried: &[usize],
     ) -> Option<Choice> {
         let place = self.station.place;
         let driver = self.station.world.driver();
-        let (group, candidates, algorithm) = driver
+        let (group, candidates, algorithm, cookie) = driver
             .ask(move |fabric, _| {
-                let group = group_of(fabric.config(), place)?;
+                let group = fabric.next_group(place)?;
                 let settings = &fabric.config().groups[usize::from(group.0)].attributes;
-                let algorithm = settings.algorithm;
-                Some((group, fabric.candidates(place, group, None), algorithm))
+                let (algorithm, cookie) = (settings.algorithm, settings.cookie);
+                let bound = cookie.and(bound);
+                let candidates = fabric.candidates(place, group, bound);
+                Some((group, candidates, algorithm, cookie))
             })
             .await?;
-        let mut candidates = candidates.into_iter();
-        let chosen = match algorithm {
-            Algorithm::RoundRobin => candidates.next(),
-            Algorithm::LeastOutstandingRequests => least_outstanding(candidates, outstanding),
+        let bound = cookie.and(bound);
+        let wanted = candidates.iter().find(|one| Some(one.address) == bound);
+        let chosen = match (wanted, algorithm) {
+            (Some(wanted), _) => Some(*wanted),
+            (None, Algorithm::RoundRobin) => candidates.first().copied(),
+            (None, Algorithm::LeastOutstandingRequests) => {
+                least_outstanding(candidates.into_iter(), outstanding)
+            }
         };
-        chosen.map(|assigned| Choice::of(group, assigned))
+        chosen.map(|assigned| Choice {
+            cookie,
+            ..Choice::of(group, assigned)
+        })
     }
 
     fn wait(&self) -> Option<Infallible> {
@@ -144,14 +167,23 @@ impl Surroundings for Live {
         }
     }
 
-    fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<Failure> {
-        refused(method, headers).map(Failure::NotTaken)
+    fn refuses(&self, request: &Parts) -> Option<Failure> {
+        refused(request)
+    }
+
+    fn mistrusts(&self, answer: &response::Parts) -> Option<Failure> {
+        in_answer(answer, SIZES)
+    }
+
+    fn forwarded_for(&self) -> ForwardedFor {
+        self.settings.get().forwarded_for
     }
 
     fn status(&self, failure: Failure) -> u16 {
         match failure {
-            Failure::Malformed => 400,
+            Failure::Malformed | Failure::CutShort => 400,
             Failure::NotTaken(status) => status,
+            Failure::Newer => 505,
             Failure::Unfinished => 408,
             Failure::Left => 460,
             Failure::Refused | Failure::Closed | Failure::Unreadable | Failure::Gone => 502,
@@ -237,6 +269,7 @@ fn own(status: u16) -> impl Iterator<Item = Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::Request;
     use hyper::header::HeaderValue;
 
     #[test]
@@ -253,16 +286,31 @@ mod tests {
 
     #[test]
     fn trace_and_too_many_addresses_are_refused() {
-        let through = |count: usize| {
-            let mut headers = HeaderMap::new();
+        let of = |method: Method, count: usize| {
             let list = vec!["192.0.2.1"; count].join(", ");
-            let list = HeaderValue::from_str(&list).expect("visible characters");
-            headers.insert(FORWARDED_FOR, list);
-            headers
+            let request = Request::builder()
+                .method(method)
+                .header(FORWARDED_FOR, list);
+            refused(&request.body(()).expect("a request").into_parts().0)
         };
-        assert_eq!(refused(&Method::GET, &through(30)), None);
-        assert_eq!(refused(&Method::GET, &through(31)), Some(463));
-        assert_eq!(refused(&Method::TRACE, &through(0)), Some(405));
-        assert_eq!(refused(&Method::OPTIONS, &through(0)), None);
+        assert_eq!(of(Method::GET, 30), None);
+        assert_eq!(of(Method::GET, 31), Some(Failure::NotTaken(463)));
+        assert_eq!(of(Method::TRACE, 0), Some(Failure::NotTaken(405)));
+        assert_eq!(of(Method::CONNECT, 0), Some(Failure::Malformed));
+        assert_eq!(of(Method::OPTIONS, 0), None);
+    }
+
+    #[test]
+    fn a_transfer_coding_that_is_not_known_is_not_taken() {
+        let of = |coding: &str| {
+            let request = Request::post("/").header(TRANSFER_ENCODING, coding);
+            refused(&request.body(()).expect("a request").into_parts().0)
+        };
+        for known in ["chunked", "Chunked", "chunked "] {
+            assert_eq!(of(known), None, "{known}");
+        }
+        for unknown in ["gzip, chunked", "gzip,chunked", "identity, chunked"] {
+            assert_eq!(of(unknown), Some(Failure::NotTaken(501)), "{unknown}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod application;
 mod classic;
+mod cookie;
 mod http;
 mod journal;
 mod relay;

@@ -232,8 +232,8 @@ pub static LISTENER: Section = Section {
                 of: &Type::Int { min: 0, max: 999 },
                 item: "weight",
             },
-            "Several, each with its share of new connections: `{ blue: 90, green: 10 }`. When one of them is sticky, so is the \
-                choice among them, as AWS demands.",
+            "Several, each with its share of new connections, of an application balancer of requests: `{ blue: 90, green: 10 }`. \
+                One that has no targets keeps its share. When one of them is sticky, so is the choice among them, as AWS demands.",
         ),
         field(
             "attributes",

@@ -1,6 +1,7 @@
-//! `fail-open`: too few targets were healthy, so a balancer sent new flows to unhealthy ones as well.
+//! `fail-open`: too few targets were healthy, so a balancer sent new flows, or requests, to unhealthy ones as well.
 //!
-//! Observed on: AWS Network Load Balancers, which count them in `UnhealthyRoutingFlowCount`.
+//! Observed on: AWS Network Load Balancers, which count them in `UnhealthyRoutingFlowCount`, and AWS Application Load Balancers, which do so in
+//! `UnhealthyRoutingRequestCount`.
 
 use super::{cite, count, item};
 use crate::evidence::{Evidence, Flow};
@@ -11,28 +12,36 @@ use std::collections::HashSet;
 pub(super) const KIND: &str = "fail-open";
 
 const METRIC: &str = "UnhealthyRoutingFlowCount";
+/// Of application balancers, which have no flows.
+const OF_REQUESTS: &str = "UnhealthyRoutingRequestCount";
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let mut sentences = Vec::new();
     let mut values = Vec::new();
     let mut astray = HashSet::new();
-    for (name, balancer) in &evidence.load_balancers {
-        let flows = balancer.metrics.get(METRIC).copied().unwrap_or(0);
+    let balancers = evidence.load_balancers.iter();
+    let counts =
+        balancers.flat_map(|one| [(one, METRIC, "new flow"), (one, OF_REQUESTS, "request")]);
+    for ((name, balancer), metric, what) in counts {
+        let flows = balancer.metrics.get(metric).copied().unwrap_or(0);
         let Some(counted) = usize::try_from(flows).ok().filter(|flows| *flows > 0) else {
             continue;
         };
-        let known = to_unhealthy(evidence, name);
+        let known = match metric {
+            METRIC => to_unhealthy(evidence, name),
+            _ => Vec::new(),
+        };
         let of_them = match known.len().min(counted) {
             0 => String::new(),
             some => format!(", {some} of them to targets that were unhealthy"),
         };
         sentences.push(format!(
-            "{name} ({METRIC} {counted}) had too few healthy targets and failed open: {} went to any of them{of_them}.",
-            count(counted, "new flow"),
+            "{name} ({metric} {counted}) had too few healthy targets and failed open: {} went to any of them{of_them}.",
+            count(counted, what),
         ));
         let path = item("load_balancers", name);
-        values.push((format!("{path}.metrics.{METRIC}"), flows.into()));
+        values.push((format!("{path}.metrics.{metric}"), flows.into()));
         astray.extend(known);
     }
     let flows = evidence.connections.iter().enumerate();
@@ -127,6 +136,20 @@ mod tests {
             found.summary,
             "front (UnhealthyRoutingFlowCount 2) had too few healthy targets and failed open: 2 new flows went to any \
              of them, 2 of them to targets that were unhealthy."
+        );
+    }
+
+    #[test]
+    fn requests_of_an_application_balancer_are_told_by_their_own_metric() {
+        let mut kit = Kit::new();
+        let front = kit.evidence.load_balancers.get_mut("front");
+        let metrics = &mut front.expect("a balancer").metrics;
+        metrics.insert(super::OF_REQUESTS.into(), 3);
+        let found = recognise(&kit.evidence);
+        let found = found.iter().find(|f| f.kind == super::KIND);
+        assert_eq!(
+            found.expect("the finding").summary,
+            "front (UnhealthyRoutingRequestCount 3) had too few healthy targets and failed open: 3 requests went to any of them."
         );
     }
 

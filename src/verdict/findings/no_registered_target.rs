@@ -34,7 +34,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
             if said < answers.len() as i64 {
                 return None;
             }
-            let asked = answers.iter().flat_map(|one| groups(evidence, node, one));
+            let asked = answers.iter().flat_map(|one| empty(evidence, node, one));
             let groups: BTreeSet<&str> = asked.collect();
             let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
             let why = match is_classic(record) {
@@ -69,17 +69,29 @@ fn has_nobody(evidence: &Evidence, node: &str, answer: &Answer) -> bool {
             let mut instances = balancer.instances.values();
             return instances.all(|instance| !is_in_service(instance, answer.at));
         }
-        groups(evidence, node, answer).iter().all(|name| {
-            let group = evidence.target_groups.get(*name);
-            group.is_none_or(|group| is_unused(group, answer.at))
-        })
+        !empty(evidence, node, answer).is_empty()
     })
 }
 
-/// The groups behind the listener that was asked; where that is not on record, all that the address forwards to.
-fn groups<'e>(evidence: &'e Evidence, node: &str, answer: &Answer) -> Vec<&'e str> {
+/// Those of the groups that the request may have been for that had nobody. Of several with weights one was drawn, and there is no way from
+/// one that is empty to another.
+fn empty<'e>(evidence: &'e Evidence, node: &str, answer: &Answer) -> Vec<&'e str> {
+    let (asked, known) = groups(evidence, node, answer);
+    let unused = |name: &&str| {
+        let group = evidence.target_groups.get(*name);
+        group.is_none_or(|group| is_unused(group, answer.at))
+    };
+    let empty: Vec<&str> = asked.iter().copied().filter(unused).collect();
+    match known || empty.len() == asked.len() {
+        true => empty,
+        false => Vec::new(),
+    }
+}
+
+/// The groups behind the listener that was asked, and true; where that is not on record, all that the address forwards to.
+fn groups<'e>(evidence: &'e Evidence, node: &str, answer: &Answer) -> (Vec<&'e str>, bool) {
     let Some((balancer, zone)) = own_answers::at(evidence, node) else {
-        return Vec::new();
+        return (Vec::new(), false);
     };
     let dialled = evidence
         .connections
@@ -94,8 +106,8 @@ fn groups<'e>(evidence: &'e Evidence, node: &str, answer: &Answer) -> Vec<&'e st
     let port = dialled.and_then(|end| end.rsplit_once(':')?.1.parse().ok());
     let listener = port.and_then(|port: u16| balancer.listeners.get(&port));
     match listener {
-        Some(groups) => groups.iter().map(String::as_str).collect(),
-        None => zone.reach.keys().map(String::as_str).collect(),
+        Some(groups) => (groups.iter().map(String::as_str).collect(), true),
+        None => (zone.reach.keys().map(String::as_str).collect(), false),
     }
 }
 

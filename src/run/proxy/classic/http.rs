@@ -10,13 +10,15 @@ use super::super::http::{
     Choice, Event, Failure, Limits, Outstanding, Pairs, Proxy, Surroundings, least_outstanding,
 };
 use super::super::journal::Bytes;
-use super::super::{Queued, Settings, Station, acceptor};
-use super::{cookie, is_over, settings};
-use crate::fabric::config::Classic;
+use super::super::{Queued, Settings, Station, acceptor, cookie};
+use super::{is_over, settings};
+use crate::fabric::config::{Classic, ForwardedFor};
 use crate::fabric::metric::Metric;
 use crate::world::Error;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::response;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -66,12 +68,14 @@ impl Surroundings for Live {
 
     fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4> {
         self.settings.get().stickiness?;
-        cookie::instance(headers)
+        cookie::target(cookie::CLASSIC, headers)
     }
 
-    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue> {
+    /// Who is bound is given nothing more, so that requests do not put the end off.
+    fn binds(&self, choice: Choice, bound: Option<SocketAddrV4>) -> Option<HeaderValue> {
         let stickiness = self.settings.get().stickiness?;
-        Some(cookie::of(target, stickiness.expires))
+        let given = || cookie::of(cookie::CLASSIC, choice.address, stickiness.expires);
+        (bound != Some(choice.address)).then(given)
     }
 
     async fn choose(
@@ -117,19 +121,28 @@ impl Surroundings for Live {
         }
     }
 
-    fn refuses(&self, method: &Method, _: &HeaderMap) -> Option<Failure> {
-        match method {
+    fn refuses(&self, request: &Parts) -> Option<Failure> {
+        match &request.method {
             &Method::CONNECT => Some(Failure::Malformed),
             method if method.as_str().len() > LONGEST_METHOD => Some(Failure::NotTaken(405)),
             _ => None,
         }
     }
 
+    /// AWS names no sizes.
+    fn mistrusts(&self, _: &response::Parts) -> Option<Failure> {
+        None
+    }
+
+    fn forwarded_for(&self) -> ForwardedFor {
+        ForwardedFor::Append
+    }
+
     fn status(&self, failure: Failure) -> u16 {
         match failure {
-            Failure::Malformed => 400,
+            Failure::Malformed | Failure::Newer => 400,
             Failure::NotTaken(status) => status,
-            Failure::Unfinished | Failure::Left => 408,
+            Failure::Unfinished | Failure::Left | Failure::CutShort => 408,
             Failure::Unreadable => 502,
             Failure::NoTarget | Failure::Full | Failure::Gone => 503,
             Failure::Refused | Failure::Silent | Failure::Closed | Failure::Slow => 504,

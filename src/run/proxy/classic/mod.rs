@@ -5,7 +5,6 @@
 //! instance wait in the surge queue. How long an attempt to connect may take, and when the next one is made, AWS does not
 //! say (see [`Classic::retry`]); a connection waits no longer than its idle timeout.
 
-mod cookie;
 pub(super) mod http;
 
 use super::journal::{Bytes, Closed, Pair};

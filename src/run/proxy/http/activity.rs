@@ -2,7 +2,10 @@
 //!
 //! Probes of TCP keepalive are no bytes, so they do not count (as AWS documents).
 
+use super::answer::Body;
 use super::meter::Meter;
+use crate::run::proxy::relay::Side;
+use hyper::body::{Bytes, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -20,6 +23,12 @@ struct State {
     last: Instant,
     /// A request is under way: its own limit counts.
     busy: bool,
+    /// Part of an answer is still to come from its target.
+    answering: bool,
+    /// What was to be written last found no room.
+    full: bool,
+    /// An answer is there that is not written to its end.
+    owed: bool,
     /// It was found idle: nobody begins anything any more.
     over: bool,
 }
@@ -29,6 +38,9 @@ impl Activity {
         Arc::new(Self(Mutex::new(State {
             last: Instant::now(),
             busy: false,
+            answering: false,
+            full: false,
+            owed: false,
             over: false,
         })))
     }
@@ -53,6 +65,18 @@ impl Activity {
 
     fn touch(&self) {
         self.state().last = Instant::now();
+    }
+
+    /// True when nobody has anything to say: no request is under way, and no answer.
+    fn is_unasked(&self) -> bool {
+        let state = self.state();
+        !state.busy && !state.owed
+    }
+
+    /// True in the middle of an answer: its rest has not come, or its client does not read it.
+    pub(super) fn is_answering(&self) -> bool {
+        let state = self.state();
+        state.answering || state.full
     }
 
     /// Ends once the connection was idle for so long. From then on it is over.
@@ -86,11 +110,66 @@ impl Activity {
     }
 }
 
-/// A connection whose bytes are noted.
+/// The content of an answer on its way to a client, whose connection is in the middle of an answer until this is over.
+pub(super) struct Answering {
+    content: Body,
+    activity: Arc<Activity>,
+}
+
+impl Answering {
+    pub(super) fn new(content: Body, activity: Arc<Activity>) -> Self {
+        let mut state = activity.state();
+        (state.answering, state.owed) = (true, true);
+        drop(state);
+        Self { content, activity }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.activity.state().answering = false;
+    }
+}
+
+impl hyper::body::Body for Answering {
+    type Data = Bytes;
+    type Error = <Body as hyper::body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.content).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
+
+/// A connection whose bytes are noted. What the library that speaks HTTP says by itself to a client whose request it cannot read is
+/// left out, and so is the end that follows: the proxy says it in its own words.
 pub(super) struct Noted<T> {
     pub(super) stream: T,
     pub(super) activity: Arc<Activity>,
     pub(super) meter: Arc<Meter>,
+    /// Something was left out.
+    pub(super) unsaid: bool,
+}
+
+impl<T> Noted<T> {
+    pub(super) fn new(stream: T, activity: &Arc<Activity>, meter: &Arc<Meter>) -> Self {
+        Self {
+            stream,
+            activity: Arc::clone(activity),
+            meter: Arc::clone(meter),
+            unsaid: false,
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Noted<T> {
@@ -113,17 +192,30 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        if self.meter.side() == Side::Client && self.activity.is_unasked() {
+            self.unsaid = true;
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.activity.state().full = written.is_pending();
+        let count = ready!(written)?;
         self.activity.touch();
         self.meter.wrote(count as u64);
         Poll::Ready(Ok(count))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let mut state = self.activity.state();
+        state.owed &= state.answering;
+        drop(state);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unsaid {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

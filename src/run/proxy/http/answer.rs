@@ -1,16 +1,20 @@
 //! One request: to a target and back, or the load balancer's own answer.
 
+use super::head::has_its_host;
 use super::meter::Meter;
 use super::route::Route;
 use super::upload::{Upload, is_nonsense};
 use super::upstream::Upstream;
 use super::{Choice, Event, FORWARDED_FOR, Failure, Proxy, Surroundings};
+use crate::fabric::config::ForwardedFor;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER, SET_COOKIE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, SERVER,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -52,7 +56,7 @@ impl<S: Surroundings> Proxy<S> {
     pub(super) async fn answer(
         self: Arc<Self>,
         client: (SocketAddrV4, &Meter),
-        request: Request<Incoming>,
+        request: Request<Upload>,
     ) -> Response<Body> {
         let mut unanswered = Unanswered(Some(&self));
         let answer = self.pass(client, request).await;
@@ -63,7 +67,7 @@ impl<S: Surroundings> Proxy<S> {
     async fn pass(
         self: &Arc<Self>,
         client: (SocketAddrV4, &Meter),
-        request: Request<Incoming>,
+        request: Request<Upload>,
     ) -> Response<Body> {
         let asked = Instant::now();
         match self.fetch(client, request).await {
@@ -81,48 +85,54 @@ impl<S: Surroundings> Proxy<S> {
     async fn fetch(
         self: &Arc<Self>,
         client: (SocketAddrV4, &Meter),
-        request: Request<Incoming>,
+        request: Request<Upload>,
     ) -> Result<Response<Body>, Failure> {
-        if let Some(why) = self
-            .surroundings
-            .refuses(request.method(), request.headers())
-        {
+        let (head, content) = request.into_parts();
+        if !has_its_host(&head) {
+            return Err(Failure::Malformed);
+        }
+        if let Some(why) = self.surroundings.refuses(&head) {
             return Err(why);
         }
-        let bound = self.surroundings.bound(request.headers());
+        let bound = self.surroundings.bound(&head.headers);
         let route = self.route(bound).await?;
-        let request = self.forwarded(client.0, request);
+        let chunked = !content.is_end_stream() && content.size_hint().exact().is_none();
+        let head = self.forwarded(client.0, head, chunked);
+        let request = Request::from_parts(head, content);
         self.surroundings.tell(Event::Routed);
         let choice = route.choice;
         let mut answer = tokio::select! {
             answer = self.ask(client, route, request) => answer?,
             () = self.surroundings.gone(choice) => return Err(Failure::Gone),
         };
-        if bound != Some(choice.address)
-            && let Some(cookie) = self.surroundings.binds(choice.address)
-        {
+        if let Some(cookie) = self.surroundings.binds(choice, bound) {
             answer.headers_mut().append(SET_COOKIE, cookie);
         }
         Ok(answer)
     }
 
     /// The request as a target gets it.
-    fn forwarded(&self, client: SocketAddrV4, request: Request<Incoming>) -> Request<Upload> {
-        let mut request = request.map(Upload::new);
-        *request.version_mut() = Version::HTTP_11;
-        let headers = request.headers_mut();
+    fn forwarded(&self, client: SocketAddrV4, mut head: Parts, chunked: bool) -> Parts {
+        head.version = Version::HTTP_11;
+        to_origin(&mut head);
+        let headers = &mut head.headers;
         strip(headers);
-        let address = client.ip().to_string();
-        let through = headers.get_all(&FORWARDED_FOR).iter();
-        let through: Vec<&str> = through.filter_map(|value| value.to_str().ok()).collect();
-        let all = through.into_iter().chain([address.as_str()]);
-        let all = all.collect::<Vec<_>>().join(", ");
-        let text = |text: &str| HeaderValue::from_str(text).expect("visible characters");
-        headers.insert(FORWARDED_FOR, text(&all));
+        if chunked {
+            // Else what a GET has would be left out.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        match self.surroundings.forwarded_for() {
+            ForwardedFor::Append => append(headers, &client.ip().to_string()),
+            ForwardedFor::AppendWithPort => append(headers, &client.to_string()),
+            ForwardedFor::Preserve => {}
+            ForwardedFor::Remove => {
+                headers.remove(FORWARDED_FOR);
+            }
+        }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         headers.insert(FORWARDED_PORT, self.port.into());
-        request
+        head
     }
 
     /// Asks a target.
@@ -179,6 +189,17 @@ impl<S: Surroundings> Proxy<S> {
         answer: Response<Incoming>,
     ) -> Result<Response<Body>, Failure> {
         let (mut head, mut body) = answer.into_parts();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Nobody asked for that: `Upgrade` ends at this proxy.
+            return Err(Failure::Unreadable);
+        }
+        if let Some(why) = self.surroundings.mistrusts(&head) {
+            return Err(why);
+        }
+        if head.headers.contains_key(TRANSFER_ENCODING) {
+            // It says nothing then (RFC 9112 section 6.3), and would be wrong behind this.
+            head.headers.remove(CONTENT_LENGTH);
+        }
         strip(&mut head.headers);
         head.version = Version::HTTP_11;
         let status = head.status.as_u16();
@@ -209,11 +230,18 @@ impl<S: Surroundings> Proxy<S> {
         self.surroundings.tell(Event::Own(status.as_u16()));
         let mut answer = Response::new(Either::Left(Full::new(page(status).into())));
         *answer.status_mut() = status;
+        if status.canonical_reason().is_none() {
+            let none = ReasonPhrase::from_static(b"");
+            answer.extensions_mut().insert(none);
+        }
         let headers = answer.headers_mut();
         headers.insert(SERVER, HeaderValue::from_static("awselb/2.0"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-        if why == Failure::Unfinished {
-            // What would come is the rest of this request, and no other.
+        if matches!(
+            why,
+            Failure::Unfinished | Failure::Malformed | Failure::NotTaken(_) | Failure::CutShort
+        ) {
+            // What would come is the rest of this request, or not to be trusted.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
@@ -236,7 +264,37 @@ fn broken(error: &hyper::Error) -> Failure {
 
 /// What such an answer says.
 pub(super) fn page(status: StatusCode) -> String {
-    format!("<html><body><h1>{status}</h1></body></html>\n")
+    let reason = status.canonical_reason().map(|reason| format!(" {reason}"));
+    let text = format!("{}{}", status.as_u16(), reason.unwrap_or_default());
+    format!("<html><body><h1>{text}</h1></body></html>\n")
+}
+
+/// As an origin server is asked: a target that is a whole URI has the host in it, and that counts (RFC 9112 section 3.2.2).
+fn to_origin(head: &mut Parts) {
+    let host = head.uri.authority().map(|authority| {
+        let text = authority.as_str();
+        text.rsplit_once('@')
+            .map_or(text, |(_, host)| host)
+            .to_owned()
+    });
+    let Some(host) = host else {
+        return;
+    };
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    if let (Ok(uri), Ok(host)) = (path.parse(), HeaderValue::from_str(&host)) {
+        head.uri = uri;
+        head.headers.insert(HOST, host);
+    }
+}
+
+/// Adds whom the request came from to those through whom it came.
+fn append(headers: &mut HeaderMap, client: &str) {
+    let through = headers.get_all(&FORWARDED_FOR).iter();
+    let through = through.filter_map(|value| value.to_str().ok());
+    let all = through.filter(|list| !list.is_empty()).chain([client]);
+    let all = all.collect::<Vec<_>>().join(", ");
+    let all = HeaderValue::from_str(&all).expect("visible characters");
+    headers.insert(FORWARDED_FOR, all);
 }
 
 fn strip(headers: &mut HeaderMap) {

@@ -1,21 +1,36 @@
 //! A client's connection, from its first byte to its end.
 
-use super::activity::{Activity, Noted};
+use super::activity::{Activity, Answering, Noted};
 use super::answer::page;
 use super::meter::Meter;
+use super::upload::{Progress, Upload};
 use super::{Event, Failure, Proxy, Surroundings};
 use crate::run::proxy::relay::Side;
 use crate::run::proxy::{Journal, accept};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, body::Incoming};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddrV4;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
+
+/// More headers than fit into the sizes that AWS names are told from fewer by those sizes, and not by their number.
+pub(super) const MOST_HEADERS: usize = 1000;
+
+/// How HTTP/2 begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+/// For so long at most what a client still sends is read when it has its answer and no more is taken: the defaults of nginx
+/// (`lingering_time`, `lingering_timeout`), since AWS names none.
+const LINGERS: Duration = Duration::from_secs(30);
+/// For so long without a byte.
+const LINGERS_IN_SILENCE: Duration = Duration::from_secs(5);
 
 /// Says that a connection is over, when it is dropped.
 pub(super) struct Closed<S: Surroundings>(Arc<Proxy<S>>);
@@ -78,58 +93,76 @@ impl<S: Surroundings> Proxy<S> {
     ) {
         let _left = Left(&self, client);
         let (activity, meter) = (Activity::new(), Meter::new(Side::Client));
-        let noted = Noted {
-            stream,
-            activity: Arc::clone(&activity),
-            meter: Arc::clone(&meter),
-        };
-        let asked = AtomicBool::new(false);
-        let service = service_fn(|request| {
-            asked.store(true, Ordering::Relaxed);
+        let noted = Noted::new(stream, &activity, &meter);
+        // What is known of the last request; none: nothing was asked.
+        let last = Mutex::new(None::<Arc<Progress>>);
+        let oldest = self.surroundings.limits().client_keep_alive;
+        let oldest = oldest.map(|age| Instant::now() + age);
+        let service = service_fn(|request: Request<Incoming>| {
+            let request = request.map(Upload::new);
+            let progress = request.body().progress();
+            *last.lock().expect("no holder of this lock panics") = Some(progress);
             let (proxy, activity) = (Arc::clone(&self), Arc::clone(&activity));
             let meter = Arc::clone(&meter);
             async move {
                 activity.begin();
                 meter.begin();
-                let busy = Busy(activity);
+                let busy = Busy(Arc::clone(&activity));
                 let answer = proxy.answer((client, &meter), request).await;
                 meter.end();
                 drop(busy);
+                let mut answer = answer.map(|body| Answering::new(body, activity));
+                if oldest.is_some_and(|moment| Instant::now() >= moment) {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
                 Ok::<_, Infallible>(answer)
             }
         });
-        let mut connection = http1::Builder::new().serve_connection(TokioIo::new(noted), service);
-        let oldest = self.surroundings.limits().client_keep_alive;
-        let oldest = oldest.map(|age| Instant::now() + age);
-        let mut closing = false;
-        loop {
-            tokio::select! {
-                ended = &mut connection => {
-                    if ended.as_ref().is_err_and(hyper::Error::is_parse) {
-                        // It has said so already.
-                        let status = self.status(Failure::Malformed);
-                        self.surroundings.tell(Event::Own(status.as_u16()));
-                    }
-                    tracing::trace!(?ended, %client, "a connection of a client");
-                    return;
+        let mut builder = http1::Builder::new();
+        builder.max_headers(MOST_HEADERS);
+        // Names go on as they came; the balancer's own are written as HTTP's documents have them.
+        builder.preserve_header_case(true).title_case_headers(true);
+        let mut connection = builder.serve_connection(TokioIo::new(noted), service);
+        let end = tokio::select! {
+            ended = &mut connection => {
+                tracing::trace!(?ended, %client, "a connection of a client");
+                match ended {
+                    Ok(()) => End::Said,
+                    Err(error) if error.is_parse() => End::Malformed,
+                    Err(_) => End::Broken,
                 }
-                () = until(oldest), if !closing => {
-                    closing = true;
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                }
-                () = activity.idle(self.surroundings.limits().idle) => break,
             }
-        }
+            () = activity.idle(self.surroundings.limits().idle) => End::Idle,
+        };
+        // What is taken apart drops the answer that it was at.
+        let answering = activity.is_answering();
         let parts = connection.into_parts();
-        // Between two requests a client owes nothing; before the first, and in the middle of one, it does.
-        if !asked.load(Ordering::Relaxed) || !parts.read_buf.is_empty() {
-            self.timed_out(parts.io.into_inner().stream).await;
+        let last = last.lock().expect("no holder of this lock panics").take();
+        let mut stream = parts.io.into_inner().stream;
+        match end {
+            End::Said if last.as_ref().is_none_or(|last| last.is_over()) => {}
+            End::Said => linger(stream).await,
+            End::Malformed => {
+                let why = match parts.read_buf.starts_with(PREFACE) {
+                    true => Failure::Newer,
+                    false => Failure::Malformed,
+                };
+                self.last_words(&mut stream, why).await;
+                linger(stream).await;
+            }
+            End::Broken => {}
+            // In the middle of an answer there is no place for another one.
+            End::Idle if answering => {}
+            // Between two requests a client owes nothing; before the first, and in the middle of one, it does.
+            End::Idle if last.is_some() && parts.read_buf.is_empty() => {}
+            End::Idle => self.last_words(&mut stream, Failure::Unfinished).await,
         }
     }
 
-    /// The balancer's own answer to half a request, and the end.
-    async fn timed_out(&self, mut stream: impl AsyncWrite + Unpin) {
-        let status = self.status(Failure::Unfinished);
+    /// The balancer's own answer to what is no request, or half of one. Nothing follows it.
+    async fn last_words(&self, stream: &mut (impl AsyncWrite + Unpin), why: Failure) {
+        let status = self.status(why);
         self.surroundings.tell(Event::Own(status.as_u16()));
         let body = page(status);
         let head = format!(
@@ -138,14 +171,32 @@ impl<S: Surroundings> Proxy<S> {
             body.len()
         );
         let said = stream.write_all(head.as_bytes()).await;
-        tracing::trace!(?said, "a client that said nothing");
+        let ended = stream.shutdown().await;
+        tracing::trace!(?said, ?ended, ?why, "last words");
     }
 }
 
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
+/// How a client's connection ends.
+enum End {
+    /// All that was to be said is said, and one of the two has closed.
+    Said,
+    /// What came is no HTTP.
+    Malformed,
+    /// It failed.
+    Broken,
+    /// It was idle for too long.
+    Idle,
+}
+
+/// Reads and forgets what a client that has its last answer still sends, until it closes: a kernel resets a connection that is closed
+/// with something unread, and takes back what its client has not read yet.
+async fn linger(mut stream: impl AsyncRead + Unpin) {
+    let all = async {
+        let mut read = [0; 4096];
+        while let Ok(Ok(1..)) = timeout(LINGERS_IN_SILENCE, stream.read(&mut read)).await {}
+    };
+    if timeout(LINGERS, all).await.is_err() {
+        tracing::debug!("a client that does not stop sending");
     }
 }
 

@@ -35,6 +35,11 @@ impl Meter {
         })
     }
 
+    /// Who is at the other end.
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }

@@ -9,6 +9,7 @@
 mod activity;
 mod answer;
 mod client;
+mod head;
 mod meter;
 mod pairs;
 mod route;
@@ -19,10 +20,11 @@ mod upstream;
 mod tests;
 
 use crate::fabric::Assigned;
-use crate::fabric::config::GroupId;
+use crate::fabric::config::{ForwardedFor, GroupId};
 use crate::run::proxy::journal::Bytes;
-use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::response;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddrV4;
@@ -33,6 +35,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use upstream::Pool;
 
+pub(super) use head::{Sizes, in_answer, in_request};
 pub(super) use pairs::Pairs;
 pub(super) use route::least_outstanding;
 
@@ -50,6 +53,8 @@ pub(super) struct Choice {
     pub(super) address: SocketAddrV4,
     /// Too few targets were healthy, so health did not count.
     pub(super) fail_open: bool,
+    /// Its group's answers give a cookie for so long.
+    pub(super) cookie: Option<Duration>,
 }
 
 impl Choice {
@@ -60,6 +65,7 @@ impl Choice {
             target: assigned.target,
             address: assigned.address,
             fail_open: assigned.fail_open,
+            cookie: None,
         }
     }
 }
@@ -69,12 +75,16 @@ impl Choice {
 pub(super) enum Failure {
     /// The request is malformed.
     Malformed,
+    /// It is one of HTTP/2.
+    Newer,
     /// It is one that is not taken, and this is the status that says so.
     NotTaken(u16),
     /// The client did not finish it within the idle timeout.
     Unfinished,
     /// The client closed before it had its answer.
     Left,
+    /// The client closed in the middle of its content.
+    CutShort,
     /// There is no target to ask.
     NoTarget,
     /// It would have to wait for a target, and no more may wait.
@@ -122,8 +132,8 @@ pub(super) trait Surroundings: Send + Sync + 'static {
     /// The target that a request with these headers is bound to; none: any will do.
     fn bound(&self, headers: &HeaderMap) -> Option<SocketAddrV4>;
 
-    /// The cookie that binds a client to this target; none: nothing does.
-    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue>;
+    /// The cookie that an answer of this target gives to a client that was `bound`; none: nothing binds it, or what did still does.
+    fn binds(&self, choice: Choice, bound: Option<SocketAddrV4>) -> Option<HeaderValue>;
 
     /// The target of the next request, but for those that were tried: the one that it is bound to, wherever that may be asked;
     /// none: no target is registered here, or none is in use.
@@ -146,8 +156,14 @@ pub(super) trait Surroundings: Send + Sync + 'static {
     /// The limits as they are now.
     fn limits(&self) -> Limits;
 
-    /// What is wrong with a request, before any target is asked.
-    fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<Failure>;
+    /// What is wrong with a request that is one of HTTP/1.1, before any target is asked.
+    fn refuses(&self, request: &Parts) -> Option<Failure>;
+
+    /// What is wrong with a target's answer that is one of HTTP/1.1.
+    fn mistrusts(&self, answer: &response::Parts) -> Option<Failure>;
+
+    /// What becomes of X-Forwarded-For.
+    fn forwarded_for(&self) -> ForwardedFor;
 
     /// The status of the load balancer's own answer; of what reaches nobody, the one that it counts.
     fn status(&self, failure: Failure) -> u16;
@@ -170,7 +186,7 @@ pub(super) trait Surroundings: Send + Sync + 'static {
 pub(super) struct Limits {
     /// Of a client's connection, and of that to a target.
     pub(super) idle: Duration,
-    /// A client's connection is closed after this, when it has its answer; none: it is not.
+    /// A client's connection is closed with the first answer after this; none: it is not.
     pub(super) client_keep_alive: Option<Duration>,
     /// A request must have its connection to a target within this.
     pub(super) connect: Duration,

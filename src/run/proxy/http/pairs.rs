@@ -84,6 +84,7 @@ mod tests {
             target: 0,
             address: "10.0.0.10:80".parse().expect("an address"),
             fail_open: false,
+            cookie: None,
         };
         let local = "10.0.1.5:40001".parse().expect("an address");
         let asks = |client: &str| {

@@ -5,6 +5,7 @@ mod stand;
 mod uploads;
 
 use super::*;
+use hyper::Method;
 use hyper::header::COOKIE;
 use stand::*;
 use std::collections::VecDeque;
@@ -187,6 +188,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         connects: false,
         room: Arc::new(AtomicUsize::new(1)),
         limits: PATIENT,
+        forwarded_for: ForwardedFor::default(),
         gone: gone.subscribe(),
     };
     let proxy = Arc::new(Proxy::new(fake, 8080, None));
@@ -207,6 +209,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         target: 0,
         address: target,
         fail_open: false,
+        cookie: None,
     };
     let used = TcpStream::connect(target).await.expect("it listens");
     let used = proxy.over(choice, used).await.expect("a connection");
@@ -344,7 +347,7 @@ async fn a_client_that_does_not_finish_is_408_and_one_between_requests_is_closed
 }
 
 #[tokio::test]
-async fn a_clients_connection_has_an_age_at_which_it_ends() {
+async fn a_clients_connection_that_is_old_enough_ends_with_an_answer() {
     let limits = Limits {
         client_keep_alive: Some(Duration::from_millis(200)),
         ..LIMITS
@@ -352,9 +355,90 @@ async fn a_clients_connection_has_an_age_at_which_it_ends() {
     let (target, ..) = target(Vec::new()).await;
     let stand = Stand::with(vec![target], limits).await;
     let mut client = stand.connect().await;
-    assert_eq!(status(&ask(&mut client, GET).await), "200");
+    let young = ask(&mut client, GET).await;
+    assert!(!young.contains("connection: close"), "{young}");
+    // It is not closed before: a request that crosses the end would be lost.
+    let nothing = timeout(Duration::from_millis(400), client.read_u8()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    let old = ask(&mut client, GET).await;
+    assert_eq!(status(&old), "200");
+    assert!(old.contains("connection: close"), "{old}");
     let end = timeout(PATIENCE, client.read_u8()).await.expect("an end");
     assert!(end.is_err(), "{end:?}");
+}
+
+#[tokio::test]
+async fn an_answer_says_its_length_once() {
+    let both = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let (target, ..) = target(vec![Say::Text(both)]).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    let head = ask(&mut client, GET).await;
+    assert!(!head.contains("content-length"), "{head}");
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    let mut content = [0; 12];
+    client.read_exact(&mut content).await.expect("its content");
+    assert_eq!(&content, b"2\r\nok\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn nobody_switches_to_another_protocol() {
+    let switched =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let (status, _) = status_with(vec![Say::Text(switched)], LIMITS).await;
+    assert_eq!(status, "520");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_trusted_is_502() {
+    let wrong = "HTTP/1.1 200 OK\r\nX-Wrong: 1\r\nContent-Length: 2\r\n\r\nok";
+    let (status, stand) = status_with(vec![Say::Text(wrong)], LIMITS).await;
+    assert_eq!(status, "520");
+    assert_eq!(stand.count(|event| matches!(event, Event::Target(..))), 0);
+}
+
+/// A target that answers with more than is passed on as a whole, and stops in the middle.
+async fn stopping() -> SocketAddrV4 {
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        head(&mut stream).await.expect("a request");
+        let begun = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n";
+        stream
+            .write_all(begun.as_bytes())
+            .await
+            .expect("it is open");
+        stream
+            .write_all(&[b'x'; 100_000])
+            .await
+            .expect("it is open");
+        std::future::pending::<()>().await;
+    });
+    address
+}
+
+#[tokio::test]
+async fn nothing_is_said_in_the_middle_of_an_answer() {
+    let limits = Limits {
+        idle: Duration::from_millis(300),
+        ..LIMITS
+    };
+    let stand = Stand::with(vec![stopping().await], limits).await;
+    let mut client = stand.connect().await;
+    let two = format!("{GET}{GET}");
+    client.write_all(two.as_bytes()).await.expect("it is open");
+    let mut all = Vec::new();
+    let ended = timeout(PATIENCE, client.read_to_end(&mut all)).await;
+    ended.expect("an end").ok();
+    let text = String::from_utf8(all).expect("it is ASCII");
+    let (head, content) = text.split_once("\r\n\r\n").expect("a whole head");
+    assert_eq!(status(head), "200");
+    assert!(
+        content.bytes().all(|byte| byte == b'x'),
+        "{}",
+        &content[99_000..]
+    );
+    assert_eq!(stand.count(|event| *event == Event::Own(408)), 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The content of a request on its way to a target: whether its client is waited for, and what became of it.
 //!
 //! Who is slow is told by who is waited for. A target that does not read, or does not answer, keeps nobody waiting for the
-//! client, whose content is asked for only as fast as it can be passed on.
+//! client, whose content is asked for only as fast as it can be passed on. What nobody has read by the time of the answer is on
+//! its way still, and a connection that closes on it is reset (see `client`).
 
 use super::Failure;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -25,16 +26,21 @@ pub(super) struct Progress(Mutex<State>);
 struct State {
     /// More is to come, and has not.
     awaited: bool,
+    /// All of it was read.
+    over: bool,
     /// Why no more comes, though more was to.
     broken: Option<Failure>,
 }
 
 impl Upload {
     pub(super) fn new(content: Incoming) -> Self {
-        Self {
-            content,
-            progress: Arc::default(),
-        }
+        let over = content.is_end_stream();
+        let state = State {
+            over,
+            ..State::default()
+        };
+        let progress = Arc::new(Progress(Mutex::new(state)));
+        Self { content, progress }
     }
 
     pub(super) fn progress(&self) -> Arc<Progress> {
@@ -46,6 +52,11 @@ impl Progress {
     /// True while all that came is passed on, and more is to come.
     pub(super) fn awaits(&self) -> bool {
         self.state().awaited
+    }
+
+    /// True once all of it was read: what comes then is another request.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().over
     }
 
     /// What was wrong with it.
@@ -67,13 +78,18 @@ impl Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.content).poll_frame(cx);
+        let ended = self.content.is_end_stream();
         let mut state = self.progress.state();
         state.awaited = polled.is_pending();
-        if let Poll::Ready(Some(Err(error))) = &polled {
-            state.broken = Some(match is_nonsense(error) {
-                true => Failure::Malformed,
-                false => Failure::Left,
-            });
+        match &polled {
+            Poll::Ready(Some(Err(error))) => {
+                state.broken = Some(match is_nonsense(error) {
+                    true => Failure::Malformed,
+                    false => Failure::CutShort,
+                });
+            }
+            Poll::Ready(None) => state.over = true,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => state.over |= ended,
         }
         drop(state);
         polled

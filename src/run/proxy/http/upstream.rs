@@ -4,11 +4,12 @@
 //! is gone, and so is one to a target that may not be used any more.
 
 use super::activity::{Activity, Noted};
+use super::client::MOST_HEADERS;
 use super::meter::Meter;
 use super::upload::Upload;
 use super::{Choice, Event, Failure, Proxy, Surroundings};
 use crate::run::proxy::relay::Side;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use std::io;
@@ -133,12 +134,11 @@ impl<S: Surroundings> Proxy<S> {
         };
         let (activity, meter) = (Activity::new(), Meter::new(Side::Target));
         activity.begin();
-        let noted = Noted {
-            stream,
-            activity: Arc::clone(&activity),
-            meter: Arc::clone(&meter),
-        };
-        let shaken = http1::handshake(TokioIo::new(noted)).await;
+        let noted = Noted::new(stream, &activity, &meter);
+        let mut builder = Builder::new();
+        builder.max_headers(MOST_HEADERS);
+        builder.preserve_header_case(true).title_case_headers(true);
+        let shaken = builder.handshake(TokioIo::new(noted)).await;
         let (sender, connection) =
             shaken.map_err(|error| refused(target, &io::Error::other(error)))?;
         self.surroundings.tell(Event::Opened);

@@ -346,6 +346,42 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
     }
 }
 
+/// [`kept`], with a client in the balancer's place and the balancer in the target's.
+fn pooled(acknowledged: i64, opened: bool) -> Kit {
+    let mut kit = kept(acknowledged, opened, 0);
+    for packet in &mut kit.evidence.packets {
+        for name in [&mut packet.sender, &mut packet.receiver] {
+            *name = match name.as_str() {
+                "front/a" => "client".into(),
+                _ => "front/a".into(),
+            };
+        }
+    }
+    kit
+}
+
+#[test]
+fn a_client_that_keeps_a_connection_longer_than_the_balancer_has_no_answer() {
+    let found = recognise(&pooled(0, true).evidence);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&*found[0].kind, &*found[0].packets),
+        ("keep-alive-race", &[5, 6, 7][..])
+    );
+    assert_eq!(
+        found[0].summary,
+        "front/a closed an idle connection to client after 4.00 s of silence, and 1 request crossed the FIN: the first was sent \
+         0.5 ms after it. Instead of an answer client heard the FIN; the RST, with which the kernel there answered what was for \
+         no connection of it any more, came 0.6 ms after the FIN. No program there has seen the request, and nothing counts it."
+    );
+    // It knew of the FIN; it is the other that asks; an answer was due.
+    let mut due = pooled(0, true);
+    due.evidence.packets.remove(4);
+    for other in [pooled(1, true), pooled(0, false), due] {
+        assert_eq!(recognise(&other.evidence), []);
+    }
+}
+
 #[test]
 fn an_end_by_the_balancer_is_told_with_the_delay_that_was_over() {
     let mut kit = terminated(true);

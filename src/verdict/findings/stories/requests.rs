@@ -306,6 +306,21 @@ fn an_empty_group_has_nobody_whatever_other_ports_of_the_balancer_have() {
     let told_of = |kit: &Kit| told(kit, "no-registered-target");
     let web = "no target of web was registered";
     assert!(told_of(&kit).is_some_and(|told| told.contains(web)));
+    // One of two with weights is asked about, and no other will do.
+    let both = vec!["web".into(), "full".into()];
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    let alone = front.listeners.insert(80, both).expect("one group");
+    let full = kit.evidence.target_groups["web"].clone();
+    kit.evidence.target_groups.insert("full".into(), full);
+    let full = kit.evidence.target_groups.get_mut("full").expect("a group");
+    full.targets
+        .get_mut("web1")
+        .expect("a target")
+        .transitions
+        .truncate(1);
+    assert!(told_of(&kit).is_some_and(|told| told.contains(web)));
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.listeners.insert(80, alone);
     // The one that has a target is not asked about.
     states(&mut kit, &[(-5.0, "healthy")]);
     assert_eq!(told_of(&kit), None);

@@ -48,6 +48,108 @@ async fn what_the_proxy_answers_itself_binds_nobody() {
     assert_eq!((status(&head), given(&head)), ("503", None));
 }
 
+/// The request as the target of a proxy that handles X-Forwarded-For like this gets it, from a client that has come through
+/// another proxy.
+async fn told(forwarded_for: ForwardedFor) -> (String, String) {
+    let (target, _, asked) = target(Vec::new()).await;
+    let stand = (vec![target], LIMITS, true);
+    let stand = Stand::telling(stand, None, forwarded_for).await;
+    let mut client = stand.connect().await;
+    let own = client.local_addr().expect("it stands").to_string();
+    let text = "GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    ask(&mut client, text).await;
+    let asked = asked.lock().expect("no panic")[0].clone();
+    (asked, own)
+}
+
+#[tokio::test]
+async fn what_becomes_of_whom_a_request_came_through_is_a_setting() {
+    let line = |list: &str| format!("X-Forwarded-For: {list}\r\n");
+    let (asked, _) = told(ForwardedFor::Append).await;
+    assert!(asked.contains(&line("192.0.2.1, 127.0.0.1")), "{asked}");
+    let (asked, own) = told(ForwardedFor::AppendWithPort).await;
+    assert!(
+        asked.contains(&line(&format!("192.0.2.1, {own}"))),
+        "{asked}"
+    );
+    let (asked, _) = told(ForwardedFor::Preserve).await;
+    assert!(asked.contains(&line("192.0.2.1")), "{asked}");
+    let (asked, _) = told(ForwardedFor::Remove).await;
+    assert!(!asked.contains("X-Forwarded-For"), "{asked}");
+    assert!(asked.contains("X-Forwarded-Proto: http\r\n"), "{asked}");
+}
+
+#[tokio::test]
+async fn names_of_headers_go_on_as_they_came() {
+    let answer = "HTTP/1.1 200 OK\r\nETAG: 1\r\nx-lower: 1\r\nContent-Length: 2\r\n\r\nok";
+    let (target, _, asked) = target(vec![Say::Text(answer)]).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let mut client = stand.connect().await;
+    let text = "GET / HTTP/1.1\r\nHost: shop.example\r\nx-odd-Case: 1\r\nSOAPAction: x\r\n\r\n";
+    client.write_all(text.as_bytes()).await.expect("it is open");
+    let head = head(&mut client).await.expect("an answer");
+    for name in ["ETAG: 1\r\n", "x-lower: 1\r\n"] {
+        assert!(head.contains(name), "{head}");
+    }
+    let asked = asked.lock().expect("no panic")[0].clone();
+    for name in ["Host: ", "x-odd-Case: 1\r\n", "SOAPAction: x\r\n"] {
+        assert!(asked.contains(name), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_a_whole_uri_has_the_host_in_it() {
+    let (target, _, asked) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    let text = "GET http://user@shop.example:8080/page?x HTTP/1.1\r\nHost: other.example\r\n\r\n";
+    ask(&mut stand.connect().await, text).await;
+    let asked = asked.lock().expect("no panic")[0].clone();
+    assert!(asked.starts_with("GET /page?x HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("Host: shop.example:8080\r\n"), "{asked}");
+    assert!(!asked.contains("other.example"), "{asked}");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_the_proxys_own_words_after_what_was_asked_before() {
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    for (nonsense, own) in [
+        ("non sense\r\n\r\n".to_owned(), "400"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "505"),
+        (
+            format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1_000_000)),
+            "400",
+        ),
+    ] {
+        let mut client = stand.connect().await;
+        assert_eq!(status(&ask(&mut client, GET).await), "200");
+        let head = ask(&mut client, &nonsense).await;
+        assert_eq!(status(&head), own);
+        assert!(head.contains("server: awselb/2.0"), "{head}");
+        assert!(head.contains("connection: close"), "{head}");
+        let end = timeout(PATIENCE, client.read_u8()).await.expect("an end");
+        assert!(end.is_err(), "{end:?}");
+    }
+    let own = |event: &Event| matches!(event, Event::Own(_));
+    assert_eq!(stand.count(own), 3);
+}
+
+#[tokio::test]
+async fn a_request_without_its_one_host_is_400_and_the_end() {
+    let (target, accepted, _) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], LIMITS).await;
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: a b\r\n"] {
+        let mut client = stand.connect().await;
+        let head = ask(&mut client, &format!("GET / HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert_eq!(status(&head), "400", "{hosts}");
+        assert!(head.contains("server: awselb/2.0"), "{head}");
+        assert!(head.contains("connection: close"), "{head}");
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 0);
+    let old = ask(&mut stand.connect().await, "GET / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(status(&old), "200");
+}
+
 fn acceptor() -> TlsAcceptor {
     let config = server(vec!["shop.example".into()], Versions::Both);
     TlsAcceptor::from(config.expect("a certificate"))

@@ -24,6 +24,7 @@ pub struct Fake {
     /// How many more may wait.
     pub room: Arc<AtomicUsize>,
     pub limits: Limits,
+    pub forwarded_for: ForwardedFor,
     pub gone: watch::Receiver<bool>,
 }
 
@@ -45,8 +46,9 @@ impl Surroundings for Fake {
         Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
     }
 
-    fn binds(&self, target: SocketAddrV4) -> Option<HeaderValue> {
-        Some(target.port().into())
+    fn binds(&self, choice: Choice, bound: Option<SocketAddrV4>) -> Option<HeaderValue> {
+        let address = choice.address;
+        (bound != Some(address)).then(|| address.port().into())
     }
 
     async fn choose(
@@ -71,6 +73,7 @@ impl Surroundings for Fake {
             target,
             address: self.targets[target],
             fail_open: false,
+            cookie: None,
         })
     }
 
@@ -100,13 +103,24 @@ impl Surroundings for Fake {
         self.limits
     }
 
-    fn refuses(&self, method: &Method, _: &HeaderMap) -> Option<Failure> {
-        (method == Method::CONNECT).then_some(Failure::Malformed)
+    fn refuses(&self, request: &Parts) -> Option<Failure> {
+        (request.method == Method::CONNECT).then_some(Failure::Malformed)
+    }
+
+    fn mistrusts(&self, answer: &response::Parts) -> Option<Failure> {
+        (answer.headers.contains_key("x-wrong")).then_some(Failure::Unreadable)
+    }
+
+    fn forwarded_for(&self) -> ForwardedFor {
+        self.forwarded_for
     }
 
     fn status(&self, failure: Failure) -> u16 {
         match failure {
             Failure::Malformed => 400,
+            // Told apart from the others.
+            Failure::CutShort => 418,
+            Failure::Newer => 505,
             Failure::NotTaken(status) => status,
             Failure::Unfinished => 408,
             Failure::Left => 460,
@@ -159,6 +173,14 @@ impl Stand {
         connects: bool,
         tls: Option<TlsAcceptor>,
     ) -> Self {
+        Self::telling((targets, limits, connects), tls, ForwardedFor::default()).await
+    }
+
+    pub async fn telling(
+        (targets, limits, connects): (Vec<SocketAddrV4>, Limits, bool),
+        tls: Option<TlsAcceptor>,
+        forwarded_for: ForwardedFor,
+    ) -> Self {
         let (gone, told, own) = (watch::Sender::new(false), Arc::default(), Arc::default());
         let fake = Fake {
             targets,
@@ -168,6 +190,7 @@ impl Stand {
             connects,
             room: Arc::new(AtomicUsize::new(1)),
             limits,
+            forwarded_for,
             gone: gone.subscribe(),
         };
         let proxy = Arc::new(Proxy::new(fake, 8080, tls));
