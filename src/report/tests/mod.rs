@@ -56,6 +56,34 @@ fn the_text_tells_what_boxes_and_kernels_have_on_record() {
 }
 
 #[test]
+fn where_connections_went_has_all_hosts_that_got_their_requests() {
+    let mut outcome = recorded();
+    let evidence = outcome.evidence.as_mut().expect("evidence");
+    evidence.connections[0].local = "198.51.100.7:40000".into();
+    for (via, client, target) in [
+        ("front/a", "198.51.100.7:40000", "web1"),
+        ("front/a", "198.51.100.7:40000", "web2"),
+        ("front/b", "198.51.100.7:40000", "web3"),
+        ("front/a", "198.51.100.7:40001", "web4"),
+    ] {
+        evidence.pairs.push(Pair {
+            via: via.into(),
+            client: client.into(),
+            target: target.into(),
+            ..Pair::default()
+        });
+    }
+    let style = Style {
+        explain: true,
+        width: 400,
+        ..Style::default()
+    };
+    let all = text(&[outcome], &style);
+    let part = "staff: client by front/a to web1, web2: 5 connections";
+    assert!(all.contains(part), "no {part:?} in\n{all}");
+}
+
+#[test]
 fn instances_stand_with_the_targets() {
     let mut outcome = recorded();
     let evidence = outcome.evidence.as_mut().expect("evidence");

@@ -78,11 +78,7 @@ fn packets(n: usize) -> String {
 }
 
 fn path(taken: &Taken) -> String {
-    let target = if taken.target.is_empty() {
-        "nobody"
-    } else {
-        &taken.target
-    };
+    let target = taken.reached();
     let mut parts = vec![format!("{} stood", taken.stood)];
     if taken.retried > 0 {
         parts.push(format!("{} of them with more than one SYN", taken.retried));

@@ -11,7 +11,7 @@ pub(super) fn paths(network: &Network) -> Option<Table> {
             taken.step.clone(),
             taken.from.clone(),
             taken.via.clone(),
-            or_nobody(&taken.target),
+            taken.reached(),
             taken.connections.to_string(),
             taken.stood.to_string(),
             some(taken.retried),
@@ -99,14 +99,6 @@ pub(super) fn names(network: &Network, clock: Clock) -> Option<Table> {
         "zones in the answer",
     ];
     Some(Table::new("What the names said", &head, named.collect())?.cut(network, "names"))
-}
-
-fn or_nobody(target: &str) -> String {
-    if target.is_empty() {
-        "nobody".to_owned()
-    } else {
-        target.to_owned()
-    }
 }
 
 /// Empty for none, so that a column of nothing but that is left away.

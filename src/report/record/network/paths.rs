@@ -4,7 +4,7 @@ use super::merged;
 use crate::evidence::{Connection, Evidence, Lookup};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Connections of one step by one way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub struct Taken {
     pub via: String,
     /// The host they were sent to; empty: to none.
     pub target: String,
+    /// Further hosts that got requests over them, by name: a balancer of HTTP gives each request a target.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// How many.
     pub connections: usize,
     /// Of those, came to stand.
@@ -27,6 +30,19 @@ pub struct Taken {
     pub errors: BTreeMap<String, usize>,
     /// HTTP answers by status.
     pub status: BTreeMap<String, usize>,
+}
+
+impl Taken {
+    /// Whom they reached: `web1`, `web1, web2`, `nobody`.
+    pub fn reached(&self) -> String {
+        let first = match self.target.as_str() {
+            "" => "nobody",
+            target => target,
+        };
+        let others = self.others.iter().map(String::as_str);
+        let all: Vec<&str> = std::iter::once(first).chain(others).collect();
+        all.join(", ")
+    }
 }
 
 /// The same question with the same answer.
@@ -82,7 +98,14 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
         let step = evidence.steps.get(c.step);
         step.map_or(String::new(), |step| step.name.clone())
     };
+    // By the address to which it was opened and the client's own.
+    let mut led: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for pair in &evidence.pairs {
+        let targets = led.entry((&pair.via, &pair.client)).or_default();
+        targets.insert(&pair.target);
+    }
     let mut hosts: BTreeMap<(String, String, String), Vec<&str>> = BTreeMap::new();
+    let mut others: BTreeMap<(String, String, String), BTreeSet<&str>> = BTreeMap::new();
     let mut list = merged(
         evidence.connections.iter().enumerate(),
         |(_, c)| (c.step, c.via.clone(), c.target.clone()),
@@ -103,6 +126,10 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
                 *taken.status.entry(status.to_string()).or_default() += 1;
             }
             let key = (taken.step.clone(), taken.via.clone(), taken.target.clone());
+            if let Some(targets) = led.get(&(c.via.as_str(), c.local.as_str())) {
+                let more = targets.iter().filter(|target| **target != c.target);
+                others.entry(key.clone()).or_default().extend(more);
+            }
             let from = hosts.entry(key).or_default();
             if !from.contains(&c.from.as_str()) {
                 from.push(&c.from);
@@ -111,6 +138,8 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
     );
     for taken in &mut list {
         let key = (taken.step.clone(), taken.via.clone(), taken.target.clone());
+        let more = others.remove(&key).into_iter().flatten();
+        taken.others = more.map(str::to_owned).collect();
         taken.from = match hosts.get(&key).map(Vec::as_slice) {
             Some([one]) => (*one).to_owned(),
             Some(more) => format!("{} hosts", more.len()),
