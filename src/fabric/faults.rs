@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 /// TCP flags as [`DropRule::flags`] has them.
 pub mod flag {
-    pub use crate::packet::tcp::{ACK, FIN, PSH, RST, SYN};
+    pub use crate::packet::tcp::{ACK, CWR, ECE, FIN, PSH, RST, SYN};
 }
 
 /// One side of a packet, as a rule names it.

@@ -214,8 +214,8 @@ fn is_drop(verb: &spec::Verb) -> bool {
     matches!(verb, spec::Verb::Fault(spec::Fault::Drop { .. }))
 }
 
-/// Which flags are looked at, and what they must be: SYN, FIN and RST always; ACK with SYN or alone; PSH when it is
-/// named. So `F` and `R` are any FIN and RST, `S` is no SYN-ACK, `.` is an acknowledgement with or without data.
+/// Which flags are looked at, and what they must be: SYN, FIN and RST always; ACK with SYN or alone; PSH and those of ECN when they
+/// are named. So `F` and `R` are any FIN and RST, `S` is no SYN-ACK and any SYN, `.` is an acknowledgement with or without data.
 fn flags_of(text: &Spanned<String>, sink: &mut Sink) -> Option<(u8, u8)> {
     let named = |word: &str| match word.to_ascii_uppercase().as_str() {
         "SYN" => Some(flag::SYN),
@@ -223,6 +223,8 @@ fn flags_of(text: &Spanned<String>, sink: &mut Sink) -> Option<(u8, u8)> {
         "FIN" => Some(flag::FIN),
         "RST" => Some(flag::RST),
         "PSH" => Some(flag::PSH),
+        "ECE" => Some(flag::ECE),
+        "CWR" => Some(flag::CWR),
         _ => None,
     };
     let letter = |letter: char| match letter {
@@ -231,6 +233,8 @@ fn flags_of(text: &Spanned<String>, sink: &mut Sink) -> Option<(u8, u8)> {
         'F' => Some(flag::FIN),
         'R' => Some(flag::RST),
         'P' => Some(flag::PSH),
+        'E' => Some(flag::ECE),
+        'W' => Some(flag::CWR),
         _ => None,
     };
     let all = |flags: Option<Vec<u8>>| flags.map(|list| list.into_iter().fold(0, |a, b| a | b));
@@ -243,11 +247,12 @@ fn flags_of(text: &Spanned<String>, sink: &mut Sink) -> Option<(u8, u8)> {
                 text.span,
                 format!("`{}` are no TCP flags", text.value),
             )
-            .help("write them as tcpdump does (`S`, `S.`, `.`, `P.`, `F`, `R`) or by name (`SYN`, `SYN-ACK`, `RST`)"),
+            .help("write them as tcpdump does (`S`, `S.`, `.`, `P.`, `F`, `R`, `SEW`) or by name (`SYN`, `SYN-ACK`, `RST`)"),
         );
         return None;
     };
-    let mut looked_at = flag::SYN | flag::FIN | flag::RST | (wanted & flag::PSH);
+    let named = wanted & (flag::PSH | flag::ECE | flag::CWR);
+    let mut looked_at = flag::SYN | flag::FIN | flag::RST | named;
     if wanted & flag::SYN != 0 || wanted == flag::ACK {
         looked_at |= flag::ACK;
     }
@@ -276,7 +281,7 @@ fn count_of(text: &Spanned<String>, sink: &mut Sink) -> Option<Option<u64>> {
 mod tests {
     use super::*;
     use crate::diag::Span;
-    use flag::{ACK, FIN, PSH, RST, SYN};
+    use flag::{ACK, CWR, ECE, FIN, PSH, RST, SYN};
 
     fn flags(text: &str) -> Option<(u8, u8)> {
         let mut sink = Sink::default();
@@ -297,6 +302,10 @@ mod tests {
         assert_eq!(flags("RST"), Some((ends, RST)));
         assert_eq!(flags("."), Some((ends | ACK, ACK)));
         assert_eq!(flags("P."), Some((ends | PSH, PSH)));
+        let ecn = SYN | ECE | CWR;
+        assert_eq!(flags("SEW"), Some((ends | ACK | ECE | CWR, ecn)));
+        assert_eq!(flags("SYN-ECE-CWR"), flags("SEW"));
+        assert_eq!(flags(".E"), Some((ends | ECE, ECE)));
         for wrong in ["", "X", "SYN,ACK", "s", "all"] {
             assert_eq!(flags(wrong), None, "{wrong}");
         }

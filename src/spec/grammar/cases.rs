@@ -38,6 +38,7 @@ pub const RECOGNISED: &[&str] = &[
     "security-group-drop",
     "network-acl-drop",
     "pmtu-black-hole",
+    "fragments-dropped",
     "undetected-damage",
     "delivered-twice",
     "needless-retransmission",

@@ -19,6 +19,7 @@ mod fail_open;
 mod failed_requests;
 mod flow_collision;
 mod flow_table_full;
+mod fragments_dropped;
 mod gateway_timeout;
 mod guard_drop;
 mod hairpin_bypass;
@@ -120,6 +121,7 @@ pub const KINDS: &[&str] = &[
     guard_drop::SECURITY_GROUP,
     guard_drop::NETWORK_ACL,
     pmtu_black_hole::KIND,
+    fragments_dropped::KIND,
     undetected_damage::KIND,
     delivered_twice::KIND,
     needless_retransmission::KIND,
@@ -198,6 +200,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(no_listener::find(&trace));
     findings.extend(guard_drop::find(&trace));
     findings.extend(pmtu_black_hole::find(&trace));
+    findings.extend(fragments_dropped::find(&trace));
     findings.extend(undetected_damage::find(&trace));
     findings.extend(delivered_twice::find(&trace));
     findings.extend(needless_retransmission::find(&trace));

@@ -393,3 +393,26 @@ fn later_fragments_of_segments_have_no_numbers() {
     );
     assert!(!text.contains("again"), "{text}");
 }
+
+/// A device knows ports of the first fragment only; addresses and the identification tell whose the others are.
+#[test]
+fn later_fragments_of_datagrams_are_drawn_with_the_first() {
+    let mut kit = Kit::new();
+    let ask = kit.connect("ask", 40000, "web1", "web1");
+    kit.of(ask).protocol = "udp".into();
+    for len in [1472, 1480, 48] {
+        let at = kit.up(ask, "", 0, 0, len);
+        let packet = &mut kit.evidence.packets[at];
+        (packet.protocol, packet.ip_id) = ("udp".into(), 7);
+        (packet.seen_at, packet.fate) = ("web2 veth2".into(), "seen".into());
+        if len != 1472 {
+            packet.from = packet.from.replace(":40000", ":0");
+            packet.to = packet.to.replace(":80", ":0");
+        }
+    }
+    let text = ladder(&kit.evidence, &[ask], 200);
+    for len in [1480, 48] {
+        let part = format!("udp later fragment, {len} bytes");
+        assert_eq!(text.matches(&part).count(), 1, "{text}");
+    }
+}

@@ -13,7 +13,11 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
     let packet = &packets[journey.stretches[0].sent];
     let several = several(packet);
     if packet.protocol != "tcp" {
-        return format!("{} {} bytes{several}", packet.protocol, packet.len);
+        let part = match is_later_fragment(packet) {
+            true => "later fragment, ",
+            false => "",
+        };
+        return format!("{} {part}{} bytes{several}", packet.protocol, packet.len);
     }
     let text = match is_later_fragment(packet) {
         true => format!("later fragment, {} bytes", packet.len),

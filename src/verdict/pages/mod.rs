@@ -57,6 +57,7 @@ const PAGES: &[(&str, &str)] = &[
     ),
     ("network-acl-drop", include_str!("network-acl-drop.txt")),
     ("pmtu-black-hole", include_str!("pmtu-black-hole.txt")),
+    ("fragments-dropped", include_str!("fragments-dropped.txt")),
     ("undetected-damage", include_str!("undetected-damage.txt")),
     ("delivered-twice", include_str!("delivered-twice.txt")),
     (

@@ -5,7 +5,7 @@
 //! what the fabric knows of a packet has the last word.
 
 use super::numbers::{Place, Space, place};
-use super::{Trace, is_later_fragment, is_syn, is_syn_ack};
+use super::{Trace, ip, is_later_fragment, is_syn, is_syn_ack};
 use crate::evidence::Packet;
 use std::collections::HashMap;
 
@@ -112,6 +112,9 @@ fn nowhere(at: i64) -> Place {
     Place { of: None, at }
 }
 
+/// A place as in [`Ends`], protocol, the addresses without ports, and IPv4's identification.
+type Datagram<'a> = (&'a str, &'a str, &'a str, &'a str, i64);
+
 /// What is known of connections while packets are gone through in order.
 struct Book<'t, 'e> {
     trace: &'t Trace<'e>,
@@ -119,6 +122,8 @@ struct Book<'t, 'e> {
     dialled: HashMap<Ends<'e>, Vec<usize>>,
     /// Addresses that a connection's packets bore somewhere toward its target: the latest whose they were.
     learnt: HashMap<Ends<'e>, usize>,
+    /// By place, protocol, both addresses and identification: of what a fragment without ports is.
+    datagrams: HashMap<Datagram<'e>, (usize, bool)>,
     /// Numbers of the client and of the server.
     numbers: HashMap<usize, (Option<Space>, Option<Space>)>,
 }
@@ -138,6 +143,7 @@ impl<'t, 'e> Book<'t, 'e> {
             trace,
             dialled,
             learnt: HashMap::new(),
+            datagrams: HashMap::new(),
             numbers: HashMap::new(),
         }
     }
@@ -178,6 +184,10 @@ impl<'t, 'e> Book<'t, 'e> {
         }) {
             return Some((connection, true));
         }
+        if is_later_fragment(sent) {
+            let of = self.datagram(journey.stretches[0]);
+            return self.datagrams.get(&of).copied();
+        }
         journey.stretches.iter().find_map(|stretch| {
             let bore = self.bore(*stretch);
             let there = bore.iter().find_map(|ends| self.learnt.get(ends));
@@ -199,8 +209,18 @@ impl<'t, 'e> Book<'t, 'e> {
         ]
     }
 
+    fn datagram(&self, stretch: Stretch) -> Datagram<'e> {
+        let packet = &self.trace.evidence.packets[stretch.sent];
+        let place = packet.seen_at.split(' ').next().unwrap_or_default();
+        let (from, to) = (ip(&packet.from), ip(&packet.to));
+        (place, &packet.protocol, from, to, packet.ip_id)
+    }
+
     fn learn(&mut self, journey: &Journey, connection: usize) {
         for stretch in &journey.stretches {
+            let of = self.datagram(*stretch);
+            self.datagrams
+                .insert(of, (connection, journey.toward_target));
             for (place, protocol, from, to) in self.bore(*stretch) {
                 let ends = match journey.toward_target {
                     true => (place, protocol, from, to),

@@ -27,10 +27,15 @@ pub fn is_reset(packet: &Packet) -> bool {
     packet.flags.contains('R')
 }
 
-/// A fragment of a TCP segment that does not begin it: the header, with numbers and flags, is in another one. A segment has
-/// a flag at least.
+/// A fragment of a TCP segment or a datagram that does not begin it: the header, with numbers, flags and ports, is in another one. A
+/// segment has a flag at least, a datagram ports, which the network knows of each fragment and a device of the first only.
 pub fn is_later_fragment(packet: &Packet) -> bool {
-    packet.protocol == "tcp" && packet.flags.is_empty()
+    let without = |end: &str| end.ends_with(":0");
+    match packet.protocol.as_str() {
+        "tcp" => packet.flags.is_empty(),
+        "udp" => without(&packet.from) && without(&packet.to),
+        _ => false,
+    }
 }
 
 /// Nothing but an acknowledgement.

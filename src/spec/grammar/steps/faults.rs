@@ -109,7 +109,7 @@ pub(super) static DROP: Section = Section {
             "flags",
             Optional,
             Type::Line,
-            "TCP flags, as tcpdump prints them (`S`, `S.`, `R`, `F`, `P`, `.`) or by name (`SYN`, `SYN-ACK`, `RST`, `FIN`, `PSH`, `ACK`).",
+            "TCP flags, as tcpdump prints them (`S`, `S.`, `R`, `F`, `P`, `.`, `E`, `W`) or by name (`SYN`, `SYN-ACK`, `RST`, `FIN`, `PSH`, `ACK`, `ECE`, `CWR`). `S` is any SYN without ACK, `SEW` one that offers ECN; `P`, `E` and `W` are looked at where they are written.",
         ),
         field(
             "length",

@@ -2,12 +2,12 @@
 //!
 //! Observed on: an AWS VPC. Neither RST nor ICMP: a refused client waits as if nobody were there.
 
-use super::{CITED, count, join, name_all, states};
+use super::{CITED, count, first_few, join, name_all, states};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, accepts, ip, opens};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub(super) const SECURITY_GROUP: &str = "security-group-drop";
 pub(super) const NETWORK_ACL: &str = "network-acl-drop";
@@ -171,7 +171,7 @@ impl<'a, 'b> Books<'a, 'b> {
         let whose = format!("{} {}", if inward { "from" } else { "to" }, alike.peer);
         let traffic = match (alike.protocol, alike.port) {
             ("tcp" | "udp", Some(port)) => format!("{}/{port}", alike.protocol),
-            ("tcp" | "udp", None) => format!("{}/1024-65535", alike.protocol),
+            ("tcp" | "udp", None) => format!("{}/{}", alike.protocol, ports(list)),
             (protocol, _) => protocol.to_owned(),
         };
         let what = self.what(list);
@@ -186,7 +186,7 @@ impl<'a, 'b> Books<'a, 'b> {
                 None => format!("no {} rule allows", alike.direction),
             };
             let classic = if list.iter().any(|refusal| accepts(&refusal.flags)) {
-                " The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own."
+                " The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own, to any port that a client may have (1024-65535)."
             } else {
                 ""
             };
@@ -257,6 +257,14 @@ fn of_one_family(list: &[&Refusal]) -> &'static str {
     } else {
         ""
     }
+}
+
+/// The ports that packets were for: `40000`, or a few of them and how many more.
+fn ports(list: &[&Refusal]) -> String {
+    let port = |refusal: &&Refusal| refusal.to.rsplit_once(':')?.1.parse::<u16>().ok();
+    let all: BTreeSet<u16> = list.iter().filter_map(port).collect();
+    let all: Vec<String> = all.into_iter().map(|port| port.to_string()).collect();
+    first_few(&all)
 }
 
 fn capital(text: &str) -> String {

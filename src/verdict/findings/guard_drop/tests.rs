@@ -111,8 +111,9 @@ fn the_answer_that_a_network_acl_does_not_let_out() {
     }
     assert_eq!(
         summary(&kit, NETWORK_ACL),
-        "The network ACL of zone a dropped 2 SYN-ACKs of \"one\" and \"two\": no outbound rule allows tcp/1024-65535 to \
-         198.51.100.7. The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own."
+        "The network ACL of zone a dropped 2 SYN-ACKs of \"one\" and \"two\": no outbound rule allows tcp/40000 and 40001 to \
+         198.51.100.7. The SYN arrived, its answer did not: a network ACL keeps no state, so answers need a rule of their own, to any \
+         port that a client may have (1024-65535)."
     );
     assert!(of_kind(&kit, SECURITY_GROUP).is_empty());
     // A rule that denies is named.
@@ -120,7 +121,8 @@ fn the_answer_that_a_network_acl_does_not_let_out() {
         refusal.rule = Some(90);
     }
     assert!(
-        summary(&kit, NETWORK_ACL).contains(": rule 90 denies tcp/1024-65535 to 198.51.100.7.")
+        summary(&kit, NETWORK_ACL)
+            .contains(": rule 90 denies tcp/40000 and 40001 to 198.51.100.7.")
     );
 }
 

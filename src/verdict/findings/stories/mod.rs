@@ -76,6 +76,7 @@ const STORIES: &[Story] = &[
     story(guard_drop::SECURITY_GROUP, by_group, &[]),
     story(guard_drop::NETWORK_ACL, by_acl, &[]),
     story(pmtu_black_hole::KIND, too_large, &[]),
+    story(fragments_dropped::KIND, without_ports, &[]),
     story(undetected_damage::KIND, damaged, &[]),
     story(delivered_twice::KIND, said_twice, &[]),
     story(needless_retransmission::KIND, overtaken, &[]),

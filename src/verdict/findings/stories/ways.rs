@@ -3,6 +3,7 @@
 use crate::evidence::{Packet, Socket};
 use crate::verdict::findings::{mid_stream_drop, recognise};
 use crate::verdict::kit::{Kit, NEW, OLD};
+use crate::verdict::trace::ip;
 
 /// connect(2) fails for want of a local port; or for another reason.
 pub(in crate::verdict::findings) fn no_local_port(happened: bool) -> Kit {
@@ -78,6 +79,40 @@ pub(super) fn forgotten_by_a_firewall(happened: bool) -> Kit {
     for packet in packets {
         let passes = !happened || packet.t < 3000.0;
         by_web2(&mut kit.evidence.packets, packet, passes);
+    }
+    kit
+}
+
+/// A datagram in three fragments by way of web2, which lets the first pass and keeps the others; or lets all pass.
+pub(in crate::verdict::findings) fn without_ports(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let ask = kit.connect("ask", 40000, "web1", "web1");
+    kit.of(ask).protocol = "udp".into();
+    for len in [1472, 1480, 48] {
+        kit.up(ask, "", 0, 0, len);
+    }
+    let packets = std::mem::take(&mut kit.evidence.packets);
+    for (number, packet) in packets.into_iter().enumerate() {
+        let mut packet = Packet {
+            protocol: "udp".into(),
+            ip_id: 7,
+            seen_at: "web2 veth2".into(),
+            fate: "seen".into(),
+            ..packet
+        };
+        if number > 0 {
+            let ends = [
+                &mut packet.from,
+                &mut packet.to,
+                &mut packet.from_after,
+                &mut packet.to_after,
+            ];
+            for end in ends {
+                let address = ip(end).to_owned();
+                *end = format!("{address}:0");
+            }
+        }
+        by_web2(&mut kit.evidence.packets, packet, number == 0 || !happened);
     }
     kit
 }
