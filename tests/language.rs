@@ -59,3 +59,35 @@ fn names_of_hosts_are_addresses_in_what_starts_a_program() {
         .collect();
     assert_eq!(commands, ["exec proxy --to 10.0.0.77:80 --pid $"]);
 }
+
+#[test]
+fn a_drop_is_named_with_all_that_it_asks_for() {
+    let drops = [
+        (
+            "{ from: a, length: 200, nth: 5, count: 1 }",
+            "drop length 200 from a, no. 5",
+        ),
+        ("{ window: 0, count: 2 }", "drop window 0, the first 2"),
+        ("{ flags: S, to: a, nth: 3 }", "drop S to a, from no. 3 on"),
+        (
+            "{ from: a, nth: 3, count: 2 }",
+            "drop from a, 2 from no. 3 on",
+        ),
+        ("{ from: a }", "drop from a"),
+        ("{}", "drop everything"),
+    ];
+    let steps: String = drops
+        .iter()
+        .map(|(drop, _)| format!("  - drop: {drop}\n"))
+        .collect();
+    let text = format!(
+        "title: t\nhosts: {{ a: {{ zone: a }} }}\nsteps:\n{steps}cases: {{ only: {{ kind: control }} }}\n"
+    );
+    let plans = plans("drops.yaml", &text);
+    let labels: Vec<&str> = plans[0]
+        .steps
+        .iter()
+        .map(|step| step.label.as_str())
+        .collect();
+    assert_eq!(labels, drops.map(|(_, label)| label));
+}

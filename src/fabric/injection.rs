@@ -4,7 +4,7 @@
 //! goes the way of anything that the sender sends.
 
 use super::config::is_stand_in;
-use super::record::{Fate, PacketRecord};
+use super::record::{Fate, Mark, Marked, PacketRecord};
 use super::{Fabric, Frame, Output};
 use crate::packet::{Headers, TCP, VnetHeader, answer, siit, tcp};
 use std::collections::HashSet;
@@ -70,7 +70,9 @@ impl Fabric {
             header: VnetHeader::default(),
             packet: &mut packet,
         };
-        self.receive(now, sender, frame, out);
+        let packet = self.receive(now, sender, frame, out);
+        let what = Marked::Injected;
+        self.ledger.mark(Mark { packet, what });
         true
     }
 

@@ -6,7 +6,7 @@
 use super::crossing::Leaving;
 use super::flow_table::FlowTable;
 use super::passage::{Passage, tuple};
-use super::record::{Fate, Impairment, PacketRecord, Reason, Totals, Tuple};
+use super::record::{Fate, Impairment, Mark, PacketRecord, Reason, Totals, Tuple};
 use super::shorthand::{Carried, Shorthand};
 use crate::packet::Headers;
 use std::collections::VecDeque;
@@ -22,6 +22,7 @@ pub struct Ledger {
     totals: Totals,
     next_id: u64,
     impairments: Vec<Impairment>,
+    marks: Vec<Mark>,
     latest: Option<Latest>,
 }
 
@@ -44,6 +45,8 @@ pub struct Latest {
     pub parts: VecDeque<(u64, u64)>,
     /// The latest of those impairments that were cut.
     pub impairments: VecDeque<Impairment>,
+    /// Marks of the latest packets.
+    pub marks: VecDeque<Mark>,
     limit: usize,
 }
 
@@ -91,6 +94,20 @@ impl Ledger {
         self.totals.impairments_cut += 1;
         if let Some(latest) = &mut self.latest {
             push(&mut latest.impairments, latest.limit, impairment);
+        }
+    }
+
+    /// What is to be said of packets besides their records, in order.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// Says it of a packet that has just come in; of one without a record it is of no use.
+    pub fn mark(&mut self, mark: Mark) {
+        if self.records.len() < self.limit {
+            self.marks.push(mark);
+        } else if let Some(latest) = &mut self.latest {
+            push(&mut latest.marks, latest.limit, mark);
         }
     }
 

@@ -6,6 +6,7 @@ use super::config::{BalancerId, EndpointPlace, GatewayId, GroupId, PortId, Proto
 pub use super::fate::{Answer, Fate, Reason};
 use super::guard::rules::{Direction, SubnetId, View};
 pub use super::link::Stage;
+use crate::packet::stream::Sack;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,24 @@ pub struct PacketRecord {
     pub fate: Fate,
     /// It belongs to a health check.
     pub probe: bool,
+}
+
+/// What is to be said of a packet besides its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The packet's number, as in [`PacketRecord::id`].
+    pub packet: u64,
+    /// What.
+    pub what: Marked,
+}
+
+/// What a mark says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It has these SACK blocks, as it stands at its sender's edge.
+    Sack(Sack),
+    /// The story put it there (see [`super::Fabric::inject`]): its sender did not send it.
+    Injected,
 }
 
 /// A link did more to a packet than carry, delay or lose it.

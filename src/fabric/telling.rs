@@ -3,8 +3,8 @@
 use super::config::{BalancerId, GroupId, PortId, StandIns, ZonalId};
 use super::nat::NatCounters;
 use super::record::{
-    Conversation, FlowRecord, Impairment, Listing, MappingRecord, PacketRecord, Refusal, Totals,
-    Tuple,
+    Conversation, FlowRecord, Impairment, Listing, MappingRecord, Mark, PacketRecord, Refusal,
+    Totals, Tuple,
 };
 use super::targets::{self, TargetHealth};
 use super::{Config, EndpointReading, Fabric, Latest, Meter, ProxyCounters};
@@ -30,6 +30,11 @@ impl Fabric {
     /// What links did to packets besides carrying, delaying and losing them, in order, at most `record_limit`.
     pub fn impairments(&self) -> &[Impairment] {
         self.ledger.impairments()
+    }
+
+    /// What is to be said of packets besides their records, in order.
+    pub fn marks(&self) -> &[Mark] {
+        self.ledger.marks()
     }
 
     /// See [`Fabric::keep_latest`]; none without it.

@@ -11,12 +11,13 @@ use super::flow_table::{AT_KERNEL, Key, Side};
 use super::guard::Gate;
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
-use super::record::{Answer, Fate, FlowId, Party, Reason, Tuple};
+use super::record::{Answer, Fate, FlowId, Mark, Marked, Party, Reason, Tuple};
 use super::routes::Course;
 use super::service_proxy::Treatment;
 use super::{Fabric, Output};
 use crate::packet::answer::IcmpError;
 use crate::packet::rewrite::rewrite;
+use crate::packet::stream::Sack;
 use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -46,6 +47,12 @@ impl Fabric {
             headers = Headers::unknown(packet.len());
         } else if self.links.get(Stage::Up(from)).numbers() != Numbers::default() {
             self.renumber_outward(from, id, &mut headers, packet);
+        }
+        if parsed.is_ok()
+            && let Some(sack) = Sack::read(packet, &headers)
+        {
+            let what = Marked::Sack(sack);
+            self.ledger.mark(Mark { packet: id, what });
         }
         let served = match parsed {
             Ok(_) => self.leave_node(from, packet, &mut headers),

@@ -6,12 +6,17 @@
 
 use super::ends::Ends;
 use super::rewrite::updated;
+use super::stream::{NOP, TIMESTAMPS};
 use super::{Headers, TCP, UDP, VnetHeader, be16, be32, checksum, put16, tcp, udp, vnet};
 
 /// Flags by which a segment does more than to carry bytes and acknowledge some.
 pub const CONTROL: u8 = tcp::SYN | tcp::FIN | tcp::RST;
 /// The first byte of an IPv4 header without options.
 const WITHOUT_OPTIONS: u8 = 0x45;
+/// Where its options begin.
+const OPTIONS: usize = TRANSPORT + tcp::MIN_HEADER_LEN;
+/// A TCP header with no option but timestamps, bytes.
+const WITH_TIMESTAMPS: u32 = 32;
 /// Where the transport header begins.
 const TRANSPORT: usize = 20;
 
@@ -89,7 +94,11 @@ impl Plain {
         self.seq = be32(tcp, 4);
         self.ack = be32(tcp, 8);
         self.window = be16(tcp, 14);
-        let fits = header_len >= tcp::MIN_HEADER_LEN as u32 && self.payload <= self.total_len;
+        // What has other options has something to say of itself, SACK blocks for instance.
+        let usual = header_len == tcp::MIN_HEADER_LEN as u32
+            || header_len == WITH_TIMESTAMPS
+                && packet.get(OPTIONS..OPTIONS + 3) == Some(&[NOP, NOP, TIMESTAMPS]);
+        let fits = usual && self.payload <= self.total_len;
         (fits && self.flags & CONTROL == 0).then_some(())
     }
 

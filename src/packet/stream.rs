@@ -5,14 +5,15 @@
 
 use super::checksum::{self, Delta};
 use super::rewrite::fill_checksums;
-use super::{Headers, Ipv4Packet, VnetHeader, be16, be32, put16, put32, tcp};
+use super::{Headers, Ipv4Packet, TCP, VnetHeader, be16, be32, put16, put32, tcp};
+use std::ops::Range;
 
 /// Option kind of a SACK option.
 const SACK: u8 = 5;
 /// Option kind of timestamps.
-const TIMESTAMPS: u8 = 8;
+pub(super) const TIMESTAMPS: u8 = 8;
 /// Option kind of padding.
-const NOP: u8 = 1;
+pub(super) const NOP: u8 = 1;
 
 /// A segment without its payload, its checksum finished. The virtio-net header that goes with it has nothing more to say, not even
 /// of a super-packet.
@@ -95,23 +96,72 @@ fn sack_blocks(options: &mut [u8], map: impl Fn(u32) -> u32) {
 /// Goes through the whole options of one kind, as far as they can be read.
 fn each_option(options: &mut [u8], wanted: u8, mut act: impl FnMut(&mut [u8])) {
     let mut at = 0;
-    while let Some(kind) = options.get(at) {
-        let len = match *kind {
-            0 => return,
-            NOP => 1,
-            // The length counts kind and length themselves.
-            _ => match options.get(at + 1) {
-                Some(len) if *len >= 2 => usize::from(*len),
-                Some(_) | None => return,
-            },
-        };
-        let Some(option) = options.get_mut(at..at + len) else {
-            return;
-        };
+    while let Some(place) = option_at(options, at) {
+        at = place.end;
+        let option = &mut options[place];
         if option[0] == wanted {
             act(option);
         }
-        at += len;
+    }
+}
+
+/// Where the option that begins there is; none: there is none, or it cannot be read.
+fn option_at(options: &[u8], at: usize) -> Option<Range<usize>> {
+    let len = match *options.get(at)? {
+        0 => return None,
+        NOP => 1,
+        // The length counts kind and length themselves.
+        _ => usize::from(*options.get(at + 1)?),
+    };
+    let place = at..at + len;
+    (len == 1 && options[at] == NOP || len >= 2)
+        .then_some(place)
+        .filter(|place| place.end <= options.len())
+}
+
+/// The blocks of a SACK option (RFC 2018), of which a segment has room for four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sack {
+    blocks: [(i32, i32); 4],
+    count: usize,
+}
+
+impl Sack {
+    /// Those of a segment; none: it has none.
+    pub fn read(packet: &[u8], headers: &Headers) -> Option<Self> {
+        if headers.protocol != TCP || headers.flags & (tcp::ACK | tcp::SYN) != tcp::ACK {
+            return None;
+        }
+        let options = packet.get(headers.transport + tcp::MIN_HEADER_LEN..headers.payload)?;
+        // Nearly all segments have no option but timestamps.
+        if options.is_empty() || options.len() == 12 && options.starts_with(&[NOP, NOP, TIMESTAMPS])
+        {
+            return None;
+        }
+        let mut at = 0;
+        let option = loop {
+            let place = option_at(options, at)?;
+            at = place.end;
+            if options[place.start] == SACK {
+                break &options[place];
+            }
+        };
+        let mut sack = Self {
+            blocks: [(0, 0); 4],
+            count: 0,
+        };
+        let from_ack = |number: u32| number.wrapping_sub(headers.ack).cast_signed();
+        for (block, place) in option[2..].chunks_exact(8).zip(&mut sack.blocks) {
+            *place = (from_ack(be32(block, 0)), from_ack(be32(block, 4)));
+            sack.count += 1;
+        }
+        (sack.count > 0).then_some(sack)
+    }
+
+    /// In the order in which they stand there, each from its first number to that behind its last, counted from the
+    /// segment's acknowledgement number: what came twice (RFC 2883) may lie before that.
+    pub fn blocks(&self) -> &[(i32, i32)] {
+        &self.blocks[..self.count]
     }
 }
 

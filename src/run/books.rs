@@ -26,6 +26,7 @@ pub(super) struct Books {
     /// Packets that have a number: that of the next one.
     pub(super) numbered: u64,
     pub(super) impairments: Vec<record::Impairment>,
+    pub(super) marks: Vec<record::Mark>,
     pub(super) refusals: Vec<record::Refusal>,
     pub(super) flows: Vec<FlowRecord>,
     pub(super) conversations: Vec<Conversation>,
@@ -74,6 +75,7 @@ pub(super) async fn books(story: &Story) -> Books {
             records: fabric.records(),
             numbered: fabric.numbered(),
             impairments: fabric.impairments().to_vec(),
+            marks: fabric.marks().to_vec(),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
             conversations: fabric.conversations(),
@@ -123,6 +125,7 @@ async fn with_latest(story: &Story, mut books: Books) -> Books {
         .min(latest.impairments.len() as u64);
     books.records.extend(latest.records);
     books.impairments.extend(latest.impairments);
+    books.marks.extend(latest.marks);
     books
 }
 
@@ -302,6 +305,8 @@ pub(super) fn packet(plan: &Plan, books: &Books, record: &PacketRecord) -> Packe
         gateway: record.gateway.map_or(String::new(), gateway),
         probe: record.probe,
         icmp: None,
+        sack: None,
+        injected: false,
         links: None,
     }
 }

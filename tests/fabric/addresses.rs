@@ -96,6 +96,16 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     let headers = came.headers();
     assert!(headers.is_reset());
     assert_eq!((headers.seq, headers.payload_len()), (9102, 0));
+    // Their sender did not send them.
+    let records = net.fabric.records();
+    let injected: Vec<u64> = net.fabric.marks().iter().map(|mark| mark.packet).collect();
+    let latest = records.last().expect("a record").id;
+    assert_eq!(injected.len(), 3);
+    assert_eq!(injected.last(), Some(&latest));
+    assert!(
+        !injected.contains(&(latest - 2)),
+        "the segment between them is the server's own"
+    );
     // As does a FIN.
     net.forward(WEB1, segment(arrived.to, arrived.from, FIN | ACK, 9001, 2));
     let came = inject(&mut net, client).expect("a packet");

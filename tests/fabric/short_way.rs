@@ -67,8 +67,9 @@ fn change(number: u8, config: &mut Config) -> Option<Change> {
 fn told(net: &Net) -> String {
     let fabric = &net.fabric;
     format!(
-        "{:#?} {:#?} {:#?} {:#?} {:#?} {:#?} {:#?}",
+        "{:#?} {:#?} {:#?} {:#?} {:#?} {:#?} {:#?} {:#?}",
         fabric.records(),
+        fabric.marks(),
         fabric.impairments(),
         fabric.latest(),
         fabric.flows(),

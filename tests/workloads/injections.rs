@@ -32,6 +32,9 @@ steps:
     for connection in ["four", "six", "older"] {
         has(case.connection(connection), json!({ "ended": "reset" }));
     }
+    let resets = case.packets(|p| p["flags"] == "R" && p["sender"] == "web");
+    assert_eq!(resets.len(), 3);
+    assert!(resets.iter().all(|p| p["injected"] == true), "{resets:?}");
     let error = json!({ "ok": false, "error": "not-connected" });
     has(case.step("into_nobody"), error);
 }

@@ -66,6 +66,13 @@ pub struct Packet {
     /// What an ICMP message says that was seen on a device; none of other packets, and of those that only the fabric saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub icmp: Option<Box<Icmp>>,
+    /// SACK blocks (RFC 2018), told with its first record; each from its first number to that behind its last, counted from
+    /// `ack`: what came twice (RFC 2883) may lie before that. None: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sack: Option<Box<[[i64; 2]]>>,
+    /// A step put it there, told with its first record: its sender did not send it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub injected: bool,
     /// What links did to it, told with its last record; none: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub links: Option<Box<OnLinks>>,

@@ -174,16 +174,35 @@ pub(super) fn label(fault: &spec::Fault) -> String {
         spec::Fault::PowerOff { host } => format!("{POWER_OFF}{}", host.value),
         spec::Fault::LinkDown { host } => format!("{LINK_DOWN}{}", host.value),
         spec::Fault::Drop {
-            from, to, flags, ..
+            from,
+            to,
+            flags,
+            length,
+            window,
+            nth,
+            count,
         } => {
             let words = [
                 text(flags),
+                length
+                    .as_ref()
+                    .map(|length| format!("length {}", length.value)),
+                window
+                    .as_ref()
+                    .map(|window| format!("window {}", window.value)),
                 text(from).map(|from| format!("from {from}")),
                 text(to).map(|to| format!("to {to}")),
             ];
             let words: Vec<String> = words.into_iter().flatten().collect();
+            let which = match (nth.value, count.value.as_str()) {
+                (1, "all") => String::new(),
+                (1, count) => format!(", the first {count}"),
+                (nth, "all") => format!(", from no. {nth} on"),
+                (nth, "1") => format!(", no. {nth}"),
+                (nth, count) => format!(", {count} from no. {nth} on"),
+            };
             format!(
-                "drop {}",
+                "drop {}{which}",
                 if words.is_empty() {
                     "everything".to_owned()
                 } else {

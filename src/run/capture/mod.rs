@@ -12,13 +12,13 @@ use super::collect::links::{Effects, effects};
 use super::story::Story;
 use crate::evidence::capture::{Frame, Interface, Writer};
 use crate::evidence::{Evidence, LinkDid, Packet, connections_of_pairs};
-use crate::fabric::record::{Fate, PacketRecord};
+use crate::fabric::record::{Fate, Marked, PacketRecord};
 use crate::packet::segment::on_a_wire;
 use crate::plan::{HostId, Plan};
 use crate::world::Recording;
 use crate::world::tap::{Entry, Tap};
 use inside::Inside;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -52,6 +52,8 @@ struct Fates {
     /// By the ends of a proxy's own connection.
     legs: HashMap<(String, String), Leg>,
     effects: Effects,
+    /// What a step put into the network.
+    injected: HashSet<u64>,
     inside: Inside,
 }
 
@@ -319,6 +321,12 @@ impl Fates {
         }
         Self {
             effects: effects(plan, &books.impairments),
+            injected: books
+                .marks
+                .iter()
+                .filter(|mark| mark.what == Marked::Injected)
+                .map(|mark| mark.packet)
+                .collect(),
             books,
             ends,
             waits,
@@ -381,6 +389,13 @@ impl Fates {
         };
         let packet = packet(plan, &self.books, record);
         self.fate(&packet, entry.inbound, comment);
+        if self.injected.contains(&id) {
+            let _ = write!(
+                comment,
+                "; put there by a step, not sent by {}",
+                packet.sender
+            );
+        }
         if let (Some(end), Some(wait)) = (end, wait) {
             let held = (end.at.saturating_sub(wait.at)).as_secs_f64() * 1e3;
             let _ = write!(comment, "; held {held:.1} ms");

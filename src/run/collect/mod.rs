@@ -10,6 +10,7 @@ mod endpoints;
 mod hosts;
 mod interfaces;
 pub(super) mod links;
+mod marks;
 mod metrics;
 mod nat;
 mod pairs;
@@ -231,6 +232,7 @@ fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
         &mut packets,
         links::effects(&story.plan, &books.impairments),
     );
+    marks::tell(&mut packets, &books.marks);
     packets.extend(sightings.packets(story, books.numbered as i64));
     if !story.world.observers().is_empty() {
         ways::link(&mut packets);

@@ -5,9 +5,11 @@
 //! connection the fabric's conversation is, whatever the router's rules are, and needs no table of the router's own:
 //! conntrack's would be gone with its rules, and is not there for a router that translates without it.
 
+use super::marks::blocks;
 use crate::evidence::{Icmp, Packet};
 use crate::fabric::record::{Conversation, Party};
 use crate::packet::quote::Quote;
+use crate::packet::stream::Sack;
 use crate::packet::{Headers, ICMP, IcmpPacket, VnetHeader, icmp};
 use crate::plan::{Attachment, HostId, Plan};
 use crate::run::books::{flags_text, protocol_word};
@@ -45,6 +47,7 @@ struct Seen {
     headers: Headers,
     /// What it says, where it is ICMP.
     icmp: Option<Message>,
+    sack: Option<Sack>,
 }
 
 /// An ICMP message.
@@ -105,6 +108,7 @@ pub(super) fn sightings(story: &Story) -> Sightings {
                     inward: sighting.inward,
                     t: story.millis(at),
                     icmp: message(&bytes, &headers),
+                    sack: Sack::read(&bytes, &headers),
                     headers,
                 });
             }
@@ -296,6 +300,8 @@ fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
         mapping: Default::default(),
         probe: false,
         icmp: seen.icmp.map(|message| Box::new(told(&message))),
+        sack: seen.sack.as_ref().map(blocks),
+        injected: false,
         links: None,
     }
 }

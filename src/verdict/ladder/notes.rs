@@ -184,6 +184,14 @@ impl<'a, 'b> Notes<'a, 'b> {
         {
             return Some(format!("back at {home} itself, from its own address"));
         }
+        if sent.injected {
+            let effect = self.not_believed.get(&passage);
+            let effect = effect.map_or(String::new(), |effect| format!("; {effect}"));
+            return Some(format!(
+                "put there by a step: {} did not send it{effect}",
+                sent.sender
+            ));
+        }
         if let Some(note) = self.windows.get(&passage) {
             return Some((*note).into());
         }

@@ -17,6 +17,8 @@ pub(super) const KEEPALIVE: &str = "keepalive probe: is the other end still ther
 /// Begins the remark on an acknowledgement that says once more what the one before said.
 pub(super) const DUPLICATE: &str = "duplicate ACK";
 
+/// Begins the remark on an acknowledgement that tells what came twice.
+const D_SACK: &str = "D-SACK (RFC 2883)";
 /// RFC 9293 section 3.5, figure 7.
 const CROSSES: &str = "the SYNs cross: both ends dial each other (simultaneous open)";
 
@@ -181,14 +183,21 @@ impl Stream {
         }
     }
 
-    /// The same acknowledgement with the same window, while something is under way that it could acknowledge (RFC 5681 section 2).
+    /// The same acknowledgement while something is under way that it could acknowledge: with SACK blocks, whatever the window
+    /// (RFC 6675 section 2), else with the same one (RFC 5681 section 2). Or of something that came twice (RFC 2883).
     fn acknowledge(&mut self, at: i64, packet: &Packet, awaited: Option<i64>) -> Option<String> {
         if !packet.flags.contains('.') {
             return None;
         }
         let before = self.said.replace((at, packet.window));
         let more = awaited.is_some_and(|end| end > at);
-        let same = before == Some((at, packet.window));
+        let sack = packet.sack.as_deref().unwrap_or_default();
+        if let Some([begin, end]) = twice(sack) {
+            return Some(format!("{D_SACK}: {}:{} came twice", at + begin, at + end));
+        }
+        let same = before.is_some_and(|(known, window)| {
+            known == at && (window == packet.window || !sack.is_empty())
+        });
         if !(same && more && packet.window > 0 && is_pure_ack(packet)) {
             self.again = match before.is_some_and(|(known, _)| known == at) {
                 true => self.again,
@@ -199,4 +208,11 @@ impl Stream {
         self.again += 1;
         Some(format!("{DUPLICATE} {}: {at} is still missing", self.again))
     }
+}
+
+/// The block that says what came twice: the first, where it lies before the acknowledgement or within the second.
+fn twice(sack: &[[i64; 2]]) -> Option<[i64; 2]> {
+    let first = *sack.first()?;
+    let within = |[begin, end]: &[i64; 2]| *begin <= first[0] && first[1] <= *end;
+    (first[1] <= 0 || sack.get(1).is_some_and(within)).then_some(first)
 }

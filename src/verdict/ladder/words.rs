@@ -55,6 +55,13 @@ fn numbered(trace: &Trace, journey: &Journey, packet: &Packet) -> String {
     if has_ack {
         text.push_str(&format!(" ack {}", number(journey.ack, true)));
     }
+    let blocks = packet.sack.iter().flatten();
+    let blocks: Vec<String> = blocks
+        .map(|[begin, end]| format!("{}:{}", journey.ack.at + begin, journey.ack.at + end))
+        .collect();
+    if !blocks.is_empty() {
+        text.push_str(&format!(" sack {}", blocks.join(" ")));
+    }
     // Of a RST it says nothing.
     if packet.window == 0 && has_ack && !is_reset(packet) {
         text.push_str(", win 0");

@@ -109,6 +109,12 @@ fn blocks_of_sack_are_moved_or_forgotten() {
         let option = sack(outside(3000), outside(4000));
         let said = across(&mut net, WEB1, from_web(C, 5001, outside(1001), option));
         assert_eq!(said.headers().ack, 1001);
+        // As they stand at the sender's edge, from the acknowledgement on.
+        let marks = net.fabric.marks();
+        assert!(
+            matches!(marks, [Mark { packet: 1, what: Marked::Sack(sack) }] if *sack.blocks() == [(1999, 2999)]),
+            "{marks:?}"
+        );
         let inside = (number(&said, block), number(&said, block + 4));
         let told = impaired(&net);
         if moved {

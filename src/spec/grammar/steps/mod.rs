@@ -281,7 +281,7 @@ const BYTES: Field = field(
     "bytes",
     Default("64"),
     Type::Bytes { max: 1 << 30 },
-    "Bytes each time.",
+    "Bytes each time, no more than 64MiB (`times` for more).",
 );
 
 const WRITES: Field = field(

@@ -220,3 +220,60 @@ fn a_rst_that_is_not_believed_and_the_answer_to_it_are_told() {
         "{text}"
     );
 }
+
+#[test]
+fn sack_blocks_are_told_and_make_duplicates_whatever_the_window() {
+    let (mut kit, talk) = talking();
+    for segment in 0..4 {
+        kit.up(talk, ".", C + 1 + 1000 * segment, S + 1, 1000);
+    }
+    kit.down(talk, ".", S + 1, C + 1001, 0);
+    for (window, end) in [(60000, 2000), (61000, 3000)] {
+        let again = kit.down(talk, ".", S + 1, C + 1001, 0);
+        let packet = &mut kit.evidence.packets[again];
+        (packet.window, packet.sack) = (window, Some([[1000, end]].into()));
+    }
+    let text = told(&kit);
+    assert!(
+        text.contains("ACK seq 1 ack 1001 sack 2001:4001 -"),
+        "{text}"
+    );
+    for count in [1, 2] {
+        let note = format!("^ duplicate ACK {count}: 1001 is still missing");
+        assert_eq!(text.matches(&note).count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn what_came_twice_is_told_by_the_block_that_says_so() {
+    for (sack, told_twice) in [
+        (vec![[-1000, 0]], Some("3001:4001")),
+        (vec![[1000, 2000], [500, 3000]], Some("5001:6001")),
+        (vec![[1000, 2000], [3000, 4000]], None),
+    ] {
+        let (mut kit, talk) = talking();
+        kit.up(talk, ".", C + 1, S + 1, 8000);
+        let ack = kit.down(talk, ".", S + 1, C + 4001, 0);
+        kit.evidence.packets[ack].sack = Some(sack.into());
+        let text = told(&kit);
+        match told_twice {
+            Some(block) => {
+                let note = format!("^ D-SACK (RFC 2883): {block} came twice");
+                assert!(text.contains(&note), "{note}\n{text}");
+            }
+            None => assert!(!text.contains("twice"), "{text}"),
+        }
+    }
+}
+
+#[test]
+fn what_a_step_put_there_is_not_its_sender_s() {
+    let (mut kit, talk) = talking();
+    kit.exchange(talk, OLD);
+    let forged = kit.down(talk, "R", S + 165, 0, 0);
+    kit.evidence.packets[forged].injected = true;
+    kit.up(talk, ".", C + 65, S + 65, 0);
+    let text = ladder(&kit.evidence, &[talk], 140);
+    let note = "^ put there by a step: web1 did not send it; not believed: 100 off the number";
+    assert!(text.contains(note), "{text}");
+}
