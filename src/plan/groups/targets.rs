@@ -204,6 +204,13 @@ pub(super) fn add_registered(body: &Body, groups: &mut Groups<'_>, hosts: &Hosts
         let Some((group, name)) = groups.home(&target.value, hosts) else {
             continue;
         };
+        if hosts
+            .cluster
+            .meant(&target.value, &hosts.called(name))
+            .is_some()
+        {
+            continue;
+        }
         let group = &mut groups.list[group];
         for host in hosts.all(name).unwrap_or_default() {
             let in_zone = hosts.get(*host).section.zone.is_some();

@@ -105,6 +105,12 @@ impl<'a> Hosts<'a> {
         self.by_name.get(name).map(std::slice::from_ref)
     }
 
+    /// The same by their own names; none of a name that nobody has.
+    pub(super) fn called(&self, name: &str) -> Vec<String> {
+        let hosts = self.all(name).unwrap_or_default().iter();
+        hosts.map(|host| self.get(*host).name.clone()).collect()
+    }
+
     /// The draft of a number.
     pub(super) fn get(&self, host: HostId) -> &Draft<'_> {
         &self.list[host.0 as usize]

@@ -31,6 +31,10 @@ const NAMES: &[(&str, &str)] = &[
     ("nlb-target-type", "`instance` or `ip`"),
     ("proxy-protocol", "`*`"),
     ("scheme", "`internal` or `internet-facing`"),
+    (
+        "security-groups",
+        "security groups of the lab by name, with commas between; rules of the nodes' groups are not written by themselves",
+    ),
     ("target-group-attributes", PAIRS),
     ("type", "`external`, `nlb` or `nlb-ip`"),
 ];
@@ -59,7 +63,6 @@ const NOT_EMULATED: &[&str] = &[
     "proxy-protocol-per-target-group",
     "quic-enabled-ports",
     "security-group-prefix-lists",
-    "security-groups",
     "source-nat-ipv6-prefixes",
     "ssl-cert",
     "ssl-negotiation-policy",
@@ -96,6 +99,8 @@ pub(in crate::plan) struct Wishes {
     pub(in crate::plan) group_attributes: Attributes,
     /// Of listeners, by protocol and port: `TCP-80`.
     pub(in crate::plan) listener_attributes: Vec<(Spanned<String>, Attributes)>,
+    /// Of the balancer.
+    pub(in crate::plan) security_groups: Vec<Spanned<String>>,
     /// `healthcheck-*`, without that.
     pub(in crate::plan) checks: Vec<(&'static str, Spanned<String>)>,
 }
@@ -202,6 +207,12 @@ fn one(name: &'static str, value: &Spanned<String>, wishes: &mut Wishes, sink: &
         }
         "ip-address-type" => {
             word(name, value, &["ipv4"], sink);
+        }
+        "security-groups" => {
+            let groups = value.value.split(',').map(str::trim);
+            let groups = groups.filter(|group| !group.is_empty());
+            let groups = groups.map(|group| Spanned::new(group.to_owned(), value.span));
+            wishes.security_groups.extend(groups);
         }
         "proxy-protocol" => {
             if let Some(all) = word(name, value, &["*"], sink) {

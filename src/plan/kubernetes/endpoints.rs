@@ -1,5 +1,5 @@
 //! Endpoints that come and go while the story runs, where the nodes' kernels turn services into pods: kube-proxy writes its
-//! rules anew and deletes entries of connection tracking. Not here: who does it (see `run`), and what the emulated proxy modes
+//! rules anew, deletes entries of connection tracking, and answers health checks of the node by what is left. Not here: who does it (see `run`), and what the emulated proxy modes
 //! do (see `service_proxy`).
 
 use super::kube_proxy::{self, Service};
@@ -19,6 +19,8 @@ pub struct KubeProxy {
     pub(super) drop_invalid: bool,
     /// `clear_conntrack: syn-sent`
     pub(super) clears_unanswered: bool,
+    /// `terminating_endpoints: serve`
+    pub(super) terminating_serve: bool,
 }
 
 /// Who a service's address leads to, by one of its endpoints.
@@ -60,25 +62,58 @@ impl KubeProxy {
         translation.udp || self.clears_unanswered
     }
 
+    /// What nodes answer on each `healthCheckNodePort` without these endpoints, which do not count while they are terminating
+    /// either: node, port, status.
+    pub fn checks_without(
+        &self,
+        gone: &HashSet<PodPlace>,
+    ) -> impl Iterator<Item = (HostId, u16, u16)> {
+        let left = self.left(gone);
+        let nodes = self.nodes.iter();
+        nodes.flat_map(move |(node, name)| {
+            let checked = left.iter().filter_map(|service| {
+                let port = service.health_check?;
+                Some((*node, port, status(service.is_ready_on(name))))
+            });
+            checked.collect::<Vec<_>>()
+        })
+    }
+
     /// The rules of a node without these endpoints, as text for `nft -f` that puts them in the place of those that it has, in
     /// one transaction. Empty of a host that is no node.
     pub fn rules_without(&self, node: HostId, gone: &HashSet<PodPlace>) -> String {
         let Some((_, name)) = self.nodes.iter().find(|(known, _)| *known == node) else {
             return String::new();
         };
+        let mut text = kube_proxy::clearance();
+        text.push_str(&kube_proxy::rules(
+            &self.left(gone),
+            name,
+            self.drop_invalid,
+        ));
+        text
+    }
+
+    /// Services with what is left of their endpoints.
+    fn left(&self, gone: &HashSet<PodPlace>) -> Vec<Service> {
         let services = self.services.iter().enumerate();
-        let left: Vec<Service> = services
+        services
             .map(|(number, service)| {
-                let endpoints = service.endpoints.iter().enumerate();
-                let here = endpoints.filter(|(place, _)| !gone.contains(&(number, *place)));
+                let endpoints = service.endpoints.iter().cloned().enumerate();
+                let (gone, here): (Vec<_>, Vec<_>) =
+                    endpoints.partition(|(place, _)| gone.contains(&(number, *place)));
+                let gone = gone.into_iter().filter(|_| self.terminating_serve);
                 Service {
-                    endpoints: here.map(|(_, endpoint)| endpoint.clone()).collect(),
+                    endpoints: here.into_iter().map(|(_, endpoint)| endpoint).collect(),
+                    terminating: gone.map(|(_, endpoint)| endpoint).collect(),
                     ..service.clone()
                 }
             })
-            .collect();
-        let mut text = kube_proxy::clearance();
-        text.push_str(&kube_proxy::rules(&left, name, self.drop_invalid));
-        text
+            .collect()
     }
+}
+
+/// kube-proxy's answer to a health check of a node, with a pod of the service there or without.
+pub(super) fn status(has_pod: bool) -> u16 {
+    if has_pod { 200 } else { 503 }
 }

@@ -39,6 +39,8 @@ pub(in crate::plan) struct Service {
     pub(in crate::plan) health_check: Option<u16>,
     /// Pods behind it.
     pub(in crate::plan) endpoints: Vec<Endpoint>,
+    /// Pods that are leaving and serve until they are gone, for where there are no others.
+    pub(in crate::plan) terminating: Vec<Endpoint>,
 }
 
 /// A pod behind a service.
@@ -74,9 +76,21 @@ impl Service {
         )
     }
 
+    /// Whom its address leads to: terminating endpoints where all are (kube-proxy's `CategorizeEndpoints`).
+    fn reachable(&self) -> Vec<&Endpoint> {
+        or_else(self.endpoints.iter(), self.terminating.iter())
+    }
+
+    /// Whom a node leads to that leads to its own pods only: terminating ones where it has no others.
     pub(super) fn local_endpoints(&self, node: &str) -> Vec<&Endpoint> {
-        let own = self.endpoints.iter();
-        own.filter(|endpoint| endpoint.node == node).collect()
+        let here = |endpoint: &&Endpoint| endpoint.node == node;
+        let terminating = self.terminating.iter().filter(here);
+        or_else(self.endpoints.iter().filter(here), terminating)
+    }
+
+    /// A pod of it is on that node, and is not leaving.
+    pub(super) fn is_ready_on(&self, node: &str) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.node == node)
     }
 
     /// What leads here from outside of the cluster: matches, each with a word for the comment.
@@ -85,6 +99,17 @@ impl Service {
         let vips = self.vips.iter();
         vips.map(|vip| format!("ip daddr {vip} {protocol} dport {port}"))
             .collect()
+    }
+}
+
+fn or_else<'a>(
+    ready: impl Iterator<Item = &'a Endpoint>,
+    terminating: impl Iterator<Item = &'a Endpoint>,
+) -> Vec<&'a Endpoint> {
+    let ready: Vec<&Endpoint> = ready.collect();
+    match ready.is_empty() {
+        true => terminating.collect(),
+        false => ready,
     }
 }
 
@@ -181,7 +206,7 @@ fn nat(services: &[Service], node: &str) -> Vec<Chain> {
     let (mut entry, mut ports) = (Chain::new("KUBE-SERVICES"), Chain::new("KUBE-NODEPORTS"));
     for service in services
         .iter()
-        .filter(|service| !service.endpoints.is_empty())
+        .filter(|service| !service.reachable().is_empty())
     {
         let (name, hash, protocol) = (&service.name, service.hash(), service.protocol());
         let (address, port) = (service.cluster.ip(), service.cluster.port());
@@ -209,7 +234,7 @@ fn nat(services: &[Service], node: &str) -> Vec<Chain> {
     chains.extend([entry, ports]);
     let used = services
         .iter()
-        .filter(|service| !service.endpoints.is_empty());
+        .filter(|service| !service.reachable().is_empty());
     used.for_each(|service| chains.extend(service_chains(service, node)));
     chains
 }
@@ -220,13 +245,19 @@ fn service_chains(service: &Service, node: &str) -> Vec<Chain> {
     if service.node_port.is_some() || !service.vips.is_empty() {
         chains.push(external_chain(service, node));
     }
-    let all: Vec<&Endpoint> = service.endpoints.iter().collect();
+    let all = service.reachable();
     chains.push(spread(service, format!("KUBE-SVC-{hash}"), &all));
     let local = service.local_endpoints(node);
     if service.local && !local.is_empty() {
         chains.push(spread(service, format!("KUBE-SVL-{hash}"), &local));
     }
-    for endpoint in &service.endpoints {
+    let mut led_to = all;
+    let only_here = local.into_iter().filter(|_| service.local);
+    let only_here: Vec<&Endpoint> = only_here
+        .filter(|one| led_to.iter().all(|other| other.address != one.address))
+        .collect();
+    led_to.extend(only_here);
+    for endpoint in led_to {
         let mut chain = Chain::new(service.endpoint_chain(endpoint));
         let pod = endpoint.address.ip();
         chain.commented(&format!("ip saddr {pod} jump KUBE-MARK-MASQ"), name);
@@ -288,14 +319,14 @@ fn filter(services: &[Service], node: &str, drop_invalid: bool) -> Vec<Chain> {
     let mut ports = Chain::new("KUBE-NODEPORTS");
     for service in services {
         let (name, protocol) = (&service.name, service.protocol());
-        let refusal = if service.endpoints.is_empty() {
+        let refusal = if service.reachable().is_empty() {
             Some(("reject", format!("{name} has no endpoints")))
         } else if service.local && service.local_endpoints(node).is_empty() {
             Some(("drop", format!("{name} has no local endpoints")))
         } else {
             None
         };
-        if service.endpoints.is_empty() {
+        if service.reachable().is_empty() {
             let (address, port) = (service.cluster.ip(), service.cluster.port());
             cluster.commented(
                 &format!("ip daddr {address} {protocol} dport {port} reject"),

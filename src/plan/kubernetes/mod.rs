@@ -84,6 +84,12 @@ impl Cluster {
         knob.is_some_and(|which| which.value == "syn-sent")
     }
 
+    fn terminating_serve(&self) -> bool {
+        let knob = self.proxy.as_ref();
+        let knob = knob.and_then(|proxy| proxy.terminating_endpoints.as_ref());
+        knob.is_some_and(|which| which.value == "serve")
+    }
+
     fn drops_invalid(&self) -> bool {
         let knob = self.proxy.as_ref();
         let knob = knob.and_then(|proxy| proxy.drop_invalid.as_ref());
@@ -416,5 +422,6 @@ pub(super) fn write_rules(
         nodes: nodes.into_iter().map(|(id, name, _)| (id, name)).collect(),
         drop_invalid: cluster.drops_invalid(),
         clears_unanswered: cluster.clears_unanswered(),
+        terminating_serve: cluster.terminating_serve(),
     })
 }

@@ -49,6 +49,11 @@ pub(super) fn check(kubernetes: &Kubernetes, sink: &mut Sink) {
             ProxyMode::Iptables,
             emulate.clear_conntrack.as_ref().map(|knob| knob.span),
         ),
+        (
+            "terminating_endpoints",
+            ProxyMode::Iptables,
+            emulate.terminating_endpoints.as_ref().map(|knob| knob.span),
+        ),
         ("load_balancer_mode", ProxyMode::Iptables, kubernetes.dsr),
         ("ipvs", ProxyMode::Ipvs, emulate.ipvs_written),
         ("ebpf", ProxyMode::Ebpf, emulate.ebpf_written),
@@ -137,7 +142,8 @@ impl Cluster {
     }
 
     /// Services and pods that a step `register` or `deregister` of `service/pod` means: their places, as in
-    /// [`config::ServiceProxy::services`] and [`super::KubeProxy`] have them, and the pods' names. None: there is no such service, or a target group is meant.
+    /// [`config::ServiceProxy::services`] and [`super::KubeProxy`] have them, and the pods' names. None: there is no such service, or
+    /// a target is meant: a node, or a pod that is one itself.
     pub(in crate::plan) fn endpoints_of(
         &self,
         text: &Spanned<String>,
@@ -145,12 +151,9 @@ impl Cluster {
         sink: &mut Sink,
     ) -> Option<Vec<(usize, usize, String)>> {
         let (service, pod) = text.value.split_once('/')?;
-        let place = self.services.iter().position(|s| s.name.value == service)?;
+        let wanted = hosts(pod);
+        let place = self.meant(&text.value, &wanted)?;
         let found = &self.services[place];
-        // It has a target group of its name.
-        if found.balancer.is_some() {
-            return None;
-        }
         if self.returns_directly() {
             sink.push(
                 Diagnostic::new(
@@ -164,22 +167,31 @@ impl Cluster {
             return Some(Vec::new());
         }
         let first: usize = self.services[..place].iter().map(|s| s.ports.len()).sum();
-        let wanted = hosts(pod);
         let own = found.endpoints.iter().enumerate();
         let own: Vec<(usize, &String)> = own
             .map(|(number, (name, _))| (number, name))
             .filter(|(_, name)| wanted.contains(name))
             .collect();
         if own.is_empty() {
+            let has_group = found.has_group_of_its_name();
+            let (what, label) = match has_group {
+                true => (
+                    "endpoint and no target",
+                    "no node, and not one of the pods that it selects",
+                ),
+                false => ("endpoint", "not one of the pods that it selects"),
+            };
+            let mut nodes: Vec<&str> = self.nodes.iter().map(String::as_str).collect();
+            nodes.sort_unstable();
             let names = found.endpoints.iter().map(|(name, _)| name.as_str());
-            let help = sink.help(pod, names);
+            let help = sink.help(pod, names.chain(nodes.into_iter().filter(|_| has_group)));
             sink.push(
                 Diagnostic::new(
                     NO_SUCH_TARGET,
                     text.span,
-                    format!("`{service}` has no endpoint `{pod}`"),
+                    format!("`{service}` has no {what} `{pod}`"),
                 )
-                .label("not one of the pods that it selects")
+                .label(label)
                 .also(found.name.span, "this service")
                 .help(help),
             );
@@ -193,6 +205,19 @@ impl Cluster {
                 })
                 .collect(),
         )
+    }
+
+    /// The service whose endpoint a step means by `service/pod`, where the pod is these `hosts`. None: there is no such service, or a
+    /// target is meant.
+    pub(in crate::plan) fn meant(&self, text: &str, hosts: &[String]) -> Option<usize> {
+        let (service, pod) = text.split_once('/')?;
+        let place = self.services.iter().position(|s| s.name.value == service)?;
+        let found = &self.services[place];
+        let is_endpoint = |host: &String| found.endpoints.iter().any(|(name, _)| name == host);
+        let is_target = found.pods_are_targets
+            || self.is_node(pod)
+            || !hosts.is_empty() && !hosts.iter().any(is_endpoint);
+        (!found.has_group_of_its_name() || !is_target).then_some(place)
     }
 
     /// A pod of the service at this address that is on this node, where its answer would not come by the node's device.

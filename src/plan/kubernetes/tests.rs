@@ -289,3 +289,95 @@ fn rules_without_endpoints_lead_to_the_others_or_refuse() {
     );
     assert!(kube_proxy.translation((0, 2)).is_none());
 }
+
+const LEAVING: &str = "
+title: t
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: b } }
+  pods:
+    shop: { count: 2, serve: { 80: echo, 81: echo } }
+  services:
+    web: { selector: shop, externalTrafficPolicy: Local, healthCheckNodePort: 32000, ports: [{ port: 80, nodePort: 31468 }] }
+steps:
+  - deregister: { as: pod, target: web/shop-1 }
+  - register: { as: again, target: web/shop }
+  - deregister: { as: node, target: web/n1 }
+works: [pod.ok]
+cases:
+  nodes: { kind: control }
+  serving: { kind: control, set: { kubernetes.emulate.terminating_endpoints: serve } }
+  pods:
+    kind: control
+    set:
+      steps.node: null
+      kubernetes.services.web:
+        externalTrafficPolicy: Cluster
+        healthCheckNodePort: null
+        target_group_emulate: { deregister_propagation: 120s }
+        annotations: { service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip }
+  two-ports:
+    kind: control
+    set:
+      steps.node: null
+      kubernetes.services.web.ports: [{ port: 80 }, { port: 81 }]
+";
+
+#[test]
+fn pods_are_endpoints_and_nodes_are_targets_unless_pods_are() {
+    let plans = planned(LEAVING);
+    let told = |plan: &Plan| -> Vec<String> {
+        let steps = plan.steps.iter();
+        let told = steps.map(|step| match &step.verb {
+            Verb::Endpoints { places, there, .. } => format!("{places:?} {there}"),
+            Verb::Registration { targets, .. } => format!("targets {targets:?}"),
+            other => panic!("{other:?}"),
+        });
+        told.collect()
+    };
+    let nodes = ["[(0, 0)] false", "[(0, 0), (0, 1)] true", "targets [0]"];
+    assert_eq!(told(&plans[0]), nodes);
+    assert_eq!(told(&plans[2]), ["targets [0]", "targets [0, 1]"]);
+    let ports = [
+        "[(0, 0), (1, 0)] false",
+        "[(0, 0), (0, 1), (1, 0), (1, 1)] true",
+    ];
+    assert_eq!(
+        told(&plans[3]),
+        ports,
+        "a pod leaves all ports of a service"
+    );
+    let propagation = |plan: &Plan| {
+        plan.fabric.groups[0]
+            .emulate
+            .deregister_propagation
+            .as_secs()
+    };
+    assert_eq!((propagation(&plans[0]), propagation(&plans[2])), (0, 120));
+}
+
+#[test]
+fn a_pod_that_is_terminating_counts_in_rules_where_it_is_the_last_and_never_in_health_checks() {
+    let plans = planned(LEAVING);
+    let gone: HashSet<(usize, usize)> = HashSet::from([(0, 0)]);
+    let told = |plan: &Plan, node: u32| {
+        let kube_proxy = plan.kube_proxy.as_ref().expect("rules that can change");
+        let checks: Vec<(u32, u16, u16)> = kube_proxy
+            .checks_without(&gone)
+            .map(|(node, port, status)| (node.0, port, status))
+            .collect();
+        assert_eq!(checks, [(0, 32000, 503), (1, 32000, 200)]);
+        kube_proxy.rules_without(HostId(node), &gone)
+    };
+    let own = format!("dnat to {}:80", host(&plans[0], "shop-1").address);
+    let dropped = told(&plans[0], 0);
+    assert!(!dropped.contains(&own) && dropped.contains("has no local endpoints"));
+    let served = told(&plans[1], 0);
+    assert!(served.contains(&own) && !served.contains("has no local endpoints"));
+    assert!(served.contains("KUBE-SVL-"));
+    // The other node has a pod that stays, and the cluster another one.
+    assert!(!told(&plans[1], 1).contains(&own));
+    let kube_proxy = plans[1].kube_proxy.as_ref().expect("rules that can change");
+    let all = HashSet::from([(0, 0), (0, 1)]);
+    let last = kube_proxy.rules_without(HostId(0), &all);
+    assert!(!last.contains("has no endpoints"), "all are terminating");
+}

@@ -81,7 +81,7 @@ pub(super) fn resolve(
         }
     }
     too_many_connections(body, &steps, sink);
-    same_tuple(body, &steps, sink);
+    same_tuple(body, &steps, scene.hosts, sink);
     datagrams::check(body, &steps, sink);
     steps
 }
@@ -238,12 +238,7 @@ impl Resolver<'_> {
         sink: &mut Sink,
     ) -> Option<Verb> {
         let scene = &self.scene;
-        let called = |name: &str| -> Vec<String> {
-            let all = scene.hosts.all(name).unwrap_or_default();
-            all.iter()
-                .map(|host| scene.hosts.get(*host).name.clone())
-                .collect()
-        };
+        let called = |name: &str| scene.hosts.called(name);
         if let Some(found) = scene.hosts.cluster.endpoints_of(target, called, sink) {
             let mut pods: Vec<String> = Vec::new();
             for (.., pod) in &found {

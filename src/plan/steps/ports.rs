@@ -2,7 +2,8 @@
 
 use crate::diag::Diagnostic;
 use crate::diag::codes::plan as code;
-use crate::plan::{Dial, HostId, Sink, Step, Verb};
+use crate::plan::hosts::Hosts;
+use crate::plan::{Dial, Fault, HostId, Sink, Step, Verb};
 use crate::spec::{self, Body};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -104,7 +105,7 @@ impl Taken {
 
 /// Two open connections cannot share one 4-tuple: the second connect(2) fails with EADDRNOTAVAIL, and the lab
 /// would measure nothing but that.
-pub(super) fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
+pub(super) fn same_tuple(body: &Body, steps: &[Step], hosts: &Hosts<'_>, sink: &mut Sink) {
     if steps.len() != body.steps.len() {
         return;
     }
@@ -112,6 +113,12 @@ pub(super) fn same_tuple(body: &Body, steps: &[Step], sink: &mut Sink) {
     for (number, step) in steps.iter().enumerate() {
         if let Verb::Close { over } | Verb::Abort { over } = &step.verb {
             open.retain(|taken| taken.opener != over.0 as usize);
+        }
+        if let Verb::Fault(Fault::PowerOff(machines)) = &step.verb {
+            // With a machine's power its sockets go, and those of its pods.
+            let node = |host| hosts.cluster.node_of(&hosts.get(host).name);
+            let machine = |host| node(host).and_then(|node| hosts.one(node)).unwrap_or(host);
+            open.retain(|taken| !machines.contains(&machine(taken.from)));
         }
         for taken in taken(number, &step.verb) {
             match open.iter().find(|other| other.meets(&taken)) {
@@ -181,4 +188,28 @@ fn tuple_taken(step: &spec::Step, first: &spec::Step, port: u16) -> Diagnostic {
     .label("the kernel refuses the same 4-tuple twice")
     .also(first.span, "opened here, and not closed since")
     .help("choose another `source_port` or destination, or `close` the first connection before")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::planned;
+
+    #[test]
+    fn a_port_is_free_again_when_its_machine_had_no_power() {
+        let lab = "
+title: t
+kubernetes:
+  nodes: { n1: { zone: a }, n2: { zone: a } }
+  pods: { shell: { node: n1 }, web: { node: n2, serve: { 80: echo } } }
+  services: { shop: { type: ClusterIP, selector: web, ports: [{ port: 80 }] } }
+steps:
+  - connect: { as: old, from: shell, to: shop, source_port: 40000 }
+  - power_off: { as: gone, host: n1 }
+  - heal: n1
+  - connect: { as: new, from: shell, to: shop, source_port: 40000 }
+works: [new.ok]
+cases: { of-its-node: { kind: control } }
+";
+        assert_eq!(planned(lab)[0].steps.len(), 4);
+    }
 }

@@ -98,7 +98,7 @@ async fn answer(
             _ if rejected => 413,
             _ if redirects => 301,
             Some(name) if !is_for(&host, name) => 404,
-            Some(_) | None => http.status,
+            Some(_) | None => shared.status(served.local.port()).unwrap_or(http.status),
         };
         let elsewhere = redirects.then(|| over_https(&path, &host, &shared.name));
         let forwarded_for = header(&head, "x-forwarded-for").unwrap_or_default();

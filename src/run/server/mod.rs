@@ -26,6 +26,7 @@ use crate::world::{Error, Host};
 use life::{Leave, Life};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -72,6 +73,8 @@ pub(super) struct Shared {
     busy: AtomicUsize,
     served: Mutex<Vec<Arc<Served>>>,
     pub(super) requests: Mutex<Vec<Request>>,
+    /// By port, what HTTP servers say since they were told to say something else than the plan has.
+    statuses: Mutex<BTreeMap<u16, u16>>,
     sockets: Sockets,
 }
 
@@ -106,6 +109,11 @@ impl Shared {
         served
     }
 
+    /// What the HTTP server of a port was told to say; none: what the plan has.
+    fn status(&self, port: u16) -> Option<u16> {
+        locked(&self.statuses).get(&port).copied()
+    }
+
     /// Takes a request that is answered into the books.
     fn answered(&self, request: Request) {
         self.requests
@@ -132,6 +140,7 @@ impl Servers {
             busy: AtomicUsize::new(0),
             served: Mutex::default(),
             requests: Mutex::default(),
+            statuses: Mutex::default(),
             sockets,
         });
         let life = Arc::new(Life::default());
@@ -223,6 +232,11 @@ impl Servers {
                 false => Fault::DEADLINE,
             },
         )
+    }
+
+    /// From now on the HTTP server of a port answers with this status.
+    pub fn say(&self, port: u16, status: u16) {
+        locked(&self.shared.statuses).insert(port, status);
     }
 
     /// Stops the servers where they are, as SIGSTOP does, or lets them go on.

@@ -1,5 +1,6 @@
 //! The steps that take pods out of services and put them back. Where the nodes' kernels know services, kube-proxy does on every
-//! node what the real one does: new rules first, then entries of connection tracking are deleted. Else the fabric is told.
+//! node what the real one does: new rules first, then entries of connection tracking are deleted, then health checks of the node are answered by
+//! what is left. Else the fabric is told.
 
 use super::{Story, locked};
 use crate::evidence::{Detail, ServiceEndpoint};
@@ -94,7 +95,11 @@ impl Story {
             let rules = kube_proxy.rules_without(node, &gone);
             sync(self.world.host(node), rules, stale.clone())
         });
-        Ok(try_join_all(nodes).await?.into_iter().sum())
+        let cleared = try_join_all(nodes).await?.into_iter().sum();
+        for (node, port, status) in kube_proxy.checks_without(&gone) {
+            self.servers[node.0 as usize].say(port, status);
+        }
+        Ok(cleared)
     }
 }
 

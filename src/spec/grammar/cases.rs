@@ -22,6 +22,7 @@ pub const RECOGNISED: &[&str] = &[
     "moved-flow",
     "conntrack-invalid",
     "stale-translation",
+    "forgotten-translation",
     "port-exhaustion",
     "ephemeral-port-exhaustion",
     "insertion-race",

@@ -1,9 +1,9 @@
 //! Kubernetes: nodes, pods, services. Names as in its API (core/v1), where it has them.
 
 use super::Need::{Default, Optional, Required};
-use super::balancers;
 use super::hosts::HOST;
 use super::{Field, Key, PORT, Section, Type, Words, field};
+use super::{balancers, groups};
 
 /// `kubernetes`
 pub static KUBERNETES: Section = Section {
@@ -82,6 +82,12 @@ pub static EMULATE: Section = Section {
                 answered, as kubernetes #102669 would have. Of `proxy_mode: iptables`. Default: udp.",
         ),
         field(
+            "terminating_endpoints",
+            Optional,
+            Type::Word(&TERMINATING_ENDPOINTS),
+            "What a pod is that was taken out of a service (`deregister: service/pod`). `drop`: gone. `serve`: it is terminating, and nodes                 lead to it still where there is no other, on the node itself with the policy Local, as kube-proxy does since 1.26;                 `healthCheckNodePort` says 503 all the same. Of `proxy_mode: iptables`. Default: drop.",
+        ),
+        field(
             "load_balancer_mode",
             Default("snat"),
             Type::Word(&MODES),
@@ -122,6 +128,11 @@ static MODES: Words = Words {
 /// `kubernetes.emulate.clear_conntrack`
 static CLEAR_CONNTRACK: Words = Words {
     now: &["udp", "syn-sent"],
+    later: &[],
+};
+/// `kubernetes.emulate.terminating_endpoints`
+static TERMINATING_ENDPOINTS: Words = Words {
+    now: &["drop", "serve"],
     later: &[],
 };
 /// `kubernetes.emulate.on_collision`
@@ -350,8 +361,8 @@ pub static SERVICE: Section = Section {
             "healthCheckNodePort",
             Optional,
             NODE_PORT,
-            "With the policy `Local`, where nodes answer HTTP checks: 200 with a pod behind the service, else 503, \
-                of pods as the lab has them: one whose server is gone stays an endpoint. Without it, one is given out.",
+            "With the policy `Local`, where nodes answer HTTP checks: 200 with a pod behind the service, else 503. A pod \
+                whose server is gone stays an endpoint until it is taken out (`deregister: service/pod`). Without it, one is given out.",
         ),
         field(
             "clusterIP",
@@ -371,6 +382,12 @@ pub static SERVICE: Section = Section {
             Optional,
             Type::Section(&balancers::EMULATE),
             "What the emulated balancer does where AWS's documentation is silent.",
+        ),
+        field(
+            "target_group_emulate",
+            Optional,
+            Type::Section(&groups::GROUP_EMULATE),
+            "The same of its target groups: how long a deregistered target still gets new flows, for instance.",
         ),
         field(
             "annotations",

@@ -1,6 +1,6 @@
 //! The typed mirror of `kubernetes`: nodes, pods, services.
 
-use super::{Emulate, Host, Serve, ServePort};
+use super::{Emulate, GroupEmulate, Host, Serve, ServePort};
 use crate::diag::{Span, Spanned};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct ServiceProxy {
     pub drop_invalid: Option<Spanned<bool>>,
     /// `clear_conntrack:`; none: `udp`.
     pub clear_conntrack: Option<Spanned<String>>,
+    /// `terminating_endpoints:`; none: `drop`.
+    pub terminating_endpoints: Option<Spanned<String>>,
     /// `ipvs:`
     pub ipvs: Ipvs,
     /// Where it is written.
@@ -121,6 +123,8 @@ pub struct Service {
     pub vip: bool,
     /// `emulate:` of its balancer.
     pub emulate: Emulate,
+    /// `target_group_emulate:` of its target groups.
+    pub target_group_emulate: GroupEmulate,
     /// Names verbatim; values as text.
     pub annotations: Vec<(Spanned<String>, Spanned<String>)>,
 }

@@ -72,7 +72,8 @@ fn health_check(
     })
 }
 
-fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
+/// `target_groups.X.emulate`
+pub fn group_emulate(node: &Node, span: Span) -> GroupEmulate {
     let fields = Fields::new(node, &GROUP_EMULATE, span);
     GroupEmulate {
         checkers: fields.written("checkers"),

@@ -42,6 +42,7 @@ fn service_proxy(node: &node::Node, span: Span) -> Option<ServiceProxy> {
         },
         drop_invalid: fields.written("drop_invalid"),
         clear_conntrack: fields.written("clear_conntrack"),
+        terminating_endpoints: fields.written("terminating_endpoints"),
         ipvs: ipvs(own("ipvs"), span)?,
         ipvs_written: written("ipvs"),
         pin_syn: ebpf.value("pin_syn")?.value,
@@ -104,6 +105,10 @@ fn service(node: &node::Node, span: Span) -> Option<Service> {
         emulate: fields
             .node("emulate")
             .map(|node| balancers::emulate(node, span))
+            .unwrap_or_default(),
+        target_group_emulate: fields
+            .node("target_group_emulate")
+            .map(|node| balancers::group_emulate(node, span))
             .unwrap_or_default(),
         annotations: fields.free("annotations"),
     })

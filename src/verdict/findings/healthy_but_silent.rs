@@ -8,7 +8,8 @@ use super::{cite, count, item};
 use crate::evidence::{Connection, Detail, Evidence, Flow, StepResult, TargetEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::Trace;
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "healthy-but-silent";
 
@@ -28,6 +29,7 @@ struct Served {
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
     let patience = patience(evidence);
+    let astray = LazyCell::new(|| astray(trace));
     let mut served: BTreeMap<(&str, &str), Served> = BTreeMap::new();
     for (index, connection) in evidence.connections.iter().enumerate() {
         let Some(flow) = flow(evidence, connection) else {
@@ -35,7 +37,9 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
         };
         let of = served.entry((&flow.group, &flow.target)).or_default();
         of.answered += usize::from(connection.received > 0);
-        if let Some(request) = unanswered(trace, index, &patience) {
+        if let Some(request) = unanswered(trace, index, &patience)
+            && !astray.contains(&index)
+        {
             of.waited.push(index);
             of.requests.push(request);
         }
@@ -92,6 +96,16 @@ fn flow<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<&'a Flow>
     evidence.flows.get(connection.flow.filter(|_| stood)?)
 }
 
+/// Connections whose targets spoke, also where nobody on the way knew whose words they were.
+fn astray(trace: &Trace) -> HashSet<usize> {
+    let journeys = trace.journeys().into_iter();
+    let spoke = journeys.filter(|journey| {
+        let sent = &trace.evidence.packets[journey.stretches[0].sent];
+        !journey.toward_target && sent.len > 0
+    });
+    spoke.filter_map(|journey| journey.connection).collect()
+}
+
 /// From when to when steps waited for an answer that did not come in time.
 fn patience(evidence: &Evidence) -> Vec<(f64, f64)> {
     let gave_up = |step: &&StepResult| match &step.detail {
@@ -129,4 +143,52 @@ fn unanswered(trace: &Trace, connection: usize, patience: &[(f64, f64)]) -> Opti
     let t = trace.sent(request).t;
     let in_time = |(from, to): &&(f64, f64)| (*from..=*to).contains(&t);
     patience.iter().find(in_time).map(|_| request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::nodes::{CLIENT, Node};
+    use super::find;
+    use crate::evidence::{Detail, GroupEvidence, StepResult, TargetEvidence};
+    use crate::verdict::trace::Trace;
+
+    /// A request came to the pod, and the client gave up; the node passes its checks.
+    fn asked() -> Node {
+        let mut node = Node::serving();
+        node.toward(20.0, "P.", (1, 64), ("web1", CLIENT));
+        let own = node.kit.of(0);
+        (own.sent, own.delivered) = (64, 64);
+        node.kit.evidence.steps.push(StepResult {
+            error: "deadline".into(),
+            ms: 5000.0,
+            detail: Detail::Transfer {
+                sent: 0,
+                received: 0,
+                unacked: 0,
+                text: String::new(),
+                text_cut: 0,
+            },
+            ..StepResult::default()
+        });
+        let target = TargetEvidence {
+            state: "healthy".into(),
+            checks: 3,
+            ..TargetEvidence::default()
+        };
+        let group = GroupEvidence {
+            targets: [("n1".to_owned(), target)].into(),
+            ..GroupEvidence::default()
+        };
+        node.kit.evidence.target_groups.insert("web".into(), group);
+        node
+    }
+
+    #[test]
+    fn a_target_whose_answer_left_under_another_address_was_not_silent() {
+        let silent = asked();
+        assert_eq!(find(&Trace::new(&silent.kit.evidence)).len(), 1);
+        let mut spoke = asked();
+        spoke.back(3000.0, "P.", (1, 64), "10.0.1.10:80");
+        assert!(find(&Trace::new(&spoke.kit.evidence)).is_empty());
+    }
 }

@@ -19,6 +19,7 @@ mod fail_open;
 mod failed_requests;
 mod flow_collision;
 mod flow_table_full;
+mod forgotten_translation;
 mod fragments_dropped;
 mod gateway_timeout;
 mod guard_drop;
@@ -105,6 +106,7 @@ pub const KINDS: &[&str] = &[
     moved_flow::KIND,
     conntrack_invalid::KIND,
     stale_translation::KIND,
+    forgotten_translation::KIND,
     port_exhaustion::KIND,
     ephemeral_port_exhaustion::KIND,
     insertion_race::KIND,
@@ -185,6 +187,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(moved_flow::find(&trace));
     findings.extend(conntrack_invalid::find(&trace));
     findings.extend(stale_translation::find(&trace));
+    findings.extend(forgotten_translation::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
     findings.extend(ephemeral_port_exhaustion::find(&trace));
     findings.extend(insertion_race::find(&trace));

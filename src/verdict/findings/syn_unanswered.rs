@@ -5,7 +5,9 @@
 use super::{cite, count, counters, distinct, lapse, loopback, name_all, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, delivered, drop_reason, is_syn, is_syn_ack, left};
+use crate::verdict::trace::{
+    Journey, Trace, by_address, delivered, drop_reason, ip, is_syn, is_syn_ack, left,
+};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "syn-unanswered";
@@ -29,8 +31,10 @@ enum End {
     AnswerInside(String, String, String),
     /// Delivered to this host, whose ICMP error was dropped, with this fate.
     Rejected(String, String),
-    /// Delivered to this host, from which no answer came into the network; seen last where it came to another one inside it.
+    /// Delivered to this host, from which no answer came into the network; seen last where it came to another one by way of it.
     Silence(String, Option<String>),
+    /// Delivered to this host, which passed it on to this address (and whose that is), and dropped behind it, with this fate.
+    LostBehind(String, String, String),
 }
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
@@ -161,14 +165,31 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// Where a SYN was seen last on devices inside hosts, when it came to a host there.
-    fn came_to(&self, syn: &Packet) -> Option<String> {
+    /// The end of a SYN that came to a host and was not answered: that host, or where it was seen last behind it.
+    fn silence(&self, trace: &Trace, host: String, syn: &Packet) -> End {
         let next = |one: &&'a Packet| self.onward.get(&one.id).copied();
         let way = std::iter::successors(self.onward.get(&syn.id).copied(), next);
         // A damaged record may go round in circles.
-        let last = way.take(self.onward.len()).last()?;
+        let Some(last) = way.take(self.onward.len()).last() else {
+            return End::Silence(host, None);
+        };
+        if last.seen_at.is_empty() {
+            // The network had it once more: a node leads to a pod of another one.
+            return match drop_reason(last) {
+                Some(reason) => {
+                    let owner = by_address(trace.evidence).get(ip(&last.to_after)).copied();
+                    let whose = owner.map_or(String::new(), |owner| format!("{owner}, "));
+                    End::LostBehind(host, format!("{whose}{}", last.to_after), reason.to_owned())
+                }
+                None => {
+                    let further =
+                        (delivered(last) && last.receiver != host).then(|| last.receiver.clone());
+                    End::Silence(host, further)
+                }
+            };
+        }
         let inward = last.seen_at.split(' ').next() == Some(last.sender.as_str());
-        inward.then(|| last.receiver.clone())
+        End::Silence(host, inward.then(|| last.receiver.clone()))
     }
 }
 
@@ -202,7 +223,7 @@ fn end<'a>(trace: &Trace<'a>, connection: usize, syn: usize, answers: &Answers<'
             match (last, rejection(trace, connection, &host)) {
                 (Some((from, to)), _) => End::AnswerInside(host, from, to),
                 (None, Some(fate)) => End::Rejected(host, fate),
-                (None, None) => End::Silence(host, answers.came_to(packet)),
+                (None, None) => answers.silence(trace, host, packet),
             }
         }
     }
@@ -284,6 +305,9 @@ fn sentence(end: &End, subject: &str) -> String {
         End::Silence(host, Some(inside)) => {
             format!("{subject} reached {inside} by way of {host}, and no answer came from it.")
         }
+        End::LostBehind(host, to, reason) => {
+            format!("{subject} reached {host} and died behind it, on the way to {to}: {reason}.")
+        }
     }
 }
 
@@ -342,6 +366,7 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stories::nodes::{CLIENT, Node};
     use super::find;
     use crate::evidence::Packet;
     use crate::verdict::kit::{Kit, OLD};
@@ -469,5 +494,20 @@ mod tests {
             (packet.seen_at, packet.ack) = (place.into(), ack);
             assert!(told(&kit).contains(silent), "{}", told(&kit));
         }
+    }
+
+    #[test]
+    fn what_a_node_passed_on_and_died_behind_it_is_no_silence_of_the_node() {
+        let mut node = Node::serving();
+        node.kit.evidence.packets.clear();
+        node.kit.of(0).error = "deadline".into();
+        node.toward(1.0, "S", (0, 0), ("web2", CLIENT));
+        let behind = &mut node.kit.evidence.packets[1];
+        behind.fate = "dropped: link-down".into();
+        behind.seen_at.clear();
+        behind.receiver.clear();
+        let found = find(&Trace::new(&node.kit.evidence)).expect("the finding");
+        let part = "reached n1 and died behind it, on the way to web2, 10.0.2.10:80: link-down.";
+        assert!(found.summary.ends_with(part), "{}", found.summary);
     }
 }

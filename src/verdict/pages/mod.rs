@@ -23,6 +23,10 @@ const PAGES: &[(&str, &str)] = &[
     ("moved-flow", include_str!("moved-flow.txt")),
     ("conntrack-invalid", include_str!("conntrack-invalid.txt")),
     ("stale-translation", include_str!("stale-translation.txt")),
+    (
+        "forgotten-translation",
+        include_str!("forgotten-translation.txt"),
+    ),
     ("port-exhaustion", include_str!("port-exhaustion.txt")),
     (
         "ephemeral-port-exhaustion",

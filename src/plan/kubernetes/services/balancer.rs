@@ -6,7 +6,7 @@ use crate::diag::{Diagnostic, Spanned};
 use crate::plan::kubernetes::annotations::{self, Wishes};
 use crate::plan::sink::Sink;
 use crate::spec::kubernetes::{self, Kubernetes};
-use crate::spec::{Balancer, Body, GroupEmulate, HealthCheck, Listener, TargetGroup};
+use crate::spec::{Balancer, Body, HealthCheck, Listener, TargetGroup};
 use std::net::Ipv4Addr;
 
 /// What the balancer and its groups are made from.
@@ -18,7 +18,7 @@ struct Brought<'a> {
     health_check: Option<HealthCheck>,
 }
 
-/// Adds them to the body. `pods` are the service's endpoints.
+/// Adds them to the body. `pods` are the service's endpoints. True when these are the targets.
 pub(super) fn bring(
     name: &Spanned<String>,
     service: &kubernetes::Service,
@@ -27,7 +27,7 @@ pub(super) fn bring(
     kubernetes: &Kubernetes,
     body: &mut Body,
     sink: &mut Sink,
-) {
+) -> bool {
     let listeners: Vec<String> = made.ports.iter().map(Port::listener_name).collect();
     let wishes = annotations::read(&service.annotations, &listeners, sink);
     let by_address = wishes
@@ -61,6 +61,7 @@ pub(super) fn bring(
     }
     let balancer = brought.balancer(zones_of(kubernetes), listeners);
     body.load_balancers.push((name.clone(), balancer));
+    by_address
 }
 
 /// A zone of a balancer, and its address there when it is written.
@@ -98,7 +99,7 @@ impl Brought<'_> {
             targets: targets.into_iter().map(spanned).collect(),
             attributes: self.wishes.group_attributes.clone(),
             health_check: self.health_check.clone(),
-            emulate: GroupEmulate::default(),
+            emulate: self.service.target_group_emulate.clone(),
         }
     }
 
@@ -129,7 +130,7 @@ impl Brought<'_> {
             attributes: self.wishes.attributes.clone(),
             start: self.word("settled"),
             vpc: None,
-            security_groups: Vec::new(),
+            security_groups: self.wishes.security_groups.clone(),
             emulate: self.service.emulate.clone(),
         }
     }

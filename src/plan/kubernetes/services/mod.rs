@@ -2,6 +2,7 @@
 
 mod balancer;
 
+use super::endpoints::status;
 use super::{Cluster, Placed, kube_proxy};
 use crate::diag::codes::kubernetes as code;
 use crate::diag::{Diagnostic, Span, Spanned};
@@ -31,6 +32,8 @@ pub(in crate::plan) struct Service {
     pub(in crate::plan) ports: Vec<Port>,
     /// It has a balancer: its number in the body.
     pub(in crate::plan) balancer: Option<usize>,
+    /// The targets of its groups are its pods, not the nodes.
+    pub(super) pods_are_targets: bool,
     vip: bool,
     local: bool,
     health_check: Option<u16>,
@@ -57,6 +60,11 @@ impl Service {
         self.vip && ports.any(|port| port.port == to.port && port.udp == to.udp)
     }
 
+    /// Its balancer's target group is called as it is: those of several ports have their ports in their names.
+    pub(super) fn has_group_of_its_name(&self) -> bool {
+        self.balancer.is_some() && self.ports.len() == 1
+    }
+
     /// As kube-proxy sees it.
     pub(super) fn lower(
         &self,
@@ -78,6 +86,7 @@ impl Service {
             vips: own.cloned().unwrap_or_default(),
             local: self.local,
             health_check: self.health_check,
+            terminating: Vec::new(),
             endpoints: self
                 .endpoints
                 .iter()
@@ -140,6 +149,7 @@ pub(super) fn expand(
             cluster_ip: book.cluster_ip(service),
             ports,
             balancer: None,
+            pods_are_targets: false,
             vip: service.vip,
             local: service.local.is_some(),
             health_check,
@@ -155,7 +165,8 @@ pub(super) fn expand(
         if service.kind.value == "LoadBalancer" {
             made.balancer = Some(body.load_balancers.len());
             let pods: Vec<&str> = endpoints.iter().map(|(pod, _)| pod.as_str()).collect();
-            balancer::bring(name, service, &made, &pods, kubernetes, body, sink);
+            made.pods_are_targets =
+                balancer::bring(name, service, &made, &pods, kubernetes, body, sink);
         }
         cluster.services.push(made);
     }
@@ -404,7 +415,7 @@ fn answer_checks(
 ) {
     for node in 0..kubernetes.nodes.len() {
         let here = endpoints.iter().any(|(_, own)| *own == node);
-        let status = if here { 200 } else { 503 };
+        let status = status(here);
         let key = ServePort { port, udp: false };
         let serve = Serve {
             app: App::Http(Http {

@@ -8,8 +8,8 @@ const TARGET: Field = field(
     "target",
     Required,
     Type::Line,
-    "`group/target`; the target alone when it is in one group only. `service/pod`: an endpoint of a service without a balancer, on all \
-        nodes of the cluster.",
+    "`group/target`; the target alone when it is in one group only. `service/pod`: an endpoint of a service, on all nodes of the \
+        cluster; of a service whose balancer has pods as targets, the target.",
 );
 
 pub(super) static REGISTER: Section = Section {

@@ -8,6 +8,7 @@ mod connections;
 mod hosts;
 mod links;
 mod network;
+pub(in crate::verdict::findings) mod nodes;
 mod requests;
 pub(in crate::verdict::findings) mod ways;
 
@@ -21,6 +22,7 @@ use connections::*;
 use hosts::*;
 use links::*;
 use network::*;
+use nodes::*;
 use requests::*;
 use ways::*;
 
@@ -60,6 +62,7 @@ const STORIES: &[Story] = &[
     story(moved_flow::KIND, elsewhere, &[]),
     story(conntrack_invalid::KIND, invalid, &[]),
     story(stale_translation::KIND, inherited, &[]),
+    story(forgotten_translation::KIND, lost_entry, &[]),
     story(port_exhaustion::KIND, no_port, &[]),
     story(ephemeral_port_exhaustion::KIND, no_local_port, &[]),
     story(insertion_race::KIND, chosen_twice, &[]),
