@@ -4,6 +4,7 @@ use super::arrows::by_network;
 use super::lanes::{has_inside, inside, is_zonal};
 use super::streams::{DUPLICATE, KEEPALIVE, SAME_BYTES, Streams};
 use crate::evidence::Packet;
+use crate::plan::vocabulary::POWER_OFF;
 use crate::verdict::findings;
 use crate::verdict::trace::{
     Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn,
@@ -151,6 +152,12 @@ impl<'a, 'b> Notes<'a, 'b> {
         let disowned = self.disowned(passage, sent, ended);
         let and_again = || again.as_ref().map(|again| format!("; {again}"));
         if let Some(reason) = drop_reason(ended) {
+            if is_reset(sent) && self.is_without_power(sent) {
+                return Some(format!(
+                    "dropped: {reason}; the emulator's way to end its sockets: without power {} says nothing",
+                    sent.sender
+                ));
+            }
             let again = and_again().unwrap_or_default();
             return Some(format!("dropped: {reason}{again}"));
         }
@@ -207,6 +214,14 @@ impl<'a, 'b> Notes<'a, 'b> {
         note.filter(|note| self.first_time(note))
             .or(disowned)
             .or(again)
+    }
+
+    /// A step has taken its sender's power.
+    fn is_without_power(&self, sent: &Packet) -> bool {
+        let mut steps = self.trace.evidence.steps.iter();
+        steps.any(|step| {
+            step.at <= sent.t && step.label.strip_prefix(POWER_OFF) == Some(sent.sender.as_str())
+        })
     }
 
     /// Who in the network made a packet; none: a kernel did, a host's or that of a balancer's address.

@@ -1,6 +1,7 @@
 //! What a segment is in the light of those before it.
 
-use crate::evidence::Packet;
+use crate::evidence::{Packet, StepResult};
+use crate::plan::vocabulary::POWER_OFF;
 use crate::verdict::kit::{Kit, OLD};
 use crate::verdict::ladder::ladder;
 
@@ -276,4 +277,24 @@ fn what_a_step_put_there_is_not_its_sender_s() {
     let text = ladder(&kit.evidence, &[talk], 140);
     let note = "^ put there by a step: web1 did not send it; not believed: 100 off the number";
     assert!(text.contains(note), "{text}");
+}
+
+#[test]
+fn a_machine_without_power_says_nothing_whatever_the_emulator_has_to_drop() {
+    let (mut kit, talk) = talking();
+    kit.exchange(talk, OLD);
+    kit.down(talk, "R.", S + 65, C + 65, 0);
+    kit.dropped("link-down");
+    let note = "the emulator's way to end its sockets: without power web1 says nothing";
+    let text = |kit: &Kit| ladder(&kit.evidence, &[0], 140);
+    assert!(!text(&kit).contains(note), "its link is down");
+    kit.evidence.steps.push(StepResult {
+        label: format!("{POWER_OFF}web1"),
+        at: 0.65,
+        ..StepResult::default()
+    });
+    assert!(text(&kit).contains(note), "{}", text(&kit));
+    // Before, it had power.
+    kit.evidence.steps[1].at = 5.0;
+    assert!(!text(&kit).contains(note), "{}", text(&kit));
 }
