@@ -56,6 +56,7 @@ pub const RECOGNISED: &[&str] = &[
     "mid-stream-drop",
     "keepalive-in-vain",
     "keep-alive-race",
+    "client-closed-request",
     "ignored-reset",
     "vanished-peer",
     "connection-timed-out",

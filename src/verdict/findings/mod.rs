@@ -9,6 +9,7 @@ mod asymmetric_path;
 mod bad_gateway;
 mod black_hole;
 mod challenge_ack;
+mod client_closed_request;
 mod connection_timed_out;
 mod conntrack_invalid;
 mod delayed_ack;
@@ -140,6 +141,7 @@ pub const KINDS: &[&str] = &[
     mid_stream_drop::KIND,
     keepalive_in_vain::KIND,
     keep_alive_race::KIND,
+    client_closed_request::KIND,
     ignored_reset::KIND,
     vanished_peer::KIND,
     connection_timed_out::KIND,
@@ -220,6 +222,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(mid_stream_drop::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
+    findings.extend(client_closed_request::find(&trace));
     findings.extend(ignored_reset::find(&trace));
     findings.extend(vanished_peer::find(&trace));
     findings.extend(connection_timed_out::find(&trace));

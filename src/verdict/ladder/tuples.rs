@@ -28,11 +28,22 @@ pub(super) fn tuples(
             name: format!("{}{number}", leg.via),
             at_client: format!("{} -> {}", leg.seen_as, leg.target_address),
             target: leg.target.clone(),
-            serves: served.map(|c| trace.name(*c)).collect(),
+            serves: each_once(served.map(|c| trace.name(*c))),
             ..Tuple::default()
         }
     });
     own.chain(behind).collect()
+}
+
+/// Whoever comes back after somebody else is told once.
+fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for name in names {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
 }
 
 fn tuple(trace: &Trace, journeys: &[Journey], connection: usize) -> Tuple {
@@ -113,4 +124,15 @@ fn legs_of(trace: &Trace, journeys: &[Journey], connection: usize, at_client: &s
         }
     }
     legs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each_once;
+
+    #[test]
+    fn who_uses_a_connection_by_turns_is_named_once() {
+        let names = ["pool #1", "pool #2", "pool #1"].map(str::to_owned);
+        assert_eq!(each_once(names.into_iter()), ["pool #1", "pool #2"]);
+    }
 }

@@ -87,6 +87,10 @@ const PAGES: &[(&str, &str)] = &[
     ("mid-stream-drop", include_str!("mid-stream-drop.txt")),
     ("keepalive-in-vain", include_str!("keepalive-in-vain.txt")),
     ("keep-alive-race", include_str!("keep-alive-race.txt")),
+    (
+        "client-closed-request",
+        include_str!("client-closed-request.txt"),
+    ),
     ("ignored-reset", include_str!("ignored-reset.txt")),
     ("vanished-peer", include_str!("vanished-peer.txt")),
     (

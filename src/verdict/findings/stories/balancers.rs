@@ -346,6 +346,64 @@ fn a_request_that_crosses_a_fin_is_told_with_both() {
     }
 }
 
+/// A client asks an application balancer, and closes a second later; or it has its answer by then.
+pub(super) fn impatient(happened: bool) -> Kit {
+    let mut kit = Kit::new();
+    let balancer = kit.evidence.load_balancers.get_mut("front").expect("front");
+    balancer.kind = "application".into();
+    let zone = balancer.zones.entry("a".into()).or_default();
+    zone.metrics.insert("HTTPCode_ELB_4XX_Count".into(), 1);
+    let client = ("client", "198.51.100.7:40000");
+    let front = ("front/a", "203.0.113.10:80");
+    let answer = (front, client, 900.0, "P.", 0, 101, 90);
+    let mut said = vec![
+        (client, front, 0.0, "S", 0, 0, 0),
+        (front, client, 0.1, "S.", 4_294_967_295, 1, 0),
+        (client, front, 0.2, ".", 1, 0, 0),
+        (client, front, 0.3, "P.", 1, 0, 100),
+        (client, front, 1000.3, "F.", 101, 0, 0),
+    ];
+    if !happened {
+        said.insert(4, answer);
+    }
+    for (from, to, t, flags, seq, ack, len) in said {
+        let packet = kit.apart(t, from, to, flags);
+        (packet.seq, packet.ack, packet.len) = (seq, ack, len);
+    }
+    kit
+}
+
+#[test]
+fn a_request_that_is_given_up_is_told_with_who_had_it() {
+    let mut kit = impatient(true);
+    let told = |kit: &Kit| recognise(&kit.evidence).pop().map(|one| one.summary);
+    let begin = "client gave up 1 request at front/a before there was an answer, the first 1.00 s after it had asked. ";
+    let end = " Nobody can be told: front/a counts it as 460, among its own 4XX.";
+    let nobody = format!("{begin}No target had been asked yet.{end}");
+    assert_eq!(told(&kit), Some(nobody));
+    kit.evidence.pairs.push(Pair {
+        via: "front/a".into(),
+        client: "198.51.100.7:40000".into(),
+        target: "web1".into(),
+        ..Pair::default()
+    });
+    let asked =
+        format!("{begin}web1 had been asked, and may have gone on working for nobody.{end}");
+    assert_eq!(told(&kit), Some(asked));
+    // A network balancer has no requests, and one that counts nothing has told the client something.
+    let front = kit.evidence.load_balancers.get_mut("front").expect("front");
+    front.kind = "network".into();
+    assert_eq!(told(&kit), None);
+    let mut other = impatient(true);
+    let front = other
+        .evidence
+        .load_balancers
+        .get_mut("front")
+        .expect("front");
+    front.zones.clear();
+    assert_eq!(told(&other), None);
+}
+
 /// [`kept`], with a client in the balancer's place and the balancer in the target's.
 fn pooled(acknowledged: i64, opened: bool) -> Kit {
     let mut kit = kept(acknowledged, opened, 0);

@@ -100,6 +100,7 @@ const STORIES: &[Story] = &[
     story(mid_stream_drop::KIND, forgotten_by_a_firewall, &[]),
     story(keepalive_in_vain::KIND, kept_in_vain, &[]),
     story(keep_alive_race::KIND, crossed, &[]),
+    story(client_closed_request::KIND, impatient, &[]),
     story(ignored_reset::KIND, not_believed, &[]),
     story(vanished_peer::KIND, cut_off, &[]),
     story(connection_timed_out::KIND, given_up, &[]),
