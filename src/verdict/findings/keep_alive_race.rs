@@ -40,11 +40,16 @@ struct Kept {
     request: Option<usize>,
 }
 
+/// No server's patience is shorter, ms: one that closes sooner has another reason, as a program that ends.
+const PATIENCE: f64 = 250.0;
+
 pub(super) fn find(trace: &Trace) -> Vec<Finding> {
-    let (of_balancers, of_clients) = races(trace).into_iter().partition(|race| {
-        let asker = balancer(&trace.sent(race.request).sender);
-        trace.evidence.load_balancers.contains_key(asker)
-    });
+    let (of_balancers, mut of_clients): (Vec<Race>, Vec<Race>) =
+        races(trace).into_iter().partition(|race| {
+            let asker = balancer(&trace.sent(race.request).sender);
+            trace.evidence.load_balancers.contains_key(asker)
+        });
+    of_clients.retain(|race| race.silence >= PATIENCE);
     let found = [between(trace, of_balancers), before(trace, &of_clients)];
     found.into_iter().flatten().collect()
 }
