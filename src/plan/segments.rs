@@ -197,7 +197,7 @@ fn home(
             )
             .label("a router is on the fabric")
             .also(hosts.get(id).key.span, "this host")
-            .help("give the router no `behind:`"),
+            .help("give the router no `behind:`; a NAT in front of it is one that it names with `nat:`"),
         );
         return None;
     }
