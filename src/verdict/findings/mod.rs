@@ -21,6 +21,7 @@ mod failed_requests;
 mod flow_collision;
 mod flow_table_full;
 mod forgotten_translation;
+mod forgotten_mapping;
 mod fragments_dropped;
 mod gateway_timeout;
 mod guard_drop;

@@ -1,0 +1,201 @@
+//! `idle-expiry` of a host whose kernel translates: it forgot a connection of a host behind it, and what the other end said then came to
+//! its own kernel.
+//!
+//! Observed on: Linux routers with `masquerade` (`nf_conntrack_udp_timeout_stream` is 120 s, `nf_conntrack_tcp_timeout_established` five
+//! days and often less). Not this: an emulated gateway (see `idle_expiry`); what the host behind it says, which makes a new entry.
+
+use super::idle_expiry::KIND;
+use super::{CITED, counters, distinct, lapse, quoted};
+use crate::evidence::Packet;
+use crate::verdict::Finding;
+use crate::verdict::trace::{Journey, Trace, delivered, ip, is_reset, is_syn};
+use std::collections::BTreeMap;
+
+/// Silence before it, ms: timeouts of connection tracking are whole seconds.
+const SILENCE: f64 = 1000.0;
+
+/// What came for a connection that its router had forgotten.
+struct Late<'a> {
+    router: &'a str,
+    /// When a packet of the connection passed last.
+    since: f64,
+    /// Records, at least one.
+    came: Vec<usize>,
+}
+
+pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let evidence = trace.evidence;
+    let packets = &evidence.packets;
+    let journeys = trace.journeys();
+    let late = late(trace, &journeys);
+    let (connection, first) = late.iter().next()?;
+    let packet = &packets[first.came[0]];
+    let reset = packets.iter().find(|one| {
+        let back = one.sender == first.router && one.to == packet.from && one.t >= packet.t;
+        back && is_reset(one)
+    });
+    let told = |name: &str| {
+        let host = evidence.hosts.get(first.router);
+        host.is_some_and(|host| host.counters.get(name).is_some_and(|n| *n > 0))
+    };
+    let answer = match (reset, packet.protocol.as_str()) {
+        (Some(_), _) => "which has no socket for it and answered with RST",
+        (None, "udp") if told("UdpNoPorts") => "which has no program at that port",
+        (None, _) => "which has no use for it",
+    };
+    let others = match late.len() - 1 {
+        0 => String::new(),
+        n => format!(" So it was with {} more.", super::count(n, "connection")),
+    };
+    let mut cited: Vec<usize> = late.values().flat_map(|one| one.came.clone()).collect();
+    cited.sort_unstable();
+    cited.truncate(CITED);
+    Some(Finding {
+        kind: KIND.into(),
+        summary: format!(
+            "{} translates, and forgot {} in {} of silence. What {} said then came to the kernel of {} itself, {answer}; {} behind it was \
+             told nothing.{others}",
+            first.router,
+            quoted(trace, *connection),
+            lapse(packet.t - first.since),
+            packet.sender,
+            first.router,
+            evidence.connections[*connection].from,
+        ),
+        packets: cited,
+        connections: late.keys().copied().collect(),
+        counters: counters(
+            evidence,
+            distinct(late.values().map(|one| one.router)),
+            &["UdpNoPorts", "TcpOutRsts", "IcmpOutDestUnreachs"],
+        ),
+        values: Vec::new(),
+    })
+}
+
+/// By connection of a host behind a router.
+fn late<'a>(trace: &Trace<'a>, journeys: &[Journey]) -> BTreeMap<usize, Late<'a>> {
+    let evidence = trace.evidence;
+    let packets = &evidence.packets;
+    let mut passed: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut late: BTreeMap<usize, Late<'_>> = BTreeMap::new();
+    for journey in journeys {
+        let Some(connection) = journey.connection else {
+            continue;
+        };
+        let c = &evidence.connections[connection];
+        let Some(router) = evidence.hosts.get(&c.from).map(|host| host.inside.as_str()) else {
+            continue;
+        };
+        let Some(own) = evidence.hosts.get(router) else {
+            continue;
+        };
+        let began = &packets[journey.stretches[0].sent];
+        let last = &packets[journey.stretches[journey.stretches.len() - 1].ended];
+        let its_own =
+            delivered(last) && last.receiver == router && ip(&last.to_after) == own.address;
+        match passed.get(&connection) {
+            Some(since) if its_own && is_late(c.protocol == "udp", began) => {
+                let stands = c.protocol == "udp" || c.client_state == "ESTABLISHED";
+                let known = late.contains_key(&connection);
+                if stands && (known || began.t - since >= SILENCE) {
+                    let one = late.entry(connection).or_insert(Late {
+                        router,
+                        since: *since,
+                        came: Vec::new(),
+                    });
+                    one.came.push(journey.stretches[0].sent);
+                }
+            }
+            // Going on makes an entry: then nothing was lost but what came before.
+            _ if journey.stretches.len() > 1 => {
+                passed.insert(connection, began.t);
+            }
+            Some(_) | None => {}
+        }
+    }
+    late
+}
+
+/// A datagram, or a segment in the middle of a stream.
+fn is_late(datagram: bool, packet: &Packet) -> bool {
+    datagram && packet.protocol == "udp"
+        || packet.protocol == "tcp" && !is_syn(packet) && !is_reset(packet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::findings::recognise;
+    use crate::verdict::kit::{Kit, OLD};
+
+    const ROUTER: &str = "10.0.2.10:40000";
+
+    /// web1 speaks to client, which is behind web2, after a pause: to the router itself, or through it.
+    fn told(pause: f64, through: bool, change: impl Fn(&mut Kit)) -> Option<String> {
+        let mut kit = Kit::new();
+        let talk = kit.connect("talk", 40000, "web1", "web1");
+        let client = kit.evidence.hosts.get_mut("client").expect("the client");
+        client.inside = "web2".into();
+        kit.handshake(talk, OLD);
+        kit.now += pause;
+        kit.down(talk, "P.", OLD.server + 1, OLD.client + 1, 64);
+        let packets = std::mem::take(&mut kit.evidence.packets);
+        for mut packet in packets {
+            let passes = through || packet.len == 0;
+            let mut inside = packet.clone();
+            (inside.seen_at, inside.fate) = ("web2 veth1".into(), "seen".into());
+            let (id, on) = (packet.id, 1_000 + packet.id);
+            match packet.sender == "client" {
+                true => {
+                    inside.receiver = "web2".into();
+                    (packet.id, packet.follows, packet.sender) = (on, Some(id), "web2".into());
+                    (packet.from, packet.from_after) = (ROUTER.into(), ROUTER.into());
+                    kit.evidence.packets.extend([inside, packet]);
+                }
+                false => {
+                    (inside.id, inside.follows, inside.sender) = (on, Some(id), "web2".into());
+                    packet.receiver = "web2".into();
+                    (packet.to, packet.to_after) = (ROUTER.into(), ROUTER.into());
+                    kit.evidence.packets.push(packet);
+                    kit.evidence.packets.extend(passes.then_some(inside));
+                }
+            }
+        }
+        change(&mut kit);
+        let mut found = recognise(&kit.evidence).into_iter();
+        let own = found.find(|finding| finding.kind == KIND);
+        own.map(|finding| finding.summary)
+    }
+
+    #[test]
+    fn a_router_that_forgot_is_told_with_the_silence_and_its_answer() {
+        let text = told(3000.0, false, |_| {}).expect("a finding");
+        assert_eq!(
+            text,
+            "web2 translates, and forgot \"talk\" in 3.00 s of silence. What web1 said then came to the kernel of web2 itself, which has no \
+             use for it; client behind it was told nothing."
+        );
+        let reset = told(3000.0, false, |kit| {
+            let packet = kit.evidence.packets.last().expect("a packet");
+            let mut reset = packet.clone();
+            (reset.id, reset.sender, reset.receiver) = (5_000, "web2".into(), "web1".into());
+            std::mem::swap(&mut reset.from, &mut reset.to);
+            reset.flags = "R".into();
+            kit.evidence.packets.push(reset);
+        });
+        let reset = reset.expect("a finding");
+        assert!(
+            reset.contains("no socket for it and answered with RST;"),
+            "{reset}"
+        );
+    }
+
+    #[test]
+    fn what_passes_comes_at_once_or_is_for_nobody_is_no_expiry() {
+        assert!(told(3000.0, true, |_| {}).is_none());
+        assert!(told(300.0, false, |_| {}).is_none());
+        let gone = |kit: &mut Kit| kit.of(0).client_state = "TIME_WAIT".into();
+        assert!(told(3000.0, false, gone).is_none());
+    }
+}
