@@ -3,13 +3,13 @@
 //!
 //! Observed on: routers that spread by a hash (ECMP) when a member comes or goes, and balancers without a table of connections.
 //! Not this: connections of the very host that left, which end in any case; proxies, whose connections to targets are their
-//! own; a host that lost its sockets by itself; and one that got the SYN as well (see `syn_moved`).
+//! own; a host that lost its sockets by itself; one that got the SYN as well (see `syn_moved`); and a router on the way.
 
 use super::{CITED, count, distinct, join, lapse, name_all, quoted, syn_moved};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Journey, Trace, is_reset, is_syn, is_syn_ack};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "moved-flow";
 
@@ -89,7 +89,13 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     let mut moved: Vec<Moved<'a>> = Vec::new();
     let mut served = Served::new();
     let asked = syn_moved::asked(trace);
-    for journey in &trace.journeys() {
+    let journeys = trace.journeys();
+    let passed_on = journeys.iter().filter_map(|journey| {
+        let hosts = syn_moved::passed_on(trace, journey).into_iter();
+        journey.connection.map(|c| hosts.map(move |host| (c, host)))
+    });
+    let on_the_way: HashSet<(usize, &str)> = passed_on.flatten().collect();
+    for journey in &journeys {
         let Some(connection) = journey.connection.filter(|c| is_one_stream(trace, *c)) else {
             continue;
         };
@@ -102,6 +108,7 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
             let elsewhere = told.opened.is_some_and(|(opened, ..)| opened != host);
             // Who got a SYN of it has heard of it.
             let elsewhere = elsewhere && !asked.contains(&(connection, host));
+            let elsewhere = elsewhere && !on_the_way.contains(&(connection, host));
             if elsewhere && evidence.hosts.contains_key(host) && !is_syn(sent) && !is_reset(sent) {
                 told.astray.insert(host, (sent.ack, sent.t, record));
             }
@@ -137,4 +144,27 @@ fn is_one_stream(trace: &Trace, connection: usize) -> bool {
 fn ends<'a>(packets: &'a [Packet], journey: &Journey) -> (&'a Packet, &'a Packet) {
     let last = journey.stretches[journey.stretches.len() - 1];
     (&packets[journey.stretches[0].sent], &packets[last.ended])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+    use crate::verdict::findings::stories::boxes::elsewhere;
+    use crate::verdict::trace::Trace;
+
+    /// What happens to a packet inside of a router is not always on record.
+    #[test]
+    fn who_passes_a_connection_on_is_no_server() {
+        let mut kit = elsewhere(true);
+        assert!(find(&Trace::new(&kit.evidence)).is_some());
+        let packets = &mut kit.evidence.packets;
+        let syn = packets.iter_mut().find(|packet| packet.flags == "S");
+        let syn = syn.expect("a SYN");
+        let mut on = syn.clone();
+        syn.receiver = "web2".into();
+        (on.id, on.follows, on.seen_at) = (1_000, Some(syn.id), "web2 veth1".into());
+        on.sender = "web2".into();
+        packets.push(on);
+        assert!(find(&Trace::new(&kit.evidence)).is_none());
+    }
 }

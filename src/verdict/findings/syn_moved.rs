@@ -127,7 +127,7 @@ fn syns<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Vec<Came<'a>>> {
 }
 
 /// The hosts that a packet came to before the last one.
-fn passed_on<'a>(trace: &Trace<'a>, journey: &Journey) -> Vec<&'a str> {
+pub(super) fn passed_on<'a>(trace: &Trace<'a>, journey: &Journey) -> Vec<&'a str> {
     let packets = &trace.evidence.packets;
     let before = journey.stretches.iter().rev().skip(1);
     before

@@ -4,8 +4,8 @@ use super::{shown, talking};
 use crate::evidence::{Conntrack, HostEvidence, StepResult};
 use crate::verdict::Finding;
 use crate::verdict::findings::{
-    asymmetric_path, connection_timed_out, delayed_ack, icmp_rate_limit, ignored_reset,
-    self_connect, unread_close, vanished_peer, zero_window,
+    asymmetric_path, delayed_ack, icmp_rate_limit, ignored_reset, self_connect, unread_close,
+    vanished_peer, zero_window,
 };
 use crate::verdict::kit::{Kit, OLD};
 
@@ -69,58 +69,6 @@ fn a_host_without_power_is_told_from_one_without_a_link() {
     for faults in others {
         assert_eq!(head(faults), "The link of web1 is down", "{faults:?}");
     }
-}
-
-/// A client's kernel gives up what no answer comes to; or its program does.
-pub(super) fn given_up(happened: bool) -> Kit {
-    let (mut kit, talk) = talking();
-    for wait in [0.0, 206.0, 212.0] {
-        kit.now += wait;
-        kit.up(talk, "P.", OLD.client + 65, OLD.server + 65, 64);
-        kit.dropped("drop-rule");
-    }
-    let c = kit.of(talk);
-    c.client_state = String::new();
-    c.server_state = String::new();
-    c.ended = if happened { "timeout" } else { "closed" }.into();
-    kit
-}
-
-#[test]
-fn what_a_kernel_gave_up_is_told_with_what_became_of_it() {
-    let mut kit = given_up(true);
-    kit.counter("client", "TcpExtTCPAbortOnTimeout", 1);
-    let found = told(&kit, connection_timed_out::KIND).expect("the finding");
-    assert_eq!(
-        found.summary,
-        "The kernel of client gave \"talk\" up, and its program is told \"Connection timed out\" (ETIMEDOUT): client sent what it \
-         has to say 3 times in 418.2 ms. None of it arrived: dropped (drop-rule)."
-    );
-    assert_eq!(found.packets, [7, 8, 9]);
-    let counted = ("client".into(), "TcpExtTCPAbortOnTimeout".into(), 1);
-    assert_eq!(found.counters, [counted]);
-}
-
-#[test]
-fn keepalives_that_arrive_and_whose_answers_do_not_are_told() {
-    let (mut kit, talk) = talking();
-    // What it acknowledges is no question.
-    kit.up(talk, ".", OLD.client + 65, OLD.server + 65, 0);
-    for _ in 0..2 {
-        kit.now += 1000.0;
-        kit.up(talk, ".", OLD.client + 64, OLD.server + 65, 0);
-        kit.down(talk, ".", OLD.server + 65, OLD.client + 65, 0);
-        kit.dropped("loss");
-    }
-    let c = kit.of(talk);
-    c.client_state = String::new();
-    c.ended = "timeout".into();
-    let found = told(&kit, connection_timed_out::KIND).expect("the finding");
-    let (_, said) = found.summary.split_once(": ").expect("two halves");
-    assert_eq!(
-        said,
-        "client sent a keepalive 2 times in 1.00 s. All of it came to web1, and nothing that web1 said came back: dropped (loss)."
-    );
 }
 
 #[test]

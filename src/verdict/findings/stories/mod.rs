@@ -10,6 +10,7 @@ mod links;
 mod network;
 pub(in crate::verdict::findings) mod nodes;
 mod requests;
+mod timeouts;
 pub(in crate::verdict::findings) mod ways;
 
 pub(super) use balancers::behind_a_header;
@@ -24,6 +25,7 @@ use links::*;
 use network::*;
 use nodes::*;
 use requests::*;
+use timeouts::*;
 use ways::*;
 
 /// A kind, its story (`true`: as it happened), and what else the story shows.
