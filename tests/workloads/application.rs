@@ -46,6 +46,7 @@ fn a_cookie_keeps_a_client_with_its_target_for_as_long_as_it_asks_and_the_target
     let body = format!(
         "time_scale: 10\n{network}steps:\n  \
          - load: {{ as: curl, from: client, to: app, request: {{ times: 6, every: 1s, cookies: true }}, timeout: 20s, background: true }}\n  \
+         - wait_until: {{ that: 'hosts.fast.requests.size() + hosts.slow.requests.size() >= 1', timeout: 5s }}\n  \
          - load: {{ as: plain, from: client, to: app, request: {{ times: 6 }}, timeout: 20s }}\n  \
          - wait: 10ms\n  \
          - wait_until: {{ that: 'curl.status[\"200\"] == 6', timeout: 20s }}\n"
@@ -63,7 +64,7 @@ fn a_cookie_keeps_a_client_with_its_target_for_as_long_as_it_asks_and_the_target
             requests.expect("a list").len()
         })
     };
-    // One of the two has all six of the client's, and both share those that bring no cookie.
+    // One of the two has all six of the client's, the first of which took its turn, and both share those that bring no cookie.
     let mut kept = served("kept");
     kept.sort_unstable();
     assert_eq!(kept, [3, 9]);
