@@ -168,3 +168,27 @@ steps:
     assert_eq!(case.sockets("web", "LISTEN"), 0);
     assert_eq!(case.sockets("web", "ESTABLISHED"), 2);
 }
+
+#[test]
+fn a_socket_is_that_of_the_latest_connection_between_its_ends() {
+    let Some(case) = once(
+        "
+hosts:
+  client: {}
+  web: { serve: { 80: echo } }
+steps:
+  - connect: { as: first, from: client, to: web, source_port: 40000 }
+  - close: { over: first }
+  - wait: { for: 1200ms }
+  - connect: { as: second, from: client, to: web, source_port: 40000 }
+",
+    ) else {
+        return;
+    };
+    // The port was bound, and there are timestamps: TIME_WAIT gives way after a second.
+    has(
+        case.connection("second"),
+        json!({ "client_state": "ESTABLISHED" }),
+    );
+    has(case.connection("first"), json!({ "client_state": "" }));
+}

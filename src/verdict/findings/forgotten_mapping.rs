@@ -8,7 +8,7 @@
 use super::idle_expiry::KIND;
 use super::{CITED, counters, distinct, lapse, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, delivered, ip};
+use crate::verdict::trace::{Trace, delivered, ip};
 use std::collections::BTreeMap;
 
 /// Silence before it, ms: timeouts of connection tracking are whole seconds.
@@ -26,8 +26,7 @@ struct Late<'a> {
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let evidence = trace.evidence;
     let packets = &evidence.packets;
-    let journeys = trace.journeys();
-    let late = late(trace, &journeys);
+    let late = late(trace);
     let (connection, first) = late.iter().next()?;
     let packet = &packets[first.came[0]];
     let unheard = evidence.hosts.get(first.router);
@@ -67,12 +66,12 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 }
 
 /// By connection of a host behind a router.
-fn late<'a>(trace: &Trace<'a>, journeys: &[Journey]) -> BTreeMap<usize, Late<'a>> {
+fn late<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Late<'a>> {
     let evidence = trace.evidence;
     let packets = &evidence.packets;
     let mut passed: BTreeMap<usize, f64> = BTreeMap::new();
     let mut late: BTreeMap<usize, Late<'_>> = BTreeMap::new();
-    for journey in journeys {
+    for journey in trace.journeys() {
         let Some(connection) = journey.connection else {
             continue;
         };

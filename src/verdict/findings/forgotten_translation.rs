@@ -144,7 +144,7 @@ impl<'a> Book<'a> {
         if packets.iter().any(|packet| packet.follows.is_some()) {
             for journey in trace.journeys() {
                 if let Some(connection) = journey.connection {
-                    book.follow(packets, &journey, connection);
+                    book.follow(packets, journey, connection);
                 }
             }
         }

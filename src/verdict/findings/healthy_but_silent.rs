@@ -98,7 +98,7 @@ fn flow<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<&'a Flow>
 
 /// Connections whose targets spoke, also where nobody on the way knew whose words they were.
 fn astray(trace: &Trace) -> HashSet<usize> {
-    let journeys = trace.journeys().into_iter();
+    let journeys = trace.journeys().iter();
     let spoke = journeys.filter(|journey| {
         let sent = &trace.evidence.packets[journey.stretches[0].sent];
         !journey.toward_target && sent.len > 0

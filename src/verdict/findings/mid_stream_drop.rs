@@ -9,7 +9,7 @@
 use super::{CITED, count, distinct, item, lapse, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, delivered, ip, is_reset, is_syn};
+use crate::verdict::trace::{Trace, delivered, ip, is_reset, is_syn};
 use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "mid-stream-drop";
@@ -110,9 +110,8 @@ fn forgotten<'a>(trace: &Trace<'a>) -> Vec<Forgotten<'a>> {
     if !evidence.hosts.keys().any(|host| tracks(host)) {
         return Vec::new();
     }
-    let journeys = trace.journeys();
-    let passing = passing(trace, &journeys);
-    let ways = ways(trace, &journeys);
+    let passing = passing(trace);
+    let ways = ways(trace);
     // Where its rules let others through to the same place.
     let open: HashSet<(&str, &str)> = ways
         .iter()
@@ -163,10 +162,10 @@ fn in_vain(packets: &[Packet], lost: Vec<usize>) -> Vec<usize> {
 }
 
 /// When each host passed on a packet last, whosever it was.
-fn passing<'a>(trace: &Trace<'a>, journeys: &[Journey]) -> BTreeMap<&'a str, f64> {
+fn passing<'a>(trace: &Trace<'a>) -> BTreeMap<&'a str, f64> {
     let packets = &trace.evidence.packets;
     let mut last: BTreeMap<&str, f64> = BTreeMap::new();
-    for journey in journeys {
+    for journey in trace.journeys() {
         for stretch in journey.stretches.iter().skip(1) {
             let packet = &packets[stretch.sent];
             let t = last.entry(packet.sender.as_str()).or_default();
@@ -177,10 +176,10 @@ fn passing<'a>(trace: &Trace<'a>, journeys: &[Journey]) -> BTreeMap<&'a str, f64
 }
 
 /// By connection and host that its packets came to on their way to another: what became of them there.
-fn ways<'a>(trace: &Trace<'a>, journeys: &[Journey]) -> BTreeMap<(usize, &'a str), Way> {
+fn ways<'a>(trace: &Trace<'a>) -> BTreeMap<(usize, &'a str), Way> {
     let packets = &trace.evidence.packets;
     let mut ways: BTreeMap<(usize, &str), Way> = BTreeMap::new();
-    for journey in journeys {
+    for journey in trace.journeys() {
         let began = &packets[journey.stretches[0].sent];
         let Some(connection) = journey.connection.filter(|_| began.protocol == "tcp") else {
             continue;

@@ -95,7 +95,7 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
         journey.connection.map(|c| hosts.map(move |host| (c, host)))
     });
     let on_the_way: HashSet<(usize, &str)> = passed_on.flatten().collect();
-    for journey in &journeys {
+    for journey in journeys {
         let Some(connection) = journey.connection.filter(|c| is_one_stream(trace, *c)) else {
             continue;
         };

@@ -4,7 +4,7 @@
 use super::{CITED, counters, distinct, first_few, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, answer, is_reset};
+use crate::verdict::trace::{Trace, answer, is_reset};
 
 pub(super) const KIND: &str = "refused";
 
@@ -19,23 +19,19 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut by_reset = Ways::default();
     let mut by_error = Ways::default();
     let mut unseen = Ways::default();
-    let mut journeys: Option<Vec<Journey>> = None;
     for connection in refused.iter().copied() {
         match (reset(trace, connection), error(trace, connection)) {
             (Some(rst), _) => by_reset.add(connection, Some(Answer::of(trace, rst))),
             (None, Some(error)) => by_error.add(connection, Some(Answer::of(trace, error))),
             // What hosts behind one router say to each other never comes into the network.
-            (None, None) => {
-                let journeys = journeys.get_or_insert_with(|| trace.journeys());
-                match (
-                    reset_inside(trace, journeys, connection),
-                    error_inside(trace, connection),
-                ) {
-                    (Some(rst), _) => by_reset.add(connection, Some(rst)),
-                    (None, Some(error)) => by_error.add(connection, Some(error)),
-                    (None, None) => unseen.add(connection, None),
-                }
-            }
+            (None, None) => match (
+                reset_inside(trace, connection),
+                error_inside(trace, connection),
+            ) {
+                (Some(rst), _) => by_reset.add(connection, Some(rst)),
+                (None, Some(error)) => by_error.add(connection, Some(error)),
+                (None, None) => unseen.add(connection, None),
+            },
         }
     }
     let mut said = Vec::new();
@@ -189,14 +185,10 @@ fn reset(trace: &Trace, connection: usize) -> Option<usize> {
 }
 
 /// The RST that a device inside a host saw.
-fn reset_inside<'a>(
-    trace: &Trace<'a>,
-    journeys: &[Journey],
-    connection: usize,
-) -> Option<Answer<'a>> {
-    let mut own = journeys
-        .iter()
-        .filter(|journey| journey.connection == Some(connection) && !journey.toward_target);
+fn reset_inside<'a>(trace: &Trace<'a>, connection: usize) -> Option<Answer<'a>> {
+    let journeys = trace.journeys().iter();
+    let mut own =
+        journeys.filter(|journey| journey.connection == Some(connection) && !journey.toward_target);
     own.find_map(|journey| {
         let answer = Answer::seen(trace, journey.stretches[0].sent);
         is_reset(answer.made).then_some(answer)

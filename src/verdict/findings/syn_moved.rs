@@ -119,7 +119,7 @@ fn syns<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Vec<Came<'a>>> {
                 t: packets[sent].t,
                 seq: packets[sent].seq,
                 sent,
-                by: passed_on(trace, &journey),
+                by: passed_on(trace, journey),
             });
         }
     }

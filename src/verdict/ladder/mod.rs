@@ -61,7 +61,7 @@ pub fn rows_of(evidence: &Evidence, connections: Vec<usize>, found: &[Finding]) 
     let mut wanted = connections;
     let mut seen = HashSet::new();
     wanted.retain(|c| seen.insert(*c) && journeys.iter().any(|j| j.connection == Some(*c)));
-    let telling = choice::of_packets(&journeys, &wanted, found);
+    let telling = choice::of_packets(journeys, &wanted, found);
     let nothing = wanted.is_empty() && telling.is_empty();
     let owned = journeys.iter().filter(|j| j.connection.is_some());
     let owned: HashSet<usize> = owned.flat_map(Journey::records).collect();
@@ -71,15 +71,15 @@ pub fn rows_of(evidence: &Evidence, connections: Vec<usize>, found: &[Finding]) 
     strays.sort_unstable();
     let Some(told) = programs::told(&trace, nothing, &strays) else {
         wanted.extend(telling);
-        return drawn(&trace, &journeys, wanted, &cited);
+        return drawn(&trace, journeys, wanted, &cited);
     };
     let trace = Trace::new(&told.evidence);
     let journeys = trace.journeys();
-    wanted.extend(choice::of_packets(&journeys, &wanted, found));
+    wanted.extend(choice::of_packets(journeys, &wanted, found));
     let first = told.first.filter(|c| !wanted.contains(c));
     let first: Vec<usize> = first.collect();
     wanted.extend(first);
-    drawn(&trace, &journeys, wanted, &cited)
+    drawn(&trace, journeys, wanted, &cited)
 }
 
 /// The rows of connections that have some, and of what else is cited.

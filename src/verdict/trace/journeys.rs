@@ -46,7 +46,11 @@ type Ends<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 impl Trace<'_> {
     /// Every packet that is no health check, in the order of sending.
-    pub fn journeys(&self) -> Vec<Journey> {
+    pub fn journeys(&self) -> &[Journey] {
+        self.journeys.get_or_init(|| self.whole_ways())
+    }
+
+    fn whole_ways(&self) -> Vec<Journey> {
         let mut journeys = self.joined();
         let packets = &self.evidence.packets;
         journeys.sort_by(|a, b| {

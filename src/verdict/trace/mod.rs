@@ -32,6 +32,7 @@ use beyond::Beyond;
 use index::Index;
 use numbers::{Space, Spaces, place, use_up};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// A packet from its sending to its end: one record, or two or more of a packet held by links.
 pub struct Passage {
@@ -110,6 +111,8 @@ pub struct Trace<'a> {
     /// For each connection those that the target cannot tell from it, itself left out.
     lookalikes: HashMap<usize, Vec<usize>>,
     beyond: Beyond<'a>,
+    /// Put together when somebody asks first: many findings do, and many labs have none that does.
+    journeys: OnceLock<Vec<Journey>>,
 }
 
 impl<'a> Trace<'a> {
@@ -126,6 +129,7 @@ impl<'a> Trace<'a> {
             challenges: Vec::new(),
             lookalikes: index.lookalikes(&beyond),
             beyond,
+            journeys: OnceLock::new(),
             legs: index.legs,
         };
         trace.number();

@@ -186,7 +186,8 @@ fn a_packet_of_ends_used_twice_is_of_the_connection_started_last_before_it() {
         packets: vec![seen(0, 0.5), seen(1, 100.5)],
         ..Evidence::default()
     };
-    let journeys = Trace::new(&evidence).journeys();
+    let trace = Trace::new(&evidence);
+    let journeys = trace.journeys();
     let whose: Vec<_> = journeys.iter().map(|journey| journey.connection).collect();
     assert_eq!(whose, [Some(1), Some(0)]);
 }
