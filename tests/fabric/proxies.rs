@@ -151,15 +151,20 @@ fn weighing(weights: [u16; 2]) -> Config {
 
 #[test]
 fn requests_are_spread_over_groups_by_weight() {
-    let draws = |weights| {
-        let mut net = Net::new(weighing(weights));
+    let of = |config| {
+        let mut net = Net::new(config);
         let draws = (0..1000).filter_map(|_| net.fabric.next_group(AT_A));
         let (first, second): (Vec<_>, Vec<_>) = draws.partition(|group| *group == GroupId(0));
         (first.len(), second.len())
     };
-    let (first, second) = draws([80, 20]);
-    assert!((150..250).contains(&second), "{first} and {second}");
-    assert_eq!(first + second, 1000);
+    let draws = |weights| of(weighing(weights));
+    // A group without targets keeps its share: nothing fails over to another.
+    let mut empty = weighing([80, 20]);
+    empty.groups[1].targets.clear();
+    for (first, second) in [draws([80, 20]), of(empty)] {
+        assert!((150..250).contains(&second), "{first} and {second}");
+        assert_eq!(first + second, 1000);
+    }
     assert_eq!(draws([1, 0]), (1000, 0));
     assert_eq!(draws([0, 0]), (0, 0));
     let mut net = Net::new(weighing([1, 1]));

@@ -9,7 +9,7 @@ use super::super::listener::{Candidate, Listening};
 use super::super::metric::Metric;
 use super::super::random;
 use super::super::targets::{Scope, Standing};
-use super::Balancers;
+use super::{Balancers, State};
 use crate::packet::Headers;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -39,13 +39,16 @@ pub struct Assigned {
     pub fail_open: bool,
 }
 
+/// Where a proxy takes connections; none: it has no such listener any more.
+fn listener(balancers: &[State], at: Place) -> Option<&Listening> {
+    let mut listeners = balancers[usize::from(at.balancer.0)].listeners.iter();
+    listeners.find(|one| one.port == at.port && one.protocol == Protocol::Tcp)
+}
+
 impl Balancers {
     /// The target whose turn it is, of one of the groups that a proxy's listener forwards to.
     pub fn next_target(&mut self, at: Place, group: GroupId) -> Option<Assigned> {
-        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
-        let listener = listeners
-            .iter()
-            .find(|listener| listener.port == at.port && listener.protocol == Protocol::Tcp)?;
+        let listener = listener(&self.balancers, at)?;
         let turn = self.turns.entry((at, group)).or_default();
         let (candidate, fail_open) = listener.rotate(at.zonal, group, *turn)?;
         *turn = turn.wrapping_add(1);
@@ -59,10 +62,7 @@ impl Balancers {
     /// The group of the next request at a proxy's listener, drawn by the weights of its groups. None: there is no such listener, or none
     /// of its groups has any weight.
     pub fn next_group(&mut self, at: Place) -> Option<GroupId> {
-        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
-        let mut listeners = listeners.iter();
-        let listener =
-            listeners.find(|one| one.port == at.port && one.protocol == Protocol::Tcp)?;
+        let listener = listener(&self.balancers, at)?;
         let draw = self.draws.entry(at).or_default();
         let words = [
             u64::from(at.balancer.0),
@@ -82,10 +82,7 @@ impl Balancers {
         group: GroupId,
         bound: Option<SocketAddrV4>,
     ) -> Vec<Assigned> {
-        let listeners = &self.balancers[usize::from(at.balancer.0)].listeners;
-        let mut listeners = listeners.iter();
-        let listens = |one: &&Listening| one.port == at.port && one.protocol == Protocol::Tcp;
-        let Some(listener) = listeners.find(listens) else {
+        let Some(listener) = listener(&self.balancers, at) else {
             return Vec::new();
         };
         let turn = self.turns.entry((at, group)).or_default();
