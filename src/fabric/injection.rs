@@ -22,8 +22,8 @@ pub enum Stray {
 
 impl Fabric {
     /// Sends a client's end one segment more from where its last one came from, `beyond` bytes after the last one's end,
-    /// which SYN and FIN count for (RFC 9293 section 3.4). False when nothing has come to that end yet, or its records
-    /// were cut.
+    /// which SYN and FIN count for (RFC 9293 section 3.4). What was due before is done first. False when nothing has come to
+    /// that end yet, or its records were cut.
     pub fn inject(
         &mut self,
         now: Duration,
@@ -32,6 +32,7 @@ impl Fabric {
         stray: Stray,
         out: &mut impl Output,
     ) -> bool {
+        self.advance(now, out);
         let Some(end) = self.stand_ins.inside(end) else {
             return false;
         };
@@ -70,9 +71,10 @@ impl Fabric {
             header: VnetHeader::default(),
             packet: &mut packet,
         };
-        let packet = self.receive(now, sender, frame, out);
-        let what = Marked::Injected;
+        // Nothing is due any more that would take this number. A record that takes the last place in the books has its mark in them.
+        let (packet, what) = (self.ledger.numbered(), Marked::Injected);
         self.ledger.mark(Mark { packet, what });
+        self.receive(now, sender, frame, out);
         true
     }
 

@@ -102,7 +102,7 @@ impl Ledger {
         &self.marks
     }
 
-    /// Says it of a packet that has just come in; of one without a record it is of no use.
+    /// Says it of a packet that has no record yet; where that is not kept it is of no use.
     pub fn mark(&mut self, mark: Mark) {
         if self.records.len() < self.limit {
             self.marks.push(mark);

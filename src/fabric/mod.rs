@@ -224,7 +224,7 @@ impl Fabric {
         fabric
     }
 
-    /// Takes a packet that a host sent. What was due before is done first. Gives the packet's number.
+    /// Takes a packet that a host sent. What was due before is done first.
     ///
     /// Panics when the configuration has no such port.
     pub fn receive(
@@ -233,7 +233,7 @@ impl Fabric {
         from: PortId,
         frame: Frame<'_>,
         out: &mut impl Output,
-    ) -> u64 {
+    ) {
         self.now = self.now.max(now);
         let nanos = nanos(self.now);
         if nanos < self.quiet_until {
@@ -248,7 +248,6 @@ impl Fabric {
         if !self.takes_short_way((id, from, guess), nanos, &header, packet, out) {
             self.enter((id, from), header, packet, out);
         }
-        id
     }
 
     /// Has fetched from memory what packets will need that are received next, at most 64 of them. It changes nothing but the

@@ -112,6 +112,23 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     assert_eq!(came.headers().seq, 9102);
 }
 
+/// The mark is kept with its record, and the last place in the books is one.
+#[test]
+fn an_injected_segment_is_marked_where_it_has_a_record() {
+    let books = |limit| {
+        let mut config = one_target();
+        config.record_limit = limit;
+        let mut net = Net::new(config);
+        let client = end(CLIENT_IP, 40_000);
+        net.connect(CLIENT, client, end(FRONT_A, 80), 1);
+        inject(&mut net, client).expect("a packet");
+        (net.fabric.records().len(), net.fabric.marks().len())
+    };
+    let (all, _) = books(100);
+    assert_eq!(books(all), (all, 1));
+    assert_eq!(books(all - 1), (all - 1, 0));
+}
+
 /// Where a link cut the last one its end is that of its last fragment.
 #[test]
 fn a_segment_is_injected_behind_all_fragments() {
