@@ -111,12 +111,9 @@ fn option_at(options: &[u8], at: usize) -> Option<Range<usize>> {
         0 => return None,
         NOP => 1,
         // The length counts kind and length themselves.
-        _ => usize::from(*options.get(at + 1)?),
+        _ => Some(usize::from(*options.get(at + 1)?)).filter(|len| *len >= 2)?,
     };
-    let place = at..at + len;
-    (len == 1 && options[at] == NOP || len >= 2)
-        .then_some(place)
-        .filter(|place| place.end <= options.len())
+    Some(at..at + len).filter(|place| place.end <= options.len())
 }
 
 /// The blocks of a SACK option (RFC 2018), of which a segment has room for four.
