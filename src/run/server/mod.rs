@@ -235,7 +235,7 @@ impl Servers {
     }
 
     /// From now on the HTTP server of a port answers with this status.
-    pub fn say(&self, port: u16, status: u16) {
+    pub fn answer_with(&self, port: u16, status: u16) {
         locked(&self.shared.statuses).insert(port, status);
     }
 

@@ -97,7 +97,7 @@ impl Story {
         });
         let cleared = try_join_all(nodes).await?.into_iter().sum();
         for (node, port, status) in kube_proxy.checks_without(&gone) {
-            self.servers[node.0 as usize].say(port, status);
+            self.servers[node.0 as usize].answer_with(port, status);
         }
         Ok(cleared)
     }
