@@ -188,7 +188,35 @@ steps:
     // The port was bound, and there are timestamps: TIME_WAIT gives way after a second.
     has(
         case.connection("second"),
-        json!({ "client_state": "ESTABLISHED" }),
+        json!({ "client_state": "ESTABLISHED", "server_state": "ESTABLISHED" }),
     );
-    has(case.connection("first"), json!({ "client_state": "" }));
+    has(
+        case.connection("first"),
+        json!({ "client_state": "", "server_state": "" }),
+    );
+}
+
+/// A connection whose client has lost it stands at its server, where a later one between the same ends was not accepted.
+#[test]
+fn a_servers_socket_is_that_of_the_latest_connection_that_it_accepted() {
+    let Some(case) = once(
+        "
+hosts:
+  client: {}
+  web: { serve: { 80: echo } }
+steps:
+  - connect: { as: first, from: client, to: web, source_port: 40000 }
+  - power_off: client
+  - heal: { host: client }
+  - drop: { from: client, flags: R }
+  - connect: { as: second, from: client, to: web, source_port: 40000, timeout: 300ms }
+",
+    ) else {
+        return;
+    };
+    has(case.step("second"), json!({ "error": "deadline" }));
+    has(
+        case.connection("first"),
+        json!({ "client_state": "", "server_state": "ESTABLISHED" }),
+    );
 }

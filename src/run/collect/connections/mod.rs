@@ -181,7 +181,16 @@ impl<'a> Known<'a> {
         let host = Some(client.from.0 as usize).filter(|_| own);
         let server_name = server.map(|server| plan.hosts[server].name.as_str());
         let client_state = self.state(host, client.local, Some(client.to.address));
-        let server_state = self.state(server, at, seen);
+        // A server has a socket between two ends once: it is not this connection's where a later one was accepted there.
+        let latest = server.and_then(|server| served[server].latest(at?, seen?));
+        let is_anothers = latest.is_some_and(|latest| match accepted {
+            Some((ours, _)) => !Arc::ptr_eq(ours, latest),
+            None => !own && latest.accepted > client.began + client.took,
+        });
+        let server_state = match is_anothers {
+            true => String::new(),
+            false => self.state(server, at, seen),
+        };
         // Who sends or believes a RST or FIN is not ESTABLISHED afterwards.
         let both_stand = [&client_state, &server_state]
             .iter()

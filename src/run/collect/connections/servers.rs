@@ -44,6 +44,13 @@ impl ByEnds {
             }
         })
     }
+
+    /// The last that was accepted between two ends: a socket there is its own.
+    pub(super) fn latest(&self, own: SocketAddr, peer: SocketAddr) -> Option<&Arc<Served>> {
+        let same = self.0.get(&(own, peer))?.iter();
+        same.map(|(served, _)| served)
+            .max_by_key(|served| served.accepted)
+    }
 }
 
 /// What became of the header that the server looked for.
