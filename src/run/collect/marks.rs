@@ -7,21 +7,19 @@ use std::collections::HashMap;
 
 /// Tells of each packet, with its first record, which SACK blocks it has and whether a step put it there.
 pub(super) fn tell(packets: &mut [Packet], marks: &[Mark]) {
-    if marks.is_empty() {
+    let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
+    for mark in marks {
+        of.entry(mark.packet as i64).or_default().push(mark.what);
+    }
+    if of.is_empty() {
         return;
     }
-    let mut first: HashMap<i64, usize> = HashMap::new();
-    for (record, packet) in packets.iter().enumerate() {
-        first.entry(packet.id).or_insert(record);
-    }
-    for mark in marks {
-        let record = first.get(&(mark.packet as i64));
-        let Some(packet) = record.and_then(|record| packets.get_mut(*record)) else {
-            continue;
-        };
-        match mark.what {
-            Marked::Sack(sack) => packet.sack = Some(blocks(&sack)),
-            Marked::Injected => packet.injected = true,
+    for packet in packets {
+        for what in of.remove(&packet.id).into_iter().flatten() {
+            match what {
+                Marked::Sack(sack) => packet.sack = Some(blocks(&sack)),
+                Marked::Injected => packet.injected = true,
+            }
         }
     }
 }
