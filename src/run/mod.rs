@@ -9,6 +9,7 @@ mod client;
 mod collect;
 mod counted;
 pub mod length;
+mod linger;
 mod live;
 pub mod need;
 mod probe;

@@ -7,12 +7,12 @@ use super::content::{Content, Malformed};
 use super::{Request, Served, Shared};
 use crate::plan::Http;
 use crate::run::counted::Counted;
+use crate::run::linger::linger;
 use crate::spec::HttpsOnly;
 use nix::sys::socket::Shutdown;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -33,7 +33,7 @@ pub(super) async fn plain(
 ) -> io::Result<()> {
     match answer(shared, &mut counted(stream, served), served, http).await? {
         End::Over => Ok(()),
-        End::Lingering => linger(stream, served).await,
+        End::Lingering => hear_out(stream, served).await,
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn secured(
     secured.shutdown().await?;
     match end {
         End::Over => Ok(()),
-        End::Lingering => linger(stream, served).await,
+        End::Lingering => hear_out(stream, served).await,
     }
 }
 
@@ -134,27 +134,10 @@ async fn answer(
     }
 }
 
-/// How long a server that has said its last word waits for more, and how long in all: nginx's `lingering_timeout` and
-/// `lingering_time`.
-const LINGERING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
-
-/// Closes for sending, and reads what still comes until the client closes (RFC 9112 section 9.6): a close with something unread
-/// resets, and takes back what the client has not had yet.
-async fn linger(stream: &TcpStream, served: &Served) -> io::Result<()> {
+/// Closes for sending, and reads what still comes until the client closes.
+async fn hear_out(stream: &TcpStream, served: &Served) -> io::Result<()> {
     nix::sys::socket::shutdown(stream.as_raw_fd(), Shutdown::Write)?;
-    let mut rest = counted(stream, served);
-    let until = Instant::now() + LINGERING.1;
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let limit = LINGERING
-            .0
-            .min(until.saturating_duration_since(Instant::now()));
-        match timeout(limit, rest.read(&mut buffer)).await {
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0)) | Err(_) => return Ok(()),
-            Ok(Err(error)) => return Err(error),
-        }
-    }
+    linger(counted(stream, served)).await
 }
 
 /// What comes next over a connection.

@@ -152,7 +152,8 @@ impl hyper::body::Body for Answering {
 }
 
 /// A connection whose bytes are noted. What the library that speaks HTTP says by itself to a client whose request it cannot read is
-/// left out, and so is the end that follows: the proxy says it in its own words.
+/// left out, and so is the end that follows: the proxy says it in its own words. It cannot be told from an answer before it that the
+/// client has not taken yet, and passes with that.
 pub(super) struct Noted<T> {
     pub(super) stream: T,
     pub(super) activity: Arc<Activity>,
@@ -205,7 +206,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // TLS takes more than it gets rid of.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.activity.state().full = flushed.is_pending();
+        ready!(flushed)?;
         let mut state = self.activity.state();
         state.owed &= state.answering;
         drop(state);

@@ -5,6 +5,7 @@ use super::answer::page;
 use super::meter::Meter;
 use super::upload::{Progress, Upload};
 use super::{Event, Failure, Proxy, Surroundings};
+use crate::run::linger::linger;
 use crate::run::proxy::relay::Side;
 use crate::run::proxy::{Journal, accept};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -15,8 +16,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
@@ -25,12 +25,6 @@ pub(super) const MOST_HEADERS: usize = 1000;
 
 /// How HTTP/2 begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
-
-/// For so long at most what a client still sends is read when it has its answer and no more is taken: the defaults of nginx
-/// (`lingering_time`, `lingering_timeout`), since AWS names none.
-const LINGERS: Duration = Duration::from_secs(30);
-/// For so long without a byte.
-const LINGERS_IN_SILENCE: Duration = Duration::from_secs(5);
 
 /// Says that a connection is over, when it is dropped.
 pub(super) struct Closed<S: Surroundings>(Arc<Proxy<S>>);
@@ -85,13 +79,13 @@ impl<S: Surroundings> Proxy<S> {
         }
     }
 
-    async fn carry<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    pub(super) async fn carry<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         self: Arc<Self>,
         stream: T,
         client: SocketAddrV4,
         _closed: Closed<S>,
     ) {
-        let _left = Left(&self, client);
+        let left = Left(&self, client);
         let (activity, meter) = (Activity::new(), Meter::new(Side::Client));
         let noted = Noted::new(stream, &activity, &meter);
         // What is known of the last request; none: nothing was asked.
@@ -140,28 +134,35 @@ impl<S: Surroundings> Proxy<S> {
         let parts = connection.into_parts();
         let last = last.lock().expect("no holder of this lock panics").take();
         let mut stream = parts.io.into_inner().stream;
-        match end {
-            End::Said if last.as_ref().is_none_or(|last| last.is_over()) => {}
-            End::Said => linger(stream).await,
+        let is_sending = match end {
+            End::Said => last.is_some_and(|last| !last.is_over()),
             End::Malformed => {
                 let why = match parts.read_buf.starts_with(PREFACE) {
                     true => Failure::Newer,
                     false => Failure::Malformed,
                 };
-                self.last_words(&mut stream, why).await;
-                linger(stream).await;
+                self.last_words(&mut stream, why).await
             }
-            End::Broken => {}
+            End::Broken => false,
             // In the middle of an answer there is no place for another one.
-            End::Idle if answering => {}
+            End::Idle if answering => false,
             // Between two requests a client owes nothing; before the first, and in the middle of one, it does.
-            End::Idle if last.is_some() && parts.read_buf.is_empty() => {}
-            End::Idle => self.last_words(&mut stream, Failure::Unfinished).await,
+            End::Idle if last.is_some() && parts.read_buf.is_empty() => false,
+            End::Idle => {
+                self.last_words(&mut stream, Failure::Unfinished).await;
+                false
+            }
+        };
+        // Nothing that still comes is for a target. The connection stands for as long as the client is heard out, and is counted.
+        drop(left);
+        if is_sending && let Err(error) = linger(stream).await {
+            tracing::debug!(%client, %error, "a client that is heard out");
         }
     }
 
-    /// The balancer's own answer to what is no request, or half of one. Nothing follows it.
-    async fn last_words(&self, stream: &mut (impl AsyncWrite + Unpin), why: Failure) {
+    /// The balancer's own answer to what is no request, or half of one. Nothing follows it. False: the client does not take it within
+    /// the idle timeout, or cannot.
+    async fn last_words(&self, stream: &mut (impl AsyncWrite + Unpin), why: Failure) -> bool {
         let status = self.status(why);
         self.surroundings.tell(Event::Own(status.as_u16()));
         let body = page(status);
@@ -170,9 +171,13 @@ impl<S: Surroundings> Proxy<S> {
              Connection: close\r\n\r\n{body}",
             body.len()
         );
-        let said = stream.write_all(head.as_bytes()).await;
-        let ended = stream.shutdown().await;
-        tracing::trace!(?said, ?ended, ?why, "last words");
+        let words = async {
+            stream.write_all(head.as_bytes()).await?;
+            stream.shutdown().await
+        };
+        let said = timeout(self.surroundings.limits().idle, words).await;
+        tracing::trace!(?said, ?why, "last words");
+        matches!(said, Ok(Ok(())))
     }
 }
 
@@ -186,18 +191,6 @@ enum End {
     Broken,
     /// It was idle for too long.
     Idle,
-}
-
-/// Reads and forgets what a client that has its last answer still sends, until it closes: a kernel resets a connection that is closed
-/// with something unread, and takes back what its client has not read yet.
-async fn linger(mut stream: impl AsyncRead + Unpin) {
-    let all = async {
-        let mut read = [0; 4096];
-        while let Ok(Ok(1..)) = timeout(LINGERS_IN_SILENCE, stream.read(&mut read)).await {}
-    };
-    if timeout(LINGERS, all).await.is_err() {
-        tracing::debug!("a client that does not stop sending");
-    }
 }
 
 /// Says that a client has gone, when it is dropped.

@@ -190,6 +190,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         limits: PATIENT,
         forwarded_for: ForwardedFor::default(),
         gone: gone.subscribe(),
+        left: AtomicUsize::new(0),
     };
     let proxy = Arc::new(Proxy::new(fake, 8080, None));
     let waiting = {
@@ -349,7 +350,7 @@ async fn a_client_that_does_not_finish_is_408_and_one_between_requests_is_closed
 #[tokio::test]
 async fn a_clients_connection_that_is_old_enough_ends_with_an_answer() {
     let limits = Limits {
-        client_keep_alive: Some(Duration::from_millis(200)),
+        client_keep_alive: Some(Duration::from_secs(2)),
         ..LIMITS
     };
     let (target, ..) = target(Vec::new()).await;
@@ -358,7 +359,7 @@ async fn a_clients_connection_that_is_old_enough_ends_with_an_answer() {
     let young = ask(&mut client, GET).await;
     assert!(!young.contains("connection: close"), "{young}");
     // It is not closed before: a request that crosses the end would be lost.
-    let nothing = timeout(Duration::from_millis(400), client.read_u8()).await;
+    let nothing = timeout(Duration::from_millis(2200), client.read_u8()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     let old = ask(&mut client, GET).await;
     assert_eq!(status(&old), "200");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::run::tls::{Versions, server, trusting_client};
 use rustls::pki_types::ServerName;
+use tokio::io::{BufWriter, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 fn given(head: &str) -> Option<&str> {
@@ -191,4 +192,56 @@ async fn who_speaks_no_tls_is_closed_and_one_who_says_nothing_as_well_in_time() 
     };
     timeout(PATIENCE, closed).await.expect("both are counted");
     assert_eq!(stand.count(|event| matches!(event, Event::Own(_))), 0);
+}
+
+const QUICK: Limits = Limits {
+    idle: Duration::from_millis(300),
+    ..LIMITS
+};
+
+#[tokio::test]
+async fn who_does_not_take_last_words_is_not_waited_for() {
+    let stand = Stand::with(Vec::new(), QUICK).await;
+    let (mut client, near) = duplex(64);
+    stand.carry(near);
+    let nonsense = client.write_all(b"non sense\r\n\r\n").await;
+    nonsense.expect("it is open");
+    stand.wait_for(Event::Closed).await;
+    assert_eq!(stand.count(|event| *event == Event::Own(400)), 1);
+}
+
+/// TLS takes an answer as a whole, and may not get rid of it.
+#[tokio::test]
+async fn who_does_not_take_an_answer_is_in_the_middle_of_it() {
+    let (target, ..) = target(Vec::new()).await;
+    let stand = Stand::with(vec![target], QUICK).await;
+    let (mut client, near) = duplex(64);
+    stand.carry(BufWriter::new(near));
+    let one_and_a_half = client.write_all(format!("{GET}GET / HT").as_bytes()).await;
+    one_and_a_half.expect("it is open");
+    // Its connection, and that to the target.
+    let closed = async {
+        while stand.count(|event| *event == Event::Closed) < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("both are closed");
+    assert_eq!(stand.count(|event| *event == Event::Own(408)), 0);
+}
+
+#[tokio::test]
+async fn who_is_heard_out_asks_for_nothing_any_more() {
+    let stand = Stand::with(Vec::new(), LIMITS).await;
+    let mut client = stand.connect().await;
+    let half = "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nhello";
+    assert_eq!(status(&ask(&mut client, half).await), "503");
+    let left = async {
+        while stand.proxy.surroundings.left.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, left).await.expect("it is over");
+    assert_eq!(stand.count(|event| *event == Event::Closed), 0);
+    drop(client);
+    stand.wait_for(Event::Closed).await;
 }

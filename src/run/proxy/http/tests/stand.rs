@@ -26,6 +26,8 @@ pub struct Fake {
     pub limits: Limits,
     pub forwarded_for: ForwardedFor,
     pub gone: watch::Receiver<bool>,
+    /// How many clients are over.
+    pub left: AtomicUsize,
 }
 
 /// A place among those that wait.
@@ -141,7 +143,9 @@ impl Surroundings for Fake {
         own.push((client, status));
     }
 
-    fn left(&self, _: SocketAddrV4) {}
+    fn left(&self, _: SocketAddrV4) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
 
     fn tell(&self, event: Event) {
         let mut told = self.told.lock().expect("no holder of this lock panics");
@@ -156,6 +160,7 @@ pub struct Stand {
     /// Who got which answer of the proxy's own.
     pub own: Arc<Mutex<Vec<(SocketAddrV4, u16)>>>,
     pub gone: watch::Sender<bool>,
+    pub proxy: Arc<Proxy<Fake>>,
 }
 
 impl Stand {
@@ -192,12 +197,14 @@ impl Stand {
             limits,
             forwarded_for,
             gone: gone.subscribe(),
+            left: AtomicUsize::new(0),
         };
         let proxy = Arc::new(Proxy::new(fake, 8080, tls));
         let (listener, address) = listen().await;
+        let serving = Arc::clone(&proxy);
         tokio::spawn(async move {
             while let Ok((stream, client)) = listener.accept().await {
-                tokio::spawn(Arc::clone(&proxy).serve(stream, v4(client)));
+                tokio::spawn(Arc::clone(&serving).serve(stream, v4(client)));
             }
         });
         Self {
@@ -205,7 +212,14 @@ impl Stand {
             told,
             own,
             gone,
+            proxy,
         }
+    }
+
+    /// A client at the other end of this.
+    pub fn carry(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let (proxy, client) = (&self.proxy, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
+        tokio::spawn(Arc::clone(proxy).carry(stream, client, proxy.closed()));
     }
 
     pub async fn connect(&self) -> TcpStream {
