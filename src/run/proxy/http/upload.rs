@@ -81,15 +81,12 @@ impl Body for Upload {
         let ended = self.content.is_end_stream();
         let mut state = self.progress.state();
         state.awaited = polled.is_pending();
-        match &polled {
-            Poll::Ready(Some(Err(error))) => {
-                state.broken = Some(match is_nonsense(error) {
-                    true => Failure::Malformed,
-                    false => Failure::CutShort,
-                });
-            }
-            Poll::Ready(None) => state.over = true,
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => state.over |= ended,
+        state.over |= ended || matches!(polled, Poll::Ready(None));
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            state.broken = Some(match is_nonsense(error) {
+                true => Failure::Malformed,
+                false => Failure::CutShort,
+            });
         }
         drop(state);
         polled
