@@ -4,7 +4,8 @@
 //! ("Edit target group attributes", sticky sessions). A classic balancer gives it with the first answer and with none that follow, so that
 //! requests do not put its end off; an application balancer with each. Whether it has expired is the client's business. It
 //! names a target at a port: behind another port it means nothing. What AWS writes into it is not documented; here it is the
-//! target's address and port, in hexadecimal.
+//! target's address and port, in hexadecimal. Left out: AWSALBCORS, which an application balancer gives besides for requests from pages of
+//! other sites. Where AWSALB has `Expires` on AWS it has `MAX-AGE` here.
 
 use hyper::header::{COOKIE, HeaderMap, HeaderValue};
 use std::net::{Ipv4Addr, SocketAddrV4};
