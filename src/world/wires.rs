@@ -42,18 +42,24 @@ impl World {
         Ok(())
     }
 
-    /// Ends a host's TCP sockets but those that listen, where the kernel can (see `tcp_sockets`), and empties its table of connection
-    /// tracking. With its ways out cut nobody hears of it.
+    /// Ends a host's TCP sockets but those that listen, where the kernel can (see `tcp_sockets`). With its ways out cut nobody hears of
+    /// it.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub async fn end_sockets(&self, host: HostId) -> Result<(), Error> {
+        let host = self.host(host);
+        let ended = host.namespace.call(tcp_sockets::end_tcp_sockets).await;
+        ended.map_err(|error| Error::io("end TCP sockets", &error).on(&host.name))
+    }
+
+    /// Empties a host's table of connection tracking.
     ///
     /// # Errors
     /// What the kernel refused.
     pub async fn forget_connections(&self, host: HostId) -> Result<(), Error> {
         let host = self.host(host);
-        let forget = || {
-            tcp_sockets::end_tcp_sockets();
-            tracked::forget_all()
-        };
-        let forgotten = host.namespace.call(forget).await;
+        let forgotten = host.namespace.call(tracked::forget_all).await;
         forgotten.map_err(|error| {
             Error::io("empty the table of connection tracking", &error)
                 .on(&host.name)

@@ -70,6 +70,9 @@ impl Story {
             }
         }
         let fault = self.order(&hosts, Order::Vanish).await;
+        for host in &hosts {
+            self.world.end_sockets(*host).await?;
+        }
         self.forget(&hosts).await?;
         Ok((fault, Detail::Plain))
     }
@@ -80,7 +83,7 @@ impl Story {
             return Ok(());
         }
         let hosts = self.plan.on_machines(&[machine]);
-        // Steps of a host without power send to nobody, and its kernel tracks that all the same.
+        // Steps of a host without power send to nobody, and its kernel tracks that all the same. What they opened goes on.
         self.forget(&hosts).await?;
         self.wire(machine, true).await?;
         let keep = |dead: &mut HashSet<HostId>| dead.retain(|host| !hosts.contains(host));
@@ -108,6 +111,14 @@ impl Story {
     /// True of a host without power.
     pub(super) fn is_dead(&self, host: HostId) -> bool {
         self.memory.dead.borrow().contains(&host)
+    }
+
+    /// Waits until a host has power.
+    pub(super) async fn lives(&self, host: HostId) {
+        let mut dead = self.memory.dead.subscribe();
+        dead.wait_for(|dead| !dead.contains(&host))
+            .await
+            .expect("its sender is the story's");
     }
 
     /// Waits until a host has no power.

@@ -11,7 +11,6 @@ use crate::world::socket::ClientOptions;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -76,12 +75,14 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
         };
         loop {
             tokio::select! {
+                // Without power nothing begins, whatever is due with it.
+                biased;
+                () = &mut dark => break 'turns,
                 Some((which, outcome)) = running.next() => {
                     done.push((which, outcome));
                     if rate.is_none() && which == turn { break; }
                 }
                 () = sleep_until(next) => break,
-                () = &mut dark => break 'turns,
             }
         }
     }
@@ -94,9 +95,7 @@ async fn from_one(story: &Story, number: usize, dial: &Dial) -> Vec<(Client, Tal
 
 /// Waits until a host's power goes. What begins without power goes on, and reaches nobody.
 async fn loses_power(story: &Story, host: HostId) {
-    if story.is_dead(host) {
-        pending::<()>().await;
-    }
+    story.lives(host).await;
     story.dies(host).await;
 }
 

@@ -12,6 +12,7 @@ mod socket;
 pub use socket::{TcpInfo, TcpListener, TcpSocket, state_name};
 
 use super::error::Error;
+use std::io;
 
 /// All TCP sockets of this thread's namespace but those that listen. An IPv4 connection of an IPv6 socket (a
 /// mapped address, RFC 4291 section 2.5.5.2) is shown as what it is on the wire.
@@ -25,11 +26,20 @@ pub fn tcp_sockets() -> Result<Vec<TcpSocket>, Error> {
     })
 }
 
-/// Ends all TCP sockets of this thread's namespace but those that listen, as when the power goes. A kernel that ends none keeps them.
-pub(super) fn end_tcp_sockets() {
-    if let Err(error) = by_diag::end_tcp_sockets() {
-        tracing::debug!(%error, "sockets are not ended");
-    }
+/// Ends all TCP sockets of this thread's namespace but those that listen, as when the power goes. A kernel that ends none, or not those in
+/// TIME_WAIT, keeps them.
+///
+/// # Errors
+/// What the kernel said otherwise.
+pub(super) fn end_tcp_sockets() -> io::Result<()> {
+    by_diag::end_tcp_sockets().or_else(|error| match error.raw_os_error() {
+        // No sock_diag, or none for TCP.
+        Some(libc::ENOENT | libc::EPROTONOSUPPORT) => {
+            tracing::debug!(%error, "sockets are not ended");
+            Ok(())
+        }
+        _ => Err(error),
+    })
 }
 
 /// The listening TCP sockets of this thread's namespace, in the order of their ends.
