@@ -110,6 +110,33 @@ steps:
     has(case.step("left"), json!({ "stdout": "" }));
 }
 
+/// It reaches nobody, and goes on when the power is back; what a load goes on with then ends with the next power cut.
+#[test]
+fn what_begins_without_power_is_not_ended_by_its_return() {
+    let Some(case) = once(
+        r#"
+hosts:
+  client: {}
+  web: { serve: { 80: echo, 81: echo } }
+steps:
+  - power_off: client
+  - load: { as: call, from: client, to: "web:80", timeout: 20s, background: true }
+  - load: { as: calls, from: client, to: "web:81", connections: 1000, rate: 50, background: true }
+  - wait_until: { as: dark, that: 'hosts.client.sockets.exists(s, s.state == "SYN_SENT" && s.remote.endsWith(":80"))', timeout: 10s }
+  - heal: { as: back, host: client }
+  - wait_until: { as: there, that: 'call.connected == 1 && hosts.client.sockets.exists(s, s.remote.endsWith(":81"))', timeout: 10s }
+  - power_off: client
+  - wait_until: { as: over, that: "calls.attempts > 0", timeout: 10s }
+"#,
+    ) else {
+        return;
+    };
+    for step in ["dark", "call", "there", "over"] {
+        fine(case.step(step));
+    }
+    assert!(case.step("calls")["attempts"].as_i64() < Some(1000));
+}
+
 #[test]
 fn who_looks_at_a_reset_connection_takes_no_error_from_who_uses_it() {
     let Some(case) = once(
