@@ -8,7 +8,7 @@ use super::{cite, counters, distinct, name_all, quoted};
 use crate::evidence::Connection;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_later_fragment};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "stale-connection";
 
@@ -34,7 +34,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             connection.client_state.as_str(),
             "ESTABLISHED" | "FIN_WAIT2"
         );
-        if open && (!owns || gone(&connection.server_state)) {
+        if open && (!owns || gone(&connection.server_state)) && !was_told(trace, i) {
             at_client.push(i);
         } else if owns
             && connection.server_state == "ESTABLISHED"
@@ -148,6 +148,20 @@ fn said_goodbye(trace: &Trace, connection: usize) -> bool {
         trace.passages[*p].toward_target
             && trace.sent(*p).flags.contains(['F', 'R'])
             && trace.ended(*p).fate == "forwarded"
+    })
+}
+
+/// The client's kernel has acknowledged the server's FIN: tables of sockets are looked at one after the other, and the
+/// client's was before it came.
+fn was_told(trace: &Trace, connection: usize) -> bool {
+    let mut ends = HashSet::new();
+    trace.by_connection[connection].iter().any(|p| {
+        let sent = trace.sent(*p);
+        let toward_target = trace.passages[*p].toward_target;
+        if !toward_target && sent.flags.contains('F') {
+            ends.insert((sent.seq + sent.len + 1) & 0xffff_ffff);
+        }
+        toward_target && sent.flags.contains('.') && ends.contains(&sent.ack)
     })
 }
 

@@ -44,6 +44,19 @@ fn a_server_that_nobody_told_is_stale_until_the_goodbye_arrives() {
 }
 
 #[test]
+fn a_client_that_has_acknowledged_the_servers_fin_is_not_stale_whatever_its_socket_was() {
+    let mut kit = harmless();
+    kit.of(0).client_state = "FIN_WAIT2".into();
+    kit.of(0).server_state = String::new();
+    kit.down(0, "F.", OLD.server + 65, OLD.client + 66, 0);
+    assert_eq!(kinds(&kit), ["stale-connection"]);
+    kit.up(0, ".", OLD.client + 66, OLD.server + 65, 0);
+    assert_eq!(kinds(&kit), ["stale-connection"]);
+    kit.up(0, ".", OLD.client + 66, OLD.server + 66, 0);
+    assert_eq!(kinds(&kit), [""; 0]);
+}
+
+#[test]
 fn the_host_whose_socket_it_is_is_named_and_not_the_target_that_passes_it_on() {
     let behind = |client: &str, server: &str| {
         let mut kit = harmless();
