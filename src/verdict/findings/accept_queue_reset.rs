@@ -8,7 +8,7 @@
 use super::{cite, count, counters, distinct, first_few, name_all};
 use crate::evidence::Connection;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_reset, is_syn_ack};
+use crate::verdict::trace::{Trace, is_reset, is_syn_ack, next};
 
 pub(super) const KIND: &str = "accept-queue-reset";
 
@@ -55,7 +55,7 @@ fn reset_unheard(trace: &Trace, connection: usize) -> Option<usize> {
     let passages = trace.by_connection[connection].iter().copied();
     let mut said = passages.filter(|p| !trace.passages[*p].toward_target);
     let first = said.by_ref().find(|p| is_syn_ack(trace.sent(*p)))?;
-    let begins = (trace.sent(first).seq + 1) & 0xffff_ffff;
+    let begins = next(trace.sent(first).seq);
     let says_more = |p: &usize| {
         let packet = trace.sent(*p);
         packet.len > 0 || packet.flags.contains(['F', 'R'])

@@ -5,10 +5,10 @@
 //! host with two gateways, two nodes of a cluster, a VIP on each of two routers. Not this: a host that sees both directions,
 //! or lets pass what it calls invalid.
 
-use super::{count, distinct, item, quoted};
+use super::{cite_records, count, distinct, item, quoted};
 use crate::evidence::{Evidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, ip, is_syn_ack};
+use crate::verdict::trace::{Trace, is_at, is_syn_ack};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "asymmetric-path";
@@ -44,10 +44,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     };
     let invalid = invalid(evidence, first.host);
     let lost: usize = halves.iter().map(|half| half.lost.len()).sum();
-    let mut packets: Vec<usize> = halves.iter().flat_map(|half| half.lost.clone()).collect();
-    packets.sort_unstable();
-    packets.dedup();
-    packets.truncate(super::CITED);
+    let packets = cite_records(halves.iter().flat_map(|half| half.lost.iter().copied()));
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
@@ -140,7 +137,7 @@ fn seen(evidence: &Evidence) -> HashMap<(&str, Stream<'_>), Seen> {
     let mut seen: HashMap<(&str, Stream<'_>), Seen> = HashMap::new();
     let is_of_another = |host: &str, end: &str| {
         let host = evidence.hosts.get(host);
-        host.is_some_and(|own| ![own.address.as_str(), own.ipv6.as_str()].contains(&ip(end)))
+        host.is_some_and(|own| !is_at(own, end))
     };
     let tcp = |packet: &&Packet| packet.protocol == "tcp" && !packet.probe;
     for (at, packet) in evidence.packets.iter().enumerate().filter(|(_, p)| tcp(p)) {

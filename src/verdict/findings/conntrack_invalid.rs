@@ -8,15 +8,13 @@
 //! Observed on: Kubernetes nodes with kube-proxy before 1.15, which lets INVALID packets pass to pods.
 
 use super::{cite, count, counters, distinct, hosts_at, name_all};
-use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered};
+use crate::verdict::trace::{Trace, ahead, delivered, end};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "conntrack-invalid";
 /// Further off than that, no window of these labs' connections reaches (Linux: `tcp_rmem`, 6 MiB at most).
 const OFF: i64 = 8 << 20;
-const NUMBERS: i64 = 1 << 32;
 
 /// A stray segment and the RST to it: passages.
 struct Stray {
@@ -104,28 +102,19 @@ fn strays(trace: &Trace) -> Vec<Stray> {
             }
             continue;
         }
-        let end = (packet.seq + length(packet)) % NUMBERS;
+        let end = end(packet);
         if packet.flags.contains('S') {
             streams.insert(stream, end);
         } else if let Some(last) = streams.get_mut(&stream) {
-            let off = (packet.seq - *last).rem_euclid(NUMBERS);
-            if !(OFF..NUMBERS - OFF).contains(&off) {
+            let off = ahead(packet.seq, *last).abs();
+            if off < OFF {
                 *last = end;
             } else if delivered(packet) && packet.flags.contains('.') {
-                astray.insert(stream, (passage, off.min(NUMBERS - off)));
+                astray.insert(stream, (passage, off));
             }
         }
     }
     found
-}
-
-/// In sequence numbers: SYN and FIN take one each.
-fn length(packet: &Packet) -> i64 {
-    let letters = packet
-        .flags
-        .chars()
-        .filter(|flag| matches!(flag, 'S' | 'F'));
-    packet.len + letters.count() as i64
 }
 
 #[cfg(test)]

@@ -11,14 +11,13 @@
 use super::{CITED, count, counters, distinct, join, lapse, name_all, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, is_reset, is_syn, is_syn_ack};
+use crate::verdict::trace::{Journey, Trace, ahead, end, is_reset, is_syn, is_syn_ack};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "forgotten-translation";
 
 /// What is sent again, or asks whether the other end is still there, is this far behind its stream at most.
 const BEHIND: i64 = 64 << 10;
-const NUMBERS: i64 = 1 << 32;
 
 /// Source and destination in one place.
 type Ends<'a> = (&'a str, &'a str);
@@ -152,12 +151,12 @@ impl<'a> Book<'a> {
     }
 
     fn follow(&mut self, packets: &'a [Packet], journey: &Journey, connection: usize) {
-        let first = &packets[journey.stretches[0].sent];
+        let first = &packets[journey.sent()];
         if first.protocol != "tcp" {
             return;
         }
         if is_reset(first) {
-            self.reset(first, journey.stretches[0].sent);
+            self.reset(first, journey.sent());
             return;
         }
         for (place, stretch) in journey.stretches.iter().enumerate() {
@@ -289,18 +288,6 @@ impl<'a> Book<'a> {
     }
 }
 
-/// By how much a number is ahead of another one.
-fn ahead(one: i64, other: i64) -> i64 {
-    (one - other + NUMBERS / 2).rem_euclid(NUMBERS) - NUMBERS / 2
-}
-
-/// The number behind a packet: SYN and FIN take one each.
-fn end(packet: &Packet) -> i64 {
-    let letters = packet.flags.chars();
-    let letters = letters.filter(|flag| matches!(flag, 'S' | 'F')).count();
-    (packet.seq + packet.len + letters as i64).rem_euclid(NUMBERS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::recognise;
@@ -326,32 +313,35 @@ mod tests {
         assert_eq!(packets.len(), 3);
     }
 
+    fn ends_with(way: impl Fn(&mut Node), part: &str) {
+        let mut node = Node::serving();
+        way(&mut node);
+        let (summary, _) = told(&node).expect("the finding");
+        assert!(summary.ends_with(part), "{summary}");
+    }
+
     #[test]
     fn a_segment_that_comes_from_another_port() {
-        let mut node = Node::serving();
-        node.toward(3000.0, "P.", (1, 64), ("web1", "10.0.0.5:1234"));
-        let (summary, _) = told(&node).expect("the finding");
-        let part = "was translated anew, and left with the source 10.0.0.5:1234 instead of 198.51.100.7:40001.";
-        assert!(summary.ends_with(part), "{summary}");
+        ends_with(
+            |node| node.toward(3000.0, "P.", (1, 64), ("web1", "10.0.0.5:1234")),
+            "was translated anew, and left with the source 10.0.0.5:1234 instead of 198.51.100.7:40001.",
+        );
     }
 
     #[test]
     fn an_answer_that_leaves_as_it_is() {
-        let mut node = Node::serving();
-        node.back(3000.0, "P.", (1, 64), "10.0.1.10:80");
-        let (summary, _) = told(&node).expect("the finding");
-        let part =
-            "was not translated, and left with the source 10.0.1.10:80 instead of 10.0.0.5:31468.";
-        assert!(summary.ends_with(part), "{summary}");
+        ends_with(
+            |node| node.back(3000.0, "P.", (1, 64), "10.0.1.10:80"),
+            "was not translated, and left with the source 10.0.1.10:80 instead of 10.0.0.5:31468.",
+        );
     }
 
     #[test]
     fn a_segment_that_the_node_resets_itself() {
-        let mut node = Node::serving();
-        node.kept(3000.0, (1, 64));
-        let (summary, _) = told(&node).expect("the finding");
-        let part = "was not translated, and came to n1 itself, which knows no such connection and reset it.";
-        assert!(summary.ends_with(part), "{summary}");
+        ends_with(
+            |node| node.kept(3000.0, (1, 64)),
+            "was not translated, and came to n1 itself, which knows no such connection and reset it.",
+        );
     }
 
     #[test]

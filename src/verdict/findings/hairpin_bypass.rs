@@ -8,7 +8,7 @@
 use super::{CITED, count, counters, distinct, hosts_at, join, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
+use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack, next};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "hairpin-bypass";
@@ -162,7 +162,7 @@ fn bypasses(packets: &[Packet]) -> Vec<Bypass> {
                 continue;
             };
             let asked = &packets[*syn];
-            if packet.ack == (asked.seq + 1) & 0xffff_ffff && packet.from != asked.to {
+            if packet.ack == next(asked.seq) && packet.from != asked.to {
                 astray.insert(client, (*syn, i));
             }
         } else if is_reset(packet) {

@@ -100,7 +100,7 @@ fn flow<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<&'a Flow>
 fn astray(trace: &Trace) -> HashSet<usize> {
     let journeys = trace.journeys().iter();
     let spoke = journeys.filter(|journey| {
-        let sent = &trace.evidence.packets[journey.stretches[0].sent];
+        let sent = &trace.evidence.packets[journey.sent()];
         !journey.toward_target && sent.len > 0
     });
     spoke.filter_map(|journey| journey.connection).collect()

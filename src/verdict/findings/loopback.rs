@@ -7,7 +7,7 @@
 use super::{cite, connections_of, count, counters, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, ip, is_syn};
+use crate::verdict::trace::{Trace, delivered, ip, is_at, is_syn};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "loopback";
@@ -58,13 +58,12 @@ pub(in crate::verdict) fn came_home<'a>(trace: &Trace<'a>, packet: &Packet) -> O
     if !delivered(packet) || packet.sender != packet.receiver {
         return None;
     }
-    let source = ip(&packet.from_after);
-    let is_for_its_source = source == ip(&packet.to_after);
+    let is_for_its_source = ip(&packet.from_after) == ip(&packet.to_after);
     let mut hosts = trace.evidence.hosts.iter();
     let home = hosts.find(|(name, host)| {
         let is_there =
             **name == packet.receiver || is_for_its_source && host.inside == packet.receiver;
-        is_there && (source == host.address || source == host.ipv6)
+        is_there && is_at(host, &packet.from_after)
     });
     home.map(|(name, _)| name.as_str())
 }

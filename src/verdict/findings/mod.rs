@@ -93,7 +93,9 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 pub use words::item_of;
-use words::{cloud, count, first_few, hosts_at, item, join, lapse, name_all, quoted, with_via};
+use words::{
+    cloud, count, first_few, hosts_at, item, join, lapse, name_all, of_zone, quoted, with_via,
+};
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.
 pub const KINDS: &[&str] = &[
@@ -309,10 +311,12 @@ fn of_each_target(
 
 /// Records of passages, in order, each once, at most [`CITED`].
 fn cite(trace: &Trace, passages: impl IntoIterator<Item = usize>) -> Vec<usize> {
-    let mut records: Vec<usize> = passages
-        .into_iter()
-        .map(|p| trace.passages[p].sent)
-        .collect();
+    cite_records(passages.into_iter().map(|p| trace.passages[p].sent))
+}
+
+/// Records in order, each once, at most [`CITED`].
+fn cite_records(records: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut records: Vec<usize> = records.into_iter().collect();
     records.sort_unstable();
     records.dedup();
     records.truncate(CITED);

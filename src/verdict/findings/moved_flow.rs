@@ -6,9 +6,8 @@
 //! own; a host that lost its sockets by itself; one that got the SYN as well (see `syn_moved`); and a router on the way.
 
 use super::{CITED, count, distinct, join, lapse, name_all, quoted, syn_moved};
-use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, is_reset, is_syn, is_syn_ack};
+use crate::verdict::trace::{Trace, is_reset, is_syn, is_syn_ack};
 use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "moved-flow";
@@ -91,16 +90,22 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     let asked = syn_moved::asked(trace);
     let journeys = trace.journeys();
     let passed_on = journeys.iter().filter_map(|journey| {
-        let hosts = syn_moved::passed_on(trace, journey).into_iter();
+        let hosts = journey.passed_on(evidence);
         journey.connection.map(|c| hosts.map(move |host| (c, host)))
     });
     let on_the_way: HashSet<(usize, &str)> = passed_on.flatten().collect();
     for journey in journeys {
-        let Some(connection) = journey.connection.filter(|c| is_one_stream(trace, *c)) else {
+        let Some(connection) = journey
+            .connection
+            .filter(|c| syn_moved::is_direct(trace, *c))
+        else {
             continue;
         };
-        let (sent, ended) = ends(evidence.packets.as_slice(), journey);
-        let record = journey.stretches[0].sent;
+        let record = journey.sent();
+        let (sent, ended) = (
+            &evidence.packets[record],
+            &evidence.packets[journey.ended()],
+        );
         let told = told.entry(connection).or_default();
         if journey.toward_target {
             let host = ended.receiver.as_str();
@@ -132,18 +137,6 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     let in_service = |one: &Moved<'_>| served.get(one.opened.0) > Some(&one.came.1);
     moved.retain(in_service);
     moved
-}
-
-/// Its two ends talk to each other, and to no proxy in between.
-fn is_one_stream(trace: &Trace, connection: usize) -> bool {
-    let c = &trace.evidence.connections[connection];
-    c.protocol == "tcp" && !c.proxied && c.pair.is_none()
-}
-
-/// How it was sent first, and how it ended.
-fn ends<'a>(packets: &'a [Packet], journey: &Journey) -> (&'a Packet, &'a Packet) {
-    let last = journey.stretches[journey.stretches.len() - 1];
-    (&packets[journey.stretches[0].sent], &packets[last.ended])
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! the requests (`fail-open`), a 503 that a target said.
 
 use super::own_answers::{self, is_classic};
-use super::{CITED, answered, count, distinct, item, join};
+use super::{CITED, answered, count, distinct, join, of_zone};
 use crate::evidence::{Answer, Evidence, GroupEvidence, InstanceEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, asked, during};
@@ -51,10 +51,7 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
                 connections: answers.iter().map(|answer| answer.connection).collect(),
                 counters: Vec::new(),
                 values: vec![(
-                    format!(
-                        "{}.metrics.{metric}",
-                        item(&format!("{}.zones", item("load_balancers", balancer)), zone)
-                    ),
+                    of_zone(balancer, zone, &format!("metrics.{metric}")),
                     said.into(),
                 )],
             })

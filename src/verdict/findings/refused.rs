@@ -1,7 +1,7 @@
 //! `refused`: a SYN was answered with RST, because nothing listens there, or with an ICMP error, because a firewall rejects
 //! it. The client's kernel says the same of both.
 
-use super::{CITED, counters, distinct, first_few, name_all};
+use super::{cite_records, counters, distinct, first_few, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, is_reset};
@@ -67,10 +67,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         ));
     }
     let answers = by_reset.answers.iter().chain(&by_error.answers);
-    let mut packets: Vec<usize> = answers.map(|answer| answer.record).collect();
-    packets.sort_unstable();
-    packets.dedup();
-    packets.truncate(CITED);
+    let packets = cite_records(answers.map(|answer| answer.record));
     // What a host says to itself nobody sees but its own kernel.
     let connections = unseen.connections.iter().map(|c| &connections[*c]);
     let hosts = connections.map(|c| c.target.as_str());
@@ -190,7 +187,7 @@ fn reset_inside<'a>(trace: &Trace<'a>, connection: usize) -> Option<Answer<'a>> 
     let mut own =
         journeys.filter(|journey| journey.connection == Some(connection) && !journey.toward_target);
     own.find_map(|journey| {
-        let answer = Answer::seen(trace, journey.stretches[0].sent);
+        let answer = Answer::seen(trace, journey.sent());
         is_reset(answer.made).then_some(answer)
     })
 }

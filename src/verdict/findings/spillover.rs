@@ -3,7 +3,7 @@
 //! Observed on: AWS Classic Load Balancers, which count them (`SpilloverCount`): a client of an HTTP listener gets 503, one
 //! of a TCP listener is closed as soon as it is connected. Not this: a queue that is used and not full.
 
-use super::{CITED, answered, count, item, name_all};
+use super::{CITED, answered, cite, count, item, name_all};
 use crate::evidence::{Answer, Connection, Evidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, during, is_reset};
@@ -122,8 +122,5 @@ fn goodbyes(trace: &Trace, connections: &[usize]) -> Vec<usize> {
         let ends = is_reset(packet) || packet.flags.contains('F');
         ends && !trace.passages[**passage].toward_target
     });
-    let mut packets: Vec<usize> = said.map(|one| trace.passages[*one].sent).collect();
-    packets.sort_unstable();
-    packets.truncate(CITED);
-    packets
+    cite(trace, said.copied())
 }

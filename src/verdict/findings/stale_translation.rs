@@ -10,7 +10,7 @@
 use super::{CITED, count, distinct, join, lapse, name_all, quoted};
 use crate::evidence::Detail;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, by_address, ip, is_syn};
+use crate::verdict::trace::{Trace, by_address, host_at, ip, is_syn};
 
 pub(super) const KIND: &str = "stale-translation";
 
@@ -40,7 +40,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let connections: Vec<usize> = stale.iter().map(|one| one.connection).collect();
     let one = &trace.evidence.connections[first.connection];
     let address = ip(&one.target_address);
-    let had = by_address(trace.evidence).get(address).copied();
+    let had = host_at(trace.evidence, &one.target_address);
     let others = connections.iter();
     let others = distinct(others.map(|c| trace.evidence.connections[*c].target.clone()));
     let mut packets: Vec<usize> = stale
@@ -82,7 +82,7 @@ fn stale<'a>(trace: &Trace<'a>) -> Vec<Stale<'a>> {
     let owners = by_address(evidence);
     let mut syns: Vec<Vec<usize>> = vec![Vec::new(); evidence.connections.len()];
     for journey in trace.journeys() {
-        let sent = journey.stretches[0].sent;
+        let sent = journey.sent();
         if let Some(connection) = journey.connection
             && journey.toward_target
             && is_syn(&evidence.packets[sent])

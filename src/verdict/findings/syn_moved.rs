@@ -7,7 +7,7 @@
 
 use super::{CITED, count, distinct, join, lapse, name_all, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, by_address, ip, is_reset, is_syn};
+use crate::verdict::trace::{Trace, by_address, ip, is_reset, is_syn};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) const KIND: &str = "syn-moved";
@@ -103,8 +103,7 @@ fn syns<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Vec<Came<'a>>> {
         let Some(connection) = journey.connection.filter(|c| is_direct(trace, *c)) else {
             continue;
         };
-        let sent = journey.stretches[0].sent;
-        let ended = journey.stretches[journey.stretches.len() - 1].ended;
+        let (sent, ended) = (journey.sent(), journey.ended());
         // What was not seen at a pod's own device came to its node for it.
         let end = ip(&packets[ended].to_after);
         let host = named.get(end).copied();
@@ -119,24 +118,15 @@ fn syns<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Vec<Came<'a>>> {
                 t: packets[sent].t,
                 seq: packets[sent].seq,
                 sent,
-                by: passed_on(trace, journey),
+                by: journey.passed_on(trace.evidence).collect(),
             });
         }
     }
     all
 }
 
-/// The hosts that a packet came to before the last one.
-pub(super) fn passed_on<'a>(trace: &Trace<'a>, journey: &Journey) -> Vec<&'a str> {
-    let packets = &trace.evidence.packets;
-    let before = journey.stretches.iter().rev().skip(1);
-    before
-        .map(|stretch| packets[stretch.ended].receiver.as_str())
-        .collect()
-}
-
 /// One stream from end to end: no proxy in between, whose targets may change.
-fn is_direct(trace: &Trace, connection: usize) -> bool {
+pub(super) fn is_direct(trace: &Trace, connection: usize) -> bool {
     let c = &trace.evidence.connections[connection];
     c.protocol == "tcp" && !c.proxied && c.pair.is_none()
 }
@@ -167,7 +157,7 @@ fn moved<'a>(trace: &Trace<'a>) -> Vec<Moved<'a>> {
     }
     let mut resets: HashMap<usize, Vec<usize>> = HashMap::new();
     for journey in trace.journeys() {
-        let sent = journey.stretches[0].sent;
+        let sent = journey.sent();
         if let Some(connection) = journey.connection.filter(|_| is_reset(&packets[sent])) {
             resets.entry(connection).or_default().push(sent);
         }

@@ -58,6 +58,12 @@ pub(super) fn item(map: &str, name: &str) -> String {
     }
 }
 
+/// `load_balancers.front.zones.a.in_dns`: a fact of one zone of a balancer.
+pub(super) fn of_zone(balancer: &str, zone: &str, fact: &str) -> String {
+    let zones = format!("{}.zones", item("load_balancers", balancer));
+    format!("{}.{fact}", item(&zones, zone))
+}
+
 /// `front-1` of `load_balancers["front-1"].flows`: the name that [`item`] made a path of. None: it is another map's.
 pub fn item_of<'a>(map: &str, path: &'a str) -> Option<&'a str> {
     let rest = path.strip_prefix(map)?;

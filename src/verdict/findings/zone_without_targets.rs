@@ -8,7 +8,7 @@
 //! are unhealthy.
 
 use super::own_answers::{self, is_classic};
-use super::{CITED, answered, cite, count, item, join};
+use super::{CITED, answered, cite, count, join, of_zone};
 use crate::evidence::{Answer, BalancerEvidence, Evidence, ZoneEvidence};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, during};
@@ -119,7 +119,7 @@ fn unnamed(trace: &Trace, name: &str, balancer: &BalancerEvidence) -> Vec<Findin
                 connections: went,
                 counters: Vec::new(),
                 values: vec![(
-                    format!("{}.in_dns", item(&format!("{}.zones", item("load_balancers", name)), zone)),
+                    of_zone(name, zone, "in_dns"),
                     at.in_dns.into(),
                 )],
             })

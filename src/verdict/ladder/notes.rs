@@ -8,7 +8,7 @@ use crate::plan::vocabulary::POWER_OFF;
 use crate::verdict::findings;
 use crate::verdict::trace::{
     Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn,
-    is_syn_ack, left,
+    is_syn_ack, left, next,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,9 +105,7 @@ impl<'a, 'b> Notes<'a, 'b> {
                 ))
             } else if is_syn(sent)
                 && inside(trace, &ended.receiver).is_none()
-                && !self
-                    .answered
-                    .contains(&(number, (sent.seq + 1) & 0xffff_ffff))
+                && !self.answered.contains(&(number, next(sent.seq)))
             {
                 Some(format!(
                     "seen no further than {}, and not answered",

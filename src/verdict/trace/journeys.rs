@@ -6,7 +6,7 @@
 
 use super::numbers::{Place, Space, place};
 use super::{Trace, ip, is_later_fragment, is_syn, is_syn_ack};
-use crate::evidence::Packet;
+use crate::evidence::{Evidence, Packet};
 use std::collections::HashMap;
 
 /// From one place to the next: indexes of its first and last record, the same unless a link held it.
@@ -35,6 +35,24 @@ pub struct Journey {
 }
 
 impl Journey {
+    /// Its first record: how it was sent.
+    pub fn sent(&self) -> usize {
+        self.stretches[0].sent
+    }
+
+    /// Its last record: how it ended.
+    pub fn ended(&self) -> usize {
+        self.stretches[self.stretches.len() - 1].ended
+    }
+
+    /// The hosts that it came to before the last one.
+    pub fn passed_on<'e>(&self, evidence: &'e Evidence) -> impl Iterator<Item = &'e str> {
+        let before = &self.stretches[..self.stretches.len() - 1];
+        before
+            .iter()
+            .map(|stretch| evidence.packets[stretch.ended].receiver.as_str())
+    }
+
     /// Indexes of its records in [`crate::evidence::Evidence::packets`].
     pub fn records(&self) -> impl Iterator<Item = usize> + '_ {
         self.stretches.iter().flat_map(|s| [s.sent, s.ended])
@@ -54,7 +72,7 @@ impl Trace<'_> {
         let mut journeys = self.joined();
         let packets = &self.evidence.packets;
         journeys.sort_by(|a, b| {
-            let begin = |journey: &Journey| packets[journey.stretches[0].sent].t;
+            let begin = |journey: &Journey| packets[journey.sent()].t;
             begin(a).total_cmp(&begin(b))
         });
         let mut book = Book::new(self);
@@ -168,7 +186,7 @@ impl<'t, 'e> Book<'t, 'e> {
             return;
         };
         self.learn(journey, connection);
-        let packet = &trace.evidence.packets[journey.stretches[0].sent];
+        let packet = &trace.evidence.packets[journey.sent()];
         let behind = journey.passage.is_some_and(|p| trace.passages[p].behind);
         if packet.protocol == "tcp" && !behind {
             self.number(journey, connection, packet);
@@ -178,7 +196,7 @@ impl<'t, 'e> Book<'t, 'e> {
     /// The connection of a packet of which the fabric knows none, and whether it goes toward the target.
     fn bearer(&self, journey: &Journey) -> Option<(usize, bool)> {
         let packets = &self.trace.evidence.packets;
-        let sent = &packets[journey.stretches[0].sent];
+        let sent = &packets[journey.sent()];
         let own = (&*sent.sender, &*sent.protocol, &*sent.from, &*sent.to);
         if let Some(connection) = self.dialled.get(&own).and_then(|list| {
             let connections = &self.trace.evidence.connections;

@@ -16,14 +16,14 @@ mod numbers;
 mod packets;
 mod windows;
 
-pub use addresses::{by_address, ip};
+pub use addresses::{by_address, host_at, ip, is_at};
 pub use attempts::{asked, during};
 pub use challenges::Challenge;
 pub use journeys::{Journey, Stretch};
-pub use numbers::Place;
+pub use numbers::{Place, ahead, end, length, next};
 pub use packets::{
-    TOO_LARGE, accepts, answer, delivered, drop_reason, is_later_fragment, is_pure_ack, is_reset,
-    is_syn, is_syn_ack, left, opens,
+    TOO_LARGE, accepts, answer, asks_again, came, delivered, drop_reason, is_later_fragment,
+    is_pure_ack, is_reset, is_syn, is_syn_ack, left, opens,
 };
 pub use windows::Stall;
 

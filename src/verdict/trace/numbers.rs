@@ -83,8 +83,7 @@ pub(super) fn place(
 /// The range grows by what a packet carries.
 pub(super) fn use_up(space: &mut Option<Space>, packet: &Packet) {
     let Some(space) = space else { return };
-    let control = i64::from(packet.flags.contains('S')) + i64::from(packet.flags.contains('F'));
-    let end = wire(packet.seq + packet.len + control);
+    let end = wire(end(packet));
     let ahead = end.wrapping_sub(space.next);
     if ahead < NEAR {
         space.next = end;
@@ -97,6 +96,22 @@ fn wire(number: i64) -> u32 {
 }
 
 /// The number after this one.
-pub(super) fn next(seq: i64) -> i64 {
-    (seq + 1) & 0xffff_ffff
+pub fn next(seq: i64) -> i64 {
+    i64::from(wire(seq + 1))
+}
+
+/// How many numbers a packet takes: SYN and FIN take one each.
+pub fn length(packet: &Packet) -> i64 {
+    let control = |flag| i64::from(packet.flags.contains(flag));
+    packet.len + control('S') + control('F')
+}
+
+/// The number behind a packet.
+pub fn end(packet: &Packet) -> i64 {
+    i64::from(wire(packet.seq + length(packet)))
+}
+
+/// By how much a number is ahead of another one.
+pub fn ahead(one: i64, other: i64) -> i64 {
+    i64::from(wire(one - other).cast_signed())
 }

@@ -43,6 +43,17 @@ pub fn is_pure_ack(packet: &Packet) -> bool {
     packet.flags.contains('.') && !packet.flags.contains(['S', 'F', 'R', 'P']) && packet.len == 0
 }
 
+/// Nothing but the number before the next one of its sender, which the other end has had: a question for an acknowledgement, as a
+/// keepalive is and a window probe (RFC 9293 sections 3.8.4 and 3.8.6.1). `at` and `next` count from the same number.
+pub fn asks_again(packet: &Packet, at: i64, next: Option<i64>) -> bool {
+    is_pure_ack(packet) && next == Some(at + 1)
+}
+
+/// The packet, by its last record, came to its receiver, by the network or on a device.
+pub fn came(ended: &Packet) -> bool {
+    delivered(ended) || ended.fate == "seen"
+}
+
 /// The packet, by its last record, came to a host.
 pub fn delivered(ended: &Packet) -> bool {
     !ended.receiver.is_empty() && ended.fate == "forwarded"

@@ -2,7 +2,7 @@
 //!
 //! Observed on: an AWS VPC. Neither RST nor ICMP: a refused client waits as if nobody were there.
 
-use super::{CITED, count, first_few, join, name_all, states};
+use super::{cite_records, count, first_few, join, name_all, states};
 use crate::evidence::{Packet, Refusal};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, accepts, ip, opens};
@@ -95,16 +95,12 @@ impl<'a, 'b> Books<'a, 'b> {
         if told.len() > TOLD {
             sentences.push(format!("And {} more.", count(told.len() - TOLD, "rule")));
         }
-        let mut packets: Vec<usize> = refusals
-            .iter()
-            .filter_map(|refusal| self.records.get(&refusal.packet).copied())
-            .collect();
-        packets.sort_unstable();
-        packets.truncate(CITED);
+        let records = refusals.iter();
+        let records = records.filter_map(|refusal| self.records.get(&refusal.packet).copied());
         Finding {
             kind: kind.into(),
             summary: sentences.join(" "),
-            packets,
+            packets: cite_records(records),
             connections: self.connections(refusals),
             counters: Vec::new(),
             values: self.unchecked(refusals),
