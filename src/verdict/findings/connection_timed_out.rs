@@ -6,16 +6,21 @@
 //! question is answered (see `zero_window`).
 
 use super::{cite, count, counters, distinct, join, lapse, name_all, quoted};
+use crate::evidence::{Connection, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, drop_reason, is_later_fragment, is_pure_ack};
+use crate::verdict::trace::{
+    Trace, answer, asks_again, came, drop_reason, is_later_fragment, length,
+};
+use std::collections::HashMap;
 
 pub(super) const KIND: &str = "connection-timed-out";
+
+/// By the passage that it begins with, where a packet ended: the last record of its whole way, on which there may be more passages.
+type Ends<'a> = HashMap<usize, &'a Packet>;
 
 /// An end that gave up.
 struct End {
     connection: usize,
-    /// Its kernel is the client's; else the server's.
-    client: bool,
     /// What it did to be heard, in words,
     asked: &'static str,
     /// and the passages of that since it last heard anything, in order; never empty.
@@ -25,12 +30,27 @@ struct End {
 }
 
 pub(super) fn find(trace: &Trace) -> Option<Finding> {
+    let gave_up = |c: &Connection| {
+        [&c.ended, &c.server_error]
+            .iter()
+            .any(|why| *why == "timeout")
+    };
+    if !trace.evidence.connections.iter().any(gave_up) {
+        return None;
+    }
+    let packets = &trace.evidence.packets;
+    let whole = trace.journeys().iter();
+    let ends_of: Ends<'_> = whole
+        .filter_map(|journey| Some((journey.passage?, &packets[journey.ended()])))
+        .collect();
     let stalls = trace.stalls();
     let stalled = |connection: &usize| stalls.iter().any(|stall| stall.connection == *connection);
     let connections = 0..trace.evidence.connections.len();
     let ends: Vec<End> = connections
         .filter(|connection| !stalled(connection))
-        .flat_map(|connection| [true, false].map(|client| given_up(trace, connection, client)))
+        .flat_map(|connection| {
+            [true, false].map(|client| given_up(trace, &ends_of, connection, client))
+        })
         .flatten()
         .collect();
     let first = ends.first()?;
@@ -46,7 +66,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let senders = ends.iter().map(|end| sender(trace, end));
     Some(Finding {
         kind: KIND.into(),
-        summary: format!("{}{others}", tell(trace, first)),
+        summary: format!("{}{others}", tell(trace, &ends_of, first)),
         packets: cite(
             trace,
             ends.iter()
@@ -68,7 +88,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 }
 
 /// An end of a connection that its kernel gave up, if anything says why.
-fn given_up(trace: &Trace, connection: usize, client: bool) -> Option<End> {
+fn given_up(trace: &Trace, ends: &Ends<'_>, connection: usize, client: bool) -> Option<End> {
     let c = &trace.evidence.connections[connection];
     let gave_up = match client {
         true => c.ended == "timeout",
@@ -81,19 +101,22 @@ fn given_up(trace: &Trace, connection: usize, client: bool) -> Option<End> {
     let own: Vec<usize> = trace.by_connection[connection]
         .iter()
         .copied()
-        .filter(|passage| !trace.passages[*passage].behind)
+        .filter(|passage| !trace.passages[*passage].behind && ends.contains_key(passage))
         .collect();
     let to_it = |passage: &usize| trace.passages[*passage].toward_target != client;
+    let itself = own.iter().find(|passage| !to_it(passage))?;
+    let itself = &trace.origin(*itself).sender;
+    // What came no further than a router in front of it, it has not heard.
+    let is_heard = |packet: &Packet| came(packet) && packet.receiver == *itself;
     let heard = own
         .iter()
-        .rposition(|passage| to_it(passage) && delivered(trace.ended(*passage)));
+        .rposition(|passage| to_it(passage) && is_heard(ends[passage]));
     let since = &own[heard.map_or(0, |heard| heard + 1)..];
     let (unheard, said): (Vec<usize>, Vec<usize>) =
         since.iter().partition(|passage| to_it(passage));
     let (asked, said) = asking(trace, &own, &said)?;
     Some(End {
         connection,
-        client,
         asked,
         said,
         unheard,
@@ -115,21 +138,23 @@ fn asking(trace: &Trace, own: &[usize], said: &[usize]) -> Option<(&'static str,
     if !closing.is_empty() {
         return Some(("sent its FIN", closing));
     }
-    // It has the number of a byte that is long acknowledged, as a window probe has.
     let sender = trace.passages[*said.first()?].toward_target;
-    let by_it = own
-        .iter()
-        .filter(|passage| trace.passages[**passage].toward_target == sender);
-    let next = by_it
-        .map(|passage| trace.passages[*passage].seq.at + trace.sent(*passage).len)
-        .max()?;
-    let probes =
-        those(&|passage| is_pure_ack(trace.sent(passage)) && trace.passages[passage].seq.at < next);
+    let next = |passage: usize| {
+        let own = own.iter().take_while(|before| **before < passage);
+        let by_it = own.filter(|before| trace.passages[**before].toward_target == sender);
+        by_it
+            .map(|before| trace.passages[*before].seq.at + length(trace.sent(*before)))
+            .max()
+    };
+    let probes = those(&|passage| {
+        let at = trace.passages[passage].seq.at;
+        asks_again(trace.sent(passage), at, next(passage))
+    });
     (!probes.is_empty()).then_some(("sent a keepalive", probes))
 }
 
-fn tell(trace: &Trace, end: &End) -> String {
-    let (who, peer) = (sender(trace, end), peer(trace, end));
+fn tell(trace: &Trace, ends: &Ends<'_>, end: &End) -> String {
+    let who = sender(trace, end);
     let often = match end.said.as_slice() {
         [_] => "once".to_owned(),
         [first, .., last] => format!(
@@ -143,60 +168,85 @@ fn tell(trace: &Trace, end: &End) -> String {
         "The kernel of {who} gave {} up, and its program is told \"Connection timed out\" (ETIMEDOUT): {who} {} {often}. {}",
         quoted(trace, end.connection),
         end.asked,
-        fate(trace, end, peer),
+        fate(trace, ends, end),
     )
 }
 
-/// What became of it, and of what came back.
-fn fate(trace: &Trace, end: &End, peer: &str) -> String {
-    let arrived = |passage: &&usize| delivered(trace.ended(**passage));
-    let arrived = end.said.iter().filter(arrived).count();
-    let lost = reasons(trace, &end.said);
-    let of_it = match (arrived, lost.as_slice()) {
-        (0, []) => "What became of that is not known".to_owned(),
-        (0, lost) => format!("None of it arrived: {}", dropped(lost)),
-        (_, []) => format!("All of it came to {peer}"),
-        (_, lost) => format!(
-            "{} came to {peer}, the rest not: {}",
-            count(arrived, "packet"),
-            dropped(lost)
-        ),
-    };
-    let back = reasons(trace, &end.unheard);
-    let back = match (arrived, back.as_slice()) {
-        (0, []) => String::new(),
-        (_, []) => format!(", and {peer} said nothing"),
-        (_, lost) => format!(
-            ", and nothing that {peer} said came back: {}",
-            dropped(lost)
-        ),
-    };
-    format!("{of_it}{back}.")
+/// What became of packets.
+struct Fate {
+    /// How many came to a host,
+    came: usize,
+    /// and to which, perhaps one on the way.
+    to: Vec<String>,
+    /// Why others did not, in words.
+    lost: Vec<String>,
+    /// There are some of which neither is known.
+    unknown: bool,
 }
 
-fn dropped(reasons: &[String]) -> String {
-    format!("dropped ({})", join(reasons))
+fn fate_of(ends: &Ends<'_>, passages: &[usize]) -> Fate {
+    let ends = || passages.iter().filter_map(|passage| ends.get(passage));
+    let arrived = || ends().filter(|packet| came(packet) && !packet.receiver.is_empty());
+    let words = |all: Vec<&str>| join(&distinct(all.into_iter().map(str::to_owned)));
+    let dropped: Vec<&str> = ends().filter_map(|packet| drop_reason(packet)).collect();
+    let answered: Vec<&str> = ends().filter_map(|packet| answer(packet)).collect();
+    let held = ends().filter(|packet| packet.fate == "held").count();
+    let known = arrived().count() + dropped.len() + answered.len() + held;
+    let mut lost = Vec::new();
+    if !dropped.is_empty() {
+        lost.push(format!("dropped ({})", words(dropped)));
+    }
+    if !answered.is_empty() {
+        lost.push(format!("answered on the way ({})", words(answered)));
+    }
+    if held > 0 {
+        lost.push("under way still when the record ended".to_owned());
+    }
+    Fate {
+        came: arrived().count(),
+        to: distinct(arrived().map(|packet| packet.receiver.clone())),
+        lost,
+        unknown: known < passages.len(),
+    }
 }
 
-/// Why packets did not arrive, each reason once.
-fn reasons(trace: &Trace, passages: &[usize]) -> Vec<String> {
-    distinct(
-        passages
-            .iter()
-            .filter_map(|passage| drop_reason(trace.ended(*passage)))
-            .map(str::to_owned),
-    )
+/// What became of what an end sent, and of what was sent to it.
+fn fate(trace: &Trace, ends: &Ends<'_>, end: &End) -> String {
+    let (there, back) = (fate_of(ends, &end.said), fate_of(ends, &end.unheard));
+    let to = join(&there.to);
+    let of_it = match (there.came, there.lost.is_empty()) {
+        (0, true) => "What became of that is not known".to_owned(),
+        (0, false) if there.unknown => format!("Some of it did not arrive: {}", join(&there.lost)),
+        (0, false) => format!("None of it arrived: {}", join(&there.lost)),
+        (came, true) if came == end.said.len() => format!("All of it came to {to}"),
+        (came, true) => format!("{} came to {to}", count(came, "packet")),
+        (came, false) => format!(
+            "{} came to {to}, others not: {}",
+            count(came, "packet"),
+            join(&there.lost)
+        ),
+    };
+    let rest = match there.unknown && (there.came > 0 || !there.lost.is_empty()) {
+        true => "; what became of the rest is not known",
+        false => "",
+    };
+    let senders = end.unheard.iter().map(|passage| trace.origin(*passage));
+    let senders = join(&distinct(senders.map(|packet| packet.sender.clone())));
+    let back = match (end.unheard.as_slice(), back.lost.as_slice()) {
+        ([], _) if there.came == 0 => String::new(),
+        ([], _) => ", and nothing came back".to_owned(),
+        (_, []) if back.came > 0 => {
+            format!(", and what {senders} said came to {}", join(&back.to))
+        }
+        (_, []) => format!(", and nothing that {senders} said came back"),
+        (_, lost) => format!(
+            ", and nothing that {senders} said came back: {}",
+            join(lost)
+        ),
+    };
+    format!("{of_it}{rest}{back}.")
 }
 
 fn sender<'a>(trace: &Trace<'a>, end: &End) -> &'a str {
-    &trace.sent(end.said[0]).sender
-}
-
-fn peer<'a>(trace: &Trace<'a>, end: &End) -> &'a str {
-    let c = &trace.evidence.connections[end.connection];
-    match (end.client, c.proxied) {
-        (true, true) => &c.via,
-        (true, false) => &c.target,
-        (false, _) => &c.from,
-    }
+    &trace.origin(end.said[0]).sender
 }

@@ -5,9 +5,9 @@
 //! a keepalive (first one due too late), and a network balancer, whose clock is a packet's.
 
 use super::{cite, cloud, count, counters, distinct, first_few, lapse, name_all, quoted};
-use crate::evidence::{Packet, Pair, connections_of_pairs};
+use crate::evidence::{Pair, connections_of_pairs};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, is_pure_ack};
+use crate::verdict::trace::{Trace, asks_again, delivered, is_pure_ack, length};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "keepalive-in-vain";
@@ -98,7 +98,7 @@ fn in_vain<'a>(trace: &Trace<'a>, pair: &'a Pair, connection: usize) -> Option<V
             spoken = packet.t;
             probes.clear();
         }
-        if is_probe(packet, of.seq.at, next.get(&own).copied()) {
+        if asks_again(packet, of.seq.at, next.get(&own).copied()) {
             unanswered.insert(own, passage);
         } else if let Some(probe) = unanswered
             .remove(&side(!of.toward_target))
@@ -106,7 +106,7 @@ fn in_vain<'a>(trace: &Trace<'a>, pair: &'a Pair, connection: usize) -> Option<V
         {
             probes.push((probe, passage));
         }
-        let end = of.seq.at + packet.len + i64::from(packet.flags.contains('S'));
+        let end = of.seq.at + length(packet);
         let reached = next.entry(own).or_insert(end);
         *reached = end.max(*reached);
     }
@@ -122,9 +122,4 @@ fn in_vain<'a>(trace: &Trace<'a>, pair: &'a Pair, connection: usize) -> Option<V
 fn belongs(trace: &Trace, passage: usize, pair: &Pair) -> bool {
     let leg = trace.passages[passage].leg.map(|leg| &trace.legs[leg]);
     leg.is_none_or(|leg| leg.seen_as == pair.seen_as && leg.target_address == pair.target_address)
-}
-
-/// Nothing but the number before the next one, which the other end has had (RFC 9293 section 3.8.4).
-fn is_probe(packet: &Packet, at: i64, next: Option<i64>) -> bool {
-    is_pure_ack(packet) && next == Some(at + 1)
 }

@@ -28,16 +28,14 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let first = voids.first()?;
     let senders = distinct(voids.iter().map(|void| sender(trace, void)));
     let lasted = trace.sent(*first.lost.last()?).t - trace.sent(first.lost[0]).t;
-    let others = match voids.len() {
-        1 => String::new(),
-        several => {
-            let names = distinct(voids.iter().map(|void| void.connection));
-            format!(
-                " It is so with {}: {}.",
-                count(several, "connection"),
-                name_all(trace, &names)
-            )
-        }
+    let connections = distinct(voids.iter().map(|void| void.connection));
+    let others = match connections.as_slice() {
+        [_] => String::new(),
+        several => format!(
+            " It is so with {}: {}.",
+            count(several.len(), "connection"),
+            name_all(trace, several)
+        ),
     };
     Some(Finding {
         kind: KIND.into(),
@@ -54,7 +52,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             trace,
             voids.iter().flat_map(|void| void.lost.iter().copied()),
         ),
-        connections: distinct(voids.iter().map(|void| void.connection)),
+        connections,
         counters: counters(
             trace.evidence,
             senders,
@@ -137,9 +135,9 @@ fn sender<'a>(trace: &Trace<'a>, void: &Void) -> &'a str {
 
 fn peer<'a>(trace: &Trace<'a>, void: &Void) -> &'a str {
     let c = &trace.evidence.connections[void.connection];
-    if void.toward_target {
-        &c.target
-    } else {
-        &c.from
+    match (void.toward_target, c.proxied) {
+        (true, true) => &c.via,
+        (true, false) => &c.target,
+        (false, _) => &c.from,
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Not here: windows that are small; a window that is 0 for a moment that nobody notices.
 
-use super::{Trace, delivered, is_pure_ack, is_reset};
+use super::{Trace, asks_again, delivered, is_reset};
 use std::collections::HashMap;
 
 /// A sender that had something to say and waited for a window.
@@ -33,8 +33,11 @@ impl Trace<'_> {
             }
             let key = |toward_target| (connection, passage.leg, toward_target);
             if let Some(stall) = closed.get_mut(&key(!passage.toward_target))
-                && is_pure_ack(sent)
-                && passage.seq.at + 1 == self.passages[stall.closed].ack.at
+                && asks_again(
+                    sent,
+                    passage.seq.at,
+                    Some(self.passages[stall.closed].ack.at),
+                )
             {
                 stall.probes.push(number);
             }
