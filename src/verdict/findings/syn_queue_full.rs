@@ -4,7 +4,7 @@
 //! the default, it answers without remembering. Its counter of drops (`TcpExtListenDrops`) counts other things too, so the half-open
 //! connections have to be seen. Not this: handshakes that are done and that nobody accepts (see `accept_queue_full`).
 
-use super::{cite, connections_of, count, counters, first_few};
+use super::{cite, connections_of, count, counters};
 use crate::evidence::HostEvidence;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, is_syn, is_syn_ack};
@@ -28,8 +28,8 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             continue;
         }
         sentences.push(format!(
-            "{name} dropped {} without a word: at {place} it waits for the end of {} already, which is as many as it has room for \
-             without SYN cookies.",
+            "{name} dropped {} without a word: at the end of the run it waited at {place} for the end of {}, which is as many as it \
+             has room for without SYN cookies.",
             count(syns.len(), "SYN"),
             count(waiting, "handshake"),
         ));
@@ -41,7 +41,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     }
     Some(Finding {
         kind: KIND.into(),
-        summary: first_few(&sentences),
+        summary: sentences.join(" "),
         connections: connections_of(trace, unheard.iter().copied()),
         packets: cite(trace, unheard),
         counters: counters(
@@ -57,13 +57,16 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     })
 }
 
-/// SYNs that a host dropped and not for a full accept queue; 0 where it sends cookies.
+/// SYNs that a host dropped because it waits for the end of too many handshakes. That is counted by itself where all its room is
+/// taken; a part of it is kept for addresses that it knows, and what finds no other is among all drops that are not for a full
+/// accept queue, while no cookies are sent.
 fn drops(host: &HostEvidence) -> i64 {
     let counted = |name: &str| host.counters.get(name).copied().unwrap_or(0);
-    match counted("TcpExtSyncookiesSent") {
+    let others = match counted("TcpExtSyncookiesSent") {
         0 => counted("TcpExtListenDrops") - counted("TcpExtListenOverflows"),
         _ => 0,
-    }
+    };
+    counted("TcpExtTCPReqQFullDrop").max(others)
 }
 
 /// Where most handshakes wait for their end, and how many.
@@ -102,6 +105,7 @@ fn dropped(trace: &Trace, host: &str, place: &str) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::verdict::findings::stories::ways::half_open_ones as story;
+    use crate::verdict::kit::OLD;
 
     #[test]
     fn how_many_wait_and_how_many_were_dropped() {
@@ -109,10 +113,32 @@ mod tests {
         let found = find(&Trace::new(&kit.evidence)).expect("a finding");
         assert_eq!(
             found.summary,
-            "web1 dropped 2 SYNs without a word: at 10.0.1.10:80 it waits for the end of 4 handshakes already, which is as many as it \
-             has room for without SYN cookies."
+            "web1 dropped 2 SYNs without a word: at the end of the run it waited at 10.0.1.10:80 for the end of 4 handshakes, which is \
+             as many as it has room for without SYN cookies."
         );
         assert_eq!(found.packets, [0, 1]);
+    }
+
+    #[test]
+    fn each_host_has_a_sentence() {
+        let mut kit = story(true);
+        let more = kit.connect("more", 41000, "web2", "web2");
+        kit.up(more, "S", OLD.client, 0, 0);
+        let mut waiting = kit.evidence.hosts["web1"].sockets.clone();
+        for socket in &mut waiting {
+            socket.local = "10.0.2.10:80".into();
+        }
+        let host = kit.evidence.hosts.get_mut("web2").expect("the other");
+        host.sockets = waiting;
+        // Cookies that a host sent at another time hide nothing that is counted by itself.
+        kit.counter("web2", "TcpExtTCPReqQFullDrop", 1);
+        kit.counter("web2", "TcpExtSyncookiesSent", 1);
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert!(
+            found.summary.contains("SYN cookies. web2 dropped 1 SYN"),
+            "{}",
+            found.summary
+        );
     }
 
     #[test]
