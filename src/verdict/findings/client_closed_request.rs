@@ -4,8 +4,8 @@
 //! have 408 (nginx calls it 499). Both count it among their own 4XX, and nobody is told. Not this: a client that has its answer, or one of the
 //! balancer's own; one that stops in the middle of what it sends.
 
-use super::own_answers::is_classic;
-use super::{cite, connections_of, count, distinct, item, join, lapse};
+use super::own_answers::{self, is_classic};
+use super::{cite, connections_of, count, distinct, join, lapse, of_zone};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, is_reset, is_syn};
 use std::collections::{BTreeMap, HashMap};
@@ -35,41 +35,28 @@ pub(super) fn find(trace: &Trace) -> Vec<Finding> {
 fn at(trace: &Trace, place: &str, found: &[GivenUp]) -> Option<Finding> {
     let evidence = trace.evidence;
     let (name, zone) = place.split_once('/')?;
-    let balancer = evidence.load_balancers.get(name)?;
-    let (metric, status) = match is_classic(balancer) {
-        true => ("HTTPCode_ELB_4XX", 408),
-        false => ("HTTPCode_ELB_4XX_Count", 460),
+    let (balancer, _) = own_answers::at(evidence, place)?;
+    let status = match is_classic(balancer) {
+        true => 408,
+        false => 460,
     };
-    let counted = *balancer.zones.get(zone)?.metrics.get(metric)?;
+    let metric = own_answers::metric(balancer, status);
+    let counted = own_answers::count(evidence, place, status);
     if counted < found.len() as i64 {
         return None;
     }
     let first = found.first()?;
     let (request, end) = (trace.sent(first.request), trace.sent(first.end));
     let clients = found.iter().map(|one| trace.sent(one.request));
-    let asked = |via: &str, client: &str| {
-        let mut requests = found.iter().map(|one| trace.ended(one.request));
-        via == place && requests.any(|request| request.from_after == client)
-    };
-    let targets = evidence.pairs.iter();
-    let targets = targets.filter(|pair| asked(&pair.via, &pair.client));
-    let targets = distinct(targets.map(|pair| pair.target.clone()));
-    let work = match targets.is_empty() {
-        true => "No target had been asked yet.".to_owned(),
-        false => format!(
-            "{} had been asked, and may have gone on working for nobody.",
-            join(&targets)
-        ),
-    };
     let summary = format!(
-        "{} gave up {} at {place} before there was an answer, the first {} after it had asked. {work} Nobody can be told: {place} counts \
-         it as {status}, among its own 4XX.",
+        "{} gave up {} at {place} before there was an answer, the first {} after it had asked. {}{place} can tell nobody; its access \
+         log has {status}, and it counts that among its own 4XX ({metric}).",
         join(&distinct(clients.map(|sent| sent.sender.clone()))),
         count(found.len(), "request"),
         lapse(end.t - request.t),
+        work(trace, place, found),
     );
     let passages = found.iter().flat_map(|one| [one.request, one.end]);
-    let zones = format!("{}.zones", item("load_balancers", name));
     Some(Finding {
         kind: KIND.into(),
         summary,
@@ -77,10 +64,38 @@ fn at(trace: &Trace, place: &str, found: &[GivenUp]) -> Option<Finding> {
         connections: connections_of(trace, found.iter().map(|one| one.request)),
         counters: Vec::new(),
         values: vec![(
-            format!("{}.metrics.{metric}", item(&zones, zone)),
+            of_zone(name, zone, &format!("metrics.{metric}")),
             counted.into(),
         )],
     })
+}
+
+/// Which targets were asked for one of these requests, and a space; empty where that is not on record.
+fn work(trace: &Trace, place: &str, found: &[GivenUp]) -> String {
+    let mut targets = Vec::new();
+    for one in found {
+        let Some(connection) = trace.passages[one.request].connection else {
+            return String::new();
+        };
+        let open = trace.sent(one.request).t..=trace.sent(one.end).t;
+        let asked = trace.by_connection[connection].iter().filter(|passage| {
+            let (passage, sent) = (&trace.passages[**passage], trace.sent(**passage));
+            passage.toward_target && sent.len > 0 && open.contains(&sent.t)
+        });
+        let legs = asked.filter_map(|passage| trace.passages[*passage].leg);
+        let legs = legs.map(|leg| &trace.legs[leg]);
+        targets.extend(
+            legs.filter(|leg| leg.via == place)
+                .map(|leg| leg.target.clone()),
+        );
+    }
+    match distinct(targets).as_slice() {
+        [] => "No target had been asked yet. ".to_owned(),
+        asked => format!(
+            "{} had been asked, and may have gone on working for nobody. ",
+            join(asked)
+        ),
+    }
 }
 
 /// What a connection to a balancer that ends them is at.

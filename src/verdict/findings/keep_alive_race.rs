@@ -9,12 +9,10 @@ use super::own_answers::{self, is_classic};
 use super::{cite, connections_of, count, counters, distinct, item, join, lapse};
 use crate::evidence::BalancerEvidence;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, is_reset, is_syn};
+use crate::verdict::trace::{Trace, ahead, delivered, is_reset, is_syn};
 use std::collections::HashMap;
 
 pub(super) const KIND: &str = "keep-alive-race";
-
-const NUMBERS: i64 = 1 << 32;
 
 /// One lost request: passages.
 struct Race {
@@ -59,7 +57,7 @@ fn before(trace: &Trace, found: &[Race]) -> Option<Finding> {
     let first = found.first()?;
     let summary = format!(
         "{} Instead of an answer {} heard the FIN{}; the RST, with which the kernel there answered what was for no connection of it any \
-         more, {}. No program there has seen the request, and nothing counts it.",
+         more, {}. No program there has seen the request, and no log has it.",
         closed(trace, found),
         trace.sent(first.request).sender,
         heard(trace, first),
@@ -155,17 +153,17 @@ fn between(trace: &Trace, mut found: Vec<Race>) -> Option<Finding> {
         let path = format!("{}.metrics.{}", item("load_balancers", name), metric(name));
         (path, failed(name).unwrap_or(0).into())
     });
-    let targets = distinct(
-        found
-            .iter()
-            .map(|race| trace.sent(race.fin).sender.as_str()),
-    );
+    let targets = senders(trace, found.iter().map(|race| race.fin));
     Some(Finding {
         kind: KIND.into(),
         summary,
         packets: cite(trace, passages(&found)),
         connections: connections_of(trace, found.iter().map(|race| race.request)),
-        counters: counters(evidence, targets, &["TcpExtTCPAbortOnData", "TcpOutRsts"]),
+        counters: counters(
+            evidence,
+            targets.iter().map(String::as_str),
+            &["TcpExtTCPAbortOnData", "TcpOutRsts"],
+        ),
         values: values.collect(),
     })
 }
@@ -220,7 +218,7 @@ fn races(trace: &Trace) -> Vec<Race> {
         if asks && packet.len > 0 {
             let unaware = kept.fin.is_some_and(|(fin, _)| {
                 let fin = trace.sent(fin);
-                packet.seq == fin.ack && packet.ack == (fin.seq + fin.len) % NUMBERS
+                packet.seq == fin.ack && ahead(packet.ack, fin.seq + fin.len) == 0
             });
             if unaware && kept.request.is_none() {
                 kept.request = Some(passage);

@@ -225,7 +225,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(mid_stream_drop::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));
-    findings.extend(client_closed_request::find(&trace));
+    findings.extend(known(evidence, client_closed_request::find(requests)));
     findings.extend(ignored_reset::find(&trace));
     findings.extend(vanished_peer::find(&trace));
     findings.extend(connection_timed_out::find(&trace));

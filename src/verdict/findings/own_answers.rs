@@ -1,13 +1,14 @@
 //! What balancers count of the answers that they gave by themselves, and of the errors that targets told of: application
-//! balancers each status of their own, classic ones what begins with the same digit.
+//! balancers each status of their own from 500 on, classic ones and all others what begins with the same digit.
 
 use crate::evidence::{BalancerEvidence, Evidence, ZoneEvidence};
 
 /// The metric that counts a balancer's own answers with a status, perhaps among others.
 pub(super) fn metric(balancer: &BalancerEvidence, status: i64) -> String {
-    match is_classic(balancer) {
-        true => format!("HTTPCode_ELB_{}XX", status / 100),
-        false => format!("HTTPCode_ELB_{status}_Count"),
+    match (is_classic(balancer), status) {
+        (true, _) => format!("HTTPCode_ELB_{}XX", status / 100),
+        (false, ..500) => format!("HTTPCode_ELB_{}XX_Count", status / 100),
+        (false, _) => format!("HTTPCode_ELB_{status}_Count"),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::evidence::{
     Detail, GroupEvidence, Listing, Lookup, Packet, Pair, Request, StepResult, TargetEvidence,
     Transition, ZoneEvidence,
 };
+use crate::verdict::findings::client_closed_request;
 use crate::verdict::kit::{Kit, OLD, carried};
 
 /// The balancer failed; or is being set up.
@@ -376,19 +377,25 @@ pub(super) fn impatient(happened: bool) -> Kit {
 #[test]
 fn a_request_that_is_given_up_is_told_with_who_had_it() {
     let mut kit = impatient(true);
-    let told = |kit: &Kit| recognise(&kit.evidence).pop().map(|one| one.summary);
+    let told = |kit: &Kit| {
+        let mut found = recognise(&kit.evidence).into_iter();
+        let own = found.find(|one| one.kind == client_closed_request::KIND);
+        own.map(|one| one.summary)
+    };
     let begin = "client gave up 1 request at front/a before there was an answer, the first 1.00 s after it had asked. ";
-    let end = " Nobody can be told: front/a counts it as 460, among its own 4XX.";
-    let nobody = format!("{begin}No target had been asked yet.{end}");
+    let end = "front/a can tell nobody; its access log has 460, and it counts that among its own 4XX (HTTPCode_ELB_4XX_Count).";
+    // Whose it is, is not on record, and so it is not known whom the balancer asked for it.
+    assert_eq!(told(&kit), Some(format!("{begin}{end}")));
+    // Of an earlier request of the same connection, and a SYN, with which nothing is asked.
+    kit.proxied("visit", 40000, "front/a", "web1");
+    let (front, web1) = (("front/a", "10.0.1.5:40000"), ("web1", "10.0.1.10:80"));
+    kit.apart(0.25, front, web1, "P.").len = 100;
+    kit.apart(0.5, front, web1, "S");
+    let nobody = format!("{begin}No target had been asked yet. {end}");
     assert_eq!(told(&kit), Some(nobody));
-    kit.evidence.pairs.push(Pair {
-        via: "front/a".into(),
-        client: "198.51.100.7:40000".into(),
-        target: "web1".into(),
-        ..Pair::default()
-    });
+    kit.apart(0.6, front, web1, "P.").len = 100;
     let asked =
-        format!("{begin}web1 had been asked, and may have gone on working for nobody.{end}");
+        format!("{begin}web1 had been asked, and may have gone on working for nobody. {end}");
     assert_eq!(told(&kit), Some(asked));
     // A network balancer has no requests, and one that counts nothing has told the client something.
     let front = kit.evidence.load_balancers.get_mut("front").expect("front");
@@ -430,7 +437,7 @@ fn a_client_that_keeps_a_connection_longer_than_the_balancer_has_no_answer() {
         found[0].summary,
         "front/a closed an idle connection to client after 4.00 s of silence, and 1 request crossed the FIN: the first was sent \
          0.5 ms after it. Instead of an answer client heard the FIN; the RST, with which the kernel there answered what was for \
-         no connection of it any more, came 0.6 ms after the FIN. No program there has seen the request, and nothing counts it."
+         no connection of it any more, came 0.6 ms after the FIN. No program there has seen the request, and no log has it."
     );
     // It knew of the FIN; it is the other that asks; an answer was due.
     let mut due = pooled(0, true);
