@@ -6,10 +6,10 @@
 //! match `ct state new` with SYN alone). Not this: a host that sees one direction of a connection (see `asymmetric_path`); an
 //! emulated balancer or NAT gateway (see `idle_expiry`).
 
-use super::{CITED, count, distinct, item, lapse, quoted};
+use super::{cite_records, count, distinct, item, lapse, quoted};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, ip, is_reset, is_syn};
+use crate::verdict::trace::{Trace, came, is_at, is_reset, is_syn};
 use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "mid-stream-drop";
@@ -20,8 +20,8 @@ const SILENCE: f64 = 1000.0;
 /// A connection and a host on its way.
 #[derive(Default)]
 struct Way {
-    /// Packets of either direction that the host passed on: when the first and the last came.
-    passed: Option<(f64, f64)>,
+    /// When a packet came last, of either direction, that the host passed on.
+    passed: Option<f64>,
     /// In either direction.
     both: [bool; 2],
     /// The host speaks itself on the connection: it is an end of it, under an address that is not its own perhaps.
@@ -36,6 +36,8 @@ struct Forgotten<'a> {
     connection: usize,
     /// When a packet passed last; none: never.
     since: Option<f64>,
+    /// Its connection tracking called as many packets invalid: it says itself that it did not know them.
+    counted: bool,
     lost: Vec<usize>,
 }
 
@@ -46,60 +48,67 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let hosts = distinct(forgotten.iter().map(|one| one.host));
     let lost = first.lost.len();
     let begin = packets[first.lost[0]].t;
-    let before = match first.since {
-        Some(since) => format!(
-            "{} let {} pass in both directions, and forgot it in {} of silence",
+    let name = quoted(trace, first.connection);
+    let before = match (first.since, first.counted) {
+        (Some(since), true) => format!(
+            "{} let {name} pass in both directions, and forgot it in {} of silence",
             first.host,
-            quoted(trace, first.connection),
             lapse(begin - since),
         ),
-        None => format!(
-            "{} met {} in the middle and had not seen it begin",
+        (Some(since), false) => format!(
+            "{} let {name} pass in both directions, until that was silent for {}",
             first.host,
-            quoted(trace, first.connection),
+            lapse(begin - since),
+        ),
+        (None, _) => format!(
+            "{} met {name} in the middle and had not seen it begin",
+            first.host
         ),
     };
-    let invalid = match invalid(trace, first.host) {
-        0 => "No rule of it lets in what is new and no SYN".to_owned(),
-        n => format!(
+    let why = match first.counted {
+        true => format!(
             "Its connection tracking called {} invalid",
-            count(n.unsigned_abs() as usize, "packet")
+            count(invalid(trace, first.host), "packet")
+        ),
+        false => format!(
+            "Others got through it to {}",
+            trace.evidence.connections[first.connection].remote
         ),
     };
-    let others = match forgotten.len() - 1 {
+    let connections = distinct(forgotten.iter().map(|one| one.connection));
+    let others = match connections.len() - 1 {
         0 => String::new(),
         n => format!(" So it was with {} more.", count(n, "connection")),
     };
-    let mut cited: Vec<usize> = forgotten.iter().flat_map(|one| one.lost.clone()).collect();
-    cited.sort_unstable();
-    cited.truncate(CITED);
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
-            "{before}: {} came to it and did not come out again, the same bytes more than once, and nobody was told. {invalid}.{others}",
+            "{before}: {} came to it and did not come out again, the same bytes more than once, and nobody was told. {why}.{others}",
             count(lost, "packet"),
         ),
-        packets: cited,
-        connections: distinct(forgotten.iter().map(|one| one.connection)),
+        packets: cite_records(forgotten.iter().flat_map(|one| one.lost.iter().copied())),
+        connections,
         counters: Vec::new(),
         values: hosts
             .into_iter()
-            .map(|host| {
+            .map(|host| (host, invalid(trace, host)))
+            .filter(|(_, invalid)| *invalid > 0)
+            .map(|(host, invalid)| {
                 let path = format!("{}.conntrack.invalid", item("hosts", host));
-                (path, self::invalid(trace, host).into())
+                (path, invalid.into())
             })
             .collect(),
     })
 }
 
-fn counted(trace: &Trace, host: &str, word: &str) -> i64 {
+fn counted(trace: &Trace, host: &str, word: &str) -> usize {
     let host = trace.evidence.hosts.get(host);
     let counters = host.map(|host| &host.conntrack.counters);
     let counted = counters.and_then(|counters| counters.get(word));
-    counted.copied().unwrap_or(0)
+    counted.and_then(|n| usize::try_from(*n).ok()).unwrap_or(0)
 }
 
-fn invalid(trace: &Trace, host: &str) -> i64 {
+fn invalid(trace: &Trace, host: &str) -> usize {
     counted(trace, host, "invalid")
 }
 
@@ -125,21 +134,24 @@ fn forgotten<'a>(trace: &Trace<'a>) -> Vec<Forgotten<'a>> {
         if way.end || !tracks(host) || !c.error.is_empty() || begin < c.at + c.ms {
             return None;
         }
-        let alive = passing.get(host).is_some_and(|last| *last > begin);
+        let counted = invalid(trace, host) >= lost.len();
+        // Rules that changed, or a host that died, are no expiry.
+        let alive = passing.get(&(host, c.remote.as_str()));
+        let alive = alive.is_some_and(|last| *last > begin);
         let since = match way.passed {
-            Some((_, last)) if last < begin && way.both == [true, true] => Some(last),
+            Some(last) if last < begin && way.both == [true, true] => Some(last),
             Some(_) => return None,
             None => None,
         };
         let so = match since {
-            // Rules that changed, or a host that died, are no expiry.
-            Some(last) => begin - last >= SILENCE && (alive || invalid(trace, host) > 0),
-            None => invalid(trace, host) > 0 || open.contains(&(host, c.remote.as_str())),
+            Some(last) => begin - last >= SILENCE && (alive || counted),
+            None => counted || open.contains(&(host, c.remote.as_str())),
         };
         so.then_some(Forgotten {
             host,
             connection,
             since,
+            counted,
             lost,
         })
     });
@@ -161,14 +173,15 @@ fn in_vain(packets: &[Packet], lost: Vec<usize>) -> Vec<usize> {
     if again { lost } else { Vec::new() }
 }
 
-/// When each host passed on a packet last, whosever it was.
-fn passing<'a>(trace: &Trace<'a>) -> BTreeMap<&'a str, f64> {
+/// When each host passed on a packet to each place last, whosever it was.
+fn passing<'a>(trace: &Trace<'a>) -> BTreeMap<(&'a str, &'a str), f64> {
     let packets = &trace.evidence.packets;
-    let mut last: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), f64> = BTreeMap::new();
     for journey in trace.journeys() {
+        let to = packets[journey.sent()].to.as_str();
         for stretch in journey.stretches.iter().skip(1) {
             let packet = &packets[stretch.sent];
-            let t = last.entry(packet.sender.as_str()).or_default();
+            let t = last.entry((packet.sender.as_str(), to)).or_default();
             *t = t.max(packet.t);
         }
     }
@@ -180,7 +193,7 @@ fn ways<'a>(trace: &Trace<'a>) -> BTreeMap<(usize, &'a str), Way> {
     let packets = &trace.evidence.packets;
     let mut ways: BTreeMap<(usize, &str), Way> = BTreeMap::new();
     for journey in trace.journeys() {
-        let began = &packets[journey.stretches[0].sent];
+        let began = &packets[journey.sent()];
         let Some(connection) = journey.connection.filter(|_| began.protocol == "tcp") else {
             continue;
         };
@@ -196,12 +209,11 @@ fn ways<'a>(trace: &Trace<'a>) -> BTreeMap<(usize, &'a str), Way> {
             };
             let way = ways.entry((connection, host)).or_default();
             if number < last {
-                let (first, _) = way.passed.unwrap_or((packet.t, packet.t));
-                way.passed = Some((first, packet.t));
+                way.passed = Some(packet.t);
                 way.both[usize::from(journey.toward_target)] = true;
                 way.lost.clear();
-            } else if arrived(packet)
-                && ![record.address.as_str(), record.ipv6.as_str()].contains(&ip(&packet.to_after))
+            } else if came(packet)
+                && !is_at(record, &packet.to_after)
                 && !is_syn(began)
                 && !is_reset(began)
             {
@@ -210,9 +222,4 @@ fn ways<'a>(trace: &Trace<'a>) -> BTreeMap<(usize, &'a str), Way> {
         }
     }
     ways
-}
-
-/// It came to its receiver, by the network or on a device.
-fn arrived(packet: &Packet) -> bool {
-    delivered(packet) || packet.fate == "seen"
 }
