@@ -4,10 +4,10 @@
 //! Observed on: Linux, as EHOSTUNREACH and ENETUNREACH. A filter that rejects with `admin-prohibited` says the same. Not this: an
 //! ICMP error that the kernel takes for a refusal (see `refused`).
 
-use super::{CITED, counters, distinct, first_few, lapse, name_all};
-use crate::evidence::Packet;
+use super::{cite_records, counters, distinct, first_few, lapse, name_all};
+use crate::evidence::{Connection, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, by_address, ip};
+use crate::verdict::trace::{Trace, host_at, ip};
 use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "unreachable";
@@ -19,8 +19,10 @@ const NO_ROUTE: i64 = 101;
 enum Who {
     /// The client's own kernel has no route.
     NoRoute(String),
-    /// The client's own kernel, although it has one.
-    Own(String),
+    /// The client's own kernel, which asked for the neighbour's address in vain.
+    NoNeighbour(String),
+    /// The client's own kernel, in the words of errno(3): nobody saw why, or it had sent a SYN before.
+    Own(String, &'static str),
     /// A host or a box, by ICMP: its name, and what it says (empty where only the network saw it).
     Another(String, String),
 }
@@ -40,8 +42,18 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
                 let says = packet.icmp.as_ref().map(|message| message.says.clone());
                 Who::Another(sender(trace, packet), says.unwrap_or_default())
             }
-            None if c.errno == NO_ROUTE => Who::NoRoute(c.from.clone()),
-            None => Who::Own(c.from.clone()),
+            None => {
+                let sent = trace
+                    .journeys()
+                    .iter()
+                    .any(|one| one.connection == Some(at));
+                match c.errno == NO_ROUTE {
+                    true if !sent => Who::NoRoute(c.from.clone()),
+                    false if !sent && c.ms >= ASKED => Who::NoNeighbour(c.from.clone()),
+                    true => Who::Own(c.from.clone(), "ENETUNREACH"),
+                    false => Who::Own(c.from.clone(), "EHOSTUNREACH"),
+                }
+            }
         };
         by.entry(who).or_default().push(at);
     }
@@ -50,14 +62,11 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     if all.is_empty() {
         return None;
     }
-    cited.sort_unstable();
-    cited.dedup();
-    cited.truncate(CITED);
     let hosts = all.iter().map(|at| connections[*at].from.as_str());
     Some(Finding {
         kind: KIND.into(),
         summary: said.join(" "),
-        packets: cited,
+        packets: cite_records(cited),
         counters: counters(
             trace.evidence,
             hosts,
@@ -87,13 +96,14 @@ fn tell(trace: &Trace, who: &Who, of: &[usize]) -> String {
         Who::NoRoute(host) => format!(
             "{names} to {places} did not leave {host}: its own kernel has no route to that address (ENETUNREACH)."
         ),
-        Who::Own(host) if ms >= ASKED => format!(
+        Who::NoNeighbour(host) => format!(
             "{names} to {places} did not leave {host}: nobody on its segment answered when it asked who has the address, or the next \
-             hop's (ARP), and after {} its own kernel gave up (EHOSTUNREACH).",
+             hop's (ARP), and after {}{} its own kernel gave up (EHOSTUNREACH).",
+            if of.len() > 1 { "at most " } else { "" },
             lapse(ms)
         ),
-        Who::Own(host) => format!(
-            "{names} to {places} did not leave {host}: its own kernel says that there is no way to that address (EHOSTUNREACH)."
+        Who::Own(host, word) => format!(
+            "{names} to {places} failed: the kernel of {host} says that there is no way to that address ({word})."
         ),
     }
 }
@@ -104,7 +114,8 @@ const ASKED: f64 = 500.0;
 /// The ICMP error about a connection's SYN: its record.
 fn message(trace: &Trace, connection: usize) -> Option<usize> {
     let packets = &trace.evidence.packets;
-    let own = &trace.evidence.connections[connection];
+    let connections = &trace.evidence.connections;
+    let own = &connections[connection];
     let ends = [own.local.as_str(), own.left_as.as_str()];
     let about = |packet: &Packet| {
         let message = packet.icmp.as_ref();
@@ -114,27 +125,35 @@ fn message(trace: &Trace, connection: usize) -> Option<usize> {
                 && message.to == own.remote
         })
     };
-    let during = |packet: &&Packet| packet.t >= own.at && packet.t <= own.at + own.ms;
-    // What only the network saw is not read: it came to this host while it waited for this address.
+    // connect(2) is timed by the client, the packet by a device; both round.
+    let waits = |c: &Connection, t: f64| (c.at - 1.0..=c.at + c.ms + 1.0).contains(&t);
+    let alone = |t: f64| {
+        let mut others = connections
+            .iter()
+            .filter(|c| c.from == own.from && waits(c, t));
+        others.all(|c| ip(&c.remote) == ip(&own.remote))
+    };
+    // What only the network saw is not read: it came to this host while it waited for this address and for no other.
     let came = |packet: &Packet| {
         packet.protocol == "icmp"
             && packet.icmp.is_none()
             && packet.receiver == own.from
             && packet.seen_at.is_empty()
+            && alone(packet.t)
     };
-    let quoted = packets.iter().position(about);
+    let mut read = packets.iter();
+    let quoted = read.position(|packet| waits(own, packet.t) && about(packet));
     quoted.or_else(|| {
         let first = packets.iter().position(|packet| packet.from == own.local)?;
         let after = packets.iter().enumerate().skip(first + 1);
-        let mut after = after.filter(|(_, packet)| during(packet));
+        let mut after = after.filter(|(_, packet)| waits(own, packet.t));
         after.find(|(_, packet)| came(packet)).map(|(at, _)| at)
     })
 }
 
 /// Who made it, by the address that it bears, which is that of a host inside of the sender perhaps.
 fn sender(trace: &Trace, packet: &Packet) -> String {
-    let named = by_address(trace.evidence);
-    let by_name = named.get(ip(&packet.from)).copied();
+    let by_name = host_at(trace.evidence, &packet.from);
     match by_name.unwrap_or(packet.sender.as_str()) {
         "fabric" => "the network".to_owned(),
         name => name.to_owned(),
@@ -179,6 +198,20 @@ mod tests {
         let mut kit = no_way(true);
         kit.evidence.packets.clear();
         assert!(told(&kit).ends_with("no way to that address (EHOSTUNREACH)."));
+        // What fails at once has not waited for an answer, whatever another does.
+        let ask = kit.connect("ask", 40001, "web1", "web1");
+        let own = kit.of(ask);
+        (own.error, own.errno, own.ms) = ("unreachable".into(), 113, 3050.0);
+        let text = told(&kit);
+        assert!(
+            text.contains("\"ask\" to 10.0.1.10:80 did not leave"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\"visit\" to 10.0.1.10:80 failed: the"),
+            "{text}"
+        );
+        kit.evidence.connections.pop();
         kit.of(0).ms = 3050.0;
         assert!(
             told(&kit).contains("(ARP), and after 3.05 s"),
@@ -187,5 +220,36 @@ mod tests {
         );
         kit.of(0).errno = NO_ROUTE;
         assert!(told(&kit).ends_with("has no route to that address (ENETUNREACH)."));
+        // A SYN of it had left.
+        kit.up(0, "S", 1, 0, 0);
+        assert!(told(&kit).ends_with(
+            "failed: the kernel of client says that there is no way to that address (ENETUNREACH)."
+        ));
+    }
+
+    #[test]
+    fn an_error_that_may_be_anothers_or_came_at_another_time_is_not_its_own() {
+        let mut kit = no_way(true);
+        let ask = kit.connect("ask", 40001, "web2", "web2");
+        kit.of(ask).at = 0.0;
+        assert!(
+            told(&kit).contains("the kernel of client says"),
+            "{}",
+            told(&kit)
+        );
+        let mut kit = no_way(true);
+        let own = kit.evidence.connections[0].clone();
+        kit.evidence.packets[1].icmp = Some(Box::new(Icmp {
+            says: "host unreachable".into(),
+            from: own.local,
+            to: own.remote,
+            ..Icmp::default()
+        }));
+        kit.evidence.packets[1].t = own.at + own.ms + 1000.0;
+        assert!(
+            told(&kit).contains("the kernel of client says"),
+            "{}",
+            told(&kit)
+        );
     }
 }
