@@ -3,9 +3,9 @@
 //! Observed on: stateless filters that let in by ports, or drop fragments outright; many firewalls by default (RFC 8900). Not this: a
 //! whole packet that is dropped; a fragment that a link lost; a filter behind connection tracking, which sees no fragments.
 
-use super::{CITED, count, counters, distinct, join, name_all};
+use super::{cite_records, count, counters, distinct, join, name_all};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, is_later_fragment};
+use crate::verdict::trace::{Journey, Trace, came, is_later_fragment};
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) const KIND: &str = "fragments-dropped";
@@ -30,31 +30,31 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         return None;
     }
     let journeys = trace.journeys();
-    let ended = |journey: &Journey| &packets[journey.stretches[journey.stretches.len() - 1].ended];
+    let ended = |journey: &Journey| &packets[journey.ended()];
     let parts = journeys.iter().filter_map(|journey| {
-        let began = &packets[journey.stretches[0].sent];
+        let began = &packets[journey.sent()];
         let whole = (journey.connection?, journey.toward_target, began.ip_id);
         Some((journey, whole, is_later_fragment(began)))
     });
     let parts: Vec<(&Journey, Whole, bool)> = parts.collect();
+    // One that is longer at its end goes on as a whole packet: a host on the way had all the fragments.
     let firsts = parts.iter().filter(|(_, _, later)| !later);
     let firsts: HashMap<Whole, &str> = firsts
+        .filter(|(journey, ..)| ended(journey).len == packets[journey.sent()].len)
         .map(|(journey, whole, _)| (*whole, ended(journey).receiver.as_str()))
         .collect();
     let mut kept: BTreeMap<&str, Kept> = BTreeMap::new();
     for (journey, whole, _) in parts.iter().filter(|(_, _, later)| *later) {
         let last = ended(journey);
         let (host, end) = (last.receiver.as_str(), firsts.get(whole).copied());
-        let came = last.fate == "seen" || last.fate == "forwarded";
-        if let (true, Some(end)) = (came && evidence.hosts.contains_key(host), end)
+        if let (true, Some(end)) = (came(last) && evidence.hosts.contains_key(host), end)
             && end != host
             && evidence.hosts.contains_key(end)
         {
             let kept = kept.entry(host).or_default();
             kept.wholes.push(*whole);
             kept.ends.push(end);
-            kept.lost
-                .push(journey.stretches[journey.stretches.len() - 1].ended);
+            kept.lost.push(journey.ended());
         }
     }
     let ends = distinct(kept.values().flat_map(|kept| kept.ends.iter().copied()));
@@ -63,17 +63,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .iter()
         .map(|(host, kept)| tell(trace, host, kept))
         .collect();
-    let mut cited: Vec<usize> = kept.into_values().flat_map(|kept| kept.lost).collect();
+    let cited: Vec<usize> = kept.into_values().flat_map(|kept| kept.lost).collect();
     if cited.is_empty() {
         return None;
     }
-    cited.sort_unstable();
-    cited.truncate(CITED);
     let connections = distinct(wholes.iter().map(|(connection, _, _)| *connection));
     Some(Finding {
         kind: KIND.into(),
         summary: sentences.join(" "),
-        packets: cited,
+        packets: cite_records(cited),
         connections,
         counters: counters(
             evidence,
@@ -94,14 +92,28 @@ fn tell(trace: &Trace, host: &str, kept: &Kept<'_>) -> String {
     let connections = distinct(wholes.iter().map(|(connection, _, _)| *connection));
     let ends: Vec<String> = distinct(kept.ends.iter().map(|end| (*end).to_owned()));
     format!(
-        "{host} let the first fragment of {} of {} pass and kept the {} behind, which {} no ports: {} waits for the rest (30 s in \
-         Linux), delivers nothing, and tells nobody in time.",
+        "{host} let the first fragment of {} of {} pass and kept {} behind, which {} no ports: {} {} for the rest (30 s in Linux), \
+         {} nothing, and {} nobody in time.",
         count(wholes.len(), "packet"),
         name_all(trace, &connections),
-        count(kept.lost.len(), "fragment"),
+        match kept.lost.len() {
+            1 => "the fragment".to_owned(),
+            n => format!("the {n} fragments"),
+        },
         if kept.lost.len() == 1 { "has" } else { "have" },
         join(&ends),
+        verb("waits", ends.len()),
+        verb("delivers", ends.len()),
+        verb("tells", ends.len()),
     )
+}
+
+/// The verb of one, or of several without its "s".
+fn verb(of_one: &str, subjects: usize) -> &str {
+    match subjects {
+        1 => of_one,
+        _ => of_one.trim_end_matches('s'),
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +131,12 @@ mod tests {
              the rest (30 s in Linux), delivers nothing, and tells nobody in time."
         );
         assert_eq!(found.packets.len(), 2);
+        // Behind a host that had all of them the first goes on as a whole packet.
+        let mut whole = without_ports(true);
+        let first = whole.evidence.packets.iter_mut();
+        let mut first = first.filter(|packet| packet.sender == "web2");
+        first.next().expect("the first, from web2").len = 2984;
+        assert!(super::find(&Trace::new(&whole.evidence)).is_none());
         // Those of another packet of the same two hosts say nothing of this one.
         for packet in &mut kit.evidence.packets {
             if packet.len != 1472 {
