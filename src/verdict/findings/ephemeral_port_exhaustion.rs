@@ -39,7 +39,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let hosts = distinct(failed.iter().map(|at| connections[*at].from.as_str()));
     Some(Finding {
         kind: KIND.into(),
-        summary: first_few_sentences(&sentences),
+        summary: sentences.join(" "),
         packets: Vec::new(),
         connections: failed,
         counters: counters(
@@ -54,15 +54,6 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         ),
         values: Vec::new(),
     })
-}
-
-fn first_few_sentences(sentences: &[String]) -> String {
-    match sentences {
-        [a, b, c, rest @ ..] if !rest.is_empty() => {
-            format!("{a} {b} {c} So it was toward {} more.", rest.len())
-        }
-        few => few.join(" "),
-    }
 }
 
 fn tell(trace: &Trace, host: &str, remote: &str, failed: &[usize]) -> String {

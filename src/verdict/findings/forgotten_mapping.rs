@@ -6,9 +6,9 @@
 //! new entry.
 
 use super::idle_expiry::KIND;
-use super::{CITED, counters, distinct, lapse, quoted};
+use super::{cite_records, counters, distinct, lapse, quoted};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, delivered, ip};
+use crate::verdict::trace::{Trace, delivered, is_at};
 use std::collections::BTreeMap;
 
 /// Silence before it, ms: timeouts of connection tracking are whole seconds.
@@ -32,16 +32,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let unheard = evidence.hosts.get(first.router);
     let unheard = unheard.and_then(|host| host.counters.get("UdpNoPorts"));
     let answer = match unheard {
-        Some(n) if *n > 0 => "which has no program at that port",
+        Some(n) if usize::try_from(*n).is_ok_and(|n| n >= first.came.len()) => {
+            "which has no program at that port"
+        }
         Some(_) | None => "which has no use for it",
     };
     let others = match late.len() - 1 {
         0 => String::new(),
         n => format!(" So it was with {} more.", super::count(n, "connection")),
     };
-    let mut cited: Vec<usize> = late.values().flat_map(|one| one.came.clone()).collect();
-    cited.sort_unstable();
-    cited.truncate(CITED);
     Some(Finding {
         kind: KIND.into(),
         summary: format!(
@@ -54,7 +53,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
             first.router,
             evidence.connections[*connection].from,
         ),
-        packets: cited,
+        packets: cite_records(late.values().flat_map(|one| one.came.iter().copied())),
         connections: late.keys().copied().collect(),
         counters: counters(
             evidence,
@@ -85,10 +84,9 @@ fn late<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Late<'a>> {
         let Some(own) = evidence.hosts.get(router) else {
             continue;
         };
-        let began = &packets[journey.stretches[0].sent];
-        let last = &packets[journey.stretches[journey.stretches.len() - 1].ended];
-        let its_own =
-            delivered(last) && last.receiver == router && ip(&last.to_after) == own.address;
+        let began = &packets[journey.sent()];
+        let last = &packets[journey.ended()];
+        let its_own = delivered(last) && last.receiver == router && is_at(own, &last.to_after);
         match passed.get(&connection) {
             Some(since) if its_own => {
                 let known = late.contains_key(&connection);
@@ -98,7 +96,7 @@ fn late<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Late<'a>> {
                         since: *since,
                         came: Vec::new(),
                     });
-                    one.came.push(journey.stretches[0].sent);
+                    one.came.push(journey.sent());
                 }
             }
             // Going on makes an entry: then nothing was lost but what came before.
@@ -114,6 +112,7 @@ fn late<'a>(trace: &Trace<'a>) -> BTreeMap<usize, Late<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Packet;
     use crate::verdict::findings::recognise;
     use crate::verdict::kit::Kit;
 
@@ -175,6 +174,15 @@ mod tests {
             text.contains("itself, which has no program at that port;"),
             "{text}"
         );
+        // Of two one was refused: the other it had a use for, or kept silent about.
+        let again = |kit: &mut Kit| {
+            let last = kit.evidence.packets.last().expect("one").clone();
+            let (id, t) = (500, last.t + 1.0);
+            kit.evidence.packets.push(Packet { id, t, ..last });
+            kit.counter("web2", "UdpNoPorts", 1);
+        };
+        let text = told(3000.0, false, again).expect("a finding");
+        assert!(text.contains("which has no use for it;"), "{text}");
     }
 
     #[test]
@@ -182,7 +190,12 @@ mod tests {
         assert!(told(3000.0, true, |_| {}).is_none());
         assert!(told(300.0, false, |_| {}).is_none());
         // Segments of TCP are another finding's.
-        let stream = |kit: &mut Kit| kit.of(0).protocol = "tcp".into();
+        let stream = |kit: &mut Kit| {
+            kit.of(0).protocol = "tcp".into();
+            for packet in &mut kit.evidence.packets {
+                packet.protocol = "tcp".into();
+            }
+        };
         assert!(told(3000.0, false, stream).is_none());
     }
 }

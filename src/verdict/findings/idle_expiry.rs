@@ -4,7 +4,7 @@
 //! the host behind it; the other side meets silence), and in silence on other clouds. Azure can reset both ends at the
 //! moment of expiry.
 
-use super::{cite, cloud, connections_of, distinct, forgotten_mapping, join, lapse, name_all};
+use super::{cite, cloud, connections_of, distinct, join, lapse, name_all};
 use crate::evidence::Packet;
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, answer, drop_reason, is_reset};
@@ -25,7 +25,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .filter(|p| reset(*p) || silent(*p))
         .collect();
     let Some(&first) = late.first() else {
-        return ended_in_time(trace).or_else(|| forgotten_mapping::find(trace));
+        return ended_in_time(trace);
     };
     let connections = connections_of(trace, late.iter().copied());
     let packet = trace.sent(first);

@@ -194,6 +194,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(stale_translation::find(&trace));
     findings.extend(forgotten_translation::find(&trace));
     findings.extend(port_exhaustion::find(&trace));
+    findings.extend(port_exhaustion::at_hosts(&trace));
     findings.extend(ephemeral_port_exhaustion::find(&trace));
     findings.extend(insertion_race::find(&trace));
     findings.extend(flow_table_full::find(&trace));
@@ -222,6 +223,7 @@ pub fn recognise(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(outlives_draining::find(&trace));
     findings.extend(outlives_rule::find(&trace));
     findings.extend(idle_expiry::find(&trace));
+    findings.extend(forgotten_mapping::find(&trace));
     findings.extend(mid_stream_drop::find(&trace));
     findings.extend(keepalive_in_vain::find(&trace));
     findings.extend(keep_alive_race::find(&trace));

@@ -5,10 +5,12 @@
 //! for each zonal address and target, counted as `PortAllocationErrorCount`. AWS NAT gateways: as many for each of their addresses
 //! and destination, counted as `ErrorPortAllocation`; Azure and Google have a number for each host.
 
-use super::{cite, connections_of, count, distinct, dropped, first_few, item, name_all};
+use super::{
+    cite, cite_records, connections_of, count, distinct, dropped, first_few, item, name_all,
+};
 use crate::evidence::{Evidence, GatewayEvidence, HostEvidence};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, ip, is_syn};
+use crate::verdict::trace::{Trace, is_at, is_syn};
 use std::collections::{BTreeMap, HashSet};
 
 pub(super) const KIND: &str = "port-exhaustion";
@@ -19,7 +21,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let counted = evidence.drops.get("port-allocation").copied().unwrap_or(0);
     let total = dropped.len().max(counted.unsigned_abs() as usize);
     if total == 0 {
-        return at_a_host(trace);
+        return None;
     }
     let connections = connections_of(trace, dropped.iter().copied());
     let balancers: Vec<String> = evidence
@@ -76,66 +78,66 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
 
 /// A host whose kernel translates chose no source that is free for any SYN of some connections. It drops them where they would leave
 /// (`insert_failed`), as it does one of two first packets that choose the same at the same moment; but then the next SYN gets through.
-fn at_a_host(trace: &Trace) -> Option<Finding> {
+pub(super) fn at_hosts(trace: &Trace) -> Vec<Finding> {
     let evidence = trace.evidence;
     let failed = |host: &HostEvidence| {
         let counted = host.conntrack.counters.get("insert_failed").copied();
         counted.and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };
     if evidence.hosts.values().all(|host| failed(host) == 0) {
-        return None;
+        return Vec::new();
     }
     let mut died: BTreeMap<(&str, usize), Vec<usize>> = BTreeMap::new();
     let mut passed: HashSet<usize> = HashSet::new();
     for journey in trace.journeys() {
-        let last = journey.stretches[journey.stretches.len() - 1];
-        let packet = &evidence.packets[last.ended];
-        let syn = is_syn(&evidence.packets[journey.stretches[0].sent]);
+        let packet = &evidence.packets[journey.ended()];
+        let syn = is_syn(&evidence.packets[journey.sent()]);
         let Some(connection) = journey.connection.filter(|_| syn) else {
             continue;
         };
         let host = packet.receiver.as_str();
         match evidence.hosts.get(host) {
-            Some(own) if failed(own) > 0 && own.address != ip(&packet.to_after) => {
-                died.entry((host, connection)).or_default().push(last.ended);
+            Some(own) if failed(own) > 0 && !is_at(own, &packet.to_after) => {
+                died.entry((host, connection))
+                    .or_default()
+                    .push(journey.ended());
             }
-            _ => drop(passed.insert(connection)),
+            Some(_) => drop(passed.insert(connection)),
+            // Lost before it came to anybody.
+            None => {}
         }
     }
     died.retain(|(_, connection), syns| syns.len() > 1 && !passed.contains(connection));
-    let (host, _) = *died.keys().next()?;
-    died.retain(|(other, _), _| *other == host);
-    let syns: Vec<usize> = died.values().flatten().copied().collect();
-    let insert_failed = failed(&evidence.hosts[host]);
-    if insert_failed < syns.len() {
-        return None;
-    }
-    let connections: Vec<usize> = died.keys().map(|(_, connection)| *connection).collect();
-    let toward = distinct(
-        connections
-            .iter()
-            .map(|c| evidence.connections[*c].remote.clone()),
-    );
-    let mut packets = syns.clone();
-    packets.sort_unstable();
-    packets.truncate(super::CITED);
-    Some(Finding {
-        kind: KIND.into(),
-        summary: format!(
-            "{host} translates, and its kernel had no source left toward {}: {} of {} came to it and did not leave. It tells nobody, and \
-             counts them as insert_failed.",
-            first_few(&toward),
-            count(syns.len(), "SYN"),
-            name_all(trace, &connections),
-        ),
-        packets,
-        connections,
-        counters: Vec::new(),
-        values: vec![(
-            format!("{}.conntrack.insert_failed", item("hosts", host)),
-            insert_failed.into(),
-        )],
-    })
+    let hosts = distinct(died.keys().map(|(host, _)| *host));
+    let found = hosts.into_iter().filter_map(|host| {
+        let own = died.iter().filter(|((at, _), _)| *at == host);
+        let connections: Vec<usize> = own.clone().map(|((_, connection), _)| *connection).collect();
+        let syns: Vec<usize> = own.flat_map(|(_, syns)| syns.iter().copied()).collect();
+        let insert_failed = failed(&evidence.hosts[host]);
+        if insert_failed < syns.len() {
+            return None;
+        }
+        let toward = connections.iter();
+        let toward = distinct(toward.map(|c| evidence.connections[*c].remote.clone()));
+        Some(Finding {
+            kind: KIND.into(),
+            summary: format!(
+                "{host} translates, and its kernel had no source left toward {}: {} of {} came to it and did not leave. It tells \
+                 nobody, and counts them as insert_failed.",
+                first_few(&toward),
+                count(syns.len(), "SYN"),
+                name_all(trace, &connections),
+            ),
+            packets: cite_records(syns),
+            connections,
+            counters: Vec::new(),
+            values: vec![(
+                format!("{}.conntrack.insert_failed", item("hosts", host)),
+                insert_failed.into(),
+            )],
+        })
+    });
+    found.collect()
 }
 
 /// Under which name a gateway counted packets that got no port, and how many.
@@ -237,25 +239,36 @@ fn full_pools(trace: &Trace, at: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::verdict::findings::stories::ways::no_source;
-    use crate::verdict::trace::Trace;
+    use crate::verdict::kit::Kit;
+
+    fn found(kit: &Kit) -> Vec<Finding> {
+        at_hosts(&Trace::new(&kit.evidence))
+    }
 
     #[test]
     fn a_kernel_that_translates_and_has_no_source_left() {
         let kit = no_source(true);
-        let found = super::find(&Trace::new(&kit.evidence)).expect("a finding");
+        let told = found(&kit).pop().expect("a finding");
         assert_eq!(
-            found.summary,
+            told.summary,
             "web2 translates, and its kernel had no source left toward 10.0.1.10:80: 2 SYNs of \"visit\" came to it and did not leave. \
              It tells nobody, and counts them as insert_failed."
         );
-        assert_eq!(found.packets, [0, 1]);
+        assert_eq!(told.packets, [0, 1]);
+        // A third that a link lost before it came there has not passed.
+        let mut third = no_source(true);
+        let mut lost = third.evidence.packets[0].clone();
+        (lost.id, lost.receiver, lost.fate) = (700, String::new(), "dropped: loss".into());
+        third.evidence.packets.push(lost);
+        assert_eq!(found(&third).len(), 1);
         // Of two that clash the next SYN gets through.
         let clash = no_source(false);
-        assert!(super::find(&Trace::new(&clash.evidence)).is_none());
+        assert!(found(&clash).is_empty());
         let mut other = no_source(true);
         let host = other.evidence.hosts.get_mut("web2").expect("the router");
         host.conntrack.counters.insert("insert_failed".into(), 1);
-        assert!(super::find(&Trace::new(&other.evidence)).is_none());
+        assert!(found(&other).is_empty());
     }
 }
