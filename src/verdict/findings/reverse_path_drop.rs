@@ -8,7 +8,7 @@
 use super::{cite, count, counters, distinct, join, name_all};
 use crate::evidence::{HostEvidence, Packet};
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, delivered, ip, is_syn, is_syn_ack};
+use crate::verdict::trace::{Journey, Trace, delivered, ip, is_at, is_syn, is_syn_ack};
 use std::collections::HashSet;
 
 pub(super) const KIND: &str = "reverse-path-drop";
@@ -38,11 +38,15 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let mut died = Vec::new();
     let mut sentences = Vec::new();
     for (host, dropped) in &hosts {
-        let syns = match passages.is_empty() {
+        let own = passages.iter().copied();
+        let own: Vec<usize> = own
+            .filter(|passage| trace.ended(*passage).receiver == *host)
+            .collect();
+        let syns = match own.is_empty() {
             true => died_at(trace, host, *dropped),
             false => Vec::new(),
         };
-        sentences.push(tell(trace, host, *dropped, &passages, &syns));
+        sentences.push(tell(trace, host, *dropped, &own, &syns));
         died.extend(syns);
     }
     let passages = [passages, died].concat();
@@ -74,10 +78,8 @@ fn is_own_guest(trace: &Trace, passage: usize, host: &str) -> bool {
 
 /// It comes from the host's own address, which no counter of its namespace tells (see `loopback`).
 fn is_loopback(trace: &Trace, packet: &Packet, host: &str) -> bool {
-    trace.evidence.hosts.get(host).is_some_and(|record| {
-        let source = ip(&packet.from_after);
-        source == record.address || source == record.ipv6
-    })
+    let record = trace.evidence.hosts.get(host);
+    record.is_some_and(|record| is_at(record, &packet.from_after))
 }
 
 /// SYNs that came to a host and that it neither answered nor passed on, as passages: the packets that it dropped, where there are
@@ -85,15 +87,14 @@ fn is_loopback(trace: &Trace, packet: &Packet, host: &str) -> bool {
 fn died_at(trace: &Trace, host: &str, dropped: i64) -> Vec<usize> {
     let packets = &trace.evidence.packets;
     let journeys = trace.journeys();
-    let began = |journey: &Journey| &packets[journey.stretches[0].sent];
+    let began = |journey: &Journey| &packets[journey.sent()];
     let answered: HashSet<Option<usize>> = journeys
         .iter()
         .filter(|journey| is_syn_ack(began(journey)) && began(journey).sender == host)
         .map(|journey| journey.connection)
         .collect();
     let died = journeys.iter().filter(|journey| {
-        let last = journey.stretches[journey.stretches.len() - 1];
-        let ended = &packets[last.ended];
+        let ended = &packets[journey.ended()];
         let here = ended.receiver == host && delivered(ended) && !is_loopback(trace, ended, host);
         is_syn(began(journey)) && here && !answered.contains(&journey.connection)
     });
@@ -105,11 +106,7 @@ fn died_at(trace: &Trace, host: &str, dropped: i64) -> Vec<usize> {
     }
 }
 
-fn tell(trace: &Trace, host: &str, dropped: i64, passages: &[usize], syns: &[usize]) -> String {
-    let own = passages
-        .iter()
-        .filter(|p| trace.ended(**p).receiver == host);
-    let own: Vec<usize> = own.copied().collect();
+fn tell(trace: &Trace, host: &str, dropped: i64, own: &[usize], syns: &[usize]) -> String {
     let dropped = count(dropped.unsigned_abs() as usize, "packet");
     let what = format!(
         "{host} dropped {dropped} on arrival: to it, the way to their source leads through another device (rp_filter)."
@@ -224,6 +221,23 @@ mod tests {
         kit.down(visit, "S.", OLD.server, OLD.client + 1, 0);
         let found = find(&Trace::new(&kit.evidence)).expect("a finding");
         assert!(found.packets.is_empty());
+    }
+
+    /// What came back to one host says nothing of what another dropped.
+    #[test]
+    fn each_host_is_told_of_by_itself() {
+        let mut kit = Kit::new();
+        let visit = kit.connect("visit", 40000, "web1", "web1");
+        kit.up(visit, "S", OLD.client, 0, 0);
+        kit.counter("web1", COUNTER, 1);
+        let node = node(1);
+        kit.evidence.hosts.extend(node.hosts);
+        syn(&mut kit.evidence, "10.0.0.11:40000");
+        let found = find(&Trace::new(&kit.evidence)).expect("a finding");
+        assert_eq!(found.packets, [0, 1]);
+        let (n1, web1) = found.summary.split_once(" web1 dropped").expect("both");
+        assert!(n1.ends_with("came back by the network."), "{n1}");
+        assert!(web1.ends_with("It was a SYN of \"visit\"."), "{web1}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::evidence::Packet;
 use crate::verdict::findings::loopback;
-use crate::verdict::trace::{Trace, by_address, delivered, drop_reason, ip, is_syn, is_syn_ack};
+use crate::verdict::trace::{Trace, delivered, drop_reason, host_at, is_syn, is_syn_ack, next};
 use std::collections::HashMap;
 
 /// Where a SYN, or the answer to it, came to its end.
@@ -21,13 +21,21 @@ pub(super) enum End {
     /// The target's SYN-ACK was delivered from this address.
     AnswerAstray(String, String),
     /// The SYN-ACK stayed inside the host that the SYN was delivered to, where it was last seen from this address and came to this host.
-    AnswerInside(String, String, String),
+    AnswerInside {
+        host: String,
+        from: String,
+        to: String,
+    },
     /// Delivered to this host, whose ICMP error was dropped, with this fate.
     Rejected(String, String),
     /// Delivered to this host, from which no answer came into the network; seen last where it came to another one by way of it.
     Silence(String, Option<String>),
     /// Delivered to this host, which passed it on to this address (and whose that is), and dropped behind it, with this fate.
-    LostBehind(String, String, String),
+    LostBehind {
+        host: String,
+        to: String,
+        reason: String,
+    },
 }
 
 /// What answered: passages.
@@ -77,9 +85,12 @@ impl<'a> Answers<'a> {
             // The network had it once more: a node leads to a pod of another one.
             return match drop_reason(last) {
                 Some(reason) => {
-                    let owner = by_address(trace.evidence).get(ip(&last.to_after)).copied();
-                    let whose = owner.map_or(String::new(), |owner| format!("{owner}, "));
-                    End::LostBehind(host, format!("{whose}{}", last.to_after), reason.to_owned())
+                    let to = match host_at(trace.evidence, &last.to_after) {
+                        Some(owner) => format!("{owner} ({})", last.to_after),
+                        None => last.to_after.clone(),
+                    };
+                    let reason = reason.to_owned();
+                    End::LostBehind { host, to, reason }
                 }
                 None => {
                     let further =
@@ -120,14 +131,14 @@ pub(super) fn end_of<'a>(
             End::AnswerLost(host, drop_reason(answer).unwrap_or(&answer.fate).to_owned())
         }
         None => {
-            let acknowledged = (packet.seq + 1) & 0xffff_ffff;
+            let acknowledged = next(packet.seq);
             let inside = answers
                 .inside
                 .get(&(packet.receiver.as_str(), acknowledged));
             let last = inside.map(|at| &trace.evidence.packets[*at]);
             let last = last.map(|seen| (seen.from_after.clone(), seen.receiver.clone()));
             match (last, rejection(trace, connection, &host)) {
-                (Some((from, to)), _) => End::AnswerInside(host, from, to),
+                (Some((from, to)), _) => End::AnswerInside { host, from, to },
                 (None, Some(fate)) => End::Rejected(host, fate),
                 (None, None) => answers.silence(trace, host, packet),
             }
@@ -170,7 +181,7 @@ pub(super) fn sentence(end: &End, subject: &str) -> String {
                 "{subject} reached {host}; its SYN-ACK was delivered from {from}, which nobody had dialled."
             )
         }
-        End::AnswerInside(host, from, to) => {
+        End::AnswerInside { host, from, to } => {
             let came = match to == host {
                 true => String::new(),
                 false => format!(", where it came to {to}"),
@@ -181,7 +192,7 @@ pub(super) fn sentence(end: &End, subject: &str) -> String {
         }
         End::Rejected(host, reason) => {
             format!(
-                "{subject} reached {host}, which sent an ICMP error that ended at the load balancer: {reason}."
+                "{subject} reached {host}, which sent an ICMP error that died on the way back: {reason}."
             )
         }
         End::Silence(host, None) => {
@@ -190,7 +201,7 @@ pub(super) fn sentence(end: &End, subject: &str) -> String {
         End::Silence(host, Some(inside)) => {
             format!("{subject} reached {inside} by way of {host}, and no answer came from it.")
         }
-        End::LostBehind(host, to, reason) => {
+        End::LostBehind { host, to, reason } => {
             format!("{subject} reached {host} and died behind it, on the way to {to}: {reason}.")
         }
     }

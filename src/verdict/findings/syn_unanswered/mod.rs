@@ -155,17 +155,18 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
         whose.is_some_and(|whose| unanswered.contains(&whose))
     });
     let own: Vec<&Journey> = own.collect();
-    let began = |journey: &Journey| &packets[journey.stretches[0].sent];
-    let came_to = |journey: &Journey| {
-        let last = journey.stretches[journey.stretches.len() - 1];
-        packets[last.ended].receiver.as_str()
-    };
+    let began = |journey: &Journey| &packets[journey.sent()];
+    let came_to = |journey: &Journey| packets[journey.ended()].receiver.as_str();
     let syn = own.iter().find(|one| is_syn(began(one)))?;
     let connection = syn.connection?;
     let answer = own
         .iter()
         .find(|one| one.connection == Some(connection) && is_syn_ack(began(one)));
-    let around = &trace.evidence.hosts.get(began(syn).sender.as_str())?.inside;
+    let sender = trace.evidence.hosts.get(&began(syn).sender)?;
+    let around = match sender.inside.as_str() {
+        "" => began(syn).seen_at.split(' ').next()?,
+        router => router,
+    };
     let last = came_to(syn);
     let text = format!(
         " None came to the network: they were seen inside {around} only. The first of {}",
@@ -199,7 +200,7 @@ mod tests {
         kit.evidence.packets[error].protocol = "icmp".into();
         kit.dropped("icmp-unsupported");
         let told = find(&Trace::new(&kit.evidence)).expect("it shows").summary;
-        let rejected = "The SYN reached web1, which sent an ICMP error that ended at the load balancer: icmp-unsupported.";
+        let rejected = "The SYN reached web1, which sent an ICMP error that died on the way back: icmp-unsupported.";
         assert!(told.ends_with(rejected), "{told}");
     }
 
@@ -242,8 +243,11 @@ mod tests {
         let mut kit = Kit::new();
         let x = kit.connect("x", 40001, "web1", "web1");
         kit.of(x).error = "deadline".into();
-        let client = kit.evidence.hosts.get_mut("client").expect("the client");
-        client.inside = "router".into();
+        let client = |kit: &mut Kit, inside: &str| {
+            let client = kit.evidence.hosts.get_mut("client").expect("the client");
+            client.inside = inside.into();
+        };
+        client(&mut kit, "router");
         let syn = kit.up(x, "S", OLD.client, 0, 0);
         let told = |kit: &Kit| find(&Trace::new(&kit.evidence)).expect("it shows").summary;
         let seen = |packet: &mut Packet, to: &str| {
@@ -257,6 +261,11 @@ mod tests {
             text.ends_with(&format!("{inside} router and went no further.")),
             "{text}"
         );
+        // A host that is inside of no other one is named by its device.
+        client(&mut kit, "");
+        let text = told(&kit);
+        assert!(text.contains("inside router only"), "{text}");
+        client(&mut kit, "router");
         seen(&mut kit.evidence.packets[syn], "web1");
         let text = told(&kit);
         assert!(
@@ -324,7 +333,7 @@ mod tests {
         behind.seen_at.clear();
         behind.receiver.clear();
         let found = find(&Trace::new(&node.kit.evidence)).expect("the finding");
-        let part = "reached n1 and died behind it, on the way to web2, 10.0.2.10:80: link-down.";
+        let part = "reached n1 and died behind it, on the way to web2 (10.0.2.10:80): link-down.";
         assert!(found.summary.ends_with(part), "{}", found.summary);
     }
 }
