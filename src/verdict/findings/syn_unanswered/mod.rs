@@ -4,9 +4,10 @@
 
 mod end;
 
-use super::{cite, count, counters, distinct, lapse, name_all, quoted};
+use super::{cite, count, counters, distinct, join, lapse, name_all, quoted};
+use crate::evidence::Packet;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Journey, Trace, delivered, is_syn, is_syn_ack, left};
+use crate::verdict::trace::{Journey, Trace, delivered, drop_reason, is_syn, is_syn_ack, left};
 use end::{Answers, End, end_of, sentence};
 use std::collections::BTreeMap;
 
@@ -136,7 +137,7 @@ fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
         .sum();
     if sent == 0 {
         " No SYN of theirs ever reached the network.".into()
-    } else if let Some(text) = seen_inside(trace, unanswered) {
+    } else if let Some(text) = seen_on_devices(trace, unanswered) {
         text
     } else {
         format!(
@@ -146,8 +147,9 @@ fn no_record(trace: &Trace, unanswered: &[usize]) -> String {
     }
 }
 
-/// Their SYNs were seen on devices only: how far the first one of a connection got that any was seen of, and the answer to it.
-fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
+/// Under their own addresses their SYNs were seen on devices only: how far the first one of a connection got that any was seen of, and
+/// the answer to it.
+fn seen_on_devices(trace: &Trace, unanswered: &[usize]) -> Option<String> {
     let packets = &trace.evidence.packets;
     let journeys = trace.journeys();
     let own = journeys.iter().filter(|journey| {
@@ -157,11 +159,17 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
     let own: Vec<&Journey> = own.collect();
     let began = |journey: &Journey| &packets[journey.sent()];
     let came_to = |journey: &Journey| packets[journey.ended()].receiver.as_str();
-    let syn = own.iter().find(|one| is_syn(began(one)))?;
+    let mut syns = own.iter().filter(|one| is_syn(began(one)));
+    // One that came to the network under other addresses got furthest.
+    let syn = syns.clone().find(|one| one.passage.is_some());
+    let syn = syn.or_else(|| syns.next())?;
     let connection = syn.connection?;
     let answer = own
         .iter()
         .find(|one| one.connection == Some(connection) && is_syn_ack(began(one)));
+    if syn.passage.is_some() {
+        return Some(by_way_of(trace, connection, syn, answer.copied()));
+    }
     let sender = trace.evidence.hosts.get(&began(syn).sender)?;
     let around = match sender.inside.as_str() {
         "" => began(syn).seen_at.split(' ').next()?,
@@ -180,6 +188,35 @@ fn seen_inside(trace: &Trace, unanswered: &[usize]) -> Option<String> {
         None if last == around => format!("{text} came to {around} and went no further."),
         None => format!("{text} came to {last}, and no answer came from it."),
     })
+}
+
+/// How far a SYN got that hosts passed on to other addresses than those that its connection bears.
+fn by_way_of(trace: &Trace, connection: usize, syn: &Journey, answer: Option<&Journey>) -> String {
+    let last = |journey: &Journey| &trace.evidence.packets[journey.ended()];
+    let died = |packet: &Packet| drop_reason(packet).unwrap_or(&packet.fate).to_owned();
+    let hosts = distinct(syn.passed_on(trace.evidence).map(str::to_owned));
+    let (there, back) = (last(syn), answer.map(last));
+    let end = match back {
+        None if there.receiver.is_empty() => {
+            format!("died on the way to {}: {}", there.to_after, died(there))
+        }
+        None => format!("came to {}, and no answer came from it", there.receiver),
+        Some(back) if back.receiver.is_empty() => {
+            format!(
+                "was answered; its SYN-ACK died on the way back: {}",
+                died(back)
+            )
+        }
+        Some(back) => format!(
+            "came to {}, and the SYN-ACK to it got no further than {}",
+            there.receiver, back.receiver
+        ),
+    };
+    format!(
+        " The first of {} that came to the network went by way of {}, and {end}.",
+        quoted(trace, connection),
+        join(&hosts)
+    )
 }
 
 #[cfg(test)]
@@ -281,6 +318,31 @@ mod tests {
             )),
             "{text}"
         );
+    }
+
+    /// A pod dials a service, and its node passes that on to a pod of another one.
+    #[test]
+    fn a_syn_that_its_node_translates_has_been_on_the_network() {
+        let mut kit = Kit::new();
+        let x = kit.connect("x", 40001, "front/a", "web1");
+        let own = kit.of(x);
+        (own.error, own.remote, own.flow) = ("deadline".into(), "172.20.0.80:80".into(), None);
+        (own.target, own.target_address) = (String::new(), String::new());
+        kit.evidence.flows.clear();
+        let (local, pod) = ("198.51.100.7:40001", "10.0.1.10:80");
+        let inside = kit.apart(1.0, ("client", local), ("web2", "172.20.0.80:80"), "S");
+        (inside.seen_at, inside.fate) = ("web2 eni1".into(), "seen".into());
+        kit.apart(1.1, ("web2", local), ("old", pod), "S").follows = Some(0);
+        let last = kit.apart(1.2, ("old", local), ("web1", pod), "S");
+        last.follows = Some(1);
+        let told = |kit: &Kit| find(&Trace::new(&kit.evidence)).expect("it shows").summary;
+        let way = " The first of \"x\" that came to the network went by way of web2 and old, and ";
+        let came = format!("{way}came to web1, and no answer came from it.");
+        assert!(told(&kit).ends_with(&came), "{}", told(&kit));
+        let last = kit.evidence.packets.last_mut().expect("the last");
+        (last.receiver, last.fate) = (String::new(), "dropped: spoofed-source".into());
+        let died = format!("{way}died on the way to 10.0.1.10:80: spoofed-source.");
+        assert!(told(&kit).ends_with(&died), "{}", told(&kit));
     }
 
     #[test]
