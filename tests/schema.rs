@@ -121,7 +121,8 @@ fn every_key_has_an_explanation() {
     let words: BTreeSet<&str> = spec::reference::words().collect();
     assert!(words.len() > 100, "{words:?}");
     for word in &words {
-        assert!(spec::reference::about(word).is_some(), "{word}");
+        let about = spec::reference::about(word).unwrap_or_else(|| panic!("{word}"));
+        assert!(!about.contains("  "), "{about}");
     }
     let load = spec::reference::about("load").expect("a verb");
     assert!(

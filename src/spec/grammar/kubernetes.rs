@@ -85,7 +85,9 @@ pub static EMULATE: Section = Section {
             "terminating_endpoints",
             Optional,
             Type::Word(&TERMINATING_ENDPOINTS),
-            "What a pod is that was taken out of a service (`deregister: service/pod`). `drop`: gone. `serve`: it is terminating, and nodes                 lead to it still where there is no other, on the node itself with the policy Local, as kube-proxy does since 1.26;                 `healthCheckNodePort` says 503 all the same. Of `proxy_mode: iptables`. Default: drop.",
+            "What a pod is that was taken out of a service (`deregister: service/pod`). `drop`: gone. `serve`: it is terminating, and nodes \
+                lead to it still where there is no other, on the node itself with the policy Local, as kube-proxy does since 1.26; \
+                `healthCheckNodePort` says 503 all the same. Of `proxy_mode: iptables`. Default: drop.",
         ),
         field(
             "load_balancer_mode",
