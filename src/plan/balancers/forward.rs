@@ -103,18 +103,20 @@ pub(in crate::plan) fn resolve(
         }
     }
     let cookie = |group: usize| groups.list[group].attributes.cookie.is_some();
+    let mut by_cookie = found.iter().filter(|(group, ..)| cookie(*group));
     if found.len() > 1
-        && let Some((_, name, _)) = found.iter().find(|(group, ..)| cookie(*group))
+        && let Some((_, name, _)) = by_cookie.next()
     {
-        sink.push(
-            Diagnostic::new(
-                http::STICKY_OVER_HTTP,
-                name.span,
-                "stickiness among several groups of an application balancer is not emulated",
-            )
-            .label("this one is sticky")
-            .help("remove `stickiness.enabled` of the group, or forward to one group"),
-        );
+        let told = Diagnostic::new(
+            http::STICKY_OVER_HTTP,
+            name.span,
+            "stickiness among several groups of an application balancer is not emulated",
+        )
+        .label("this one is sticky")
+        .help("remove `stickiness.enabled` of each such group, or forward to one group");
+        sink.push(by_cookie.fold(told, |told, (_, name, _)| {
+            told.also(name.span, "and so is this one")
+        }));
     }
     let sticky = found.len() > 1
         && found
