@@ -68,6 +68,7 @@ fn a_drop_is_named_with_all_that_it_asks_for() {
             "drop length 200 from a, no. 5",
         ),
         ("{ window: 0, count: 2 }", "drop window 0, the first 2"),
+        ("{ flags: F, count: 1 }", "drop F, no. 1"),
         ("{ flags: S, to: a, nth: 3 }", "drop S to a, from no. 3 on"),
         (
             "{ from: a, nth: 3, count: 2 }",

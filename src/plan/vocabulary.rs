@@ -27,6 +27,20 @@ pub const ERRORS: &[&str] = &[
 pub const POWER_OFF: &str = "power off ";
 /// The same of one that leaves it its power.
 pub const LINK_DOWN: &str = "link down ";
+/// How labels of steps begin that bring it back; its name follows, a `drop`'s that ends, both with `and`, or [`HEAL_ALL`].
+pub const HEAL: &str = "heal ";
+/// All that was broken.
+pub const HEAL_ALL: &str = "everything";
+
+/// A step's word names a host: by its name, or by that of all that are alike (`desk` of `desk-2`).
+pub fn names(word: &str, host: &str) -> bool {
+    let number = host.strip_prefix(word);
+    let alike = |rest: &str| {
+        let digits = rest.strip_prefix('-').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    number.is_some_and(|rest| rest.is_empty() || alike(rest))
+}
 
 /// How a connection ended; empty when it never stood.
 pub const ENDINGS: &[&str] = &["", "open", "eof", "reset", "closed", "timeout"];

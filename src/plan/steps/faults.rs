@@ -7,7 +7,7 @@ use crate::fabric::config::{BalancerId, PortId, ZonalId};
 use crate::fabric::faults::{DropRule, End, flag};
 use crate::plan::balancers::Balancer;
 use crate::plan::hosts::Hosts;
-use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF};
+use crate::plan::vocabulary::{HEAL, HEAL_ALL, LINK_DOWN, POWER_OFF};
 use crate::plan::{Fault, HostId, Sink, StepId};
 use crate::spec::{self, Body};
 
@@ -40,27 +40,19 @@ impl Scene<'_> {
             spec::Fault::Freeze { host } => Fault::Freeze(hosts(host, sink)?),
             spec::Fault::PowerOff { host } => Fault::PowerOff(linked(host, sink)?),
             spec::Fault::LinkDown { host } => Fault::LinkDown(linked(host, sink)?),
-            spec::Fault::Drop {
-                from,
-                to,
-                flags,
-                length,
-                window,
-                nth,
-                count,
-            } => {
+            spec::Fault::Drop(drop) => {
                 // All of them are looked at, so that all problems show.
-                let from = from.as_ref().map(|name| self.end(name, sink));
-                let to = to.as_ref().map(|name| self.end(name, sink));
-                let flags = flags.as_ref().map(|text| flags_of(text, sink));
-                let count = count_of(count, sink);
+                let from = drop.from.as_ref().map(|name| self.end(name, sink));
+                let to = drop.to.as_ref().map(|name| self.end(name, sink));
+                let flags = drop.flags.as_ref().map(|text| flags_of(text, sink));
+                let count = count_of(&drop.count, sink);
                 Fault::Drop(DropRule {
                     from: all_or_none(from)?,
                     to: all_or_none(to)?,
                     flags: all_or_none(flags)?,
-                    length: length.as_ref().map(|bytes| bytes.value as usize),
-                    window: window.as_ref().map(|window| window.value),
-                    nth: nth.value.into(),
+                    length: drop.length.as_ref().map(|bytes| bytes.value as usize),
+                    window: drop.window.as_ref().map(|window| window.value),
+                    nth: drop.nth.value.into(),
                     count: count?,
                 })
             }
@@ -173,32 +165,22 @@ pub(super) fn label(fault: &spec::Fault) -> String {
         spec::Fault::Freeze { host } => format!("freeze {}", host.value),
         spec::Fault::PowerOff { host } => format!("{POWER_OFF}{}", host.value),
         spec::Fault::LinkDown { host } => format!("{LINK_DOWN}{}", host.value),
-        spec::Fault::Drop {
-            from,
-            to,
-            flags,
-            length,
-            window,
-            nth,
-            count,
-        } => {
+        spec::Fault::Drop(drop) => {
+            let length = drop.length.as_ref();
+            let window = drop.window.as_ref();
             let words = [
-                text(flags),
-                length
-                    .as_ref()
-                    .map(|length| format!("length {}", length.value)),
-                window
-                    .as_ref()
-                    .map(|window| format!("window {}", window.value)),
-                text(from).map(|from| format!("from {from}")),
-                text(to).map(|to| format!("to {to}")),
+                text(&drop.flags),
+                length.map(|length| format!("length {}", length.value)),
+                window.map(|window| format!("window {}", window.value)),
+                text(&drop.from).map(|from| format!("from {from}")),
+                text(&drop.to).map(|to| format!("to {to}")),
             ];
             let words: Vec<String> = words.into_iter().flatten().collect();
-            let which = match (nth.value, count.value.as_str()) {
+            let which = match (drop.nth.value, drop.count.value.as_str()) {
                 (1, "all") => String::new(),
+                (nth, "1") => format!(", no. {nth}"),
                 (1, count) => format!(", the first {count}"),
                 (nth, "all") => format!(", from no. {nth} on"),
-                (nth, "1") => format!(", no. {nth}"),
                 (nth, count) => format!(", {count} from no. {nth} on"),
             };
             format!(
@@ -211,10 +193,10 @@ pub(super) fn label(fault: &spec::Fault) -> String {
             )
         }
         spec::Fault::Heal { host, drop } => match (text(host), text(drop)) {
-            (None, None) => "heal everything".to_owned(),
+            (None, None) => format!("{HEAL}{HEAL_ALL}"),
             (host, drop) => {
                 let what: Vec<String> = host.into_iter().chain(drop).collect();
-                format!("heal {}", what.join(" and "))
+                format!("{HEAL}{}", what.join(" and "))
             }
         },
     }
@@ -230,7 +212,7 @@ fn all_or_none<T>(written: Option<Option<T>>) -> Option<Option<T>> {
 }
 
 fn is_drop(verb: &spec::Verb) -> bool {
-    matches!(verb, spec::Verb::Fault(spec::Fault::Drop { .. }))
+    matches!(verb, spec::Verb::Fault(spec::Fault::Drop(_)))
 }
 
 /// Which flags are looked at, and what they must be: SYN, FIN and RST always; ACK with SYN or alone; PSH and those of ECN when they

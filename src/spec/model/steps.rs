@@ -248,22 +248,7 @@ pub enum Fault {
         host: Spanned<String>,
     },
     /// Packets are dropped.
-    Drop {
-        /// Host, group or balancer; none: anybody.
-        from: Option<Spanned<String>>,
-        /// Host, group or balancer; none: anybody.
-        to: Option<Spanned<String>>,
-        /// `S.`, `SYN-ACK`
-        flags: Option<Spanned<String>>,
-        /// Bytes of payload.
-        length: Option<Spanned<u32>>,
-        /// As on the wire, unscaled.
-        window: Option<Spanned<u16>>,
-        /// From 1.
-        nth: Spanned<u32>,
-        /// A number, or `all`.
-        count: Spanned<String>,
-    },
+    Drop(Drop),
     /// Faults end.
     Heal {
         /// Host or group.
@@ -271,4 +256,23 @@ pub enum Fault {
         /// Step name of a `drop`.
         drop: Option<Spanned<String>>,
     },
+}
+
+/// Packets to which everything written applies.
+#[derive(Clone, Debug)]
+pub struct Drop {
+    /// Host, group or balancer; none: anybody.
+    pub from: Option<Spanned<String>>,
+    /// Host, group or balancer; none: anybody.
+    pub to: Option<Spanned<String>>,
+    /// `S.`, `SYN-ACK`
+    pub flags: Option<Spanned<String>>,
+    /// Bytes of payload.
+    pub length: Option<Spanned<u32>>,
+    /// As on the wire, unscaled.
+    pub window: Option<Spanned<u16>>,
+    /// From 1.
+    pub nth: Spanned<u32>,
+    /// A number, or `all`.
+    pub count: Spanned<String>,
 }

@@ -4,7 +4,7 @@ use super::Fields;
 use crate::diag::{Span, Spanned};
 use crate::spec::grammar::steps::{GET, REQUEST, STEPS};
 use crate::spec::model::{
-    Connect, Fault, Handover, HttpRequest, Load, Request, Step, Transfer, Verb,
+    Connect, Drop, Fault, Handover, HttpRequest, Load, Request, Step, Transfer, Verb,
 };
 use crate::spec::node::{Entry, Node, Value};
 
@@ -128,7 +128,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
         "link_down" => Verb::Fault(Fault::LinkDown {
             host: fields.value("host")?,
         }),
-        "drop" => Verb::Fault(Fault::Drop {
+        "drop" => Verb::Fault(Fault::Drop(Drop {
             from: fields.written("from"),
             to: fields.written("to"),
             flags: fields.written("flags"),
@@ -136,7 +136,7 @@ fn verb(name: &str, fields: &Fields<'_>) -> Option<Verb> {
             window: fields.written("window"),
             nth: fields.value("nth")?,
             count: fields.value("count")?,
-        }),
+        })),
         "heal" => Verb::Fault(Fault::Heal {
             host: fields.written("host"),
             drop: fields.written("drop"),

@@ -5,7 +5,7 @@
 //! now, and one that only reads, which sends nothing that could be lost (see `stale_connection`).
 
 use super::{cite, count, counters, distinct, lapse, name_all, quoted};
-use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF};
+use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF, names};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_later_fragment};
 
@@ -117,16 +117,6 @@ fn gone(trace: &Trace, void: &Void) -> String {
         Some(step) if step.label.starts_with(POWER_OFF) => format!("The power of {peer} is off"),
         _ => format!("The link of {peer} is down"),
     }
-}
-
-/// A step's word names a host: by its name, or by that of all that are alike (`desk` of `desk-2`).
-fn names(word: &str, host: &str) -> bool {
-    let number = host.strip_prefix(word);
-    let alike = |rest: &str| {
-        let digits = rest.strip_prefix('-').unwrap_or_default();
-        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    number.is_some_and(|rest| rest.is_empty() || alike(rest))
 }
 
 fn sender<'a>(trace: &Trace<'a>, void: &Void) -> &'a str {
