@@ -59,12 +59,23 @@ fn the_text_tells_what_boxes_and_kernels_have_on_record() {
 fn where_connections_went_has_all_hosts_that_got_their_requests() {
     let mut outcome = recorded();
     let evidence = outcome.evidence.as_mut().expect("evidence");
-    evidence.connections[0].local = "198.51.100.7:40000".into();
+    let staff = evidence.connections.len() - 5;
+    for (number, at, target) in [
+        (staff, 0, "web1"),
+        (staff + 3, 3, "web5"),
+        (staff + 4, 4, ""),
+    ] {
+        let connection = &mut evidence.connections[number];
+        connection.target = target.into();
+        connection.pair = Some(evidence.pairs.len() + at);
+    }
+    // One end of a client, again and again; and one that is behind something, as the proxy sees it.
     for (via, client, target) in [
         ("front/a", "198.51.100.7:40000", "web1"),
         ("front/a", "198.51.100.7:40000", "web2"),
         ("front/b", "198.51.100.7:40000", "web3"),
-        ("front/a", "198.51.100.7:40001", "web4"),
+        ("front/a", "198.51.100.7:40000", "web5"),
+        ("front/a", "192.0.2.1:1024", "web4"),
     ] {
         evidence.pairs.push(Pair {
             via: via.into(),
@@ -79,8 +90,14 @@ fn where_connections_went_has_all_hosts_that_got_their_requests() {
         ..Style::default()
     };
     let all = text(&[outcome], &style);
-    let part = "staff: client by front/a to web1, web2: 5 connections";
-    assert!(all.contains(part), "no {part:?} in\n{all}");
+    for to in [
+        "web1, web2: 3 connections",
+        "web5: 1 connection",
+        "web4: 1 connection",
+    ] {
+        let part = format!("staff: client by front/a to {to}");
+        assert!(all.contains(&part), "no {part:?} in\n{all}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where connections went, and the names that led them there.
 
 use super::merged;
-use crate::evidence::{Connection, Evidence, Lookup};
+use crate::evidence::{Connection, Evidence, Lookup, connections_of_pairs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,13 +35,15 @@ pub struct Taken {
 impl Taken {
     /// Whom they reached: `web1`, `web1, web2`, `nobody`.
     pub fn reached(&self) -> String {
-        let first = match self.target.as_str() {
-            "" => "nobody",
-            target => target,
-        };
-        let others = self.others.iter().map(String::as_str);
-        let all: Vec<&str> = std::iter::once(first).chain(others).collect();
-        all.join(", ")
+        let all = std::iter::once(&self.target).chain(&self.others);
+        let all: Vec<&str> = all
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
+            .collect();
+        match all.is_empty() {
+            true => "nobody".to_owned(),
+            false => all.join(", "),
+        }
     }
 }
 
@@ -98,11 +100,12 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
         let step = evidence.steps.get(c.step);
         step.map_or(String::new(), |step| step.name.clone())
     };
-    // By the address to which it was opened and the client's own.
-    let mut led: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for pair in &evidence.pairs {
-        let targets = led.entry((&pair.via, &pair.client)).or_default();
-        targets.insert(&pair.target);
+    // By connection.
+    let mut led: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for (pair, owner) in evidence.pairs.iter().zip(connections_of_pairs(evidence)) {
+        if let Some(connection) = owner {
+            led.entry(connection).or_default().insert(&pair.target);
+        }
     }
     let mut hosts: BTreeMap<(String, String, String), Vec<&str>> = BTreeMap::new();
     let mut others: BTreeMap<(String, String, String), BTreeSet<&str>> = BTreeMap::new();
@@ -126,7 +129,7 @@ pub(super) fn paths(evidence: &Evidence) -> Vec<Taken> {
                 *taken.status.entry(status.to_string()).or_default() += 1;
             }
             let key = (taken.step.clone(), taken.via.clone(), taken.target.clone());
-            if let Some(targets) = led.get(&(c.via.as_str(), c.local.as_str())) {
+            if let Some(targets) = led.get(i) {
                 let more = targets.iter().filter(|target| **target != c.target);
                 others.entry(key.clone()).or_default().extend(more);
             }
