@@ -401,7 +401,7 @@ fn states(evidence: &Evidence, host: &str) -> Vec<(String, Value)> {
 }
 
 /// Distinct, in order of first appearance.
-fn distinct<T: Clone + Eq + Hash>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+pub(super) fn distinct<T: Clone + Eq + Hash>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut seen = HashSet::new();
     let items = items.into_iter();
     items.filter(|item| seen.insert(item.clone())).collect()

@@ -2,7 +2,9 @@
 
 use super::lanes::{Chosen, zonal_of};
 use super::model::{Leg, Tuple};
+use crate::verdict::findings::distinct;
 use crate::verdict::trace::{Journey, Trace, is_syn, target_side};
+use std::collections::HashSet;
 
 /// The chosen connections, then those that proxies opened for them.
 pub(super) fn tuples(
@@ -11,6 +13,7 @@ pub(super) fn tuples(
     chosen: &Chosen,
     legs: &[usize],
 ) -> Vec<Tuple> {
+    let are_chosen: HashSet<usize> = chosen.connections.iter().copied().collect();
     let own = chosen.connections.iter().enumerate();
     let own = own.map(|(place, c)| Tuple {
         in_part: place >= chosen.whole,
@@ -23,27 +26,20 @@ pub(super) fn tuples(
             _ => format!(" {}", at + 1),
         };
         let served = leg.connections.iter();
-        let served = served.filter(|c| chosen.connections.contains(c));
+        let served = served.filter(|c| are_chosen.contains(c));
         Tuple {
             name: format!("{}{number}", leg.via),
             at_client: format!("{} -> {}", leg.seen_as, leg.target_address),
             target: leg.target.clone(),
-            serves: each_once(served.map(|c| trace.name(*c))),
+            // Whoever comes back after somebody else is told once.
+            serves: distinct(served)
+                .into_iter()
+                .map(|c| trace.name(*c))
+                .collect(),
             ..Tuple::default()
         }
     });
     own.chain(behind).collect()
-}
-
-/// Whoever comes back after somebody else is told once.
-fn each_once(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut all = Vec::new();
-    for name in names {
-        if !all.contains(&name) {
-            all.push(name);
-        }
-    }
-    all
 }
 
 fn tuple(trace: &Trace, journeys: &[Journey], connection: usize) -> Tuple {
@@ -124,15 +120,4 @@ fn legs_of(trace: &Trace, journeys: &[Journey], connection: usize, at_client: &s
         }
     }
     legs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::each_once;
-
-    #[test]
-    fn who_uses_a_connection_by_turns_is_named_once() {
-        let names = ["pool #1", "pool #2", "pool #1"].map(str::to_owned);
-        assert_eq!(each_once(names.into_iter()), ["pool #1", "pool #2"]);
-    }
 }
