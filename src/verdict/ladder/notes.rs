@@ -2,9 +2,9 @@
 
 use super::arrows::by_network;
 use super::lanes::{has_inside, inside, is_zonal};
-use super::streams::{DUPLICATE, KEEPALIVE, SAME_BYTES, Streams};
+use super::streams::{DUPLICATE, KEEPALIVE, SAME_BYTES, Streams, WINDOW_PROBE, Whose};
 use crate::evidence::Packet;
-use crate::plan::vocabulary::POWER_OFF;
+use crate::plan::vocabulary::{HEAL, HEAL_ALL, POWER_OFF, names};
 use crate::verdict::findings;
 use crate::verdict::trace::{
     Journey, TOO_LARGE, Trace, answer, delivered, drop_reason, is_pure_ack, is_reset, is_syn,
@@ -90,7 +90,10 @@ impl<'a, 'b> Notes<'a, 'b> {
         let number = journey.connection?;
         let connection = &trace.evidence.connections[number];
         let again = match journey.passage {
-            None => self.streams.on(number, journey, sent, ended.t),
+            None => {
+                let whose = Whose::Connection(number);
+                self.streams.on(whose, journey, sent, ended.t)
+            }
             Some(_) => None,
         };
         if !has_inside(trace, &ended.receiver) || sent.protocol != "tcp" {
@@ -139,18 +142,16 @@ impl<'a, 'b> Notes<'a, 'b> {
         let again = match (place.connection, place.leg) {
             // Nobody sent it again.
             _ if ended.links.as_ref().is_some_and(|links| links.is_copy()) => None,
-            (Some(connection), None) => self.streams.on(connection, journey, sent, ended.t),
-            // A leg's numbers are its own, whomever it serves.
-            (Some(_), Some(leg)) => {
-                let after_all = self.trace.evidence.connections.len();
-                self.streams.on(after_all + leg, journey, sent, ended.t)
+            (Some(connection), leg) => {
+                let whose = leg.map_or(Whose::Connection(connection), Whose::Leg);
+                self.streams.on(whose, journey, sent, ended.t)
             }
             (None, _) => None,
         };
         let disowned = self.disowned(passage, sent, ended);
         let and_again = || again.as_ref().map(|again| format!("; {again}"));
         if let Some(reason) = drop_reason(ended) {
-            if is_reset(sent) && self.is_without_power(sent) {
+            if is_reset(sent) && reason == "link-down" && self.is_without_power(sent) {
                 return Some(format!(
                     "dropped: {reason}; the emulator's way to end its sockets: without power {} says nothing",
                     sent.sender
@@ -214,12 +215,17 @@ impl<'a, 'b> Notes<'a, 'b> {
             .or(again)
     }
 
-    /// A step has taken its sender's power.
+    /// A step has taken its sender's power, and none has given it back.
     fn is_without_power(&self, sent: &Packet) -> bool {
+        let of_it = |word: &str| names(word, &sent.sender);
         let mut steps = self.trace.evidence.steps.iter();
-        steps.any(|step| {
-            step.at <= sent.t && step.label.strip_prefix(POWER_OFF) == Some(sent.sender.as_str())
-        })
+        let last = steps.rfind(|step| {
+            let off = step.label.strip_prefix(POWER_OFF);
+            let on = step.label.strip_prefix(HEAL);
+            let on = on.is_some_and(|what| what == HEAL_ALL || what.split(" and ").any(of_it));
+            step.at <= sent.t && (off.is_some_and(of_it) || on)
+        });
+        last.is_some_and(|step| step.label.starts_with(POWER_OFF))
     }
 
     /// Who in the network made a packet; none: a kernel did, a host's or that of a balancer's address.
@@ -381,7 +387,7 @@ fn windows(trace: &Trace) -> HashMap<usize, &'static str> {
         let update = opened.filter(|opened| is_pure_ack(trace.sent(*opened)));
         notes.extend(update.map(|opened| (opened, "window update: there is room again")));
         let probes = stall.probes.into_iter();
-        notes.extend(probes.map(|probe| (probe, "window probe: is it still closed?")));
+        notes.extend(probes.map(|probe| (probe, WINDOW_PROBE)));
     }
     notes
 }

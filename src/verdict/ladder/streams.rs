@@ -6,12 +6,14 @@
 
 use crate::evidence::Packet;
 use crate::verdict::trace::{
-    Journey, is_later_fragment, is_pure_ack, is_reset, is_syn, is_syn_ack,
+    Journey, Place, is_later_fragment, is_pure_ack, is_reset, is_syn, is_syn_ack,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Begins the remark on a segment with bytes that were sent before.
 pub(super) const SAME_BYTES: &str = "the same bytes again";
+/// Is the remark on a question whether a window is still closed.
+pub(super) const WINDOW_PROBE: &str = "window probe: is it still closed?";
 /// Is the remark on a keepalive.
 pub(super) const KEEPALIVE: &str = "keepalive probe: is the other end still there?";
 /// Begins the remark on an acknowledgement that says once more what the one before said.
@@ -22,16 +24,40 @@ const D_SACK: &str = "D-SACK (RFC 2883)";
 /// RFC 9293 section 3.5, figure 7.
 const CROSSES: &str = "the SYNs cross: both ends dial each other (simultaneous open)";
 
-/// A connection or a proxy's own one, the direction, and the connection whose numbers they are: not always its own, and none where
-/// nobody's are known.
-type Key = (usize, bool, Option<usize>);
+/// On what a segment is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Whose {
+    /// A client's connection.
+    Connection(usize),
+    /// A proxy's own one.
+    Leg(usize),
+}
+
+impl Whose {
+    fn number(self) -> usize {
+        match self {
+            Self::Connection(number) | Self::Leg(number) => number,
+        }
+    }
+
+    /// Whose numbers these are. A leg's are its own, whomever it serves.
+    fn numbers(self, place: Place) -> Option<usize> {
+        match self {
+            Self::Connection(_) => place.of,
+            Self::Leg(leg) => place.of.map(|_| leg),
+        }
+    }
+}
+
+/// On what, the direction, and the connection whose numbers they are: not always its own, and none where nobody's are known.
+type Key = (Whose, bool, Option<usize>);
 
 /// All directions of all connections.
 #[derive(Default)]
 pub(super) struct Streams {
     by_key: HashMap<Key, Stream>,
     /// Connections whose ends agreed on ECN as RFC 3168 has it, where ECE and CWR mean what they say.
-    with_ecn: HashSet<usize>,
+    with_ecn: HashSet<Whose>,
 }
 
 /// One direction.
@@ -53,16 +79,20 @@ struct Stream {
 }
 
 impl Streams {
-    /// What a segment is in the light of those before it; it counts as sent from now on. It comes to its end at `ends`, ms;
-    /// `whose` tells connections apart.
+    /// What a segment is in the light of those before it; it counts as sent from now on. It comes to its end at `ends`, ms.
+    /// What a step put there its sender did not send.
     pub(super) fn on(
         &mut self,
-        whose: usize,
+        whose: Whose,
         journey: &Journey,
         packet: &Packet,
         ends: f64,
     ) -> Option<String> {
-        if packet.protocol != "tcp" || is_later_fragment(packet) || is_reset(packet) {
+        if packet.protocol != "tcp"
+            || packet.injected
+            || is_later_fragment(packet)
+            || is_reset(packet)
+        {
             return None;
         }
         if packet.flags.contains('S') {
@@ -73,40 +103,44 @@ impl Streams {
                 false => self.with_ecn.remove(&whose),
             };
         }
-        let own = (whose, journey.toward_target, journey.seq.of);
-        let other = self
-            .by_key
-            .get(&(whose, !journey.toward_target, journey.ack.of));
+        let toward_target = journey.toward_target;
+        let own = (whose, toward_target, whose.numbers(journey.seq));
+        let other = (whose, !toward_target, whose.numbers(journey.ack));
+        let other = self.by_key.get(&other);
         let awaited = other.and_then(|other| other.end);
-        let acknowledged = other.and_then(|other| Some(other.said?.0));
-        let crosses = is_syn(packet) && !journey.toward_target && self.is_dialling(whose, packet.t);
+        let said = other.and_then(|other| other.said);
+        let crosses = is_syn(packet) && !toward_target && self.is_dialling(whose, packet.t);
         let with_ecn = self.with_ecn.contains(&whose);
         let stream = self.by_key.entry(own).or_default();
-        let probe = stream.is_keepalive(journey.seq.at, packet, acknowledged);
+        let probe = stream.probe(journey.seq.at, packet, said);
         let again = stream.send(journey.seq.at, packet, ends);
         let duplicate = stream.acknowledge(journey.ack.at, packet, awaited);
         let congestion = stream.tell_congestion(packet).filter(|_| with_ecn);
         let crosses = crosses.then_some(CROSSES);
-        match probe {
-            true => Some(KEEPALIVE.to_owned()),
-            false => again
-                .or(crosses.or(congestion).map(str::to_owned))
-                .or(duplicate),
-        }
+        let probe = probe.map(str::to_owned);
+        let told = probe.or(again);
+        told.or(crosses.or(congestion).map(str::to_owned))
+            .or(duplicate)
     }
 
     /// The client's SYN is on its way then.
-    fn is_dialling(&self, whose: usize, t: f64) -> bool {
-        let own = self.by_key.get(&(whose, true, Some(whose)));
+    fn is_dialling(&self, whose: Whose, t: f64) -> bool {
+        let own = self.by_key.get(&(whose, true, Some(whose.number())));
         let opened = own.and_then(|own| own.opened);
         opened.is_some_and(|(.., ends)| t < ends)
     }
 }
 
 impl Stream {
-    /// Nothing, from one number before the next one to be sent, with all before that acknowledged (RFC 9293 section 3.8.4).
-    fn is_keepalive(&self, at: i64, packet: &Packet, acknowledged: Option<i64>) -> bool {
-        is_pure_ack(packet) && self.end == Some(at + 1) && acknowledged == self.end
+    /// Nothing, from one number before the next one to be sent, with all before that acknowledged: is the other end still there
+    /// (RFC 9293 section 3.8.4), or, if it has closed its window, is that still so (section 3.8.6.1)?
+    fn probe(&self, at: i64, packet: &Packet, said: Option<(i64, i64)>) -> Option<&'static str> {
+        let (acknowledged, window) = said?;
+        let asks = is_pure_ack(packet) && self.end == Some(at + 1) && acknowledged == at + 1;
+        asks.then_some(match window {
+            0 => WINDOW_PROBE,
+            _ => KEEPALIVE,
+        })
     }
 
     /// The same SYN, FIN or bytes once more.
@@ -190,19 +224,17 @@ impl Stream {
             return None;
         }
         let before = self.said.replace((at, packet.window));
+        let before = before.filter(|(known, _)| *known == at);
+        if before.is_none() {
+            self.again = 0;
+        }
         let more = awaited.is_some_and(|end| end > at);
         let sack = packet.sack.as_deref().unwrap_or_default();
         if let Some([begin, end]) = twice(sack) {
             return Some(format!("{D_SACK}: {}:{} came twice", at + begin, at + end));
         }
-        let same = before.is_some_and(|(known, window)| {
-            known == at && (window == packet.window || !sack.is_empty())
-        });
+        let same = before.is_some_and(|(_, window)| window == packet.window || !sack.is_empty());
         if !(same && more && packet.window > 0 && is_pure_ack(packet)) {
-            self.again = match before.is_some_and(|(known, _)| known == at) {
-                true => self.again,
-                false => 0,
-            };
             return None;
         }
         self.again += 1;
@@ -210,9 +242,10 @@ impl Stream {
     }
 }
 
-/// The block that says what came twice: the first, where it lies before the acknowledgement or within the second.
+/// The block that says what came twice: the first, where it begins before the acknowledgement or lies within the second (RFC 2883
+/// section 4).
 fn twice(sack: &[[i64; 2]]) -> Option<[i64; 2]> {
     let first = *sack.first()?;
     let within = |[begin, end]: &[i64; 2]| *begin <= first[0] && first[1] <= *end;
-    (first[1] <= 0 || sack.get(1).is_some_and(within)).then_some(first)
+    (first[0] < 0 || sack.get(1).is_some_and(within)).then_some(first)
 }

@@ -1,9 +1,9 @@
 //! What a segment is in the light of those before it.
 
 use crate::evidence::{Packet, StepResult};
-use crate::plan::vocabulary::POWER_OFF;
+use crate::plan::vocabulary::{HEAL, POWER_OFF};
 use crate::verdict::kit::{Kit, OLD};
-use crate::verdict::ladder::ladder;
+use crate::verdict::ladder::{ladder, rows};
 
 const C: i64 = OLD.client;
 const S: i64 = OLD.server;
@@ -142,12 +142,15 @@ fn a_window_is_closed_and_opened() {
     let full = kit.down(talk, ".", S + 1, C + 1001, 0);
     kit.evidence.packets[full].window = 0;
     kit.up(talk, ".", C + 1000, S + 1, 0);
+    kit.dropped("link-loss");
+    kit.up(talk, ".", C + 1000, S + 1, 0);
     let still = kit.down(talk, ".", S + 1, C + 1001, 0);
     kit.evidence.packets[still].window = 0;
     kit.down(talk, ".", S + 1, C + 1001, 0);
     let text = told(&kit);
     for note in [
         "^ zero window: its buffer is full",
+        "^ dropped: link-loss; window probe: is it still closed?",
         "^ window probe: is it still closed?",
         "^ window update: there is room again",
     ] {
@@ -249,6 +252,7 @@ fn sack_blocks_are_told_and_make_duplicates_whatever_the_window() {
 fn what_came_twice_is_told_by_the_block_that_says_so() {
     for (sack, told_twice) in [
         (vec![[-1000, 0]], Some("3001:4001")),
+        (vec![[-1000, 500]], Some("3001:4501")),
         (vec![[1000, 2000], [500, 3000]], Some("5001:6001")),
         (vec![[1000, 2000], [3000, 4000]], None),
     ] {
@@ -268,6 +272,74 @@ fn what_came_twice_is_told_by_the_block_that_says_so() {
 }
 
 #[test]
+fn duplicates_are_counted_anew_for_each_loss() {
+    let (mut kit, talk) = talking();
+    kit.up(talk, ".", C + 1, S + 1, 9000);
+    for _ in 0..3 {
+        kit.down(talk, ".", S + 1, C + 1001, 0);
+    }
+    // It moves on with word of something else.
+    let twice = kit.down(talk, ".", S + 1, C + 4001, 0);
+    kit.evidence.packets[twice].sack = Some([[-1000, 0]].into());
+    kit.down(talk, ".", S + 1, C + 4001, 0);
+    let text = told(&kit);
+    for note in ["1: 1001", "2: 1001", "1: 4001"] {
+        let note = format!("^ duplicate ACK {note} is still missing");
+        assert_eq!(text.matches(&note).count(), 1, "{note}\n{text}");
+    }
+}
+
+#[test]
+fn a_proxy_s_connection_has_one_past_whomever_it_serves() {
+    let mut kit = Kit::new();
+    let first = kit.proxied("first", 40000, "front/a", "web1");
+    let second = kit.proxied("second", 40001, "front/a", "web1");
+    let (ours, theirs) = ("10.0.1.5:40000", "10.0.1.10:80");
+    let pairs = &mut kit.evidence.pairs;
+    pairs[0].resumed = vec![3000.0];
+    (pairs[1].opened, pairs[1].seen_as) = (2000.0, ours.into());
+    kit.of(second).seen_as = ours.into();
+    for connection in [first, second] {
+        kit.up(connection, "S", C, 0, 0);
+    }
+    let (front, web) = (("front/a", ours), ("web1", theirs));
+    for (t, from, to, flags, seq, ack, len) in [
+        (1.0, front, web, "S", C, 0, 0),
+        (1.1, web, front, "S.", S, C + 1, 0),
+        (1.2, front, web, ".", C + 1, S + 1, 0),
+        (1.3, front, web, "P.", C + 1, S + 1, 64),
+        (2001.3, front, web, "P.", C + 1, S + 1, 64),
+        (3001.3, front, web, "P.", C + 1, S + 1, 64),
+    ] {
+        let packet = kit.apart(t, from, to, flags);
+        (packet.seq, packet.ack, packet.len) = (seq, ack, len);
+    }
+    let text = ladder(&kit.evidence, &[first, second], 110);
+    for after in [2000, 1000] {
+        let note = format!("^ the same bytes again, {after}.0 ms later");
+        assert_eq!(text.matches(&note).count(), 1, "{note}\n{text}");
+    }
+    // Who comes back after somebody else is told once.
+    let tuples = rows(&kit.evidence, &[first, second]).tuples;
+    assert_eq!(tuples[2].serves, ["first", "second"]);
+}
+
+#[test]
+fn what_a_step_put_there_is_not_sent_again_by_its_sender() {
+    let (mut kit, talk) = talking();
+    kit.exchange(talk, OLD);
+    let forged = kit.down(talk, "P.", S + 65, C + 65, 10);
+    kit.evidence.packets[forged].injected = true;
+    kit.up(talk, ".", C + 65, S + 65, 0);
+    kit.down(talk, "P.", S + 65, C + 65, 10);
+    let text = told(&kit);
+    assert!(text.contains("^ put there by a step"), "{text}");
+    for note in ["again", "duplicate"] {
+        assert!(!text.contains(note), "{note}\n{text}");
+    }
+}
+
+#[test]
 fn what_a_step_put_there_is_not_its_sender_s() {
     let (mut kit, talk) = talking();
     kit.exchange(talk, OLD);
@@ -281,20 +353,53 @@ fn what_a_step_put_there_is_not_its_sender_s() {
 
 #[test]
 fn a_machine_without_power_says_nothing_whatever_the_emulator_has_to_drop() {
-    let (mut kit, talk) = talking();
-    kit.exchange(talk, OLD);
-    kit.down(talk, "R.", S + 65, C + 65, 0);
-    kit.dropped("link-down");
-    let note = "the emulator's way to end its sockets: without power web1 says nothing";
-    let text = |kit: &Kit| ladder(&kit.evidence, &[0], 140);
-    assert!(!text(&kit).contains(note), "its link is down");
-    kit.evidence.steps.push(StepResult {
-        label: format!("{POWER_OFF}web1"),
-        at: 0.65,
-        ..StepResult::default()
-    });
-    assert!(text(&kit).contains(note), "{}", text(&kit));
-    // Before, it had power.
-    kit.evidence.steps[1].at = 5.0;
-    assert!(!text(&kit).contains(note), "{}", text(&kit));
+    let reset = |target: &str, drop: &str| {
+        let mut kit = Kit::new();
+        let alike = kit.evidence.hosts["web1"].clone();
+        kit.evidence.hosts.insert("web-2".into(), alike);
+        let talk = kit.connect("talk", 40000, target, target);
+        kit.handshake(talk, OLD);
+        kit.exchange(talk, OLD);
+        kit.down(talk, "R.", S + 65, C + 65, 0);
+        kit.dropped(drop);
+        kit
+    };
+    let step = |kit: &mut Kit, at: f64, label: &str| {
+        kit.evidence.steps.push(StepResult {
+            label: label.into(),
+            at,
+            ..StepResult::default()
+        });
+    };
+    let said = |kit: &Kit| {
+        ladder(&kit.evidence, &[0], 140).contains("the emulator's way to end its sockets")
+    };
+    for (target, word, whole) in [
+        ("web1", "web1", true),
+        ("web-2", "web", true),
+        ("web1", "web", false),
+    ] {
+        let off = format!("{POWER_OFF}{word}");
+        let mut kit = reset(target, "link-down");
+        assert!(!said(&kit), "its link is down");
+        step(&mut kit, 0.65, &off);
+        assert_eq!(said(&kit), whole, "{target} {word}");
+        let mut ruled = reset(target, "drop-rule");
+        step(&mut ruled, 0.65, &off);
+        assert!(!said(&ruled), "a rule has dropped it");
+        let mut early = reset(target, "link-down");
+        step(&mut early, 5.0, &off);
+        assert!(!said(&early), "before, it had power");
+    }
+    for (healed, off) in [
+        ("web1", false),
+        ("web1 and lossy", false),
+        ("everything", false),
+        ("lossy", true),
+    ] {
+        let mut kit = reset("web1", "link-down");
+        step(&mut kit, 0.55, &format!("{POWER_OFF}web1"));
+        step(&mut kit, 0.65, &format!("{HEAL}{healed}"));
+        assert_eq!(said(&kit), off, "{healed}");
+    }
 }
