@@ -6,7 +6,7 @@
 
 use crate::evidence::Packet;
 use crate::verdict::trace::{
-    Journey, Place, is_later_fragment, is_pure_ack, is_reset, is_syn, is_syn_ack,
+    Journey, Place, asks_again, is_later_fragment, is_pure_ack, is_reset, is_syn, is_syn_ack,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -136,7 +136,7 @@ impl Stream {
     /// (RFC 9293 section 3.8.4), or, if it has closed its window, is that still so (section 3.8.6.1)?
     fn probe(&self, at: i64, packet: &Packet, said: Option<(i64, i64)>) -> Option<&'static str> {
         let (acknowledged, window) = said?;
-        let asks = is_pure_ack(packet) && self.end == Some(at + 1) && acknowledged == at + 1;
+        let asks = asks_again(packet, at, self.end) && acknowledged == at + 1;
         asks.then_some(match window {
             0 => WINDOW_PROBE,
             _ => KEEPALIVE,
