@@ -2,11 +2,18 @@
 //!
 //! Runs of both alternate, and the table shows medians and their ratio. The kernel takes a lab down in the background, half
 //! a second for a thousand hosts. A user's lab comes up on a machine that does nothing else, so both ways begin when the
-//! kernel has taken down everything that was there before; a further column has the lab that comes up right after another. It
-//! needs what labs need, and `ip`. With `BENCH_JSON` the rows go into that file.
+//! kernel has taken down everything that was there before; a further column has the lab that comes up right after another.
+//!
+//! A second table has several labs at once, whose hosts run a program each: the processor time of all of it, where hosts
+//! forward as routers and cluster nodes do, beside hosts that do not. Both have settings that the kernel writes under a lock for
+//! which their writers would wait awake (`src/world/rtnl.rs`).
+//!
+//! It needs what labs need, and `ip`. With `BENCH_JSON` the rows go into that file.
 
 mod taken_down;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use std::fmt::Write;
 use std::process::Command;
 use std::time::Instant;
@@ -14,6 +21,9 @@ use taken_down::await_taken_down;
 
 /// Hosts of a lab, and how often it is built.
 const SIZES: [(usize, usize); 4] = [(3, 15), (10, 15), (100, 7), (1000, 3)];
+
+/// Labs at once, the hosts of each, and how often.
+const CROWD: (usize, usize, usize) = (12, 40, 7);
 
 fn main() {
     println!(
@@ -53,11 +63,75 @@ fn main() {
         }));
         std::fs::remove_file(&file).expect("the lab file was written above");
     }
+    let crowds = crowds();
     if let Ok(file) = std::env::var("BENCH_JSON") {
-        let report = serde_json::json!({ "bench": "lab_up", "rows": rows });
+        let report = serde_json::json!({ "bench": "lab_up", "rows": rows, "at_once": crowds });
         std::fs::write(&file, format!("{report:#}\n"))
             .expect("the file of BENCH_JSON can be written");
     }
+}
+
+/// Labs at once, whose hosts forward and do not, by turns.
+fn crowds() -> serde_json::Value {
+    let (labs, hosts, rounds) = CROWD;
+    let files = [false, true].map(|forward| busy_lab(hosts, forward));
+    let mut seconds = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        for (file, seconds) in files.iter().zip(&mut seconds) {
+            await_taken_down();
+            let before = busy();
+            let repeat = labs.to_string();
+            let status = Command::new(env!("CARGO_BIN_EXE_hairpin"))
+                .args(["run", file, "--repeat", &repeat, "--format", "json"])
+                .stdout(std::process::Stdio::null())
+                .status()
+                .expect("the binary starts");
+            assert!(status.success(), "the labs hold");
+            seconds.push(busy() - before);
+        }
+    }
+    for file in files {
+        std::fs::remove_file(file).expect("the lab file was written above");
+    }
+    let [plain, forward] = seconds.map(|values| median(values).expect("one round at least"));
+    println!(
+        "\n{labs} labs at once, {hosts} hosts each, a program in each: {plain:.2} s of processor time; hosts that forward: \
+         {forward:.2} s, {:.2}x",
+        forward / plain
+    );
+    serde_json::json!({ "labs": labs, "hosts": hosts, "busy_s": plain, "busy_forwarding_s": forward })
+}
+
+/// A lab each of whose hosts runs a program.
+fn busy_lab(hosts: usize, forward: bool) -> String {
+    let name = if forward { "forward" } else { "plain" };
+    let path = format!("{}/lab-up-{name}.yaml", env!("CARGO_TARGET_TMPDIR"));
+    let mut text = format!("title: {hosts} hosts\nhosts:\n");
+    let sysctls = match forward {
+        true => "sysctls: { net.ipv4.ip_forward: 1 }",
+        false => "",
+    };
+    for host in 0..hosts {
+        writeln!(text, "  h{host}: {{ {sysctls} }}").expect("a string takes everything");
+    }
+    text.push_str("steps:\n");
+    for host in 0..hosts {
+        writeln!(
+            text,
+            "  - run: {{ as: r{host}, on_host: h{host}, command: 'true' }}"
+        )
+        .expect("a string takes everything");
+    }
+    text.push_str("works: [r0.ok]\ncases:\n  only: { kind: control }\n");
+    std::fs::write(&path, text).expect("a lab file");
+    path
+}
+
+/// Processor time of children that ended so far, seconds.
+fn busy() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("everybody may ask for it");
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    micros as f64 / 1e6
 }
 
 /// A lab of so many hosts that does next to nothing.

@@ -29,6 +29,7 @@ pub mod probe;
 pub mod proc;
 pub mod program;
 mod recorder;
+mod rtnl;
 pub mod socket;
 pub mod supervise;
 mod sysctl;

@@ -3,6 +3,7 @@
 use super::conntrack;
 use super::error::Error;
 use super::proc::kernel_release;
+use super::rtnl;
 use crate::plan::sysctl_file;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -118,7 +119,8 @@ impl Settings {
             Some((folder, rest)) => openat(self.folder(folder)?, rest, flags, Mode::empty())?,
             None => open(path, flags, Mode::empty())?,
         };
-        File::from(file).write_all(value.as_bytes())
+        let mut file = File::from(file);
+        rtnl::at_its_turn(path, || file.write_all(value.as_bytes()))
     }
 
     fn folder(&mut self, path: &str) -> io::Result<&OwnedFd> {
