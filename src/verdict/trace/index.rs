@@ -118,10 +118,15 @@ impl<'a> Index<'a> {
 
     /// The one of `list` that was current at `t`: a tuple that is used again belongs to its latest user.
     fn current(&self, list: Option<&Vec<usize>>, t: f64) -> Option<usize> {
-        let list = list?;
+        let first = || list?.first().copied();
+        self.begun(list, t).or_else(first)
+    }
+
+    /// The same, or none before the first.
+    fn begun(&self, list: Option<&Vec<usize>>, t: f64) -> Option<usize> {
         // connect(2) is timed by the client, the packet by the fabric; both round.
         let begun = |c: &&usize| self.started[**c] <= t + 0.5;
-        list.iter().rfind(begun).or(list.first()).copied()
+        list?.iter().rfind(begun).copied()
     }
 
     pub(super) fn passages(&self, evidence: &Evidence) -> Vec<Passage> {
@@ -169,7 +174,8 @@ impl<'a> Index<'a> {
     fn bearer(&self, flows: &[Flow], sent: &Packet, ended: &Packet) -> (Option<usize>, bool) {
         let of = sent.protocol.as_str();
         let client = |from: &str, to: &str| self.current(self.client.get(&(of, from, to)), sent.t);
-        let target = |from: &str, to: &str| self.current(self.target.get(&(of, from, to)), sent.t);
+        // A client's port may lead to a target by another address earlier, for a connection of which nobody knows the target.
+        let target = |from: &str, to: &str| self.begun(self.target.get(&(of, from, to)), sent.t);
         if let Some(c) = client(&sent.from, &sent.to) {
             return (Some(c), true);
         }

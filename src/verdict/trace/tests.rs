@@ -191,3 +191,18 @@ fn a_packet_of_ends_used_twice_is_of_the_connection_started_last_before_it() {
     let whose: Vec<_> = journeys.iter().map(|journey| journey.connection).collect();
     assert_eq!(whose, [Some(1), Some(0)]);
 }
+
+/// A pod's SYN to a service, translated, before its port is used again and comes to the same target.
+#[test]
+fn a_packet_is_of_no_connection_that_begins_later() {
+    let mut kit = Kit::new();
+    kit.now = 600.0;
+    let later = kit.connect("later", 40000, "front/a", "web1");
+    let (local, target) = ("198.51.100.7:40000", "10.0.1.10:80");
+    kit.apart(100.0, ("client", local), ("web1", target), "S");
+    let again = kit.apart(600.1, ("client", local), ("web1", target), "S");
+    again.seq = 1;
+    let trace = Trace::new(&kit.evidence);
+    assert_eq!(trace.passages[0].connection, None);
+    assert_eq!(trace.by_connection[later], [1]);
+}
