@@ -57,7 +57,8 @@ pub(super) struct Books {
     pub(super) offset: Duration,
 }
 
-pub(super) async fn books(story: &Story) -> Books {
+/// With the records of packets, which may be a million, or without.
+pub(super) async fn books(story: &Story, with_packets: bool) -> Books {
     let driver = story.world.driver();
     let offset = story
         .start()
@@ -72,10 +73,10 @@ pub(super) async fn books(story: &Story) -> Books {
         .collect();
     let books = driver
         .ask(move |fabric, now| Books {
-            records: fabric.records(),
+            records: wanted(with_packets, || fabric.records()),
             numbered: fabric.numbered(),
-            impairments: fabric.impairments().to_vec(),
-            marks: fabric.marks().to_vec(),
+            impairments: wanted(with_packets, || fabric.impairments().to_vec()),
+            marks: wanted(with_packets, || fabric.marks().to_vec()),
             refusals: fabric.refusals().to_vec(),
             flows: fabric.flows(),
             conversations: fabric.conversations(),
@@ -101,10 +102,14 @@ pub(super) async fn books(story: &Story) -> Books {
             offset,
         })
         .await;
-    match stays {
+    match stays && with_packets {
         true => with_latest(story, books).await,
         false => books,
     }
+}
+
+fn wanted<T>(are: bool, them: impl FnOnce() -> Vec<T>) -> Vec<T> {
+    are.then(them).unwrap_or_default()
 }
 
 /// With the latest packets of those that the books had no room for.

@@ -4,6 +4,7 @@
 //! `story`) and what is collected of them (see `collect`).
 
 use super::capture::{Behind, Capture};
+use super::collect::Scope;
 use super::probe::Probes;
 use super::proxy::Proxies;
 use super::server::Servers;
@@ -44,7 +45,7 @@ impl Witness {
     /// When /proc cannot be read.
     pub async fn captured(&self, behind: Behind) -> Result<Option<Capture>, Error> {
         let story = Arc::clone(&self.story());
-        let evidence = collect::evidence(&story).await?;
+        let evidence = collect::evidence(&story, Scope::ALL).await?;
         Ok(Capture::behind(&story, &evidence, behind).await)
     }
 
@@ -54,7 +55,7 @@ impl Witness {
     /// When /proc cannot be read.
     pub async fn evidence(&self) -> Result<Evidence, Error> {
         let story = Arc::clone(&self.story());
-        let mut evidence = collect::evidence(&story).await?;
+        let mut evidence = collect::evidence(&story, Scope::ALL).await?;
         evidence.seconds = story.start().elapsed().as_secs_f64();
         Ok(evidence)
     }
@@ -210,7 +211,7 @@ impl Live {
     /// When /proc cannot be read.
     pub async fn evidence(&self) -> Result<Evidence, Error> {
         settle(&self.story, &self.proxies).await;
-        let mut evidence = collect::evidence(&self.story).await?;
+        let mut evidence = collect::evidence(&self.story, Scope::ALL).await?;
         evidence.seconds = self.story.start().elapsed().as_secs_f64();
         evidence.lag_ms = self.lateness.worst().as_secs_f64() * 1e3;
         Ok(evidence)
@@ -239,7 +240,7 @@ impl Live {
         }
         probes.stop().await;
         settle(&story, &proxies).await;
-        let mut evidence = collect::evidence(&story).await?;
+        let mut evidence = collect::evidence(&story, Scope::ALL).await?;
         drop(proxies);
         evidence.seconds = seconds;
         evidence.lag_ms = lag.as_secs_f64() * 1e3;

@@ -83,7 +83,7 @@ impl Capture {
     ) -> Self {
         let driver = story.world.driver();
         let since = driver.epoch().duration_since(SystemTime::UNIX_EPOCH);
-        let mut books = books(story).await;
+        let mut books = books(story, true).await;
         let (latest, parts, impairments) = driver
             .ask(|fabric, _| {
                 let latest = fabric.latest().cloned().unwrap_or_default();

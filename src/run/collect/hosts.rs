@@ -22,8 +22,10 @@ pub(super) fn hosts(story: &Story, moment: &Moment) -> BTreeMap<String, HostEvid
 fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
     let plan = &story.plan;
     let host = &plan.hosts[number];
-    let look = &moment.looks[number];
-    let listening = look.sockets.listening.as_deref();
+    let look = moment.looks.get(number);
+    let sockets = look.map(|look| &look.sockets);
+    let listening = sockets.and_then(|sockets| sockets.listening.as_deref());
+    let connected = sockets.map_or(&[][..], |sockets| &sockets.connected);
     HostEvidence {
         address: host.address.to_string(),
         ipv6: host.ipv6.map_or(String::new(), |ipv6| ipv6.to_string()),
@@ -31,8 +33,12 @@ fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
             Attachment::Inside(veth) => plan.hosts[veth.parent.0 as usize].name.clone(),
             Attachment::Fabric => String::new(),
         },
-        counters: look.counters.since(&story.before.counters[number]),
-        conntrack: conntrack(&story.before.tracked[number], &look.tracked),
+        counters: look.map_or_else(BTreeMap::new, |look| {
+            look.counters.since(&story.before.counters[number])
+        }),
+        conntrack: look.map_or_else(Conntrack::default, |look| {
+            conntrack(&story.before.tracked[number], &look.tracked)
+        }),
         service_proxy: moment
             .books
             .service_proxies
@@ -41,7 +47,7 @@ fn record(story: &Story, moment: &Moment, number: usize) -> HostEvidence {
             .flatten()
             .map(service_proxy),
         kernel_drops: moment.drops.as_ref().map(|drops| drops[number].clone()),
-        sockets: look.sockets.connected.iter().map(socket).collect(),
+        sockets: connected.iter().map(socket).collect(),
         listeners: listening.map(|all| all.iter().map(listener).collect()),
         self_sourced: moment.books.self_sourced[number] as i64,
         broken_headers: broken_headers(story, number),

@@ -14,6 +14,7 @@ mod marks;
 mod metrics;
 mod nat;
 mod pairs;
+mod scope;
 mod sightings;
 mod steps;
 mod ways;
@@ -34,6 +35,7 @@ use hosts::hosts;
 use interfaces::interfaces;
 use metrics::Metrics;
 use pairs::{own_answers, pairs};
+pub use scope::Scope;
 use sightings::{Sightings, sightings};
 use steps::steps;
 
@@ -106,14 +108,21 @@ pub(super) const LOOKS: usize = 5;
 
 /// Sockets and counters of every host and the fabric's books, all of one moment where the story allows it.
 struct Moment {
-    /// By host.
+    /// By host; none where nobody wants them.
     looks: Vec<Look>,
     /// What its kernel dropped since the story began, by its own reasons; none where that is not known.
     drops: Option<Vec<Counters>>,
     books: Books,
 }
 
-async fn moment(story: &Story) -> Result<Moment, Error> {
+async fn moment(story: &Story, scope: Scope) -> Result<Moment, Error> {
+    if !scope.kernels {
+        return Ok(Moment {
+            looks: Vec::new(),
+            drops: None,
+            books: books(story, scope.packets).await,
+        });
+    }
     let hosts = story.world.hosts();
     let with_listeners = story.plan.asks_for("listeners");
     let mut tries = 0;
@@ -127,7 +136,7 @@ async fn moment(story: &Story) -> Result<Moment, Error> {
         let looks = looked.collect::<Result<Vec<_>, _>>()?;
         let followed = story.before.followed.as_ref().ok();
         let drops = followed.map(drops::Followed::counted).transpose()?;
-        let books = books(story).await;
+        let books = books(story, scope.packets).await;
         tries += 1;
         if books.totals.received == received || tries == LOOKS {
             return Ok(Moment {
@@ -148,13 +157,14 @@ pub async fn received(story: &Story) -> u64 {
         .await
 }
 
-/// Everything known at this moment.
+/// What is known at this moment, as far as it is wanted.
 ///
 /// # Errors
 /// When /proc cannot be read.
-pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
+pub async fn evidence(story: &Story, scope: Scope) -> Result<Evidence, Error> {
     let plan = &story.plan;
-    let moment = moment(story).await?;
+    let scope = scope.for_clients(story);
+    let moment = moment(story, scope).await?;
     let hosts = hosts(story, &moment);
     let Moment { looks, books, .. } = moment;
     let sockets: Vec<&[TcpSocket]> = looks
@@ -168,7 +178,10 @@ pub async fn evidence(story: &Story) -> Result<Evidence, Error> {
         .collect();
     let pairs = pairs(story);
     let sightings = sightings(story);
-    let packets = packets(story, &books, &sightings);
+    let packets = match scope.packets {
+        true => packets(story, &books, &sightings),
+        false => Vec::new(),
+    };
     // Before the connections: a load that ends meanwhile would tell of some that are not among them.
     let results = story.results();
     let connections = Known::new(

@@ -8,7 +8,7 @@ use crate::fabric::Stray;
 use crate::fabric::change::Change;
 use crate::plan::{Claim, HostId, Step, StepId, Verb};
 use crate::run::client::Ending;
-use crate::run::collect;
+use crate::run::collect::{self, Scope};
 use crate::run::server::Order;
 use crate::run::word::Fault;
 use crate::spec::Handover;
@@ -210,7 +210,7 @@ impl Story {
         let mut pause = LOOK.0;
         loop {
             let began = Instant::now();
-            let evidence = collect::evidence(self).await?;
+            let evidence = collect::evidence(self, Scope::of(&that.that)).await?;
             let value = crate::verdict::value(&self.plan, &evidence, &[], [that]);
             if that.expr.eval(&value) == Truth::True {
                 return Ok(Fault::default());

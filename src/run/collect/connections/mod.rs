@@ -263,7 +263,7 @@ impl<'a> Known<'a> {
         local: Option<SocketAddr>,
         remote: Option<SocketAddr>,
     ) -> String {
-        let state = host.and_then(|host| self.states[host].get(&(local?, remote?)));
+        let state = host.and_then(|host| self.states.get(host)?.get(&(local?, remote?)));
         state.copied().unwrap_or_default().to_owned()
     }
 }
