@@ -4,7 +4,6 @@
 //! `story`) and what is collected of them (see `collect`).
 
 use super::capture::{Behind, Capture};
-use super::collect::Scope;
 use super::probe::Probes;
 use super::proxy::Proxies;
 use super::server::Servers;
@@ -12,6 +11,7 @@ use super::story::{self, Beside, Story};
 use super::{Baseline, Cancel, Recorded, Sockets, collect, unless_stopped};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
+use crate::verdict::Scope;
 use crate::world::lag::Window;
 use crate::world::{Error, World};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -14,7 +14,6 @@ mod marks;
 mod metrics;
 mod nat;
 mod pairs;
-mod scope;
 mod sightings;
 mod steps;
 mod ways;
@@ -23,6 +22,7 @@ use super::Baseline;
 use super::books::{Books, books, flow_evidence, packet, refusals};
 use super::story::Story;
 use crate::evidence::{Evidence, Flow, Lookup, Packet};
+use crate::verdict::Scope;
 use crate::world::counters::{Counters, Reading};
 use crate::world::drops;
 use crate::world::tcp_sockets::{TcpListener, TcpSocket, tcp_listeners, tcp_sockets};
@@ -35,7 +35,6 @@ use hosts::hosts;
 use interfaces::interfaces;
 use metrics::Metrics;
 use pairs::{own_answers, pairs};
-pub use scope::Scope;
 use sightings::{Sightings, sightings};
 use steps::steps;
 
@@ -163,7 +162,10 @@ pub async fn received(story: &Story) -> u64 {
 /// When /proc cannot be read.
 pub async fn evidence(story: &Story, scope: Scope) -> Result<Evidence, Error> {
     let plan = &story.plan;
-    let scope = scope.for_clients(story);
+    let scope = Scope {
+        packets: scope.packets || only_packets_tell(story),
+        ..scope
+    };
     let moment = moment(story, scope).await?;
     let hosts = hosts(story, &moment);
     let Moment { looks, books, .. } = moment;
@@ -230,6 +232,11 @@ pub async fn evidence(story: &Story, scope: Scope) -> Result<Evidence, Error> {
         pairs,
         ..Evidence::default()
     })
+}
+
+/// True when only packets tell to whom some client's datagrams went: those of clients inside hosts have no number.
+fn only_packets_tell(story: &Story) -> bool {
+    !story.world.observers().is_empty() && story.clients().iter().any(|client| client.udp)
 }
 
 /// What the fabric saw, then what devices inside hosts did.

@@ -8,10 +8,11 @@ use crate::fabric::Stray;
 use crate::fabric::change::Change;
 use crate::plan::{Claim, HostId, Step, StepId, Verb};
 use crate::run::client::Ending;
-use crate::run::collect::{self, Scope};
+use crate::run::collect;
 use crate::run::server::Order;
 use crate::run::word::Fault;
 use crate::spec::Handover;
+use crate::verdict::{self, Scope};
 use crate::world::socket::ClientOptions;
 use crate::world::{Error, program};
 use futures_util::future::join_all;
@@ -211,7 +212,7 @@ impl Story {
         loop {
             let began = Instant::now();
             let evidence = collect::evidence(self, Scope::of(&that.that)).await?;
-            let value = crate::verdict::value(&self.plan, &evidence, &[], [that]);
+            let value = verdict::value(&self.plan, &evidence, &[], [that]);
             if that.expr.eval(&value) == Truth::True {
                 return Ok(Fault::default());
             }

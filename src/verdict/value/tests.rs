@@ -8,7 +8,7 @@ use crate::evidence::{
 use crate::expr::{Truth, Type};
 use crate::fabric::metric::Namespace;
 use crate::plan::{Fault, Plan, Step, Verb, vocabulary};
-use crate::verdict::findings;
+use crate::verdict::{Scope, findings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -367,4 +367,69 @@ fn a_number_that_is_not_finite_is_unknown() {
 #[test]
 fn the_plan_knows_the_findings_there_are() {
     assert_eq!(vocabulary::FINDINGS, findings::KINDS);
+}
+
+/// Where two values differ, as expressions name the places.
+fn differing(one: &Value, other: &Value, path: &str, places: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for (key, value) in one {
+                let other = other.get(key).unwrap_or(&Value::Null);
+                differing(value, other, &format!("{path}.{key}"), places);
+            }
+        }
+        (one, other) if one != other => places.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_comes_of_packets_and_kernels_is_in_the_scope_of_who_mentions_it() {
+    let plan = plan("one.ok");
+    let mut full = evidence(&plan);
+    let connection = &mut full.connections[0];
+    connection.client_state = "ESTABLISHED".into();
+    connection.server_state = "ESTABLISHED".into();
+    connection.ended_by = "client".into();
+    let places = |strip: fn(&mut Evidence)| {
+        let mut bare = full.clone();
+        strip(&mut bare);
+        let of = |evidence| of_words(&plan, evidence, &[], &|_| true);
+        let mut places = Vec::new();
+        differing(&of(&full), &of(&bare), "", &mut places);
+        places.sort_unstable();
+        places
+    };
+    let of_packets = places(|evidence| evidence.packets.clear());
+    assert_eq!(of_packets, [".flow_logs", ".packets"]);
+    let of_kernels = places(|evidence| {
+        for host in evidence.hosts.values_mut() {
+            *host = HostEvidence {
+                requests: host.requests.clone(),
+                ..HostEvidence::default()
+            };
+        }
+        for connection in &mut evidence.connections {
+            connection.client_state.clear();
+            connection.server_state.clear();
+            connection.ended_by.clear();
+        }
+    });
+    for word in [
+        "counters",
+        "conntrack",
+        "sockets",
+        "listeners",
+        "_state",
+        "ended_by",
+    ] {
+        assert!(
+            of_kernels.iter().any(|place| place.contains(word)),
+            "{word}"
+        );
+    }
+    assert!(of_packets.iter().all(|place| Scope::of(place).packets));
+    for place in of_kernels {
+        assert!(Scope::of(&place).kernels, "{place}");
+    }
 }
