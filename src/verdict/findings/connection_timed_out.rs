@@ -5,7 +5,7 @@
 //! limit of the program's own; an end that has not given up yet (see `vanished_peer`); a window that stays closed, where every
 //! question is answered (see `zero_window`).
 
-use super::{cite, count, counters, distinct, join, lapse, name_all, quoted};
+use super::{cite, count, counters, distinct, join, lapse, quoted, so_with};
 use crate::evidence::{Connection, Packet};
 use crate::verdict::Finding;
 use crate::verdict::trace::{
@@ -55,14 +55,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
         .collect();
     let first = ends.first()?;
     let connections = distinct(ends.iter().map(|end| end.connection));
-    let others = match connections.as_slice() {
-        [_] => String::new(),
-        several => format!(
-            " It is so with {}: {}.",
-            count(several.len(), "connection"),
-            name_all(trace, several)
-        ),
-    };
+    let others = so_with(trace, &connections);
     let senders = ends.iter().map(|end| sender(trace, end));
     Some(Finding {
         kind: KIND.into(),

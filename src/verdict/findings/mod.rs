@@ -94,7 +94,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 pub use words::item_of;
 use words::{
-    cloud, count, first_few, hosts_at, item, join, lapse, name_all, of_zone, quoted, with_via,
+    cloud, count, first_few, hosts_at, item, join, lapse, name_all, of_zone, quoted, so_with,
+    with_via,
 };
 
 /// Every kind there is: the most specific cause first, the plain symptom last. Findings come in this order.

@@ -7,7 +7,7 @@
 use super::{cite, counters, distinct, name_all, quoted};
 use crate::evidence::Connection;
 use crate::verdict::Finding;
-use crate::verdict::trace::{Trace, is_later_fragment};
+use crate::verdict::trace::{Trace, end, is_later_fragment};
 use std::collections::{HashMap, HashSet};
 
 pub(super) const KIND: &str = "stale-connection";
@@ -159,7 +159,7 @@ fn was_told(trace: &Trace, connection: usize) -> bool {
         let sent = trace.sent(*p);
         let toward_target = trace.passages[*p].toward_target;
         if !toward_target && sent.flags.contains('F') {
-            ends.insert((sent.seq + sent.len + 1) & 0xffff_ffff);
+            ends.insert(end(sent));
         }
         toward_target && sent.flags.contains('.') && ends.contains(&sent.ack)
     })

@@ -165,9 +165,21 @@ mod tests {
     use super::*;
     use crate::evidence::Icmp;
     use crate::verdict::findings::stories::ways::no_way;
+    use crate::verdict::kit::Kit;
 
-    fn told(kit: &crate::verdict::kit::Kit) -> String {
+    fn told(kit: &Kit) -> String {
         find(&Trace::new(&kit.evidence)).expect("a finding").summary
+    }
+
+    /// The error says which packet it is about.
+    fn about_visit(kit: &mut Kit) {
+        let own = kit.evidence.connections[0].clone();
+        kit.evidence.packets[1].icmp = Some(Box::new(Icmp {
+            says: "host unreachable".into(),
+            from: own.local,
+            to: own.remote,
+            ..Icmp::default()
+        }));
     }
 
     #[test]
@@ -179,13 +191,7 @@ mod tests {
             found.summary,
             "\"visit\" to 10.0.1.10:80 met an ICMP error of web1: to the client's kernel there is no way to that address."
         );
-        let own = kit.evidence.connections[0].clone();
-        kit.evidence.packets[1].icmp = Some(Box::new(Icmp {
-            says: "host unreachable".into(),
-            from: own.local,
-            to: own.remote,
-            ..Icmp::default()
-        }));
+        about_visit(&mut kit);
         assert!(
             told(&kit).contains("an ICMP error of web1 (host unreachable):"),
             "{}",
@@ -238,13 +244,8 @@ mod tests {
             told(&kit)
         );
         let mut kit = no_way(true);
-        let own = kit.evidence.connections[0].clone();
-        kit.evidence.packets[1].icmp = Some(Box::new(Icmp {
-            says: "host unreachable".into(),
-            from: own.local,
-            to: own.remote,
-            ..Icmp::default()
-        }));
+        about_visit(&mut kit);
+        let own = &kit.evidence.connections[0];
         kit.evidence.packets[1].t = own.at + own.ms + 1000.0;
         assert!(
             told(&kit).contains("the kernel of client says"),

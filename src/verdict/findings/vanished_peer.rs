@@ -4,7 +4,7 @@
 //! tcp_retries2 repetitions (15: about a quarter of an hour), or after TCP_USER_TIMEOUT. Not this: an end that has given up by
 //! now, and one that only reads, which sends nothing that could be lost (see `stale_connection`).
 
-use super::{cite, count, counters, distinct, lapse, name_all, quoted};
+use super::{cite, count, counters, distinct, lapse, quoted, so_with};
 use crate::plan::vocabulary::{LINK_DOWN, POWER_OFF, names};
 use crate::verdict::Finding;
 use crate::verdict::trace::{Trace, delivered, drop_reason, is_later_fragment};
@@ -29,14 +29,7 @@ pub(super) fn find(trace: &Trace) -> Option<Finding> {
     let senders = distinct(voids.iter().map(|void| sender(trace, void)));
     let lasted = trace.sent(*first.lost.last()?).t - trace.sent(first.lost[0]).t;
     let connections = distinct(voids.iter().map(|void| void.connection));
-    let others = match connections.as_slice() {
-        [_] => String::new(),
-        several => format!(
-            " It is so with {}: {}.",
-            count(several.len(), "connection"),
-            name_all(trace, several)
-        ),
-    };
+    let others = so_with(trace, &connections);
     Some(Finding {
         kind: KIND.into(),
         summary: format!(

@@ -23,6 +23,18 @@ pub(super) fn name_all(trace: &Trace, connections: &[usize]) -> String {
     join(&names)
 }
 
+/// Of a finding that tells the first of them: ` It is so with 2 connections: "a" and "b".`, and nothing where there is no other.
+pub(super) fn so_with(trace: &Trace, connections: &[usize]) -> String {
+    match connections {
+        [] | [_] => String::new(),
+        several => format!(
+            " It is so with {}: {}.",
+            count(several.len(), "connection"),
+            name_all(trace, several)
+        ),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`
 pub(super) fn join(words: &[String]) -> String {
     match words {
