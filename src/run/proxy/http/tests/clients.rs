@@ -231,17 +231,19 @@ async fn who_does_not_take_an_answer_is_in_the_middle_of_it() {
 
 #[tokio::test]
 async fn who_is_heard_out_asks_for_nothing_any_more() {
-    let stand = Stand::with(Vec::new(), LIMITS).await;
-    let mut client = stand.connect().await;
     let half = "POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nhello";
-    assert_eq!(status(&ask(&mut client, half).await), "503");
-    let left = async {
-        while stand.proxy.surroundings.left.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, left).await.expect("it is over");
-    assert_eq!(stand.count(|event| *event == Event::Closed), 0);
-    drop(client);
-    stand.wait_for(Event::Closed).await;
+    for (said, answer) in [(half, "503"), ("NONSENSE\r\n\r\n", "400")] {
+        let stand = Stand::with(Vec::new(), LIMITS).await;
+        let mut client = stand.connect().await;
+        assert_eq!(status(&ask(&mut client, said).await), answer);
+        let left = async {
+            while stand.proxy.surroundings.left.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, left).await.expect("it is over");
+        assert_eq!(stand.count(|event| *event == Event::Closed), 0, "{said}");
+        drop(client);
+        stand.wait_for(Event::Closed).await;
+    }
 }
