@@ -129,6 +129,25 @@ fn an_injected_segment_is_marked_where_it_has_a_record() {
     assert_eq!(books(all - 1), (all - 1, 0));
 }
 
+/// A RST that is due for another one's segment has the number before it.
+#[test]
+fn an_injected_segment_is_marked_whatever_was_due() {
+    let mut config = one_target();
+    config.ports[WEB2.0 as usize].up.delay = ms(10);
+    let mut net = Net::new(config);
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    let of_no_flow = segment(end(WEB2_IP, 40_000), end(FRONT_A_PRIVATE, 80), ACK, 2, 9001);
+    assert!(net.send(WEB2, of_no_flow.bytes()).is_empty());
+    net.now += ms(10);
+    inject(&mut net, client).expect("a packet");
+    let (records, marks) = (net.fabric.records(), net.fabric.marks());
+    let resets = records.iter().filter(|one| one.flags & RST != 0);
+    assert_eq!(resets.count(), 1, "it was due");
+    let marked = records.iter().find(|one| one.id == marks[0].packet);
+    assert_eq!(marked.expect("a record").payload, 1);
+}
+
 /// Where a link cut the last one its end is that of its last fragment.
 #[test]
 fn a_segment_is_injected_behind_all_fragments() {

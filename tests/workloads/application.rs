@@ -57,7 +57,15 @@ fn a_cookie_keeps_a_client_with_its_target_for_as_long_as_it_asks_and_the_target
         { wait_until: { that: 'hosts.fast.requests.size() + hosts.slow.requests.size() >= 3', timeout: 5s } }, { register: web/fast }, \
         { wait_until: { that: 'hosts.fast.requests.size() + hosts.slow.requests.size() >= 4', timeout: 5s } }, { deregister: web/slow }, \
         { wait_until: { that: 'curl.status[\"200\"] == 6', timeout: 20s } }] }";
-    let Some(lab) = play(&body, &[("kept", "{}"), ("gone", gone)]) else {
+    let stopped = "{ steps: [\
+        { load: { as: curl, from: client, to: app, request: { times: 6, every: 300ms, cookies: true }, timeout: 20s, background: true } }, \
+        { wait_until: { that: 'hosts.fast.requests.size() + hosts.slow.requests.size() >= 2', timeout: 5s } }, \
+        { set: { path: target_groups.web.attributes.stickiness.enabled, value: false } }, \
+        { wait_until: { that: 'curl.status[\"200\"] == 6', timeout: 20s } }] }";
+    let Some(lab) = play(
+        &body,
+        &[("kept", "{}"), ("gone", gone), ("stopped", stopped)],
+    ) else {
         return;
     };
     let served = |case: &str| {
@@ -70,10 +78,12 @@ fn a_cookie_keeps_a_client_with_its_target_for_as_long_as_it_asks_and_the_target
     let mut kept = served("kept");
     kept.sort_unstable();
     assert_eq!(kept, [3, 9]);
-    // Whichever of them the client began with was taken from it.
-    let [fast, slow] = served("gone");
-    assert_eq!(fast + slow, 6);
-    assert!(fast > 0 && slow > 0, "{fast} and {slow}");
+    // Whichever of them the client began with was taken from it, and where there are no more cookies it is not asked for.
+    for case in ["gone", "stopped"] {
+        let [fast, slow] = served(case);
+        assert_eq!(fast + slow, 6, "{case}");
+        assert!(fast > 0 && slow > 0, "{case}: {fast} and {slow}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What hosts' kernels say of themselves: why they dropped packets, and what their sockets wait for.
 
-use crate::kit::{fine, has, once, play};
+use crate::kit::{Case, fine, has, once, play};
 use serde_json::{Value, json};
 
 /// Drops of a host's kernel by its own reasons; none where it cannot be asked, which must be said then.
@@ -169,15 +169,17 @@ steps:
     assert_eq!(case.sockets("web", "ESTABLISHED"), 2);
 }
 
+/// A client and a server that do this.
+fn of_two(steps: &str) -> Option<Case> {
+    once(&format!(
+        "hosts:\n  client: {{}}\n  web: {{ serve: {{ 80: echo }} }}\nsteps:\n{steps}"
+    ))
+}
+
 #[test]
 fn a_socket_is_that_of_the_latest_connection_between_its_ends() {
-    let Some(case) = once(
-        "
-hosts:
-  client: {}
-  web: { serve: { 80: echo } }
-steps:
-  - connect: { as: first, from: client, to: web, source_port: 40000 }
+    let Some(case) = of_two(
+        "  - connect: { as: first, from: client, to: web, source_port: 40000 }
   - close: { over: first }
   - wait: { for: 1200ms }
   - connect: { as: second, from: client, to: web, source_port: 40000 }
@@ -196,16 +198,31 @@ steps:
     );
 }
 
+#[test]
+fn a_servers_socket_is_not_that_of_an_earlier_connection_which_it_never_accepted() {
+    let Some(case) = of_two(
+        "  - drop: { as: lost, from: client, flags: S }
+  - connect: { as: first, from: client, to: web, source_port: 40000, timeout: 300ms }
+  - close: first
+  - heal: { drop: lost }
+  - connect: { as: second, from: client, to: web, source_port: 40000 }
+",
+    ) else {
+        return;
+    };
+    has(case.step("first"), json!({ "error": "deadline" }));
+    has(case.connection("first"), json!({ "server_state": "" }));
+    has(
+        case.connection("second"),
+        json!({ "server_state": "ESTABLISHED" }),
+    );
+}
+
 /// A connection whose client has lost it stands at its server, where a later one between the same ends was not accepted.
 #[test]
 fn a_servers_socket_is_that_of_the_latest_connection_that_it_accepted() {
-    let Some(case) = once(
-        "
-hosts:
-  client: {}
-  web: { serve: { 80: echo } }
-steps:
-  - connect: { as: first, from: client, to: web, source_port: 40000 }
+    let Some(case) = of_two(
+        "  - connect: { as: first, from: client, to: web, source_port: 40000 }
   - power_off: client
   - heal: { host: client }
   - drop: { from: client, flags: R }
