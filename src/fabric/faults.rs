@@ -150,11 +150,13 @@ impl Faults {
     }
 
     /// True when nothing goes to or from this host.
+    #[inline]
     pub fn is_down(&self, port: PortId) -> bool {
         self.down.contains(&port)
     }
 
     /// True when no link is down and no rule is in force.
+    #[inline]
     pub fn is_quiet(&self) -> bool {
         let Self { down, rules } = self;
         down.is_empty() && !rules.iter().any(|active| active.in_force)

@@ -220,6 +220,7 @@ impl LinkState {
     }
 
     /// How many wait in it that arrive later than this.
+    #[inline]
     pub fn due_after(&self, due: Duration) -> usize {
         self.held.len() - self.held.partition_point(|other| other.due <= due)
     }

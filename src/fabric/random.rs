@@ -12,6 +12,7 @@ fn scramble(mut word: u64) -> u64 {
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes some words under a seed.
+#[inline]
 pub fn hash(seed: u64, words: &[u64]) -> u64 {
     words
         .iter()
@@ -21,6 +22,7 @@ pub fn hash(seed: u64, words: &[u64]) -> u64 {
 }
 
 /// Maps a hash to `0..n` by multiplication, which uses the high bits. `n` must not be 0.
+#[inline]
 pub fn pick(hash: u64, n: usize) -> usize {
     ((u128::from(hash) * n as u128) >> 64) as usize
 }

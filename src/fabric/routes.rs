@@ -215,6 +215,7 @@ impl Routes {
     }
 
     /// True for the addresses on a host's device.
+    #[inline]
     pub fn is_own(&self, port: PortId, address: Ipv4Addr) -> bool {
         let host = &self.hosts[port.0 as usize];
         address == host.address || Some(address) == host.ipv6 || host.addresses.contains(&address)

@@ -161,6 +161,7 @@ impl Fabric {
 
 /// The sender of a packet whose likes may go the short way: it carries data of TCP or UDP, and nothing has been done to it that is
 /// not done there. Everything that is known of a passage is named: what is new must be decided here.
+#[inline]
 fn untouched(transient: &Transient<'_>) -> Option<PortId> {
     let Passage {
         sender,

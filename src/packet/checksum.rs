@@ -12,9 +12,12 @@ pub fn sum(bytes: &[u8]) -> u64 {
         .by_ref()
         .map(|word| u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]])))
         .sum();
-    let rest = words.remainder();
-    let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
+    let last = match *words.remainder() {
+        [a, b, c] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        _ => [0; 4],
+    };
     total += u64::from(u32::from_be_bytes(last));
     total
 }

@@ -12,6 +12,7 @@ pub const MIN_HEADER_LEN: usize = 20;
 
 impl<T: AsRef<[u8]>> Ipv4Packet<T> {
     /// Checks version and lengths. Does not check the header checksum, see [`Self::verify_checksum`].
+    #[inline]
     pub fn new_checked(buffer: T) -> Result<Self, Malformed> {
         let bytes = buffer.as_ref();
         match bytes.first() {
@@ -33,62 +34,74 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
         Ok(Self(buffer))
     }
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self.0.as_ref()
     }
 
     /// Header length, bytes: 20..=60.
+    #[inline]
     pub fn header_len(&self) -> usize {
         usize::from(self.bytes()[0] & 0x0f) * 4
     }
 
     /// Length of header and payload, bytes.
+    #[inline]
     pub fn total_len(&self) -> usize {
         usize::from(be16(self.bytes(), 2))
     }
 
     /// The identification field.
+    #[inline]
     pub fn identification(&self) -> u16 {
         be16(self.bytes(), 4)
     }
 
     /// DF.
+    #[inline]
     pub fn dont_fragment(&self) -> bool {
         self.bytes()[6] & 0x40 != 0
     }
 
     /// MF.
+    #[inline]
     pub fn more_fragments(&self) -> bool {
         self.bytes()[6] & 0x20 != 0
     }
 
     /// Fragment offset, bytes.
+    #[inline]
     pub fn fragment_offset(&self) -> usize {
         usize::from(be16(self.bytes(), 6) & 0x1fff) * 8
     }
 
     /// TTL.
+    #[inline]
     pub fn time_to_live(&self) -> u8 {
         self.bytes()[8]
     }
 
     /// The protocol number.
+    #[inline]
     pub fn protocol(&self) -> u8 {
         self.bytes()[9]
     }
 
     /// The header checksum field.
+    #[inline]
     pub fn header_checksum(&self) -> u16 {
         be16(self.bytes(), 10)
     }
 
     /// Source address.
+    #[inline]
     pub fn source_address(&self) -> Ipv4Addr {
         let b = self.bytes();
         Ipv4Addr::new(b[12], b[13], b[14], b[15])
     }
 
     /// Destination address.
+    #[inline]
     pub fn destination_address(&self) -> Ipv4Addr {
         let b = self.bytes();
         Ipv4Addr::new(b[16], b[17], b[18], b[19])
@@ -119,11 +132,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Ipv4Packet<T> {
     }
 
     /// Sets the TTL.
+    #[inline]
     pub fn set_time_to_live(&mut self, value: u8) {
         self.0.as_mut()[8] = value;
     }
 
     /// Sets the header checksum.
+    #[inline]
     pub fn set_header_checksum(&mut self, value: u16) {
         put16(self.0.as_mut(), 10, value);
     }

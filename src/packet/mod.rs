@@ -71,21 +71,28 @@ pub enum Malformed {
 }
 
 /// Two bytes, big endian. For offsets that a length check has covered.
+#[inline]
 fn be16(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 /// Four bytes, big endian. For offsets that a length check has covered.
+#[inline]
 fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Writes two bytes, big endian.
+/// Writes two bytes, big endian. For offsets that a length check has covered.
+#[inline]
 fn put16(bytes: &mut [u8], at: usize, value: u16) {
-    bytes[at..at + 2].copy_from_slice(&value.to_be_bytes());
+    let [one, other] = value.to_be_bytes();
+    bytes[at + 1] = other;
+    bytes[at] = one;
 }
 
-/// Writes four bytes, big endian.
+/// Writes four bytes, big endian. For offsets that a length check has covered.
+#[inline]
 fn put32(bytes: &mut [u8], at: usize, value: u32) {
-    bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    put16(bytes, at + 2, value as u16);
+    put16(bytes, at, (value >> 16) as u16);
 }

@@ -5,7 +5,7 @@
 //! kernel finishes the sum.
 
 use super::checksum::{self, Delta};
-use super::{Headers, Ipv4Packet, be16, put16};
+use super::{Headers, Ipv4Packet, be16, put16, put32};
 use std::net::SocketAddrV4;
 
 /// Writes new ends into a packet and its headers, all sums updated (RFC 1624, or the partial form). Ports are
@@ -16,8 +16,8 @@ pub fn rewrite(packet: &mut [u8], headers: &mut Headers, from: SocketAddrV4, to:
         .address(headers.destination(), *to.ip());
     let checksum = addresses.apply(be16(packet, 10));
     put16(packet, 10, checksum);
-    packet[12..16].copy_from_slice(&from.ip().octets());
-    packet[16..20].copy_from_slice(&to.ip().octets());
+    put32(packet, 12, from.ip().to_bits());
+    put32(packet, 16, to.ip().to_bits());
     headers.from.set_ip(*from.ip());
     headers.to.set_ip(*to.ip());
 

@@ -35,6 +35,7 @@ pub struct TcpPacket<T>(T);
 
 impl<T: AsRef<[u8]>> TcpPacket<T> {
     /// Checks the lengths.
+    #[inline]
     pub fn new_checked(buffer: T) -> Result<Self, Malformed> {
         let bytes = buffer.as_ref();
         if bytes.len() < MIN_HEADER_LEN {
@@ -47,41 +48,49 @@ impl<T: AsRef<[u8]>> TcpPacket<T> {
         Ok(Self(buffer))
     }
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self.0.as_ref()
     }
 
     /// Source port.
+    #[inline]
     pub fn source_port(&self) -> u16 {
         be16(self.bytes(), 0)
     }
 
     /// Destination port.
+    #[inline]
     pub fn destination_port(&self) -> u16 {
         be16(self.bytes(), 2)
     }
 
     /// SEG.SEQ.
+    #[inline]
     pub fn sequence_number(&self) -> u32 {
         be32(self.bytes(), 4)
     }
 
     /// SEG.ACK, meaningful with ACK.
+    #[inline]
     pub fn acknowledgment_number(&self) -> u32 {
         be32(self.bytes(), 8)
     }
 
     /// Data offset, bytes: 20..=60.
+    #[inline]
     pub fn header_len(&self) -> usize {
         usize::from(self.bytes()[12] >> 4) * 4
     }
 
     /// The flags byte: CWR ECE URG ACK PSH RST SYN FIN.
+    #[inline]
     pub fn flags(&self) -> u8 {
         self.bytes()[13]
     }
 
     /// The window field, unscaled.
+    #[inline]
     pub fn window(&self) -> u16 {
         be16(self.bytes(), 14)
     }

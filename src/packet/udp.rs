@@ -11,6 +11,7 @@ pub struct UdpPacket<T>(T);
 
 impl<T: AsRef<[u8]>> UdpPacket<T> {
     /// Checks that the header is there. The length field is not trusted: a super-packet's covers all datagrams.
+    #[inline]
     pub fn new_checked(buffer: T) -> Result<Self, Malformed> {
         if buffer.as_ref().len() < HEADER_LEN {
             return Err(Malformed::Truncated);
@@ -23,11 +24,13 @@ impl<T: AsRef<[u8]>> UdpPacket<T> {
     }
 
     /// Source port.
+    #[inline]
     pub fn source_port(&self) -> u16 {
         be16(self.bytes(), 0)
     }
 
     /// Destination port.
+    #[inline]
     pub fn destination_port(&self) -> u16 {
         be16(self.bytes(), 2)
     }

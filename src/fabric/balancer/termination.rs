@@ -58,6 +58,7 @@ pub(super) struct Terminations {
 }
 
 impl Terminations {
+    #[inline]
     pub(super) fn next_check(&self) -> Option<Duration> {
         self.scheduled.iter().map(|one| one.at).min()
     }

@@ -84,6 +84,7 @@ impl Checks {
     }
 
     /// Sorts the flows of spans in which something is due.
+    #[inline]
     fn open_spans(&mut self, now: u64, limit: &impl Fn(u32) -> u64) {
         while let Some(entry) = self.later.first_entry()
             && entry.get().first_at <= now

@@ -133,6 +133,7 @@ impl Targets {
     }
 
     /// Lets time pass. True when a state or a view may have changed.
+    #[inline]
     pub fn advance(&mut self, now: Duration) -> bool {
         let mut changed = false;
         while let Some(next) = self.next
