@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::report::{self, CaseInfo, Outcome, Report, Word};
 use crate::run::{self, Recorded, length, need};
 use crate::verdict::Ruling;
-use crate::world::{Error, World, probe};
+use crate::world::{Error, World, lag, probe};
 use futures_util::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -84,6 +84,7 @@ pub fn runtime() -> std::io::Result<Runtime> {
     // With one that stands in the runtime does without others where no more are allowed; without any it would panic.
     let stands_in = runtime.block_on(runtime.spawn_blocking(|| {}));
     stands_in.map_err(std::io::Error::other)?;
+    runtime.spawn(lag::sample_tasks());
     Ok(runtime)
 }
 
@@ -449,6 +450,29 @@ mod tests {
             }
         });
         runtime.block_on(proxy).expect("nothing panicked");
+    }
+
+    /// Clients and servers are tasks, and none of the machine's timers need be late where these wait.
+    #[test]
+    fn tasks_that_wait_for_each_other_are_late() {
+        const BUSY: Duration = Duration::from_millis(300);
+        let runtime = runtime().expect("a runtime");
+        let window = lag::Window::open();
+        let busy = (0..processors() * WORKERS_PER_PROCESSOR)
+            .map(|_| runtime.spawn(async { std::thread::sleep(BUSY) }));
+        let busy: Vec<_> = busy.collect();
+        runtime.block_on(async {
+            for one in busy {
+                one.await.expect("nothing panicked");
+            }
+            let noticed = async {
+                while window.worst() < BUSY / 2 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let noticed = tokio::time::timeout(Duration::from_secs(10), noticed);
+            noticed.await.expect("a task was as late as that");
+        });
     }
 
     #[tokio::test]

@@ -1,12 +1,23 @@
-//! How late this machine wakes a thread up: the yardstick for every expectation on time.
+//! How late this machine wakes up a thread, and a task of the runtime: the yardstick for every expectation on time.
+//!
+//! Both are asked, for they are late for different reasons. The thread asks for short slices as the fabric's does, so it is
+//! back on a processor soon where many threads want one. Clients and servers of labs are tasks, which wait for each other
+//! besides: where each of two thousand does a little, none of the machine's timers is late, and a server reads a second later.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
-/// How often lateness is sampled.
+/// How often a thread's lateness is sampled.
 const TICK: Duration = Duration::from_millis(1);
+
+/// How often a task's is.
+const TASK_TICK: Duration = Duration::from_millis(10);
+
+/// The runtime's timers go by milliseconds, and by as many more as its wait for events is rounded up to.
+const TASK_ROUNDING: Duration = Duration::from_millis(2);
 
 /// Watches one stretch of time.
 #[derive(Debug)]
@@ -23,6 +34,7 @@ impl Window {
         if let Some(thread) = &sampler.thread {
             thread.unpark();
         }
+        sampler.opened.notify_one();
         Self { worst_us }
     }
 
@@ -32,15 +44,42 @@ impl Window {
     }
 }
 
-/// The thread that samples, and for whom.
+/// Samples tasks' lateness for all windows, for as long as the runtime that runs it: one for each process.
+pub async fn sample_tasks() {
+    let sampler = windows();
+    loop {
+        while sampler.list().is_empty() {
+            sampler.opened.notified().await;
+        }
+        let before = Instant::now();
+        tokio::time::sleep(TASK_TICK).await;
+        sampler.note(before.elapsed().saturating_sub(TASK_TICK + TASK_ROUNDING));
+    }
+}
+
+/// Who samples, and for whom.
 struct Sampler {
     list: Mutex<Vec<Weak<AtomicU64>>>,
     thread: Option<Thread>,
+    /// For the task, when there is a window again.
+    opened: Notify,
 }
 
 impl Sampler {
     fn list(&self) -> MutexGuard<'_, Vec<Weak<AtomicU64>>> {
         self.list.lock().expect("no holder of this lock panics")
+    }
+
+    /// Puts down how late somebody was.
+    fn note(&self, late: Duration) {
+        let late = late.as_micros() as u64;
+        self.list().retain(|window| match window.upgrade() {
+            Some(worst) => {
+                worst.fetch_max(late, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        });
     }
 }
 
@@ -56,6 +95,7 @@ fn windows() -> &'static Sampler {
         Sampler {
             list: Mutex::default(),
             thread: started.ok().map(|handle| handle.thread().clone()),
+            opened: Notify::new(),
         }
     })
 }
@@ -70,13 +110,6 @@ fn sample() {
         let before = Instant::now();
         // A timer is what is measured here; nothing waits for it.
         std::thread::park_timeout(TICK);
-        let late = before.elapsed().saturating_sub(TICK).as_micros() as u64;
-        windows().list().retain(|window| match window.upgrade() {
-            Some(worst) => {
-                worst.fetch_max(late, Ordering::Relaxed);
-                true
-            }
-            None => false,
-        });
+        windows().note(before.elapsed().saturating_sub(TICK));
     }
 }

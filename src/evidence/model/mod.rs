@@ -56,7 +56,7 @@ pub struct Evidence {
     pub up_ms: f64,
     /// From the first step to the last, seconds.
     pub seconds: f64,
-    /// Worst lateness of a 1 ms timer on this machine while the steps ran, ms.
+    /// Worst lateness of a timer on this machine while the steps ran, a thread's or a task's of the program, ms.
     pub lag_ms: f64,
     /// Every step, in order.
     pub steps: Vec<StepResult>,
