@@ -1,6 +1,6 @@
 //! `hairpin ps`: the labs that are up.
 
-use super::state::{Home, Place};
+use super::state::{Description, Home, Place};
 use crate::cli::args::{OutputFormat, PsArgs};
 use crate::cli::{Refusal, Status, terminal};
 use serde::Serialize;
@@ -25,12 +25,14 @@ impl Row {
     /// None: it has gone meanwhile.
     fn of(place: &Place) -> Option<Self> {
         let watch = place.watch()?;
-        let about = place.description();
+        // Looked at once: what says nothing now may be another lab that says something when it is asked again.
+        let words = place.words();
+        let about = words.as_deref().and_then(Description::read);
         let state = match &about {
             // Nobody holds one that has ended either, and its name may be another's by now.
             _ if !watch.is_alive() => watch.is_of(place).then_some("dead")?,
             Some(about) if about.hosts.is_empty() => "building",
-            None if !place.is_described() => return None,
+            None if words.is_none() => return None,
             Some(_) | None => "up",
         };
         let name = place.name();
@@ -137,7 +139,6 @@ fn age(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::hand::state::Description;
     use std::mem::ManuallyDrop;
 
     #[test]

@@ -68,6 +68,11 @@ impl Description {
         }
     }
 
+    /// Of what [`Place::words`] says. None: another release wrote it.
+    pub fn read(words: &[u8]) -> Option<Self> {
+        serde_json::from_slice(words).ok()
+    }
+
     /// How long it has been up.
     pub fn age(&self) -> Duration {
         Duration::from_secs(since_1970().saturating_sub(self.since))
@@ -255,13 +260,16 @@ impl Place {
 
     /// What it is. None where that cannot be read.
     pub fn description(&self) -> Option<Description> {
-        let text = fs::read_to_string(self.0.join(LAB)).ok()?;
-        serde_json::from_str(&text).ok()
+        Description::read(&self.words()?)
     }
 
-    /// It says what it is, also where that cannot be read: another release wrote it. One that is being removed does not any more.
-    pub fn is_described(&self) -> bool {
-        self.0.join(LAB).exists()
+    /// What it says it is, also where that cannot be read: another release wrote it. None: nothing, as one that is being removed.
+    pub fn words(&self) -> Option<Vec<u8>> {
+        match fs::read(self.0.join(LAB)) {
+            Ok(words) => Some(words),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) => Some(Vec::new()),
+        }
     }
 
     /// Writes down what it is.
