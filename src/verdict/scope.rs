@@ -16,7 +16,7 @@ pub struct Scope {
 const OF_PACKETS: [&str; 2] = ["packets", "flow_logs"];
 
 /// What they make of what kernels tell; who ended a connection depends on the state of its sockets.
-const OF_KERNELS: [&str; 6] = [
+pub(super) const OF_KERNELS: [&str; 6] = [
     "counters",
     "conntrack",
     "sockets",

@@ -388,8 +388,8 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("reproduced", "A verdict: a fault came out as it claims."),
         ("as claimed", "A verdict: a partial came out as it claims."),
         ("fails", "A verdict: something that was claimed was not shown (`FAILED` for people)."),
-        ("inconclusive", "It cannot be told, because a value is unknown or because the machine was too late: for a claim on time, or, beyond \
-            100 ms, for any. Such a case is run once more, alone."),
+        ("inconclusive", "It cannot be told, because a value is unknown or because the machine was too late for a claim on time. Such a \
+            case is run once more, alone."),
         ("error", "A verdict: the case could not be run."),
         ("interrupted", "A verdict: the case was not over when the run was stopped."),
         ("by-hand", "Instead of a verdict: what was recorded of a lab by hand, of which nothing is claimed."),

@@ -1,8 +1,7 @@
 //! The judging rules: claims and findings against the kind of the case.
 //!
 //! A fault must break the promise, and for sure: an unknown value never counts as broken. A fix must keep it.
-//! What cannot be told makes a case inconclusive only where nothing told already fails it, and what fails where the machine kept
-//! everybody waiting is not told either.
+//! What cannot be told makes a case inconclusive only where nothing told already fails it.
 
 use super::{ClaimTruth, ClaimVerdict, Finding, Ruling, Verdict, findings, value};
 use crate::evidence::{Evidence, Packet};
@@ -14,11 +13,6 @@ use std::collections::BTreeSet;
 /// Worst timer lateness in ms up to which a time-bound claim that is false counts as false. The shortest delay that
 /// labs prove, a challenge ACK's way there and back, is 8 ms; an idle machine wakes within 2 ms.
 const LAG_LIMIT_MS: f64 = 3.0;
-
-/// Worst lateness in ms up to which a case that fails has failed. Labs put their mechanisms hundreds of milliseconds out of
-/// each other's way; who waits for a processor for longer than this may meet them in another order, whatever a claim is about.
-/// In a gallery on an idle machine of two processors it is up to 82, beside four busy loops 175.
-const STARVED_MS: f64 = 100.0;
 
 /// Wake-ups that may all have been that late, one after the other: two handshakes through client, fabric and target,
 /// with their programs, are eighteen. What is missed by more than that is missed.
@@ -59,16 +53,7 @@ pub fn judge_with(plan: &Plan, evidence: &Evidence, findings: Vec<Finding>) -> V
         Kind::Fault | Kind::Partial => Vec::new(),
     };
 
-    let (ruling, reason) = match rule(plan.kind, &works, &expect, &missing_finds, &unwanted_finds) {
-        (Ruling::Fails, reason) if evidence.lag_ms > STARVED_MS => (
-            Ruling::Inconclusive,
-            format!(
-                "{reason}, which may be for want of a processor: timers of this machine were up to {:.0} ms late",
-                evidence.lag_ms
-            ),
-        ),
-        told => told,
-    };
+    let (ruling, reason) = rule(plan.kind, &works, &expect, &missing_finds, &unwanted_finds);
     Verdict {
         ruling,
         reason,

@@ -250,29 +250,6 @@ fn a_late_machine_makes_a_missed_time_inconclusive() {
 }
 
 #[test]
-fn what_fails_where_everybody_waited_for_a_processor_is_not_told() {
-    let late = |kind, text: &str, lag_ms| {
-        let plan = plan(kind, &[text], &[]);
-        judge_with(&plan, &evidence(lag_ms), Vec::new())
-    };
-    for (kind, text, lag_ms, ruled) in [
-        (Kind::Control, FALSE, STARVED_MS, Ruling::Fails),
-        (Kind::Control, FALSE, 100.1, Ruling::Inconclusive),
-        (Kind::Control, TRUE, 100.1, Ruling::Holds),
-        (Kind::Fault, TRUE, STARVED_MS, Ruling::Fails),
-        (Kind::Fault, TRUE, 100.1, Ruling::Inconclusive),
-        (Kind::Fault, FALSE, 100.1, Ruling::Holds),
-    ] {
-        let verdict = late(kind, text, lag_ms);
-        assert_eq!(verdict.ruling, ruled, "{kind:?} {text} {lag_ms}");
-    }
-    assert_eq!(
-        late(Kind::Control, FALSE, 1488.2).reason,
-        "this does not hold: claim bad.ok, which may be for want of a processor: timers of this machine were up to 1488 ms late"
-    );
-}
-
-#[test]
 fn the_verdict_tells_claims_values_and_the_reason() {
     let verdict = judge_with(
         &plan(Kind::Fix, &[UNKNOWN], &[FALSE]),

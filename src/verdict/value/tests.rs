@@ -8,6 +8,7 @@ use crate::evidence::{
 use crate::expr::{Truth, Type};
 use crate::fabric::metric::Namespace;
 use crate::plan::{Fault, Plan, Step, Verb, vocabulary};
+use crate::verdict::scope::OF_KERNELS;
 use crate::verdict::{Scope, findings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -415,14 +416,7 @@ fn what_comes_of_packets_and_kernels_is_in_the_scope_of_who_mentions_it() {
             connection.ended_by.clear();
         }
     });
-    for word in [
-        "counters",
-        "conntrack",
-        "sockets",
-        "listeners",
-        "_state",
-        "ended_by",
-    ] {
+    for word in OF_KERNELS {
         assert!(
             of_kernels.iter().any(|place| place.contains(word)),
             "{word}"
