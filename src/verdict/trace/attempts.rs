@@ -5,7 +5,7 @@
 
 use super::{by_address, ip, is_syn};
 use crate::evidence::{Answer, Evidence};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a balancer answers by itself when it has no connection.
 const UNCONNECTED: [i64; 2] = [502, 504];
@@ -27,7 +27,7 @@ pub(super) struct Attempt<'a> {
 /// Every attempt in the order of the SYNs, but for those that pairs tell of.
 pub(super) fn attempts<'a>(
     evidence: &'a Evidence,
-    told: &HashMap<(&'a str, &'a str), usize>,
+    told: &FxHashMap<(&'a str, &'a str), usize>,
 ) -> Vec<Attempt<'a>> {
     let mut waiting = unconnected(evidence);
     if waiting.is_empty() {
@@ -35,7 +35,7 @@ pub(super) fn attempts<'a>(
     }
     let hosts = &evidence.hosts;
     let by_address = by_address(evidence);
-    let mut seen: HashSet<(&str, &str)> = HashSet::new();
+    let mut seen: FxHashSet<(&str, &str)> = FxHashSet::default();
     let mut attempts = Vec::new();
     let own = |packet: &&crate::evidence::Packet| !packet.probe && packet.seen_at.is_empty();
     for packet in evidence.packets.iter().filter(own) {

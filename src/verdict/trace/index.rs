@@ -4,7 +4,7 @@ use super::beyond::Beyond;
 use super::numbers::Place;
 use super::{Leg, Passage, attempts, in_time, target_side};
 use crate::evidence::{Evidence, Flow, Packet, connections_of_pairs, from_sending_to_end};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// How many earlier and later users of a 4-tuple are compared.
 const FAMILY: usize = 8;
@@ -12,27 +12,27 @@ const FAMILY: usize = 8;
 /// Connections by their addresses.
 pub(super) struct Index<'a> {
     /// By what the client's kernel uses: protocol, local, remote.
-    client: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    client: FxHashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
     /// By what the target's kernel sees: protocol, client, target.
-    target: HashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
+    target: FxHashMap<(&'a str, &'a str, &'a str), Vec<usize>>,
     /// By flow.
-    flow: HashMap<usize, usize>,
+    flow: FxHashMap<usize, usize>,
     /// When each was started.
     started: Vec<f64>,
     pub(super) legs: Vec<Leg>,
     /// Legs by the balancer's end and the target's.
-    behind: HashMap<(&'a str, &'a str), usize>,
+    behind: FxHashMap<(&'a str, &'a str), usize>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn new(evidence: &'a Evidence) -> Self {
         let mut index = Self {
-            client: HashMap::new(),
-            target: HashMap::new(),
-            flow: HashMap::new(),
+            client: FxHashMap::default(),
+            target: FxHashMap::default(),
+            flow: FxHashMap::default(),
             started: evidence.connections.iter().map(|c| c.at).collect(),
             legs: Vec::new(),
-            behind: HashMap::new(),
+            behind: FxHashMap::default(),
         };
         index.find_legs(evidence);
         for (i, connection) in evidence.connections.iter().enumerate() {
@@ -202,9 +202,9 @@ impl<'a> Index<'a> {
         self.current(self.client.get(&ends), packet.t)
     }
 
-    pub(super) fn lookalikes(&self, beyond: &Beyond<'_>) -> HashMap<usize, Vec<usize>> {
-        let mut lookalikes: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut passed_on: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    pub(super) fn lookalikes(&self, beyond: &Beyond<'_>) -> FxHashMap<usize, Vec<usize>> {
+        let mut lookalikes: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+        let mut passed_on: FxHashMap<(&str, &str), Vec<usize>> = FxHashMap::default();
         for (connection, ends) in beyond {
             passed_on.entry(*ends).or_default().push(*connection);
         }

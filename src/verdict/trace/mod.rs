@@ -31,7 +31,7 @@ use crate::evidence::{Connection, Evidence, Packet};
 use beyond::Beyond;
 use index::Index;
 use numbers::{Space, Spaces, place, use_up};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
 /// A packet from its sending to its end: one record, or two or more of a packet held by links.
@@ -77,8 +77,8 @@ impl Leg {
     }
 }
 
-fn by_local(evidence: &Evidence) -> HashMap<&str, Vec<usize>> {
-    let mut ends: HashMap<&str, Vec<usize>> = HashMap::new();
+fn by_local(evidence: &Evidence) -> FxHashMap<&str, Vec<usize>> {
+    let mut ends: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
     for (number, connection) in evidence.connections.iter().enumerate() {
         ends.entry(&connection.local).or_default().push(number);
     }
@@ -103,13 +103,13 @@ pub struct Trace<'a> {
     /// For each connection the passages that bear its addresses.
     pub by_connection: Vec<Vec<usize>>,
     /// Connections by their own end, in order.
-    by_local: HashMap<&'a str, Vec<usize>>,
+    by_local: FxHashMap<&'a str, Vec<usize>>,
     /// What proxies opened toward targets for a client's connection, in the order they came about.
     pub legs: Vec<Leg>,
     /// In the order of their ACKs.
     pub challenges: Vec<Challenge>,
     /// For each connection those that the target cannot tell from it, itself left out.
-    lookalikes: HashMap<usize, Vec<usize>>,
+    lookalikes: FxHashMap<usize, Vec<usize>>,
     beyond: Beyond<'a>,
     /// Put together when somebody asks first: many findings do, and many labs have none that does.
     journeys: OnceLock<Vec<Journey>>,
