@@ -6,6 +6,7 @@ use super::config::{BalancerId, EndpointPlace, GatewayId, GroupId, PortId, Proto
 pub use super::fate::{Answer, Fate, Reason};
 use super::guard::rules::{Direction, SubnetId, View};
 pub use super::link::Stage;
+use crate::packet::icmp::Message;
 use crate::packet::stream::Sack;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -124,6 +125,8 @@ pub struct Mark {
 pub enum Marked {
     /// It has these SACK blocks, as it stands at its sender's edge.
     Sack(Sack),
+    /// It is this ICMP message, as it stands at its sender's edge; what it quotes may be translated on its way.
+    Icmp(Message),
     /// The story put it there (see [`super::Fabric::inject`]): its sender did not send it.
     Injected,
 }

@@ -204,13 +204,15 @@ impl Fabric {
         let (Some(to), Ok(headers)) = (about.sender, Headers::parse(&vnet, packet)) else {
             return;
         };
+        let id = self.ledger.originated();
+        self.mark(id, packet, &headers);
         let mut transient = Transient {
             passage: Passage {
                 flow: about.flow,
                 mapping: about.mapping,
                 gateway: about.gateway,
                 probe: about.probe,
-                ..Passage::new(self.ledger.originated(), None, tuple(&headers))
+                ..Passage::new(id, None, tuple(&headers))
             },
             vnet,
             headers,

@@ -16,6 +16,7 @@ use super::routes::Course;
 use super::service_proxy::Treatment;
 use super::{Fabric, Output};
 use crate::packet::answer::IcmpError;
+use crate::packet::icmp::Message;
 use crate::packet::rewrite::rewrite;
 use crate::packet::stream::Sack;
 use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
@@ -48,11 +49,8 @@ impl Fabric {
         } else if self.links.get(Stage::Up(from)).numbers() != Numbers::default() {
             self.renumber_outward(from, id, &mut headers, packet);
         }
-        if parsed.is_ok()
-            && let Some(sack) = Sack::read(packet, &headers)
-        {
-            let what = Marked::Sack(sack);
-            self.ledger.mark(Mark { packet: id, what });
+        if parsed.is_ok() {
+            self.mark(id, packet, &headers);
         }
         let served = match parsed {
             Ok(_) => self.leave_node(from, packet, &mut headers),
@@ -95,6 +93,15 @@ impl Fabric {
                 self.reset(self.now, &mut transient, Answer::ResetNoEntry, out);
             }
             None => self.through(self.now, Stage::Up(from), &mut transient, out),
+        }
+    }
+
+    /// Puts down what a packet says besides its record.
+    pub(super) fn mark(&mut self, id: u64, packet: &[u8], headers: &Headers) {
+        let sack = Sack::read(packet, headers).map(Marked::Sack);
+        let what = sack.or_else(|| Message::read(packet, headers).map(Marked::Icmp));
+        if let Some(what) = what {
+            self.ledger.mark(Mark { packet: id, what });
         }
     }
 

@@ -1,6 +1,8 @@
-//! View of an ICMP message (RFC 792).
+//! View of an ICMP message (RFC 792), and what it says.
 
-use super::{Malformed, checksum, put16};
+use super::quote::Quote;
+use super::{Headers, ICMP, Malformed, checksum, put16};
+use std::net::SocketAddrV4;
 
 /// Type 3: destination unreachable.
 pub const DESTINATION_UNREACHABLE: u8 = 3;
@@ -16,6 +18,54 @@ pub const ECHO_REPLY: u8 = 0;
 
 /// Type, code, checksum and the four bytes that depend on the type.
 pub const HEADER_LEN: usize = 8;
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Type and code.
+    pub kind: (u8, u8),
+    /// MTU of the next hop (RFC 1191 section 4), of `fragmentation needed`; else 0.
+    pub mtu: u16,
+    /// Source and destination of the packet that an error quotes, with ports 0 where the quote shows none; none: it quotes none.
+    pub about: Option<(SocketAddrV4, SocketAddrV4)>,
+}
+
+impl Message {
+    /// Reads a whole message; none: it is none, or a fragment of one.
+    pub fn read(packet: &[u8], headers: &Headers) -> Option<Self> {
+        if headers.protocol != ICMP || headers.fragment {
+            return None;
+        }
+        let message = packet.get(headers.transport..headers.total_len)?;
+        let message = IcmpPacket::new_checked(message).ok()?;
+        let kind = (message.message_type(), message.code());
+        Some(Self {
+            kind,
+            mtu: match kind {
+                (DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED) => message.next_hop_mtu(),
+                _ => 0,
+            },
+            about: Quote::read(packet, headers).map(|quote| (quote.from, quote.to)),
+        })
+    }
+
+    /// In the words of RFC 792 and RFC 1812 section 5.2.7.1.
+    pub fn words(&self) -> String {
+        let known = match self.kind {
+            (ECHO_REPLY, _) => "echo reply",
+            (ECHO_REQUEST, _) => "echo request",
+            (DESTINATION_UNREACHABLE, 0) => "net unreachable",
+            (DESTINATION_UNREACHABLE, 1) => "host unreachable",
+            (DESTINATION_UNREACHABLE, 2) => "protocol unreachable",
+            (DESTINATION_UNREACHABLE, 3) => "port unreachable",
+            (DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED) => "fragmentation needed",
+            (DESTINATION_UNREACHABLE, 9 | 10 | 13) => "administratively prohibited",
+            (TIME_EXCEEDED, 0) => "time to live exceeded",
+            (kind, code) => return format!("type {kind} code {code}"),
+        };
+        known.to_owned()
+    }
+}
 
 /// Bytes that are known to hold an ICMP header.
 #[derive(Clone, Copy, Debug)]

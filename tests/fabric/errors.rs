@@ -50,7 +50,19 @@ fn an_error_of_a_target_reaches_the_client_as_of_the_zonal_address() {
         );
         assert_eq!((quoted.from, quoted.to), (client, front));
         verify_quoted(&came[0]);
-        assert_eq!(net.fabric.records()[1].flow, Some(FlowId(0)));
+        let record = net.fabric.records()[1];
+        assert_eq!(record.flow, Some(FlowId(0)));
+        // As its sender wrote it.
+        let [mark] = net.fabric.marks() else {
+            panic!("one mark")
+        };
+        let Marked::Icmp(message) = mark.what else {
+            panic!("an ICMP message")
+        };
+        assert_eq!(mark.packet, record.id);
+        assert_eq!((message.kind, message.mtu), ((3, 4), 1500));
+        let about = message.about.expect("it quotes a packet");
+        assert_eq!((*about.0.ip(), about.1), (ip(&peer), end(WEB1_IP, 53)));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Packets as the fabric and devices saw them, and those that guards refused.
 
 use super::OnLinks;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// One packet's passage through the fabric.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ pub struct Packet {
     pub gateway: String,
     /// A health probe.
     pub probe: bool,
-    /// What an ICMP message says that was seen on a device; none of other packets, and of those that only the fabric saw.
+    /// What an ICMP message says, told with its first record; none of other packets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub icmp: Option<Box<Icmp>>,
     /// SACK blocks (RFC 2018), told with its first record; each from its first number to that behind its last, counted from
@@ -82,7 +82,7 @@ pub struct Packet {
 /// same unless something held it.
 pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
     let mut ways: Vec<(usize, usize)> = Vec::with_capacity(packets.len());
-    let mut held: HashMap<i64, usize> = HashMap::new();
+    let mut held: FxHashMap<i64, usize> = FxHashMap::default();
     for (record, packet) in packets.iter().enumerate() {
         let way = match held.get(&packet.id) {
             Some(way) => *way,
@@ -101,7 +101,7 @@ pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
     ways
 }
 
-/// An ICMP message (RFC 792).
+/// An ICMP message (RFC 792), as it was sent or as a device saw it; balancers and gateways translate what it quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
     /// `port unreachable`, `fragmentation needed`, ...; `type 3 code 7` of those that have no name here.

@@ -242,7 +242,7 @@ pub(super) static CHAPTERS: &[Chapter] = &[
         ("protocol", "`tcp`, `udp` or `icmp`; of a flow log its number."),
         ("tcp", "A `protocol`."),
         ("udp", "A `protocol`."),
-        ("icmp", "A `protocol`. And what an ICMP message says that a device saw: `port unreachable`, `fragmentation needed`."),
+        ("icmp", "A `protocol`. And what an ICMP message says: `port unreachable`, `fragmentation needed`."),
         ("from", "Its source as sent, `address:port`."),
         ("to", "Its destination as sent."),
         ("from_after", "Its source as it arrived."),

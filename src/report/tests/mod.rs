@@ -169,6 +169,7 @@ fn what_is_alike_stands_once_and_lists_end() {
         })
         .collect();
     let message = |i: u16| Packet {
+        seen_at: "router veth1".into(),
         icmp: Some(Box::new(Icmp {
             says: "port unreachable".into(),
             from: format!("198.51.100.7:{}", 40_000 + i),
@@ -177,6 +178,11 @@ fn what_is_alike_stands_once_and_lists_end() {
         ..Packet::default()
     };
     evidence.packets = (0..30).map(message).collect();
+    // What the network saw is on ladders.
+    evidence.packets.push(Packet {
+        seen_at: String::new(),
+        ..message(99)
+    });
     let network = Network::of(evidence);
     assert_eq!(network.icmp.len(), 20);
     assert_eq!(network.left_out.get("icmp"), Some(&10));

@@ -252,7 +252,7 @@ fn packets(story: &Story, books: &Books, sightings: &Sightings) -> Vec<Packet> {
         &mut packets,
         links::effects(&story.plan, &books.impairments),
     );
-    marks::tell(&mut packets, &books.marks);
+    marks::tell(&mut packets, books);
     packets.extend(sightings.packets(story, books.numbered as i64));
     if !story.world.observers().is_empty() {
         ways::link(&mut packets);

@@ -5,12 +5,12 @@
 //! connection the fabric's conversation is, whatever the router's rules are, and needs no table of the router's own:
 //! conntrack's would be gone with its rules, and is not there for a router that translates without it.
 
-use super::marks::blocks;
-use crate::evidence::{Icmp, Packet};
+use super::marks::{blocks, told};
+use crate::evidence::Packet;
 use crate::fabric::record::{Conversation, Party};
-use crate::packet::quote::Quote;
+use crate::packet::icmp::Message;
 use crate::packet::stream::Sack;
-use crate::packet::{Headers, ICMP, IcmpPacket, VnetHeader, icmp};
+use crate::packet::{Headers, VnetHeader};
 use crate::plan::{Attachment, HostId, Plan};
 use crate::run::books::{flags_text, protocol_word};
 use crate::run::story::Story;
@@ -48,15 +48,6 @@ struct Seen {
     /// What it says, where it is ICMP.
     icmp: Option<Message>,
     sack: Option<Sack>,
-}
-
-/// An ICMP message.
-#[derive(Clone, Copy, Debug)]
-struct Message {
-    kind: (u8, u8),
-    mtu: u16,
-    /// The packet it is about.
-    about: Option<Quote>,
 }
 
 /// How a client's SYN travelled.
@@ -107,7 +98,7 @@ pub(super) fn sightings(story: &Story) -> Sightings {
                     host: *host,
                     inward: sighting.inward,
                     t: story.millis(at),
-                    icmp: message(&bytes, &headers),
+                    icmp: Message::read(&bytes, &headers),
                     sack: Sack::read(&bytes, &headers),
                     headers,
                 });
@@ -299,56 +290,12 @@ fn packet(story: &Story, id: i64, seen: &Seen) -> Packet {
         gateway: Default::default(),
         mapping: Default::default(),
         probe: false,
-        icmp: seen.icmp.map(|message| Box::new(told(&message))),
+        icmp: seen
+            .icmp
+            .map(|message| Box::new(told(&message, SocketAddr::V4))),
         sack: seen.sack.as_ref().map(blocks),
         injected: false,
         links: None,
-    }
-}
-
-fn message(bytes: &[u8], headers: &Headers) -> Option<Message> {
-    if headers.protocol != ICMP || headers.fragment {
-        return None;
-    }
-    let message = bytes.get(headers.transport..headers.total_len)?;
-    let message = IcmpPacket::new_checked(message).ok()?;
-    let kind = (message.message_type(), message.code());
-    Some(Message {
-        mtu: match kind {
-            (icmp::DESTINATION_UNREACHABLE, icmp::FRAGMENTATION_NEEDED) => message.next_hop_mtu(),
-            _ => 0,
-        },
-        kind,
-        about: Quote::read(bytes, headers),
-    })
-}
-
-/// In the words of RFC 792 and RFC 1812 section 5.2.7.1.
-fn told(message: &Message) -> Icmp {
-    let says = match message.kind {
-        (icmp::ECHO_REPLY, _) => "echo reply".to_owned(),
-        (icmp::ECHO_REQUEST, _) => "echo request".to_owned(),
-        (icmp::DESTINATION_UNREACHABLE, 0) => "net unreachable".to_owned(),
-        (icmp::DESTINATION_UNREACHABLE, 1) => "host unreachable".to_owned(),
-        (icmp::DESTINATION_UNREACHABLE, 2) => "protocol unreachable".to_owned(),
-        (icmp::DESTINATION_UNREACHABLE, 3) => "port unreachable".to_owned(),
-        (icmp::DESTINATION_UNREACHABLE, icmp::FRAGMENTATION_NEEDED) => {
-            "fragmentation needed".to_owned()
-        }
-        (icmp::DESTINATION_UNREACHABLE, 9 | 10 | 13) => "administratively prohibited".to_owned(),
-        (icmp::TIME_EXCEEDED, 0) => "time to live exceeded".to_owned(),
-        (kind, code) => format!("type {kind} code {code}"),
-    };
-    let end = |of: fn(&Quote) -> SocketAddrV4| match message.about {
-        Some(quote) if quote.has_ports() => of(&quote).to_string(),
-        Some(quote) => of(&quote).ip().to_string(),
-        None => String::new(),
-    };
-    Icmp {
-        says,
-        mtu: message.mtu.into(),
-        from: end(|quote| quote.from),
-        to: end(|quote| quote.to),
     }
 }
 

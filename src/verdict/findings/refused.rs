@@ -197,6 +197,7 @@ fn error_inside<'a>(trace: &Trace<'a>, connection: usize) -> Option<Answer<'a>> 
     let own = &trace.evidence.connections[connection];
     let about = |packet: &Packet| {
         let message = packet.icmp.as_ref();
+        let message = message.filter(|_| !packet.seen_at.is_empty());
         message.is_some_and(|message| {
             ["port unreachable", "protocol unreachable"].contains(&message.says.as_str())
                 && (&message.from, &message.to) == (&own.local, &own.remote)

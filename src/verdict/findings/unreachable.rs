@@ -23,7 +23,7 @@ enum Who {
     NoNeighbour(String),
     /// The client's own kernel, in the words of errno(3): nobody saw why, or it had sent a SYN before.
     Own(String, &'static str),
-    /// A host or a box, by ICMP: its name, and what it says (empty where only the network saw it).
+    /// A host or a box, by ICMP: its name, and what it says (empty where that is not on record).
     Another(String, String),
 }
 
@@ -133,10 +133,17 @@ fn message(trace: &Trace, connection: usize) -> Option<usize> {
             .filter(|c| c.from == own.from && waits(c, t));
         others.all(|c| ip(&c.remote) == ip(&own.remote))
     };
-    // What only the network saw is not read: it came to this host while it waited for this address and for no other.
+    // What the network saw quotes the ends that its sender knew: it came to this host while it waited for this address and for
+    // no other.
+    let is_error = |packet: &Packet| {
+        let message = packet.icmp.as_ref();
+        message.is_none_or(|message| {
+            !message.from.is_empty() && message.says != "fragmentation needed"
+        })
+    };
     let came = |packet: &Packet| {
         packet.protocol == "icmp"
-            && packet.icmp.is_none()
+            && is_error(packet)
             && packet.receiver == own.from
             && packet.seen_at.is_empty()
             && alone(packet.t)
@@ -197,6 +204,17 @@ mod tests {
             "{}",
             told(&kit)
         );
+        // Its sender knew the client by another address, which a gateway translated.
+        let said = kit.evidence.packets[1].icmp.as_mut().expect("a message");
+        said.from = "203.0.113.9:1024".into();
+        assert!(told(&kit).contains("of web1 (host unreachable):"));
+        let said = kit.evidence.packets[1].icmp.as_mut().expect("a message");
+        **said = Icmp {
+            says: "echo reply".into(),
+            ..Icmp::default()
+        };
+        let text = told(&kit);
+        assert!(text.contains("the kernel of client says"), "{text}");
     }
 
     #[test]

@@ -205,7 +205,11 @@ impl<'a, 'b> Notes<'a, 'b> {
             return Some(note.clone());
         }
         if let Some(maker) = self.maker(sent) {
-            return Some(format!("made by {maker}"));
+            let mtu = sent.icmp.as_ref().map_or(0, |icmp| icmp.mtu);
+            return Some(match mtu {
+                0 => format!("made by {maker}"),
+                mtu => format!("made by {maker}, where packets of {mtu} bytes pass"),
+            });
         }
         let note = self
             .reset(passage, ended)

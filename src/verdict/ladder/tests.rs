@@ -5,7 +5,7 @@ mod inside;
 mod streams;
 
 use super::*;
-use crate::evidence::{LinkDid, LinkEffect, OnLinks, Packet};
+use crate::evidence::{Icmp, LinkDid, LinkEffect, OnLinks, Packet};
 use crate::verdict::kit::{Kit, NEW, OLD, flagship, harmless};
 use inside::{cluster, seen};
 
@@ -373,6 +373,69 @@ fn what_links_did_is_kept_where_words_are_cut() {
     assert_eq!(cut(30), "PSH-ACK, queued 1957.8 ms");
     assert_eq!(cut(20), "queued 1957.8 ms");
     assert_eq!(cut(10), "queued 1..");
+}
+
+/// An error is drawn with the connection of the packet that it quotes, and says what it is.
+#[test]
+fn an_icmp_error_goes_with_the_packet_that_it_quotes() {
+    let mut kit = Kit::new();
+    let [far, near] = [(40000, "far"), (40001, "near")].map(|(port, name)| {
+        let own = kit.connect(name, port, "web1", "web1");
+        kit.handshake(own, OLD);
+        own
+    });
+    let sent = kit.down(near, ".", OLD.server + 1, OLD.client + 1, 1460);
+    let answered = &mut kit.evidence.packets[sent];
+    answered.fate = "answered: ICMP, fragmentation needed".into();
+    answered.receiver.clear();
+    let (from, to) = (answered.from.clone(), answered.to.clone());
+    let own_address = |end: &str| end.split(':').next().unwrap_or_default().to_owned();
+    let error = Packet {
+        id: 900,
+        t: kit.now,
+        sender: "fabric".into(),
+        receiver: "web1".into(),
+        protocol: "icmp".into(),
+        from: "10.0.0.1".into(),
+        to: own_address(&from),
+        from_after: "10.0.0.1".into(),
+        to_after: own_address(&from),
+        len: 548,
+        fate: "forwarded".into(),
+        icmp: Some(Box::new(Icmp {
+            says: "fragmentation needed".into(),
+            mtu: 1400,
+            from,
+            to,
+        })),
+        ..Packet::default()
+    };
+    kit.evidence.packets.push(error);
+    let text = ladder(&kit.evidence, &[near], 120);
+    assert!(
+        text.contains("icmp fragmentation needed (MTU 1400)"),
+        "{text}"
+    );
+    let note = "^ made by the network on the way, where packets of 1400 bytes pass";
+    assert!(text.contains(note), "{text}");
+    let other = ladder(&kit.evidence, &[far], 100);
+    assert!(!other.contains("icmp"), "{other}");
+    // It is no sign that the next message between them is about the same one.
+    let mut next = kit.evidence.packets.last().expect("the error").clone();
+    (next.id, next.icmp) = (901, None);
+    kit.evidence.packets.push(next);
+    let text = ladder(&kit.evidence, &[near], 120);
+    assert_eq!(text.matches("icmp").count(), 1, "{text}");
+}
+
+#[test]
+fn an_icmp_message_is_called_by_its_name_where_words_are_cut() {
+    let words = "icmp fragmentation needed (MTU 1400)";
+    let cut = |width| crate::verdict::ladder::words::shortened(words, width);
+    assert_eq!(cut(36), words);
+    assert_eq!(cut(31), "fragmentation needed (MTU 1400)");
+    assert_eq!(cut(24), "fragmentation needed");
+    assert_eq!(cut(10), "fragment..");
 }
 
 /// The header is in the first fragment only: the others have no numbers, and are none of them the same bytes again.

@@ -1,7 +1,7 @@
 //! A packet in words.
 
 use super::clip;
-use crate::evidence::Packet;
+use crate::evidence::{Icmp, Packet};
 use crate::verdict::trace::{Journey, Place, Stretch, Trace, is_later_fragment, is_reset};
 
 /// Milliseconds from which on a delay is told: links that delay nothing pass a packet on within the same microseconds.
@@ -17,13 +17,25 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
             true => "later fragment, ",
             false => "",
         };
-        return format!("{} {part}{} bytes{several}", packet.protocol, packet.len);
+        let says = match &packet.icmp {
+            Some(icmp) => said(icmp),
+            None => format!("{} bytes", packet.len),
+        };
+        return format!("{} {part}{says}{several}", packet.protocol);
     }
     let text = match is_later_fragment(packet) {
         true => format!("later fragment, {} bytes", packet.len),
         false => numbered(trace, journey, packet),
     };
     text + &several + &in_time(packets, journey)
+}
+
+/// `fragmentation needed (MTU 1400)`
+fn said(icmp: &Icmp) -> String {
+    match icmp.mtu {
+        0 => icmp.says.clone(),
+        mtu => format!("{} (MTU {mtu})", icmp.says),
+    }
 }
 
 /// Of what a kernel hands over at once and a wire has one by one (segmentation offload): how many.
@@ -85,8 +97,15 @@ fn in_time(packets: &[Packet], journey: &Journey) -> String {
     }
 }
 
-/// Words for a narrow place: what links did to the packet is kept longest, then its flags, then its sequence numbers.
+/// Words for a narrow place: what links did to the packet is kept longest, then its flags, then its sequence numbers; of an
+/// ICMP message what it is called.
 pub(super) fn shortened(words: &str, width: usize) -> String {
+    if let Some(says) = words.strip_prefix("icmp ") {
+        let name = says.split_once(" (").map_or(says, |(name, _)| name);
+        let mut texts = [words, says, name].into_iter();
+        let fitting = texts.find(|text| text.chars().count() <= width);
+        return clip(fitting.unwrap_or(name), width);
+    }
     let Some((what, links)) = words.split_once(", ") else {
         return clip(words, width);
     };

@@ -6,8 +6,8 @@
 
 use super::numbers::{Place, Space, place};
 use super::{Trace, ip, is_later_fragment, is_syn, is_syn_ack};
-use crate::evidence::{Evidence, Packet};
-use std::collections::HashMap;
+use crate::evidence::{Evidence, Icmp, Packet};
+use rustc_hash::FxHashMap;
 
 /// From one place to the next: indexes of its first and last record, the same unless a link held it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,13 +101,13 @@ impl Trace<'_> {
             )
         });
         let stretches: Vec<(Stretch, Option<usize>)> = passages.chain(sightings).collect();
-        let by_id: HashMap<i64, usize> = stretches
+        let by_id: FxHashMap<i64, usize> = stretches
             .iter()
             .enumerate()
             .map(|(at, (stretch, _))| (packets[stretch.sent].id, at))
             .collect();
         let before = |stretch: &Stretch| by_id.get(&packets[stretch.sent].follows?).copied();
-        let mut next: HashMap<usize, usize> = HashMap::new();
+        let mut next: FxHashMap<usize, usize> = FxHashMap::default();
         let mut heads = Vec::new();
         for (at, (stretch, _)) in stretches.iter().enumerate() {
             match before(stretch) {
@@ -141,18 +141,18 @@ type Datagram<'a> = (&'a str, &'a str, &'a str, &'a str, i64);
 struct Book<'t, 'e> {
     trace: &'t Trace<'e>,
     /// Connections by the host that dialled, their own end and the other, in the order they were started.
-    dialled: HashMap<Ends<'e>, Vec<usize>>,
+    dialled: FxHashMap<Ends<'e>, Vec<usize>>,
     /// Addresses that a connection's packets bore somewhere toward its target: the latest whose they were.
-    learnt: HashMap<Ends<'e>, usize>,
+    learnt: FxHashMap<Ends<'e>, usize>,
     /// By place, protocol, both addresses and identification: of what a fragment without ports is.
-    datagrams: HashMap<Datagram<'e>, (usize, bool)>,
+    datagrams: FxHashMap<Datagram<'e>, (usize, bool)>,
     /// Numbers of the client and of the server.
-    numbers: HashMap<usize, (Option<Space>, Option<Space>)>,
+    numbers: FxHashMap<usize, (Option<Space>, Option<Space>)>,
 }
 
 impl<'t, 'e> Book<'t, 'e> {
     fn new(trace: &'t Trace<'e>) -> Self {
-        let mut dialled: HashMap<Ends<'e>, Vec<usize>> = HashMap::new();
+        let mut dialled: FxHashMap<Ends<'e>, Vec<usize>> = FxHashMap::default();
         for (number, c) in trace.evidence.connections.iter().enumerate() {
             let ends = (c.from.as_str(), &*c.protocol, &*c.local, &*c.remote);
             dialled.entry(ends).or_default().push(number);
@@ -164,9 +164,9 @@ impl<'t, 'e> Book<'t, 'e> {
         Self {
             trace,
             dialled,
-            learnt: HashMap::new(),
-            datagrams: HashMap::new(),
-            numbers: HashMap::new(),
+            learnt: FxHashMap::default(),
+            datagrams: FxHashMap::default(),
+            numbers: FxHashMap::default(),
         }
     }
 
@@ -185,8 +185,11 @@ impl<'t, 'e> Book<'t, 'e> {
         let Some(connection) = journey.connection else {
             return;
         };
-        self.learn(journey, connection);
         let packet = &trace.evidence.packets[journey.sent()];
+        // The next message between these hosts may be about another connection.
+        if packet.icmp.is_none() {
+            self.learn(journey, connection);
+        }
         let behind = journey.passage.is_some_and(|p| trace.passages[p].behind);
         if packet.protocol == "tcp" && !behind {
             self.number(journey, connection, packet);
@@ -206,6 +209,9 @@ impl<'t, 'e> Book<'t, 'e> {
         }) {
             return Some((connection, true));
         }
+        if let Some(about) = sent.icmp.as_ref().filter(|icmp| !icmp.from.is_empty()) {
+            return self.quoted(sent, about);
+        }
         if is_later_fragment(sent) {
             let of = self.datagram(journey.stretches[0]);
             return self.datagrams.get(&of).copied();
@@ -217,6 +223,19 @@ impl<'t, 'e> Book<'t, 'e> {
             let answer = || bore.iter().find_map(|ends| self.learnt.get(&back(*ends)));
             let toward = there.map(|connection| (*connection, true));
             toward.or_else(|| answer().map(|connection| (*connection, false)))
+        })
+    }
+
+    /// The connection of the packet that an ICMP error quotes, and whether the error goes toward the target: it goes to
+    /// whoever sent that packet.
+    fn quoted(&self, error: &'e Packet, about: &'e Icmp) -> Option<(usize, bool)> {
+        let place = error.seen_at.split(' ').next().unwrap_or_default();
+        let (from, to) = (about.from.as_str(), about.to.as_str());
+        ["tcp", "udp"].into_iter().find_map(|protocol| {
+            let of_client = self.learnt.get(&(place, protocol, from, to));
+            let of_target = || self.learnt.get(&(place, protocol, to, from));
+            let answers = of_client.map(|connection| (*connection, false));
+            answers.or_else(|| of_target().map(|connection| (*connection, true)))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Super-packets and packets that are too large.
 
 use super::*;
+use hairpin::packet::icmp::Message;
 
 #[test]
 fn a_super_packet_crosses_plain_links_whole() {
@@ -69,6 +70,10 @@ fn what_is_too_large_behind_the_translation_is_quoted_as_it_was_sent() {
         let quote = hairpin::packet::quote::Quote::read(&one.bytes, &headers).expect("a quote");
         assert_eq!((quote.from, quote.to), (client, front));
     }
+    let says = |one: &Delivery| Message::read(&one.bytes, &one.headers()).expect("a message");
+    let said: Vec<Marked> = came.iter().map(|one| Marked::Icmp(says(one))).collect();
+    let marks = net.fabric.marks().iter();
+    assert_eq!(marks.map(|mark| mark.what).collect::<Vec<_>>(), said);
     let fates = net.fabric.records().into_iter().filter(|record| {
         record.fate == Fate::Answered(Answer::FragmentationNeeded)
             && record.after.to == end(WEB1_IP, 80)

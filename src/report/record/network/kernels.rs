@@ -56,7 +56,10 @@ pub(super) fn conntrack(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String
 pub(super) fn icmp(evidence: &Evidence) -> BTreeMap<String, i64> {
     let mut told = BTreeMap::new();
     for packet in &evidence.packets {
-        let Some(icmp) = &packet.icmp else { continue };
+        let on_device = !packet.seen_at.is_empty();
+        let Some(icmp) = packet.icmp.as_ref().filter(|_| on_device) else {
+            continue;
+        };
         let mtu = match icmp.mtu {
             0 => String::new(),
             mtu => format!(" (MTU {mtu})"),
