@@ -8,6 +8,8 @@ use std::net::SocketAddrV4;
 pub const DESTINATION_UNREACHABLE: u8 = 3;
 /// Code of type 3: fragmentation needed and DF set.
 pub const FRAGMENTATION_NEEDED: u8 = 4;
+/// Type 5: there is a shorter way; code 0: to the network, code 1: to the host.
+pub const REDIRECT: u8 = 5;
 /// Type 11: time exceeded; code 0: in transit.
 pub const TIME_EXCEEDED: u8 = 11;
 
@@ -50,7 +52,7 @@ impl Message {
     }
 
     /// In the words of RFC 792 and RFC 1812 section 5.2.7.1.
-    pub fn words(&self) -> String {
+    pub fn says(&self) -> String {
         let known = match self.kind {
             (ECHO_REPLY, _) => "echo reply",
             (ECHO_REQUEST, _) => "echo request",
@@ -60,6 +62,8 @@ impl Message {
             (DESTINATION_UNREACHABLE, 3) => "port unreachable",
             (DESTINATION_UNREACHABLE, FRAGMENTATION_NEEDED) => "fragmentation needed",
             (DESTINATION_UNREACHABLE, 9 | 10 | 13) => "administratively prohibited",
+            (REDIRECT, 0) => "network redirect",
+            (REDIRECT, 1) => "host redirect",
             (TIME_EXCEEDED, 0) => "time to live exceeded",
             (kind, code) => return format!("type {kind} code {code}"),
         };

@@ -114,6 +114,16 @@ pub struct Icmp {
     pub to: String,
 }
 
+impl Icmp {
+    /// `fragmentation needed (MTU 1400)`
+    pub fn words(&self) -> String {
+        match self.mtu {
+            0 => self.says.clone(),
+            mtu => format!("{} (MTU {mtu})", self.says),
+        }
+    }
+}
+
 /// A security group or network ACL refused a packet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

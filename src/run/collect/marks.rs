@@ -50,7 +50,7 @@ pub(super) fn told(message: &Message, end: impl Fn(SocketAddrV4) -> SocketAddr) 
         false => end(address).ip().to_string(),
     };
     Icmp {
-        says: message.words(),
+        says: message.says(),
         mtu: message.mtu.into(),
         from: message
             .about

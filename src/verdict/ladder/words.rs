@@ -1,7 +1,7 @@
 //! A packet in words.
 
 use super::clip;
-use crate::evidence::{Icmp, Packet};
+use crate::evidence::Packet;
 use crate::verdict::trace::{Journey, Place, Stretch, Trace, is_later_fragment, is_reset};
 
 /// Milliseconds from which on a delay is told: links that delay nothing pass a packet on within the same microseconds.
@@ -18,7 +18,7 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
             false => "",
         };
         let says = match &packet.icmp {
-            Some(icmp) => said(icmp),
+            Some(icmp) => icmp.words(),
             None => format!("{} bytes", packet.len),
         };
         return format!("{} {part}{says}{several}", packet.protocol);
@@ -28,14 +28,6 @@ pub(super) fn words(trace: &Trace, journey: &Journey) -> String {
         false => numbered(trace, journey, packet),
     };
     text + &several + &in_time(packets, journey)
-}
-
-/// `fragmentation needed (MTU 1400)`
-fn said(icmp: &Icmp) -> String {
-    match icmp.mtu {
-        0 => icmp.says.clone(),
-        mtu => format!("{} (MTU {mtu})", icmp.says),
-    }
 }
 
 /// Of what a kernel hands over at once and a wire has one by one (segmentation offload): how many.

@@ -2,7 +2,7 @@
 
 use crate::evidence::{Evidence, Socket};
 use crate::report::wrap::count;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The kernel's word for what a socket or a device still held when it was closed. It goes through the way of drops, but no
 /// packet is lost on the way: it had arrived, and nobody was left to read it.
@@ -52,29 +52,37 @@ pub(super) fn conntrack(evidence: &Evidence) -> BTreeMap<String, BTreeMap<String
         .collect()
 }
 
-/// ICMP messages that devices inside hosts saw: `router to shell, on router veth1: port unreachable, about ...`.
+/// ICMP messages that devices inside hosts saw: `router to shell, on router veth1: port unreachable, about ...`. Of those about
+/// several packets the first is named.
 pub(super) fn icmp(evidence: &Evidence) -> BTreeMap<String, i64> {
-    let mut told = BTreeMap::new();
-    for packet in &evidence.packets {
-        let on_device = !packet.seen_at.is_empty();
-        let Some(icmp) = packet.icmp.as_ref().filter(|_| on_device) else {
+    let seen = evidence.packets.iter();
+    let seen = seen.filter(|packet| !packet.seen_at.is_empty());
+    let mut alike: BTreeMap<String, (String, BTreeSet<String>, i64)> = BTreeMap::new();
+    for packet in seen {
+        let Some(icmp) = &packet.icmp else { continue };
+        let (from, to) = (&packet.sender, &packet.receiver);
+        let words = format!("{from} to {to}, on {}: {}", packet.seen_at, icmp.words());
+        let (first, about, count) = alike.entry(words).or_default();
+        *count += 1;
+        if icmp.from.is_empty() {
             continue;
-        };
-        let mtu = match icmp.mtu {
-            0 => String::new(),
-            mtu => format!(" (MTU {mtu})"),
-        };
-        let about = match icmp.from.as_str() {
-            "" => String::new(),
-            from => format!(", about {from} > {}", icmp.to),
-        };
-        let words = format!(
-            "{} to {}, on {}: {}{mtu}{about}",
-            packet.sender, packet.receiver, packet.seen_at, icmp.says
-        );
-        *told.entry(words).or_default() += 1;
+        }
+        let ends = format!("{} > {}", icmp.from, icmp.to);
+        if about.is_empty() {
+            first.clone_from(&ends);
+        }
+        about.insert(ends);
     }
-    told
+    let told = alike.into_iter().map(|(words, (first, about, count))| {
+        let about = match about.len() {
+            0 => String::new(),
+            1 => format!(", about {first}"),
+            2 => format!(", about {first} and one other"),
+            several => format!(", about {first} and {} others", several - 1),
+        };
+        (words + &about, count)
+    });
+    told.collect()
 }
 
 pub(super) fn stuck(evidence: &Evidence) -> Vec<String> {
