@@ -104,7 +104,7 @@ pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
 /// An ICMP message (RFC 792), as it was sent or as a device saw it; balancers and gateways translate what it quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Icmp {
-    /// `port unreachable`, `fragmentation needed`, ...; `type 3 code 7` of those that have no name here.
+    /// `port unreachable`, `fragmentation needed` (over IPv6 `packet too big`), ...; `type 3 code 7` of those that have no name here.
     pub says: String,
     /// MTU of the next hop, of `fragmentation needed`; else 0.
     pub mtu: i64,
@@ -115,6 +115,11 @@ pub struct Icmp {
 }
 
 impl Icmp {
+    /// It says that a packet was too large for a link (IPv6: `packet too big`).
+    pub fn is_of_size(&self) -> bool {
+        ["fragmentation needed", "packet too big"].contains(&self.says.as_str())
+    }
+
     /// `fragmentation needed (MTU 1400)`
     pub fn words(&self) -> String {
         match self.mtu {

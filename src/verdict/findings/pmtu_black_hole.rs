@@ -138,7 +138,7 @@ fn came_elsewhere(trace: &Trace, about: &Packet) -> Vec<String> {
         let message = packet.icmp.as_ref().filter(|_| inward);
         message.is_some_and(|message| {
             let quotes = (&message.from, &message.to) == (&about.from, &about.to);
-            message.says == "fragmentation needed" && quotes
+            message.is_of_size() && quotes
         })
     });
     let hosts = distinct(came.map(|packet| packet.receiver.clone()));

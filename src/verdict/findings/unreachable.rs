@@ -120,7 +120,7 @@ fn message(trace: &Trace, connection: usize) -> Option<usize> {
     let about = |packet: &Packet| {
         let message = packet.icmp.as_ref();
         message.is_some_and(|message| {
-            message.says != "fragmentation needed"
+            !message.is_of_size()
                 && ends.contains(&message.from.as_str())
                 && message.to == own.remote
         })
@@ -137,9 +137,7 @@ fn message(trace: &Trace, connection: usize) -> Option<usize> {
     // no other.
     let is_error = |packet: &Packet| {
         let message = packet.icmp.as_ref();
-        message.is_none_or(|message| {
-            !message.from.is_empty() && message.says != "fragmentation needed"
-        })
+        message.is_none_or(|message| !message.from.is_empty() && !message.is_of_size())
     };
     let came = |packet: &Packet| {
         packet.protocol == "icmp"
