@@ -420,6 +420,15 @@ fn an_icmp_error_goes_with_the_packet_that_it_quotes() {
     assert!(text.contains(note), "{text}");
     let other = ladder(&kit.evidence, &[far], 100);
     assert!(!other.contains("icmp"), "{other}");
+    // One about a packet of the client's goes back to the client.
+    let mut back = kit.evidence.packets.last().expect("the error").clone();
+    let about = back.icmp.as_mut().expect("a message");
+    std::mem::swap(&mut about.from, &mut about.to);
+    (back.id, back.t, back.receiver) = (902, kit.now + 0.1, "client".into());
+    let mut both = kit.evidence.clone();
+    both.packets.push(back);
+    let text = ladder(&both, &[near], 120);
+    assert_eq!(text.matches("|<- icmp fragmentation").count(), 1, "{text}");
     // It is no sign that the next message between them is about the same one.
     let mut next = kit.evidence.packets.last().expect("the error").clone();
     (next.id, next.icmp) = (901, None);
