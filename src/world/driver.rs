@@ -3,6 +3,7 @@
 //! One thread, one epoll, one reused buffer, one outbox; no lock on a packet's way. Others ask the fabric by sending a closure.
 //! Not here: any decision about a packet (see `fabric`).
 
+use super::clocks;
 use super::devices::Devices;
 use super::error::Error;
 use super::patience::{ask_for_short_slices, wait};
@@ -81,7 +82,7 @@ impl Driver {
             fabric.keep_latest(tap::most_entries(limit));
         }
         let tap = capture.map(|limit| Tap::new(limit, devices.len()));
-        let (start, epoch) = (Instant::now(), SystemTime::now());
+        let (start, epoch) = clocks::moment();
         let mut engine = Engine {
             fabric,
             devices: Devices::new(devices, tap),

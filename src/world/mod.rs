@@ -6,6 +6,7 @@
 
 pub mod annex;
 pub mod builders;
+pub mod clocks;
 pub mod conntrack;
 pub mod counters;
 mod ctnetlink;

@@ -14,9 +14,10 @@ use crate::packet::{Headers, VnetHeader};
 use crate::plan::{Attachment, HostId, Plan};
 use crate::run::books::{flags_text, protocol_word};
 use crate::run::story::Story;
+use crate::world::clocks;
 use std::collections::HashMap;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::Instant;
 
 const FIN: u8 = 0x01;
@@ -73,7 +74,8 @@ pub(super) struct Arrival {
 /// Reads what the observers have.
 pub(super) fn sightings(story: &Story) -> Sightings {
     let mut sightings = Sightings::default();
-    let (now, clock) = (Instant::now(), SystemTime::now());
+    let (now, clock) = clocks::moment();
+    let now = Instant::from_std(now);
     let age = |at: Duration| {
         let then = UNIX_EPOCH + at;
         clock.duration_since(then).unwrap_or_default()
