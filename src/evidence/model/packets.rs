@@ -78,6 +78,13 @@ pub struct Packet {
     pub links: Option<Box<OnLinks>>,
 }
 
+impl Packet {
+    /// The host on whose device it was seen; empty: the fabric saw it.
+    pub fn seen_by(&self) -> &str {
+        self.seen_at.split(' ').next().unwrap_or_default()
+    }
+}
+
 /// Each packet once, in the order of sending: indexes of its first record, how it was sent, and of its last, how it ended. The
 /// same unless something held it.
 pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
@@ -106,7 +113,7 @@ pub fn from_sending_to_end(packets: &[Packet]) -> Vec<(usize, usize)> {
 pub struct Icmp {
     /// `port unreachable`, `fragmentation needed` (over IPv6 `packet too big`), ...; `type 3 code 7` of those that have no name here.
     pub says: String,
-    /// MTU of the next hop, of `fragmentation needed`; else 0.
+    /// MTU of the next hop, bytes, where it says that a packet was too large; else 0.
     pub mtu: i64,
     /// Source of the packet it is about, as quoted: an address, with the port where it has one. Empty: it is no error.
     pub from: String,
@@ -115,7 +122,7 @@ pub struct Icmp {
 }
 
 impl Icmp {
-    /// It says that a packet was too large for a link (IPv6: `packet too big`).
+    /// It says that a packet was too large for a link (RFC 1191 section 4, RFC 4443 section 3.2).
     pub fn is_of_size(&self) -> bool {
         ["fragmentation needed", "packet too big"].contains(&self.says.as_str())
     }

@@ -134,7 +134,7 @@ fn made<'a>(trace: &Trace<'a>, passage: usize) -> &'a Packet {
 fn came_elsewhere(trace: &Trace, about: &Packet) -> Vec<String> {
     let seen = trace.evidence.packets.iter();
     let came = seen.filter(|packet| {
-        let inward = packet.seen_at.split(' ').next() == Some(packet.sender.as_str());
+        let inward = packet.seen_by() == packet.sender;
         let message = packet.icmp.as_ref().filter(|_| inward);
         message.is_some_and(|message| {
             let quotes = (&message.from, &message.to) == (&about.from, &about.to);

@@ -229,7 +229,7 @@ impl<'t, 'e> Book<'t, 'e> {
     /// The connection of the packet that an ICMP error quotes, and whether the error goes toward the target: it goes to
     /// whoever sent that packet.
     fn quoted(&self, error: &'e Packet, about: &'e Icmp) -> Option<(usize, bool)> {
-        let place = error.seen_at.split(' ').next().unwrap_or_default();
+        let place = error.seen_by();
         let (from, to) = (about.from.as_str(), about.to.as_str());
         ["tcp", "udp"].into_iter().find_map(|protocol| {
             let of_client = self.learnt.get(&(place, protocol, from, to));
@@ -243,7 +243,7 @@ impl<'t, 'e> Book<'t, 'e> {
     fn bore(&self, stretch: Stretch) -> [Ends<'e>; 2] {
         let packets = &self.trace.evidence.packets;
         let (sent, ended) = (&packets[stretch.sent], &packets[stretch.ended]);
-        let place = sent.seen_at.split(' ').next().unwrap_or_default();
+        let place = sent.seen_by();
         [
             (place, &sent.protocol, &sent.from, &sent.to),
             (place, &sent.protocol, &ended.from_after, &ended.to_after),
@@ -252,7 +252,7 @@ impl<'t, 'e> Book<'t, 'e> {
 
     fn datagram(&self, stretch: Stretch) -> Datagram<'e> {
         let packet = &self.trace.evidence.packets[stretch.sent];
-        let place = packet.seen_at.split(' ').next().unwrap_or_default();
+        let place = packet.seen_by();
         let (from, to) = (ip(&packet.from), ip(&packet.to));
         (place, &packet.protocol, from, to, packet.ip_id)
     }

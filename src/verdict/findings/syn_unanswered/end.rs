@@ -61,7 +61,7 @@ impl<'a> Answers<'a> {
         }
         let packets = trace.evidence.packets.iter().enumerate();
         let seen = packets.filter(|(_, one)| !one.seen_at.is_empty() && is_syn_ack(one));
-        let place = |one: &'a Packet| one.seen_at.split(' ').next().unwrap_or_default();
+        let place = |one: &'a Packet| one.seen_by();
         Self {
             syn_acks,
             inside: seen.map(|(at, one)| ((place(one), one.ack), at)).collect(),
@@ -99,7 +99,7 @@ impl<'a> Answers<'a> {
                 }
             };
         }
-        let inward = last.seen_at.split(' ').next() == Some(last.sender.as_str());
+        let inward = last.seen_by() == last.sender;
         End::Silence(host, inward.then(|| last.receiver.clone()))
     }
 }

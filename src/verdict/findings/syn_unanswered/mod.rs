@@ -172,7 +172,7 @@ fn seen_on_devices(trace: &Trace, unanswered: &[usize]) -> Option<String> {
     }
     let sender = trace.evidence.hosts.get(&began(syn).sender)?;
     let around = match sender.inside.as_str() {
-        "" => began(syn).seen_at.split(' ').next()?,
+        "" => began(syn).seen_by(),
         router => router,
     };
     let last = came_to(syn);
