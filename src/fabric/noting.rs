@@ -1,12 +1,23 @@
-//! What packets tell of the attempts that they belong to (see `conversation`).
+//! What packets tell: of the attempts that they belong to (see `conversation`), and what the books have besides their records.
 
 use super::Fabric;
 use super::conversation::reversed;
 use super::passage::{Transient, tuple};
-use super::record::{Ended, Party, Tuple};
-use crate::packet::tcp;
+use super::record::{Ended, Mark, Marked, Party, Tuple};
+use crate::packet::icmp::Message;
+use crate::packet::stream::Sack;
+use crate::packet::{Headers, tcp};
 
 impl Fabric {
+    /// Puts down what a packet says besides its record.
+    pub(super) fn mark(&mut self, id: u64, packet: &[u8], headers: &Headers) {
+        let sack = Sack::read(packet, headers).map(Marked::Sack);
+        let what = sack.or_else(|| Message::read(packet, headers).map(Marked::Icmp));
+        if let Some(what) = what {
+            self.ledger.mark(Mark { packet: id, what });
+        }
+    }
+
     /// Tells the conversations of SYN-ACK, FIN and RST, and of the flow a SYN took. `party`: who sent it, of a
     /// packet on a flow.
     pub(super) fn note(&mut self, transient: &Transient<'_>, party: Option<Party>) {

@@ -11,14 +11,12 @@ use super::flow_table::{AT_KERNEL, Key, Side};
 use super::guard::Gate;
 use super::link::Stage;
 use super::passage::{Passage, Transient, tuple};
-use super::record::{Answer, Fate, FlowId, Mark, Marked, Party, Reason, Tuple};
+use super::record::{Answer, Fate, FlowId, Party, Reason, Tuple};
 use super::routes::Course;
 use super::service_proxy::Treatment;
 use super::{Fabric, Output};
 use crate::packet::answer::IcmpError;
-use crate::packet::icmp::Message;
 use crate::packet::rewrite::rewrite;
-use crate::packet::stream::Sack;
 use crate::packet::{Headers, ICMP, Ipv4Packet, Malformed, TCP, VnetHeader, tcp};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -93,15 +91,6 @@ impl Fabric {
                 self.reset(self.now, &mut transient, Answer::ResetNoEntry, out);
             }
             None => self.through(self.now, Stage::Up(from), &mut transient, out),
-        }
-    }
-
-    /// Puts down what a packet says besides its record.
-    pub(super) fn mark(&mut self, id: u64, packet: &[u8], headers: &Headers) {
-        let sack = Sack::read(packet, headers).map(Marked::Sack);
-        let what = sack.or_else(|| Message::read(packet, headers).map(Marked::Icmp));
-        if let Some(what) = what {
-            self.ledger.mark(Mark { packet: id, what });
         }
     }
 

@@ -133,3 +133,24 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> IcmpPacket<T> {
         put16(self.0.as_mut(), 2, checksum);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icmp_messages_say_what_they_are() {
+        for (kind, says) in [
+            ((0, 0), "echo reply"),
+            ((3, 1), "host unreachable"),
+            ((3, 4), "fragmentation needed"),
+            ((3, 10), "administratively prohibited"),
+            ((5, 1), "host redirect"),
+            ((11, 0), "time to live exceeded"),
+            ((11, 1), "type 11 code 1"),
+        ] {
+            let (mtu, about) = (0, None);
+            assert_eq!(Message { kind, mtu, about }.says(), says);
+        }
+    }
+}

@@ -490,19 +490,3 @@ fn the_example_of_the_textbook() {
     assert!(ip.verify_checksum());
     assert_eq!(ip.time_to_live(), 0x3f);
 }
-
-#[test]
-fn icmp_messages_say_what_they_are() {
-    for (kind, says) in [
-        ((0, 0), "echo reply"),
-        ((3, 1), "host unreachable"),
-        ((3, 4), "fragmentation needed"),
-        ((3, 10), "administratively prohibited"),
-        ((5, 1), "host redirect"),
-        ((11, 0), "time to live exceeded"),
-        ((11, 1), "type 11 code 1"),
-    ] {
-        let (mtu, about) = (0, None);
-        assert_eq!(icmp::Message { kind, mtu, about }.says(), says);
-    }
-}

@@ -69,8 +69,13 @@ mod tests {
 
     #[test]
     fn where_it_never_goes_fast_the_closest_readings_are_taken() {
-        let slow = |reading: usize| Duration::from_micros(100 - (reading as u64).min(60));
-        assert!(apart(slow) <= Duration::from_micros(40));
+        // Of three readings the second is the machine's; once it comes after 20 us, else after 3 ms.
+        let slow = |reading: usize| match reading {
+            20 => Duration::from_micros(20),
+            _ if reading % 3 == 2 => Duration::from_millis(3),
+            _ => Duration::ZERO,
+        };
+        assert_eq!(apart(slow), Duration::from_micros(10));
         let (steady, machine) = moment();
         assert!(machine > SystemTime::UNIX_EPOCH && steady <= Instant::now());
     }

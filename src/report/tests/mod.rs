@@ -169,6 +169,7 @@ fn what_is_alike_stands_once_and_lists_end() {
         })
         .collect();
     let message = |i: u16| Packet {
+        seen_at: format!("router veth{i}"),
         icmp: Some(Box::new(Icmp {
             says: "port unreachable".into(),
             from: format!("198.51.100.7:{}", 40_000 + i),

@@ -132,3 +132,51 @@ fn waits(host: &str, socket: &Socket) -> String {
         parts.join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Icmp, Packet};
+
+    #[test]
+    fn messages_that_devices_saw_are_told_once_with_the_first_that_they_are_about() {
+        let message = |device: &str, port: u16| Packet {
+            sender: "router".into(),
+            receiver: "m4".into(),
+            seen_at: device.into(),
+            icmp: Some(Box::new(Icmp {
+                says: "port unreachable".into(),
+                from: format!("10.0.1.7:{port}"),
+                to: "10.0.1.10:80".into(),
+                ..Icmp::default()
+            })),
+            ..Packet::default()
+        };
+        let packets = [
+            ("router veth1", 9),
+            ("router veth2", 9),
+            ("router veth2", 8),
+            ("router veth3", 7),
+            ("router veth3", 8),
+            ("router veth3", 9),
+            ("router veth3", 9),
+            // What the network saw is on ladders.
+            ("", 9),
+        ];
+        let evidence = Evidence {
+            packets: packets.map(|(device, port)| message(device, port)).into(),
+            ..Evidence::default()
+        };
+        let told = |device: u8, first: u16, others: &str| {
+            format!(
+                "router to m4, on router veth{device}: port unreachable, about 10.0.1.7:{first} > 10.0.1.10:80{others}"
+            )
+        };
+        let expected = [
+            (told(1, 9, ""), 1),
+            (told(2, 9, " and one other"), 2),
+            (told(3, 7, " and 2 others"), 4),
+        ];
+        assert_eq!(icmp(&evidence), BTreeMap::from(expected));
+    }
+}
