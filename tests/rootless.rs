@@ -32,8 +32,8 @@ fn labs_run_as_an_ordinary_user() {
 fn a_lab_is_worked_by_hand_as_an_ordinary_user() {
     as_nobody(
         "./hairpin up nlb/source-port-collision --name web
-         test \"$(./hairpin exec web client -- bash -c 'exec 3<>/dev/tcp/front/80; echo hi >&3; head -c2 <&3')\" = hi
          ./hairpin do web old 2
+         test \"$(./hairpin exec web client -- bash -c 'exec 3<>/dev/tcp/front/80; echo hi >&3; head -c2 <&3')\" = hi
          ./hairpin capture web | grep -q 'step old'
          ./hairpin down web
          test -z \"$(ls /mnt/state/hairpin)\"",

@@ -4,11 +4,9 @@
 
 use crate::world::socket;
 use nix::errno::Errno;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::task::Context;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
@@ -35,23 +33,11 @@ impl Acceptor {
     /// The next connection and its client's end. What the machine refuses is told in the log, once, and asked for again
     /// after a pause. Nothing is lost when this is dropped.
     pub async fn next(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, client, ()) = self.next_with(|| ()).await;
-        (stream, client)
-    }
-
-    /// The same, with what `guard` gave before the kernel was asked for it: at no time is a connection neither in the kernel's
-    /// queue nor guarded.
-    pub async fn next_with<G>(&mut self, guard: impl Fn() -> G) -> (TcpStream, SocketAddr, G) {
         loop {
             if let Some(refused) = self.refused {
                 sleep_until(refused + PAUSE).await;
             }
-            let accept = |context: &mut Context<'_>| {
-                let guard = guard();
-                let accepted = self.listener.poll_accept(context);
-                accepted.map_ok(|(stream, client)| (stream, client, guard))
-            };
-            match poll_fn(accept).await {
+            match self.listener.accept().await {
                 Ok(accepted) => return accepted,
                 // Gone before it was accepted.
                 Err(error) if error.raw_os_error() == Some(Errno::ECONNABORTED as i32) => {}

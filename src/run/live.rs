@@ -8,6 +8,7 @@ use super::probe::Probes;
 use super::proxy::Proxies;
 use super::server::Servers;
 use super::story::{self, Beside, Story};
+use super::tasks::Tasks;
 use super::{Baseline, Cancel, Recorded, Sockets, collect, unless_stopped};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
@@ -128,17 +129,19 @@ impl Live {
         sockets: Sockets,
         mut cancel: Cancel,
     ) -> Result<Self, Error> {
+        let tasks = Arc::<Tasks>::default();
         // Programs may take their time until they listen.
         let starting = async {
             let mut servers = Vec::with_capacity(plan.hosts.len());
             for (host, live) in plan.hosts.iter().zip(world.hosts()) {
                 let addresses = host.first_addresses();
-                servers.push(Servers::start(live, &addresses, &host.servers, sockets).await?);
+                let started = Servers::start(live, &addresses, &host.servers, sockets, &tasks);
+                servers.push(started.await?);
             }
             Ok(servers)
         };
         let servers = unless_stopped(&mut cancel, "start the servers", starting).await?;
-        let proxies = Proxies::start(plan, &world)?;
+        let proxies = Proxies::start(plan, &world, &tasks)?;
         let probes = Probes::start(plan, &world);
         let settling = probes.settled(plan, &world);
         let what = "wait for the health checks to settle";
@@ -153,7 +156,7 @@ impl Live {
             Arc::clone(plan),
             world,
             servers,
-            Arc::clone(proxies.journal()),
+            &proxies,
             before,
             sockets,
             start,
@@ -210,7 +213,7 @@ impl Live {
     /// # Errors
     /// When /proc cannot be read.
     pub async fn evidence(&self) -> Result<Evidence, Error> {
-        settle(&self.story, &self.proxies).await;
+        settle(&self.story).await;
         let mut evidence = collect::evidence(&self.story, Scope::ALL).await?;
         evidence.seconds = self.story.start().elapsed().as_secs_f64();
         evidence.lag_ms = self.lateness.worst().as_secs_f64() * 1e3;
@@ -239,7 +242,7 @@ impl Live {
             ended?;
         }
         probes.stop().await;
-        settle(&story, &proxies).await;
+        settle(&story).await;
         let mut evidence = collect::evidence(&story, Scope::ALL).await?;
         drop(proxies);
         evidence.seconds = seconds;
@@ -254,23 +257,32 @@ impl Live {
 
 /// Steps in the background of a lab that is worked by hand have so long to end.
 const ENDING: Duration = Duration::from_secs(2);
-/// No packet for this long counts as quiet: longer than a host takes to answer one.
+/// Between two looks at a case: longer than a host takes to answer a packet.
 const QUIET: Duration = Duration::from_millis(2);
-/// Waited for quiet at most; a story may end in the middle of a stream.
-const SETTLE_LIMIT: Duration = Duration::from_millis(50);
-/// Waited for proxies at most, which have only to be given a processor.
-const PROXY_LIMIT: Duration = Duration::from_secs(2);
+/// Looks at a case in which packets flow; a story may end in the middle of a stream.
+const FLOWING: u32 = 25;
+/// Looks at one whose tasks have only to be given a processor.
+const LOOKS: u32 = 1000;
 
-/// Waits until the fabric is quiet and proxies have counted what came to them, so that counters of hosts, the fabric's books and
-/// the balancers' metrics tell of the same packets.
-async fn settle(story: &Story, proxies: &Proxies) {
-    let began = Instant::now();
-    let mut before = collect::received(story).await;
-    loop {
+/// Waits until nothing passes and no server or proxy has anything to do, so that counters of hosts, the fabric's books, the
+/// balancers' metrics and what servers tell are of the same packets.
+///
+/// Two looks with the same result are enough: whatever a socket had for a task before the pause between them has woken it by the
+/// end of the pause, since the runtime hands on what sockets have before it ends a pause.
+async fn settle(story: &Story) {
+    let mut before = (None, collect::received(story).await);
+    let mut flowed = 0;
+    for _ in 0..LOOKS {
         tokio::time::sleep(QUIET).await;
-        let now = collect::received(story).await;
-        let is_quiet = now == before || began.elapsed() > SETTLE_LIMIT;
-        if is_quiet && (proxies.is_settled() || began.elapsed() > PROXY_LIMIT) {
+        let turns = story.tasks.at_rest();
+        let received = collect::received(story).await;
+        let rest = turns.filter(|turns| story.tasks.at_rest() == Some(*turns));
+        let now = (rest, received);
+        if rest.is_some() && now == before {
+            return;
+        }
+        flowed += u32::from(received != before.1);
+        if flowed >= 2 * FLOWING || flowed >= FLOWING && rest.is_some() {
             return;
         }
         before = now;

@@ -17,6 +17,7 @@ mod proxy;
 mod server;
 mod slot;
 mod story;
+mod tasks;
 mod tls;
 mod word;
 

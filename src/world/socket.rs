@@ -251,17 +251,6 @@ pub fn unread(fd: BorrowedFd<'_>) -> Result<u64, Errno> {
     queue(fd, libc::FIONREAD)
 }
 
-/// Connections that stand and wait to be accepted from a listening socket.
-///
-/// # Errors
-/// What the kernel said.
-pub fn waiting(listener: BorrowedFd<'_>) -> Result<u32, Errno> {
-    let info = raw_tcp_info(listener)?;
-    // Of a listener tcpi_unacked, at byte 24, is the length of this queue (`tcp_get_info`).
-    let waiting = info[24..28].try_into().map(u32::from_ne_bytes);
-    Ok(waiting.expect("four bytes"))
-}
-
 /// A `struct tcp_info`, zeros behind what this kernel has of it.
 fn raw_tcp_info(fd: BorrowedFd<'_>) -> Result<[u8; 256], Errno> {
     let mut info = [0u8; 256];

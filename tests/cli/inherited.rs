@@ -73,10 +73,12 @@ fn what_nohup_starts_outlives_its_terminal() {
     }
     let desk = Desk::new("nohup");
     let begun = desk.0.0.join("begun");
+    let go_on = desk.0.0.join("go-on");
     // Programs of the lab have the signal as ever: none of the first bit's in what is ignored.
     let command = format!(
-        "case $(grep SigIgn /proc/self/status) in *[02468ace]) echo > {}; sleep 1 ;; *) exit 1 ;; esac",
-        begun.display()
+        "case $(grep SigIgn /proc/self/status) in *[02468ace]) echo > {}; until test -e {}; do sleep 0.05; done ;; *) exit 1 ;; esac",
+        begun.display(),
+        go_on.display()
     );
     let step = format!("  - run: {{ as: long, on_host: a, command: '{command}' }}\nworks:");
     let long = LAB.replace("works:", &step);
@@ -96,9 +98,15 @@ fn what_nohup_starts_outlives_its_terminal() {
         eventually(LIMIT, "its program runs", || begun.exists().then_some(()));
         let process = i32::try_from(child.id()).expect("a process number");
         kill(Pid::from_raw(process), Signal::SIGHUP).expect("it is there");
+        if nohup {
+            std::fs::write(&go_on, "").expect("a folder that can be written to");
+        }
         let output = ended(child, "the run ends");
         assert_eq!(status(&output), expected, "{}", everything(&output));
         std::fs::remove_file(&begun).expect("it is there");
+        if nohup {
+            std::fs::remove_file(&go_on).expect("it is there");
+        }
     }
 }
 

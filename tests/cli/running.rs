@@ -364,7 +364,7 @@ fn without_tun(desk: &Desk, arguments: &[&str]) -> Option<Output> {
     Some(output)
 }
 
-/// Programs open more connections to a server of ours than it may have descriptors.
+/// Programs open more connections to a server of ours than it may have descriptors, and hold them until the last of them has all of its own.
 #[test]
 fn a_connection_that_cannot_be_accepted_waits_and_is_told_once() {
     if !can_run_labs() {
@@ -379,7 +379,8 @@ hosts:
   client: { zone: a }
   web: { zone: a, serve: { 80: echo } }
 steps:
-  - run: { as: many, on_host: client, command: "for n in $(seq 8); do bash -c 'for i in $(seq 60); do exec {fd}<>/dev/tcp/web/80; done; sleep 0.3' & done; wait" }
+  - run: { as: many, on_host: client, command: "for n in $(seq 8); do bash -c 'for i in $(seq 60); do exec {fd}<>/dev/tcp/web/80; done; touch /run/$0; until [ $(ls /run/all-* | wc -l) = 8 ]; do sleep 0.05; done; sleep 2' all-$n & done; wait" }
+  - wait: 1s
   - connect: { as: after, from: client, to: "web:80" }
   - exchange: { over: after, as: said }
 works: [many.ok, said.ok]

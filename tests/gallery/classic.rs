@@ -148,11 +148,14 @@ impl Case<'_> {
                 "{name} EstimatedALBNewConnectionCount {told_news}, and packets say {news:?}"
             ));
         }
+        // A task that is late judges late.
+        let late = self.evidence["lag_ms"].as_f64().expect("a number");
+        let unjudged = UNJUDGED.max(2.0 * late);
         // What is not answered at all may have been given up or not.
         let failed = node.instances.values().filter(|one| one.answered.is_none());
         let (mut least, mut most) = (0, 0);
         for one in failed {
-            let judged = |at: f64| !one.probe || at + UNJUDGED < node.last;
+            let judged = |at: f64| !one.probe || at + unjudged < node.last;
             most += 1;
             least += usize::from(one.refused.is_some_and(judged));
         }

@@ -28,7 +28,11 @@ impl Machine {
             "ip_tables_names",
         ] {
             let path = PathBuf::from("/proc/self/net").join(file);
-            network.insert(path.clone(), fs::read_to_string(path).unwrap_or_default());
+            let mut text = fs::read_to_string(&path).unwrap_or_default();
+            if file == "ipv6_route" {
+                text = without_uses(&text);
+            }
+            network.insert(path, text);
         }
         let devices = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
         let names = devices
@@ -81,11 +85,23 @@ impl Machine {
     }
 }
 
+/// Routes without the counts of who refers to them, which move by themselves.
+fn without_uses(routes: &str) -> String {
+    let kept = routes.lines().map(|line| {
+        let words = line.split_whitespace().enumerate();
+        let kept = words.filter(|(place, _)| !matches!(place, 6 | 7));
+        kept.map(|(_, word)| format!("{word} ")).collect::<String>() + "\n"
+    });
+    kept.collect()
+}
+
 fn settings(folder: &Path, all: &mut BTreeMap<PathBuf, String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             settings(&path, all);
+        } else if path.ends_with("nf_conntrack_count") {
+            // It moves with the machine's own traffic.
         } else if let Ok(text) = fs::read_to_string(&path) {
             all.insert(path, text);
         }

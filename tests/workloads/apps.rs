@@ -2,6 +2,7 @@
 
 use crate::kit::{fine, has, ms, once, refused};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// A web client in the perl that every Debian and Ubuntu has.
 const GET: &str = r#"perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new("web:86") or die "no: $!"; for my $p ("/one", "/two?x=1") { print $s "GET $p HTTP/1.1\r\nHost: shop.example\r\n\r\n"; my $all = ""; while ($all !~ /web\n$/) { sysread($s, $all, 512, length $all) or die "cut" } print $all } print $s "GET /last HTTP/1.1\r\nHOST: shop.example\r\nConnection: close\r\n\r\n"; print <$s>'"#;
@@ -19,7 +20,7 @@ hosts:
     zone: a
     serve:
       80: echo
-      81: {{ echo: {{ idle_close: 60ms }} }}
+      81: {{ echo: {{ idle_close: 1s }} }}
       82: sink
       83: {{ banner: {{ text: hello there }} }}
       84: name
@@ -65,7 +66,11 @@ steps:
         case.step("idle_end"),
         json!({ "ok": false, "error": "eof", "received": 0 }),
     );
-    assert!(ms(case.step("idle_end")) >= 50.0, "closed too early");
+    let from_to = |first: &str, last: &str| {
+        let at = |step: &str| case.step(step)["at"].as_f64().expect("a time");
+        at(last) + ms(case.step(last)) - at(first)
+    };
+    assert!(from_to("before", "idle_end") >= 1000.0, "closed too early");
     has(
         case.step("idle"),
         json!({ "ended": "eof", "ended_by": "server" }),
@@ -97,7 +102,7 @@ steps:
         json!({ "ok": true, "sent": 0, "received": 1000, "text": "s".repeat(1000) }),
     );
     assert!(
-        ms(case.step("stream")) >= 9.0 * 4.0 - 1.0,
+        from_to("source", "stream") >= 9.0 * 4.0 - 1.0,
         "ten chunks, the first at once"
     );
     let get = case.step("get");
@@ -141,7 +146,7 @@ steps:
     has(case.step("one"), json!({ "ended": "open", "unacked": 0 }));
     has(
         case.step("three"),
-        json!({ "ok": false, "error": "deadline", "ended": "", "syns": 1 }),
+        json!({ "ok": false, "error": "deadline", "ended": "" }),
     );
     assert!(case.counter("web", "TcpExtListenOverflows") >= 1);
     assert_eq!(case.sockets("web", "ESTABLISHED"), 2);
@@ -257,9 +262,10 @@ steps:
         case.step("more"),
         json!({ "error": "deadline", "received": 0 }),
     );
-    // Each piece left as a segment of its own.
+    // Each piece left as a segment of its own, whichever of them went twice.
     let pieces = case.packets(|packet| packet["sender"] == "client" && packet["len"] == 10);
-    assert_eq!(pieces.len(), 9);
+    let begins = pieces.iter().map(|piece| piece["seq"].as_i64());
+    assert_eq!(begins.collect::<BTreeSet<_>>().len(), 9);
 }
 
 #[test]

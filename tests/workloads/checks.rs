@@ -102,9 +102,13 @@ fn a_settled_story_begins_with_states_and_a_cold_one_without() {
 #[test]
 fn checks_are_marked_and_stay_out_of_the_flows() {
     let body = lab("80: http", "protocol: HTTP, interval: 5", "");
-    let body = body.replace("wait: 20ms", "wait: 600ms");
+    let enough = "wait_until: { as: enough, timeout: 10s, that: '[\"front/a\", \"front/b\"].all(zonal, \
+                  packets.filter(p, p.flags == \"S\" && p.probe && p.sender == zonal).size() >= 3) \
+                  && hosts.web.requests.size() >= 6' }";
+    let body = body.replace("wait: 20ms", enough);
     let Some(case) = once(&body) else { return };
     fine(case.step("visit"));
+    fine(case.step("enough"));
     assert_eq!(case.metric("front", "NewFlowCount"), 1);
     let syns = case.packets(|packet| packet["flags"] == "S");
     let (checks, visits): (Vec<&Value>, Vec<&Value>) =
@@ -129,7 +133,7 @@ fn checks_come_from_secondary_addresses_as_well() {
             "enabled: true }",
             "enabled: true, secondary_ips.auto_assigned.per_subnet: 2 }",
         )
-        .replace("wait: 20ms", "wait: 800ms")
+        .replace("wait: 20ms", "wait: 2s")
         .replace("client: {}", "client: { zone: a }")
         .replace("zones: [a, b],", "zones: [a, b], scheme: internal,");
     let rule = "{ hosts.web.nft: 'table ip t { chain c { type filter hook input priority 0; ip saddr != { $a, $b } drop; }; }' }";
@@ -193,7 +197,7 @@ load_balancers:
   front:
     { type: classic, zones: [a], instances: [web], listeners: { 443: 5222 }, health_check: { protocol: HTTP, port: PORT, interval: 5, timeout: 2 } }
 steps:
-  - wait: { for: 500ms }
+  - wait_until: { as: asked, that: 'hosts.web.requests.size() >= 1', timeout: 10s }
 "#;
     for (port, asked) in [("\"80\"", "10.0.0.10"), ("\"8080\"", "10.0.0.10:8080")] {
         let Some(case) = once(&body.replace("PORT", port)) else {
@@ -201,7 +205,7 @@ steps:
         };
         let requests = case.evidence["hosts"]["web"]["requests"].as_array();
         let requests = requests.expect("a list of requests");
-        assert!(!requests.is_empty());
+        fine(case.step("asked"));
         assert!(
             requests.iter().all(|one| one["host"] == asked),
             "{requests:?}"

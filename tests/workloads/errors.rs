@@ -72,7 +72,7 @@ steps:
     assert_eq!(timeout.counter("client", "TcpExtTCPSynRetrans"), 1);
     // The step's own.
     let deadline = lab.case("deadline");
-    has(deadline.step("call"), json!({ "syns": 1, "target": "web" }));
+    has(deadline.step("call"), json!({ "target": "web" }));
     assert!(ms(deadline.step("call")) >= 150.0);
     // Whoever refuses sent the RST; nobody else's word ends a connection.
     has(
@@ -86,10 +86,10 @@ steps:
     );
     // An ICMP error came back from the server, and says which packet it is about.
     let afar = lab.case("unreachable-from-afar");
-    has(afar.step("call"), json!({ "syns": 1, "target": "web" }));
+    has(afar.step("call"), json!({ "target": "web" }));
     let errors = afar
         .packets(|p| p["protocol"] == "icmp" && p["sender"] == "web" && p["receiver"] == "client");
-    assert_eq!(errors.len(), 1);
+    assert_eq!(afar.step("call")["syns"], errors.len());
 }
 
 #[test]
@@ -134,8 +134,8 @@ steps:
   - connect: { as: call, from: client, to: "web:80" }
   - exchange: { over: call }
   - run: { as: trouble, on_host: web, command: "true" }
-  - exchange: { over: call, as: after, timeout: 300ms }
-  - exchange: { over: call, as: again, timeout: 300ms }
+  - exchange: { over: call, as: after }
+  - exchange: { over: call, as: again }
 "#,
         &[
             ("none", "{}"),

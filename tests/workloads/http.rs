@@ -16,7 +16,7 @@ hosts:
       81: { http: { status: 503, host: shop.example } }
       82: { http: { keep_alive: false } }
       83: { http: { delay: 60ms } }
-      84: { http: { idle_close: 50ms } }
+      84: { http: { idle_close: 500ms } }
       85: name
       86: { http: { delay: 2s } }
 steps:
@@ -26,7 +26,7 @@ steps:
   - load: { as: closed, from: client, to: "web:82", request: { times: 3 } }
   - load: { as: asked, from: client, to: "web:80", request: { keep_alive: false } }
   - load: { as: slow, from: client, to: "web:83", request: GET / }
-  - load: { as: idle, from: client, to: "web:84", request: { times: 2, every: 300ms } }
+  - load: { as: idle, from: client, to: "web:84", request: { times: 2, every: 2s } }
   - load: { as: garbage, from: client, to: "web:85", request: GET / }
   - load: { as: late, from: client, to: "web:86", request: GET /, timeout: 100ms }
   - load: { as: nobody, from: client, to: "web:99", request: GET / }
@@ -143,14 +143,15 @@ hosts:
   client: { zone: b }
   web: { zone: a, serve: { 80: http } }
 steps:
-  - load: { as: pool, from: client, to: "web:80", connections: 3, request: { times: 2, every: 1s }, background: true }
-  - wait_until: { that: 'hosts.web.requests.size() == 3', timeout: 10s }
+  - load: { as: pool, from: client, to: "web:80", connections: 3, request: { times: 2, every: 3s }, background: true }
+  - wait_until: { as: first, that: 'hosts.web.requests.size() == 3', timeout: 10s }
   - stop: { host: web, with: reset }
   - wait_until: { that: 'pool.failed == 3', timeout: 10s }
 "#,
     ) else {
         return;
     };
+    fine(case.step("first"));
     has(case.step("pool"), json!({ "failed": 3 }));
     has(&case.step("pool")["errors"], json!({ "reset": 3 }));
     let connections = case.evidence["connections"].as_array().expect("a list");

@@ -19,7 +19,7 @@ steps:
   - connect: { as: older, from: client, to: "web/public:80", family: ipv6 }
   - exchange: { over: older, as: talk }
   - inject: { as: into_older, over: older, flags: RST, beyond: 0 }
-  - connect: { as: nobody, from: client, to: "web/public:81", family: ipv6 }
+  - connect: { as: nobody, from: client, to: "web/public:81", family: ipv6, source_port: 20000 }
   - inject: { as: into_nobody, over: nobody, flags: RST, beyond: 0 }
   - wait_until: { as: gone, that: 'hosts.client.sockets.size() == 0', timeout: 5s }
 "#,

@@ -106,7 +106,8 @@ steps:
         case.connection("nowhere"),
         json!({ "error": "deadline", "target": "" }),
     );
-    has(&case.evidence["drops"], json!({ "no-route": 1 }));
+    let syns = &case.connection("nowhere")["syns"];
+    assert_eq!(case.evidence["drops"], json!({ "no-route": syns }));
     let host = &case.evidence["hosts"]["client"];
     assert_eq!(host["ipv6"], "2001:db8::10");
     let received = |name: &str| host["counters"][name].as_i64().expect("a counter");

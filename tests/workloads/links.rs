@@ -317,10 +317,12 @@ fn kernels_notice_what_links_do_to_packets() {
     assert_eq!(counted("plain", "web", "TcpInCsumErrors"), 0);
     assert!(counted("corrupt", "web", "TcpInCsumErrors") > 0);
     assert!(counted("corrupt", "client", "TcpRetransSegs") > 0);
-    // What comes twice is told with a D-SACK (RFC 2883).
-    assert_eq!(counted("plain", "web", "TcpExtTCPDSACKOldSent"), 0);
-    assert!(counted("duplicate", "web", "TcpExtTCPDSACKOldSent") > 0);
-    assert!(counted("duplicate", "client", "TcpExtTCPDSACKRecv") > 0);
+    // What comes twice is told with a D-SACK (RFC 2883); a kernel that takes a late answer for a loss sends twice, too.
+    let twice = |case: &str| counted(case, "web", "TcpExtTCPDSACKOldSent");
+    let again = |case: &str| counted(case, "client", "TcpRetransSegs");
+    assert!(twice("plain") <= again("plain"));
+    assert!(twice("duplicate") > again("duplicate"));
+    assert!(counted("duplicate", "client", "TcpExtTCPDSACKRecv") > again("duplicate"));
     // What overtakes waits for the rest.
     assert!(counted("reorder", "web", "TcpExtTCPOFOQueue") > 0);
     // The record tells which packets it was, and says it once of each.

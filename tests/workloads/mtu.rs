@@ -72,6 +72,7 @@ steps:
 /// is cut by nobody but its sender.
 #[test]
 fn a_narrow_wire_has_datagrams_cut() {
+    let whole = r#"python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(0, 10, 0); s.connect(('$web', 53)); s.send(b'a' * 1450)"#;
     let body = r#"
 hosts:
   client: { ipv6: auto, link: { mtu: 1400 } }
@@ -79,17 +80,21 @@ hosts:
 steps:
   - connect: { as: four, from: client, to: "web:53/udp" }
   - exchange: { over: four, as: fragments, bytes: 4000, timeout: 2s }
-  - run: { as: whole, on_host: client, command: "python3 -c \"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.5); s.setsockopt(0, 10, 0); s.connect(('$web', 53))\nfor _ in range(3):\n  s.send(b'a' * 1450)\n  try: print(len(s.recv(9000))); break\n  except TimeoutError: pass\"" }
+  - run: { as: first, on_host: client, command: "WHOLE\"" }
+  - wait_until: { as: told, that: "hosts.web.counters.IcmpInDestUnreachs == 1", timeout: 5s }
+  - run: { as: second, on_host: client, command: "WHOLE; s.settimeout(5); print(len(s.recv(9000)))\"" }
   - connect: { as: six, from: client, to: "web:53/udp", family: ipv6 }
   - exchange: { over: six, as: lost, bytes: 1400, timeout: 300ms }
 "#;
-    let Some(case) = once(body) else { return };
+    let body = body.replace("WHOLE", whole);
+    let Some(case) = once(&body) else { return };
     has(
         case.step("fragments"),
         json!({ "ok": true, "received": 4000 }),
     );
+    fine(case.step("told"));
     has(
-        case.step("whole"),
+        case.step("second"),
         json!({ "ok": true, "stdout": "1450\n" }),
     );
     has(case.step("lost"), json!({ "ok": false, "received": 0 }));
@@ -152,7 +157,9 @@ hosts:
 steps:
   - connect: { as: six, from: client, to: "web:53/udp", family: ipv6 }
   - exchange: { over: six, as: refused, bytes: 3000, timeout: 300ms }
+  - wait_until: { that: "hosts.client.counters.Icmp6InPktTooBigs == 2", timeout: 5s }
   - exchange: { over: six, as: answer_refused, bytes: 3000, timeout: 300ms }
+  - wait_until: { that: "hosts.web.counters.Icmp6InPktTooBigs == 2", timeout: 5s }
   - exchange: { over: six, as: heard, bytes: 3000, timeout: 2s }
 "#;
     let Some(case) = once(body) else { return };

@@ -67,13 +67,13 @@ fn a_server_is_told_its_client_and_one_that_is_not_asked_reads_the_header() {
   - exchange: { over: told, as: echoed, bytes: 30 }
   - connect: { as: plain, from: client, to: "front:81" }
   - send: { over: plain, as: sent, bytes: 30 }
-  - wait_until: "hosts.web.sockets.size() >= 2"
+  - wait_until: { as: arrived, that: "plain.delivered == 130", timeout: 30s }
 "#;
     let cases = [
         ("both", "{}"),
         (
             "neither",
-            "{ target_groups.web.attributes.proxy_protocol_v2.enabled: false }",
+            "{ target_groups.web.attributes.proxy_protocol_v2.enabled: false, steps.arrived.that: plain.delivered == 30 }",
         ),
         ("lost", "{ hosts.web.link: { down: { loss: 20% } } }"),
     ];
@@ -81,6 +81,9 @@ fn a_server_is_told_its_client_and_one_that_is_not_asked_reads_the_header() {
         return;
     };
     let case = lab.case("both");
+    for (name, _) in cases {
+        fine(lab.case(name).step("arrived"));
+    }
     fine(case.step("echoed"));
     let told = case.connection("told");
     assert_eq!(told["told"], told["local"]);

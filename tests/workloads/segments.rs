@@ -238,7 +238,7 @@ hosts:
 steps:
   - connect: { as: slow, from: far, to: "web:53/udp" }
   - send: { over: slow, bytes: 8 }
-  - connect: { as: quick, from: desk, to: "router:9", timeout: 1s }
+  - connect: { as: quick, from: desk, to: "router:9" }
   - connect: { as: own, from: router, to: "web:80" }
   - receive: { over: slow, as: late, bytes: 8, timeout: 5s }
 "#,

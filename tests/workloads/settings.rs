@@ -112,8 +112,8 @@ fn a_group_that_is_forwarded_to_later_is_checked_from_then_on() {
         (before.len(), after.len())
     };
     let ((_, blue), (before, green)) = (checks("blue1"), checks("green1"));
-    // One that was under way may still come.
-    assert!(blue <= 1, "{blue} checks of a group that nobody uses");
+    // Those that were under way may still come, one of each checker of its zone's.
+    assert!(blue <= 3, "{blue} checks of a group that nobody uses");
     assert_eq!(before, 0, "nobody used it");
     assert!(green > 2, "{green}");
 }

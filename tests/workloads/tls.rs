@@ -192,7 +192,7 @@ steps:
   - connect: { as: two, from: client, to: front, tls: true }
   - connect: { as: three, from: client, to: front, tls: true, timeout: 500ms }
   - close: one
-  - wait: { for: 2500ms }
+  - wait: { for: 5s }
   - connect: { as: four, from: client, to: front, tls: true }
   - exchange: { over: four, as: talk, bytes: 100 }
 "#;
@@ -284,7 +284,7 @@ load_balancers:
 steps:
   - connect: {{ as: s, from: client, to: front, tls: true }}
   - send: {{ over: s, bytes: 10 }}
-  - receive: {{ over: s, as: late, bytes: 8, timeout: 7s }}
+  - receive: {{ over: s, as: late, bytes: 8, timeout: 12s }}
 "#,
         program("True")
     );

@@ -13,6 +13,7 @@ use crate::fabric::Config;
 use crate::fabric::config::{Algorithm, Application, BalancerId, ForwardedFor, Kind};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
+use crate::run::tasks::Tasks;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -34,10 +35,11 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
         pairs: Pairs::default(),
     };
     let proxy = Arc::new(Proxy::new(live, port, None));
-    tokio::spawn(async move {
+    let tasks = Arc::clone(&proxy.surroundings.station.tasks);
+    tasks.spawn(async move {
         let live = &proxy.surroundings;
         tokio::select! {
-            () = Arc::clone(&proxy).take(&live.station.journal, listener) => {}
+            () = Arc::clone(&proxy).take(listener) => {}
             () = live.settings.follow(&live.station) => {}
         }
     })
@@ -151,8 +153,11 @@ impl Surroundings for Live {
     }
 
     async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
-        let pending = self.station.journal.begin();
-        self.station.connect(target, &pending).await
+        self.station.connect(target).await
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.station.tasks
     }
 
     async fn gone(&self, choice: Choice) {

@@ -22,6 +22,7 @@ use crate::fabric::targets::Standing;
 use crate::fabric::{Assigned, Place};
 use crate::plan::Plan;
 use crate::run::acceptor::Acceptor;
+use crate::run::tasks::Tasks;
 use crate::run::tls::{self as run_tls, Versions};
 use crate::world::socket::{self, ClientOptions, Family};
 use crate::world::{Error, World};
@@ -30,7 +31,7 @@ use settings::Settings;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream as StdStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -41,7 +42,6 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use http::Choice;
-use journal::Pending;
 pub use journal::{Closed, Journal, OwnAnswer, Pair};
 
 /// Connections that may wait to be accepted.
@@ -50,10 +50,9 @@ const BACKLOG: u32 = 4096;
 /// All proxies of a running case. They end with it, and so do their connections.
 #[derive(Debug)]
 pub struct Proxies {
-    tasks: Vec<JoinHandle<()>>,
-    /// Of every listener, to be looked at.
-    listeners: Vec<OwnedFd>,
+    listening: Vec<JoinHandle<()>>,
     journal: Arc<Journal>,
+    tasks: Arc<Tasks>,
 }
 
 /// A listener at one zonal address.
@@ -61,6 +60,7 @@ struct Station {
     plan: Arc<Plan>,
     world: Arc<World>,
     journal: Arc<Journal>,
+    tasks: Arc<Tasks>,
     /// Which, as the fabric knows it.
     place: Place,
     /// The kernel it is in.
@@ -79,15 +79,15 @@ struct Shared {
 }
 
 impl Proxies {
-    /// Starts every proxy of a plan.
+    /// Starts every proxy of a plan; what they do is among `tasks`.
     ///
     /// # Errors
     /// A port that cannot be had.
-    pub fn start(plan: &Arc<Plan>, world: &Arc<World>) -> Result<Self, Error> {
+    pub fn start(plan: &Arc<Plan>, world: &Arc<World>, tasks: &Arc<Tasks>) -> Result<Self, Error> {
         let mut proxies = Self {
-            tasks: Vec::new(),
-            listeners: Vec::new(),
+            listening: Vec::new(),
             journal: Arc::default(),
+            tasks: Arc::clone(tasks),
         };
         for (number, balancer) in (0u16..).zip(&plan.fabric.balancers) {
             for (place, zonal) in (0u8..).zip(&balancer.zonal) {
@@ -98,6 +98,7 @@ impl Proxies {
                         plan: Arc::clone(plan),
                         world: Arc::clone(world),
                         journal: Arc::clone(&proxies.journal),
+                        tasks: Arc::clone(tasks),
                         place: Place {
                             balancer: BalancerId(number),
                             zonal: ZonalId(place),
@@ -107,16 +108,7 @@ impl Proxies {
                         address: SocketAddrV4::new(zonal.private, listener.port),
                         shared: Arc::clone(&shared),
                     };
-                    let listeners = &mut proxies.listeners;
-                    let mut socket = || {
-                        listen(
-                            world,
-                            &balancer.name,
-                            zonal,
-                            (kernel, listener.port),
-                            listeners,
-                        )
-                    };
+                    let socket = || listen(world, &balancer.name, zonal, (kernel, listener.port));
                     let task = match &balancer.kind {
                         Kind::Network if listener.terminates => tls::start(station(), socket()?)?,
                         Kind::Classic(_) if listener.http => {
@@ -126,51 +118,44 @@ impl Proxies {
                         Kind::Application(_) => application::start(station(), socket()?),
                         Kind::Network => continue,
                     };
-                    proxies.tasks.push(task);
+                    proxies.listening.push(task);
                 }
             }
         }
         Ok(proxies)
     }
 
-    /// No connection waits to be accepted, and of those that were accepted all is counted that there is to count. What waits
-    /// for a target that does not answer is not.
-    pub fn is_settled(&self) -> bool {
-        let waiting = |listener: &OwnedFd| {
-            let waiting = socket::waiting(listener.as_fd());
-            waiting.is_ok_and(|waiting| waiting > 0)
-        };
-        !self.listeners.iter().any(waiting) && self.journal.is_complete()
-    }
-
     /// What became of the connections.
     pub fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// The case's tasks.
+    pub fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
     }
 }
 
 impl Drop for Proxies {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in &self.listening {
             task.abort();
         }
     }
 }
 
-/// A listening socket in a zonal address's own kernel, and a second descriptor of it among `listeners`.
+/// A listening socket in a zonal address's own kernel.
 fn listen(
     world: &World,
     balancer: &str,
     zonal: &Zonal,
     (kernel, port): (PortId, u16),
-    listeners: &mut Vec<OwnedFd>,
 ) -> Result<TcpListener, Error> {
     let name = format!("{balancer}/{}", zonal.zone);
     let like = (Ipv4Addr::UNSPECIFIED, port).into();
     let socket = socket::listener(world.zonal(kernel), like, BACKLOG)
         .map_err(|errno| Error::system(format!("listen on port {port}"), errno).on(&name))?;
     let failed = |error: io::Error| Error::io(format!("watch port {port}"), &error).on(&name);
-    listeners.push(socket.as_fd().try_clone_to_owned().map_err(failed)?);
     TcpListener::from_std(socket).map_err(failed)
 }
 
@@ -182,21 +167,20 @@ fn acceptor(station: &Station) -> Result<TlsAcceptor, Error> {
     Ok(TlsAcceptor::from(config))
 }
 
-/// Accepts connections and carries each of them; they end when this ends. What there is to count of one at once is pending
-/// from before it was accepted.
+/// Accepts connections and carries each of them; they end when this ends.
 async fn accept<F: Future<Output = ()> + Send + 'static>(
-    journal: &Arc<Journal>,
+    tasks: &Arc<Tasks>,
     listener: TcpListener,
-    carry: impl Fn(TcpStream, SocketAddrV4, Pending) -> F,
+    carry: impl Fn(TcpStream, SocketAddrV4) -> F,
 ) {
     let mut connections = JoinSet::new();
     let mut acceptor = Acceptor::new(listener);
     loop {
         tokio::select! {
-            (stream, client, pending) = acceptor.next_with(|| journal.begin()) => {
+            (stream, client) = acceptor.next() => {
                 if let SocketAddr::V4(client) = client {
                     at_once(&stream);
-                    connections.spawn(carry(stream, client, pending));
+                    connections.spawn(tasks.watch(carry(stream, client)));
                 }
             }
             Some(ended) = connections.join_next() => tracing::trace!(?ended, "a connection"),
@@ -310,15 +294,15 @@ impl Station {
         driver.tell(move |fabric| fabric.took(place, group, metric, time));
     }
 
-    /// Connects to a target, from the next port that the kernel lets it have. `pending` is what is done for it.
-    async fn connect(&self, target: SocketAddrV4, pending: &Pending) -> io::Result<TcpStream> {
+    /// Connects to a target, from the next port that the kernel lets it have.
+    async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
         let first = *BACKEND_PORTS.start();
         let count = BACKEND_PORTS.len() as u32;
         let mut tried = 0;
         loop {
             let place = self.shared.ports.fetch_add(1, Ordering::Relaxed) % count;
             let source = SocketAddrV4::new(*self.address.ip(), first + place as u16);
-            let stream = self.dial(source, target, pending).await;
+            let stream = self.dial(source, target).await;
             tried += 1;
             match stream {
                 Err(error) if is_taken(&error) && tried < count => {}
@@ -328,24 +312,19 @@ impl Station {
     }
 
     /// Connects to a target from this end.
-    async fn dial(
-        &self,
-        source: SocketAddrV4,
-        target: SocketAddrV4,
-        pending: &Pending,
-    ) -> io::Result<TcpStream> {
+    async fn dial(&self, source: SocketAddrV4, target: SocketAddrV4) -> io::Result<TcpStream> {
         let options = ClientOptions {
             source_port: Some(source.port()),
             source_address: Some(*source.ip()),
             ..ClientOptions::default()
         };
         let namespace = self.world.zonal(self.kernel);
+        // The namespace's own thread makes it.
+        let lent = self.tasks.lend();
         let fd = socket::client(namespace, Family::Ipv4, options).await?;
+        drop(lent);
         let socket = TcpSocket::from_std_stream(StdStream::from(fd));
-        let dialling = pending.dials(socket.as_fd())?;
-        let stream = socket.connect(target.into()).await;
-        drop(dialling);
-        let stream = stream?;
+        let stream = socket.connect(target.into()).await?;
         at_once(&stream);
         Ok(stream)
     }

@@ -5,7 +5,7 @@
 //! whose handshake fails, or whose target cannot be reached, is closed.
 
 use super::journal::{Bytes, Closed, Pair};
-use super::{Pending, Station, accept, acceptor, is_taken, reset};
+use super::{Station, accept, acceptor, is_taken, reset};
 use crate::fabric::record::Party;
 use crate::fabric::{Loan, PairStanding, Place};
 use crate::packet::proxy_protocol;
@@ -48,10 +48,10 @@ pub(super) fn start(station: Station, listener: TcpListener) -> Result<JoinHandl
         acceptor,
         connector: TlsConnector::from(tls::trusting_client(Versions::Both)),
     });
-    Ok(tokio::spawn(async move {
-        // Nothing is counted of one before it has said something.
-        let carry = |stream, client, _: Pending| carry(Arc::clone(&terminator), stream, client);
-        accept(&terminator.station.journal, listener, carry).await;
+    let tasks = Arc::clone(&terminator.station.tasks);
+    Ok(tasks.spawn(async move {
+        let carry = |stream, client| carry(Arc::clone(&terminator), stream, client);
+        accept(&terminator.station.tasks, listener, carry).await;
     }))
 }
 
@@ -82,7 +82,7 @@ async fn carry(place: Arc<Terminator>, stream: TcpStream, client: SocketAddrV4) 
     let target = port.loan.target;
     let header = proxied.then(|| proxy_protocol::proxy(client.into(), listener.into(), None));
     let connected = async {
-        let mut stream = port.connect(&station.journal.begin()).await?;
+        let mut stream = port.connect().await?;
         if let Some(header) = header {
             stream.write_all(&header).await?;
         }
@@ -141,13 +141,13 @@ impl<'a> Borrowed<'a> {
     }
 
     /// Connects from it, or from another one as long as this kernel has a connection on it that is over and not forgotten.
-    async fn connect(&mut self, pending: &Pending) -> io::Result<TcpStream> {
+    async fn connect(&mut self) -> io::Result<TcpStream> {
         let place = self.station.place;
         let driver = self.station.world.driver();
         let mut tried = 0;
         loop {
             let Loan { source, target } = self.loan;
-            let stream = self.station.dial(source, target, pending).await;
+            let stream = self.station.dial(source, target).await;
             match stream {
                 Err(error) if is_taken(&error) => {
                     // No more often than there are ports.

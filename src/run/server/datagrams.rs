@@ -31,13 +31,14 @@ pub(super) fn start(
         let socket =
             socket::datagram(&host.namespace, local).map_err(|errno| no_port(host, port, errno))?;
         let socket = UdpSocket::from_std(socket).map_err(|error| unwatched(host, port, &error))?;
-        tasks.push(tokio::spawn(serve(
+        let serving = serve(
             Arc::clone(shared),
             Arc::clone(life),
             socket,
             local,
             app.clone(),
-        )));
+        );
+        tasks.push(shared.tasks.spawn(serving));
     }
     Ok(tasks)
 }

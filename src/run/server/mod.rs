@@ -18,6 +18,7 @@ pub use served::{Header, Request, Served, delivered};
 
 use super::Sockets;
 use super::slot::Slot;
+use super::tasks::Tasks;
 use super::word::Fault;
 use crate::plan::{App, Server};
 use crate::spec::Handover;
@@ -76,6 +77,7 @@ pub(super) struct Shared {
     /// By port, what HTTP servers say since they were told to say something else than the plan has.
     statuses: Mutex<BTreeMap<u16, u16>>,
     sockets: Sockets,
+    tasks: Arc<Tasks>,
 }
 
 impl Shared {
@@ -124,7 +126,7 @@ impl Shared {
 }
 
 impl Servers {
-    /// Starts what a host serves; everything listens when it returns.
+    /// Starts what a host serves; everything listens when it returns. What our own servers do is among `tasks`.
     ///
     /// # Errors
     /// A port that cannot be had, a program that does not start or does not listen in time.
@@ -133,6 +135,7 @@ impl Servers {
         addresses: &[IpAddr],
         servers: &[Server],
         sockets: Sockets,
+        tasks: &Arc<Tasks>,
     ) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             name: host.name.clone(),
@@ -142,6 +145,7 @@ impl Servers {
             requests: Mutex::default(),
             statuses: Mutex::default(),
             sockets,
+            tasks: Arc::clone(tasks),
         });
         let life = Arc::new(Life::default());
         let mut tasks = Vec::new();

@@ -57,8 +57,8 @@ pub(super) fn start(
             .map_err(|error| unwatched(host, server.port, &error))?;
         let program = Arc::clone(&program);
         life.has(true);
-        let (shared, life) = (Arc::clone(shared), Arc::clone(life));
-        tasks.push(tokio::spawn(listen(shared, life, listener, program)));
+        let listening = listen(Arc::clone(shared), Arc::clone(life), listener, program);
+        tasks.push(shared.tasks.spawn(listening));
     }
     Ok(tasks)
 }
@@ -163,7 +163,8 @@ fn accept(
     let (shared, life) = (Arc::clone(shared), Arc::clone(life));
     match &served.slot {
         Slot::Here(_) => {
-            tokio::spawn(async move {
+            let tasks = Arc::clone(&shared.tasks);
+            tasks.spawn(async move {
                 serve(shared, life, Arc::new(stream), served, program).await;
                 drop(worker);
             });
@@ -179,10 +180,11 @@ fn accept(
                 return;
             }
             let annex = seat.annex();
-            annex.begin(async move {
+            let tasks = Arc::clone(&shared.tasks);
+            annex.begin(tasks.watch(async move {
                 serve_there(shared, life, served, program).await;
                 drop(worker);
-            });
+            }));
         }
     }
 }

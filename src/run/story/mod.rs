@@ -16,8 +16,9 @@ pub(super) use load::PATIENCE;
 
 use super::client::Client;
 use super::client::names::Names;
-use super::proxy::Journal;
+use super::proxy::{Journal, Proxies};
 use super::server::Servers;
+use super::tasks::Tasks;
 use super::{Baseline, Cancel, Sockets};
 use crate::evidence::StepResult;
 use crate::plan::{HostId, Plan, PodPlace, StepId, Verb};
@@ -39,6 +40,8 @@ pub struct Story {
     pub servers: Arc<Vec<Servers>>,
     /// What proxies did.
     pub journal: Arc<Journal>,
+    /// The servers' and the proxies' tasks.
+    pub tasks: Arc<Tasks>,
     /// Counters before the first step.
     pub before: Arc<Baseline>,
     /// Nobody knows how long it will be: of its packets the latest count.
@@ -77,7 +80,7 @@ impl Story {
         plan: Arc<Plan>,
         world: Arc<World>,
         servers: Vec<Servers>,
-        journal: Arc<Journal>,
+        proxies: &Proxies,
         before: Baseline,
         sockets: Sockets,
         start: Instant,
@@ -90,7 +93,8 @@ impl Story {
             plan,
             world,
             servers: Arc::new(servers),
-            journal,
+            journal: Arc::clone(proxies.journal()),
+            tasks: Arc::clone(proxies.tasks()),
             before: Arc::new(before),
             stays: false,
             sockets,
@@ -107,6 +111,7 @@ impl Story {
             world: Arc::clone(&self.world),
             servers: Arc::clone(&self.servers),
             journal: Arc::clone(&self.journal),
+            tasks: Arc::clone(&self.tasks),
             before: Arc::clone(&self.before),
             stays: true,
             sockets: self.sockets,

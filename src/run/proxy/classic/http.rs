@@ -14,6 +14,7 @@ use super::super::{Queued, Settings, Station, acceptor, cookie};
 use super::{is_over, settings};
 use crate::fabric::config::{Classic, ForwardedFor};
 use crate::fabric::metric::Metric;
+use crate::run::tasks::Tasks;
 use crate::world::Error;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -46,10 +47,11 @@ pub(in crate::run::proxy) fn start(
         pairs: Pairs::default(),
     };
     let proxy = Arc::new(Proxy::new(live, port, tls));
-    Ok(tokio::spawn(async move {
+    let tasks = Arc::clone(&proxy.surroundings.station.tasks);
+    Ok(tasks.spawn(async move {
         let live = &proxy.surroundings;
         tokio::select! {
-            () = Arc::clone(&proxy).take(&live.station.journal, listener) => {}
+            () = Arc::clone(&proxy).take(listener) => {}
             () = live.settings.follow(&live.station) => {}
         }
     }))
@@ -102,8 +104,11 @@ impl Surroundings for Live {
     }
 
     async fn connect(&self, target: SocketAddrV4) -> io::Result<TcpStream> {
-        let pending = self.station.journal.begin();
-        self.station.connect(target, &pending).await
+        self.station.connect(target).await
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.station.tasks
     }
 
     async fn gone(&self, choice: Choice) {

@@ -9,7 +9,7 @@ pub(super) mod http;
 
 use super::journal::{Bytes, Closed, Pair};
 use super::relay::{self, Activity, Side, Way};
-use super::{Pending, Queued, Station, accept, reset};
+use super::{Queued, Station, accept, reset};
 use crate::fabric::config::{BalancerId, Classic, Kind, OnBackendReset, OnDeregister};
 use crate::fabric::metric::Metric;
 use crate::fabric::targets::Standing;
@@ -39,11 +39,12 @@ type Views = watch::Receiver<Arc<View>>;
 
 /// Begins to take a listener's connections.
 pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
-    tokio::spawn(async move {
+    let tasks = Arc::clone(&station.tasks);
+    tasks.spawn(async move {
         let station = Arc::new(station);
         let news = station.world.driver().news();
         let (sender, views) = watch::channel(Arc::new(view(&station).await));
-        let carry = |stream, client, pending| {
+        let carry = |stream, client| {
             let connection = Connection {
                 station: Arc::clone(&station),
                 views: views.clone(),
@@ -51,10 +52,10 @@ pub(super) fn start(station: Station, listener: TcpListener) -> JoinHandle<()> {
             };
             // Now, before the next one is accepted: turns go by the order in which clients come.
             let turn = station.next_target(connection.settings().group);
-            connection.carry(stream, turn, (Counted::new(&station), pending))
+            connection.carry(stream, turn, Counted::new(&station))
         };
         tokio::select! {
-            () = accept(&station.journal, listener, carry) => {}
+            () = accept(&station.tasks, listener, carry) => {}
             () = keep_looking(&station, news, &sender) => {}
         }
     })
@@ -148,9 +149,9 @@ impl Connection {
         mut self,
         stream: TcpStream,
         turn: impl Future<Output = Option<Assigned>>,
-        (_counted, pending): (Counted, Pending),
+        _counted: Counted,
     ) {
-        let Some((assigned, backend, pending)) = self.find_instance(turn, pending).await else {
+        let Some((assigned, backend)) = self.find_instance(turn).await else {
             socket::hang_up(stream.as_fd());
             return;
         };
@@ -173,7 +174,6 @@ impl Connection {
             target_closed: OnceLock::new(),
             closed: OnceLock::new(),
         });
-        drop(pending);
         let header = settings
             .proxy_protocol
             .then(|| proxy_protocol::proxy_v1(self.client, self.station.address));
@@ -193,40 +193,33 @@ impl Connection {
     async fn find_instance(
         &mut self,
         turn: impl Future<Output = Option<Assigned>>,
-        pending: Pending,
-    ) -> Option<(Assigned, Backend, Pending)> {
+    ) -> Option<(Assigned, Backend)> {
         let until = Instant::now() + self.settings().idle_timeout;
-        let found = timeout_at(until, self.try_instances((turn, pending))).await;
+        let found = timeout_at(until, self.try_instances(turn)).await;
         found.ok().flatten()
     }
 
     async fn try_instances(
         &mut self,
-        first: (impl Future<Output = Option<Assigned>>, Pending),
-    ) -> Option<(Assigned, Backend, Pending)> {
+        first: impl Future<Output = Option<Assigned>>,
+    ) -> Option<(Assigned, Backend)> {
         let mut first = Some(first);
         let mut waits = None;
         let mut failed = 0;
         loop {
             let settings = self.settings();
-            let (assigned, pending) = match first.take() {
-                Some((turn, pending)) => (turn.await, pending),
-                None => {
-                    let pending = self.station.journal.begin();
-                    (self.station.next_target(settings.group).await, pending)
-                }
+            let assigned = match first.take() {
+                Some(turn) => turn.await,
+                None => self.station.next_target(settings.group).await,
             };
             let Some(assigned) = assigned else {
                 self.wait(&settings, &mut waits)?;
-                drop(pending);
                 self.views.changed().await.ok()?;
                 continue;
             };
             let station = Arc::clone(&self.station);
             let began = Instant::now();
-            let connected = self
-                .dial(assigned.address, &settings, &pending, &mut waits)
-                .await?;
+            let connected = self.dial(assigned.address, &settings, &mut waits).await?;
             match connected {
                 Ok(stream) => {
                     station.took(None, Metric::Latency, began.elapsed());
@@ -234,7 +227,7 @@ impl Connection {
                         stream,
                         _counted: Counted::new(&station),
                     };
-                    return Some((assigned, backend, pending));
+                    return Some((assigned, backend));
                 }
                 Err(error) => {
                     tracing::debug!(target = %assigned.address, %error, "a connection to an instance");
@@ -245,7 +238,6 @@ impl Connection {
             // Once round all of them without success.
             if failed % self.in_service().max(1) == 0 {
                 self.wait(&settings, &mut waits)?;
-                drop(pending);
                 sleep(settings.retry).await;
             }
         }
@@ -256,10 +248,9 @@ impl Connection {
         &self,
         address: SocketAddrV4,
         settings: &Classic,
-        pending: &Pending,
         waits: &mut Option<Queued>,
     ) -> Option<io::Result<TcpStream>> {
-        let mut attempt = pin!(self.station.connect(address, pending));
+        let mut attempt = pin!(self.station.connect(address));
         Some(match timeout(settings.retry, &mut attempt).await {
             Ok(connected) => connected,
             Err(_) => {

@@ -6,8 +6,8 @@ use super::meter::Meter;
 use super::upload::{Progress, Upload};
 use super::{Event, Failure, Proxy, Surroundings};
 use crate::run::linger::linger;
+use crate::run::proxy::accept;
 use crate::run::proxy::relay::Side;
-use crate::run::proxy::{Journal, accept};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -42,17 +42,9 @@ impl<S: Surroundings> Proxy<S> {
     }
 
     /// Takes a listener's connections; they end when this ends.
-    pub(in crate::run::proxy) async fn take(
-        self: Arc<Self>,
-        journal: &Arc<Journal>,
-        listener: TcpListener,
-    ) {
-        let carry = |stream, client, pending| {
-            let serving = Arc::clone(&self).serve(stream, client);
-            drop(pending);
-            serving
-        };
-        accept(journal, listener, carry).await;
+    pub(in crate::run::proxy) async fn take(self: Arc<Self>, listener: TcpListener) {
+        let carry = |stream, client| Arc::clone(&self).serve(stream, client);
+        accept(self.surroundings.tasks(), listener, carry).await;
     }
 
     /// Serves a client until one of the two closes; it is counted at once.

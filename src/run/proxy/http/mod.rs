@@ -22,6 +22,7 @@ mod tests;
 use crate::fabric::Assigned;
 use crate::fabric::config::{ForwardedFor, GroupId};
 use crate::run::proxy::journal::Bytes;
+use crate::run::tasks::Tasks;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::response;
@@ -149,6 +150,9 @@ pub(super) trait Surroundings: Send + Sync + 'static {
 
     /// A new connection to a target.
     fn connect(&self, target: SocketAddrV4) -> impl Future<Output = io::Result<TcpStream>> + Send;
+
+    /// The case's tasks, of which the proxy's are some.
+    fn tasks(&self) -> &Arc<Tasks>;
 
     /// Ends when the connections to a target are not to go on: a request that is under way fails.
     fn gone(&self, choice: Choice) -> impl Future<Output = ()> + Send;

@@ -190,6 +190,7 @@ async fn who_waits_gets_the_connection_that_another_request_leaves_and_who_may_n
         limits: PATIENT,
         forwarded_for: ForwardedFor::default(),
         gone: gone.subscribe(),
+        tasks: Arc::default(),
         left: AtomicUsize::new(0),
     };
     let proxy = Arc::new(Proxy::new(fake, 8080, None));

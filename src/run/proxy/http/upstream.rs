@@ -145,7 +145,7 @@ impl<S: Surroundings> Proxy<S> {
         let closed = self.closed();
         let (idle, limit) = (Arc::clone(&activity), self.surroundings.limits().idle);
         let proxy = Arc::clone(self);
-        tokio::spawn(async move {
+        self.surroundings.tasks().spawn(async move {
             let useless = async {
                 proxy.surroundings.gone(choice).await;
                 // A request that is on it is told first.

@@ -27,6 +27,7 @@ pub struct Fake {
     pub forwarded_for: ForwardedFor,
     pub gone: watch::Receiver<bool>,
     /// How many clients are over.
+    pub tasks: Arc<Tasks>,
     pub left: AtomicUsize,
 }
 
@@ -84,6 +85,10 @@ impl Surroundings for Fake {
             std::future::pending::<()>().await;
         }
         TcpStream::connect(target).await
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
     }
 
     async fn gone(&self, _: Choice) {
@@ -197,6 +202,7 @@ impl Stand {
             limits,
             forwarded_for,
             gone: gone.subscribe(),
+            tasks: Arc::default(),
             left: AtomicUsize::new(0),
         };
         let proxy = Arc::new(Proxy::new(fake, 8080, tls));
