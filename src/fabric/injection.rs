@@ -22,24 +22,27 @@ pub enum Stray {
 
 impl Fabric {
     /// Sends a client's end one segment more from where its last one came from, `beyond` bytes after the last one's end,
-    /// which SYN and FIN count for (RFC 9293 section 3.4). What was due before is done first. False when nothing has come to
-    /// that end yet, or its records were cut.
+    /// which SYN and FIN count for (RFC 9293 section 3.4). What was due before is done first. `others`: what other connections
+    /// from that end have at their other ends. False when nothing has come from elsewhere yet, or its records were cut.
     pub fn inject(
         &mut self,
         now: Duration,
-        end: SocketAddr,
+        (end, others): (SocketAddr, &[SocketAddr]),
         beyond: u32,
         stray: Stray,
         out: &mut impl Output,
     ) -> bool {
         self.advance(now, out);
-        let Some(end) = self.stand_ins.inside(end) else {
+        let inside = |end: &SocketAddr| self.stand_ins.inside(*end);
+        let Some(end) = inside(&end) else {
             return false;
         };
+        let others: Vec<_> = others.iter().filter_map(inside).collect();
         // A SYN-ACK that was lost leaves nothing that stands.
         let passes = |record: &PacketRecord| {
             record.protocol == TCP
                 && record.after.to == end
+                && !others.contains(&record.after.from)
                 && record.sender.is_some()
                 && record.flags & tcp::ACK != 0
                 && record.flags & tcp::RST == 0

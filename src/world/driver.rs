@@ -166,9 +166,16 @@ impl Driver {
     ///
     /// # Panics
     /// As [`Driver::ask`].
-    pub async fn inject(&self, end: SocketAddr, beyond: u32, stray: Stray) -> bool {
-        self.send(move |fabric, devices, now| fabric.inject(now, end, beyond, stray, devices))
-            .await
+    pub async fn inject(
+        &self,
+        (end, others): (SocketAddr, Vec<SocketAddr>),
+        beyond: u32,
+        stray: Stray,
+    ) -> bool {
+        let inject = move |fabric: &mut Fabric, devices: &mut Devices, now| {
+            fabric.inject(now, (end, &others), beyond, stray, devices)
+        };
+        self.send(inject).await
     }
 
     /// Tells the fabric something and does not wait; what is asked afterwards is answered later. Without a fabric any more,

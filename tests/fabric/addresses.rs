@@ -5,6 +5,7 @@ use crate::kit::*;
 use hairpin::fabric::Stray;
 use hairpin::fabric::config::Link;
 use hairpin::fabric::record::*;
+use std::net::{SocketAddr, SocketAddrV4};
 
 const SECOND: &str = "10.0.2.77";
 
@@ -79,19 +80,25 @@ fn what_is_inside_a_host_is_reached_through_it() {
 fn an_injected_segment_goes_the_way_of_the_last_one() {
     let mut net = Net::new(one_target());
     let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
-    assert!(inject(&mut net, client).is_none(), "nothing has come yet");
+    assert!(
+        inject(&mut net, client, &[]).is_none(),
+        "nothing has come yet"
+    );
     let arrived = net.connect(CLIENT, client, front, 1);
     // A server that has said nothing yet goes on behind its SYN-ACK, which takes a number.
-    let came = inject(&mut net, client).expect("a packet");
+    let came = inject(&mut net, client, &[]).expect("a packet");
     assert_eq!((came.headers().seq, came.headers().ack), (9101, 2));
     net.forward(WEB1, segment(arrived.to, arrived.from, ACK, 9001, 2));
-    let came = inject(&mut net, client).expect("a packet");
+    let came = inject(&mut net, client, &[]).expect("a packet");
     let headers = came.headers();
     assert_eq!((headers.from, headers.to), (front, client));
     assert_eq!((headers.seq, headers.ack), (9101, 2));
     // A RST with the very next number.
     let (now, out) = (net.now, &mut net.out);
-    assert!(net.fabric.inject(now, client.into(), 0, Stray::Reset, out));
+    assert!(
+        net.fabric
+            .inject(now, (client.into(), &[]), 0, Stray::Reset, out)
+    );
     let came = net.out.delivered.pop().expect("a packet");
     let headers = came.headers();
     assert!(headers.is_reset());
@@ -108,8 +115,25 @@ fn an_injected_segment_goes_the_way_of_the_last_one() {
     );
     // As does a FIN.
     net.forward(WEB1, segment(arrived.to, arrived.from, FIN | ACK, 9001, 2));
-    let came = inject(&mut net, client).expect("a packet");
+    let came = inject(&mut net, client, &[]).expect("a packet");
     assert_eq!(came.headers().seq, 9102);
+}
+
+/// A client's port may have a connection to somebody else, too, of which something came last.
+#[test]
+fn a_segment_is_injected_into_no_other_connection_of_the_port() {
+    let mut net = Net::new(one_target());
+    let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+    net.connect(CLIENT, client, front, 1);
+    let other = end(INSIDE_PUBLIC, 80);
+    let answer = segment(end(INSIDE_IP, 80), client, SYN | ACK, 5000, 2);
+    let came = net.forward(INSIDE, answer);
+    assert_eq!(came.headers().from, other);
+    for (others, from, seq) in [(other, front, 9101), (front, other, 5101)] {
+        let came = inject(&mut net, client, &[others.into()]).expect("a packet");
+        assert_eq!((came.headers().from, came.headers().seq), (from, seq));
+    }
+    assert!(inject(&mut net, client, &[front.into(), other.into()]).is_none());
 }
 
 /// The mark is kept with its record, and the last place in the books is one.
@@ -119,9 +143,9 @@ fn an_injected_segment_is_marked_where_it_has_a_record() {
         let mut config = one_target();
         config.record_limit = limit;
         let mut net = Net::new(config);
-        let client = end(CLIENT_IP, 40_000);
-        net.connect(CLIENT, client, end(FRONT_A, 80), 1);
-        inject(&mut net, client).expect("a packet");
+        let (client, front) = (end(CLIENT_IP, 40_000), end(FRONT_A, 80));
+        net.connect(CLIENT, client, front, 1);
+        inject(&mut net, client, &[]).expect("a packet");
         (net.fabric.records().len(), net.fabric.marks().len())
     };
     let (all, _) = books(100);
@@ -140,7 +164,7 @@ fn an_injected_segment_is_marked_whatever_was_due() {
     let of_no_flow = segment(end(WEB2_IP, 40_000), end(FRONT_A_PRIVATE, 80), ACK, 2, 9001);
     assert!(net.send(WEB2, of_no_flow.bytes()).is_empty());
     net.now += ms(10);
-    inject(&mut net, client).expect("a packet");
+    inject(&mut net, client, &[]).expect("a packet");
     let (records, marks) = (net.fabric.records(), net.fabric.marks());
     let resets = records.iter().filter(|one| one.flags & RST != 0);
     assert_eq!(resets.count(), 1, "it was due");
@@ -164,7 +188,7 @@ fn a_segment_is_injected_behind_all_fragments() {
         let answer = segment(arrived.to, arrived.from, ACK, seq, 2).with_payload(length);
         assert!(net.send(WEB1, may_be_cut(answer)).len() > 1);
     }
-    let came = inject(&mut net, client).expect("a packet");
+    let came = inject(&mut net, client, &[]).expect("a packet");
     assert_eq!((came.headers().seq, came.headers().ack), (13_081, 2));
 }
 
@@ -180,7 +204,7 @@ fn nothing_is_injected_behind_a_syn_ack_that_was_lost() {
     assert_eq!(net.dropped(WEB1, back.bytes()), Reason::LinkLoss);
     let (now, out) = (net.now, &mut net.out);
     let stray = Stray::Payload(1);
-    assert!(!net.fabric.inject(now, client.into(), 0, stray, out));
+    assert!(!net.fabric.inject(now, (client.into(), &[]), 0, stray, out));
 }
 
 /// The same over IPv6, to a target of either family.
@@ -194,20 +218,24 @@ fn a_segment_is_injected_over_ipv6() {
         net.send(WEB1, packet(to, from, SYN | ACK, 9000, 0));
         let (now, out) = (net.now, &mut net.out);
         let stray = Stray::Payload(3);
-        assert!(net.fabric.inject(now, client, 100, stray, out), "{port}");
+        assert!(
+            net.fabric.inject(now, (client, &[]), 100, stray, out),
+            "{port}"
+        );
         let came = net.out.delivered.pop().expect("a packet");
         assert_eq!(came.to, CLIENT);
         assert_eq!(seen(&came), (front, client, vec![0; 3]), "{port}");
         assert_eq!(came.bytes[44..48], 9101u32.to_be_bytes());
         let nobody = end6("2001:db8::dead", 1);
         let out = &mut net.out;
-        assert!(!net.fabric.inject(now, nobody, 0, stray, out));
+        assert!(!net.fabric.inject(now, (nobody, &[]), 0, stray, out));
     }
 }
 
 /// A byte, 100 bytes after the end of what came last.
-fn inject(net: &mut Net, client: std::net::SocketAddrV4) -> Option<Delivery> {
+fn inject(net: &mut Net, client: SocketAddrV4, others: &[SocketAddr]) -> Option<Delivery> {
+    let ends = (client.into(), others);
     net.fabric
-        .inject(net.now, client.into(), 100, Stray::Payload(1), &mut net.out);
+        .inject(net.now, ends, 100, Stray::Payload(1), &mut net.out);
     net.out.delivered.pop()
 }

@@ -16,6 +16,8 @@ use crate::verdict::{self, Scope};
 use crate::world::socket::ClientOptions;
 use crate::world::{Error, program};
 use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -167,12 +169,26 @@ impl Story {
 
     /// To every connection of a step that something has come to already.
     async fn inject(&self, over: StepId, beyond: u32, stray: Stray) -> Fault {
+        // One port of a client may have connections to several, whom it knows by what it dialled.
+        let mut dialled = HashMap::<SocketAddr, Vec<SocketAddr>>::new();
+        for client in self.clients() {
+            if let Some(end) = client.local {
+                dialled.entry(end).or_default().push(client.to.address);
+            }
+        }
         let mut fault = Fault::NOT_CONNECTED;
         for client in self.over(over) {
             let Some(end) = client.local else {
                 continue;
             };
-            if self.world.driver().inject(end, beyond, stray).await {
+            let mut others = dialled.get(&end).cloned().unwrap_or_default();
+            others.retain(|other| *other != client.to.address);
+            if self
+                .world
+                .driver()
+                .inject((end, others), beyond, stray)
+                .await
+            {
                 fault = Fault::default();
             }
         }
