@@ -268,7 +268,8 @@ const LOOKS: u32 = 1000;
 /// balancers' metrics and what servers tell are of the same packets.
 ///
 /// Two looks with the same result are enough: whatever a socket had for a task before the pause between them has woken it by the
-/// end of the pause, since the runtime hands on what sockets have before it ends a pause.
+/// end of the pause, since the runtime hands on what sockets have before it ends a pause. Annexes have runtimes of their own: there
+/// it may come later.
 async fn settle(story: &Story) {
     let mut before = (None, collect::received(story).await);
     let mut flowed = 0;

@@ -26,8 +26,8 @@ pub struct Fake {
     pub limits: Limits,
     pub forwarded_for: ForwardedFor,
     pub gone: watch::Receiver<bool>,
-    /// How many clients are over.
     pub tasks: Arc<Tasks>,
+    /// How many clients are over.
     pub left: AtomicUsize,
 }
 
