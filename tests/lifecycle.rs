@@ -6,6 +6,7 @@ mod machine;
 
 use common::{Scratch, can_run_labs, eventually, everything, hairpin, skip};
 use machine::Machine;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -51,11 +52,11 @@ struct Run {
 
 impl Run {
     fn start(name: &str) -> Self {
-        Self::of(name, lab)
+        Self::of(name, &[], lab)
     }
 
     /// `lab` makes a lab of a marker.
-    fn of(name: &str, lab: impl Fn(&str) -> String) -> Self {
+    fn of(name: &str, options: &[&str], lab: impl Fn(&str) -> String) -> Self {
         let marker = format!("hairpin-test-{name}-{}", std::process::id());
         let scratch = Scratch::new(name);
         let file = scratch.file("lab.yaml", &lab(&marker));
@@ -67,6 +68,7 @@ impl Run {
                 "--report",
                 &format!("junit={}", report.display()),
             ])
+            .args(options)
             .env(MARK, &marker)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -83,6 +85,11 @@ impl Run {
         eventually(UP, "the lab's programs run", || {
             (self.alive().len() >= 2).then_some(())
         });
+        self.family()
+    }
+
+    /// Outer, init and worker, in this order.
+    fn family(&self) -> [u32; 3] {
         let outer = self.child.id();
         let init = *children_of(outer).first().expect("outer has a child");
         let worker = *children_of(init).first().expect("init has a child");
@@ -261,8 +268,8 @@ fn interrupt_is_heeded_before_a_lab_is_ready() {
     };
     let before = Machine::look();
     for mut run in [
-        Run::of("setting-up", setting_up),
-        Run::of("starting", starting),
+        Run::of("setting-up", &[], setting_up),
+        Run::of("starting", &[], starting),
     ] {
         eventually(UP, "the program runs that it waits for", || {
             (!run.alive().is_empty()).then_some(())
@@ -380,6 +387,74 @@ fn a_run_leaves_no_file_anywhere() {
     for word in ["1 control holds", "nothing is left"] {
         assert!(said.contains(word), "{said}");
     }
+}
+
+/// Three cases, in the order of how long they are thought to take: the first is over at once, the second goes on, and for the
+/// third the first one's world stays.
+fn one_after_the_other(marker: &str) -> String {
+    format!(
+        r#"
+title: One case is over, another one goes on
+hosts:
+  router: {{}}
+  a: {{ behind: router }}
+  b: {{ behind: router, serve: {{ 80: echo }} }}
+steps:
+  - connect: {{ as: hello, from: a, to: b }}
+  - wait_until: {{ as: soon, that: hello.ok, timeout: 100s }}
+  - run: {{ as: program, on_host: a, command: "true", timeout: 600s }}
+works:
+  - hello.ok
+cases:
+  first:
+    kind: control
+  second:
+    kind: control
+    set:
+      steps.soon: {{ wait: 1ms }}
+      steps.program.command: "sleep 600 & wait; : {marker}"
+  third:
+    kind: control
+    set:
+      steps.soon: {{ wait: 1ms }}
+      steps.program: {{ wait: 1ms }}
+"#
+    )
+}
+
+/// Left to the end, observers would end one after the other in the process's exit, each after two grace periods of the kernel.
+#[test]
+fn who_observed_a_case_ends_with_it_and_not_with_the_run() {
+    if !can_run_labs() {
+        return;
+    }
+    let _alone = alone();
+    let run = Run::of("observed", &["--jobs", "1"], one_after_the_other);
+    let [_, _, worker] = eventually(UP, "the second case's program runs", || {
+        (!run.alive().is_empty()).then(|| run.family())
+    });
+    eventually(GONE, "of two worlds one is observed", || {
+        let (namespaces, observed) = namespaces(worker);
+        (namespaces >= 2 * 3 && observed == 1).then_some(())
+    });
+}
+
+/// Namespaces of the network that a process has threads in, and those of them with a packet socket.
+fn namespaces(pid: u32) -> (usize, usize) {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it is alive");
+    let all: BTreeMap<_, _> = threads
+        .flatten()
+        .filter_map(|thread| {
+            let namespace = fs::read_link(thread.path().join("ns/net")).ok()?;
+            let sockets = fs::read_to_string(thread.path().join("net/packet")).ok()?;
+            // The first line has titles.
+            Some((namespace, sockets.lines().count() > 1))
+        })
+        .collect();
+    (
+        all.len(),
+        all.values().filter(|observed| **observed).count(),
+    )
 }
 
 /// The tests of this file look at the whole machine, so one at a time.

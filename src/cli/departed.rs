@@ -61,8 +61,10 @@ impl<P: Send + 'static> Departure<P> {
         }
     }
 
-    /// Takes a world whose case is over, with so many packets in its books.
+    /// Takes a world whose case is over, with so many packets in its books. Who observed it ends at once: left to the end,
+    /// all of them would end one after the other, in the process's exit.
     pub(super) fn add(&self, world: Arc<World>, packets: usize, part: P) {
+        world.stop_observing();
         let held = {
             let mut list = self.list();
             list.push(Departed {

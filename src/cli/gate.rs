@@ -15,7 +15,7 @@ const MORE_PER_PROCESSOR: usize = 48;
 const BREATH: Duration = Duration::from_millis(10);
 
 /// A further one begins only when that timer is at most so late.
-const AT_EASE: Duration = Duration::from_millis(1);
+const AT_EASE: Duration = Duration::from_millis(2);
 
 /// After so long it begins all the same, a further one excepted: a machine that is busy with other things stays so.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -1,7 +1,8 @@
 //! How long a case will take, roughly, reckoned from its plan. Not here: the descriptors that it needs (see `need`).
 
 use crate::expr::Truth;
-use crate::plan::{Claim, Kind, Plan, Request, Step, Verb};
+use crate::fabric::Config;
+use crate::plan::{Claim, Kind, Plan, Request, Server, Step, Verb};
 use crate::spec::{App, Http};
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -12,27 +13,35 @@ const PROGRAM: Duration = Duration::from_secs(1);
 /// What a segment carries on an ordinary Ethernet, bytes.
 const SEGMENT: f64 = 1448.0;
 
-/// How long a story will take: what it waits for by its own words, what its links and servers delay, and the limits that are
-/// run into: of the steps of which the lab says that they fail, and the longest one besides: in a fault a client's, and
-/// where all is well that of waiting for what comes with the fault only. Good for an order, not for a promise.
+/// How long a story will take: what it waits for by its own words, what its links and servers delay, a program's time where
+/// programs serve, and the limits that are run into: of the steps of which the lab says that they fail, and the longest one
+/// besides: in a fault a client's, and where all is well that of waiting for what comes with the fault only. Good for an order,
+/// not for a promise.
 pub fn of(plan: &Plan) -> Duration {
-    let (way, service) = (Way::of(plan), Service::of(plan));
-    let lapses = plan
-        .steps
-        .iter()
-        .map(|step| lapse(&step.verb, &way, &service));
+    let (mut way, service) = (Way::of(&plan.fabric), Service::of(plan));
+    let lapses = plan.steps.iter().map(|step| {
+        if let Verb::Set { network, .. } = &step.verb {
+            way = Way::of(network);
+        }
+        lapse(&step.verb, &way, &service)
+    });
     let (failing, others): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| fails(plan, step));
-    let certain = failing.iter().filter_map(|step| limit(&step.verb));
+    let certain = failing
+        .iter()
+        .filter_map(|step| limit(&step.verb).or_else(|| patience(&step.verb)));
     let possible = others.iter().filter_map(|step| match plan.kind {
         Kind::Fault | Kind::Partial if failing.is_empty() => limit(&step.verb),
         Kind::Fault | Kind::Partial => None,
         Kind::Fix | Kind::Control => patience(&step.verb).filter(|_| !is_promised(plan, step)),
     });
-    lapses.sum::<Duration>() + certain.sum::<Duration>() + possible.max().unwrap_or_default()
+    lapses.sum::<Duration>()
+        + certain.sum::<Duration>()
+        + possible.max().unwrap_or_default()
+        + service.programs
 }
 
-/// The slowest way of a plan.
+/// The slowest way of a network.
 struct Way {
     /// What links delay, there and back.
     around: Duration,
@@ -43,8 +52,8 @@ struct Way {
 }
 
 impl Way {
-    fn of(plan: &Plan) -> Self {
-        let ports = plan.fabric.ports.iter();
+    fn of(network: &Config) -> Self {
+        let ports = network.ports.iter();
         let around = ports.clone().map(|port| port.up.delay + port.down.delay);
         let directions = ports.flat_map(|port| [&port.up, &port.down]);
         Self {
@@ -65,17 +74,23 @@ impl Way {
     }
 }
 
-/// The slowest HTTP server of a plan.
-#[derive(Default)]
+/// The slowest HTTP server of a plan, and servers that are programs.
 struct Service {
     delay: Duration,
     /// How many it serves at a time; none: all.
     workers: Option<u32>,
+    /// What programs may take for their part of the story.
+    programs: Duration,
 }
 
 impl Service {
     fn of(plan: &Plan) -> Self {
         let servers = plan.hosts.iter().flat_map(|host| &host.servers);
+        let is_program = |server: &Server| matches!(server.app, App::Command { .. });
+        let programs = match servers.clone().any(is_program) {
+            true => PROGRAM,
+            false => Duration::ZERO,
+        };
         let http = servers.filter_map(|server| match &server.app {
             App::Http(http) | App::Https { http, .. } => Some(http),
             App::Echo { .. }
@@ -89,10 +104,11 @@ impl Service {
         let delay = |http: &Http<Duration>| http.delay.unwrap_or_default();
         let slowest =
             http.max_by_key(|http| (delay(http), Reverse(http.workers.unwrap_or(u32::MAX))));
-        slowest.map_or_else(Self::default, |http| Self {
-            delay: delay(http),
-            workers: http.workers,
-        })
+        Self {
+            delay: slowest.map(delay).unwrap_or_default(),
+            workers: slowest.and_then(|http| http.workers),
+            programs,
+        }
     }
 
     /// How long so many requests take that come at once: those of a connection follow each other.
@@ -297,5 +313,24 @@ mod tests {
         );
         // Nothing is said, so the longest one.
         assert_eq!(length("kind: fault"), Duration::from_secs(5));
+        let never = "  - connect: { as: one, from: client-1, to: web }\n  - wait_until: { as: heard, that: \"!one.ok\", timeout: 3s }";
+        let case = "kind: fault, expect: [heard.error == \"deadline\"]";
+        assert_eq!(
+            of(&read("{ 80: echo }", never, case)),
+            Duration::from_secs(3)
+        );
+    }
+
+    #[test]
+    fn a_link_delays_what_comes_after_its_change() {
+        let steps = "  - connect: { as: one, from: client-1, to: web }\n  - set: { path: hosts.web.link.up.delay, value: 2s }\n  - connect: { as: other, from: client-1, to: web }";
+        assert_eq!(of(&plan(steps)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_server_that_is_a_program_takes_a_program_s_time() {
+        let steps = "  - connect: { as: one, from: client-1, to: web }";
+        let length = of(&read("{ 80: { command: cat } }", steps, "kind: control"));
+        assert_eq!(length, PROGRAM);
     }
 }

@@ -57,7 +57,7 @@ use recorder::Recorder;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 use sysctl::Settings;
 
@@ -73,7 +73,7 @@ pub struct World {
     /// How many of them have a port of the fabric.
     on_fabric: usize,
     zonals: Vec<Namespace>,
-    observers: Vec<inside::Observed>,
+    observers: Mutex<Vec<inside::Observed>>,
     recorder: Option<Recorder>,
     driver: Driver,
 }
@@ -170,7 +170,7 @@ impl World {
             hosts,
             on_fabric: plan.on_fabric(),
             zonals,
-            observers,
+            observers: Mutex::new(observers),
             recorder,
             driver,
         };
@@ -200,9 +200,19 @@ impl World {
         &self.zonals[port.0 as usize - self.on_fabric]
     }
 
-    /// Who sees the packets of hosts inside others, with their hosts by device.
-    pub fn observers(&self) -> &[(Observer, HashMap<u32, HostId>)] {
-        &self.observers
+    /// Who sees the packets of hosts inside others, with their hosts by device. None after [`World::stop_observing`].
+    pub fn observers(&self) -> MutexGuard<'_, Vec<(Observer, HashMap<u32, HostId>)>> {
+        self.observers
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    /// Observes no more, and does not wait for it. An observer ends after two grace periods of the kernel, in which it has no
+    /// lock that others need; so all of them end side by side.
+    pub fn stop_observing(&self) {
+        for observed in std::mem::take(&mut *self.observers()) {
+            tokio::task::spawn_blocking(move || drop(observed));
+        }
     }
 
     /// Takes what was captured of hosts inside others, and ends that. None when there was nothing to capture.

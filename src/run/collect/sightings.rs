@@ -80,7 +80,7 @@ pub(super) fn sightings(story: &Story) -> Sightings {
         let then = UNIX_EPOCH + at;
         clock.duration_since(then).unwrap_or_default()
     };
-    for (observer, hosts) in story.world.observers() {
+    for (observer, hosts) in story.world.observers().iter() {
         sightings.missed += observer.missed();
         for sighting in observer.seen() {
             let Some(host) = hosts.get(&sighting.device) else {
