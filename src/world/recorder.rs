@@ -1,6 +1,7 @@
 //! What a capture has of hosts inside another host: every packet on their veths, whole, as tcpdump would take it there.
 //!
-//! A packet socket in each parent's namespace, and one thread that empties them into a ring which forgets its oldest.
+//! A packet socket in each parent's namespace, and one thread that empties them into a ring which forgets its oldest. However
+//! late the thread comes, it takes packets in the order in which they passed, whichever socket has them.
 //! Only where a capture was asked for: the evidence is made of what `observer` keeps, with a capture or without one, so
 //! both say the same. Not here: what becomes of the bytes (see `run::capture`).
 
@@ -16,8 +17,10 @@ use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, getsockopt, recvmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::io::IoSliceMut;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -31,7 +34,7 @@ const BACKLOG: usize = 32 * 1024 * 1024;
 const ETHERNET: u16 = 14;
 /// The largest packet with the headers in front of it, bytes.
 const LARGEST: usize = VnetHeader::LEN + ETHERNET as usize + 65_575;
-/// Packets taken from one socket before the others get their turn.
+/// Packets taken before it is looked who has more, and whether to end.
 const BATCH: usize = 64;
 /// Marks the wake-up descriptor among the sockets' numbers.
 const WAKE: u64 = u64::MAX;
@@ -73,8 +76,8 @@ impl Ear {
         Ok(Self { socket, interfaces })
     }
 
-    /// One packet; none when there is no more for now.
-    fn next<'b>(&self, buffer: &'b mut [u8]) -> Option<Heard<'b>> {
+    /// One packet, written to a buffer; none when there is no more for now.
+    fn next(&self, buffer: &mut [u8]) -> Option<Heard> {
         let mut control = nix::cmsg_space!(TimeSpec);
         let (length, from, at) = {
             let mut parts = [IoSliceMut::new(buffer)];
@@ -92,13 +95,13 @@ impl Ear {
         // Told from the Ethernet header on.
         vnet.csum_start = vnet.csum_start.saturating_sub(ETHERNET);
         vnet.hdr_len = vnet.hdr_len.saturating_sub(ETHERNET);
-        let bytes = &buffer[..length];
+        let start = VnetHeader::LEN + usize::from(ETHERNET);
         Some(Heard {
             at,
             device: from.ifindex() as u32,
             inward: from.pkttype() == libc::PACKET_OUTGOING,
             vnet,
-            packet: bytes.get(VnetHeader::LEN + usize::from(ETHERNET)..)?,
+            place: (start <= length).then_some(start..length)?,
         })
     }
 
@@ -109,14 +112,22 @@ impl Ear {
 }
 
 /// A packet as a socket gives it.
-struct Heard<'b> {
+struct Heard {
     /// Since 1970.
     at: Duration,
     device: u32,
     /// To the host inside.
     inward: bool,
     vnet: VnetHeader,
-    packet: &'b [u8],
+    /// Of the packet in the buffer, from the IP header on.
+    place: Range<usize>,
+}
+
+/// A socket with its next packet.
+struct Listener {
+    ear: Ear,
+    buffer: Vec<u8>,
+    heard: Option<Heard>,
 }
 
 /// What was recorded.
@@ -160,11 +171,16 @@ impl Recorder {
             tap: Tap::new(limit, interfaces),
             missed: 0,
         }));
+        let listeners = ears.into_iter().map(|ear| Listener {
+            ear,
+            buffer: vec![0; LARGEST],
+            heard: None,
+        });
         let mut tape = Tape {
-            ears,
+            listeners: listeners.collect(),
+            turns: BinaryHeap::new(),
             recorded: Arc::clone(&recorded),
             epoch: since.unwrap_or_default(),
-            buffer: vec![0; LARGEST],
         };
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
@@ -224,17 +240,23 @@ impl Drop for Recorder {
 
 /// What the thread has.
 struct Tape {
-    ears: Vec<Ear>,
+    listeners: Vec<Listener>,
+    /// Those that have a packet, by its time: the earliest is the greatest.
+    turns: BinaryHeap<Reverse<(Duration, usize)>>,
     recorded: Arc<Mutex<Recording>>,
     epoch: Duration,
-    buffer: Vec<u8>,
 }
 
 impl Tape {
     fn run(&mut self, epoll: &Epoll) {
         let mut events = [EpollEvent::empty(); 16];
         loop {
-            let ready = match epoll.wait(&mut events, EpollTimeout::NONE) {
+            // What was heard already waits for nobody.
+            let limit = match self.turns.is_empty() {
+                true => EpollTimeout::NONE,
+                false => EpollTimeout::ZERO,
+            };
+            let ready = match epoll.wait(&mut events, limit) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => {
@@ -246,35 +268,54 @@ impl Tape {
             if marks.contains(&WAKE) {
                 break;
             }
-            for mark in marks {
-                self.take(mark as usize, BATCH);
-            }
+            self.listen(marks.into_iter().map(|mark| mark as usize));
+            self.keep(BATCH);
         }
-        for number in 0..self.ears.len() {
-            self.take(number, usize::MAX);
+        self.listen(0..self.listeners.len());
+        self.keep(usize::MAX);
+    }
+
+    /// Looks what these sockets have.
+    fn listen(&mut self, numbers: impl Iterator<Item = usize>) {
+        for number in numbers {
+            let missed = self.listeners[number].ear.missed();
+            locked(&self.recorded).missed += missed;
+            self.hear(number);
         }
     }
 
-    fn take(&mut self, number: usize, most: usize) {
-        let ear = &self.ears[number];
-        let mut recorded = locked(&self.recorded);
-        recorded.missed += ear.missed();
+    /// The next packet of a socket takes its place among the others', unless it has one there already.
+    fn hear(&mut self, number: usize) {
+        let listener = &mut self.listeners[number];
+        if listener.heard.is_none() {
+            listener.heard = listener.ear.next(&mut listener.buffer);
+            let turn = listener.heard.as_ref().map(|heard| (heard.at, number));
+            self.turns.extend(turn.map(Reverse));
+        }
+    }
+
+    /// Records the earliest packets of all that sockets have.
+    fn keep(&mut self, most: usize) {
+        let recorded = Arc::clone(&self.recorded);
+        let mut recorded = locked(&recorded);
         for _ in 0..most {
-            let Some(heard) = ear.next(&mut self.buffer) else {
+            let Some(Reverse((_, number))) = self.turns.pop() else {
                 return;
             };
-            let Some(port) = ear.interfaces.get(&heard.device) else {
-                continue;
-            };
-            let entry = Entry {
-                at: heard.at.saturating_sub(self.epoch),
-                id: 0,
-                port: *port,
-                inbound: heard.inward,
-                vnet: heard.vnet,
-                len: 0,
-            };
-            recorded.tap.push(entry, heard.packet, &[]);
+            let listener = &mut self.listeners[number];
+            let heard = listener.heard.take().expect("it has a turn");
+            if let Some(port) = listener.ear.interfaces.get(&heard.device) {
+                let entry = Entry {
+                    at: heard.at.saturating_sub(self.epoch),
+                    id: 0,
+                    port: *port,
+                    inbound: heard.inward,
+                    vnet: heard.vnet,
+                    len: 0,
+                };
+                recorded.tap.push(entry, &listener.buffer[heard.place], &[]);
+            }
+            self.hear(number);
         }
     }
 }
